@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"context"
+	"hash"
+	"io"
+)
+
+// Engine plans and applies one target. pkg/terraform implements it; nothing in
+// this package knows which tool runs.
+type Engine interface {
+	// Plan makes a plan in a fresh copy of the manager tree under job.Dir.
+	//
+	// A tool that ran and failed gives a *FailedError, and the returned
+	// Planned.Plan then still carries the diagnostics. A missing or unfit tool is
+	// a *UsageError. When ctx is cancelled the tool gets one SIGINT and its time,
+	// and the error wraps ctx.Err().
+	Plan(ctx context.Context, job Job) (Planned, error)
+	// Apply restores the workspace of a plan and applies it. It compares tree,
+	// lock file, tool and state with the receipt before anything runs and returns
+	// a *RefusedError when they differ. Applied is meaningful also beside an
+	// error: what was done before the failure.
+	Apply(ctx context.Context, job Job, plan StoredPlan) (Applied, error)
+}
+
+// Job is one target to work on.
+type Job struct {
+	Customer    Customer
+	Environment Environment
+	Variables   Document
+	// ManagerDir is the manager checkout (absolute). The whole tree is copied,
+	// since roots use ../modules; it is never written to.
+	ManagerDir string
+	// Dir is the run directory of this job (absolute), created when missing.
+	Dir string
+	// StateFile is the absolute path of the state; empty means a scratch state in
+	// Dir. Its directory is created when missing.
+	StateFile string
+	// ReadOnly plans take no lock and write no state.
+	ReadOnly bool
+	// MAC returns a keyed hash for the fingerprint; nil leaves it empty.
+	MAC func() hash.Hash
+	// Log receives the tool's progress as plain lines for people. They come from
+	// a provider and are untrusted, but they hold no workflow command.
+	Log io.Writer
+}
+
+// Planned is the result of Engine.Plan.
+type Planned struct {
+	Plan        Plan
+	PlanFile    string // the saved plan: holds state and secrets in clear
+	JSONFile    string // `show -json`: as secret as the plan
+	BundleFile  string // tar of what init and plan wrote into the workspace
+	Tool        ToolVersion
+	ManagerTree string // digest of the copied manager tree
+	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
+	State       StateVersion
+	Fingerprint string
+}
+
+// StoredPlan is what Engine.Apply restores, already opened and authenticated.
+type StoredPlan struct {
+	PlanFile   string
+	BundleFile string
+	Receipt    Receipt
+}
+
+// Applied is the result of Engine.Apply.
+type Applied struct {
+	Done        []AppliedResource // in the order of completion
+	Outputs     []Output          // ordered by name
+	Diagnostics []Diagnostic
+	// Started reports whether the tool has begun to apply: from then on a failure
+	// may have left changes behind.
+	Started bool
+}
+
+// AppliedResource is one resource that the tool finished, or failed on.
+type AppliedResource struct {
+	Address string `json:"address"`
+	Action  Action `json:"action"`
+	Failed  bool   `json:"failed,omitempty"`
+}

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotFound is what stores and GitHub readers return (wrapped) when the asked
+// thing does not exist.
+var ErrNotFound = errors.New("not found")
+
+// ErrExists is what a write-once store returns (wrapped) when the key is taken.
+var ErrExists = errors.New("exists already")
+
+// ErrTampered is what a Sealer returns (wrapped) when sealed data, or what it is
+// bound to, is not what was sealed.
+var ErrTampered = errors.New("not authentic")
+
+// UsageError is a mistake in flags, environment or configuration.
+type UsageError struct {
+	Message string
+	Next    string // what to do
+	Err     error  // may be nil
+}
+
+func (e *UsageError) Error() string { return withNext(e.Message, e.Next, e.Err) }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// RejectedError says that a request is not accepted. Problems name the places
+// in the customer's file; Message is the reason where there is no file to name.
+type RejectedError struct {
+	Reason   Reason
+	Message  string
+	Next     string
+	Problems Problems
+}
+
+func (e *RejectedError) Error() string {
+	s := withNext(e.Message, e.Next, nil)
+	if len(e.Problems) > 0 {
+		s += "\n" + e.Problems.Error()
+	}
+	return strings.TrimPrefix(s, "\n")
+}
+
+// RefusedError says that a plan may not be applied.
+type RefusedError struct {
+	Reason  Reason
+	Message string
+	Next    string
+}
+
+func (e *RefusedError) Error() string { return withNext(e.Message, e.Next, nil) }
+
+// WaitingError says that the end was not seen in time; the request goes on.
+type WaitingError struct {
+	Stage   string // what was waited for
+	Message string
+	Next    string
+}
+
+func (e *WaitingError) Error() string { return withNext(e.Message, e.Next, nil) }
+
+// FailedError says that the tool ran and failed; its diagnostics are recorded.
+type FailedError struct {
+	Message     string
+	Next        string
+	Diagnostics []Diagnostic
+	Err         error
+}
+
+func (e *FailedError) Error() string { return withNext(e.Message, e.Next, e.Err) }
+func (e *FailedError) Unwrap() error { return e.Err }
+
+func withNext(message, next string, err error) string {
+	if err != nil {
+		message = fmt.Sprintf("%s: %v", message, err)
+	}
+	if next != "" {
+		message += "\n→ " + next
+	}
+	return message
+}
+
+// Reason is a machine-readable word for a refusal or rejection; it is an output
+// of the verbs.
+type Reason string
+
+// The reasons for which a request is rejected.
+const (
+	ReasonUnknownCustomer  Reason = "unknown-customer"
+	ReasonUnproved         Reason = "unproved-origin"
+	ReasonReplayed         Reason = "replayed"
+	ReasonInvalidPayload   Reason = "invalid-payload"
+	ReasonInvalidVariables Reason = "invalid-variables"
+	ReasonMissingVariables Reason = "missing-variables"
+	ReasonUnreachable      Reason = "unreachable-commit"
+	ReasonNotAllowed       Reason = "environment-not-allowed"
+)
+
+// The reasons for which a plan is refused.
+const (
+	ReasonStaleVariables   Reason = "stale-variables"
+	ReasonStaleManager     Reason = "stale-manager"
+	ReasonStaleState       Reason = "stale-state"
+	ReasonOtherEnvironment Reason = "other-environment"
+	ReasonOtherTool        Reason = "other-tool"
+	ReasonExpired          Reason = "expired"
+	ReasonTampered         Reason = "tampered"
+	ReasonSuperseded       Reason = "superseded"
+	ReasonUsed             Reason = "used"
+	ReasonUnreviewed       Reason = "unreviewed"
+	ReasonNotPlanned       Reason = "not-planned"
+	ReasonModeForbids      Reason = "mode-forbids-apply"
+	ReasonBranch           Reason = "branch-may-not-apply"
+)

@@ -1,0 +1,79 @@
+package pipeline
+
+import "time"
+
+// Status is one commit status. Description is at most 140 characters
+// (GitHub answers 422 above); contexts compare without regard to case.
+type Status struct {
+	Context     string      `json:"context"`
+	State       StatusState `json:"state"`
+	Description string      `json:"description"`
+	TargetURL   string      `json:"target_url,omitempty"`
+	CreatedAt   time.Time   `json:"created_at,omitzero"`
+}
+
+// Comment is one comment on an issue or a pull request.
+type Comment struct {
+	ID        int64
+	Author    string // login
+	Body      string
+	UpdatedAt time.Time
+}
+
+// PullRequest is what metapipe needs to know of a pull request.
+type PullRequest struct {
+	Number     int
+	State      string // open or closed
+	Merged     bool
+	Head       SHA
+	HeadBranch string
+	HeadRepoID int64 // differs from the repo's id when it comes from a fork
+	BaseBranch string
+	MergeSHA   SHA
+}
+
+// WorkflowRun is a run as GitHub reports it.
+type WorkflowRun struct {
+	ID         int64
+	Attempt    int
+	Event      string
+	Status     string // queued, in_progress, completed …
+	Conclusion string
+	HeadSHA    SHA
+	HeadBranch string
+	Path       string // workflow file, such as .github/workflows/trigger-infra.yml
+	Actor      string
+	URL        string
+	RepoID     int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// File is one file of a repository at a commit.
+type File struct {
+	Path    string
+	Blob    SHA
+	Content []byte
+}
+
+// Deployment is one deployment with the state of its newest status.
+type Deployment struct {
+	ID          int64             `json:"id"`
+	SHA         SHA               `json:"sha"`
+	Ref         string            `json:"ref"`
+	Environment string            `json:"environment"`
+	Description string            `json:"description"`
+	Payload     DeploymentPayload `json:"payload"`
+	State       string            `json:"state"`
+	LogURL      string            `json:"log_url,omitempty"`
+}
+
+// DeploymentPayload is the machine-readable part of a deployment. Sensitive
+// outputs are never in it.
+type DeploymentPayload struct {
+	Request     RequestID         `json:"request"`
+	Customer    CustomerName      `json:"customer"`
+	Environment Environment       `json:"environment"`
+	Outcome     Outcome           `json:"outcome"`
+	Outputs     map[string]string `json:"outputs"` // name → JSON text
+}

@@ -1,0 +1,168 @@
+package pipeline
+
+import (
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// CustomerName is the stable key of a customer: the base name of its file in
+// customers/. It stands in store keys and state paths, so it is limited to
+// lower-case letters, digits and inner hyphens, 1–63 characters.
+type CustomerName string
+
+// Environment is the name of a stage such as "staging": lower-case letters,
+// digits and inner hyphens, 1–40 characters.
+type Environment string
+
+// SHA is a git object id: 40 lower-case hexadecimal digits.
+type SHA string
+
+// RequestID is a UUID in its canonical lower-case form.
+type RequestID string
+
+// Slug names a repository as owner/name, in the spelling GitHub gave.
+type Slug struct {
+	Owner string `json:"owner"`
+	Name  string `json:"name"`
+}
+
+// Repository is a repository with its immutable id; names can change hands.
+type Repository struct {
+	Slug
+	ID            int64  `json:"id"`
+	DefaultBranch string `json:"default_branch,omitempty"`
+}
+
+// Mode says how far a request may go. A payload can only reduce it.
+type Mode string
+
+// The modes, from the widest to the narrowest.
+const (
+	ModeApply  Mode = "apply"
+	ModePlan   Mode = "plan"
+	ModeDryRun Mode = "dry-run"
+)
+
+var (
+	customerPattern    = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	environmentPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
+	shaPattern         = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	uuidPattern        = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	ownerPattern       = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,99})$`)
+	repoPattern        = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+)
+
+// ParseCustomerName checks s against the form of a customer name.
+func ParseCustomerName(s string) (CustomerName, error) {
+	if !customerPattern.MatchString(s) {
+		return "", fmt.Errorf("customer name %q: use 1–63 lower-case letters, digits and inner hyphens", s)
+	}
+	return CustomerName(s), nil
+}
+
+// ParseEnvironment checks s against the form of an environment name.
+func ParseEnvironment(s string) (Environment, error) {
+	if !environmentPattern.MatchString(s) {
+		return "", fmt.Errorf("environment %q: use 1–40 lower-case letters, digits and inner hyphens", s)
+	}
+	return Environment(s), nil
+}
+
+// ParseSHA checks that s is a full git object id.
+func ParseSHA(s string) (SHA, error) {
+	if !shaPattern.MatchString(s) {
+		return "", fmt.Errorf("commit %q: want 40 lower-case hexadecimal digits", s)
+	}
+	return SHA(s), nil
+}
+
+// Short is the abbreviated form people read: seven digits.
+func (s SHA) Short() string {
+	if len(s) < 7 {
+		return string(s)
+	}
+	return string(s[:7])
+}
+
+// Zero reports whether s is empty or git's null id, which push events carry as
+// "before" of a new branch.
+func (s SHA) Zero() bool { return strings.Trim(string(s), "0") == "" }
+
+// ParseRequestID checks that s is a canonical UUID.
+func ParseRequestID(s string) (RequestID, error) {
+	if !uuidPattern.MatchString(s) {
+		return "", fmt.Errorf("request id %q: want a lower-case UUID", s)
+	}
+	return RequestID(s), nil
+}
+
+// Short is the first group of the id, which statuses and comments show.
+func (r RequestID) Short() string {
+	if len(r) < 8 {
+		return string(r)
+	}
+	return string(r[:8])
+}
+
+// NewRequestID returns a random (version 4) id.
+func NewRequestID() RequestID {
+	var b [16]byte
+	rand.Read(b[:])
+	return uuid(b, 4)
+}
+
+// DeriveRequestID returns the name-based (version 5) id of parts, so that a
+// re-run of the same customer job can find the request it sent before.
+func DeriveRequestID(parts ...string) RequestID {
+	sum := sha1.Sum([]byte("metapipe request\x00" + strings.Join(parts, "\x00")))
+	var b [16]byte
+	copy(b[:], sum[:])
+	return uuid(b, 5)
+}
+
+func uuid(b [16]byte, version byte) RequestID {
+	b[6] = b[6]&0x0f | version<<4
+	b[8] = b[8]&0x3f | 0x80
+	h := hex.EncodeToString(b[:])
+	return RequestID(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
+}
+
+// ParseSlug splits "owner/name" and checks both parts.
+func ParseSlug(s string) (Slug, error) {
+	owner, name, ok := strings.Cut(s, "/")
+	if !ok || !ownerPattern.MatchString(owner) || !repoPattern.MatchString(name) || name == "." || name == ".." {
+		return Slug{}, fmt.Errorf("repository %q: want owner/name", s)
+	}
+	return Slug{Owner: owner, Name: name}, nil
+}
+
+func (s Slug) String() string { return s.Owner + "/" + s.Name }
+
+// Equal compares as GitHub does: without regard to case.
+func (s Slug) Equal(o Slug) bool {
+	return strings.EqualFold(s.Owner, o.Owner) && strings.EqualFold(s.Name, o.Name)
+}
+
+// ParseMode checks that s is one of the modes; empty means ModeApply.
+func ParseMode(s string) (Mode, error) {
+	switch m := Mode(s); m {
+	case "":
+		return ModeApply, nil
+	case ModeApply, ModePlan, ModeDryRun:
+		return m, nil
+	}
+	return "", fmt.Errorf("mode %q: want apply, plan or dry-run", s)
+}
+
+// Reduce returns the narrower of m and asked.
+func (m Mode) Reduce(asked Mode) Mode {
+	rank := map[Mode]int{ModeApply: 0, ModePlan: 1, ModeDryRun: 2}
+	if rank[asked] > rank[m] {
+		return asked
+	}
+	return m
+}

@@ -1,0 +1,107 @@
+package pipeline
+
+import "time"
+
+// Manager is metapipe.yml: what the service provider decides for everybody.
+type Manager struct {
+	State        State
+	Environments []EnvironmentRule // in promotion order
+	Tool         ToolRule
+	// Schema is the path of the JSON Schema of variables.yml, relative to the
+	// manager directory; empty means that only the built-in rules hold.
+	Schema string
+	Trust  Trust
+	Limits Limits
+}
+
+// State says where states and the store are kept. With the directory kind both
+// are under one directory of this machine.
+type State struct {
+	// Directory is absolute, or relative to the manager directory.
+	Directory string
+}
+
+// EnvironmentRule is one environment of metapipe.yml.
+type EnvironmentRule struct {
+	Name Environment
+	// Branches may apply to this environment. Exact names or path.Match
+	// patterns ("release/*"); empty means: the customer's default branch.
+	Branches []string
+	// Gated environments must have required reviewers on `<name>-apply`.
+	Gated bool
+	// RequireReviewed refuses an apply whose plan differs from the one that the
+	// pull request showed.
+	RequireReviewed bool
+}
+
+// ToolRule names the binary that plans and applies.
+type ToolRule struct {
+	Name       string // "terraform" or "tofu"
+	Constraint string // version constraint such as "~> 1.11"; empty: any
+	// Env lists further environment variable names, or prefixes ending in "*",
+	// that the tool may see beside the built-in allow-list.
+	Env []string
+}
+
+// Trust says how the signature on a request is treated.
+type Trust string
+
+// The levels of trust, from the strictest to the loosest.
+const (
+	TrustRequired  Trust = "required"
+	TrustPreferred Trust = "preferred"
+	TrustOff       Trust = "off"
+)
+
+// Limits bound what one request may cost.
+type Limits struct {
+	VariablesBytes int           // size of variables.yml
+	PlanTTL        time.Duration // how long a plan may wait for its apply
+	PlanTimeout    time.Duration // wall time of one plan
+	ApplyTimeout   time.Duration // wall time of one apply
+	LockTimeout    time.Duration // how long to wait for a state lock
+}
+
+// Customer is one file of customers/.
+type Customer struct {
+	Name         CustomerName
+	Repository   Slug
+	RepositoryID int64
+	Path         string // directory of variables.yml in the customer's repo
+	Root         string // Terraform root module, relative to the manager directory
+	// Environments the customer may use; nil means all of metapipe.yml.
+	Environments []Environment
+	// Manager is metapipe.yml with this customer's stricter values laid over it.
+	Manager Manager
+	// File is the path of the customer's file, for messages.
+	File string
+	// Siblings tells that other customers live in the same repository, so
+	// status contexts and deployments carry the customer's name.
+	Siblings bool
+}
+
+// Rule returns the rule of env, and false when metapipe.yml does not declare it.
+func (m Manager) Rule(env Environment) (EnvironmentRule, bool) {
+	for _, e := range m.Environments {
+		if e.Name == env {
+			return e, true
+		}
+	}
+	return EnvironmentRule{}, false
+}
+
+// Allows reports whether the customer may use env.
+func (c Customer) Allows(env Environment) bool {
+	if _, declared := c.Manager.Rule(env); !declared {
+		return false
+	}
+	if c.Environments == nil {
+		return true
+	}
+	for _, e := range c.Environments {
+		if e == env {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,144 @@
+package pipeline
+
+// Plan is the change of one target, read from the tool's plan JSON and from
+// nothing else. It is safe to show to the customer: sensitive values are
+// already replaced by marks (Value.Sensitive), at any depth and inside other
+// strings.
+type Plan struct {
+	Tool     ToolVersion `json:"tool"`
+	Counts   Counts      `json:"counts"`
+	Complete bool        `json:"complete"` // false: the tool deferred some changes
+	Errored  bool        `json:"errored"`  // the plan stopped at an error
+	// Changes are ordered by address and leave out resources without any change.
+	Changes     []ResourceChange `json:"changes,omitempty"`
+	Drift       []ResourceChange `json:"drift,omitempty"` // changed outside of the tool
+	Outputs     []OutputChange   `json:"outputs,omitempty"`
+	Checks      []Check          `json:"checks,omitempty"`
+	Diagnostics []Diagnostic     `json:"diagnostics,omitempty"`
+}
+
+// HasChanges reports whether applying the plan would do anything, an output
+// change included.
+func (p Plan) HasChanges() bool {
+	for _, c := range p.Changes {
+		if c.Action != ActionRead {
+			return true
+		}
+	}
+	return len(p.Outputs) > 0
+}
+
+// ToolVersion is the binary that made a plan.
+type ToolVersion struct {
+	Name    string `json:"name"` // "terraform" or "tofu"
+	Version string `json:"version"`
+}
+
+func (t ToolVersion) String() string { return t.Name + " " + t.Version }
+
+// Counts are numbers of managed resources. A replacement counts once in
+// Replace, and neither in Create nor in Delete.
+type Counts struct {
+	Create  int `json:"create"`
+	Update  int `json:"update"`
+	Replace int `json:"replace"`
+	Delete  int `json:"delete"`
+	Import  int `json:"import"`
+	Move    int `json:"move"`
+	Forget  int `json:"forget"`
+}
+
+// Action is what will happen to a resource or an output.
+type Action string
+
+// The actions, as Terraform's plan JSON combines them.
+const (
+	ActionNone    Action = "no-op" // only with a move or an import
+	ActionCreate  Action = "create"
+	ActionRead    Action = "read"
+	ActionUpdate  Action = "update"
+	ActionReplace Action = "replace"
+	ActionDelete  Action = "delete"
+	ActionForget  Action = "forget"
+)
+
+// ResourceChange is one resource instance that changes.
+type ResourceChange struct {
+	Address         string `json:"address"`
+	PreviousAddress string `json:"previous_address,omitempty"` // moved from
+	Module          string `json:"module,omitempty"`           // module address, empty at the root
+	Type            string `json:"type"`
+	Deposed         string `json:"deposed,omitempty"`
+	Data            bool   `json:"data,omitempty"` // a data source
+	Action          Action `json:"action"`
+	// CreateFirst: a replacement that creates before it destroys.
+	CreateFirst bool   `json:"create_first,omitempty"`
+	Reason      string `json:"reason,omitempty"`    // action_reason, as the tool names it
+	ImportID    string `json:"import_id,omitempty"` // set when the change imports
+	// Attributes that differ, ordered by path. Paths that force a replacement
+	// are marked.
+	Attributes []AttributeChange `json:"attributes,omitempty"`
+}
+
+// AttributeChange is one attribute path whose value differs.
+type AttributeChange struct {
+	Path   string `json:"path"` // for example `ingress[0].cidr` or `tags["a b"]`
+	Before Value  `json:"before"`
+	After  Value  `json:"after"`
+	// ForcesReplacement marks a path named in replace_paths.
+	ForcesReplacement bool `json:"forces_replacement,omitempty"`
+}
+
+// Value is one side of a difference. The zero Value means "absent".
+type Value struct {
+	// Text is the value as JSON text ("3", "true", `"eu-west-1"`, `{…}`), already
+	// redacted. Empty when absent, sensitive or unknown.
+	Text      string `json:"text,omitempty"`
+	Sensitive bool   `json:"sensitive,omitempty"`
+	Unknown   bool   `json:"unknown,omitempty"` // known after apply
+}
+
+// Absent reports whether there is no value on this side.
+func (v Value) Absent() bool { return v == Value{} }
+
+// OutputChange is one root output that changes.
+type OutputChange struct {
+	Name   string `json:"name"`
+	Action Action `json:"action"`
+	Before Value  `json:"before"`
+	After  Value  `json:"after"`
+}
+
+// Check is the result of a check block, precondition or postcondition.
+type Check struct {
+	Address string `json:"address"`
+	// Status is "pass", "fail", "error" or "unknown".
+	Status   string   `json:"status"`
+	Messages []string `json:"messages,omitempty"`
+}
+
+// Diagnostic is a warning or an error of the tool.
+type Diagnostic struct {
+	Warning bool   `json:"warning,omitempty"`
+	Summary string `json:"summary"`
+	Detail  string `json:"detail,omitempty"`
+	Address string `json:"address,omitempty"` // resource it belongs to
+	// Where is the place in the manager's code, relative to the manager
+	// directory; zero when the tool named none.
+	Where Position `json:"where"`
+	Code  string   `json:"code,omitempty"` // the line of code it points at
+	// Source is the line of variables.yml that decides the failing value; zero
+	// when none could be found. Exact is false when Source is where a missing
+	// key belongs.
+	Source Position `json:"source"`
+	Exact  bool     `json:"exact,omitempty"`
+	// Remedy tells the customer what to do, in terms of variables.yml.
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// Output is a root output after an apply. Sensitive outputs have no Value.
+type Output struct {
+	Name      string `json:"name"`
+	Value     string `json:"value,omitempty"` // JSON text
+	Sensitive bool   `json:"sensitive,omitempty"`
+}

@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Receipt says what a plan was made from. It is stored beside the sealed plan
+// and is the associated data of its encryption, so that neither can be changed
+// or exchanged without the other.
+type Receipt struct {
+	Version       int          `json:"version"` // 1
+	Request       RequestID    `json:"request"`
+	Customer      CustomerName `json:"customer"`
+	RepositoryID  int64        `json:"repository_id"`
+	Environment   Environment  `json:"environment"`
+	Commit        SHA          `json:"commit"`
+	Blob          SHA          `json:"blob"` // git blob of variables.yml
+	ManagerCommit SHA          `json:"manager_commit"`
+	// ManagerTree is a digest of the manager tree as it was copied, so that
+	// uncommitted edits and generated files count as well.
+	ManagerTree string       `json:"manager_tree"`
+	Tool        ToolVersion  `json:"tool"`
+	LockFile    string       `json:"lock_file"` // SHA-256 of the dependency lock file, also a generated one
+	Backend     string       `json:"backend"`   // the state's place
+	State       StateVersion `json:"state"`
+	PlanSHA256  string       `json:"plan_sha256"`
+	Fingerprint string       `json:"fingerprint"`
+	HasChanges  bool         `json:"has_changes"`
+	PlannedAt   time.Time    `json:"planned_at"`
+	Expires     time.Time    `json:"expires"`
+}
+
+// StateVersion identifies one version of a Terraform state. The zero value
+// means that there is no state yet.
+type StateVersion struct {
+	Lineage string `json:"lineage,omitempty"`
+	Serial  uint64 `json:"serial"`
+}
+
+// Bytes is the one encoding of the receipt: it is what the store holds, what the
+// code is computed from and what the sealed objects are bound to.
+func (r Receipt) Bytes() []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic("receipt: " + err.Error()) // plain strings and numbers always encode
+	}
+	return b
+}
+
+// Code is the short form of the receipt that people compare: the first 12
+// hexadecimal digits of the SHA-256 of its bytes, in groups of four.
+func (r Receipt) Code() string {
+	sum := sha256.Sum256(r.Bytes())
+	h := hex.EncodeToString(sum[:6])
+	return h[:4] + "-" + h[4:8] + "-" + h[8:]
+}
+
+// ParseReceipt decodes a stored receipt.
+func ParseReceipt(b []byte) (Receipt, error) {
+	var r Receipt
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	if r.Version != 1 {
+		return Receipt{}, fmt.Errorf("receipt: version %d is not known to this metapipe", r.Version)
+	}
+	return r, nil
+}

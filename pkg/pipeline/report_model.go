@@ -1,0 +1,51 @@
+package pipeline
+
+import "time"
+
+// Report is everything that is to be told about one request. It is a value:
+// the renderers in pkg/report turn it into Markdown or JSON.
+type Report struct {
+	Request Request        `json:"request"`
+	Manager Slug           `json:"manager"`
+	Targets []TargetReport `json:"targets"`
+	At      time.Time      `json:"at"`
+}
+
+// TargetReport is one target of a report.
+type TargetReport struct {
+	Environment Environment `json:"environment"`
+	Outcome     Outcome     `json:"outcome"`
+	Reason      Reason      `json:"reason,omitempty"`
+	// Message says in a sentence why the outcome is what it is; Next what to do.
+	Message string `json:"message,omitempty"`
+	Next    string `json:"next,omitempty"`
+	// Applies: an apply is asked for, not only a plan. Gated: people approve it.
+	Applies bool `json:"applies"`
+	Gated   bool `json:"gated,omitempty"`
+	// Held says why the environment is only planned.
+	Held string `json:"held,omitempty"`
+	// Plan is nil when there is none (yet).
+	Plan *Plan `json:"plan,omitempty"`
+	// ReceiptCode is empty without a plan.
+	ReceiptCode string    `json:"receipt_code,omitempty"`
+	Expires     time.Time `json:"expires,omitzero"`
+	// Reviewed compares the plan with the one its pull request showed.
+	Reviewed Reviewed `json:"reviewed,omitempty"`
+	// Diagnostics of a failed plan or apply.
+	Diagnostics []Diagnostic      `json:"diagnostics,omitempty"`
+	Done        []AppliedResource `json:"done,omitempty"`
+	Outputs     []Output          `json:"outputs,omitempty"`
+	RunURL      string            `json:"run_url,omitempty"`
+	PlannedAt   time.Time         `json:"planned_at,omitzero"`
+	EndedAt     time.Time         `json:"ended_at,omitzero"`
+}
+
+// Reviewed tells how a plan compares with the plan of its pull request.
+type Reviewed string
+
+// The answers; empty means that the request has no merged pull request.
+const (
+	ReviewedSame      Reviewed = "same"      // same fingerprint: it would do the same
+	ReviewedDifferent Reviewed = "different" // it would do something else
+	ReviewedUnseen    Reviewed = "unseen"    // the pull request showed no plan for this target
+)

@@ -1,0 +1,139 @@
+package pipeline
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Event is what a customer's or the manager's workflow run was started by, read
+// from the runner's event file. Everything in it is a hint until it has been
+// derived again from GitHub.
+type Event struct {
+	// Name is push, pull_request, merge_group, workflow_dispatch or
+	// repository_dispatch.
+	Name       string
+	Repository Repository
+	Actor      string
+	// Ref is the full ref ("refs/heads/main"); Branch is its branch name, on pull
+	// requests the head branch.
+	Ref    string
+	Branch string
+	// Head is the commit that statuses belong to: for a pull request its head and
+	// not the merge commit. Base is what it is compared with; zero for new branches.
+	Head        SHA
+	Base        SHA
+	PullRequest int // 0 when the event is not about one
+	// Fork and Dependabot runs have neither secrets nor an ID token.
+	Fork       bool
+	Dependabot bool
+	Deleted    bool            // a push that deletes its branch
+	Payload    json.RawMessage // client_payload of a repository_dispatch
+	Inputs     map[string]string
+}
+
+// Run is the workflow run that a verb is part of; zero on a laptop.
+type Run struct {
+	Repository Slug      `json:"repository"`
+	ID         int64     `json:"id"`
+	Attempt    int       `json:"attempt"`
+	URL        string    `json:"url"`
+	CreatedAt  time.Time `json:"created_at,omitzero"`
+}
+
+// Request is the record of one accepted or rejected request, written once by
+// fetch-vars. Its facts come from GitHub and from the manager's own files.
+type Request struct {
+	ID         RequestID    `json:"id"`
+	Customer   CustomerName `json:"customer"`
+	Repository Repository   `json:"repository"`
+	Event      string       `json:"event"`
+	Actor      string       `json:"actor"`
+	Mode       Mode         `json:"mode"`
+	Commit     SHA          `json:"commit"`
+	Branch     string       `json:"branch"`
+	// PullRequest is the pull request under review, or the one whose merge this
+	// push is; 0 when there is none.
+	PullRequest int    `json:"pull_request,omitempty"`
+	File        string `json:"file"` // path of variables.yml in the customer's repo
+	Blob        SHA    `json:"blob"` // git blob of variables.yml; empty when it is missing
+	// Targets are the environments to work on, in promotion order.
+	Targets []Environment `json:"targets"`
+	// Held are the environments that would be planned but may not apply from this
+	// branch, with the reason. They are planned only.
+	Held map[Environment]string `json:"held,omitempty"`
+	// Removed are environments that were deployed before and are not in
+	// variables.yml any more. Nothing is destroyed.
+	Removed []Environment `json:"removed,omitempty"`
+	// Problems and Reason are set when the request is rejected.
+	Reason        Reason    `json:"reason,omitempty"`
+	Problems      Problems  `json:"problems,omitempty"`
+	Siblings      bool      `json:"siblings,omitempty"`
+	ManagerCommit SHA       `json:"manager_commit"`
+	CustomerRun   Run       `json:"customer_run"`
+	ManagerRun    Run       `json:"manager_run"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// Rejected reports whether the request was not accepted.
+func (r Request) Rejected() bool { return r.Reason != "" }
+
+// Applies reports whether env is to be applied, not only planned.
+func (r Request) Applies(env Environment) bool {
+	_, held := r.Held[env]
+	return r.Mode == ModeApply && !held
+}
+
+// Document is a parsed and validated variables.yml. pkg/variables implements it.
+type Document interface {
+	// Environments are the keys of `environments`, in file order, as written.
+	Environments() []DeclaredEnvironment
+	// Locate finds the line of the value at path (keys, and indexes as decimal
+	// digits), for example "environments", "staging", "region". When the value
+	// does not exist it returns the position of its nearest existing parent and
+	// exact == false.
+	Locate(path ...string) (pos Position, exact bool)
+	// Effective is what the tool sees for one environment.
+	Effective(env Environment) (EffectiveConfig, error)
+}
+
+// DeclaredEnvironment is one key of `environments` in variables.yml.
+type DeclaredEnvironment struct {
+	Name string // not yet checked
+	Position
+}
+
+// EffectiveConfig is variables.yml for one environment, with `{{ environment }}`
+// filled in.
+type EffectiveConfig struct {
+	// Source is the whole file, as YAML that every YAML 1.1 and 1.2 reader
+	// understands alike: strings quoted, no anchors, keys in file order.
+	Source []byte
+	// Whole is the same as one JSON object.
+	Whole json.RawMessage
+	// Values are the top-level keys as JSON, with the keys of
+	// `environments.<env>` laid over them.
+	Values map[string]json.RawMessage
+}
+
+// StatusContext is the commit status context of a target, or with an empty env
+// of the whole request.
+func (r Request) StatusContext(env Environment) string {
+	context := "infra/terraform-deploy"
+	if r.Siblings {
+		context += "/" + string(r.Customer)
+	}
+	if env != "" {
+		context += "/" + string(env)
+	}
+	return context
+}
+
+// DeploymentEnvironment is the name of the GitHub environment in the customer's
+// repo that carries the outputs of a target. The prefix keeps it apart from the
+// customer's own environments.
+func (r Request) DeploymentEnvironment(env Environment) string {
+	if r.Siblings {
+		return "infra/" + string(r.Customer) + "/" + string(env)
+	}
+	return "infra/" + string(env)
+}

@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+)
+
+// Store keeps write-once objects under slash-separated keys. Its state bucket
+// also holds the tool's own state files, which are never touched through it.
+type Store interface {
+	// Create writes an object whole or not at all. A taken key is ErrExists and
+	// leaves the old object as it is.
+	Create(ctx context.Context, key string, body io.Reader) error
+	// Open reads an object; a missing one is ErrNotFound.
+	Open(ctx context.Context, key string) (io.ReadCloser, error)
+	// List returns the keys under prefix in ascending byte order.
+	List(ctx context.Context, prefix string) ([]string, error)
+	// Delete removes an object; a missing one is no error.
+	Delete(ctx context.Context, key string) error
+}
+
+// Sealer encrypts with authentication and makes keyed hashes.
+type Sealer interface {
+	// Seal returns a writer whose input is encrypted to w; Close completes it.
+	Seal(w io.Writer, associated []byte) (io.WriteCloser, error)
+	// Unseal returns the clear text of r. Any change to r or to associated ends
+	// in ErrTampered at the latest at the last byte, and never in a clean EOF.
+	Unseal(r io.Reader, associated []byte) (io.Reader, error)
+	// MAC returns a keyed hash (HMAC-SHA-256) under a key of its own.
+	MAC() hash.Hash
+}
+
+// The store layout. Keys of different customers share no prefix.
+
+func requestKey(c CustomerName, id RequestID) string {
+	return fmt.Sprintf("%s/requests/%s.json", c, id)
+}
+
+func requestVariablesKey(c CustomerName, id RequestID) string {
+	return fmt.Sprintf("%s/requests/%s.variables", c, id)
+}
+
+// plansPrefix holds one numbered folder for each time the target of a request
+// was planned, since a job may be run again.
+func plansPrefix(c CustomerName, env Environment, id RequestID) string {
+	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
+}
+
+// queueKey sorts the requests of a target by the time they were accepted.
+func queueKey(c CustomerName, env Environment, at time.Time, id RequestID) string {
+	return queuePrefix(c, env) + at.UTC().Format(queueTime) + "-" + string(id)
+}
+
+func queuePrefix(c CustomerName, env Environment) string {
+	return fmt.Sprintf("%s/%s/queue/", c, env)
+}
+
+// pullKey sorts the requests of a pull request by the time they were accepted.
+func pullKey(c CustomerName, number int, at time.Time, id RequestID) string {
+	return pullPrefix(c, number) + at.UTC().Format(queueTime) + "-" + string(id)
+}
+
+func pullPrefix(c CustomerName, number int) string {
+	return fmt.Sprintf("%s/pulls/%d/", c, number)
+}
+
+// queueTime has a fixed width, so that byte order is time order.
+const queueTime = "20060102T150405.000000000Z"

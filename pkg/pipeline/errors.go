@@ -114,4 +114,6 @@ const (
 	ReasonNotPlanned       Reason = "not-planned"
 	ReasonModeForbids      Reason = "mode-forbids-apply"
 	ReasonBranch           Reason = "branch-may-not-apply"
+	ReasonOrder            Reason = "earlier-environment"
+	ReasonUngated          Reason = "gate-missing"
 )

@@ -1,0 +1,306 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Applier applies the plan under review, and nothing else.
+type Applier struct {
+	Store  Store
+	Sealer Sealer
+	Engine Engine
+	Parse  func(c Customer, file string, raw []byte) (Document, Problems)
+	// Gate reads the protection of an environment of the manager's repo; nil
+	// where there is no GitHub to ask (a laptop).
+	Gate gateReader
+	Now  func() time.Time
+}
+
+type gateReader interface {
+	EnvironmentProtection(ctx context.Context, repo Slug, environment string) (exists bool, reviewers, waitMinutes int, err error)
+}
+
+// Run checks the receipt of the target's plan and applies it. It never plans
+// again. A plan that may not be applied is a *RefusedError, a tool that failed a
+// *FailedError; both are recorded for report.
+func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error) {
+	request, err := loadTarget(ctx, a.Store, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if !request.Applies(in.Environment) {
+		return TargetResult{}, &RefusedError{Reason: notAppliedReason(request, in.Environment), Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
+			Next: "merge to a branch that may apply"}
+	}
+	folder, planned, err := a.planned(ctx, request, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if planned.Outcome == OutcomeNoChanges {
+		return TargetResult{Outcome: OutcomeNoChanges}, nil
+	}
+	if planned.Outcome != OutcomeWaiting {
+		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
+	}
+	if err := a.unused(ctx, in, folder); err != nil {
+		return TargetResult{}, err
+	}
+	return a.recorded(ctx, in, request, folder)
+}
+
+// unused refuses a plan that an apply has begun on or ended before. One that was
+// refused before is refused for the same reason.
+func (a *Applier) unused(ctx context.Context, in TargetInput, folder planning) error {
+	var ended Ended
+	err := readJSON(ctx, a.Store, folder.key(objectApplied), &ended)
+	if errors.Is(err, ErrNotFound) {
+		var begun Begun
+		err = readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun)
+		if errors.Is(err, ErrNotFound) {
+			return nil
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case ended.Reason != "":
+		return &RefusedError{Reason: ended.Reason, Message: ended.Message, Next: ended.Next}
+	}
+	return used(in)
+}
+
+func notAppliedReason(request Request, env Environment) Reason {
+	if _, held := request.Held[env]; held {
+		return ReasonBranch
+	}
+	return ReasonModeForbids
+}
+
+func whyNotApplied(request Request, env Environment) string {
+	if why, held := request.Held[env]; held {
+		return why
+	}
+	return "its mode is " + string(request.Mode)
+}
+
+func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (planning, Ended, error) {
+	missing := &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: "run plan first"}
+	folder, found, err := latestPlanning(ctx, a.Store, request, in.Environment)
+	if err != nil {
+		return planning{}, Ended{}, err
+	}
+	if !found {
+		return planning{}, Ended{}, missing
+	}
+	var ended Ended
+	err = readJSON(ctx, a.Store, folder.key(objectPlanned), &ended)
+	if errors.Is(err, ErrNotFound) {
+		return planning{}, Ended{}, missing
+	}
+	return folder, ended, err
+}
+
+// recorded runs the checks and the apply and writes down how it ended. Only a
+// plan that is used already, or is being used, leaves the record alone: it
+// belongs to the apply that used it.
+func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning) (TargetResult, error) {
+	ended := Ended{Run: in.Run, Outcome: OutcomeApplied}
+	result, err := a.apply(ctx, in, request, folder, &ended)
+	var refused *RefusedError
+	if errors.As(err, &refused) && refused.Reason == ReasonUsed {
+		return result, err
+	}
+	if err != nil {
+		ended.fail(ctx, err)
+	}
+	ended.At = a.Now().UTC()
+	last, cancel := lasting(ctx)
+	defer cancel()
+	if recordErr := createJSON(last, a.Store, folder.key(objectApplied), ended); recordErr != nil {
+		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
+	}
+	if err == nil {
+		err = a.burn(last, folder)
+	}
+	result.Outcome, result.Reason = ended.Outcome, ended.Reason
+	return result, err
+}
+
+// burn deletes the secret parts of a plan that has been applied.
+func (a *Applier) burn(ctx context.Context, folder planning) error {
+	for _, object := range []string{objectPlan, objectPlanJSON, objectBundle} {
+		if err := a.Store.Delete(ctx, folder.key(object)); err != nil {
+			return fmt.Errorf("delete the used plan: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planning, ended *Ended) (TargetResult, error) {
+	receipt, err := a.receipt(ctx, folder, request, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	result := TargetResult{HasChanges: receipt.HasChanges, ReceiptCode: receipt.Code()}
+	if err := a.checkOrder(ctx, request, in); err != nil {
+		return result, err
+	}
+	if err := a.checkGate(ctx, in); err != nil {
+		return result, err
+	}
+	job, stored, err := a.restore(ctx, in, request, folder, receipt)
+	if err != nil {
+		return result, err
+	}
+	if err := a.claim(ctx, in, folder); err != nil {
+		return result, err
+	}
+	applied, err := a.Engine.Apply(ctx, job, stored)
+	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
+	return result, err
+}
+
+// claim marks the plan as used before anything changes: whatever happens from
+// here on, it will not be applied a second time.
+func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning) error {
+	err := createJSON(ctx, a.Store, folder.key(objectApplyBegun), Begun{Run: in.Run, At: a.Now().UTC()})
+	if errors.Is(err, ErrExists) {
+		return used(in)
+	}
+	if err != nil {
+		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	return nil
+}
+
+func used(in TargetInput) error {
+	return &RefusedError{Reason: ReasonUsed, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
+		Next: "push again, or run the whole workflow again, to get a fresh plan"}
+}
+
+// receipt reads the receipt and compares it with what is asked for and with what
+// stands around it now.
+func (a *Applier) receipt(ctx context.Context, folder planning, request Request, in TargetInput) (Receipt, error) {
+	b, err := readAll(ctx, a.Store, folder.key(objectReceipt))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("receipt of %s/%s: %w", request.Customer, in.Environment, err)
+	}
+	receipt, err := ParseReceipt(b)
+	if err != nil {
+		return Receipt{}, tamperedOr(fmt.Errorf("%w: %w", ErrTampered, err), "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+	}
+	if err := a.compare(receipt, request, in); err != nil {
+		return Receipt{}, err
+	}
+	return receipt, checkNewest(ctx, a.Store, request, in.Environment)
+}
+
+func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) error {
+	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	refuse := func(reason Reason, next, format string, args ...any) error {
+		return &RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: next}
+	}
+	const again = "push again to get a fresh plan"
+	switch {
+	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
+		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
+	case receipt.Environment != in.Environment:
+		return refuse(ReasonOtherEnvironment, again, "was made for environment %s", receipt.Environment)
+	case in.Receipt != "" && in.Receipt != receipt.Code():
+		return refuse(ReasonTampered, again, "has receipt %s, but %s was approved", receipt.Code(), in.Receipt)
+	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
+		return refuse(ReasonStaleVariables, again, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
+	case receipt.ManagerCommit != in.ManagerCommit:
+		return refuse(ReasonStaleManager, again, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
+	case receipt.Backend != in.StateFile:
+		return refuse(ReasonStaleState, again, "was made against another state (%s)", receipt.Backend)
+	case !a.Now().Before(receipt.Expires):
+		return refuse(ReasonExpired, again, "expired at %s", receipt.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// checkOrder refuses to overtake: production is not touched while staging of the
+// same request has not succeeded.
+func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInput) error {
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return nil
+		}
+		if !request.Applies(env) {
+			continue
+		}
+		standing, err := targetStanding(ctx, a.Store, request, env)
+		if err != nil {
+			return err
+		}
+		if !standing.ended.Outcome.Succeeded() {
+			return &RefusedError{Reason: ReasonOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), standing.ended.Outcome),
+				Next: "let " + string(env) + " succeed first"}
+		}
+	}
+	return nil
+}
+
+// checkGate refuses when the environment that should hold the reviewers does
+// not: GitHub creates a misspelt environment silently, without any rule.
+func (a *Applier) checkGate(ctx context.Context, in TargetInput) error {
+	rule, _ := in.Customer.Manager.Rule(in.Environment)
+	if a.Gate == nil || !rule.Gated {
+		return nil
+	}
+	name := string(in.Environment) + "-apply"
+	exists, reviewers, _, err := a.Gate.EnvironmentProtection(ctx, in.Run.Repository, name)
+	if err != nil {
+		return fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)
+	}
+	if !exists || reviewers == 0 {
+		return &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s is gated, but environment %s of %s has no required reviewers", in.Environment, name, in.Run.Repository),
+			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
+	}
+	return nil
+}
+
+// restore opens the sealed objects of the plan into the run directory.
+func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planning, receipt Receipt) (Job, StoredPlan, error) {
+	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	raw, err := unsealBytes(ctx, a.Store, a.Sealer, folder.key(objectVariables), binding(receipt, objectVariables))
+	if err != nil {
+		return Job{}, StoredPlan{}, tamperedOr(err, "the variables of the plan of "+target)
+	}
+	document, problems := a.Parse(in.Customer, request.File, raw)
+	if problems.Err() != nil {
+		return Job{}, StoredPlan{}, &RefusedError{Reason: ReasonStaleVariables, Message: "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(), Next: "push again to get a fresh plan"}
+	}
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return Job{}, StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	stored := StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"), Receipt: receipt}
+	for file, object := range map[string]string{stored.PlanFile: objectPlan, stored.BundleFile: objectBundle} {
+		if err := unsealFile(ctx, a.Store, a.Sealer, folder.key(object), binding(receipt, object), file); err != nil {
+			return Job{}, StoredPlan{}, tamperedOr(err, "the plan of "+target)
+		}
+	}
+	sum, err := fileSHA256(stored.PlanFile)
+	if err != nil {
+		return Job{}, StoredPlan{}, err
+	}
+	if sum != receipt.PlanSHA256 {
+		return Job{}, StoredPlan{}, tamperedOr(ErrTampered, "the plan of "+target)
+	}
+	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, StateFile: in.StateFile, Log: in.logOrDiscard()}
+	return job, stored, nil
+}
+
+func (in TargetInput) logOrDiscard() io.Writer {
+	if in.Log == nil {
+		return io.Discard
+	}
+	return in.Log
+}

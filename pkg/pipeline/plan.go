@@ -1,0 +1,348 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Planner plans one target of a request and puts the sealed plan with its
+// receipt into the store.
+type Planner struct {
+	Store  Store
+	Sealer Sealer
+	Engine Engine
+	Parse  func(c Customer, file string, raw []byte) (Document, Problems)
+	Now    func() time.Time
+}
+
+// TargetInput is one call of plan or apply.
+type TargetInput struct {
+	Customer      Customer
+	Request       RequestID
+	Environment   Environment
+	ManagerDir    string // absolute
+	ManagerCommit SHA
+	RunDir        string // absolute
+	StateFile     string // absolute
+	Run           Run
+	// Receipt is the code that the approver saw; apply refuses another one. Empty
+	// skips the comparison.
+	Receipt string
+	Log     io.Writer
+}
+
+// TargetResult is what plan or apply tell about their target.
+type TargetResult struct {
+	Outcome     Outcome
+	Reason      Reason
+	Plan        *Plan
+	HasChanges  bool
+	ReceiptCode string
+	Reviewed    Reviewed
+}
+
+// Run plans the target. A tool that failed is a *FailedError whose record stands
+// in the store; a plan that may not be applied is a *RefusedError.
+func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error) {
+	request, err := p.begin(ctx, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	folder, err := newPlanning(ctx, p.Store, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC()})
+	if err != nil {
+		return TargetResult{}, err
+	}
+	ended := Ended{Run: in.Run}
+	result, err := p.plan(ctx, in, request, folder, &ended)
+	if err != nil {
+		ended.fail(ctx, err)
+	}
+	ended.At = p.Now().UTC()
+	last, cancel := lasting(ctx)
+	defer cancel()
+	if recordErr := createJSON(last, p.Store, folder.key(objectPlanned), ended); recordErr != nil {
+		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
+	}
+	result.Outcome, result.Reason, result.Reviewed = ended.Outcome, ended.Reason, ended.Reviewed
+	return result, err
+}
+
+func (p *Planner) begin(ctx context.Context, in TargetInput) (Request, error) {
+	request, err := loadTarget(ctx, p.Store, in)
+	if err != nil {
+		return Request{}, err
+	}
+	return request, os.MkdirAll(in.RunDir, 0o700)
+}
+
+// loadTarget reads the request and checks that the target is part of it.
+func loadTarget(ctx context.Context, s Store, in TargetInput) (Request, error) {
+	request, err := loadRequest(ctx, s, in.Customer.Name, in.Request)
+	if errors.Is(err, ErrNotFound) {
+		return Request{}, &UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
+	}
+	if err != nil {
+		return Request{}, err
+	}
+	if request.Rejected() {
+		return Request{}, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
+	}
+	if request.Repository.ID != in.Customer.RepositoryID {
+		return Request{}, &UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+	}
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return request, nil
+		}
+	}
+	return Request{}, &RefusedError{Reason: ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+		Next: "use one of the environments that fetch-vars put out"}
+}
+
+func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planning, ended *Ended) (TargetResult, error) {
+	if request.Applies(in.Environment) {
+		if err := checkNewest(ctx, p.Store, request, in.Environment); err != nil {
+			return TargetResult{}, err
+		}
+	}
+	raw, document, err := p.variables(ctx, in, request)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	planned, err := p.Engine.Plan(ctx, Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir,
+		Dir: in.RunDir, StateFile: in.StateFile, ReadOnly: !request.Applies(in.Environment), MAC: p.Sealer.MAC, Log: in.logOrDiscard()})
+	if err != nil {
+		ended.Diagnostics = planned.Plan.Diagnostics
+		return TargetResult{}, err
+	}
+	receipt, err := p.receipt(in, request, planned)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
+		return TargetResult{}, err
+	}
+	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, ReceiptCode: receipt.Code()}
+	return result, p.judge(ctx, in, request, receipt, ended)
+}
+
+// judge decides what comes after a plan that was made.
+func (p *Planner) judge(ctx context.Context, in TargetInput, request Request, receipt Receipt, ended *Ended) error {
+	switch {
+	case !request.Applies(in.Environment):
+		ended.Outcome = OutcomePlanned
+		if !receipt.HasChanges {
+			ended.Outcome = OutcomeNoChanges
+		}
+		return nil
+	case !receipt.HasChanges:
+		ended.Outcome = OutcomeNoChanges
+		return nil
+	}
+	ended.Outcome = OutcomeWaiting
+	var err error
+	if ended.Reviewed, err = p.reviewed(ctx, in, request, receipt); err != nil {
+		return err
+	}
+	rule, _ := in.Customer.Manager.Rule(in.Environment)
+	if rule.RequireReviewed && ended.Reviewed != ReviewedSame {
+		return &RefusedError{Reason: ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.orNone()),
+			Next: "open a pull request from the newest state of the branch, let it be planned, review and merge it"}
+	}
+	return nil
+}
+
+func (r Reviewed) orNone() string {
+	if r == "" {
+		return "no pull request"
+	}
+	return string(r)
+}
+
+// reviewed compares the plan with the newest one that the merged pull request
+// showed for the same target.
+func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request, receipt Receipt) (Reviewed, error) {
+	if request.PullRequest == 0 {
+		return "", nil
+	}
+	keys, err := p.Store.List(ctx, pullPrefix(request.Customer, request.PullRequest))
+	if err != nil {
+		return "", fmt.Errorf("look for the plan of pull request #%d: %w", request.PullRequest, err)
+	}
+	for i := len(keys) - 1; i >= 0; i-- {
+		id := requestOf(keys[i])
+		if id == request.ID {
+			continue
+		}
+		shown, err := loadRequest(ctx, p.Store, request.Customer, id)
+		if err != nil || shown.Mode == ModeApply {
+			continue // an index entry without its request was never shown
+		}
+		earlier, _, err := latestReceipt(ctx, p.Store, shown, in.Environment)
+		if errors.Is(err, ErrNotFound) {
+			return ReviewedUnseen, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		if earlier.Fingerprint == receipt.Fingerprint {
+			return ReviewedSame, nil
+		}
+		return ReviewedDifferent, nil
+	}
+	return ReviewedUnseen, nil
+}
+
+func (p *Planner) variables(ctx context.Context, in TargetInput, request Request) ([]byte, Document, error) {
+	raw, err := unsealBytes(ctx, p.Store, p.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request))
+	if err != nil {
+		return nil, nil, tamperedOr(err, fmt.Sprintf("the variables of request %s", request.ID.Short()))
+	}
+	document, problems := p.Parse(in.Customer, request.File, raw)
+	if err := problems.Err(); err != nil {
+		return nil, nil, &RejectedError{Reason: ReasonInvalidVariables, Message: fmt.Sprintf("the variables of request %s do not pass the manager's rules any more", request.ID.Short()), Problems: problems}
+	}
+	return raw, document, nil
+}
+
+func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Receipt, error) {
+	sum, err := fileSHA256(planned.PlanFile)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("read the plan of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	now := p.Now().UTC()
+	return Receipt{
+		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
+		Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree,
+		Tool: planned.Tool, LockFile: planned.LockFile, Backend: in.StateFile, State: planned.State, PlanSHA256: sum,
+		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
+	}, nil
+}
+
+// keep stores everything that apply and report need, the receipt last. Each
+// object is bound to the receipt and to its own name.
+func (p *Planner) keep(ctx context.Context, folder planning, receipt Receipt, planned Planned, variables []byte) error {
+	model, err := json.Marshal(planned.Plan)
+	if err != nil {
+		return fmt.Errorf("encode the plan: %w", err)
+	}
+	bodies := []struct {
+		object string
+		open   func() (io.ReadCloser, error)
+	}{
+		{objectPlan, opener(planned.PlanFile)},
+		{objectPlanJSON, opener(planned.JSONFile)},
+		{objectBundle, opener(planned.BundleFile)},
+		{objectVariables, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(variables)), nil }},
+		{objectModel, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(model)), nil }},
+	}
+	for _, b := range bodies {
+		r, err := b.open()
+		if err != nil {
+			return fmt.Errorf("store %s: %w", b.object, err)
+		}
+		err = sealInto(ctx, p.Store, p.Sealer, folder.key(b.object), binding(receipt, b.object), r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return fmt.Errorf("store %s: %w", b.object, err)
+		}
+	}
+	return p.Store.Create(ctx, folder.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
+}
+
+func opener(file string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return os.Open(file) }
+}
+
+// binding is the associated data of one sealed object of a plan.
+func binding(receipt Receipt, object string) []byte {
+	return append([]byte(object+"\x00"), receipt.Bytes()...)
+}
+
+// latestReceipt returns the receipt of the newest planning of a target, or
+// ErrNotFound.
+func latestReceipt(ctx context.Context, s Store, request Request, env Environment) (Receipt, planning, error) {
+	folder, found, err := latestPlanning(ctx, s, request, env)
+	if err != nil {
+		return Receipt{}, planning{}, err
+	}
+	if !found {
+		return Receipt{}, planning{}, fmt.Errorf("plan of %s/%s: %w", request.Customer, env, ErrNotFound)
+	}
+	b, err := readAll(ctx, s, folder.key(objectReceipt))
+	if err != nil {
+		return Receipt{}, folder, fmt.Errorf("receipt of %s/%s: %w", request.Customer, env, err)
+	}
+	receipt, err := ParseReceipt(b)
+	return receipt, folder, err
+}
+
+func checkNewest(ctx context.Context, s Store, request Request, env Environment) error {
+	newer, err := superseding(ctx, s, request, env)
+	if err != nil {
+		return err
+	}
+	if newer != "" {
+		return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
+			Next: "nothing: the newer request carries on"}
+	}
+	return nil
+}
+
+// fail derives the record of a failed plan or apply from its error.
+func (e *Ended) fail(ctx context.Context, err error) {
+	var refused *RefusedError
+	var rejected *RejectedError
+	var failed *FailedError
+	e.Outcome, e.Message = OutcomeFailed, err.Error()
+	switch {
+	case errors.As(err, &refused):
+		e.Outcome, e.Reason, e.Message, e.Next = OutcomeRefused, refused.Reason, refused.Message, refused.Next
+		switch refused.Reason {
+		case ReasonSuperseded:
+			e.Outcome = OutcomeSuperseded
+		case ReasonExpired:
+			e.Outcome = OutcomeExpired
+		}
+	case errors.As(err, &rejected):
+		e.Outcome, e.Reason, e.Message, e.Next = OutcomeRejected, rejected.Reason, rejected.Message, rejected.Next
+	case ctx.Err() != nil:
+		e.Outcome, e.Message = OutcomeCancelled, "the job was cancelled"
+		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+			e.Message = "the job ran out of time"
+		}
+		e.Next = "run the workflow again to get a fresh plan"
+	case errors.As(err, &failed):
+		e.Message, e.Next = failed.Message, failed.Next
+		if len(e.Diagnostics) == 0 {
+			e.Diagnostics = failed.Diagnostics
+		}
+	}
+}
+
+// tamperedOr turns an authentication failure into its refusal.
+func tamperedOr(err error, what string) error {
+	if errors.Is(err, ErrTampered) {
+		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed, or it was sealed with another key",
+			Next: "find out who can write to the store; then push again to get a fresh plan"}
+	}
+	return fmt.Errorf("read %s: %w", what, err)
+}
+
+func fileSHA256(file string) (string, error) {
+	f, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
+}

@@ -1,0 +1,223 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The objects of one planning of a target, in its numbered folder. The receipt
+// is written after everything that it vouches for, and planned.json last.
+const (
+	objectBegun      = "begun.json"
+	objectPlan       = "plan.sealed"
+	objectPlanJSON   = "plan-json.sealed"
+	objectBundle     = "bundle.sealed"
+	objectVariables  = "variables.sealed"
+	objectModel      = "model.sealed"
+	objectReceipt    = "receipt.json"
+	objectPlanned    = "planned.json"
+	objectApplyBegun = "apply-begun.json"
+	objectApplied    = "applied.json"
+)
+
+// Begun records that a job has started on a target.
+type Begun struct {
+	Run Run       `json:"run"`
+	At  time.Time `json:"at"`
+}
+
+// Ended records how a plan or an apply ended.
+type Ended struct {
+	Outcome     Outcome           `json:"outcome"`
+	Reason      Reason            `json:"reason,omitempty"`
+	Message     string            `json:"message,omitempty"`
+	Next        string            `json:"next,omitempty"`
+	Reviewed    Reviewed          `json:"reviewed,omitempty"`
+	Diagnostics []Diagnostic      `json:"diagnostics,omitempty"`
+	Done        []AppliedResource `json:"done,omitempty"`
+	Outputs     []Output          `json:"outputs,omitempty"`
+	Run         Run               `json:"run"`
+	At          time.Time         `json:"at"`
+}
+
+// planning names the numbered folder of one planning.
+type planning struct {
+	prefix string
+}
+
+func (p planning) key(object string) string { return p.prefix + object }
+
+// newPlanning claims the next number. Two claims at once get different numbers,
+// since begun.json is write-once.
+func newPlanning(ctx context.Context, s Store, request Request, env Environment, begun Begun) (planning, error) {
+	last, err := lastNumber(ctx, s, request, env, objectBegun)
+	if err != nil {
+		return planning{}, err
+	}
+	for n := last + 1; ; n++ {
+		p := planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)}
+		err := createJSON(ctx, s, p.key(objectBegun), begun)
+		if errors.Is(err, ErrExists) {
+			continue
+		}
+		if err != nil {
+			return planning{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
+		}
+		return p, nil
+	}
+}
+
+// latestPlanning returns the newest planning that was begun; found is false when
+// there is none.
+func latestPlanning(ctx context.Context, s Store, request Request, env Environment) (p planning, found bool, err error) {
+	n, err := lastNumber(ctx, s, request, env, objectBegun)
+	if err != nil || n == 0 {
+		return planning{}, false, err
+	}
+	return planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)}, true, nil
+}
+
+func lastNumber(ctx context.Context, s Store, request Request, env Environment, object string) (int, error) {
+	prefix := plansPrefix(request.Customer, env, request.ID)
+	keys, err := s.List(ctx, prefix)
+	if err != nil {
+		return 0, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
+	}
+	last := 0
+	for _, key := range keys {
+		number, name, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		if n, err := strconv.Atoi(number); err == nil && name == object {
+			last = max(last, n)
+		}
+	}
+	return last, nil
+}
+
+// superseding returns the id of a newer request that waits in the queue of the
+// target, or "".
+func superseding(ctx context.Context, s Store, request Request, env Environment) (RequestID, error) {
+	keys, err := s.List(ctx, queuePrefix(request.Customer, env))
+	if err != nil {
+		return "", fmt.Errorf("look for newer requests for %s/%s: %w", request.Customer, env, err)
+	}
+	return newerThan(keys, queueKey(request.Customer, env, request.CreatedAt, request.ID)), nil
+}
+
+func newerThan(keys []string, own string) RequestID {
+	if len(keys) == 0 || keys[len(keys)-1] <= own {
+		return ""
+	}
+	return requestOf(keys[len(keys)-1])
+}
+
+// requestOf reads the request id out of a queue or pull request key.
+func requestOf(key string) RequestID {
+	_, id, _ := strings.Cut(path.Base(key), "-")
+	return RequestID(id)
+}
+
+func loadRequest(ctx context.Context, s Store, customer CustomerName, id RequestID) (Request, error) {
+	var r Request
+	if err := readJSON(ctx, s, requestKey(customer, id), &r); err != nil {
+		return Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
+	}
+	if r.ID != id || r.Customer != customer {
+		return Request{}, fmt.Errorf("request %s of %s: the stored record is of request %s of %s", id.Short(), customer, r.ID, r.Customer)
+	}
+	return r, nil
+}
+
+// variablesBinding ties the stored variables to their request.
+func variablesBinding(r Request) []byte {
+	return []byte("metapipe variables\x00" + string(r.ID) + "\x00" + string(r.Customer) + "\x00" + string(r.Blob))
+}
+
+func createJSON(ctx context.Context, s Store, key string, value any) error {
+	b, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	return s.Create(ctx, key, bytes.NewReader(append(b, '\n')))
+}
+
+func readJSON(ctx context.Context, s Store, key string, into any) error {
+	b, err := readAll(ctx, s, key)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("decode %s: %w", key, err)
+	}
+	return nil
+}
+
+func readAll(ctx context.Context, s Store, key string) ([]byte, error) {
+	r, err := s.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(r)
+	return b, errors.Join(err, r.Close())
+}
+
+// sealInto encrypts body on its way into the store, without holding it whole.
+func sealInto(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, body io.Reader) error {
+	pr, pw := io.Pipe()
+	go func() {
+		w, err := sealer.Seal(pw, binding)
+		if err == nil {
+			_, err = io.Copy(w, body)
+			err = errors.Join(err, w.Close())
+		}
+		pw.CloseWithError(err)
+	}()
+	err := s.Create(ctx, key, pr)
+	// A store that stopped early must not leave the writer waiting.
+	return errors.Join(err, pr.Close())
+}
+
+// unsealBytes reads a small sealed object whole.
+func unsealBytes(ctx context.Context, s Store, sealer Sealer, key string, binding []byte) ([]byte, error) {
+	var b bytes.Buffer
+	err := unseal(ctx, s, sealer, key, binding, &b)
+	return b.Bytes(), err
+}
+
+// unsealFile writes the clear text to a new file that only we can read.
+func unsealFile(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, file string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unseal(ctx, s, sealer, key, binding, f), f.Close())
+}
+
+func unseal(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, w io.Writer) error {
+	r, err := s.Open(ctx, key)
+	if err != nil {
+		return err
+	}
+	clear, err := sealer.Unseal(r, binding)
+	if err == nil {
+		_, err = io.Copy(w, clear)
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("open %s: %w", key, err)
+	}
+	return nil
+}
+
+// lasting returns a context for the last writes of a verb: they must get through
+// also when the verb itself was cancelled, but not hang.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+}

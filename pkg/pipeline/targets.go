@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// targets fills in request.Targets and request.Held: the environments declared
+// in metapipe.yml, in its order, that the customer may use and that stand in
+// variables.yml. One that stands there and may not be used is a problem with its
+// line.
+func targets(from origin, document Document, request *Request) Problems {
+	var problems Problems
+	declared := document.Environments()
+	for _, d := range declared {
+		if from.customer.Allows(Environment(d.Name)) {
+			continue
+		}
+		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),
+			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, from.customer.Name),
+			Remedy:  "use " + allowedNames(from.customer) + ", or ask your service provider for it"})
+	}
+	present := func(env Environment) bool {
+		return slices.ContainsFunc(declared, func(d DeclaredEnvironment) bool { return d.Name == string(env) })
+	}
+	if from.only != "" && !present(from.only) {
+		position, _ := document.Locate("environments")
+		problems = append(problems, Problem{Position: position, Rule: "environment-missing",
+			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
+	}
+	request.Held = map[Environment]string{}
+	for _, rule := range from.customer.Manager.Environments {
+		if !from.customer.Allows(rule.Name) || !present(rule.Name) || (from.only != "" && from.only != rule.Name) {
+			continue
+		}
+		request.Targets = append(request.Targets, rule.Name)
+		if request.Mode == ModeApply && !mayApply(rule, request.Branch, request.Repository.DefaultBranch) {
+			request.Held[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
+		}
+	}
+	return problems
+}
+
+func allowedNames(c Customer) string {
+	var names []string
+	for _, rule := range c.Manager.Environments {
+		if c.Allows(rule.Name) {
+			names = append(names, string(rule.Name))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// mayApply compares whole branch names: "maintenance" does not contain "main".
+func mayApply(rule EnvironmentRule, branch, defaultBranch string) bool {
+	if len(rule.Branches) == 0 {
+		return branch != "" && branch == defaultBranch
+	}
+	return slices.ContainsFunc(rule.Branches, func(pattern string) bool {
+		ok, err := path.Match(pattern, branch)
+		return err == nil && ok
+	})
+}
+
+// removed finds environments that were worked on before and are not in the file
+// any more.
+func (f *FetchVars) removed(ctx context.Context, from origin, document Document, request *Request) error {
+	for _, rule := range from.customer.Manager.Environments {
+		if slices.ContainsFunc(document.Environments(), func(d DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
+			continue
+		}
+		keys, err := f.Store.List(ctx, queuePrefix(from.customer.Name, rule.Name))
+		if err != nil {
+			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
+		}
+		if len(keys) > 0 {
+			request.Removed = append(request.Removed, rule.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,301 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Trigger is the customer's side: it checks the change, sends the request and
+// waits for the answer on the customer's own commit.
+type Trigger struct {
+	Own     triggerGitHub // with the run's own token
+	Manager dispatcher    // with MANAGER_REPO_PAT
+	// Validate checks variables.yml of the checkout; nil skips it.
+	Validate func(context.Context) Problems
+	// IDToken asks the runner for an ID token; nil where there is no runner.
+	IDToken func(ctx context.Context, audience string) (string, error)
+	Now     func() time.Time
+	Sleep   func(context.Context, time.Duration) error
+	// Tell reports progress in a sentence.
+	Tell func(format string, args ...any)
+}
+
+type triggerGitHub interface {
+	ChangedPaths(ctx context.Context, repo Slug, base, head SHA) (paths []string, complete bool, err error)
+	PullRequestPaths(ctx context.Context, repo Slug, number int) (paths []string, complete bool, err error)
+	Statuses(ctx context.Context, repo Slug, sha SHA) ([]Status, error)
+	SetStatus(ctx context.Context, repo Slug, sha SHA, status Status) error
+	Deployments(ctx context.Context, repo Slug, sha SHA, environment string) ([]Deployment, error)
+}
+
+type dispatcher interface {
+	Dispatch(ctx context.Context, manager Slug, eventType string, payload json.RawMessage) error
+}
+
+// TriggerInput is one call of trigger.
+type TriggerInput struct {
+	Event   Event
+	Run     Run
+	Manager Slug
+	Path    string // directory of variables.yml in the repo
+	Mode    Mode   // can only reduce what the event allows
+	// Pickup bounds the wait until the manager has accepted the request, Wait the
+	// wait for its end; a zero Wait returns once it is picked up.
+	Pickup, Wait time.Duration
+}
+
+// TriggerResult is what trigger hands to the later steps of the customer's job.
+type TriggerResult struct {
+	Request RequestID // empty when nothing was sent
+	Outcome Outcome   // as far as it was waited for
+	RunURL  string    // the manager's run, once known
+	Skipped string    // why nothing was sent
+	// Outputs are the outputs of each environment as JSON text, after a wait.
+	Outputs map[Environment]map[string]string
+}
+
+// Run sends the request. A change that is none of metapipe's business posts
+// success, since a required check must not hang. Problems in variables.yml are a
+// *RejectedError, an end that was not seen in time is a *WaitingError.
+func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, error) {
+	if why := notOurs(in.Event); why != "" {
+		return TriggerResult{Skipped: why}, nil
+	}
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	context := t.context(in)
+	relevant, err := t.relevant(ctx, in)
+	if err != nil {
+		return TriggerResult{}, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err)
+	}
+	if !relevant {
+		why := "Nothing to do: no change under " + in.Path + "/"
+		err := t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
+		return TriggerResult{Skipped: why, Outcome: OutcomeNoChanges}, err
+	}
+	if err := t.validate(ctx, in, context); err != nil {
+		return TriggerResult{Outcome: OutcomeRejected}, err
+	}
+	id, sent, err := t.earlier(ctx, in, context)
+	if err != nil {
+		return TriggerResult{}, err
+	}
+	if sent {
+		t.Tell("request %s of an earlier attempt is still under way: waiting for it", id.Short())
+	} else if err := t.send(ctx, in, id); err != nil {
+		return TriggerResult{}, err
+	}
+	return t.follow(ctx, in, id, context)
+}
+
+// notOurs says why a run cannot or need not ask for anything.
+func notOurs(e Event) string {
+	switch {
+	case e.Deleted:
+		return "The branch was deleted; nothing to deploy."
+	case e.Fork:
+		return "This pull request comes from a fork. GitHub gives such runs no secrets, so nothing was sent. A maintainer can push the commit to a branch of this repository to get a plan."
+	case e.Dependabot:
+		return "This run was started by Dependabot. GitHub gives such runs no secrets, so nothing was sent. A maintainer can run the workflow by hand to get a plan."
+	}
+	return ""
+}
+
+func (t *Trigger) relevant(ctx context.Context, in TriggerInput) (bool, error) {
+	var paths []string
+	var complete bool
+	var err error
+	switch e := in.Event; {
+	case e.Name == "pull_request":
+		paths, complete, err = t.Own.PullRequestPaths(ctx, e.Repository.Slug, e.PullRequest)
+	case e.Name == "workflow_dispatch" || e.Base.Zero():
+		return true, nil
+	default:
+		paths, complete, err = t.Own.ChangedPaths(ctx, e.Repository.Slug, e.Base, e.Head)
+	}
+	if err != nil || !complete {
+		return true, err
+	}
+	for _, p := range paths {
+		if in.Path == "." || strings.HasPrefix(p, in.Path+"/") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string) error {
+	if t.Validate == nil {
+		return nil
+	}
+	problems := t.Validate(ctx)
+	if problems.Err() == nil {
+		return nil
+	}
+	first := problems[0]
+	description := first.Position.String() + ": " + first.Message
+	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, Status{Context: context, State: StatusFailure, Description: description, TargetURL: in.Run.URL})
+	if err != nil {
+		t.Tell("could not post the status: %v", err)
+	}
+	return &RejectedError{Reason: ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
+}
+
+// context is the overall status context. A customer does not know whether it
+// shares its repo with others; the manager writes under the right name, and
+// follow looks for the request id instead of the name.
+func (t *Trigger) context(in TriggerInput) string { return Request{}.StatusContext("") }
+
+// earlier returns the id for this attempt, or the id of an earlier attempt of
+// the same run whose request has not ended yet.
+func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) (RequestID, bool, error) {
+	if in.Run.ID == 0 {
+		return NewRequestID(), false, nil
+	}
+	derive := func(attempt int) RequestID {
+		return DeriveRequestID(strconv.FormatInt(in.Event.Repository.ID, 10), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(attempt), in.Path)
+	}
+	if in.Run.Attempt > 1 {
+		statuses, err := t.Own.Statuses(ctx, in.Event.Repository.Slug, in.Event.Head)
+		if err != nil {
+			return "", false, fmt.Errorf("look for the request of an earlier attempt: %w", err)
+		}
+		for attempt := in.Run.Attempt - 1; attempt > 0; attempt-- {
+			if s, ok := statusOf(statuses, derive(attempt)); ok && s.State == StatusPending {
+				return derive(attempt), true, nil
+			}
+		}
+	}
+	return derive(in.Run.Attempt), false, nil
+}
+
+func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error {
+	e := in.Event
+	p := Payload{Request: Ask{
+		Version: 1, ID: id, Repository: e.Repository.String(), RepositoryID: e.Repository.ID, Path: in.Path,
+		Event: e.Name, Commit: e.Head, Ref: e.Ref, PullRequest: e.PullRequest,
+		Mode: modeOf(e.Name).Reduce(in.Mode), RunID: in.Run.ID, RunAttempt: in.Run.Attempt,
+	}}
+	if t.IDToken != nil {
+		token, err := t.IDToken(ctx, p.Request.Audience(in.Manager))
+		if err != nil {
+			return fmt.Errorf("sign the request: %w", err)
+		}
+		p.Proof.Token = token
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode the request: %w", err)
+	}
+	if err := t.Manager.Dispatch(ctx, in.Manager, DispatchEvent, body); err != nil {
+		return fmt.Errorf("send request %s to %s: %w", id.Short(), in.Manager, err)
+	}
+	t.Tell("request %s sent to %s (%s of %s at %s)", id.Short(), in.Manager, p.Request.Mode, e.Repository, e.Head.Short())
+	return nil
+}
+
+// follow watches the customer's own commit: the manager writes the request id
+// into each status of the request.
+func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, context string) (TriggerResult, error) {
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	result := TriggerResult{Request: id, Outcome: OutcomeRequested}
+	started := t.Now()
+	pause, said := 250*time.Millisecond, ""
+	for {
+		statuses, err := t.Own.Statuses(ctx, repo, head)
+		if err != nil {
+			return result, fmt.Errorf("watch the status of %s in %s: %w", head.Short(), repo, err)
+		}
+		status, picked := statusOf(statuses, id)
+		if picked {
+			result.RunURL = status.TargetURL
+			if status.Description != said {
+				said = status.Description
+				t.Tell("%s", said)
+			}
+			if status.State != StatusPending {
+				return t.ended(ctx, in, result, status)
+			}
+		}
+		waited := t.Now().Sub(started)
+		switch {
+		case !picked && waited >= in.Pickup:
+			return result, t.notPickedUp(ctx, in, id, context)
+		case picked && in.Wait == 0:
+			return result, nil
+		case picked && waited >= in.Wait:
+			return result, &WaitingError{Stage: "end", Message: fmt.Sprintf("request %s has not ended after %s: %s", id.Short(), in.Wait, said),
+				Next: "it goes on; run this job again to go on waiting for the same request"}
+		}
+		if err := t.Sleep(ctx, pause); err != nil {
+			return result, err
+		}
+		pause = min(pause*3/2, 10*time.Second)
+	}
+}
+
+func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID, context string) error {
+	message := fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup)
+	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, Status{Context: context, State: StatusError, Description: tagged(message, id), TargetURL: in.Run.URL})
+	if err != nil {
+		t.Tell("could not post the status: %v", err)
+	}
+	return &WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
+		Next: "check that the manager's workflow listens to repository_dispatch type " + DispatchEvent + " on its default branch, then run this job again"}
+}
+
+func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResult, status Status) (TriggerResult, error) {
+	if status.State != StatusSuccess {
+		result.Outcome = OutcomeFailed
+		return result, &FailedError{Message: fmt.Sprintf("request %s: %s", result.Request.Short(), status.Description), Next: "see " + status.TargetURL}
+	}
+	result.Outcome = OutcomePlanned
+	if modeOf(in.Event.Name).Reduce(in.Mode) != ModeApply {
+		return result, nil
+	}
+	result.Outcome = OutcomeApplied
+	deployments, err := t.Own.Deployments(ctx, in.Event.Repository.Slug, "", "")
+	if err != nil {
+		return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
+	}
+	result.Outputs = map[Environment]map[string]string{}
+	for _, d := range deployments { // newest first
+		env := d.Payload.Environment
+		if _, seen := result.Outputs[env]; seen || !strings.HasPrefix(d.Environment, "infra/") || d.State != "success" {
+			continue
+		}
+		result.Outputs[env] = d.Payload.Outputs
+	}
+	return result, nil
+}
+
+// tagged appends the request id, by which trigger knows its own statuses. The
+// text gives way, so that 140 characters hold both.
+func tagged(description string, id RequestID) string {
+	tag := " (" + id.Short() + ")"
+	runes := []rune(description)
+	if room := 140 - len(tag); len(runes) > room {
+		description = string(runes[:room-1]) + "…"
+	}
+	return description + tag
+}
+
+// statusOf finds the newest overall status of a request. Environment contexts
+// have one more level; overall ones end with the customer's name at most, so the
+// shortest context wins.
+func statusOf(statuses []Status, id RequestID) (Status, bool) {
+	var best Status
+	found := false
+	for _, s := range statuses {
+		if !strings.HasSuffix(s.Description, " ("+id.Short()+")") {
+			continue
+		}
+		if !found || len(s.Context) < len(best.Context) {
+			best, found = s, true
+		}
+	}
+	return best, found
+}

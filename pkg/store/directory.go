@@ -1,0 +1,189 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Directory is a pipeline.Store in a directory: the object "a/b" is the file
+// a/b. Folders are made with mode 0700, files with 0600. It is safe for use by
+// many goroutines and processes at once.
+//
+// Nothing outside of the directory is ever reached, also not through symbolic
+// links. On a file system that folds case (or Unicode forms), two keys that
+// differ in nothing else are one object, so the second Create is ErrExists and
+// overwrites nothing.
+type Directory struct {
+	path string
+	// link makes a second name for a file and fails when that name is taken.
+	link func(root *os.Root, oldName, newName string) error
+}
+
+var _ pipeline.Store = (*Directory)(nil)
+
+// NewDirectory returns the store in the directory path. It does not touch the
+// disk: the directory is made by the first Create, and until then it is an
+// empty store.
+func NewDirectory(path string) (*Directory, error) {
+	if path == "" {
+		return nil, &pipeline.UsageError{Message: "the directory of the store is not set", Next: "name a directory for it"}
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: "find the directory of the store " + path, Err: err}
+	}
+	return &Directory{path: abs, link: (*os.Root).Link}, nil
+}
+
+// Path is the absolute path of the directory.
+func (d *Directory) Path() string { return d.path }
+
+// Open implements pipeline.Store. The reader fails when ctx is cancelled.
+func (d *Directory) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	if err := errors.Join(ctx.Err(), CheckKey(key)); err != nil {
+		return nil, d.fail("open", key, err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if missing(err) {
+		return nil, d.fail("open", key, pipeline.ErrNotFound)
+	}
+	if err != nil {
+		return nil, d.fail("open", key, err)
+	}
+	file, err := openRegular(root, key)
+	if err = errors.Join(err, root.Close()); err != nil {
+		return nil, d.fail("open", key, err)
+	}
+	wrap := func(err error) error { return d.fail("read", key, err) }
+	return &object{ctx: ctx, file: file, wrap: wrap}, nil
+}
+
+// openRegular opens a regular file and nothing else: a folder is no object, and
+// opening a pipe would block.
+func openRegular(root *os.Root, key string) (*os.File, error) {
+	info, err := root.Lstat(key)
+	if missing(err) || (err == nil && !info.Mode().IsRegular()) {
+		return nil, pipeline.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	file, err := root.Open(key)
+	if missing(err) {
+		return nil, pipeline.ErrNotFound
+	}
+	return file, err
+}
+
+// object reads one file until its context ends.
+type object struct {
+	ctx  context.Context
+	file *os.File
+	wrap func(error) error
+}
+
+func (o *object) Read(p []byte) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, o.wrap(err)
+	}
+	n, err := o.file.Read(p)
+	if err == nil || errors.Is(err, io.EOF) {
+		return n, err
+	}
+	return n, o.wrap(err)
+}
+
+func (o *object) Close() error { return o.wrap(o.file.Close()) }
+
+// List implements pipeline.Store. A prefix need not end at a slash. Files that
+// are still being written, and files whose name is not a valid key, are left
+// out; the tool's own state files are in the list.
+func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
+	folder, err := checkPrefix(prefix)
+	if err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if missing(err) {
+		return nil, d.fail("list", prefix, ctx.Err())
+	}
+	if err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	keys, err := walk(ctx, root, folder, prefix)
+	if err = errors.Join(err, root.Close()); err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	// Folder by folder is not byte order: "a-b" stands before "a/b".
+	slices.Sort(keys)
+	return keys, nil
+}
+
+func walk(ctx context.Context, root *os.Root, folder, prefix string) ([]string, error) {
+	var keys []string
+	err := fs.WalkDir(root.FS(), folder, func(key string, entry fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if missing(err) {
+			return nil // deleted while we looked, or never there
+		}
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return descend(key, folder, prefix)
+		}
+		if entry.Type().IsRegular() && strings.HasPrefix(key, prefix) && CheckKey(key) == nil {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	return keys, err
+}
+
+// descend skips folders that cannot hold a key with the prefix.
+func descend(key, folder, prefix string) error {
+	if key == folder || strings.HasPrefix(key+"/", prefix) {
+		return nil
+	}
+	return fs.SkipDir
+}
+
+// Delete implements pipeline.Store. Folders stay, since another process may be
+// about to write into them.
+func (d *Directory) Delete(ctx context.Context, key string) error {
+	if err := errors.Join(ctx.Err(), checkWritable(key)); err != nil {
+		return d.fail("delete", key, err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return d.fail("delete", key, err)
+	}
+	return d.fail("delete", key, errors.Join(removeRegular(root, key), root.Close()))
+}
+
+func removeRegular(root *os.Root, key string) error {
+	info, err := root.Lstat(key)
+	if missing(err) || (err == nil && !info.Mode().IsRegular()) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := root.Remove(key); err != nil && !missing(err) {
+		return err
+	}
+	return syncFolder(root, key)
+}

@@ -1,0 +1,67 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Comments lists all comments on an issue or a pull request, oldest first.
+func (c *Client) Comments(ctx context.Context, slug pipeline.Slug, number int) ([]pipeline.Comment, error) {
+	k := get(slug, fmt.Sprintf("list the comments on #%d", number),
+		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
+	got, err := collect[*github.IssueComment](ctx, c, k)
+	if err != nil {
+		return nil, err
+	}
+	comments := make([]pipeline.Comment, 0, len(got))
+	for _, g := range got {
+		comments = append(comments, comment(g))
+	}
+	return comments, nil
+}
+
+func comment(g *github.IssueComment) pipeline.Comment {
+	return pipeline.Comment{ID: g.GetID(), Author: g.GetUser().GetLogin(), Body: g.GetBody(), UpdatedAt: g.GetUpdatedAt().Time}
+}
+
+// CreateComment adds a comment. It is not sent twice when its fate is unknown.
+func (c *Client) CreateComment(ctx context.Context, slug pipeline.Slug, number int, body string) (pipeline.Comment, error) {
+	k := write(http.MethodPost, slug, fmt.Sprintf("comment on #%d", number),
+		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
+	return c.sendComment(ctx, k, body)
+}
+
+// EditComment replaces the text of a comment.
+func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, body string) (pipeline.Comment, error) {
+	k := write(http.MethodPatch, slug, fmt.Sprintf("edit comment %d", id),
+		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
+	k.repeatable = true
+	return c.sendComment(ctx, k, body)
+}
+
+func (c *Client) sendComment(ctx context.Context, k call, body string) (pipeline.Comment, error) {
+	var got github.IssueComment
+	if _, err := c.send(ctx, k, github.IssueComment{Body: &body}, &got); err != nil {
+		return pipeline.Comment{}, err
+	}
+	return comment(&got), nil
+}
+
+// DeleteComment removes a comment; one that is gone already is no error.
+func (c *Client) DeleteComment(ctx context.Context, slug pipeline.Slug, id int64) error {
+	k := write(http.MethodDelete, slug, fmt.Sprintf("delete comment %d", id),
+		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
+	k.repeatable = true
+	_, err := c.send(ctx, k, nil, nil)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return nil
+	}
+	return err
+}

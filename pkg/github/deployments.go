@@ -1,0 +1,161 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Deployments lists the deployments of a commit to an environment, newest
+// first, each with the state of its newest status (empty when it has none).
+// The payload of a deployment that metapipe did not write is zero.
+func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
+	list, err := c.listDeployments(ctx, slug, sha, environment)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		if err := c.readState(ctx, slug, &list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
+	k := get(slug, fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), "/repos/{owner}/{repo}/deployments")
+	k.query = url.Values{"sha": {string(sha)}, "environment": {environment}}
+	got, err := collect[*github.Deployment](ctx, c, k)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(got, func(a, b *github.Deployment) int {
+		if byTime := b.GetCreatedAt().Compare(a.GetCreatedAt().Time); byTime != 0 {
+			return byTime
+		}
+		return int(min(max(b.GetID()-a.GetID(), -1), 1))
+	})
+	list := make([]pipeline.Deployment, 0, len(got))
+	for _, g := range got {
+		if g.GetSHA() != string(sha) || g.GetEnvironment() != environment {
+			continue // a server that ignores the filter must not mix them up
+		}
+		list = append(list, pipeline.Deployment{
+			ID: g.GetID(), SHA: sha, Ref: g.GetRef(), Environment: environment,
+			Description: g.GetDescription(), Payload: payload(g.Payload),
+		})
+	}
+	return list, nil
+}
+
+// payload reads what anybody with write access may have written: whatever is
+// not ours is the zero value. GitHub keeps a payload as an object, or as a
+// string that holds one.
+func payload(raw json.RawMessage) pipeline.DeploymentPayload {
+	var text string
+	if err := json.Unmarshal(raw, &text); err == nil {
+		raw = json.RawMessage(text)
+	}
+	var p pipeline.DeploymentPayload
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return pipeline.DeploymentPayload{}
+	}
+	if _, err := pipeline.ParseRequestID(string(p.Request)); err != nil {
+		return pipeline.DeploymentPayload{}
+	}
+	return p
+}
+
+func (c *Client) readState(ctx context.Context, slug pipeline.Slug, d *pipeline.Deployment) error {
+	k := get(slug, fmt.Sprintf("read the state of deployment %d", d.ID),
+		"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", strconv.FormatInt(d.ID, 10))
+	k.query = url.Values{"per_page": {"1"}} // newest first
+	var got []*github.DeploymentStatus
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return err
+	}
+	if len(got) > 0 {
+		d.State, d.LogURL = got[0].GetState(), got[0].GetLogURL()
+	}
+	return nil
+}
+
+// CreateDeployment records that d.SHA was deployed to d.Environment and gives
+// it the state d.State ("success" when empty). A deployment of the same commit,
+// environment and request that exists already is brought to that state instead,
+// so it may be called again after any failure. It returns the deployment's id.
+func (c *Client) CreateDeployment(ctx context.Context, slug pipeline.Slug, d pipeline.Deployment) (int64, error) {
+	if d.State == "" {
+		d.State = "success"
+	}
+	if err := checkLink(d.LogURL); err != nil {
+		return 0, get(slug, "create a deployment", "").fail(err)
+	}
+	old, err := c.listDeployments(ctx, slug, d.SHA, d.Environment)
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range old {
+		if o.Payload.Request == "" || o.Payload.Request != d.Payload.Request {
+			continue
+		}
+		if err := c.readState(ctx, slug, &o); err != nil {
+			return 0, err
+		}
+		if o.State == d.State {
+			return o.ID, nil
+		}
+		return o.ID, c.setState(ctx, slug, o.ID, d)
+	}
+	id, err := c.newDeployment(ctx, slug, d)
+	if err != nil {
+		return 0, err
+	}
+	return id, c.setState(ctx, slug, id, d)
+}
+
+func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeline.Deployment) (int64, error) {
+	k := write(http.MethodPost, slug, fmt.Sprintf("create a deployment of %s to %s", d.SHA.Short(), d.Environment),
+		"/repos/{owner}/{repo}/deployments")
+	in := github.DeploymentRequest{
+		// A branch would be resolved anew and could be another commit by now.
+		Ref: github.String(string(d.SHA)), Environment: &d.Environment,
+		Description: github.String(description(d.Description)), Payload: d.Payload,
+		// By default GitHub merges the default branch into the ref and wants all
+		// statuses to be green.
+		AutoMerge: github.Bool(false), RequiredContexts: &[]string{},
+	}
+	var got github.Deployment
+	if _, err := c.send(ctx, k, in, &got); err != nil {
+		return 0, err
+	}
+	if got.GetID() <= 0 {
+		return 0, k.fail(errors.New("the answer lacks the deployment's id"))
+	}
+	return got.GetID(), nil
+}
+
+// setState leaves auto_inactive at its default (true): older deployments to the
+// same environment become inactive.
+func (c *Client) setState(ctx context.Context, slug pipeline.Slug, id int64, d pipeline.Deployment) error {
+	k := write(http.MethodPost, slug, fmt.Sprintf("set the state of deployment %d", id),
+		"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", strconv.FormatInt(id, 10))
+	k.repeatable = true
+	in := github.DeploymentStatusRequest{
+		State: &d.State, Environment: &d.Environment, Description: github.String(description(d.Description)),
+	}
+	if d.LogURL != "" {
+		in.LogURL = &d.LogURL
+	}
+	_, err := c.send(ctx, k, in, nil)
+	return err
+}

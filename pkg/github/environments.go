@@ -1,0 +1,58 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// EnvironmentProtection reads the gate of an environment: whether it exists,
+// how many people and teams may approve (one approval is enough), and how many
+// minutes a deployment waits. GitHub creates a missing environment without any
+// gate as soon as a job names it, so a gate must be seen to be relied on.
+func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, environment string) (exists bool, reviewers, waitMinutes int, err error) {
+	k := get(slug, fmt.Sprintf("read the protection rules of environment %q", environment),
+		"/repos/{owner}/{repo}/environments/{environment_name}", environment)
+	var got github.Environment
+	_, err = c.send(ctx, k, nil, &got)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return false, 0, 0, nil
+	}
+	if err != nil {
+		return false, 0, 0, err
+	}
+	for _, rule := range got.ProtectionRules {
+		switch rule.GetType() {
+		case "required_reviewers":
+			reviewers += len(rule.Reviewers)
+		case "wait_timer":
+			waitMinutes = max(waitMinutes, rule.GetWaitTimer())
+		}
+	}
+	return true, reviewers, waitMinutes, nil
+}
+
+// PendingEnvironments lists the environments for which a run waits: for a
+// reviewer, or for a wait timer.
+func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, run int64) ([]string, error) {
+	k := get(slug, fmt.Sprintf("read what workflow run %d waits for", run),
+		"/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments", strconv.FormatInt(run, 10))
+	var got []struct {
+		Environment struct {
+			Name string `json:"name"`
+		} `json:"environment"`
+	}
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(got))
+	for _, g := range got {
+		names = append(names, g.Environment.Name)
+	}
+	return names, nil
+}

@@ -1,0 +1,115 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// maxDescription is the length of a description, in characters, above which
+// GitHub answers 422.
+const maxDescription = 140
+
+// Statuses lists the newest status of each context of a commit.
+func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
+	k := get(slug, "read the statuses of commit "+sha.Short(), "/repos/{owner}/{repo}/commits/{ref}/status", string(sha))
+	var all []pipeline.Status
+	seen := map[string]bool{}
+	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
+		var page github.CombinedStatus
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return false, err
+		}
+		for _, s := range page.Statuses {
+			// Contexts compare without regard to case.
+			if key := strings.ToLower(s.GetContext()); !seen[key] {
+				seen[key] = true
+				all = append(all, status(s))
+			}
+		}
+		return true, nil
+	})
+	return all, err
+}
+
+func status(s *github.RepoStatus) pipeline.Status {
+	return pipeline.Status{
+		Context: s.GetContext(), State: pipeline.StatusState(s.GetState()),
+		Description: s.GetDescription(), TargetURL: s.GetTargetURL(), CreatedAt: s.GetCreatedAt().Time,
+	}
+}
+
+// SetStatus writes a status, unless the newest one of its context is the same
+// already. The description is made acceptable first: one line of at most 140
+// characters, none of which is outside Unicode's basic plane.
+func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
+	k := write(http.MethodPost, slug, fmt.Sprintf("set the status %s on commit %s", s.Context, sha.Short()),
+		"/repos/{owner}/{repo}/statuses/{sha}", string(sha))
+	k.repeatable = true // the newest counts, so the same one twice does no harm
+	s.Description = description(s.Description)
+	if err := checkStatus(s); err != nil {
+		return k.fail(err)
+	}
+	old, err := c.Statuses(ctx, slug, sha)
+	if err != nil {
+		return err
+	}
+	for _, o := range old {
+		if strings.EqualFold(o.Context, s.Context) && o.State == s.State && o.Description == s.Description && o.TargetURL == s.TargetURL {
+			return nil
+		}
+	}
+	in := github.RepoStatus{
+		Context: &s.Context, State: github.String(string(s.State)), Description: &s.Description,
+	}
+	if s.TargetURL != "" {
+		in.TargetURL = &s.TargetURL
+	}
+	_, err = c.send(ctx, k, in, nil)
+	return err
+}
+
+func checkStatus(s pipeline.Status) error {
+	switch s.State {
+	case pipeline.StatusPending, pipeline.StatusSuccess, pipeline.StatusFailure, pipeline.StatusError:
+	default:
+		return fmt.Errorf("unknown state %q", s.State)
+	}
+	if s.Context == "" {
+		return errors.New("the context is empty")
+	}
+	return checkLink(s.TargetURL)
+}
+
+// checkLink refuses what GitHub would: links that are not http(s).
+func checkLink(link string) error {
+	if link == "" {
+		return nil
+	}
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("%q is not an http(s) link", link)
+	}
+	return nil
+}
+
+// description fits a text to the rules of statuses and deployments. Beside the
+// length GitHub refuses characters that need four bytes ("description doesn't
+// accept 4-byte Unicode").
+func description(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r > 0xFFFF {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+	return oneLine(s, maxDescription)
+}

@@ -1,0 +1,219 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	maxAttempts = 5
+	maxBody     = 32 << 20 // a comparison with 300 patches is the largest answer
+	maxBackoff  = 30 * time.Second
+)
+
+// transport adds the token, bounds and counts each attempt, and repeats what
+// may be repeated.
+type transport struct {
+	base     http.RoundTripper
+	host     *url.URL
+	token    string
+	timeout  time.Duration
+	maxWait  time.Duration
+	writeGap time.Duration
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+	calls    counter
+
+	// turn holds the time of the last write; whoever took it out may write.
+	turn chan time.Time
+}
+
+func newTransport(o Options, host *url.URL, token string) *transport {
+	t := &transport{
+		base: o.Transport, host: host, token: token, timeout: o.Timeout, maxWait: o.MaxWait,
+		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, turn: make(chan time.Time, 1),
+	}
+	if t.base == nil {
+		t.base = http.DefaultTransport
+	}
+	if t.timeout <= 0 {
+		t.timeout = 30 * time.Second
+	}
+	if t.maxWait <= 0 {
+		t.maxWait = 3 * time.Minute
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if t.sleep == nil {
+		t.sleep = sleep
+	}
+	t.turn <- time.Time{}
+	return t
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	k := callOf(req)
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		done, err := t.takeTurn(req.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	var waited time.Duration
+	for attempt := 1; ; attempt++ {
+		resp, err := t.once(req, k)
+		again, pause := t.judge(k, resp, err, attempt)
+		if !again || attempt == maxAttempts || req.Context().Err() != nil {
+			return t.last(resp, err)
+		}
+		if waited += pause; waited > t.maxWait {
+			return t.last(resp, err)
+		}
+		if err := t.sleep(req.Context(), pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// takeTurn waits until no other write is under way and the gap has passed.
+func (t *transport) takeTurn(ctx context.Context) (done func(), err error) {
+	var lastWrite time.Time
+	select {
+	case lastWrite = <-t.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if rest := t.writeGap - t.now().Sub(lastWrite); t.writeGap > 0 && rest > 0 {
+		if err := t.sleep(ctx, rest); err != nil {
+			t.turn <- lastWrite
+			return nil, err
+		}
+	}
+	return func() { t.turn <- t.now() }, nil
+}
+
+// once sends the request one time and reads the whole answer.
+func (t *transport) once(req *http.Request, k call) (*http.Response, error) {
+	ctx, cancel := context.WithTimeoutCause(req.Context(), t.timeout, fmt.Errorf("no answer within %s", t.timeout))
+	defer cancel()
+	out := req.Clone(ctx)
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		out.Body = body
+	}
+	// Only the host that the token was made for sees it, also after a redirect.
+	if t.token != "" && t.same(out.URL) {
+		out.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	t.calls.add(req.Method, k.route)
+	resp, err := t.base.RoundTrip(out)
+	if err != nil {
+		return nil, t.cause(ctx, err)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, t.cause(ctx, err)
+	}
+	if len(body) > maxBody {
+		return nil, &tooLargeError{}
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.Request = req
+	return resp, nil
+}
+
+// cause names the timeout instead of the bare "context deadline exceeded".
+func (t *transport) cause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, err) {
+		return fmt.Errorf("%w (%w)", cause, err)
+	}
+	return err
+}
+
+type tooLargeError struct{}
+
+func (*tooLargeError) Error() string {
+	return fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20)
+}
+
+// judge decides whether an attempt is worth another one, and after which pause.
+func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
+	backoff := min(time.Second<<(attempt-1), maxBackoff)
+	backoff = backoff/2 + rand.N(backoff)
+	if err != nil {
+		var dial *net.OpError
+		unsent := errors.As(err, &dial) && dial.Op == "dial"
+		var large *tooLargeError
+		return (k.repeatable || unsent) && !errors.As(err, &large), backoff
+	}
+	// What GitHub turned away for a rate limit it has not done, whatever it was.
+	if limited(resp) {
+		return true, limitPause(resp.Header, t.now(), attempt)
+	}
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		if after, ok := seconds(resp.Header, "Retry-After"); ok {
+			backoff = max(backoff, after)
+		}
+		return k.repeatable, backoff
+	}
+	return false, 0
+}
+
+// last prepares the final answer. go-github refuses calls by its own clock when
+// it sees an exhausted limit; waiting for limits is done here, so it must not.
+func (t *transport) last(resp *http.Response, err error) (*http.Response, error) {
+	if err != nil {
+		return nil, err
+	}
+	if limited(resp) {
+		return nil, newLimitError(resp)
+	}
+	for _, name := range []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
+		resp.Header.Del(name)
+	}
+	return resp, nil
+}
+
+func (t *transport) same(u *url.URL) bool {
+	return u.Scheme == t.host.Scheme && u.Host == t.host.Host
+}
+
+// checkRedirect follows a renamed repository on the same server. A write that
+// would silently turn into a read is refused.
+func (t *transport) checkRedirect(req *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > 3:
+		return errors.New("GitHub redirects in circles")
+	case !t.same(req.URL):
+		return fmt.Errorf("GitHub redirects to another server (%s)", req.URL.Host)
+	case req.Method != via[0].Method:
+		return errors.New("the repository has moved; use its new name")
+	}
+	return nil
+}

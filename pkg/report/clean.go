@@ -1,0 +1,94 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// breaks says what becomes of line breaks and tabs in untrusted text.
+type breaks int
+
+const (
+	toSpaces  breaks = iota // for sentences
+	toEscapes               // visible as \n, \r, \t: for names and values on one line
+	kept                    // for blocks; CR LF becomes LF
+)
+
+// clean makes every character of s visible and harmless: control characters
+// (so also ANSI sequences), bidirectional overrides and other invisible format
+// characters become \u escapes, invalid UTF-8 becomes U+FFFD. A reviewer shall
+// see that something was hidden, so nothing is dropped.
+func clean(s string, b breaks) string {
+	if printable(s) {
+		return s
+	}
+	var out strings.Builder
+	out.Grow(len(s) + 16)
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if b == kept && r == '\r' && strings.HasPrefix(s[i:], "\r\n") {
+			i++
+			continue
+		}
+		i += n
+		out.WriteString(cleanRune(r, b))
+	}
+	return out.String()
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func cleanRune(r rune, b breaks) string {
+	switch r {
+	case '\n', '\r', '\t':
+		switch {
+		case b == toSpaces:
+			return " "
+		case b == kept && r != '\r':
+			return string(r)
+		}
+		return map[rune]string{'\n': `\n`, '\r': `\r`, '\t': `\t`}[r]
+	}
+	if r < 0x80 && r >= ' ' && r != 0x7f {
+		return string(r)
+	}
+	if !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+		return string(r) // utf8.RuneError included
+	}
+	if r > 0xffff {
+		return fmt.Sprintf(`\U%08x`, r)
+	}
+	return fmt.Sprintf(`\u%04x`, r)
+}
+
+// clip shortens s to at most limit characters, the ellipsis included.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	count, cut := 0, 0
+	for i := range s {
+		if count == limit-1 {
+			cut = i
+		}
+		if count == limit {
+			return s[:cut] + "…"
+		}
+		count++
+	}
+	return s
+}
+
+// plain encodes one line for a terminal or a commit status.
+func plain(s string, limit int) string {
+	return clip(strings.Join(strings.Fields(clean(s, toSpaces)), " "), limit)
+}

@@ -1,0 +1,156 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+const (
+	sectionChars = 2500 // the most that the head of one section may take
+	overviewRows = 40
+)
+
+// compose writes the whole text. Should hostile texts swell beyond what is
+// foreseen, it does with fewer sections until the text fits; the frame alone
+// always does.
+func (s scribe) compose(rep pipeline.Report) string {
+	most := min(s.room.chars, s.room.bytes) / sectionChars
+	for n := min(most, len(rep.Targets)); ; n /= 2 {
+		text := s.frame(rep, n)
+		if n == 0 || measure(text).within(s.room) {
+			return text
+		}
+	}
+}
+
+// frame writes what stands around the sections of the first n targets.
+func (s scribe) frame(rep pipeline.Report, n int) string {
+	top := s.title(rep) + s.overview(rep)
+	bottom := removed(rep.Request) + footer(rep)
+	if hidden := len(rep.Targets) - n; hidden > 0 {
+		bottom = fmt.Sprintf("%s The details of %s found no room here; %s.\n\n",
+			signCare, plural(hidden, "environment"), s.elsewhere(rep.Targets[n])) + bottom
+	}
+	room := s.room.minus(measure(top)).minus(measure(bottom))
+	problems := s.problems(rep.Request, room.part(1, 2))
+	room = room.minus(measure(problems))
+	return top + problems + s.sections(rep.Targets[:n], room) + bottom
+}
+
+func (s scribe) title(rep pipeline.Report) string {
+	req := rep.Request
+	parts := []string{"Request " + codeOr(req.ID.Short(), "without id")}
+	if req.Commit != "" {
+		parts = append(parts, "commit "+code(req.Commit.Short()))
+	}
+	if req.Branch != "" {
+		parts = append(parts, "branch "+code(req.Branch))
+	}
+	if req.Actor != "" {
+		parts = append(parts, "by "+code(req.Actor))
+	}
+	if req.Mode != "" && req.Mode != pipeline.ModeApply {
+		parts = append(parts, "mode "+code(string(req.Mode)))
+	}
+	if run := address(req.ManagerRun.URL); run != "" {
+		parts = append(parts, link("run", run))
+	}
+	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(string(req.Customer), "this repository") + "\n\n" +
+		prose(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
+}
+
+func codeOr(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return code(s)
+}
+
+// overview is the table of all environments; one alone needs none.
+func (s scribe) overview(rep pipeline.Report) string {
+	if len(rep.Targets) < 2 {
+		return ""
+	}
+	var out strings.Builder
+	out.WriteString("| Environment | Outcome | Changes | Receipt |\n| --- | --- | --- | --- |\n")
+	for i, t := range rep.Targets {
+		if i == overviewRows {
+			fmt.Fprintf(&out, "| … and %d more | | | |\n", len(rep.Targets)-i)
+			break
+		}
+		receipt := ""
+		if t.ReceiptCode != "" {
+			receipt = code(clip(t.ReceiptCode, 20))
+		}
+		name := clip(string(t.Environment), 40)
+		fmt.Fprintf(&out, "| %s | %s %s | %s | %s |\n", cell(code(name)),
+			targetSign(t), cell(clip(outcomeWords(t), 60)), changesCell(t), cell(receipt))
+	}
+	return out.String() + "\n"
+}
+
+// changesCell lists the counts of a target, the dangerous ones in bold.
+func changesCell(t pipeline.TargetReport) string {
+	if headline(t) == "" {
+		return ""
+	}
+	when := tenseOf(t)
+	words := countWords(t.Plan.Counts, when)
+	if len(words) == 0 {
+		return planWords(*t.Plan, when)
+	}
+	for i, w := range words {
+		if strings.Contains(w, "destroy") || strings.Contains(w, "replace") {
+			words[i] = "**" + w + "**"
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func tenseOf(t pipeline.TargetReport) tense {
+	if t.Outcome == pipeline.OutcomeApplied {
+		return past
+	}
+	return future
+}
+
+// removed says what happens to environments that are gone from variables.yml.
+func removed(req pipeline.Request) string {
+	if len(req.Removed) == 0 {
+		return ""
+	}
+	var names []string
+	for i, env := range req.Removed {
+		if i == overviewRows {
+			names = append(names, fmt.Sprintf("%d more", len(req.Removed)-i))
+			break
+		}
+		names = append(names, code(clip(string(env), 40)))
+	}
+	verb := "is"
+	if len(req.Removed) > 1 {
+		verb = "are"
+	}
+	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here.\n\n",
+		signCare, strings.Join(names, ", "), verb)
+}
+
+func footer(rep pipeline.Report) string {
+	var parts []string
+	if rep.Manager != (pipeline.Slug{}) {
+		manager := "Manager " + code(rep.Manager.String())
+		if rep.Request.ManagerCommit != "" {
+			manager += " at " + code(rep.Request.ManagerCommit.Short())
+		}
+		parts = append(parts, manager)
+	}
+	if rep.Request.File != "" {
+		parts = append(parts, "variables "+code(rep.Request.File))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "---\n\n" + strings.Join(parts, " · ") + "\n"
+}

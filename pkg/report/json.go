@@ -1,0 +1,56 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// JSON writes a report as one indented JSON object and a final line break. The
+// characters that a terminal could obey or hide are written as \u escapes, which
+// mean the same to every JSON reader. Errors are the writer's, or name a value
+// that JSON cannot hold.
+func JSON(w io.Writer, rep pipeline.Report) error {
+	var out strings.Builder
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(rep); err != nil {
+		return fmt.Errorf("write report of request %s as JSON: %w", rep.Request.ID, err)
+	}
+	if _, err := io.WriteString(w, escapeJSON(out.String())); err != nil {
+		return fmt.Errorf("write report of request %s: %w", rep.Request.ID, err)
+	}
+	return nil
+}
+
+// escapeJSON rewrites invisible and control characters, which can stand only
+// inside strings, as JSON escapes.
+func escapeJSON(s string) string {
+	var out strings.Builder
+	done := 0
+	for i, r := range s {
+		if r < 0x7f {
+			continue
+		}
+		text := cleanRune(r, kept)
+		if text == string(r) {
+			continue
+		}
+		out.WriteString(s[done:i])
+		if r > 0xffff {
+			high, low := utf16.EncodeRune(r)
+			text = fmt.Sprintf(`\u%04x\u%04x`, high, low)
+		}
+		out.WriteString(text)
+		done = i + len(string(r))
+	}
+	if done == 0 {
+		return s
+	}
+	return out.String() + s[done:]
+}

@@ -1,0 +1,196 @@
+package report
+
+import (
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// The few signs that are used, each with one meaning.
+const (
+	signBad     = "❌"  // failed, rejected, destroyed
+	signCare    = "⚠️" // look here
+	signGood    = "✅"
+	signWaiting = "⏳"
+	signStopped = "➖" // ended without being done
+)
+
+func sign(o pipeline.Outcome) string {
+	switch {
+	case !o.Final():
+		return signWaiting
+	case o.Succeeded():
+		return signGood
+	case o == pipeline.OutcomeRejected || o == pipeline.OutcomeRefused || o == pipeline.OutcomeFailed:
+		return signBad
+	}
+	return signStopped
+}
+
+// targetSign is the sign of a target: a plan that destroys or replaces something
+// asks for care even when nothing went wrong.
+func targetSign(t pipeline.TargetReport) string {
+	if t.Outcome == pipeline.OutcomePlanned && t.Plan != nil && t.Plan.Counts.Delete+t.Plan.Counts.Replace > 0 {
+		return signCare
+	}
+	return sign(t.Outcome)
+}
+
+// outcomeWords names the outcome of a target in two or three words.
+func outcomeWords(t pipeline.TargetReport) string {
+	switch t.Outcome {
+	case pipeline.OutcomeRequested, "":
+		return "Accepted"
+	case pipeline.OutcomePlanning:
+		return "Planning"
+	case pipeline.OutcomeWaiting:
+		if t.Gated {
+			return "Waiting for approval"
+		}
+		return "Apply to come"
+	case pipeline.OutcomeApplying:
+		return "Applying"
+	case pipeline.OutcomeApplied:
+		return "Applied"
+	case pipeline.OutcomeNoChanges:
+		return "No changes"
+	case pipeline.OutcomePlanned:
+		return "Planned"
+	case pipeline.OutcomeRejected:
+		return "Rejected"
+	case pipeline.OutcomeRefused:
+		return "Not applied"
+	case pipeline.OutcomeFailed:
+		if applyBegan(t) {
+			return "Apply failed"
+		}
+		return "Plan failed"
+	case pipeline.OutcomeCancelled:
+		return "Cancelled"
+	case pipeline.OutcomeExpired:
+		return "Expired"
+	case pipeline.OutcomeSuperseded:
+		return "Superseded"
+	case pipeline.OutcomeSkipped:
+		return "Not started"
+	}
+	return prose(string(t.Outcome))
+}
+
+// applyBegan reports whether a target that did not succeed got as far as its
+// apply: only a plan that is good to apply has a receipt.
+func applyBegan(t pipeline.TargetReport) bool {
+	return len(t.Done) > 0 || t.ReceiptCode != "" && t.Applies
+}
+
+// explain says what the outcome means and what to do next, as untrusted prose
+// where the use case has said it and in our own words where it has not.
+func explain(t pipeline.TargetReport) (what, next string) {
+	what, next = ownWords(t)
+	if t.Message != "" {
+		what = prose(t.Message)
+	}
+	if t.Next != "" {
+		next = prose(t.Next)
+	}
+	return what, next
+}
+
+func ownWords(t pipeline.TargetReport) (what, next string) {
+	switch t.Outcome {
+	case pipeline.OutcomeRequested, "":
+		return "The request is accepted. Nothing is planned yet.", ""
+	case pipeline.OutcomePlanning:
+		return "The plan is being made.", ""
+	case pipeline.OutcomeWaiting:
+		if t.Gated {
+			return "Nothing happens until somebody approves.", "Approve or reject it in the run."
+		}
+		return "The apply starts next.", ""
+	case pipeline.OutcomeApplying:
+		return "The apply is running.", ""
+	case pipeline.OutcomeNoChanges:
+		return "The infrastructure is as the variables ask for. Nothing was done.", ""
+	case pipeline.OutcomePlanned:
+		if !t.Applies && t.Held == "" {
+			return "A plan only: nothing was changed.", ""
+		}
+	case pipeline.OutcomeRefused:
+		return "The plan was not applied: " + prose(reasonWords(t.Reason)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
+	case pipeline.OutcomeRejected:
+		return "The request was not accepted: " + prose(reasonWords(t.Reason)) + ". Nothing was changed.", ""
+	}
+	return endWords(t)
+}
+
+func endWords(t pipeline.TargetReport) (what, next string) {
+	const again = "Push again, or run the customer's workflow again."
+	switch t.Outcome {
+	case pipeline.OutcomeFailed, pipeline.OutcomeCancelled:
+		word := "failed"
+		if t.Outcome == pipeline.OutcomeCancelled {
+			word = "was stopped"
+		}
+		if applyBegan(t) {
+			return "The apply " + word + " on its way. What was done until then is kept in the state.",
+				"Ask for a fresh plan: it goes on from what is there. This plan cannot be applied again."
+		}
+		return "The plan " + word + ". Nothing was changed.", again
+	case pipeline.OutcomeExpired:
+		return "Nobody applied the plan in time. Nothing was changed.", again
+	case pipeline.OutcomeSuperseded:
+		return "A newer request took the place of this one, which changed nothing.", ""
+	case pipeline.OutcomeSkipped:
+		return "An earlier environment did not succeed, so this one was not started. Nothing was changed.", ""
+	}
+	return "", ""
+}
+
+// severity orders outcomes for the headline of a whole report: the lowest wins.
+func severity(o pipeline.Outcome) int {
+	switch {
+	case o == pipeline.OutcomeFailed || o == pipeline.OutcomeRejected || o == pipeline.OutcomeRefused:
+		return 0
+	case o == pipeline.OutcomeCancelled:
+		return 1
+	case o == pipeline.OutcomeExpired:
+		return 2
+	case o == pipeline.OutcomeSuperseded:
+		return 3
+	case o == pipeline.OutcomeSkipped:
+		return 4
+	case !o.Final():
+		return 5
+	}
+	return 6
+}
+
+// worst returns the target that decides how the whole report reads: the first
+// of the most severe ones. There must be a target.
+func worst(targets []pipeline.TargetReport) pipeline.TargetReport {
+	out := targets[0]
+	for _, t := range targets[1:] {
+		if severity(t.Outcome) < severity(out.Outcome) {
+			out = t
+		}
+	}
+	return out
+}
+
+// overallSign is the sign of a whole report.
+func overallSign(r pipeline.Report) string {
+	switch {
+	case r.Request.Rejected():
+		return signBad
+	case len(r.Targets) == 0:
+		return signGood
+	}
+	w := worst(r.Targets)
+	if severity(w.Outcome) < 6 {
+		return sign(w.Outcome)
+	}
+	for _, t := range r.Targets {
+		if targetSign(t) == signCare {
+			return signCare
+		}
+	}
+	return signGood
+}

@@ -1,0 +1,164 @@
+package report
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// draft is the section of one target while its parts are written.
+type draft struct {
+	t     pipeline.TargetReport
+	d     digest
+	head  string
+	parts [partCount]string
+}
+
+// The parts of a section, in the order of reading.
+const (
+	partProblems = iota
+	partDone
+	partOutputs
+	partDangers
+	partFacts
+	partChanges
+	partCount
+)
+
+// pass writes one part of every section, in the order of importance; share of
+// the room that is left is the most that all of them may take together.
+type pass struct {
+	part      int
+	num, over int
+	write     func(s scribe, d draft, room size) string
+}
+
+func passes() []pass {
+	return []pass{
+		{partProblems, 1, 3, scribe.diagnostics},
+		{partDangers, 4, 5, scribe.dangers},
+		{partDone, 1, 2, scribe.done},
+		{partOutputs, 1, 2, scribe.outputs},
+		{partFacts, 1, 2, scribe.facts},
+		{partChanges, 1, 1, scribe.changes},
+	}
+}
+
+// sections writes the sections of targets within room. Sections that need less
+// than their share leave the rest to the bigger ones.
+func (s scribe) sections(targets []pipeline.TargetReport, room size) string {
+	drafts := make([]draft, len(targets))
+	for i, t := range targets {
+		drafts[i] = draft{t: t, d: digestOf(t), head: s.head(t)}
+		room = room.minus(measure(drafts[i].head))
+	}
+	smallFirst := make([]int, len(drafts))
+	for i := range smallFirst {
+		smallFirst[i] = i
+	}
+	sort.SliceStable(smallFirst, func(a, b int) bool {
+		return drafts[smallFirst[a]].d.weight < drafts[smallFirst[b]].d.weight
+	})
+	for _, p := range passes() {
+		left := room.part(p.num, p.over)
+		for k, i := range smallFirst {
+			text := p.write(s, drafts[i], left.part(1, len(drafts)-k))
+			drafts[i].parts[p.part] = text
+			left, room = left.minus(measure(text)), room.minus(measure(text))
+		}
+	}
+	var out strings.Builder
+	for _, d := range drafts {
+		out.WriteString(d.head)
+		for _, text := range d.parts {
+			out.WriteString(text)
+		}
+	}
+	return out.String()
+}
+
+// head is what a reviewer sees first: outcome, counts, and what to be careful of.
+func (s scribe) head(t pipeline.TargetReport) string {
+	var out strings.Builder
+	out.WriteString("### " + targetSign(t) + " " + codeOr(clip(string(t.Environment), 40), "plan") + ": " + outcomeWords(t) + "\n\n")
+	if words := headline(t); words != "" {
+		out.WriteString("**" + words + "**\n\n")
+	}
+	what, next := explain(t)
+	if what != "" {
+		out.WriteString(what + "\n\n")
+	}
+	if next != "" {
+		out.WriteString("**Next:** " + next + "\n\n")
+	}
+	for _, n := range notices(t) {
+		out.WriteString("> " + n + "\n\n")
+	}
+	if line := provenance(t); line != "" {
+		out.WriteString(line + "\n\n")
+	}
+	return out.String()
+}
+
+func headline(t pipeline.TargetReport) string {
+	if t.Plan == nil {
+		return ""
+	}
+	words := planWords(*t.Plan, tenseOf(t))
+	switch {
+	case t.Outcome == pipeline.OutcomeNoChanges, t.Plan.Errored, t.Outcome == pipeline.OutcomeFailed && !applyBegan(t):
+		return ""
+	case t.Outcome == pipeline.OutcomeApplied:
+		return "Applied: " + words
+	}
+	return "Plan: " + words
+}
+
+// notices are the sentences that nobody should miss; encoded.
+func notices(t pipeline.TargetReport) []string {
+	var out []string
+	switch t.Reviewed {
+	case pipeline.ReviewedDifferent:
+		out = append(out, signCare+" **This is not the plan that was reviewed.** It would do something else than the plan in the pull request. Read it as a new one before you approve.")
+	case pipeline.ReviewedUnseen:
+		out = append(out, signCare+" **Nobody has seen this plan before.** The pull request showed none for this environment.")
+	}
+	if t.Held != "" {
+		out = append(out, signCare+" **Only planned:** "+prose(t.Held))
+	}
+	if p := t.Plan; p != nil && !p.Complete && !p.Errored && t.Outcome != pipeline.OutcomeFailed {
+		out = append(out, signCare+" **The plan is not complete.** The tool put some changes off; another plan is needed when this one is applied.")
+	}
+	return out
+}
+
+// provenance is the line of small facts under the headline.
+func provenance(t pipeline.TargetReport) string {
+	var parts []string
+	if t.ReceiptCode != "" {
+		parts = append(parts, "Receipt "+code(clip(t.ReceiptCode, 40)))
+	}
+	if t.Reviewed == pipeline.ReviewedSame {
+		parts = append(parts, "same as the plan in the pull request")
+	}
+	if !t.PlannedAt.IsZero() {
+		parts = append(parts, "planned "+moment(t.PlannedAt))
+	}
+	if !t.Expires.IsZero() && (t.Outcome == pipeline.OutcomeWaiting || t.Outcome == pipeline.OutcomeExpired) {
+		parts = append(parts, "valid until "+moment(t.Expires))
+	}
+	if t.Outcome.Final() && !t.EndedAt.IsZero() {
+		parts = append(parts, "ended "+moment(t.EndedAt))
+	}
+	if t.Plan != nil && t.Plan.Tool != (pipeline.ToolVersion{}) {
+		parts = append(parts, code(clip(t.Plan.Tool.String(), 60)))
+	}
+	if run := address(t.RunURL); run != "" {
+		parts = append(parts, link("run", run))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,0 +1,287 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// StatusLimit is the length of a commit status description in characters;
+// GitHub answers 422 above it.
+const StatusLimit = 140
+
+// Status returns the description of the commit status of one target, or with an
+// empty environment of the whole report: one line of plain text of at most
+// StatusLimit characters, never empty.
+func (r Renderer) Status(rep pipeline.Report, env pipeline.Environment) string {
+	return plain(status(rep, env), StatusLimit)
+}
+
+func status(rep pipeline.Report, env pipeline.Environment) string {
+	if env != "" {
+		for _, t := range rep.Targets {
+			if t.Environment == env {
+				return targetStatus(rep, t)
+			}
+		}
+	}
+	switch {
+	case rep.Request.Rejected():
+		return rejectionWords(rep.Request)
+	case env != "" || len(rep.Targets) == 0:
+		return idleWords(rep.Request, env)
+	}
+	w := worst(rep.Targets)
+	switch {
+	case severity(w.Outcome) < 5:
+		if len(rep.Targets) == 1 {
+			return targetStatus(rep, w)
+		}
+		return string(w.Environment) + ": " + targetStatus(rep, w)
+	case !w.Outcome.Final():
+		return progressWords(rep.Targets)
+	}
+	return successWords(rep.Targets)
+}
+
+// rejectionWords names the first problem with its line, and how many more there
+// are. Errors go before warnings.
+func rejectionWords(req pipeline.Request) string {
+	errors := 0
+	var first pipeline.Problem
+	for _, p := range req.Problems {
+		if p.Warning {
+			continue
+		}
+		if errors == 0 {
+			first = p
+		}
+		errors++
+	}
+	if errors == 0 {
+		return "Rejected: " + reasonWords(req.Reason)
+	}
+	return located(lineOnly(first.Position), first.Message, errors-1)
+}
+
+// located is "file:line: message (+2 more)", clipped so that the count stays.
+func located(where, message string, more int) string {
+	tail := ""
+	if more > 0 {
+		tail = fmt.Sprintf(" (+%d more)", more)
+	}
+	if where != "" {
+		message = where + ": " + message
+	}
+	return plain(message, StatusLimit-len(tail)) + tail
+}
+
+func lineOnly(p pipeline.Position) string {
+	p.Column = 0
+	return p.String()
+}
+
+func idleWords(req pipeline.Request, env pipeline.Environment) string {
+	for _, removed := range req.Removed {
+		if env == removed {
+			return "Not in the variables any more; nothing is destroyed"
+		}
+	}
+	if len(req.Removed) > 0 && env == "" {
+		return "Nothing to do: no environment is left in the variables; nothing is destroyed"
+	}
+	return "Nothing to do"
+}
+
+func targetStatus(rep pipeline.Report, t pipeline.TargetReport) string {
+	plan := ""
+	if t.Plan != nil {
+		plan = planWords(*t.Plan, future)
+	}
+	switch t.Outcome {
+	case pipeline.OutcomeWaiting:
+		return joinWords(outcomeWords(t), plan)
+	case pipeline.OutcomeApplied:
+		return appliedWords(t)
+	case pipeline.OutcomePlanned:
+		if plan == "" {
+			return "Planned"
+		}
+		return "Plan: " + plan + heldWords(t)
+	case pipeline.OutcomeNoChanges:
+		return "No changes" + heldWords(t)
+	case pipeline.OutcomeFailed:
+		return failureWords(t)
+	case pipeline.OutcomeRejected:
+		if rep.Request.Rejected() {
+			return rejectionWords(rep.Request)
+		}
+		return joinWords("Rejected", orReason(t))
+	case pipeline.OutcomeRefused:
+		return joinWords("Not applied", orReason(t))
+	case pipeline.OutcomeSkipped:
+		return stopWords(rep.Targets, t)
+	}
+	return endStatus(t)
+}
+
+func endStatus(t pipeline.TargetReport) string {
+	switch t.Outcome {
+	case pipeline.OutcomeRequested, "":
+		return "Accepted; the plan is to come"
+	case pipeline.OutcomePlanning:
+		return "Planning"
+	case pipeline.OutcomeApplying:
+		return "Applying"
+	case pipeline.OutcomeCancelled:
+		if len(t.Done) > 0 {
+			return "Cancelled during the apply; what was done is kept, ask for a fresh plan"
+		}
+		return joinWords("Cancelled", t.Message)
+	case pipeline.OutcomeExpired:
+		return "Expired: nobody applied the plan in time; ask for a fresh one"
+	case pipeline.OutcomeSuperseded:
+		return "Superseded by a newer request"
+	}
+	return joinWords(string(t.Outcome), t.Message)
+}
+
+func joinWords(head, tail string) string {
+	if tail == "" {
+		return head
+	}
+	return head + ": " + tail
+}
+
+// orReason prefers the stable words of a reason, which always fit, to a message.
+func orReason(t pipeline.TargetReport) string {
+	if t.Reason != "" {
+		return reasonWords(t.Reason)
+	}
+	return t.Message
+}
+
+func heldWords(t pipeline.TargetReport) string {
+	if t.Held == "" {
+		return ""
+	}
+	return "; only planned: " + t.Held
+}
+
+func appliedWords(t pipeline.TargetReport) string {
+	if t.Plan != nil {
+		return joinWords("Applied", planWords(*t.Plan, past))
+	}
+	c, _ := doneCounts(t.Done)
+	return joinWords("Applied", strings.Join(countWords(c, past), ", "))
+}
+
+// failureWords names the first error, by the customer's own line where it is
+// known.
+func failureWords(t pipeline.TargetReport) string {
+	head := outcomeWords(t)
+	if done, failed := doneCounts(t.Done); len(t.Done) > failed {
+		head += " after " + strings.Join(countWords(done, past), ", ")
+	}
+	errors := problemsOf(t).errors
+	if len(errors) == 0 {
+		return joinWords(head, t.Message)
+	}
+	if first := errors[0]; first.Source.File != "" {
+		return located(lineOnly(first.Source), first.Summary, len(errors)-1)
+	}
+	return located("", head+": "+errors[0].Summary, len(errors)-1)
+}
+
+// stopWords names the environment for whose sake t was not started.
+func stopWords(targets []pipeline.TargetReport, t pipeline.TargetReport) string {
+	for _, earlier := range targets {
+		if earlier.Environment == t.Environment {
+			break
+		}
+		if earlier.Outcome.Final() && !earlier.Outcome.Succeeded() && earlier.Outcome != pipeline.OutcomeSkipped {
+			return fmt.Sprintf("Stopped: %s %s", earlier.Environment, endedWord(earlier.Outcome))
+		}
+	}
+	return joinWords("Stopped", t.Message)
+}
+
+func endedWord(o pipeline.Outcome) string {
+	switch o {
+	case pipeline.OutcomeFailed, pipeline.OutcomeExpired:
+		return string(o)
+	}
+	return "was " + string(o)
+}
+
+// progressWords tells about the first environment that is under way.
+func progressWords(targets []pipeline.TargetReport) string {
+	for _, t := range targets {
+		if t.Outcome.Final() || t.Outcome == pipeline.OutcomeRequested || t.Outcome == "" {
+			continue
+		}
+		switch {
+		case t.Outcome == pipeline.OutcomePlanning:
+			return "Planning " + string(t.Environment)
+		case t.Outcome == pipeline.OutcomeApplying:
+			return "Applying " + string(t.Environment)
+		case t.Gated:
+			return "Waiting for approval of " + string(t.Environment)
+		}
+		return "Planned " + string(t.Environment) + "; the apply comes next"
+	}
+	for _, t := range targets {
+		if !t.Outcome.Final() {
+			return "Accepted; the plan of " + string(t.Environment) + " comes next"
+		}
+	}
+	return "Accepted"
+}
+
+// successWords sums up a report in which everything that was asked for is done.
+func successWords(targets []pipeline.TargetReport) string {
+	applied, planned := tally{}, tally{}
+	for _, t := range targets {
+		switch t.Outcome {
+		case pipeline.OutcomeApplied:
+			applied.add(t)
+		case pipeline.OutcomePlanned:
+			planned.add(t)
+		}
+	}
+	switch {
+	case len(applied.names) == 0 && len(planned.names) == 0:
+		return "No changes"
+	case len(applied.names) == 0 && len(targets) == 1:
+		return targetStatus(pipeline.Report{}, targets[0])
+	case len(applied.names) == 0:
+		return "Plan for " + planned.words(future)
+	case len(planned.names) == 0 && len(targets) == 1:
+		return appliedWords(targets[0])
+	case len(planned.names) == 0:
+		return "Applied to " + applied.words(past)
+	}
+	return "Applied to " + applied.words(past) + "; only planned: " + strings.Join(planned.names, ", ")
+}
+
+// tally adds up the counts of several targets.
+type tally struct {
+	names []string
+	plan  pipeline.Plan
+}
+
+func (s *tally) add(t pipeline.TargetReport) {
+	s.names = append(s.names, string(t.Environment))
+	if t.Plan == nil {
+		return
+	}
+	c, o := &s.plan.Counts, t.Plan.Counts
+	c.Create, c.Update, c.Replace = c.Create+o.Create, c.Update+o.Update, c.Replace+o.Replace
+	c.Delete, c.Import, c.Move, c.Forget = c.Delete+o.Delete, c.Import+o.Import, c.Move+o.Move, c.Forget+o.Forget
+	s.plan.Outputs = append(s.plan.Outputs, t.Plan.Outputs...)
+}
+
+func (s *tally) words(t tense) string {
+	return strings.Join(s.names, ", ") + ": " + planWords(s.plan, t)
+}

@@ -1,0 +1,206 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// tense is the form of the verbs in a list of counts.
+type tense int
+
+const (
+	future tense = iota // "3 to add"
+	past                // "3 added"
+)
+
+// countWords lists the counts that are not zero, as "3 to add". The worst come
+// last, where the eye stops.
+func countWords(c pipeline.Counts, t tense) []string {
+	rows := []struct {
+		n            int
+		future, past string
+	}{
+		{c.Create, "to add", "added"},
+		{c.Update, "to change", "changed"},
+		{c.Import, "to import", "imported"},
+		{c.Move, "to move", "moved"},
+		{c.Forget, "to forget", "forgotten"},
+		{c.Replace, "to replace", "replaced"},
+		{c.Delete, "to destroy", "destroyed"},
+	}
+	var out []string
+	for _, row := range rows {
+		if row.n == 0 {
+			continue
+		}
+		word := row.future
+		if t == past {
+			word = row.past
+		}
+		out = append(out, fmt.Sprintf("%d %s", row.n, word))
+	}
+	return out
+}
+
+// planWords says in one line what a plan does (or did).
+func planWords(p pipeline.Plan, t tense) string {
+	if words := countWords(p.Counts, t); len(words) > 0 {
+		return strings.Join(words, ", ")
+	}
+	switch n := len(p.Outputs); {
+	case n > 0 && t == past:
+		return plural(n, "output") + " changed"
+	case n > 0:
+		return plural(n, "output") + " to change"
+	}
+	return "no changes"
+}
+
+// doneCounts counts what an apply finished.
+func doneCounts(done []pipeline.AppliedResource) (c pipeline.Counts, failed int) {
+	for _, d := range done {
+		if d.Failed {
+			failed++
+			continue
+		}
+		count(&c, d.Action)
+	}
+	return c, failed
+}
+
+func count(c *pipeline.Counts, a pipeline.Action) {
+	switch a {
+	case pipeline.ActionCreate:
+		c.Create++
+	case pipeline.ActionUpdate:
+		c.Update++
+	case pipeline.ActionReplace:
+		c.Replace++
+	case pipeline.ActionDelete:
+		c.Delete++
+	case pipeline.ActionForget:
+		c.Forget++
+	}
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// verb is what people call an action.
+func verb(a pipeline.Action) string {
+	switch a {
+	case pipeline.ActionCreate:
+		return "add"
+	case pipeline.ActionUpdate:
+		return "change"
+	case pipeline.ActionDelete:
+		return "destroy"
+	case pipeline.ActionNone:
+		return "keep"
+	case pipeline.ActionReplace, pipeline.ActionForget, pipeline.ActionRead:
+		return string(a)
+	}
+	return code(string(a))
+}
+
+// whyWords explains an action_reason of the plan format. The keys are the ones
+// that Terraform and OpenTofu document in "JSON output format"; others are shown
+// as they are.
+func whyWords(reason string) string {
+	switch reason {
+	case "":
+		return ""
+	case "replace_because_tainted":
+		return "it is marked as damaged (tainted), since it could not be created in full"
+	case "replace_because_cannot_update":
+		return "it cannot be changed in place"
+	case "replace_by_request":
+		return "the replacement was asked for"
+	case "replace_by_triggers":
+		return "something that it is tied to (`replace_triggered_by`) changes"
+	case "delete_because_no_resource_config":
+		return "it is no longer in the configuration"
+	case "delete_because_no_module":
+		return "its module is no longer in the configuration"
+	case "delete_because_wrong_repetition":
+		return "the configuration switched between one and many (`count` or `for_each`)"
+	case "delete_because_count_index":
+		return "`count` became smaller"
+	case "delete_because_each_key":
+		return "its key is no longer in `for_each`"
+	case "delete_because_enabled_false":
+		return "it is switched off (`enabled`)"
+	case "delete_because_no_move_target":
+		return "it was moved to an address that is not in the configuration"
+	case "read_because_config_unknown":
+		return "its arguments are known only after apply"
+	case "read_because_dependency_pending":
+		return "something that it depends on changes first"
+	case "read_because_check_nested":
+		return "a check reads it"
+	}
+	return code(reason)
+}
+
+// reasonWords says in plain words why a request was rejected or a plan refused.
+func reasonWords(r pipeline.Reason) string {
+	switch r {
+	case pipeline.ReasonUnknownCustomer:
+		return "this repository is not registered as a customer"
+	case pipeline.ReasonUnproved:
+		return "the origin of the request could not be proved"
+	case pipeline.ReasonReplayed:
+		return "the request was used before"
+	case pipeline.ReasonInvalidPayload:
+		return "the request is malformed"
+	case pipeline.ReasonInvalidVariables:
+		return "the variables are not valid"
+	case pipeline.ReasonMissingVariables:
+		return "there is no variables file"
+	case pipeline.ReasonUnreachable:
+		return "the commit is not on a branch that may deploy"
+	case pipeline.ReasonNotAllowed:
+		return "the environment is not allowed for this customer"
+	case pipeline.ReasonStaleVariables:
+		return "the variables changed after the plan"
+	case pipeline.ReasonStaleManager:
+		return "the manager's code changed after the plan"
+	case pipeline.ReasonStaleState:
+		return "the infrastructure's state changed after the plan"
+	case pipeline.ReasonOtherEnvironment:
+		return "the plan was made for another environment"
+	}
+	return refusalWords(r)
+}
+
+func refusalWords(r pipeline.Reason) string {
+	switch r {
+	case "":
+		return ""
+	case pipeline.ReasonOtherTool:
+		return "the plan was made by another tool or version"
+	case pipeline.ReasonExpired:
+		return "the plan expired"
+	case pipeline.ReasonTampered:
+		return "the plan or its receipt was altered"
+	case pipeline.ReasonSuperseded:
+		return "a newer request took its place"
+	case pipeline.ReasonUsed:
+		return "the plan was applied before"
+	case pipeline.ReasonUnreviewed:
+		return "the plan is not the one that was reviewed"
+	case pipeline.ReasonNotPlanned:
+		return "there is no plan to apply"
+	case pipeline.ReasonModeForbids:
+		return "the request asks for a plan only"
+	case pipeline.ReasonBranch:
+		return "this branch may not apply to the environment"
+	}
+	return strings.ReplaceAll(string(r), "-", " ")
+}

@@ -1,0 +1,78 @@
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+# Of the commit and not of the build, so that the same source gives the same binary.
+DATE    ?= $(shell git log -1 --format=%cI 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)
+
+# The race detector is C: without a compiler the tests run without it.
+RACE := $(if $(shell command -v $$(go env CC) 2>/dev/null),-race)
+
+FUZZTIME ?= 30s
+
+# Terraform fails on a configuration file that is named and not there.
+ifneq ($(TF_CLI_CONFIG_FILE),)
+ifeq ($(wildcard $(TF_CLI_CONFIG_FILE)),)
+unexport TF_CLI_CONFIG_FILE
+endif
+endif
+export CHECKPOINT_DISABLE := 1
+
+.PHONY: help build demo test lint fuzz bench golden tools api-description clean
+
+help: ## show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
+		|| sed -nE 's/^([a-z-]+):.*## (.*)/  make \1: \2/p' $(firstword $(MAKEFILE_LIST))
+
+build: ## build bin/metapipe
+	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/metapipe ./cmd/metapipe
+
+demo: build ## play the whole flow of examples/ on this machine, with real Terraform
+	@PATH=$$(.ci/tools/ensure terraform) bin/metapipe rehearse \
+		--manager-dir examples/manager --customer-dir examples/customer \
+		--proposal examples/customer/.rehearsal/variables.yml --approve yes
+
+test: api-description lint bin/testreport ## run every check and test there is
+	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
+	@go test -C .ci/tools/testreport -count=1 .
+	@PATH=$$(.ci/tools/ensure terraform tofu) bin/testreport -expected .ci/expected-skips -- \
+		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
+
+lint: ## check format, modules and code
+	@files=$$(gofmt -l cmd pkg .ci); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }
+	@go mod tidy -diff || { echo "run: go mod tidy"; exit 1; }
+	@go vet ./...
+	@PATH=$$(.ci/tools/ensure golangci-lint) golangci-lint run ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/tools/ensure .ci/tools/api-description; \
+		else echo "shellcheck is not installed: the scripts in .ci are not checked"; fi
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" | tail -n 4; \
+		done; \
+	done
+
+bench: build ## measure metapipe against bare terraform, as ratios
+	@PATH=$$(.ci/tools/ensure terraform) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
+
+golden: ## write the golden files of the tests anew; read the diff before you commit it
+	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
+
+tools: ## build from source what is not in PATH: terraform, tofu, golangci-lint
+	@path=$$(.ci/tools/ensure terraform tofu golangci-lint); \
+		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
+
+api-description: ## fetch GitHub's API description for the tests (needs npm)
+	@.ci/tools/api-description
+
+clean: ## remove what was built here; the tools stay in the cache
+	@rm -rf bin dist
+
+bin/testreport: $(wildcard .ci/tools/testreport/*.go)
+	@go build -C .ci/tools/testreport -o $(CURDIR)/$@ .

@@ -1,0 +1,159 @@
+package strictyaml
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// convert turns the library's tree into ours and reports what is not allowed in
+// it. It never follows an alias, so its work is bounded by the length of the text.
+func (p *parser) convert(y *yaml.Node, depth int) *Node {
+	n := &Node{Line: y.Line, Column: y.Column, Text: "null"}
+	if !p.count(y, depth) {
+		return n
+	}
+	p.checkProperties(y)
+	switch y.Kind {
+	case yaml.MappingNode:
+		n.Kind, n.Text = Object, ""
+		p.convertMap(n, y, depth)
+	case yaml.SequenceNode:
+		n.Kind, n.Text = Array, ""
+		for _, item := range y.Content {
+			if p.stopped {
+				break
+			}
+			n.Items = append(n.Items, p.convert(item, depth+1))
+		}
+	case yaml.ScalarNode:
+		p.convertScalar(n, y)
+	default:
+		p.hidden = true
+	}
+	return n
+}
+
+// count keeps the bounds on depth and number of values.
+func (p *parser) count(y *yaml.Node, depth int) bool {
+	if p.stopped {
+		return false
+	}
+	p.nodes++
+	if p.nodes > p.opt.Nodes {
+		p.stopped = true
+		p.tooMany(position(y))
+		return false
+	}
+	if y.Kind != yaml.ScalarNode && depth > p.opt.Depth {
+		p.stopped = true
+		p.add(position(y), RuleDepth, fmt.Sprintf("maps and lists are nested more than %d levels deep", p.opt.Depth), "flatten this part")
+		return false
+	}
+	return true
+}
+
+// checkProperties refuses aliases, anchors and tags: the first two let a small
+// file describe a huge one, the last makes readers disagree.
+func (p *parser) checkProperties(y *yaml.Node) {
+	if y.Kind == yaml.AliasNode {
+		p.hidden = true
+		p.add(position(y), RuleAlias, fmt.Sprintf("the alias *%s is not allowed", Short(y.Value)), "write the values out in full")
+	}
+	if y.Anchor != "" {
+		p.add(position(y), RuleAnchor, fmt.Sprintf("the anchor &%s is not allowed", Short(y.Anchor)), "remove it and write the values out where they are needed")
+	}
+	if y.Style&yaml.TaggedStyle != 0 || y.Tag == "!" {
+		p.add(position(y), RuleTag, fmt.Sprintf("the tag %s is not allowed", Short(y.Tag)), "remove it; quote the value if it is meant as text")
+	}
+}
+
+func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
+	if isUnquotedPlaceholder(y) {
+		p.hidden = true
+		p.add(position(y), RuleUnquoted, "a placeholder without quotes is a map to YAML", `put the value in quotes: "{{ … }}"`)
+		return
+	}
+	n.index = make(map[string]int, len(y.Content)/2)
+	for i := 0; i+1 < len(y.Content) && !p.stopped; i += 2 {
+		key := y.Content[i]
+		name, ok := p.key(key)
+		value := p.convert(y.Content[i+1], depth+1)
+		if !ok {
+			p.hidden = true
+			continue
+		}
+		if first, taken := n.index[name]; taken {
+			p.add(position(key), RuleDuplicateKey,
+				fmt.Sprintf("the key %q is here for the second time; the first is on line %d", Short(name), n.Entries[first].Line),
+				"keep one of the two")
+			continue
+		}
+		n.index[name] = len(n.Entries)
+		n.Entries = append(n.Entries, Entry{Key: name, Line: key.Line, Column: key.Column, Value: value})
+	}
+}
+
+// isUnquotedPlaceholder recognises `{{ name }}`: to YAML a flow map whose only
+// key is a flow map.
+func isUnquotedPlaceholder(y *yaml.Node) bool {
+	return y.Style&yaml.FlowStyle != 0 && len(y.Content) == 2 &&
+		y.Content[0].Kind == yaml.MappingNode && y.Content[0].Style&yaml.FlowStyle != 0
+}
+
+// key checks that a key is text of a sane form. Words that only old readers
+// take for booleans (on, yes) are text here, and are written quoted.
+func (p *parser) key(y *yaml.Node) (string, bool) {
+	if !p.count(y, 0) {
+		return "", false
+	}
+	p.checkProperties(y)
+	switch {
+	case y.Kind == yaml.AliasNode:
+		return "", false
+	case y.Kind != yaml.ScalarNode:
+		p.add(position(y), RuleKeyNotText, "a map or a list is used as a key", "use text as the key")
+		return "", false
+	case y.Value == "<<":
+		p.add(position(y), RuleMergeKey, "the merge key << is not allowed", "write the merged keys out in full")
+		return "", false
+	}
+	if kind := plainKind(y); kind != String {
+		p.add(position(y), RuleKeyNotText, fmt.Sprintf("the key %q is %s to YAML, not text", Short(y.Value), kind), fmt.Sprintf("put it in quotes: %q", Short(y.Value)))
+		return "", false
+	}
+	if utf8.RuneCountInString(y.Value) > maxKeyLength || strings.ContainsFunc(y.Value, notInKey) {
+		p.add(position(y), RuleKeyForm, fmt.Sprintf("the key %q is too long or holds a line break or an invisible character", Short(y.Value)),
+			fmt.Sprintf("use at most %d visible characters on one line", maxKeyLength))
+		return "", false
+	}
+	return y.Value, true
+}
+
+func notInKey(r rune) bool { return r == '\n' || r == '\r' || r == '\t' || forbidden(r) }
+
+func (p *parser) convertScalar(n *Node, y *yaml.Node) {
+	s := resolve(y)
+	n.Kind, n.Text = s.kind, s.text
+	pos := pipeline.Position{Line: y.Line, Column: y.Column}
+	if s.rule != "" {
+		p.add(pos, s.rule, s.message, s.remedy)
+	}
+	if i := strings.IndexFunc(y.Value, forbidden); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(y.Value[i:])
+		p.add(pos, RuleControl, fmt.Sprintf("the text holds the invisible character U+%04X", r), "remove it")
+	}
+}
+
+// Short cuts text from a stranger to a length that fits into a message.
+func Short(s string) string {
+	const limit = 60
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit]) + "…"
+}

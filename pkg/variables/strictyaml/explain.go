@@ -1,0 +1,263 @@
+package strictyaml
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// explainer turns validation errors into problems in plain words.
+type explainer struct {
+	schema   *Schema
+	file     string
+	root     *Node
+	unknown  map[string]bool // pathName of every key that is not allowed
+	problems pipeline.Problems
+}
+
+// add reports one problem with the value at path.
+func (e *explainer) add(path []string, rule, message, remedy string) {
+	pos, _ := e.root.Locate(path...)
+	pos.File = e.file
+	e.problems = append(e.problems, pipeline.Problem{Position: pos, Rule: "schema-" + rule, Message: message, Remedy: remedy})
+}
+
+func (e *explainer) explain(v *jsonschema.ValidationError) {
+	path := v.InstanceLocation
+	name := pathName(path)
+	switch k := v.ErrorKind.(type) {
+	case *kind.Required:
+		for _, key := range k.Missing {
+			e.missing(v, key)
+		}
+	case *kind.DependentRequired:
+		for _, key := range k.Missing {
+			e.missing(v, key)
+		}
+	case *kind.AdditionalProperties:
+		for _, key := range slices.Sorted(slices.Values(k.Properties)) {
+			e.unknownKey(v, key)
+		}
+	case *kind.PropertyNames:
+		e.add(append(slices.Clone(path), k.Property), "key", fmt.Sprintf("the key %q is not allowed in %s", Short(k.Property), name), "rename it")
+	case *kind.Type:
+		e.wrongType(path, k)
+	case *kind.Enum:
+		e.add(path, "enum", name+" is "+show(k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
+	case *kind.Const:
+		e.add(path, "const", name+" is "+show(k.Got), "it must be "+show(k.Want))
+	case *kind.Pattern:
+		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Want))
+	case *kind.Format:
+		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, show(k.Got), k.Want), "write a valid "+k.Want)
+	case *kind.FalseSchema:
+		e.falseSchema(path, name)
+	case *kind.UniqueItems:
+		e.add(path, "unique", fmt.Sprintf("%s holds the same value twice, as items %d and %d", name, k.Duplicates[0]+1, k.Duplicates[1]+1), "remove one of them")
+	default:
+		if rule, message, remedy, ok := bound(name, k); ok {
+			e.add(path, rule, message, remedy)
+			return
+		}
+		e.add(path, "rule", name+" does not meet the service's rules", e.described(v))
+	}
+}
+
+// missing names the key to add, at the map where it belongs.
+func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
+	path := v.InstanceLocation
+	in := "the file"
+	if len(path) > 0 {
+		in = pathName(path)
+	}
+	remedy := "add \"" + key + ":\""
+	if len(path) > 0 {
+		remedy += " to " + in
+	}
+	if d := e.schema.description(v.SchemaURL, "properties", key); d != "" {
+		remedy += " (" + d + ")"
+	}
+	if present := e.root.At(path...); present != nil {
+		if like := Suggest(key, unknownKeys(present, e.schema.properties(v.SchemaURL))); like != "" {
+			if e.unknown[pathName(append(slices.Clone(path), like))] {
+				return // told at that key
+			}
+			remedy = fmt.Sprintf("did you write %q for %q?", like, key)
+		}
+	}
+	e.add(path, "required", in+" lacks the key \""+key+"\"", remedy)
+}
+
+func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {
+	path := append(slices.Clone(v.InstanceLocation), key)
+	message := fmt.Sprintf("the key %q is not known in %s", Short(key), pathName(v.InstanceLocation))
+	known := e.schema.properties(v.SchemaURL)
+	remedy := "remove it"
+	if like := Suggest(key, known); like != "" {
+		remedy = fmt.Sprintf("did you mean %q?", like)
+	} else if len(known) > 0 && len(known) <= 12 {
+		remedy = "remove it; known are: " + strings.Join(known, ", ")
+	}
+	pos, _ := e.root.Locate(path...)
+	if parent := e.root.At(v.InstanceLocation...); parent != nil {
+		if entry, ok := parent.Entry(key); ok {
+			pos = entry.KeyPlace()
+		}
+	}
+	pos.File = e.file
+	e.problems = append(e.problems, pipeline.Problem{Position: pos, Rule: "schema-unknown-key", Message: message, Remedy: remedy})
+}
+
+var typeNames = map[string]string{
+	"null": "nothing (null)", "boolean": "true or false", "number": "a number", "integer": "a whole number",
+	"string": "text", "array": "a list", "object": "a map",
+}
+
+func (e *explainer) wrongType(path []string, k *kind.Type) {
+	want := make([]string, len(k.Want))
+	for i, w := range k.Want {
+		want[i] = typeNames[w]
+	}
+	wanted := strings.Join(want, " or ")
+	value := e.root.At(path...)
+	got := typeNames[k.Got]
+	if value != nil && value.inline() && value.Kind != Null && value.Kind != Array && value.Kind != Object {
+		got = show(value.Any()) + ", " + got
+	}
+	remedy := "write " + wanted
+	switch {
+	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
+		remedy = "write true or false, without quotes"
+	case k.Got == "string" && value != nil && decimalPattern.MatchString(value.Text):
+		remedy += ": remove the quotes"
+	case k.Got != "object" && k.Got != "array" && slices.Contains(k.Want, "string"):
+		remedy += ": put the value in quotes"
+	}
+	e.add(path, "type", fmt.Sprintf("%s is %s, where %s is expected", pathName(path), got, wanted), remedy)
+}
+
+func (e *explainer) falseSchema(path []string, name string) {
+	e.add(path, "not-allowed", name+" is not allowed here", "remove it")
+}
+
+// patternRemedy prefers the words of the schema to the regular expression.
+func (e *explainer) patternRemedy(v *jsonschema.ValidationError, pattern string) string {
+	if d := e.described(v); d != "" {
+		return d
+	}
+	return "it must match " + pattern
+}
+
+// described is the schema's own description of the value that failed.
+func (e *explainer) described(v *jsonschema.ValidationError) string {
+	return e.schema.description(v.SchemaURL)
+}
+
+// bound explains the rules that compare a quantity with a limit.
+func bound(name string, k jsonschema.ErrorKind) (rule, message, remedy string, ok bool) {
+	size := func(rule, what string, got, want int, least bool) (string, string, string, bool) {
+		word := "at most"
+		if least {
+			word = "at least"
+		}
+		return rule, fmt.Sprintf("%s has %d %s", name, got, what), fmt.Sprintf("%s %d are allowed", word, want), true
+	}
+	number := func(rule string, got, want *big.Rat, word string) (string, string, string, bool) {
+		return rule, fmt.Sprintf("%s is %s", name, rat(got)), "it must be " + word + " " + rat(want), true
+	}
+	switch k := k.(type) {
+	case *kind.Minimum:
+		return number("minimum", k.Got, k.Want, "at least")
+	case *kind.Maximum:
+		return number("maximum", k.Got, k.Want, "at most")
+	case *kind.ExclusiveMinimum:
+		return number("minimum", k.Got, k.Want, "greater than")
+	case *kind.ExclusiveMaximum:
+		return number("maximum", k.Got, k.Want, "less than")
+	case *kind.MultipleOf:
+		return number("multiple-of", k.Got, k.Want, "a multiple of")
+	case *kind.MinLength:
+		return size("length", "characters", k.Got, k.Want, true)
+	case *kind.MaxLength:
+		return size("length", "characters", k.Got, k.Want, false)
+	case *kind.MinItems:
+		return size("items", "items", k.Got, k.Want, true)
+	case *kind.MaxItems:
+		return size("items", "items", k.Got, k.Want, false)
+	case *kind.MinProperties:
+		return size("keys", "keys", k.Got, k.Want, true)
+	case *kind.MaxProperties:
+		return size("keys", "keys", k.Got, k.Want, false)
+	}
+	return "", "", "", false
+}
+
+func rat(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	return strings.TrimRight(r.FloatString(12), "0")
+}
+
+func enumRemedy(got any, want []any) string {
+	words := make([]string, len(want))
+	for i, w := range want {
+		words[i] = show(w)
+	}
+	if s, ok := got.(string); ok {
+		var texts []string
+		for _, w := range want {
+			if t, ok := w.(string); ok {
+				texts = append(texts, t)
+			}
+		}
+		if like := Suggest(s, texts); like != "" {
+			return fmt.Sprintf("did you mean %q? Allowed are: %s", like, strings.Join(words, ", "))
+		}
+	}
+	return "allowed are: " + strings.Join(words, ", ")
+}
+
+// show is a value in a message: short, text in quotes.
+func show(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("%q", Short(v))
+	case nil:
+		return "nothing"
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a map"
+	}
+	return Short(fmt.Sprint(v))
+}
+
+// pathName writes a path as people do: environments.staging.zones[2].
+func pathName(path []string) string {
+	if len(path) == 0 {
+		return "the file"
+	}
+	var b strings.Builder
+	for i, step := range path {
+		switch {
+		case isIndex(step):
+			b.WriteString("[" + step + "]")
+		case i > 0:
+			b.WriteString("." + Short(step))
+		default:
+			b.WriteString(Short(step))
+		}
+	}
+	return b.String()
+}
+
+func isIndex(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,92 @@
+package strictyaml
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/agext/levenshtein"
+)
+
+// Suggest returns the word that was probably meant, or "" when none is near: at
+// most one edit in three characters. Case and the choice of - or _ cost nothing.
+func Suggest(word string, known []string) string {
+	best, least := "", 0
+	w := plainForm(word)
+	if utf8.RuneCountInString(w) > maxKeyLength {
+		return ""
+	}
+	for _, k := range known {
+		limit := max(utf8.RuneCountInString(k)/3, 1)
+		d := levenshtein.Distance(w, plainForm(k), nil)
+		if d <= limit && (best == "" || d < least) {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+func plainForm(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+
+// unknownKeys are the keys of n that the schema has no name for.
+func unknownKeys(n *Node, known []string) []string {
+	var keys []string
+	for _, e := range n.Entries {
+		if !slices.Contains(known, e.Key) && len(keys) < 50 {
+			keys = append(keys, e.Key)
+		}
+	}
+	return keys
+}
+
+// properties are the names under `properties` of the schema at location, sorted.
+func (s *Schema) properties(location string) []string {
+	m, _ := s.at(location, "properties").(map[string]any)
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// description is the `description` of the schema at location, going down steps.
+func (s *Schema) description(location string, steps ...string) string {
+	m, _ := s.at(location, steps...).(map[string]any)
+	d, _ := m["description"].(string)
+	return d
+}
+
+// at finds the part of the schema that an error names by URL and JSON pointer
+// (RFC 6901); nil when it is not in this file under that pointer.
+func (s *Schema) at(location string, steps ...string) any {
+	_, fragment, _ := strings.Cut(location, "#")
+	pointer, err := url.PathUnescape(fragment)
+	if err != nil || (pointer != "" && pointer[0] != '/') {
+		return nil
+	}
+	var path []string
+	if pointer != "" {
+		for _, step := range strings.Split(pointer[1:], "/") {
+			path = append(path, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
+		}
+	}
+	v := s.doc
+	for _, step := range append(path, steps...) {
+		switch t := v.(type) {
+		case map[string]any:
+			v = t[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(t) {
+				return nil
+			}
+			v = t[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}

@@ -1,0 +1,98 @@
+package strictyaml
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// checkText looks at the bytes alone, before anything is built from them, and
+// returns them without a byte order mark.
+func (p *parser) checkText(raw []byte) ([]byte, bool) {
+	if len(raw) > p.opt.Bytes {
+		p.tooLarge()
+		return nil, false
+	}
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
+	if !p.checkRunes(raw) {
+		return nil, false
+	}
+	// Every value needs a line, a comma, a colon or a bracket, so this is a cheap
+	// upper bound that keeps the library from building a tree of a million nodes.
+	indicators := 0
+	for _, c := range raw {
+		switch c {
+		case '\n', ',', ':', '[', '{', '-', '?':
+			indicators++
+		}
+	}
+	if indicators > indicatorsPerNode*p.opt.Nodes {
+		p.tooMany(pipeline.Position{})
+		return nil, false
+	}
+	return raw, true
+}
+
+func (p *parser) tooLarge() {
+	p.add(pipeline.Position{}, RuleTooLarge, "the file is larger than "+Size(p.opt.Bytes),
+		"keep large content elsewhere and name its place here")
+}
+
+func (p *parser) tooMany(pos pipeline.Position) {
+	p.add(pos, RuleNodes, fmt.Sprintf("the file holds more than %d values", p.opt.Nodes), "split what it describes, or shorten its lists")
+}
+
+// checkRunes refuses what is not text. It stops at the first finding: a binary
+// file would have thousands.
+func (p *parser) checkRunes(raw []byte) bool {
+	line, column := 1, 0
+	for i := 0; i < len(raw); {
+		r, n := utf8.DecodeRune(raw[i:])
+		column++
+		at := pipeline.Position{Line: line, Column: column}
+		if r == utf8.RuneError && n == 1 {
+			p.add(at, RuleNotUTF8, fmt.Sprintf("byte 0x%02x is not valid UTF-8", raw[i]), "save the file as UTF-8")
+			return false
+		}
+		loneCR := r == '\r' && (i+1 == len(raw) || raw[i+1] != '\n')
+		if loneCR || forbidden(r) {
+			p.add(at, RuleControl, fmt.Sprintf("the file holds the invisible character U+%04X", r), "delete it; save the file as plain text")
+			return false
+		}
+		if r == '\n' {
+			line, column = line+1, 0
+		}
+		i += n
+	}
+	return true
+}
+
+// forbidden reports characters that nobody means to write: controls, the line
+// breaks that only some readers know, marks that make text read otherwise than
+// it is, and code points that YAML has no place for.
+func forbidden(r rune) bool {
+	switch {
+	case r == '\t' || r == '\n' || r == '\r':
+		return false
+	case r < 0x20, r >= 0x7f && r <= 0x9f:
+		return true
+	case r == 0x2028, r == 0x2029, r == 0xfeff, r == 0xfffe, r == 0xffff:
+		return true
+	}
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// Size writes a number of bytes for people: in KiB or MiB where it is even.
+func Size(n int) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

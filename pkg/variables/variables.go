@@ -1,0 +1,221 @@
+// Package variables reads variables.yml, which another company writes: bounded
+// and strict YAML, checked against the manager's JSON Schema with the line of
+// every problem, and turned into what the tool sees for one environment.
+package variables
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+)
+
+// The rules of variables.yml beside those of strictyaml and of the schema
+// (which begin with "schema-").
+const (
+	RuleMissingFile           = "missing-file"
+	RuleUnreadable            = "unreadable-file"
+	RuleNotFile               = "not-a-file"
+	RuleMissingEnvironments   = "missing-environments"
+	RuleEnvironmentsNotMap    = "environments-not-a-map"
+	RuleNoEnvironments        = "no-environments"
+	RuleTooManyEnvironments   = "too-many-environments"
+	RuleEnvironmentNotMap     = "environment-not-a-map"
+	RuleUnknownPlaceholder    = "unknown-placeholder"
+	RuleUnfinishedPlaceholder = "unfinished-placeholder"
+	RulePlaceholderInKey      = "placeholder-in-key"
+	environmentsKey           = "environments"
+	maxDepth                  = 32
+	maxNodes                  = 10_000
+	maxEnvironments           = 32
+	defaultBytes              = 256 << 10
+	maxBytes                  = 1 << 20
+	example                   = "environments: {staging: {region: eu-west-1}}"
+)
+
+// Schema is a compiled JSON Schema of variables.yml.
+type Schema = strictyaml.Schema
+
+// Compile compiles the manager's JSON Schema (draft 2020-12 unless it says
+// otherwise); name stands in errors. References that lead out of the text are
+// errors: nothing is ever loaded.
+func Compile(name string, raw []byte) (*Schema, error) { return strictyaml.Compile(name, raw) }
+
+// Document is a valid variables.yml. It is immutable and implements
+// pipeline.Document.
+type Document struct {
+	file         string
+	root         *strictyaml.Node
+	environments []pipeline.DeclaredEnvironment
+}
+
+var _ pipeline.Document = (*Document)(nil)
+
+// Parse reads and checks a variables.yml. Problems name file as their file and
+// are ordered by place, at most 100. The document is nil when one of them is an
+// error; warnings may stand beside it. Of limits only VariablesBytes is used: 0
+// means 256 KiB, and 1 MiB is the most (GitHub's contents API has no larger
+// files inline). Without a schema (nil) only the built-in rules hold. Texts with
+// placeholders are checked against the schema as each environment will see them.
+func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Document, pipeline.Problems) {
+	root, problems := strictyaml.Parse(file, raw, strictyaml.Options{
+		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: example,
+	})
+	if root == nil {
+		return nil, problems
+	}
+	d := &Document{file: file, root: root}
+	problems = append(problems, d.readEnvironments()...)
+	placeholders, found := checkPlaceholders(file, root)
+	problems = append(problems, placeholders...)
+	if schema != nil {
+		problems = appendNew(problems, d.validate(schema, found))
+	}
+	problems = strictyaml.Limit(problems)
+	if problems.Err() != nil {
+		return nil, problems
+	}
+	return d, problems
+}
+
+func byteLimit(limits pipeline.Limits) int {
+	if limits.VariablesBytes <= 0 {
+		return defaultBytes
+	}
+	return min(limits.VariablesBytes, maxBytes)
+}
+
+// BlobSHA is the object id that git gives to a file with this content.
+func BlobSHA(raw []byte) pipeline.SHA {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", len(raw))
+	h.Write(raw)
+	return pipeline.SHA(hex.EncodeToString(h.Sum(nil)))
+}
+
+func (d *Document) problem(pos pipeline.Position, rule, message, remedy string) pipeline.Problems {
+	pos.File = d.file
+	return pipeline.Problems{{Position: pos, Rule: rule, Message: message, Remedy: remedy}}
+}
+
+// readEnvironments checks the one key that every variables.yml must have.
+func (d *Document) readEnvironments() pipeline.Problems {
+	entry, ok := d.root.Entry(environmentsKey)
+	if !ok {
+		remedy := "add the environments to deploy to: " + example
+		keys := make([]string, 0, len(d.root.Entries))
+		for _, e := range d.root.Entries {
+			keys = append(keys, e.Key)
+		}
+		if like := strictyaml.Suggest(environmentsKey, keys); like != "" {
+			remedy = fmt.Sprintf("did you write %q for %q?", strictyaml.Short(like), environmentsKey)
+		}
+		at, _ := d.root.Locate()
+		return d.problem(at, RuleMissingEnvironments, "the file lacks the key \"environments\"", remedy)
+	}
+	all := entry.Value
+	switch {
+	case all.Kind == strictyaml.Null || all.Kind == strictyaml.Object && len(all.Entries) == 0:
+		return d.problem(entry.KeyPlace(), RuleNoEnvironments, "no environment is listed under \"environments\"",
+			"name at least one: "+example)
+	case all.Kind != strictyaml.Object:
+		return d.problem(entry.Place(), RuleEnvironmentsNotMap, "\"environments\" is "+all.Kind.String()+", where a map of environments is expected",
+			"write the name of each environment as a key: "+example)
+	case len(all.Entries) > maxEnvironments:
+		return d.problem(entry.KeyPlace(), RuleTooManyEnvironments,
+			fmt.Sprintf("%d environments are listed; at most %d are read", len(all.Entries), maxEnvironments), "remove those that the service does not offer")
+	}
+	var problems pipeline.Problems
+	for _, e := range all.Entries {
+		pos := e.KeyPlace()
+		pos.File = d.file
+		d.environments = append(d.environments, pipeline.DeclaredEnvironment{Name: e.Key, Position: pos})
+		if e.Value.Kind != strictyaml.Object {
+			name := strictyaml.Short(e.Key)
+			problems = append(problems, d.problem(e.Place(), RuleEnvironmentNotMap,
+				fmt.Sprintf("the environment %q is %s, where a map of its settings is expected", name, e.Value.Kind),
+				fmt.Sprintf("write its settings below it, or %q for none", name+": {}"))...)
+		}
+	}
+	return problems
+}
+
+// validate checks the document against the schema: as written when it has no
+// placeholder, else as each environment sees it, since a pattern or a length
+// holds for the final text only.
+func (d *Document) validate(schema *Schema, placeholders bool) pipeline.Problems {
+	var names []pipeline.Environment
+	for _, e := range d.environments {
+		if env, err := pipeline.ParseEnvironment(e.Name); err == nil {
+			names = append(names, env)
+		}
+	}
+	if !placeholders || len(names) == 0 {
+		return schema.Validate(d.file, d.root)
+	}
+	return d.validateEach(schema, names)
+}
+
+// validateEach reports a problem that several environments share once, and one
+// that only some have with the name of the first.
+func (d *Document) validateEach(schema *Schema, names []pipeline.Environment) pipeline.Problems {
+	type key struct {
+		pos  pipeline.Position
+		rule string
+	}
+	var all pipeline.Problems
+	var first []pipeline.Environment // of each problem in all
+	having := make(map[key]map[pipeline.Environment]bool)
+	for _, env := range names {
+		for _, p := range schema.Validate(d.file, substituted(d.root, env)) {
+			k := key{p.Position, p.Rule}
+			if having[k] == nil {
+				having[k] = make(map[pipeline.Environment]bool)
+			}
+			if len(having[k]) == 0 || having[k][env] && len(having[k]) == 1 {
+				all, first = append(all, p), append(first, env)
+			}
+			having[k][env] = true
+		}
+	}
+	for i, p := range all {
+		if len(having[key{p.Position, p.Rule}]) < len(names) {
+			all[i].Message += fmt.Sprintf(" (as environment %q sees it)", first[i])
+		}
+	}
+	return all
+}
+
+// appendNew adds what the schema says, except where a built-in rule has already
+// told of the same value or the same missing key.
+func appendNew(problems, more pipeline.Problems) pipeline.Problems {
+	told := make(map[pipeline.Position]bool, len(problems))
+	messages := make(map[string]bool, len(problems))
+	for _, p := range problems {
+		told[p.Position] = told[p.Position] || !p.Warning
+		messages[p.Position.String()+p.Message] = true
+	}
+	for _, p := range more {
+		missing := p.Rule == strictyaml.RuleSchemaRequired
+		if missing && messages[p.Position.String()+p.Message] || !missing && told[p.Position] {
+			continue
+		}
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// Environments returns the keys of `environments` in file order, as written.
+func (d *Document) Environments() []pipeline.DeclaredEnvironment {
+	return slices.Clone(d.environments)
+}
+
+// Locate implements pipeline.Document.
+func (d *Document) Locate(path ...string) (pipeline.Position, bool) {
+	pos, exact := d.root.Locate(path...)
+	pos.File = d.file
+	return pos, exact
+}

@@ -1,0 +1,229 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/metapipe/metapipe"
+
+// repoRoot is where the tests of this package find the repository.
+var repoRoot = filepath.Join("..", "..")
+
+// mayImport says which packages of this module a package below pkg may import,
+// beside its own subpackages. Every package has a line here: a new one takes its
+// place in the house by being named.
+//
+// Arrows point inward: cli → adapters → pipeline.
+var mayImport = map[string][]string{
+	"pipeline":  {},
+	"actions":   {"pipeline"},
+	"config":    {"pipeline"},
+	"github":    {"pipeline"},
+	"report":    {"pipeline"},
+	"store":     {"pipeline"},
+	"terraform": {"pipeline"},
+	"variables": {"pipeline"},
+	// Runs the verbs as processes, as Actions does; it reads the manager's
+	// configuration to know the chain of jobs.
+	"rehearsal": {"pipeline", "config"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "rehearsal"},
+}
+
+// goPackage is what `go list -json` tells of a package.
+type goPackage struct {
+	ImportPath string
+	Name       string
+	Doc        string
+	Standard   bool
+	Imports    []string
+	Deps       []string
+}
+
+func (p goPackage) own() bool {
+	return p.ImportPath == modulePath || strings.HasPrefix(p.ImportPath, modulePath+"/")
+}
+
+// house returns the name below pkg that a package belongs to: "rehearsal" for
+// pkg/rehearsal/hub. It is empty for packages that are not below pkg.
+func house(importPath string) string {
+	rest, ok := strings.CutPrefix(importPath, modulePath+"/pkg/")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+func listPackages(t *testing.T) map[string]goPackage {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Name,Doc,Standard,Imports,Deps", "./...")
+	cmd.Dir = repoRoot
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &errOut)
+	}
+	packages := map[string]goPackage{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages[p.ImportPath] = p
+	}
+}
+
+func TestPackages(t *testing.T) {
+	t.Parallel()
+	packages := listPackages(t)
+	if !packages[modulePath+"/cmd/metapipe"].own() || !packages[modulePath+"/pkg/pipeline"].own() {
+		t.Fatal("go list did not find this module")
+	}
+	for _, p := range packages {
+		if !p.own() {
+			continue
+		}
+		checkName(t, p)
+		checkImports(t, p)
+	}
+	for _, dep := range packages[modulePath+"/pkg/pipeline"].Deps {
+		if !packages[dep].Standard {
+			t.Errorf("pkg/pipeline depends on %s: it may use the standard library only", dep)
+		}
+	}
+}
+
+func checkName(t *testing.T, p goPackage) {
+	t.Helper()
+	if p.Doc == "" {
+		t.Errorf("%s has no sentence of documentation", p.ImportPath)
+	}
+	for _, word := range []string{"util", "utils", "common", "helper", "helpers", "misc", "shared"} {
+		if slices.Contains(strings.Split(p.ImportPath, "/"), word) || p.Name == word {
+			t.Errorf("%s: %q says nothing; name it after what it does", p.ImportPath, word)
+		}
+	}
+}
+
+func checkImports(t *testing.T, p goPackage) {
+	t.Helper()
+	self := house(p.ImportPath)
+	allowed, known := mayImport[self]
+	if p.ImportPath == modulePath+"/cmd/metapipe" {
+		allowed, known = []string{"cli"}, true
+	}
+	if !known {
+		t.Errorf("%s has no place in the house: add it to mayImport", p.ImportPath)
+		return
+	}
+	for _, imported := range p.Imports {
+		other := house(imported)
+		if other != "" && other != self && !slices.Contains(allowed, other) {
+			t.Errorf("%s imports %s: it may import %v of this module", p.ImportPath, imported, allowed)
+		}
+		if strings.HasSuffix(imported, "test") && other != "" && !strings.HasSuffix(p.ImportPath, "test") {
+			t.Errorf("%s imports %s: that is for tests", p.ImportPath, imported)
+		}
+	}
+}
+
+func TestMainIsShort(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := bytes.Count(content, []byte("\n")); lines > 30 {
+		t.Errorf("main.go has %d lines, want 30 at most: what it does belongs into pkg/cli, where it can be tested", lines)
+	}
+}
+
+// repoFiles returns the paths of the files of the repository, with slashes, and
+// without those that git ignores.
+func repoFiles(t *testing.T) []string {
+	t.Helper()
+	// The checkout may belong to another user, as in a container.
+	cmd := exec.CommandContext(t.Context(), "git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	cmd.Dir = repoRoot
+	out, err := cmd.Output()
+	if err != nil {
+		return walkFiles(t)
+	}
+	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+	// Deleted and not yet committed.
+	return slices.DeleteFunc(files, func(name string) bool {
+		info, err := os.Lstat(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		return err != nil || !info.Mode().IsRegular()
+	})
+}
+
+// walkFiles is repoFiles for a source archive, which git knows nothing of.
+func walkFiles(t *testing.T) (files []string) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(repoRoot), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains([]string{".git", ".cache", "bin", "dist", "rehearsal"}, name):
+			return fs.SkipDir
+		case entry.Type().IsRegular():
+			files = append(files, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestTopLevel(t *testing.T) {
+	t.Parallel()
+	allowed := strings.Fields("cmd pkg action.yml workflows examples testdata docs go.mod go.sum Makefile README.md LICENSE")
+	var seen []string
+	for _, name := range repoFiles(t) {
+		top, _, _ := strings.Cut(name, "/")
+		if !strings.HasPrefix(top, ".") && !slices.Contains(allowed, top) && !slices.Contains(seen, top) {
+			seen = append(seen, top)
+			t.Errorf("%s is a new name at the top: put it into one of %v", top, allowed)
+		}
+	}
+}
+
+// registryHost matches the hosts that packages are downloaded from. Which of
+// them is asked is the business of the machine: a mirror must do as well.
+var registryHost = regexp.MustCompile(`(?i)\b(` + strings.Join([]string{
+	`proxy\.golang\.` + `org`, `sum\.golang\.` + `org`, `registry\.npmjs\.` + `org`, `registry\.terraform\.` + `io`,
+	`registry\.opentofu\.` + `org`, `(deb|security|ftp)\.debian\.` + `org`, `pypi\.` + `org`,
+}, "|") + `)\b`)
+
+func TestNoRegistryIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, name := range repoFiles(t) {
+		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if at := registryHost.FindIndex(content); at != nil {
+			line := bytes.Count(content[:at[0]], []byte("\n")) + 1
+			t.Errorf("%s:%d names the host %s", name, line, content[at[0]:at[1]])
+		}
+	}
+}

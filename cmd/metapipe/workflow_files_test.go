@@ -1,0 +1,171 @@
+package main_test
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rhysd/actionlint"
+	"gopkg.in/yaml.v3"
+)
+
+// workflowFiles returns the workflows and actions of the repository, also those
+// in examples and templates.
+func workflowFiles(t *testing.T) (workflows, actions []string) {
+	t.Helper()
+	for _, name := range repoFiles(t) {
+		folder, base := path.Split(name)
+		switch {
+		case path.Ext(base) != ".yml" && path.Ext(base) != ".yaml":
+		case base == "action.yml" || base == "action.yaml":
+			actions = append(actions, name)
+		case strings.HasPrefix(folder, "workflows/"), strings.HasSuffix(folder, ".github/workflows/"):
+			workflows = append(workflows, name)
+		}
+	}
+	if len(workflows) == 0 {
+		t.Fatal("found no workflow at all")
+	}
+	return workflows, actions
+}
+
+// lintIgnores are the findings of actionlint that are not ours.
+var lintIgnores = []string{
+	// A key of GitHub's that actionlint does not know yet; its value is checked
+	// by workflowProblems.
+	`^unexpected key "queue" for "concurrency" section\.`,
+}
+
+func TestWorkflowsPassActionlint(t *testing.T) {
+	t.Parallel()
+	// When it is installed, shellcheck reads the scripts in the workflows too.
+	shellcheck, err := exec.LookPath("shellcheck")
+	if err != nil {
+		t.Log("shellcheck is not installed: the scripts in workflows are not checked")
+	}
+	workflows, _ := workflowFiles(t)
+	for _, name := range workflows {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(repoRoot, filepath.FromSlash(name))
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Local actions and reusable workflows are looked up from the root
+			// of the repository that the file is for.
+			root, _, _ := strings.Cut(name, ".github/workflows/")
+			if root == name {
+				root = ""
+			}
+			project, err := actionlint.NewProject(filepath.Join(repoRoot, filepath.FromSlash(root)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: shellcheck, IgnorePatterns: lintIgnores})
+			if err != nil {
+				t.Fatal(err)
+			}
+			findings, err := linter.Lint(file, content, project)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range findings {
+				t.Errorf("%s:%d:%d: %s [%s]", name, f.Line, f.Column, f.Message, f.Kind)
+			}
+		})
+	}
+}
+
+// pinned is an action at a commit, with the version as a comment for people.
+var pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
+
+// ours is this project's own action in examples, at a version.
+var ours = regexp.MustCompile(`^metapipe/metapipe(/[\w./-]+)?@(v\d[\w.-]*|[0-9a-f]{40})$`)
+
+func TestWorkflowsAreSafe(t *testing.T) {
+	t.Parallel()
+	workflows, actions := workflowFiles(t)
+	for _, name := range append(workflows, actions...) {
+		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range workflowProblems(t, name, content) {
+			t.Error(problem)
+		}
+	}
+}
+
+// workflowProblems reports expressions inside scripts, actions that are not
+// pinned, and queues that GitHub does not know.
+func workflowProblems(t *testing.T, name string, content []byte) (problems []string) {
+	t.Helper()
+	report := func(node *yaml.Node, text string) {
+		problems = append(problems, name+":"+strconv.Itoa(node.Line)+": "+text)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	eachKey(&document, func(key string, value *yaml.Node) {
+		switch {
+		case value.Kind != yaml.ScalarNode:
+		case (key == "run" || key == "script") && strings.Contains(value.Value, "${{"):
+			report(value, "an expression inside a script is code of whoever controls its value: hand it over through env")
+		case key == "uses" && !strings.HasPrefix(value.Value, "./") && !ours.MatchString(value.Value):
+			if !pinned.MatchString(value.Value) {
+				report(value, "pin "+value.Value+" to the commit of a version")
+			} else if !strings.HasPrefix(value.LineComment, "# v") {
+				report(value, "say in a comment which version "+value.Value+" is")
+			}
+		case key == "queue" && value.Value != "max":
+			report(value, "concurrency.queue can only be max")
+		}
+	})
+	return problems
+}
+
+// eachKey calls f for every key of every mapping.
+func eachKey(node *yaml.Node, f func(key string, value *yaml.Node)) {
+	if node.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			f(node.Content[i].Value, node.Content[i+1])
+		}
+	}
+	for _, child := range node.Content {
+		eachKey(child, f)
+	}
+}
+
+func TestWorkflowProblems(t *testing.T) {
+	t.Parallel()
+	cases := map[string]string{ // line → a part of what is said; empty: nothing
+		`run: echo ${{ inputs.x }}`:                          "hand it over through env",
+		"run: |\n  true\n  echo '${{ github.ref }}'":         "hand it over through env",
+		`run: echo "$X"`:                                     "",
+		`if: ${{ always() }}`:                                "",
+		`uses: actions/checkout@v4`:                          "pin actions/checkout@v4",
+		`uses: a/b@` + strings.Repeat("0", 40):               "in a comment",
+		`uses: a/b/c@` + strings.Repeat("0", 40) + ` # v1.2`: "",
+		`uses: ./.github/workflows/x.yml`:                    "",
+		`uses: metapipe/metapipe@v1`:                         "",
+		`uses: docker://alpine`:                              "pin docker",
+		`concurrency: {group: a, queue: max}`:                "",
+		`concurrency: {group: a, queue: 100}`:                "can only be max",
+	}
+	for line, want := range cases {
+		got := strings.Join(workflowProblems(t, "x.yml", []byte(line+"\n")), "\n")
+		if !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s\n got %q\nwant %q", line, got, want)
+		}
+	}
+}

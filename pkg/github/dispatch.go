@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"unicode/utf8"
@@ -41,8 +42,11 @@ func checkDispatch(eventType string, payload json.RawMessage) (json.RawMessage, 
 		return nil, fmt.Errorf("the event type has %d characters; 1 to %d are allowed", n, maxEventType)
 	}
 	var properties map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &properties); err != nil || properties == nil {
+	if err := json.Unmarshal(payload, &properties); err != nil {
 		return nil, fmt.Errorf("the payload is not a JSON object: %w", err)
+	}
+	if properties == nil {
+		return nil, errors.New("the payload is not a JSON object but null")
 	}
 	if n := len(properties); n > maxPayloadElements {
 		return nil, fmt.Errorf("the payload has %d top-level properties; at most %d are allowed", n, maxPayloadElements)

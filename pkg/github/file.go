@@ -26,26 +26,39 @@ const maxFile = 1 << 20
 // maxListing is the number of entries at which a directory listing is cut.
 const maxListing = 1000
 
-// NotAFileError says that something else than a regular file is at a path.
+// NotAFileError says that something else than a regular file is at a path. It
+// wraps pipeline.Problems, since only the owner of the file can mend it.
 type NotAFileError struct {
 	Path string
 	Kind string // "symlink", "submodule" or "dir"
 }
 
-func (e *NotAFileError) Error() string {
-	return fmt.Sprintf("%s is a %s: replace it by a regular file", e.Path, map[string]string{
-		"symlink": "symbolic link", "submodule": "submodule", "dir": "directory",
-	}[e.Kind])
+func (e *NotAFileError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap returns the pipeline.Problems.
+func (e *NotAFileError) Unwrap() error {
+	name := map[string]string{"symlink": "symbolic link", "submodule": "submodule", "dir": "directory"}[e.Kind]
+	return pipeline.Problems{{
+		Position: pipeline.Position{File: e.Path}, Rule: "not-a-file",
+		Message: "this is a " + name, Remedy: "replace it by a regular file",
+	}}
 }
 
-// TooLargeError says that a file is larger than 1 MiB.
+// TooLargeError says that a file is larger than 1 MiB. It wraps
+// pipeline.Problems too.
 type TooLargeError struct {
 	Path string
 	Size int // bytes
 }
 
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%s has %d bytes; at most %d can be read", e.Path, e.Size, maxFile)
+func (e *TooLargeError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap returns the pipeline.Problems.
+func (e *TooLargeError) Unwrap() error {
+	return pipeline.Problems{{
+		Position: pipeline.Position{File: e.Path}, Rule: "file-too-large",
+		Message: fmt.Sprintf("the file has %d bytes; at most %d can be read", e.Size, maxFile), Remedy: "make the file smaller",
+	}}
 }
 
 // File reads a regular file of at most 1 MiB at ref, a commit or a branch. A

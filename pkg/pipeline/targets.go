@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -13,16 +14,8 @@ import (
 // variables.yml. One that stands there and may not be used is a problem with its
 // line.
 func targets(from origin, document Document, request *Request) Problems {
-	var problems Problems
+	problems := CheckEnvironments(from.customer, document)
 	declared := document.Environments()
-	for _, d := range declared {
-		if from.customer.Allows(Environment(d.Name)) {
-			continue
-		}
-		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),
-			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, from.customer.Name),
-			Remedy:  "use " + allowedNames(from.customer) + ", or ask your service provider for it"})
-	}
 	present := func(env Environment) bool {
 		return slices.ContainsFunc(declared, func(d DeclaredEnvironment) bool { return d.Name == string(env) })
 	}
@@ -81,4 +74,19 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document Document,
 		}
 	}
 	return nil
+}
+
+// CheckEnvironments names the environments of variables.yml that the customer may
+// not use, each with its line.
+func CheckEnvironments(c Customer, document Document) Problems {
+	var problems Problems
+	for _, d := range document.Environments() {
+		if c.Allows(Environment(d.Name)) {
+			continue
+		}
+		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),
+			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, cmp.Or(string(c.Name), "this customer")),
+			Remedy:  "use " + allowedNames(c) + ", or ask your service provider for it"})
+	}
+	return problems
 }

@@ -1,0 +1,192 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func TestOriginMustBeProved(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		change func(w *world, a *pipeline.Ask, claims *pipeline.Claims)
+		want   pipeline.Reason
+	}{
+		{"other repository id", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.RepositoryID = 8 }, pipeline.ReasonUnknownCustomer},
+		{"other path", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Path = "other" }, pipeline.ReasonUnknownCustomer},
+		{"repository without customer", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Repository = "mallory/app" }, pipeline.ReasonUnknownCustomer},
+		{"run that does not exist", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.RunID = 1 }, pipeline.ReasonUnproved},
+		{"run of another commit", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Commit = w.hub.commit("staging evil\n") }, pipeline.ReasonUnproved},
+		{"run of another workflow", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+			run := w.hub.runs[a.RunID]
+			run.Path = ".github/workflows/other.yml"
+			w.hub.runs[a.RunID] = run
+		}, pipeline.ReasonUnproved},
+		{"run that ended long ago", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+			run := w.hub.runs[a.RunID]
+			run.Status, run.UpdatedAt = "completed", w.now.Add(-time.Hour)
+			w.hub.runs[a.RunID] = run
+		}, pipeline.ReasonUnproved},
+		{"commit of a fork", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) { w.hub.unreachable[a.Commit] = true }, pipeline.ReasonUnreachable},
+		{"tag", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Ref = "refs/tags/v1" }, pipeline.ReasonUnproved},
+		{"pull request run asking for a push", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+			run := w.hub.runs[a.RunID]
+			run.Event = "pull_request"
+			w.hub.runs[a.RunID] = run
+		}, pipeline.ReasonUnproved},
+		{"no signature", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.Audience = "" }, pipeline.ReasonUnproved},
+		{"signature of another repository", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.RepositoryID = 9 }, pipeline.ReasonUnproved},
+		{"signature of another run", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.RunID++ }, pipeline.ReasonUnproved},
+		{"signature for another ref", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.Ref = "refs/heads/x" }, pipeline.ReasonUnproved},
+		{"signature for another event", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.EventName = "pull_request" }, pipeline.ReasonUnproved},
+		{"signature older than its run", func(w *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.IssuedAt = w.now.Add(-time.Hour) }, pipeline.ReasonUnproved},
+		{"unknown event", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Event = "issue_comment" }, pipeline.ReasonInvalidPayload},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			a := w.ask(w.hub.commit(bothEnvironments), "push")
+			claims := w.claims(a)
+			c.change(w, &a, &claims)
+			if claims.Audience != "" {
+				claims.Audience = a.Audience(managerSlug)
+			}
+			in := w.fetchInput(a, claims)
+			request, err := w.fetcher().Run(context.Background(), in)
+			var rejected *pipeline.RejectedError
+			if !errors.As(err, &rejected) || rejected.Reason != c.want {
+				t.Fatalf("got %v, want %s", err, c.want)
+			}
+			if request.ID != "" || w.hub.writes != 0 {
+				t.Fatalf("something was written to the customer's repo")
+			}
+			found, err := pipeline.FindRejected(context.Background(), w.store, in.Run)
+			if err != nil || found.Reason != c.want {
+				t.Fatalf("the manager does not know of it: %+v %v", found, err)
+			}
+		})
+	}
+}
+
+func TestPullRequestOrigin(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(pr *pipeline.PullRequest)
+		want   pipeline.Reason
+	}{
+		"head in a fork":    {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnproved},
+		"head has moved on": {func(pr *pipeline.PullRequest) { pr.Head = managerCommit }, pipeline.ReasonSuperseded},
+		"other number":      {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnproved},
+	} {
+		w := newWorld(t)
+		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
+		pr := w.hub.pulls[5]
+		c.change(&pr)
+		w.hub.pulls[5] = pr
+		_, err := w.send(a)
+		var rejected *pipeline.RejectedError
+		if !errors.As(err, &rejected) || rejected.Reason != c.want {
+			t.Errorf("%s: got %v, want %s", name, err, c.want)
+		}
+	}
+}
+
+func TestTrustLevels(t *testing.T) {
+	t.Parallel()
+	for trust, accepted := range map[pipeline.Trust]bool{pipeline.TrustRequired: false, pipeline.TrustPreferred: true, pipeline.TrustOff: true} {
+		w := newWorld(t)
+		w.customer.Manager.Trust = trust
+		a := w.ask(w.hub.commit(bothEnvironments), "push")
+		in := w.fetchInput(a, w.claims(a))
+		payload := must[pipeline.Payload](t)(pipeline.ParsePayload(in.Event.Payload))
+		payload.Proof.Token = ""
+		in.Event.Payload = encode(t, payload)
+		if _, err := w.fetcher().Run(context.Background(), in); (err == nil) != accepted {
+			t.Errorf("%s without a signature: %v", trust, err)
+		}
+	}
+}
+
+func TestReplayIsRejectedAndRerunIsNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.ask(w.hub.commit(bothEnvironments), "push")
+	in := w.fetchInput(a, w.claims(a))
+	first := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	in.Run.Attempt++
+	again := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	if again.ID != first.ID || !again.CreatedAt.Equal(first.CreatedAt) {
+		t.Fatal("a re-run made another request")
+	}
+	in.Run.ID++
+	_, err := w.fetcher().Run(context.Background(), in)
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonReplayed {
+		t.Fatalf("got %v", err)
+	}
+	b := w.ask(a.Commit, "push") // same token, other request id
+	claims := w.claims(b)
+	claims.JTI = w.claims(a).JTI
+	_, err = w.fetcher().Run(context.Background(), w.fetchInput(b, claims))
+	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonReplayed {
+		t.Fatalf("token used twice: %v", err)
+	}
+}
+
+func TestBadVariablesAreAnswered(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		variables string
+		want      pipeline.Reason
+		line      int
+	}{
+		"missing":               {"", pipeline.ReasonMissingVariables, 0},
+		"syntax":                {"staging one\nbroken\n", pipeline.ReasonInvalidVariables, 2},
+		"environment not known": {"staging one\nqa one\n", pipeline.ReasonInvalidVariables, 2},
+	} {
+		w := newWorld(t)
+		commit := w.hub.commit(c.variables)
+		request, err := w.send(w.ask(commit, "push"))
+		var rejected *pipeline.RejectedError
+		if !errors.As(err, &rejected) || rejected.Reason != c.want || rejected.Problems[0].Line != c.line {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		w.report(request, false)
+		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure {
+			t.Errorf("%s: status %+v", name, s)
+		}
+	}
+}
+
+func TestRemovedEnvironmentIsNotDestroyed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	must[pipeline.TargetResult](t)(w.plan(first, "staging"))
+	second := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	if len(second.Removed) != 1 || second.Removed[0] != "production" || len(second.Targets) != 1 {
+		t.Fatalf("%+v", second)
+	}
+}
+
+func TestManualRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
+		Manual: &pipeline.ManualAsk{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
+	request := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	if request.Commit != commit || len(request.Targets) != 1 || request.Mode != pipeline.ModePlan {
+		t.Fatalf("%+v", request)
+	}
+	in.Manual.Customer = "nobody"
+	if _, err := w.fetcher().Run(context.Background(), in); err == nil {
+		t.Fatal("an unknown customer was accepted")
+	}
+}

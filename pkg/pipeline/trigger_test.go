@@ -1,0 +1,189 @@
+package pipeline_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func encode(t *testing.T, v any) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (w *world) trigger() *pipeline.Trigger {
+	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, Now: func() time.Time { return w.now }, Tell: w.tell,
+		Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil }}
+}
+
+func (w *world) triggerInput(event string, head pipeline.SHA) pipeline.TriggerInput {
+	w.hub.paths = []string{"infra/variables.yml"}
+	return pipeline.TriggerInput{
+		Event: pipeline.Event{Name: event, Repository: pipeline.Repository{Slug: w.customer.Repository, ID: 7}, Ref: "refs/heads/main", Branch: "main", Head: head, Base: managerCommit},
+		Run:   pipeline.Run{ID: 55, Attempt: 1, URL: "https://hub/customer-run"}, Manager: managerSlug, Path: "infra", Pickup: time.Minute, Wait: time.Hour,
+	}
+}
+
+func TestTriggerSendsNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(in *pipeline.TriggerInput, h *hub)
+		state  pipeline.StatusState
+	}{
+		"fork":                 {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
+		"dependabot":           {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Dependabot = true }, ""},
+		"deleted branch":       {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
+		"no change under path": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
+	} {
+		w := newWorld(t)
+		commit := w.hub.commit(bothEnvironments)
+		in := w.triggerInput("push", commit)
+		c.change(&in, w.hub)
+		got, err := w.trigger().Run(context.Background(), in)
+		if err != nil || got.Skipped == "" || len(w.hub.dispatched) != 0 {
+			t.Errorf("%s: %+v %v, %d dispatched", name, got, err, len(w.hub.dispatched))
+		}
+		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != c.state {
+			t.Errorf("%s: status %+v", name, s)
+		}
+	}
+}
+
+func TestTriggerStopsAtProblems(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	trigger := w.trigger()
+	trigger.Validate = func(context.Context) pipeline.Problems {
+		return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 3, Column: 1}, Rule: "x", Message: "wrong"}}
+	}
+	_, err := trigger.Run(context.Background(), w.triggerInput("push", commit))
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || len(w.hub.dispatched) != 0 {
+		t.Fatalf("%v", err)
+	}
+	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || !strings.Contains(s.Description, "infra/variables.yml:3") {
+		t.Fatalf("%+v", s)
+	}
+}
+
+// sentAsk reads what was dispatched.
+func (w *world) sentAsk() pipeline.Ask {
+	w.t.Helper()
+	p, err := pipeline.ParsePayload(w.hub.dispatched[len(w.hub.dispatched)-1])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p.Request
+}
+
+func TestTriggerFollowsItsOwnRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	polls := 0
+	set := func(name string, state pipeline.StatusState, description string) {
+		if err := w.hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: name, State: state, Description: description, TargetURL: "https://hub/manager-run"}); err != nil {
+			t.Error(err)
+		}
+	}
+	w.hub.onPoll = func() {
+		polls++
+		if len(w.hub.dispatched) == 0 {
+			return
+		}
+		tag := " (" + w.sentAsk().ID.Short() + ")"
+		switch polls {
+		case 1: // somebody else's request on the same commit has ended
+			set("infra/terraform-deploy", pipeline.StatusFailure, "failed (deadbeef)")
+		case 2:
+			set("infra/terraform-deploy", pipeline.StatusPending, "Accepted"+tag)
+		case 3: // one environment is done, the request is not
+			set("infra/terraform-deploy/staging", pipeline.StatusSuccess, "Applied"+tag)
+		case 4:
+			w.hub.deployments = []pipeline.Deployment{{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
+				{Environment: "staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "foreign"}}}
+			set("infra/terraform-deploy", pipeline.StatusSuccess, "Applied"+tag)
+		}
+	}
+	got, err := w.trigger().Run(context.Background(), w.triggerInput("push", commit))
+	if err != nil || got.Outcome != pipeline.OutcomeApplied || got.RunURL != "https://hub/manager-run" || polls != 4 {
+		t.Fatalf("%+v %v after %d polls", got, err, polls)
+	}
+	if len(got.Outputs) != 1 || got.Outputs["staging"]["url"] != `"u"` {
+		t.Fatalf("outputs %v", got.Outputs)
+	}
+}
+
+func TestTriggerDeadlines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	in := w.triggerInput("push", commit)
+	_, err := w.trigger().Run(context.Background(), in)
+	var waiting *pipeline.WaitingError
+	if !errors.As(err, &waiting) || waiting.Stage != "picked-up" {
+		t.Fatalf("%v", err)
+	}
+	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError {
+		t.Fatalf("not picked up, and the status is %+v", s)
+	}
+	tag := " (" + w.sentAsk().ID.Short() + ")"
+	if err := w.hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: "infra/terraform-deploy", State: pipeline.StatusPending, Description: "Waiting for approval" + tag}); err != nil {
+		t.Fatal(err)
+	}
+	in.Run.Attempt = 2
+	_, err = w.trigger().Run(context.Background(), in)
+	if !errors.As(err, &waiting) || waiting.Stage != "end" || len(w.hub.dispatched) != 1 {
+		t.Fatalf("a re-run must go on waiting for the same request: %v, %d dispatched", err, len(w.hub.dispatched))
+	}
+}
+
+func TestModeCanOnlyShrink(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		event string
+		asked pipeline.Mode
+		want  pipeline.Mode
+	}{
+		{"push", "apply", "apply"}, {"push", "plan", "plan"}, {"push", "dry-run", "dry-run"},
+		{"pull_request", "apply", "plan"}, {"merge_group", "apply", "plan"}, {"pull_request", "dry-run", "dry-run"},
+	} {
+		w := newWorld(t)
+		a := w.ask(w.hub.commit(bothEnvironments), c.event)
+		a.Mode = c.asked
+		request, err := w.send(a)
+		if err != nil || request.Mode != c.want {
+			t.Errorf("%s asking for %s: got %s, %v", c.event, c.asked, request.Mode, err)
+		}
+	}
+}
+
+func FuzzParsePayload(f *testing.F) {
+	f.Add([]byte(`{"request":{"version":1,"id":"00000000-0000-4000-8000-000000000000","repository":"a/b","repository_id":1,"path":"infra","event":"push","commit":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","ref":"refs/heads/main","pull_request":0,"mode":"apply","run_id":1,"run_attempt":1},"proof":{"token":"x"}}`))
+	f.Add([]byte(`{"request":{"version":1}}`))
+	f.Add([]byte(`{"request":{},"extra":1}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		p, err := pipeline.ParsePayload(raw)
+		if err != nil {
+			return
+		}
+		again, err := pipeline.ParsePayload(encode(t, p))
+		if err != nil || again != p {
+			t.Fatalf("%+v came back as %+v, %v", p, again, err)
+		}
+		if strings.Contains(p.Request.Path, "..") && strings.HasPrefix(p.Request.Path, "..") {
+			t.Fatalf("path %q leaves the repository", p.Request.Path)
+		}
+	})
+}

@@ -1,0 +1,244 @@
+package hub
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// TokenKind is the family of a token; it decides about rights, messages and
+// rate limits.
+type TokenKind string
+
+// The kinds of token.
+const (
+	Classic     TokenKind = "classic"      // a personal access token with scopes
+	FineGrained TokenKind = "fine-grained" // a personal access token for some repositories
+	App         TokenKind = "app"          // an installation token of a GitHub App
+	Actions     TokenKind = "actions"      // the GITHUB_TOKEN of one job
+)
+
+// Token is a credential.
+type Token struct {
+	Name   string // how the call log calls it; unique
+	Secret string // made up when empty
+	Kind   TokenKind
+	// User is the login it acts as. Empty on Actions means github-actions[bot].
+	User   string
+	Scopes []string // of a classic token: "repo", "repo:status", "public_repo" …
+	// Repositories are owner/name, for every kind but Classic.
+	Repositories []string
+	// Permissions are as in `permissions:` of a workflow: "contents" → "write".
+	// metadata: read is always there. Not used by Classic.
+	Permissions map[string]string
+	Expires     time.Time // zero: never
+
+	repos map[int64]bool
+}
+
+// AddToken registers a token and returns it with its secret.
+func (s *Server) AddToken(t Token) (Token, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.Kind == Actions && t.User == "" {
+		t.User = "github-actions[bot]"
+	}
+	if _, err := s.user(t.User); err != nil {
+		return Token{}, fmt.Errorf("add token %q: %w", t.Name, err)
+	}
+	t.repos = map[int64]bool{}
+	for _, slug := range t.Repositories {
+		r := s.repos[s.names[strings.ToLower(slug)]]
+		if r == nil {
+			return Token{}, fmt.Errorf("add token %q: repository %q is not known: add it first", t.Name, slug)
+		}
+		t.repos[r.id] = true
+	}
+	for _, other := range s.tokens {
+		if other.Name == t.Name {
+			return Token{}, fmt.Errorf("add token %q: the name is taken", t.Name)
+		}
+	}
+	prefix, known := map[TokenKind]string{Classic: "ghp_", FineGrained: "github_pat_", App: "ghs_", Actions: "ghs_"}[t.Kind]
+	if !known {
+		return Token{}, fmt.Errorf("add token %q: kind %q is not known", t.Name, t.Kind)
+	}
+	if t.Secret == "" {
+		t.Secret = prefix + randomHex(18)
+	}
+	s.tokens[t.Secret] = &t
+	return t, nil
+}
+
+// RevokeToken makes the token of that name useless: 401 from now on.
+func (s *Server) RevokeToken(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for secret, t := range s.tokens {
+		if t.Name == name {
+			delete(s.tokens, secret)
+		}
+	}
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	// crypto/rand.Read never fails; it ends the process instead.
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// need is one permission at one level.
+type need struct{ name, level string }
+
+func reads(names ...string) []need  { return needs("read", names) }
+func writes(names ...string) []need { return needs("write", names) }
+
+func needs(level string, names []string) []need {
+	out := make([]need, 0, len(names))
+	for _, n := range names {
+		out = append(out, need{n, level})
+	}
+	return out
+}
+
+func (t *Token) app() bool { return t.Kind == App || t.Kind == Actions }
+
+// hasScope knows that "repo" includes what begins with "repo:" and its kin.
+func (t *Token) hasScope(scope string) bool {
+	if slices.Contains(t.Scopes, scope) {
+		return true
+	}
+	part := scope == "public_repo" || scope == "repo_deployment" || strings.HasPrefix(scope, "repo:")
+	return part && slices.Contains(t.Scopes, "repo")
+}
+
+// authenticate reads the credentials in each form that GitHub takes.
+func (s *Server) authenticate(c *call) (reply, bool) {
+	header := c.r.Header.Get("Authorization")
+	if header == "" {
+		return reply{}, true
+	}
+	scheme, value, _ := strings.Cut(header, " ")
+	if strings.EqualFold(scheme, "basic") {
+		plain, err := base64.StdEncoding.DecodeString(value)
+		if err != nil {
+			return problem(http.StatusUnauthorized, "Bad credentials"), false
+		}
+		_, value, _ = strings.Cut(string(plain), ":")
+	}
+	t := s.tokens[strings.TrimSpace(value)]
+	if t == nil || !t.Expires.IsZero() && s.now().After(t.Expires) {
+		return problem(http.StatusUnauthorized, "Bad credentials"), false
+	}
+	c.token = t
+	if t.Kind == Classic {
+		scopes := slices.Clone(t.Scopes)
+		sort.Strings(scopes)
+		c.header.Set("X-OAuth-Scopes", strings.Join(scopes, ", "))
+	}
+	return reply{}, true
+}
+
+// sees reports whether the repository exists as far as the token is concerned.
+func (t *Token) sees(r *Repo) bool {
+	switch {
+	case !r.private:
+		return true
+	case t == nil:
+		return false
+	case t.Kind == Classic:
+		return t.hasScope("repo") && r.role(t.User) >= Read
+	case t.Kind == FineGrained:
+		return t.repos[r.id] && r.role(t.User) >= Read
+	}
+	return t.repos[r.id]
+}
+
+// authorize applies the permissions of the route to a repository in sight.
+func (c *call) authorize() (reply, bool) {
+	accepted := make([]string, 0, len(c.route.needs))
+	write := false
+	for _, n := range c.route.needs {
+		accepted = append(accepted, n.name+"="+n.level)
+		write = write || n.level == "write"
+	}
+	c.header.Set("X-Accepted-GitHub-Permissions", strings.Join(accepted, "; "))
+	switch {
+	case !write && !c.repo.private:
+		return reply{}, true
+	case c.token == nil:
+		return problem(http.StatusUnauthorized, "Requires authentication"), false
+	case c.token.Kind == Classic:
+		return c.authorizeClassic(write)
+	}
+	for _, n := range c.route.needs {
+		if c.token.grants(c.repo, n) {
+			return reply{}, true
+		}
+	}
+	if c.token.app() {
+		return problem(http.StatusForbidden, "Resource not accessible by integration"), false
+	}
+	return problem(http.StatusForbidden, "Resource not accessible by personal access token"), false
+}
+
+// authorizeClassic: a classic token that lacks a right is told that there is
+// nothing, as on GitHub.
+func (c *call) authorizeClassic(write bool) (reply, bool) {
+	scopes := []string{"repo"}
+	name := c.route.needs[0].name
+	switch name {
+	case "statuses":
+		scopes = append(scopes, "repo:status")
+	case "deployments":
+		scopes = append(scopes, "repo_deployment")
+	}
+	if !c.repo.private {
+		scopes = append(scopes, "public_repo")
+	}
+	c.header.Set("X-Accepted-OAuth-Scopes", strings.Join(scopes, ", "))
+	if !write {
+		return reply{}, true
+	}
+	role := Write
+	if name == "issues" || name == "pull_requests" {
+		role = Read // who can read may discuss
+	}
+	scoped := slices.ContainsFunc(scopes, c.token.hasScope)
+	open := role == Read && !c.repo.private
+	if !scoped || !open && c.repo.role(c.token.User) < role {
+		return notFound(), false
+	}
+	return reply{}, true
+}
+
+func (t *Token) grants(r *Repo, n need) bool {
+	if !t.repos[r.id] {
+		return false
+	}
+	if t.Kind == FineGrained && n.level == "write" && r.role(t.User) < Write &&
+		n.name != "issues" && n.name != "pull_requests" {
+		return false
+	}
+	have := t.Permissions[n.name]
+	return n.name == "metadata" || have == "write" || have == "admin" || have == n.level
+}
+
+// actor is the account behind the call; nil when anonymous.
+func (c *call) actor() *User {
+	if c.token == nil {
+		return nil
+	}
+	u, err := c.s.user(c.token.User)
+	if err != nil {
+		return nil
+	}
+	return u
+}

@@ -1,0 +1,160 @@
+package hub
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// The sizes up to which the contents API gives a file with everything and raw:
+// GitHub's page "Get repository content".
+const (
+	maxInline = 1 << 20
+	maxRaw    = 100 << 20
+)
+
+// getContents is GET /repos/{owner}/{repo}/contents/{path}.
+func getContents(c *call) reply {
+	ref := c.r.URL.Query().Get("ref")
+	rev := ref
+	if rev == "" {
+		rev = c.repo.defaultBranch
+	}
+	commit := c.repo.resolve(rev)
+	if commit == nil {
+		if ref == "" {
+			return problem(404, "This repository is empty.")
+		}
+		return problem(404, "No commit found for the ref "+ref)
+	}
+	p := strings.Trim(c.params["path"], "/")
+	git := c.repo.git
+	entry, found := git.lookup(commit.Tree, p)
+	at, end, reachable := git.follow(commit.Tree, p)
+	switch {
+	case !found && !reachable:
+		return notFound()
+	case !found:
+		entry = at // a link on the way
+	case entry.mode == ModeSymlink && reachable && at.mode != modeTree:
+		entry = at // a link to a file of the repository is shown as that file
+	}
+	accept := c.r.Header.Get("Accept")
+	raw := strings.Contains(accept, "vnd.github.raw") || strings.Contains(accept, "vnd.github.v3.raw")
+	switch {
+	case entry.mode == modeTree:
+		return c.directory(entry, p, rev, strings.Contains(accept, "vnd.github.object"))
+	case entry.mode == ModeSymlink && !raw:
+		v := c.repo.content(entry, p, rev)
+		v["target"] = string(git.blobs[entry.sha])
+		return ok(v)
+	}
+	if end == "" {
+		end = p
+	}
+	return c.file(entry, p, rev, raw)
+}
+
+func (c *call) file(e treeEntry, p, rev string, raw bool) reply {
+	blob := c.repo.git.blobs[e.sha]
+	if raw {
+		if len(blob) > maxRaw {
+			return tooLarge()
+		}
+		return reply{status: 200, raw: append([]byte{}, blob...), ctype: "application/vnd.github.raw; charset=utf-8"}
+	}
+	if len(blob) > maxRaw {
+		return tooLarge()
+	}
+	v := c.repo.content(treeEntry{name: e.name, mode: ModeFile, sha: e.sha}, p, rev)
+	v["encoding"], v["content"] = "base64", lines60(blob)
+	if len(blob) > maxInline {
+		v["encoding"], v["content"] = "none", ""
+	}
+	return ok(v)
+}
+
+func tooLarge() reply {
+	rep := problem(403, "This API returns blobs up to 100 MB in size.")
+	if body, isObject := rep.body.(object); isObject {
+		body["errors"] = []fieldError{{Resource: "Blob", Field: "data", Code: "too_large"}}
+	}
+	return rep
+}
+
+// lines60 is base64 broken into lines of 60, as GitHub sends it.
+func lines60(b []byte) string {
+	text := base64.StdEncoding.EncodeToString(b)
+	var out strings.Builder
+	for len(text) > 60 {
+		out.WriteString(text[:60] + "\n")
+		text = text[60:]
+	}
+	out.WriteString(text)
+	if text != "" {
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+func (c *call) directory(e treeEntry, p, rev string, asObject bool) reply {
+	entries := []object{}
+	for _, child := range c.repo.git.trees[e.sha] {
+		at := path.Join(p, child.name)
+		v := c.repo.content(child, at, rev)
+		entries = append(entries, v)
+	}
+	if !asObject {
+		return ok(entries)
+	}
+	v := c.repo.content(treeEntry{name: path.Base(p), mode: modeTree, sha: e.sha}, p, rev)
+	v["entries"] = entries
+	rep := ok(v)
+	rep.ctype = "application/vnd.github.object; charset=utf-8"
+	return rep
+}
+
+// content are the fields that files, directories and links have in common.
+func (r *Repo) content(e treeEntry, p, rev string) object {
+	escaped := escapePath(p)
+	self := fmt.Sprintf("%s/contents/%s?ref=%s", r.api(), escaped, url.QueryEscape(rev))
+	kind, git, html := "file", "blobs", "blob"
+	var download any = fmt.Sprintf("%s/_raw/%s/%s/%s", r.s.url, r.slug(), url.PathEscape(rev), escaped)
+	size := len(r.git.blobs[e.sha])
+	switch e.mode {
+	case modeTree:
+		kind, git, html, download, size = "dir", "trees", "tree", nil, 0
+	case ModeSymlink:
+		kind = "symlink"
+	}
+	gitURL := r.api() + "/git/" + git + "/" + e.sha
+	htmlURL := fmt.Sprintf("%s/%s/%s/%s", r.html(), html, url.PathEscape(rev), escaped)
+	return object{
+		"type": kind, "size": size, "name": path.Base(p), "path": p, "sha": e.sha, "url": self,
+		"git_url": gitURL, "html_url": htmlURL, "download_url": download,
+		"_links": object{"self": self, "git": gitURL, "html": htmlURL},
+	}
+}
+
+func escapePath(p string) string {
+	parts := strings.Split(p, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// getRaw serves what download_url points at.
+func getRaw(c *call) reply {
+	commit := c.repo.resolve(c.params["sha"])
+	if commit == nil {
+		return notFound()
+	}
+	e, _, good := c.repo.git.follow(commit.Tree, c.params["path"])
+	if !good || e.mode == modeTree {
+		return notFound()
+	}
+	return reply{status: 200, raw: append([]byte{}, c.repo.git.blobs[e.sha]...), ctype: "text/plain; charset=utf-8"}
+}

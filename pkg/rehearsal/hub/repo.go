@@ -1,0 +1,192 @@
+package hub
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"errors"
+)
+
+// Role is what an account may do in a repository.
+type Role int
+
+// The roles, from none to all.
+const (
+	NoRole Role = iota
+	Read
+	Write
+	Admin
+)
+
+// RepoOptions describe a new repository. The zero value is a public one.
+type RepoOptions struct {
+	ID            int64 // 0: the next free one
+	DefaultBranch string
+	Private       bool
+	NoIssues      bool
+	Description   string
+}
+
+// Repo is a repository. Its methods are safe for concurrent use.
+type Repo struct {
+	s             *Server
+	id            int64
+	owner, name   string
+	defaultBranch string
+	private       bool
+	noIssues      bool
+	description   string
+	created       time.Time
+	pushed        time.Time
+	parent        *Repo
+	roles         map[string]Role // by lower-case login
+	git           *objectStore    // shared with forks
+	refs          map[string]string
+	statuses      map[string][]*status // by commit, oldest first
+	number        int                  // the last number of an issue or pull request
+	pulls         map[int]*pull
+	issues        map[int]*issue
+	labels        []*label
+	deployments   []*deployment
+	environments  []*environment
+	workflows     []*workflow
+	runs          []*run
+}
+
+// AddRepo makes an empty repository. The owner has to be a known account; a
+// person gets the role Admin in it.
+func (s *Server) AddRepo(owner, name string, o RepoOptions) (*Repo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.addRepo(owner, name, o, newObjectStore())
+}
+
+func (s *Server) addRepo(owner, name string, o RepoOptions, git *objectStore) (*Repo, error) {
+	account, err := s.user(owner)
+	if err != nil {
+		return nil, fmt.Errorf("add repository %s/%s: %w", owner, name, err)
+	}
+	key := strings.ToLower(account.Login + "/" + name)
+	if old := s.repos[s.names[key]]; old != nil && old.named(owner, name) {
+		return nil, fmt.Errorf("add repository %s/%s: the name is taken", owner, name)
+	}
+	if name == "" || strings.ContainsAny(name, "/ \n") {
+		return nil, fmt.Errorf("add repository %q: the name is empty or holds a slash or blank", name)
+	}
+	if o.ID == 0 {
+		o.ID = s.id("repo")
+	}
+	if s.repos[o.ID] != nil {
+		return nil, fmt.Errorf("add repository %s/%s: id %d is taken", owner, name, o.ID)
+	}
+	if o.DefaultBranch == "" {
+		o.DefaultBranch = "main"
+	}
+	r := &Repo{
+		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
+		noIssues: o.NoIssues, description: o.Description, created: s.clock(), pushed: s.clock(),
+		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
+		pulls: map[int]*pull{}, issues: map[int]*issue{},
+	}
+	if account.Type == Person {
+		r.roles[strings.ToLower(account.Login)] = Admin
+	}
+	s.repos[r.id] = r
+	// A new repository takes the name away from a redirect, as on GitHub.
+	s.names[key] = r.id
+	return r, nil
+}
+
+// Repo finds a repository by owner/name.
+func (s *Server) Repo(slug string) (*Repo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.repos[s.names[strings.ToLower(slug)]]; r != nil {
+		return r, nil
+	}
+	return nil, fmt.Errorf("repository %q is not known", slug)
+}
+
+// Fork copies a repository's branches to another owner. The objects are shared:
+// what is committed in the fork can be read by its id through the parent.
+func (r *Repo) Fork(owner, name string) (*Repo, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	f, err := r.s.addRepo(owner, name, RepoOptions{DefaultBranch: r.defaultBranch, Private: r.private}, r.git)
+	if err != nil {
+		return nil, fmt.Errorf("fork %s: %w", r.slug(), err)
+	}
+	f.parent = r
+	for ref, sha := range r.refs {
+		if strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/") {
+			f.refs[ref] = sha
+		}
+	}
+	return f, nil
+}
+
+// Grant gives an account a role.
+func (r *Repo) Grant(login string, role Role) error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	if _, err := r.s.user(login); err != nil {
+		return fmt.Errorf("grant a role in %s: %w", r.slug(), err)
+	}
+	r.roles[strings.ToLower(login)] = role
+	return nil
+}
+
+// Rename changes the name; the old one redirects until it is taken again.
+func (r *Repo) Rename(name string) error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	key := strings.ToLower(r.owner + "/" + name)
+	if other := r.s.repos[r.s.names[key]]; other != nil && other != r && other.named(r.owner, name) {
+		return fmt.Errorf("rename %s to %s: the name is taken", r.slug(), name)
+	}
+	if name == "" || strings.ContainsAny(name, "/ \n") {
+		return errors.New("rename a repository: the name is empty or holds a slash or blank")
+	}
+	r.name = name
+	r.s.names[key] = r.id
+	return nil
+}
+
+// ID is the immutable numeric id.
+func (r *Repo) ID() int64 { return r.id }
+
+// Slug is owner/name.
+func (r *Repo) Slug() string {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	return r.slug()
+}
+
+// DefaultBranch is the name of the default branch.
+func (r *Repo) DefaultBranch() string { return r.defaultBranch }
+
+func (r *Repo) slug() string { return r.owner + "/" + r.name }
+
+func (r *Repo) named(owner, name string) bool {
+	return strings.EqualFold(r.owner, owner) && strings.EqualFold(r.name, name)
+}
+
+func (r *Repo) role(login string) Role { return r.roles[strings.ToLower(login)] }
+
+func (r *Repo) api() string  { return r.s.url + "/repos/" + r.slug() }
+func (r *Repo) html() string { return r.s.url + "/" + r.slug() }
+
+// getRepo is GET /repos/{owner}/{repo}.
+func getRepo(c *call) reply {
+	v := c.repo.view()
+	role := NoRole
+	if c.token != nil {
+		role = c.repo.role(c.token.User)
+	}
+	v["permissions"] = object{"admin": role >= Admin, "maintain": role >= Admin, "push": role >= Write, "triage": role >= Write, "pull": role >= Read || !c.repo.private}
+	if p := c.repo.parent; p != nil {
+		v["parent"], v["source"] = p.view(), p.view()
+	}
+	return ok(v)
+}

@@ -1,0 +1,197 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Run is a workflow run.
+type Run struct {
+	ID         int64     `json:"id"`
+	Number     int       `json:"number"`
+	Attempt    int       `json:"attempt"`
+	Event      string    `json:"event"`
+	Path       string    `json:"path"` // of the workflow file
+	Name       string    `json:"name"` // of the workflow
+	Title      string    `json:"title"`
+	HeadSHA    string    `json:"head_sha"`
+	HeadBranch string    `json:"head_branch"`
+	Status     string    `json:"status"` // queued, in_progress, waiting, completed
+	Conclusion string    `json:"conclusion,omitempty"`
+	Actor      string    `json:"actor"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	StartedAt  time.Time `json:"started_at"` // of this attempt
+	URL        string    `json:"url"`
+	// CancelRequested: somebody asked to stop it while it was in progress.
+	CancelRequested bool     `json:"cancel_requested,omitempty"`
+	Jobs            []Job    `json:"jobs,omitempty"`
+	Reviews         []Review `json:"reviews,omitempty"`
+	// Payload is the event file (github.event) when the run came by dispatch.
+	Payload json.RawMessage `json:"-"`
+}
+
+// Job is one job of a run.
+type Job struct {
+	ID          int64     `json:"id"`
+	Name        string    `json:"name"`
+	Status      string    `json:"status"`
+	Conclusion  string    `json:"conclusion,omitempty"`
+	StartedAt   time.Time `json:"started_at"`
+	CompletedAt time.Time `json:"completed_at,omitzero"`
+	attempt     int
+}
+
+// NewRun describes a run to start.
+type NewRun struct {
+	Event      string // push, pull_request, schedule …
+	Path       string // .github/workflows/….yml
+	Title      string
+	HeadSHA    string
+	HeadBranch string
+	Actor      string
+	Status     string // empty: queued
+}
+
+type run struct {
+	Run
+	workflow *workflow
+	gates    []*gate
+}
+
+// StartRun records a new run.
+func (r *Repo) StartRun(n NewRun) (Run, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	where := fmt.Sprintf("start a run of %s in %s", n.Path, r.slug())
+	if _, err := r.s.user(n.Actor); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", where, err)
+	}
+	if r.git.commits[n.HeadSHA] == nil {
+		return Run{}, fmt.Errorf("%s: commit %q does not exist", where, n.HeadSHA)
+	}
+	if n.Status == "" {
+		n.Status = "queued"
+	}
+	if err := checkRunState(n.Status, ""); err != nil {
+		return Run{}, fmt.Errorf("%s: %w", where, err)
+	}
+	return r.newRun(n).copy(), nil
+}
+
+func (r *Repo) newRun(n NewRun) *run {
+	now := r.s.clock()
+	w := r.workflow(n.Path)
+	w.runs++
+	title := n.Title
+	if title == "" {
+		title, _, _ = strings.Cut(r.git.commits[n.HeadSHA].Message, "\n")
+	}
+	x := &run{workflow: w, Run: Run{
+		ID: r.s.id("run"), Number: w.runs, Attempt: 1, Event: n.Event, Path: n.Path, Name: w.Name, Title: title, HeadSHA: n.HeadSHA,
+		HeadBranch: n.HeadBranch, Status: n.Status, Actor: n.Actor, CreatedAt: now, UpdatedAt: now, StartedAt: now,
+	}}
+	x.URL = fmt.Sprintf("%s/actions/runs/%d", r.html(), x.ID)
+	r.runs = append(r.runs, x)
+	return x
+}
+
+var runStatuses = []string{"queued", "in_progress", "waiting", "pending", "requested", "completed"}
+var runConclusions = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
+
+func checkRunState(status, conclusion string) error {
+	if !slices.Contains(runStatuses, status) {
+		return fmt.Errorf("status %q is none of %s", status, strings.Join(runStatuses, ", "))
+	}
+	if (status == "completed") != (conclusion != "") || conclusion != "" && !slices.Contains(runConclusions, conclusion) {
+		return fmt.Errorf("conclusion %q does not fit status %q", conclusion, status)
+	}
+	return nil
+}
+
+// SetRun moves a run to a status; only a completed one has a conclusion.
+func (r *Repo) SetRun(id int64, status, conclusion string) error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	x := r.run(id)
+	if x == nil {
+		return fmt.Errorf("%s has no run %d", r.slug(), id)
+	}
+	if err := checkRunState(status, conclusion); err != nil {
+		return fmt.Errorf("set run %d of %s: %w", id, r.slug(), err)
+	}
+	x.set(status, conclusion, r.s.clock())
+	return nil
+}
+
+func (x *run) set(status, conclusion string, at time.Time) {
+	x.Status, x.Conclusion, x.UpdatedAt = status, conclusion, at
+}
+
+// Rerun begins the next attempt of a completed run.
+func (r *Repo) Rerun(id int64) (Run, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	x := r.run(id)
+	if x == nil || x.Status != "completed" {
+		return Run{}, fmt.Errorf("rerun %d of %s: no such completed run", id, r.slug())
+	}
+	now := r.s.clock()
+	x.Attempt++
+	x.StartedAt, x.CancelRequested, x.gates = now, false, nil
+	x.set("queued", "", now)
+	return x.copy(), nil
+}
+
+// SetJob records a job of the run's attempt, or moves it on.
+func (r *Repo) SetJob(runID int64, name, status, conclusion string) (Job, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	x := r.run(runID)
+	if x == nil {
+		return Job{}, fmt.Errorf("%s has no run %d", r.slug(), runID)
+	}
+	if err := checkRunState(status, conclusion); err != nil {
+		return Job{}, fmt.Errorf("set job %q of run %d: %w", name, runID, err)
+	}
+	now := r.s.clock()
+	at := slices.IndexFunc(x.Jobs, func(j Job) bool { return j.Name == name && j.attempt == x.Attempt })
+	if at < 0 {
+		x.Jobs = append(x.Jobs, Job{ID: r.s.id("job"), Name: name, StartedAt: now, attempt: x.Attempt})
+		at = len(x.Jobs) - 1
+	}
+	j := &x.Jobs[at]
+	j.Status, j.Conclusion, x.UpdatedAt = status, conclusion, now
+	if status == "completed" {
+		j.CompletedAt = now
+	}
+	return *j, nil
+}
+
+// Run returns one run.
+func (r *Repo) Run(id int64) (Run, error) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	if x := r.run(id); x != nil {
+		return x.copy(), nil
+	}
+	return Run{}, fmt.Errorf("%s has no run %d", r.slug(), id)
+}
+
+func (r *Repo) run(id int64) *run {
+	for _, x := range r.runs {
+		if x.ID == id {
+			return x
+		}
+	}
+	return nil
+}
+
+func (x *run) copy() Run {
+	out := x.Run
+	out.Jobs, out.Reviews = slices.Clone(x.Jobs), slices.Clone(x.Reviews)
+	return out
+}

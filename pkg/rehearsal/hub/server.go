@@ -1,0 +1,156 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options configure a Server. The zero value is usable.
+type Options struct {
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Wrap, when set, is put around the handler by Start. Tests use it to watch
+	// or to validate the traffic.
+	Wrap func(http.Handler) http.Handler
+	// OnRun is told of each run that a dispatch has queued, after the reply was
+	// decided and outside every lock. It must not block; see also NextRun.
+	OnRun func(Queued)
+	// OnCancel is told when somebody asks to cancel a run that is in progress.
+	OnCancel func(repo *Repo, runID int64)
+	// LimitStatus is the status of an exhausted rate limit: GitHub answers 403 or
+	// 429, see its page "Rate limits for the REST API". 0 means 403.
+	LimitStatus int
+	// Secondary are the limits on bursts; zero fields are not enforced.
+	Secondary Secondary
+}
+
+// Server is the double. Make it with New.
+type Server struct {
+	opts Options
+	now  func() time.Time
+
+	mu        sync.Mutex
+	url       string
+	users     map[string]*User // by lower-case login
+	repos     map[int64]*Repo
+	names     map[string]int64 // lower-case owner/name → id, also names of the past
+	tokens    map[string]*Token
+	ids       map[string]int64
+	buckets   map[string]*bucket
+	calls     []Call
+	faults    []*armedFault
+	jobs      map[string]*jobIdentity // by bearer
+	keys      signingKeys
+	queue     []Queued
+	queueWake chan struct{}
+
+	lifecycle sync.Mutex
+	http      *http.Server
+	done      chan error
+}
+
+// New returns a server without any user or repository.
+func New(o Options) *Server {
+	s := &Server{
+		opts: o, now: o.Now, url: "http://127.0.0.1",
+		users: map[string]*User{}, repos: map[int64]*Repo{}, names: map[string]int64{},
+		tokens: map[string]*Token{}, ids: map[string]int64{}, buckets: map[string]*bucket{},
+		jobs: map[string]*jobIdentity{}, queueWake: make(chan struct{}),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	// The identities that GitHub itself acts under; their ids are the real ones.
+	s.users["github-actions[bot]"] = &User{Login: "github-actions[bot]", ID: 41898282, Type: Bot}
+	s.users["web-flow"] = &User{Login: "web-flow", ID: 19864447, Type: Person, Name: "GitHub", Email: "noreply@github.com"}
+	return s
+}
+
+// Start listens on a free port of 127.0.0.1 and serves until Close.
+func (s *Server) Start() error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	if s.http != nil {
+		return errors.New("start the GitHub double: it runs already")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("start the GitHub double: %w", err)
+	}
+	var h http.Handler = s
+	if s.opts.Wrap != nil {
+		h = s.opts.Wrap(h)
+	}
+	s.SetURL("http://" + l.Addr().String())
+	s.http = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
+	s.done = make(chan error, 1)
+	go func(srv *http.Server, done chan<- error) { done <- srv.Serve(l) }(s.http, s.done)
+	return nil
+}
+
+// URL is the base URL without a slash at the end.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url
+}
+
+// SetURL tells the server under which URL its handler is served, when that is
+// not done by Start.
+func (s *Server) SetURL(u string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.url = strings.TrimRight(u, "/")
+}
+
+// Close stops serving. The state stays readable. Requests in flight get five
+// seconds to end.
+func (s *Server) Close() error {
+	s.lifecycle.Lock()
+	defer s.lifecycle.Unlock()
+	if s.http == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	if e := <-s.done; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	s.http = nil
+	if err != nil {
+		return fmt.Errorf("stop the GitHub double: %w", err)
+	}
+	return nil
+}
+
+// firstIDs are where the numbering of each kind of thing begins: far apart, so
+// that an id of one kind is never taken for one of another.
+var firstIDs = map[string]int64{
+	"user": 1001, "repo": 700001, "pull": 2100001, "issue": 2200001, "comment": 2300001,
+	"status": 2400001, "deployment": 2500001, "deployment-status": 2600001, "environment": 2700001,
+	"rule": 2750001, "label": 2800001, "run": 9000000001, "job": 9500000001, "workflow": 2900001,
+	"token": 1, "request": 1, "jti": 1, "suite": 9700000001,
+}
+
+// id hands out the next number of a kind. The caller holds the lock.
+func (s *Server) id(kind string) int64 {
+	if _, used := s.ids[kind]; !used {
+		s.ids[kind] = firstIDs[kind]
+	}
+	n := s.ids[kind]
+	s.ids[kind]++
+	return n
+}
+
+// clock is the present in UTC, cut to seconds as GitHub shows it.
+func (s *Server) clock() time.Time { return s.now().UTC().Truncate(time.Second) }

@@ -1,0 +1,119 @@
+package hub
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Kind is the type of an account.
+type Kind string
+
+// The kinds of account.
+const (
+	Person       Kind = "User"
+	Organization Kind = "Organization"
+	Bot          Kind = "Bot"
+)
+
+// User is an account: a person, an organization or a bot.
+type User struct {
+	Login string `json:"login"`
+	ID    int64  `json:"id"` // 0: the next free one
+	Type  Kind   `json:"type"`
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+}
+
+// AddUser registers an account and returns it with its id.
+func (s *Server) AddUser(u User) (User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u.Login == "" || strings.ContainsAny(u.Login, "/ \n") {
+		return User{}, fmt.Errorf("add user %q: the login is empty or holds a slash or blank", u.Login)
+	}
+	key := strings.ToLower(u.Login)
+	if _, taken := s.users[key]; taken {
+		return User{}, fmt.Errorf("add user %q: the login is taken", u.Login)
+	}
+	if u.Type == "" {
+		u.Type = Person
+	}
+	if u.ID == 0 {
+		u.ID = s.id("user")
+	}
+	s.users[key] = &u
+	return u, nil
+}
+
+func (s *Server) user(login string) (*User, error) {
+	if u, ok := s.users[strings.ToLower(login)]; ok {
+		return u, nil
+	}
+	return nil, fmt.Errorf("user %q is not known: add it first", login)
+}
+
+// userByEmail is how GitHub attributes commits to accounts.
+func (s *Server) userByEmail(email string) *User {
+	if email == "" {
+		return nil
+	}
+	for _, u := range s.users {
+		if strings.EqualFold(u.Email, email) {
+			return u
+		}
+	}
+	return nil
+}
+
+func (s *Server) viewUser(u *User) any {
+	if u == nil {
+		return nil
+	}
+	api := s.url + "/users/" + u.Login
+	return object{
+		"login": u.Login, "id": u.ID, "node_id": nodeID("U", u.ID),
+		"avatar_url": fmt.Sprintf("%s/avatars/u/%d", s.url, u.ID), "gravatar_id": "",
+		"url": api, "html_url": s.url + "/" + u.Login, "followers_url": api + "/followers",
+		"following_url": api + "/following{/other_user}", "gists_url": api + "/gists{/gist_id}",
+		"starred_url": api + "/starred{/owner}{/repo}", "subscriptions_url": api + "/subscriptions",
+		"organizations_url": api + "/orgs", "repos_url": api + "/repos", "events_url": api + "/events{/privacy}",
+		"received_events_url": api + "/received_events", "type": string(u.Type), "site_admin": false,
+	}
+}
+
+// getUser is GET /user.
+func getUser(c *call) reply {
+	if c.token == nil {
+		return problem(401, "Requires authentication")
+	}
+	if c.token.app() {
+		return problem(403, "Resource not accessible by integration")
+	}
+	u, err := c.s.user(c.token.User)
+	if err != nil {
+		return problem(401, "Bad credentials")
+	}
+	v, _ := c.s.viewUser(u).(object)
+	owned := 0
+	for _, r := range c.s.repos {
+		if strings.EqualFold(r.owner, u.Login) {
+			owned++
+		}
+	}
+	for k, x := range (object{
+		"name": orNull(u.Name), "company": nil, "blog": "", "location": nil, "email": orNull(u.Email), "hireable": nil,
+		"bio": nil, "public_repos": owned, "public_gists": 0, "followers": 0, "following": 0,
+		"created_at": stamp(c.s.clock()), "updated_at": stamp(c.s.clock()),
+	}) {
+		v[k] = x
+	}
+	if c.token.hasScope("user") {
+		for k, x := range (object{
+			"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0,
+			"disk_usage": 0, "collaborators": 0, "two_factor_authentication": true,
+		}) {
+			v[k] = x
+		}
+	}
+	return ok(v)
+}

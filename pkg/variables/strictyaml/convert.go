@@ -140,7 +140,7 @@ func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	s := resolve(y)
 	n.Kind, n.Text = s.kind, s.text
 	pos := pipeline.Position{Line: y.Line, Column: y.Column}
-	if s.rule != "" {
+	if s.rule != "" && !(p.opt.PlainWords && s.kind == String) {
 		p.add(pos, s.rule, s.message, s.remedy)
 	}
 	if i := strings.IndexFunc(y.Value, forbidden); i >= 0 {

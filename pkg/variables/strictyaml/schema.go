@@ -49,9 +49,30 @@ func Compile(name string, raw []byte) (*Schema, error) {
 		if errors.As(err, &load) {
 			return nil, fmt.Errorf("schema %s: the reference %s leads out of the file: %w", name, load.URL, errOutside)
 		}
+		var invalid *jsonschema.SchemaValidationError
+		if errors.As(err, &invalid) {
+			return nil, fmt.Errorf("schema %s: %w", name, plainSchemaError(invalid.Err))
+		}
 		return nil, fmt.Errorf("schema %s: %w", name, err)
 	}
 	return &Schema{compiled: compiled, doc: doc}, nil
+}
+
+// plainSchemaError says on one line what the metaschema found first.
+func plainSchemaError(err error) error {
+	var invalid *jsonschema.ValidationError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	e := explainer{schema: &Schema{}, root: &Node{}}
+	for _, leaf := range leaves(invalid) {
+		e.explain(leaf)
+	}
+	if len(e.problems) == 0 {
+		return err
+	}
+	p := e.problems[0]
+	return fmt.Errorf("it is no valid JSON Schema: %s (%s)", p.Message, p.Remedy)
 }
 
 var errOutside = errors.New("copy what it names into $defs and refer to it with #/$defs/…")

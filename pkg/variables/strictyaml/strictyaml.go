@@ -58,6 +58,9 @@ type Options struct {
 	Nodes int // maps, lists and scalars together
 	// Example is a minimal file on one line; it is shown when the file has nothing in it.
 	Example string
+	// PlainWords lets yes, no, on and off stand without quotes, as text: for files
+	// that nothing but this package reads.
+	PlainWords bool
 }
 
 // Parse reads one document whose top level is a map. Problems carry file as

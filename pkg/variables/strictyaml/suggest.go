@@ -11,7 +11,8 @@ import (
 )
 
 // Suggest returns the word that was probably meant, or "" when none is near: at
-// most one edit in three characters. Case and the choice of - or _ cost nothing.
+// most one edit in three characters, the same letters in another order, or the
+// beginning of one. Case and the choice of - or _ cost nothing.
 func Suggest(word string, known []string) string {
 	best, least := "", 0
 	w := plainForm(word)
@@ -19,13 +20,32 @@ func Suggest(word string, known []string) string {
 		return ""
 	}
 	for _, k := range known {
-		limit := max(utf8.RuneCountInString(k)/3, 1)
-		d := levenshtein.Distance(w, plainForm(k), nil)
-		if d <= limit && (best == "" || d < least) {
+		d, near := distance(w, plainForm(k))
+		if near && (best == "" || d < least) {
 			best, least = k, d
 		}
 	}
 	return best
+}
+
+func distance(word, known string) (d int, near bool) {
+	length := utf8.RuneCountInString(known)
+	d = levenshtein.Distance(word, known, nil)
+	switch {
+	case d <= max(length/3, 1) && length > 1:
+		return d, true
+	case letters(word) == letters(known):
+		return 1, true
+	case len(word) >= 3 && strings.HasPrefix(known, word):
+		return length, true
+	}
+	return d, false
+}
+
+func letters(s string) string {
+	r := []rune(s)
+	slices.Sort(r)
+	return string(r)
 }
 
 func plainForm(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }

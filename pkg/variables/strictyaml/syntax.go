@@ -15,7 +15,6 @@ var (
 	errorPattern       = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
 	tabPattern         = regexp.MustCompile(`^[ ]*\t[ \t]*[^ \t\r\n#]`)
 	placeholderPattern = regexp.MustCompile(`^[^"'#]*[:\-] +\{\{`)
-	unquotedPattern    = regexp.MustCompile(`^[^"'#]*: +[^"'#|>]*: `)
 )
 
 // plainWords explains the library's messages. The parser's own (not the

@@ -1,0 +1,232 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+)
+
+// overlay is a customer's file before it is laid over the manager's rules.
+type overlay struct {
+	customer        pipeline.Customer
+	gated           []pipeline.Environment
+	requireReviewed []pipeline.Environment
+	trust           pipeline.Trust
+	limits          pipeline.Limits
+}
+
+// customer reads the file of one customer.
+func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pipeline.Manager) pipeline.Customer {
+	o := overlay{
+		customer: pipeline.Customer{Name: name, Path: DefaultPath, Root: DefaultRoot, File: d.file},
+		trust:    m.Trust,
+		limits:   m.Limits,
+	}
+	d.read(top(n), d.customerFields(&o, m))
+	at, _ := n.Locate()
+	for _, key := range []string{"repository", "repository_id"} {
+		if n.Get(key) == nil {
+			d.add(at, RuleMissingKey, fmt.Sprintf("the file lacks the key %q", key), "add it; a customer's file is at least "+customerExample)
+		}
+	}
+	d.checkStricter(n, o, m)
+	return o.lay(m)
+}
+
+func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
+	c := &o.customer
+	return fields{
+		"repository":    func(v value) { d.slug(v, &c.Repository) },
+		"repository_id": func(v value) { d.repositoryID(v, &c.RepositoryID) },
+		"path":          func(v value) { d.customerPath(v, &c.Path) },
+		"root": func(v value) {
+			if p, ok := d.path(v); ok {
+				c.Root = p
+			}
+		},
+		"environments":     func(v value) { c.Environments = d.declared(v, m) },
+		"gated":            func(v value) { o.gated = d.declared(v, m) },
+		"require_reviewed": func(v value) { o.requireReviewed = d.declared(v, m) },
+		"trust":            func(v value) { d.trust(v, &o.trust) },
+		"limits":           func(v value) { d.read(v, d.limitFields(&o.limits)) },
+	}
+}
+
+func (d *decoder) slug(v value, to *pipeline.Slug) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	slug, err := pipeline.ParseSlug(s)
+	if err != nil {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), "write it as owner/name, without https:// or .git")
+		return
+	}
+	*to = slug
+}
+
+func (d *decoder) repositoryID(v value, to *int64) {
+	n, ok := d.number(v)
+	if !ok {
+		return
+	}
+	if n <= 0 {
+		d.add(v.at, RuleValue, v.name+" must be positive", "look it up: gh api repos/OWNER/NAME --jq .id")
+		return
+	}
+	*to = n
+}
+
+func (d *decoder) customerPath(v value, to *string) {
+	p, ok := d.path(v)
+	if !ok {
+		return
+	}
+	if p == "." {
+		d.add(v.at, RulePath, v.name+" is the top of the repository, so every commit would ask for a deployment", "use a directory of its own, such as infra")
+		return
+	}
+	*to = p
+}
+
+// declared reads a list of environments of metapipe.yml, and returns them in
+// promotion order.
+func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
+	known := make([]string, len(m.Environments))
+	for i, e := range m.Environments {
+		known[i] = string(e.Name)
+	}
+	named := make(map[string]bool)
+	d.list(v, func(item value) {
+		s, ok := d.text(item)
+		switch {
+		case !ok:
+		case named[s]:
+			d.add(item.at, RuleDuplicate, fmt.Sprintf("%s names %q a second time", v.name, s), "keep one of the two")
+		case !slices.Contains(known, s):
+			remedy := "declared are: " + strings.Join(known, ", ")
+			if like := strictyaml.Suggest(s, known); like != "" {
+				remedy = fmt.Sprintf("did you mean %q?", like)
+			}
+			d.add(item.at, RuleUnknownEnvironment, fmt.Sprintf("%s is %q, which %s does not declare", item.name, strictyaml.Short(s), ManagerFile), remedy)
+		default:
+			named[s] = true
+		}
+	})
+	envs := []pipeline.Environment{} // not nil: nil would mean all
+	for _, e := range m.Environments {
+		if named[string(e.Name)] {
+			envs = append(envs, e.Name)
+		}
+	}
+	return envs
+}
+
+var trustRank = map[pipeline.Trust]int{pipeline.TrustOff: 0, pipeline.TrustPreferred: 1, pipeline.TrustRequired: 2}
+
+// checkStricter refuses what a customer's file would loosen, and rules for
+// environments that the customer cannot use. gated and require_reviewed can only
+// add by their form.
+func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manager) {
+	if trustRank[o.trust] < trustRank[m.Trust] {
+		at, _ := n.Locate("trust")
+		d.add(at, RuleLooser, fmt.Sprintf("trust is %q, looser than the manager's %q", o.trust, m.Trust), "remove it, or make it stricter: a customer's file can only narrow")
+	}
+	larger := func(key string, mine, managers time.Duration) {
+		if mine > managers {
+			at, _ := n.Locate("limits", key)
+			d.add(at, RuleLooser, fmt.Sprintf("limits.%s is %s, above the manager's %s", key, plainDuration(mine), plainDuration(managers)), "lower it, or remove it: a customer's file can only narrow")
+		}
+	}
+	larger("plan_ttl", o.limits.PlanTTL, m.Limits.PlanTTL)
+	larger("plan_timeout", o.limits.PlanTimeout, m.Limits.PlanTimeout)
+	larger("apply_timeout", o.limits.ApplyTimeout, m.Limits.ApplyTimeout)
+	larger("lock_timeout", o.limits.LockTimeout, m.Limits.LockTimeout)
+	if o.limits.VariablesBytes > m.Limits.VariablesBytes {
+		at, _ := n.Locate("limits", "variables_size")
+		d.add(at, RuleLooser, fmt.Sprintf("limits.variables_size is %s, above the manager's %s", strictyaml.Size(o.limits.VariablesBytes), strictyaml.Size(m.Limits.VariablesBytes)),
+			"lower it, or remove it: a customer's file can only narrow")
+	}
+	if len(o.customer.Environments) == 0 {
+		return // all, or a list that is wrong itself
+	}
+	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed} {
+		for _, env := range envs {
+			if !slices.Contains(o.customer.Environments, env) {
+				at, _ := n.Locate(key)
+				d.add(at, RuleUnknownEnvironment, fmt.Sprintf("%s names %q, which this customer may not use", key, env), "remove it, or add it to environments")
+			}
+		}
+	}
+}
+
+// lay puts the customer's values over the manager's, the stricter of each.
+func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
+	m.Environments = slices.Clone(m.Environments)
+	for i := range m.Environments {
+		e := &m.Environments[i]
+		e.Gated = e.Gated || slices.Contains(o.gated, e.Name)
+		e.RequireReviewed = e.RequireReviewed || slices.Contains(o.requireReviewed, e.Name)
+	}
+	if trustRank[o.trust] > trustRank[m.Trust] {
+		m.Trust = o.trust
+	}
+	m.Limits = pipeline.Limits{
+		VariablesBytes: min(o.limits.VariablesBytes, m.Limits.VariablesBytes),
+		PlanTTL:        min(o.limits.PlanTTL, m.Limits.PlanTTL),
+		PlanTimeout:    min(o.limits.PlanTimeout, m.Limits.PlanTimeout),
+		ApplyTimeout:   min(o.limits.ApplyTimeout, m.Limits.ApplyTimeout),
+		LockTimeout:    min(o.limits.LockTimeout, m.Limits.LockTimeout),
+	}
+	c := o.customer
+	c.Manager = m
+	return c
+}
+
+// checkRoot demands that the root module exists and holds code for the tool.
+func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
+	at, _ := n.Locate("root")
+	at.File = c.File
+	entries, err := l.readDir(c.Root)
+	if err != nil {
+		message := fmt.Sprintf("the root module %s cannot be read: %v", c.Root, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			message = fmt.Sprintf("the root module %s does not exist", c.Root)
+		}
+		l.add(at, RuleMissingPath, message, "create the directory, or correct root; it is relative to the manager directory")
+		return
+	}
+	suffixes := []string{".tf", ".tf.json"}
+	if c.Manager.Tool.Name == "tofu" {
+		suffixes = append(suffixes, ".tofu", ".tofu.json")
+	}
+	for _, e := range entries {
+		for _, s := range suffixes {
+			if !e.IsDir() && strings.HasSuffix(e.Name(), s) {
+				return
+			}
+		}
+	}
+	l.add(at, RuleNoModule, fmt.Sprintf("the root module %s holds no %s file", c.Root, strings.Join(suffixes, " or ")), "point root at a directory with code for "+c.Manager.Tool.Name)
+}
+
+func (l *loader) readDir(dir string) ([]fs.DirEntry, error) {
+	info, err := l.root.Stat(filepath.FromSlash(dir))
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, errNotDirectory
+	}
+	return fs.ReadDir(l.root.FS(), dir)
+}
+
+func customerFile(name string) string { return path.Join(CustomersDir, filepath.ToSlash(name)) }

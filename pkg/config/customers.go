@@ -1,0 +1,142 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+)
+
+// registered is a customer with the tree of its file, for positions.
+type registered struct {
+	pipeline.Customer
+	node *strictyaml.Node
+}
+
+// customers reads every file of customers/. A manager without the directory has
+// no customers yet.
+func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {
+	entries, err := fs.ReadDir(l.root.FS(), CustomersDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		l.add(pipeline.Position{File: CustomersDir}, RuleUnreadable, fmt.Sprintf("the directory cannot be read: %v", err), "make it a plain directory")
+		return nil
+	}
+	var all []registered
+	l.checkCase(entries)
+	for _, e := range entries {
+		name, ok := l.fileName(e)
+		if !ok {
+			continue
+		}
+		file := customerFile(e.Name())
+		node := l.read(file, customerExample)
+		if node == nil {
+			continue
+		}
+		d := &decoder{file: file}
+		c := d.customer(node, name, m)
+		l.problems = append(l.problems, d.problems...)
+		l.checkRoot(node, c)
+		all = append(all, registered{c, node})
+	}
+	l.checkTogether(all)
+	return sorted(all)
+}
+
+// checkCase reports names that some file systems cannot keep apart.
+func (l *loader) checkCase(entries []fs.DirEntry) {
+	same := make(map[string][]string)
+	for _, e := range entries {
+		lower := strings.ToLower(e.Name())
+		same[lower] = append(same[lower], e.Name())
+	}
+	for _, names := range same {
+		for _, name := range names {
+			if len(names) > 1 {
+				l.add(pipeline.Position{File: customerFile(name)}, RuleDuplicate, "names of customers differ only in case: "+strings.Join(names, ", "), "keep one of them")
+			}
+		}
+	}
+}
+
+func sorted(all []registered) []pipeline.Customer {
+	count := make(map[int64]int)
+	for _, c := range all {
+		count[c.RepositoryID]++
+	}
+	customers := make([]pipeline.Customer, len(all))
+	for i, c := range all {
+		c.Siblings = c.RepositoryID != 0 && count[c.RepositoryID] > 1
+		customers[i] = c.Customer
+	}
+	slices.SortFunc(customers, func(a, b pipeline.Customer) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	return customers
+}
+
+// allowedBeside are files in customers/ that are no customers.
+var allowedBeside = []string{"README.md", ".gitkeep"}
+
+// fileName checks that an entry of customers/ is a file of a customer. Anything
+// else is a problem, lest a customer be onboarded that nobody serves.
+func (l *loader) fileName(e fs.DirEntry) (pipeline.CustomerName, bool) {
+	at := pipeline.Position{File: customerFile(e.Name())}
+	base, yml := strings.CutSuffix(e.Name(), ".yml")
+	switch {
+	case slices.Contains(allowedBeside, e.Name()) && e.Type().IsRegular():
+		return "", false
+	case !e.Type().IsRegular():
+		l.add(at, RuleStrayFile, "only plain files may stand in "+CustomersDir, "move it elsewhere")
+		return "", false
+	case !yml:
+		remedy := "move it elsewhere"
+		if stem, ok := strings.CutSuffix(strings.ToLower(e.Name()), ".yaml"); ok {
+			remedy = "rename it to " + stem + ".yml"
+		}
+		l.add(at, RuleStrayFile, "customers' files end in .yml", remedy)
+		return "", false
+	case strings.HasPrefix(base, "_"):
+		l.add(at, RuleReservedName, "names that begin with _ belong to metapipe", "rename it to "+string(customerName(base))+".yml")
+		return "", false
+	}
+	name, err := pipeline.ParseCustomerName(base)
+	if err != nil {
+		l.add(at, RuleName, fmt.Sprintf("%q cannot be the name of a customer: use 1–63 lower-case letters, digits and inner hyphens", strictyaml.Short(base)),
+			"rename it to "+string(customerName(base))+".yml")
+		return "", false
+	}
+	return name, true
+}
+
+// checkTogether finds contradictions between files and reports each at both.
+func (l *loader) checkTogether(all []registered) {
+	for i, a := range all {
+		for _, b := range all[i+1:] {
+			same := a.RepositoryID != 0 && a.RepositoryID == b.RepositoryID
+			named := a.Repository.Name != "" && a.Repository.Equal(b.Repository)
+			switch {
+			case same && b.Repository.Name != "" && a.Repository.Name != "" && !named:
+				l.both(a, b, "repository", RuleRepositoryMismatch, "has the same repository_id and another repository", "a repository has one name: correct one of the two files")
+			case named && !same && a.RepositoryID != 0 && b.RepositoryID != 0:
+				l.both(a, b, "repository_id", RuleRepositoryMismatch, "has the same repository and another repository_id", "look it up: gh api repos/"+a.Repository.String()+" --jq .id")
+			}
+			if same && strings.EqualFold(a.Path, b.Path) {
+				l.both(a, b, "path", RuleDuplicate, "serves the same path of the same repository", "give each customer of a repository its own path")
+			}
+		}
+	}
+}
+
+func (l *loader) both(a, b registered, key, rule, message, remedy string) {
+	for _, pair := range [][2]registered{{a, b}, {b, a}} {
+		at, _ := pair[0].node.Locate(key)
+		at.File = pair[0].File
+		l.add(at, rule, pair[1].File+" "+message, remedy)
+	}
+}

@@ -1,0 +1,81 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+)
+
+// The bounds of limits. GitHub waits at most 30 days for an approval and has no
+// files above 1 MiB inline in its contents API.
+const (
+	minVariables = 1 << 10
+	maxVariables = 1 << 20
+	maxPlanTTL   = 30 * 24 * time.Hour
+)
+
+func (d *decoder) limitFields(l *pipeline.Limits) fields {
+	return fields{
+		"variables_size": func(v value) { d.size(v, &l.VariablesBytes) },
+		"plan_ttl":       func(v value) { d.duration(v, &l.PlanTTL, 5*time.Minute, maxPlanTTL) },
+		"plan_timeout":   func(v value) { d.duration(v, &l.PlanTimeout, time.Minute, 24*time.Hour) },
+		"apply_timeout":  func(v value) { d.duration(v, &l.ApplyTimeout, time.Minute, 5*24*time.Hour) },
+		"lock_timeout":   func(v value) { d.duration(v, &l.LockTimeout, 0, time.Hour) },
+	}
+}
+
+var sizePattern = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB)?$`)
+
+// size reads bytes: a whole number, or text with the unit B, KiB or MiB.
+func (d *decoder) size(v value, to *int) {
+	text := v.Text
+	if v.Kind != strictyaml.Number {
+		s, ok := d.text(v)
+		if !ok {
+			return
+		}
+		text = s
+	}
+	m := sizePattern.FindStringSubmatch(text)
+	if m == nil {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a size", v.name, strictyaml.Short(text)), "write bytes or a size such as 256KiB or 1MiB")
+		return
+	}
+	n, err := strconv.Atoi(m[1])
+	unit := map[string]int{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[m[2]]
+	if err != nil || n > math.MaxInt32/unit || n*unit < minVariables || n*unit > maxVariables {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is out of range", v.name, text), "use 1KiB to 1MiB")
+		return
+	}
+	*to = n * unit
+}
+
+func (d *decoder) duration(v value, to *time.Duration, least, most time.Duration) {
+	s := v.Text
+	t, err := time.ParseDuration(s)
+	if err != nil || v.Kind != strictyaml.String {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a duration", v.name, strictyaml.Short(s)), "write hours, minutes and seconds such as 72h or 1h30m")
+		return
+	}
+	if t < least || t > most {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is out of range", v.name, strictyaml.Short(s)), fmt.Sprintf("use %s to %s", plainDuration(least), plainDuration(most)))
+		return
+	}
+	*to = t
+}
+
+// plainDuration drops the zero parts: 72h, not 72h0m0s.
+func plainDuration(t time.Duration) string {
+	switch {
+	case t > 0 && t%time.Hour == 0:
+		return fmt.Sprintf("%dh", t/time.Hour)
+	case t > 0 && t%time.Minute == 0:
+		return fmt.Sprintf("%dm", t/time.Minute)
+	}
+	return t.String()
+}

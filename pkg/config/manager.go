@@ -1,0 +1,213 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	version "github.com/hashicorp/go-version"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+)
+
+// manager reads metapipe.yml over the defaults.
+func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
+	m := Default()
+	m.Environments = nil
+	d.read(top(n), d.managerFields(&m))
+	if n.Get("environments") == nil {
+		at, _ := n.Locate()
+		d.add(at, RuleMissingKey, "the file lacks the key \"environments\"", "add the environments in promotion order, for example: "+managerExample)
+	}
+	return m
+}
+
+func (d *decoder) managerFields(m *pipeline.Manager) fields {
+	return fields{
+		"state":        func(v value) { d.read(v, d.stateFields(&m.State)) },
+		"environments": func(v value) { m.Environments = d.environments(v) },
+		"tool":         func(v value) { d.read(v, d.toolFields(&m.Tool)) },
+		"schema": func(v value) {
+			if p, ok := d.path(v); ok {
+				m.Schema = p
+			}
+		},
+		"trust":  func(v value) { d.trust(v, &m.Trust) },
+		"limits": func(v value) { d.read(v, d.limitFields(&m.Limits)) },
+	}
+}
+
+// stateFields has one key today; other kinds of store become keys beside it.
+func (d *decoder) stateFields(s *pipeline.State) fields {
+	return fields{
+		"directory": func(v value) {
+			if p, ok := d.directory(v); ok {
+				s.Directory = p
+			}
+		},
+	}
+}
+
+func (d *decoder) trust(v value, t *pipeline.Trust) {
+	if s, ok := d.choice(v, string(pipeline.TrustRequired), string(pipeline.TrustPreferred), string(pipeline.TrustOff)); ok {
+		*t = pipeline.Trust(s)
+	}
+}
+
+func (d *decoder) environments(v value) []pipeline.EnvironmentRule {
+	var rules []pipeline.EnvironmentRule
+	first := make(map[pipeline.Environment]int)
+	d.list(v, func(item value) {
+		rule := pipeline.EnvironmentRule{}
+		d.read(item, d.environmentFields(&rule))
+		if item.Kind != strictyaml.Object {
+			return
+		}
+		name := item.Get("name")
+		switch {
+		case name == nil:
+			d.add(item.at, RuleMissingKey, item.name+" lacks the key \"name\"", "add name: staging, for example")
+		case rule.Name == "":
+			// told already
+		case first[rule.Name] > 0:
+			d.add(pipeline.Position{Line: name.Line, Column: name.Column}, RuleDuplicate,
+				fmt.Sprintf("the environment %q is listed twice; first on line %d", rule.Name, first[rule.Name]), "keep one of the two")
+		default:
+			first[rule.Name] = name.Line
+			d.checkGate(item, rule)
+			rules = append(rules, rule)
+		}
+	})
+	if len(rules) > maxEnvironments {
+		d.add(v.at, RuleValue, fmt.Sprintf("%d environments are listed; at most %d can be chained in one workflow", len(rules), maxEnvironments), "remove some")
+	}
+	return rules
+}
+
+// checkGate warns of a production environment that nobody decided about.
+func (d *decoder) checkGate(item value, rule pipeline.EnvironmentRule) {
+	if (rule.Name == "production" || rule.Name == "prod") && item.Get("gated") == nil {
+		d.warn(item.at, RuleUngated, fmt.Sprintf("%q applies without anybody's approval", rule.Name), "add gated: true, or gated: false if that is meant")
+	}
+}
+
+func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
+	return fields{
+		"name":             func(v value) { r.Name = d.environmentName(v) },
+		"branches":         func(v value) { d.list(v, func(item value) { d.branch(item, &r.Branches) }) },
+		"gated":            func(v value) { r.Gated = d.boolean(v) },
+		"require_reviewed": func(v value) { r.RequireReviewed = d.boolean(v) },
+	}
+}
+
+// reservedEnvironments are names that the store gives to other things beside
+// the environments of a customer.
+var reservedEnvironments = []string{"requests", "pulls"}
+
+func (d *decoder) environmentName(v value) pipeline.Environment {
+	s, ok := d.text(v)
+	if !ok {
+		return ""
+	}
+	env, err := pipeline.ParseEnvironment(s)
+	if err != nil {
+		d.add(v.at, RuleName, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), "use 1–40 lower-case letters, digits and inner hyphens")
+		return ""
+	}
+	if slices.Contains(reservedEnvironments, s) {
+		d.add(v.at, RuleReservedName, fmt.Sprintf("an environment cannot be called %q: the store uses that name", s), "choose another name")
+		return ""
+	}
+	return env
+}
+
+func (d *decoder) branch(v value, to *[]string) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	if short, found := strings.CutPrefix(s, "refs/heads/"); found {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is a full ref", v.name), fmt.Sprintf("write the name alone: %q", strictyaml.Short(short)))
+		return
+	}
+	if _, err := path.Match(s, ""); err != nil || strings.ContainsAny(s, " ~:\t\r\n") || strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/") {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is neither a branch nor a pattern", v.name, strictyaml.Short(s)),
+			`write a branch such as "main" or a pattern such as "release/*"`)
+		return
+	}
+	*to = append(*to, s)
+}
+
+func (d *decoder) toolFields(t *pipeline.ToolRule) fields {
+	return fields{
+		"name": func(v value) {
+			if s, ok := d.choice(v, "terraform", "tofu"); ok {
+				t.Name = s
+			}
+		},
+		"version": func(v value) { d.constraint(v, &t.Constraint) },
+		"env":     func(v value) { d.list(v, func(item value) { d.envName(item, &t.Env) }) },
+	}
+}
+
+func (d *decoder) constraint(v value, to *string) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	if _, err := version.NewConstraint(s); err != nil {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a version constraint", v.name, strictyaml.Short(s)),
+			`write one such as "~> 1.11" or ">= 1.6, < 2"`)
+		return
+	}
+	*to = s
+}
+
+var envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
+
+// privateEnv are variables that the tool must not get: metapipe's own keys and
+// tokens, and those through which the environment would steer what is planned.
+var privateEnv = []string{
+	"METAPIPE_", "MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN",
+	"TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR",
+}
+
+func (d *decoder) envName(v value, to *[]string) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	if !envNamePattern.MatchString(s) {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of an environment variable", v.name, strictyaml.Short(s)),
+			`write a name such as "DATADOG_API_KEY" or a prefix such as "DATADOG_*"`)
+		return
+	}
+	for _, private := range privateEnv {
+		if covers(s, private) {
+			d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which covers %s: the tool must not get that", v.name, s, strings.TrimSuffix(private, "_")+familyMark(private)),
+				"name the variables one by one, or use a longer prefix")
+			return
+		}
+	}
+	*to = append(*to, s)
+}
+
+// covers reports whether a name or prefix pattern lets a private variable
+// through. Private names that end in _, and TF_CLI_ARGS, stand for a family.
+func covers(pattern, private string) bool {
+	family := strings.HasSuffix(private, "_") || private == "TF_CLI_ARGS"
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(private, prefix) || family && strings.HasPrefix(prefix, private)
+	}
+	return pattern == private || family && strings.HasPrefix(pattern, private)
+}
+
+func familyMark(private string) string {
+	if strings.HasSuffix(private, "_") {
+		return "_*"
+	}
+	return ""
+}

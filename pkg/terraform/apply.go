@@ -1,0 +1,305 @@
+package terraform
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// nextPlan is what to do about a plan that does not fit any more.
+const nextPlan = "make a new plan (push again, or re-run the request) and review that one"
+
+// Apply implements pipeline.Engine. Nothing runs before tree, lock file, tool
+// and state were compared with the receipt; then it starts init and apply.
+func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
+	if err := checkJob(job); err != nil {
+		return pipeline.Applied{}, fmt.Errorf("apply %s: %w", target(job), err)
+	}
+	if job.ReadOnly {
+		return pipeline.Applied{}, fmt.Errorf("apply %s: the job is read-only", target(job))
+	}
+	ctx, cancel := withLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
+	defer cancel()
+	w, err := e.restore(ctx, job, plan)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = stopped(ctx, job, "apply")
+		}
+		return pipeline.Applied{}, err
+	}
+	applied, err := w.apply(ctx, plan)
+	if err != nil && ctx.Err() != nil {
+		err = w.stoppedHalfway(ctx, applied)
+	}
+	return applied, err
+}
+
+// restore builds the workspace of the plan again and compares it with the receipt.
+func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (*workspace, error) {
+	tool, err := e.sameTool(ctx, job.Customer.Manager.Tool, plan.Receipt)
+	if err != nil {
+		return nil, err
+	}
+	w, err := e.open(ctx, job, tool)
+	if err != nil {
+		return nil, err
+	}
+	if w.digest != plan.Receipt.ManagerTree {
+		return nil, &pipeline.RefusedError{
+			Reason:  pipeline.ReasonStaleManager,
+			Message: "the manager directory is not the one that the plan was made from",
+			Next:    nextPlan,
+		}
+	}
+	if err := extractBundle(plan.BundleFile, w.tree); err != nil {
+		return nil, w.failed("restore the files of the plan", err)
+	}
+	lock, err := w.lockFile()
+	if err != nil {
+		return nil, w.failed("read the dependency lock file", err)
+	}
+	if lock != plan.Receipt.LockFile {
+		return nil, &pipeline.RefusedError{
+			Reason:  pipeline.ReasonTampered,
+			Message: "the dependency lock file is not the one that the plan was made with",
+			Next:    nextPlan,
+		}
+	}
+	state, err := fileState(w.state)
+	if err != nil {
+		return nil, w.failed("apply", err)
+	}
+	if state != plan.Receipt.State {
+		return nil, staleState(describeState(plan.Receipt.State), describeState(state))
+	}
+	return w, w.feed()
+}
+
+// sameTool finds the very version that made the plan.
+func (e *Engine) sameTool(ctx context.Context, rule pipeline.ToolRule, receipt pipeline.Receipt) (Tool, error) {
+	want := receipt.Tool
+	if rule.Name != want.Name {
+		return Tool{}, otherTool(want, rule.Name+" (tool.name in metapipe.yml)")
+	}
+	tool, err := e.Locate(ctx, rule)
+	if err == nil && tool.Version == want.Version {
+		return tool, nil
+	}
+	if err == nil {
+		found := tool
+		rule.Constraint = "= " + want.Version
+		if tool, err = e.Locate(ctx, rule); err == nil {
+			return tool, nil
+		}
+		if ctx.Err() == nil {
+			return Tool{}, otherTool(want, found.toolVersion().String())
+		}
+	}
+	return Tool{}, err
+}
+
+func otherTool(want pipeline.ToolVersion, found string) error {
+	return &pipeline.RefusedError{
+		Reason:  pipeline.ReasonOtherTool,
+		Message: fmt.Sprintf("the plan was made with %s, and this machine has %s", want, found),
+		Next:    fmt.Sprintf("install %s here, or %s", want, nextPlan),
+	}
+}
+
+func staleState(planned, now string) error {
+	message := "the state has changed since the plan was made"
+	if planned != now {
+		message += fmt.Sprintf(": it was %s and is %s", planned, now)
+	}
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: nextPlan}
+}
+
+func describeState(s pipeline.StateVersion) string {
+	if s == (pipeline.StateVersion{}) {
+		return "not there"
+	}
+	return fmt.Sprintf("serial %d of lineage %s", s.Serial, s.Lineage)
+}
+
+func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeline.Applied, error) {
+	said, err := w.init(ctx)
+	if err != nil {
+		diagnostics := w.diagnose(said.diagnostics, &redactor{})
+		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
+	}
+	args := append([]string{"apply", "-input=false", "-json"}, w.lockArgs()...)
+	args, err = w.ephemeralArgs(args)
+	if err != nil {
+		return pipeline.Applied{}, err
+	}
+	said, failure := w.speak(ctx, append(args, plan.PlanFile)...)
+	applied := pipeline.Applied{Done: said.done, Outputs: said.results(), Started: failure == nil || begun(said, failure)}
+	if len(said.diagnostics) > 0 {
+		applied.Diagnostics = w.diagnose(said.diagnostics, w.secretsOf(ctx, plan.PlanFile))
+	}
+	kept, keepErr := w.keepErroredState()
+	if failure == nil && keepErr == nil && kept == "" {
+		return applied, nil
+	}
+	for _, d := range said.diagnostics {
+		if d.Summary == "Saved plan is stale" {
+			return applied, staleState("", "")
+		}
+	}
+	return applied, errors.Join(w.applyFailure(failure, applied, kept), keepErr)
+}
+
+// begun reports whether a failed apply may have changed anything. A tool that
+// ended by itself with errors and without a change did not get that far.
+func begun(said *stream, failure error) bool {
+	var exit *exitError
+	if !errors.As(failure, &exit) {
+		return said.started
+	}
+	return said.started || exit.code < 0 || len(said.diagnostics) == 0
+}
+
+// ephemeralArgs passes ephemeral variables again: a saved plan holds the values
+// of all others, and refuses to be told them.
+func (w *workspace) ephemeralArgs(args []string) ([]string, error) {
+	if len(w.module.ephemeral) == 0 || w.vars == "" {
+		return args, nil
+	}
+	content, err := os.ReadFile(w.vars)
+	if err != nil {
+		return nil, w.failed("read the variables", err)
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(content, &all); err != nil {
+		return nil, w.failed("read the variables", err)
+	}
+	values := map[string]json.RawMessage{}
+	for _, name := range w.module.ephemeral {
+		if value, ok := all[name]; ok {
+			values[name] = value
+		}
+	}
+	if len(values) == 0 {
+		return args, nil
+	}
+	return append(args, "-var-file="+w.vars), w.writeVars(values)
+}
+
+// secretsOf reads from the plan what must not be shown in diagnostics. It runs
+// only when there are any, and also when the apply was cancelled. Without an
+// answer only the texts that are certain to be harmless are kept.
+func (w *workspace) secretsOf(ctx context.Context, planFile string) *redactor {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	out := filepath.Join(w.dir, "plan.json")
+	defer os.Remove(out) // as secret as the plan; it goes with the workspace otherwise
+	if err := w.exec(ctx, out, "show", "-json", "-no-color", planFile); err != nil {
+		return &redactor{blind: true}
+	}
+	file, err := os.Open(out)
+	if err != nil {
+		return &redactor{blind: true}
+	}
+	defer file.Close()
+	reading, err := readPlan(bufio.NewReader(file), ReadOptions{})
+	if err != nil {
+		return &redactor{blind: true}
+	}
+	return reading.redactor
+}
+
+// keepErroredState saves the state that the tool could not write to its place:
+// it is the only record of what was just made. It returns where it is now.
+func (w *workspace) keepErroredState() (string, error) {
+	found := filepath.Join(w.root, "errored.tfstate")
+	if !isFile(found) {
+		return "", nil
+	}
+	name := filepath.Base(w.state) + ".errored-" + w.engine.options.Now().UTC().Format("20060102T150405Z")
+	var errs []error
+	for _, dir := range []string{filepath.Dir(w.state), w.job.Dir} {
+		kept := filepath.Join(dir, name)
+		err := copyPrivate(found, kept)
+		if err == nil {
+			return kept, nil
+		}
+		errs = append(errs, err)
+	}
+	return found, w.failed("keep the state that could not be written, which is now at "+found, errors.Join(errs...))
+}
+
+func copyPrivate(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Sync()
+}
+
+// applyFailure says what was done and how to go on.
+func (w *workspace) applyFailure(failure error, applied pipeline.Applied, kept string) error {
+	err := w.failure("apply", failure, applied.Diagnostics)
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if applied.Started {
+		failed.Message += "; " + doneText(applied.Done) + ", and the state records it"
+		failed.Next = strings.TrimSpace(failed.Next + "; then " + nextPlan)
+	}
+	if kept != "" {
+		failed.Message += fmt.Sprintf("; the state could not be written and is kept at %s", kept)
+		failed.Next = w.pushCommand(kept)
+	}
+	return failed
+}
+
+func (w *workspace) pushCommand(kept string) string {
+	return fmt.Sprintf("make %s writable, then, before anything else is deployed: cd %s && TF_DATA_DIR=%s %s state push %s",
+		w.state, w.root, w.data, w.tool.Path, kept)
+}
+
+// stoppedHalfway is the error of an apply that was cancelled or took too long.
+func (w *workspace) stoppedHalfway(ctx context.Context, applied pipeline.Applied) error {
+	err := stopped(ctx, w.job, "apply")
+	if !applied.Started {
+		return err
+	}
+	var failed *pipeline.FailedError
+	if errors.As(err, &failed) {
+		failed.Message += "; " + doneText(applied.Done)
+		failed.Diagnostics = applied.Diagnostics
+		return failed
+	}
+	return fmt.Errorf("%w; %s; %s", err, doneText(applied.Done), nextPlan)
+}
+
+func doneText(done []pipeline.AppliedResource) string {
+	good, bad := 0, 0
+	for _, d := range done {
+		if d.Failed {
+			bad++
+		} else {
+			good++
+		}
+	}
+	return fmt.Sprintf("%d changes were made and %d failed", good, bad)
+}

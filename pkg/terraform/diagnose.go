@@ -1,0 +1,151 @@
+package terraform
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// diagnose turns the tool's diagnostics into ours: places relative to the manager
+// directory, the line of variables.yml that decides the value, and what to do.
+// Errors come first; the rest of the order is by place, since the tool works in
+// parallel.
+func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.Diagnostic {
+	errs := slices.ContainsFunc(found, isError)
+	tracer := newTracer(w)
+	var diagnostics []pipeline.Diagnostic
+	for _, d := range found {
+		if errs && isFrame(d) && len(found) > 1 {
+			continue
+		}
+		p := w.diagnostic(d)
+		tracer.source(&p, d)
+		if p.Remedy == "" {
+			p.Remedy = w.knownRemedy(d)
+		}
+		r.diagnostic(&p)
+		diagnostics = append(diagnostics, p)
+	}
+	slices.SortStableFunc(diagnostics, func(a, b pipeline.Diagnostic) int {
+		return cmp.Or(
+			compareBool(a.Warning, b.Warning),
+			cmp.Compare(a.Where.File, b.Where.File),
+			cmp.Compare(a.Where.Line, b.Where.Line),
+			cmp.Compare(a.Summary, b.Summary),
+		)
+	})
+	return slices.Compact(diagnostics)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+func isError(d tfjson.Diagnostic) bool { return d.Severity == tfjson.DiagnosticSeverityError }
+
+// isFrame reports diagnostics that only announce or follow others.
+func isFrame(d tfjson.Diagnostic) bool {
+	return d.Range == nil && d.Detail == "" &&
+		(strings.Contains(d.Summary, "encountered problems during initiali") || d.Summary == "execution halted")
+}
+
+func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
+	p := pipeline.Diagnostic{
+		Warning: !isError(d),
+		Summary: firstLine(cleanText(d.Summary)),
+		Detail:  w.relative(cleanText(d.Detail)),
+		Address: cleanText(d.Address),
+	}
+	if rest := strings.TrimSpace(strings.TrimPrefix(cleanText(d.Summary), p.Summary)); rest != "" {
+		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
+	}
+	if d.Range == nil || w.isVarsFile(d.Range.Filename) {
+		return p
+	}
+	p.Where = pipeline.Position{File: w.managerPath(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
+	if d.Snippet != nil {
+		p.Code = strings.TrimSpace(cleanText(highlightedLine(d.Snippet)))
+	}
+	return p
+}
+
+// relative takes the paths of the workspace out of a text.
+func (w *workspace) relative(text string) string {
+	return strings.NewReplacer(w.tree+string(filepath.Separator), "", w.data+string(filepath.Separator), "").Replace(text)
+}
+
+func (w *workspace) isVarsFile(name string) bool {
+	return w.vars != "" && filepath.Base(name) == filepath.Base(w.vars)
+}
+
+// managerPath turns a path that the tool named, relative to the root module or
+// absolute, into one relative to the manager directory. A module that init
+// fetched lies outside; it is named by its path in the data directory.
+func (w *workspace) managerPath(name string) string {
+	full := filepath.FromSlash(name)
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(w.root, full)
+	}
+	for _, base := range []string{w.tree, w.data} {
+		if rel, err := filepath.Rel(base, full); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return path.Base(filepath.ToSlash(name))
+}
+
+// highlightedLine is the line of the snippet in which the highlight begins.
+func highlightedLine(s *tfjson.DiagnosticSnippet) string {
+	start := min(max(s.HighlightStartOffset, 0), len(s.Code))
+	from := strings.LastIndexByte(s.Code[:start], '\n') + 1
+	line, _, _ := strings.Cut(s.Code[from:], "\n")
+	return line
+}
+
+// lockInfo reads who holds a lock from the text of the tool.
+var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
+
+// knownRemedy says what to do about failures that are not about a value.
+func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
+	switch summary := d.Summary; {
+	case strings.HasPrefix(summary, "Error acquiring the state lock"):
+		return lockRemedy(d.Detail)
+	case strings.HasPrefix(summary, "Failed to query available provider packages"),
+		strings.HasPrefix(summary, "Failed to install provider"):
+		return "the provider could not be downloaded: check the network of the runner and the version that the manager asks for, or configure a provider mirror in the file that TF_CLI_CONFIG_FILE names"
+	case strings.Contains(summary, "dependency lock file"), strings.HasPrefix(summary, "Provider dependency changes detected"):
+		return fmt.Sprintf("run `%s init -upgrade` (and `%s providers lock` for each platform) in %s of the manager, and commit %s",
+			w.tool.Name, w.tool.Name, w.job.Customer.Root, lockFileName)
+	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
+		return "change tool.version in metapipe.yml, or required_version in the manager's code"
+	}
+	return ""
+}
+
+func lockRemedy(detail string) string {
+	info := map[string]string{}
+	for _, m := range lockInfo.FindAllStringSubmatch(cleanText(detail), -1) {
+		info[m[1]] = m[2]
+	}
+	if info["Who"] == "" {
+		return "somebody else holds the lock of this state: wait for that run to end and try again"
+	}
+	operation := strings.ToLower(strings.TrimPrefix(info["Operation"], "OperationType"))
+	created, _, _ := strings.Cut(info["Created"], ".")
+	return fmt.Sprintf("%s holds the lock of this state since %s (%s, lock %s): wait for that run to end and try again",
+		info["Who"], created, operation, info["ID"])
+}

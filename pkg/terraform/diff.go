@@ -1,0 +1,261 @@
+package terraform
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// side is one side of a comparison: a value with the marks that stand beside it
+// in the plan JSON, in the same shape, `true` standing for everything below.
+type side struct {
+	value     any
+	present   bool
+	sensitive any
+	unknown   any // of the planned side only
+}
+
+// differ compares two objects and keeps the leaf paths that differ.
+type differ struct {
+	changes []pipeline.AttributeChange
+	path    []byte   // text of the path at hand
+	steps   []string // its steps
+	replace [][]string
+}
+
+// attributes lists the differing leaf paths in the order of their paths.
+func (c changeBody) attributes() []pipeline.AttributeChange {
+	d := &differ{}
+	for _, path := range c.ReplacePaths {
+		steps := make([]string, len(path))
+		for i, step := range path {
+			steps[i] = stepText(step)
+		}
+		d.replace = append(d.replace, steps)
+	}
+	d.compare(
+		side{value: c.Before, present: c.Before != nil, sensitive: c.BeforeSensitive},
+		side{value: c.After, present: c.After != nil, sensitive: c.AfterSensitive, unknown: c.AfterUnknown},
+	)
+	return d.changes
+}
+
+func stepText(step any) string {
+	switch s := step.(type) {
+	case string:
+		return s
+	case json.Number:
+		return s.String()
+	}
+	return ""
+}
+
+func (d *differ) compare(b, a side) {
+	hidden := b.sensitive == true && b.present || a.sensitive == true && (a.present || a.unknown == true)
+	switch {
+	case hidden && len(d.path) > 0:
+		same := a.unknown != true && b.present == a.present && sameValue(b.value, a.value) &&
+			(b.sensitive == true) == (a.sensitive == true) && !containsTrue(a.unknown)
+		if !same {
+			d.leaf(hide(b, true), hide(a, true))
+		}
+	case a.unknown == true && len(d.path) > 0:
+		d.leaf(show(b), pipeline.Value{Unknown: true})
+	case isObject(b.value) && !isList(a.value) && (isObject(a.value) || !a.present),
+		isObject(a.value) && !b.present,
+		!b.present && !a.present && isObject(a.unknown):
+		d.object(b, a)
+	case isList(b.value) && (isList(a.value) || !a.present),
+		isList(a.value) && !b.present,
+		!b.present && !a.present && isList(a.unknown):
+		d.list(b, a)
+	default:
+		if b.present != a.present || !sameValue(b.value, a.value) {
+			d.leaf(show(b), show(a))
+		}
+	}
+}
+
+// leaf notes a difference at the path at hand. An object as a whole (no path)
+// shows nothing: it can only be hidden altogether.
+func (d *differ) leaf(before, after pipeline.Value) {
+	if before.Absent() && after.Absent() {
+		return
+	}
+	d.changes = append(d.changes, pipeline.AttributeChange{
+		Path: string(d.path), Before: before, After: after, ForcesReplacement: d.forces(),
+	})
+}
+
+// forces reports whether a path of replace_paths leads here, or goes on from here.
+func (d *differ) forces() bool {
+	for _, path := range d.replace {
+		n := min(len(path), len(d.steps))
+		if slices.Equal(path[:n], d.steps[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *differ) object(b, a side) {
+	before, _ := b.value.(map[string]any)
+	after, _ := a.value.(map[string]any)
+	unknown, _ := a.unknown.(map[string]any)
+	// The whole resource may be marked: then each attribute is.
+	if len(before)+len(after)+len(unknown) == 0 {
+		d.empty(b, a)
+		return
+	}
+	keys := make([]string, 0, max(len(before), len(after)))
+	for key := range before {
+		keys = append(keys, key)
+	}
+	for key := range after {
+		if _, ok := before[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	for key, mark := range unknown {
+		_, inBefore := before[key]
+		_, inAfter := after[key]
+		if !inBefore && !inAfter && containsTrue(mark) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	top := len(d.path) == 0
+	for _, key := range keys {
+		x := child(b, before, key)
+		y := child(a, after, key)
+		// null is "not set" for an attribute, but a value in a map.
+		x.present = x.present && (x.value != nil || !top && a.present)
+		y.present = y.present && (y.value != nil || !top && b.present)
+		mark := d.pushKey(key)
+		d.compare(x, y)
+		d.pop(mark)
+	}
+}
+
+func child(s side, object map[string]any, key string) side {
+	value, ok := object[key]
+	return side{value: value, present: ok, sensitive: markAt(s.sensitive, key), unknown: markAt(s.unknown, key)}
+}
+
+func markAt(mark any, key string) any {
+	switch m := mark.(type) {
+	case bool:
+		return m
+	case map[string]any:
+		return m[key]
+	}
+	return nil
+}
+
+func markIndex(mark any, i int) any {
+	switch m := mark.(type) {
+	case bool:
+		return m
+	case []any:
+		if i >= 0 && i < len(m) {
+			return m[i]
+		}
+	}
+	return nil
+}
+
+// list leaves out what both lists begin and end with, so that an element taken
+// from the middle is one difference, and compares the rest by position.
+func (d *differ) list(b, a side) {
+	before, _ := b.value.([]any)
+	after, _ := a.value.([]any)
+	unknown, _ := a.unknown.([]any)
+	m, n := len(before), max(len(after), len(unknown))
+	if m+n == 0 {
+		d.empty(b, a)
+		return
+	}
+	same := func(i, j int) bool {
+		return j < len(after) && !containsTrue(markIndex(a.unknown, j)) &&
+			sameMarks(markIndex(b.sensitive, i), markIndex(a.sensitive, j)) && sameValue(before[i], after[j])
+	}
+	start := 0
+	for start < m && start < n && same(start, start) {
+		start++
+	}
+	for m > start && n > start && same(m-1, n-1) {
+		m, n = m-1, n-1
+	}
+	for i := start; i < max(m, n); i++ {
+		x, y := element(b, before, i, m), element(a, after, i, n)
+		y.present = y.present && y.unknown != true
+		mark := d.pushIndex(i)
+		d.compare(x, y)
+		d.pop(mark)
+	}
+}
+
+func element(s side, list []any, i, end int) side {
+	if i >= end {
+		return side{}
+	}
+	e := side{sensitive: markIndex(s.sensitive, i), unknown: markIndex(s.unknown, i)}
+	if i < len(list) {
+		e.value, e.present = list[i], true
+	}
+	return e
+}
+
+// empty compares two containers without content, one of which may be absent.
+func (d *differ) empty(b, a side) {
+	if b.present != a.present && len(d.path) > 0 {
+		d.leaf(show(b), show(a))
+	}
+}
+
+func (d *differ) pushKey(key string) int {
+	mark := len(d.path)
+	switch {
+	case !isIdentifier(key):
+		d.path = append(d.path, '[')
+		d.path = appendJSONString(d.path, key)
+		d.path = append(d.path, ']')
+	case mark > 0:
+		d.path = append(append(d.path, '.'), key...)
+	default:
+		d.path = append(d.path, key...)
+	}
+	d.steps = append(d.steps, key)
+	return mark
+}
+
+func (d *differ) pushIndex(i int) int {
+	mark := len(d.path)
+	d.path = append(d.path, '[')
+	d.path = strconv.AppendInt(d.path, int64(i), 10)
+	d.path = append(d.path, ']')
+	d.steps = append(d.steps, strconv.Itoa(i))
+	return mark
+}
+
+func (d *differ) pop(mark int) {
+	d.path = d.path[:mark]
+	d.steps = d.steps[:len(d.steps)-1]
+}
+
+func isIdentifier(key string) bool {
+	for i := range len(key) {
+		c := key[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '-') {
+			return false
+		}
+	}
+	return key != "" && utf8.ValidString(key)
+}
+
+func isObject(v any) bool { _, ok := v.(map[string]any); return ok }
+func isList(v any) bool   { _, ok := v.([]any); return ok }

@@ -1,0 +1,118 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// defaultWaitDelay is how long a tool that got its SIGINT may take to save its
+// state and release its lock.
+const defaultWaitDelay = 90 * time.Second
+
+// Options is what an Engine needs from outside. The zero value finds no tool,
+// since it has no PATH.
+type Options struct {
+	// Environ is the environment of this process as "NAME=value", as os.Environ
+	// returns it. The tool sees an allow-list of it.
+	Environ []string
+	// CacheDir is metapipe's cache directory (`<user cache dir>/metapipe`). Tools
+	// rest in tools/<name>-<version>/<name> below it. Empty: nothing is cached and
+	// nothing can be installed.
+	CacheDir string
+	// BinaryPath names the binary to use, whatever PATH holds. Its version must
+	// still fit the rule.
+	BinaryPath string
+	// WaitDelay is how long a cancelled tool may take to end by itself before it
+	// is killed; 0 means 90 seconds.
+	WaitDelay time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Install downloads a tool; nil means Download.
+	Install InstallFunc
+}
+
+// Engine implements pipeline.Engine. It is safe for concurrent use.
+type Engine struct {
+	options Options
+}
+
+var _ pipeline.Engine = (*Engine)(nil)
+
+// New returns an Engine.
+func New(o Options) *Engine {
+	if o.WaitDelay <= 0 {
+		o.WaitDelay = defaultWaitDelay
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Install == nil {
+		o.Install = Download
+	}
+	return &Engine{options: o}
+}
+
+// target names the job in messages.
+func target(job pipeline.Job) string {
+	return string(job.Customer.Name) + "/" + string(job.Environment)
+}
+
+// checkJob refuses jobs that would write to unexpected places.
+func checkJob(job pipeline.Job) error {
+	if job.Variables == nil {
+		return errors.New("job has no variables")
+	}
+	for what, path := range map[string]string{"manager directory": job.ManagerDir, "run directory": job.Dir} {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("%s %q is not absolute", what, path)
+		}
+	}
+	if job.StateFile != "" && !filepath.IsAbs(job.StateFile) {
+		return fmt.Errorf("state file %q is not absolute", job.StateFile)
+	}
+	if root := job.Customer.Root; root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("%s: root %q leads out of the manager directory", job.Customer.File, root),
+			Next:    "name a directory inside the manager repository",
+		}
+	}
+	return nil
+}
+
+// timeoutError is the cause of a context that ended at one of our limits.
+type timeoutError struct {
+	verb  string
+	limit time.Duration
+}
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("the %s took longer than its limit of %s", e.verb, e.limit)
+}
+
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
+func withLimit(ctx context.Context, verb string, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, limit, &timeoutError{verb: verb, limit: limit})
+}
+
+// stopped turns the end of ctx into the error of a verb: a limit of ours is a
+// failure, everything else is the caller's wish.
+func stopped(ctx context.Context, job pipeline.Job, verb string) error {
+	var limit *timeoutError
+	if errors.As(context.Cause(ctx), &limit) {
+		return &pipeline.FailedError{
+			Message: fmt.Sprintf("%s %s", verb, target(job)),
+			Next:    fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", verb),
+			Err:     limit,
+		}
+	}
+	return fmt.Errorf("%s %s was stopped: %w", verb, target(job), ctx.Err())
+}

@@ -1,0 +1,241 @@
+package terraform
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/json"
+	"hash"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// document is a pipeline.Document over yaml.v3 nodes: enough to find lines.
+type document struct {
+	file string
+	root *yaml.Node
+}
+
+func parseDocument(t testing.TB, text string) document {
+	t.Helper()
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+		t.Fatal(err)
+	}
+	return document{"infra/variables.yml", node.Content[0]}
+}
+
+func (d document) Environments() []pipeline.DeclaredEnvironment { return nil }
+
+func (d document) Locate(path ...string) (pipeline.Position, bool) {
+	node, line, column := d.root, d.root.Line, d.root.Column
+steps:
+	for i, step := range path {
+		switch node.Kind {
+		case yaml.MappingNode:
+			for j := 0; j < len(node.Content); j += 2 {
+				if node.Content[j].Value == step {
+					line, column = node.Content[j].Line, node.Content[j].Column
+					node = node.Content[j+1]
+					continue steps
+				}
+			}
+		case yaml.SequenceNode:
+			if n, err := strconv.Atoi(step); err == nil && n < len(node.Content) {
+				node = node.Content[n]
+				line, column = node.Line, node.Column
+				continue steps
+			}
+		}
+		_ = i
+		return pipeline.Position{File: d.file, Line: line, Column: column}, false
+	}
+	return pipeline.Position{File: d.file, Line: line, Column: column}, true
+}
+
+func (d document) Effective(env pipeline.Environment) (pipeline.EffectiveConfig, error) {
+	source, err := yaml.Marshal(d.root)
+	if err != nil {
+		return pipeline.EffectiveConfig{}, err
+	}
+	source = bytes.ReplaceAll(source, []byte("{{ environment }}"), []byte(env))
+	var whole map[string]any
+	if err := yaml.Unmarshal(source, &whole); err != nil {
+		return pipeline.EffectiveConfig{}, err
+	}
+	config := pipeline.EffectiveConfig{Source: source, Values: map[string]json.RawMessage{}}
+	if config.Whole, err = json.Marshal(whole); err != nil {
+		return config, err
+	}
+	for name, value := range whole {
+		if config.Values[name], err = json.Marshal(value); err != nil {
+			return config, err
+		}
+	}
+	environments, _ := whole["environments"].(map[string]any)
+	own, _ := environments[string(env)].(map[string]any)
+	for name, value := range own {
+		if config.Values[name], err = json.Marshal(value); err != nil {
+			return config, err
+		}
+	}
+	return config, nil
+}
+
+// realTool is a binary to test with.
+type realTool struct{ name, path string }
+
+// tools are the tools that the tests run with: terraform from PATH, and tofu
+// from METAPIPE_TEST_TOFU or PATH.
+func tools(t *testing.T) []realTool {
+	t.Helper()
+	var found []realTool
+	if path, err := exec.LookPath("terraform"); err == nil {
+		found = append(found, realTool{"terraform", path})
+	}
+	tofu := os.Getenv("METAPIPE_TEST_TOFU")
+	if tofu == "" {
+		if path, err := exec.LookPath("tofu"); err == nil {
+			tofu = path
+		}
+	}
+	if tofu == "" {
+		if cache, err := os.UserCacheDir(); err == nil {
+			paths, err := filepath.Glob(filepath.Join(cache, "metapipe", "tools", "tofu-*", "tofu"))
+			if err == nil && len(paths) > 0 {
+				tofu = paths[len(paths)-1]
+			}
+		}
+	}
+	if tofu != "" {
+		found = append(found, realTool{"tofu", tofu})
+	}
+	return found
+}
+
+// withTools runs a test once for each tool.
+func withTools(t *testing.T, test func(t *testing.T, tool realTool)) {
+	t.Helper()
+	have := map[string]realTool{}
+	for _, tool := range tools(t) {
+		have[tool.name] = tool
+	}
+	for _, name := range []string{"terraform", "tofu"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tool, ok := have[name]
+			if !ok {
+				t.Skipf("no %s here: put one into PATH, or for tofu set METAPIPE_TEST_TOFU", name)
+			}
+			test(t, tool)
+		})
+	}
+}
+
+func testEngine(t *testing.T, tool realTool, change ...func(*Options)) *Engine {
+	t.Helper()
+	o := Options{
+		Environ:    []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()},
+		CacheDir:   t.TempDir(),
+		BinaryPath: tool.path,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return New(o)
+}
+
+func newMAC() hash.Hash { return hmac.New(sha256.New, []byte("a key")) }
+
+// testLog is a log that several goroutines may use.
+type testLog struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *testLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+var _ io.Writer = (*testLog)(nil)
+
+const defaultVariables = `name: demo
+list: [1, 2]
+environments:
+  staging:
+    region: "eu-{{ environment }}"
+    max_instances: 2
+  production:
+    region: us
+`
+
+// testJob makes a manager directory from files (path → content) and a job on it.
+func testJob(t *testing.T, tool realTool, variables string, files map[string]string) pipeline.Job {
+	t.Helper()
+	manager := t.TempDir()
+	for name, content := range files {
+		writeFile(t, filepath.Join(manager, name), content)
+	}
+	return pipeline.Job{
+		Customer: pipeline.Customer{
+			Name:       "acme",
+			Repository: pipeline.Slug{Owner: "acme", Name: "shop"},
+			Root:       "terraform",
+			File:       "customers/acme.yml",
+			Manager: pipeline.Manager{
+				Tool:   pipeline.ToolRule{Name: tool.name},
+				Limits: pipeline.Limits{PlanTimeout: time.Minute, ApplyTimeout: time.Minute},
+			},
+		},
+		Environment: "staging",
+		Variables:   parseDocument(t, variables),
+		ManagerDir:  manager,
+		Dir:         filepath.Join(t.TempDir(), "run"),
+		StateFile:   filepath.Join(t.TempDir(), "state", "terraform.tfstate"),
+		MAC:         newMAC,
+		Log:         &testLog{},
+	}
+}
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stored is what a store would give back of a plan.
+func stored(planned pipeline.Planned) pipeline.StoredPlan {
+	return pipeline.StoredPlan{
+		PlanFile:   planned.PlanFile,
+		BundleFile: planned.BundleFile,
+		Receipt: pipeline.Receipt{
+			ManagerTree: planned.ManagerTree,
+			Tool:        planned.Tool,
+			LockFile:    planned.LockFile,
+			State:       planned.State,
+		},
+	}
+}

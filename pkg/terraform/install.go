@@ -1,0 +1,109 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-version"
+	"github.com/hashicorp/hc-install/product"
+	"github.com/hashicorp/hc-install/releases"
+	"github.com/opentofu/tofudl"
+)
+
+// installTimeout bounds one download: a proxy that swallows packets must not
+// hang a deployment.
+const installTimeout = 5 * time.Minute
+
+// InstallFunc puts the newest release of a tool that fits the constraints (nil:
+// any) into dir, which exists and is empty, as <dir>/<name>.
+type InstallFunc func(ctx context.Context, name string, constraints version.Constraints, dir string) error
+
+// Download is the InstallFunc that asks the projects' own release sites. Both
+// libraries check the signature of the list of checksums and the checksum of
+// the archive.
+func Download(ctx context.Context, name string, constraints version.Constraints, dir string) error {
+	if name == "tofu" {
+		return downloadTofu(ctx, constraints, dir)
+	}
+	latest := &releases.LatestVersion{
+		Product:     product.Terraform,
+		Constraints: constraints,
+		InstallDir:  dir,
+		Timeout:     installTimeout,
+	}
+	_, err := latest.Install(ctx)
+	return err
+}
+
+func downloadTofu(ctx context.Context, constraints version.Constraints, dir string) error {
+	downloader, err := tofudl.New()
+	if err != nil {
+		return err
+	}
+	stable := tofudl.StabilityStable
+	versions, err := downloader.ListVersions(ctx, tofudl.ListVersionOptMinimumStability(stable))
+	if err != nil {
+		return err
+	}
+	for _, candidate := range versions { // newest first
+		v, err := version.NewVersion(string(candidate.ID))
+		if err != nil || constraints != nil && !constraints.Check(v) {
+			continue
+		}
+		binary, err := downloader.DownloadVersion(ctx, candidate, tofudl.PlatformAuto, tofudl.ArchitectureAuto)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, executable("tofu")), binary, 0o755)
+	}
+	return fmt.Errorf("no release of tofu fits %s", constraints)
+}
+
+// install downloads the tool into the cache. Two that install at once both
+// succeed: the second finds the place taken by the same version.
+func (f *finder) install(ctx context.Context) (Tool, error) {
+	if f.options.CacheDir == "" {
+		return Tool{}, f.missing(errors.New("there is no cache directory to put it in"))
+	}
+	tools := filepath.Join(f.options.CacheDir, "tools")
+	if err := os.MkdirAll(tools, 0o755); err != nil {
+		return Tool{}, f.missing(err)
+	}
+	dir, err := os.MkdirTemp(tools, ".install-*")
+	if err != nil {
+		return Tool{}, f.missing(err)
+	}
+	defer os.RemoveAll(dir) // gone after the rename
+	limited, cancel := context.WithTimeout(ctx, installTimeout)
+	defer cancel()
+	if err := f.options.Install(limited, f.rule.Name, f.constraint, dir); err != nil {
+		if ctx.Err() != nil {
+			return Tool{}, fmt.Errorf("install %s: %w", f.rule.Name, ctx.Err())
+		}
+		return Tool{}, f.missing(err)
+	}
+	return f.keep(ctx, tools, dir)
+}
+
+// keep moves a fresh install to the place where the cache looks for it.
+func (f *finder) keep(ctx context.Context, tools, dir string) (Tool, error) {
+	v, err := f.askVersion(ctx, filepath.Join(dir, executable(f.rule.Name)))
+	if err != nil {
+		return Tool{}, f.missing(err)
+	}
+	if !f.fits(v) {
+		return Tool{}, f.missing(fmt.Errorf("got version %s", v))
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return Tool{}, f.missing(err)
+	}
+	place := filepath.Join(tools, f.rule.Name+"-"+v)
+	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(f.rule.Name))) {
+		return Tool{}, f.missing(err)
+	}
+	return Tool{Name: f.rule.Name, Path: filepath.Join(place, executable(f.rule.Name)), Version: v}, nil
+}

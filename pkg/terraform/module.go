@@ -1,0 +1,211 @@
+package terraform
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/terraform-config-inspect/tfconfig"
+)
+
+// rootModule is what must be known of the root before the tool runs.
+type rootModule struct {
+	variables map[string]*tfconfig.Variable
+	cloud     *hcl.Range // a cloud block, which no override replaces
+	ephemeral []string   // ephemeral variables, which an apply must be told again
+}
+
+// readRoot parses the root module once. Its mistakes are left to the tool, which
+// explains them better.
+func readRoot(dir, tool string) (rootModule, error) {
+	files, err := configFiles(dir, tool)
+	if err != nil {
+		return rootModule{}, err
+	}
+	if len(files) == 0 {
+		return rootModule{}, fmt.Errorf("%s holds no %s configuration", dir, tool)
+	}
+	module, _ := tfconfig.LoadModuleFromFilesystem(tfconfig.WrapFS(moduleFS{os.DirFS(dir), tool}), ".")
+	m := rootModule{variables: module.Variables}
+	for _, name := range files {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return rootModule{}, err
+		}
+		// Parsing again is for the few files that may hold one of these.
+		if bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("ephemeral")) {
+			m.inspect(name, content)
+		}
+	}
+	return m, nil
+}
+
+// inspect looks for what terraform-config-inspect does not report.
+func (m *rootModule) inspect(name string, content []byte) {
+	body := parseConfig(name, content)
+	if body == nil {
+		return
+	}
+	for _, block := range blocksOf(body, "terraform") {
+		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}}})
+		for _, cloud := range inner.Blocks {
+			m.cloud = cloud.DefRange.Ptr()
+		}
+	}
+	for _, block := range blocksOf(body, "variable", "name") {
+		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "ephemeral"}}})
+		if attribute, ok := inner.Attributes["ephemeral"]; ok {
+			if v, diags := attribute.Expr.Value(nil); !diags.HasErrors() && !v.IsNull() && v.IsWhollyKnown() && v.Type().FriendlyName() == "bool" && v.True() {
+				m.ephemeral = append(m.ephemeral, block.Labels[0])
+			}
+		}
+	}
+}
+
+// parseConfig returns nil for what cannot be parsed at all.
+func parseConfig(name string, content []byte) hcl.Body {
+	parser := hclparse.NewParser()
+	var file *hcl.File
+	if strings.HasSuffix(name, ".json") {
+		file, _ = parser.ParseJSON(content, name)
+	} else {
+		file, _ = parser.ParseHCL(content, name)
+	}
+	if file == nil {
+		return nil
+	}
+	return file.Body
+}
+
+func blocksOf(body hcl.Body, kind string, labels ...string) hcl.Blocks {
+	content, _, _ := body.PartialContent(&hcl.BodySchema{
+		Blocks: []hcl.BlockHeaderSchema{{Type: kind, LabelNames: labels}},
+	})
+	if content == nil {
+		return nil
+	}
+	return content.Blocks
+}
+
+// configFiles lists the files of a module that the tool reads, sorted. OpenTofu
+// prefers x.tofu to an x.tf beside it.
+func configFiles(dir, tool string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, entry := range entries {
+		if !entry.IsDir() && !ignoredFile(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return selectConfig(names, tool), nil
+}
+
+func selectConfig(names []string, tool string) []string {
+	present := map[string]bool{}
+	for _, name := range names {
+		present[name] = true
+	}
+	var chosen []string
+	for _, name := range names {
+		base, isTF := cutAny(name, ".tf", ".tf.json")
+		_, isTofu := cutAny(name, ".tofu", ".tofu.json")
+		shadowed := tool == "tofu" && isTF && (present[base+".tofu"] && strings.HasSuffix(name, ".tf") || present[base+".tofu.json"] && strings.HasSuffix(name, ".tf.json"))
+		if isTF && !shadowed || isTofu && tool == "tofu" {
+			chosen = append(chosen, name)
+		}
+	}
+	sort.Strings(chosen)
+	return chosen
+}
+
+func cutAny(name string, suffixes ...string) (string, bool) {
+	for _, suffix := range suffixes {
+		if base, ok := strings.CutSuffix(name, suffix); ok {
+			return base, true
+		}
+	}
+	return name, false
+}
+
+// ignoredFile reports editors' leftovers, as the tool does.
+func ignoredFile(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
+}
+
+// moduleFS shows OpenTofu's own files under names that terraform-config-inspect
+// reads: x.tofu as x.tofu.tf.
+type moduleFS struct {
+	fs.FS
+	tool string
+}
+
+func (m moduleFS) Open(name string) (fs.File, error) {
+	file, err := m.FS.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && m.tool == "tofu" {
+		if base, ok := strings.CutSuffix(name, ".tofu.tf"); ok {
+			return m.FS.Open(base + ".tofu")
+		}
+		if base, ok := strings.CutSuffix(name, ".tofu.tf.json"); ok {
+			return m.FS.Open(base + ".tofu.json")
+		}
+	}
+	return file, err
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (m moduleFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(m.FS, name)
+	if err != nil || m.tool != "tofu" {
+		return entries, err
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	chosen := map[string]bool{}
+	for _, name := range selectConfig(names, m.tool) {
+		chosen[name] = true
+	}
+	var shown []fs.DirEntry
+	for _, entry := range entries {
+		if !chosen[entry.Name()] {
+			continue
+		}
+		shown = append(shown, renamed{entry, tofuToTF(entry.Name())})
+	}
+	return shown, nil
+}
+
+func tofuToTF(name string) string {
+	if strings.HasSuffix(name, ".tofu") {
+		return name + ".tf"
+	}
+	if base, ok := strings.CutSuffix(name, ".tofu.json"); ok {
+		return base + ".tofu.tf.json"
+	}
+	return name
+}
+
+type renamed struct {
+	fs.DirEntry
+	name string
+}
+
+func (r renamed) Name() string { return r.name }
+
+// position undoes the renaming in a place that terraform-config-inspect named.
+func configPlace(pos tfconfig.SourcePos) (string, int) {
+	name := strings.Replace(filepath.ToSlash(pos.Filename), ".tofu.tf", ".tofu", 1)
+	return name, pos.Line
+}

@@ -1,0 +1,132 @@
+package terraform
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Plan implements pipeline.Engine. It starts three processes: init, plan and
+// show. Its files lie in job.Dir: plan.tfplan, plan.json and plan.bundle.tar; a
+// scratch state is scratch.tfstate.
+func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	if err := checkJob(job); err != nil {
+		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
+	}
+	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	defer cancel()
+	planned, err := e.plan(ctx, job)
+	if err != nil && ctx.Err() != nil {
+		return planned, stopped(ctx, job, "plan")
+	}
+	return planned, err
+}
+
+func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	tool, err := e.Locate(ctx, job.Customer.Manager.Tool)
+	if err != nil {
+		return pipeline.Planned{}, err
+	}
+	planned := pipeline.Planned{Tool: tool.toolVersion(), Plan: pipeline.Plan{Tool: tool.toolVersion()}}
+	w, err := e.open(ctx, job, tool)
+	if err != nil {
+		return planned, err
+	}
+	planned.ManagerTree = w.digest
+	if err := w.feed(); err != nil {
+		var failed *pipeline.FailedError
+		if errors.As(err, &failed) {
+			planned.Plan.Diagnostics = failed.Diagnostics
+		}
+		return planned, err
+	}
+	said, err := w.init(ctx)
+	if err != nil {
+		planned.Plan.Errored = true
+		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, &redactor{})
+		return planned, w.failure("init", err, planned.Plan.Diagnostics)
+	}
+	return w.plan(ctx, planned, said)
+}
+
+// plan runs plan and show in a workspace that is initialised. A plan that
+// stopped at an error is shown too, as far as it came.
+func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialised *stream) (pipeline.Planned, error) {
+	file := filepath.Join(w.job.Dir, "plan.tfplan")
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return planned, w.failed("remove an old plan", err)
+	}
+	args := append([]string{"plan", "-input=false", "-json", "-out=" + file}, w.lockArgs()...)
+	if w.vars != "" {
+		args = append(args, "-var-file="+w.vars)
+	}
+	said, failure := w.speak(ctx, args...)
+	found := append(initialised.diagnostics, said.diagnostics...)
+	reading := planReading{plan: planned.Plan, redactor: &redactor{}}
+	if failure == nil || isFile(file) {
+		var err error
+		if reading, err = w.show(ctx, file, &planned); err != nil && failure == nil {
+			return planned, err
+		}
+	}
+	planned.Plan = reading.plan
+	planned.Plan.Diagnostics = w.diagnose(found, reading.redactor)
+	if failure != nil {
+		planned.Plan.Errored = true
+		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
+		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
+	}
+	return w.collect(planned, file)
+}
+
+// show writes the plan JSON to a file and reads it from there.
+func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (planReading, error) {
+	empty := planReading{plan: planned.Plan, redactor: &redactor{}}
+	out := filepath.Join(w.job.Dir, "plan.json")
+	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
+		diagnostics := w.diagnose(proseDiagnostics(w.stderr("show")), &redactor{})
+		return empty, w.failure("show", err, diagnostics)
+	}
+	planned.JSONFile = out
+	json, err := os.Open(out)
+	if err != nil {
+		return empty, w.failed("read the plan", err)
+	}
+	defer json.Close()
+	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC})
+	if err != nil {
+		return empty, w.failed("read the plan", err)
+	}
+	planned.Fingerprint = reading.fingerprint
+	return reading, nil
+}
+
+// collect gathers what an apply needs beside the plan.
+func (w *workspace) collect(planned pipeline.Planned, file string) (pipeline.Planned, error) {
+	if err := os.Chmod(file, 0o600); err != nil {
+		return planned, w.failed("protect the plan", err)
+	}
+	planned.PlanFile = file
+	planned.BundleFile = filepath.Join(w.job.Dir, "plan.bundle.tar")
+	var err error
+	if planned.State, err = planState(file, w.state); err != nil {
+		return planned, w.failed("plan", err)
+	}
+	if planned.LockFile, err = w.lockFile(); err != nil {
+		return planned, w.failed("read the dependency lock file", err)
+	}
+	if _, err = writeBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
+		return planned, w.failed("keep what init and plan wrote", err)
+	}
+	return planned, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

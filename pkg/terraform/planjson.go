@@ -1,0 +1,262 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// ReadOptions says how a plan JSON is read.
+type ReadOptions struct {
+	// Tool is noted in the plan. An empty Version is read from the document.
+	Tool pipeline.ToolVersion
+	// MAC returns the keyed hash of the fingerprint; nil leaves it empty.
+	MAC func() hash.Hash
+}
+
+// ReadPlan reads the output of `show -json` of a saved plan, format version 1.x.
+// Fields that it does not know are ignored, an unknown major version or action
+// is an error. The plan holds no sensitive value: what the document marks at any
+// depth becomes a mark, and strings that contain such a value elsewhere get it
+// replaced. The document is read once, as a stream; only what differs is kept.
+// The second result is the fingerprint in hexadecimal digits.
+func ReadPlan(r io.Reader, o ReadOptions) (pipeline.Plan, string, error) {
+	reading, err := readPlan(r, o)
+	if err != nil {
+		return pipeline.Plan{}, "", err
+	}
+	return reading.plan, reading.fingerprint, nil
+}
+
+// planReading is a plan with what only this package may know of it.
+type planReading struct {
+	plan        pipeline.Plan
+	fingerprint string
+	redactor    *redactor
+}
+
+// planReader holds what is gathered while the document streams by.
+type planReader struct {
+	jsonReader
+	plan      pipeline.Plan
+	version   string
+	secrets   secretSet
+	print     *fingerprinter // nil without a MAC
+	variables map[string]json.RawMessage
+	sensitive []string // names of sensitive variables
+}
+
+func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
+	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, variables: map[string]json.RawMessage{}}
+	p.plan.Tool, p.plan.Complete = o.Tool, true
+	if o.MAC != nil {
+		p.print = newFingerprinter(o.MAC())
+	}
+	if err := p.object(p.section); err != nil {
+		return planReading{}, fmt.Errorf("plan JSON: %w", err)
+	}
+	if p.version == "" {
+		return planReading{}, errors.New("plan JSON: it has no format_version")
+	}
+	for _, name := range p.sensitive {
+		if err := p.secrets.addRaw(p.variables[name]); err != nil {
+			return planReading{}, fmt.Errorf("plan JSON: variable %q: %w", name, err)
+		}
+	}
+	sortChanges(p.plan.Changes)
+	sortChanges(p.plan.Drift)
+	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
+	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
+	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets)}
+	reading.redactor.plan(&reading.plan)
+	if p.print != nil {
+		reading.fingerprint = p.print.sum()
+	}
+	return reading, nil
+}
+
+// section reads one top-level member.
+func (p *planReader) section(key string) error {
+	switch key {
+	case "format_version":
+		return p.formatVersion()
+	case "terraform_version":
+		return p.toolVersion()
+	case "complete":
+		return p.decode(&p.plan.Complete)
+	case "errored":
+		return p.decode(&p.plan.Errored)
+	case "resource_changes":
+		return p.array(func() error { return p.change(&p.plan.Changes) })
+	case "resource_drift":
+		return p.array(func() error { return p.drift(&p.plan.Drift) })
+	case "output_changes":
+		return p.object(p.output)
+	case "checks":
+		return p.array(p.check)
+	case "variables":
+		return p.object(p.variable)
+	case "configuration":
+		return p.object(p.configuration)
+	case "prior_state":
+		return p.object(func(key string) error { return p.only(key, "values", p.stateValues) })
+	case "planned_values":
+		return p.object(p.stateMember)
+	}
+	return p.skip()
+}
+
+func (p *planReader) formatVersion() error {
+	if err := p.decode(&p.version); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(p.version, "1.") {
+		return fmt.Errorf("format_version %q is not known to this metapipe, which reads 1.x", p.version)
+	}
+	return nil
+}
+
+func (p *planReader) toolVersion() error {
+	var v string
+	if err := p.decode(&v); err != nil {
+		return err
+	}
+	if p.plan.Tool.Version == "" {
+		p.plan.Tool.Version = cleanText(v)
+	}
+	return nil
+}
+
+func (p *planReader) variable(name string) error {
+	var v struct {
+		Value json.RawMessage `json:"value"`
+	}
+	if err := p.decode(&v); err != nil {
+		return err
+	}
+	p.variables[name] = v.Value
+	return nil
+}
+
+// configuration looks for the variables of the root that are marked sensitive.
+func (p *planReader) configuration(key string) error {
+	return p.only(key, "root_module", func() error {
+		return p.object(func(key string) error {
+			return p.only(key, "variables", func() error {
+				return p.object(func(name string) error {
+					var v struct {
+						Sensitive bool            `json:"sensitive"`
+						Default   json.RawMessage `json:"default"`
+					}
+					if err := p.decode(&v); err != nil || !v.Sensitive {
+						return err
+					}
+					p.sensitive = append(p.sensitive, name)
+					return p.secrets.addRaw(v.Default)
+				})
+			})
+		})
+	})
+}
+
+func (p *planReader) stateValues() error { return p.object(p.stateMember) }
+
+// stateMember gathers the secrets of a state: of data sources, and of resources
+// that a plan which stopped at an error does not mention.
+func (p *planReader) stateMember(key string) error {
+	switch key {
+	case "outputs":
+		return p.object(func(string) error {
+			var o struct {
+				Sensitive bool            `json:"sensitive"`
+				Value     json.RawMessage `json:"value"`
+			}
+			if err := p.decode(&o); err != nil || !o.Sensitive {
+				return err
+			}
+			return p.secrets.addRaw(o.Value)
+		})
+	case "root_module":
+		return p.object(p.stateModule)
+	}
+	return p.skip()
+}
+
+func (p *planReader) stateModule(key string) error {
+	switch key {
+	case "resources":
+		return p.array(p.stateResource)
+	case "child_modules":
+		return p.array(func() error { return p.object(p.stateModule) })
+	}
+	return p.skip()
+}
+
+func (p *planReader) stateResource() error {
+	var r struct {
+		Values    json.RawMessage `json:"values"`
+		Sensitive json.RawMessage `json:"sensitive_values"`
+	}
+	if err := p.decode(&r); err != nil {
+		return err
+	}
+	if !bytes.Contains(r.Sensitive, []byte("true")) {
+		return nil
+	}
+	marks, err := decodeAny(r.Sensitive)
+	if err != nil {
+		return err
+	}
+	value, err := decodeAny(r.Values)
+	if err != nil {
+		return err
+	}
+	p.secrets.addMarked(value, marks)
+	return nil
+}
+
+func (p *planReader) check() error {
+	var c struct {
+		Address struct {
+			Display string `json:"to_display"`
+		} `json:"address"`
+		Status    string `json:"status"`
+		Instances []struct {
+			Problems []struct {
+				Message string `json:"message"`
+			} `json:"problems"`
+		} `json:"instances"`
+	}
+	if err := p.decode(&c); err != nil {
+		return err
+	}
+	check := pipeline.Check{Address: cleanText(c.Address.Display), Status: c.Status}
+	switch c.Status {
+	case "pass", "fail", "error":
+	default:
+		check.Status = "unknown"
+	}
+	for _, instance := range c.Instances {
+		for _, problem := range instance.Problems {
+			check.Messages = append(check.Messages, cleanText(problem.Message))
+		}
+	}
+	p.plan.Checks = append(p.plan.Checks, check)
+	return nil
+}
+
+func sortChanges(changes []pipeline.ResourceChange) {
+	sort.SliceStable(changes, func(i, j int) bool {
+		if changes[i].Address != changes[j].Address {
+			return changes[i].Address < changes[j].Address
+		}
+		return changes[i].Deposed < changes[j].Deposed
+	})
+}

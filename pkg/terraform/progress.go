@@ -1,0 +1,138 @@
+package terraform
+
+import (
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// lineLimit cuts lines for people, in bytes.
+const lineLimit = 2000
+
+// progress writes plain lines for people. The tool must not stop because nobody
+// can read its log, so a log that fails is left alone from then on.
+type progress struct {
+	w      io.Writer
+	broken bool
+}
+
+func newProgress(w io.Writer) *progress {
+	if w == nil {
+		w = io.Discard
+	}
+	return &progress{w: w}
+}
+
+// print writes text as one or more harmless lines; empty ones are left out.
+func (p *progress) print(text string) {
+	var out strings.Builder
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		if line = plainLine(line); line != "" {
+			out.WriteString(line)
+			out.WriteByte('\n')
+		}
+	}
+	if p.broken || out.Len() == 0 {
+		return
+	}
+	if _, err := io.WriteString(p.w, out.String()); err != nil {
+		p.broken = true
+	}
+}
+
+// plainLine removes control sequences and takes the power from workflow commands.
+// The runner reads `::command::` at the start of a line, after any white space,
+// and `##[command]` anywhere in it.
+// https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+func plainLine(line string) string {
+	line = strings.TrimRightFunc(stripControl(line), unicode.IsSpace)
+	if len(line) > lineLimit {
+		cut := lineLimit
+		for cut > 0 && !utf8.RuneStart(line[cut]) {
+			cut--
+		}
+		line = line[:cut] + " …"
+	}
+	line = strings.ReplaceAll(line, "##[", "## [")
+	trimmed := strings.TrimLeftFunc(line, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) })
+	if rest, ok := strings.CutPrefix(trimmed, "::"); ok {
+		return ": :" + rest
+	}
+	return line
+}
+
+// stripControl drops ANSI escape sequences, control characters, and characters
+// that change the direction or the visibility of text. Tabs become spaces.
+func stripControl(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); {
+		if s[i] == 0x1b {
+			i += escapeLength(s[i:])
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+		switch {
+		case r == '\t':
+			out.WriteByte(' ')
+		case r == utf8.RuneError && size == 1:
+			out.WriteRune(utf8.RuneError)
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// escapeLength is the length of the escape sequence at the start of s.
+func escapeLength(s string) int {
+	if len(s) < 2 {
+		return 1
+	}
+	switch s[1] {
+	case '[': // CSI: parameters, then one final byte
+		for i := 2; i < len(s); i++ {
+			if s[i] >= 0x40 && s[i] <= 0x7e {
+				return i + 1
+			}
+		}
+		return len(s)
+	case ']', 'P', '^', '_', 'X': // strings that end in BEL or ESC \
+		for i := 2; i < len(s); i++ {
+			if s[i] == 0x07 {
+				return i + 1
+			}
+			if s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\' {
+				return i + 2
+			}
+		}
+		return len(s)
+	}
+	return 2
+}
+
+// cleanText is for texts that go into the model: lines stay, control sequences go.
+func cleanText(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRightFunc(stripControl(line), unicode.IsSpace)
+	}
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}

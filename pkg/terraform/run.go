@@ -1,0 +1,173 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// speak runs the tool with its machine-readable output and collects what it says.
+func (w *workspace) speak(ctx context.Context, args ...string) (*stream, error) {
+	said := &stream{log: w.log, applying: args[0] == "apply"}
+	out := filepath.Join(w.dir, args[0]+".jsonl")
+	ended := make(chan struct{})
+	followed := make(chan error, 1)
+	// The file must be there before somebody follows it.
+	if err := os.WriteFile(out, nil, 0o600); err != nil {
+		return said, w.failed("record the output of "+w.tool.Name, err)
+	}
+	go func() { followed <- follow(out, ended, said.line) }()
+	err := w.exec(ctx, out, args...)
+	close(ended)
+	if e := <-followed; e != nil {
+		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
+	}
+	if err != nil && len(said.diagnostics) == 0 {
+		said.diagnostics = proseDiagnostics(string(said.prose) + "\n" + w.stderr(args[0]))
+	}
+	return said, err
+}
+
+// exec runs the tool in the root module with its standard output in a file.
+func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (err error) {
+	out, err := os.OpenFile(stdout, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return w.failed("record the output of "+w.tool.Name, err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	errs, err := os.OpenFile(w.stderrFile(args[0]), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return w.failed("record the output of "+w.tool.Name, err)
+	}
+	defer func() { err = errors.Join(err, errs.Close()) }()
+	return process{
+		path: w.tool.Path, args: args, dir: w.root, env: w.env,
+		stdout: out, stderr: errs, waitDelay: w.engine.options.WaitDelay,
+	}.run(ctx)
+}
+
+func (w *workspace) stderrFile(verb string) string {
+	return filepath.Join(w.dir, verb+".stderr")
+}
+
+// stderr is the start of what a verb printed there, "" when it cannot be read.
+func (w *workspace) stderr(verb string) string {
+	file, err := os.Open(w.stderrFile(verb))
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, proseLimit))
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+// proseDiagnostics reads errors that the tool printed for people: those of
+// mistakes in flags, of crashes, and of versions whose init knows no JSON.
+func proseDiagnostics(text string) []tfjson.Diagnostic {
+	var found []tfjson.Diagnostic
+	var detail []string
+	flush := func() {
+		if len(found) > 0 {
+			found[len(found)-1].Detail = strings.TrimSpace(strings.Join(detail, "\n"))
+		}
+		detail = nil
+	}
+	text = cleanText(text)
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.TrimRight(strings.TrimLeft(line, "│╷╵ "), " ")
+		severity := tfjson.DiagnosticSeverityError
+		summary, ok := strings.CutPrefix(line, "Error: ")
+		if !ok {
+			severity = tfjson.DiagnosticSeverityWarning
+			summary, ok = strings.CutPrefix(line, "Warning: ")
+		}
+		if ok {
+			flush()
+			found = append(found, tfjson.Diagnostic{Severity: severity, Summary: summary})
+			continue
+		}
+		detail = append(detail, line)
+	}
+	flush()
+	if len(found) == 0 && strings.TrimSpace(text) != "" {
+		first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
+		found = append(found, tfjson.Diagnostic{Severity: tfjson.DiagnosticSeverityError, Summary: first, Detail: rest})
+	}
+	return found
+}
+
+// init prepares the workspace: providers, modules, backend.
+func (w *workspace) init(ctx context.Context) (*stream, error) {
+	args := []string{"init", "-input=false", "-no-color"}
+	if w.tool.atLeast(1, 9) { // both tools speak JSON here from 1.9 on
+		args = []string{"init", "-input=false", "-json"}
+	}
+	lock, err := w.lockFile()
+	if err != nil {
+		return &stream{}, w.failed("read the dependency lock file", err)
+	}
+	if lock != "" {
+		args = append(args, "-lockfile=readonly")
+	}
+	return w.speak(ctx, args...)
+}
+
+// lockArgs say how a state lock is taken.
+func (w *workspace) lockArgs() []string {
+	if w.job.ReadOnly {
+		return []string{"-lock=false"}
+	}
+	if wait := w.job.Customer.Manager.Limits.LockTimeout; wait > 0 {
+		return []string{fmt.Sprintf("-lock-timeout=%ds", int((wait+999_999_999)/1_000_000_000))}
+	}
+	return nil
+}
+
+// failure is the error of a tool that ran and failed.
+func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagnostic) error {
+	failed := &pipeline.FailedError{
+		Message:     fmt.Sprintf("%s of %s failed", verb, target(w.job)),
+		Next:        fmt.Sprintf("read the output of %s above", w.tool.Name),
+		Diagnostics: diagnostics,
+		Err:         err,
+	}
+	for _, d := range diagnostics {
+		if d.Warning {
+			continue
+		}
+		failed.Message += ": " + firstLine(d.Summary)
+		if d.Where.File != "" {
+			failed.Message += fmt.Sprintf(" (%s)", d.Where)
+		}
+		switch {
+		case d.Remedy != "":
+			failed.Next = d.Remedy
+		case d.Where.File != "":
+			failed.Next = fmt.Sprintf("the manager's maintainers mend %s", d.Where)
+		case d.Detail != "":
+			failed.Next = firstLine(d.Detail)
+		}
+		break
+	}
+	var exit *exitError
+	if errors.As(err, &exit) && len(diagnostics) > 0 {
+		failed.Err = nil // the diagnostics say more than "exit code 1"
+	}
+	return failed
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}

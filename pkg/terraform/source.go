@@ -1,0 +1,185 @@
+package terraform
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// namedVariable finds the variable in messages about a file of variables.
+var namedVariable = regexp.MustCompile(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variable "([A-Za-z_][A-Za-z0-9_-]*)"`)
+
+// source notes the line of variables.yml that decides the failing value, and the
+// remedy in the customer's own terms.
+func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
+	if d.Range == nil {
+		return
+	}
+	if t.isVarsFile(d.Range.Filename) {
+		t.fromVarsFile(p, d)
+		return
+	}
+	if d.Snippet == nil {
+		return
+	}
+	s := t.scope(path.Dir(t.managerPath(d.Range.Filename)))
+	if s == nil {
+		return
+	}
+	if isMissingKey(d.Summary) && t.missingKey(p, d.Snippet, s) {
+		return
+	}
+	t.values(p, d.Snippet.Values, s)
+}
+
+// isMissingKey reports the summaries for a key or an index that is not there.
+func isMissingKey(summary string) bool {
+	switch summary {
+	case "Unsupported attribute", "Invalid index", "Missing map element", "Attempt to get attribute from null value", "Attempt to index null value":
+		return true
+	}
+	return false
+}
+
+// missingKey handles `local.config.database` with the highlight on `.database`.
+func (t *tracer) missingKey(p *pipeline.Diagnostic, snippet *tfjson.DiagnosticSnippet, s *scope) bool {
+	start, end := snippet.HighlightStartOffset, snippet.HighlightEndOffset
+	if start < 0 || end > len(snippet.Code) || start >= end {
+		return false
+	}
+	key, ok := t.highlightedKey(s, snippet.Code[start:end])
+	if !ok {
+		return false
+	}
+	parent, ok := t.text(s, traversalBefore(snippet.Code[:start]))
+	if !ok && len(snippet.Values) == 1 {
+		parent, ok = t.text(s, snippet.Values[0].Traversal)
+	}
+	if !ok {
+		return false
+	}
+	wanted := parent.child(key)
+	p.Source, p.Exact = t.locate(wanted)
+	within := parent.String()
+	if parent.overlay {
+		within = t.overlaid(parent)
+	}
+	switch {
+	case p.Exact:
+		p.Remedy = fmt.Sprintf("check `%s` in %s", wanted, p.Source)
+	case isDigits(key):
+		p.Remedy = fmt.Sprintf("add an element to `%s` in %s (number %s is used, counted from 0)", within, p.Source.File, key)
+	case within == "":
+		p.Remedy = fmt.Sprintf("add `%s:` at the top level of %s", key, p.Source.File)
+	default:
+		p.Remedy = fmt.Sprintf("add `%s:` under `%s` in %s", key, within, p.Source.File)
+	}
+	return true
+}
+
+// highlightedKey reads ".database", `["foo"]`, "[3]" or "[var.environment]".
+func (t *tracer) highlightedKey(s *scope, code string) (string, bool) {
+	expr, diags := hclsyntax.ParseExpression([]byte("x"+strings.TrimSpace(code)), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return "", false
+	}
+	switch e := expr.(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		if len(e.Traversal) == 2 {
+			return stepOf(e.Traversal[1])
+		}
+	case *hclsyntax.IndexExpr:
+		return t.constant(s, e.Key, 0)
+	}
+	return "", false
+}
+
+// traversalBefore is the longest text at the end of code that looks like a
+// traversal.
+func traversalBefore(code string) string {
+	i := len(code)
+	for i > 0 && (isIdentifier("_"+code[i-1:i]) || strings.IndexByte(`.[]"`, code[i-1]) >= 0) {
+		i--
+	}
+	return code[i:]
+}
+
+// values names the places of the values that an expression was made of.
+func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpressionValue, s *scope) {
+	var named []string
+	for _, v := range values {
+		at, ok := t.text(s, v.Traversal)
+		if !ok || len(at.steps) == 0 {
+			continue
+		}
+		pos, exact := t.locate(at)
+		if len(named) == 0 {
+			p.Source, p.Exact = pos, exact
+		}
+		shown := at.String()
+		if at.overlay && exact {
+			shown = t.overlaid(at)
+		}
+		named = append(named, fmt.Sprintf("`%s` (%s)", shown, cleanText(v.Statement)))
+	}
+	if len(named) == 0 {
+		return
+	}
+	p.Remedy = fmt.Sprintf("change %s in %s", strings.Join(named, " or "), p.Source.File)
+}
+
+// fromVarsFile handles a value whose type does not fit its variable.
+func (t *tracer) fromVarsFile(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
+	m := namedVariable.FindStringSubmatch(d.Detail)
+	if m == nil {
+		return
+	}
+	name := m[1] + m[2]
+	switch name {
+	case "config", "environment", "source_repo":
+		return
+	}
+	at := place{steps: []string{name}, overlay: true}
+	p.Source, p.Exact = t.locate(at)
+	p.Remedy = fmt.Sprintf("change `%s` in %s", t.overlaid(at), p.Source.File)
+}
+
+// locate finds a place; a typed variable first among the environment's own keys.
+func (t *tracer) locate(at place) (pipeline.Position, bool) {
+	if at.overlay {
+		if pos, exact := t.job.Variables.Locate(t.ownSteps(at)...); exact {
+			return pos, true
+		}
+	}
+	pos, exact := t.job.Variables.Locate(at.steps...)
+	if !exact && at.overlay && len(at.steps) > 1 {
+		// The nearest parent is where the variable itself comes from.
+		if _, own := t.job.Variables.Locate(t.ownSteps(place{steps: at.steps[:1]})...); own {
+			pos, _ = t.job.Variables.Locate(t.ownSteps(at)...)
+		}
+	}
+	return pos, exact
+}
+
+// overlaid names the place that a typed variable's value really comes from.
+func (t *tracer) overlaid(at place) string {
+	if _, exact := t.job.Variables.Locate(t.ownSteps(at)...); exact {
+		return strings.Join(t.ownSteps(at), ".")
+	}
+	return at.String()
+}
+
+func (t *tracer) ownSteps(at place) []string {
+	return append([]string{"environments", string(t.job.Environment)}, at.steps...)
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,233 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// message is one line of the tool's machine-readable output.
+// https://developer.hashicorp.com/terraform/internals/machine-readable-ui
+type message struct {
+	Message    string                  `json:"@message"`
+	Type       string                  `json:"type"`
+	Diagnostic *tfjson.Diagnostic      `json:"diagnostic"`
+	Hook       *hook                   `json:"hook"`
+	Outputs    map[string]streamOutput `json:"outputs"`
+}
+
+type hook struct {
+	Resource struct {
+		Address string `json:"addr"`
+	} `json:"resource"`
+	Action  string `json:"action"`
+	IDKey   string `json:"id_key"`
+	IDValue string `json:"id_value"`
+}
+
+type streamOutput struct {
+	Sensitive bool            `json:"sensitive"`
+	Type      json.RawMessage `json:"type"`
+	Value     json.RawMessage `json:"value"`
+	Action    string          `json:"action"`
+}
+
+// spoken are the types whose text is printed. Others are left out: among them is
+// provision_progress, which is the raw output of a program and may hold secrets.
+var spoken = map[string]bool{
+	"version": true, "init_output": true, "log": true,
+	"planned_change": true, "resource_drift": true, "change_summary": true, "outputs": true,
+	"refresh_start": true, "refresh_complete": true,
+	"apply_start": true, "apply_progress": true, "apply_complete": true, "apply_errored": true,
+	"provision_start": true, "provision_complete": true, "provision_errored": true,
+	"ephemeral_op_start": true, "ephemeral_op_progress": true, "ephemeral_op_complete": true, "ephemeral_op_errored": true,
+}
+
+// stream collects what one process says.
+type stream struct {
+	log         *progress
+	applying    bool
+	diagnostics []tfjson.Diagnostic
+	seen        map[string]bool
+	done        []pipeline.AppliedResource
+	outputs     map[string]streamOutput
+	started     bool   // a change has begun
+	prose       []byte // the start of what is not JSON
+}
+
+const proseLimit = 64 << 10
+
+// line takes one line of standard output.
+func (s *stream) line(line []byte) {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return
+	}
+	var m message
+	if line[0] != '{' || json.Unmarshal(line, &m) != nil {
+		if room := proseLimit - len(s.prose); room > 0 {
+			s.prose = append(append(s.prose, line[:min(len(line), room)]...), '\n')
+		}
+		return
+	}
+	switch {
+	case m.Diagnostic != nil:
+		s.diagnostic(*m.Diagnostic)
+	case m.Type == "apply_start":
+		s.started = true
+	case m.Type == "apply_complete", m.Type == "apply_errored":
+		s.finished(m)
+	case m.Type == "outputs" && s.applying:
+		s.outputs = m.Outputs
+	}
+	s.speak(m)
+}
+
+func (s *stream) speak(m message) {
+	switch {
+	case m.Type == "diagnostic" && m.Diagnostic != nil:
+		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary)
+	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
+		s.log.print(m.Message)
+	case m.Type == "planned_change" && s.applying: // the plan was shown when it was made
+	case spoken[m.Type]:
+		text := m.Message
+		if m.Hook != nil && m.Hook.IDValue != "" {
+			// What an id holds is up to the provider.
+			text = strings.ReplaceAll(text, fmt.Sprintf(" [%s=%s]", m.Hook.IDKey, m.Hook.IDValue), "")
+		}
+		s.log.print(text)
+	}
+}
+
+func (s *stream) diagnostic(d tfjson.Diagnostic) {
+	key, err := json.Marshal(d)
+	if err != nil || s.seen[string(key)] {
+		return
+	}
+	if s.seen == nil {
+		s.seen = map[string]bool{}
+	}
+	s.seen[string(key)] = true
+	s.diagnostics = append(s.diagnostics, d)
+}
+
+func (s *stream) finished(m message) {
+	if m.Hook == nil {
+		return
+	}
+	s.started = true
+	action := pipeline.Action(m.Hook.Action)
+	if action == pipeline.ActionRead || action == "noop" {
+		return
+	}
+	s.done = append(s.done, pipeline.AppliedResource{
+		Address: cleanText(m.Hook.Resource.Address),
+		Action:  action,
+		Failed:  m.Type == "apply_errored",
+	})
+}
+
+// results are the outputs after an apply, ordered by name. Sensitive ones come
+// without a value whatever the tool sent.
+func (s *stream) results() []pipeline.Output {
+	var outputs []pipeline.Output
+	for name, o := range s.outputs {
+		if len(o.Value) == 0 && !o.Sensitive {
+			continue
+		}
+		output := pipeline.Output{Name: name, Sensitive: o.Sensitive}
+		if !o.Sensitive {
+			output.Value = compactJSON(o.Value)
+		}
+		outputs = append(outputs, output)
+	}
+	sort.Slice(outputs, func(i, j int) bool { return outputs[i].Name < outputs[j].Name })
+	return outputs
+}
+
+func compactJSON(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, raw); err != nil {
+		return ""
+	}
+	return b.String()
+}
+
+// follow reads a file that another process appends to, line by line, until
+// ended is closed and the rest is read.
+func follow(path string, ended <-chan struct{}, line func([]byte)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	splitter := lineSplitter{line: line}
+	buffer := make([]byte, 64<<10)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for last := false; ; {
+		n, err := file.Read(buffer)
+		splitter.add(buffer[:n])
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if last {
+			splitter.end()
+			return nil
+		}
+		select {
+		case <-ended:
+			last = true
+		case <-tick.C:
+		}
+	}
+}
+
+// maxLine bounds one line of the tool; a longer one is dropped.
+const maxLine = 16 << 20
+
+type lineSplitter struct {
+	line func([]byte)
+	rest []byte
+	skip bool
+}
+
+func (l *lineSplitter) add(chunk []byte) {
+	for {
+		i := bytes.IndexByte(chunk, '\n')
+		if i < 0 {
+			break
+		}
+		if !l.skip {
+			l.rest = append(l.rest, chunk[:i]...)
+			l.line(l.rest)
+		}
+		l.rest, l.skip = l.rest[:0], false
+		chunk = chunk[i+1:]
+	}
+	if l.skip = l.skip || len(l.rest)+len(chunk) > maxLine; l.skip {
+		l.rest = l.rest[:0]
+		return
+	}
+	l.rest = append(l.rest, chunk...)
+}
+
+func (l *lineSplitter) end() {
+	if len(l.rest) > 0 && !l.skip {
+		l.line(l.rest)
+	}
+}

@@ -1,0 +1,194 @@
+package terraform
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// stamp tells whether a file was written after it was copied.
+type stamp struct {
+	size    int64
+	modTime time.Time
+	mode    fs.FileMode
+}
+
+// treeCopy copies a manager tree and computes its digest in the same pass. The
+// digest covers paths, contents, executable bits and link targets of what was
+// copied, so two checkouts with the same files have the same one.
+type treeCopy struct {
+	from, to string          // absolute
+	skip     map[string]bool // relative slash paths that are left out
+	stamps   map[string]stamp
+	sum      hash.Hash
+	buffer   []byte
+}
+
+// newTreeCopy prepares a copy that leaves out the paths of skip, where they lie
+// inside of from.
+func newTreeCopy(from, to string, skip ...string) *treeCopy {
+	c := &treeCopy{
+		from: from, to: to,
+		skip:   map[string]bool{},
+		stamps: map[string]stamp{},
+		sum:    sha256.New(),
+		buffer: make([]byte, 256<<10),
+	}
+	for _, path := range skip {
+		if rel, err := filepath.Rel(from, path); err == nil && rel != "." && filepath.IsLocal(rel) {
+			c.skip[filepath.ToSlash(rel)] = true
+		}
+	}
+	return c
+}
+
+// run copies and returns the digest in hexadecimal digits.
+func (c *treeCopy) run(ctx context.Context) (string, error) {
+	if err := os.MkdirAll(c.to, 0o700); err != nil {
+		return "", err
+	}
+	if err := c.dir(ctx, ""); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(c.sum.Sum(nil)), nil
+}
+
+func (c *treeCopy) dir(ctx context.Context, rel string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(filepath.Join(c.from, rel))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries { // sorted by name
+		path := entry.Name()
+		if rel != "" {
+			path = rel + "/" + path
+		}
+		if c.skip[path] || leftOut(entry) {
+			continue
+		}
+		if err := c.entry(ctx, path, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *treeCopy) entry(ctx context.Context, path string, entry fs.DirEntry) error {
+	switch kind := entry.Type(); {
+	case kind.IsDir():
+		if err := os.Mkdir(filepath.Join(c.to, path), 0o700); err != nil {
+			return err
+		}
+		return c.dir(ctx, path)
+	case kind.IsRegular():
+		return c.file(path)
+	case kind&fs.ModeSymlink != 0:
+		return c.link(path)
+	default:
+		return fmt.Errorf("%s is neither file, directory nor link: remove it from the manager directory", path)
+	}
+}
+
+// leftOut names what is never part of a manager tree: history, the data of other
+// runs, and states, which must not be reachable from a workspace.
+func leftOut(entry fs.DirEntry) bool {
+	name := entry.Name()
+	switch name {
+	case ".git", ".terraform", ".metapipe", "terraform.tfstate.d":
+		return true
+	}
+	return !entry.IsDir() && (strings.HasSuffix(name, ".tfstate") ||
+		strings.Contains(name, ".tfstate.") || strings.HasSuffix(name, ".tflock"))
+}
+
+func (c *treeCopy) file(path string) (err error) {
+	source, err := os.Open(filepath.Join(c.from, path))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s was exchanged while it was copied", path)
+	}
+	mode := info.Mode().Perm() | 0o600
+	target, err := os.OpenFile(filepath.Join(c.to, path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	content := sha256.New()
+	// A plain copy through our buffer: the bytes are needed for the digest.
+	if _, err := io.CopyBuffer(io.MultiWriter(onlyWriter{target}, content), onlyReader{source}, c.buffer); err != nil {
+		return fmt.Errorf("copy %s: %w", path, err)
+	}
+	written, err := target.Stat()
+	if err != nil {
+		return err
+	}
+	c.stamps[path] = stamp{written.Size(), written.ModTime(), written.Mode()}
+	kind := "file"
+	if info.Mode().Perm()&0o111 != 0 {
+		kind = "program"
+	}
+	c.note(kind, path, content.Sum(nil))
+	return nil
+}
+
+// link keeps a link that stays inside of the tree. An absolute one would lead
+// from the copy to the original.
+func (c *treeCopy) link(path string) error {
+	text, err := os.Readlink(filepath.Join(c.from, path))
+	if err != nil {
+		return err
+	}
+	if filepath.IsAbs(text) || !filepath.IsLocal(filepath.Join(filepath.Dir(path), text)) {
+		return outside(path, text)
+	}
+	// By way of another link a path can leave the tree although it does not look so.
+	if real, err := filepath.EvalSymlinks(filepath.Join(c.from, path)); err == nil {
+		base, err := filepath.EvalSymlinks(c.from)
+		if err != nil {
+			return err
+		}
+		if rel, err := filepath.Rel(base, real); err != nil || !filepath.IsLocal(rel) {
+			return outside(path, text)
+		}
+	}
+	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
+		return err
+	}
+	c.stamps[path] = stamp{mode: fs.ModeSymlink}
+	c.note("link", path, []byte(filepath.ToSlash(text)))
+	return nil
+}
+
+func outside(path, text string) error {
+	return fmt.Errorf("link %s → %s leads out of the manager directory: make it relative and keep it inside, or copy what it names", path, text)
+}
+
+// note adds one entry to the digest. Lengths keep entries apart.
+func (c *treeCopy) note(kind, path string, content []byte) {
+	fmt.Fprintf(c.sum, "%s %d %s %d ", kind, len(path), path, len(content))
+	c.sum.Write(content)
+}
+
+// onlyWriter and onlyReader hide ReadFrom and WriteTo, which would bypass the
+// shared buffer.
+type onlyWriter struct{ io.Writer }
+type onlyReader struct{ io.Reader }

@@ -1,0 +1,237 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// The files that metapipe writes into the root module. The name of the second
+// must end so: the tool lays it over whatever backend the root declares.
+const (
+	sourceVariables = "source-variables.yml"
+	backendOverride = "metapipe_backend_override.tf.json"
+	lockFileName    = ".terraform.lock.hcl"
+)
+
+// workspace is a private copy of the manager tree for one run of one target:
+//
+//	<job.Dir>/workspace/tree      the copy
+//	<job.Dir>/workspace/data      TF_DATA_DIR: modules and providers
+//	<job.Dir>/workspace/*.jsonl   what the tool printed
+type workspace struct {
+	job    pipeline.Job
+	engine *Engine
+	tool   Tool
+	dir    string
+	tree   string
+	root   string // the root module inside of tree
+	data   string
+	state  string // the state file
+	digest string
+	copied map[string]stamp
+	env    []string
+	module rootModule
+	// vars is the file with typed variables; empty when the root declares none.
+	vars string
+	log  *progress
+}
+
+// open copies the manager tree into a fresh workspace. Leftovers of a run that
+// was killed are removed first.
+func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*workspace, error) {
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
+	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
+	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
+	w.state = job.StateFile
+	if w.state == "" {
+		w.state = filepath.Join(job.Dir, "scratch.tfstate")
+	}
+	var err error
+	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(w.dir); err != nil {
+		return nil, w.failed("clear the run directory", err)
+	}
+	if err := os.MkdirAll(w.data, 0o700); err != nil {
+		return nil, w.failed("make the run directory", err)
+	}
+	if err := w.copyTree(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, w.failed("copy the manager directory "+job.ManagerDir, err)
+	}
+	if w.module, err = readRoot(w.root, tool.Name); err != nil {
+		return nil, &pipeline.UsageError{
+			Message: fmt.Sprintf("%s: root %q cannot be used", job.Customer.File, job.Customer.Root),
+			Next:    "name the directory of the Terraform root module, relative to the manager directory",
+			Err:     err,
+		}
+	}
+	return w, nil
+}
+
+func (w *workspace) copyTree(ctx context.Context) error {
+	root := filepath.Join(w.job.ManagerDir, filepath.FromSlash(w.job.Customer.Root))
+	skip := []string{w.job.Dir, filepath.Join(root, sourceVariables), filepath.Join(root, backendOverride)}
+	if dir := w.job.Customer.Manager.State.Directory; dir != "" {
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(w.job.ManagerDir, dir)
+		}
+		skip = append(skip, dir)
+	}
+	c := newTreeCopy(w.job.ManagerDir, w.tree, skip...)
+	var err error
+	w.digest, err = c.run(ctx)
+	w.copied = c.stamps
+	return err
+}
+
+func (w *workspace) failed(what string, err error) error {
+	return fmt.Errorf("%s for %s: %w", what, target(w.job), err)
+}
+
+// ownFiles are the paths in the tree that metapipe itself writes.
+func (w *workspace) ownFiles() map[string]bool {
+	root := w.job.Customer.Root
+	return map[string]bool{
+		path.Join(root, sourceVariables): true,
+		path.Join(root, backendOverride): true,
+	}
+}
+
+// feed writes what the tool sees of the customer, and the backend.
+func (w *workspace) feed() error {
+	if c := w.module.cloud; c != nil {
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("%s:%d: a cloud block decides where the state is kept", path.Join(w.job.Customer.Root, c.Filename), c.Start.Line),
+			Next:    "remove the cloud block: metapipe keeps the state of each target and passes the backend itself",
+		}
+	}
+	config, err := w.job.Variables.Effective(w.job.Environment)
+	if err != nil {
+		return w.failed("read the variables", err)
+	}
+	if err := os.WriteFile(filepath.Join(w.root, sourceVariables), config.Source, 0o600); err != nil {
+		return w.failed("write "+sourceVariables, err)
+	}
+	if err := w.writeBackend(); err != nil {
+		return w.failed("write the backend", err)
+	}
+	values, err := w.values(config)
+	if err != nil {
+		return err
+	}
+	return w.writeVars(values)
+}
+
+// writeBackend replaces the backend of the root by a local state file.
+func (w *workspace) writeBackend() error {
+	if !w.job.ReadOnly {
+		if err := os.MkdirAll(filepath.Dir(w.state), 0o700); err != nil {
+			return err
+		}
+	}
+	content, err := json.Marshal(map[string]any{
+		"terraform": map[string]any{"backend": map[string]any{"local": map[string]any{"path": w.state}}},
+	})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(w.root, backendOverride), content, 0o600)
+}
+
+// values are the declared variables that something feeds. A required one that
+// nothing feeds ends the run here, with the place where its value belongs.
+func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.RawMessage, error) {
+	repo := ""
+	if w.job.Customer.Repository != (pipeline.Slug{}) {
+		repo = w.job.Customer.Repository.String()
+	}
+	fed := make(map[string]json.RawMessage, len(config.Values)+3)
+	for name, value := range config.Values {
+		fed[name] = value
+	}
+	fed["config"] = config.Whole
+	for name, text := range map[string]string{"source_repo": repo, "environment": string(w.job.Environment)} {
+		b, err := json.Marshal(text)
+		if err != nil {
+			return nil, w.failed("write the variables", err)
+		}
+		fed[name] = b
+	}
+	values := map[string]json.RawMessage{}
+	var missing []pipeline.Diagnostic
+	for name, variable := range w.module.variables {
+		if value, ok := fed[name]; ok {
+			values[name] = value
+		} else if variable.Required {
+			file, line := configPlace(variable.Pos)
+			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Customer.Root, file), Line: line}))
+		}
+	}
+	if len(missing) == 0 {
+		return values, nil
+	}
+	sort.Slice(missing, func(i, j int) bool { return missing[i].Summary < missing[j].Summary })
+	var names []string
+	for _, m := range missing {
+		names = append(names, fmt.Sprintf("%s: %s", m.Where, m.Summary))
+	}
+	return nil, &pipeline.FailedError{
+		Message:     fmt.Sprintf("%s cannot be planned: %s", target(w.job), strings.Join(names, "; ")),
+		Next:        missing[0].Remedy,
+		Diagnostics: missing,
+	}
+}
+
+func (w *workspace) missingVariable(name string, where pipeline.Position) pipeline.Diagnostic {
+	pos, _ := w.job.Variables.Locate("environments", string(w.job.Environment), name)
+	return pipeline.Diagnostic{
+		Summary: fmt.Sprintf("variable %q has no value", name),
+		Detail:  "The root module requires this variable, and neither variables.yml nor metapipe gives it a value.",
+		Where:   where,
+		Source:  pos,
+		Remedy: fmt.Sprintf("add `%s:` at the top level of %s or under `environments.%s`; or the manager gives the variable a default",
+			name, pos.File, w.job.Environment),
+	}
+}
+
+func (w *workspace) writeVars(values map[string]json.RawMessage) error {
+	if len(values) == 0 {
+		return nil
+	}
+	// One line per value, since the tool quotes the line that it complains about.
+	content, err := json.MarshalIndent(values, "", " ")
+	if err != nil {
+		return w.failed("write the variables", err)
+	}
+	w.vars = filepath.Join(w.dir, "metapipe.tfvars.json")
+	return w.wrapWrite(os.WriteFile(w.vars, content, 0o600))
+}
+
+func (w *workspace) wrapWrite(err error) error {
+	if err != nil {
+		return w.failed("write the variables", err)
+	}
+	return nil
+}
+
+// lockFile returns the SHA-256 of the dependency lock file, "" when there is none.
+func (w *workspace) lockFile() (string, error) {
+	sum, err := fileSHA256(filepath.Join(w.root, lockFileName))
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return sum, err
+}

@@ -42,12 +42,12 @@ var compactToken = regexp.MustCompile(`^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0
 
 func compact(token string) bool { return len(token) <= maxToken && compactToken.MatchString(token) }
 
-// Verifier checks ID tokens of one issuer. It keeps the issuer's keys and
-// fetches them anew when a token is signed by one that it does not know. It is
-// safe for concurrent use.
+// Verifier checks ID tokens of one issuer. It fetches the issuer's keys for each
+// token: a process verifies one or two, and a key that the issuer has withdrawn
+// must not live on in a cache. It is safe for concurrent use.
 type Verifier struct {
 	issuer string
-	keys   oidc.KeySet
+	client *http.Client
 }
 
 // NewVerifier returns a verifier for tokens of issuer; nothing is fetched yet.
@@ -61,8 +61,7 @@ func NewVerifier(issuer string, client *http.Client) (*Verifier, error) {
 		base = client.Transport
 	}
 	bounded := &http.Client{Transport: &keyTransport{base: base}, Timeout: 30 * time.Second}
-	ctx := oidc.ClientContext(context.Background(), bounded)
-	return &Verifier{issuer: issuer, keys: oidc.NewRemoteKeySet(ctx, issuer+"/.well-known/jwks")}, nil
+	return &Verifier{issuer: issuer, client: bounded}, nil
 }
 
 // Verify checks that token was signed by the issuer (RS256 only) for this very
@@ -82,7 +81,7 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	if audience == "" || at.IsZero() {
 		return fail(errors.New("the expected audience or the time to verify for is missing"))
 	}
-	keys := &recordingKeys{KeySet: v.keys}
+	keys := &recordingKeys{KeySet: oidc.NewRemoteKeySet(oidc.ClientContext(ctx, v.client), v.issuer+"/.well-known/jwks")}
 	verifier := oidc.NewVerifier(v.issuer, keys, &oidc.Config{
 		ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}, Now: func() time.Time { return at },
 	})

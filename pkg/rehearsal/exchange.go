@@ -1,0 +1,192 @@
+package rehearsal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+)
+
+// longest is how long the customer's job waits for the end of its request: a
+// person may have to be asked.
+const longest = 24 * time.Hour
+
+// grace is how long the customer's job may still run when the manager's run has
+// ended. It looks every ten seconds at the latest.
+const grace = 30 * time.Second
+
+// exchange is one event in the customer's repository and what came of it.
+type exchange struct {
+	run     *workflowRun
+	trigger stepResult
+	manager *managerRun // nil when nothing was sent
+	overall hub.StatusRecord
+}
+
+// state compares the overall status of the commit.
+func (x *exchange) state(want pipeline.StatusState) bool { return x.overall.State == string(want) }
+
+// rejected is the environment that a reviewer said no to, or empty.
+func (x *exchange) rejected() string {
+	if x.manager == nil {
+		return ""
+	}
+	return x.manager.rejected
+}
+
+// exchange runs the customer's job and, as soon as it has sent a request, the
+// manager's workflow beside it.
+func (s *stage) exchange(ctx context.Context, run *workflowRun, approve Approve) (*exchange, error) {
+	x := &exchange{run: run}
+	if err := run.repo.SetRun(run.run.ID, "in_progress", ""); err != nil {
+		return nil, err
+	}
+	jobContext, stop := context.WithCancel(ctx)
+	defer stop()
+	triggered := make(chan error, 1)
+	go func() {
+		var err error
+		x.trigger, err = s.triggerJob(jobContext, run, longest)
+		triggered <- err
+	}()
+	queueContext, leave := context.WithCancel(ctx)
+	defer leave()
+	queued := make(chan hub.Queued, 1)
+	go func() {
+		defer close(queued)
+		if q, err := s.scene.hub.NextRun(queueContext); err == nil {
+			queued <- q
+		}
+	}()
+	var err error
+	ended := false
+	select {
+	case err = <-triggered:
+		ended = true
+		leave() // what was queued until now is answered all the same
+	case q, ok := <-queued:
+		if ok {
+			x.manager, err = s.answer(ctx, q, approve)
+		}
+	}
+	if ended {
+		if q, ok := <-queued; ok {
+			var answerErr error
+			x.manager, answerErr = s.answer(ctx, q, approve)
+			err = errors.Join(err, answerErr)
+		}
+	} else {
+		err = errors.Join(err, s.awaitTrigger(triggered, stop))
+	}
+	return x, errors.Join(err, s.closeRun(ctx, x), ctx.Err())
+}
+
+// awaitTrigger gives the customer's job its time to notice the end, and
+// interrupts it when it does not.
+func (s *stage) awaitTrigger(triggered <-chan error, stop func()) error {
+	select {
+	case err := <-triggered:
+		return err
+	case <-time.After(grace):
+		stop()
+		return <-triggered
+	}
+}
+
+func (s *stage) closeRun(ctx context.Context, x *exchange) error {
+	conclusion := "success"
+	switch {
+	case ctx.Err() != nil:
+		conclusion = "cancelled"
+	case x.trigger.exit != exitDone:
+		conclusion = "failure"
+	}
+	err := x.run.repo.SetRun(x.run.run.ID, "completed", conclusion)
+	if x.trigger.event != nil {
+		err = errors.Join(err, s.tellNews(x.trigger.event))
+	}
+	x.overall = overallOf(x.run.repo.Snapshot().Statuses[x.run.run.HeadSHA])
+	return err
+}
+
+// overallOf finds the status of the whole request: the contexts of environments
+// are longer.
+func overallOf(statuses []hub.StatusRecord) hub.StatusRecord {
+	var best hub.StatusRecord
+	for _, st := range latest(statuses) {
+		if strings.HasPrefix(st.Context, pipeline.Request{}.StatusContext("")) && (best.Context == "" || len(st.Context) < len(best.Context)) {
+			best = st
+		}
+	}
+	return best
+}
+
+// open begins a part of the story.
+func (s *stage) open(title, lead string) {
+	s.part++
+	s.began = s.opts.Now()
+	s.title = title
+	s.tell.chapter(fmt.Sprintf("%d. %s", s.part, title), lead)
+}
+
+// judge closes a part: did it end as a rehearsal expects?
+func (s *stage) judge(expected string, ok bool, x *exchange) {
+	got := x.overall.Description
+	if got == "" {
+		got = fmt.Sprintf("no status; trigger ended with exit code %d", x.trigger.exit)
+	}
+	mark := story.Done
+	if !ok {
+		mark = story.Failed
+	}
+	s.tell.close(mark)
+	s.steps = append(s.steps, Step{Name: s.title, Expected: expected, Got: x.overall.State + ": " + got, OK: ok, Took: s.opts.Now().Sub(s.began)})
+}
+
+// leaveOut tells why a part is not played.
+func (s *stage) leaveOut(name, why string) {
+	s.tell.say(story.GitHub, story.Stopped, "no "+name, why)
+	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true})
+}
+
+// outputsOf reads the outputs in the payload of a deployment as name and value.
+// A payload may come as an object or as the text of one.
+func outputsOf(payload json.RawMessage) [][2]string {
+	var text string
+	if json.Unmarshal(payload, &text) == nil {
+		payload = json.RawMessage(text)
+	}
+	var p pipeline.DeploymentPayload
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return nil
+	}
+	var out [][2]string
+	for _, name := range slices.Sorted(maps.Keys(p.Outputs)) {
+		out = append(out, [2]string{name, p.Outputs[name]})
+	}
+	return out
+}
+
+// outputsByEnvironment reads the output `outputs` of trigger as rows of
+// environment, name and value.
+func outputsByEnvironment(text string) [][]string {
+	var all map[string]map[string]string
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil
+	}
+	var rows [][]string
+	for _, env := range slices.Sorted(maps.Keys(all)) {
+		for _, name := range slices.Sorted(maps.Keys(all[env])) {
+			rows = append(rows, []string{env, name, all[env][name]})
+		}
+	}
+	return rows
+}

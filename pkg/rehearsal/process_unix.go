@@ -1,0 +1,15 @@
+//go:build !windows
+
+package rehearsal
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// alone puts the process into a group of its own: a Ctrl-C at the terminal must
+// reach it once, from us.
+func alone(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func interrupt(p *os.Process) error { return p.Signal(os.Interrupt) }

@@ -1,0 +1,182 @@
+package rehearsal
+
+import (
+	"fmt"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"gopkg.in/yaml.v3"
+)
+
+// readRegistry reads metapipe.yml and customers/. A missing metapipe.yml is no
+// mistake here: the rehearsal writes one into its own tree.
+func readRegistry(dir string) (c config.Config, missing bool, err error) {
+	c, problems := config.Load(dir)
+	if config.IsMissing(problems) {
+		return c, true, nil
+	}
+	if err := problems.Err(); err != nil {
+		return c, false, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
+	}
+	return c, false, nil
+}
+
+// choose finds the customer that a directory belongs to: the named one, the one
+// whose repository is the remote of the directory, the one called like the
+// directory, or the only one. found is false when none is registered.
+func choose(customers []pipeline.Customer, name string, remote pipeline.Slug, dir string) (c pipeline.Customer, found bool, err error) {
+	by := func(match func(pipeline.Customer) bool) bool {
+		i := slices.IndexFunc(customers, match)
+		if i >= 0 {
+			c = customers[i]
+		}
+		return i >= 0
+	}
+	named := func(c pipeline.Customer) bool { return string(c.Name) == name }
+	switch {
+	case name != "":
+		if !by(named) {
+			return c, false, &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered with the manager", name), Next: "name one of: " + names(customers)}
+		}
+	case by(func(c pipeline.Customer) bool { return remote != (pipeline.Slug{}) && c.Repository.Equal(remote) }):
+	case by(func(c pipeline.Customer) bool { return string(c.Name) == filepath.Base(dir) }):
+	case len(customers) == 1:
+		c = customers[0]
+	case len(customers) > 1:
+		return c, false, &pipeline.UsageError{Message: "the manager has several customers, and none of them is clearly the one of " + dir, Next: "name it with --customer: " + names(customers)}
+	default:
+		return c, false, nil
+	}
+	return c, true, nil
+}
+
+func names(customers []pipeline.Customer) string {
+	out := make([]string, len(customers))
+	for i, c := range customers {
+		out[i] = string(c.Name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// defaultManager is a metapipe.yml for a manager that has none: the environments
+// that the customer's file declares, and a gate before production. Without any
+// production the last one is gated.
+func defaultManager(variables []byte) hub.File {
+	envs := declared(variables)
+	if len(envs) == 0 || len(envs) == 2 && slices.Contains(envs, "staging") && slices.Contains(envs, "production") {
+		envs = []string{"staging", "production"}
+	}
+	gate := slices.IndexFunc(envs, func(e string) bool { return e == "production" || e == "prod" })
+	if gate < 0 {
+		gate = len(envs) - 1
+	}
+	// What needs approval comes last.
+	envs = append(append(slices.Clone(envs[:gate]), envs[gate+1:]...), envs[gate])
+	var b strings.Builder
+	b.WriteString("# written by the rehearsal\nenvironments:\n")
+	for _, e := range envs[:len(envs)-1] {
+		fmt.Fprintf(&b, "  - name: %s\n", quoted(e))
+	}
+	fmt.Fprintf(&b, "  - name: %s\n    gated: true\n", quoted(envs[len(envs)-1]))
+	if _, err := exec.LookPath("terraform"); err != nil {
+		if _, err := exec.LookPath("tofu"); err == nil {
+			b.WriteString("tool:\n  name: tofu\n")
+		}
+	}
+	return hub.File{Content: []byte(b.String())}
+}
+
+// quoted keeps names such as "on" and "1" strings.
+func quoted(name string) string { return `"` + name + `"` }
+
+// declared are the names under `environments` that can be environments, in the
+// order of the file.
+func declared(variables []byte) []string {
+	var file struct {
+		Environments yaml.Node `yaml:"environments"`
+	}
+	if err := yaml.Unmarshal(variables, &file); err != nil || file.Environments.Kind != yaml.MappingNode {
+		return nil
+	}
+	var out []string
+	for i := 0; i < len(file.Environments.Content); i += 2 {
+		if env, err := pipeline.ParseEnvironment(file.Environments.Content[i].Value); err == nil && !slices.Contains(out, string(env)) {
+			out = append(out, string(env))
+		}
+	}
+	return out
+}
+
+// unregistered is a customer for a directory that no file in customers/ is
+// about.
+func unregistered(m pipeline.Manager, manager *checkout, dir string, remote pipeline.Slug) pipeline.Customer {
+	c := config.Unregistered(m, filepath.Base(dir))
+	c.Repository.Owner = "customer"
+	if remote != (pipeline.Slug{}) {
+		c.Repository = remote
+	}
+	// The code of a manager stands in terraform/, or at its top.
+	if !manager.holdsCode(config.DefaultRoot+"/") && manager.holdsCode("") {
+		c.Root = "."
+	}
+	return c
+}
+
+func (c *checkout) holdsCode(prefix string) bool {
+	for p := range c.files {
+		rest, below := strings.CutPrefix(p, prefix)
+		if below && !strings.Contains(rest, "/") && (strings.HasSuffix(rest, ".tf") || strings.HasSuffix(rest, ".tofu")) {
+			return true
+		}
+	}
+	return false
+}
+
+// customerFile is the file in customers/ for an unregistered one.
+func customerFile(c pipeline.Customer, id int64) (name string, f hub.File) {
+	text := fmt.Sprintf("# written by the rehearsal\nrepository: %s\nrepository_id: %d\n", c.Repository, id)
+	if c.Root != config.DefaultRoot {
+		text += "root: \"" + c.Root + "\"\n"
+	}
+	return config.CustomersDir + "/" + string(c.Name) + ".yml", hub.File{Content: []byte(text)}
+}
+
+// deployBranch picks a default branch for the customer's repository from which
+// as many environments as possible may be applied.
+func deployBranch(c pipeline.Customer) string {
+	candidates := []string{"main", "master"}
+	for _, rule := range c.Manager.Environments {
+		for _, b := range rule.Branches {
+			if !strings.ContainsAny(b, `*?[\`) {
+				candidates = append(candidates, b)
+			}
+		}
+	}
+	best, most := "main", -1
+	for _, branch := range candidates {
+		n := 0
+		for _, rule := range c.Manager.Environments {
+			if admits(rule, branch) {
+				n++
+			}
+		}
+		if n > most {
+			best, most = branch, n
+		}
+	}
+	return best
+}
+
+// admits reports whether a default branch of that name may apply.
+func admits(rule pipeline.EnvironmentRule, branch string) bool {
+	return len(rule.Branches) == 0 || slices.ContainsFunc(rule.Branches, func(pattern string) bool {
+		ok, err := path.Match(pattern, branch)
+		return err == nil && ok
+	})
+}

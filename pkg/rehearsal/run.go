@@ -1,0 +1,98 @@
+package rehearsal
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// stage is everything that a running rehearsal needs.
+type stage struct {
+	opts    Options
+	scene   *scene
+	tell    *narrator
+	folder  *folder
+	witness *witness
+	masks   *masks
+	input   *bufio.Reader
+
+	mu    sync.Mutex
+	calls []stepCalls
+
+	part   int // of the story
+	title  string
+	began  time.Time
+	number int // of the pull request
+	steps  []Step
+}
+
+// Run plays the whole story and keeps what every party would see. The error is
+// a *pipeline.UsageError for what the caller can mend before anything runs, a
+// *pipeline.FailedError when something did not go as a rehearsal expects, and
+// that of ctx when it was stopped; the Result holds what there is in each case.
+func Run(ctx context.Context, o Options) (result Result, err error) {
+	if err := o.check(); err != nil {
+		return Result{}, err
+	}
+	work, err := os.MkdirTemp("", "metapipe-rehearsal-")
+	if err != nil {
+		return Result{}, fmt.Errorf("make a directory for the jobs: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	server := hub.New(hub.Options{Now: o.Now})
+	if err := server.Start(); err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+
+	s := &stage{opts: o, masks: &masks{}, input: newInput(o.In), tell: &narrator{now: o.Now, show: &terminal{w: o.Terminal, color: o.Color, width: o.Width}}}
+	started := o.Now()
+	if s.scene, err = setScene(ctx, o, server, work, s.tell); err != nil {
+		return Result{}, err
+	}
+	if s.folder, err = newFolder(o.Out, started); err != nil {
+		return Result{}, err
+	}
+	s.masks.add(s.scene.key)
+	s.witness = newWitness(s.scene.customer)
+	s.introduce()
+	played := s.play(ctx)
+	result, err = s.archive(started, played)
+	return result, errors.Join(err, s.verdict(ctx, result, played))
+}
+
+// introduce says who plays, and what is proposed against what.
+func (s *stage) introduce() {
+	s.tell.note("Manager %s, customer %s (%s), %s.", s.scene.manager.Slug(), s.scene.customer.Slug(), s.scene.who.Name, s.scene.change.from)
+}
+
+// verdict turns what did not go as expected into an error.
+func (s *stage) verdict(ctx context.Context, r Result, played error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("the rehearsal was stopped; what there is stands in %s: %w", r.Out, ctx.Err())
+	case played != nil:
+		return fmt.Errorf("play the rehearsal: %w", played)
+	case s.tell.show.err != nil:
+		return fmt.Errorf("write to the terminal: %w", s.tell.show.err)
+	case r.OK():
+		return nil
+	}
+	failed := &pipeline.FailedError{Message: "the rehearsal did not go as it should", Next: "see " + s.folder.path("story.html")}
+	for _, step := range r.Steps {
+		if !step.OK {
+			failed.Message += fmt.Sprintf("; %s: expected %s, got %s", step.Name, step.Expected, step.Got)
+		}
+	}
+	for _, p := range r.Pending {
+		failed.Message += "; the status never ended: " + p
+	}
+	return failed
+}

@@ -1,0 +1,251 @@
+package rehearsal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// The people and machines of the story.
+const (
+	developer  = "casey"        // of the customer
+	approver   = "robin"        // of the service provider
+	managerBot = "metapipe-bot" // owns SOURCE_REPOS_PAT
+	callerBot  = "customer-bot" // owns MANAGER_REPO_PAT
+)
+
+// managerWorkflow is the file in the manager's repository that answers requests.
+const managerWorkflow = ".github/workflows/infra-deploy.yml"
+
+// scene is the two repositories on the in-process GitHub, and what the story
+// knows about them.
+type scene struct {
+	hub      *hub.Server
+	manager  *hub.Repo
+	customer *hub.Repo
+	who      pipeline.Customer // as the manager's tree registers it
+	change   proposal
+	key      string // METAPIPE_KEY
+	store    string // METAPIPE_STORE
+	work     string // directory for everything that is thrown away
+}
+
+// file is the path of variables.yml in the customer's repository.
+func (s *scene) file() string { return path.Join(s.who.Path, pipeline.VariablesFile) }
+
+// parties are the two directories on their way into repositories.
+type parties struct {
+	manager, customer         *checkout
+	managerSlug, customerSlug pipeline.Slug
+	who                       pipeline.Customer
+	missingManager            bool // no metapipe.yml
+	missingCustomer           bool // no file in customers/
+	change                    proposal
+}
+
+// readParties reads both checkouts and finds out who the customer is and what
+// is proposed.
+func readParties(ctx context.Context, o Options) (parties, error) {
+	var p parties
+	var err error
+	if p.manager, err = readCheckout(ctx, o.ManagerDir, o.Environ); err != nil {
+		return p, err
+	}
+	if p.customer, err = readCheckout(ctx, o.CustomerDir, o.Environ); err != nil {
+		return p, err
+	}
+	registry, missing, err := readRegistry(o.ManagerDir)
+	if err != nil {
+		return p, err
+	}
+	p.missingManager = missing
+	remote, _ := p.customer.origin(ctx)
+	who, found, err := choose(registry.Customers, o.Customer, remote, o.CustomerDir)
+	if err != nil {
+		return p, err
+	}
+	if !found {
+		who, p.missingCustomer = unregistered(registry.Manager, p.manager, o.CustomerDir, remote), true
+	}
+	p.who, p.customerSlug = who, who.Repository
+	p.managerSlug = pipeline.Slug{Owner: "service-provider", Name: "infra-manager"}
+	if slug, ok := p.manager.origin(ctx); ok && !slug.Equal(p.customerSlug) {
+		p.managerSlug = slug
+	}
+	p.change, err = propose(ctx, p.customer, path.Join(who.Path, pipeline.VariablesFile), o.Proposal)
+	return p, err
+}
+
+// setScene makes the accounts, repositories and environments, imports both
+// trees and says what it had to add.
+func setScene(ctx context.Context, o Options, server *hub.Server, work string, tell *narrator) (*scene, error) {
+	p, err := readParties(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &scene{hub: server, change: p.change, work: work, store: filepath.Join(work, "store")}
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	s.key = base64.StdEncoding.EncodeToString(key)
+	if err := os.MkdirAll(s.store, 0o700); err != nil {
+		return nil, fmt.Errorf("make the store: %w", err)
+	}
+	if err := s.addRepositories(p); err != nil {
+		return nil, err
+	}
+	if err := s.importManager(p, tell); err != nil {
+		return nil, err
+	}
+	if err := s.importCustomer(p); err != nil {
+		return nil, err
+	}
+	return s, s.addEnvironments()
+}
+
+func (s *scene) addRepositories(p parties) error {
+	if p.managerSlug.Equal(p.customerSlug) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("manager and customer are both %s", p.managerSlug), Next: "give the customer's file another repository"}
+	}
+	known := map[string]bool{} // one owner may have both, and be called like a person of the story
+	for _, u := range []hub.User{
+		{Login: developer, Name: "Casey", Type: hub.Person}, {Login: approver, Name: "Robin", Type: hub.Person},
+		{Login: managerBot, Type: hub.Person}, {Login: callerBot, Type: hub.Person},
+		{Login: p.managerSlug.Owner, Type: hub.Organization}, {Login: p.customerSlug.Owner, Type: hub.Organization},
+	} {
+		if login := strings.ToLower(u.Login); known[login] {
+			continue
+		} else {
+			known[login] = true
+		}
+		if _, err := s.hub.AddUser(u); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.manager, err = s.hub.AddRepo(p.managerSlug.Owner, p.managerSlug.Name, hub.RepoOptions{Private: true}); err != nil {
+		return err
+	}
+	s.customer, err = s.hub.AddRepo(p.customerSlug.Owner, p.customerSlug.Name, hub.RepoOptions{ID: p.who.RepositoryID, Private: true, DefaultBranch: deployBranch(p.who)})
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		s.manager.Grant(approver, hub.Write), s.manager.Grant(callerBot, hub.Write),
+		s.customer.Grant(developer, hub.Write), s.customer.Grant(managerBot, hub.Write),
+		s.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Infrastructure deployment", Dispatches: []string{pipeline.DispatchEvent}}),
+		s.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger infrastructure deployment"}),
+	)
+}
+
+// importManager commits the manager's tree, with the files that it lacks.
+func (s *scene) importManager(p parties, tell *narrator) error {
+	files := maps.Clone(p.manager.files)
+	if p.missingManager {
+		f := defaultManager(p.change.head)
+		files[config.ManagerFile] = f
+		tell.note("The manager has no %s: the rehearsal uses one of its own, with %s.", config.ManagerFile, strings.Join(declaredOr(f.Content), ", "))
+	}
+	if p.missingCustomer {
+		name, f := customerFile(p.who, s.customer.ID())
+		files[name] = f
+		tell.note("The customer is not registered with the manager: the rehearsal adds %s for %s.", name, p.customerSlug)
+	}
+	sha, err := s.manager.Commit("main", hub.Change{Files: files, Replace: true, Message: "The manager's checkout"})
+	if err != nil {
+		return err
+	}
+	// What counts from here on is the imported tree.
+	dir := filepath.Join(s.work, "manager")
+	if err := s.manager.Checkout(sha, dir); err != nil {
+		return err
+	}
+	registry, missing, err := readRegistry(dir)
+	if err != nil || missing {
+		return errors.Join(err, missingIf(missing))
+	}
+	who, found := registry.Customer(p.who.Name)
+	if !found {
+		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not part of the manager's tree", p.who.Name), Next: "take customers/ out of .gitignore"}
+	}
+	s.who = who
+	return nil
+}
+
+func missingIf(missing bool) error {
+	if !missing {
+		return nil
+	}
+	return &pipeline.UsageError{Message: config.ManagerFile + " is not part of the manager's tree", Next: "take it out of .gitignore"}
+}
+
+// declaredOr lists the environments of a metapipe.yml that was written here.
+func declaredOr(file []byte) []string {
+	var out []string
+	for line := range strings.Lines(string(file)) {
+		if _, name, ok := strings.Cut(strings.TrimSpace(line), "name: \""); ok {
+			out = append(out, strings.TrimSuffix(name, `"`))
+		}
+	}
+	return out
+}
+
+// importCustomer commits the customer's tree as it is today.
+func (s *scene) importCustomer(p parties) error {
+	files := maps.Clone(p.customer.files)
+	delete(files, s.file())
+	message := "The customer's checkout, without " + s.file()
+	if p.change.deployed() {
+		files[s.file()] = hub.File{Content: p.change.base}
+		message = "The customer's checkout"
+	}
+	if len(files) == 0 {
+		// A repository without any file has no commit to branch off.
+		files["README.md"] = hub.File{Content: []byte("# " + p.customerSlug.Name + "\n")}
+	}
+	_, err := s.customer.Commit(s.customer.DefaultBranch(), hub.Change{Files: files, Replace: true, Message: message, Author: developer})
+	return err
+}
+
+// addEnvironments makes the two environments of each stage in the manager's
+// repository, with a reviewer where metapipe.yml asks for a gate.
+func (s *scene) addEnvironments() error {
+	for _, rule := range s.who.Manager.Environments {
+		rules := hub.EnvironmentRules{}
+		if rule.Gated {
+			rules.Reviewers = []string{approver}
+		}
+		if err := errors.Join(s.manager.SetEnvironment(string(rule.Name)+"-plan", hub.EnvironmentRules{}), s.manager.SetEnvironment(applyEnvironment(string(rule.Name)), rules)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyEnvironment(env string) string { return env + "-apply" }
+
+// environments are those that a request of the customer would be about, in
+// promotion order.
+func (s *scene) environments() []string {
+	stand := declared(s.change.head)
+	var out []string
+	for _, rule := range s.who.Manager.Environments {
+		if s.who.Allows(rule.Name) && slices.Contains(stand, string(rule.Name)) {
+			out = append(out, string(rule.Name))
+		}
+	}
+	return out
+}

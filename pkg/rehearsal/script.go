@@ -1,0 +1,242 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+)
+
+// play tells the story, part by part. A part that does not end as expected is
+// told as such; the parts that rest on it are left out.
+func (s *stage) play(ctx context.Context) error {
+	if s.scene.change.deployed() {
+		if err := s.today(ctx); err != nil {
+			return err
+		}
+	}
+	planned, err := s.pullRequest(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !planned:
+		s.leaveOut("merge", "the pull request has no good plan, so nobody would merge it")
+	default:
+		if err := s.merge(ctx); err != nil {
+			return err
+		}
+	}
+	return s.badFile(ctx)
+}
+
+// today deploys what is committed now, so that the proposal has something to be
+// compared with. It is no question, so its gates are open.
+func (s *stage) today(ctx context.Context) error {
+	s.open("Where you are today", "What stands on the default branch is deployed first. The rehearsal approves this by itself.")
+	head, err := s.scene.customer.Head(s.branch())
+	if err != nil {
+		return err
+	}
+	x, err := s.push(ctx, "", head, ApproveYes)
+	if err != nil {
+		return err
+	}
+	s.judge("deployed", x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone, x)
+	return nil
+}
+
+// pullRequest proposes the change: every environment is planned, and nothing is
+// applied.
+func (s *stage) pullRequest(ctx context.Context) (planned bool, err error) {
+	s.open("Pull request", "The customer proposes a change of "+s.scene.file()+". Every environment is planned, nothing is applied.")
+	run, number, err := s.openPull("infra-change", "Change "+s.scene.file(), s.scene.change.head)
+	if err != nil {
+		return false, err
+	}
+	x, err := s.exchange(ctx, run, s.opts.Approve)
+	if err != nil {
+		return false, err
+	}
+	if err := s.showComment(number); err != nil {
+		return false, err
+	}
+	good := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
+	s.judge("planned, with a comment and statuses", good && s.commented(number), x)
+	s.number = number
+	return good, nil
+}
+
+// merge applies staging, passes the gate of production and applies it; then a
+// second push shows that nothing is left to do.
+func (s *stage) merge(ctx context.Context) error {
+	s.open("Merge", "The merge is planned again on the merged commit. Each environment is applied in order, behind its gate; the outputs come back.")
+	before, err := s.scene.customer.Head(s.branch())
+	if err != nil {
+		return err
+	}
+	after, err := s.scene.customer.MergePull(s.number, hub.MergeCommit, developer)
+	if err != nil {
+		return err
+	}
+	s.tell.say(story.Customer, story.Said, fmt.Sprintf("merges pull request #%d", s.number), short(after))
+	x, err := s.push(ctx, before, after, s.opts.Approve)
+	if err != nil {
+		return err
+	}
+	if err := s.showComment(s.number); err != nil {
+		return err
+	}
+	s.showOutputs(x)
+	if x.rejected() != "" {
+		s.judge("stopped at the gate, with a final status", x.state(pipeline.StatusFailure) && x.trigger.exit == 1, x)
+		s.leaveOut("second push", x.rejected()+" was not approved, so a push would ask for it again")
+		return nil
+	}
+	applied := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
+	s.judge("applied, outputs handed back", applied, x)
+	if !applied {
+		s.leaveOut("second push", "the merge was not applied")
+		return nil
+	}
+	return s.nothingNew(ctx, after)
+}
+
+// nothingNew pushes a comment in variables.yml: another file, the same meaning.
+func (s *stage) nothingNew(ctx context.Context, before string) error {
+	s.open("Second push", "A comment in "+s.scene.file()+" changes the file and not its meaning: every plan is empty.")
+	content := commented(s.scene.change.head)
+	after, err := s.scene.customer.Commit(s.branch(), hub.Change{Files: map[string]hub.File{s.scene.file(): {Content: content}}, Message: "Explain " + s.scene.file(), Author: developer})
+	if err != nil {
+		return err
+	}
+	s.tell.say(story.Customer, story.Said, "pushes a comment in "+s.scene.file(), short(after), story.Part{Kind: story.Diff, Title: s.scene.file(), Text: diff(s.scene.change.head, content)})
+	x, err := s.push(ctx, before, after, s.opts.Approve)
+	if err != nil {
+		return err
+	}
+	empty := x.manager != nil && len(x.manager.outcomes) > 0
+	if x.manager != nil {
+		for _, outcome := range x.manager.outcomes {
+			empty = empty && outcome == string(pipeline.OutcomeNoChanges)
+		}
+	}
+	s.judge("no changes", empty && x.state(pipeline.StatusSuccess), x)
+	return nil
+}
+
+// badFile proposes a file that cannot be right: the customer's own run answers,
+// and nothing is sent.
+func (s *stage) badFile(ctx context.Context) error {
+	s.open("A mistake", "A pull request in which a key of "+s.scene.file()+" stands twice. The customer's own run says where, and what to do.")
+	content, key := broken(s.scene.change.head)
+	run, _, err := s.openPull("infra-mistake", fmt.Sprintf("Set %s a second time", key), content)
+	if err != nil {
+		return err
+	}
+	x, err := s.exchange(ctx, run, ApproveNo)
+	if err != nil {
+		return err
+	}
+	placed := slices.ContainsFunc(x.trigger.annotations, func(a annotation) bool {
+		return a.level == "error" && a.file == s.scene.file() && a.line != ""
+	})
+	s.judge("rejected with file and line", x.trigger.exit == exitRejected && placed && x.state(pipeline.StatusFailure), x)
+	return nil
+}
+
+// push is a push to the default branch and all that follows from it.
+func (s *stage) push(ctx context.Context, before, after string, approve Approve) (*exchange, error) {
+	event, err := s.scene.customer.PushEvent(s.branch(), before, after, developer)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.scene.customer.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
+	if err != nil {
+		return nil, err
+	}
+	return s.exchange(ctx, &workflowRun{who: story.Customer, repo: s.scene.customer, run: run, event: event, sha: after, ref: "refs/heads/" + s.branch()}, approve)
+}
+
+// openPull puts a new variables.yml on a branch and opens a pull request.
+func (s *stage) openPull(branch, title string, content []byte) (*workflowRun, int, error) {
+	repo, file := s.scene.customer, s.scene.file()
+	before, err := repo.Files(s.branch())
+	if err != nil {
+		return nil, 0, err
+	}
+	if _, err := repo.Commit(branch, hub.Change{Files: map[string]hub.File{file: {Content: content}}, Message: title, Author: developer}); err != nil {
+		return nil, 0, err
+	}
+	number, err := repo.OpenPull(hub.NewPull{Title: title, Author: developer, Head: branch})
+	if err != nil {
+		return nil, 0, err
+	}
+	s.tell.say(story.Customer, story.Said, fmt.Sprintf("opens pull request #%d", number), title,
+		story.Part{Kind: story.Diff, Title: file, Text: diff(before[file].Content, content), Open: true})
+	event, err := repo.PullEvent(number, "opened", developer)
+	if err != nil {
+		return nil, 0, err
+	}
+	pull, err := repo.Pull(number)
+	if err != nil {
+		return nil, 0, err
+	}
+	if pull.Merge == "" {
+		return nil, 0, fmt.Errorf("pull request #%d of %s cannot be merged", number, repo.Slug())
+	}
+	run, err := repo.StartRun(hub.NewRun{Event: "pull_request", Path: pipeline.TriggerWorkflow, HeadSHA: pull.Head, HeadBranch: branch, Actor: developer})
+	if err != nil {
+		return nil, 0, err
+	}
+	return &workflowRun{who: story.Customer, repo: repo, run: run, event: event, sha: pull.Merge, ref: fmt.Sprintf("refs/pull/%d/merge", number), head: branch, base: s.branch()}, number, nil
+}
+
+func (s *stage) branch() string { return s.scene.customer.DefaultBranch() }
+
+// showComment lets the customer read the comment as it stands now.
+func (s *stage) showComment(number int) error {
+	pull, err := s.pull(number)
+	if err != nil {
+		return err
+	}
+	for _, c := range pull.Comments {
+		answer := fmt.Sprintf("version %d", s.witness.versions[c.ID])
+		s.tell.say(story.Customer, story.Said, fmt.Sprintf("reads the comment on pull request #%d", number), answer,
+			story.Part{Kind: story.Comment, Author: c.Author, Title: "commented", Markdown: withoutMarker(c.Body), Open: true})
+	}
+	return nil
+}
+
+func (s *stage) pull(number int) (hub.PullSnapshot, error) {
+	for _, p := range s.scene.customer.Snapshot().Pulls {
+		if p.Number == number {
+			return p, nil
+		}
+	}
+	return hub.PullSnapshot{}, errors.New("the pull request is gone")
+}
+
+func (s *stage) commented(number int) bool {
+	pull, err := s.pull(number)
+	return err == nil && len(pull.Comments) > 0
+}
+
+// showOutputs lists what the customer's later steps get.
+func (s *stage) showOutputs(x *exchange) {
+	rows := outputsByEnvironment(x.trigger.outputs["outputs"])
+	if len(rows) == 0 {
+		return
+	}
+	var shown []string
+	for _, row := range rows {
+		shown = append(shown, strings.Join(row[:2], "."))
+	}
+	s.tell.say(story.Customer, story.Done, "has the outputs", strings.Join(shown, ", "),
+		story.Part{Kind: story.Table, Title: "Outputs of the trigger step", Rows: append([][]string{{"Environment", "Output", "Value"}}, rows...)})
+}

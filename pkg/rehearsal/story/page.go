@@ -1,0 +1,121 @@
+package story
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed page.tmpl page.css
+var files embed.FS
+
+// RunAnchor is the anchor of a workflow run: links to the run lead to the event
+// that carries it.
+func RunAnchor(id int64) string { return "run-" + strconv.FormatInt(id, 10) }
+
+// Page writes the story as one HTML page without scripts or other files. All
+// text in it counts as hostile: it is escaped, and Markdown is sanitised.
+func Page(w io.Writer, s Story) error {
+	style, err := files.ReadFile("page.css")
+	if err != nil {
+		return fmt.Errorf("story page: %w", err)
+	}
+	p := page{Story: s, Style: template.CSS(style)}
+	t, err := template.New("page.tmpl").Funcs(template.FuncMap{
+		"markdown": p.markdown,
+		"took":     Took,
+		"clock":    func(t time.Time) string { return t.Format("15:04:05") },
+		"day":      func(t time.Time) string { return t.Format("2 January 2006, 15:04") },
+		"lines":    func(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") },
+		"diffline": diffLine,
+		"total":    total,
+	}).ParseFS(files, "page.tmpl")
+	if err != nil {
+		return fmt.Errorf("story page: %w", err)
+	}
+	if err := t.Execute(w, p); err != nil {
+		return fmt.Errorf("story page: %w", err)
+	}
+	return nil
+}
+
+type page struct {
+	Story
+	Style template.CSS
+}
+
+// markdown renders a comment or summary as GitHub would show it.
+func (p page) markdown(source string) (template.HTML, error) {
+	html, err := HTML(source)
+	if err != nil {
+		return "", err
+	}
+	return template.HTML(p.anchorRuns(html)), nil
+}
+
+var runPath = regexp.MustCompile(`^/[A-Za-z0-9._-]+/[A-Za-z0-9._-]+/actions/runs/([0-9]{1,19})(?:/[A-Za-z0-9/._-]*)?"`)
+
+// anchorRuns turns links to runs of the in-process GitHub, which is gone when
+// the page is read, into links within the page.
+func (p page) anchorRuns(html string) string {
+	if p.BaseURL == "" {
+		return html
+	}
+	const href = `href="`
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(html, href+p.BaseURL)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		m := runPath.FindStringSubmatch(after)
+		if m == nil {
+			b.WriteString(href + p.BaseURL)
+			html = after
+			continue
+		}
+		b.WriteString(href + "#run-" + m[1] + `"`)
+		html = after[len(m[0]):]
+	}
+}
+
+// Took prints a duration with two or three digits: 340 ms, 2.4 s, 1 m 05 s.
+func Took(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return fmt.Sprintf("%d m %02d s", int(d.Minutes()), int(d.Seconds())%60)
+}
+
+// diffLine names the style of one line of a diff.
+func diffLine(line string) string {
+	switch {
+	case strings.HasPrefix(line, "+"):
+		return "add"
+	case strings.HasPrefix(line, "-"):
+		return "del"
+	case strings.HasPrefix(line, "@@"):
+		return "hunk"
+	}
+	return "same"
+}
+
+func total(calls []Calls) Calls {
+	sum := Calls{Step: "total"}
+	for _, c := range calls {
+		sum.Reads += c.Reads
+		sum.Writes += c.Writes
+	}
+	return sum
+}

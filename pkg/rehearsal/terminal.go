@@ -1,0 +1,159 @@
+package rehearsal
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+)
+
+// terminal prints the story line by line. Its left column says who acts, so that
+// two jobs at once stay readable.
+type terminal struct {
+	mu    sync.Mutex
+	w     io.Writer
+	color bool
+	width int // columns; 0: lines are not cut
+	err   error
+}
+
+// gutter is the width of the left column.
+const gutter = 10
+
+// The SGR codes of the few styles in use.
+const (
+	bold   = "1"
+	faint  = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	blue   = "34"
+	purple = "35"
+)
+
+var actorStyle = map[story.Who]string{story.Customer: blue, story.Manager: purple, story.Reviewer: yellow, story.GitHub: faint}
+
+var markSign = map[story.Mark]struct{ sign, style string }{
+	story.Said: {"·", faint}, story.Done: {"✓", green}, story.Failed: {"✗", red}, story.Waiting: {"…", yellow}, story.Stopped: {"–", yellow},
+}
+
+func (t *terminal) paint(style, text string) string {
+	if !t.color || text == "" {
+		return text
+	}
+	return "\x1b[" + style + "m" + text + "\x1b[0m"
+}
+
+// print writes lines at once, so that those of another job do not come between.
+// The first failure is kept: a rehearsal goes on without its audience.
+func (t *terminal) print(lines ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return
+	}
+	_, t.err = io.WriteString(t.w, strings.Join(lines, "\n")+"\n")
+}
+
+// prompt writes text and leaves the cursor behind it.
+func (t *terminal) prompt(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		_, t.err = io.WriteString(t.w, text)
+	}
+}
+
+func (t *terminal) chapter(title, lead string) {
+	lines := []string{"", t.paint(bold, printable(title))}
+	for _, l := range wrap(printable(lead), t.columns()) {
+		lines = append(lines, t.paint(faint, l))
+	}
+	t.print(append(lines, "")...)
+}
+
+// columns is the width for running text.
+func (t *terminal) columns() int {
+	if t.width <= 0 || t.width > 100 {
+		return 100
+	}
+	return t.width
+}
+
+// act prints who did what, with a sign before it and the answer behind.
+func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
+	line := t.paint(actorStyle[who], fmt.Sprintf("%-*s", gutter, who)) + sign + " " + printable(title)
+	if answer != "" {
+		line += "  " + answer
+	}
+	if detail != "" {
+		room := t.room(utf8.RuneCountInString(title) + utf8.RuneCountInString(answer) + 6)
+		line += "  " + t.paint(faint, cut(printable(detail), room))
+	}
+	t.print(line)
+}
+
+// log prints a line that a tool wrote.
+func (t *terminal) log(who story.Who, style, text string) {
+	t.print(t.paint(actorStyle[who], strings.Repeat(" ", gutter)+"│ ") + t.paint(style, cut(printable(text), t.room(2))))
+}
+
+// room is what is left of a line beside the gutter and used columns.
+func (t *terminal) room(used int) int {
+	if t.width <= 0 {
+		return 0
+	}
+	return max(12, t.width-gutter-used)
+}
+
+func (t *terminal) sign(m story.Mark) string {
+	s := markSign[m]
+	return t.paint(s.style, s.sign)
+}
+
+// cut shortens text to n columns; 0 leaves it.
+func cut(text string, n int) string {
+	if n <= 0 || utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n-1]) + "…"
+}
+
+// wrap breaks text between words.
+func wrap(text string, n int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > n {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// escapes are terminal control sequences: CSI, OSC, and two-character ones.
+var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\-_])")
+
+// printable removes what would move the cursor or change the colours, as a log
+// may hold anything. Tabs become blanks.
+func printable(text string) string {
+	text = strings.ToValidUTF8(escapes.ReplaceAllString(text, ""), "�")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,220 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+)
+
+// These are the two workflows, as the files in .github/workflows of the two
+// repositories say them in YAML.
+
+// triggerJob is the customer's workflow: one job, one verb.
+func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait time.Duration) (stepResult, error) {
+	j, err := s.newJob(run, "trigger",
+		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{run.repo.Slug()},
+			Permissions: map[string]string{"contents": "read", "statuses": "write", "deployments": "read", "pull_requests": "read"}}},
+		token{"MANAGER_REPO_PAT", hub.Token{Kind: hub.FineGrained, User: callerBot, Repositories: []string{s.scene.manager.Slug()},
+			Permissions: map[string]string{"contents": "write"}}})
+	if err != nil {
+		return stepResult{}, err
+	}
+	url, bearer, err := s.scene.hub.OpenJob(hub.IDTokenJob{Repo: run.repo, RunID: run.run.ID, Job: j.name, Ref: run.ref, SHA: run.sha, HeadRef: run.head, BaseRef: run.base})
+	if err != nil {
+		return stepResult{}, err
+	}
+	j.idToken = [2]string{url, bearer}
+	j.masks.add(bearer)
+	result, err := j.do(ctx, step{
+		args:    []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait.String()},
+		secrets: []string{"GITHUB_TOKEN", "MANAGER_REPO_PAT"},
+	})
+	return result, errors.Join(err, j.close(ctx.Err() != nil))
+}
+
+// managerRun is the manager's workflow for one request.
+type managerRun struct {
+	*stage
+	run               *workflowRun
+	customer, request string
+	environments      []string
+	applies           []string
+	approve           Approve
+	outcomes          map[string]string // by environment
+	rejected          string            // environment that a reviewer said no to
+	failed            bool
+	lastSummary       string
+}
+
+// answer plays the manager's workflow: prepare, then one environment after the
+// other, and at last the final report, whatever happened before.
+func (s *stage) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
+	m := &managerRun{stage: s, approve: approve, outcomes: map[string]string{}, run: &workflowRun{
+		who: story.Manager, repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch,
+	}}
+	if err := m.run.repo.SetRun(q.Run.ID, "in_progress", ""); err != nil {
+		return m, err
+	}
+	err := m.jobs(ctx)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err = errors.Join(err, m.finish(last, ctx.Err() != nil))
+	conclusion := "success"
+	switch {
+	case ctx.Err() != nil:
+		conclusion = "cancelled"
+	case m.failed || err != nil:
+		conclusion = "failure"
+	}
+	return m, errors.Join(err, m.run.repo.SetRun(q.Run.ID, "completed", conclusion))
+}
+
+func (m *managerRun) jobs(ctx context.Context) error {
+	if err := m.prepare(ctx); err != nil || m.failed {
+		return err
+	}
+	for _, env := range m.environments {
+		if err := m.environment(ctx, env); err != nil || m.failed || ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newJob makes a job of this run with the two tokens that the steps choose from.
+func (m *managerRun) newJob(name string) (*job, error) {
+	return m.stage.newJob(m.run, name,
+		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{m.run.repo.Slug()},
+			Permissions: map[string]string{"contents": "read", "actions": "read"}}},
+		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{m.scene.customer.Slug()},
+			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
+}
+
+// verb is a step of the manager: all of them need the key and the store.
+func (m *managerRun) verb(ctx context.Context, j *job, secrets []string, args ...string) (stepResult, error) {
+	return j.do(ctx, step{args: args, secrets: secrets, extra: map[string]string{"METAPIPE_KEY": m.scene.key, "METAPIPE_STORE": m.scene.store}})
+}
+
+// report ends every job: `if: always()`.
+func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
+	always := context.WithoutCancel(ctx)
+	result, err := m.verb(always, j, []string{"SOURCE_REPOS_PAT"}, append([]string{"report", "--customer", m.customer, "--request", m.request}, more...)...)
+	if err != nil {
+		return err
+	}
+	m.failed = m.failed || result.exit != exitDone
+	m.lastSummary = j.fileName() + ".md"
+	return m.tellNews(result.event)
+}
+
+// prepare is the first job: who asks, for what?
+func (m *managerRun) prepare(ctx context.Context) error {
+	j, err := m.newJob("prepare")
+	if err != nil {
+		return err
+	}
+	result, err := m.verb(ctx, j, []string{"SOURCE_REPOS_PAT", "GITHUB_TOKEN"}, "fetch-vars")
+	if err == nil {
+		err = m.tellNews(result.event)
+		m.customer, m.request = result.outputs["customer"], result.outputs["request-id"]
+		m.environments, m.applies = listOf(result.outputs["environments"]), listOf(result.outputs["applies"])
+		m.failed = result.exit != exitDone
+		err = errors.Join(err, m.report(ctx, j))
+	}
+	return errors.Join(err, j.close(ctx.Err() != nil))
+}
+
+// environment plans one environment, and applies the plan behind its gate.
+func (m *managerRun) environment(ctx context.Context, env string) error {
+	planned, err := m.target(ctx, "plan", env, env+"-plan")
+	if err != nil {
+		return err
+	}
+	m.outcomes[env] = planned.outputs["outcome"]
+	if planned.exit != exitDone || m.outcomes[env] != string(pipeline.OutcomeWaiting) || !slices.Contains(m.applies, env) || ctx.Err() != nil {
+		return nil
+	}
+	open, err := m.gate(ctx, env, planned.outputs)
+	if err != nil || !open {
+		m.failed = true
+		return err
+	}
+	applied, err := m.target(ctx, "apply", env, applyEnvironment(env), "--receipt", planned.outputs["receipt"])
+	if err == nil {
+		m.outcomes[env] = applied.outputs["outcome"]
+	}
+	return err
+}
+
+// target is the job of one verb on one environment, followed by its report.
+func (m *managerRun) target(ctx context.Context, verb, env, environment string, more ...string) (stepResult, error) {
+	name := verb + "-" + env
+	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, environment); err != nil {
+		return stepResult{}, err
+	}
+	j, err := m.newJob(name)
+	if err != nil {
+		return stepResult{}, err
+	}
+	var secrets []string
+	if verb == "apply" {
+		secrets = []string{"GITHUB_TOKEN"}
+	}
+	args := append([]string{verb, "--customer", m.customer, "--request", m.request, "--environment", env}, more...)
+	result, err := m.verb(ctx, j, secrets, args...)
+	m.failed = m.failed || result.exit != exitDone
+	if err == nil {
+		err = m.report(ctx, j)
+	}
+	left := m.run.repo.LeaveEnvironment(m.run.run.ID, name, !j.failed)
+	return result, errors.Join(err, left, j.close(ctx.Err() != nil))
+}
+
+// finish is the last job: `if: always()`. What is still open becomes final.
+func (m *managerRun) finish(ctx context.Context, cancelled bool) error {
+	j, err := m.newJob("finish")
+	if err != nil {
+		return err
+	}
+	more := []string{"--final"}
+	if cancelled {
+		more = append(more, "--cancelled")
+	}
+	err = m.report(ctx, j, more...)
+	return errors.Join(err, j.close(false))
+}
+
+// gate stands before the apply job. It reports whether the job may run.
+func (m *managerRun) gate(ctx context.Context, env string, plan map[string]string) (bool, error) {
+	repo, id, job, name := m.run.repo, m.run.run.ID, "apply-"+env, applyEnvironment(env)
+	at, err := repo.EnterEnvironment(id, job, name)
+	if err != nil || at == hub.GateOpen {
+		return err == nil, err
+	}
+	if at == hub.GateRejected {
+		m.tell.say(story.GitHub, story.Failed, "environment "+name, "does not admit this branch")
+		return false, nil
+	}
+	yes, why, err := m.review(ctx, env, plan)
+	if err != nil {
+		return false, err
+	}
+	if err := repo.Review(id, name, approver, yes, why); err != nil {
+		return false, err
+	}
+	if !yes {
+		m.rejected = env
+		return false, nil
+	}
+	at, err = repo.AwaitEnvironment(ctx, id, job, name)
+	if err != nil {
+		return false, fmt.Errorf("wait for the gate of %s: %w", name, err)
+	}
+	return at == hub.GateOpen, nil
+}

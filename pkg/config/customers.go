@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // registered is a customer with the tree of its file, for positions.

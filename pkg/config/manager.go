@@ -10,7 +10,7 @@ import (
 	version "github.com/hashicorp/go-version"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // manager reads metapipe.yml over the defaults.

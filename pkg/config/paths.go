@@ -12,7 +12,7 @@ import (
 	"unicode"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // path reads a relative, clean, slash-separated path that stays below its base.

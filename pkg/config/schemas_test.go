@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // TestSchemasAndDecoderKnowTheSameKeys walks both and compares every map.

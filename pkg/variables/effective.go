@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // Effective is what the tool sees for env: the whole document with the

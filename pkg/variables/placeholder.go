@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // The one placeholder, with any inner spacing, and everything that looks like one.

@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/variables/strictyaml"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
 // The rules of variables.yml beside those of strictyaml and of the schema

@@ -85,7 +85,7 @@ func (s scribe) diff(attributes []pipeline.AttributeChange) string {
 // attribute is one attribute as lines of a diff: "-" and "+" where both values
 // are there to be compared, "~" where one cannot be shown.
 func (s scribe) attribute(a *pipeline.AttributeChange) string {
-	path, note := clip(clean(a.Path, toEscapes), nameLimit), ""
+	path, note := tidy(a.Path, toEscapes, nameLimit), ""
 	if a.ForcesReplacement {
 		note = "  # forces the replacement"
 	}

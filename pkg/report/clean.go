@@ -70,8 +70,10 @@ func cleanRune(r rune, b breaks) string {
 	return fmt.Sprintf(`\u%04x`, r)
 }
 
-// clip shortens s to at most limit characters, the ellipsis included.
+// clip shortens s to at most limit characters, the ellipsis included; the least
+// limit is 1.
 func clip(s string, limit int) string {
+	limit = max(limit, 1)
 	if len(s) <= limit {
 		return s
 	}
@@ -88,7 +90,16 @@ func clip(s string, limit int) string {
 	return s
 }
 
+// tidy is clean and clip in one, in time that depends on limit and not on the
+// length of s.
+func tidy(s string, b breaks, limit int) string {
+	if most := (max(limit, 1) + 1) * utf8.UTFMax; len(s) > most {
+		s = s[:most] // what a cut rune becomes is behind the limit
+	}
+	return clip(clean(s, b), limit)
+}
+
 // plain encodes one line for a terminal or a commit status.
 func plain(s string, limit int) string {
-	return clip(strings.Join(strings.Fields(clean(s, toSpaces)), " "), limit)
+	return clip(strings.Join(strings.Fields(tidy(s, toSpaces, 4*limit)), " "), limit)
 }

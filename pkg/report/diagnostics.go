@@ -89,10 +89,10 @@ func (s scribe) diagnosticLine(d pipeline.Diagnostic) string {
 func (s scribe) diagnostic(d pipeline.Diagnostic) string {
 	var body strings.Builder
 	if d.Code != "" {
-		body.WriteString(indented(clip(clean(d.Code, toEscapes), s.value)) + "\n")
+		body.WriteString(indented(tidy(d.Code, toEscapes, s.value)) + "\n")
 	}
 	if d.Detail != "" {
-		body.WriteString(indented(clip(clean(window(d.Detail, detailLimit), kept), detailLimit)))
+		body.WriteString(indented(tidy(d.Detail, kept, detailLimit)))
 	}
 	if body.Len() == 0 {
 		return "- " + s.diagnosticLine(d) + "\n"

@@ -13,11 +13,12 @@ const (
 	sentenceLimit = 600  // messages and remedies
 	inlineLimit   = 160  // a value inside a sentence
 	detailLimit   = 4000 // a provider's long explanation
+	urlLimit      = 500  // bytes; longer addresses are not linked
 )
 
 // code encodes s as a code span. The delimiters are longer than any run of
 // backticks inside, so the span cannot end early.
-func code(s string) string { return codeSpan(clip(clean(s, toEscapes), nameLimit)) }
+func code(s string) string { return codeSpan(tidy(s, toEscapes, nameLimit)) }
 
 func codeSpan(s string) string {
 	if strings.TrimSpace(s) == "" {
@@ -65,7 +66,7 @@ func fence(language, body string) string {
 // htmlCode encodes s as <code> for use inside a one-line HTML block. GitHub does
 // not look for mentions and references inside <code>.
 func htmlCode(s string) string {
-	return "<code>" + html.EscapeString(clip(clean(s, toEscapes), nameLimit)) + "</code>"
+	return "<code>" + html.EscapeString(tidy(s, toEscapes, nameLimit)) + "</code>"
 }
 
 // folded returns a closed <details> block; summary must be encoded HTML on one
@@ -86,6 +87,9 @@ func link(label, target string) string {
 // address returns target fit for the parentheses of a Markdown link, or "" when
 // it is not an http(s) URL with a host and without credentials.
 func address(target string) string {
+	if len(target) > urlLimit {
+		return ""
+	}
 	u, err := url.Parse(target)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil {
 		return ""

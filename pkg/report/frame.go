@@ -9,7 +9,7 @@ import (
 
 const (
 	sectionChars = 2500 // the most that the head of one section may take
-	overviewRows = 40
+	removedNames = 20
 )
 
 // compose writes the whole text. Should hostile texts swell beyond what is
@@ -46,18 +46,18 @@ func (s scribe) title(rep pipeline.Report) string {
 		parts = append(parts, "commit "+code(req.Commit.Short()))
 	}
 	if req.Branch != "" {
-		parts = append(parts, "branch "+code(req.Branch))
+		parts = append(parts, "branch "+code(clip(req.Branch, 100)))
 	}
 	if req.Actor != "" {
-		parts = append(parts, "by "+code(req.Actor))
+		parts = append(parts, "by "+code(clip(req.Actor, 60)))
 	}
 	if req.Mode != "" && req.Mode != pipeline.ModeApply {
-		parts = append(parts, "mode "+code(string(req.Mode)))
+		parts = append(parts, "mode "+code(clip(string(req.Mode), 20)))
 	}
 	if run := address(req.ManagerRun.URL); run != "" {
 		parts = append(parts, link("run", run))
 	}
-	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(string(req.Customer), "this repository") + "\n\n" +
+	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(clip(string(req.Customer), 63), "this repository") + "\n\n" +
 		prose(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
 }
 
@@ -73,22 +73,24 @@ func (s scribe) overview(rep pipeline.Report) string {
 	if len(rep.Targets) < 2 {
 		return ""
 	}
-	var out strings.Builder
-	out.WriteString("| Environment | Outcome | Changes | Receipt |\n| --- | --- | --- | --- |\n")
-	for i, t := range rep.Targets {
-		if i == overviewRows {
-			fmt.Fprintf(&out, "| … and %d more | | | |\n", len(rep.Targets)-i)
-			break
-		}
-		receipt := ""
-		if t.ReceiptCode != "" {
-			receipt = code(clip(t.ReceiptCode, 20))
-		}
-		name := clip(string(t.Environment), 40)
-		fmt.Fprintf(&out, "| %s | %s %s | %s | %s |\n", cell(code(name)),
-			targetSign(t), cell(clip(outcomeWords(t), 60)), changesCell(t), cell(receipt))
+	head := "| Environment | Outcome | Changes | Receipt |\n| --- | --- | --- | --- |\n"
+	rows := entries{
+		n:     len(rep.Targets),
+		short: func(i int) string { return overviewRow(rep.Targets[i]) },
+		more: func(shown int) string {
+			return fmt.Sprintf("| … and %d more | | | |\n", len(rep.Targets)-shown)
+		},
 	}
-	return out.String() + "\n"
+	return head + rows.fit(s.room.part(1, 3)).join() + "\n"
+}
+
+func overviewRow(t pipeline.TargetReport) string {
+	receipt := ""
+	if t.ReceiptCode != "" {
+		receipt = code(clip(t.ReceiptCode, 20))
+	}
+	return fmt.Sprintf("| %s | %s %s | %s | %s |\n", cell(code(clip(string(t.Environment), 40))),
+		targetSign(t), cell(outcomeWords(t)), changesCell(t), cell(receipt))
 }
 
 // changesCell lists the counts of a target, the dangerous ones in bold.
@@ -123,7 +125,7 @@ func removed(req pipeline.Request) string {
 	}
 	var names []string
 	for i, env := range req.Removed {
-		if i == overviewRows {
+		if i == removedNames {
 			names = append(names, fmt.Sprintf("%d more", len(req.Removed)-i))
 			break
 		}
@@ -140,14 +142,14 @@ func removed(req pipeline.Request) string {
 func footer(rep pipeline.Report) string {
 	var parts []string
 	if rep.Manager != (pipeline.Slug{}) {
-		manager := "Manager " + code(rep.Manager.String())
+		manager := "Manager " + code(clip(rep.Manager.String(), 140))
 		if rep.Request.ManagerCommit != "" {
 			manager += " at " + code(rep.Request.ManagerCommit.Short())
 		}
 		parts = append(parts, manager)
 	}
 	if rep.Request.File != "" {
-		parts = append(parts, "variables "+code(rep.Request.File))
+		parts = append(parts, "variables "+code(clip(rep.Request.File, 200)))
 	}
 	if len(parts) == 0 {
 		return ""

@@ -20,7 +20,10 @@ var htmlLine = regexp.MustCompile(`^(</details>|<details><summary>(?:[^<>]|<code
 // commits, addresses.
 var referenceText = regexp.MustCompile(`(?i)@[a-z0-9]|#[0-9]|\bgh-[0-9]|\b[0-9a-f]{7,40}\b|://|\bwww\.|:[a-z0-9_+-]+:|\$`)
 
-var gfm = goldmark.New(goldmark.WithExtensions(extension.GFM))
+// gfm parses as GitHub does: goldmark's own idea of an e-mail address allows
+// backticks in it, GitHub's does not, and looks for them outside of code only.
+var gfm = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList,
+	extension.NewLinkify(extension.WithLinkifyEmailRegexp(regexp.MustCompile(`^[a-zA-Z0-9.+_-]+@[a-zA-Z0-9_-]+(?:\.[a-zA-Z0-9_-]+)+`)))))
 
 // checkMarkdown parses text as GitHub would and fails on anything in it that
 // only untrusted text can have brought about.

@@ -38,7 +38,7 @@ func sideLines(v pipeline.Value, lines []string) []string {
 	case lines != nil:
 		return lines
 	}
-	return []string{clean(window(marked(v), prettyLimit), toEscapes)}
+	return []string{tidy(marked(v), toEscapes, prettyLimit)}
 }
 
 // hunk is lines of a diff, at most limit of them, each at most width characters.

@@ -72,7 +72,7 @@ func outcomeWords(t pipeline.TargetReport) string {
 	case pipeline.OutcomeSkipped:
 		return "Not started"
 	}
-	return prose(string(t.Outcome))
+	return prose(clip(string(t.Outcome), 40))
 }
 
 // applyBegan reports whether a target that did not succeed got as far as its

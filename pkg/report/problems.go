@@ -46,6 +46,8 @@ func placeWords(p pipeline.Problem) string {
 	return plain(p.Position.String(), nameLimit)
 }
 
+const rejectedEnd = "Nothing was planned and nothing was changed.\n\n"
+
 // problems is the table that answers a rejected request.
 func (s scribe) problems(req pipeline.Request, room size) string {
 	if !req.Rejected() && len(req.Problems) == 0 {
@@ -66,8 +68,12 @@ func (s scribe) problems(req pipeline.Request, room size) string {
 		more: func(shown int) string {
 			return fmt.Sprintf("| … | and %s more | %s |\n", plural(len(req.Problems)-shown, "problem"), s.elsewhere(run))
 		},
-	}.fit(room.minus(measure(head + "\n")))
-	return head + f.join() + "\n"
+	}.fit(room.minus(measure(head + rejectedEnd + "\n")))
+	end := rejectedEnd
+	if !req.Rejected() {
+		end = ""
+	}
+	return head + f.join() + "\n" + end
 }
 
 func (s scribe) problemRow(p pipeline.Problem, full bool) string {

@@ -12,7 +12,7 @@ import (
 // into it and where it can still be copied. `code` written by the author of the
 // sentence stays code.
 func prose(s string) string {
-	parts := strings.Split(clip(clean(s, toSpaces), sentenceLimit), "`")
+	parts := strings.Split(tidy(s, toSpaces, sentenceLimit), "`")
 	if len(parts)%2 == 0 || !evenSpans(parts) {
 		parts = []string{strings.Join(parts, "`")}
 	}
@@ -128,7 +128,7 @@ func ordinary(w string) bool {
 // reference reports whether lower holds what GitHub links without a sign:
 // "gh-12" or 7 to 64 hexadecimal digits.
 func reference(lower string) bool {
-	for run := range strings.FieldsFuncSeq(lower, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	for run := range strings.FieldsFuncSeq(lower, func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') }) {
 		if run == "gh" && strings.Contains(lower, "gh-") {
 			return true
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -11,11 +12,15 @@ import (
 // GitHub answers 422 above it.
 const StatusLimit = 140
 
+// statusRoom leaves a place for the request's short id, which is written behind
+// the description, without cutting the count at its end.
+const statusRoom = StatusLimit - len(" (12345678)")
+
 // Status returns the description of the commit status of one target, or with an
-// empty environment of the whole report: one line of plain text of at most
-// StatusLimit characters, never empty.
+// empty environment of the whole report: one line of plain text, never empty,
+// and so short that the short request id still fits behind it.
 func (r Renderer) Status(rep pipeline.Report, env pipeline.Environment) string {
-	return plain(status(rep, env), StatusLimit)
+	return plain(status(rep, env), statusRoom)
 }
 
 func status(rep pipeline.Report, env pipeline.Environment) string {
@@ -38,11 +43,22 @@ func status(rep pipeline.Report, env pipeline.Environment) string {
 		if len(rep.Targets) == 1 {
 			return targetStatus(rep, w)
 		}
-		return string(w.Environment) + ": " + targetStatus(rep, w)
+		return named(w.Environment, targetStatus(rep, w))
 	case !w.Outcome.Final():
 		return progressWords(rep.Targets)
 	}
 	return successWords(rep.Targets)
+}
+
+// named puts the environment before a status, and clips so that a count at the
+// end stays.
+func named(env pipeline.Environment, words string) string {
+	head := plain(string(env), 40) + ": "
+	tail := ""
+	if i := strings.LastIndex(words, " (+"); i >= 0 && strings.HasSuffix(words, " more)") && len(words)-i < 20 {
+		words, tail = words[:i], words[i:]
+	}
+	return head + plain(words, statusRoom-utf8.RuneCountInString(head)-len(tail)) + tail
 }
 
 // rejectionWords names the first problem with its line, and how many more there
@@ -74,7 +90,7 @@ func located(where, message string, more int) string {
 	if where != "" {
 		message = where + ": " + message
 	}
-	return plain(message, StatusLimit-len(tail)) + tail
+	return plain(message, statusRoom-len(tail)) + tail
 }
 
 func lineOnly(p pipeline.Position) string {

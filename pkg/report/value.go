@@ -18,19 +18,10 @@ const prettyLimit = 64 << 10
 // first difference, so that it is seen.
 func oneLine(before, after pipeline.Value, limit int) (string, string) {
 	a, b := marked(before), marked(after)
-	if before.Text != "" && after.Text != "" && a == before.Text && b == after.Text && (len(a) > limit || len(b) > limit) {
+	if before.Text != "" && after.Text != "" && a == before.Text && b == after.Text && a != b && (len(a) > limit || len(b) > limit) {
 		a, b = fromDifference(a, b, limit/4)
 	}
-	return clip(clean(window(a, limit), toEscapes), limit), clip(clean(window(b, limit), toEscapes), limit)
-}
-
-// window cuts what clip would throw away, so that a huge value is not cleaned
-// to its end.
-func window(s string, limit int) string {
-	if len(s) <= limit*utf8.UTFMax {
-		return s
-	}
-	return s[:limit*utf8.UTFMax]
+	return tidy(a, toEscapes, limit), tidy(b, toEscapes, limit)
 }
 
 // marked is the text of a value, or what stands for it. A sensitive value never

@@ -2,4 +2,15 @@
 // service provider's Terraform and the answer back.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/metapipe/metapipe/pkg/cli"
+)
+
+// Set by the linker; see the Makefile.
+var version, commit, date = "dev", "", ""
+
+func main() {
+	os.Exit(cli.Process(os.Args[1:], cli.Version{Number: version, Commit: commit, Date: date}))
+}

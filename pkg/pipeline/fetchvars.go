@@ -296,6 +296,10 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload Payloa
 		return unproved("it carries no signature and trust is %q", trust)
 	}
 	claims, err := f.Verify(ctx, payload.Proof.Token, ask.Audience(in.Manager), f.clock(in))
+	var passing interface{ Temporary() bool }
+	if errors.As(err, &passing) && passing.Temporary() { // says nothing about the token
+		return fmt.Errorf("verify the signature of request %s: %w", ask.ID.Short(), err)
+	}
 	if err != nil {
 		return unproved("its signature does not hold: %v", err)
 	}

@@ -122,9 +122,8 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 
 // standing is what the store tells of one target.
 type standing struct {
-	ended   Ended
-	folder  planning
-	planned bool // a receipt exists
+	ended  Ended
+	folder planning
 }
 
 // targetStanding reads the newest planning of a target and what became of it.

@@ -256,7 +256,7 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 	if modeOf(in.Event.Name).Reduce(in.Mode) != ModeApply {
 		return result, nil
 	}
-	result.Outcome = OutcomeApplied
+	result.Outcome = OutcomeNoChanges // unless a deployment of this request says more
 	deployments, err := t.Own.Deployments(ctx, in.Event.Repository.Slug, "", "")
 	if err != nil {
 		return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
@@ -264,6 +264,9 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 	result.Outputs = map[Environment]map[string]string{}
 	for _, d := range deployments { // newest first
 		env := d.Payload.Environment
+		if d.Payload.Request == result.Request {
+			result.Outcome = OutcomeApplied
+		}
 		if _, seen := result.Outputs[env]; seen || !strings.HasPrefix(d.Environment, "infra/") || d.State != "success" {
 			continue
 		}

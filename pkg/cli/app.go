@@ -1,0 +1,116 @@
+// Package cli is the command tree of metapipe, one file per verb: flags and
+// environment in, adapters built, errors and exit codes out.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// App is what a process brings along: nothing in this package reads globals.
+type App struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Environ  []string // as of os.Environ
+	Dir      string   // working directory
+	Binary   string   // path of this executable, for rehearse
+	Version  Version
+	Now      func() time.Time
+	Sleep    func(context.Context, time.Duration) error
+
+	commands io.Writer // Out, before it was disarmed
+}
+
+// Version is what `metapipe version` prints.
+type Version struct {
+	Number, Commit, Date string
+}
+
+// Main runs one command line and returns its exit code. The error, if any, has
+// been printed to app.Err.
+func Main(ctx context.Context, args []string, app App) int {
+	app.commands = app.Out
+	root := NewRoot(&app)
+	root.SetArgs(args)
+	root.SetIn(app.In)
+	root.SetOut(app.Out)
+	root.SetErr(app.Err)
+	err := root.ExecuteContext(ctx)
+	var findings findingsError
+	if err != nil && !errors.As(err, &findings) {
+		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(err.Error())))
+		app.annotate(err)
+	}
+	return exitCode(ctx, err)
+}
+
+// NewRoot builds the command tree; the reference is generated from it.
+func NewRoot(app *App) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "metapipe",
+		Short: "Carry infrastructure changes from customer repositories to the manager and back",
+		Long: `metapipe carries a change of a customer's infra/variables.yml to the service
+provider's Terraform and the answer back: trigger → fetch-vars → plan → a gate →
+apply → report. Each verb is one step of a GitHub Actions workflow, and each runs
+on a laptop as well.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
+		newValidateCmd(app), newRehearseCmd(app), newVersionCmd(app), newReferenceCmd(app),
+	)
+	return root
+}
+
+// noArguments refuses positional arguments as a usage mistake.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	next := "see `" + cmd.CommandPath() + " --help`"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		next = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
+}
+
+// tell prints a line of progress for people; it goes to stderr, so that stdout
+// carries results only.
+func (a *App) tell(format string, args ...any) {
+	fmt.Fprintf(a.Err, "metapipe: %s\n", report.Terminal(fmt.Sprintf(format, args...)))
+}
+
+func (a *App) getenv(name string) string {
+	value, _ := a.lookup(name)
+	return value
+}
+
+func (a *App) lookup(name string) (string, bool) {
+	for i := len(a.Environ) - 1; i >= 0; i-- {
+		if key, value, ok := strings.Cut(a.Environ[i], "="); ok && key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// indentFollowing sets off the further lines of a message.
+func indentFollowing(s string) string {
+	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
+}

@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func newApplyCmd(app *App) *cobra.Command {
+	var o targetOptions
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Apply the plan under review, and nothing else (manager's workflow)",
+		Long: `apply restores the sealed plan of a target and applies it. It never plans again:
+it compares the receipt of the plan with the request, the manager commit and tree,
+the tool, the lock file, the state and the clock, and refuses (exit code 4) where
+one differs. A plan is used once, also when its apply fails.
+
+Where metapipe.yml says that the environment is gated, the protection rules of
+<environment>-apply are read first: without required reviewers nothing is applied.
+
+Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
+Outputs: outcome, reason.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.apply(cmd.Context(), o) },
+	}
+	o.targetFlags(cmd)
+	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt `CODE` that was approved; another plan is refused")
+	return cmd
+}
+
+func (a *App) apply(ctx context.Context, o targetOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.openManager(o.places)
+	if err != nil {
+		return err
+	}
+	in, remove, err := m.targetInput(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	applier := &pipeline.Applier{Store: m.dirs, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
+	if s.context.InActions {
+		client, err := s.client(envOwnToken)
+		if err != nil {
+			return err
+		}
+		applier.Gate = client
+	}
+	result, err := applier.Run(ctx, in)
+	reason := result.Reason
+	var refused *pipeline.RefusedError
+	if errors.As(err, &refused) {
+		reason = refused.Reason
+	}
+	return errors.Join(err, s.outputs("outcome", string(result.Outcome), "reason", string(reason)))
+}

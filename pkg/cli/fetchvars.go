@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+type fetchOptions struct {
+	places
+	customer, environment, commit, mode string
+}
+
+func newFetchVarsCmd(app *App) *cobra.Command {
+	var o fetchOptions
+	cmd := &cobra.Command{
+		Use:   "fetch-vars",
+		Short: "Prove where a request comes from and read its variables.yml (manager's workflow)",
+		Long: `fetch-vars is the manager's first step. It derives everything that the payload
+says again from GitHub, proves the origin, reads variables.yml at the commit,
+checks it, writes the request into the store and posts "pending" on the commit.
+
+With --customer it makes a request of its own instead of reading a payload: an
+operator's request for the head of the customer's default branch, or --commit.
+
+Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
+statuses write), METAPIPE_KEY.
+Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
+promotion order), outcome, reason.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.fetchVars(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "make a request for this customer `NAME` instead of reading the event")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "with --customer: only this environment")
+	cmd.Flags().StringVar(&o.commit, "commit", "", "with --customer: this commit `SHA` of the default branch")
+	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `apply`, plan or dry-run")
+	return cmd
+}
+
+func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.openManager(o.places)
+	if err != nil {
+		return err
+	}
+	client, err := s.client(envSourceToken)
+	if err != nil {
+		return err
+	}
+	verifier, err := actions.NewVerifier(actions.Issuer(s.context.ServerURL), nil)
+	if err != nil {
+		return err
+	}
+	in, err := m.fetchInput(ctx, o)
+	if err != nil {
+		return err
+	}
+	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.dirs, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
+	request, err := f.Run(ctx, in)
+	return errors.Join(err, m.fetchResult(request, err))
+}
+
+func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.FetchInput, error) {
+	in := pipeline.FetchInput{Run: m.run(), Manager: m.slug(), ManagerCommit: m.commit(ctx)}
+	if m.context.InActions {
+		event, err := actions.LoadEvent(m.context)
+		if err != nil {
+			return in, err
+		}
+		in.Event = event
+		if err := m.runCreated(ctx, &in); err != nil {
+			return in, err
+		}
+	}
+	if o.customer == "" {
+		if in.Event.Name != "repository_dispatch" {
+			return in, &pipeline.UsageError{Message: "there is no repository_dispatch event to read", Next: "run it in the manager's workflow, or name a customer with --customer"}
+		}
+		return in, nil
+	}
+	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
+	// and the rules: only the default branch has been reviewed.
+	if def := in.Event.Repository.DefaultBranch; m.context.InActions && m.context.Ref != "refs/heads/"+def {
+		return in, &pipeline.UsageError{Message: "a manual request must run on the manager's default branch, and this run is of " + m.context.Ref, Next: "start the workflow on " + def}
+	}
+	manual, err := manualAsk(o, m)
+	in.Manual = manual
+	return in, err
+}
+
+// runCreated asks GitHub when this run was created: a run may wait in a queue
+// for longer than a signature lives. Without a token of our own the clock of
+// this machine has to do.
+func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error {
+	if m.app.getenv(envOwnToken) == "" {
+		return nil
+	}
+	client, err := m.client(envOwnToken)
+	if err != nil {
+		return err
+	}
+	run, err := client.WorkflowRun(ctx, m.context.Repository, m.context.RunID)
+	if err != nil {
+		return err
+	}
+	in.Run.CreatedAt = run.CreatedAt
+	return nil
+}
+
+func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return nil, err
+	}
+	ask := &pipeline.ManualAsk{Customer: c.Name, Actor: m.context.Actor}
+	if ask.Mode, err = pipeline.ParseMode(o.mode); err != nil {
+		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
+	}
+	if o.environment != "" {
+		if ask.Environment, err = pipeline.ParseEnvironment(o.environment); err != nil {
+			return nil, &pipeline.UsageError{Message: "--environment", Err: err}
+		}
+	}
+	if o.commit != "" {
+		if ask.Commit, err = pipeline.ParseSHA(o.commit); err != nil {
+			return nil, &pipeline.UsageError{Message: "--commit", Err: err}
+		}
+	}
+	return ask, nil
+}
+
+func (m *manager) fetchResult(r pipeline.Request, cause error) error {
+	outcome, reason := pipeline.OutcomeRequested, pipeline.Reason("")
+	var rejected *pipeline.RejectedError
+	switch {
+	case errors.As(cause, &rejected):
+		outcome, reason = pipeline.OutcomeRejected, rejected.Reason
+	case cause != nil:
+		outcome = pipeline.OutcomeFailed
+	}
+	applies := []pipeline.Environment{}
+	for _, env := range r.Targets {
+		if r.Applies(env) {
+			applies = append(applies, env)
+		}
+	}
+	environments := append([]pipeline.Environment{}, r.Targets...)
+	environmentsJSON, err := json.Marshal(environments)
+	if err != nil {
+		return err
+	}
+	appliesJSON, err := json.Marshal(applies)
+	if err != nil {
+		return err
+	}
+	return m.outputs("request-id", string(r.ID), "customer", string(r.Customer), "mode", string(r.Mode),
+		"environments", string(environmentsJSON), "applies", string(appliesJSON), "outcome", string(outcome), "reason", string(reason))
+}

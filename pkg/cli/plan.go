@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/variables"
+)
+
+type targetOptions struct {
+	places
+	customer, request, environment, receipt string
+}
+
+func (o *targetOptions) targetFlags(cmd *cobra.Command) {
+	o.flags(cmd)
+	o.runFlag(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
+	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`, as fetch-vars put it out")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+}
+
+type planOptions struct {
+	targetOptions
+	customerDir string
+	json, state bool
+}
+
+func newPlanCmd(app *App) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Plan one target: of a request, or of a customer checkout as a dry run",
+		Long: `plan makes the plan of one target (customer × environment) of a request, seals it
+and puts it with its receipt into the store, where apply finds it.
+
+With --customer-dir it is a dry run on a laptop: it plans the customer checkout
+with the manager checkout and prints the Markdown that would be the comment. The
+state is a scratch one unless --state reads the real one (without a lock); nothing
+is written to it. The customer need not be registered.
+
+Environment: METAPIPE_KEY (not for a dry run).
+Outputs: outcome, reason, has-changes, receipt, create, update, replace, delete,
+import, move, forget.`,
+		Example: "  metapipe plan --customer-dir ../shop-platform --environment staging",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.customerDir != "" {
+				return app.dryRun(cmd.Context(), o)
+			}
+			return app.plan(cmd.Context(), o.targetOptions)
+		},
+	}
+	o.targetFlags(cmd)
+	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "dry run: `DIR` of the customer checkout")
+	cmd.Flags().BoolVar(&o.json, "json", false, "dry run: print JSON instead of Markdown")
+	cmd.Flags().BoolVar(&o.state, "state", false, "dry run: plan against the real state of --customer, without a lock")
+	return cmd
+}
+
+func (a *App) plan(ctx context.Context, o targetOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.openManager(o.places)
+	if err != nil {
+		return err
+	}
+	in, remove, err := m.targetInput(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	planner := &pipeline.Planner{Store: m.dirs, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
+	result, err := planner.Run(ctx, in)
+	return errors.Join(err, s.planOutputs(result))
+}
+
+func (s *step) planOutputs(r pipeline.TargetResult) error {
+	pairs := []string{"outcome", string(r.Outcome), "reason", string(r.Reason), "has-changes", strconv.FormatBool(r.HasChanges), "receipt", r.ReceiptCode}
+	var c pipeline.Counts
+	if r.Plan != nil {
+		c = r.Plan.Counts
+	}
+	for _, n := range []struct {
+		name  string
+		count int
+	}{{"create", c.Create}, {"update", c.Update}, {"replace", c.Replace}, {"delete", c.Delete}, {"import", c.Import}, {"move", c.Move}, {"forget", c.Forget}} {
+		pairs = append(pairs, n.name, strconv.Itoa(n.count))
+	}
+	return s.outputs(pairs...)
+}
+
+// targetInput reads the flags that name a target.
+func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return in, nil, err
+	}
+	env, err := pipeline.ParseEnvironment(o.environment)
+	if err != nil {
+		return in, nil, &pipeline.UsageError{Message: "--environment", Err: err}
+	}
+	id, err := pipeline.ParseRequestID(o.request)
+	if err != nil {
+		return in, nil, &pipeline.UsageError{Message: "--request", Err: err, Next: "pass the output `request-id` of fetch-vars"}
+	}
+	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
+	if err != nil {
+		return in, nil, err
+	}
+	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
+		StateFile: m.stateFile(c, env), Run: m.run(), Receipt: o.receipt, Log: m.app.Err}, remove, nil
+}
+
+// dryRun plans a customer checkout on a laptop.
+func (a *App) dryRun(ctx context.Context, o planOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.loadManagerOrDefault(o.managerDir)
+	if err != nil {
+		return err
+	}
+	job, remove, err := m.dryRunJob(o)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	target, err := pipeline.DryRun{Engine: s.engine()}.Run(ctx, job)
+	var failed *pipeline.FailedError
+	if err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	return errors.Join(err, a.printTarget(target, o.json))
+}
+
+func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
+	if !asJSON {
+		_, err := fmt.Fprintln(a.Out, report.Renderer{}.Plan(target))
+		return err
+	}
+	encoder := json.NewEncoder(a.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(target)
+}
+
+// loadManagerOrDefault lets a manager checkout without metapipe.yml be tried.
+func (s *step) loadManagerOrDefault(dir string) (*manager, error) {
+	m, err := s.loadManager(dir)
+	var problems pipeline.Problems
+	if err == nil || !errors.As(err, &problems) || !config.IsMissing(problems) {
+		return m, err
+	}
+	dir = s.app.absolute(dir)
+	s.app.tell("%s has no %s: using the defaults (staging, then production)", dir, config.ManagerFile)
+	return &manager{step: s, dir: dir, config: config.Config{Manager: config.Default()}, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
+}
+
+func (m *manager) dryRunJob(o planOptions) (job pipeline.Job, remove func(), err error) {
+	env, err := pipeline.ParseEnvironment(o.environment)
+	if err != nil {
+		return job, nil, &pipeline.UsageError{Message: "--environment", Err: err}
+	}
+	c, err := m.dryRunCustomer(o)
+	if err != nil {
+		return job, nil, err
+	}
+	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
+	raw, problems := variables.ReadFile(m.app.absolute(o.customerDir), file, c.Manager.Limits)
+	var document pipeline.Document
+	if problems.Err() == nil {
+		document, problems = m.parse(c, file, raw)
+	}
+	if problems.Err() != nil {
+		return job, nil, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: "variables.yml has problems", Problems: problems}
+	}
+	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
+	if o.state {
+		if m.dirs, err = m.openStore(m, o.store); err != nil {
+			return job, nil, err
+		}
+		job.StateFile = m.stateFile(c, env)
+	}
+	job.Dir, remove, err = m.workDir(o.places)
+	return job, remove, err
+}
+
+// dryRunCustomer is the registered customer that --customer names, or one made up
+// for the checkout.
+func (m *manager) dryRunCustomer(o planOptions) (pipeline.Customer, error) {
+	if o.customer != "" {
+		return m.customer(o.customer)
+	}
+	if o.state {
+		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers"}
+	}
+	return config.Unregistered(m.config.Manager, filepath.Base(m.app.absolute(o.customerDir))), nil
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// Process runs one command line with the streams, environment and signals of
+// this process.
+//
+// GitHub's runner sends SIGINT to a step that is cancelled, SIGTERM 7.5 s later,
+// and kills it after another 2.5 s. The first signal cancels; the later ones are
+// swallowed, since a tool that gets a second one gives its state up.
+func Process(args []string, version Version) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		for range signals {
+			cancel()
+		}
+	}()
+	dir, err := os.Getwd()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "metapipe: find the working directory: %v\n", err)
+		return ExitFailed
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		binary = ""
+	}
+	return Main(ctx, args, App{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Dir: dir, Binary: binary,
+		Version: version, Now: time.Now, Sleep: sleep,
+	})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+var errNoBinary = errors.New("this executable does not know its own path")

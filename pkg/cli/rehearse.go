@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal"
+)
+
+type rehearseOptions struct {
+	managerDir, customerDir, customer, proposal, approve, out string
+}
+
+func newRehearseCmd(app *App) *cobra.Command {
+	var o rehearseOptions
+	cmd := &cobra.Command{
+		Use:   "rehearse",
+		Short: "Run the whole two-repo flow on this machine, with real Terraform, without GitHub and cloud",
+		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits, and
+runs the flow from a pull request to the production apply: each verb is a process
+of this binary with the environment that Actions would give it, GitHub is a server
+on this machine, states are files. Nothing outside of the output folder is changed.
+
+What the pull request proposes is --proposal, else the uncommitted edits of the
+customer checkout over its last commit, else its variables.yml as a new file.
+
+At the end a folder holds what every party would see, and a page of the whole
+story.`,
+		Example: "  metapipe rehearse --manager-dir . --customer-dir ../shop-platform --approve yes",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.rehearse(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
+	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout")
+	cmd.Flags().StringVar(&o.customer, "customer", "", "registered customer `NAME` (default: the one that the checkout belongs to)")
+	cmd.Flags().StringVar(&o.proposal, "proposal", "", "`FILE`: the variables.yml that the pull request proposes")
+	cmd.Flags().StringVar(&o.approve, "approve", "ask", "what the reviewers of gated environments say: `ask`, yes or no")
+	cmd.Flags().StringVar(&o.out, "out", "", "`DIR` for what every party would see; must be empty (default: a new one under rehearsal/)")
+	return cmd
+}
+
+func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
+	if o.customerDir == "" {
+		return &pipeline.UsageError{Message: "--customer-dir is missing", Next: "name the checkout of a customer repository"}
+	}
+	if a.Binary == "" {
+		return errNoBinary
+	}
+	options := rehearsal.Options{
+		Binary: a.Binary, ManagerDir: a.absolute(o.managerDir), CustomerDir: a.absolute(o.customerDir),
+		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.Environ, Now: a.Now,
+	}
+	if o.proposal != "" {
+		options.Proposal = a.absolute(o.proposal)
+	}
+	if o.out != "" {
+		options.Out = a.absolute(o.out)
+	}
+	if f, ok := a.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		options.Color = a.getenv("NO_COLOR") == ""
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			options.Width = width
+		}
+	}
+	result, err := rehearsal.Run(ctx, options)
+	if err != nil {
+		return err
+	}
+	if !result.OK() {
+		return errors.New(fmt.Sprint("the rehearsal did not go as a rehearsal should; see ", result.Out))
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type reportOptions struct {
+	places
+	customer, request      string
+	final, cancelled, json bool
+}
+
+func newReportCmd(app *App) *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Tell the customer how a request stands; always runs, safe to repeat (manager's workflow)",
+		Long: `report reads from the store how each target of a request stands and writes it to
+the customer's commit (statuses, deployments with the outputs), to the one comment
+on the pull request, and to the job summary. It can run after any step and again:
+what is written already is not written twice.
+
+With --final it closes everything that is still open, since no later job will.
+Without a request (an earlier step left none) it only explains in the summary.
+
+Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
+requests write), METAPIPE_KEY.
+Outputs: outcome (the state of the overall status).`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.report(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
+	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`; may be empty when fetch-vars accepted none")
+	cmd.Flags().BoolVar(&o.final, "final", false, "close what is still open: this is the last report of the run")
+	cmd.Flags().BoolVar(&o.cancelled, "cancelled", false, "with --final: a job of the run was cancelled")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")
+	return cmd
+}
+
+func (a *App) report(ctx context.Context, o reportOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.openManager(o.places)
+	if err != nil {
+		return err
+	}
+	if o.customer == "" || o.request == "" {
+		return m.reportNothing(ctx)
+	}
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return err
+	}
+	id, err := pipeline.ParseRequestID(o.request)
+	if err != nil {
+		return &pipeline.UsageError{Message: "--request", Err: err}
+	}
+	client, err := s.client(envSourceToken)
+	if err != nil {
+		return err
+	}
+	result, summary, err := m.reporter(client).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: s.run()})
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return errors.Join(m.reportNothing(ctx), s.outputs("outcome", ""))
+	}
+	if summary == "" {
+		return err
+	}
+	err = errors.Join(err, s.runner.AppendSummary(summary), s.outputs("outcome", string(result.Overall())))
+	if o.json {
+		err = errors.Join(err, report.JSON(a.Out, result))
+	} else if !s.context.InActions {
+		_, printErr := fmt.Fprintln(a.Out, summary)
+		err = errors.Join(err, printErr)
+	}
+	return err
+}
+
+// reportNothing explains a run that has no request: nothing is written to any
+// customer's repo, since nobody's origin was proved.
+func (m *manager) reportNothing(ctx context.Context) error {
+	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
+	found, err := pipeline.FindRejected(ctx, m.dirs, m.run())
+	if err == nil {
+		text = report.Unproved(found)
+	} else if !errors.Is(err, pipeline.ErrNotFound) {
+		return err
+	}
+	m.app.tell("no request to report on")
+	return errors.Join(m.runner.AppendSummary(text), m.outputs("outcome", ""))
+}

@@ -1,0 +1,346 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/variables"
+)
+
+// The environment variables that metapipe itself reads. The secrets have the
+// names of the setup guide.
+const (
+	envOwnToken     = "GITHUB_TOKEN"       // the run's own repository
+	envManagerToken = "MANAGER_REPO_PAT"   // customer's run → manager
+	envSourceToken  = "SOURCE_REPOS_PAT"   // manager's run → customers
+	envManagerOwner = "MANAGER_REPO_OWNER" // variables of the customer's repo
+	envManagerName  = "MANAGER_REPO_NAME"
+	envKey          = "METAPIPE_KEY"   // seals plans and variables
+	envStore        = "METAPIPE_STORE" // instead of metapipe.yml's state
+	envTool         = "METAPIPE_TOOL"  // path of the binary that plans
+)
+
+// step is what every verb begins with: the runner it runs in and the places it
+// works on.
+type step struct {
+	app     *App
+	context actions.Context
+	runner  *actions.Runner
+}
+
+// newStep reads the runner's environment and masks every secret in it before
+// anything else can print.
+func (a *App) newStep() (*step, error) {
+	c, err := actions.ReadContext(a.lookup)
+	if err != nil {
+		return nil, err
+	}
+	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands})}
+	if c.InActions {
+		// The runner obeys commands in anything that a step prints. Only those of
+		// s.runner are ours; all other text may quote somebody.
+		a.Out, a.Err = actions.Neutralise(a.commands), actions.Neutralise(a.Err)
+	}
+	for _, name := range []string{envOwnToken, envManagerToken, envSourceToken, envKey} {
+		if secret := a.getenv(name); secret != "" {
+			if err := s.runner.Mask(secret); err != nil {
+				return nil, fmt.Errorf("mask %s: %w", name, err)
+			}
+		}
+	}
+	return s, nil
+}
+
+// outputs sets several outputs; empty values are set too, so that a workflow can
+// rely on each name.
+func (s *step) outputs(pairs ...string) error {
+	var errs []error
+	for i := 0; i+1 < len(pairs); i += 2 {
+		errs = append(errs, s.runner.SetOutput(pairs[i], pairs[i+1]))
+	}
+	return errors.Join(errs...)
+}
+
+// run is the workflow run of this step.
+func (s *step) run() pipeline.Run { return s.context.Run() }
+
+// places are the directories that the manager's verbs share as flags.
+type places struct {
+	managerDir, store, runDir string
+}
+
+func (p *places) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
+	cmd.Flags().StringVar(&p.store, "store", "", "`DIR` of state and store instead of the one in metapipe.yml (env METAPIPE_STORE)")
+}
+
+func (p *places) runFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.runDir, "run-dir", "", "`DIR` for workspaces, which hold secrets (default: a new one in RUNNER_TEMP or the system's temp, removed at the end)")
+}
+
+// manager is a manager checkout with its configuration and its store.
+type manager struct {
+	*step
+	dir    string
+	config config.Config
+	dirs   *store.Directory
+	sealer *store.Sealer
+	rules  schemas
+}
+
+// openManager loads the configuration and opens the store.
+func (s *step) openManager(p places) (*manager, error) {
+	m, err := s.loadManager(p.managerDir)
+	if err != nil {
+		return nil, err
+	}
+	if m.dirs, err = s.openStore(m, p.store); err != nil {
+		return nil, err
+	}
+	m.sealer, err = s.openSealer()
+	return m, err
+}
+
+func (s *step) loadManager(dir string) (*manager, error) {
+	dir = s.app.absolute(dir)
+	c, problems := config.Load(dir)
+	if err := problems.Err(); err != nil {
+		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
+	}
+	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
+}
+
+func (s *step) openStore(m *manager, override string) (*store.Directory, error) {
+	dir := override
+	if dir == "" {
+		dir = s.app.getenv(envStore)
+	}
+	if dir == "" {
+		dir = m.config.Manager.State.Directory
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(m.dir, dir)
+		}
+	}
+	// A hosted runner is a new machine for each job: what one job puts into a
+	// directory there, the next one does not find.
+	if s.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
+		return nil, &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "use one self-hosted runner for all jobs of the manager"}
+	}
+	d, err := store.NewDirectory(s.app.absolute(dir))
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+	}
+	return d, nil
+}
+
+func (s *step) openSealer() (*store.Sealer, error) {
+	secret := s.app.getenv(envKey)
+	if secret == "" {
+		return nil, &pipeline.UsageError{Message: envKey + " is not set: plans and variables are stored encrypted only", Next: "make one with `openssl rand -base64 32` and store it as a secret of the manager repository"}
+	}
+	key, err := store.ParseKey(secret)
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them"}
+	}
+	return store.NewSealer(key)
+}
+
+// customer finds a registered customer by its flag.
+func (m *manager) customer(name string) (pipeline.Customer, error) {
+	parsed, err := pipeline.ParseCustomerName(name)
+	if err != nil {
+		return pipeline.Customer{}, &pipeline.UsageError{Message: "--customer", Err: err}
+	}
+	c, ok := m.config.Customer(parsed)
+	if !ok {
+		return pipeline.Customer{}, &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered in %s", name, filepath.Join(m.dir, "customers")), Next: "name one of the files there, without .yml"}
+	}
+	return c, nil
+}
+
+// commit is the manager's own commit: from the runner, else from git. A manager
+// directory that is no checkout has none; its content is compared all the same.
+func (m *manager) commit(ctx context.Context) pipeline.SHA {
+	if m.context.InActions {
+		return m.context.SHA
+	}
+	out, err := exec.CommandContext(ctx, "git", "-C", m.dir, "rev-parse", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	sha, err := pipeline.ParseSHA(strings.TrimSpace(string(out)))
+	if err != nil {
+		return ""
+	}
+	return sha
+}
+
+// slug is the manager's repository.
+func (m *manager) slug() pipeline.Slug {
+	if m.context.InActions {
+		return m.context.Repository
+	}
+	return pipeline.Slug{Owner: "local", Name: "manager"}
+}
+
+// stateFile is where the tool keeps the state of a target: beside the store's
+// objects, as the layout says.
+func (m *manager) stateFile(c pipeline.Customer, env pipeline.Environment) string {
+	return filepath.Join(m.dirs.Path(), string(c.Name), string(env), "terraform.tfstate")
+}
+
+// parse reads variables.yml under the rules of the manager.
+func (m *manager) parse(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
+	schema, problems := m.rules.of(c.Manager.Schema)
+	if problems != nil {
+		return nil, problems
+	}
+	d, problems := variables.Parse(file, raw, c.Manager.Limits, schema)
+	if d == nil {
+		return nil, problems
+	}
+	return d, problems
+}
+
+// schemas compiles each schema of the manager once.
+type schemas struct {
+	dir      string
+	compiled map[string]*variables.Schema
+}
+
+func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
+	if path == "" {
+		return nil, nil
+	}
+	if schema, ok := s.compiled[path]; ok {
+		return schema, nil
+	}
+	raw, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(path)))
+	var schema *variables.Schema
+	if err == nil {
+		schema, err = variables.Compile(path, raw)
+	}
+	if err != nil {
+		return nil, pipeline.Problems{{Position: pipeline.Position{File: path}, Rule: "schema", Message: err.Error(), Remedy: "mend the manager's schema"}}
+	}
+	s.compiled[path] = schema
+	return schema, nil
+}
+
+// client returns a GitHub client with the first token that is set.
+func (s *step) client(names ...string) (*github.Client, error) {
+	for _, name := range names {
+		if token := s.app.getenv(name); token != "" {
+			return github.New(github.Options{BaseURL: s.context.APIURL, Token: token, UserAgent: "metapipe/" + s.app.Version.Number,
+				WriteGap: writeGap(s.context.APIURL), Now: s.app.Now, Sleep: s.app.Sleep})
+		}
+	}
+	return nil, &pipeline.UsageError{Message: strings.Join(names, " or ") + " is not set", Next: "pass the secret to this step through `env:`"}
+}
+
+// writeGap is the pause between writes that GitHub asks for; a server on this
+// machine is a rehearsal and asks for none.
+func writeGap(api string) time.Duration {
+	u, err := url.Parse(api)
+	if err != nil {
+		return time.Second
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return 0
+	}
+	return time.Second
+}
+
+// engine runs terraform or tofu.
+func (s *step) engine() *terraform.Engine {
+	return terraform.New(terraform.Options{Environ: s.app.Environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now})
+}
+
+// workDir makes the run directory of one target; remove deletes it, since it
+// holds plans and state in clear.
+func (s *step) workDir(p places, parts ...string) (dir string, remove func(), err error) {
+	if p.runDir != "" {
+		dir = filepath.Join(append([]string{s.app.absolute(p.runDir)}, parts...)...)
+		err = os.MkdirAll(dir, 0o700)
+		remove = func() {}
+	} else {
+		base := s.context.RunnerTemp
+		dir, err = os.MkdirTemp(base, "metapipe-")
+		remove = func() { s.removeAll(dir) }
+	}
+	if err != nil {
+		return "", nil, &pipeline.UsageError{Message: "make the run directory", Err: err, Next: "free some space, or name a directory that this user may write with --run-dir"}
+	}
+	return dir, remove, nil
+}
+
+func (s *step) removeAll(dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		s.app.tell("could not remove the run directory %s, which holds secrets: %v", dir, err)
+	}
+}
+
+func (a *App) absolute(dir string) string {
+	if filepath.IsAbs(dir) {
+		return filepath.Clean(dir)
+	}
+	return filepath.Join(a.Dir, dir)
+}
+
+// cacheDir is metapipe's folder in the user's cache directory.
+func (a *App) cacheDir() string {
+	if dir := a.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "metapipe")
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "metapipe")
+}
+
+// reporter tells customers how a request stands.
+func (m *manager) reporter(client *github.Client) *pipeline.Reporter {
+	return &pipeline.Reporter{GitHub: client, Store: m.dirs, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Tell: m.app.tell}
+}
+
+// annotate shows an error where the runner shows annotations.
+func (a *App) annotate(err error) {
+	s, stepErr := a.newStep()
+	if stepErr != nil || !s.context.InActions {
+		return
+	}
+	problems := pipeline.Problems{{Rule: "metapipe", Message: err.Error()}}
+	var rejected *pipeline.RejectedError
+	if errors.As(err, &rejected) && len(rejected.Problems) > 0 {
+		problems = rejected.Problems
+	}
+	if err := s.runner.Annotate(problems); err != nil {
+		a.tell("could not annotate: %v", err)
+	}
+}
+
+// within bounds a duration flag.
+func within(name string, d, least, most time.Duration) error {
+	if d < least || d > most {
+		return &pipeline.UsageError{Message: fmt.Sprintf("--%s %s: want a duration between %s and %s", name, d, least, most)}
+	}
+	return nil
+}

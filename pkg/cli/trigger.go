@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"path"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables"
+)
+
+type triggerOptions struct {
+	customerDir, path, manager, mode string
+	pickup, wait                     time.Duration
+}
+
+func newTriggerCmd(app *App) *cobra.Command {
+	var o triggerOptions
+	cmd := &cobra.Command{
+		Use:   "trigger",
+		Short: "Ask the manager to plan or deploy this commit (customer's workflow)",
+		Long: `trigger runs in the customer's workflow. It looks whether the change touches the
+customer's path, checks variables.yml, sends the request to the manager and stays
+until the manager has picked it up; with --wait until the request has ended.
+
+Pull requests and merge groups are planned; pushes and manual runs are applied as
+far as the branch may. Runs for forks and for Dependabot send nothing and succeed.
+A change outside the path posts success, so that a required check never hangs.
+Running the job again goes on waiting for the same request while it is under way.
+
+Reads: the event file, variables.yml in the checkout, the manager's schema.
+Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
+and pull requests read), MANAGER_REPO_PAT (manager: contents write),
+MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
+Outputs: request-id, run-url, outcome, skipped, outputs (JSON: environment → name
+→ JSON text of the value).`,
+		Example: "  metapipe trigger --wait 1h",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.trigger(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout (default: the working directory)")
+	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the repository")
+	cmd.Flags().StringVar(&o.manager, "manager", "", "manager repository `OWNER/NAME` (env MANAGER_REPO_OWNER, MANAGER_REPO_NAME)")
+	cmd.Flags().StringVar(&o.mode, "mode", "apply", "how far to go at most: `apply`, plan or dry-run")
+	cmd.Flags().DurationVar(&o.pickup, "pickup-timeout", 5*time.Minute, "how long the manager may take to pick the request up")
+	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait this long for the end of the request and hand its outputs on")
+	return cmd
+}
+
+func (a *App) trigger(ctx context.Context, o triggerOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	in, err := s.triggerInput(o)
+	if err != nil {
+		return err
+	}
+	own, err := s.client(envOwnToken)
+	if err != nil {
+		return err
+	}
+	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, Tell: a.tell}
+	if !in.Event.Fork && !in.Event.Dependabot { // those runs have no secrets
+		manager, err := s.client(envManagerToken)
+		if err != nil {
+			return err
+		}
+		t.Manager, t.Validate = manager, s.validateAgainst(manager, in, a.absolute(o.customerDir))
+		if a.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
+			t.IDToken = s.maskedIDToken
+		}
+	}
+	result, err := t.Run(ctx, in)
+	return errors.Join(err, s.triggerResult(result))
+}
+
+func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
+	mode, err := pipeline.ParseMode(o.mode)
+	if err != nil {
+		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "--mode", Err: err}
+	}
+	if o.manager == "" {
+		o.manager = s.app.getenv(envManagerOwner) + "/" + s.app.getenv(envManagerName)
+	}
+	manager, err := pipeline.ParseSlug(o.manager)
+	if err != nil {
+		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "the manager repository", Err: err, Next: "set the variables MANAGER_REPO_OWNER and MANAGER_REPO_NAME, or --manager"}
+	}
+	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
+		return pipeline.TriggerInput{}, err
+	}
+	if !s.context.InActions {
+		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
+	}
+	event, err := actions.LoadEvent(s.context)
+	if err != nil {
+		return pipeline.TriggerInput{}, err
+	}
+	return pipeline.TriggerInput{Event: event, Run: s.run(), Manager: manager, Path: o.path, Mode: mode, Pickup: o.pickup, Wait: o.wait}, nil
+}
+
+// validateAgainst checks variables.yml of the checkout, under the manager's
+// schema where the token can read it: fetch-vars checks again in any case.
+func (s *step) validateAgainst(manager *github.Client, in pipeline.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
+	return func(ctx context.Context) pipeline.Problems {
+		limits := config.Default().Limits
+		schema, err := s.managerSchema(ctx, manager, in.Manager)
+		if err != nil {
+			s.app.tell("the manager's schema could not be read, so only the general rules are checked here: %v", err)
+		}
+		_, _, problems := variables.LoadFile(customerDir, path.Join(in.Path, pipeline.VariablesFile), limits, schema)
+		return problems
+	}
+}
+
+func (s *step) managerSchema(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, error) {
+	repo, err := manager.Repository(ctx, slug)
+	if err != nil {
+		return nil, err
+	}
+	file, err := manager.File(ctx, slug, repo.DefaultBranch, config.ManagerFile)
+	if err != nil {
+		return nil, err
+	}
+	m, problems := config.ParseManager(file.Content)
+	if err := problems.Err(); err != nil || m.Schema == "" {
+		return nil, err
+	}
+	if file, err = manager.File(ctx, slug, repo.DefaultBranch, m.Schema); err != nil {
+		return nil, err
+	}
+	return variables.Compile(m.Schema, file.Content)
+}
+
+// maskedIDToken masks the token before anything can print it.
+func (s *step) maskedIDToken(ctx context.Context, audience string) (string, error) {
+	token, err := s.runner.IDToken(ctx, audience)
+	if err != nil {
+		return "", err
+	}
+	return token, s.runner.Mask(token)
+}
+
+func (s *step) triggerResult(r pipeline.TriggerResult) error {
+	outputs := "{}"
+	if r.Outputs != nil {
+		b, err := json.Marshal(r.Outputs)
+		if err != nil {
+			return err
+		}
+		outputs = string(b)
+	}
+	if r.Skipped != "" {
+		s.app.tell("%s", r.Skipped)
+		if err := s.runner.AppendSummary("### Infrastructure\n\n" + r.Skipped + "\n"); err != nil {
+			return err
+		}
+	}
+	return s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "outputs", outputs)
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/variables"
+)
+
+type validateOptions struct {
+	managerDir, customerDir, path, customer string
+}
+
+func newValidateCmd(app *App) *cobra.Command {
+	var o validateOptions
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "Show every problem of a manager or customer checkout at once",
+		Long: `validate checks the checkout it stands in: metapipe.yml, customers/ and the schema
+of a manager; variables.yml of a customer. Each problem is printed as
+file:line:column, rule, and what to do; in Actions also as an annotation. A
+customer's file is checked under the rules of a manager with --manager-dir.
+
+Exit code 6 means that there are problems.`,
+		Example: "  metapipe validate --customer-dir ../shop-platform --manager-dir .",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.validate(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout")
+	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
+	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the customer checkout")
+	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
+	return cmd
+}
+
+func (a *App) validate(_ context.Context, o validateOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	if err := a.detect(&o); err != nil {
+		return err
+	}
+	var problems pipeline.Problems
+	customer := pipeline.Customer{Path: o.path, Manager: config.Default()}
+	rules := schemas{dir: o.managerDir, compiled: map[string]*variables.Schema{}}
+	if o.managerDir != "" {
+		loaded, found := config.Load(o.managerDir)
+		problems = append(problems, found...)
+		customer.Manager = loaded.Manager
+		if o.customer != "" {
+			m := &manager{step: s, dir: o.managerDir, config: loaded}
+			if customer, err = m.customer(o.customer); err != nil {
+				return err
+			}
+		}
+	}
+	if o.customerDir != "" {
+		problems = append(problems, s.validateVariables(o, customer, rules)...)
+	}
+	return s.showProblems(o, problems)
+}
+
+// detect decides what the working directory is when no flag says so.
+func (a *App) detect(o *validateOptions) error {
+	if o.managerDir == "" && o.customerDir == "" {
+		switch {
+		case exists(filepath.Join(a.Dir, config.ManagerFile)):
+			o.managerDir = a.Dir
+		case exists(filepath.Join(a.Dir, o.path)):
+			o.customerDir = a.Dir
+		default:
+			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, o.path), Next: "go to one, or name it with --manager-dir or --customer-dir"}
+		}
+	}
+	if o.managerDir != "" {
+		o.managerDir = a.absolute(o.managerDir)
+	}
+	if o.customerDir != "" {
+		o.customerDir = a.absolute(o.customerDir)
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (s *step) validateVariables(o validateOptions, c pipeline.Customer, rules schemas) pipeline.Problems {
+	var schema *variables.Schema
+	if o.managerDir != "" {
+		var problems pipeline.Problems
+		if schema, problems = rules.of(c.Manager.Schema); problems != nil {
+			return problems
+		}
+	}
+	document, _, problems := variables.LoadFile(o.customerDir, filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile)), c.Manager.Limits, schema)
+	if document == nil || o.managerDir == "" {
+		return problems
+	}
+	return append(problems, pipeline.CheckEnvironments(c, document)...)
+}
+
+func (s *step) showProblems(o validateOptions, problems pipeline.Problems) error {
+	if err := report.Problems(s.app.Out, problems); err != nil {
+		return err
+	}
+	if err := s.runner.Annotate(problems); err != nil {
+		return err
+	}
+	if problems.Err() != nil {
+		return findingsError{count: len(problems)}
+	}
+	what := o.managerDir
+	if o.customerDir != "" {
+		what = o.customerDir
+	}
+	_, err := fmt.Fprintf(s.app.Out, "%s: no problems\n", what)
+	return errors.Join(err)
+}

@@ -1,0 +1,14 @@
+package report
+
+import "github.com/metapipe/metapipe/pkg/pipeline"
+
+// Unproved is the job summary of a request whose origin was not proved. Only the
+// manager sees it, but all of it comes from outside.
+func Unproved(u pipeline.Unproved) string {
+	return "### ❌ Request rejected: " + code(string(u.Reason)) + "\n\n" +
+		fence("text", clean(u.Message, kept)+"\n") + "\nNothing was written to any customer's repository.\n"
+}
+
+// Terminal makes text from outside safe to print: no control characters, no
+// escape sequences and no reordering of what is read. Lines stay.
+func Terminal(s string) string { return clean(s, kept) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,27 +17,32 @@ import (
 // namedVariable finds the variable in messages about a file of variables.
 var namedVariable = regexp.MustCompile(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variable "([A-Za-z_][A-Za-z0-9_-]*)"`)
 
+// declaredAt finds the place of the declaration in such messages.
+var declaredAt = regexp.MustCompile(`(?:declared|validation rule) at ([^\s:,]+):(\d{1,7}),(\d{1,7})`)
+
 // source notes the line of variables.yml that decides the failing value, and the
 // remedy in the customer's own terms.
 func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if d.Range == nil {
 		return
 	}
+	dir := path.Dir(t.managerPath(d.Range.Filename))
 	if t.isVarsFile(d.Range.Filename) {
-		t.fromVarsFile(p, d)
-		return
+		dir = t.rootDir()
 	}
-	if d.Snippet == nil {
-		return
-	}
-	s := t.scope(path.Dir(t.managerPath(d.Range.Filename)))
+	s := t.scope(dir)
 	if s == nil {
 		return
 	}
-	if isMissingKey(d.Summary) && t.missingKey(p, d.Snippet, s) {
-		return
+	if d.Snippet != nil {
+		if isMissingKey(d.Summary) && t.missingKey(p, d.Snippet, s) {
+			return
+		}
+		t.values(p, d.Snippet.Values, s)
 	}
-	t.values(p, d.Snippet.Values, s)
+	if s.root && strings.HasPrefix(d.Summary, "Invalid value for") {
+		t.variableValue(p, d)
+	}
 }
 
 // isMissingKey reports the summaries for a key or an index that is not there.
@@ -135,20 +141,27 @@ func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpres
 	p.Remedy = fmt.Sprintf("change %s in %s", strings.Join(named, " or "), p.Source.File)
 }
 
-// fromVarsFile handles a value whose type does not fit its variable.
-func (t *tracer) fromVarsFile(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
+// variableValue handles a value that does not fit its variable in the root. The
+// tools name the file of variables or the declaration: we name the declaration.
+func (t *tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
+	if m := declaredAt.FindStringSubmatch(d.Detail); m != nil {
+		line, lineErr := strconv.Atoi(m[2])
+		column, columnErr := strconv.Atoi(m[3])
+		if lineErr == nil && columnErr == nil {
+			p.Where = pipeline.Position{File: t.managerPath(m[1]), Line: line, Column: column}
+		}
+	}
 	m := namedVariable.FindStringSubmatch(d.Detail)
-	if m == nil {
+	if m == nil || p.Remedy != "" {
 		return
 	}
-	name := m[1] + m[2]
-	switch name {
+	switch name := m[1] + m[2]; name {
 	case "config", "environment", "source_repo":
-		return
+	default:
+		at := place{steps: []string{name}, overlay: true}
+		p.Source, p.Exact = t.locate(at)
+		p.Remedy = fmt.Sprintf("change `%s` in %s", t.overlaid(at), p.Source.File)
 	}
-	at := place{steps: []string{name}, overlay: true}
-	p.Source, p.Exact = t.locate(at)
-	p.Remedy = fmt.Sprintf("change `%s` in %s", t.overlaid(at), p.Source.File)
 }
 
 // locate finds a place; a typed variable first among the environment's own keys.

@@ -54,11 +54,14 @@ const (
 
 func newTracer(w *workspace) *tracer { return &tracer{workspace: w} }
 
+// rootDir is the root module, relative to the tree.
+func (t *tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.job.Customer.Root)) }
+
 // scope returns the module in dir, nil when the root does not lead there.
 func (t *tracer) scope(dir string) *scope {
 	if t.scopes == nil {
 		t.scopes = map[string]*scope{}
-		root := t.load(path.Clean(filepath.ToSlash(t.job.Customer.Root)))
+		root := t.load(t.rootDir())
 		root.root = true
 		for queue := []*scope{root}; len(queue) > 0 && len(t.scopes) < maxModules; queue = queue[1:] {
 			for _, call := range queue[0].calls {

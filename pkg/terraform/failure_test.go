@@ -1,0 +1,483 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+const convention = `
+variable "environment" { type = string }
+locals {
+  config     = yamldecode(file("${path.module}/source-variables.yml"))
+  env_config = local.config.environments[var.environment]
+  db         = local.config.database
+}
+`
+
+// diagnosisCase is a manager's mistake, or a customer's, and what is said of it.
+type diagnosisCase struct {
+	name, vars  string
+	files       map[string]string
+	summary     string
+	where       string
+	source      string
+	exact       bool
+	remedy      string
+	detail      string
+	alsoWarning bool
+}
+
+func diagnosisCases() []diagnosisCase {
+	return []diagnosisCase{
+		{
+			name:    "syntax error",
+			files:   map[string]string{"terraform/main.tf": "\noutput \"x\" { value = }\n"},
+			summary: "Invalid expression", where: "terraform/main.tf:2:22",
+		}, {
+			name:    "missing key at the top",
+			files:   map[string]string{"terraform/main.tf": convention + "output \"x\" { value = local.db.size }\n"},
+			summary: "Unsupported attribute", where: "terraform/main.tf:6:28",
+			source: "infra/variables.yml:1:1", remedy: "add `database:` at the top level of infra/variables.yml",
+		}, {
+			name:    "missing key of the environment",
+			files:   map[string]string{"terraform/main.tf": "variable \"environment\" {}\nlocals {\n  config = yamldecode(file(\"${path.module}/source-variables.yml\"))\n  e = local.config.environments[var.environment]\n}\noutput \"x\" { value = local.e.size }\n"},
+			summary: "Unsupported attribute", where: "terraform/main.tf:6:29",
+			source: "infra/variables.yml:4:3", remedy: "add `size:` under `environments.staging` in infra/variables.yml",
+		}, {
+			name:    "missing index",
+			files:   map[string]string{"terraform/main.tf": "locals { config = yamldecode(file(\"${path.module}/source-variables.yml\")) }\noutput \"x\" { value = local.config[\"cache\"] }\n"},
+			summary: "Invalid index", source: "infra/variables.yml:1:1", where: "terraform/main.tf:2:34",
+			remedy: "add `cache:` at the top level of infra/variables.yml",
+		}, {
+			name:    "index out of a list",
+			files:   map[string]string{"terraform/main.tf": "variable \"config\" { type = any }\noutput \"x\" { value = var.config.list[4] }\n"},
+			summary: "Invalid index", source: "infra/variables.yml:2:1", where: "terraform/main.tf:2:37",
+			remedy: "add an element to `list` in infra/variables.yml (number 4 is used, counted from 0)",
+		}, {
+			name: "precondition",
+			files: map[string]string{"terraform/main.tf": strings.Replace(convention, "local.config.database", "1", 1) + `
+resource "terraform_data" "a" {
+  lifecycle {
+    precondition {
+      condition     = local.env_config.max_instances > 2
+      error_message = "Use more than 2 instances."
+    }
+  }
+}
+`},
+			summary: "Resource precondition failed", detail: "Use more than 2 instances.", where: "terraform/main.tf:12:23",
+			source: "infra/variables.yml:6:5", exact: true,
+			remedy: "change `environments.staging.max_instances` (is 2) in infra/variables.yml",
+		}, {
+			name:    "typed variable of another type",
+			files:   map[string]string{"terraform/main.tf": "variable \"region\" { type = object({ a = number }) }\n"},
+			summary: "Invalid value for input variable", where: "terraform/main.tf:1:1", source: "infra/variables.yml:5:5", exact: true,
+			remedy: "change `environments.staging.region` in infra/variables.yml",
+		}, {
+			name:    "validation of a variable",
+			files:   map[string]string{"terraform/main.tf": "variable \"max_instances\" {\n  type = number\n  validation {\n    condition = var.max_instances > 5\n    error_message = \"Use more than 5.\"\n  }\n}\n"},
+			summary: "Invalid value for variable", where: "terraform/main.tf:3:3", source: "infra/variables.yml:6:5", exact: true,
+			remedy: "change `environments.staging.max_instances`",
+		}, {
+			name:    "required variable",
+			files:   map[string]string{"terraform/main.tf": "variable \"name\" {}\n\nvariable \"database\" {}\n"},
+			summary: `variable "database" has no value`, where: "terraform/main.tf:3", source: "infra/variables.yml:4:3",
+			remedy: "add `database:` at the top level of infra/variables.yml or under `environments.staging`",
+		}, {
+			name: "inside of a module",
+			files: map[string]string{
+				"terraform/main.tf":    convention[:strings.Index(convention, "  db")] + "}\nmodule \"app\" {\n  source = \"../modules/app\"\n  settings = local.env_config\n}\n",
+				"modules/app/main.tf":  "variable \"settings\" {}\noutput \"x\" { value = var.settings.size }\n",
+				"modules/other/bad.tf": "not read",
+			},
+			summary: "Unsupported attribute", where: "modules/app/main.tf:2:34",
+			source: "infra/variables.yml:4:3", remedy: "add `size:` under `environments.staging` in infra/variables.yml",
+		},
+	}
+}
+
+func TestDiagnostics(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		for _, c := range diagnosisCases() {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				job := testJob(t, tool, defaultVariables, c.files)
+				planned, err := testEngine(t, tool).Plan(t.Context(), job)
+				var failed *pipeline.FailedError
+				if !errors.As(err, &failed) {
+					t.Fatalf("got %v, want a FailedError\n%s", err, job.Log)
+				}
+				if len(planned.Plan.Diagnostics) == 0 || len(failed.Diagnostics) == 0 {
+					t.Fatalf("no diagnostics: %v", err)
+				}
+				d := planned.Plan.Diagnostics[0]
+				if d.Summary != c.summary || c.detail != "" && d.Detail != c.detail {
+					t.Errorf("summary %q, detail %q", d.Summary, d.Detail)
+				}
+				if d.Where.String() != c.where {
+					t.Errorf("where %s, want %s", d.Where, c.where)
+				}
+				if d.Source.String() != c.source || d.Exact != c.exact {
+					t.Errorf("source %s exact %v, want %s %v", d.Source, d.Exact, c.source, c.exact)
+				}
+				if !strings.Contains(d.Remedy, c.remedy) {
+					t.Errorf("remedy %q, want %q", d.Remedy, c.remedy)
+				}
+			})
+		}
+	})
+}
+
+func TestPlanStartsThreeProcesses(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		r, recorded := newRecorder(t, tool)
+		engine := testEngine(t, recorded)
+		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.name}); err != nil {
+			t.Fatal(err)
+		}
+		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "version" {
+			t.Errorf("to find the tool: %q", verbs)
+		}
+		r.forget(t)
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "init plan show" {
+			t.Errorf("for a plan: %q", verbs)
+		}
+		r.forget(t)
+		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+			t.Fatal(err)
+		}
+		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "init apply" {
+			t.Errorf("for an apply: %q", verbs)
+		}
+	})
+}
+
+func TestProviderThatCannotBeInstalled(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		config := filepath.Join(t.TempDir(), "cli.tfrc")
+		writeFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+t.TempDir()+"\" }\n}\n")
+		engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
+		job := testJob(t, tool, defaultVariables, map[string]string{
+			"terraform/main.tf": "terraform {\n  required_providers {\n    none = { source = \"example.test/nobody/none\" }\n  }\n}\n",
+		})
+		_, err := engine.Plan(t.Context(), job)
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Next, "provider mirror") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestApplyFailsHalfWay(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		engine := testEngine(t, tool)
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": `
+variable "password" {
+  sensitive = true
+  default   = "open-sesame-1"
+}
+resource "terraform_data" "good" {
+  input = var.password
+}
+resource "terraform_data" "bad" {
+  input = terraform_data.good.id
+  provisioner "local-exec" {
+    command = "echo '::error::open-sesame-1'; false"
+  }
+}
+`})
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) {
+			t.Fatalf("got %v", err)
+		}
+		want := []pipeline.AppliedResource{
+			{Address: "terraform_data.good", Action: pipeline.ActionCreate},
+			{Address: "terraform_data.bad", Action: pipeline.ActionCreate, Failed: true},
+		}
+		if len(applied.Done) != 2 || applied.Done[0] != want[0] || applied.Done[1] != want[1] || !applied.Started {
+			t.Errorf("applied %+v", applied)
+		}
+		if len(applied.Diagnostics) != 1 || strings.Contains(applied.Diagnostics[0].Detail, "open-sesame") {
+			t.Errorf("diagnostics %+v", applied.Diagnostics)
+		}
+		if !strings.Contains(err.Error(), "new plan") || !strings.Contains(err.Error(), "1 changes were made and 1 failed") {
+			t.Errorf("error %v", err)
+		}
+		if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "::error") {
+			t.Errorf("log:\n%s", log)
+		}
+		again, err := engine.Plan(t.Context(), job)
+		if err != nil || again.Plan.Counts.Replace != 1 || again.Plan.Changes[0].Reason != "replace_because_tainted" {
+			t.Errorf("the plan after: %+v %v", again.Plan, err)
+		}
+	})
+}
+
+// slowRoot takes long to plan or to apply, until a file appears.
+func slowRoot(started, wait string) string {
+	return `
+resource "terraform_data" "first" {}
+resource "terraform_data" "slow" {
+  input = terraform_data.first.id
+  provisioner "local-exec" {
+    command = "touch ` + started + `; while ! test -e ` + wait + `; do sleep 0.05; done"
+  }
+}
+resource "terraform_data" "last" { input = terraform_data.slow.id }
+`
+}
+
+func waitFor(t *testing.T, what string, ready func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if ready() {
+			return
+		}
+	}
+	t.Fatalf("%s did not happen", what)
+}
+
+func TestCancelledApply(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		r, recorded := newRecorder(t, tool)
+		engine := testEngine(t, recorded)
+		started, never := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "never")
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, never)})
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for !isFile(started) && ctx.Err() == nil {
+				time.Sleep(5 * time.Millisecond)
+			}
+			cancel()
+		}()
+		applied, err := engine.Apply(ctx, job, stored(planned))
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v", err)
+		}
+		var failed *pipeline.FailedError
+		if errors.As(err, &failed) {
+			t.Errorf("a wish to stop is no failure: %v", err)
+		}
+		if _, signals := r.calls(t); signals != 1 {
+			t.Errorf("%d signals", signals)
+		}
+		if !applied.Started || len(applied.Done) != 2 || applied.Done[0].Address != "terraform_data.first" {
+			t.Errorf("applied %+v", applied)
+		}
+		state, err := os.ReadFile(job.StateFile)
+		if err != nil || !strings.Contains(string(state), `"first"`) {
+			t.Errorf("state: %s %v", state, err)
+		}
+		if left, err := filepath.Glob(filepath.Join(filepath.Dir(job.StateFile), ".*lock.info")); err != nil || len(left) > 0 {
+			t.Errorf("the lock is still there: %v %v", left, err)
+		}
+	})
+}
+
+func TestCancelledPlan(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		r, recorded := newRecorder(t, tool)
+		engine := testEngine(t, recorded)
+		dir := t.TempDir()
+		started := filepath.Join(dir, "started")
+		// A state lock that is held makes the plan wait.
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, filepath.Join(dir, "go"))})
+		job.Customer.Manager.Limits.LockTimeout = time.Minute
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		holder := make(chan error, 1)
+		go func() {
+			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, stored(planned))
+			holder <- err
+		}()
+		waitFor(t, "the apply", func() bool { return isFile(started) })
+
+		other := job
+		other.Dir = filepath.Join(t.TempDir(), "other")
+		other.Customer.Manager.Limits.LockTimeout = 0
+		_, err = engine.Plan(t.Context(), other)
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Next, "holds the lock of this state since") {
+			t.Errorf("while the state is locked: %v", err)
+		}
+
+		other.Customer.Manager.Limits.LockTimeout = time.Minute
+		r.forget(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if _, err := engine.Plan(ctx, other); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cancelled: %v", err)
+		}
+		if _, signals := r.calls(t); signals != 1 {
+			t.Errorf("%d signals", signals)
+		}
+		writeFile(t, filepath.Join(dir, "go"), "")
+		if err := <-holder; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPlanTimeout(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		dir := t.TempDir()
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(filepath.Join(dir, "started"), filepath.Join(dir, "never"))})
+		engine := testEngine(t, tool)
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.Customer.Manager.Limits.ApplyTimeout = 2 * time.Second
+		_, err = engine.Apply(t.Context(), job, stored(planned))
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(failed.Next, "limits.apply_timeout") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		cases := map[string]struct {
+			change func(t *testing.T, job *pipeline.Job, plan *pipeline.StoredPlan)
+			reason pipeline.Reason
+		}{
+			"manager": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
+				writeFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
+			}, pipeline.ReasonStaleManager},
+			"lock file": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
+				plan.Receipt.LockFile = strings.Repeat("0", 64)
+			}, pipeline.ReasonTampered},
+			"tool": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
+				plan.Receipt.Tool.Version = "0.1.2"
+			}, pipeline.ReasonOtherTool},
+			"tool name": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
+				plan.Receipt.Tool.Name = "other"
+			}, pipeline.ReasonOtherTool},
+			"state": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
+				writeFile(t, job.StateFile, `{"version": 4, "serial": 7, "lineage": "abc"}`)
+			}, pipeline.ReasonStaleState},
+		}
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r, recorded := newRecorder(t, tool)
+				engine := testEngine(t, recorded)
+				job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+				planned, err := engine.Plan(t.Context(), job)
+				if err != nil {
+					t.Fatal(err)
+				}
+				plan := stored(planned)
+				c.change(t, &job, &plan)
+				r.forget(t)
+				applied, err := engine.Apply(t.Context(), job, plan)
+				var refused *pipeline.RefusedError
+				if !errors.As(err, &refused) || refused.Reason != c.reason || applied.Started {
+					t.Errorf("got %v", err)
+				}
+				if verbs, _ := r.calls(t); len(verbs) > 0 {
+					t.Errorf("it ran %q", verbs)
+				}
+			})
+		}
+	})
+}
+
+func TestStateThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		engine := testEngine(t, tool)
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+			t.Fatal(err)
+		}
+		// A directory in the place of the backup keeps the tool from writing.
+		if err := os.MkdirAll(filepath.Join(job.StateFile+".backup", "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
+		if planned, err = engine.Plan(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		kept, globErr := filepath.Glob(job.StateFile + ".errored-*")
+		if globErr != nil || len(kept) != 1 {
+			t.Fatalf("kept %v %v after %v", kept, globErr, err)
+		}
+		info, statErr := os.Stat(kept[0])
+		if statErr != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v %v", info, statErr)
+		}
+		if !strings.Contains(err.Error(), "state push "+kept[0]) || !applied.Started {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestUnwritableRunDirectory(t *testing.T) {
+	t.Parallel()
+	job := testJob(t, realTool{name: "terraform"}, defaultVariables, map[string]string{"terraform/main.tf": ""})
+	file := filepath.Join(t.TempDir(), "file")
+	writeFile(t, file, "")
+	job.Dir = filepath.Join(file, "run")
+	path, err := exec.LookPath("terraform")
+	if err != nil {
+		t.Skip("no terraform in PATH")
+	}
+	_, err = testEngine(t, realTool{"terraform", path}).Plan(t.Context(), job)
+	if err == nil || !strings.Contains(err.Error(), "run directory for acme/staging") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCloudBlock(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		job := testJob(t, tool, defaultVariables, map[string]string{
+			"terraform/main.tf": "terraform {\n  cloud {\n    organization = \"x\"\n  }\n}\n",
+		})
+		_, err := testEngine(t, tool).Plan(t.Context(), job)
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Message, "terraform/main.tf:2") {
+			t.Errorf("got %v", err)
+		}
+	})
+}

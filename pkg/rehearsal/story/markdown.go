@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	stdhtml "html"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -59,7 +60,9 @@ func sanitizer() *bluemonday.Policy {
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^diff$`)).OnElements("pre")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(?:add|del|hunk|same)$`)).OnElements("span")
 	p.AllowAttrs("href").OnElements("a")
-	p.AllowURLSchemes("http", "https")
+	hasHost := func(u *url.URL) bool { return u.Host != "" } // "https:x" would be relative to the page
+	p.AllowURLSchemeWithCustomPolicy("http", hasHost)
+	p.AllowURLSchemeWithCustomPolicy("https", hasHost)
 	p.AllowRelativeURLs(false)
 	p.RequireParseableURLs(true)
 	p.RequireNoFollowOnLinks(true)

@@ -1,0 +1,78 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// progressWords tells about the first environment that is under way.
+func progressWords(targets []pipeline.TargetReport) string {
+	for _, t := range targets {
+		if t.Outcome.Final() || t.Outcome == pipeline.OutcomeRequested || t.Outcome == "" {
+			continue
+		}
+		switch {
+		case t.Outcome == pipeline.OutcomePlanning:
+			return "Planning " + string(t.Environment)
+		case t.Outcome == pipeline.OutcomeApplying:
+			return "Applying " + string(t.Environment)
+		case t.Gated:
+			return "Waiting for approval of " + string(t.Environment)
+		}
+		return "Planned " + string(t.Environment) + "; the apply comes next"
+	}
+	for _, t := range targets {
+		if !t.Outcome.Final() {
+			return "Accepted; the plan of " + string(t.Environment) + " comes next"
+		}
+	}
+	return "Accepted"
+}
+
+// successWords sums up a report in which everything that was asked for is done.
+func successWords(targets []pipeline.TargetReport) string {
+	applied, planned := tally{}, tally{}
+	for _, t := range targets {
+		switch t.Outcome {
+		case pipeline.OutcomeApplied:
+			applied.add(t)
+		case pipeline.OutcomePlanned:
+			planned.add(t)
+		}
+	}
+	switch {
+	case len(applied.names) == 0 && len(planned.names) == 0:
+		return "No changes"
+	case len(applied.names) == 0 && len(targets) == 1:
+		return targetStatus(pipeline.Report{}, targets[0])
+	case len(applied.names) == 0:
+		return "Plan for " + planned.words(future)
+	case len(planned.names) == 0 && len(targets) == 1:
+		return appliedWords(targets[0])
+	case len(planned.names) == 0:
+		return "Applied to " + applied.words(past)
+	}
+	return "Applied to " + applied.words(past) + "; only planned: " + strings.Join(planned.names, ", ")
+}
+
+// tally adds up the counts of several targets.
+type tally struct {
+	names []string
+	plan  pipeline.Plan
+}
+
+func (s *tally) add(t pipeline.TargetReport) {
+	s.names = append(s.names, string(t.Environment))
+	if t.Plan == nil {
+		return
+	}
+	c, o := &s.plan.Counts, t.Plan.Counts
+	c.Create, c.Update, c.Replace = c.Create+o.Create, c.Update+o.Update, c.Replace+o.Replace
+	c.Delete, c.Import, c.Move, c.Forget = c.Delete+o.Delete, c.Import+o.Import, c.Move+o.Move, c.Forget+o.Forget
+	s.plan.Outputs = append(s.plan.Outputs, t.Plan.Outputs...)
+}
+
+func (s *tally) words(t tense) string {
+	return strings.Join(s.names, ", ") + ": " + planWords(s.plan, t)
+}

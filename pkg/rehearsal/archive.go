@@ -64,7 +64,7 @@ func (s *stage) story(started time.Time, r Result, played error) story.Story {
 		out.Verdict = "Not everything went as it should: see the results."
 	}
 	for _, step := range r.Steps {
-		out.Results = append(out.Results, story.Result{Step: step.Name, Expected: step.Expected, Got: step.Got, OK: step.OK, Took: step.Took})
+		out.Results = append(out.Results, story.Result{Step: step.Name, Expected: step.Expected, Got: step.Got, OK: step.OK, LeftOut: step.LeftOut, Took: step.Took})
 	}
 	for _, c := range s.calls {
 		out.Calls = append(out.Calls, story.Calls{Step: c.Step, Reads: c.Reads, Writes: c.Writes})
@@ -133,7 +133,10 @@ func (s *stage) printResults(r Result) {
 	}
 	for _, step := range r.Steps {
 		mark := story.Done
-		if !step.OK {
+		switch {
+		case step.LeftOut:
+			mark = story.Stopped
+		case !step.OK:
 			mark = story.Failed
 		}
 		lines = append(lines, fmt.Sprintf("%s %-*s  %s  %s", t.sign(mark), wide, step.Name, cut(printable(step.Got), t.room(wide)), t.paint(faint, story.Took(step.Took))))

@@ -17,7 +17,7 @@ import (
 
 // longest is how long the customer's job waits for the end of its request: a
 // person may have to be asked.
-const longest = 24 * time.Hour
+const longest = "24h"
 
 // grace is how long the customer's job may still run when the manager's run has
 // ended. It looks every ten seconds at the latest.
@@ -151,10 +151,20 @@ func (s *stage) judge(expected string, ok bool, x *exchange) {
 	s.steps = append(s.steps, Step{Name: s.title, Expected: expected, Got: x.overall.State + ": " + got, OK: ok, Took: s.opts.Now().Sub(s.began)})
 }
 
+// breakOff closes a part that could not be played to its end.
+func (s *stage) breakOff(ctx context.Context, cause error) {
+	got := clean(cause.Error())
+	if ctx.Err() != nil {
+		got = "stopped"
+	}
+	s.tell.close(story.Stopped)
+	s.steps = append(s.steps, Step{Name: s.title, Expected: "an end", Got: got, Took: s.opts.Now().Sub(s.began)})
+}
+
 // leaveOut tells why a part is not played.
 func (s *stage) leaveOut(name, why string) {
 	s.tell.say(story.GitHub, story.Stopped, "no "+name, why)
-	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true})
+	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true, LeftOut: true})
 }
 
 // outputsOf reads the outputs in the payload of a deployment as name and value.

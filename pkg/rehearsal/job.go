@@ -24,6 +24,7 @@ type workflowRun struct {
 	// sha and ref are GITHUB_SHA and GITHUB_REF: on a pull request those of its
 	// test merge. head and base are its branches.
 	sha, ref, head, base string
+	told                 bool // one of its steps was told of
 }
 
 // refName is GITHUB_REF_NAME.
@@ -163,6 +164,7 @@ type stepResult struct {
 	exit        int
 	outputs     map[string]string
 	annotations []annotation
+	summary     string // masked
 	event       *event
 }
 
@@ -189,25 +191,48 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 		extra[name] = j.secrets[name]
 	}
 	reader := &interpreter{masks: j.masks}
-	result.event = j.tell.begin(j.run.who, j.name, "metapipe "+strings.Join(s.args, " "))
+	command := "metapipe " + strings.Join(s.args, " ")
+	result.event = j.begin(result.verb, command)
 	e := result.event
+	if !j.run.told {
+		j.run.told, e.anchor = true, story.RunAnchor(j.run.run.ID)
+	}
 	p := process{binary: j.opts.Binary, args: s.args, dir: j.workspace, env: j.environ(dir, extra), line: func(l string) { e.line(reader.read(l)) }}
 	var err error
 	if result.exit, err = p.run(ctx); err != nil {
-		e.end(story.Failed, err.Error(), e.logPart())
+		e.end(story.Failed, err.Error())
+		e.showLog()
 		return result, err
 	}
 	result.annotations = reader.annotations
 	if err := j.collect(dir, &result); err != nil {
-		e.end(story.Failed, err.Error(), e.logPart())
+		e.end(story.Failed, err.Error())
+		e.showLog()
 		return result, fmt.Errorf("read what %s of job %s left behind: %w", result.verb, j.name, err)
 	}
 	j.failed = j.failed || result.exit != 0
 	mark, answer := answerOf(result)
-	e.end(mark, answer, e.logPart())
+	e.end(mark, answer)
+	e.showLog()
+	if result.summary != "" {
+		e.show(story.Part{Kind: story.Summary, Title: "Job summary", Markdown: result.summary})
+	}
 	name := fmt.Sprintf("%s-%02d-%s.log", j.fileName(), j.count, result.verb)
 	j.countCalls(result.verb)
 	return result, j.folder.write([]byte(e.text.String()), string(j.run.who), "logs", name)
+}
+
+// begin tells of a step under the name of its job, and of its verb where the
+// name does not say it.
+func (j *job) begin(verb, command string) *event {
+	title := j.name
+	if !strings.HasPrefix(title, verb) {
+		title += " › " + verb
+	}
+	if verb == "report" {
+		return j.tell.beginQuietly(j.run.who, title, command)
+	}
+	return j.tell.begin(j.run.who, title, command)
 }
 
 // prepare makes the files that the runner offers to a step.
@@ -251,12 +276,16 @@ func (j *job) collect(dir string, result *stepResult) error {
 	if len(summary) > 0 {
 		text := j.masks.hide(string(summary))
 		j.summary.WriteString(text)
-		result.event.show(story.Part{Kind: story.Summary, Title: "Job summary", Markdown: text})
+		result.summary = text
 	}
 	return nil
 }
 
-// logPart is the step's log, folded.
-func (e *event) logPart() story.Part {
-	return story.Part{Kind: story.Log, Title: "Log (" + count(strings.Count(e.text.String(), "\n"), "line") + ")", Text: e.text.String()}
+// showLog puts the step's log below it, folded, if there is one.
+func (e *event) showLog() {
+	text := e.text.String()
+	if text == "" {
+		return
+	}
+	e.show(story.Part{Kind: story.Log, Title: "Log, " + count(strings.Count(text, "\n"), "line"), Text: "$ " + clean(e.detail) + "\n" + text})
 }

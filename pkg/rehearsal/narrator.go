@@ -58,7 +58,7 @@ type event struct {
 	n       *narrator
 	who     story.Who
 	title   string
-	detail  string
+	detail  string // the command, for the terminal
 	began   time.Time
 	ended   time.Time
 	mark    story.Mark
@@ -69,11 +69,15 @@ type event struct {
 	inGroup bool
 	held    []string // lines of the open or last group
 	heading string   // its title
+	// announced: the terminal has told that it began.
+	announced bool
+	told      int      // plain lines that the terminal has shown
+	untold    []string // those that it has not
 }
 
 // say tells of something that takes no time.
 func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
-	e := n.add(who, title, "")
+	e := n.add(who, title)
 	e.mark, e.answer, e.parts = mark, answer, parts
 	n.show.act(who, n.show.sign(mark), title, "", n.show.paint(faint, printable(answer)))
 	return e
@@ -81,15 +85,31 @@ func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, par
 
 // begin tells that something has started.
 func (n *narrator) begin(who story.Who, title, detail string) *event {
-	e := n.add(who, title, detail)
-	n.show.act(who, n.show.paint(faint, "▸"), title, detail, "")
+	e := n.add(who, title)
+	e.detail = detail
+	e.announce()
 	return e
 }
 
-func (n *narrator) add(who story.Who, title, detail string) *event {
+// beginQuietly begins something short: the terminal tells of it only when it has
+// something to say, or has ended.
+func (n *narrator) beginQuietly(who story.Who, title, detail string) *event {
+	e := n.add(who, title)
+	e.detail = detail
+	return e
+}
+
+func (e *event) announce() {
+	if !e.announced {
+		e.announced = true
+		e.n.show.act(e.who, e.n.show.paint(faint, "▸"), e.title, e.detail, "")
+	}
+}
+
+func (n *narrator) add(who story.Who, title string) *event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	e := &event{n: n, who: who, title: title, detail: detail, began: n.now()}
+	e := &event{n: n, who: who, title: title, began: n.now()}
 	if len(n.chapters) == 0 {
 		n.chapters = append(n.chapters, &chapter{title: "Before the curtain"})
 	}
@@ -101,9 +121,11 @@ func (n *narrator) add(who story.Who, title, detail string) *event {
 // line takes one line of the step's log. Only one goroutine writes to an event.
 func (e *event) line(s shown) {
 	show := e.n.show
-	switch s.kind {
-	case lineHidden:
+	if s.kind == lineHidden {
 		return
+	}
+	e.announce()
+	switch s.kind {
 	case lineGroup:
 		e.closeGroup()
 		e.inGroup, e.heading, e.held = true, s.text, nil
@@ -118,10 +140,27 @@ func (e *event) line(s shown) {
 			e.text.WriteString("  ")
 			e.held = append(e.held, s.text)
 		} else {
-			show.log(e.who, faint, s.text)
+			e.tellLine(s.text)
 		}
 		e.text.WriteString(clean(s.text) + "\n")
 	}
+}
+
+// The terminal shows the first and the last lines of what a tool writes, and all
+// that metapipe says itself.
+const firstLines, lastLines = 2, 3
+
+func (e *event) tellLine(text string) {
+	if strings.HasPrefix(text, "metapipe: ") {
+		e.n.show.log(e.who, faint, strings.TrimPrefix(text, "metapipe: "))
+		return
+	}
+	if e.told < firstLines {
+		e.told++
+		e.n.show.log(e.who, faint, text)
+		return
+	}
+	e.untold = append(e.untold, text)
 }
 
 func annotationStyle(text string) string {
@@ -140,24 +179,34 @@ func (e *event) closeGroup() {
 	e.n.show.log(e.who, faint, fmt.Sprintf("▸ %s (%s)", e.heading, count(len(e.held), "line")))
 }
 
-// unfoldLines is how much of the last group is shown when its step failed.
-const unfoldLines = 40
+// failedLines is how much of what was held back is shown when a step failed.
+const failedLines = 40
 
 // end tells what came back.
 func (e *event) end(mark story.Mark, answer string, parts ...story.Part) {
 	e.closeGroup()
 	show := e.n.show
-	if mark == story.Failed && len(e.held) > 0 {
-		for _, l := range e.held[max(0, len(e.held)-unfoldLines):] {
-			show.log(e.who, faint, "  "+l)
-		}
+	hidden, lines := e.untold, lastLines
+	if mark == story.Failed {
+		hidden, lines = append(e.held, e.untold...), failedLines
+	}
+	if more := len(hidden) - lines; more > 0 {
+		show.log(e.who, faint, "… "+count(more, "more line"))
+		hidden = hidden[more:]
+	}
+	for _, l := range hidden {
+		show.log(e.who, faint, l)
 	}
 	e.n.mu.Lock()
 	e.ended, e.mark, e.answer = e.n.now(), mark, answer
 	e.parts = append(e.parts, parts...)
 	took := e.ended.Sub(e.began)
 	e.n.mu.Unlock()
-	show.act(e.who, show.sign(mark), e.title, "", show.paint(markSign[mark].style, printable(answer))+"  "+show.paint(faint, story.Took(took)))
+	answer = show.paint(markSign[mark].style, printable(answer))
+	if t := story.Took(took); t != "" {
+		answer += "  " + show.paint(faint, t)
+	}
+	show.act(e.who, show.sign(mark), e.title, "", answer)
 }
 
 // show adds parts to an event that was told before.
@@ -175,7 +224,7 @@ func (n *narrator) tellable() ([]story.Chapter, []string) {
 	for _, c := range n.chapters {
 		told := story.Chapter{Title: c.title, Lead: c.lead, Mark: c.mark}
 		for _, e := range c.events {
-			x := story.Event{Who: e.who, Title: e.title, Detail: e.detail, Answer: e.answer, Mark: e.mark, At: e.began, Anchor: e.anchor, Parts: e.parts}
+			x := story.Event{Who: e.who, Title: e.title, Answer: e.answer, Mark: e.mark, At: e.began, Anchor: e.anchor, Parts: e.parts}
 			if !e.ended.IsZero() {
 				x.Took = e.ended.Sub(e.began)
 			}

@@ -102,6 +102,7 @@ type Step struct {
 	Expected string
 	Got      string
 	OK       bool
+	LeftOut  bool // not played; Got says why
 	Took     time.Duration
 }
 

@@ -15,7 +15,8 @@ import (
 // receipt that ties the apply to it, and where the whole of it is written.
 func (m *managerRun) review(ctx context.Context, env string, plan map[string]string) (yes bool, why string, err error) {
 	e := m.tell.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt"])
-	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastSummary)})
+	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt"], Markdown: m.lastSummary})
+	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastFile)})
 	switch m.approve {
 	case ApproveYes:
 		yes, why = true, "approved by the rehearsal"
@@ -43,8 +44,10 @@ func (s *stage) ask(ctx context.Context, question string) (bool, string, error) 
 		s.tell.show.print("")
 		return false, "", ctx.Err()
 	case a := <-s.answers():
+		if s.opts.Width == 0 {
+			s.tell.show.print("") // nobody has pressed the key that ends the line
+		}
 		if errors.Is(a.err, io.EOF) && strings.TrimSpace(a.line) == "" {
-			s.tell.show.print("")
 			return false, "rejected: there was no answer", nil
 		}
 		if a.err != nil && !errors.Is(a.err, io.EOF) {

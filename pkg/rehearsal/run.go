@@ -64,6 +64,9 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	s.witness = newWitness(s.scene.customer)
 	s.introduce()
 	played := s.play(ctx)
+	if played != nil {
+		s.breakOff(ctx, played)
+	}
 	result, err = s.archive(started, played)
 	return result, errors.Join(err, s.verdict(ctx, result, played))
 }

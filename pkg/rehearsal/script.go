@@ -99,7 +99,7 @@ func (s *stage) merge(ctx context.Context) error {
 		return nil
 	}
 	applied := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
-	s.judge("applied, outputs handed back", applied, x)
+	s.judge("applied, outputs handed back", applied && s.handedBack(x), x)
 	if !applied {
 		s.leaveOut("second push", "the merge was not applied")
 		return nil
@@ -225,6 +225,18 @@ func (s *stage) pull(number int) (hub.PullSnapshot, error) {
 func (s *stage) commented(number int) bool {
 	pull, err := s.pull(number)
 	return err == nil && len(pull.Comments) > 0
+}
+
+// handedBack compares the outputs that the customer's job got with those of its
+// deployments.
+func (s *stage) handedBack(x *exchange) bool {
+	told := 0
+	for _, d := range s.scene.customer.Snapshot().Deployments {
+		if d.SHA == x.run.run.HeadSHA {
+			told += len(outputsOf(d.Payload))
+		}
+	}
+	return len(outputsByEnvironment(x.trigger.outputs["outputs"])) >= told
 }
 
 // showOutputs lists what the customer's later steps get.

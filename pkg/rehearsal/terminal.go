@@ -18,7 +18,8 @@ type terminal struct {
 	mu    sync.Mutex
 	w     io.Writer
 	color bool
-	width int // columns; 0: lines are not cut
+	width int       // columns; 0: lines are not cut
+	last  story.Who // whose line came last
 	err   error
 }
 
@@ -95,12 +96,23 @@ func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
 		room := t.room(utf8.RuneCountInString(title) + utf8.RuneCountInString(answer) + 6)
 		line += "  " + t.paint(faint, cut(printable(detail), room))
 	}
+	t.mu.Lock()
+	t.last = who
+	t.mu.Unlock()
 	t.print(line)
 }
 
-// log prints a line that a tool wrote.
+// log prints a line that a tool wrote. It names the actor when another one has
+// spoken in between.
 func (t *terminal) log(who story.Who, style, text string) {
-	t.print(t.paint(actorStyle[who], strings.Repeat(" ", gutter)+"│ ") + t.paint(style, cut(printable(text), t.room(2))))
+	t.mu.Lock()
+	name := who
+	if t.last == who {
+		name = ""
+	}
+	t.last = who
+	t.mu.Unlock()
+	t.print(t.paint(actorStyle[who], fmt.Sprintf("%-*s│ ", gutter, name)) + t.paint(style, cut(printable(text), t.room(2))))
 }
 
 // room is what is left of a line beside the gutter and used columns.

@@ -77,8 +77,9 @@ func latest(statuses []hub.StatusRecord) []hub.StatusRecord {
 }
 
 func statusPart(sha string, statuses []hub.StatusRecord) story.Part {
-	p := story.Part{Kind: story.Statuses, Title: "Statuses of commit " + short(sha)}
+	p := story.Part{Kind: story.Statuses, Title: "Statuses of commit " + short(sha), Open: true}
 	for _, s := range latest(statuses) {
+		p.Open = p.Open && s.State != "pending" // the end is worth a look
 		p.Rows = append(p.Rows, []string{s.State, s.Context, s.Description})
 	}
 	return p

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
@@ -16,7 +15,7 @@ import (
 // repositories say them in YAML.
 
 // triggerJob is the customer's workflow: one job, one verb.
-func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait time.Duration) (stepResult, error) {
+func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait string) (stepResult, error) {
 	j, err := s.newJob(run, "trigger",
 		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{run.repo.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "deployments": "read", "pull_requests": "read"}}},
@@ -32,7 +31,7 @@ func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait time.Dura
 	j.idToken = [2]string{url, bearer}
 	j.masks.add(bearer)
 	result, err := j.do(ctx, step{
-		args:    []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait.String()},
+		args:    []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait},
 		secrets: []string{"GITHUB_TOKEN", "MANAGER_REPO_PAT"},
 	})
 	return result, errors.Join(err, j.close(ctx.Err() != nil))
@@ -41,15 +40,15 @@ func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait time.Dura
 // managerRun is the manager's workflow for one request.
 type managerRun struct {
 	*stage
-	run               *workflowRun
-	customer, request string
-	environments      []string
-	applies           []string
-	approve           Approve
-	outcomes          map[string]string // by environment
-	rejected          string            // environment that a reviewer said no to
-	failed            bool
-	lastSummary       string
+	run                   *workflowRun
+	customer, request     string
+	environments          []string
+	applies               []string
+	approve               Approve
+	outcomes              map[string]string // by environment
+	rejected              string            // environment that a reviewer said no to
+	failed                bool
+	lastFile, lastSummary string // the last job summary: its file, and its text
 }
 
 // answer plays the manager's workflow: prepare, then one environment after the
@@ -109,7 +108,7 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 		return err
 	}
 	m.failed = m.failed || result.exit != exitDone
-	m.lastSummary = j.fileName() + ".md"
+	m.lastFile, m.lastSummary = j.fileName()+".md", result.summary
 	return m.tellNews(result.event)
 }
 

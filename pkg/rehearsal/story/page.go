@@ -88,7 +88,7 @@ func (p page) anchorRuns(html string) string {
 // Took prints a duration with two or three digits: 340 ms, 2.4 s, 1 m 05 s.
 func Took(d time.Duration) string {
 	switch {
-	case d <= 0:
+	case d < time.Millisecond:
 		return ""
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())

@@ -58,7 +58,6 @@ const (
 type Event struct {
 	Who    Who
 	Title  string
-	Detail string // for example the job and the verb
 	Answer string // what came back, short
 	Mark   Mark
 	At     time.Time
@@ -72,7 +71,7 @@ type Kind string
 
 // The kinds of part, with the fields that they use beside Title.
 const (
-	Comment  Kind = "comment"  // Markdown, Author
+	Comment  Kind = "comment"  // Markdown; Author wrote it
 	Summary  Kind = "summary"  // Markdown
 	Log      Kind = "log"      // Text
 	Diff     Kind = "diff"     // Text, as of diff -u
@@ -98,6 +97,7 @@ type Result struct {
 	Expected string
 	Got      string
 	OK       bool
+	LeftOut  bool
 	Took     time.Duration
 }
 

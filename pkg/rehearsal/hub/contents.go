@@ -32,7 +32,7 @@ func getContents(c *call) reply {
 	p := strings.Trim(c.params["path"], "/")
 	git := c.repo.git
 	entry, found := git.lookup(commit.Tree, p)
-	at, end, reachable := git.follow(commit.Tree, p)
+	at, _, reachable := git.follow(commit.Tree, p)
 	switch {
 	case !found && !reachable:
 		return notFound()
@@ -50,9 +50,6 @@ func getContents(c *call) reply {
 		v := c.repo.content(entry, p, rev)
 		v["target"] = string(git.blobs[entry.sha])
 		return ok(v)
-	}
-	if end == "" {
-		end = p
 	}
 	return c.file(entry, p, rev, raw)
 }

@@ -29,6 +29,10 @@ type Workflow struct {
 	// Manual: it has `on: workflow_dispatch`, with these inputs.
 	Manual bool
 	Inputs []Input
+	// RunName is the file's `run-name:`, from the event file; nil: the event type
+	// or the name of the workflow. It is called under the server's lock and must
+	// not call back.
+	RunName func(event json.RawMessage) string
 }
 
 // Input is one input of a workflow_dispatch.
@@ -139,6 +143,9 @@ func checkDispatch(eventType string, payload json.RawMessage) (reply, bool) {
 // queue makes the run and tells of it when the lock is released.
 func (c *call) queue(w *workflow, n NewRun, event json.RawMessage) *run {
 	n.Path, n.Actor, n.Status = w.Path, c.token.User, "queued"
+	if w.RunName != nil {
+		n.Title = w.RunName(event)
+	}
 	x := c.repo.newRun(n)
 	x.Payload = event
 	q := Queued{Repo: c.repo, Run: x.copy()}

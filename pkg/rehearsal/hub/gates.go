@@ -65,7 +65,7 @@ func (r *Repo) enter(runID int64, job, name string) (*gate, Gate, error) {
 	}
 	e := r.environment(name)
 	g := &gate{env: e, job: job, since: r.s.clock(), changed: make(chan struct{})}
-	g.deployment = r.deploy(deploymentInput{Ref: x.HeadBranch, Task: "deploy", Environment: name, Payload: []byte("{}")}, x.HeadSHA, x.Actor)
+	g.deployment = r.deploy(deploymentInput{Ref: x.HeadBranch, Task: "deploy", Environment: name, Payload: []byte("{}")}, x.HeadSHA, "github-actions[bot]")
 	g.deployment.runID = runID
 	g.rejected = !e.admits(x.HeadBranch)
 	x.gates = append(x.gates, g)

@@ -153,7 +153,8 @@ func (s *Server) find(c *call) (reply, bool) {
 		return notFound(), false
 	}
 	if owner != byID && !r.named(owner, name) {
-		_, rest, _ := strings.Cut(strings.TrimPrefix(c.r.URL.EscapedPath(), "/repos/"), "/")
+		_, rest, _ := strings.Cut(c.r.URL.EscapedPath(), "/repos/")
+		_, rest, _ = strings.Cut(rest, "/")
 		_, rest, deeper := strings.Cut(rest, "/")
 		to := fmt.Sprintf("%s/repositories/%d", s.url, r.id)
 		if deeper {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -138,7 +139,7 @@ func (c *call) link(q url.Values, number, last int) {
 // decode reads the JSON body into v; the second result is the refusal.
 func (c *call) decode(v any) (reply, bool) {
 	if err := json.Unmarshal(c.body, v); err != nil {
-		if _, wrongType := err.(*json.UnmarshalTypeError); wrongType {
+		if wrongType := new(json.UnmarshalTypeError); errors.As(err, &wrongType) {
 			return problem(http.StatusUnprocessableEntity, "Invalid request.\n\n"+err.Error()), false
 		}
 		return problem(http.StatusBadRequest, "Problems parsing JSON"), false

@@ -24,6 +24,11 @@ func match(method, escaped string) (*route, map[string]string) {
 	if !good {
 		return nil, nil
 	}
+	// Clients that are told of a GitHub Enterprise Server put its prefix before
+	// each path.
+	if len(segments) > 2 && segments[0] == "api" && segments[1] == "v3" {
+		segments = segments[2:]
+	}
 	if len(segments) >= 2 && segments[0] == "repositories" {
 		segments = append([]string{"repos", byID}, segments[1:]...)
 	}

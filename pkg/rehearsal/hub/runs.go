@@ -52,12 +52,15 @@ type NewRun struct {
 	Title      string
 	HeadSHA    string
 	HeadBranch string
+	HeadRepo   *Repo // nil: the same repository; of pull requests the fork
 	Actor      string
 	Status     string // empty: queued
 }
 
 type run struct {
 	Run
+	head     *Repo
+	past     []Run // the attempts before
 	workflow *workflow
 	gates    []*gate
 }
@@ -84,13 +87,16 @@ func (r *Repo) StartRun(n NewRun) (Run, error) {
 
 func (r *Repo) newRun(n NewRun) *run {
 	now := r.s.clock()
+	if n.HeadRepo == nil {
+		n.HeadRepo = r
+	}
 	w := r.workflow(n.Path)
 	w.runs++
 	title := n.Title
 	if title == "" {
 		title, _, _ = strings.Cut(r.git.commits[n.HeadSHA].Message, "\n")
 	}
-	x := &run{workflow: w, Run: Run{
+	x := &run{workflow: w, head: n.HeadRepo, Run: Run{
 		ID: r.s.id("run"), Number: w.runs, Attempt: 1, Event: n.Event, Path: n.Path, Name: w.Name, Title: title, HeadSHA: n.HeadSHA,
 		HeadBranch: n.HeadBranch, Status: n.Status, Actor: n.Actor, CreatedAt: now, UpdatedAt: now, StartedAt: now,
 	}}
@@ -140,6 +146,7 @@ func (r *Repo) Rerun(id int64) (Run, error) {
 		return Run{}, fmt.Errorf("rerun %d of %s: no such completed run", id, r.slug())
 	}
 	now := r.s.clock()
+	x.past = append(x.past, x.copy())
 	x.Attempt++
 	x.StartedAt, x.CancelRequested, x.gates = now, false, nil
 	x.set("queued", "", now)

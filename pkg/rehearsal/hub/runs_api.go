@@ -21,7 +21,6 @@ func (r *Repo) viewRun(x *run) object {
 		}
 	}
 	head := r.git.commits[x.HeadSHA]
-	repo := r.view()
 	return object{
 		"id": x.ID, "node_id": nodeID("WFR", x.ID), "name": x.Name, "head_branch": orNull(x.HeadBranch), "head_sha": x.HeadSHA,
 		"path": x.Path, "display_title": x.Title, "run_number": x.Number, "run_attempt": x.Attempt, "event": x.Event,
@@ -37,7 +36,7 @@ func (r *Repo) viewRun(x *run) object {
 			"author":    object{"name": head.Author.Name, "email": head.Author.Email},
 			"committer": object{"name": head.Committer.Name, "email": head.Committer.Email},
 		},
-		"repository": repo, "head_repository": repo,
+		"repository": r.view(), "head_repository": x.head.view(),
 	}
 }
 
@@ -117,16 +116,22 @@ func (c *call) run() *run {
 	return c.repo.run(id)
 }
 
-// getRun is GET …/actions/runs/{run_id}, also of the present attempt.
+// getRun is GET …/actions/runs/{run_id}, also of one attempt.
 func getRun(c *call) reply {
 	x := c.run()
 	if x == nil {
 		return notFound()
 	}
-	if n, asked := c.params["attempt_number"]; asked && n != strconv.Itoa(x.Attempt) {
-		return notFound()
+	n, asked := c.params["attempt_number"]
+	if !asked || n == strconv.Itoa(x.Attempt) {
+		return ok(c.repo.viewRun(x))
 	}
-	return ok(c.repo.viewRun(x))
+	for _, old := range x.past {
+		if n == strconv.Itoa(old.Attempt) {
+			return ok(c.repo.viewRun(&run{Run: old, head: x.head, workflow: x.workflow}))
+		}
+	}
+	return notFound()
 }
 
 // listJobs is GET …/actions/runs/{run_id}/jobs; of the last attempt unless

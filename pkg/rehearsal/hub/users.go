@@ -78,6 +78,7 @@ func (s *Server) viewUser(u *User) any {
 		"starred_url": api + "/starred{/owner}{/repo}", "subscriptions_url": api + "/subscriptions",
 		"organizations_url": api + "/orgs", "repos_url": api + "/repos", "events_url": api + "/events{/privacy}",
 		"received_events_url": api + "/received_events", "type": string(u.Type), "site_admin": false,
+		"user_view_type": "public",
 	}
 }
 
@@ -108,6 +109,7 @@ func getUser(c *call) reply {
 		v[k] = x
 	}
 	if c.token.hasScope("user") {
+		v["user_view_type"] = "private"
 		for k, x := range (object{
 			"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0,
 			"disk_usage": 0, "collaborators": 0, "two_factor_authentication": true,

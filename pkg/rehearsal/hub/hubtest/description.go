@@ -51,7 +51,7 @@ type description struct {
 
 // load reads the description once per test binary.
 var load = sync.OnceValues(func() (*description, error) {
-	file, err := locate()
+	file, err := locate(os.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +76,9 @@ var load = sync.OnceValues(func() (*description, error) {
 	return &description{doc, router}, nil
 })
 
-func locate() (string, error) {
-	if file := os.Getenv(EnvFile); file != "" {
+// locate says where the description is.
+func locate(getenv func(string) string) (string, error) {
+	if file := getenv(EnvFile); file != "" {
 		return file, nil
 	}
 	cache, err := os.UserCacheDir()

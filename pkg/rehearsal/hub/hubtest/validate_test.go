@@ -1,0 +1,122 @@
+package hubtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// witness records what a test would have failed with.
+type witness struct {
+	testing.TB
+	failures []string
+}
+
+func (w *witness) Helper() {}
+
+func (w *witness) Errorf(format string, args ...any) {
+	w.failures = append(w.failures, fmt.Sprintf(format, args...))
+}
+
+func TestMismatchesFail(t *testing.T) {
+	t.Parallel()
+	Require(t)
+	for name, c := range map[string]struct {
+		method, path, body string
+		status             int
+		answer             string
+		want               string // part of the failure; empty: none
+	}{
+		"good":             {"GET", "/repos/o/r/git/ref/heads/a/b", "", 200, `{"ref":"refs/heads/a/b","node_id":"","url":"http://x","object":{"type":"commit","sha":"` + strings.Repeat("a", 40) + `","url":"http://x"}}`, ""},
+		"missing field":    {"GET", "/repos/o/r/git/ref/heads/a/b", "", 200, `{"ref":"refs/heads/a/b"}`, "node_id"},
+		"wrong type":       {"GET", "/rate_limit", "", 200, `{"resources":{},"rate":7}`, "rate"},
+		"not JSON":         {"GET", "/rate_limit", "", 200, `<html>`, "response"},
+		"unknown path":     {"GET", "/repos/o/r/secrets", "", 200, `{}`, "no such operation"},
+		"unknown path 404": {"GET", "/repos/o/r/secrets", "", 404, `{}`, ""},
+		"unknown method":   {"PUT", "/rate_limit", "", 200, `{}`, "no such operation"},
+		"bad request":      {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 204, ``, "request"},
+		"refused request":  {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 422, `{"message":"m","documentation_url":"d"}`, ""},
+		"bad refusal":      {"POST", "/repos/o/r/dispatches", `{"event_type":7}`, 422, `{"message":"m"}`, "documentation_url"},
+		"outside":          {"GET", "/_services/token/x", "", 200, `x`, ""},
+	} {
+		w := &witness{TB: t}
+		h := Validate(w, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if got, err := io.ReadAll(r.Body); err != nil || string(got) != c.body {
+				t.Errorf("%s: the handler got the body %q, %v", name, got, err)
+			}
+			rw.Header().Set("Content-Type", "application/json; charset=utf-8")
+			rw.WriteHeader(c.status)
+			if _, err := io.WriteString(rw, c.answer); err != nil && c.answer != "" {
+				t.Error(err)
+			}
+		}))
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, httptest.NewRequest(c.method, c.path, strings.NewReader(c.body)))
+		if rec.Code != c.status || rec.Body.String() != c.answer {
+			t.Errorf("%s: the client got %d %q", name, rec.Code, rec.Body)
+		}
+		text := strings.Join(w.failures, "\n")
+		if (c.want == "") != (text == "") || !strings.Contains(text, c.want) {
+			t.Errorf("%s: failures %q, want one with %q", name, text, c.want)
+		}
+	}
+	w := &witness{TB: t}
+	Event(w, "webhook-push", []byte(`{"ref":"x"}`))
+	if len(w.failures) != 1 {
+		t.Errorf("an incomplete event: %q", w.failures)
+	}
+}
+
+func TestWhereTheDescriptionIs(t *testing.T) {
+	t.Parallel()
+	file, err := locate(func(string) string { return "/some/file.json" })
+	if err != nil || file != "/some/file.json" {
+		t.Errorf("by environment: %q, %v", file, err)
+	}
+	file, err = locate(func(string) string { return "" })
+	if err == nil && !strings.HasSuffix(file, "/metapipe/api-description/"+Version+"/api.github.com.json") {
+		t.Errorf("in the cache: %q", file)
+	}
+	missing := fmt.Errorf("x: %w", errMissing)
+	for _, c := range []struct {
+		err      error
+		required string
+		want     bool
+	}{{missing, "", true}, {missing, "1", false}, {errors.New("broken"), "", false}, {nil, "", false}} {
+		if got := skippable(c.err, c.required); got != c.want {
+			t.Errorf("skippable(%v, %q) = %v", c.err, c.required, got)
+		}
+	}
+}
+
+func TestDescribedURL(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"/repos/o/r/contents/a/b%20c":                "/repos/o/r/contents/a%2Fb%20c",
+		"/repos/o/r/contents":                        "/repos/o/r/contents/%2F",
+		"/repos/o/r/commits/heads/main/status":       "/repos/o/r/commits/heads%2Fmain/status",
+		"/repos/o/r/commits/heads/main":              "/repos/o/r/commits/heads%2Fmain",
+		"/repositories/7/git/ref/heads/x":            "/repos/owner/name/git/ref/heads%2Fx",
+		"/api/v3/repos/o/r/compare/a...b/c":          "/repos/o/r/compare/a...b%2Fc",
+		"/repos/o/r/actions/runs?created=%3E2026":    "/repos/o/r/actions/runs",
+		"/repos/o/r/actions/runs?created=2026&a=%2F": "/repos/o/r/actions/runs?created=2026&a=%2F",
+	} {
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := describedURL(u)
+		got := out.EscapedPath()
+		if out.RawQuery != "" {
+			got += "?" + out.RawQuery
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}

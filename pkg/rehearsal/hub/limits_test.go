@@ -1,0 +1,174 @@
+package hub_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-github/v60/github"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{LimitStatus: 429})
+	path := "/repos/ops/manager"
+	first := s.send("metapipe", "GET", path, "")
+	equal(t, "limit", first.header.Get("X-RateLimit-Limit"), "5000")
+	equal(t, "remaining", first.header.Get("X-RateLimit-Remaining"), "4999")
+	tag := first.header.Get("ETag")
+	again := s.send("metapipe", "GET", path, "", "If-None-Match", tag)
+	equal(t, "not modified", again.status, 304)
+	equal(t, "304 is free", again.header.Get("X-RateLimit-Remaining"), "4999")
+	equal(t, "304 has no body", again.body, "")
+	equal(t, "another tag", s.send("metapipe", "GET", path, "", "If-None-Match", `W/"x", "y"`).status, 200)
+	equal(t, "job", s.send("job", "GET", path, "").header.Get("X-RateLimit-Limit"), "1000")
+	equal(t, "anonymous", s.send("", "GET", path, "").header.Get("X-RateLimit-Limit"), "60")
+
+	good(t, s.hub.SetRemaining("metapipe", 1))
+	equal(t, "the last one", s.send("metapipe", "GET", path, "").status, 200)
+	a := s.send("metapipe", "GET", path, "")
+	equal(t, "exhausted", a.status, 429)
+	equal(t, "remaining", a.header.Get("X-RateLimit-Remaining"), "0")
+	limits, _, err := s.client("metapipe").RateLimit.Get(t.Context())
+	good(t, err)
+	equal(t, "rate_limit", limits.GetCore().Remaining, 0)
+	equal(t, "others", s.send("job", "GET", path, "").status, 200)
+	s.clock.pass(61 * time.Minute)
+	equal(t, "next hour", s.send("metapipe", "GET", path, "").status, 200)
+	if err := s.hub.SetRemaining("nobody", 1); err == nil {
+		t.Error("an unknown token has a limit")
+	}
+}
+
+func TestRateLimitError(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{})
+	good(t, s.hub.SetRemaining("metapipe", 0))
+	_, _, err := s.client("metapipe").Repositories.Get(t.Context(), "acme", "shop")
+	var limit *github.RateLimitError
+	if !errors.As(err, &limit) {
+		t.Fatalf("got %v", err)
+	}
+	equal(t, "reset", limit.Rate.Reset.After(s.clock.now()), true)
+}
+
+func TestSecondaryLimit(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{Secondary: hub.Secondary{ContentPerMinute: 3, PointsPerMinute: 100}})
+	post := func() answer {
+		return s.send("job", "POST", "/repos/acme/shop/statuses/"+s.first, `{"state":"success"}`)
+	}
+	for range 3 {
+		equal(t, "within", post().status, 201)
+	}
+	s.clock.pass(20 * time.Second)
+	a := post()
+	equal(t, "beyond", a.status, 403)
+	equal(t, "retry", a.header.Get("Retry-After"), "40")
+	if !strings.Contains(a.body, "secondary rate limit") {
+		t.Error(a.body)
+	}
+	_, _, err := s.client("job").Repositories.CreateStatus(t.Context(), "acme", "shop", s.first, &github.RepoStatus{State: github.String("success")})
+	var abuse *github.AbuseRateLimitError
+	if !errors.As(err, &abuse) || abuse.GetRetryAfter() != 40*time.Second {
+		t.Errorf("go-github does not see it: %v", err)
+	}
+	s.clock.pass(40 * time.Second)
+	equal(t, "after the wait", post().status, 201)
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{})
+	const route = "/repos/{owner}/{repo}/statuses/{sha}"
+	path, body := "/repos/acme/shop/statuses/"+s.first, `{"state":"success"}`
+	count := func() int { return len(s.customer.Snapshot().Statuses[s.first]) }
+	try := func() (int, error) {
+		req := got(http.NewRequestWithContext(t.Context(), "POST", s.hub.URL()+path, strings.NewReader(body)))(t)
+		req.Header.Set("Authorization", "Bearer "+s.secrets["job"])
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			return 0, err
+		}
+		_, err = io.ReadAll(resp.Body)
+		return resp.StatusCode, errors.Join(err, resp.Body.Close())
+	}
+	s.hub.ResetCalls()
+	s.hub.Fail(hub.Matcher{Method: "POST", Route: route, Token: "job"}, hub.Fault{Status: 502, Message: "bad", Header: http.Header{"retry-after": {"1"}}}, 2)
+	s.hub.Fail(hub.Matcher{Route: route, Token: "metapipe"}, hub.Fault{Status: 500}, 1)
+	for range 2 {
+		st, err := try()
+		good(t, err)
+		equal(t, "status", st, 502)
+	}
+	equal(t, "effect", count(), 0)
+	s.hub.Fail(hub.Matcher{Route: route}, hub.Fault{Reset: true}, 1)
+	if _, err := try(); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		t.Errorf("reset: %v", err)
+	}
+	equal(t, "effect of a reset", count(), 0)
+	s.hub.Fail(hub.Matcher{Route: route}, hub.Fault{Reset: true, AfterEffect: true}, 1)
+	if _, err := try(); err == nil {
+		t.Error("the reply was not lost")
+	}
+	equal(t, "effect of a lost reply", count(), 1)
+	s.hub.Fail(hub.Matcher{Route: route}, hub.Fault{HalfBody: true}, 1)
+	if st, err := try(); st != 201 || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a body: %d %v", st, err)
+	}
+	s.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return r.Method == "POST" }}, hub.Fault{Delay: 30 * time.Millisecond}, 1)
+	begin := time.Now()
+	st, err := try()
+	good(t, err)
+	equal(t, "slow", st == 201 && time.Since(begin) >= 30*time.Millisecond, true)
+	var names []string
+	writes := 0
+	for _, c := range s.hub.Calls() {
+		names = append(names, c.Fault)
+		if c.Write() {
+			writes++
+		}
+		equal(t, "route", c.Route, route)
+		equal(t, "token", c.Token, "job")
+	}
+	equal(t, "log", strings.Join(names, ","), "status 502,status 502,reset,lost reply,half body,slow")
+	equal(t, "writes", writes, 6)
+}
+
+// TestConcurrency is for the race detector.
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{})
+	s.listen()
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			c := s.client("admin")
+			_, _, err := c.Repositories.CreateStatus(t.Context(), "acme", "shop", s.first, &github.RepoStatus{State: github.String("success")})
+			if err != nil {
+				t.Error(err)
+			}
+			if _, err := s.customer.Commit("main", hub.Change{Message: "c"}); err != nil {
+				t.Error(err)
+			}
+			if _, _, err := c.Repositories.Dispatch(t.Context(), "ops", "manager", github.DispatchRequestOptions{EventType: "infra-deploy"}); err != nil {
+				t.Error(err)
+			}
+			if i%2 == 0 {
+				s.hub.Snapshot()
+			}
+			if _, err := s.hub.NextRun(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	equal(t, "statuses", len(s.customer.Snapshot().Statuses[s.first]), 8)
+}

@@ -71,6 +71,7 @@ on a laptop as well.`,
 		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
 		newValidateCmd(app), newRehearseCmd(app), newVersionCmd(app), newReferenceCmd(app),
@@ -84,7 +85,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	next := "see `" + cmd.CommandPath() + " --help`"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
 		next = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
 	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}

@@ -16,7 +16,8 @@ import (
 )
 
 // Deployments lists the deployments of a commit to an environment, newest
-// first, each with the state of its newest status (empty when it has none).
+// first, each with the state of its newest status (empty when it has none). An
+// empty sha asks for those of any commit, and gets the newest few only.
 // The payload of a deployment that metapipe did not write is zero.
 func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
 	list, err := c.listDeployments(ctx, slug, sha, environment)
@@ -33,8 +34,16 @@ func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeli
 
 func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
 	k := get(slug, fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), "/repos/{owner}/{repo}/deployments")
-	k.query = url.Values{"sha": {string(sha)}, "environment": {environment}}
-	got, err := collect[*github.Deployment](ctx, c, k)
+	k.query = url.Values{"environment": {environment}}
+	var got []*github.Deployment
+	var err error
+	if sha == "" {
+		k.query.Set("per_page", strconv.Itoa(newestDeployments)) // newest first
+		_, err = c.send(ctx, k, nil, &got)
+	} else {
+		k.query.Set("sha", string(sha))
+		got, err = collect[*github.Deployment](ctx, c, k)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -46,16 +55,20 @@ func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pi
 	})
 	list := make([]pipeline.Deployment, 0, len(got))
 	for _, g := range got {
-		if g.GetSHA() != string(sha) || g.GetEnvironment() != environment {
+		if sha != "" && g.GetSHA() != string(sha) || g.GetEnvironment() != environment {
 			continue // a server that ignores the filter must not mix them up
 		}
 		list = append(list, pipeline.Deployment{
-			ID: g.GetID(), SHA: sha, Ref: g.GetRef(), Environment: environment,
+			ID: g.GetID(), SHA: pipeline.SHA(g.GetSHA()), Ref: g.GetRef(), Environment: environment,
 			Description: g.GetDescription(), Payload: payload(g.Payload),
 		})
 	}
 	return list, nil
 }
+
+// newestDeployments is how many deployments of any commit are looked at: the
+// newest one counts, unless it failed.
+const newestDeployments = 3
 
 // payload reads what anybody with write access may have written: whatever is
 // not ours is the zero value. GitHub keeps a payload as an object, or as a

@@ -373,8 +373,14 @@ func (h *hub) PullRequestPaths(context.Context, pipeline.Slug, int) ([]string, b
 	return h.paths, true, nil
 }
 
-func (h *hub) Deployments(context.Context, pipeline.Slug, pipeline.SHA, string) ([]pipeline.Deployment, error) {
-	return h.deployments, nil
+func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
+	var list []pipeline.Deployment
+	for _, d := range h.deployments {
+		if d.Environment == environment {
+			list = append(list, d)
+		}
+	}
+	return list, nil
 }
 
 func (h *hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload json.RawMessage) error {

@@ -69,8 +69,10 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 		return Report{}, "", err
 	}
 	summary := r.Renderer.Summary(report)
-	// Each part is tried: a comment that fails must not leave a status pending.
-	err = errors.Join(r.statuses(ctx, report), r.comment(ctx, report), r.deployments(ctx, report))
+	// Each part is tried: a comment that fails must not leave a status pending. The
+	// statuses come last, since a customer's job that waits for the overall one
+	// reads the outputs from the deployments as soon as it is final.
+	err = errors.Join(r.deployments(ctx, report), r.comment(ctx, report), r.statuses(ctx, report))
 	return report, summary, err
 }
 

@@ -217,7 +217,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 				t.Tell("%s", said)
 			}
 			if status.State != StatusPending {
-				return t.ended(ctx, in, result, status)
+				return t.ended(ctx, in, result, status, statuses)
 			}
 		}
 		waited := t.Now().Sub(started)
@@ -247,7 +247,7 @@ func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID
 		Next: "check that the manager's workflow listens to repository_dispatch type " + DispatchEvent + " on its default branch, then run this job again"}
 }
 
-func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResult, status Status) (TriggerResult, error) {
+func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResult, status Status, statuses []Status) (TriggerResult, error) {
 	if status.State != StatusSuccess {
 		result.Outcome = OutcomeFailed
 		return result, &FailedError{Message: fmt.Sprintf("request %s: %s", result.Request.Short(), status.Description), Next: "see " + status.TargetURL}
@@ -256,35 +256,56 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 	if modeOf(in.Event.Name).Reduce(in.Mode) != ModeApply {
 		return result, nil
 	}
-	result.Outcome = OutcomeNoChanges // unless a deployment of this request says more
-	deployments, err := t.Own.Deployments(ctx, in.Event.Repository.Slug, "", "")
-	if err != nil {
-		return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
-	}
-	result.Outputs = map[Environment]map[string]string{}
-	for _, d := range deployments { // newest first
-		env := d.Payload.Environment
-		if d.Payload.Request == result.Request {
-			result.Outcome = OutcomeApplied
-		}
-		if _, seen := result.Outputs[env]; seen || !strings.HasPrefix(d.Environment, "infra/") || d.State != "success" {
+	return t.outputs(ctx, in, result, statuses)
+}
+
+// outputs reads what each environment of the request put out. An environment
+// without changes has no deployment of this commit: the newest one holds.
+func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []Status) (TriggerResult, error) {
+	repo := in.Event.Repository.Slug
+	result.Outcome, result.Outputs = OutcomeNoChanges, map[Environment]map[string]string{}
+	for _, s := range statuses {
+		target, ok := strings.CutPrefix(s.Context, t.context(in)+"/")
+		if !ok || !strings.HasSuffix(s.Description, tag(result.Request)) {
 			continue
 		}
-		result.Outputs[env] = d.Payload.Outputs
+		for _, sha := range []SHA{in.Event.Head, ""} {
+			deployments, err := t.Own.Deployments(ctx, repo, sha, "infra/"+target)
+			if err != nil {
+				return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
+			}
+			if d, ok := newestSuccess(deployments); ok {
+				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
+				if d.Payload.Request == result.Request {
+					result.Outcome = OutcomeApplied
+				}
+				break
+			}
+		}
 	}
 	return result, nil
+}
+
+func newestSuccess(newestFirst []Deployment) (Deployment, bool) {
+	for _, d := range newestFirst {
+		if d.State == "success" && d.Payload.Environment != "" {
+			return d, true
+		}
+	}
+	return Deployment{}, false
 }
 
 // tagged appends the request id, by which trigger knows its own statuses. The
 // text gives way, so that 140 characters hold both.
 func tagged(description string, id RequestID) string {
-	tag := " (" + id.Short() + ")"
 	runes := []rune(description)
-	if room := 140 - len(tag); len(runes) > room {
+	if room := 140 - len(tag(id)); len(runes) > room {
 		description = string(runes[:room-1]) + "…"
 	}
-	return description + tag
+	return description + tag(id)
 }
+
+func tag(id RequestID) string { return " (" + id.Short() + ")" }
 
 // statusOf finds the newest overall status of a request. Environment contexts
 // have one more level; overall ones end with the customer's name at most, so the
@@ -293,7 +314,7 @@ func statusOf(statuses []Status, id RequestID) (Status, bool) {
 	var best Status
 	found := false
 	for _, s := range statuses {
-		if !strings.HasSuffix(s.Description, " ("+id.Short()+")") {
+		if !strings.HasSuffix(s.Description, tag(id)) {
 			continue
 		}
 		if !found || len(s.Context) < len(best.Context) {

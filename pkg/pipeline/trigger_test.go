@@ -111,7 +111,7 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 			set("infra/terraform-deploy/staging", pipeline.StatusSuccess, "Applied"+tag)
 		case 4:
 			w.hub.deployments = []pipeline.Deployment{{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Request: w.sentAsk().ID, Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
-				{Environment: "staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "foreign"}}}
+				{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "staging", Outputs: map[string]string{"url": `"old"`}}}}
 			set("infra/terraform-deploy", pipeline.StatusSuccess, "Applied"+tag)
 		}
 	}

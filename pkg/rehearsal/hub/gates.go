@@ -142,12 +142,16 @@ func (r *Repo) AwaitEnvironment(ctx context.Context, runID int64, job, name stri
 	for {
 		r.s.mu.Lock()
 		g, at, err := r.enter(runID, job, name)
+		var changed <-chan struct{}
+		if g != nil {
+			changed = g.changed
+		}
 		r.s.mu.Unlock()
 		if err != nil || at != GateWaiting {
 			return at, err
 		}
 		select {
-		case <-g.changed:
+		case <-changed:
 		case <-time.After(50 * time.Millisecond):
 		case <-ctx.Done():
 			return GateWaiting, fmt.Errorf("wait for environment %q: %w", name, ctx.Err())

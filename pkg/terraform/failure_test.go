@@ -24,15 +24,14 @@ locals {
 
 // diagnosisCase is a manager's mistake, or a customer's, and what is said of it.
 type diagnosisCase struct {
-	name, vars  string
-	files       map[string]string
-	summary     string
-	where       string
-	source      string
-	exact       bool
-	remedy      string
-	detail      string
-	alsoWarning bool
+	name    string
+	files   map[string]string
+	summary string
+	detail  string
+	where   string
+	source  string
+	exact   bool
+	remedy  string
 }
 
 func diagnosisCases() []diagnosisCase {

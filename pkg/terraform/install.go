@@ -58,7 +58,7 @@ func downloadTofu(ctx context.Context, constraints version.Constraints, dir stri
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(dir, executable("tofu")), binary, 0o755)
+		return os.WriteFile(filepath.Join(dir, executable("tofu")), binary, 0o700) //nolint:gosec // a program must be executable
 	}
 	return fmt.Errorf("no release of tofu fits %s", constraints)
 }
@@ -70,7 +70,7 @@ func (f *finder) install(ctx context.Context) (Tool, error) {
 		return Tool{}, f.missing(errors.New("there is no cache directory to put it in"))
 	}
 	tools := filepath.Join(f.options.CacheDir, "tools")
-	if err := os.MkdirAll(tools, 0o755); err != nil {
+	if err := os.MkdirAll(tools, 0o700); err != nil {
 		return Tool{}, f.missing(err)
 	}
 	dir, err := os.MkdirTemp(tools, ".install-*")
@@ -97,9 +97,6 @@ func (f *finder) keep(ctx context.Context, tools, dir string) (Tool, error) {
 	}
 	if !f.fits(v) {
 		return Tool{}, f.missing(fmt.Errorf("got version %s", v))
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return Tool{}, f.missing(err)
 	}
 	place := filepath.Join(tools, f.rule.Name+"-"+v)
 	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(f.rule.Name))) {

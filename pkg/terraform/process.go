@@ -81,6 +81,6 @@ func (p process) await(ctx context.Context, cmd *exec.Cmd, ended <-chan error) e
 	case <-patience.C:
 	}
 	killGroup(cmd)
-	<-ended
+	_ = <-ended // it says "killed", as we do
 	return &exitError{verb: p.args[0], code: -1}
 }

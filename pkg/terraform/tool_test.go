@@ -1,0 +1,213 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/go-version"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// fakeBinary answers to `version -json` and counts how often.
+func fakeBinary(t *testing.T, path, version string) string {
+	t.Helper()
+	writeFile(t, path, fmt.Sprintf("#!/bin/sh\necho x >> %s.asked\necho '{\"terraform_version\": \"%s\"}'\n", path, version))
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func noInstall(context.Context, string, version.Constraints, string) error {
+	return errors.New("no network")
+}
+
+func locator(t *testing.T, change ...func(*Options)) *Engine {
+	t.Helper()
+	o := Options{CacheDir: t.TempDir(), Install: noInstall}
+	for _, c := range change {
+		c(&o)
+	}
+	return New(o)
+}
+
+func withPath(dirs ...string) func(*Options) {
+	return func(o *Options) {
+		o.Environ = append(o.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator))+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	}
+}
+
+// onlyPath leaves the machine's own binaries out; scripts name their shell.
+func onlyPath(dirs ...string) func(*Options) {
+	return func(o *Options) {
+		o.Environ = append(o.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator)))
+	}
+}
+
+func TestLocateTakesTheFirstThatFits(t *testing.T) {
+	t.Parallel()
+	old, fits := t.TempDir(), t.TempDir()
+	fakeBinary(t, filepath.Join(old, "terraform"), "1.5.7")
+	want := fakeBinary(t, filepath.Join(fits, "terraform"), "1.11.9")
+	engine := locator(t, withPath("relative", old, fits))
+	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
+	if err != nil || tool != (Tool{"terraform", want, "1.11.9"}) {
+		t.Errorf("got %+v %v", tool, err)
+	}
+	tool, err = engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"})
+	if err != nil || tool.Version != "1.5.7" {
+		t.Errorf("without a constraint: %+v %v", tool, err)
+	}
+}
+
+func TestLocateInCache(t *testing.T) {
+	t.Parallel()
+	engine := locator(t, onlyPath())
+	tools := filepath.Join(engine.options.CacheDir, "tools")
+	for _, v := range []string{"1.9.0", "1.11.2", "1.11.10", "2.0.0"} {
+		fakeBinary(t, filepath.Join(tools, "tofu-"+v, "tofu"), v)
+	}
+	fakeBinary(t, filepath.Join(tools, "tofu-1.11.11", "tofu"), "1.2.3") // a liar
+	writeFile(t, filepath.Join(tools, "tofu-nonsense", "tofu"), "")
+	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "tofu", Constraint: "~> 1.11"})
+	if err != nil || tool.Version != "1.11.10" {
+		t.Errorf("got %+v %v", tool, err)
+	}
+}
+
+func TestLocateInstalls(t *testing.T) {
+	t.Parallel()
+	engine := locator(t, onlyPath(), func(o *Options) {
+		o.Install = func(_ context.Context, name string, c version.Constraints, dir string) error {
+			fakeBinary(t, filepath.Join(dir, name), "1.11.5")
+			return nil
+		}
+	})
+	rule := pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"}
+	tool, err := engine.Locate(t.Context(), rule)
+	want := filepath.Join(engine.options.CacheDir, "tools", "terraform-1.11.5", "terraform")
+	if err != nil || tool.Path != want {
+		t.Fatalf("got %+v %v", tool, err)
+	}
+	engine.options.Install = noInstall
+	if again, err := engine.Locate(t.Context(), rule); err != nil || again != tool {
+		t.Errorf("the second time: %+v %v", again, err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(want)), ".install-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestLocateNamesTheRemedies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	fakeBinary(t, filepath.Join(dir, "terraform"), "1.5.7")
+	engine := locator(t, onlyPath(dir))
+	for _, rule := range []pipeline.ToolRule{
+		{Name: "terraform", Constraint: "~> 1.11"}, {Name: "tofu"}, {Name: "pulumi"}, {Name: "terraform", Constraint: "newest"},
+	} {
+		_, err := engine.Locate(t.Context(), rule)
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || usage.Next == "" {
+			t.Errorf("%+v: %v", rule, err)
+		}
+	}
+	_, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
+	for _, part := range []string{`terraform "~> 1.11" is needed`, "is 1.5.7", "no network", "make tools", "tool.version", "install"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+}
+
+func TestLocateGivenBinary(t *testing.T) {
+	t.Parallel()
+	path := fakeBinary(t, filepath.Join(t.TempDir(), "my-terraform"), "1.11.0")
+	engine := locator(t, func(o *Options) { o.BinaryPath = path })
+	if tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"}); err != nil || tool.Path != path {
+		t.Errorf("got %+v %v", tool, err)
+	}
+	if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "> 2"}); err == nil {
+		t.Error("took a version that does not fit")
+	}
+}
+
+func TestLocateLooksThroughWrappers(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"terraform", "tofu"} {
+		variable := strings.ToUpper(name) + "_CLI_PATH"
+		dir := t.TempDir()
+		wrapper := filepath.Join(dir, name)
+		writeFile(t, wrapper, "#!/usr/bin/env node\nconst p = process.env."+variable+";\n")
+		if err := os.Chmod(wrapper, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		rule := pipeline.ToolRule{Name: name}
+		_, err := locator(t, onlyPath(dir)).Locate(t.Context(), rule)
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Next, name+"_wrapper: false") {
+			t.Errorf("without the real binary: %v", err)
+		}
+		elsewhere := t.TempDir()
+		want := fakeBinary(t, filepath.Join(elsewhere, name+"-bin"), "1.11.0")
+		named := locator(t, onlyPath(dir), func(o *Options) { o.Environ = append(o.Environ, variable+"="+elsewhere) })
+		if tool, err := named.Locate(t.Context(), rule); err != nil || tool.Path != want {
+			t.Errorf("named by %s: %+v %v", variable, tool, err)
+		}
+		want = fakeBinary(t, wrapper+"-bin", "1.11.0")
+		if tool, err := locator(t, onlyPath(dir)).Locate(t.Context(), rule); err != nil || tool.Path != want {
+			t.Errorf("beside the wrapper: %+v %v", tool, err)
+		}
+	}
+}
+
+// TestVersionIsAskedOnce uses a program, since scripts are asked each time.
+func TestVersionIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		r, recorded := newRecorder(t, tool)
+		engine := testEngine(t, recorded)
+		ask := func() string {
+			v, err := engine.version(t.Context(), recorded.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		first := ask()
+		if ask() != first {
+			t.Error("another answer")
+		}
+		if verbs, _ := r.calls(t); len(verbs) != 1 {
+			t.Errorf("%d processes", len(verbs))
+		}
+		records, err := filepath.Glob(filepath.Join(engine.options.CacheDir, "versions", "*.json"))
+		if err != nil || len(records) != 1 {
+			t.Fatalf("%v %v", records, err)
+		}
+		good, err := os.ReadFile(records[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []string{
+			"", "{}", "null", string(good[:20]), strings.Replace(string(good), first, "1.2.3; rm -rf /", 1),
+			strings.Replace(string(good), `"size":`, `"size":9`, 1), strings.Replace(string(good), `"mod_time":`, `"mod_time":1`, 1),
+			strings.Replace(string(good), `{`, `{"more":1,`, 1),
+		} {
+			writeFile(t, records[0], bad)
+			r.forget(t)
+			if ask() != first {
+				t.Errorf("believed %q", bad)
+			}
+			if verbs, _ := r.calls(t); len(verbs) != 1 {
+				t.Errorf("%q: %d processes", bad, len(verbs))
+			}
+		}
+	})
+}

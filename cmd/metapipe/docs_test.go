@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/cli"
+)
+
+// TestReference holds docs/REFERENCE.md against the command tree.
+func TestReference(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(root(t), "docs", "REFERENCE.md")
+	want := cli.Reference(cli.NewRoot(&cli.App{}))
+	if *update {
+		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/REFERENCE.md is not what the commands say; run: make golden")
+	}
+}
+
+var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+
+// TestDocumentedCommands runs the sh blocks of the documents in a manager checkout
+// with a customer's checkout beside it. make is run dry, since it runs this test;
+// trigger needs a workflow run, so only its flags are looked at.
+func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
+	blocks := 0
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(filepath.Join(root(t), document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
+			blocks++
+			script := regexp.MustCompile(`(?m)^make `).ReplaceAllString(block[1], "make -n -C '"+root(t)+"' ")
+			script = regexp.MustCompile(`(?m)^(metapipe trigger) `).ReplaceAllString(script, "$1 --help ")
+			t.Run(document, func(t *testing.T) {
+				t.Parallel()
+				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
+				cmd.Dir = twoRepos(t)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v\n%s\n%s", err, script, out)
+				}
+			})
+		}
+	}
+	if blocks < 5 {
+		t.Fatalf("only %d blocks of commands found in the documents", blocks)
+	}
+}
+
+// TestLinks follows the links between the documents.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	for _, document := range documents(t) {
+		text, err := os.ReadFile(filepath.Join(root(t), document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range link.FindAllSubmatch(bytes.ReplaceAll(text, []byte("`"), nil), -1) {
+			target := filepath.Join(root(t), filepath.Dir(document), string(match[1]))
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: link to %s: %v", document, match[1], err)
+			}
+		}
+	}
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// documents are the Markdown files that people read, relative to the root.
+func documents(t *testing.T) []string {
+	t.Helper()
+	list := []string{"README.md"}
+	for _, dir := range []string{"docs", "examples"} {
+		err := filepath.WalkDir(filepath.Join(root(t), dir), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && strings.HasSuffix(path, ".md") {
+				rel, relErr := filepath.Rel(root(t), path)
+				list = append(list, rel)
+				return relErr
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
+}
+
+// twoRepos copies the examples as the documents assume them and returns the
+// manager's directory.
+func twoRepos(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for to, from := range map[string]string{"manager": "examples/manager", "shop-platform": "examples/customer", "customer": "examples/customer"} {
+		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(filepath.Join(root(t), from))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "manager")
+}

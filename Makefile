@@ -39,7 +39,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
-	@PATH=$$(.ci/tools/ensure terraform tofu) bin/testreport -expected .ci/expected-skips -- \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
 
 lint: ## check format, modules and code
@@ -59,14 +59,14 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
-bench: build ## measure metapipe against bare terraform, as ratios
+bench: ## measure metapipe against bare terraform, as ratios
 	@PATH=$$(.ci/tools/ensure terraform) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
 
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
 
-tools: ## build from source what is not in PATH: terraform, tofu, golangci-lint
-	@path=$$(.ci/tools/ensure terraform tofu golangci-lint); \
+tools: ## build from source what is not in PATH: terraform, tofu, minio, golangci-lint
+	@path=$$(.ci/tools/ensure terraform tofu minio golangci-lint); \
 		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
 
 api-description: ## fetch GitHub's API description for the tests (needs npm)

@@ -1,9 +1,13 @@
 package terraform
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -86,5 +90,100 @@ func TestPlanAndApply(t *testing.T) {
 		if _, err := os.Stat(job.StateFile); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// TestCustomerTextIsData feeds what would be code if anything evaluated it.
+func TestCustomerTextIsData(t *testing.T) {
+	t.Parallel()
+	evil := "${file(\"/etc/passwd\")} %{ if true }x%{ endif } $(id) ' \\\" ::error::x"
+	withTools(t, func(t *testing.T, tool realTool) {
+		engine := testEngine(t, tool)
+		job := testJob(t, tool, "name: '"+strings.ReplaceAll(evil, "'", "''")+"'\nenvironments:\n  staging: {}\n", map[string]string{
+			"terraform/main.tf": `
+variable "name" {}
+variable "config" {}
+output "typed" { value = var.name }
+output "whole" { value = var.config.name }
+output "file" { value = yamldecode(file("source-variables.yml")).name }
+`,
+			"terraform/.terraform.lock.hcl": "# kept by the manager\n",
+		})
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, job.Log)
+		}
+		if planned.LockFile == "" {
+			t.Error("no digest of the lock file")
+		}
+		// Another run directory, as on another machine.
+		job.Dir = filepath.Join(t.TempDir(), "elsewhere")
+		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, job.Log)
+		}
+		if len(applied.Outputs) != 3 || applied.Started != true {
+			t.Fatalf("%+v", applied)
+		}
+		for _, o := range applied.Outputs {
+			var got string
+			if err := json.Unmarshal([]byte(o.Value), &got); err != nil || got != evil {
+				t.Errorf("%s is %s", o.Name, o.Value)
+			}
+		}
+	})
+}
+
+// TestReadOnlyPlan leaves nothing where the state lies.
+func TestReadOnlyPlan(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		engine := testEngine(t, tool)
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job.ReadOnly = true
+		if _, err := engine.Plan(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Dir(job.StateFile)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the directory of the state: %v", err)
+		}
+		if _, err := engine.Apply(t.Context(), job, pipeline.StoredPlan{}); err == nil {
+			t.Error("applied a read-only job")
+		}
+		job.ReadOnly, job.StateFile = false, ""
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil || planned.Plan.Counts.Create != 3 {
+			t.Errorf("with a scratch state: %+v %v", planned.Plan.Counts, err)
+		}
+	})
+}
+
+// TestManyTargetsAtOnce makes sure that no run sees anything of another.
+func TestManyTargetsAtOnce(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		engine := testEngine(t, tool)
+		first := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		var group sync.WaitGroup
+		for i := range 6 {
+			job := first
+			name := fmt.Sprintf("tenant-%d", i)
+			job.Customer.Name = pipeline.CustomerName(name)
+			job.Variables = parseDocument(t, strings.Replace(defaultVariables, "name: demo", "name: "+name, 1))
+			job.Dir, job.StateFile = filepath.Join(t.TempDir(), name), filepath.Join(t.TempDir(), "s", "tfstate")
+			job.Log = &testLog{}
+			group.Go(func() {
+				planned, err := engine.Plan(t.Context(), job)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				applied, err := engine.Apply(t.Context(), job, stored(planned))
+				if err != nil || len(applied.Outputs) != 2 || !strings.HasPrefix(applied.Outputs[1].Value, `"`+name+"-") {
+					t.Errorf("%s: %+v %v", name, applied, err)
+				}
+			})
+		}
+		group.Wait()
 	})
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// folder is where everything ends up that a party would see.
+// folder is where everything ends up that a party would see. It is for the user
+// alone: what infrastructure looks like is not for everybody.
 type folder struct {
 	root string // absolute
 }
@@ -28,7 +29,7 @@ func newFolder(name string, at time.Time) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder %s: %w", name, err)
 	}
-	if err := os.MkdirAll(root, 0o755); err != nil {
+	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, &pipeline.UsageError{Message: "make the folder for the results", Err: err, Next: "name one that can be written, with --out"}
 	}
 	entries, err := os.ReadDir(root)
@@ -46,7 +47,7 @@ func freshFolder(parent string, at time.Time) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder for the results: %w", err)
 	}
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, &pipeline.UsageError{Message: "make the folder for the results", Err: err, Next: "name one that can be written, with --out"}
 	}
 	stamp := at.Format("2006-01-02T150405")
@@ -55,7 +56,7 @@ func freshFolder(parent string, at time.Time) (*folder, error) {
 		if n > 1 {
 			root += fmt.Sprintf("-%d", n)
 		}
-		err := os.Mkdir(root, 0o755)
+		err := os.Mkdir(root, 0o700)
 		if err == nil {
 			return &folder{root}, nil
 		}
@@ -68,10 +69,10 @@ func freshFolder(parent string, at time.Time) (*folder, error) {
 // write stores a file under the given path, each part of which is made safe.
 func (f *folder) write(content []byte, parts ...string) error {
 	at := f.path(parts...)
-	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		return fmt.Errorf("keep %s: %w", strings.Join(parts, "/"), err)
 	}
-	if err := os.WriteFile(at, content, 0o644); err != nil {
+	if err := os.WriteFile(at, content, 0o600); err != nil {
 		return fmt.Errorf("keep %s: %w", strings.Join(parts, "/"), err)
 	}
 	return nil

@@ -38,15 +38,13 @@ func (m *managerRun) review(ctx context.Context, env string, plan map[string]str
 
 // ask puts a question to the person at the terminal. The end of the input is no.
 func (s *stage) ask(ctx context.Context, question string) (bool, string, error) {
-	s.tell.show.prompt(question)
+	s.tell.show.ask(question)
 	select {
 	case <-ctx.Done():
-		s.tell.show.print("")
+		s.tell.show.answered(true)
 		return false, "", ctx.Err()
 	case a := <-s.answers():
-		if s.opts.Width == 0 {
-			s.tell.show.print("") // nobody has pressed the key that ends the line
-		}
+		s.tell.show.answered(s.opts.Width == 0) // an input that is no terminal shows no keys
 		if errors.Is(a.err, io.EOF) && strings.TrimSpace(a.line) == "" {
 			return false, "rejected: there was no answer", nil
 		}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
@@ -236,16 +235,3 @@ func (s *scene) addEnvironments() error {
 }
 
 func applyEnvironment(env string) string { return env + "-apply" }
-
-// environments are those that a request of the customer would be about, in
-// promotion order.
-func (s *scene) environments() []string {
-	stand := declared(s.change.head)
-	var out []string
-	for _, rule := range s.who.Manager.Environments {
-		if s.who.Allows(rule.Name) && slices.Contains(stand, string(rule.Name)) {
-			out = append(out, string(rule.Name))
-		}
-	}
-	return out
-}

@@ -21,6 +21,9 @@ type terminal struct {
 	width int       // columns; 0: lines are not cut
 	last  story.Who // whose line came last
 	err   error
+	// asking: a question stands open, and lines wait behind it.
+	asking bool
+	behind []string
 }
 
 // gutter is the width of the left column.
@@ -55,19 +58,41 @@ func (t *terminal) paint(style, text string) string {
 func (t *terminal) print(lines ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
+	if t.asking {
+		t.behind = append(t.behind, lines...)
 		return
 	}
-	_, t.err = io.WriteString(t.w, strings.Join(lines, "\n")+"\n")
+	t.write(strings.Join(lines, "\n") + "\n")
 }
 
-// prompt writes text and leaves the cursor behind it.
-func (t *terminal) prompt(text string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err == nil {
+func (t *terminal) write(text string) {
+	if t.err == nil && text != "" {
 		_, t.err = io.WriteString(t.w, text)
 	}
+}
+
+// ask writes a question and leaves the cursor behind it. Until answered, other
+// lines wait.
+func (t *terminal) ask(question string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.write(question)
+	t.asking = true
+}
+
+// answered goes on behind a question. The line still has to be ended when nobody
+// has pressed the key that does.
+func (t *terminal) answered(endLine bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.asking = false
+	if endLine {
+		t.write("\n")
+	}
+	for _, line := range t.behind {
+		t.write(line + "\n")
+	}
+	t.behind = nil
 }
 
 func (t *terminal) chapter(title, lead string) {
@@ -153,7 +178,7 @@ func wrap(text string, n int) []string {
 }
 
 // escapes are terminal control sequences: CSI, OSC, and two-character ones.
-var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\-_])")
+var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-Z\\\\^-~])")
 
 // printable removes what would move the cursor or change the colours, as a log
 // may hold anything. Tabs become blanks.

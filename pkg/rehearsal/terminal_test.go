@@ -1,0 +1,164 @@
+package rehearsal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+)
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain ✓":                       "plain ✓",
+		"\x1b[31mred\x1b[0m":            "red",
+		"\x1b]0;title\x07after":         "after",
+		"\x1b]8;;http://x\x1b\\link":    "link",
+		"a\rb\x00c\x08":                 "abc",
+		"tab\there":                     "tab here",
+		"right\u202eleft":               "rightleft",
+		"broken\xff":                    "broken�",
+		"\x1b[2J\x1b[1;1Hcleared\x1bc!": "cleared!",
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add("\x1b[31mred\x1b[0m")
+	f.Add("\x1b\x1b[[31m")
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := printable(text); strings.ContainsAny(got, "\x1b\r\n\x00\x07\u009b") {
+			t.Errorf("%q keeps controls: %q", text, got)
+		}
+	})
+}
+
+// The terminal shows the first and the last lines of a tool, and folds groups.
+func TestNarrator(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	n := &narrator{now: clock(), show: &terminal{w: &out}}
+	n.chapter("1. Part", "What it shows.")
+	e := n.begin(story.Manager, "plan-staging", "metapipe plan")
+	for i := range 8 {
+		e.line(shown{lineText, fmt.Sprintf("tool %d", i)})
+	}
+	e.line(shown{lineText, "metapipe: said"})
+	e.line(shown{lineGroup, "init"})
+	e.line(shown{lineText, "inside"})
+	e.line(shown{kind: lineGroupEnd})
+	other := n.beginQuietly(story.Customer, "trigger", "metapipe trigger")
+	other.line(shown{lineAnnotation, "error: bad"})
+	other.end(story.Failed, "failed")
+	e.end(story.Done, "1 to create")
+	n.beginQuietly(story.Manager, "report", "metapipe report").end(story.Done, "told")
+	n.close(story.Done)
+	want := `
+1. Part
+What it shows.
+
+manager   ▸ plan-staging  metapipe plan
+          │ tool 0
+          │ tool 1
+          │ said
+          │ ▸ init (1 line)
+customer  ▸ trigger  metapipe trigger
+          │ error: bad
+customer  ✗ trigger  failed  1.0 s
+manager   │ … 3 more lines
+          │ tool 5
+          │ tool 6
+          │ tool 7
+manager   ✓ plan-staging  1 to create  3.0 s
+manager   ✓ report  told  1.0 s
+`
+	if d := cmp.Diff(want, out.String()); d != "" {
+		t.Error(d)
+	}
+	chapters, _ := n.tellable()
+	if len(chapters) != 1 || len(chapters[0].Events) != 3 || chapters[0].Mark != story.Done {
+		t.Errorf("got %+v", chapters)
+	}
+	wantPart(t, e.text.String(), "▸ init\n  inside\n")
+}
+
+func TestFailedStepShowsWhatWasFolded(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	n := &narrator{now: clock(), show: &terminal{w: &out, width: 60, color: true}}
+	e := n.begin(story.Manager, "apply-production", "metapipe apply")
+	e.line(shown{lineGroup, "terraform"})
+	e.line(shown{lineText, "the reason " + strings.Repeat("x", 100)})
+	e.line(shown{kind: lineGroupEnd})
+	e.end(story.Failed, "failed (exit code 1)")
+	wantPart(t, out.String(), "the reason xxx")
+	for line := range strings.Lines(out.String()) {
+		if n := len([]rune(printable(line))); n > 61 {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
+}
+
+func TestLinesWaitBehindAQuestion(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	show := &terminal{w: &out}
+	show.ask("Apply? ")
+	show.print("meanwhile")
+	show.answered(true)
+	show.print("after")
+	if want := "Apply? \nmeanwhile\nafter\n"; out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}
+
+type brokenPipe struct{ writes int }
+
+func (b *brokenPipe) Write([]byte) (int, error) {
+	b.writes++
+	return 0, errors.New("gone")
+}
+
+func TestTerminalThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := &brokenPipe{}
+	show := &terminal{w: w}
+	show.print("a")
+	show.print("b")
+	if show.err == nil || w.writes != 1 {
+		t.Errorf("err %v after %d writes", show.err, w.writes)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		result stepResult
+		mark   story.Mark
+		want   string
+	}{
+		{stepResult{verb: "fetch-vars", outputs: map[string]string{"environments": `["a","b"]`}}, story.Done, "accepted: a, b"},
+		{stepResult{verb: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unproved-origin"}}, story.Stopped, "rejected: unproved-origin"},
+		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting", "create": "2", "delete": "1", "update": "0"}}, story.Done, "2 to create, 1 to destroy"},
+		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting"}}, story.Done, "only outputs change"},
+		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "no-changes"}}, story.Done, "no changes"},
+		{stepResult{verb: "apply", exit: 4, outputs: map[string]string{"reason": "stale-state"}}, story.Failed, "refused: stale-state"},
+		{stepResult{verb: "trigger", outputs: map[string]string{"skipped": "Nothing to do"}}, story.Done, "Nothing to do"},
+		{stepResult{verb: "trigger", exit: 5}, story.Waiting, "still waiting"},
+		{stepResult{verb: "report"}, story.Done, "nothing to tell"},
+		{stepResult{verb: "apply", exit: 130}, story.Stopped, "cancelled"},
+		{stepResult{verb: "apply", exit: 1}, story.Failed, "failed (exit code 1)"},
+	} {
+		mark, got := answerOf(c.result)
+		if mark != c.mark || got != c.want {
+			t.Errorf("%+v: got %s %q", c.result, mark, got)
+		}
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -38,7 +37,7 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	}
 	applied, err := w.apply(ctx, plan)
 	if err != nil && ctx.Err() != nil {
-		err = w.stoppedHalfway(ctx, applied)
+		return applied, w.stoppedHalfway(ctx, applied)
 	}
 	return applied, err
 }
@@ -146,8 +145,10 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if len(said.diagnostics) > 0 {
 		applied.Diagnostics = w.diagnose(said.diagnostics, w.secretsOf(ctx, plan.PlanFile))
 	}
-	kept, keepErr := w.keepErroredState()
-	if failure == nil && keepErr == nil && kept == "" {
+	if err := w.keepErroredState(); err != nil {
+		return applied, errors.Join(w.applyFailure(failure, applied), err)
+	}
+	if failure == nil && w.kept == "" {
 		return applied, nil
 	}
 	for _, d := range said.diagnostics {
@@ -155,7 +156,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 			return applied, staleState("", "")
 		}
 	}
-	return applied, errors.Join(w.applyFailure(failure, applied, kept), keepErr)
+	return applied, w.applyFailure(failure, applied)
 }
 
 // begun reports whether a failed apply may have changed anything. A tool that
@@ -218,23 +219,25 @@ func (w *workspace) secretsOf(ctx context.Context, planFile string) *redactor {
 }
 
 // keepErroredState saves the state that the tool could not write to its place:
-// it is the only record of what was just made. It returns where it is now.
-func (w *workspace) keepErroredState() (string, error) {
+// it is the only record of what was just made. w.kept tells where it is then.
+func (w *workspace) keepErroredState() error {
 	found := filepath.Join(w.root, "errored.tfstate")
 	if !isFile(found) {
-		return "", nil
+		return nil
 	}
+	w.kept = found
 	name := filepath.Base(w.state) + ".errored-" + w.engine.options.Now().UTC().Format("20060102T150405Z")
 	var errs []error
 	for _, dir := range []string{filepath.Dir(w.state), w.job.Dir} {
 		kept := filepath.Join(dir, name)
 		err := copyPrivate(found, kept)
 		if err == nil {
-			return kept, nil
+			w.kept = kept
+			return nil
 		}
 		errs = append(errs, err)
 	}
-	return found, w.failed("keep the state that could not be written, which is now at "+found, errors.Join(errs...))
+	return w.failed("keep the state that could not be written, which is now at "+found, errors.Join(errs...))
 }
 
 func copyPrivate(from, to string) (err error) {
@@ -255,41 +258,52 @@ func copyPrivate(from, to string) (err error) {
 }
 
 // applyFailure says what was done and how to go on.
-func (w *workspace) applyFailure(failure error, applied pipeline.Applied, kept string) error {
+func (w *workspace) applyFailure(failure error, applied pipeline.Applied) error {
 	err := w.failure("apply", failure, applied.Diagnostics)
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) {
 		return err
 	}
-	if applied.Started {
+	switch {
+	case w.kept != "":
+		failed.Message += "; " + doneText(applied.Done) + "; " + w.keptText()
+		failed.Next = w.pushCommand()
+	case applied.Started:
 		failed.Message += "; " + doneText(applied.Done) + ", and the state records it"
-		failed.Next = strings.TrimSpace(failed.Next + "; then " + nextPlan)
-	}
-	if kept != "" {
-		failed.Message += fmt.Sprintf("; the state could not be written and is kept at %s", kept)
-		failed.Next = w.pushCommand(kept)
+		failed.Next += "; then " + nextPlan
 	}
 	return failed
 }
 
-func (w *workspace) pushCommand(kept string) string {
+func (w *workspace) keptText() string {
+	return "the state could not be written and is kept at " + w.kept
+}
+
+func (w *workspace) pushCommand() string {
 	return fmt.Sprintf("make %s writable, then, before anything else is deployed: cd %s && TF_DATA_DIR=%s %s state push %s",
-		w.state, w.root, w.data, w.tool.Path, kept)
+		w.state, w.root, w.data, w.tool.Path, w.kept)
 }
 
 // stoppedHalfway is the error of an apply that was cancelled or took too long.
 func (w *workspace) stoppedHalfway(ctx context.Context, applied pipeline.Applied) error {
 	err := stopped(ctx, w.job, "apply")
-	if !applied.Started {
+	if !applied.Started && w.kept == "" {
 		return err
+	}
+	done, next := doneText(applied.Done), nextPlan
+	if w.kept != "" {
+		done, next = done+"; "+w.keptText(), w.pushCommand()
 	}
 	var failed *pipeline.FailedError
 	if errors.As(err, &failed) {
-		failed.Message += "; " + doneText(applied.Done)
+		failed.Message += "; " + done
 		failed.Diagnostics = applied.Diagnostics
+		if w.kept != "" {
+			failed.Next = next
+		}
 		return failed
 	}
-	return fmt.Errorf("%w; %s; %s", err, doneText(applied.Done), nextPlan)
+	return fmt.Errorf("%w; %s; %s", err, done, next)
 }
 
 func doneText(done []pipeline.AppliedResource) string {

@@ -73,6 +73,7 @@ func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	if rest := strings.TrimSpace(strings.TrimPrefix(cleanText(d.Summary), p.Summary)); rest != "" {
 		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
 	}
+	p.Summary, p.Detail = writtenWords(p.Summary, p.Detail)
 	if d.Range == nil || w.isVarsFile(d.Range.Filename) {
 		return p
 	}
@@ -81,6 +82,23 @@ func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 		p.Code = strings.TrimSpace(cleanText(highlightedLine(d.Snippet)))
 	}
 	return p
+}
+
+// conditions are the summaries of rules that the manager's authors wrote: what
+// they say about a broken one is the detail.
+var conditions = []string{
+	"Resource precondition failed", "Resource postcondition failed", "Module output value precondition failed",
+	"Check block assertion failed", "Invalid value for variable",
+}
+
+// writtenWords puts the message of a broken rule first, since it was written for
+// whoever broke it.
+func writtenWords(summary, detail string) (string, string) {
+	written := firstLine(detail)
+	if written == "" || !slices.Contains(conditions, summary) {
+		return summary, detail
+	}
+	return written, summary + ": " + detail
 }
 
 // relative takes the paths of the workspace out of a text.

@@ -72,7 +72,7 @@ resource "terraform_data" "a" {
   }
 }
 `},
-			summary: "Resource precondition failed", detail: "Use more than 2 instances.", where: "terraform/main.tf:12:23",
+			summary: "Use more than 2 instances.", detail: "Resource precondition failed: Use more than 2 instances.", where: "terraform/main.tf:12:23",
 			source: "infra/variables.yml:6:5", exact: true,
 			remedy: "change `environments.staging.max_instances` (is 2) in infra/variables.yml",
 		}, {
@@ -83,7 +83,7 @@ resource "terraform_data" "a" {
 		}, {
 			name:    "validation of a variable",
 			files:   map[string]string{"terraform/main.tf": "variable \"max_instances\" {\n  type = number\n  validation {\n    condition = var.max_instances > 5\n    error_message = \"Use more than 5.\"\n  }\n}\n"},
-			summary: "Invalid value for variable", where: "terraform/main.tf:3:3", source: "infra/variables.yml:6:5", exact: true,
+			summary: "Use more than 5.", where: "terraform/main.tf:3:3", source: "infra/variables.yml:6:5", exact: true,
 			remedy: "change `environments.staging.max_instances`",
 		}, {
 			name:    "required variable",

@@ -81,6 +81,8 @@ func (p process) await(ctx context.Context, cmd *exec.Cmd, ended <-chan error) e
 	case <-patience.C:
 	}
 	killGroup(cmd)
-	_ = <-ended // it says "killed", as we do
+	if err := <-ended; err == nil {
+		return nil // it came to its end just then
+	}
 	return &exitError{verb: p.args[0], code: -1}
 }

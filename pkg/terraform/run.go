@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -30,10 +32,22 @@ func (w *workspace) speak(ctx context.Context, args ...string) (*stream, error) 
 	if e := <-followed; e != nil {
 		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
 	}
+	if said.version != "" && said.version != w.tool.Version {
+		return said, w.otherVersion(said.version)
+	}
 	if err != nil && len(said.diagnostics) == 0 {
 		said.diagnostics = proseDiagnostics(string(said.prose) + "\n" + w.stderr(args[0]))
 	}
 	return said, err
+}
+
+// otherVersion is the error about a program that passes calls on to one of
+// several versions, which depends on the directory it is called in.
+func (w *workspace) otherVersion(got string) error {
+	return &pipeline.UsageError{
+		Message: fmt.Sprintf("%s said that it is version %s and ran %s: it picks a version by directory", w.tool.Path, w.tool.Version, got),
+		Next:    fmt.Sprintf("put the %s binary itself into PATH, before the version manager", w.tool.Name),
+	}
 }
 
 // exec runs the tool in the root module with its standard output in a file.
@@ -72,16 +86,21 @@ func (w *workspace) stderr(verb string) string {
 	return string(b)
 }
 
+// prosePlace is how the tool names a place to people.
+var prosePlace = regexp.MustCompile(`^\s*on (\S+) line (\d{1,7})[,:]`)
+
 // proseDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.
 func proseDiagnostics(text string) []tfjson.Diagnostic {
 	var found []tfjson.Diagnostic
 	var detail []string
+	var place *tfjson.Range
 	flush := func() {
 		if len(found) > 0 {
-			found[len(found)-1].Detail = strings.TrimSpace(strings.Join(detail, "\n"))
+			last := &found[len(found)-1]
+			last.Detail, last.Range = strings.TrimSpace(strings.Join(detail, "\n")), place
 		}
-		detail = nil
+		detail, place = nil, nil
 	}
 	text = cleanText(text)
 	for _, line := range strings.Split(text, "\n") {
@@ -96,6 +115,11 @@ func proseDiagnostics(text string) []tfjson.Diagnostic {
 			flush()
 			found = append(found, tfjson.Diagnostic{Severity: severity, Summary: summary})
 			continue
+		}
+		if m := prosePlace.FindStringSubmatch(line); m != nil && place == nil {
+			if n, err := strconv.Atoi(m[2]); err == nil {
+				place = &tfjson.Range{Filename: m[1], Start: tfjson.Pos{Line: n}}
+			}
 		}
 		detail = append(detail, line)
 	}
@@ -147,7 +171,10 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 			continue
 		}
 		failed.Message += ": " + firstLine(d.Summary)
-		if d.Where.File != "" {
+		switch { // the customer's own line says more to them than the manager's
+		case d.Source.File != "":
+			failed.Message += fmt.Sprintf(" (%s)", d.Source)
+		case d.Where.File != "":
 			failed.Message += fmt.Sprintf(" (%s)", d.Where)
 		}
 		switch {

@@ -24,6 +24,8 @@ type message struct {
 	Diagnostic *tfjson.Diagnostic      `json:"diagnostic"`
 	Hook       *hook                   `json:"hook"`
 	Outputs    map[string]streamOutput `json:"outputs"`
+	Terraform  string                  `json:"terraform"` // in the first line
+	Tofu       string                  `json:"tofu"`
 }
 
 type hook struct {
@@ -61,6 +63,7 @@ type stream struct {
 	seen        map[string]bool
 	done        []pipeline.AppliedResource
 	outputs     map[string]streamOutput
+	version     string // of the tool that really ran
 	started     bool   // a change has begun
 	prose       []byte // the start of what is not JSON
 }
@@ -81,6 +84,8 @@ func (s *stream) line(line []byte) {
 		return
 	}
 	switch {
+	case m.Type == "version":
+		s.version = m.Terraform + m.Tofu
 	case m.Diagnostic != nil:
 		s.diagnostic(*m.Diagnostic)
 	case m.Type == "apply_start":
@@ -96,7 +101,8 @@ func (s *stream) line(line []byte) {
 func (s *stream) speak(m message) {
 	switch {
 	case m.Type == "diagnostic" && m.Diagnostic != nil:
-		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary)
+		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary + placeText(m.Diagnostic))
+	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
 		s.log.print(m.Message)
 	case m.Type == "planned_change" && s.applying: // the plan was shown when it was made
@@ -108,6 +114,13 @@ func (s *stream) speak(m message) {
 		}
 		s.log.print(text)
 	}
+}
+
+func placeText(d *tfjson.Diagnostic) string {
+	if d.Range == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s:%d)", d.Range.Filename, d.Range.Start.Line)
 }
 
 func (s *stream) diagnostic(d tfjson.Diagnostic) {

@@ -42,6 +42,8 @@ type workspace struct {
 	module rootModule
 	// vars is the file with typed variables; empty when the root declares none.
 	vars string
+	// kept is where a state lies that could not be written; mostly empty.
+	kept string
 	log  *progress
 }
 

@@ -56,8 +56,9 @@ type Client struct {
 	api       *github.Client
 	transport *transport
 
-	mu    sync.Mutex
-	login string // remembered answer of Login
+	mu       sync.Mutex
+	login    string // remembered answer of Login
+	statuses statusMemory
 }
 
 // New returns a client. It sends nothing. Unfit options are a

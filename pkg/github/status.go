@@ -58,14 +58,8 @@ func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline
 	if err := checkStatus(s); err != nil {
 		return k.fail(err)
 	}
-	old, err := c.Statuses(ctx, slug, sha)
-	if err != nil {
+	if there, err := c.isThere(ctx, slug, sha, s); err != nil || there {
 		return err
-	}
-	for _, o := range old {
-		if strings.EqualFold(o.Context, s.Context) && o.State == s.State && o.Description == s.Description && o.TargetURL == s.TargetURL {
-			return nil
-		}
 	}
 	in := github.RepoStatus{
 		Context: &s.Context, State: github.String(string(s.State)), Description: &s.Description,
@@ -73,8 +67,40 @@ func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline
 	if s.TargetURL != "" {
 		in.TargetURL = &s.TargetURL
 	}
-	_, err = c.send(ctx, k, in, nil)
+	_, err := c.send(ctx, k, in, nil)
+	c.noteStatus(slug, sha, s, err)
 	return err
+}
+
+// isThere reports whether the newest status of the context is s already.
+//
+// A report sets all statuses of a commit one after the other, so the list is read
+// once for all of them. Another job may write in between: then an older list can
+// cause a status to be written twice, which does no harm. What must not happen is
+// that one is left out for a list that is no longer true, so that takes a fresh
+// one, of the same age as an answer that was on its way.
+func (c *Client) isThere(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status) (bool, error) {
+	now := c.transport.now()
+	if list, age, known := c.statusesOf(slug, sha, now); known {
+		if there := contains(list, s); !there || age >= 0 && age < freshStatuses {
+			return there, nil
+		}
+	}
+	list, err := c.Statuses(ctx, slug, sha)
+	if err != nil {
+		return false, err
+	}
+	c.keepStatuses(slug, sha, list, now)
+	return contains(list, s), nil
+}
+
+func contains(list []pipeline.Status, s pipeline.Status) bool {
+	for _, o := range list {
+		if strings.EqualFold(o.Context, s.Context) && o.State == s.State && o.Description == s.Description && o.TargetURL == s.TargetURL {
+			return true
+		}
+	}
+	return false
 }
 
 func checkStatus(s pipeline.Status) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/cli/startup"
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -48,6 +49,7 @@ type step struct {
 // newStep reads the runner's environment and masks every secret in it before
 // anything else can print.
 func (a *App) newStep() (*step, error) {
+	startup.Done()
 	c, err := actions.ReadContext(a.lookup)
 	if err != nil {
 		return nil, err

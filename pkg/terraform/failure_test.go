@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -457,11 +456,8 @@ func TestUnwritableRunDirectory(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "")
 	job.Dir = filepath.Join(file, "run")
-	path, err := exec.LookPath("terraform")
-	if err != nil {
-		t.Skip("no terraform in PATH")
-	}
-	_, err = testEngine(t, realTool{"terraform", path}).Plan(t.Context(), job)
+	tool := realTool{"terraform", fakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.11.0")}
+	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	if err == nil || !strings.Contains(err.Error(), "run directory for acme/staging") {
 		t.Errorf("got %v", err)
 	}

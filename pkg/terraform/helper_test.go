@@ -96,47 +96,33 @@ func (d document) Effective(env pipeline.Environment) (pipeline.EffectiveConfig,
 // realTool is a binary to test with.
 type realTool struct{ name, path string }
 
-// tools are the tools that the tests run with: terraform from PATH, and tofu
-// from METAPIPE_TEST_TOFU or PATH.
-func tools(t *testing.T) []realTool {
-	t.Helper()
-	var found []realTool
-	if path, err := exec.LookPath("terraform"); err == nil {
-		found = append(found, realTool{"terraform", path})
+// findTool looks for a tool to test with: METAPIPE_TEST_TERRAFORM and
+// METAPIPE_TEST_TOFU, then PATH, then the cache that `make tools` fills.
+func findTool(name string) (realTool, bool) {
+	if path := os.Getenv("METAPIPE_TEST_" + strings.ToUpper(name)); path != "" {
+		return realTool{name, path}, true
 	}
-	tofu := os.Getenv("METAPIPE_TEST_TOFU")
-	if tofu == "" {
-		if path, err := exec.LookPath("tofu"); err == nil {
-			tofu = path
+	if path, err := exec.LookPath(name); err == nil {
+		return realTool{name, path}, true
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		paths, err := filepath.Glob(filepath.Join(cache, "metapipe", "tools", name+"-*", name))
+		if err == nil && len(paths) > 0 {
+			return realTool{name, paths[len(paths)-1]}, true
 		}
 	}
-	if tofu == "" {
-		if cache, err := os.UserCacheDir(); err == nil {
-			paths, err := filepath.Glob(filepath.Join(cache, "metapipe", "tools", "tofu-*", "tofu"))
-			if err == nil && len(paths) > 0 {
-				tofu = paths[len(paths)-1]
-			}
-		}
-	}
-	if tofu != "" {
-		found = append(found, realTool{"tofu", tofu})
-	}
-	return found
+	return realTool{}, false
 }
 
 // withTools runs a test once for each tool.
 func withTools(t *testing.T, test func(t *testing.T, tool realTool)) {
 	t.Helper()
-	have := map[string]realTool{}
-	for _, tool := range tools(t) {
-		have[tool.name] = tool
-	}
 	for _, name := range []string{"terraform", "tofu"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tool, ok := have[name]
+			tool, ok := findTool(name)
 			if !ok {
-				t.Skipf("no %s here: put one into PATH, or for tofu set METAPIPE_TEST_TOFU", name)
+				t.Skipf("no %s here: put one into PATH, run `make tools`, or set METAPIPE_TEST_%s", name, strings.ToUpper(name))
 			}
 			test(t, tool)
 		})

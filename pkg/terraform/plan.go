@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -99,6 +100,13 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	}
 	defer json.Close()
 	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC})
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		// The tool does not look whether its output could be written.
+		return empty, &pipeline.FailedError{
+			Message: fmt.Sprintf("the JSON of the plan of %s ends in the middle: was there space for it in %s?", target(w.job), w.job.Dir),
+			Next:    "free some space on the disk of the run directory", Err: err,
+		}
+	}
 	if err != nil {
 		return empty, w.failed("read the plan", err)
 	}

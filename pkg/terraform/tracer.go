@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"fmt"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -56,74 +55,6 @@ func newTracer(w *workspace) *tracer { return &tracer{workspace: w} }
 
 // rootDir is the root module, relative to the tree.
 func (t *tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.job.Customer.Root)) }
-
-// scope returns the module in dir, nil when the root does not lead there.
-func (t *tracer) scope(dir string) *scope {
-	if t.scopes == nil {
-		t.scopes = map[string]*scope{}
-		root := t.load(t.rootDir())
-		root.root = true
-		for queue := []*scope{root}; len(queue) > 0 && len(t.scopes) < maxModules; queue = queue[1:] {
-			for _, call := range queue[0].calls {
-				callee, known := t.scopes[call.dir]
-				if !known {
-					callee = t.load(call.dir)
-					queue = append(queue, callee)
-				}
-				callee.callers = append(callee.callers, caller{queue[0], call})
-			}
-		}
-	}
-	return t.scopes[dir]
-}
-
-// load parses one module. Files that cannot be read hold nothing to follow.
-func (t *tracer) load(dir string) *scope {
-	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}}
-	t.scopes[dir] = s
-	full := filepath.Join(t.tree, filepath.FromSlash(dir))
-	names, err := configFiles(full, t.tool.Name)
-	if err != nil {
-		return s
-	}
-	for _, name := range names {
-		content, err := os.ReadFile(filepath.Join(full, name))
-		if err != nil {
-			continue
-		}
-		if body, ok := parseConfig(name, content).(*hclsyntax.Body); ok {
-			s.read(body)
-		}
-	}
-	return s
-}
-
-func (s *scope) read(body *hclsyntax.Body) {
-	for _, block := range body.Blocks {
-		switch block.Type {
-		case "locals":
-			for name, attribute := range block.Body.Attributes {
-				s.locals[name] = attribute.Expr
-			}
-		case "module":
-			source, ok := block.Body.Attributes["source"]
-			if !ok {
-				continue
-			}
-			text, ok := literal(source.Expr)
-			if !ok || !strings.HasPrefix(text, "./") && !strings.HasPrefix(text, "../") {
-				continue
-			}
-			call := moduleCall{dir: path.Join(s.dir, text), args: map[string]hclsyntax.Expression{}}
-			for name, attribute := range block.Body.Attributes {
-				call.args[name] = attribute.Expr
-			}
-			if filepath.IsLocal(filepath.FromSlash(call.dir)) {
-				s.calls = append(s.calls, call)
-			}
-		}
-	}
-}
 
 // literal is the value of a constant string or number.
 func literal(expr hclsyntax.Expression) (string, bool) {

@@ -18,7 +18,10 @@ var update = flag.Bool("update", false, "write golden files and the expectations
 // TestMain makes this test binary the metapipe of the scripts: they run the real
 // entry as real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"metapipe": main})
+	testscript.Main(m, map[string]func(){
+		"metapipe":       func() { withoutRaceDelay(); main() },
+		"metapipe-later": func() { withoutRaceDelay(); mainLater() },
+	})
 }
 
 // TestScripts runs testdata/e2e: each script is one thing that a user does, with
@@ -40,12 +43,12 @@ func TestScripts(t *testing.T) {
 				_, err := exec.LookPath(tool)
 				return err == nil, nil
 			}
+			if name == "full-disk" {
+				return canMount(), nil
+			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"repeat":    repeat,
-			"copy-tree": copyTree,
-		},
+		Cmds: scriptCommands,
 	})
 }
 

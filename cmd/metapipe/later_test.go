@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/cli"
+)
+
+// later is how far the clock of metapipe-later is ahead: longer than any plan of
+// these tests may wait for its apply.
+const later = 100 * time.Hour
+
+// mainLater is metapipe as it runs some days from now.
+func mainLater() {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.App{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Dir: dir,
+		Now: func() time.Time { return time.Now().Add(later) },
+		Sleep: func(_ context.Context, d time.Duration) error {
+			time.Sleep(d)
+			return nil
+		},
+	}))
+}

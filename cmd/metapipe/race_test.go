@@ -1,0 +1,22 @@
+//go:build race && unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// withoutRaceDelay starts this process again with a race detector that does not
+// wait for a second at the end of every process: the scripts start hundreds.
+func withoutRaceDelay() {
+	if os.Getenv("GORACE") != "" {
+		return
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return
+	}
+	// On success it does not come back; without success it is only slow.
+	_ = syscall.Exec(binary, os.Args, append(os.Environ(), "GORACE=atexit_sleep_ms=0"))
+}

@@ -103,11 +103,15 @@ func (s *step) validateVariables(o validateOptions, c pipeline.Customer, rules s
 			return problems
 		}
 	}
-	document, _, problems := variables.LoadFile(o.customerDir, filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile)), c.Manager.Limits, schema)
-	if document == nil || o.managerDir == "" {
+	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
+	_, raw, problems := variables.LoadFile(o.customerDir, file, c.Manager.Limits, schema)
+	if o.managerDir == "" || raw == nil {
 		return problems
 	}
-	return append(problems, pipeline.CheckEnvironments(c, document)...)
+	if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
+		problems = append(problems, pipeline.CheckEnvironments(c, outline)...)
+	}
+	return problems
 }
 
 func (s *step) showProblems(o validateOptions, problems pipeline.Problems) error {

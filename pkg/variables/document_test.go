@@ -194,3 +194,17 @@ func TestLoadFile(t *testing.T) {
 		}
 	}
 }
+
+func TestOutlineOfAFileWithProblems(t *testing.T) {
+	t.Parallel()
+	limits := pipeline.Limits{}
+	d := variables.Outline("infra/variables.yml", []byte("a: 1\na: 2\nenvironments:\n  qa: {}\n"), limits)
+	if d == nil || len(d.Environments()) != 1 || d.Environments()[0].Name != "qa" || d.Environments()[0].Position.String() != "infra/variables.yml:4:3" {
+		t.Errorf("got %+v", d)
+	}
+	for _, text := range []string{"", "a: [", "\tb", "- 1"} {
+		if d := variables.Outline("f", []byte(text), limits); d != nil && len(d.Environments()) != 0 {
+			t.Errorf("%q: got %+v", text, d)
+		}
+	}
+}

@@ -81,6 +81,18 @@ func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Do
 	return d, problems
 }
 
+// Outline is what can be read of a file that Parse may refuse: its environments
+// with their places. It is nil when the text is not a map at all.
+func Outline(file string, raw []byte, limits pipeline.Limits) *Document {
+	root, _ := strictyaml.Parse(file, raw, strictyaml.Options{Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes})
+	if root == nil {
+		return nil
+	}
+	d := &Document{file: file, root: root}
+	_ = d.readEnvironments() // Parse tells of these problems
+	return d
+}
+
 func byteLimit(limits pipeline.Limits) int {
 	if limits.VariablesBytes <= 0 {
 		return defaultBytes

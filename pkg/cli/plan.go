@@ -170,13 +170,15 @@ func (s *step) loadManagerOrDefault(dir string) (*manager, error) {
 }
 
 func (m *manager) dryRunJob(o planOptions) (job pipeline.Job, remove func(), err error) {
-	env, err := pipeline.ParseEnvironment(o.environment)
-	if err != nil {
-		return job, nil, &pipeline.UsageError{Message: "--environment", Err: err}
-	}
 	c, err := m.dryRunCustomer(o)
 	if err != nil {
 		return job, nil, err
+	}
+	env := pipeline.Environment("") // DryRun says which there are
+	if o.environment != "" {
+		if env, err = pipeline.ParseEnvironment(o.environment); err != nil {
+			return job, nil, &pipeline.UsageError{Message: "--environment", Err: err}
+		}
 	}
 	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
 	raw, problems := variables.ReadFile(m.app.absolute(o.customerDir), file, c.Manager.Limits)

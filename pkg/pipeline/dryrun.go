@@ -38,6 +38,9 @@ func (d DryRun) Run(ctx context.Context, job Job) (TargetReport, error) {
 // declared checks that the environment stands both in metapipe.yml and in
 // variables.yml.
 func declared(job Job) error {
+	if job.Environment == "" {
+		return &UsageError{Message: "no environment is named", Next: "use " + allowedNames(job.Customer)}
+	}
 	if !job.Customer.Allows(job.Environment) {
 		return &UsageError{Message: fmt.Sprintf("environment %q is not one that %s may use", job.Environment, job.Customer.Name), Next: "use " + allowedNames(job.Customer)}
 	}

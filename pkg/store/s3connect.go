@@ -1,0 +1,199 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// How long a server may be silent. A part of 8 MiB has callTimeout in all, with
+// every retry; reading an object has no limit but stallTimeout between bytes.
+const (
+	answerTimeout = time.Minute
+	stallTimeout  = time.Minute
+	callTimeout   = 5 * time.Minute
+)
+
+// connect makes the client. The SDK reads the environment of the process by
+// itself, so what Lookup says is laid over it, in the SDK's own order: keys, web
+// identity, profile, container, instance.
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
+	env := environ{o.Lookup}
+	settings, err := env.settings(o.Region)
+	if err != nil {
+		return nil, o.unusable(err)
+	}
+	c, err := config.LoadDefaultConfig(ctx, settings...)
+	if err != nil {
+		return nil, o.unusable(err)
+	}
+	if c.Region == "" {
+		return nil, &pipeline.UsageError{Message: "the region of bucket " + o.Bucket + " is not set", Next: "name the bucket's region in the configuration, or set AWS_REGION"}
+	}
+	if provider := env.webIdentity(c); provider != nil {
+		c.Credentials = aws.NewCredentialsCache(provider)
+	}
+	c.Credentials = namedCredentials{c.Credentials}
+	endpoint, err := o.endpoint(env)
+	if err != nil {
+		return nil, err
+	}
+	return s3.NewFromConfig(c, func(so *s3.Options) {
+		if endpoint != "" {
+			so.BaseEndpoint = &endpoint
+		}
+		so.UsePathStyle = o.PathStyle || !ofAWS(aws.ToString(so.BaseEndpoint))
+		// Not to be turned off by a variable of the environment.
+		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
+		so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenSupported
+		so.DisableLogOutputChecksumValidationSkipped = true
+	}), nil
+}
+
+func (o S3Options) unusable(err error) error {
+	return &pipeline.UsageError{Message: "read the AWS settings for bucket " + o.Bucket, Err: err, Next: "mend the AWS_… variables of this step, or the AWS profile that they name"}
+}
+
+// endpoint is what to ask instead of AWS, if anything.
+// Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+func (o S3Options) endpoint(env environ) (string, error) {
+	endpoint := o.Endpoint
+	if endpoint == "" && !strings.EqualFold(env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"), "true") {
+		endpoint = env.first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+	}
+	if endpoint == "" {
+		return "", nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return "", &pipeline.UsageError{Message: fmt.Sprintf("the endpoint of S3 %q is not a URL", endpoint), Next: "set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com, or unset it for AWS itself"}
+	}
+	return endpoint, nil
+}
+
+// ofAWS reports whether an endpoint has a host name for each bucket; the empty
+// one is AWS itself.
+func ofAWS(endpoint string) bool {
+	if endpoint == "" {
+		return true
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(u.Hostname())
+	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
+}
+
+// environ reads variables; without a lookup all of them are unset.
+type environ struct {
+	lookup func(string) (string, bool)
+}
+
+func (e environ) get(name string) string {
+	if e.lookup == nil {
+		return ""
+	}
+	value, _ := e.lookup(name)
+	return value
+}
+
+func (e environ) first(names ...string) string {
+	for _, name := range names {
+		if value := e.get(name); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// settings are the variables in the words of the SDK.
+func (e environ) settings(region string) ([]func(*config.LoadOptions) error, error) {
+	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
+	settings := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+	add := func(value string, set func(string) config.LoadOptionsFunc) {
+		if value != "" {
+			settings = append(settings, set(value))
+		}
+	}
+	if region == "" {
+		region = e.first("AWS_REGION", "AWS_DEFAULT_REGION")
+	}
+	add(region, config.WithRegion)
+	add(e.get("AWS_CONFIG_FILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedConfigFiles([]string{v}) })
+	add(e.get("AWS_SHARED_CREDENTIALS_FILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedCredentialsFiles([]string{v}) })
+	if strings.EqualFold(e.get("AWS_EC2_METADATA_DISABLED"), "true") {
+		settings = append(settings, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
+	}
+	if file := e.get("AWS_CA_BUNDLE"); file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read AWS_CA_BUNDLE: %w", err)
+		}
+		settings = append(settings, config.WithCustomCABundle(bytes.NewReader(pem)))
+	}
+	id, secret := e.get("AWS_ACCESS_KEY_ID"), e.get("AWS_SECRET_ACCESS_KEY")
+	switch {
+	case (id == "") != (secret == ""):
+		return nil, errors.New("one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set without the other")
+	case id != "":
+		settings = append(settings, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, secret, e.get("AWS_SESSION_TOKEN"))))
+	case e.get("AWS_WEB_IDENTITY_TOKEN_FILE") == "":
+		add(e.first("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), func(v string) config.LoadOptionsFunc { return config.WithSharedConfigProfile(v) })
+	}
+	return settings, nil
+}
+
+// webIdentity takes a role with the token in a file, as it is on runners and
+// clusters that trust each other by OpenID Connect; nil when there is none.
+func (e environ) webIdentity(c aws.Config) aws.CredentialsProvider {
+	file, role := e.get("AWS_WEB_IDENTITY_TOKEN_FILE"), e.get("AWS_ROLE_ARN")
+	if file == "" || role == "" || e.get("AWS_ACCESS_KEY_ID") != "" {
+		return nil
+	}
+	client := sts.NewFromConfig(c, func(so *sts.Options) {
+		if endpoint := e.first("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
+			so.BaseEndpoint = &endpoint
+		}
+	})
+	return stscreds.NewWebIdentityRoleProvider(client, role, stscreds.IdentityTokenFile(file), func(wo *stscreds.WebIdentityRoleOptions) {
+		wo.RoleSessionName = e.get("AWS_ROLE_SESSION_NAME")
+	})
+}
+
+// namedCredentials marks errors that came before S3 was asked at all.
+type namedCredentials struct{ aws.CredentialsProvider }
+
+func (n namedCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	if n.CredentialsProvider == nil {
+		return aws.Credentials{}, &credentialsError{errors.New("there are none")}
+	}
+	c, err := n.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return c, &credentialsError{err}
+	}
+	return c, nil
+}
+
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return "find AWS credentials: " + e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Answers of S3 that are no failures, or are tried again.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+const (
+	codePrecondition = "PreconditionFailed"
+	codeConflict     = "ConditionalRequestConflict"
+	codeAborted      = "OperationAborted"
+	codeNoUpload     = "NoSuchUpload"
+)
+
+// errorCode is the code of an answer; empty when err is no answer.
+func errorCode(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+// s3Error is an answer of a server in one line.
+type s3Error struct {
+	code, message string
+	status        int
+	request       string // the id that the support of AWS asks for
+	region        string // of the bucket, where the server tells it
+	service       string // S3 or STS
+	err           error
+}
+
+func (e *s3Error) Error() string {
+	var text strings.Builder
+	text.WriteString(e.code)
+	if e.message != "" && e.message != e.code {
+		text.WriteString(": " + e.message)
+	}
+	if e.status != 0 {
+		fmt.Fprintf(&text, " (HTTP %d", e.status)
+		if e.request != "" {
+			text.WriteString(", request " + e.request)
+		}
+		text.WriteString(")")
+	}
+	return text.String()
+}
+
+func (e *s3Error) Unwrap() error { return e.err }
+
+// answer returns what the server said; nil when err is none of its answers.
+func answer(err error) *s3Error {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return nil
+	}
+	e := &s3Error{code: api.ErrorCode(), message: api.ErrorMessage(), err: err}
+	var operation *smithy.OperationError
+	for at := err; errors.As(at, &operation); at = operation.Err {
+		e.service = operation.ServiceID // of the innermost: credentials come by a call within
+	}
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) && response.Response != nil {
+		e.status = response.HTTPStatusCode()
+		e.request = response.Response.Header.Get("X-Amz-Request-Id")
+		e.region = response.Response.Header.Get("X-Amz-Bucket-Region")
+	}
+	if found := regionInMessage.FindStringSubmatch(e.message); e.region == "" && found != nil {
+		e.region = found[1]
+	}
+	return e
+}
+
+// regionInMessage: "the region 'us-east-1' is wrong; expecting 'eu-central-1'".
+var regionInMessage = regexp.MustCompile(`expecting '([a-z0-9-]{1,40})'`)
+
+// cause is err in the words of pipeline where it has some, and short otherwise.
+func (s *S3) cause(err error) error {
+	e := answer(err)
+	switch {
+	case e == nil:
+		return err
+	case e.code == codePrecondition:
+		return pipeline.ErrExists
+	case e.code == "NoSuchKey", e.code == "NoSuchVersion",
+		// The answer to HEAD has no body and so no code of its own.
+		e.code == "NotFound" && e.status == http.StatusNotFound:
+		return pipeline.ErrNotFound
+	}
+	return e
+}
+
+// fail wraps the error of an operation. It returns nil when err is nil.
+func (s *S3) fail(op, key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := s.cause(err)
+	return &Error{Op: op, Key: key, Place: s.Place(), Next: s.next(op, key, cause), Err: cause}
+}
+
+func (s *S3) next(op, key string, err error) string {
+	var e *s3Error
+	var noCredentials *credentialsError
+	switch {
+	case errors.Is(err, pipeline.ErrExists), errors.Is(err, pipeline.ErrNotFound), errors.Is(err, errKey),
+		errors.Is(err, context.Canceled):
+		return ""
+	case errors.As(err, &e):
+		return s.nextOfAnswer(op, key, e)
+	case errors.As(err, &noCredentials):
+		return "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+	case strings.Contains(err.Error(), "checksum did not match"):
+		return "the object was damaged on its way or in the bucket: run again; if that does not help, restore an older version of it"
+	case unreachable(err):
+		return "no answer from " + s.server + ": look whether it is up and reachable from here, and whether region and AWS_ENDPOINT_URL_S3 are right; then run again"
+	}
+	return ""
+}
+
+// unreachable reports whether err is about the connection, not from the body of
+// a caller.
+func unreachable(err error) bool {
+	var send *smithyhttp.RequestSendError
+	var operation *smithy.OperationError
+	return errors.As(err, &send) || errors.As(err, &operation) || errors.Is(err, errStalled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// nextOfAnswer says what to do about the answers that are worth a word.
+func (s *S3) nextOfAnswer(op, key string, e *s3Error) string {
+	if e.service == "STS" {
+		return s.nextOfRole(e)
+	}
+	if strings.HasPrefix(e.code, "KMS.") || (strings.Contains(strings.ToLower(e.code+e.message), "kms") && e.status != http.StatusForbidden) {
+		return "KMS does not encrypt with " + s.keyName() + ": look whether the key exists in " + s.region + ", is enabled, and is the one that is configured"
+	}
+	switch e.code {
+	case "NoSuchBucket", "InvalidBucketName":
+		return "there is no bucket " + s.options.Bucket + " at " + s.server + ": make it, or mend its name or region in the configuration"
+	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "TemporaryRedirect", "301":
+		return s.nextOfRegion(e)
+	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403":
+		return s.nextOfDenial(op, key, e)
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity", "NotSignedUp":
+		return s.server + " does not accept these credentials: look which AWS_… variables or profile this step has, and make new ones where they were deleted"
+	case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "RequestExpired":
+		return "the AWS session of this step has ended or was revoked: take the role again and run again; if a job outlasts it, raise `role-duration-seconds` and the maximum session duration of the role"
+	case "RequestTimeTooSkewed", "RequestInTheFuture":
+		return "set the clock of this machine; S3 refuses requests that are 15 minutes off"
+	case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody":
+		return "the object was damaged on its way and was not stored: run again"
+	case "InvalidObjectState":
+		return "the object was moved to an archive: restore it, and let no lifecycle rule of the state bucket move objects"
+	case "XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "XMinioAdminBucketQuotaExceeded":
+		return "the server has no room left: free some and run again; nothing was written"
+	case "NotImplemented":
+		return s.server + " does not know conditional writes (If-None-Match), without which two runs could overwrite each other: use a server that does"
+	}
+	if e.status >= http.StatusInternalServerError || e.code == "SlowDown" {
+		return s.server + " is failing or overloaded: run again in a few minutes"
+	}
+	return ""
+}
+
+func (s *S3) nextOfRegion(e *s3Error) string {
+	if e.region == "" || e.region == s.region {
+		return "bucket " + s.options.Bucket + " is not in " + s.region + ": set the region that it is in"
+	}
+	return "bucket " + s.options.Bucket + " is in " + e.region + " and was looked for in " + s.region + ": set the region to " + e.region
+}
+
+func (s *S3) nextOfRole(e *s3Error) string {
+	switch e.code {
+	case "ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError":
+		return "AWS does not accept the token of this run: it must be fresh, and the account needs the issuer as an OpenID Connect provider with this audience"
+	}
+	return "let the trust policy of the role allow sts:AssumeRoleWithWebIdentity to this repository and environment"
+}

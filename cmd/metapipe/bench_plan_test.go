@@ -50,7 +50,8 @@ func (b *bench) makeManager(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var code strings.Builder
-	code.WriteString("variable \"environment\" {}\n\nlocals {\n  config = yamldecode(file(\"${path.module}/source-variables.yml\"))\n}\n")
+	writeFile(t, filepath.Join(root, "variables.tf"), "variable \"environment\" {}\n")
+	code.WriteString("locals {\n  config = yamldecode(file(\"${path.module}/source-variables.yml\"))\n}\n")
 	for i := range planResources {
 		fmt.Fprintf(&code, `
 resource "terraform_data" "r%d" {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -22,8 +23,12 @@ type rootModule struct {
 	ephemeral []string   // ephemeral variables, which an apply must be told again
 }
 
-// readRoot parses the root module once. Its mistakes are left to the tool, which
-// explains them better.
+// declaresVariable finds the keyword. A file without it declares no variable;
+// one with it may use the word for something else.
+var declaresVariable = regexp.MustCompile(`\bvariable\b`)
+
+// readRoot parses those files of the root module that may tell something. To
+// parse all of it is left to the tool, which explains mistakes better.
 func readRoot(dir, tool string) (rootModule, error) {
 	files, err := configFiles(dir, tool)
 	if err != nil {
@@ -32,18 +37,22 @@ func readRoot(dir, tool string) (rootModule, error) {
 	if len(files) == 0 {
 		return rootModule{}, fmt.Errorf("%s holds no %s configuration", dir, tool)
 	}
-	module, _ := tfconfig.LoadModuleFromFilesystem(tfconfig.WrapFS(moduleFS{os.DirFS(dir), tool}), ".")
-	m := rootModule{variables: module.Variables}
+	var m rootModule
+	shown := moduleFS{FS: os.DirFS(dir), tool: tool, files: map[string]bool{}}
 	for _, name := range files {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return rootModule{}, err
 		}
-		// Parsing again is for the few files that may hold one of these.
-		if bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("ephemeral")) {
+		// In JSON a keyword may be spelled with escapes.
+		inJSON := strings.HasSuffix(name, ".json")
+		shown.files[name] = inJSON || declaresVariable.Match(content)
+		if inJSON || bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("ephemeral")) {
 			m.inspect(name, content)
 		}
 	}
+	module, _ := tfconfig.LoadModuleFromFilesystem(tfconfig.WrapFS(shown), ".")
+	m.variables = module.Variables
 	return m, nil
 }
 
@@ -143,11 +152,12 @@ func ignoredFile(name string) bool {
 		strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
 }
 
-// moduleFS shows OpenTofu's own files under names that terraform-config-inspect
-// reads: x.tofu as x.tofu.tf.
+// moduleFS shows the named files of a module, OpenTofu's own under names that
+// terraform-config-inspect reads: x.tofu as x.tofu.tf.
 type moduleFS struct {
 	fs.FS
-	tool string
+	tool  string
+	files map[string]bool
 }
 
 func (m moduleFS) Open(name string) (fs.File, error) {
@@ -166,23 +176,18 @@ func (m moduleFS) Open(name string) (fs.File, error) {
 // ReadDir implements fs.ReadDirFS.
 func (m moduleFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(m.FS, name)
-	if err != nil || m.tool != "tofu" {
-		return entries, err
-	}
-	var names []string
-	for _, entry := range entries {
-		names = append(names, entry.Name())
-	}
-	chosen := map[string]bool{}
-	for _, name := range selectConfig(names, m.tool) {
-		chosen[name] = true
+	if err != nil {
+		return nil, err
 	}
 	var shown []fs.DirEntry
 	for _, entry := range entries {
-		if !chosen[entry.Name()] {
-			continue
+		switch {
+		case !m.files[entry.Name()]:
+		case m.tool == "tofu":
+			shown = append(shown, renamed{entry, tofuToTF(entry.Name())})
+		default:
+			shown = append(shown, entry)
 		}
-		shown = append(shown, renamed{entry, tofuToTF(entry.Name())})
 	}
 	return shown, nil
 }

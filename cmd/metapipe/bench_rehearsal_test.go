@@ -64,10 +64,10 @@ var callBudget = []struct {
 	aim, limit float64
 }{
 	{"trigger", 11, 14},
-	{"fetch-vars", 12, 15},
+	{"fetch-vars", 11, 13},
 	{"plan", 0, 0},
 	{"apply", 1, 2},
-	{"report", 46, 55},
+	{"report", 31, 36},
 }
 
 func (b *bench) countCalls(t *testing.T, file string) {

@@ -1,6 +1,9 @@
 package store
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // RefuseLinks makes d see a file system without hard links, which answers err.
 func (d *Directory) RefuseLinks(err error) {
@@ -8,3 +11,6 @@ func (d *Directory) RefuseLinks(err error) {
 		return &os.LinkError{Op: "linkat", Old: oldName, New: newName, Err: err}
 	}
 }
+
+// SetStall makes s give up sooner on a server that went silent.
+func (s *S3) SetStall(d time.Duration) { s.stall = d }

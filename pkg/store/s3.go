@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -52,7 +53,8 @@ type S3 struct {
 	options S3Options
 	prefix  string // empty, or ends in a slash
 	region  string
-	server  string // the endpoint, for errors
+	server  string        // the endpoint, for errors
+	stall   time.Duration // how long a reader waits for a byte
 }
 
 var _ pipeline.Store = (*S3)(nil)
@@ -72,7 +74,7 @@ func NewS3(ctx context.Context, o S3Options) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &S3{client: client, options: o, region: client.Options().Region, server: "S3 in " + client.Options().Region}
+	s := &S3{client: client, options: o, region: client.Options().Region, server: "S3 in " + client.Options().Region, stall: stallTimeout}
 	if endpoint := client.Options().BaseEndpoint; endpoint != nil {
 		s.server = *endpoint
 	}

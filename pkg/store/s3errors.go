@@ -39,6 +39,7 @@ type s3Error struct {
 	request       string // the id that the support of AWS asks for
 	region        string // of the bucket, where the server tells it
 	service       string // S3 or STS
+	operation     string // such as PutObject
 	err           error
 }
 
@@ -69,7 +70,8 @@ func answer(err error) *s3Error {
 	e := &s3Error{code: api.ErrorCode(), message: api.ErrorMessage(), err: err}
 	var operation *smithy.OperationError
 	for at := err; errors.As(at, &operation); at = operation.Err {
-		e.service = operation.ServiceID // of the innermost: credentials come by a call within
+		// The innermost counts: credentials are fetched within another call.
+		e.service, e.operation = operation.ServiceID, operation.OperationName
 	}
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &response) && response.Response != nil {
@@ -87,7 +89,12 @@ func answer(err error) *s3Error {
 var regionInMessage = regexp.MustCompile(`expecting '([a-z0-9-]{1,40})'`)
 
 // cause is err in the words of pipeline where it has some, and short otherwise.
+// What was put into these words once stays as it is.
 func (s *S3) cause(err error) error {
+	var done *s3Error
+	if errors.As(err, &done) {
+		return err
+	}
 	e := answer(err)
 	switch {
 	case e == nil:
@@ -119,13 +126,15 @@ func (s *S3) next(op, key string, err error) string {
 		errors.Is(err, context.Canceled):
 		return ""
 	case errors.As(err, &e):
-		return s.nextOfAnswer(op, key, e)
+		return s.nextOfAnswer(key, e)
 	case errors.As(err, &noCredentials):
 		return "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case strings.Contains(err.Error(), "checksum did not match"):
 		return "the object was damaged on its way or in the bucket: run again; if that does not help, restore an older version of it"
 	case unreachable(err):
 		return "no answer from " + s.server + ": look whether it is up and reachable from here, and whether region and AWS_ENDPOINT_URL_S3 are right; then run again"
+	case op == "read":
+		return "the connection to " + s.server + " broke: run again"
 	}
 	return ""
 }
@@ -139,7 +148,7 @@ func unreachable(err error) bool {
 }
 
 // nextOfAnswer says what to do about the answers that are worth a word.
-func (s *S3) nextOfAnswer(op, key string, e *s3Error) string {
+func (s *S3) nextOfAnswer(key string, e *s3Error) string {
 	if e.service == "STS" {
 		return s.nextOfRole(e)
 	}
@@ -152,10 +161,10 @@ func (s *S3) nextOfAnswer(op, key string, e *s3Error) string {
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "TemporaryRedirect", "301":
 		return s.nextOfRegion(e)
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403":
-		return s.nextOfDenial(op, key, e)
+		return s.nextOfDenial(key, e)
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity", "NotSignedUp":
 		return s.server + " does not accept these credentials: look which AWS_… variables or profile this step has, and make new ones where they were deleted"
-	case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "RequestExpired":
+	case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "InvalidTokenId", "TokenRefreshRequired", "RequestExpired":
 		return "the AWS session of this step has ended or was revoked: take the role again and run again; if a job outlasts it, raise `role-duration-seconds` and the maximum session duration of the role"
 	case "RequestTimeTooSkewed", "RequestInTheFuture":
 		return "set the clock of this machine; S3 refuses requests that are 15 minutes off"

@@ -13,23 +13,25 @@ var kmsAction = regexp.MustCompile(`\bkms:[A-Za-z]{1,40}`)
 // nextOfDenial names the permission that is missing. AWS tells some callers
 // itself; other servers, and AWS across accounts, say "Access Denied" only.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-func (s *S3) nextOfDenial(op, key string, e *s3Error) string {
+func (s *S3) nextOfDenial(key string, e *s3Error) string {
 	if action := kmsAction.FindString(e.message); action != "" {
 		return fmt.Sprintf("allow %s on %s, in a policy of the role and in the policy of the key", action, s.keyName())
 	}
-	switch op {
-	case "create":
-		next := fmt.Sprintf("allow s3:PutObject on %s", s.objectARN(key))
-		if s.options.Encryption == EncryptionKMS {
-			next += ", and kms:GenerateDataKey and kms:Decrypt on " + s.keyName()
-		}
-		return next + "; if that is allowed, look for a deny in the bucket policy, such as one that asks for another encryption"
-	case "list":
+	switch e.operation {
+	case "ListObjectsV2":
 		return fmt.Sprintf("allow s3:ListBucket on %s for the prefix %q", s.bucketARN(), s.prefix+key)
-	case "delete":
+	case "DeleteObject":
 		return "allow s3:DeleteObject on " + s.objectARN(key)
+	case "AbortMultipartUpload":
+		return "allow s3:AbortMultipartUpload on " + s.objectARN(key)
+	case "GetObject", "HeadObject":
+		return fmt.Sprintf("allow s3:GetObject on %s, kms:Decrypt if its encryption is SSE-KMS, and s3:ListBucket on %s for that prefix (without it a missing object is answered as denied)", s.objectARN(key), s.bucketARN())
 	}
-	return fmt.Sprintf("allow s3:GetObject on %s, kms:Decrypt if its encryption is SSE-KMS, and s3:ListBucket on %s for that prefix (without it a missing object is answered as denied)", s.objectARN(key), s.bucketARN())
+	next := "allow s3:PutObject on " + s.objectARN(key)
+	if s.options.Encryption == EncryptionKMS {
+		next += ", and kms:GenerateDataKey and kms:Decrypt on " + s.keyName()
+	}
+	return next + "; if that is allowed, look for a deny in the bucket policy, such as one that asks for another encryption"
 }
 
 func (s *S3) bucketARN() string { return "arn:" + partition(s.region) + ":s3:::" + s.options.Bucket }

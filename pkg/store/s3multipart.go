@@ -39,7 +39,7 @@ func (w *s3Write) multipart(ctx context.Context, first []byte, body io.Reader) e
 		return nil
 	}
 	if abortErr := u.abort(ctx); abortErr != nil {
-		err = errors.Join(err, fmt.Errorf("the parts uploaded so far could not be removed (a lifecycle rule for incomplete multipart uploads does): %w", abortErr))
+		err = errors.Join(w.cause(err), fmt.Errorf("the parts uploaded so far could not be removed (a lifecycle rule for incomplete multipart uploads does): %w", w.cause(abortErr)))
 	}
 	return err
 }
@@ -150,7 +150,7 @@ func (u *upload) send(ctx context.Context, number int32, part []byte) error {
 		ChecksumCRC32: checksum(crc32.ChecksumIEEE(part)),
 	})
 	if err != nil {
-		return fmt.Errorf("part %d: %w", number, err)
+		return fmt.Errorf("part %d: %w", number, u.cause(err))
 	}
 	u.mutex.Lock()
 	defer u.mutex.Unlock()

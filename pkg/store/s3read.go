@@ -28,8 +28,8 @@ func (s *S3) open(ctx context.Context, key string) (io.ReadCloser, error) {
 		cancel(nil)
 		return nil, err
 	}
-	r := &s3Reader{ctx: ctx, cancel: cancel, body: out.Body, wrap: func(err error) error { return s.fail("read", key, err) }}
-	r.watch = time.AfterFunc(stallTimeout, func() { cancel(fmt.Errorf("%w, for %s now", errStalled, stallTimeout)) })
+	r := &s3Reader{ctx: ctx, cancel: cancel, body: out.Body, stall: s.stall, wrap: func(err error) error { return s.fail("read", key, err) }}
+	r.watch = time.AfterFunc(s.stall, func() { cancel(fmt.Errorf("%w, for %s now", errStalled, s.stall)) })
 	r.watch.Stop()
 	return r, nil
 }
@@ -48,6 +48,7 @@ type s3Reader struct {
 	cancel context.CancelCauseFunc
 	body   io.ReadCloser
 	watch  *time.Timer // runs only while somebody reads
+	stall  time.Duration
 	wrap   func(error) error
 }
 
@@ -55,7 +56,7 @@ func (r *s3Reader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, r.wrap(caused(r.ctx, err))
 	}
-	r.watch.Reset(stallTimeout)
+	r.watch.Reset(r.stall)
 	n, err := r.body.Read(p)
 	r.watch.Stop()
 	if err == nil || err == io.EOF { // bare: a wrapped one is a broken connection

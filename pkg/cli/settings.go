@@ -28,9 +28,9 @@ import (
 // The environment variables that metapipe itself reads. The secrets have the
 // names of the setup guide.
 const (
-	envOwnToken     = "GITHUB_TOKEN"       // the run's own repository
-	envManagerToken = "MANAGER_REPO_PAT"   // customer's run → manager
-	envSourceToken  = "SOURCE_REPOS_PAT"   // manager's run → customers
+	envOwnToken     = "GITHUB_TOKEN"       //nolint:gosec // a name; the run's own repository
+	envManagerToken = "MANAGER_REPO_PAT"   //nolint:gosec // a name; customer's run → manager
+	envSourceToken  = "SOURCE_REPOS_PAT"   //nolint:gosec // a name; manager's run → customers
 	envManagerOwner = "MANAGER_REPO_OWNER" // variables of the customer's repo
 	envManagerName  = "MANAGER_REPO_NAME"
 	envKey          = "METAPIPE_KEY"   // seals plans and variables

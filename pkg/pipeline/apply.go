@@ -218,8 +218,8 @@ func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) erro
 		return refuse(ReasonStaleVariables, again, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
 	case receipt.ManagerCommit != in.ManagerCommit:
 		return refuse(ReasonStaleManager, again, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
-	case receipt.Backend != in.StateFile:
-		return refuse(ReasonStaleState, again, "was made against another state (%s)", receipt.Backend)
+	case receipt.Backend != in.Backend.String():
+		return refuse(ReasonStaleState, again, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
 	case !a.Now().Before(receipt.Expires):
 		return refuse(ReasonExpired, again, "expired at %s", receipt.Expires.Format(time.RFC3339))
 	}
@@ -294,7 +294,7 @@ func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, 
 	if sum != receipt.PlanSHA256 {
 		return Job{}, StoredPlan{}, tamperedOr(ErrTampered, "the plan of "+target)
 	}
-	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, StateFile: in.StateFile, Log: in.logOrDiscard()}
+	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
 	return job, stored, nil
 }
 

@@ -33,9 +33,9 @@ type Job struct {
 	ManagerDir string
 	// Dir is the run directory of this job (absolute), created when missing.
 	Dir string
-	// StateFile is the absolute path of the state; empty means a scratch state in
-	// Dir. Its directory is created when missing.
-	StateFile string
+	// Backend is where the state is; the zero value is a scratch state in Dir. The
+	// directory of a local one is created when missing.
+	Backend Backend
 	// ReadOnly plans take no lock and write no state.
 	ReadOnly bool
 	// MAC returns a keyed hash for the fingerprint; nil leaves it empty.
@@ -73,6 +73,10 @@ type Applied struct {
 	// Started reports whether the tool has begun to apply: from then on a failure
 	// may have left changes behind.
 	Started bool
+	// ErroredState is the file of a state that the tool could not write to its
+	// backend: the only record of what was done. It holds secrets in clear and
+	// goes with the run directory. Empty when the state is where it belongs.
+	ErroredState string
 }
 
 // AppliedResource is one resource that the tool finished, or failed on.

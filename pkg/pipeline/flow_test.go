@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 		want   pipeline.Reason
 		ends   pipeline.Outcome // how the report shows it, "" when it is no record of this target
 	}{
-		{"stale state", func(w *world, _ pipeline.Request, in *pipeline.TargetInput) { w.engine.states[in.StateFile]++ }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
+		{"stale state", func(w *world, _ pipeline.Request, in *pipeline.TargetInput) { w.engine.states[in.Backend.String()]++ }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
 		{"other manager commit", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.ManagerCommit = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 		}, pipeline.ReasonStaleManager, pipeline.OutcomeRefused},
@@ -71,7 +71,9 @@ func TestRefusals(t *testing.T) {
 		{"superseded", func(w *world, _ pipeline.Request, _ *pipeline.TargetInput) {
 			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
 		}, pipeline.ReasonSuperseded, pipeline.OutcomeSuperseded},
-		{"other state", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.StateFile = "/elsewhere" }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
+		{"other state", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
+			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
+		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
 		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"environment of no target", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
 		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {

@@ -131,7 +131,7 @@ func verify(_ context.Context, token, audience string, _ time.Time) (pipeline.Cl
 
 func (w *world) target(request pipeline.Request, env pipeline.Environment) pipeline.TargetInput {
 	return pipeline.TargetInput{Customer: w.customer, Request: request.ID, Environment: env, ManagerDir: w.dir, ManagerCommit: managerCommit,
-		RunDir: filepath.Join(w.t.TempDir(), "run"), StateFile: "/state/" + string(env), Run: pipeline.Run{Repository: managerSlug, ID: 1, URL: "https://hub/run"}}
+		RunDir: filepath.Join(w.t.TempDir(), "run"), Backend: pipeline.State{}.Target(w.customer.Name, env, "/state"), Run: pipeline.Run{Repository: managerSlug, ID: 1, URL: "https://hub/run"}}
 }
 
 func (w *world) plan(request pipeline.Request, env pipeline.Environment) (pipeline.TargetResult, error) {
@@ -216,8 +216,8 @@ func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", State: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.StateFile]}}
-	if key := job.StateFile + "\n" + string(config.Source); key != e.contents {
+	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", State: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.Backend.String()]}}
+	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1
 	}
@@ -237,7 +237,7 @@ func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 }
 
 func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
-	if plan.Receipt.State.Serial != e.states[job.StateFile] {
+	if plan.Receipt.State.Serial != e.states[job.Backend.String()] {
 		return pipeline.Applied{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed"}
 	}
 	e.applies++
@@ -249,8 +249,8 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	if err != nil {
 		return pipeline.Applied{}, err
 	}
-	e.states[job.StateFile]++
-	e.contents = job.StateFile + "\n" + strings.TrimPrefix(string(b), "plan:")
+	e.states[job.Backend.String()]++
+	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
 	return pipeline.Applied{Started: true, Done: done, Outputs: []pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}}, nil
 }
 

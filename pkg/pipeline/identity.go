@@ -5,7 +5,6 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -47,18 +46,41 @@ const (
 	ModeDryRun Mode = "dry-run"
 )
 
-var (
-	customerPattern    = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
-	environmentPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$`)
-	shaPattern         = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	uuidPattern        = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-	ownerPattern       = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9-_]{0,99})$`)
-	repoPattern        = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}$`)
+// Names are checked by hand: a regular expression with a bound is unrolled at
+// every start of the program, and costs more than the rest of it.
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits = "0123456789"
 )
+
+// only reports whether s has 1 to most bytes, all of them of alphabet.
+func only(s string, most int, alphabet string) bool {
+	return s != "" && len(s) <= most && strings.Trim(s, alphabet) == ""
+}
+
+// isLabel accepts lower-case letters, digits and inner hyphens.
+func isLabel(s string, most int) bool {
+	return only(s, most, lower+digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+func isUUID(s string) bool {
+	groups := strings.Split(s, "-")
+	if len(groups) != 5 {
+		return false
+	}
+	for i, size := range []int{8, 4, 4, 4, 12} {
+		if len(groups[i]) != size || !only(groups[i], size, digits+"abcdef") {
+			return false
+		}
+	}
+	return true
+}
 
 // ParseCustomerName checks s against the form of a customer name.
 func ParseCustomerName(s string) (CustomerName, error) {
-	if !customerPattern.MatchString(s) {
+	if !isLabel(s, 63) {
 		return "", fmt.Errorf("customer name %q: use 1–63 lower-case letters, digits and inner hyphens", s)
 	}
 	return CustomerName(s), nil
@@ -66,7 +88,7 @@ func ParseCustomerName(s string) (CustomerName, error) {
 
 // ParseEnvironment checks s against the form of an environment name.
 func ParseEnvironment(s string) (Environment, error) {
-	if !environmentPattern.MatchString(s) {
+	if !isLabel(s, 40) {
 		return "", fmt.Errorf("environment %q: use 1–40 lower-case letters, digits and inner hyphens", s)
 	}
 	return Environment(s), nil
@@ -74,7 +96,7 @@ func ParseEnvironment(s string) (Environment, error) {
 
 // ParseSHA checks that s is a full git object id.
 func ParseSHA(s string) (SHA, error) {
-	if !shaPattern.MatchString(s) {
+	if len(s) != 40 || !only(s, 40, digits+"abcdef") {
 		return "", fmt.Errorf("commit %q: want 40 lower-case hexadecimal digits", s)
 	}
 	return SHA(s), nil
@@ -94,7 +116,7 @@ func (s SHA) Zero() bool { return strings.Trim(string(s), "0") == "" }
 
 // ParseRequestID checks that s is a canonical UUID.
 func ParseRequestID(s string) (RequestID, error) {
-	if !uuidPattern.MatchString(s) {
+	if !isUUID(s) {
 		return "", fmt.Errorf("request id %q: want a lower-case UUID", s)
 	}
 	return RequestID(s), nil
@@ -134,7 +156,7 @@ func uuid(b [16]byte, version byte) RequestID {
 // ParseSlug splits "owner/name" and checks both parts.
 func ParseSlug(s string) (Slug, error) {
 	owner, name, ok := strings.Cut(s, "/")
-	if !ok || !ownerPattern.MatchString(owner) || !repoPattern.MatchString(name) || name == "." || name == ".." {
+	if !ok || !only(owner, 100, lower+upper+digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !only(name, 100, lower+upper+digits+"._-") || name == "." || name == ".." {
 		return Slug{}, fmt.Errorf("repository %q: want owner/name", s)
 	}
 	return Slug{Owner: owner, Name: name}, nil

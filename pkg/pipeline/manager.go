@@ -14,13 +14,6 @@ type Manager struct {
 	Limits Limits
 }
 
-// State says where states and the store are kept. With the directory kind both
-// are under one directory of this machine.
-type State struct {
-	// Directory is absolute, or relative to the manager directory.
-	Directory string
-}
-
 // EnvironmentRule is one environment of metapipe.yml.
 type EnvironmentRule struct {
 	Name Environment

@@ -32,7 +32,7 @@ type TargetInput struct {
 	ManagerDir    string // absolute
 	ManagerCommit SHA
 	RunDir        string // absolute
-	StateFile     string // absolute
+	Backend       Backend
 	Run           Run
 	// Receipt is the code that the approver saw; apply refuses another one. Empty
 	// skips the comparison.
@@ -119,7 +119,7 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 		return TargetResult{}, err
 	}
 	planned, err := p.Engine.Plan(ctx, Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, StateFile: in.StateFile, ReadOnly: !request.Applies(in.Environment), MAC: p.Sealer.MAC, Log: in.logOrDiscard()})
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: p.Sealer.MAC, Log: in.logOrDiscard()})
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
@@ -223,7 +223,7 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 	return Receipt{
 		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
 		Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree,
-		Tool: planned.Tool, LockFile: planned.LockFile, Backend: in.StateFile, State: planned.State, PlanSHA256: sum,
+		Tool: planned.Tool, LockFile: planned.LockFile, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
 }

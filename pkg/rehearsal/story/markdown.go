@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	stdhtml "html"
+	"io"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -31,9 +31,9 @@ func HTML(markdown string) (string, error) {
 	if err := newMarkdown().Convert([]byte(markdown), &out); err != nil {
 		return "", fmt.Errorf("render Markdown of %d bytes: %w", len(markdown), err)
 	}
-	closed, err := balance(sanitizer().SanitizeReader(&out))
+	closed, err := sanitize(&out)
 	if err != nil {
-		return "", fmt.Errorf("close the elements of Markdown of %d bytes: %w", len(markdown), err)
+		return "", fmt.Errorf("clean the HTML of Markdown of %d bytes: %w", len(markdown), err)
 	}
 	return closed, nil
 }
@@ -50,39 +50,78 @@ func newMarkdown() goldmark.Markdown {
 	)
 }
 
-// sanitizer allows the elements that comments and summaries are made of.
-func sanitizer() *bluemonday.Policy {
-	p := bluemonday.NewPolicy()
-	p.AllowElements("h1", "h2", "h3", "h4", "h5", "h6", "p", "br", "hr", "ul", "ol", "li", "blockquote",
-		"pre", "code", "em", "strong", "del", "sub", "sup", "table", "thead", "tbody", "tr", "th", "td",
-		"details", "summary", "span")
-	p.AllowAttrs("align").Matching(regexp.MustCompile(`^(?:left|right|center)$`)).OnElements("th", "td")
-	p.AllowAttrs("class").Matching(regexp.MustCompile(`^diff$`)).OnElements("pre")
-	p.AllowAttrs("class").Matching(regexp.MustCompile(`^(?:add|del|hunk|same)$`)).OnElements("span")
-	p.AllowAttrs("href").OnElements("a")
-	hasHost := func(u *url.URL) bool { return u.Host != "" } // "https:x" would be relative to the page
-	p.AllowURLSchemeWithCustomPolicy("http", hasHost)
-	p.AllowURLSchemeWithCustomPolicy("https", hasHost)
-	p.AllowRelativeURLs(false)
-	p.RequireParseableURLs(true)
-	p.RequireNoFollowOnLinks(true)
-	p.RequireNoReferrerOnLinks(true)
-	return p
+// allowed are the elements that comments and summaries are made of, each with
+// the attributes it may have and a check of their values.
+var allowed = map[atom.Atom]map[string]func(string) bool{
+	atom.H1: nil, atom.H2: nil, atom.H3: nil, atom.H4: nil, atom.H5: nil, atom.H6: nil,
+	atom.P: nil, atom.Br: nil, atom.Hr: nil, atom.Ul: nil, atom.Ol: nil, atom.Li: nil, atom.Blockquote: nil,
+	atom.Code: nil, atom.Em: nil, atom.Strong: nil, atom.Del: nil, atom.Sub: nil, atom.Sup: nil,
+	atom.Table: nil, atom.Thead: nil, atom.Tbody: nil, atom.Tr: nil, atom.Details: nil, atom.Summary: nil,
+	atom.Th: {"align": isAlignment}, atom.Td: {"align": isAlignment},
+	atom.Pre:  {"class": func(v string) bool { return v == "diff" }},
+	atom.Span: {"class": func(v string) bool { return slices.Contains([]string{"add", "del", "hunk", "same"}, v) }},
+	atom.A:    {"href": isWebAddress},
 }
 
-// balance closes what is open and drops what closes nothing.
-func balance(fragment *bytes.Buffer) (string, error) {
+func isAlignment(v string) bool { return v == "left" || v == "right" || v == "center" }
+
+// isWebAddress wants a host: "https:x" would be relative to the page.
+func isWebAddress(v string) bool {
+	u, err := url.Parse(v)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// sanitize parses a fragment as a browser would, which closes what is open and
+// drops what closes nothing, and writes what is allowed of it. Elements that are
+// not allowed give way to their content, but for those whose content is no text.
+func sanitize(fragment io.Reader) (string, error) {
 	nodes, err := xhtml.ParseFragment(fragment, &xhtml.Node{Type: xhtml.ElementNode, Data: "div", DataAtom: atom.Div})
 	if err != nil {
 		return "", err
 	}
 	var out strings.Builder
 	for _, n := range nodes {
-		if err := xhtml.Render(&out, n); err != nil {
-			return "", err
+		for _, kept := range keep(n) {
+			if err := xhtml.Render(&out, kept); err != nil {
+				return "", err
+			}
 		}
 	}
 	return out.String(), nil
+}
+
+// keep returns copies of what is allowed of a tree.
+func keep(n *xhtml.Node) []*xhtml.Node {
+	if n.Type == xhtml.TextNode {
+		return []*xhtml.Node{{Type: xhtml.TextNode, Data: n.Data}}
+	}
+	if n.Type != xhtml.ElementNode || n.Namespace != "" || slices.Contains([]atom.Atom{atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Iframe, atom.Noscript, atom.Template, atom.Xmp, atom.Noembed, atom.Noframes, atom.Plaintext}, n.DataAtom) {
+		return nil
+	}
+	var children []*xhtml.Node
+	for child := range n.ChildNodes() {
+		children = append(children, keep(child)...)
+	}
+	attributes, ok := allowed[n.DataAtom]
+	if !ok || n.DataAtom == 0 {
+		return children
+	}
+	kept := &xhtml.Node{Type: xhtml.ElementNode, DataAtom: n.DataAtom, Data: n.DataAtom.String()}
+	for _, a := range n.Attr {
+		if check := attributes[a.Key]; a.Namespace == "" && check != nil && check(a.Val) {
+			kept.Attr = append(kept.Attr, xhtml.Attribute{Key: a.Key, Val: a.Val})
+		}
+	}
+	if n.DataAtom == atom.A {
+		if len(kept.Attr) == 0 {
+			return children // a link to nowhere is text
+		}
+		kept.Attr = append(kept.Attr, xhtml.Attribute{Key: "rel", Val: "nofollow noreferrer"})
+	}
+	for _, child := range children {
+		kept.AppendChild(child)
+	}
+	return []*xhtml.Node{kept}
 }
 
 // diffRenderer writes fenced blocks, those of the language "diff" with a class

@@ -45,6 +45,9 @@ type s3Error struct {
 
 func (e *s3Error) Error() string {
 	var text strings.Builder
+	if e.service == "STS" {
+		text.WriteString("take a role by " + e.operation + ": ")
+	}
 	text.WriteString(e.code)
 	if e.message != "" && e.message != e.code {
 		text.WriteString(": " + e.message)
@@ -150,7 +153,7 @@ func unreachable(err error) bool {
 // nextOfAnswer says what to do about the answers that are worth a word.
 func (s *S3) nextOfAnswer(key string, e *s3Error) string {
 	if e.service == "STS" {
-		return s.nextOfRole(e)
+		return nextOfRole(e)
 	}
 	if strings.HasPrefix(e.code, "KMS.") || (strings.Contains(strings.ToLower(e.code+e.message), "kms") && e.status != http.StatusForbidden) {
 		return "KMS does not encrypt with " + s.keyName() + ": look whether the key exists in " + s.region + ", is enabled, and is the one that is configured"
@@ -190,10 +193,9 @@ func (s *S3) nextOfRegion(e *s3Error) string {
 	return "bucket " + s.options.Bucket + " is in " + e.region + " and was looked for in " + s.region + ": set the region to " + e.region
 }
 
-func (s *S3) nextOfRole(e *s3Error) string {
-	switch e.code {
-	case "ExpiredTokenException", "InvalidIdentityToken", "IDPRejectedClaim", "IDPCommunicationError":
-		return "AWS does not accept the token of this run: it must be fresh, and the account needs the issuer as an OpenID Connect provider with this audience"
+func nextOfRole(e *s3Error) string {
+	if e.code == "AccessDenied" {
+		return "let the trust policy of the role allow sts:AssumeRoleWithWebIdentity to this repository and environment"
 	}
-	return "let the trust policy of the role allow sts:AssumeRoleWithWebIdentity to this repository and environment"
+	return "AWS does not accept the token of this run: it must be fresh, and the account needs its issuer as an OpenID Connect provider with the token's audience"
 }

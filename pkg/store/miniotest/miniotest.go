@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -201,5 +202,19 @@ func (s *Server) probe(ctx context.Context) error {
 	return err
 }
 
-// Stop ends the server at once, as a crash would. More calls do nothing.
-func (s *Server) Stop() { s.process.stop() }
+// Stop ends the server at once, as a crash would, and waits until it does not
+// listen any more. More calls do nothing.
+func (s *Server) Stop() {
+	s.process.stop()
+	// The guard can be gone a moment before the server is.
+	for range 100 {
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.Endpoint, "http://"))
+		if err != nil {
+			return
+		}
+		if connection.Close() != nil {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -61,7 +62,12 @@ var _ pipeline.Store = (*S3)(nil)
 
 // bucketName is the form of general purpose buckets.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+var bucketName = pattern(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+// pattern compiles an expression when it is needed: most verbs never do.
+func pattern(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // NewS3 returns the store in a bucket. It reads the files of the AWS profile,
 // if there is one, and asks no server: credentials and bucket are tried by the
@@ -88,7 +94,7 @@ func (o S3Options) check() error {
 	switch {
 	case o.Bucket == "":
 		return &pipeline.UsageError{Message: "the bucket of the store is not set", Next: "name the state bucket"}
-	case !bucketName.MatchString(o.Bucket) || strings.Contains(o.Bucket, ".."):
+	case !bucketName().MatchString(o.Bucket) || strings.Contains(o.Bucket, ".."):
 		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the name of a bucket", o.Bucket), Next: "use the plain name: 3 to 63 of a-z, 0-9, '-' and '.', without s3:// and not an ARN"}
 	case o.Encryption != EncryptionBucket && o.Encryption != EncryptionS3 && o.Encryption != EncryptionKMS:
 		return &pipeline.UsageError{Message: fmt.Sprintf("bucket %s: the encryption %q is not known", o.Bucket, o.Encryption), Next: fmt.Sprintf("use %s or %s", EncryptionS3, EncryptionKMS)}

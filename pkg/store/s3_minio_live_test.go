@@ -110,6 +110,17 @@ func TestMinIOWebIdentity(t *testing.T) {
 	}
 }
 
+// TestMinIORole: a server may also give each provider a role of its own.
+func TestMinIORole(t *testing.T) {
+	t.Parallel()
+	i := newIssuer(t)
+	server := miniotest.Start(t, miniotest.Options{OpenID: &miniotest.OpenID{ConfigURL: i.url + "/.well-known/openid-configuration", ClientID: audience, Policy: "readonly"}})
+	server.Bucket(t, "tf-state", true)
+	env := with(server.Environ(miniotest.Credentials{}), "AWS_ROLE_ARN", server.RoleARN, "AWS_WEB_IDENTITY_TOKEN_FILE", i.token(t, time.Now().Add(time.Hour)))
+	s := newS3(t, store.S3Options{Bucket: "tf-state", Lookup: lookup(env)})
+	wantError(t, s.Create(t.Context(), "acme/plan", bytes.NewReader(nil)), "AccessDenied", "s3:PutObject")
+}
+
 // TestMinIOVanishes ends the server in the middle of an upload and of a read.
 func TestMinIOVanishes(t *testing.T) {
 	t.Parallel()

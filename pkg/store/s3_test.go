@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -21,4 +22,31 @@ func TestS3(t *testing.T) {
 			storetest.Run(t, func(t *testing.T) pipeline.Store { return newFakeS3(t, versioned).store(t) })
 		})
 	}
+}
+
+// TestS3Requests counts what each operation costs in time and money.
+func TestS3Requests(t *testing.T) {
+	t.Parallel()
+	f := newFakeS3(t, true)
+	s := f.store(t)
+	count := func(name string, want int, run func() error) {
+		t.Helper()
+		before := f.seen("")
+		if err := run(); err != nil {
+			t.Error(err)
+		}
+		if got := f.seen("") - before; got != want {
+			t.Errorf("%s: %d requests, want %d", name, got, want)
+		}
+	}
+	create := func(key string, size int) func() error {
+		return func() error { return s.Create(t.Context(), key, bytes.NewReader(content(size))) }
+	}
+	count("create nothing", 1, create("acme/empty", 0))
+	count("create a small object", 1, create("acme/small", 8<<20-1))
+	count("create one part", 3, create("acme/one", 8<<20))
+	count("create three parts", 5, create("acme/three", 20<<20))
+	count("open", 1, func() error { _, err := readAll(t.Context(), s, "acme/three"); return err })
+	count("list", 1, func() error { _, err := s.List(t.Context(), "acme/"); return err })
+	count("delete", 1, func() error { return s.Delete(t.Context(), "acme/one") })
 }

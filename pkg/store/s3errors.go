@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -82,14 +81,14 @@ func answer(err error) *s3Error {
 		e.request = response.Response.Header.Get("X-Amz-Request-Id")
 		e.region = response.Response.Header.Get("X-Amz-Bucket-Region")
 	}
-	if found := regionInMessage.FindStringSubmatch(e.message); e.region == "" && found != nil {
+	if found := regionInMessage().FindStringSubmatch(e.message); e.region == "" && found != nil {
 		e.region = found[1]
 	}
 	return e
 }
 
 // regionInMessage: "the region 'us-east-1' is wrong; expecting 'eu-central-1'".
-var regionInMessage = regexp.MustCompile(`expecting '([a-z0-9-]{1,40})'`)
+var regionInMessage = pattern(`expecting '([a-z0-9-]{1,40})'`)
 
 // cause is err in the words of pipeline where it has some, and short otherwise.
 // What was put into these words once stays as it is.
@@ -177,6 +176,10 @@ func (s *S3) nextOfAnswer(key string, e *s3Error) string {
 		return "the object was moved to an archive: restore it, and let no lifecycle rule of the state bucket move objects"
 	case "XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "XMinioAdminBucketQuotaExceeded":
 		return "the server has no room left: free some and run again; nothing was written"
+	case codeConflict, codeAborted:
+		return "other runs are writing the same object all the time: look whether two jobs of one target run at once, and run again"
+	case codeNoUpload:
+		return "the server dropped the upload before it was complete: run again"
 	case "NotImplemented":
 		return s.server + " does not know conditional writes (If-None-Match), without which two runs could overwrite each other: use a server that does"
 	}

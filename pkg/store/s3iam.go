@@ -2,19 +2,18 @@ package store
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 )
 
 // kmsAction is the action in the words of AWS: "… is not authorized to perform:
 // kms:GenerateDataKey on resource: …".
-var kmsAction = regexp.MustCompile(`\bkms:[A-Za-z]{1,40}`)
+var kmsAction = pattern(`\bkms:[A-Za-z]{1,40}`)
 
 // nextOfDenial names the permission that is missing. AWS tells some callers
 // itself; other servers, and AWS across accounts, say "Access Denied" only.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 func (s *S3) nextOfDenial(key string, e *s3Error) string {
-	if action := kmsAction.FindString(e.message); action != "" {
+	if action := kmsAction().FindString(e.message); action != "" {
 		return fmt.Sprintf("allow %s on %s, in a policy of the role and in the policy of the key", action, s.keyName())
 	}
 	switch e.operation {

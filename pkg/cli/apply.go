@@ -37,7 +37,7 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.openManager(o.places)
+	m, err := s.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 		return err
 	}
 	defer remove()
-	applier := &pipeline.Applier{Store: m.dirs, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
+	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
 	if s.context.InActions {
 		client, err := s.client(envOwnToken)
 		if err != nil {

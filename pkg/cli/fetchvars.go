@@ -48,7 +48,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.openManager(o.places)
+	m, err := s.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.dirs, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
+	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
 	request, err := f.Run(ctx, in)
 	return errors.Join(err, m.fetchResult(request, err))
 }

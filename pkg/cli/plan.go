@@ -72,7 +72,7 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.openManager(o.places)
+	m, err := s.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 		return err
 	}
 	defer remove()
-	planner := &pipeline.Planner{Store: m.dirs, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
+	planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
 	result, err := planner.Run(ctx, in)
 	return errors.Join(err, s.planOutputs(result))
 }
@@ -120,7 +120,7 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		StateFile: m.stateFile(c, env), Run: m.run(), Receipt: o.receipt, Log: m.app.Err}, remove, nil
+		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Receipt: o.receipt, Log: m.app.Err}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.
@@ -133,7 +133,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	job, remove, err := m.dryRunJob(o)
+	job, remove, err := m.dryRunJob(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *step) loadManagerOrDefault(dir string) (*manager, error) {
 	return &manager{step: s, dir: dir, config: config.Config{Manager: config.Default()}, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
 }
 
-func (m *manager) dryRunJob(o planOptions) (job pipeline.Job, remove func(), err error) {
+func (m *manager) dryRunJob(ctx context.Context, o planOptions) (job pipeline.Job, remove func(), err error) {
 	c, err := m.dryRunCustomer(o)
 	if err != nil {
 		return job, nil, err
@@ -191,10 +191,10 @@ func (m *manager) dryRunJob(o planOptions) (job pipeline.Job, remove func(), err
 	}
 	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
-		if m.dirs, err = m.openStore(m, o.store); err != nil {
+		if err := m.openStore(ctx, o.store); err != nil {
 			return job, nil, err
 		}
-		job.StateFile = m.stateFile(c, env)
+		job.Backend = m.backend(c, env)
 	}
 	job.Dir, remove, err = m.workDir(o.places)
 	return job, remove, err

@@ -33,9 +33,10 @@ const (
 	envSourceToken  = "SOURCE_REPOS_PAT"   //nolint:gosec // a name; manager's run → customers
 	envManagerOwner = "MANAGER_REPO_OWNER" // variables of the customer's repo
 	envManagerName  = "MANAGER_REPO_NAME"
-	envKey          = "METAPIPE_KEY"   // seals plans and variables
-	envStore        = "METAPIPE_STORE" // instead of metapipe.yml's state
-	envTool         = "METAPIPE_TOOL"  // path of the binary that plans
+	envKey          = "METAPIPE_KEY"    // seals plans and variables
+	envStore        = "METAPIPE_STORE"  // instead of metapipe.yml's state
+	envBucket       = "TF_STATE_BUCKET" // where metapipe.yml names neither directory nor bucket
+	envTool         = "METAPIPE_TOOL"   // path of the binary that plans
 )
 
 // step is what every verb begins with: the runner it runs in and the places it
@@ -102,18 +103,20 @@ type manager struct {
 	*step
 	dir    string
 	config config.Config
-	dirs   *store.Directory
-	sealer *store.Sealer
-	rules  schemas
+	store  pipeline.Store
+	// directory is the absolute one of the store; empty when that is a bucket.
+	directory string
+	sealer    *store.Sealer
+	rules     schemas
 }
 
 // openManager loads the configuration and opens the store.
-func (s *step) openManager(p places) (*manager, error) {
+func (s *step) openManager(ctx context.Context, p places) (*manager, error) {
 	m, err := s.loadManager(p.managerDir)
 	if err != nil {
 		return nil, err
 	}
-	if m.dirs, err = s.openStore(m, p.store); err != nil {
+	if err := m.openStore(ctx, p.store); err != nil {
 		return nil, err
 	}
 	m.sealer, err = s.openSealer()
@@ -127,29 +130,6 @@ func (s *step) loadManager(dir string) (*manager, error) {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
 	}
 	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
-}
-
-func (s *step) openStore(m *manager, override string) (*store.Directory, error) {
-	dir := override
-	if dir == "" {
-		dir = s.app.getenv(envStore)
-	}
-	if dir == "" {
-		dir = m.config.Manager.State.Directory
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(m.dir, dir)
-		}
-	}
-	// A hosted runner is a new machine for each job: what one job puts into a
-	// directory there, the next one does not find.
-	if s.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
-		return nil, &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "use one self-hosted runner for all jobs of the manager"}
-	}
-	d, err := store.NewDirectory(s.app.absolute(dir))
-	if err != nil {
-		return nil, &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
-	}
-	return d, nil
 }
 
 func (s *step) openSealer() (*store.Sealer, error) {
@@ -200,12 +180,6 @@ func (m *manager) slug() pipeline.Slug {
 		return m.context.Repository
 	}
 	return pipeline.Slug{Owner: "local", Name: "manager"}
-}
-
-// stateFile is where the tool keeps the state of a target: beside the store's
-// objects, as the layout says.
-func (m *manager) stateFile(c pipeline.Customer, env pipeline.Environment) string {
-	return filepath.Join(m.dirs.Path(), string(c.Name), string(env), "terraform.tfstate")
 }
 
 // parse reads variables.yml under the rules of the manager.
@@ -320,7 +294,7 @@ func (a *App) cacheDir() string {
 
 // reporter tells customers how a request stands.
 func (m *manager) reporter(client *github.Client) *pipeline.Reporter {
-	return &pipeline.Reporter{GitHub: client, Store: m.dirs, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Tell: m.app.tell}
+	return &pipeline.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Tell: m.app.tell}
 }
 
 // annotate shows an error where the runner shows annotations.

@@ -13,12 +13,15 @@ const (
 	DefaultRoot = "terraform"
 )
 
+// DefaultStateDirectory holds states and plans where neither metapipe.yml nor
+// the environment names a place for them.
+const DefaultStateDirectory = ".metapipe/state"
+
 // Default is what holds where metapipe.yml is silent, and all of it where there
 // is none, as on a laptop: staging, then production behind a gate, any version
 // of terraform, and signed requests only.
 func Default() pipeline.Manager {
 	return pipeline.Manager{
-		State:        pipeline.State{Directory: ".metapipe/state"},
 		Environments: []pipeline.EnvironmentRule{{Name: "staging"}, {Name: "production", Gated: true}},
 		Tool:         pipeline.ToolRule{Name: "terraform"},
 		Trust:        pipeline.TrustRequired,

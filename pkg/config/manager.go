@@ -27,7 +27,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 
 func (d *decoder) managerFields(m *pipeline.Manager) fields {
 	return fields{
-		"state":        func(v value) { d.read(v, d.stateFields(&m.State)) },
+		"state":        func(v value) { d.state(v, &m.State) },
 		"environments": func(v value) { m.Environments = d.environments(v) },
 		"tool":         func(v value) { d.read(v, d.toolFields(&m.Tool)) },
 		"schema": func(v value) {
@@ -37,17 +37,6 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		},
 		"trust":  func(v value) { d.trust(v, &m.Trust) },
 		"limits": func(v value) { d.read(v, d.limitFields(&m.Limits)) },
-	}
-}
-
-// stateFields has one key today; other kinds of store become keys beside it.
-func (d *decoder) stateFields(s *pipeline.State) fields {
-	return fields{
-		"directory": func(v value) {
-			if p, ok := d.directory(v); ok {
-				s.Directory = p
-			}
-		},
 	}
 }
 

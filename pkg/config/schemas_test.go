@@ -25,6 +25,7 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 	}{
 		{managerSchema, nil, d.managerFields(&pipeline.Manager{})},
 		{managerSchema, []string{"properties", "state"}, d.stateFields(&pipeline.State{})},
+		{managerSchema, []string{"properties", "state", "properties", "backend"}, d.backendFields(&pipeline.Backend{})},
 		{managerSchema, []string{"properties", "tool"}, d.toolFields(&pipeline.ToolRule{})},
 		{managerSchema, []string{"$defs", "environment"}, d.environmentFields(&pipeline.EnvironmentRule{})},
 		{managerSchema, []string{"$defs", "limits"}, limits},

@@ -119,6 +119,10 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	if err != nil {
 		ended.fail(ctx, err)
 	}
+	var failed *FailedError
+	if result.StateKept && errors.As(err, &failed) {
+		ended.Next = failed.Next // goes before what a cancelled apply is told
+	}
 	ended.At = a.Now().UTC()
 	last, cancel := lasting(ctx)
 	defer cancel()
@@ -163,7 +167,27 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
+	if applied.ErroredState != "" {
+		result.StateKept = true
+		err = a.stateKept(ctx, in, folder, receipt, applied, err)
+	}
 	return result, err
+}
+
+// stateKept keeps a state that could not be written and says how to bring it
+// back. The apply has failed by that, whatever the tool said.
+func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning, receipt Receipt, applied Applied, cause error) error {
+	next, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
+	var failed *FailedError
+	if !errors.As(cause, &failed) {
+		failed = &FailedError{Message: fmt.Sprintf("the apply of %s/%s could not write its state", receipt.Customer, receipt.Environment), Diagnostics: applied.Diagnostics, Err: cause}
+		cause = failed
+	}
+	if keepErr != nil {
+		return errors.Join(cause, keepErr)
+	}
+	failed.Next = next
+	return cause
 }
 
 // claim marks the plan as used before anything changes: whatever happens from

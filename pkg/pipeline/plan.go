@@ -32,8 +32,11 @@ type TargetInput struct {
 	ManagerDir    string // absolute
 	ManagerCommit SHA
 	RunDir        string // absolute
-	Backend       Backend
-	Run           Run
+	// SpareDir takes what outlasts the run directory where the store is gone:
+	// a sealed state that could not be written. Absolute.
+	SpareDir string
+	Backend  Backend
+	Run      Run
 	// Receipt is the code that the approver saw; apply refuses another one. Empty
 	// skips the comparison.
 	Receipt string
@@ -48,6 +51,9 @@ type TargetResult struct {
 	HasChanges  bool
 	ReceiptCode string
 	Reviewed    Reviewed
+	// StateKept reports that the tool could not write the state of an apply: it is
+	// kept, sealed, until it is brought back.
+	StateKept bool
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands

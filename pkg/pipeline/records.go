@@ -27,6 +27,8 @@ const (
 	objectPlanned    = "planned.json"
 	objectApplyBegun = "apply-begun.json"
 	objectApplied    = "applied.json"
+	objectErrored    = "errored-state.sealed" // a state that could not be written
+	objectRecovered  = "recovered.json"       // it is in its backend again
 )
 
 // Begun records that a job has started on a target.

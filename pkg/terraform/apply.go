@@ -17,7 +17,8 @@ import (
 const nextPlan = "make a new plan (push again, or re-run the request) and review that one"
 
 // Apply implements pipeline.Engine. Nothing runs before tree, lock file, tool
-// and state were compared with the receipt; then it starts init and apply.
+// and a local state were compared with the receipt; then it starts init and
+// apply. A state elsewhere is compared between the two, by a third process.
 func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
 	if err := checkJob(job); err != nil {
 		return pipeline.Applied{}, fmt.Errorf("apply %s: %w", target(job), err)
@@ -72,14 +73,25 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 			Next:    nextPlan,
 		}
 	}
-	state, err := fileState(w.state)
-	if err != nil {
-		return nil, w.failed("apply", err)
-	}
-	if state != plan.Receipt.State {
-		return nil, staleState(describeState(plan.Receipt.State), describeState(state))
+	if w.localState() != "" {
+		if err := w.sameState(ctx, plan.Receipt); err != nil {
+			return nil, err
+		}
 	}
 	return w, w.feed()
+}
+
+// sameState compares the state with the one that the plan was made on. The tool
+// does so again when it has the lock.
+func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) error {
+	state, err := w.currentState(ctx)
+	if err != nil {
+		return err
+	}
+	if state != receipt.State {
+		return staleState(describeState(receipt.State), describeState(state))
+	}
+	return nil
 }
 
 // sameTool finds the very version that made the plan.
@@ -134,6 +146,11 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		diagnostics := w.diagnose(said.diagnostics, &redactor{})
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
+	if w.localState() == "" {
+		if err := w.sameState(ctx, plan.Receipt); err != nil {
+			return pipeline.Applied{}, err
+		}
+	}
 	args := append([]string{"apply", "-input=false", "-json"}, w.lockArgs()...)
 	args, err = w.ephemeralArgs(args)
 	if err != nil {
@@ -144,8 +161,8 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if len(said.diagnostics) > 0 {
 		applied.Diagnostics = w.diagnose(said.diagnostics, w.secretsOf(ctx, plan.PlanFile))
 	}
-	if err := w.keepErroredState(); err != nil {
-		return applied, errors.Join(w.applyFailure(failure, applied), err)
+	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
+		w.kept, applied.ErroredState = kept, kept
 	}
 	if failure == nil && w.kept == "" {
 		return applied, nil

@@ -72,8 +72,8 @@ func checkJob(job pipeline.Job) error {
 			return fmt.Errorf("%s %q is not absolute", what, path)
 		}
 	}
-	if job.StateFile != "" && !filepath.IsAbs(job.StateFile) {
-		return fmt.Errorf("state file %q is not absolute", job.StateFile)
+	if path := job.Backend.Path(); job.Backend.Type == pipeline.BackendLocal && !filepath.IsAbs(path) {
+		return fmt.Errorf("state file %q is not absolute", path)
 	}
 	if root := job.Customer.Root; root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
 		return &pipeline.UsageError{

@@ -87,7 +87,7 @@ func TestPlanAndApply(t *testing.T) {
 		if again.Plan.HasChanges() || again.State.Serial == 0 || again.State.Lineage == "" {
 			t.Errorf("second plan %+v", again)
 		}
-		if _, err := os.Stat(job.StateFile); err != nil {
+		if _, err := os.Stat(job.Backend.Path()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -144,13 +144,13 @@ func TestReadOnlyPlan(t *testing.T) {
 		if _, err := engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Dir(job.StateFile)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Dir(job.Backend.Path())); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the directory of the state: %v", err)
 		}
 		if _, err := engine.Apply(t.Context(), job, pipeline.StoredPlan{}); err == nil {
 			t.Error("applied a read-only job")
 		}
-		job.ReadOnly, job.StateFile = false, ""
+		job.ReadOnly, job.Backend = false, pipeline.Backend{}
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil || planned.Plan.Counts.Create != 3 {
 			t.Errorf("with a scratch state: %+v %v", planned.Plan.Counts, err)
@@ -170,7 +170,7 @@ func TestManyTargetsAtOnce(t *testing.T) {
 			name := fmt.Sprintf("tenant-%d", i)
 			job.Customer.Name = pipeline.CustomerName(name)
 			job.Variables = parseDocument(t, strings.Replace(defaultVariables, "name: demo", "name: "+name, 1))
-			job.Dir, job.StateFile = filepath.Join(t.TempDir(), name), filepath.Join(t.TempDir(), "s", "tfstate")
+			job.Dir, job.Backend = filepath.Join(t.TempDir(), name), localBackend(filepath.Join(t.TempDir(), "s", "tfstate"))
 			job.Log = &testLog{}
 			group.Go(func() {
 				planned, err := engine.Plan(t.Context(), job)

@@ -3,6 +3,7 @@ package terraform
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -290,11 +291,11 @@ func TestCancelledApply(t *testing.T) {
 		if !applied.Started || len(applied.Done) != 2 || applied.Done[0].Address != "terraform_data.first" {
 			t.Errorf("applied %+v", applied)
 		}
-		state, err := os.ReadFile(job.StateFile)
+		state, err := os.ReadFile(job.Backend.Path())
 		if err != nil || !strings.Contains(string(state), `"first"`) {
 			t.Errorf("state: %s %v", state, err)
 		}
-		if left, err := filepath.Glob(filepath.Join(filepath.Dir(job.StateFile), ".*lock.info")); err != nil || len(left) > 0 {
+		if left, err := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info")); err != nil || len(left) > 0 {
 			t.Errorf("the lock is still there: %v %v", left, err)
 		}
 	})
@@ -386,7 +387,7 @@ func TestRefusals(t *testing.T) {
 				plan.Receipt.Tool.Name = "other"
 			}, pipeline.ReasonOtherTool},
 			"state": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
-				writeFile(t, job.StateFile, `{"version": 4, "serial": 7, "lineage": "abc"}`)
+				writeFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
 			}, pipeline.ReasonStaleState},
 		}
 		for name, c := range cases {
@@ -428,7 +429,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A directory in the place of the backup keeps the tool from writing.
-		if err := os.MkdirAll(filepath.Join(job.StateFile+".backup", "x"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(job.Backend.Path()+".backup", "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		writeFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
@@ -436,16 +437,43 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		applied, err := engine.Apply(t.Context(), job, stored(planned))
-		kept, globErr := filepath.Glob(job.StateFile + ".errored-*")
-		if globErr != nil || len(kept) != 1 {
-			t.Fatalf("kept %v %v after %v", kept, globErr, err)
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Message, keptText) || !applied.Started {
+			t.Fatalf("got %v", err)
 		}
-		info, statErr := os.Stat(kept[0])
-		if statErr != nil || info.Mode().Perm() != 0o600 {
-			t.Errorf("%v %v", info, statErr)
+		if err := os.RemoveAll(job.Backend.Path() + ".backup"); err != nil {
+			t.Fatal(err)
 		}
-		if !strings.Contains(err.Error(), "state push "+kept[0]) || !applied.Started {
-			t.Errorf("got %v", err)
+		again := job
+		again.Dir = filepath.Join(t.TempDir(), "recover")
+		lost, err := fileState(applied.ErroredState)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := pipeline.KeptState{File: applied.ErroredState, Planned: planned.State}
+		pushed, err := engine.PushState(t.Context(), again, kept)
+		if err != nil || pushed.Lineage != lost.Lineage || pushed.Serial < lost.Serial {
+			t.Fatalf("pushed %+v, want %+v: %v", pushed, lost, err)
+		}
+		if content, err := os.ReadFile(job.Backend.Path()); err != nil || !strings.Contains(string(content), `"name": "b"`) {
+			t.Errorf("the state is %s: %v", content, err)
+		}
+		if second, err := engine.PushState(t.Context(), again, kept); err != nil || second != pushed {
+			t.Errorf("the second time: %+v, want %+v: %v", second, pushed, err)
+		}
+		for text, reason := range map[string]string{
+			fmt.Sprintf(`{"version": 4, "serial": 90, "lineage": %q}`, lost.Lineage): "has moved on",
+			`{"version": 4, "serial": 1, "lineage": "other"}`:                        "holds another state",
+		} {
+			writeFile(t, job.Backend.Path(), text)
+			_, err := engine.PushState(t.Context(), again, kept)
+			var refused *pipeline.RefusedError
+			if !errors.As(err, &refused) || !strings.Contains(refused.Message, reason) {
+				t.Errorf("over %s: %v", text, err)
+			}
+			if content, err := os.ReadFile(job.Backend.Path()); err != nil || string(content) != text {
+				t.Errorf("it was changed: %s %v", content, err)
+			}
 		}
 	})
 }

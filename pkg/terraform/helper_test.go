@@ -196,10 +196,14 @@ func testJob(t *testing.T, tool realTool, variables string, files map[string]str
 		Variables:   parseDocument(t, variables),
 		ManagerDir:  manager,
 		Dir:         filepath.Join(t.TempDir(), "run"),
-		StateFile:   filepath.Join(t.TempDir(), "state", "terraform.tfstate"),
+		Backend:     localBackend(filepath.Join(t.TempDir(), "state", "terraform.tfstate")),
 		MAC:         newMAC,
 		Log:         &testLog{},
 	}
+}
+
+func localBackend(path string) pipeline.Backend {
+	return pipeline.Backend{Type: pipeline.BackendLocal, Config: map[string]string{"path": path}}
 }
 
 func writeFile(t testing.TB, path, content string) {

@@ -43,7 +43,7 @@ func victim(dir string) int {
 		Variables:   document{"infra/variables.yml", node.Content[0]},
 		ManagerDir:  v.Manager,
 		Dir:         v.Run,
-		StateFile:   v.State,
+		Backend:     localBackend(v.State),
 	}
 	engine := New(Options{Environ: os.Environ(), BinaryPath: v.ToolPath})
 	planned, err := engine.Plan(context.Background(), job)
@@ -65,7 +65,7 @@ func TestKilledApply(t *testing.T) {
 		dir := t.TempDir()
 		started, finish := filepath.Join(dir, "started"), filepath.Join(dir, "finish")
 		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
-		b, err := json.Marshal(victimJob{tool.name, tool.path, job.ManagerDir, job.Dir, job.StateFile, defaultVariables})
+		b, err := json.Marshal(victimJob{tool.name, tool.path, job.ManagerDir, job.Dir, job.Backend.Path(), defaultVariables})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,8 +88,8 @@ func TestKilledApply(t *testing.T) {
 		}
 		writeFile(t, finish, "")
 		waitFor(t, "the end of the apply", func() bool {
-			state, err := os.ReadFile(job.StateFile)
-			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.StateFile), ".*lock.info"))
+			state, err := os.ReadFile(job.Backend.Path())
+			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info"))
 			return err == nil && globErr == nil && len(locks) == 0 && strings.Contains(string(state), `"last"`)
 		})
 		planned, err := testEngine(t, tool).Plan(t.Context(), job)

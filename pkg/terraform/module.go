@@ -20,6 +20,7 @@ import (
 type rootModule struct {
 	variables map[string]*tfconfig.Variable
 	cloud     *hcl.Range // a cloud block, which no override replaces
+	backend   string     // the type of its backend block; empty: there is none
 	ephemeral []string   // ephemeral variables, which an apply must be told again
 }
 
@@ -47,7 +48,7 @@ func readRoot(dir, tool string) (rootModule, error) {
 		// In JSON a keyword may be spelled with escapes.
 		inJSON := strings.HasSuffix(name, ".json")
 		shown.files[name] = inJSON || declaresVariable.Match(content)
-		if inJSON || bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("ephemeral")) {
+		if inJSON || bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("ephemeral")) {
 			m.inspect(name, content)
 		}
 	}
@@ -63,9 +64,14 @@ func (m *rootModule) inspect(name string, content []byte) {
 		return
 	}
 	for _, block := range blocksOf(body, "terraform") {
-		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}}})
-		for _, cloud := range inner.Blocks {
-			m.cloud = cloud.DefRange.Ptr()
+		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "backend", LabelNames: []string{"type"}}}})
+		for _, found := range inner.Blocks {
+			switch found.Type {
+			case "cloud":
+				m.cloud = found.DefRange.Ptr()
+			case "backend":
+				m.backend = found.Labels[0]
+			}
 		}
 	}
 	for _, block := range blocksOf(body, "variable", "name") {

@@ -82,7 +82,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
-	return w.collect(planned, file)
+	return w.collect(ctx, planned, file)
 }
 
 // show writes the plan JSON to a file and reads it from there.
@@ -115,14 +115,14 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 }
 
 // collect gathers what an apply needs beside the plan.
-func (w *workspace) collect(planned pipeline.Planned, file string) (pipeline.Planned, error) {
+func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file string) (pipeline.Planned, error) {
 	if err := os.Chmod(file, 0o600); err != nil {
 		return planned, w.failed("protect the plan", err)
 	}
 	planned.PlanFile = file
 	planned.BundleFile = filepath.Join(w.job.Dir, "plan.bundle.tar")
 	var err error
-	if planned.State, err = planState(file, w.state); err != nil {
+	if planned.State, err = w.planState(ctx, file); err != nil {
 		return planned, w.failed("plan", err)
 	}
 	if planned.LockFile, err = w.lockFile(); err != nil {

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"archive/zip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -15,12 +16,12 @@ import (
 
 // planState reads from a saved plan which version of the state it was made on.
 // A plan file is a zip archive whose entry "tfstate" is that state. An encrypted
-// one (OpenTofu) is no archive: then the state file itself is asked.
+// one (OpenTofu) is no archive: then the state itself is asked.
 // https://pkg.go.dev/github.com/hashicorp/terraform/internal/plans/planfile
-func planState(planFile, stateFile string) (pipeline.StateVersion, error) {
+func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.StateVersion, error) {
 	archive, err := zip.OpenReader(planFile)
 	if errors.Is(err, zip.ErrFormat) {
-		return fileState(stateFile)
+		return w.currentState(ctx)
 	}
 	if err != nil {
 		return pipeline.StateVersion{}, fmt.Errorf("read the saved plan: %w", err)

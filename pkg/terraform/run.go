@@ -144,6 +144,7 @@ func (w *workspace) init(ctx context.Context) (*stream, error) {
 	if lock != "" {
 		args = append(args, "-lockfile=readonly")
 	}
+	args = append(append(args, "-reconfigure"), w.backendArgs...)
 	return w.speak(ctx, args...)
 }
 

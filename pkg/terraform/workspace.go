@@ -35,13 +35,14 @@ type workspace struct {
 	tree   string
 	root   string // the root module inside of tree
 	data   string
-	state  string // the state file
 	digest string
 	copied map[string]stamp
 	env    []string
 	module rootModule
 	// vars is the file with typed variables; empty when the root declares none.
 	vars string
+	// backendArgs tell init what the backend block of the root leaves open.
+	backendArgs []string
 	// kept is where a state lies that could not be written; mostly empty.
 	kept string
 	log  *progress
@@ -53,10 +54,6 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
-	w.state = job.StateFile
-	if w.state == "" {
-		w.state = filepath.Join(job.Dir, "scratch.tfstate")
-	}
 	var err error
 	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
 		return nil, err
@@ -127,6 +124,9 @@ func (w *workspace) feed() error {
 	if err := os.WriteFile(filepath.Join(w.root, sourceVariables), config.Source, 0o600); err != nil {
 		return w.failed("write "+sourceVariables, err)
 	}
+	if err := w.checkBackend(); err != nil {
+		return err
+	}
 	if err := w.writeBackend(); err != nil {
 		return w.failed("write the backend", err)
 	}
@@ -135,22 +135,6 @@ func (w *workspace) feed() error {
 		return err
 	}
 	return w.writeVars(values)
-}
-
-// writeBackend replaces the backend of the root by a local state file.
-func (w *workspace) writeBackend() error {
-	if !w.job.ReadOnly {
-		if err := os.MkdirAll(filepath.Dir(w.state), 0o700); err != nil {
-			return err
-		}
-	}
-	content, err := json.Marshal(map[string]any{
-		"terraform": map[string]any{"backend": map[string]any{"local": map[string]any{"path": w.state}}},
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(w.root, backendOverride), content, 0o600)
 }
 
 // values are the declared variables that something feeds. A required one that

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// openStore decides where states and plans are kept, and opens the store: the
+// directory of --store or METAPIPE_STORE, else what metapipe.yml says, else the
+// bucket of TF_STATE_BUCKET, else the directory of a machine of one's own.
+func (m *manager) openStore(ctx context.Context, override string) error {
+	state := &m.config.Manager.State
+	if override == "" {
+		override = m.app.getenv(envStore)
+	}
+	if override != "" {
+		// A directory of one's own: no bucket and no backend is touched.
+		*state = pipeline.State{Directory: override}
+		return m.openDirectory(m.app.absolute(override))
+	}
+	if bucket := m.app.getenv(envBucket); bucket != "" && state.Directory == "" && state.Bucket.Name == "" {
+		state.Bucket.Name = bucket
+	}
+	if state.Bucket.Name != "" {
+		return m.openBucket(ctx, state.Bucket)
+	}
+	dir := state.Directory
+	if dir == "" {
+		dir = config.DefaultStateDirectory
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(m.dir, dir)
+	}
+	return m.openDirectory(dir)
+}
+
+func (m *manager) openDirectory(dir string) error {
+	// A hosted runner is a new machine for each job: what one job puts into a
+	// directory there, the next one does not find.
+	if m.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
+		return &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager"}
+	}
+	d, err := store.NewDirectory(dir)
+	if err != nil {
+		return &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+	}
+	m.store, m.directory = d, d.Path()
+	return nil
+}
+
+func (m *manager) openBucket(ctx context.Context, b pipeline.Bucket) error {
+	s3, err := store.NewS3(ctx, m.bucketOptions(b))
+	if err != nil {
+		return err
+	}
+	m.store = s3
+	// The tool must look where the store does, also when a profile names the region.
+	m.config.Manager.State.Bucket.Region = s3.Region()
+	return nil
+}
+
+func (m *manager) bucketOptions(b pipeline.Bucket) store.S3Options {
+	o := store.S3Options{Bucket: b.Name, Region: b.Region, Prefix: b.Prefix, Lookup: m.app.lookup}
+	if b.KMSKey != "" {
+		o.Encryption, o.KMSKeyID = store.EncryptionKMS, b.KMSKey
+	}
+	return o
+}
+
+// backend is where the tool keeps the state of a target.
+func (m *manager) backend(c pipeline.Customer, env pipeline.Environment) pipeline.Backend {
+	return m.config.Manager.State.Target(c.Name, env, m.directory)
+}
+
+// spareDir is where a sealed state goes when the store cannot take it: a place
+// that outlasts the run directory, and that a later step of the job can reach.
+func (m *manager) spareDir(p places) string {
+	switch {
+	case p.runDir != "":
+		return m.app.absolute(p.runDir)
+	case m.context.RunnerTemp != "":
+		return m.context.RunnerTemp
+	}
+	return os.TempDir()
+}

@@ -1,0 +1,181 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
+)
+
+func (d *decoder) stateFields(s *pipeline.State) fields {
+	return fields{
+		"directory": func(v value) {
+			if p, ok := d.directory(v); ok {
+				s.Directory = p
+			}
+		},
+		"bucket":     func(v value) { d.matched(v, &s.Bucket.Name, bucketForm) },
+		"region":     func(v value) { d.matched(v, &s.Bucket.Region, regionForm) },
+		"prefix":     func(v value) { d.prefix(v, &s.Bucket.Prefix) },
+		"kms_key":    func(v value) { d.matched(v, &s.Bucket.KMSKey, keyForm) },
+		"lock_table": func(v value) { d.matched(v, &s.Bucket.LockTable, tableForm) },
+		"backend":    func(v value) { d.backend(v, &s.Backend) },
+	}
+}
+
+// state reads where states are kept and refuses what cannot be meant together.
+func (d *decoder) state(v value, s *pipeline.State) {
+	d.read(v, d.stateFields(s))
+	if v.Kind != strictyaml.Object {
+		return
+	}
+	if v.Get("directory") != nil && v.Get("bucket") != nil {
+		d.add(v.at, RuleValue, "state names both a directory and a bucket", "keep one of the two")
+		return
+	}
+	if v.Get("directory") == nil {
+		return // the bucket may come from the environment
+	}
+	for _, key := range []string{"region", "prefix", "kms_key", "lock_table"} {
+		if node := v.Get(key); node != nil {
+			d.add(pipeline.Position{Line: node.Line, Column: node.Column}, RuleValue, fmt.Sprintf("state.%s is about a bucket, and the states are in a directory", key), "remove it, or name a bucket instead of the directory")
+		}
+	}
+}
+
+// form is the form of a name that AWS gives.
+type form struct {
+	pattern *regexp.Regexp
+	remedy  string
+}
+
+var (
+	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+	bucketForm = form{regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`), "write the plain name of a bucket, 3 to 63 of a-z, 0-9, - and ., without s3://"}
+	regionForm = form{regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$`), "write a region such as eu-central-1"}
+	keyForm    = form{regexp.MustCompile(`^[A-Za-z0-9:/_-]{1,512}$`), "write the id, the ARN or the alias of a KMS key"}
+	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+	tableForm = form{regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`), "write the name of a DynamoDB table"}
+	typeForm  = form{regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`), "write the type of a backend, such as gcs, azurerm or http"}
+)
+
+func (d *decoder) matched(v value, to *string, f form) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	if !f.pattern.MatchString(s) || v.name == "state.bucket" && (len(s) < 3 || len(s) > 63) {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), f.remedy)
+		return
+	}
+	*to = s
+}
+
+func (d *decoder) prefix(v value, to *string) {
+	p, ok := d.path(v)
+	if !ok {
+		return
+	}
+	if p == "." {
+		d.add(v.at, RulePath, v.name+" is empty", "name a folder of the bucket, or remove the key")
+		return
+	}
+	*to = p
+}
+
+// backend reads a template for the place of each target's state.
+func (d *decoder) backend(v value, b *pipeline.Backend) {
+	before := len(d.problems)
+	d.read(v, d.backendFields(b))
+	if v.Kind != strictyaml.Object {
+		return
+	}
+	for _, key := range []string{"type", "config"} {
+		if v.Get(key) == nil {
+			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, key), "write both, such as {type: gcs, config: {bucket: acme-states, prefix: \""+pipeline.PlaceholderCustomer+"/"+pipeline.PlaceholderEnvironment+"\"}}")
+		}
+	}
+	if len(d.problems) == before {
+		d.apart(v, *b)
+	}
+}
+
+func (d *decoder) backendFields(b *pipeline.Backend) fields {
+	return fields{
+		"type":   func(v value) { d.matched(v, &b.Type, typeForm) },
+		"config": func(v value) { d.backendConfig(v, b) },
+	}
+}
+
+var argumentName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`)
+
+func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
+	if !d.is(v, strictyaml.Object) {
+		return
+	}
+	b.Config = make(map[string]string, len(v.Entries))
+	for _, e := range v.Entries {
+		item := value{Node: e.Value, name: v.name + "." + e.Key, at: e.Place()}
+		switch {
+		case !argumentName.MatchString(e.Key):
+			d.add(e.KeyPlace(), RuleValue, fmt.Sprintf("%q is not the name of an argument", strictyaml.Short(e.Key)), "use the names that the tool's documentation of the backend gives")
+		case pipeline.SecretArgument(e.Key):
+			d.add(e.KeyPlace(), RuleValue, item.name+" is a credential: the tool would write it into every plan", "pass it through the environment of the jobs, and name that variable in tool.env")
+		default:
+			if s, ok := d.argument(item); ok {
+				b.Config[e.Key] = s
+			}
+		}
+	}
+}
+
+// userInfo is a password in a URL.
+var userInfo = regexp.MustCompile(`://[^/@]*@`)
+
+func (d *decoder) argument(v value) (string, bool) {
+	switch v.Kind {
+	case strictyaml.Bool, strictyaml.Number:
+		return v.Text, true
+	}
+	s, ok := d.text(v)
+	if !ok {
+		return "", false
+	}
+	rest := strings.NewReplacer(pipeline.PlaceholderCustomer, "", pipeline.PlaceholderEnvironment, "").Replace(s)
+	switch {
+	case strings.Contains(rest, "{{") || strings.Contains(rest, "}}"):
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which holds another placeholder", v.name, strictyaml.Short(s)), "there are two, written just so: "+pipeline.PlaceholderCustomer+" and "+pipeline.PlaceholderEnvironment)
+	case userInfo.MatchString(s):
+		d.add(v.at, RuleValue, v.name+" holds a user in its URL: the tool would write it into every plan", "pass credentials through the environment of the jobs, and name those variables in tool.env")
+	case len(s) > 1024 || strings.ContainsFunc(s, unicode.IsControl):
+		d.add(v.at, RuleValue, v.name+" is longer than 1024 bytes or holds a control character", "write one plain line")
+	default:
+		return s, true
+	}
+	return "", false
+}
+
+// apart holds that no two targets have the same state.
+func (d *decoder) apart(v value, b pipeline.Backend) {
+	var customer, environment bool
+	for name, text := range b.Config {
+		customer = customer || strings.Contains(text, pipeline.PlaceholderCustomer)
+		environment = environment || strings.Contains(text, pipeline.PlaceholderEnvironment)
+		if adjoining.MatchString(text) {
+			d.add(v.at, RuleValue, fmt.Sprintf("%s.config.%s joins the two placeholders by what names may hold: customer a-b in c, and a in b-c, would share a state", v.name, name), "put a / between them, or a _")
+		}
+	}
+	if !customer || !environment {
+		d.add(v.at, RuleValue, v.name+" gives several targets one state", "use both "+pipeline.PlaceholderCustomer+" and "+pipeline.PlaceholderEnvironment+" in its config")
+	}
+	if p := b.Path(); b.Type == pipeline.BackendLocal && !filepath.IsAbs(p) {
+		d.add(v.at, RulePath, v.name+".config.path must be absolute: workspaces are removed", "write the whole path of the file")
+	}
+}
+
+// adjoining finds placeholders with nothing between them that names cannot hold.
+var adjoining = regexp.MustCompile(`\{\{ (customer|environment) \}\}[a-z0-9-]*\{\{ (customer|environment) \}\}`)

@@ -1,0 +1,195 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// StatePusher writes a state that an apply could not write. pkg/terraform
+// implements it.
+type StatePusher interface {
+	// PushState writes a kept state to the backend of job's target and returns the
+	// version that it has there. It is a *RefusedError when the backend holds a
+	// state of another lineage, or one that somebody wrote since the plan.
+	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
+}
+
+// KeptState is a state that an apply could not write to its backend.
+type KeptState struct {
+	File    string       // in clear: it holds secrets
+	Planned StateVersion // what the plan of that apply was made on
+}
+
+// Recovered records that a kept state is in its backend again.
+type Recovered struct {
+	State StateVersion `json:"state"`
+	Run   Run          `json:"run"`
+	At    time.Time    `json:"at"`
+}
+
+// keepState seals a state that could not be written under the folder of its
+// plan. Where the store is gone as well, it becomes a sealed file in
+// in.SpareDir, which outlasts the run directory.
+func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning, receipt Receipt, file string) (next string, err error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
+	storeErr := a.sealFile(file, func(body io.Reader) error {
+		return sealInto(ctx, a.Store, a.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), body)
+	})
+	if storeErr == nil {
+		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), nil
+	}
+	spare := filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
+	if err := a.spareFile(file, spare, receipt); err != nil {
+		return "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer, receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
+	}
+	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work again: `%s --file %s`", spare, storeErr, command, spare), nil
+}
+
+func (a *Applier) sealFile(file string, to func(io.Reader) error) error {
+	f, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(to(f), f.Close())
+}
+
+func (a *Applier) spareFile(file, spare string, receipt Receipt) error {
+	if err := os.MkdirAll(filepath.Dir(spare), 0o700); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(filepath.Clean(spare), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = a.sealFile(file, func(body io.Reader) error {
+		w, err := a.Sealer.Seal(out, binding(receipt, objectErrored))
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(w, body)
+		return errors.Join(err, w.Close())
+	})
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+// Recoverer brings a state back that an apply had to keep.
+type Recoverer struct {
+	Store  Store
+	Sealer Sealer
+	Engine StatePusher
+	Now    func() time.Time
+}
+
+// Run opens the kept state of the newest planning that has one, or of file when
+// that is not empty, and pushes it, once. The receipt vouches for it: customer,
+// environment and backend must be those that the apply worked on.
+func (r *Recoverer) Run(ctx context.Context, in TargetInput, file string) (StateVersion, error) {
+	request, err := loadTarget(ctx, r.Store, in)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	clear := filepath.Join(in.RunDir, "kept.tfstate")
+	folder, receipt, err := r.open(ctx, in, request, file, clear)
+	if err != nil {
+		return StateVersion{}, err
+	}
+	if done, err := r.recovered(ctx, folder); err != nil || done != nil {
+		if done != nil {
+			return done.State, errors.Join(err, os.Remove(clear))
+		}
+		return StateVersion{}, err
+	}
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	state, err := r.Engine.PushState(ctx, job, KeptState{File: clear, Planned: receipt.State})
+	if err = errors.Join(err, os.Remove(clear)); err != nil {
+		return state, err
+	}
+	err = createJSON(ctx, r.Store, folder.key(objectRecovered), Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
+	if err != nil && !errors.Is(err, ErrExists) {
+		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
+	}
+	return state, nil
+}
+
+// recovered returns the record of a state that was brought back before, or nil.
+func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered, error) {
+	var done Recovered
+	err := readJSON(ctx, r.Store, folder.key(objectRecovered), &done)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &done, err
+}
+
+// open finds the planning that the kept state belongs to and writes it in clear.
+func (r *Recoverer) open(ctx context.Context, in TargetInput, request Request, file, clear string) (planning, Receipt, error) {
+	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	for n, err := lastNumber(ctx, r.Store, request, in.Environment, objectReceipt); n > 0 || err != nil; n-- {
+		if err != nil {
+			return planning{}, Receipt{}, err
+		}
+		folder := planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, in.Environment, request.ID), n)}
+		receipt, err := readReceipt(ctx, r.Store, folder)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return planning{}, Receipt{}, err
+		}
+		err = r.unseal(ctx, folder, receipt, file, clear)
+		if errors.Is(err, ErrNotFound) || file != "" && errors.Is(err, ErrTampered) && n > 1 {
+			continue // an earlier planning may be the one
+		}
+		if err != nil {
+			return planning{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
+		}
+		if receipt.Backend != in.Backend.String() {
+			return planning{}, Receipt{}, &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("the kept state of %s belongs to %s, and this run uses %s", target, receipt.Backend, in.Backend),
+				Next: "run it with the manager and the store of that time"}
+		}
+		return folder, receipt, nil
+	}
+	return planning{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", request.ID.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+}
+
+func (r *Recoverer) unseal(ctx context.Context, folder planning, receipt Receipt, file, clear string) error {
+	if file == "" {
+		return unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
+	}
+	return unsealFile(ctx, spareStore{Store: r.Store, file: file}, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
+}
+
+// spareStore answers every key with one file.
+type spareStore struct {
+	Store
+	file string
+}
+
+func (s spareStore) Open(context.Context, string) (io.ReadCloser, error) {
+	f, err := os.Open(filepath.Clean(s.file))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &UsageError{Message: "--file " + s.file, Err: err}
+	}
+	return f, err
+}
+
+func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
+	b, err := readAll(ctx, s, folder.key(objectReceipt))
+	if err != nil {
+		return Receipt{}, err
+	}
+	return ParseReceipt(b)
+}

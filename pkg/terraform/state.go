@@ -1,0 +1,205 @@
+package terraform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// currentState is the version of the state as it lies in its backend now. A
+// local one is read directly; any other is fetched by the tool, which must be
+// initialised for it. The content never leaves the workspace.
+func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, error) {
+	if path := w.localState(); path != "" {
+		return fileState(path)
+	}
+	file, err := w.pull(ctx)
+	if err != nil {
+		return pipeline.StateVersion{}, err
+	}
+	state, err := fileState(file)
+	return state, errors.Join(err, os.Remove(file))
+}
+
+// pull writes the state to a file of the workspace. A backend without a state
+// gives an empty file.
+func (w *workspace) pull(ctx context.Context) (string, error) {
+	file := filepath.Join(w.dir, "pulled.tfstate")
+	if err := w.exec(ctx, file, "state", "pull"); err != nil {
+		return "", errors.Join(w.stateFailure("read the state", err), os.Remove(file))
+	}
+	return file, nil
+}
+
+// stateFailure explains a state command that failed in the words of the tool,
+// which quote no state.
+func (w *workspace) stateFailure(what string, err error) error {
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	diagnostics := w.diagnose(proseDiagnostics(w.stderr("state")), &redactor{})
+	return w.failure(what, err, diagnostics)
+}
+
+// openState makes a workspace that has a backend and nothing else: no provider
+// and no module is needed to read or write a state.
+func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, error) {
+	if job.Backend.Zero() || !filepath.IsAbs(job.Dir) {
+		return nil, fmt.Errorf("state of %s: the job has no backend, or its directory is not absolute", target(job))
+	}
+	tool, err := e.Locate(ctx, job.Customer.Manager.Tool)
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
+	w.tree, w.root, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
+	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
+		return nil, err
+	}
+	if err := w.checkBackend(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.RemoveAll(w.dir), os.MkdirAll(w.tree, 0o700), os.MkdirAll(w.data, 0o700)); err != nil {
+		return nil, w.failed("make the run directory", err)
+	}
+	if err := w.writeBackend(); err != nil {
+		return nil, w.failed("write the backend", err)
+	}
+	if said, err := w.init(ctx); err != nil {
+		return nil, w.failure("init", err, w.diagnose(said.diagnostics, &redactor{}))
+	}
+	return w, nil
+}
+
+// State returns the version of the state of job's target, and its size in bytes.
+// Only customer, environment, backend and directory of the job are looked at.
+func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateVersion, int64, error) {
+	w, err := e.openState(ctx, job)
+	if err != nil {
+		return pipeline.StateVersion{}, 0, err
+	}
+	file, err := w.pull(ctx)
+	if err != nil {
+		return pipeline.StateVersion{}, 0, err
+	}
+	defer os.Remove(file)
+	info, err := os.Stat(file)
+	if err != nil {
+		return pipeline.StateVersion{}, 0, w.failed("read the state", err)
+	}
+	state, err := fileState(file)
+	return state, info.Size(), err
+}
+
+// PushState implements pipeline.StatePusher: it writes a state that an apply
+// could not write to the backend of job's target. The tool takes the lock and
+// compares once more; nothing is forced.
+func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	lost, err := fileState(kept.File)
+	if err != nil || lost.Lineage == "" {
+		return lost, errors.Join(fmt.Errorf("recover the state of %s: the kept file is no state", target(job)), err)
+	}
+	w, err := e.openState(ctx, job)
+	if err != nil {
+		return lost, err
+	}
+	file, err := w.pull(ctx)
+	if err != nil {
+		return lost, err
+	}
+	defer os.Remove(file)
+	now, err := fileState(file)
+	if err != nil {
+		return lost, w.failed("read the state", err)
+	}
+	same, err := sameContent(file, kept.File)
+	if err != nil || same {
+		return now, err // it is there already
+	}
+	if err := mayReplace(target(job), now, lost, kept.Planned); err != nil {
+		return lost, err
+	}
+	push := kept.File
+	if now.Serial >= lost.Serial && now.Lineage != "" {
+		if push, err = w.countOn(kept.File, now.Serial+1); err != nil {
+			return lost, w.failed("prepare the state", err)
+		}
+		defer os.Remove(push)
+	}
+	args := append([]string{"state", "push"}, w.lockArgs()...)
+	if err := w.exec(ctx, filepath.Join(w.dir, "push.out"), append(args, push)...); err != nil {
+		return lost, w.stateFailure("push the state", err)
+	}
+	return w.currentState(ctx) // the tool may count further when it writes
+}
+
+// mayReplace refuses a state that somebody else has written since the plan.
+// Serials alone do not tell: the tool leaves the old one in a state that it could
+// not write at all, so an equal one is fine only where nothing was written.
+func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
+	switch {
+	case now.Lineage == "":
+		return nil
+	case now.Lineage != lost.Lineage:
+		return refusedState(fmt.Sprintf("the backend of %s holds another state: %s, and the kept one is %s", target, describeState(now), describeState(lost)),
+			"find out who replaced the state; the kept one was not pushed over it")
+	case now.Serial > lost.Serial || now.Serial == lost.Serial && now != planned:
+		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, describeState(now), describeState(lost)),
+			"somebody applied after the failure: import by hand what the state lacks; a new plan shows what that is")
+	}
+	return nil
+}
+
+// countOn copies a state under another serial: the tool takes no other state with
+// a serial that is there already.
+func (w *workspace) countOn(file string, serial uint64) (string, error) {
+	content, err := os.ReadFile(filepath.Clean(file))
+	if err != nil {
+		return "", err
+	}
+	var state map[string]json.RawMessage
+	if err := json.Unmarshal(content, &state); err != nil {
+		return "", errors.New("the kept state is no JSON") // the error could quote it
+	}
+	state["serial"] = json.RawMessage(strconv.FormatUint(serial, 10))
+	if content, err = json.Marshal(state); err != nil {
+		return "", err
+	}
+	counted := filepath.Join(w.dir, "counted.tfstate")
+	return counted, os.WriteFile(counted, content, 0o600)
+}
+
+// sameContent reports whether two states differ in nothing but their counting.
+func sameContent(a, b string) (bool, error) {
+	var states [2]map[string]any
+	for i, file := range []string{a, b} {
+		content, err := os.ReadFile(filepath.Clean(file))
+		if err != nil {
+			return false, fmt.Errorf("read a state: %w", err)
+		}
+		if len(content) == 0 {
+			return false, nil
+		}
+		decoder := json.NewDecoder(bytes.NewReader(content))
+		decoder.UseNumber()
+		if err := decoder.Decode(&states[i]); err != nil {
+			return false, errors.New("a state is no JSON") // the error could quote it
+		}
+		delete(states[i], "serial")
+		delete(states[i], "terraform_version")
+	}
+	return reflect.DeepEqual(states[0], states[1]), nil
+}
+
+func refusedState(message, next string) error {
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: next}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stopping is a way in which a runner stops a step.
+type stopping struct {
+	name    string
+	signals []syscall.Signal
+	exit    int // -1: killed
+}
+
+// GitHub's runner sends SIGINT, then SIGTERM, and then kills; a machine may be
+// gone at once.
+var stoppings = []stopping{
+	{"SIGINT", []syscall.Signal{syscall.SIGINT}, 130},
+	{"SIGTERM", []syscall.Signal{syscall.SIGTERM}, 130},
+	{"SIGINT and SIGTERM twice", []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGTERM}, 130},
+	{"SIGKILL", []syscall.Signal{syscall.SIGKILL}, -1},
+}
+
+// send sends the signals, with time between them to do their harm.
+func (s stopping) send(t *testing.T, r *running) {
+	t.Helper()
+	for i, signal := range s.signals {
+		if i > 0 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err := r.cmd.Process.Signal(signal); err != nil && (i == 0 || !errors.Is(err, os.ErrProcessDone)) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStoppedPlan(t *testing.T) {
+	t.Parallel()
+	for _, s := range stoppings {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			remote := newSlowRemote(t)
+			run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nslow: " + remote.url + "\nenvironments:\n  staging: {}\n"})
+			r := w.accept(run)
+			p := w.newJob(r.run).start(r.args("plan", "staging")...)
+			remote.await(t) // the plan is in the middle of reading
+			s.send(t, p)
+			time.AfterFunc(300*time.Millisecond, remote.answer)
+			end := p.wait()
+			if end.exit != s.exit {
+				t.Fatalf("exit code %d, want %d:\n%s", end.exit, s.exit, end.log)
+			}
+			if s.exit == 130 {
+				end.want(t, "outcome=cancelled")
+			}
+			w.awaitUnlocked("shop/staging")
+			if w.state("shop/staging") != "" {
+				t.Error("the plan has written a state")
+			}
+			r.report("--final", "--cancelled")
+			w.wantStatus(run.sha, "infra/terraform-deploy/staging", "error: ")
+			w.wantStatus(run.sha, "infra/terraform-deploy", "error: ")
+			w.wantNothingPending()
+			r.do(4, "apply", "staging").want(t, "reason=not-planned")
+			w.recovers()
+		})
+	}
+}
+
+func TestStoppedApply(t *testing.T) {
+	t.Parallel()
+	for _, s := range stoppings {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			dir := t.TempDir()
+			begun, hold := filepath.Join(dir, "begun"), filepath.Join(dir, "hold")
+			appendTo(t, hold, "")
+			command := "touch " + begun + "; while [ -e " + hold + " ]; do sleep 0.1; done"
+			run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: '" + command + "'\nenvironments:\n  staging: {}\n"})
+			r := w.accept(run)
+			planned := r.planned("staging")
+			p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
+			awaitFile(t, begun) // the first resource is made, the second is being made
+			s.send(t, p)
+			end := p.wait()
+			if end.exit != s.exit {
+				t.Fatalf("exit code %d, want %d:\n%s", end.exit, s.exit, end.log)
+			}
+			if s.exit == 130 {
+				end.want(t, "outcome=cancelled")
+			} else { // the tool outlives metapipe, and ends its work in peace
+				check(t, os.Remove(hold))
+			}
+			w.awaitUnlocked("shop/staging")
+			if state := w.state("shop/staging"); !strings.Contains(state, "shop in staging") {
+				t.Errorf("what was made is not in the state:\n%s", state)
+			}
+			report := r.report("--final", "--cancelled")
+			w.wantNothingPending()
+			if s.exit == 130 && !strings.Contains(report.summary, "terraform_data.first") {
+				t.Errorf("the report does not tell what was made:\n%s", report.summary)
+			}
+			if got := w.statuses(run.sha)["infra/terraform-deploy/staging"]; strings.HasPrefix(got, "success") {
+				t.Errorf("a stopped apply is told as %q", got)
+			}
+			r.do(4, "apply", "staging")
+			w.recovers()
+		})
+	}
+}
+
+// slowRemote is a state server whose answer waits until answer is called.
+type slowRemote struct {
+	url    string
+	answer func()
+	begun  chan struct{}
+}
+
+func newSlowRemote(t *testing.T) *slowRemote {
+	t.Helper()
+	answered := make(chan struct{})
+	r := &slowRemote{begun: make(chan struct{}, 16), answer: sync.OnceFunc(func() { close(answered) })}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		r.begun <- struct{}{}
+		<-answered
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	r.url = server.URL
+	t.Cleanup(func() {
+		r.answer()
+		server.Close()
+	})
+	return r
+}
+
+func (r *slowRemote) await(t *testing.T) {
+	t.Helper()
+	select {
+	case <-r.begun:
+	case <-time.After(time.Minute):
+		t.Fatal("the plan does not read the remote state")
+	}
+}
+
+func awaitFile(t *testing.T, file string) {
+	t.Helper()
+	await(t, file+" to appear", func() bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
+}
+
+// awaitUnlocked waits until nobody holds the lock of a state: the tool may
+// outlive metapipe for a moment.
+func (w *world) awaitUnlocked(target string) {
+	w.t.Helper()
+	lock := filepath.Join(filepath.Dir(w.stateFile(target)), ".terraform.tfstate.lock.info")
+	await(w.t, "the lock of "+target+" to be released", func() bool {
+		_, err := os.Stat(lock)
+		return os.IsNotExist(err)
+	})
+}
+
+func await(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("waited a minute for %s", what)
+}

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// refusal is a plan that was fine when it was made, and what became of the world
+// around it until the apply.
+type refusal struct {
+	name   string
+	reason string
+	says   string
+	// happens changes the world after the plan; the apply then runs in the job.
+	happens func(t *testing.T, r *request, apply *job)
+	receipt string // approved; empty: the right one; "none": not compared
+	status  string // of the commit, in the end
+}
+
+func refusals() []refusal {
+	return []refusal{
+		{
+			name: "another manager commit", reason: "stale-manager", says: "was made from manager commit", status: "failure: ",
+			happens: func(t *testing.T, r *request, apply *job) {
+				sha := r.w.commit(r.w.manager, "main", map[string]string{"README.md": "new"})
+				check(t, r.w.manager.Checkout(sha, apply.workspace()))
+				apply.with("GITHUB_SHA=" + sha)
+			},
+		}, {
+			name: "an edited manager tree", reason: "stale-manager", says: "manager directory is not the one", status: "failure: ",
+			happens: func(t *testing.T, _ *request, apply *job) {
+				appendTo(t, filepath.Join(apply.workspace(), "terraform", "main.tf"), "\n# not reviewed\n")
+			},
+		}, {
+			name: "a new file in the manager tree", reason: "stale-manager", says: "manager directory is not the one", status: "failure: ",
+			happens: func(t *testing.T, _ *request, apply *job) {
+				appendTo(t, filepath.Join(apply.workspace(), "terraform", "more.tf"), "resource \"terraform_data\" \"more\" {}\n")
+			},
+		}, {
+			name: "another apply in between", reason: "stale-state", says: "state has changed since the plan was made", status: "failure: ",
+			happens: func(t *testing.T, r *request, _ *job) { r.w.applyByHand(r.w.stateFile("shop/staging")) },
+		}, {
+			name: "a changed plan in the store", reason: "tampered", says: "is not what was stored", status: "failure: ",
+			happens: func(t *testing.T, r *request, _ *job) {
+				r.w.tamper("plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+			},
+		}, {
+			name: "a cut plan in the store", reason: "tampered", says: "is not what was stored", status: "failure: ",
+			happens: func(t *testing.T, r *request, _ *job) {
+				r.w.tamper("plan.sealed", func(b []byte) []byte { return b[:len(b)/2] })
+			},
+		}, {
+			name: "an edited receipt", reason: "tampered", says: "was approved", status: "failure: ", happens: editReceipt,
+		}, {
+			name: "an edited receipt, and nobody compares the code", reason: "tampered", says: "is not what was stored", status: "failure: ",
+			happens: editReceipt, receipt: "none",
+		}, {
+			name: "changed variables in the store", reason: "tampered", says: "is not what was stored", status: "failure: ",
+			happens: func(t *testing.T, r *request, _ *job) {
+				r.w.tamper("variables.sealed", func(b []byte) []byte { b[len(b)/2] ^= 0x40; return b })
+			},
+		}, {
+			name: "another receipt was approved", reason: "tampered", says: "was approved", status: "failure: ", receipt: "0000-1111-2222",
+		}, {
+			name: "sealed with another key", reason: "tampered", says: "sealed with another key", status: "failure: ",
+			happens: func(_ *testing.T, _ *request, apply *job) {
+				apply.with("METAPIPE_KEY=" + strings.Repeat("QUJD", 10) + "QUI=")
+			},
+		}, {
+			name: "days later", reason: "expired", says: "expired at", status: "error: ",
+			happens: func(_ *testing.T, _ *request, apply *job) { apply.binary = "metapipe-later" },
+		}, {
+			name: "a newer push", reason: "superseded", says: "was superseded by request", status: "error: ",
+			happens: func(_ *testing.T, r *request, _ *job) {
+				r.w.accept(r.w.push("main", map[string]string{"infra/variables.yml": "name: newer\nenvironments:\n  staging: {}\n"}))
+			},
+		},
+	}
+}
+
+// editReceipt makes a receipt say something else, which is well-formed.
+func editReceipt(_ *testing.T, r *request, _ *job) {
+	r.w.tamper("receipt.json", func(b []byte) []byte {
+		return bytes.Replace(b, []byte(`"has_changes":true`), []byte(`"has_changes":false`), 1)
+	})
+}
+
+func TestRefusedPlans(t *testing.T) {
+	t.Parallel()
+	for _, c := range refusals() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+			r := w.accept(run)
+			planned := r.planned("staging")
+			apply := w.newJob(r.run)
+			if c.happens != nil {
+				c.happens(t, r, apply)
+			}
+			before := w.state("shop/staging")
+			args := r.args("apply", "staging", "--receipt", cmp.Or(c.receipt, planned.outputs["receipt"]))
+			if c.receipt == "none" {
+				args = r.args("apply", "staging")
+			}
+			refused := apply.do(4, args...)
+			refused.want(t, "reason="+c.reason)
+			refused.says(t, c.says)
+			if w.state("shop/staging") != before {
+				t.Error("a refused apply has changed the state")
+			}
+			// The refusal is final: a second attempt with everything as it was does
+			// not get through either, and the customer is told.
+			r.report("--final")
+			w.wantStatus(run.sha, "infra/terraform-deploy/staging", c.status)
+			w.wantStatus(run.sha, "infra/terraform-deploy", c.status)
+			if c.reason == "superseded" {
+				return // the newer one goes on
+			}
+			w.wantNothingPending()
+			r.do(4, "apply", "staging").want(t, "reason="+c.reason)
+			w.recovers()
+		})
+	}
+}
+
+// recovers shows that whatever happened before, the next push is planned and
+// applied.
+func (w *world) recovers() {
+	w.t.Helper()
+	run := w.push("main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"})
+	r := w.accept(run)
+	p := r.planned("staging")
+	r.do(0, "apply", "staging", "--receipt", p.outputs["receipt"]).want(w.t, "outcome=applied")
+	r.report("--final").want(w.t, "outcome=success")
+	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Applied")
+	if state := w.state("shop/staging"); !strings.Contains(state, "next in staging") {
+		w.t.Errorf("the next push is not in the state:\n%s", state)
+	}
+}
+
+func TestPlanIsUsedOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	r := w.accept(run)
+	r.planned("staging")
+	// Two jobs at once: one applies, the other one does not.
+	first, second := w.newJob(r.run).start(r.args("apply", "staging")...), w.newJob(r.run).start(r.args("apply", "staging")...)
+	exits := map[int]int{first.wait().exit: 1}
+	exits[second.wait().exit]++
+	if exits[0] != 1 || exits[4] != 1 {
+		t.Errorf("exit codes %v, want one 0 and one 4", exits)
+	}
+	state := w.state("shop/staging")
+	r.do(4, "apply", "staging").want(t, "reason=used")
+	if w.state("shop/staging") != state {
+		t.Error("the state has changed")
+	}
+	r.report("--final").want(t, "outcome=success")
+	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: Applied")
+	w.wantNothingPending()
+}
+
+func TestGates(t *testing.T) {
+	t.Parallel()
+	for name, env := range map[string]string{"without reviewers": "production", "not there at all": "live"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, map[string]string{"metapipe.yml": "environments:\n  - {name: " + env + ", branches: [main], gated: true}\n"})
+			check(t, w.manager.SetEnvironment("production-apply", hub.EnvironmentRules{}))
+			run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  " + env + ": {}\n"})
+			r := w.accept(run)
+			r.planned(env)
+			refused := r.do(4, "apply", env)
+			refused.want(t, "reason=gate-missing")
+			refused.says(t, "no required reviewers", "add required reviewers")
+			r.report("--final")
+			w.wantStatus(run.sha, "infra/terraform-deploy/"+env, "failure: ")
+			if w.state("shop/"+env) != "" {
+				t.Error("it was applied")
+			}
+		})
+	}
+}
+
+func TestOrderAndBranch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	both := map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging: {}\n  production: {}\n"}
+	r := w.accept(w.push("main", both))
+	r.planned("staging")
+	r.planned("production")
+	r.do(4, "apply", "production").want(t, "reason=earlier-environment")
+	r.report("--final", "--cancelled")
+	w.wantNothingPending()
+
+	run := w.push("feature", both)
+	held, fetched := w.ask(run, 0)
+	fetched.want(t, `environments=["staging","production"]`, "applies=[]", "mode=apply")
+	held.do(0, "plan", "staging").want(t, "outcome=planned")
+	held.do(4, "apply", "staging").want(t, "reason=branch-may-not-apply")
+	held.do(4, "plan", "qa").want(t, "reason=")
+	held.do(0, "plan", "production")
+	held.report("--final")
+	w.wantNothingPending()
+	if w.state("shop/staging")+w.state("shop/production") != "" {
+		t.Error("something was applied")
+	}
+}
+
+func appendTo(t *testing.T, file, text string) {
+	t.Helper()
+	f := must(os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600))(t)
+	_, err := f.WriteString(text)
+	check(t, err)
+	check(t, f.Close())
+}
+
+// tamper changes the one object of that name in the store.
+func (w *world) tamper(object string, change func([]byte) []byte) {
+	w.t.Helper()
+	found := must(filepath.Glob(filepath.Join(w.store, "shop", "staging", "plans", "*", "*", object)))(w.t)
+	if len(found) != 1 {
+		w.t.Fatalf("%d objects %s in the store", len(found), object)
+	}
+	before := must(os.ReadFile(found[0]))(w.t)
+	after := change(bytes.Clone(before))
+	if bytes.Equal(before, after) {
+		w.t.Fatalf("%s is as before:\n%s", object, before)
+	}
+	check(w.t, os.Chmod(found[0], 0o600))
+	check(w.t, os.WriteFile(found[0], after, 0o600))
+}
+
+// applyByHand applies something to a state with the bare tool, as somebody who
+// goes around metapipe would.
+func (w *world) applyByHand(state string) {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	appendTo(w.t, filepath.Join(dir, "main.tf"), "resource \"terraform_data\" \"by_hand\" {}\n")
+	check(w.t, os.MkdirAll(filepath.Dir(state), 0o700))
+	for _, args := range [][]string{{"init", "-input=false"}, {"apply", "-input=false", "-auto-approve", "-state=" + state}} {
+		cmd := exec.Command("terraform", args...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CHECKPOINT_DISABLE=1"}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			w.t.Fatalf("terraform %s: %v\n%s", args[0], err, out)
+		}
+	}
+}

@@ -28,6 +28,7 @@ type App struct {
 	Sleep    func(context.Context, time.Duration) error
 
 	commands io.Writer // Out, before it was disarmed
+	step     *step     // made once: masks are printed once
 }
 
 // Version is what `metapipe version` prints.
@@ -74,7 +75,7 @@ on a laptop as well.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
-		newValidateCmd(app), newRehearseCmd(app), newVersionCmd(app), newReferenceCmd(app),
+		newValidateCmd(app), newRehearseCmd(app), newStateCmd(app), newVersionCmd(app), newReferenceCmd(app),
 	)
 	return root
 }

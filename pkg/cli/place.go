@@ -10,6 +10,12 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
+// objects is what both kinds of store can do.
+type objects interface {
+	pipeline.Store
+	Describe(ctx context.Context, prefix string) ([]store.Described, error)
+}
+
 // openStore decides where states and plans are kept, and opens the store: the
 // directory of --store or METAPIPE_STORE, else what metapipe.yml says, else the
 // bucket of TF_STATE_BUCKET, else the directory of a machine of one's own.

@@ -32,20 +32,26 @@ func Reference(root *cobra.Command) string {
 	for _, e := range ExitCodes {
 		fmt.Fprintf(&b, "| %d | %s |\n", e.Code, e.Meaning)
 	}
-	for _, cmd := range root.Commands() {
+	commandSections(&b, root, "##")
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// commandSections describes the commands below parent, each before its own.
+func commandSections(b *strings.Builder, parent *cobra.Command, heading string) {
+	for _, cmd := range parent.Commands() {
 		if cmd.Hidden || cmd.Name() == "help" {
 			continue
 		}
-		fmt.Fprintf(&b, "\n## metapipe %s\n\n%s.\n\n", cmd.Name(), cmd.Short)
+		fmt.Fprintf(b, "\n%s %s\n\n%s.\n\n", heading, cmd.CommandPath(), cmd.Short)
 		if cmd.Long != "" {
-			fmt.Fprintf(&b, "%s\n\n", cmd.Long)
+			fmt.Fprintf(b, "%s\n\n", cmd.Long)
 		}
 		if cmd.Example != "" {
-			fmt.Fprintf(&b, "```sh\n%s\n```\n\n", strings.ReplaceAll(cmd.Example, "  metapipe", "metapipe"))
+			fmt.Fprintf(b, "```sh\n%s\n```\n\n", strings.ReplaceAll(cmd.Example, "  metapipe", "metapipe"))
 		}
-		flagTable(&b, cmd)
+		flagTable(b, cmd)
+		commandSections(b, cmd, heading+"#")
 	}
-	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
 func flagTable(b *strings.Builder, cmd *cobra.Command) {

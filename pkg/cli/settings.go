@@ -50,6 +50,9 @@ type step struct {
 // newStep reads the runner's environment and masks every secret in it before
 // anything else can print.
 func (a *App) newStep() (*step, error) {
+	if a.step != nil {
+		return a.step, nil
+	}
 	startup.Done()
 	c, err := actions.ReadContext(a.lookup)
 	if err != nil {
@@ -68,6 +71,7 @@ func (a *App) newStep() (*step, error) {
 			}
 		}
 	}
+	a.step = s
 	return s, nil
 }
 
@@ -103,7 +107,7 @@ type manager struct {
 	*step
 	dir    string
 	config config.Config
-	store  pipeline.Store
+	store  objects
 	// directory is the absolute one of the store; empty when that is a bucket.
 	directory string
 	sealer    *store.Sealer
@@ -224,24 +228,25 @@ func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
 func (s *step) client(names ...string) (*github.Client, error) {
 	for _, name := range names {
 		if token := s.app.getenv(name); token != "" {
+			gap, _ := paces(s.context.APIURL)
 			return github.New(github.Options{BaseURL: s.context.APIURL, Token: token, UserAgent: "metapipe/" + s.app.Version.Number,
-				WriteGap: writeGap(s.context.APIURL), Now: s.app.Now, Sleep: s.app.Sleep})
+				WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep})
 		}
 	}
 	return nil, &pipeline.UsageError{Message: strings.Join(names, " or ") + " is not set", Next: "pass the secret to this step through `env:`"}
 }
 
-// writeGap is the pause between writes that GitHub asks for; a server on this
-// machine is a rehearsal and asks for none.
-func writeGap(api string) time.Duration {
+// paces returns the pause between writes that GitHub asks for, and the longest
+// one between two looks at a status. A server on this machine is a rehearsal and
+// minds neither.
+func paces(api string) (write, look time.Duration) {
 	u, err := url.Parse(api)
-	if err != nil {
-		return time.Second
+	if err == nil {
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+			return 0, time.Second
+		}
 	}
-	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
-		return 0
-	}
-	return time.Second
+	return time.Second, 10 * time.Second
 }
 
 // engine runs terraform or tofu.

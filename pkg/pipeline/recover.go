@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,6 +25,16 @@ type StatePusher interface {
 type KeptState struct {
 	File    string       // in clear: it holds secrets
 	Planned StateVersion // what the plan of that apply was made on
+	// Unlock is the id of a lock to release first: that of the failed apply, which
+	// could not reach its backend to do so. Mostly empty.
+	Unlock string
+}
+
+// RecoverInput is one call of Recoverer.Run.
+type RecoverInput struct {
+	TargetInput
+	File   string // sealed state that the store could not take; empty: the store has it
+	Unlock string // see KeptState
 }
 
 // Recovered records that a kept state is in its backend again.
@@ -90,11 +102,11 @@ type Recoverer struct {
 	Now    func() time.Time
 }
 
-// Run opens the kept state of the newest planning that has one, or of file when
-// that is not empty, and pushes it, once. The receipt vouches for it: customer,
+// Run opens the kept state of the newest planning that has one, or of in.File
+// when that is not empty, and pushes it, once. The receipt vouches for it: customer,
 // environment and backend must be those that the apply worked on.
-func (r *Recoverer) Run(ctx context.Context, in TargetInput, file string) (StateVersion, error) {
-	request, err := loadTarget(ctx, r.Store, in)
+func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, error) {
+	request, err := loadTarget(ctx, r.Store, in.TargetInput)
 	if err != nil {
 		return StateVersion{}, err
 	}
@@ -102,7 +114,7 @@ func (r *Recoverer) Run(ctx context.Context, in TargetInput, file string) (State
 		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}
 	clear := filepath.Join(in.RunDir, "kept.tfstate")
-	folder, receipt, err := r.open(ctx, in, request, file, clear)
+	folder, receipt, err := r.open(ctx, in.TargetInput, request, in.File, clear)
 	if err != nil {
 		return StateVersion{}, err
 	}
@@ -113,7 +125,7 @@ func (r *Recoverer) Run(ctx context.Context, in TargetInput, file string) (State
 		return StateVersion{}, err
 	}
 	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
-	state, err := r.Engine.PushState(ctx, job, KeptState{File: clear, Planned: receipt.State})
+	state, err := r.Engine.PushState(ctx, job, KeptState{File: clear, Planned: receipt.State, Unlock: in.Unlock})
 	if err = errors.Join(err, os.Remove(clear)); err != nil {
 		return state, err
 	}
@@ -192,4 +204,17 @@ func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error)
 		return Receipt{}, err
 	}
 	return ParseReceipt(b)
+}
+
+// KeptStates returns the requests whose state waits to be brought back, out of the
+// keys of one target, in their order.
+func KeptStates(keys []string) []string {
+	var kept []string
+	for _, key := range keys {
+		folder, ok := strings.CutSuffix(key, objectErrored)
+		if parts := strings.Split(key, "/"); ok && len(parts) == 6 && !slices.Contains(keys, folder+objectRecovered) {
+			kept = append(kept, parts[3])
+		}
+	}
+	return kept
 }

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"archive/zip"
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -93,4 +94,14 @@ func fileSHA256(path string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// ReadStateVersion reads lineage and serial of a state and nothing else of it. An
+// empty one is the zero version.
+func ReadStateVersion(r io.Reader) (pipeline.StateVersion, error) {
+	buffered := bufio.NewReader(r)
+	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
+		return pipeline.StateVersion{}, nil
+	}
+	return readState(buffered)
 }

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -105,8 +107,8 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateVer
 // compares once more; nothing is forced.
 func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
 	lost, err := fileState(kept.File)
-	if err != nil || lost.Lineage == "" {
-		return lost, errors.Join(fmt.Errorf("recover the state of %s: the kept file is no state", target(job)), err)
+	if err != nil { // a first state that was never written has no lineage yet
+		return lost, fmt.Errorf("recover the state of %s: %w", target(job), err)
 	}
 	w, err := e.openState(ctx, job)
 	if err != nil {
@@ -135,11 +137,39 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 		}
 		defer os.Remove(push)
 	}
+	if kept.Unlock != "" {
+		if err := w.unlock(ctx, kept.Unlock); err != nil {
+			return lost, err
+		}
+	}
 	args := append([]string{"state", "push"}, w.lockArgs()...)
 	if err := w.exec(ctx, filepath.Join(w.dir, "push.out"), append(args, push)...); err != nil {
-		return lost, w.stateFailure("push the state", err)
+		err = w.stateFailure("push the state", err)
+		var failed *pipeline.FailedError
+		if errors.As(err, &failed) && strings.Contains(failed.Next, "lock of this state") {
+			failed.Next += "; a lock of the apply that failed, whose run has ended, is released with --unlock and its id"
+		}
+		return lost, err
 	}
 	return w.currentState(ctx) // the tool may count further when it writes
+}
+
+// lockID is the form of the ids that the tool makes.
+var lockID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:/-]{0,199}$`)
+
+// unlock releases exactly the lock with that id; the tool refuses another one.
+func (w *workspace) unlock(ctx context.Context, id string) error {
+	if !lockID.MatchString(id) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
+	}
+	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
+		var exit *exitError
+		if !errors.As(err, &exit) {
+			return err
+		}
+		return w.failure("release the lock", err, w.diagnose(proseDiagnostics(w.stderr("force-unlock")), &redactor{}))
+	}
+	return nil
 }
 
 // mayReplace refuses a state that somebody else has written since the plan.

@@ -1,0 +1,351 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/terraform"
+)
+
+type stateOptions struct {
+	targetOptions
+	json         bool
+	file, unlock string
+}
+
+func newStateCmd(app *App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "Show which states there are, and bring back one that an apply could not write",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app))
+	return cmd
+}
+
+func newStateListCmd(app *App) *cobra.Command {
+	var o stateOptions
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the states of the customers: place, size, serial, last change, lock",
+		Long: `list shows a line for each target: where its state is, its size, serial and last
+change, and who holds its lock. It reads the counting of a state and no value of it.`,
+		Example: "  metapipe state list --customer example-customer",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateList(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "only this customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func newStateShowCmd(app *App) *cobra.Command {
+	var o stateOptions
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Show the state of one target, and what is kept of it",
+		Long: `show tells what list tells, and the lineage of the state and the requests whose
+apply could not write it (state recover brings those back). No value is shown.`,
+		Example: "  metapipe state show --customer example-customer --environment staging",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateShow(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func newStateRecoverCmd(app *App) *cobra.Command {
+	var o stateOptions
+	cmd := &cobra.Command{
+		Use:   "recover",
+		Short: "Push a state that an apply could not write to its backend",
+		Long: `recover opens the sealed state that an apply of this request kept when it could not
+write it, and pushes it to the backend of the target. It refuses (exit code 4) when
+the backend holds another state (other lineage), or one that was written since the
+plan. Done a second time it changes nothing.
+
+With --file it takes the sealed file that apply left where the store was gone too.
+
+Environment: METAPIPE_KEY.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.stateRecover(cmd.Context(), o) },
+	}
+	o.targetFlags(cmd)
+	cmd.Flags().StringVar(&o.file, "file", "", "sealed `FILE` that apply left, instead of the one in the store")
+	cmd.Flags().StringVar(&o.unlock, "unlock", "", "release the lock with this `ID` first: that of the failed apply, when its run has ended")
+	return cmd
+}
+
+func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.openManager(ctx, o.places)
+	if err != nil {
+		return err
+	}
+	in, remove, err := m.targetInput(ctx, o.targetOptions)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	if o.file != "" {
+		o.file = a.absolute(o.file)
+	}
+	recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Now: a.Now}
+	state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d\n", in.Customer.Name, in.Environment, in.Backend, state.Serial)
+	return err
+}
+
+// targetState is what is told of a state: never a value of it.
+type targetState struct {
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment"`
+	Place       string                `json:"place"`
+	Exists      bool                  `json:"exists"`
+	Size        int64                 `json:"size"` // bytes
+	Serial      uint64                `json:"serial"`
+	Lineage     string                `json:"lineage,omitempty"`
+	Changed     *time.Time            `json:"changed,omitempty"`
+	Lock        *pipeline.Lock        `json:"lock,omitempty"`
+	// LockUnknown says where the lock is when it cannot be read from here.
+	LockUnknown string `json:"lock_unknown,omitempty"`
+	// Kept are the requests whose state waits for `state recover`.
+	Kept []string `json:"kept,omitempty"`
+}
+
+func (a *App) stateList(ctx context.Context, o stateOptions) error {
+	m, err := a.stateManager(ctx, o)
+	if err != nil {
+		return err
+	}
+	customers := m.config.Customers
+	if o.customer != "" {
+		c, err := m.customer(o.customer)
+		if err != nil {
+			return err
+		}
+		customers = []pipeline.Customer{c}
+	}
+	states := []targetState{}
+	for _, c := range customers {
+		for _, rule := range c.Manager.Environments {
+			if !c.Allows(rule.Name) || o.environment != "" && o.environment != string(rule.Name) {
+				continue
+			}
+			state, err := m.targetState(ctx, c, rule.Name)
+			if err != nil {
+				return err
+			}
+			states = append(states, state)
+		}
+	}
+	if len(states) == 0 && o.environment != "" {
+		return &pipeline.UsageError{Message: fmt.Sprintf("no customer asked for has an environment %q", o.environment), Next: "metapipe.yml and the customer's file say which there are"}
+	}
+	if o.json {
+		return a.printJSON(states)
+	}
+	return a.printStates(states)
+}
+
+func (a *App) stateManager(ctx context.Context, o stateOptions) (*manager, error) {
+	s, err := a.newStep()
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.loadManager(o.managerDir)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.openStore(ctx, o.store)
+}
+
+func (a *App) printJSON(value any) error {
+	encoder := json.NewEncoder(a.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}
+
+func (a *App) printStates(states []targetState) error {
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "TARGET\tSIZE\tSERIAL\tCHANGED\tLOCK\tSTATE")
+	for _, s := range states {
+		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\n", s.Customer, s.Environment, s.size(), s.serial(), s.changed(), s.lock(), report.Terminal(s.Place))
+	}
+	return w.Flush()
+}
+
+func (s targetState) size() string {
+	if !s.Exists {
+		return "none"
+	}
+	return fmt.Sprintf("%d B", s.Size)
+}
+
+func (s targetState) serial() string {
+	if !s.Exists {
+		return "-"
+	}
+	return fmt.Sprint(s.Serial)
+}
+
+func (s targetState) changed() string {
+	if s.Changed == nil {
+		return "-"
+	}
+	return s.Changed.Format(time.RFC3339)
+}
+
+func (s targetState) lock() string {
+	switch {
+	case s.Lock != nil:
+		return report.Terminal(s.Lock.String())
+	case s.LockUnknown != "":
+		return "? (" + s.LockUnknown + ")"
+	}
+	return "free"
+}
+
+func (a *App) stateShow(ctx context.Context, o stateOptions) error {
+	m, err := a.stateManager(ctx, o)
+	if err != nil {
+		return err
+	}
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return err
+	}
+	env, err := pipeline.ParseEnvironment(o.environment)
+	if err != nil {
+		return &pipeline.UsageError{Message: "--environment", Err: err}
+	}
+	if !c.Allows(env) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
+	}
+	state, err := m.targetState(ctx, c, env)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return a.printJSON(state)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{{"target", fmt.Sprintf("%s/%s", c.Name, env)}, {"state", report.Terminal(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
+		{"lineage", report.Terminal(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
+		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+	}
+	for _, request := range state.Kept {
+		fmt.Fprintf(w, "kept\tmetapipe state recover --customer %s --environment %s --request %s\n", c.Name, env, request)
+	}
+	return w.Flush()
+}
+
+// targetState reads what there is of one target.
+func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
+	backend := m.backend(c, env)
+	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
+	found, err := m.store.Describe(ctx, string(c.Name)+"/"+string(env)+"/")
+	if err != nil {
+		return state, err
+	}
+	state.Kept = pipeline.KeptStates(keysOf(found))
+	if m.config.Manager.State.Backend.Type != "" {
+		return state, m.stateByTool(ctx, c, env, &state)
+	}
+	if err := m.stateInStore(ctx, c, env, found, &state); err != nil {
+		return state, err
+	}
+	if table := m.config.Manager.State.Bucket.LockTable; table != "" {
+		state.LockUnknown = "in the DynamoDB table " + table
+	}
+	return state, nil
+}
+
+func keysOf(found []store.Described) []string {
+	keys := make([]string, len(found))
+	for i, f := range found {
+		keys[i] = f.Key
+	}
+	return keys
+}
+
+// stateInStore reads a state that lies beside the objects of the store.
+func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, found []store.Described, state *targetState) error {
+	key := pipeline.StateKey(c.Name, env)
+	locks := map[string]bool{key + ".tflock": true, strings.TrimSuffix(key, "terraform.tfstate") + ".terraform.tfstate.lock.info": true}
+	for _, f := range found {
+		switch {
+		case f.Key == key && f.Size > 0:
+			var version pipeline.StateVersion
+			err := m.read(ctx, key, func(r io.Reader) (err error) {
+				version, err = terraform.ReadStateVersion(r)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("state of %s/%s: %w", c.Name, env, err)
+			}
+			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
+			state.Serial, state.Lineage = version.Serial, version.Lineage
+		case locks[f.Key]:
+			err := m.read(ctx, f.Key, func(r io.Reader) error {
+				lock, err := pipeline.ParseLock(r)
+				state.Lock = &lock
+				return err
+			})
+			if err != nil && !errors.Is(err, pipeline.ErrNotFound) { // released since
+				return fmt.Errorf("lock of %s/%s: %w", c.Name, env, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *manager) read(ctx context.Context, key string, read func(io.Reader) error) error {
+	r, err := m.store.Open(ctx, key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(r), r.Close())
+}
+
+// stateByTool asks the tool, since it alone can read other backends.
+func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
+	dir, remove, err := m.workDir(places{})
+	if err != nil {
+		return err
+	}
+	defer remove()
+	job := pipeline.Job{Customer: c, Environment: env, Dir: filepath.Join(dir, "state"), Backend: m.backend(c, env), Log: io.Discard}
+	version, size, err := m.engine().State(ctx, job)
+	if err != nil {
+		return err
+	}
+	state.Exists, state.Size, state.Serial, state.Lineage = size > 0, size, version.Serial, version.Lineage
+	state.LockUnknown = "in the backend " + job.Backend.Type
+	return nil
+}

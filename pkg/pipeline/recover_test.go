@@ -1,0 +1,148 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+const lostState = "a state with a secret in it"
+
+// losing is an engine whose backend is gone when it applies, and back later.
+type losing struct {
+	*engine
+	pushed []pipeline.KeptState
+	text   string
+	err    error
+}
+
+func (l *losing) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
+	applied, err := l.engine.Apply(ctx, job, plan)
+	applied.ErroredState = filepath.Join(job.Dir, "errored.tfstate")
+	return applied, errors.Join(err, os.WriteFile(applied.ErroredState, []byte(lostState), 0o600))
+}
+
+func (l *losing) PushState(_ context.Context, _ pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	b, err := os.ReadFile(kept.File)
+	l.text, l.pushed = string(b), append(l.pushed, kept)
+	return pipeline.StateVersion{Lineage: "l", Serial: 9}, errors.Join(l.err, err)
+}
+
+// full is a store that takes no sealed state any more.
+type full struct{ pipeline.Store }
+
+func (f full) Create(ctx context.Context, key string, body io.Reader) error {
+	if strings.HasSuffix(key, "errored-state.sealed") {
+		return errors.New("no space")
+	}
+	return f.Store.Create(ctx, key, body)
+}
+
+// lose plans and applies a request whose state cannot be written.
+func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request, pipeline.TargetInput, error) {
+	t.Helper()
+	l.engine.applyErr = &pipeline.FailedError{Message: "the state could not be written"}
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	in := w.target(request, "staging")
+	in.SpareDir = t.TempDir()
+	applier := w.applier()
+	applier.Engine, applier.Store = l, s
+	w.tick()
+	result, err := applier.Run(t.Context(), in)
+	if !result.StateKept || result.Outcome != pipeline.OutcomeFailed {
+		t.Errorf("result %+v", result)
+	}
+	return request, w.target(request, "staging"), err
+}
+
+func (w *world) recoverer(l *losing) *pipeline.Recoverer {
+	return &pipeline.Recoverer{Store: w.store, Sealer: w.sealer, Engine: l, Now: func() time.Time { return w.now }}
+}
+
+func TestRecover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := &losing{engine: w.engine}
+	request, in, err := lose(t, w, l, w.store)
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) || !strings.Contains(failed.Next, "metapipe state recover --customer "+string(request.Customer)+" --environment staging --request "+string(request.ID)) {
+		t.Fatalf("the apply: %v", err)
+	}
+	report := w.report(request, true)
+	if next := report.Targets[0].Next; !strings.Contains(next, "state recover") {
+		t.Errorf("the report says %q", next)
+	}
+	keys, err := w.store.List(t.Context(), string(request.Customer)+"/staging/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := pipeline.KeptStates(keys); len(kept) != 1 || kept[0] != string(request.ID) {
+		t.Errorf("kept %v", kept)
+	}
+	for _, key := range keys {
+		r, err := w.store.Open(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r); err != nil || strings.Contains(string(b), lostState) || r.Close() != nil {
+			t.Errorf("%s holds the state in clear, or %v", key, err)
+		}
+	}
+	elsewhere := in
+	elsewhere.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
+	var refused *pipeline.RefusedError
+	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
+		t.Errorf("to another backend: %v", err)
+	}
+	for range 2 {
+		state, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, Unlock: "id"})
+		if err != nil || state.Serial != 9 || len(l.pushed) != 1 || l.text != lostState || l.pushed[0].Unlock != "id" {
+			t.Fatalf("%+v %+v %v", state, l, err)
+		}
+	}
+	if _, err := os.Stat(l.pushed[0].File); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the clear text is still there: %v", err)
+	}
+	if keys, err = w.store.List(t.Context(), string(request.Customer)+"/staging/"); err != nil || len(pipeline.KeptStates(keys)) > 0 {
+		t.Errorf("still kept: %v %v", keys, err)
+	}
+}
+
+func TestRecoverFromAFile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := &losing{engine: w.engine}
+	_, in, err := lose(t, w, l, full{w.store})
+	var failed *pipeline.FailedError
+	if !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	_, file, found := strings.Cut(strings.TrimSuffix(failed.Next, "`"), " --file ")
+	content, readErr := os.ReadFile(file)
+	if !found || readErr != nil || strings.Contains(string(content), lostState) {
+		t.Fatalf("%q: %v", failed.Next, readErr)
+	}
+	var usage *pipeline.UsageError
+	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {
+		t.Errorf("without the file: %v", err)
+	}
+	damaged := filepath.Join(t.TempDir(), "damaged")
+	if err := os.WriteFile(damaged, append(content[:len(content)-1:len(content)-1], content[len(content)-1]^1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var refused *pipeline.RefusedError
+	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+		t.Errorf("a damaged file: %v", err)
+	}
+	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: file}); err != nil || l.text != lostState {
+		t.Errorf("%q %v", l.text, err)
+	}
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Described is what a store knows of an object without opening it.
+type Described struct {
+	Key     string
+	Size    int64 // bytes
+	Changed time.Time
+}
+
+// Describe lists the objects under prefix with their size and time, in the order
+// of their keys. The tool's own state files, and its locks, are among them.
+func (d *Directory) Describe(ctx context.Context, prefix string) ([]Described, error) {
+	keys, err := d.List(ctx, prefix)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	defer root.Close()
+	var all []Described
+	for _, key := range keys {
+		info, err := root.Stat(key)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // gone since
+		}
+		if err != nil {
+			return nil, d.fail("list", key, err)
+		}
+		all = append(all, Described{Key: key, Size: info.Size(), Changed: info.ModTime().UTC()})
+	}
+	return all, nil
+}
+
+// Describe lists the objects under prefix with their size and time, in the order
+// of their keys. The tool's own state files, and its locks, are among them.
+func (s *S3) Describe(ctx context.Context, prefix string) ([]Described, error) {
+	if _, err := checkPrefix(prefix); err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	var all []Described
+	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix)},
+		func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := s.page(ctx, pages)
+		if err != nil {
+			return nil, s.fail("list", prefix, err)
+		}
+		for _, object := range page.Contents {
+			key, ours := strings.CutPrefix(aws.ToString(object.Key), s.prefix)
+			if ours && CheckKey(key) == nil {
+				all = append(all, Described{Key: key, Size: aws.ToInt64(object.Size), Changed: aws.ToTime(object.LastModified).UTC()})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Described) int { return strings.Compare(a.Key, b.Key) })
+	return all, nil
+}

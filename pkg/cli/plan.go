@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -129,11 +131,11 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.loadManagerOrDefault(o.managerDir)
+	m, guessed, err := s.loadManagerOrDefault(o.managerDir)
 	if err != nil {
 		return err
 	}
-	job, remove, err := m.dryRunJob(ctx, o)
+	job, remove, err := m.dryRunJob(ctx, o, guessed)
 	if err != nil {
 		return err
 	}
@@ -157,19 +159,39 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 	return encoder.Encode(target)
 }
 
-// loadManagerOrDefault lets a manager checkout without metapipe.yml be tried.
-func (s *step) loadManagerOrDefault(dir string) (*manager, error) {
-	m, err := s.loadManager(dir)
+// loadManagerOrDefault lets a manager checkout without metapipe.yml be tried;
+// guessed tells that it has none.
+func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
+	m, err = s.loadManager(dir)
 	var problems pipeline.Problems
 	if err == nil || !errors.As(err, &problems) || !config.IsMissing(problems) {
-		return m, err
+		return m, false, err
 	}
 	dir = s.app.absolute(dir)
-	s.app.tell("%s has no %s: using the defaults (staging, then production)", dir, config.ManagerFile)
-	return &manager{step: s, dir: dir, config: config.Config{Manager: config.Default()}, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
+	return &manager{step: s, dir: dir, config: config.Config{Manager: config.Default()}, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, true, nil
 }
 
-func (m *manager) dryRunJob(ctx context.Context, o planOptions) (job pipeline.Job, remove func(), err error) {
+// guess gives a manager without metapipe.yml the environments that the
+// customer's file declares.
+func (m *manager) guess(document pipeline.Document) {
+	var declared []string
+	for _, d := range document.Environments() {
+		declared = append(declared, d.Name)
+	}
+	m.config.Manager = config.DefaultFor(declared)
+	var names []string
+	for _, rule := range m.config.Manager.Environments {
+		names = append(names, string(rule.Name))
+	}
+	if _, err := exec.LookPath(m.config.Manager.Tool.Name); err != nil {
+		if _, err := exec.LookPath("tofu"); err == nil {
+			m.config.Manager.Tool.Name = "tofu"
+		}
+	}
+	m.app.tell("%s has no %s: using the environments of the customer's file: %s", m.dir, config.ManagerFile, strings.Join(names, ", "))
+}
+
+func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
 	c, err := m.dryRunCustomer(o)
 	if err != nil {
 		return job, nil, err
@@ -188,6 +210,10 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions) (job pipeline.Jo
 	}
 	if problems.Err() != nil {
 		return job, nil, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: "variables.yml has problems", Problems: problems}
+	}
+	if guessed {
+		m.guess(document)
+		c.Manager = m.config.Manager
 	}
 	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
@@ -209,5 +235,9 @@ func (m *manager) dryRunCustomer(o planOptions) (pipeline.Customer, error) {
 	if o.state {
 		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers"}
 	}
-	return config.Unregistered(m.config.Manager, filepath.Base(m.app.absolute(o.customerDir))), nil
+	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(m.app.absolute(o.customerDir)))
+	if !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
+		return c, &pipeline.UsageError{Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root), Next: "name the manager checkout with --manager-dir, or a customer whose file names another root with --customer"}
+	}
+	return c, nil
 }

@@ -35,20 +35,6 @@ func Default() pipeline.Manager {
 	}
 }
 
-// Unregistered is a customer that has no file in customers/, for plans on a
-// laptop: it may use every environment and has the default path and root. Label,
-// for example the name of its directory, is made into a valid customer name.
-func Unregistered(m pipeline.Manager, label string) pipeline.Customer {
-	name := customerName(label)
-	return pipeline.Customer{
-		Name:       name,
-		Repository: pipeline.Slug{Owner: "local", Name: string(name)},
-		Path:       DefaultPath,
-		Root:       DefaultRoot,
-		Manager:    m,
-	}
-}
-
 func customerName(label string) pipeline.CustomerName {
 	var b strings.Builder
 	for _, r := range strings.ToLower(label) {

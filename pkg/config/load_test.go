@@ -119,7 +119,7 @@ func TestUnregistered(t *testing.T) {
 		"shop-platform": "shop-platform", "Shop_Platform.v2": "shop-platform-v2", "": "local", "…": "local", "--": "local",
 		strings.Repeat("ab", 31) + "--x": pipeline.CustomerName(strings.Repeat("ab", 31)),
 	} {
-		c := Unregistered(Default(), label)
+		c := Unregistered(Default(), t.TempDir(), label)
 		if c.Name != want {
 			t.Errorf("%q became %q, want %q", label, c.Name, want)
 		}

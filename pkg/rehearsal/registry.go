@@ -64,26 +64,22 @@ func names(customers []pipeline.Customer) string {
 	return strings.Join(out, ", ")
 }
 
-// defaultManager is a metapipe.yml for a manager that has none: the environments
-// that the customer's file declares, and a gate before production. Without any
-// production the last one is gated.
-func defaultManager(variables []byte) hub.File {
-	envs := declared(variables)
-	if len(envs) == 0 || len(envs) == 2 && slices.Contains(envs, "staging") && slices.Contains(envs, "production") {
-		envs = []string{"staging", "production"}
+// defaultManager is a metapipe.yml for a manager that has none, with the
+// environments of the given versions of variables.yml: one that the proposal
+// removes is still deployed today.
+func defaultManager(versions ...[]byte) hub.File {
+	var names []string
+	for _, v := range versions {
+		names = append(names, declared(v)...)
 	}
-	gate := slices.IndexFunc(envs, func(e string) bool { return e == "production" || e == "prod" })
-	if gate < 0 {
-		gate = len(envs) - 1
-	}
-	// What needs approval comes last.
-	envs = append(append(slices.Clone(envs[:gate]), envs[gate+1:]...), envs[gate])
 	var b strings.Builder
 	b.WriteString("# written by the rehearsal\nenvironments:\n")
-	for _, e := range envs[:len(envs)-1] {
-		fmt.Fprintf(&b, "  - name: %s\n", quoted(e))
+	for _, rule := range config.DefaultFor(names).Environments {
+		fmt.Fprintf(&b, "  - name: %s\n", quoted(string(rule.Name)))
+		if rule.Gated {
+			b.WriteString("    gated: true\n")
+		}
 	}
-	fmt.Fprintf(&b, "  - name: %s\n    gated: true\n", quoted(envs[len(envs)-1]))
 	if _, err := exec.LookPath("terraform"); err != nil {
 		if _, err := exec.LookPath("tofu"); err == nil {
 			b.WriteString("tool:\n  name: tofu\n")
@@ -95,8 +91,7 @@ func defaultManager(variables []byte) hub.File {
 // quoted keeps names such as "on" and "1" strings.
 func quoted(name string) string { return `"` + name + `"` }
 
-// declared are the names under `environments` that can be environments, in the
-// order of the file.
+// declared are the names under `environments`, in the order of the file.
 func declared(variables []byte) []string {
 	var file struct {
 		Environments yaml.Node `yaml:"environments"`
@@ -106,36 +101,20 @@ func declared(variables []byte) []string {
 	}
 	var out []string
 	for i := 0; i < len(file.Environments.Content); i += 2 {
-		if env, err := pipeline.ParseEnvironment(file.Environments.Content[i].Value); err == nil && !slices.Contains(out, string(env)) {
-			out = append(out, string(env))
-		}
+		out = append(out, file.Environments.Content[i].Value)
 	}
 	return out
 }
 
 // unregistered is a customer for a directory that no file in customers/ is
 // about.
-func unregistered(m pipeline.Manager, manager *checkout, dir string, remote pipeline.Slug) pipeline.Customer {
-	c := config.Unregistered(m, filepath.Base(dir))
+func unregistered(m pipeline.Manager, managerDir, dir string, remote pipeline.Slug) pipeline.Customer {
+	c := config.Unregistered(m, managerDir, filepath.Base(dir))
 	c.Repository.Owner = "customer"
 	if remote != (pipeline.Slug{}) {
 		c.Repository = remote
 	}
-	// The code of a manager stands in terraform/, or at its top.
-	if !manager.holdsCode(config.DefaultRoot+"/") && manager.holdsCode("") {
-		c.Root = "."
-	}
 	return c
-}
-
-func (c *checkout) holdsCode(prefix string) bool {
-	for p := range c.files {
-		rest, below := strings.CutPrefix(p, prefix)
-		if below && !strings.Contains(rest, "/") && (strings.HasSuffix(rest, ".tf") || strings.HasSuffix(rest, ".tofu")) {
-			return true
-		}
-	}
-	return false
 }
 
 // customerFile is the file in customers/ for an unregistered one.

@@ -8,15 +8,24 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
+
+// An environment that the proposal removes is still one of the manager's.
+func TestDefaultManagerKnowsWhatIsRemoved(t *testing.T) {
+	t.Parallel()
+	f := defaultManager([]byte("environments: {dev: 1, live: 1}"), []byte("environments: {dev: 1, old: 1, live: 1}"))
+	if got := strings.Join(declaredOr(f.Content), " "); got != "dev live old" {
+		t.Errorf("got %s", got)
+	}
+}
 
 // A manager without a metapipe.yml gets one that config accepts.
 func TestDefaultManager(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
-		"":                  "staging production!",
-		"environments: [x]": "staging production!",
+		"":                                    "staging production!",
+		"environments: {requests: 1, dev: 1}": "dev!",
+		"environments: [x]":                   "staging production!",
 		"environments: {production: 1, staging: 1}":   "staging production!",
 		"environments: {dev: 1, live: 1}":             "dev live!",
 		"environments: {prod: 1, dev: 1, qa: 1}":      "dev qa prod!",
@@ -44,12 +53,12 @@ func TestDefaultManager(t *testing.T) {
 func TestUnregisteredCustomer(t *testing.T) {
 	t.Parallel()
 	m := config.Default()
-	atTop := &checkout{files: map[string]hub.File{"main.tf": {}, "modules/a/main.tf": {}}}
+	atTop := tree(t, map[string]string{"main.tf": "", "modules/a/main.tf": ""})
 	c := unregistered(m, atTop, "/work/My Shop", pipeline.Slug{})
 	if c.Name != "my-shop" || c.Root != "." || c.Repository.String() != "customer/my-shop" {
 		t.Errorf("got %+v", c)
 	}
-	below := &checkout{files: map[string]hub.File{"main.tf": {}, "terraform/main.tf": {}}}
+	below := tree(t, map[string]string{"main.tf": "", "terraform/main.tf": ""})
 	c = unregistered(m, below, "/work/shop", pipeline.Slug{Owner: "acme", Name: "site"})
 	if c.Root != "terraform" || c.Repository.String() != "acme/site" {
 		t.Errorf("got %+v", c)

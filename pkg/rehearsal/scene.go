@@ -76,7 +76,7 @@ func readParties(ctx context.Context, o Options) (parties, error) {
 		return p, err
 	}
 	if !found {
-		who, p.missingCustomer = unregistered(registry.Manager, p.manager, o.CustomerDir, remote), true
+		who, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
 	}
 	p.who, p.customerSlug = who, who.Repository
 	p.managerSlug = pipeline.Slug{Owner: "service-provider", Name: "infra-manager"}
@@ -154,7 +154,7 @@ func (s *scene) addRepositories(p parties) error {
 func (s *scene) importManager(p parties, tell *narrator) error {
 	files := maps.Clone(p.manager.files)
 	if p.missingManager {
-		f := defaultManager(p.change.head)
+		f := defaultManager(p.change.head, p.change.base)
 		files[config.ManagerFile] = f
 		tell.note("The manager has no %s: the rehearsal uses one of its own, with %s.", config.ManagerFile, strings.Join(declaredOr(f.Content), ", "))
 	}

@@ -59,7 +59,7 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 	w := newWorld(t, map[string]string{"customers/blog.yml": "repository: acme/shop\nrepository_id: 4711\npath: blog\n"})
 	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML, "blog/variables.yml": strings.ReplaceAll(variablesYML, "shop", "blog")})
 	pr := must(w.customer.Pull(number))(t)
-	shop, blog := w.accept(run), w.accept(run, "--path", "blog")
+	shop, blog := w.accept(run, "--customer", "shop"), w.accept(run, "--customer", "blog", "--path", "blog")
 	if shop.customer != "shop" || blog.customer != "blog" || shop.id == blog.id {
 		t.Fatalf("requests %+v %+v", shop, blog)
 	}
@@ -80,7 +80,7 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 	// One is applied, the other one fails; neither sees anything of the other.
 	merged := must(w.customer.MergePull(number, hub.MergeCommit, "casey"))(t)
 	pushed := w.pushed("main", merged)
-	shop, blog = w.accept(pushed), w.accept(pushed, "--path", "blog")
+	shop, blog = w.accept(pushed, "--customer", "shop"), w.accept(pushed, "--customer", "blog", "--path", "blog")
 	shop.planned("staging")
 	blog.planned("staging")
 	shop.do(0, "apply", "staging").want(t, "outcome=applied")

@@ -17,8 +17,8 @@ import (
 )
 
 type triggerOptions struct {
-	customerDir, path, manager, mode string
-	pickup, wait                     time.Duration
+	customerDir, path, customer, manager, mode string
+	pickup, wait                               time.Duration
 }
 
 func newTriggerCmd(app *App) *cobra.Command {
@@ -47,6 +47,7 @@ Outputs: request-id, run-url, outcome, skipped, outputs (JSON: environment → n
 	}
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout (default: the working directory)")
 	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the repository")
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME` in the manager; needed where the repository holds several customers")
 	cmd.Flags().StringVar(&o.manager, "manager", "", "manager repository `OWNER/NAME` (env MANAGER_REPO_OWNER, MANAGER_REPO_NAME)")
 	cmd.Flags().StringVar(&o.mode, "mode", "apply", "how far to go at most: `apply`, plan or dry-run")
 	cmd.Flags().DurationVar(&o.pickup, "pickup-timeout", 5*time.Minute, "how long the manager may take to pick the request up")
@@ -67,7 +68,8 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	if err != nil {
 		return err
 	}
-	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, Tell: a.tell}
+	_, look := paces(s.context.APIURL)
+	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell}
 	if !in.Event.Fork && !in.Event.Dependabot { // those runs have no secrets
 		manager, err := s.client(envManagerToken)
 		if err != nil {
@@ -97,6 +99,12 @@ func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
 	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
 		return pipeline.TriggerInput{}, err
 	}
+	var customer pipeline.CustomerName
+	if o.customer != "" {
+		if customer, err = pipeline.ParseCustomerName(o.customer); err != nil {
+			return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "--customer", Err: err}
+		}
+	}
 	if !s.context.InActions {
 		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
 	}
@@ -104,7 +112,7 @@ func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
 	if err != nil {
 		return pipeline.TriggerInput{}, err
 	}
-	return pipeline.TriggerInput{Event: event, Run: s.run(), Manager: manager, Path: o.path, Mode: mode, Pickup: o.pickup, Wait: o.wait}, nil
+	return pipeline.TriggerInput{Event: event, Run: s.run(), Manager: manager, Path: o.path, Mode: mode, Customer: customer, Pickup: o.pickup, Wait: o.wait}, nil
 }
 
 // validateAgainst checks variables.yml of the checkout, under the manager's

@@ -87,7 +87,11 @@ type origin struct {
 	run         Run
 	actor       string
 	only        Environment
+	named       bool   // status contexts carry the customer's name
 	token       string // identity of the ID token, "" when there is none
+	// answer is a reason to reject the request that is the customer's to know:
+	// it is given once the origin is proved.
+	answer *RejectedError
 }
 
 // Run accepts or rejects the request. A request that is rejected after its
@@ -108,11 +112,13 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor,
 		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
 		File:     path.Join(from.customer.Path, VariablesFile),
-		Siblings: from.customer.Siblings, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
+		Siblings: from.named, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
 		CreatedAt: f.Now().UTC(),
 	}
-	raw, err := f.read(ctx, from, &request)
-	if err != nil {
+	var raw []byte
+	if from.answer != nil {
+		request.Reason, request.Problems = from.answer.Reason, from.answer.Problems
+	} else if raw, err = f.read(ctx, from, &request); err != nil {
 		return Request{}, err
 	}
 	if err := f.write(ctx, request, raw); err != nil {
@@ -142,7 +148,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 		return origin{}, err
 	}
 	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: modeOf(ask.Event).Reduce(ask.Mode),
-		commit: ask.Commit, pullRequest: ask.PullRequest}
+		commit: ask.Commit, pullRequest: ask.PullRequest, named: ask.Customer != ""}
 	if err := f.callback(ctx, in, ask, &from); err != nil {
 		return origin{}, err
 	}
@@ -171,7 +177,7 @@ func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask Ask) (Custome
 		return Customer{}, Repository{}, unknown
 	}
 	for _, c := range f.Customers.ByRepository(repo.ID) {
-		if c.Path == ask.Path {
+		if c.Path == ask.Path && (ask.Customer == "" || ask.Customer == c.Name) {
 			return c, repo, nil
 		}
 	}
@@ -209,6 +215,11 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):
 		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
 	}
+	if from.customer.Siblings && ask.Customer == "" {
+		from.named = true
+		from.answer = &RejectedError{Reason: ReasonInvalidPayload, Problems: Problems{{Position: Position{File: TriggerWorkflow}, Rule: "customer-missing",
+			Message: "this repository holds several customers, and the trigger step does not say for which one it asks", Remedy: "add --customer " + string(from.customer.Name) + " to the trigger step"}}}
+	}
 	from.run = Run{Repository: from.repository.Slug, ID: run.ID, Attempt: ask.RunAttempt, URL: run.URL, CreatedAt: run.CreatedAt}
 	from.actor = run.Actor
 	if ask.Event == "pull_request" {
@@ -240,7 +251,8 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask Ask, from *origin) erro
 	case ask.Ref != fmt.Sprintf("refs/pull/%d/merge", pr.Number):
 		return rejected(ReasonUnproved, fmt.Sprintf("ref %q is not its own", ask.Ref))
 	case pr.Head != ask.Commit:
-		return rejected(ReasonSuperseded, fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()))
+		from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded),
+			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
 	}
 	from.branch = pr.HeadBranch
 	return nil
@@ -342,7 +354,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}
-	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor}
+	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor, named: customer.Siblings}
 	from.id = NewRequestID()
 	if in.Run.ID != 0 {
 		from.id = DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
@@ -425,11 +437,11 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 	}
 	var keys []string
 	if request.PullRequest > 0 {
-		keys = append(keys, pullKey(request.Customer, request.PullRequest, request.CreatedAt, request.ID))
+		keys = append(keys, pullKey(request))
 	}
 	for _, env := range request.Targets {
 		if request.Applies(env) {
-			keys = append(keys, queueKey(request.Customer, env, request.CreatedAt, request.ID))
+			keys = append(keys, queueKey(request, env))
 		}
 	}
 	for _, key := range keys {

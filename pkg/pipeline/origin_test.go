@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,9 +80,8 @@ func TestPullRequestOrigin(t *testing.T) {
 		change func(pr *pipeline.PullRequest)
 		want   pipeline.Reason
 	}{
-		"head in a fork":    {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnproved},
-		"head has moved on": {func(pr *pipeline.PullRequest) { pr.Head = managerCommit }, pipeline.ReasonSuperseded},
-		"other number":      {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnproved},
+		"head in a fork": {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnproved},
+		"other number":   {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnproved},
 	} {
 		w := newWorld(t)
 		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
@@ -93,6 +93,74 @@ func TestPullRequestOrigin(t *testing.T) {
 		if !errors.As(err, &rejected) || rejected.Reason != c.want {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
 		}
+	}
+}
+
+func TestHeadThatMovedOnIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
+	pr := w.hub.pulls[5]
+	pr.Head = managerCommit
+	w.hub.pulls[5] = pr
+	request, err := w.send(a)
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonSuperseded {
+		t.Fatalf("got %v", err)
+	}
+	w.report(request, true)
+	if s := w.hub.status(a.Commit, "infra/terraform-deploy"); s.State != pipeline.StatusError || len(w.hub.comments) != 0 {
+		t.Fatalf("status %+v, %d comments", s, len(w.hub.comments))
+	}
+}
+
+func TestNewerPushWinsWhateverRunStartsFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	older := w.ask(w.hub.commit("staging one\n"), "push")
+	w.tick()
+	newer := w.ask(w.hub.commit("staging two\n"), "push")
+	second := must[pipeline.Request](t)(w.send(newer))
+	first := must[pipeline.Request](t)(w.send(older)) // its run got a runner late
+	_, err := w.plan(first, "staging")
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded {
+		t.Fatalf("the older push: %v", err)
+	}
+	if got := must[pipeline.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
+		t.Fatalf("the newer push: %+v", got)
+	}
+}
+
+func TestSeveralCustomersInOneRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.customer.Siblings = true
+	a := w.ask(w.hub.commit("staging one\n"), "push")
+	request, err := w.send(a)
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || request.StatusContext("") != "infra/terraform-deploy/acme" || !strings.Contains(err.Error(), "--customer acme") {
+		t.Fatalf("without the customer's name: %v", err)
+	}
+	b := w.ask(a.Commit, "push")
+	b.Customer = "acme"
+	request = must[pipeline.Request](t)(w.send(b))
+	if got := request.StatusContext("staging"); got != "infra/terraform-deploy/acme/staging" {
+		t.Fatal(got)
+	}
+	c := w.ask(a.Commit, "push")
+	c.Customer = "other"
+	if _, err := w.send(c); !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonUnknownCustomer {
+		t.Fatalf("another customer's name: %v", err)
+	}
+	in := w.triggerInput("push", a.Commit)
+	in.Customer = "acme"
+	w.hub.paths = []string{"app/x"}
+	if _, err := w.trigger().Run(context.Background(), in); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.hub.status(a.Commit, "infra/terraform-deploy"); s.State != "" {
+		t.Fatalf("trigger wrote to the context of nobody: %+v", s)
 	}
 }
 

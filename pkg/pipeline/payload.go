@@ -33,13 +33,17 @@ type Ask struct {
 	Repository   string    `json:"repository"` // owner/name
 	RepositoryID int64     `json:"repository_id"`
 	Path         string    `json:"path"` // directory of variables.yml
-	Event        string    `json:"event"`
-	Commit       SHA       `json:"commit"`
-	Ref          string    `json:"ref"`
-	PullRequest  int       `json:"pull_request"`
-	Mode         Mode      `json:"mode"`
-	RunID        int64     `json:"run_id"`
-	RunAttempt   int       `json:"run_attempt"`
+	// Customer is the customer's name in the manager. It is asked for where a repo
+	// holds several customers, and status contexts carry it exactly when it is set,
+	// so that trigger and manager write to the same ones.
+	Customer    CustomerName `json:"customer,omitempty"`
+	Event       string       `json:"event"`
+	Commit      SHA          `json:"commit"`
+	Ref         string       `json:"ref"`
+	PullRequest int          `json:"pull_request"`
+	Mode        Mode         `json:"mode"`
+	RunID       int64        `json:"run_id"`
+	RunAttempt  int          `json:"run_attempt"`
 }
 
 // Proof shows where an ask comes from.
@@ -90,6 +94,9 @@ func (a Ask) check() error {
 	}
 	if _, err := ParseMode(string(a.Mode)); err != nil || a.Mode == "" {
 		return fmt.Errorf("payload: request.mode %q: want apply, plan or dry-run", a.Mode)
+	}
+	if _, err := ParseCustomerName(string(a.Customer)); a.Customer != "" && err != nil {
+		return fmt.Errorf("payload: request.customer: %w", err)
 	}
 	if a.RepositoryID <= 0 || a.RunID < 0 || a.RunAttempt < 0 || a.PullRequest < 0 {
 		return fmt.Errorf("payload: request has a number out of range")

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -111,7 +110,7 @@ func superseding(ctx context.Context, s Store, request Request, env Environment)
 	if err != nil {
 		return "", fmt.Errorf("look for newer requests for %s/%s: %w", request.Customer, env, err)
 	}
-	return newerThan(keys, queueKey(request.Customer, env, request.CreatedAt, request.ID)), nil
+	return newerThan(keys, queueKey(request, env)), nil
 }
 
 func newerThan(keys []string, own string) RequestID {
@@ -119,12 +118,6 @@ func newerThan(keys []string, own string) RequestID {
 		return ""
 	}
 	return requestOf(keys[len(keys)-1])
-}
-
-// requestOf reads the request id out of a queue or pull request key.
-func requestOf(key string) RequestID {
-	_, id, _ := strings.Cut(path.Base(key), "-")
-	return RequestID(id)
 }
 
 func loadRequest(ctx context.Context, s Store, customer CustomerName, id RequestID) (Request, error) {

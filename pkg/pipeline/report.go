@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -106,7 +107,7 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 	began := t.Outcome
 	switch {
 	case began == OutcomeApplying:
-		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; what it changed until then is in the state, the rest is not done"
+		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
 		t.Outcome, t.Message = OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore)
 	case in.Cancelled:
@@ -114,7 +115,7 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 	case began == OutcomeWaiting && !r.Now().Before(t.Expires):
 		t.Outcome, t.Reason, t.Message = OutcomeExpired, ReasonExpired, "the plan expired at "+t.Expires.UTC().Format(time.RFC3339)
 	case began == OutcomeWaiting && t.Gated:
-		t.Outcome, t.Message = OutcomeRejected, "the apply was not approved"
+		t.Outcome, t.Message = OutcomeRejected, "the apply did not begin: a reviewer said no, or its job ended before it could"
 	case began == OutcomeWaiting:
 		t.Outcome, t.Message = OutcomeCancelled, "the apply did not start"
 	default:
@@ -228,6 +229,9 @@ func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error
 // Overall sums the targets up: the worst final state wins, and anything open
 // keeps the whole pending.
 func (r Report) Overall() StatusState {
+	if r.Request.Reason == ReasonSuperseded {
+		return StatusError // nothing to mend: the newer commit's request carries on
+	}
 	if r.Request.Rejected() {
 		return StatusFailure
 	}
@@ -268,7 +272,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 // say over it; duplicates are deleted.
 func (r *Reporter) comment(ctx context.Context, report Report) error {
 	request := report.Request
-	if request.PullRequest == 0 {
+	if request.PullRequest == 0 || request.Reason == ReasonSuperseded {
 		return nil
 	}
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
@@ -276,13 +280,9 @@ func (r *Reporter) comment(ctx context.Context, report Report) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if newer := newerThan(keys, pullKey(request.Customer, request.PullRequest, request.CreatedAt, request.ID)); newer != "" {
+	if newer := newerThan(keys, pullKey(request)); newer != "" {
 		r.Tell("request %s is newer: it has the %s", newer.Short(), what)
 		return nil
-	}
-	login, err := r.GitHub.Login(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: find out who we are: %w", what, err)
 	}
 	comments, err := r.GitHub.Comments(ctx, request.Repository.Slug, request.PullRequest)
 	if err != nil {
@@ -290,11 +290,10 @@ func (r *Reporter) comment(ctx context.Context, report Report) error {
 	}
 	marker := Marker(report.Manager, request.Customer, "plan")
 	body := marker + "\n" + r.Renderer.Comment(report)
-	var ours []Comment
-	for _, c := range comments {
-		if strings.EqualFold(c.Author, login) && strings.HasPrefix(c.Body, marker) {
-			ours = append(ours, c)
-		}
+	comments = slices.DeleteFunc(slices.Clone(comments), func(c Comment) bool { return !strings.HasPrefix(c.Body, marker) })
+	ours, err := r.ours(ctx, comments)
+	if err != nil {
+		return fmt.Errorf("%s: find out who we are: %w", what, err)
 	}
 	if len(ours) == 0 {
 		if _, err := r.GitHub.CreateComment(ctx, request.Repository.Slug, request.PullRequest, body); err != nil {
@@ -303,6 +302,18 @@ func (r *Reporter) comment(ctx context.Context, report Report) error {
 		return nil
 	}
 	return r.edit(ctx, report, ours, body)
+}
+
+// ours keeps the comments that we wrote: anybody can paste a marker.
+func (r *Reporter) ours(ctx context.Context, comments []Comment) ([]Comment, error) {
+	if len(comments) == 0 {
+		return nil, nil
+	}
+	login, err := r.GitHub.Login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(comments, func(c Comment) bool { return !strings.EqualFold(c.Author, login) }), nil
 }
 
 func (r *Reporter) edit(ctx context.Context, report Report, ours []Comment, body string) error {

@@ -65,8 +65,10 @@ type Request struct {
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
 	// Problems and Reason are set when the request is rejected.
-	Reason        Reason    `json:"reason,omitempty"`
-	Problems      Problems  `json:"problems,omitempty"`
+	Reason   Reason   `json:"reason,omitempty"`
+	Problems Problems `json:"problems,omitempty"`
+	// Siblings: the repo holds several customers, so contexts and deployments
+	// carry the customer's name.
 	Siblings      bool      `json:"siblings,omitempty"`
 	ManagerCommit SHA       `json:"manager_commit"`
 	CustomerRun   Run       `json:"customer_run"`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"time"
 )
 
 // Store keeps write-once objects under slash-separated keys. Its state bucket
@@ -49,23 +48,37 @@ func plansPrefix(c CustomerName, env Environment, id RequestID) string {
 	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
 }
 
-// queueKey sorts the requests of a target by the time they were accepted.
-func queueKey(c CustomerName, env Environment, at time.Time, id RequestID) string {
-	return queuePrefix(c, env) + at.UTC().Format(queueTime) + "-" + string(id)
+// queueKey sorts the requests of a target by their age.
+func queueKey(r Request, env Environment) string {
+	return queuePrefix(r.Customer, env) + r.order()
 }
 
 func queuePrefix(c CustomerName, env Environment) string {
 	return fmt.Sprintf("%s/%s/queue/", c, env)
 }
 
-// pullKey sorts the requests of a pull request by the time they were accepted.
-func pullKey(c CustomerName, number int, at time.Time, id RequestID) string {
-	return pullPrefix(c, number) + at.UTC().Format(queueTime) + "-" + string(id)
+// pullKey sorts the requests of a pull request by their age.
+func pullKey(r Request) string {
+	return pullPrefix(r.Customer, r.PullRequest) + r.order()
 }
 
 func pullPrefix(c CustomerName, number int) string {
 	return fmt.Sprintf("%s/pulls/%d/", c, number)
 }
 
-// queueTime has a fixed width, so that byte order is time order.
-const queueTime = "20060102T150405.000000000Z"
+// order sorts requests by what was pushed last, and not by which of the
+// manager's runs got a runner first: by the creation of the run that asked, which
+// its re-runs keep. Its parts have fixed widths, so that byte order is time order.
+func (r Request) order() string {
+	at, run := r.CustomerRun.CreatedAt, r.CustomerRun.ID
+	if at.IsZero() { // born in the manager
+		at, run = r.CreatedAt, r.ManagerRun.ID
+	}
+	return fmt.Sprintf("%s-%020d-%s", at.UTC().Format("20060102T150405.000000000Z"), run, r.ID)
+}
+
+// requestOf reads the request id out of a queue or pull request key.
+func requestOf(key string) RequestID {
+	const uuid = 36
+	return RequestID(key[max(0, len(key)-uuid):])
+}

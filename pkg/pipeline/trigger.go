@@ -20,6 +20,8 @@ type Trigger struct {
 	IDToken func(ctx context.Context, audience string) (string, error)
 	Now     func() time.Time
 	Sleep   func(context.Context, time.Duration) error
+	// MaxPause is the longest pause between two looks at the statuses.
+	MaxPause time.Duration
 	// Tell reports progress in a sentence.
 	Tell func(format string, args ...any)
 }
@@ -42,7 +44,10 @@ type TriggerInput struct {
 	Run     Run
 	Manager Slug
 	Path    string // directory of variables.yml in the repo
-	Mode    Mode   // can only reduce what the event allows
+	// Customer is set where the repo holds several customers: the contexts of
+	// the statuses carry it then.
+	Customer CustomerName
+	Mode     Mode // can only reduce what the event allows
 	// Pickup bounds the wait until the manager has accepted the request, Wait the
 	// wait for its end; a zero Wait returns once it is picked up.
 	Pickup, Wait time.Duration
@@ -66,7 +71,7 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 		return TriggerResult{Skipped: why}, nil
 	}
 	repo, head := in.Event.Repository.Slug, in.Event.Head
-	context := t.context(in)
+	context := in.request().StatusContext("")
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
 		return TriggerResult{}, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err)
@@ -94,6 +99,8 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 // notOurs says why a run cannot or need not ask for anything.
 func notOurs(e Event) string {
 	switch {
+	case strings.HasPrefix(e.Ref, "refs/tags/"):
+		return "A tag deploys nothing: only branches do."
 	case e.Deleted:
 		return "The branch was deleted; nothing to deploy."
 	case e.Fork:
@@ -144,10 +151,10 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string)
 	return &RejectedError{Reason: ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
 }
 
-// context is the overall status context. A customer does not know whether it
-// shares its repo with others; the manager writes under the right name, and
-// follow looks for the request id instead of the name.
-func (t *Trigger) context(in TriggerInput) string { return Request{}.StatusContext("") }
+// request is the request as far as the names of contexts need it.
+func (in TriggerInput) request() Request {
+	return Request{Customer: in.Customer, Siblings: in.Customer != ""}
+}
 
 // earlier returns the id for this attempt, or the id of an earlier attempt of
 // the same run whose request has not ended yet.
@@ -156,7 +163,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) 
 		return NewRequestID(), false, nil
 	}
 	derive := func(attempt int) RequestID {
-		return DeriveRequestID(strconv.FormatInt(in.Event.Repository.ID, 10), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(attempt), in.Path)
+		return DeriveRequestID(strconv.FormatInt(in.Event.Repository.ID, 10), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(attempt), in.Path, string(in.Customer))
 	}
 	if in.Run.Attempt > 1 {
 		statuses, err := t.Own.Statuses(ctx, in.Event.Repository.Slug, in.Event.Head)
@@ -175,7 +182,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) 
 func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error {
 	e := in.Event
 	p := Payload{Request: Ask{
-		Version: 1, ID: id, Repository: e.Repository.String(), RepositoryID: e.Repository.ID, Path: in.Path,
+		Version: 1, ID: id, Repository: e.Repository.String(), RepositoryID: e.Repository.ID, Path: in.Path, Customer: in.Customer,
 		Event: e.Name, Commit: e.Head, Ref: e.Ref, PullRequest: e.PullRequest,
 		Mode: modeOf(e.Name).Reduce(in.Mode), RunID: in.Run.ID, RunAttempt: in.Run.Attempt,
 	}}
@@ -233,7 +240,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 		if err := t.Sleep(ctx, pause); err != nil {
 			return result, err
 		}
-		pause = min(pause*3/2, 10*time.Second)
+		pause = min(pause*3/2, t.MaxPause)
 	}
 }
 
@@ -264,13 +271,14 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []Status) (TriggerResult, error) {
 	repo := in.Event.Repository.Slug
 	result.Outcome, result.Outputs = OutcomeNoChanges, map[Environment]map[string]string{}
+	request := in.request()
 	for _, s := range statuses {
-		target, ok := strings.CutPrefix(s.Context, t.context(in)+"/")
+		env, ok := strings.CutPrefix(s.Context, request.StatusContext("")+"/")
 		if !ok || !strings.HasSuffix(s.Description, tag(result.Request)) {
 			continue
 		}
 		for _, sha := range []SHA{in.Event.Head, ""} {
-			deployments, err := t.Own.Deployments(ctx, repo, sha, "infra/"+target)
+			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(Environment(env)))
 			if err != nil {
 				return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
 			}

@@ -21,7 +21,7 @@ func encode(t *testing.T, v any) json.RawMessage {
 }
 
 func (w *world) trigger() *pipeline.Trigger {
-	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, Now: func() time.Time { return w.now }, Tell: w.tell,
+	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Tell: w.tell,
 		Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil }}
 }
 
@@ -41,6 +41,7 @@ func TestTriggerSendsNothing(t *testing.T) {
 	}{
 		"fork":                 {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
 		"dependabot":           {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Dependabot = true }, ""},
+		"tag":                  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Ref = "refs/tags/v1" }, ""},
 		"deleted branch":       {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
 		"no change under path": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
 	} {

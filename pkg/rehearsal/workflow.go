@@ -30,8 +30,12 @@ func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait string) (
 	}
 	j.idToken = [2]string{url, bearer}
 	j.masks.add(bearer)
+	args := []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait}
+	if s.scene.who.Siblings {
+		args = append(args, "--customer", string(s.scene.who.Name))
+	}
 	result, err := j.do(ctx, step{
-		args:    []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait},
+		args:    args,
 		secrets: []string{"GITHUB_TOKEN", "MANAGER_REPO_PAT"},
 	})
 	return result, errors.Join(err, j.close(ctx.Err() != nil))

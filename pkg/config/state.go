@@ -47,20 +47,26 @@ func (d *decoder) state(v value, s *pipeline.State) {
 	}
 }
 
-// form is the form of a name that AWS gives.
+// form is the form of a name that AWS gives. Its bounds stand beside the pattern
+// and not in it, where they would be unrolled at every start of the program.
 type form struct {
-	pattern *regexp.Regexp
-	remedy  string
+	least, most int // bytes
+	pattern     *regexp.Regexp
+	remedy      string
+}
+
+func (f form) fits(s string) bool {
+	return len(s) >= f.least && len(s) <= f.most && f.pattern.MatchString(s)
 }
 
 var (
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	bucketForm = form{regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`), "write the plain name of a bucket, 3 to 63 of a-z, 0-9, - and ., without s3://"}
-	regionForm = form{regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$`), "write a region such as eu-central-1"}
-	keyForm    = form{regexp.MustCompile(`^[A-Za-z0-9:/_-]{1,512}$`), "write the id, the ARN or the alias of a KMS key"}
+	bucketForm = form{3, 63, regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`), "write the plain name of a bucket, 3 to 63 of a-z, 0-9, - and ., without s3://"}
+	regionForm = form{9, 40, regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`), "write a region such as eu-central-1"}
+	keyForm    = form{1, 512, regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`), "write the id, the ARN or the alias of a KMS key"}
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-	tableForm = form{regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`), "write the name of a DynamoDB table"}
-	typeForm  = form{regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`), "write the type of a backend, such as gcs, azurerm or http"}
+	tableForm = form{3, 255, regexp.MustCompile(`^[A-Za-z0-9_.-]+$`), "write the name of a DynamoDB table"}
+	typeForm  = form{1, 41, regexp.MustCompile(`^[a-z][a-z0-9_]*$`), "write the type of a backend, such as gcs, azurerm or http"}
 )
 
 func (d *decoder) matched(v value, to *string, f form) {
@@ -68,7 +74,7 @@ func (d *decoder) matched(v value, to *string, f form) {
 	if !ok {
 		return
 	}
-	if !f.pattern.MatchString(s) || v.name == "state.bucket" && (len(s) < 3 || len(s) > 63) {
+	if !f.fits(s) {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), f.remedy)
 		return
 	}
@@ -111,7 +117,7 @@ func (d *decoder) backendFields(b *pipeline.Backend) fields {
 	}
 }
 
-var argumentName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,60}$`)
+var argumentName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
 	if !d.is(v, strictyaml.Object) {
@@ -121,7 +127,7 @@ func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
 	for _, e := range v.Entries {
 		item := value{Node: e.Value, name: v.name + "." + e.Key, at: e.Place()}
 		switch {
-		case !argumentName.MatchString(e.Key):
+		case len(e.Key) > 61 || !argumentName.MatchString(e.Key):
 			d.add(e.KeyPlace(), RuleValue, fmt.Sprintf("%q is not the name of an argument", strictyaml.Short(e.Key)), "use the names that the tool's documentation of the backend gives")
 		case pipeline.SecretArgument(e.Key):
 			d.add(e.KeyPlace(), RuleValue, item.name+" is a credential: the tool would write it into every plan", "pass it through the environment of the jobs, and name that variable in tool.env")

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,8 +72,16 @@ type event struct {
 	heading string   // its title
 	// announced: the terminal has told that it began.
 	announced bool
-	told      int      // plain lines that the terminal has shown
-	untold    []string // those that it has not
+	told      int       // the tool's lines that the terminal has shown
+	untold    []waiting // lines that it has not, in their order
+	own       bool      // the last line was metapipe's own
+	message   string    // that line, with the indented ones below it
+}
+
+// waiting is a line that the terminal shows at the end of its step, if at all.
+type waiting struct {
+	text, style string
+	tool        bool // of the tool: left out when there are too many
 }
 
 // say tells of something that takes no time.
@@ -120,7 +129,6 @@ func (n *narrator) add(who story.Who, title string) *event {
 
 // line takes one line of the step's log. Only one goroutine writes to an event.
 func (e *event) line(s shown) {
-	show := e.n.show
 	if s.kind == lineHidden {
 		return
 	}
@@ -134,7 +142,7 @@ func (e *event) line(s shown) {
 		e.closeGroup()
 	case lineAnnotation:
 		e.text.WriteString(clean(s.text) + "\n")
-		show.log(e.who, annotationStyle(s.text), s.text)
+		e.tellAnnotation(s.text)
 	case lineText:
 		if e.inGroup {
 			e.text.WriteString("  ")
@@ -151,17 +159,41 @@ func (e *event) line(s shown) {
 const firstLines, lastLines = 2, 3
 
 func (e *event) tellLine(text string) {
-	if strings.HasPrefix(text, "metapipe: ") {
-		e.n.show.log(e.who, faint, strings.TrimPrefix(text, "metapipe: "))
+	words, begins := strings.CutPrefix(text, "metapipe: ")
+	if e.own = begins || e.own && strings.HasPrefix(text, "  "); e.own {
+		if begins {
+			e.message = ""
+		}
+		e.message += words + "\n"
+		e.tellInOrder(faint, words)
 		return
 	}
-	if e.told < firstLines {
+	if e.told < firstLines && len(e.untold) == 0 {
 		e.told++
 		e.n.show.log(e.who, faint, text)
 		return
 	}
-	e.untold = append(e.untold, text)
+	e.untold = append(e.untold, waiting{text: text, style: faint, tool: true})
 }
+
+// tellInOrder shows a line now, or behind those that came before it and wait.
+func (e *event) tellInOrder(style, text string) {
+	if len(e.untold) > 0 || len(e.held) > 0 {
+		e.untold = append(e.untold, waiting{text: text, style: style})
+		return
+	}
+	e.n.show.log(e.who, style, text)
+}
+
+// tellAnnotation leaves out an error that metapipe has just told as its own line.
+func (e *event) tellAnnotation(text string) {
+	if message, ok := strings.CutPrefix(text, "error: metapipe: "); ok && sameWords(message, e.message) {
+		return
+	}
+	e.tellInOrder(annotationStyle(text), text)
+}
+
+func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
 
 func annotationStyle(text string) string {
 	if strings.HasPrefix(text, "error") {
@@ -182,21 +214,42 @@ func (e *event) closeGroup() {
 // failedLines is how much of what was held back is shown when a step failed.
 const failedLines = 40
 
+// tellWaiting shows what waits in its order: the last lines of the tool, and all
+// of metapipe's own.
+func (e *event) tellWaiting(failed bool) {
+	lines, most := e.untold, lastLines
+	if failed {
+		most = failedLines
+		lines = nil
+		for _, text := range e.held {
+			lines = append(lines, waiting{text: text, style: faint, tool: true})
+		}
+		lines = append(lines, e.untold...)
+	}
+	more := -most
+	for _, l := range lines {
+		if l.tool {
+			more++
+		}
+	}
+	if more > 0 {
+		e.n.show.log(e.who, faint, "… "+count(more, "more line"))
+	}
+	for _, l := range lines {
+		if l.tool {
+			if more--; more >= 0 {
+				continue
+			}
+		}
+		e.n.show.log(e.who, l.style, l.text)
+	}
+}
+
 // end tells what came back.
 func (e *event) end(mark story.Mark, answer string, parts ...story.Part) {
 	e.closeGroup()
 	show := e.n.show
-	hidden, lines := e.untold, lastLines
-	if mark == story.Failed {
-		hidden, lines = append(e.held, e.untold...), failedLines
-	}
-	if more := len(hidden) - lines; more > 0 {
-		show.log(e.who, faint, "… "+count(more, "more line"))
-		hidden = hidden[more:]
-	}
-	for _, l := range hidden {
-		show.log(e.who, faint, l)
-	}
+	e.tellWaiting(mark == story.Failed)
 	e.n.mu.Lock()
 	e.ended, e.mark, e.answer = e.n.now(), mark, answer
 	e.parts = append(e.parts, parts...)

@@ -67,7 +67,6 @@ What it shows.
 manager   ▸ plan-staging  metapipe plan
           │ tool 0
           │ tool 1
-          │ said
           │ ▸ init (1 line)
 customer  ▸ trigger  metapipe trigger
           │ error: bad
@@ -76,6 +75,7 @@ manager   │ … 3 more lines
           │ tool 5
           │ tool 6
           │ tool 7
+          │ said
 manager   ✓ plan-staging  1 to create  3.0 s
 manager   ✓ report  told  1.0 s
 `
@@ -87,6 +87,35 @@ manager   ✓ report  told  1.0 s
 		t.Errorf("got %+v", chapters)
 	}
 	wantPart(t, e.text.String(), "▸ init\n  inside\n")
+}
+
+// When something fails, the tool's lines come first, then metapipe's error, with
+// what to do next, and no second time as the annotation.
+func TestFailedStepIsToldInOrder(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	n := &narrator{now: clock(), show: &terminal{w: &out}}
+	e := n.begin(story.Manager, "plan-live", "")
+	for i := range 44 {
+		e.line(shown{lineText, fmt.Sprintf("tool %d", i)})
+	}
+	e.line(shown{lineText, "metapipe: plan of c/live failed: too large"})
+	e.line(shown{lineText, "  → change size"})
+	e.line(shown{lineAnnotation, "error: metapipe: plan of c/live failed: too large\n→ change size"})
+	e.line(shown{lineAnnotation, "error: infra/variables.yml:3: another"})
+	e.end(story.Failed, "failed")
+	got := strings.Split(out.String(), "\n")
+	want := []string{
+		"          │ tool 43", "          │ plan of c/live failed: too large", "          │   → change size",
+		"          │ error: infra/variables.yml:3: another", "manager   ✗ plan-live  failed  1.0 s", "",
+	}
+	if d := cmp.Diff(want, got[len(got)-len(want):]); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"          │ tool 0", "          │ tool 1", "          │ … 2 more lines", "          │ tool 4"}, got[1:5]); d != "" {
+		t.Error(d)
+	}
+	wantPart(t, e.text.String(), "error: metapipe: plan of c/live failed: too large\n→ change size\n")
 }
 
 func TestFailedStepShowsWhatWasFolded(t *testing.T) {

@@ -305,8 +305,9 @@ func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, 
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return Job{}, StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
 	}
-	stored := StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"), Receipt: receipt}
-	for file, object := range map[string]string{stored.PlanFile: objectPlan, stored.BundleFile: objectBundle} {
+	stored := StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"),
+		JSONFile: filepath.Join(in.RunDir, "restored.json"), Receipt: receipt}
+	for file, object := range map[string]string{stored.PlanFile: objectPlan, stored.BundleFile: objectBundle, stored.JSONFile: objectPlanJSON} {
 		if err := unsealFile(ctx, a.Store, a.Sealer, folder.key(object), binding(receipt, object), file); err != nil {
 			return Job{}, StoredPlan{}, tamperedOr(err, "the plan of "+target)
 		}

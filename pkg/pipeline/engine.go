@@ -62,7 +62,10 @@ type Planned struct {
 type StoredPlan struct {
 	PlanFile   string
 	BundleFile string
-	Receipt    Receipt
+	// JSONFile is Planned.JSONFile; it says what must not be shown. Empty when it
+	// was not kept.
+	JSONFile string
+	Receipt  Receipt
 }
 
 // Applied is the result of Engine.Apply.

@@ -240,6 +240,9 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	if plan.Receipt.State.Serial != e.states[job.Backend.String()] {
 		return pipeline.Applied{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed"}
 	}
+	if shown, err := os.ReadFile(plan.JSONFile); err != nil || !strings.HasPrefix(string(shown), "json:") {
+		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
+	}
 	e.applies++
 	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.applyErr != nil}}
 	if e.applyErr != nil {

@@ -1,14 +1,12 @@
 package terraform
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -156,14 +154,18 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if err != nil {
 		return pipeline.Applied{}, err
 	}
-	said, failure := w.speak(ctx, append(args, plan.PlanFile)...)
-	applied := pipeline.Applied{Done: said.done, Outputs: said.results(), Started: failure == nil || begun(said, failure)}
-	if len(said.diagnostics) > 0 {
-		applied.Diagnostics = w.diagnose(said.diagnostics, w.secretsOf(ctx, plan.PlanFile))
+	var secrets *planSecrets
+	if plan.JSONFile != "" { // then they cost no process, and the log needs them too
+		read := w.secretsOf(ctx, plan)
+		secrets = &read
+		w.log.redact(read.redactor())
 	}
+	said, failure := w.speak(ctx, append(args, plan.PlanFile)...)
+	applied := pipeline.Applied{Done: said.done, Started: failure == nil || begun(said, failure)}
 	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
 		w.kept, applied.ErroredState = kept, kept
 	}
+	w.redactApplied(ctx, plan, secrets, said, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}
@@ -209,27 +211,4 @@ func (w *workspace) ephemeralArgs(args []string) ([]string, error) {
 		return args, nil
 	}
 	return append(args, "-var-file="+w.vars), w.writeVars(values)
-}
-
-// secretsOf reads from the plan what must not be shown in diagnostics. It runs
-// only when there are any, and also when the apply was cancelled. Without an
-// answer only the texts that are certain to be harmless are kept.
-func (w *workspace) secretsOf(ctx context.Context, planFile string) *redactor {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	out := filepath.Join(w.dir, "plan.json")
-	defer os.Remove(out) // as secret as the plan; it goes with the workspace otherwise
-	if err := w.exec(ctx, out, "show", "-json", "-no-color", planFile); err != nil {
-		return &redactor{blind: true}
-	}
-	file, err := os.Open(out)
-	if err != nil {
-		return &redactor{blind: true}
-	}
-	defer file.Close()
-	reading, err := readPlan(bufio.NewReader(file), ReadOptions{})
-	if err != nil {
-		return &redactor{blind: true}
-	}
-	return reading.redactor
 }

@@ -65,6 +65,9 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 		return err
 	}
 	c.Change.secrets(p.secrets)
+	if containsTrue(c.Change.AfterUnknown) && containsTrue(c.Change.AfterSensitive) {
+		p.later[c.Address] = c.Change.AfterSensitive
+	}
 	change, err := c.model()
 	if err != nil {
 		return err

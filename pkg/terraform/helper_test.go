@@ -221,6 +221,7 @@ func stored(planned pipeline.Planned) pipeline.StoredPlan {
 	return pipeline.StoredPlan{
 		PlanFile:   planned.PlanFile,
 		BundleFile: planned.BundleFile,
+		JSONFile:   planned.JSONFile,
 		Receipt: pipeline.Receipt{
 			ManagerTree: planned.ManagerTree,
 			Tool:        planned.Tool,

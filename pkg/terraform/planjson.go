@@ -40,6 +40,8 @@ type planReading struct {
 	plan        pipeline.Plan
 	fingerprint string
 	redactor    *redactor
+	secrets     secretSet
+	later       map[string]any // marks of what is sensitive and not yet known, by address
 }
 
 // planReader holds what is gathered while the document streams by.
@@ -48,13 +50,14 @@ type planReader struct {
 	plan      pipeline.Plan
 	version   string
 	secrets   secretSet
+	later     map[string]any
 	print     *fingerprinter // nil without a MAC
 	variables map[string]json.RawMessage
 	sensitive []string // names of sensitive variables
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, variables: map[string]json.RawMessage{}}
+	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, later: map[string]any{}, variables: map[string]json.RawMessage{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
 		p.print = newFingerprinter(o.MAC())
@@ -74,7 +77,7 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	sortChanges(p.plan.Drift)
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
-	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets)}
+	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later}
 	reading.redactor.plan(&reading.plan)
 	if p.print != nil {
 		reading.fingerprint = p.print.sum()

@@ -15,18 +15,28 @@ const lineLimit = 2000
 type progress struct {
 	w      io.Writer
 	broken bool
+	secret *redactor
+	// clean takes private paths out of a text; nil leaves it alone.
+	clean func(string) string
 }
+
+// redact sets what must not be printed from here on.
+func (p *progress) redact(r *redactor) { p.secret = r }
 
 func newProgress(w io.Writer) *progress {
 	if w == nil {
 		w = io.Discard
 	}
-	return &progress{w: w}
+	return &progress{w: w, secret: &redactor{}}
 }
 
 // print writes text as one or more harmless lines; empty ones are left out.
 func (p *progress) print(text string) {
 	var out strings.Builder
+	if p.clean != nil {
+		text = p.clean(text)
+	}
+	text = p.secret.text(text)
 	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = plainLine(line); line != "" {
 			out.WriteString(line)

@@ -14,6 +14,7 @@ const (
 	minSecret     = 4  // characters of a whole value
 	minSecretLine = 12 // characters of one line of a longer value
 	minFragment   = 8  // characters of an encoded form
+	minDigits     = 6  // digits of a number
 )
 
 // secretSet holds the strings that stood at sensitive places.
@@ -47,6 +48,11 @@ func (s secretSet) addAll(value any) {
 		if utf8.RuneCountInString(v) >= minSecret {
 			s[v] = struct{}{}
 		}
+	case json.Number:
+		// A number inside of a string has become text.
+		if text := v.String(); digits(text) >= minDigits {
+			s[text] = struct{}{}
+		}
 	case map[string]any:
 		for _, e := range v {
 			s.addAll(e)
@@ -56,6 +62,16 @@ func (s secretSet) addAll(value any) {
 			s.addAll(e)
 		}
 	}
+}
+
+func digits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
 }
 
 func (s secretSet) addRaw(raw json.RawMessage) error {
@@ -149,7 +165,10 @@ func (r *redactor) json(text string) string {
 		return text
 	}
 	if text[0] != '"' && text[0] != '{' && text[0] != '[' {
-		return text // numbers and words hold no secret string
+		if r.text(text) == sensitiveText {
+			return string(appendJSONString(nil, sensitiveText))
+		}
+		return text // other numbers, and words, hold no secret string
 	}
 	if text[0] == '"' && !strings.Contains(text, `\`) {
 		if inner := text[1 : len(text)-1]; r.texts.replace(inner) == inner {
@@ -167,6 +186,10 @@ func (r *redactor) walk(value any) any {
 	switch v := value.(type) {
 	case string:
 		return r.text(v)
+	case json.Number:
+		if r.text(v.String()) == sensitiveText {
+			return sensitiveText
+		}
 	case []any:
 		for i := range v {
 			v[i] = r.walk(v[i])
@@ -188,6 +211,19 @@ func (r *redactor) value(v *pipeline.Value) {
 	v.Text = r.json(v.Text)
 	if v.Text == `"`+sensitiveText+`"` {
 		*v = pipeline.Value{Sensitive: true}
+	}
+}
+
+// output redacts the value of an output; where the secrets are not known, all of it.
+func (r *redactor) output(o *pipeline.Output) {
+	if r.blind {
+		*o = pipeline.Output{Name: o.Name, Sensitive: true}
+	}
+	if o.Value == "" || r.texts == nil {
+		return
+	}
+	if o.Value = r.json(o.Value); o.Value == `"`+sensitiveText+`"` {
+		*o = pipeline.Output{Name: o.Name, Sensitive: true}
 	}
 }
 

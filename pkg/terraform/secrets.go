@@ -1,0 +1,247 @@
+package terraform
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// planSecrets is what an apply must know of its plan to show nothing sensitive.
+type planSecrets struct {
+	known secretSet
+	// later are the marks of the values that are sensitive and become known by
+	// the apply, by the address of their resource.
+	later map[string]any
+	// unknown are the outputs that the apply computes.
+	unknown map[string]bool
+	// unread: the plan could not be read, so nothing of the above is known.
+	unread bool
+}
+
+// secretsOf reads the secrets from the plan JSON that was kept with the plan.
+// Without one the tool is asked to show the plan, also when the apply was
+// cancelled.
+func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) planSecrets {
+	file := plan.JSONFile
+	if file == "" {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		file = filepath.Join(w.dir, "plan.json")
+		defer os.Remove(file) // as secret as the plan; it goes with the workspace otherwise
+		if err := w.exec(limited, file, "show", "-json", "-no-color", plan.PlanFile); err != nil {
+			return planSecrets{unread: true}
+		}
+	}
+	content, err := os.Open(file)
+	if err != nil {
+		return planSecrets{unread: true}
+	}
+	defer content.Close()
+	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{})
+	if err != nil {
+		return planSecrets{unread: true}
+	}
+	secrets := planSecrets{known: reading.secrets, later: reading.later, unknown: map[string]bool{}}
+	for _, o := range reading.plan.Outputs {
+		secrets.unknown[o.Name] = o.After.Unknown
+	}
+	return secrets
+}
+
+// redactor is one for everything that is known before the apply.
+func (s planSecrets) redactor() *redactor {
+	if s.unread {
+		return &redactor{blind: true}
+	}
+	return newRedactor(s.known)
+}
+
+// redactApplied takes the secrets out of outputs and diagnostics. Outputs may be
+// made from sensitive values although the manager marked them as harmless. What
+// only the apply made known, such as a generated password, is read from the new
+// state; that is fetched only where something could hold it.
+func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, said *stream, applied *pipeline.Applied) {
+	applied.Outputs = said.results()
+	shown := false
+	for _, o := range applied.Outputs {
+		shown = shown || !o.Sensitive
+	}
+	if !shown && len(said.diagnostics) == 0 {
+		return
+	}
+	if secrets == nil {
+		read := w.secretsOf(ctx, plan)
+		secrets = &read
+	}
+	before := secrets.redactor()
+	after := before
+	if !secrets.unread && len(secrets.later) > 0 && applied.Started {
+		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(said.diagnostics) > 0)
+	}
+	for i := range applied.Outputs {
+		o := &applied.Outputs[i]
+		if secrets.unknown[o.Name] || secrets.unread {
+			after.output(o)
+		} else {
+			before.output(o)
+		}
+	}
+	applied.Diagnostics = w.diagnose(said.diagnostics, after)
+}
+
+// laterRedactor also knows the sensitive values of the state after the apply.
+func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outputs []pipeline.Output, needed bool) *redactor {
+	for _, o := range outputs {
+		needed = needed || !o.Sensitive && secrets.unknown[o.Name]
+	}
+	if !needed {
+		return secrets.redactor()
+	}
+	all := maps.Clone(secrets.known)
+	if err := w.stateSecrets(ctx, all, secrets.later); err != nil {
+		return &redactor{blind: true}
+	}
+	return newRedactor(all)
+}
+
+// stateSecrets adds the sensitive values of the state as it is now.
+func (w *workspace) stateSecrets(ctx context.Context, set secretSet, marks map[string]any) error {
+	path := w.kept
+	if path == "" {
+		path = w.localState()
+	}
+	if path == "" {
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		pulled, err := w.pull(limited)
+		if err != nil {
+			return err
+		}
+		defer os.Remove(pulled) // as secret as the state; it goes with the workspace otherwise
+		path = pulled
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	defer file.Close()
+	reader := stateReader{jsonReader: newJSONReader(bufio.NewReader(file)), secrets: set, marks: marks}
+	if err := reader.object(reader.section); err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	return nil
+}
+
+// stateReader gathers the secrets of a state file, version 4.
+type stateReader struct {
+	jsonReader
+	secrets secretSet
+	marks   map[string]any // by address, beside those that the state holds
+}
+
+func (s *stateReader) section(key string) error {
+	switch key {
+	case "resources":
+		return s.array(s.resource)
+	case "outputs":
+		return s.object(func(string) error {
+			var o struct {
+				Sensitive bool            `json:"sensitive"`
+				Value     json.RawMessage `json:"value"`
+			}
+			if err := s.decode(&o); err != nil || !o.Sensitive {
+				return err
+			}
+			return s.secrets.addRaw(o.Value)
+		})
+	}
+	return s.skip()
+}
+
+// stateInstance is one instance of a resource. A path is a list of steps, each
+// an attribute's name or an index.
+type stateInstance struct {
+	Key        any        `json:"index_key"`
+	Attributes any        `json:"attributes"`
+	Sensitive  [][]anStep `json:"sensitive_attributes"`
+}
+
+type anStep struct {
+	Value any `json:"value"`
+}
+
+func (s *stateReader) resource() error {
+	var r struct {
+		Module    string          `json:"module"`
+		Mode      string          `json:"mode"`
+		Type      string          `json:"type"`
+		Name      string          `json:"name"`
+		Instances []stateInstance `json:"instances"`
+	}
+	if err := s.decode(&r); err != nil {
+		return err
+	}
+	address := r.Type + "." + r.Name
+	if r.Mode == "data" {
+		address = "data." + address
+	}
+	if r.Module != "" {
+		address = r.Module + "." + address
+	}
+	for _, instance := range r.Instances {
+		for _, path := range instance.Sensitive {
+			s.secrets.addAll(valueAt(instance.Attributes, path))
+		}
+		s.secrets.addMarked(instance.Attributes, s.marks[address+indexText(instance.Key)])
+	}
+	return nil
+}
+
+// valueAt follows a path; where it ends early the whole rest is meant.
+func valueAt(value any, path []anStep) any {
+	for _, step := range path {
+		key := step.Value
+		if typed, ok := key.(map[string]any); ok { // an index with its type
+			key = typed["value"]
+		}
+		switch v := value.(type) {
+		case map[string]any:
+			name, ok := key.(string)
+			if !ok {
+				return value
+			}
+			value = v[name]
+		case []any:
+			number, ok := key.(json.Number)
+			if !ok {
+				return value
+			}
+			i, err := number.Int64()
+			if err != nil || i < 0 || i >= int64(len(v)) {
+				return value
+			}
+			value = v[i]
+		}
+	}
+	return value
+}
+
+// indexText is the end of an address: [0] or ["key"].
+func indexText(key any) string {
+	switch k := key.(type) {
+	case json.Number:
+		return "[" + k.String() + "]"
+	case string:
+		quoted := string(appendJSONString(nil, k))
+		return "[" + strings.ReplaceAll(strings.ReplaceAll(quoted, "${", "$${"), "%{", "%%{") + "]"
+	}
+	return ""
+}

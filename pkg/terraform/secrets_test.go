@@ -1,0 +1,140 @@
+package terraform
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// leakyRoot gives secrets away: the manager declares what holds them harmless.
+const leakyRoot = `
+variable "db_password" {
+  sensitive = true
+  default   = "open-sesame-1"
+}
+variable "pin" {
+  sensitive = true
+  default   = 987654321
+}
+resource "terraform_data" "id" {}
+resource "terraform_data" "generated" {
+  input = sensitive("generated-${terraform_data.id.id}")
+}
+output "url" { value = nonsensitive("postgres://app:${var.db_password}@db/x") }
+output "pin" { value = nonsensitive(var.pin) }
+output "text" { value = nonsensitive("pin=${var.pin}") }
+output "whole" { value = nonsensitive(var.db_password) }
+output "later" { value = nonsensitive("x ${terraform_data.generated.input}") }
+output "deep" { value = { a = ["b", nonsensitive("-${var.db_password}-")], n = 5 } }
+output "fine" { value = "id ${terraform_data.id.id != ""}" }
+output "hidden" {
+  value     = var.db_password
+  sensitive = true
+}
+`
+
+func TestOutputsHoldNoSecret(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		for _, kept := range []bool{true, false} {
+			r, recorded := newRecorder(t, tool)
+			job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+			engine := testEngine(t, recorded)
+			planned, err := engine.Plan(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.forget(t)
+			plan := stored(planned)
+			verbs := "init apply"
+			if !kept {
+				plan.JSONFile = ""
+				verbs = "init apply show"
+			}
+			applied, err := engine.Apply(t.Context(), job, plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]pipeline.Output{}
+			for _, o := range applied.Outputs {
+				got[o.Name] = o
+			}
+			for name, want := range map[string]string{
+				"url": `"postgres://app:(sensitive value)@db/x"`, "pin": "", "text": `"pin=(sensitive value)"`, "whole": "",
+				"later": `"x (sensitive value)"`, "deep": `{"a":["b","-(sensitive value)-"],"n":5}`, "fine": `"id true"`, "hidden": "",
+			} {
+				if o := got[name]; o.Value != want || o.Sensitive != (want == "") {
+					t.Errorf("%s: %+v, want %s", name, o, want)
+				}
+			}
+			if got, _ := r.calls(t); strings.Join(got, " ") != verbs {
+				t.Errorf("processes %q, want %q", got, verbs)
+			}
+			if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") {
+				t.Errorf("log:\n%s", log)
+			}
+		}
+	})
+}
+
+func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+		engine := testEngine(t, tool)
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan := stored(planned)
+		plan.JSONFile = filepath.Join(t.TempDir(), "broken.json")
+		if err := os.WriteFile(plan.JSONFile, []byte(`{"format_version":"1.2","resource_changes":[`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		applied, err := engine.Apply(t.Context(), job, plan)
+		if err != nil || len(applied.Outputs) != 8 {
+			t.Fatalf("%+v %v", applied, err)
+		}
+		for _, o := range applied.Outputs {
+			if !o.Sensitive || o.Value != "" {
+				t.Errorf("%+v", o)
+			}
+		}
+	})
+}
+
+func TestStateSecrets(t *testing.T) {
+	t.Parallel()
+	in := `{"version":4,"outputs":{"o":{"value":"output-secret","sensitive":true},"p":{"value":"public"}},"resources":[
+ {"module":"module.m","mode":"managed","type":"a","name":"b","instances":[
+  {"index_key":"k","attributes":{"marked":"by-the-plan","list":["x","in-a-list"],"plain":"plainly"},
+   "sensitive_attributes":[[{"type":"get_attr","value":"list"},{"type":"index","value":{"value":1,"type":"number"}}]]}]},
+ {"mode":"data","type":"a","name":"b","instances":[{"attributes":{"deep":{"x":"all-of-it"}},"sensitive_attributes":[[{"type":"get_attr","value":"deep"},{"type":"index","value":7}]]}]}]}`
+	set := secretSet{}
+	r := stateReader{jsonReader: newJSONReader(strings.NewReader(in)), secrets: set, marks: map[string]any{`module.m.a.b["k"]`: map[string]any{"marked": true}}}
+	if err := r.object(r.section); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"output-secret", "by-the-plan", "in-a-list", "all-of-it"} {
+		if _, ok := set[want]; !ok {
+			t.Errorf("%q is not known", want)
+		}
+	}
+	if len(set) != 4 {
+		t.Errorf("known: %v", set)
+	}
+}
+
+func FuzzStateSecrets(f *testing.F) {
+	f.Add([]byte(`{"outputs":{"o":{"value":"secret","sensitive":true}},"resources":[{"mode":"data","instances":[{"index_key":0,"attributes":{"a":["b"]},"sensitive_attributes":[[{"value":"a"},{"value":{"value":0}}]]}]}]}`))
+	f.Fuzz(func(_ *testing.T, in []byte) {
+		r := stateReader{jsonReader: newJSONReader(strings.NewReader(string(in))), secrets: secretSet{}}
+		if err := r.object(r.section); err != nil {
+			return
+		}
+		newRedactor(r.secrets)
+	})
+}

@@ -83,7 +83,7 @@ func (c *checkout) list(ctx context.Context) ([]string, error) {
 			return err
 		}
 		switch rel = filepath.ToSlash(rel); {
-		case leftOut(rel) && e.IsDir():
+		case e.IsDir() && (leftOut(rel) || isMarked(at)):
 			return filepath.SkipDir
 		case !leftOut(rel) && !e.IsDir():
 			paths = append(paths, rel)

@@ -52,6 +52,30 @@ func TestReadCheckoutWithoutGit(t *testing.T) {
 	}
 }
 
+// The results of earlier rehearsals are no part of the checkout they stand in.
+func TestReadCheckoutLeavesResultsOut(t *testing.T) {
+	t.Parallel()
+	for _, withGit := range []bool{false, true} {
+		dir := tree(t, map[string]string{"main.tf": "x", "mine/.gitignore": "*.log\n", "rehearsal/own.go": "x"})
+		if withGit {
+			needGit(t)
+			git(t, dir, "init", "-q")
+		}
+		for range 2 {
+			f, err := freshFolder(filepath.Join(dir, "rehearsal"), clock()())
+			must(t, err)
+			must(t, f.write([]byte("x"), "manager", "logs", "plan.log"))
+		}
+		_, err := newFolder(filepath.Join(dir, "named"), clock()())
+		must(t, err)
+		c, err := readCheckout(t.Context(), dir, os.Environ())
+		must(t, err)
+		if d := cmp.Diff([]string{"main.tf", "mine/.gitignore", "rehearsal/own.go"}, paths(c)); d != "" {
+			t.Errorf("git %v: %s", withGit, d)
+		}
+	}
+}
+
 func TestReadCheckoutOfGit(t *testing.T) {
 	t.Parallel()
 	needGit(t)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,7 +40,30 @@ func newFolder(name string, at time.Time) (*folder, error) {
 	if len(entries) > 0 {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the folder %s is not empty, and a rehearsal overwrites nothing", name), Next: "name a new one with --out, or leave it out"}
 	}
+	return markFolder(root)
+}
+
+// folderMark begins the .gitignore of a folder with results. The folder is no
+// part of any checkout: git skips it because of the star below, and the import
+// because of this line.
+const folderMark = "# the results of a metapipe rehearsal"
+
+func markFolder(root string) (*folder, error) {
+	if err := os.WriteFile(filepath.Join(root, ".gitignore"), []byte(folderMark+"\n*\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("mark the folder for the results: %w", err)
+	}
 	return &folder{root}, nil
+}
+
+// isMarked reports whether a directory holds the results of a rehearsal.
+func isMarked(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, ".gitignore"))
+	if err != nil {
+		return false
+	}
+	head := make([]byte, len(folderMark)+1)
+	_, err = io.ReadFull(f, head)
+	return errors.Join(err, f.Close()) == nil && string(head) == folderMark+"\n"
 }
 
 func freshFolder(parent string, at time.Time) (*folder, error) {
@@ -58,7 +82,7 @@ func freshFolder(parent string, at time.Time) (*folder, error) {
 		}
 		err := os.Mkdir(root, 0o700)
 		if err == nil {
-			return &folder{root}, nil
+			return markFolder(root)
 		}
 		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make the folder for the results: %w", err)

@@ -50,7 +50,8 @@ with the manager checkout and prints the Markdown that would be the comment. The
 state is a scratch one unless --state reads the real one (without a lock); nothing
 is written to it. The customer need not be registered.
 
-Environment: METAPIPE_KEY (not for a dry run).
+Environment: METAPIPE_KEY (not for a dry run); METAPIPE_TOOL, the path of the
+terraform or tofu binary that plans (default: the first fitting one in PATH).
 Outputs: outcome, reason, has-changes, receipt, create, update, replace, delete,
 import, move, forget.`,
 		Example: "  metapipe plan --customer-dir ../shop-platform --environment staging",

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -31,7 +33,10 @@ What the pull request proposes is --proposal, else the uncommitted edits of the
 customer checkout over its last commit, else its variables.yml as a new file.
 
 At the end a folder holds what every party would see, and a page of the whole
-story.`,
+story.
+
+Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
+(default: the first fitting one in PATH); NO_COLOR.`,
 		Example: "  metapipe rehearse --manager-dir . --customer-dir ../shop-platform --approve yes",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.rehearse(cmd.Context(), o) },
@@ -53,8 +58,12 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 		return errNoBinary
 	}
 	options := rehearsal.Options{
+		Tool: func(ctx context.Context, rule pipeline.ToolRule) error {
+			_, err := (&step{app: a}).engine().Locate(ctx, rule)
+			return err
+		},
 		Binary: a.Binary, ManagerDir: a.absolute(o.managerDir), CustomerDir: a.absolute(o.customerDir),
-		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.Environ, Now: a.Now,
+		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
 	}
 	if o.proposal != "" {
 		options.Proposal = a.absolute(o.proposal)
@@ -63,7 +72,7 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 		options.Out = a.absolute(o.out)
 	}
 	if f, ok := a.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		options.Color = a.getenv("NO_COLOR") == ""
+		options.Color = a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
 			options.Width = width
 		}
@@ -76,4 +85,15 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 		return errors.New(fmt.Sprint("the rehearsal did not go as a rehearsal should; see ", result.Out))
 	}
 	return nil
+}
+
+// environWithTool has METAPIPE_TOOL as an absolute path: jobs have working
+// directories of their own.
+func (a *App) environWithTool() []string {
+	tool := a.getenv(envTool)
+	if tool == "" {
+		return a.Environ
+	}
+	environ := slices.DeleteFunc(slices.Clone(a.Environ), func(pair string) bool { return strings.HasPrefix(pair, envTool+"=") })
+	return append(environ, envTool+"="+a.absolute(tool))
 }

@@ -12,9 +12,13 @@ import (
 var passed = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "TEMP", "TMP", "XDG_*",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-	"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "TERRAFORM_CLI_PATH", "TOFU_CLI_PATH",
+	"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "TERRAFORM_CLI_PATH", "TOFU_CLI_PATH", toolVariable,
 	"SYSTEMROOT", "SystemRoot", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "COMSPEC",
 }
+
+// toolVariable names the binary that plans. It is the one variable of metapipe's
+// own that passes: it is no secret, and points at nothing on GitHub.
+const toolVariable = "METAPIPE_TOOL"
 
 // never are the variables that only the stage may set: one that came from
 // outside would make a job act on the real GitHub.
@@ -26,7 +30,7 @@ func inherited(environ, extra []string) []string {
 	var out []string
 	for _, pair := range environ {
 		name, _, ok := strings.Cut(pair, "=")
-		if ok && !matches(name, never) && (matches(name, passed) || matches(name, extra)) {
+		if ok && (name == toolVariable || !matches(name, never)) && (matches(name, passed) || matches(name, extra)) {
 			out = append(out, pair)
 		}
 	}

@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -37,6 +38,9 @@ type Options struct {
 	// Customer is the name of a file in customers/, without .yml. Empty: the one
 	// that belongs to CustomerDir, as far as that is clear.
 	Customer string
+	// Tool looks for the tool that the manager asks for, so that a missing one is
+	// told once and not by every plan; nil: nobody looks.
+	Tool func(context.Context, pipeline.ToolRule) error
 	// Proposal is a file with the variables.yml that the pull request proposes.
 	// Empty: uncommitted edits are the proposal, else the whole file is.
 	Proposal string

@@ -57,6 +57,11 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	if s.scene, err = setScene(ctx, o, server, work, s.tell); err != nil {
 		return Result{}, err
 	}
+	if o.Tool != nil {
+		if err := o.Tool(ctx, s.scene.who.Manager.Tool); err != nil {
+			return Result{}, err
+		}
+	}
 	if s.folder, err = newFolder(o.Out, started); err != nil {
 		return Result{}, err
 	}

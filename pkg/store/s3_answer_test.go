@@ -45,6 +45,35 @@ func TestRoleErrorsAreNotAboutTheBucket(t *testing.T) {
 	}
 }
 
+func TestPathStyle(t *testing.T) {
+	t.Parallel()
+	for endpoint, want := range map[string]bool{
+		"": false, "https://s3.eu-west-1.amazonaws.com": false, "https://bucket.vpce-1-2.s3.cn-north-1.vpce.amazonaws.com.cn": false,
+		"https://s3.example.com": true, "http://minio:9000": true, "https://amazonaws.com.example.com": true,
+	} {
+		for _, forced := range []bool{false, true} {
+			o := S3Options{Bucket: "bucket", Region: "eu-west-1", Endpoint: endpoint, PathStyle: forced}
+			client, err := o.connect(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := client.Options().UsePathStyle; got != (want || forced) {
+				t.Errorf("%q, forced %v: path style is %v", endpoint, forced, got)
+			}
+		}
+	}
+}
+
+func TestEndpointMayBeIgnored(t *testing.T) {
+	t.Parallel()
+	env := environ{func(name string) (string, bool) {
+		return map[string]string{"AWS_ENDPOINT_URL_S3": "http://s3.example.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}[name], true
+	}}
+	if endpoint, err := (S3Options{}).endpoint(env); err != nil || endpoint != "" {
+		t.Errorf("got %q, %v; want none", endpoint, err)
+	}
+}
+
 // FuzzS3Answer: whatever a server answers becomes one error about our key, and
 // only its own codes say that an object is there or not.
 func FuzzS3Answer(f *testing.F) {

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -46,6 +48,12 @@ func TestS3Requests(t *testing.T) {
 	count("create a small object", 1, create("acme/small", 8<<20-1))
 	count("create one part", 3, create("acme/one", 8<<20))
 	count("create three parts", 5, create("acme/three", 20<<20))
+	count("create a taken key", 1, func() error {
+		if err := s.Create(t.Context(), "acme/small", bytes.NewReader(nil)); !errors.Is(err, pipeline.ErrExists) {
+			return fmt.Errorf("got %w, want ErrExists", err)
+		}
+		return nil
+	})
 	count("open", 1, func() error { _, err := readAll(t.Context(), s, "acme/three"); return err })
 	count("list", 1, func() error { _, err := s.List(t.Context(), "acme/"); return err })
 	count("delete", 1, func() error { return s.Delete(t.Context(), "acme/one") })

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Role is a verb that works with the state bucket under permissions of its own.
+type Role string
+
+// The roles, in the order of a request.
+const (
+	RoleFetchVars Role = "fetch-vars"
+	RolePlan      Role = "plan"
+	RoleApply     Role = "apply"
+	RoleReport    Role = "report"
+	RoleDrift     Role = "drift"
+)
+
+// Roles are all of them.
+func Roles() []Role {
+	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift}
+}
+
+// Scope is what a policy is cut to. Customer and Environment may be "*": then it
+// fits a role that a session policy narrows for each job.
+type Scope struct {
+	Bucket      pipeline.Bucket
+	Customer    string
+	Environment string
+}
+
+// Policy is an IAM policy document.
+// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+type Policy struct {
+	Version   string
+	Statement []Statement
+}
+
+// Statement is one permission, or one refusal.
+type Statement struct {
+	Sid       string
+	Effect    string
+	Principal string `json:",omitempty"`
+	Action    []string
+	Resource  []string
+	Condition map[string]map[string][]string `json:",omitempty"`
+}
+
+// JSON is the document as people read it, with a newline at its end.
+func (p Policy) JSON() []byte {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		panic("policy: " + err.Error()) // plain strings always encode
+	}
+	return append(b, '\n')
+}
+
+// grant is what a role may do, as patterns of keys of the layout.
+type grant struct {
+	list, read, write, remove []string
+	lock                      bool // takes locks in the table
+}
+
+// RolePolicy returns the least that a role needs to do its work in the bucket.
+func RolePolicy(role Role, s Scope) (Policy, error) {
+	g, ok := s.grants()[role]
+	if !ok {
+		return Policy{}, &pipeline.UsageError{Message: fmt.Sprintf("there is no role %q", role), Next: fmt.Sprintf("use one of %v", Roles())}
+	}
+	p := Policy{Version: "2012-10-17"}
+	p.Statement = append(p.Statement, Statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},
+		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(g.list)}}})
+	for _, part := range []struct {
+		sid     string
+		actions []string
+		keys    []string
+	}{
+		{"Read", []string{"s3:GetObject"}, g.read},
+		{"Write", []string{"s3:PutObject", "s3:AbortMultipartUpload"}, g.write},
+		{"Remove", []string{"s3:DeleteObject"}, g.remove},
+	} {
+		if len(part.keys) > 0 {
+			p.Statement = append(p.Statement, Statement{Sid: part.sid, Effect: "Allow", Action: part.actions, Resource: s.objects(part.keys)})
+		}
+	}
+	if s.Bucket.KMSKey != "" {
+		p.Statement = append(p.Statement, s.kms(len(g.write) > 0))
+	}
+	if s.Bucket.LockTable != "" && g.lock {
+		p.Statement = append(p.Statement, s.table())
+	}
+	return p, nil
+}
+
+func (s Scope) grants() map[Role]grant {
+	c, target := s.Customer, s.Customer+"/"+s.Environment
+	state := target + "/terraform.tfstate"
+	lock := state + ".tflock"
+	plans := target + "/plans/*"
+	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
+	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", "_metapipe/tokens/*", "_metapipe/rejected/*"}
+	return map[Role]grant{
+		RoleFetchVars: {list: fetched, read: fetched, write: fetched},
+		RolePlan: {
+			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
+			read:  []string{state, lock, plans, c + "/requests/*"},
+			write: []string{lock, plans}, remove: []string{lock}, lock: true,
+		},
+		RoleApply: {
+			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
+			read:  slices.Concat([]string{state, lock, plans, c + "/requests/*"}, records),
+			write: []string{state, lock, plans}, remove: []string{lock, plans}, lock: true,
+		},
+		RoleReport: {
+			list: []string{c + "/*", "_metapipe/rejected/*"},
+			read: []string{c + "/requests/*", c + "/*/plans/*", "_metapipe/rejected/*"},
+		},
+		RoleDrift: {
+			list: []string{target + "/*"},
+			read: []string{state, lock},
+		},
+	}
+}
+
+func (s Scope) arn() string { return "arn:" + partition(s.Bucket.Region) + ":" }
+
+func (s Scope) bucketARN() string { return s.arn() + "s3:::" + s.Bucket.Name }
+
+func (s Scope) keys(patterns []string) []string {
+	keys := make([]string, len(patterns))
+	for i, p := range patterns {
+		keys[i] = strings.TrimPrefix(s.Bucket.Prefix+"/"+p, "/")
+	}
+	return keys
+}
+
+func (s Scope) objects(patterns []string) []string {
+	arns := s.keys(patterns)
+	for i := range arns {
+		arns[i] = s.bucketARN() + "/" + arns[i]
+	}
+	return arns
+}
+
+// kms lets S3 use the key, and nobody else. An alias is no resource of its own.
+// Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+func (s Scope) kms(writes bool) Statement {
+	actions := []string{"kms:Decrypt"}
+	if writes {
+		actions = append(actions, "kms:GenerateDataKey")
+	}
+	st := Statement{Sid: "Key", Effect: "Allow", Action: actions, Resource: []string{"*"},
+		Condition: map[string]map[string][]string{"StringLike": {"kms:ViaService": {"s3.*.amazonaws.com"}}}}
+	key := s.Bucket.KMSKey
+	if at := strings.Index(key, "alias/"); at >= 0 {
+		st.Condition["ForAnyValue:StringEquals"] = map[string][]string{"kms:ResourceAliases": {key[at:]}}
+	} else if strings.HasPrefix(key, "arn:") {
+		st.Resource = []string{key}
+	} else {
+		st.Resource = []string{s.arn() + "kms:*:*:key/" + key}
+	}
+	return st
+}
+
+// table lets the tool lock in DynamoDB, cut to the states of the scope.
+// Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+func (s Scope) table() Statement {
+	state := s.Bucket.Name + "/" + s.keys([]string{s.Customer + "/" + s.Environment + "/terraform.tfstate"})[0]
+	return Statement{Sid: "Lock", Effect: "Allow", Action: []string{"dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
+		Resource:  []string{s.arn() + "dynamodb:*:*:table/" + s.Bucket.LockTable},
+		Condition: map[string]map[string][]string{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {state, state + "-md5"}}}}
+}

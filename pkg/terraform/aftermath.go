@@ -64,5 +64,8 @@ func doneText(done []pipeline.AppliedResource) string {
 			good++
 		}
 	}
+	if good == 1 {
+		return fmt.Sprintf("1 change was made and %d failed", bad)
+	}
 	return fmt.Sprintf("%d changes were made and %d failed", good, bad)
 }

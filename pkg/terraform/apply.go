@@ -141,7 +141,7 @@ func describeState(s pipeline.StateVersion) string {
 func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeline.Applied, error) {
 	said, err := w.init(ctx)
 	if err != nil {
-		diagnostics := w.diagnose(said.diagnostics, &redactor{})
+		diagnostics := w.diagnose(said.diagnostics, w.fed)
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
 	if w.localState() == "" {

@@ -19,11 +19,11 @@ import (
 // Errors come first; the rest of the order is by place, since the tool works in
 // parallel.
 func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.Diagnostic {
-	errs := slices.ContainsFunc(found, isError)
+	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return isError(d) && !isFrame(d) })
 	tracer := newTracer(w)
 	var diagnostics []pipeline.Diagnostic
 	for _, d := range found {
-		if errs && isFrame(d) && len(found) > 1 {
+		if errs && isFrame(d) {
 			continue
 		}
 		p := w.diagnostic(d)
@@ -66,11 +66,11 @@ func isFrame(d tfjson.Diagnostic) bool {
 func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	p := pipeline.Diagnostic{
 		Warning: !isError(d),
-		Summary: firstLine(cleanText(d.Summary)),
+		Summary: firstLine(w.relative(cleanText(d.Summary))),
 		Detail:  w.relative(cleanText(d.Detail)),
 		Address: cleanText(d.Address),
 	}
-	if rest := strings.TrimSpace(strings.TrimPrefix(cleanText(d.Summary), p.Summary)); rest != "" {
+	if rest := strings.TrimSpace(strings.TrimPrefix(w.relative(cleanText(d.Summary)), p.Summary)); rest != "" {
 		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
 	}
 	p.Summary, p.Detail = writtenWords(p.Summary, p.Detail)
@@ -101,9 +101,29 @@ func writtenWords(summary, detail string) (string, string) {
 	return written, summary + ": " + detail
 }
 
-// relative takes the paths of the workspace out of a text.
+// relative takes the paths of the run directory out of a text, also where the
+// tool has followed links to it.
 func (w *workspace) relative(text string) string {
-	return strings.NewReplacer(w.tree+string(filepath.Separator), "", w.data+string(filepath.Separator), "").Replace(text)
+	dirs := []string{w.tree, w.data, w.dir, w.job.Dir}
+	for _, dir := range dirs {
+		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
+			dirs = append(dirs, real)
+		}
+	}
+	var pairs []string
+	for _, dir := range dirs {
+		pairs = append(pairs, dir+string(filepath.Separator), "", dir, ".")
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// shownPlace names a place of the manager's code in the log. The file of
+// variables is nobody's to read.
+func (w *workspace) shownPlace(r *tfjson.Range) string {
+	if r == nil || w.isVarsFile(r.Filename) {
+		return ""
+	}
+	return fmt.Sprintf(" (%s:%d)", w.managerPath(r.Filename), r.Start.Line)
 }
 
 func (w *workspace) isVarsFile(name string) bool {

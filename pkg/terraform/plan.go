@@ -49,7 +49,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	said, err := w.init(ctx)
 	if err != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, &redactor{})
+		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
 	return w.plan(ctx, planned, said)
@@ -68,7 +68,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	}
 	said, failure := w.speak(ctx, args...)
 	found := append(initialised.diagnostics, said.diagnostics...)
-	reading := planReading{plan: planned.Plan, redactor: &redactor{}}
+	reading := planReading{plan: planned.Plan, redactor: w.fed}
 	if failure == nil || isFile(file) {
 		var err error
 		if reading, err = w.show(ctx, file, &planned); err != nil && failure == nil {
@@ -87,10 +87,10 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 
 // show writes the plan JSON to a file and reads it from there.
 func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (planReading, error) {
-	empty := planReading{plan: planned.Plan, redactor: &redactor{}}
+	empty := planReading{plan: planned.Plan, redactor: w.fed}
 	out := filepath.Join(w.job.Dir, "plan.json")
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
-		diagnostics := w.diagnose(proseDiagnostics(w.stderr("show")), &redactor{})
+		diagnostics := w.diagnose(proseDiagnostics(w.stderr("show")), w.fed)
 		return empty, w.failure("show", err, diagnostics)
 	}
 	planned.JSONFile = out

@@ -14,6 +14,28 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
+// fedSecrets are the values of the variables that the root declares sensitive:
+// all that can be known of a plan's secrets while it is being made.
+func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, error) {
+	set := secretSet{}
+	for name, variable := range w.module.variables {
+		if !variable.Sensitive {
+			continue
+		}
+		value, given := values[name]
+		if !given {
+			var err error
+			if value, err = json.Marshal(variable.Default); err != nil {
+				return nil, fmt.Errorf("default of variable %q: %w", name, err)
+			}
+		}
+		if err := set.addRaw(value); err != nil {
+			return nil, fmt.Errorf("variable %q: %w", name, err)
+		}
+	}
+	return newRedactor(set), nil
+}
+
 // planSecrets is what an apply must know of its plan to show nothing sensitive.
 type planSecrets struct {
 	known secretSet

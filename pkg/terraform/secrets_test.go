@@ -138,3 +138,58 @@ func FuzzStateSecrets(f *testing.F) {
 		newRedactor(r.secrets)
 	})
 }
+
+// What a log says while a plan is made: nothing of sensitive variables, and no
+// path of the run directory.
+func TestLogHoldsNoSecretAndNoPrivatePath(t *testing.T) {
+	t.Parallel()
+	const root = `
+variable "db_password" { sensitive = true }
+variable "other" {
+  sensitive = true
+  default   = { deep = ["default-secret"] }
+}
+variable "region" {
+  validation {
+    condition     = length(var.region) > 99
+    error_message = "Too short."
+  }
+}
+resource "terraform_data" "odd" {
+  for_each = nonsensitive(toset(["${var.db_password}-neu", var.other.deep[0]]))
+}
+`
+	withTools(t, func(t *testing.T, tool realTool) {
+		for variables, region := range map[string]string{defaultVariables + "db_password: hunter2secret\n": "99", "region: x\ndb_password: hunter2secret\n": "0"} {
+			job := testJob(t, tool, variables, map[string]string{"terraform/main.tf": strings.Replace(root, "99", region, 1)})
+			planned, err := testEngine(t, tool).Plan(t.Context(), job)
+			if (err != nil) != (region == "99") {
+				t.Fatal(err)
+			}
+			log := job.Log.(*testLog).String()
+			if strings.Contains(log, "hunter2secret") || strings.Contains(log, "default-secret") || strings.Contains(log, job.Dir) {
+				t.Errorf("log:\n%s", log)
+			}
+			if region == "0" && !strings.Contains(log, `terraform_data.odd["(sensitive value)-neu"]: Plan to create`) {
+				t.Errorf("log:\n%s", log)
+			}
+			for _, d := range planned.Plan.Diagnostics {
+				if strings.Contains(d.Summary+d.Detail, job.Dir) {
+					t.Errorf("%+v", d)
+				}
+			}
+		}
+	})
+}
+
+func TestStreamSaysADiagnosticOnce(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s := &stream{log: newProgress(&log)}
+	for range 2 {
+		s.line([]byte(`{"@message":"Error: execution halted","type":"diagnostic","diagnostic":{"severity":"error","summary":"execution halted"}}`))
+	}
+	if log.String() != "error: execution halted\n" || len(s.diagnostics) != 1 {
+		t.Errorf("%q %v", log.String(), s.diagnostics)
+	}
+}

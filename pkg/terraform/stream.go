@@ -58,6 +58,7 @@ var spoken = map[string]bool{
 // stream collects what one process says.
 type stream struct {
 	log         *progress
+	place       func(*tfjson.Range) string // a place for the log; nil leaves it out
 	applying    bool
 	diagnostics []tfjson.Diagnostic
 	seen        map[string]bool
@@ -87,7 +88,9 @@ func (s *stream) line(line []byte) {
 	case m.Type == "version":
 		s.version = m.Terraform + m.Tofu
 	case m.Diagnostic != nil:
-		s.diagnostic(*m.Diagnostic)
+		if !s.diagnostic(*m.Diagnostic) {
+			return // the tool says some twice
+		}
 	case m.Type == "apply_start":
 		s.started = true
 	case m.Type == "apply_complete", m.Type == "apply_errored":
@@ -101,7 +104,7 @@ func (s *stream) line(line []byte) {
 func (s *stream) speak(m message) {
 	switch {
 	case m.Type == "diagnostic" && m.Diagnostic != nil:
-		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary + placeText(m.Diagnostic))
+		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary + s.placeText(m.Diagnostic))
 	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
 		s.log.print(m.Message)
@@ -116,23 +119,25 @@ func (s *stream) speak(m message) {
 	}
 }
 
-func placeText(d *tfjson.Diagnostic) string {
-	if d.Range == nil {
+func (s *stream) placeText(d *tfjson.Diagnostic) string {
+	if s.place == nil {
 		return ""
 	}
-	return fmt.Sprintf(" (%s:%d)", d.Range.Filename, d.Range.Start.Line)
+	return s.place(d.Range)
 }
 
-func (s *stream) diagnostic(d tfjson.Diagnostic) {
+// diagnostic keeps a diagnostic and reports whether it is a new one.
+func (s *stream) diagnostic(d tfjson.Diagnostic) bool {
 	key, err := json.Marshal(d)
 	if err != nil || s.seen[string(key)] {
-		return
+		return false
 	}
 	if s.seen == nil {
 		s.seen = map[string]bool{}
 	}
 	s.seen[string(key)] = true
 	s.diagnostics = append(s.diagnostics, d)
+	return true
 }
 
 func (s *stream) finished(m message) {

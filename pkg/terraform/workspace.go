@@ -46,6 +46,8 @@ type workspace struct {
 	// kept is where a state lies that could not be written; mostly empty.
 	kept string
 	log  *progress
+	// fed are the secrets that are known before the tool runs.
+	fed *redactor
 }
 
 // open copies the manager tree into a fresh workspace. Leftovers of a run that
@@ -134,6 +136,10 @@ func (w *workspace) feed() error {
 	if err != nil {
 		return err
 	}
+	if w.fed, err = w.fedSecrets(values); err != nil {
+		return w.failed("read the variables", err)
+	}
+	w.log.redact(w.fed)
 	return w.writeVars(values)
 }
 

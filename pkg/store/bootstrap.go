@@ -281,7 +281,7 @@ func (s *S3) tlsOnly() setting {
 	return setting{name: "TLS only", want: "a bucket policy refuses requests without TLS", action: "s3:GetBucketPolicy",
 		check: func(ctx context.Context) (bool, error) {
 			_, statements, err := s.bucketPolicy(ctx)
-			return slices.ContainsFunc(statements, func(st any) bool { return reflect.DeepEqual(st, any(ours)) }), err
+			return slices.ContainsFunc(statements, func(st any) bool { return reflect.DeepEqual(plainPolicy(st), plainPolicy(ours)) }), err
 		},
 		set: func(ctx context.Context) error {
 			document, statements, err := s.bucketPolicy(ctx)
@@ -300,6 +300,35 @@ func (s *S3) tlsOnly() setting {
 			_, err = s.client.PutBucketPolicy(ctx, &s3.PutBucketPolicyInput{Bucket: &s.options.Bucket, Policy: aws.String(string(b))})
 			return err
 		}}
+}
+
+// plainPolicy undoes the spellings of one thing that servers choose among: a list
+// of one for its item, lists in another order, {"AWS": "*"} for everybody.
+func plainPolicy(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		plain := map[string]any{}
+		for key, item := range v {
+			plain[key] = plainPolicy(item)
+		}
+		if len(plain) == 1 && plain["AWS"] == "*" {
+			return "*"
+		}
+		return plain
+	case []any:
+		if len(v) == 1 {
+			return plainPolicy(v[0])
+		}
+		plain := make([]string, len(v))
+		for i, item := range v {
+			plain[i] = fmt.Sprint(item)
+		}
+		slices.Sort(plain)
+		return plain
+	case bool:
+		return fmt.Sprint(v)
+	}
+	return v
 }
 
 // bucketPolicy returns the whole policy and its statements; an absent one is new.

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+type bootstrapOptions struct {
+	managerDir, logBucket, customer, environment string
+	planDays, versionDays                        int32
+	apply, json                                  bool
+}
+
+func newBootstrapCmd(app *App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bootstrap",
+		Short: "Set up what the manager needs outside of its repository",
+		Args:  noArguments,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBootstrapStateCmd(app))
+	return cmd
+}
+
+func newBootstrapStateCmd(app *App) *cobra.Command {
+	var o bootstrapOptions
+	cmd := &cobra.Command{
+		Use:   "state",
+		Short: "Create or check the state bucket, and print the IAM policies for its roles",
+		Long: `state compares the bucket of metapipe.yml (or TF_STATE_BUCKET) with what a state
+bucket should be: there, versioned, encrypted, closed to the public, owned by its
+account, TLS only, logged, and with an end for plans and replaced versions. It tells
+what it would set; with --apply it sets that, and changes nothing that is good.
+Policies and lifecycle rules of others stay.
+
+It prints the least policies of the roles of fetch-vars, plan, apply, report and
+drift; --customer and --environment cut them to one prefix, as the session policy of
+a job should be.`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.bootstrapState(cmd.Context(), o) },
+	}
+	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
+	cmd.Flags().StringVar(&o.logBucket, "log-bucket", "", "`BUCKET` that takes the access log; it must let S3 write there")
+	cmd.Flags().Int32Var(&o.planDays, "plan-days", 90, "`DAYS` after which plans and their records go")
+	cmd.Flags().Int32Var(&o.versionDays, "version-days", 365, "`DAYS` after which replaced versions go")
+	cmd.Flags().StringVar(&o.customer, "customer", "", "cut the policies to this customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "cut the policies to this environment `NAME`")
+	cmd.Flags().BoolVar(&o.apply, "apply", false, "set what is missing")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+// bootstrapResult is what --json prints.
+type bootstrapResult struct {
+	Bucket   string                      `json:"bucket"`
+	Steps    []store.Step                `json:"steps"`
+	Policies map[store.Role]store.Policy `json:"policies"`
+}
+
+func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	m, err := s.loadManager(o.managerDir)
+	if err != nil {
+		return err
+	}
+	bucket, err := m.stateBucket()
+	if err != nil {
+		return err
+	}
+	if o.planDays < 1 || o.versionDays < 1 {
+		return &pipeline.UsageError{Message: "--plan-days and --version-days must be 1 at least"}
+	}
+	s3, err := store.NewS3(ctx, m.bucketOptions(bucket))
+	if err != nil {
+		return err
+	}
+	bucket.Region = s3.Region()
+	policies, err := m.policies(o, bucket)
+	if err != nil {
+		return err
+	}
+	rules := store.BucketRules{LogBucket: o.logBucket, PlanDays: o.planDays, VersionDays: o.versionDays, Targets: m.targets()}
+	steps, err := s3.Bootstrap(ctx, rules, o.apply)
+	result := bootstrapResult{Bucket: s3.Place(), Steps: steps, Policies: policies}
+	if o.json {
+		return errors.Join(err, a.printJSON(result))
+	}
+	return errors.Join(err, a.printBootstrap(result, o.apply))
+}
+
+// stateBucket is the bucket that metapipe.yml or the environment names.
+func (m *manager) stateBucket() (pipeline.Bucket, error) {
+	state := m.config.Manager.State
+	if state.Bucket.Name == "" && state.Directory == "" {
+		state.Bucket.Name = m.app.getenv(envBucket)
+	}
+	if state.Bucket.Name == "" {
+		return state.Bucket, &pipeline.UsageError{Message: "no state bucket is named", Next: "set `state.bucket` in metapipe.yml, or the variable TF_STATE_BUCKET"}
+	}
+	return state.Bucket, nil
+}
+
+// targets are all targets of the manager, in order.
+func (m *manager) targets() []string {
+	var targets []string
+	for _, c := range m.config.Customers {
+		for _, rule := range c.Manager.Environments {
+			if c.Allows(rule.Name) {
+				targets = append(targets, string(c.Name)+"/"+string(rule.Name))
+			}
+		}
+	}
+	slices.Sort(targets)
+	return targets
+}
+
+func (m *manager) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.Role]store.Policy, error) {
+	scope := store.Scope{Bucket: bucket, Customer: "*", Environment: "*"}
+	if o.customer != "" {
+		c, err := m.customer(o.customer)
+		if err != nil {
+			return nil, err
+		}
+		scope.Customer = string(c.Name)
+	}
+	if o.environment != "" {
+		env, err := pipeline.ParseEnvironment(o.environment)
+		if err != nil {
+			return nil, &pipeline.UsageError{Message: "--environment", Err: err}
+		}
+		scope.Environment = string(env)
+	}
+	policies := map[store.Role]store.Policy{}
+	for _, role := range store.Roles() {
+		policy, err := store.RolePolicy(role, scope)
+		if err != nil {
+			return nil, err
+		}
+		policies[role] = policy
+	}
+	return policies, nil
+}
+
+func (a *App) printBootstrap(r bootstrapResult, applied bool) error {
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\n", r.Bucket)
+	missing := 0
+	for _, step := range r.Steps {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", step.Name, step.State, step.Detail)
+		if step.State == store.StepMissing {
+			missing++
+		}
+	}
+	if missing > 0 && !applied {
+		fmt.Fprintf(w, "nothing was changed: --apply sets the %d that are missing\n", missing)
+	}
+	for _, role := range store.Roles() {
+		fmt.Fprintf(w, "\npolicy of the role of %s:\n%s", role, r.Policies[role].JSON())
+	}
+	return w.Flush()
+}

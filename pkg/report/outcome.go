@@ -114,7 +114,7 @@ func ownWords(t pipeline.TargetReport) (what, next string) {
 			return "A plan only: nothing was changed.", ""
 		}
 	case pipeline.OutcomeRefused:
-		return "The plan was not applied: " + prose(reasonWords(t.Reason)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
+		return "The plan was not applied: " + prose(refusedWords(t)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
 	case pipeline.OutcomeRejected:
 		return "The request was not accepted: " + prose(reasonWords(t.Reason)) + ". Nothing was changed.", ""
 	}

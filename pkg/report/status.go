@@ -173,7 +173,7 @@ func joinWords(head, tail string) string {
 // orReason prefers the stable words of a reason, which always fit, to a message.
 func orReason(t pipeline.TargetReport) string {
 	if t.Reason != "" {
-		return reasonWords(t.Reason)
+		return refusedWords(t)
 	}
 	return t.Message
 }

@@ -194,7 +194,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonUsed:
 		return "the plan was applied before"
 	case pipeline.ReasonUnreviewed:
-		return "the plan is not the one that was reviewed"
+		return "no pull request has shown this plan"
 	case pipeline.ReasonNotPlanned:
 		return "there is no plan to apply"
 	case pipeline.ReasonModeForbids:
@@ -203,4 +203,19 @@ func refusalWords(r pipeline.Reason) string {
 		return "this branch may not apply to the environment"
 	}
 	return strings.ReplaceAll(string(r), "-", " ")
+}
+
+// refusedWords are reasonWords for a target, which knows whether there was a
+// review at all.
+func refusedWords(t pipeline.TargetReport) string {
+	if t.Reason != pipeline.ReasonUnreviewed {
+		return reasonWords(t.Reason)
+	}
+	switch t.Reviewed {
+	case pipeline.ReviewedDifferent:
+		return "the plan is not the one that was reviewed"
+	case pipeline.ReviewedUnseen:
+		return "the pull request showed no plan for this environment"
+	}
+	return reasonWords(t.Reason)
 }

@@ -158,6 +158,49 @@ func TestRehearsal(t *testing.T) {
 	checkRequests(t, filepath.Join(r.Out, "requests.json"))
 }
 
+// Where only what was reviewed is applied, today is deployed by a pull request.
+func TestRehearsalOfReviewedManager(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	must(t, os.WriteFile(filepath.Join(o.ManagerDir, "metapipe.yml"), []byte("environments:\n  - name: dev\n  - name: live\n    require_reviewed: true\n"), 0o600))
+	o.Proposal = filepath.Join(tree(t, map[string]string{"p.yml": strings.ReplaceAll(tinyVariables, "size: 2", "size: 3")}), "p.yml")
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantSteps(t, r, "Where you are today: ok", "Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok")
+	wantPart(t, r.Steps[0].Got, "Applied to dev, live")
+	wantPart(t, terminal.String(), "merges pull request #1")
+}
+
+// What the default branch may not apply is planned again by every push.
+func TestRehearsalOfHeldEnvironment(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	must(t, os.WriteFile(filepath.Join(o.ManagerDir, "metapipe.yml"), []byte("environments:\n  - name: dev\n  - name: live\n    branches: [\"release/*\"]\n"), 0o600))
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantSteps(t, r, "Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok")
+	wantPart(t, terminal.String(), "(live)")
+}
+
+// A proposal that removes an environment is one, also without a metapipe.yml.
+func TestRehearsalThatRemovesAnEnvironment(t *testing.T) {
+	t.Parallel()
+	var terminal bytes.Buffer
+	o := options(t, tinyVariables, &terminal)
+	o.Proposal = filepath.Join(tree(t, map[string]string{"p.yml": "environments:\n  dev:\n    size: 2\n"}), "p.yml")
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, terminal.String())
+	}
+	wantSteps(t, r, "Where you are today: ok", "Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok")
+}
+
 // checkRequests: the sum is that of the steps, and a request costs little.
 func checkRequests(t *testing.T, file string) {
 	t.Helper()
@@ -195,7 +238,7 @@ func TestRehearsalWithoutApproval(t *testing.T) {
 			if len(r.Pending) > 0 {
 				t.Errorf("pending: %v", r.Pending)
 			}
-			wantPart(t, read(t, r.Out, "customer", "pull-requests", "1", "comment.md"), "not approved")
+			wantPart(t, read(t, r.Out, "customer", "pull-requests", "1", "comment.md"), "a reviewer said no")
 		})
 	}
 }

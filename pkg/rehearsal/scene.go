@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
@@ -43,6 +44,12 @@ type scene struct {
 
 // file is the path of variables.yml in the customer's repository.
 func (s *scene) file() string { return path.Join(s.who.Path, pipeline.VariablesFile) }
+
+// reviewed reports whether the manager applies something only after a pull
+// request has shown its plan.
+func (s *scene) reviewed() bool {
+	return slices.ContainsFunc(s.who.Manager.Environments, func(r pipeline.EnvironmentRule) bool { return r.RequireReviewed })
+}
 
 // parties are the two directories on their way into repositories.
 type parties struct {
@@ -207,7 +214,7 @@ func (s *scene) importCustomer(p parties) error {
 	files := maps.Clone(p.customer.files)
 	delete(files, s.file())
 	message := "The customer's checkout, without " + s.file()
-	if p.change.deployed() {
+	if p.change.deployed() && !s.reviewed() {
 		files[s.file()] = hub.File{Content: p.change.base}
 		message = "The customer's checkout"
 	}

@@ -38,6 +38,9 @@ func (s *stage) play(ctx context.Context) error {
 // today deploys what is committed now, so that the proposal has something to be
 // compared with. It is no question, so its gates are open.
 func (s *stage) today(ctx context.Context) error {
+	if s.scene.reviewed() {
+		return s.todayReviewed(ctx)
+	}
 	s.open("Where you are today", "What stands on the default branch is deployed first. The rehearsal approves this by itself.")
 	head, err := s.scene.customer.Head(s.branch())
 	if err != nil {
@@ -49,6 +52,43 @@ func (s *stage) today(ctx context.Context) error {
 	}
 	s.judge("deployed", x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone, x)
 	return nil
+}
+
+// todayReviewed is today for a manager that applies only what a pull request has
+// shown: a push of its own would be refused.
+func (s *stage) todayReviewed(ctx context.Context) error {
+	s.open("Where you are today", "What is committed is deployed first, by a pull request and its merge, since the manager applies only what was reviewed. The rehearsal approves this by itself.")
+	run, number, err := s.openPull("infra-today", "Add "+s.scene.file(), s.scene.change.base)
+	if err != nil {
+		return err
+	}
+	x, err := s.exchange(ctx, run, ApproveYes)
+	if err != nil {
+		return err
+	}
+	good := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
+	if good {
+		if x, _, err = s.pushMerge(ctx, number, ApproveYes); err != nil {
+			return err
+		}
+		good = x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
+	}
+	s.judge("deployed", good, x)
+	return nil
+}
+
+// pushMerge merges a pull request, and plays the push that follows from it.
+func (s *stage) pushMerge(ctx context.Context, number int, approve Approve) (x *exchange, after string, err error) {
+	before, err := s.scene.customer.Head(s.branch())
+	if err != nil {
+		return nil, "", err
+	}
+	if after, err = s.scene.customer.MergePull(number, hub.MergeCommit, developer); err != nil {
+		return nil, "", err
+	}
+	s.tell.say(story.Customer, story.Said, fmt.Sprintf("merges pull request #%d", number), short(after))
+	x, err = s.push(ctx, before, after, approve)
+	return x, after, err
 }
 
 // pullRequest proposes the change: every environment is planned, and nothing is
@@ -76,16 +116,7 @@ func (s *stage) pullRequest(ctx context.Context) (planned bool, err error) {
 // second push shows that nothing is left to do.
 func (s *stage) merge(ctx context.Context) error {
 	s.open("Merge", "The merge is planned again on the merged commit. Each environment is applied in order, behind its gate; the outputs come back.")
-	before, err := s.scene.customer.Head(s.branch())
-	if err != nil {
-		return err
-	}
-	after, err := s.scene.customer.MergePull(s.number, hub.MergeCommit, developer)
-	if err != nil {
-		return err
-	}
-	s.tell.say(story.Customer, story.Said, fmt.Sprintf("merges pull request #%d", s.number), short(after))
-	x, err := s.push(ctx, before, after, s.opts.Approve)
+	x, after, err := s.pushMerge(ctx, s.number, s.opts.Approve)
 	if err != nil {
 		return err
 	}
@@ -108,8 +139,13 @@ func (s *stage) merge(ctx context.Context) error {
 }
 
 // nothingNew pushes a comment in variables.yml: another file, the same meaning.
+// What the branch may not apply is planned as before.
 func (s *stage) nothingNew(ctx context.Context, before string) error {
-	s.open("Second push", "A comment in "+s.scene.file()+" changes the file and not its meaning: every plan is empty.")
+	lead := "A comment in " + s.scene.file() + " changes the file and not its meaning: every plan is empty"
+	if held := s.held(); len(held) > 0 {
+		lead += ", except where " + s.branch() + " may not apply (" + strings.Join(held, ", ") + ")"
+	}
+	s.open("Second push", lead+".")
 	content := commented(s.scene.change.head)
 	after, err := s.scene.customer.Commit(s.branch(), hub.Change{Files: map[string]hub.File{s.scene.file(): {Content: content}}, Message: "Explain " + s.scene.file(), Author: developer})
 	if err != nil {
@@ -120,14 +156,34 @@ func (s *stage) nothingNew(ctx context.Context, before string) error {
 	if err != nil {
 		return err
 	}
-	empty := x.manager != nil && len(x.manager.outcomes) > 0
-	if x.manager != nil {
-		for _, outcome := range x.manager.outcomes {
-			empty = empty && outcome == string(pipeline.OutcomeNoChanges)
+	s.judge("no changes", nothingToApply(x.manager) && x.state(pipeline.StatusSuccess), x)
+	return nil
+}
+
+// nothingToApply: every environment ended, and none that may be applied had
+// anything to apply.
+func nothingToApply(m *managerRun) bool {
+	if m == nil || len(m.outcomes) == 0 {
+		return false
+	}
+	for env, outcome := range m.outcomes {
+		held := outcome == string(pipeline.OutcomePlanned) && !slices.Contains(m.applies, env)
+		if !held && outcome != string(pipeline.OutcomeNoChanges) {
+			return false
 		}
 	}
-	s.judge("no changes", empty && x.state(pipeline.StatusSuccess), x)
-	return nil
+	return true
+}
+
+// held are the environments that a push to the default branch only plans.
+func (s *stage) held() []string {
+	var out []string
+	for _, rule := range s.scene.who.Manager.Environments {
+		if s.scene.who.Allows(rule.Name) && !admits(rule, s.branch()) {
+			out = append(out, string(rule.Name))
+		}
+	}
+	return out
 }
 
 // badFile proposes a file that cannot be right: the customer's own run answers,

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// tenant is a step's view of a real S3 server: the bucket of the manager, and the
+// credentials of one role.
+type tenant struct {
+	t      *testing.T
+	server *miniotest.Server
+	bucket pipeline.Bucket
+}
+
+// as is the environment of a hosted job with the role of a verb, cut to a prefix.
+func (b tenant) as(role store.Role, customer, env string) []string {
+	b.t.Helper()
+	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env})
+	check(b.t, err)
+	vars := []string{"METAPIPE_STORE=", "TF_STATE_BUCKET=" + b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted"}
+	for name, value := range b.server.Environ(b.server.Session(b.t, string(policy.JSON()))) {
+		vars = append(vars, name+"="+value)
+	}
+	return vars
+}
+
+// accepted sends a push and lets the manager accept it with the role of fetch-vars.
+func (b tenant) accepted(w *world) *request {
+	b.t.Helper()
+	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	trigger := w.newJob(run).start("trigger")
+	r := &request{w: w, trigger: run, run: w.queued()}
+	fetched := w.newJob(r.run).with(b.as(store.RoleFetchVars, "shop", "*")...).do(0, "fetch-vars")
+	fetched.want(b.t, "outcome=requested")
+	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
+	if end := trigger.wait(); end.exit != 0 {
+		b.t.Fatal(end.log)
+	}
+	return r
+}
+
+func newTenant(t *testing.T) tenant {
+	t.Helper()
+	b := tenant{t, miniotest.Start(t, miniotest.Options{KMS: true}), pipeline.Bucket{Name: "provider-states"}}
+	b.server.Bucket(t, b.bucket.Name, true)
+	return b
+}
+
+// TestBucket carries a push to its report with everything in S3, each verb under
+// the least policy of its role, as on hosted runners.
+func TestBucket(t *testing.T) {
+	t.Parallel()
+	b, w := newTenant(t), newWorld(t, nil)
+	r := b.accepted(w)
+	step := func(exit int, role store.Role, customer string, args ...string) result {
+		t.Helper()
+		return w.newJob(r.run).with(b.as(role, customer, "staging")...).do(exit, args...)
+	}
+	step(0, store.RolePlan, "shop", r.args("plan", "staging")...).want(t, "outcome=waiting", "create=2")
+	step(0, store.RoleApply, "shop", r.args("apply", "staging")...).want(t, "outcome=applied")
+	step(0, store.RoleReport, "shop", "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
+	w.wantStatus(r.trigger.sha, "infra/terraform-deploy/staging", "success")
+	w.wantNothingPending()
+
+	target := []string{"--customer", "shop", "--environment", "staging"}
+	step(0, store.RoleDrift, "shop", append([]string{"state", "list"}, target...)...).says(t, "shop/staging", "s3://provider-states/shop/staging/terraform.tfstate", "free")
+	shown := step(0, store.RoleDrift, "shop", append([]string{"state", "show", "--json"}, target...)...)
+	shown.says(t, `"exists": true`, `"lineage": "`)
+	if strings.Contains(shown.log, "shop in staging") {
+		t.Errorf("a value is shown:\n%s", shown.log)
+	}
+}
+
+// TestBucketOfOthers runs the verbs under the policies of another customer, and
+// apply under the one of plan.
+func TestBucketOfOthers(t *testing.T) {
+	t.Parallel()
+	b, w := newTenant(t), newWorld(t, nil)
+	r := b.accepted(w)
+	denied := func(role store.Role, customer string, args ...string) {
+		t.Helper()
+		w.newJob(r.run).with(b.as(role, customer, "staging")...).do(1, args...).says(t, "AccessDenied", "allow s3:")
+	}
+	plan, apply := r.args("plan", "staging"), r.args("apply", "staging")
+	report := []string{"report", "--customer", r.customer, "--request", r.id, "--final"}
+	denied(store.RolePlan, "other", plan...)
+	w.newJob(r.run).with(b.as(store.RolePlan, "shop", "staging")...).do(0, plan...)
+	denied(store.RoleApply, "other", apply...)
+	denied(store.RoleReport, "other", report...)
+	denied(store.RoleDrift, "other", "state", "list", "--customer", "shop")
+	run := w.push("main", map[string]string{"infra/variables.yml": "# second\n" + variablesYML})
+	trigger := w.newJob(run).start("trigger")
+	second := w.queued()
+	w.newJob(second).with(b.as(store.RoleFetchVars, "other", "*")...).do(1, "fetch-vars").says(t, "AccessDenied", "allow s3:")
+	check(t, trigger.cmd.Process.Signal(os.Interrupt))
+	trigger.wait()
+}
+
+// TestStateRecover brings back a state that an apply could not write.
+func TestStateRecover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	apply := func(exit int, name string) (*request, result) {
+		r := w.accept(w.push("main", map[string]string{"infra/variables.yml": strings.Replace(variablesYML, "name: shop", "name: "+name, 1)}))
+		r.planned("staging")
+		return r, r.do(exit, "apply", "staging")
+	}
+	apply(0, "one")
+	// A folder in the place of the backup keeps the tool from writing.
+	backup := filepath.Join(w.store, "shop", "staging", "terraform.tfstate.backup")
+	check(t, os.RemoveAll(backup))
+	check(t, os.MkdirAll(filepath.Join(backup, "x"), 0o700))
+	r, failed := apply(1, "two")
+	recover := "metapipe state recover --customer shop --environment staging --request " + r.id
+	failed.says(t, "the state could not be written to its backend", recover)
+	r.report("--final").want(t, "outcome=failure")
+	w.newJob(r.run).do(0, "state", "show", "--customer", "shop", "--environment", "staging").says(t, recover)
+	check(t, os.RemoveAll(backup))
+	for range 2 {
+		w.newJob(r.run).do(0, strings.Fields(recover)[1:]...).says(t, "the state of shop/staging is in "+filepath.Join(w.store, "shop"))
+	}
+	again := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# again\n" + strings.Replace(variablesYML, "name: shop", "name: two", 1)}))
+	// The apply ended when it had removed the second resource: the state knows.
+	again.planned("staging").want(t, "update=1", "create=1", "replace=0", "delete=0")
+}

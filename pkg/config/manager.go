@@ -49,7 +49,19 @@ func (d *decoder) trust(v value, t *pipeline.Trust) {
 func (d *decoder) environments(v value) []pipeline.EnvironmentRule {
 	var rules []pipeline.EnvironmentRule
 	first := make(map[pipeline.Environment]int)
+	if v.Kind != strictyaml.Array || len(v.Items) == 0 {
+		what := fmt.Sprintf("%s, where %s is expected", v.Kind, strictyaml.Array)
+		if v.Kind == strictyaml.Array {
+			what = "an empty list"
+		}
+		d.add(v.at, RuleValue, v.name+" is "+what, "name the environments in promotion order, for example: "+managerExample)
+		return nil
+	}
 	d.list(v, func(item value) {
+		if item.Kind == strictyaml.String {
+			d.add(item.at, RuleType, fmt.Sprintf("%s is %s, where %s is expected", item.name, item.Kind, strictyaml.Object), "write - name: "+strictyaml.Short(item.Text))
+			return
+		}
 		rule := pipeline.EnvironmentRule{}
 		d.read(item, d.environmentFields(&rule))
 		if item.Kind != strictyaml.Object {
@@ -157,13 +169,6 @@ func (d *decoder) constraint(v value, to *string) {
 
 var envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
-// privateEnv are variables that the tool must not get: metapipe's own keys and
-// tokens, and those through which the environment would steer what is planned.
-var privateEnv = []string{
-	"METAPIPE_", "MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN",
-	"TF_CLI_ARGS", "TF_VAR_", "TF_WORKSPACE", "TF_DATA_DIR",
-}
-
 func (d *decoder) envName(v value, to *[]string) {
 	s, ok := d.text(v)
 	if !ok {
@@ -174,29 +179,10 @@ func (d *decoder) envName(v value, to *[]string) {
 			`write a name such as "DATADOG_API_KEY" or a prefix such as "DATADOG_*"`)
 		return
 	}
-	for _, private := range privateEnv {
-		if covers(s, private) {
-			d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which covers %s: the tool must not get that", v.name, s, strings.TrimSuffix(private, "_")+familyMark(private)),
-				"name the variables one by one, or use a longer prefix")
-			return
-		}
+	if private := pipeline.WithheldByRule(s); private != "" {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which covers %s: the tool never gets that", v.name, s, private),
+			"name the variables one by one, or use a longer prefix")
+		return
 	}
 	*to = append(*to, s)
-}
-
-// covers reports whether a name or prefix pattern lets a private variable
-// through. Private names that end in _, and TF_CLI_ARGS, stand for a family.
-func covers(pattern, private string) bool {
-	family := strings.HasSuffix(private, "_") || private == "TF_CLI_ARGS"
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(private, prefix) || family && strings.HasPrefix(prefix, private)
-	}
-	return pattern == private || family && strings.HasPrefix(pattern, private)
-}
-
-func familyMark(private string) string {
-	if strings.HasSuffix(private, "_") {
-		return "_*"
-	}
-	return ""
 }

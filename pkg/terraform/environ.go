@@ -28,21 +28,13 @@ var passedOnWindows = []string{
 	"PROCESSOR_ARCHITECTURE", "NUMBER_OF_PROCESSORS",
 }
 
-// withheld are never passed, not even when metapipe.yml asks for them: our own
-// tokens and keys, and what would steer the tool behind the receipt's back.
-var withheld = []string{
-	"METAPIPE_*", "ACTIONS_*", "GITHUB_TOKEN", "GH_TOKEN", "INPUT_*",
-	"TF_VAR_*", "TF_CLI_ARGS*", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT",
-	"TF_IN_AUTOMATION", "TF_LOG*", "TF_REATTACH_PROVIDERS", "CHECKPOINT_DISABLE",
-}
-
 var envRulePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
 // allowed reports whether a tool may see the variable. extra are the rules of
 // metapipe.yml.
 func allowed(name string, extra []string) bool {
 	upper := strings.ToUpper(name)
-	if strings.HasSuffix(upper, "_PAT") || matches(upper, withheld) {
+	if pipeline.WithheldFromTool(name) {
 		return false
 	}
 	if runtime.GOOS == "windows" {

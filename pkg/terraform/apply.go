@@ -42,7 +42,7 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 
 // restore builds the workspace of the plan again and compares it with the receipt.
 func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (*workspace, error) {
-	tool, err := e.sameTool(ctx, job.Customer.Manager.Tool, plan.Receipt)
+	tool, err := e.sameTool(ctx, job, plan.Receipt)
 	if err != nil {
 		return nil, err
 	}
@@ -93,19 +93,19 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 }
 
 // sameTool finds the very version that made the plan.
-func (e *Engine) sameTool(ctx context.Context, rule pipeline.ToolRule, receipt pipeline.Receipt) (Tool, error) {
-	want := receipt.Tool
+func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (Tool, error) {
+	rule, want := job.Customer.Manager.Tool, receipt.Tool
 	if rule.Name != want.Name {
 		return Tool{}, otherTool(want, rule.Name+" (tool.name in metapipe.yml)")
 	}
-	tool, err := e.Locate(ctx, rule)
+	tool, err := e.locate(ctx, rule, job.Log)
 	if err == nil && tool.Version == want.Version {
 		return tool, nil
 	}
 	if err == nil {
 		found := tool
 		rule.Constraint = "= " + want.Version
-		if tool, err = e.Locate(ctx, rule); err == nil {
+		if tool, err = e.locate(ctx, rule, job.Log); err == nil {
 			return tool, nil
 		}
 		if ctx.Err() == nil {

@@ -39,6 +39,12 @@ func Download(ctx context.Context, name string, constraints version.Constraints,
 	return err
 }
 
+// downloadError puts its cause on a line of its own.
+type downloadError struct{ err error }
+
+func (e *downloadError) Error() string { return "the details follow\n" + e.err.Error() }
+func (e *downloadError) Unwrap() error { return e.err }
+
 func downloadTofu(ctx context.Context, constraints version.Constraints, dir string) error {
 	downloader, err := tofudl.New()
 	if err != nil {
@@ -78,13 +84,15 @@ func (f *finder) install(ctx context.Context) (Tool, error) {
 		return Tool{}, f.missing(err)
 	}
 	defer os.RemoveAll(dir) // gone after the rename
+	f.log.print(f.wanted() + " is not installed: downloading it")
 	limited, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
+	// The addresses in such an error say nothing to a customer: they go below.
 	if err := f.options.Install(limited, f.rule.Name, f.constraint, dir); err != nil {
 		if ctx.Err() != nil {
 			return Tool{}, fmt.Errorf("install %s: %w", f.rule.Name, ctx.Err())
 		}
-		return Tool{}, f.missing(err)
+		return Tool{}, f.missing(&downloadError{err})
 	}
 	return f.keep(ctx, tools, dir)
 }

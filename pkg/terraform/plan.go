@@ -29,7 +29,7 @@ func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 }
 
 func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
-	tool, err := e.Locate(ctx, job.Customer.Manager.Tool)
+	tool, err := e.locate(ctx, job.Customer.Manager.Tool, job.Log)
 	if err != nil {
 		return pipeline.Planned{}, err
 	}

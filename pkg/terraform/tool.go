@@ -43,6 +43,7 @@ type finder struct {
 	rule       pipeline.ToolRule
 	constraint version.Constraints
 	unfit      []string
+	log        *progress
 }
 
 // Locate finds the tool of rule: the named binary, the first one in PATH that
@@ -50,10 +51,16 @@ type finder struct {
 // installs. When there is none the error is a *pipeline.UsageError that names
 // the remedies.
 func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Tool, error) {
+	return e.locate(ctx, rule, nil)
+}
+
+// locate is Locate that tells log before it downloads.
+func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Tool, error) {
 	f, err := e.newFinder(rule)
 	if err != nil {
 		return Tool{}, err
 	}
+	f.log = newProgress(log)
 	if e.options.BinaryPath != "" {
 		return f.given(ctx)
 	}
@@ -114,14 +121,14 @@ func (f *finder) given(ctx context.Context) (Tool, error) {
 	if err != nil {
 		return Tool{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s does not answer", path),
-			Next:    "name a working terraform or tofu binary",
+			Next:    fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", f.rule.Name),
 			Err:     err,
 		}
 	}
 	if !f.fits(v) {
 		return Tool{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s is version %s, and %s is wanted", path, v, f.wanted()),
-			Next:    "name another binary or change tool.version in metapipe.yml",
+			Next:    "set METAPIPE_TOOL to the path of another binary, or unset it, or change tool.version in metapipe.yml",
 		}
 	}
 	return Tool{Name: f.rule.Name, Path: path, Version: v}, nil
@@ -245,9 +252,8 @@ func (f *finder) missing(err error) error {
 	}
 	return &pipeline.UsageError{
 		Message: message,
-		Next: fmt.Sprintf("install %s and put it into PATH, or change tool.version in metapipe.yml, or run `make tools`, which builds one from source into %s",
-			f.wanted(), filepath.Join(f.options.CacheDir, "tools")),
-		Err: err,
+		Next:    "install it and put it into PATH, set METAPIPE_TOOL to its path, or change tool.version in metapipe.yml",
+		Err:     err,
 	}
 }
 

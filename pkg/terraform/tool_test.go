@@ -119,10 +119,17 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 		}
 	}
 	_, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
-	for _, part := range []string{`terraform "~> 1.11" is needed`, "is 1.5.7", "no network", "make tools", "tool.version", "install"} {
+	for _, part := range []string{`terraform "~> 1.11" is needed`, "is 1.5.7", "no network", "METAPIPE_TOOL", "tool.version", "install"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in: %v", part, err)
 		}
+	}
+	if first, _, _ := strings.Cut(err.Error(), "\n"); strings.Contains(first, "no network") {
+		t.Errorf("the cause stands in the first line: %s", first)
+	}
+	log := &testLog{}
+	if _, err := engine.locate(t.Context(), pipeline.ToolRule{Name: "tofu"}, log); err == nil || log.String() != "tofu is not installed: downloading it\n" {
+		t.Errorf("%v, log %q", err, log)
 	}
 }
 

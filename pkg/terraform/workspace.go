@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -61,16 +62,16 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 		return nil, err
 	}
 	if err := os.RemoveAll(w.dir); err != nil {
-		return nil, w.failed("clear the run directory", err)
+		return nil, w.written("clear the run directory", err)
 	}
 	if err := os.MkdirAll(w.data, 0o700); err != nil {
-		return nil, w.failed("make the run directory", err)
+		return nil, w.written("make the run directory", err)
 	}
 	if err := w.copyTree(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return nil, w.failed("copy the manager directory "+job.ManagerDir, err)
+		return nil, w.written("copy the manager directory", err)
 	}
 	if w.module, err = readRoot(w.root, tool.Name); err != nil {
 		return nil, &pipeline.UsageError{
@@ -102,6 +103,26 @@ func (w *workspace) failed(what string, err error) error {
 	return fmt.Errorf("%s for %s: %w", what, target(w.job), err)
 }
 
+// written is the error of writing to the run directory. Where that is full or
+// may not be written to, it says so.
+func (w *workspace) written(what string, err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return &pipeline.FailedError{
+			Message: fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target(w.job)),
+			Next:    "free space there, or name another directory with --run-dir",
+			Err:     err,
+		}
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("%s for %s", what, target(w.job)),
+			Next:    "check who may read the manager directory and write to the run directory, or name another one with --run-dir",
+			Err:     err,
+		}
+	}
+	return w.failed(what, err)
+}
+
 // ownFiles are the paths in the tree that metapipe itself writes.
 func (w *workspace) ownFiles() map[string]bool {
 	root := w.job.Customer.Root
@@ -124,7 +145,7 @@ func (w *workspace) feed() error {
 		return w.failed("read the variables", err)
 	}
 	if err := os.WriteFile(filepath.Join(w.root, sourceVariables), config.Source, 0o600); err != nil {
-		return w.failed("write "+sourceVariables, err)
+		return w.written("write "+sourceVariables, err)
 	}
 	if err := w.checkBackend(); err != nil {
 		return err
@@ -214,7 +235,7 @@ func (w *workspace) writeVars(values map[string]json.RawMessage) error {
 
 func (w *workspace) wrapWrite(err error) error {
 	if err != nil {
-		return w.failed("write the variables", err)
+		return w.written("write the variables", err)
 	}
 	return nil
 }

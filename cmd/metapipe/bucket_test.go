@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +103,50 @@ func TestBucketOfOthers(t *testing.T) {
 	w.newJob(second).with(b.as(store.RoleFetchVars, "other", "*")...).do(1, "fetch-vars").says(t, "AccessDenied", "allow s3:")
 	check(t, trigger.cmd.Process.Signal(os.Interrupt))
 	trigger.wait()
+}
+
+// TestBucketWebIdentity takes the role with the token of the run itself, in the
+// store and in the tool's backend: no key is stored anywhere.
+func TestBucketWebIdentity(t *testing.T) {
+	t.Parallel()
+	const audience = "sts.amazonaws.com"
+	w := newWorld(t, nil)
+	b := tenant{t, miniotest.Start(t, miniotest.Options{KMS: true, OpenID: &miniotest.OpenID{ConfigURL: w.hub.Issuer() + "/.well-known/openid-configuration", ClientID: audience, Policy: "readwrite"}}),
+		pipeline.Bucket{Name: "provider-states"}}
+	b.server.Bucket(t, b.bucket.Name, true)
+	r := b.accepted(w)
+	r.run.permitsIDToken = true
+	for _, verb := range []string{"plan", "apply"} {
+		j := w.newJob(r.run)
+		for name, value := range b.server.Environ(miniotest.Credentials{}) {
+			j.with(name + "=" + value)
+		}
+		j.with("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted", "AWS_ROLE_SESSION_NAME="+verb,
+			"AWS_ROLE_ARN="+b.server.RoleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+j.idToken(audience))
+		j.do(0, r.args(verb, "staging")...)
+	}
+	w.newJob(r.run).with(b.as(store.RoleReport, "shop", "staging")...).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
+}
+
+// idToken asks for the ID token of a job, as aws-actions/configure-aws-credentials
+// does, and returns the file that holds it.
+func (j *job) idToken(audience string) string {
+	t := j.w.t
+	t.Helper()
+	values := map[string]string{}
+	for _, pair := range j.environ {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	ask := must(http.NewRequestWithContext(t.Context(), http.MethodGet, values["ACTIONS_ID_TOKEN_REQUEST_URL"]+"&audience="+audience, nil))(t)
+	ask.Header.Set("Authorization", "Bearer "+values["ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
+	response := must(http.DefaultClient.Do(ask))(t)
+	var answer struct{ Value string }
+	check(t, json.NewDecoder(response.Body).Decode(&answer))
+	check(t, response.Body.Close())
+	file := filepath.Join(j.dir, "id-token")
+	check(t, os.WriteFile(file, []byte(answer.Value), 0o600))
+	return file
 }
 
 // TestStateRecover brings back a state that an apply could not write.

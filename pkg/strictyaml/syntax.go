@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,6 +52,14 @@ func (p *parser) syntax(raw []byte, err error) {
 	m := errorPattern.FindStringSubmatch(err.Error())
 	if m == nil {
 		p.add(pipeline.Position{Line: 1}, RuleSyntax, "the file is not valid YAML: "+Short(err.Error()), "check it with a YAML editor")
+		return
+	}
+	if opener, line := unclosed(raw); opener != 0 {
+		what, closer := "list", "]"
+		if opener == '{' {
+			what, closer = "map", "}"
+		}
+		p.addSyntax(raw, line, fmt.Sprintf("a %s that begins with %c on this line is not closed", what, opener), "close it with "+closer)
 		return
 	}
 	line, _ := strconv.Atoi(m[1]) // 0 when there is none: the first line
@@ -116,6 +125,22 @@ func firstFailing(raw []byte, message string) int {
 		}
 	}
 	return low + 1
+}
+
+// unclosed finds the bracket that is still open at the end of the text, when
+// closing it is all that is wrong; 0 for none.
+func unclosed(raw []byte) (opener byte, line int) {
+	for _, pair := range []string{"[]", "{}"} {
+		i := bytes.LastIndexByte(raw, pair[0])
+		if i < 0 {
+			continue
+		}
+		closed := append(bytes.Clone(raw), "\n "+pair[1:]...)
+		if yaml.NewDecoder(bytes.NewReader(closed)).Decode(new(yaml.Node)) == nil {
+			return pair[0], bytes.Count(raw[:i], []byte("\n")) + 1
+		}
+	}
+	return 0, 0
 }
 
 func failsWith(raw []byte, message string) bool {

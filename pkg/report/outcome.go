@@ -26,9 +26,12 @@ func sign(o pipeline.Outcome) string {
 }
 
 // targetSign is the sign of a target: a plan that destroys or replaces something
-// asks for care even when nothing went wrong.
+// asks for care even when nothing went wrong, and so does one whose checks fail.
 func targetSign(t pipeline.TargetReport) string {
 	if t.Outcome == pipeline.OutcomePlanned && t.Plan != nil && t.Plan.Counts.Delete+t.Plan.Counts.Replace > 0 {
+		return signCare
+	}
+	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && checkEntries(t.Plan.Checks).n > 0 {
 		return signCare
 	}
 	return sign(t.Outcome)

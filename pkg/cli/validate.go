@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +53,10 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 	var problems pipeline.Problems
 	customer := pipeline.Customer{Path: o.path, Manager: config.Default()}
 	rules := schemas{dir: o.managerDir, compiled: map[string]*variables.Schema{}}
+	var registered []pipeline.Customer
 	if o.managerDir != "" {
 		loaded, found := config.Load(o.managerDir)
+		registered = loaded.Customers
 		problems = append(problems, found...)
 		customer.Manager = loaded.Manager
 		if o.customer != "" {
@@ -64,7 +67,11 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 		}
 	}
 	if o.customerDir != "" {
-		problems = append(problems, s.validateVariables(o, customer, rules)...)
+		found := s.validateVariables(o, customer, rules)
+		if o.customer == "" {
+			suggestCustomer(found, o.customerDir, registered)
+		}
+		problems = append(problems, found...)
 	}
 	return s.showProblems(o, problems)
 }
@@ -112,6 +119,26 @@ func (s *step) validateVariables(o validateOptions, c pipeline.Customer, rules s
 		problems = append(problems, pipeline.CheckEnvironments(c, outline)...)
 	}
 	return problems
+}
+
+// suggestCustomer tells of a file that is missing at the default path and stands
+// where registered customers have theirs.
+func suggestCustomer(problems pipeline.Problems, dir string, registered []pipeline.Customer) {
+	for i, p := range problems {
+		if p.Rule != variables.RuleMissingFile {
+			continue
+		}
+		var remedies []string
+		for _, c := range registered {
+			file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
+			if file != p.File && len(remedies) < 5 && exists(filepath.Join(dir, filepath.FromSlash(file))) {
+				remedies = append(remedies, fmt.Sprintf("--customer %s (%s)", c.Name, file))
+			}
+		}
+		if len(remedies) > 0 {
+			problems[i].Remedy = "say whose file is meant: " + strings.Join(remedies, ", ")
+		}
+	}
 }
 
 func (s *step) showProblems(o validateOptions, problems pipeline.Problems) error {

@@ -84,9 +84,13 @@ func CheckEnvironments(c Customer, document Document) Problems {
 		if c.Allows(Environment(d.Name)) {
 			continue
 		}
+		remedy := "use " + allowedNames(c) + ", or ask your service provider for it"
+		if like := nearest(d.Name, strings.Split(allowedNames(c), ", ")); like != "" {
+			remedy = fmt.Sprintf("did you mean %q? Else %s", like, remedy)
+		}
 		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),
 			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, cmp.Or(string(c.Name), "this customer")),
-			Remedy:  "use " + allowedNames(c) + ", or ask your service provider for it"})
+			Remedy:  remedy})
 	}
 	return problems
 }

@@ -195,6 +195,18 @@ func TestLoadFile(t *testing.T) {
 	}
 }
 
+func TestOtherEnding(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "variables.yaml"), []byte(small), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, problems := variables.ReadFile(dir, "variables.yml", pipeline.Limits{})
+	if len(problems) != 1 || problems[0].Remedy != "rename variables.yaml to variables.yml" {
+		t.Errorf("got %v", problems)
+	}
+}
+
 func TestOutlineOfAFileWithProblems(t *testing.T) {
 	t.Parallel()
 	limits := pipeline.Limits{}

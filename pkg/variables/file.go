@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -26,6 +27,9 @@ func ReadFile(dir, file string, limits pipeline.Limits) ([]byte, pipeline.Proble
 	case errors.Is(err, fs.ErrNotExist):
 		p.Rule, p.Message = RuleMissingFile, "there is no such file"
 		p.Remedy = "create " + file + " with at least: " + example
+		if other := strings.TrimSuffix(file, ".yml") + ".yaml"; other != file+".yaml" && isPlain(dir, other) {
+			p.Remedy = "rename " + other + " to " + file
+		}
 	case errors.As(err, &irregular):
 		p.Rule, p.Message = RuleNotFile, irregular.Error()
 		p.Remedy = "make it a plain file"
@@ -34,6 +38,12 @@ func ReadFile(dir, file string, limits pipeline.Limits) ([]byte, pipeline.Proble
 		p.Remedy = "check its permissions, and that no link leads out of the repository"
 	}
 	return nil, pipeline.Problems{p}
+}
+
+// isPlain reports whether a plain file of that name is there.
+func isPlain(dir, file string) bool {
+	info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(file)))
+	return err == nil && info.Mode().IsRegular()
 }
 
 // LoadFile is ReadFile and Parse; it also returns the bytes, for their BlobSHA.

@@ -48,7 +48,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	err := root.ExecuteContext(ctx)
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) {
-		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(err.Error())))
+		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(plainWords(ctx, err))))
 		app.annotate(err)
 	}
 	return exitCode(ctx, err)
@@ -110,6 +110,15 @@ func (a *App) lookup(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// plainWords are the words of an error; a person who has pressed Ctrl-C knows of
+// no context.
+func plainWords(ctx context.Context, err error) string {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), context.Canceled.Error(), "cancelled")
 }
 
 // indentFollowing sets off the further lines of a message.

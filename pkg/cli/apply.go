@@ -23,7 +23,11 @@ Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers nothing is applied.
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
-Outputs: outcome, reason.`,
+A state that the tool could not write to its backend is sealed into the store; the
+message tells how "metapipe state recover" brings it back. Where the store is gone too
+it is a sealed file, which a later step should upload: output errored-state.
+
+Outputs: outcome, reason, errored-state.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.apply(cmd.Context(), o) },
 	}
@@ -60,5 +64,5 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 	if errors.As(err, &refused) {
 		reason = refused.Reason
 	}
-	return errors.Join(err, s.outputs("outcome", string(result.Outcome), "reason", string(reason)))
+	return errors.Join(err, s.outputs("outcome", string(result.Outcome), "reason", string(reason), "errored-state", result.SpareFile))
 }

@@ -169,25 +169,25 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	if applied.ErroredState != "" {
 		result.StateKept = true
-		err = a.stateKept(ctx, in, folder, receipt, applied, err)
+		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)
 	}
 	return result, err
 }
 
 // stateKept keeps a state that could not be written and says how to bring it
 // back. The apply has failed by that, whatever the tool said.
-func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning, receipt Receipt, applied Applied, cause error) error {
-	next, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
+func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning, receipt Receipt, applied Applied, cause error) (string, error) {
+	next, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
 	var failed *FailedError
 	if !errors.As(cause, &failed) {
 		failed = &FailedError{Message: fmt.Sprintf("the apply of %s/%s could not write its state", receipt.Customer, receipt.Environment), Diagnostics: applied.Diagnostics, Err: cause}
 		cause = failed
 	}
 	if keepErr != nil {
-		return errors.Join(cause, keepErr)
+		return "", errors.Join(cause, keepErr)
 	}
 	failed.Next = next
-	return cause
+	return spare, cause
 }
 
 // claim marks the plan as used before anything changes: whatever happens from

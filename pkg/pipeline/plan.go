@@ -54,6 +54,7 @@ type TargetResult struct {
 	// StateKept reports that the tool could not write the state of an apply: it is
 	// kept, sealed, until it is brought back.
 	StateKept bool
+	SpareFile string // where it is when the store could not take it
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands

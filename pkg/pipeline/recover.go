@@ -47,7 +47,7 @@ type Recovered struct {
 // keepState seals a state that could not be written under the folder of its
 // plan. Where the store is gone as well, it becomes a sealed file in
 // in.SpareDir, which outlasts the run directory.
-func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning, receipt Receipt, file string) (next string, err error) {
+func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning, receipt Receipt, file string) (next, spare string, err error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
@@ -55,13 +55,13 @@ func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning
 		return sealInto(ctx, a.Store, a.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), body)
 	})
 	if storeErr == nil {
-		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), nil
+		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), "", nil
 	}
-	spare := filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
+	spare = filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
 	if err := a.spareFile(file, spare, receipt); err != nil {
-		return "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer, receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
+		return "", "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer, receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
 	}
-	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work again: `%s --file %s`", spare, storeErr, command, spare), nil
+	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work again: `%s --file %s`", spare, storeErr, command, spare), spare, nil
 }
 
 func (a *Applier) sealFile(file string, to func(io.Reader) error) error {

@@ -57,6 +57,9 @@ func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request
 	applier.Engine, applier.Store = l, s
 	w.tick()
 	result, err := applier.Run(t.Context(), in)
+	if _, whole := s.(full); whole != (result.SpareFile != "") {
+		t.Errorf("the spare file is %q", result.SpareFile)
+	}
 	if !result.StateKept || result.Outcome != pipeline.OutcomeFailed {
 		t.Errorf("result %+v", result)
 	}

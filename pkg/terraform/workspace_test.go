@@ -23,7 +23,7 @@ func TestFullDiskHasARemedy(t *testing.T) {
 		t.Errorf("forbidden: %v", err)
 	}
 	other := errors.New("other")
-	if err := w.written("copy", other); !errors.Is(err, other) || errors.As(err, &usage) && usage.Err == other {
+	if err := w.written("copy", other); !errors.Is(err, other) || errors.As(err, &usage) && errors.Is(usage.Err, other) {
 		t.Errorf("other: %v", err)
 	}
 }

@@ -31,6 +31,9 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 		if p.Remedy == "" {
 			p.Remedy = w.knownRemedy(d)
 		}
+		if p.Remedy == "" && isCondition(d) {
+			p.Remedy = w.holdRemedy()
+		}
 		r.diagnostic(&p)
 		diagnostics = append(diagnostics, p)
 	}
@@ -43,6 +46,16 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 		)
 	})
 	return slices.Compact(diagnostics)
+}
+
+// holdRemedy is for a rule of the manager that does not hold: the manager is as
+// it should be.
+func (w *workspace) holdRemedy() string {
+	file := "variables.yml"
+	if pos, _ := w.job.Variables.Locate(); pos.File != "" {
+		file = pos.File
+	}
+	return "change " + file + " so that this holds"
 }
 
 func compareBool(a, b bool) int {

@@ -34,6 +34,12 @@ type diagnosisCase struct {
 	remedy  string
 }
 
+// ruled is a root with a precondition in its line 11.
+func ruled(locals, repeat, condition string) string {
+	return "variable \"environment\" {}\nlocals {\n config = yamldecode(file(\"${path.module}/source-variables.yml\"))\n " + locals + "\n}\n" +
+		"resource \"terraform_data\" \"a\" {\n" + repeat + "\nlifecycle {\nprecondition {\n      condition     = " + condition + "\nerror_message = \"Mend it.\"\n}\n}\n}\n"
+}
+
 func diagnosisCases() []diagnosisCase {
 	return []diagnosisCase{
 		{
@@ -75,6 +81,42 @@ resource "terraform_data" "a" {
 			summary: "Use more than 2 instances.", detail: "Resource precondition failed: Use more than 2 instances.", where: "terraform/main.tf:12:23",
 			source: "infra/variables.yml:6:5", exact: true,
 			remedy: "change `environments.staging.max_instances` (is 2) in infra/variables.yml",
+		}, {
+			name: "precondition through lookup",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = lookup(local.config, "environments", {})
+ e = local.environments[var.environment]`, ``, `local.e.max_instances > 2`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "infra/variables.yml:6:5", exact: true,
+			remedy: "change `environments.staging.max_instances` (is 2)",
+		}, {
+			name: "precondition with a default",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = local.config.environments
+ e = local.environments[var.environment]`, ``, `try(local.e.size, "tiny") == "big"`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "infra/variables.yml:4:3", exact: false,
+			remedy: "set `environments.staging.size` in infra/variables.yml so that this holds",
+		}, {
+			name: "precondition on a merged object",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = {}
+ e = merge({ max_instances = 9 }, local.config, local.config.environments[var.environment], { other = 1 })`, ``, `local.e.max_instances > 2`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "infra/variables.yml:6:5", exact: true,
+			remedy: "change `environments.staging.max_instances` (is 2)",
+		}, {
+			name: "precondition on one of many elements",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = local.config.environments
+ e = 0`, `for_each = local.environments`, `each.value.region != "us"`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "infra/variables.yml:3:1", exact: true,
+			remedy: "change `environments`",
+		}, {
+			name: "precondition on an element that is named",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = local.config.environments
+ e = 0`, `for_each = { production = local.environments.production }`, `each.key == "x" || each.value.region != "us"`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "infra/variables.yml:8:5", exact: true,
+			remedy: "change `environments.production.region`",
+		}, {
+			name: "precondition that leads nowhere",
+			files: map[string]string{"terraform/main.tf": ruled(`environments = 0
+ e = length("abc")`, ``, `local.e > 99`)},
+			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "", exact: false,
+			remedy: "change infra/variables.yml so that this holds",
 		}, {
 			name:    "typed variable of another type",
 			files:   map[string]string{"terraform/main.tf": "variable \"region\" { type = object({ a = number }) }\n"},

@@ -45,9 +45,19 @@ func (t *tracer) load(dir string) *scope {
 		}
 		if body, ok := parseConfig(name, content).(*hclsyntax.Body); ok {
 			s.read(body)
+			s.repeat(path.Join(dir, name), body)
 		}
 	}
 	return s
+}
+
+// repeat notes the blocks that have a for_each.
+func (s *scope) repeat(file string, body *hclsyntax.Body) {
+	for _, block := range body.Blocks {
+		if each, ok := block.Body.Attributes["for_each"]; ok {
+			s.repeated = append(s.repeated, repeated{file: file, from: block.Range().Start.Line, to: block.Body.EndRange.Start.Line, each: each.Expr})
+		}
+	}
 }
 
 func (s *scope) read(body *hclsyntax.Body) {

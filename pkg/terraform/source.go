@@ -34,14 +34,23 @@ func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if s == nil {
 		return
 	}
+	t.enter(s, d)
 	if d.Snippet != nil {
 		if isMissingKey(d.Summary) && t.missingKey(p, d.Snippet, s) {
 			return
 		}
-		t.values(p, d.Snippet.Values, s)
+		if isCondition(d) && isWhole(d.Snippet.Values) {
+			t.condition(p, d, s)
+		}
+		if p.Remedy == "" {
+			t.values(p, d.Snippet.Values, s)
+		}
 	}
 	if s.root && strings.HasPrefix(d.Summary, "Invalid value for") {
 		t.variableValue(p, d)
+	}
+	if p.Remedy == "" && isCondition(d) {
+		t.condition(p, d, s)
 	}
 }
 

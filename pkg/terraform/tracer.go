@@ -17,6 +17,12 @@ import (
 type tracer struct {
 	*workspace
 	scopes map[string]*scope
+	// each is the for_each around the failing expression, nil when there is none.
+	each    hclsyntax.Expression
+	eachKey string // its key, where the tool named it
+	// eachScope is where that expression stands.
+	eachScope *scope
+	looked    int // expressions looked at for one diagnostic
 }
 
 // scope is one module directory.
@@ -27,6 +33,14 @@ type scope struct {
 	// callers are the modules that call this one; none for the root.
 	callers []caller
 	root    bool
+	// repeated are the blocks with a for_each.
+	repeated []repeated
+}
+
+type repeated struct {
+	file     string // relative to the tree
+	from, to int    // lines
+	each     hclsyntax.Expression
 }
 
 type moduleCall struct {
@@ -49,6 +63,7 @@ type place struct {
 const (
 	maxHops    = 32 // aliases of aliases
 	maxModules = 200
+	maxLooked  = 10_000 // expressions in all, since merge branches
 )
 
 func newTracer(w *workspace) *tracer { return &tracer{workspace: w} }
@@ -92,26 +107,38 @@ func (t *tracer) text(s *scope, traversal string) (place, bool) {
 	if diags.HasErrors() {
 		return place{}, false
 	}
-	return t.traversal(s, parsed, 0)
+	return t.traversal(s, parsed, nil, 0)
 }
 
-func (t *tracer) expr(s *scope, expr hclsyntax.Expression, hops int) (place, bool) {
-	if hops++; hops > maxHops {
+// expr is where the value comes from that expr has at the steps of rest.
+func (t *tracer) expr(s *scope, expr hclsyntax.Expression, rest []string, hops int) (place, bool) {
+	t.looked++
+	if hops++; hops > maxHops || t.looked > maxLooked {
 		return place{}, false
 	}
 	switch e := expr.(type) {
 	case *hclsyntax.ParenthesesExpr:
-		return t.expr(s, e.Expression, hops)
+		return t.expr(s, e.Expression, rest, hops)
 	case *hclsyntax.ScopeTraversalExpr:
-		return t.traversal(s, e.Traversal, hops)
+		return t.traversal(s, e.Traversal, rest, hops)
 	case *hclsyntax.RelativeTraversalExpr:
-		return along(t.expr(s, e.Source, hops))(e.Traversal)
+		steps, ok := stepsOf(e.Traversal)
+		if !ok {
+			return place{}, false
+		}
+		return t.expr(s, e.Source, join(steps, rest), hops)
 	case *hclsyntax.IndexExpr:
-		from, ok := t.expr(s, e.Collection, hops)
-		key, known := t.constant(s, e.Key, hops)
-		return from.child(key), ok && known
+		key, ok := t.constant(s, e.Key, hops)
+		if !ok {
+			return place{}, false
+		}
+		return t.expr(s, e.Collection, join([]string{key}, rest), hops)
+	case *hclsyntax.ObjectConsExpr:
+		if item := t.item(s, e, rest, hops); item != nil {
+			return t.expr(s, item, rest[1:], hops)
+		}
 	case *hclsyntax.FunctionCallExpr:
-		return place{}, e.Name == "yamldecode" && len(e.Args) == 1 && readsSource(e.Args[0])
+		return t.call(s, e, rest, hops)
 	}
 	return place{}, false
 }
@@ -143,6 +170,9 @@ func (t *tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string
 	if hops++; hops > maxHops {
 		return "", false
 	}
+	if inner, ok := expr.(*hclsyntax.ParenthesesExpr); ok {
+		return t.constant(s, inner.Expression, hops)
+	}
 	traversal, ok := expr.(*hclsyntax.ScopeTraversalExpr)
 	if !ok || len(traversal.Traversal) != 2 {
 		return "", false
@@ -169,37 +199,41 @@ func (t *tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string
 	return "", false
 }
 
-func (t *tracer) traversal(s *scope, traversal hcl.Traversal, hops int) (place, bool) {
+func (t *tracer) traversal(s *scope, traversal hcl.Traversal, rest []string, hops int) (place, bool) {
 	if s == nil || len(traversal) < 2 {
 		return place{}, false
 	}
-	name, ok := stepOf(traversal[1])
+	steps, ok := stepsOf(traversal[1:])
 	if !ok {
 		return place{}, false
 	}
-	rest := traversal[2:]
+	name, rest := steps[0], join(steps[1:], rest)
 	switch traversal.RootName() {
 	case "local":
 		if expr, ok := s.locals[name]; ok {
-			return along(t.expr(s, expr, hops))(rest)
+			return t.expr(s, expr, rest, hops)
 		}
 	case "var":
-		return along(t.variable(s, name, hops))(rest)
+		return t.variable(s, name, rest, hops)
+	case "each":
+		if name == "value" && t.each != nil && s == t.eachScope {
+			return t.element(s, rest, hops)
+		}
 	}
 	return place{}, false
 }
 
 // variable is where a variable gets its value. Several calls of a module count
 // only when they agree.
-func (t *tracer) variable(s *scope, name string, hops int) (place, bool) {
+func (t *tracer) variable(s *scope, name string, rest []string, hops int) (place, bool) {
 	if s.root {
 		switch name {
 		case "config":
-			return place{}, true
+			return place{steps: rest}, true
 		case "environment", "source_repo":
 			return place{}, false
 		}
-		return place{steps: []string{name}, overlay: true}, true
+		return place{steps: join([]string{name}, rest), overlay: true}, true
 	}
 	var from place
 	found := false
@@ -208,7 +242,7 @@ func (t *tracer) variable(s *scope, name string, hops int) (place, bool) {
 		if !ok {
 			return place{}, false
 		}
-		p, ok := t.expr(c.scope, expr, hops)
+		p, ok := t.expr(c.scope, expr, rest, hops)
 		if !ok || found && p.String() != from.String() {
 			return place{}, false
 		}
@@ -217,19 +251,20 @@ func (t *tracer) variable(s *scope, name string, hops int) (place, bool) {
 	return from, found
 }
 
-// along goes on from a place along a traversal.
-func along(from place, ok bool) func(hcl.Traversal) (place, bool) {
-	return func(rest hcl.Traversal) (place, bool) {
-		for _, step := range rest {
-			key, known := stepOf(step)
-			if !ok || !known {
-				return place{}, false
-			}
-			from = from.child(key)
+// stepsOf are the keys of a traversal; a splat has none.
+func stepsOf(traversal hcl.Traversal) ([]string, bool) {
+	var steps []string
+	for _, step := range traversal {
+		key, ok := stepOf(step)
+		if !ok {
+			return nil, false
 		}
-		return from, ok
+		steps = append(steps, key)
 	}
+	return steps, true
 }
+
+func join(a, b []string) []string { return append(append([]string(nil), a...), b...) }
 
 func stepOf(step hcl.Traverser) (string, bool) {
 	switch s := step.(type) {

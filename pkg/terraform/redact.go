@@ -227,6 +227,14 @@ func (r *redactor) output(o *pipeline.Output) {
 	}
 }
 
+// address redacts an address; where the secrets are not known, the keys in it.
+func (r *redactor) address(s string) string {
+	if before, _, ok := strings.Cut(s, `["`); r.blind && ok {
+		return before + `["` + sensitiveText + `"]`
+	}
+	return r.name(s)
+}
+
 // plan redacts every text of the plan.
 func (r *redactor) plan(p *pipeline.Plan) {
 	for _, changes := range [][]pipeline.ResourceChange{p.Changes, p.Drift} {

@@ -96,6 +96,9 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	for _, o := range applied.Outputs {
 		shown = shown || !o.Sensitive
 	}
+	for _, d := range applied.Done {
+		shown = shown || strings.Contains(d.Address, `["`)
+	}
 	if !shown && len(said.diagnostics) == 0 {
 		return
 	}
@@ -105,6 +108,9 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	}
 	before := secrets.redactor()
 	after := before
+	for i := range applied.Done {
+		applied.Done[i].Address = before.address(applied.Done[i].Address)
+	}
 	if !secrets.unread && len(secrets.later) > 0 && applied.Started {
 		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(said.diagnostics) > 0)
 	}

@@ -23,6 +23,9 @@ resource "terraform_data" "id" {}
 resource "terraform_data" "generated" {
   input = sensitive("generated-${terraform_data.id.id}")
 }
+resource "terraform_data" "odd" {
+  for_each = nonsensitive(toset(["key-${var.db_password}"]))
+}
 output "url" { value = nonsensitive("postgres://app:${var.db_password}@db/x") }
 output "pin" { value = nonsensitive(var.pin) }
 output "text" { value = nonsensitive("pin=${var.pin}") }
@@ -70,6 +73,11 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 					t.Errorf("%s: %+v, want %s", name, o, want)
 				}
 			}
+			for _, d := range applied.Done {
+				if strings.Contains(d.Address, "open-sesame") {
+					t.Errorf("done: %+v", d)
+				}
+			}
 			if got, _ := r.calls(t); strings.Join(got, " ") != verbs {
 				t.Errorf("processes %q, want %q", got, verbs)
 			}
@@ -97,6 +105,11 @@ func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
 		applied, err := engine.Apply(t.Context(), job, plan)
 		if err != nil || len(applied.Outputs) != 8 {
 			t.Fatalf("%+v %v", applied, err)
+		}
+		for _, d := range applied.Done {
+			if strings.Contains(d.Address, "open-sesame") {
+				t.Errorf("done: %+v", d)
+			}
 		}
 		for _, o := range applied.Outputs {
 			if !o.Sensitive || o.Value != "" {

@@ -22,7 +22,7 @@ endif
 endif
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help build demo test lint fuzz bench golden tools api-description clean
+.PHONY: help build demo test lint fuzz bench golden workflows tools api-description clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -39,7 +39,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
-	@PATH=$$(.ci/tools/ensure terraform tofu minio) bin/testreport -expected .ci/expected-skips -- \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
 
 lint: ## check format, modules and code
@@ -47,7 +47,7 @@ lint: ## check format, modules and code
 	@go mod tidy -diff || { echo "run: go mod tidy"; exit 1; }
 	@go vet ./...
 	@PATH=$$(.ci/tools/ensure golangci-lint) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/tools/ensure .ci/tools/api-description; \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/tools/ensure .ci/tools/api-description .ci/action/install; \
 		else echo "shellcheck is not installed: the scripts in .ci are not checked"; fi
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
@@ -65,8 +65,15 @@ bench: ## measure metapipe against bare terraform, as ratios
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
 
-tools: ## build from source what is not in PATH: terraform, tofu, minio, golangci-lint
-	@path=$$(.ci/tools/ensure terraform tofu minio golangci-lint); \
+workflows: ## copy workflows/ into the examples
+	@for side in manager customer; do \
+		mkdir -p examples/$$side/.github/workflows; \
+		cp workflows/$$side/*.yml examples/$$side/.github/workflows/; \
+	done
+	@cp workflows/customer/PULL_REQUEST_TEMPLATE.md examples/customer/.github/
+
+tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint
+	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint); \
 		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
 
 api-description: ## fetch GitHub's API description for the tests (needs npm)

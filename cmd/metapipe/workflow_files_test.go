@@ -61,9 +61,10 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 			}
 			// Local actions and reusable workflows are looked up from the root
 			// of the repository that the file is for.
-			root, _, _ := strings.Cut(name, ".github/workflows/")
-			if root == name {
-				root = ""
+			root, _, inPlace := strings.Cut(name, ".github/workflows/")
+			if !inPlace {
+				// workflows/<side>/ is what the example of that side holds.
+				root = path.Join("examples", path.Base(path.Dir(name)))
 			}
 			project, err := actionlint.NewProject(filepath.Join(repoRoot, filepath.FromSlash(root)))
 			if err != nil {
@@ -81,6 +82,44 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 				t.Errorf("%s:%d:%d: %s [%s]", name, f.Line, f.Column, f.Message, f.Kind)
 			}
 		})
+	}
+}
+
+// TestWorkflowsOfExamples holds the copies in the examples against workflows/.
+func TestWorkflowsOfExamples(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	originals, copies := map[string]bool{}, 0
+	for _, name := range repoFiles(t) {
+		side, file, ok := strings.Cut(strings.TrimPrefix(name, "workflows/"), "/")
+		if !ok || !strings.HasPrefix(name, "workflows/") {
+			continue
+		}
+		place := path.Join("examples", side, ".github", "workflows", file)
+		if path.Ext(file) == ".md" {
+			place = path.Join("examples", side, ".github", file)
+		}
+		originals[place] = true
+		if read(name) != read(place) {
+			t.Errorf("%s is not %s; run: make workflows", place, name)
+		}
+	}
+	for _, name := range repoFiles(t) {
+		if strings.HasPrefix(name, "examples/") && strings.Contains(name, "/.github/") {
+			copies++
+			if !originals[name] && !strings.HasPrefix(name, "examples/manager-") {
+				t.Errorf("%s has no original in workflows/", name)
+			}
+		}
+	}
+	if copies < 4 {
+		t.Errorf("only %d workflow files found in the examples", copies)
 	}
 }
 

@@ -37,11 +37,7 @@ Outputs: outcome, reason, errored-state.`,
 }
 
 func (a *App) apply(ctx context.Context, o targetOptions) error {
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	m, err := s.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -50,9 +46,9 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 		return err
 	}
 	defer remove()
-	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
-	if s.context.InActions {
-		client, err := s.client(envOwnToken)
+	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
+	if m.context.InActions {
+		client, err := m.client(envOwnToken)
 		if err != nil {
 			return err
 		}
@@ -64,5 +60,5 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 	if errors.As(err, &refused) {
 		reason = refused.Reason
 	}
-	return errors.Join(err, s.outputs("outcome", string(result.Outcome), "reason", string(reason), "errored-state", result.SpareFile))
+	return errors.Join(err, m.outputs("outcome", string(result.Outcome), "reason", string(reason), "errored-state", result.SpareFile))
 }

@@ -44,19 +44,15 @@ promotion order), outcome, reason.`,
 }
 
 func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
-	s, err := a.newStep()
+	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
-	m, err := s.openManager(ctx, o.places)
+	client, err := m.client(envSourceToken)
 	if err != nil {
 		return err
 	}
-	client, err := s.client(envSourceToken)
-	if err != nil {
-		return err
-	}
-	verifier, err := actions.NewVerifier(actions.Issuer(s.context.ServerURL), nil)
+	verifier, err := actions.NewVerifier(actions.Issuer(m.context.ServerURL), nil)
 	if err != nil {
 		return err
 	}

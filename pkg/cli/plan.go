@@ -71,11 +71,7 @@ import, move, forget.`,
 }
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	m, err := s.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -84,9 +80,9 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 		return err
 	}
 	defer remove()
-	planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Parse: m.parse, Now: a.Now}
+	planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
 	result, err := planner.Run(ctx, in)
-	return errors.Join(err, s.planOutputs(result))
+	return errors.Join(err, m.planOutputs(result))
 }
 
 func (s *step) planOutputs(r pipeline.TargetResult) error {

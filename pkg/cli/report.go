@@ -46,11 +46,7 @@ Outputs: outcome (the state of the overall status).`,
 }
 
 func (a *App) report(ctx context.Context, o reportOptions) error {
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	m, err := s.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -65,21 +61,21 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return &pipeline.UsageError{Message: "--request", Err: err}
 	}
-	client, err := s.client(envSourceToken)
+	client, err := m.client(envSourceToken)
 	if err != nil {
 		return err
 	}
-	result, summary, err := m.reporter(client).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: s.run()})
+	result, summary, err := m.reporter(client).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()})
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return errors.Join(m.reportNothing(ctx), s.outputs("outcome", ""))
+		return errors.Join(m.reportNothing(ctx), m.outputs("outcome", ""))
 	}
 	if summary == "" {
 		return err
 	}
-	err = errors.Join(err, s.runner.AppendSummary(summary), s.outputs("outcome", string(result.Overall())))
+	err = errors.Join(err, m.runner.AppendSummary(summary), m.outputs("outcome", string(result.Overall())))
 	if o.json {
 		err = errors.Join(err, report.JSON(a.Out, result))
-	} else if !s.context.InActions {
+	} else if !m.context.InActions {
 		_, printErr := fmt.Fprintln(a.Out, summary)
 		err = errors.Join(err, printErr)
 	}

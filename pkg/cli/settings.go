@@ -37,6 +37,10 @@ const (
 	envStore        = "METAPIPE_STORE"  // instead of metapipe.yml's state
 	envBucket       = "TF_STATE_BUCKET" // where metapipe.yml names neither directory nor bucket
 	envTool         = "METAPIPE_TOOL"   // path of the binary that plans
+
+	// The SDK and the tool read these; here they are masked only.
+	envAWSSecret  = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a name
+	envAWSSession = "AWS_SESSION_TOKEN"     //nolint:gosec // a name
 )
 
 // step is what every verb begins with: the runner it runs in and the places it
@@ -64,7 +68,7 @@ func (a *App) newStep() (*step, error) {
 		// s.runner are ours; all other text may quote somebody.
 		a.Out, a.Err = actions.Neutralise(a.commands), actions.Neutralise(a.Err)
 	}
-	for _, name := range []string{envOwnToken, envManagerToken, envSourceToken, envKey} {
+	for _, name := range []string{envOwnToken, envManagerToken, envSourceToken, envKey, envAWSSecret, envAWSSession} {
 		if secret := a.getenv(name); secret != "" {
 			if err := s.runner.Mask(secret); err != nil {
 				return nil, fmt.Errorf("mask %s: %w", name, err)
@@ -115,7 +119,11 @@ type manager struct {
 }
 
 // openManager loads the configuration and opens the store.
-func (s *step) openManager(ctx context.Context, p places) (*manager, error) {
+func (a *App) openManager(ctx context.Context, p places) (*manager, error) {
+	s, err := a.newStep()
+	if err != nil {
+		return nil, err
+	}
 	m, err := s.loadManager(p.managerDir)
 	if err != nil {
 		return nil, err

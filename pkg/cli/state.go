@@ -95,11 +95,7 @@ Environment: METAPIPE_KEY.`,
 }
 
 func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
-	s, err := a.newStep()
-	if err != nil {
-		return err
-	}
-	m, err := s.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
 	}
@@ -111,7 +107,7 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 	if o.file != "" {
 		o.file = a.absolute(o.file)
 	}
-	recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: s.engine(), Now: a.Now}
+	recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
 	state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
 	if err != nil {
 		return err

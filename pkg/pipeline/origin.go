@@ -1,0 +1,271 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// TriggerWorkflow is the file in a customer's repo from which requests come.
+const TriggerWorkflow = ".github/workflows/trigger-infra.yml"
+
+// runGrace is how long before the manager's run the customer's run may have
+// ended: long enough for a dispatch to be delivered, too short to replay one.
+const runGrace = 15 * time.Minute
+
+// origin is what was found out about where a request comes from.
+type origin struct {
+	customer    Customer
+	repository  Repository
+	id          RequestID
+	event       string
+	mode        Mode
+	commit      SHA
+	branch      string
+	pullRequest int
+	run         Run
+	actor       string
+	only        Environment
+	named       bool   // status contexts carry the customer's name
+	token       string // identity of the ID token, "" when there is none
+	// answer is a reason to reject the request that is the customer's to know:
+	// it is given once the origin is proved.
+	answer *RejectedError
+}
+
+// origin proves where the request comes from: by the registry, by asking GitHub
+// back, and by the signature.
+func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
+	if in.Manual != nil {
+		return f.manualOrigin(ctx, in)
+	}
+	payload, err := ParsePayload(in.Event.Payload)
+	if err != nil {
+		return origin{}, &RejectedError{Reason: ReasonInvalidPayload, Message: err.Error()}
+	}
+	ask := payload.Request
+	slug, err := ParseSlug(ask.Repository)
+	if err != nil {
+		return origin{}, &RejectedError{Reason: ReasonInvalidPayload, Message: err.Error()}
+	}
+	customer, repo, err := f.customerOf(ctx, slug, ask)
+	if err != nil {
+		return origin{}, err
+	}
+	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: modeOf(ask.Event).Reduce(ask.Mode),
+		commit: ask.Commit, pullRequest: ask.PullRequest, named: ask.Customer != ""}
+	if err := f.callback(ctx, in, ask, &from); err != nil {
+		return origin{}, err
+	}
+	if err := f.signature(ctx, in, payload, &from); err != nil {
+		return origin{}, err
+	}
+	return from, nil
+}
+
+// customerOf asks GitHub for the repository and the registry for its customer.
+// The message names no other customer.
+func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask Ask) (Customer, Repository, error) {
+	unknown := &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %q", slug, ask.RepositoryID, ask.Path),
+		Next: "onboard it with a file in customers/, or mend its repository_id or path there"}
+	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
+		return Customer{}, Repository{}, unknown
+	}
+	repo, err := f.GitHub.Repository(ctx, slug)
+	if errors.Is(err, ErrNotFound) {
+		return Customer{}, Repository{}, unknown
+	}
+	if err != nil {
+		return Customer{}, Repository{}, fmt.Errorf("look up repository %s: %w", slug, err)
+	}
+	if repo.ID != ask.RepositoryID {
+		return Customer{}, Repository{}, unknown
+	}
+	for _, c := range f.Customers.ByRepository(repo.ID) {
+		if c.Path == ask.Path && (ask.Customer == "" || ask.Customer == c.Name) {
+			return c, repo, nil
+		}
+	}
+	return Customer{}, Repository{}, unknown
+}
+
+// callback asks GitHub whether the run that the payload names exists, came from
+// the expected workflow and event, and belongs to the commit; and whether the
+// commit is on a branch of the repo itself, since commits of forks can be read
+// through their parent.
+func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *origin) error {
+	unproved := func(format string, args ...any) error {
+		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...)}
+	}
+	run, err := f.GitHub.WorkflowRun(ctx, from.repository.Slug, ask.RunID)
+	if errors.Is(err, ErrNotFound) {
+		return unproved("run %d does not exist in that repository", ask.RunID)
+	}
+	if err != nil {
+		return fmt.Errorf("look up run %d of %s: %w", ask.RunID, from.repository, err)
+	}
+	workflow, _, _ := strings.Cut(run.Path, "@")
+	ended := run.Status == "completed"
+	switch {
+	case run.RepoID != from.repository.ID:
+		return unproved("run %d belongs to another repository", ask.RunID)
+	case workflow != TriggerWorkflow:
+		return unproved("run %d came from %q and not from %s", ask.RunID, workflow, TriggerWorkflow)
+	case run.Event != ask.Event:
+		return unproved("run %d was started by %s and not by %s", ask.RunID, run.Event, ask.Event)
+	case run.HeadSHA != ask.Commit:
+		return unproved("run %d is of commit %s and not of %s", ask.RunID, run.HeadSHA.Short(), ask.Commit.Short())
+	case ask.RunAttempt > run.Attempt:
+		return unproved("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
+	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):
+		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
+	}
+	if from.customer.Siblings && ask.Customer == "" {
+		from.named = true
+		from.answer = &RejectedError{Reason: ReasonInvalidPayload, Problems: Problems{{Position: Position{File: TriggerWorkflow}, Rule: "customer-missing",
+			Message: "this repository holds several customers, and the trigger step does not say for which one it asks", Remedy: "add --customer " + string(from.customer.Name) + " to the trigger step"}}}
+	}
+	from.run = Run{Repository: from.repository.Slug, ID: run.ID, Attempt: ask.RunAttempt, URL: run.URL, CreatedAt: run.CreatedAt}
+	from.actor = run.Actor
+	if ask.Event == "pull_request" {
+		return f.pullRequest(ctx, ask, from)
+	}
+	return f.branch(ctx, ask, from)
+}
+
+// clock is the creation time of the manager's run: a queued run may start long
+// after the dispatch.
+func (f *FetchVars) clock(in FetchInput) time.Time {
+	if in.Run.CreatedAt.IsZero() {
+		return f.Now()
+	}
+	return in.Run.CreatedAt
+}
+
+func (f *FetchVars) pullRequest(ctx context.Context, ask Ask, from *origin) error {
+	pr, err := f.GitHub.PullRequest(ctx, from.repository.Slug, ask.PullRequest)
+	if err != nil {
+		return fmt.Errorf("look up pull request #%d of %s: %w", ask.PullRequest, from.repository, err)
+	}
+	rejected := func(reason Reason, message string) error {
+		return &RejectedError{Reason: reason, Message: fmt.Sprintf("pull request #%d of %s: %s", ask.PullRequest, from.repository, message)}
+	}
+	switch {
+	case pr.HeadRepoID != from.repository.ID:
+		return rejected(ReasonUnproved, "its head is in another repository")
+	case ask.Ref != fmt.Sprintf("refs/pull/%d/merge", pr.Number):
+		return rejected(ReasonUnproved, fmt.Sprintf("ref %q is not its own", ask.Ref))
+	case pr.Head != ask.Commit:
+		from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded),
+			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
+	}
+	from.branch = pr.HeadBranch
+	return nil
+}
+
+func (f *FetchVars) branch(ctx context.Context, ask Ask, from *origin) error {
+	branch, ok := strings.CutPrefix(ask.Ref, "refs/heads/")
+	if !ok || branch == "" {
+		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
+	}
+	reachable, err := f.GitHub.Reachable(ctx, from.repository.Slug, branch, ask.Commit)
+	if err != nil {
+		return fmt.Errorf("ask whether %s is on branch %q of %s: %w", ask.Commit.Short(), branch, from.repository, err)
+	}
+	if !reachable {
+		return &RejectedError{Reason: ReasonUnreachable, Message: fmt.Sprintf("commit %s is not on branch %q of %s", ask.Commit.Short(), branch, from.repository)}
+	}
+	from.branch = branch
+	return f.mergedPullRequest(ctx, from)
+}
+
+// mergedPullRequest finds the pull request whose merge put the commit on its
+// branch: its comment is updated with what was applied.
+func (f *FetchVars) mergedPullRequest(ctx context.Context, from *origin) error {
+	pulls, err := f.GitHub.PullRequestsOf(ctx, from.repository.Slug, from.commit)
+	if err != nil {
+		return fmt.Errorf("look for the pull request of %s in %s: %w", from.commit.Short(), from.repository, err)
+	}
+	for _, pr := range pulls {
+		if pr.Merged && pr.BaseBranch == from.branch && (pr.MergeSHA == from.commit || pr.Head == from.commit) && pr.Number > from.pullRequest {
+			from.pullRequest = pr.Number
+		}
+	}
+	return nil
+}
+
+// signature verifies the ID token of the customer's run as far as the customer's
+// trust level asks for it.
+func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload Payload, from *origin) error {
+	trust, ask := from.customer.Manager.Trust, payload.Request
+	unproved := func(format string, args ...any) error {
+		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...),
+			Next: "give the customer's job `permissions: id-token: write`, or set `trust` in metapipe.yml"}
+	}
+	if trust == TrustOff {
+		return nil
+	}
+	if payload.Proof.Token == "" {
+		if trust == TrustPreferred {
+			f.Tell("request %s carries no signature; trust is %q, so the callback has to do", ask.ID.Short(), trust)
+			return nil
+		}
+		return unproved("it carries no signature and trust is %q", trust)
+	}
+	claims, err := f.Verify(ctx, payload.Proof.Token, ask.Audience(in.Manager), f.clock(in))
+	var passing interface{ Temporary() bool }
+	if errors.As(err, &passing) && passing.Temporary() { // says nothing about the token
+		return fmt.Errorf("verify the signature of request %s: %w", ask.ID.Short(), err)
+	}
+	if err != nil {
+		return unproved("its signature does not hold: %v", err)
+	}
+	switch {
+	case claims.RepositoryID != from.repository.ID:
+		return unproved("it was signed by a run of repository %d", claims.RepositoryID)
+	case claims.RunID != ask.RunID || claims.RunAttempt != ask.RunAttempt:
+		return unproved("it was signed by run %d, attempt %d", claims.RunID, claims.RunAttempt)
+	case claims.EventName != ask.Event:
+		return unproved("it was signed for event %q", claims.EventName)
+	case claims.Ref != ask.Ref:
+		return unproved("it was signed for ref %q", claims.Ref)
+	case ask.Event != "pull_request" && claims.SHA != ask.Commit:
+		return unproved("it was signed for commit %s", claims.SHA.Short())
+	case claims.IssuedAt.Before(from.run.CreatedAt):
+		return unproved("it was signed before its run began")
+	case claims.JTI == "":
+		return unproved("its token has no id")
+	}
+	from.token = claims.JTI
+	return nil
+}
+
+func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, error) {
+	ask := in.Manual
+	customer, ok := f.Customers.Customer(ask.Customer)
+	if !ok {
+		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}
+	}
+	repo, err := f.GitHub.Repository(ctx, customer.Repository)
+	if err != nil {
+		return origin{}, fmt.Errorf("look up repository %s of customer %s: %w", customer.Repository, customer.Name, err)
+	}
+	if repo.ID != customer.RepositoryID {
+		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("%s has id %d, but %s says %d: the name now belongs to another repository", repo, repo.ID, customer.File, customer.RepositoryID)}
+	}
+	commit := ask.Commit
+	if commit == "" {
+		if commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch); err != nil {
+			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
+		}
+	}
+	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor, named: customer.Siblings}
+	from.id = NewRequestID()
+	if in.Run.ID != 0 {
+		from.id = DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
+	}
+	return from, f.branch(ctx, Ask{Commit: commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+}

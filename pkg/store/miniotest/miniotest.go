@@ -26,6 +26,7 @@ type Options struct {
 	Region string // what the server insists on; empty for us-east-1
 	KMS    bool   // encrypts, also by SSE-KMS under KMSKey
 	OpenID *OpenID
+	Dir    string   // where it stores; empty for a new one
 	Env    []string // more MINIO_… variables, as NAME=value
 }
 
@@ -51,6 +52,8 @@ type Server struct {
 	Log       string // the file of what it says
 
 	process *process
+	command []string
+	environ []string
 }
 
 // startTries bounds the starts, since another process can take the port between
@@ -110,15 +113,12 @@ func start(t testing.TB, binary string, o Options) (*Server, error) {
 	if s.Region == "" {
 		s.Region = "us-east-1"
 	}
-	s.process, err = launch(s.Log, s.environ(home, o), binary, "server", "--address", address, s.Dir)
-	if err != nil {
-		return nil, err
+	if o.Dir != "" {
+		s.Dir = o.Dir
 	}
-	t.Cleanup(s.Stop)
-	if err := s.ready(t.Context()); err != nil {
-		s.Stop()
-		log, readErr := os.ReadFile(s.Log)
-		return nil, errors.Join(fmt.Errorf("minio did not get ready: %w\n%s", err, log), readErr)
+	s.command, s.environ = []string{binary, "server", "--address", address, s.Dir}, s.surroundings(home, o)
+	if err := s.launch(t); err != nil {
+		return nil, err
 	}
 	if o.OpenID != nil && o.OpenID.Policy != "" {
 		s.RoleARN, err = s.findRole()
@@ -126,8 +126,29 @@ func start(t testing.TB, binary string, o Options) (*Server, error) {
 	return s, err
 }
 
-// environ is all that the server sees of its surroundings.
-func (s *Server) environ(home string, o Options) []string {
+func (s *Server) launch(t testing.TB) (err error) {
+	if s.process, err = launch(s.Log, s.environ, s.command...); err != nil {
+		return err
+	}
+	t.Cleanup(s.Stop)
+	if err := s.ready(t.Context()); err != nil {
+		s.Stop()
+		log, readErr := os.ReadFile(s.Log)
+		return errors.Join(fmt.Errorf("minio did not get ready: %w\n%s", err, log), readErr)
+	}
+	return nil
+}
+
+// Restart starts a stopped server again, at its address and with what it stores.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	if err := s.launch(t); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// surroundings are all that the server sees of them.
+func (s *Server) surroundings(home string, o Options) []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home,
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,

@@ -82,4 +82,9 @@ func TestStopEndsTheServer(t *testing.T) {
 	if connection, err := net.Dial("tcp", strings.TrimPrefix(s.Endpoint, "http://")); err == nil {
 		t.Error("the server still listens", connection.Close())
 	}
+	s.Restart(t)
+	out, err := s.Client(s.Root()).ListBuckets(t.Context(), nil)
+	if err != nil || len(out.Buckets) != 1 {
+		t.Errorf("after a restart there are %v, %v; want the one bucket", out, err)
+	}
 }

@@ -70,8 +70,10 @@ func (m *manager) openBucket(ctx context.Context, b pipeline.Bucket) error {
 	return nil
 }
 
+// bucketOptions asks for an encryption with every write, as the tool does for its
+// states: bucket policies can refuse writes that leave it to the bucket.
 func (m *manager) bucketOptions(b pipeline.Bucket) store.S3Options {
-	o := store.S3Options{Bucket: b.Name, Region: b.Region, Prefix: b.Prefix, Lookup: m.app.lookup}
+	o := store.S3Options{Bucket: b.Name, Region: b.Region, Prefix: b.Prefix, Encryption: store.EncryptionS3, Lookup: m.app.lookup}
 	if b.KMSKey != "" {
 		o.Encryption, o.KMSKeyID = store.EncryptionKMS, b.KMSKey
 	}

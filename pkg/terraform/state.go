@@ -137,10 +137,12 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 		}
 		defer os.Remove(push)
 	}
-	if kept.Unlock != "" {
-		if err := w.unlock(ctx, kept.Unlock); err != nil {
-			return lost, err
-		}
+	// A lock that is gone already, since this is done again, cannot be released;
+	// one that is not lets the push fail.
+	notReleased := w.unlock(ctx, kept.Unlock)
+	var usage *pipeline.UsageError
+	if errors.As(notReleased, &usage) || ctx.Err() != nil {
+		return lost, notReleased
 	}
 	args := append([]string{"state", "push"}, w.lockArgs()...)
 	if err := w.exec(ctx, filepath.Join(w.dir, "push.out"), append(args, push)...); err != nil {
@@ -149,7 +151,7 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 		if errors.As(err, &failed) && strings.Contains(failed.Next, "lock of this state") {
 			failed.Next += "; a lock of the apply that failed, whose run has ended, is released with --unlock and its id"
 		}
-		return lost, err
+		return lost, errors.Join(err, notReleased)
 	}
 	return w.currentState(ctx) // the tool may count further when it writes
 }
@@ -158,7 +160,11 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 var lockID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:/-]*$`)
 
 // unlock releases exactly the lock with that id; the tool refuses another one.
+// Without an id it does nothing.
 func (w *workspace) unlock(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
 	if len(id) > 200 || !lockID.MatchString(id) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
 	}

@@ -88,15 +88,19 @@ func TestBucketOfOthers(t *testing.T) {
 	r := b.accepted(w)
 	denied := func(role store.Role, customer string, args ...string) {
 		t.Helper()
-		w.newJob(r.run).with(b.as(role, customer, "staging")...).do(1, args...).says(t, "AccessDenied", "allow s3:")
+		w.newJob(r.run).with(b.as(role, customer, "staging")...).do(1, args...).says(t, "AccessDenied", "\"shop/", "in store s3://provider-states", "allow s3:", "arn:aws:s3:::provider-states")
+		b.wantNone("apply-begun", args[0])
 	}
 	plan, apply := r.args("plan", "staging"), r.args("apply", "staging")
 	report := []string{"report", "--customer", r.customer, "--request", r.id, "--final"}
 	denied(store.RolePlan, "other", plan...)
+	b.wantNone("/plans/", "a denied plan")
 	w.newJob(r.run).with(b.as(store.RolePlan, "shop", "staging")...).do(0, plan...)
 	denied(store.RoleApply, "other", apply...)
 	denied(store.RoleReport, "other", report...)
 	denied(store.RoleDrift, "other", "state", "list", "--customer", "shop")
+	w.newJob(r.run).with(b.as(store.RoleReport, "shop", "staging")...).do(0, report...)
+	w.wantNothingPending()
 	run := w.push("main", map[string]string{"infra/variables.yml": "# second\n" + variablesYML})
 	trigger := w.newJob(run).start("trigger")
 	second := w.queued()

@@ -80,7 +80,7 @@ func readPart(body io.Reader, buffer []byte) ([]byte, error) {
 	buffer = buffer[:0]
 	for len(buffer) < partSize {
 		if len(buffer) == cap(buffer) {
-			buffer = slices.Grow(buffer, firstRead) // more, the more there is
+			buffer = slices.Grow(buffer, len(buffer)+firstRead) // more, the more there is
 		}
 		n, err := body.Read(buffer[len(buffer):min(cap(buffer), partSize)])
 		buffer = buffer[:len(buffer)+n]

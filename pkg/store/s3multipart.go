@@ -115,6 +115,9 @@ func readParts(ctx context.Context, part []byte, body io.Reader, free <-chan []b
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		if buffer == nil {
+			buffer = make([]byte, 0, partSize) // grown bit by bit it would leave as much behind
+		}
 		var err error
 		part, err = readPart(body, buffer)
 		last = errors.Is(err, errLastPart)

@@ -60,7 +60,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 bench: ## measure metapipe against bare terraform, as ratios
-	@PATH=$$(.ci/tools/ensure terraform) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
+	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
 
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update

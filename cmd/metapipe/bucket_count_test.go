@@ -1,0 +1,104 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// RoundTrips are the requests to S3 of one step.
+type RoundTrips struct {
+	Verb string
+	// Store are those of metapipe, Tool those of the tool's backend. A key is a
+	// method of HTTP; listings are LIST.
+	Store, Tool map[string]int
+}
+
+// BucketRoundTrips deploys one merge to two environments, with everything in a
+// bucket and with the reports of the workflow, and counts what each step asks.
+func BucketRoundTrips(t *testing.T) []RoundTrips {
+	t.Helper()
+	b, w := newTenant(t), newWorld(t, nil)
+	c := countRequests(t, b.server.Endpoint)
+	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
+	trigger := w.newJob(run).start("trigger")
+	r := &request{w: w, trigger: run, run: w.queued()}
+	var steps []RoundTrips
+	step := func(args ...string) result {
+		t.Helper()
+		c.begin()
+		end := w.newJob(r.run).with(b.root()...).with("AWS_ENDPOINT_URL_S3="+c.url).do(0, args...)
+		steps = append(steps, c.end(args[0]))
+		return end
+	}
+	fetched := step("fetch-vars")
+	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
+	report := []string{"report", "--customer", r.customer, "--request", r.id}
+	if end := trigger.wait(); end.exit != 0 {
+		t.Fatal(end.log)
+	}
+	step(report...)
+	for _, env := range []string{"staging", "production"} {
+		for _, verb := range []string{"plan", "apply"} {
+			step(r.args(verb, env)...)
+			step(report...)
+		}
+	}
+	step(append(report, "--final")...).want(t, "outcome=success")
+	return steps
+}
+
+// requestCounter stands before a server and counts what passes.
+type requestCounter struct {
+	url  string
+	mu   sync.Mutex
+	seen RoundTrips
+}
+
+func countRequests(t *testing.T, endpoint string) *requestCounter {
+	t.Helper()
+	target := must(url.Parse(endpoint))(t)
+	c := &requestCounter{}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.Out.Host = r.In.Host // it is signed
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.count(r)
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+func (c *requestCounter) count(r *http.Request) {
+	method := r.Method
+	if r.URL.Query().Get("list-type") != "" {
+		method = "LIST"
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by := c.seen.Store
+	if agent := r.UserAgent(); strings.Contains(agent, "HashiCorp") || strings.Contains(agent, "OpenTofu") {
+		by = c.seen.Tool
+	}
+	by[method]++
+}
+
+func (c *requestCounter) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = RoundTrips{Store: map[string]int{}, Tool: map[string]int{}}
+}
+
+func (c *requestCounter) end(verb string) RoundTrips {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen.Verb = verb
+	return c.seen
+}

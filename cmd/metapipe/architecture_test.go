@@ -34,12 +34,13 @@ var mayImport = map[string][]string{
 	"store":     {"pipeline"},
 	"terraform": {"pipeline"},
 	"variables": {"pipeline", "strictyaml"},
+	"workflow":  {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline"},
 	// Runs the verbs as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
 	"rehearsal": {"pipeline", "config"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "rehearsal"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal"},
 }
 
 // goPackage is what `go list -json` tells of a package.

@@ -18,6 +18,7 @@ import (
 
 type validateOptions struct {
 	managerDir, customerDir, path, customer string
+	writeWorkflows                          bool
 }
 
 func newValidateCmd(app *App) *cobra.Command {
@@ -30,6 +31,10 @@ of a manager; variables.yml of a customer. Each problem is printed as
 file:line:column, rule, and what to do; in Actions also as an annotation. A
 customer's file is checked under the rules of a manager with --manager-dir.
 
+Where a manager has the workflow .github/workflows/infra-deploy.yml, its chain of jobs
+must lead through the environments of metapipe.yml in their order; with
+--write-workflows it is written so first.
+
 Exit code 6 means that there are problems.`,
 		Example: "  metapipe validate --customer-dir ../shop-platform --manager-dir .",
 		Args:    noArguments,
@@ -39,6 +44,7 @@ Exit code 6 means that there are problems.`,
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
 	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the customer checkout")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
+	cmd.Flags().BoolVar(&o.writeWorkflows, "write-workflows", false, "write the chain of jobs for the environments of metapipe.yml into the manager's workflow first")
 	return cmd
 }
 
@@ -50,6 +56,9 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 	if err := a.detect(&o); err != nil {
 		return err
 	}
+	if o.writeWorkflows && o.managerDir == "" {
+		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
+	}
 	var problems pipeline.Problems
 	customer := pipeline.Customer{Path: o.path, Manager: config.Default()}
 	rules := schemas{dir: o.managerDir, compiled: map[string]*variables.Schema{}}
@@ -58,6 +67,13 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 		loaded, found := config.Load(o.managerDir)
 		registered = loaded.Customers
 		problems = append(problems, found...)
+		if found.Err() == nil {
+			chain, err := s.chain(o, loaded.Manager)
+			if err != nil {
+				return err
+			}
+			problems = append(problems, chain...)
+		}
 		customer.Manager = loaded.Manager
 		if o.customer != "" {
 			m := &manager{step: s, dir: o.managerDir, config: loaded}

@@ -1,0 +1,195 @@
+// Package workflow compares the chain of jobs in the manager's workflow with the
+// environments of metapipe.yml, and writes it.
+//
+// Jobs of a matrix have no order among themselves
+// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstrategymatrix),
+// so the promotion from one environment to the next is a static chain of jobs.
+package workflow
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// File is the manager's workflow in its repository, and Target the reusable one
+// for one environment that its jobs call.
+const (
+	File   = ".github/workflows/infra-deploy.yml"
+	Target = "./.github/workflows/infra-target.yml"
+)
+
+// MaxBytes is the size of the largest workflow that is read.
+const MaxBytes = 1 << 20
+
+// The rules of the workflow.
+const (
+	RuleUnreadable = "unreadable-workflow"
+	RuleChain      = "workflow-chain"
+	RuleEdited     = "workflow-edited"
+)
+
+const rewrite = "run `metapipe validate --write-workflows` and commit the file"
+
+// chainJob is a job that calls Target.
+type chainJob struct {
+	id          string
+	line        int
+	environment string
+	needs       []string
+}
+
+// Check compares the workflow raw with the environments, which are in promotion
+// order. A chain that leads to the same environments in the same order and is
+// written in another way is a warning only.
+func Check(raw []byte, environments []pipeline.Environment) pipeline.Problems {
+	c := checker{}
+	var document yaml.Node
+	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
+		c.add(0, RuleUnreadable, fmt.Sprintf("the workflow is not YAML: %v", err), "mend the file, or copy it anew")
+		return c.problems
+	}
+	jobs, finish := chainOf(document.Content[0])
+	c.environments(jobs, environments)
+	c.order(jobs)
+	if finish.id == "" {
+		c.add(0, RuleChain, "there is no job finish, so a request that is cancelled would stay pending", rewrite)
+	} else {
+		c.needs(finish, jobs)
+	}
+	if len(c.problems) == 0 {
+		c.edited(raw, environments)
+	}
+	return c.problems
+}
+
+type checker struct {
+	problems pipeline.Problems
+}
+
+func (c *checker) add(line int, rule, message, remedy string) {
+	c.problems = append(c.problems, pipeline.Problem{Position: pipeline.Position{File: File, Line: line}, Rule: rule, Message: message, Remedy: remedy})
+}
+
+// environments holds that each environment has its one job, in the same order.
+func (c *checker) environments(jobs []chainJob, want []pipeline.Environment) {
+	var got []pipeline.Environment
+	for _, j := range jobs {
+		env := pipeline.Environment(j.environment)
+		switch {
+		case !slices.Contains(want, env):
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q, which metapipe.yml does not name", j.id, j.environment), rewrite)
+		case slices.Contains(got, env):
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q deploys to %q a second time", j.id, j.environment), rewrite)
+		default:
+			got = append(got, env)
+		}
+	}
+	for _, env := range want {
+		if !slices.Contains(got, env) {
+			c.add(0, RuleChain, fmt.Sprintf("no job deploys to %q, which metapipe.yml names: its requests would never be planned", env), rewrite)
+		}
+	}
+	if len(c.problems) == 0 && !slices.Equal(got, want) {
+		c.add(jobs[0].line, RuleChain, fmt.Sprintf("the jobs promote through %s, and metapipe.yml through %s", list(got), list(want)), rewrite)
+	}
+}
+
+// order holds that each job waits for prepare and for all environments before it.
+func (c *checker) order(jobs []chainJob) {
+	for i, j := range jobs {
+		if !slices.Contains(j.needs, "prepare") {
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q does not need the job prepare", j.id), rewrite)
+		}
+		c.needs(j, jobs[:i])
+	}
+}
+
+func (c *checker) needs(j chainJob, earlier []chainJob) {
+	for _, e := range earlier {
+		if !slices.Contains(j.needs, e.id) {
+			c.add(j.line, RuleChain, fmt.Sprintf("job %q does not need %q: it would not wait for %s", j.id, e.id, e.environment), rewrite)
+		}
+	}
+}
+
+// edited tells of a chain that was changed by hand, at its first other line.
+func (c *checker) edited(raw []byte, environments []pipeline.Environment) {
+	written, err := Write(raw, environments)
+	if err != nil || bytes.Equal(raw, written) {
+		return // without marks the file is its owner's own
+	}
+	was, is := strings.Split(string(raw), "\n"), strings.Split(string(written), "\n")
+	line := 0
+	for line < len(was) && line < len(is) && was[line] == is[line] {
+		line++
+	}
+	c.add(line+1, RuleEdited, "the chain of jobs is not as metapipe writes it", "take your change out of the marks, or remove them if the chain is yours now; `metapipe validate --write-workflows` writes it anew")
+	c.problems[len(c.problems)-1].Warning = true
+}
+
+func list(environments []pipeline.Environment) string {
+	names := make([]string, len(environments))
+	for i, env := range environments {
+		names[i] = string(env)
+	}
+	return strings.Join(names, " → ")
+}
+
+// chainOf reads the jobs that call Target, in the order of the file, and the job
+// finish.
+func chainOf(root *yaml.Node) (jobs []chainJob, finish chainJob) {
+	all := get(root, "jobs")
+	if all == nil || all.Kind != yaml.MappingNode {
+		return nil, finish
+	}
+	for i := 0; i+1 < len(all.Content); i += 2 {
+		key, body := all.Content[i], all.Content[i+1]
+		j := chainJob{id: key.Value, line: key.Line, needs: texts(get(body, "needs"))}
+		switch {
+		case j.id == "finish":
+			finish = j
+		case slices.Equal(texts(get(body, "uses")), []string{Target}):
+			if env := texts(get(get(body, "with"), "environment")); len(env) == 1 {
+				j.environment = env[0]
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs, finish
+}
+
+// get returns the value of a key, nil where there is none.
+func get(node *yaml.Node, key string) *yaml.Node {
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// texts returns a text, or the texts of a list.
+func texts(node *yaml.Node) []string {
+	switch {
+	case node == nil:
+		return nil
+	case node.Kind == yaml.ScalarNode:
+		return []string{node.Value}
+	case node.Kind != yaml.SequenceNode:
+		return nil
+	}
+	var out []string
+	for _, item := range node.Content {
+		out = append(out, texts(item)...)
+	}
+	return out
+}

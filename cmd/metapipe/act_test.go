@@ -201,6 +201,9 @@ func (w *world) settings(run workflowRun) (secrets, vars map[string]string) {
 				Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}),
 		}, nil
 	}
+	if !run.permitsIDToken { // a fork's: no secrets, no variables, a token that only reads
+		return map[string]string{"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests statuses", "")})}, nil
+	}
 	owner, repository, _ := strings.Cut(managerSlug, "/")
 	return map[string]string{
 		"GITHUB_TOKEN":     w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests", "statuses")}),

@@ -28,7 +28,7 @@ func TestForksAndDependabotSendNothing(t *testing.T) {
 			}
 			run, _ := w.pull(from, "change", map[string]string{"infra/variables.yml": variablesYML})
 			run.permitsIDToken = false
-			j := w.newJob(run).with("MANAGER_REPO_PAT=")
+			j := w.newJob(run).with("MANAGER_REPO_PAT=", "MANAGER_REPO_OWNER=", "MANAGER_REPO_NAME=")
 			j.with(c.with...)
 			w.hub.ResetCalls()
 			end := j.do(0, "trigger", "--wait", "1h")

@@ -62,7 +62,7 @@ func (s *step) writeChain(root *os.Root, raw []byte, environments []pipeline.Env
 	}
 	// Beside it first, so that a full disk leaves the old one.
 	const beside = workflow.File + ".new"
-	if err := root.WriteFile(beside, written, 0o644); err != nil { //nolint:gosec // a file for the repository
+	if err := root.WriteFile(beside, written, 0o644); err != nil {
 		return nil, fmt.Errorf("write %s: %w", beside, err)
 	}
 	if err := root.Rename(beside, workflow.File); err != nil {

@@ -89,13 +89,6 @@ func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
 	if err != nil {
 		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "--mode", Err: err}
 	}
-	if o.manager == "" {
-		o.manager = s.app.getenv(envManagerOwner) + "/" + s.app.getenv(envManagerName)
-	}
-	manager, err := pipeline.ParseSlug(o.manager)
-	if err != nil {
-		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "the manager repository", Err: err, Next: "set the variables MANAGER_REPO_OWNER and MANAGER_REPO_NAME, or --manager"}
-	}
 	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
 		return pipeline.TriggerInput{}, err
 	}
@@ -112,7 +105,23 @@ func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
 	if err != nil {
 		return pipeline.TriggerInput{}, err
 	}
+	manager, err := s.managerOf(o)
+	if err != nil && !event.Fork && !event.Dependabot { // those runs need not know it
+		return pipeline.TriggerInput{}, err
+	}
 	return pipeline.TriggerInput{Event: event, Run: s.run(), Manager: manager, Path: o.path, Mode: mode, Customer: customer, Pickup: o.pickup, Wait: o.wait}, nil
+}
+
+// managerOf is the manager's repository of the flag, or of the two variables.
+func (s *step) managerOf(o triggerOptions) (pipeline.Slug, error) {
+	if o.manager == "" {
+		o.manager = s.app.getenv(envManagerOwner) + "/" + s.app.getenv(envManagerName)
+	}
+	manager, err := pipeline.ParseSlug(o.manager)
+	if err != nil {
+		return manager, &pipeline.UsageError{Message: "the manager repository", Err: err, Next: "set the variables MANAGER_REPO_OWNER and MANAGER_REPO_NAME, or --manager"}
+	}
+	return manager, nil
 }
 
 // validateAgainst checks variables.yml of the checkout, under the manager's

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -278,4 +279,31 @@ func (h holding) decode(into any, args ...string) {
 		t.Fatalf("no JSON:\n%s", said)
 	}
 	check(t, json.Unmarshal([]byte(said[begin:end+1]), into))
+}
+
+// TestBootstrapState looks, makes the bucket, and finds nothing left to do.
+func TestBootstrapState(t *testing.T) {
+	t.Parallel()
+	b, w := newTenant(t), newWorld(t, nil)
+	b.bucket.Name = "new-states"
+	run := workflowRun{repo: w.manager, run: hub.Run{ID: 1, Attempt: 1, Event: "workflow_dispatch", Path: managerWorkflow, Actor: "robin"}, event: []byte("{}"), sha: must(w.manager.Head("main"))(t), ref: "refs/heads/main"}
+	bootstrap := func(exit int, args ...string) result {
+		t.Helper()
+		return w.newJob(run).with(b.root()...).do(exit, append([]string{"bootstrap", "state"}, args...)...)
+	}
+	bootstrap(0).says(t, "s3://new-states", "versioning     missing", "nothing was changed: --apply sets the 7 that are missing", "policy of the role of fetch-vars:", `"arn:aws:s3:::new-states/*/requests/*"`)
+	buckets := must(b.server.Client(b.server.Root()).ListBuckets(t.Context(), nil))(t)
+	if len(buckets.Buckets) != 1 {
+		t.Errorf("the dry run has made a bucket: %v", buckets.Buckets)
+	}
+	bootstrap(0, "--apply").says(t, "bucket         changed", "versioning     changed", "encryption     changed", "TLS only       changed", "lifecycle      changed")
+	again := bootstrap(0, "--apply", "--customer", "shop", "--environment", "staging")
+	again.says(t, "versioning     good", "TLS only       good", "lifecycle      good", `"arn:aws:s3:::new-states/shop/staging/plans/*"`)
+	if strings.Contains(again.log, " changed ") || strings.Contains(again.log, "new-states/*/") {
+		t.Errorf("the second time:\n%s", again.log)
+	}
+	bootstrap(1, "--log-bucket", "no-such-bucket", "--apply")
+	w.commit(w.manager, "main", map[string]string{"metapipe.yml": "state: {directory: states}\nenvironments: [{name: staging}]\n"})
+	run.sha = must(w.manager.Head("main"))(t)
+	bootstrap(2).says(t, "metapipe.yml keeps states in the directory states")
 }

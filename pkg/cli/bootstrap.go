@@ -102,8 +102,11 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 // stateBucket is the bucket that metapipe.yml or the environment names.
 func (m *manager) stateBucket() (pipeline.Bucket, error) {
 	state := m.config.Manager.State
-	if state.Bucket.Name == "" && state.Directory == "" {
+	if state.Bucket.Name == "" {
 		state.Bucket.Name = m.app.getenv(envBucket)
+	}
+	if state.Directory != "" {
+		return state.Bucket, &pipeline.UsageError{Message: "metapipe.yml keeps states in the directory " + state.Directory, Next: "name a bucket with `state.bucket` in place of `state.directory`"}
 	}
 	if state.Bucket.Name == "" {
 		return state.Bucket, &pipeline.UsageError{Message: "no state bucket is named", Next: "set `state.bucket` in metapipe.yml, or the variable TF_STATE_BUCKET"}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
@@ -118,18 +120,35 @@ func TestBucketWebIdentity(t *testing.T) {
 	b := tenant{t, miniotest.Start(t, miniotest.Options{KMS: true, OpenID: &miniotest.OpenID{ConfigURL: w.hub.Issuer() + "/.well-known/openid-configuration", ClientID: audience, Policy: "readwrite"}}),
 		pipeline.Bucket{Name: "provider-states"}}
 	b.server.Bucket(t, b.bucket.Name, true)
-	r := b.accepted(w)
+	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	trigger := w.newJob(run).start("trigger")
+	r := &request{w: w, trigger: run, run: w.queued()}
 	r.run.permitsIDToken = true
-	for _, verb := range []string{"plan", "apply"} {
+	step := func(args ...string) result {
+		t.Helper()
 		j := w.newJob(r.run)
 		for name, value := range b.server.Environ(miniotest.Credentials{}) {
 			j.with(name + "=" + value)
 		}
-		j.with("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted", "AWS_ROLE_SESSION_NAME="+verb,
+		j.with("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted", "AWS_ROLE_SESSION_NAME="+args[0],
 			"AWS_ROLE_ARN="+b.server.RoleARN, "AWS_WEB_IDENTITY_TOKEN_FILE="+j.idToken(audience))
-		j.do(0, r.args(verb, "staging")...)
+		return j.do(0, args...)
 	}
-	w.newJob(r.run).with(b.as(store.RoleReport, "shop", "staging")...).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
+	fetched := step("fetch-vars")
+	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
+	if end := trigger.wait(); end.exit != 0 {
+		t.Fatal(end.log)
+	}
+	for _, verb := range []string{"plan", "apply"} {
+		step(r.args(verb, "staging")...)
+	}
+	step("report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
+	// Plan and apply have each taken the lock and released it.
+	lock := "shop/staging/terraform.tfstate.tflock"
+	taken := must(b.server.Client(b.server.Root()).ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: &b.bucket.Name, Prefix: &lock}))(t)
+	if len(taken.Versions) != 2 || len(taken.DeleteMarkers) != 2 || len(b.keys(lock)) != 0 {
+		t.Errorf("the lock was taken %d times and released %d times, want 2", len(taken.Versions), len(taken.DeleteMarkers))
+	}
 }
 
 // idToken asks for the ID token of a job, as aws-actions/configure-aws-credentials

@@ -48,31 +48,34 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
 	}
-	if err := a.unused(ctx, in, folder); err != nil {
-		return TargetResult{}, err
+	if done, err := a.unused(ctx, in, folder); err != nil || done {
+		return TargetResult{Outcome: OutcomeApplied, HasChanges: true}, err
 	}
 	return a.recorded(ctx, in, request, folder)
 }
 
-// unused refuses a plan that an apply has begun on or ended before. One that was
-// refused before is refused for the same reason.
-func (a *Applier) unused(ctx context.Context, in TargetInput, folder planning) error {
+// unused refuses a plan that an apply has begun on, or has ended without
+// success. One that was refused before is refused for the same reason. For a plan
+// that was applied, done is true: a job that is run again goes on from there.
+func (a *Applier) unused(ctx context.Context, in TargetInput, folder planning) (done bool, err error) {
 	var ended Ended
-	err := readJSON(ctx, a.Store, folder.key(objectApplied), &ended)
+	err = readJSON(ctx, a.Store, folder.key(objectApplied), &ended)
 	if errors.Is(err, ErrNotFound) {
 		var begun Begun
 		err = readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun)
 		if errors.Is(err, ErrNotFound) {
-			return nil
+			return false, nil
 		}
 	}
 	switch {
 	case err != nil:
-		return err
+		return false, err
+	case ended.Outcome == OutcomeApplied:
+		return true, nil
 	case ended.Reason != "":
-		return &RefusedError{Reason: ended.Reason, Message: ended.Message, Next: ended.Next}
+		return false, &RefusedError{Reason: ended.Reason, Message: ended.Message, Next: ended.Next}
 	}
-	return used(in)
+	return false, used(in)
 }
 
 func notAppliedReason(request Request, env Environment) Reason {
@@ -106,9 +109,11 @@ func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) 
 	return folder, ended, err
 }
 
-// recorded runs the checks and the apply and writes down how it ended. Only a
-// plan that is used already, or is being used, leaves the record alone: it
-// belongs to the apply that used it.
+// recorded runs the checks and the apply and writes down how it ended. A plan that
+// is being used leaves the record alone: it belongs to the apply that uses it. So
+// does what says nothing about the plan itself (its turn, the gate, a store or a
+// GitHub that did not answer): that is noted for the report, and the plan stays
+// usable.
 func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning) (TargetResult, error) {
 	ended := Ended{Run: in.Run, Outcome: OutcomeApplied}
 	result, err := a.apply(ctx, in, request, folder, &ended)
@@ -119,6 +124,10 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	if err != nil {
 		ended.fail(ctx, err)
 	}
+	if err != nil && !ended.claimed && !ended.Reason.dooms() {
+		result.Reason = ended.Reason
+		return result, errors.Join(err, a.hold(ctx, folder, ended))
+	}
 	var failed *FailedError
 	if result.StateKept && errors.As(err, &failed) {
 		ended.Next = failed.Next // goes before what a cancelled apply is told
@@ -126,14 +135,40 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	ended.At = a.Now().UTC()
 	last, cancel := lasting(ctx)
 	defer cancel()
+	if err == nil {
+		if burnErr := a.burn(last, folder); burnErr != nil { // what was applied stays applied
+			ended.Message = "the used plan could not be deleted: " + burnErr.Error()
+		}
+	}
 	if recordErr := createJSON(last, a.Store, folder.key(objectApplied), ended); recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
 	}
-	if err == nil {
-		err = a.burn(last, folder)
-	}
 	result.Outcome, result.Reason = ended.Outcome, ended.Reason
 	return result, err
+}
+
+// dooms reports whether a plan that was refused for this reason can never be
+// applied.
+func (r Reason) dooms() bool {
+	switch r {
+	case "", ReasonOrder, ReasonUngated, ReasonOtherReceipt:
+		return false
+	}
+	return true
+}
+
+// hold notes why an apply could not begin, in place of an earlier note.
+func (a *Applier) hold(ctx context.Context, folder planning, ended Ended) error {
+	last, cancel := lasting(ctx)
+	defer cancel()
+	ended.At = a.Now().UTC()
+	if err := a.Store.Delete(last, folder.key(objectHeld)); err != nil {
+		return fmt.Errorf("note why the apply could not begin: %w", err)
+	}
+	if err := createJSON(last, a.Store, folder.key(objectHeld), ended); err != nil && !errors.Is(err, ErrExists) {
+		return fmt.Errorf("note why the apply could not begin: %w", err)
+	}
+	return nil
 }
 
 // burn deletes the secret parts of a plan that has been applied.
@@ -165,6 +200,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if err := a.claim(ctx, in, folder); err != nil {
 		return result, err
 	}
+	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	if applied.ErroredState != "" {
@@ -237,7 +273,7 @@ func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) erro
 	case receipt.Environment != in.Environment:
 		return refuse(ReasonOtherEnvironment, again, "was made for environment %s", receipt.Environment)
 	case in.Receipt != "" && in.Receipt != receipt.Code():
-		return refuse(ReasonTampered, again, "has receipt %s, but %s was approved", receipt.Code(), in.Receipt)
+		return refuse(ReasonOtherReceipt, "apply the plan that was approved, or approve this one", "has receipt %s, but %s was approved", receipt.Code(), in.Receipt)
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
 		return refuse(ReasonStaleVariables, again, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
 	case receipt.ManagerCommit != in.ManagerCommit:

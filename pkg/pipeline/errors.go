@@ -116,4 +116,5 @@ const (
 	ReasonBranch           Reason = "branch-may-not-apply"
 	ReasonOrder            Reason = "earlier-environment"
 	ReasonUngated          Reason = "gate-missing"
+	ReasonOtherReceipt     Reason = "other-receipt"
 )

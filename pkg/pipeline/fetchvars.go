@@ -88,6 +88,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		Siblings: from.named, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
 		CreatedAt: f.Now().UTC(),
 	}
+	if request.Event != "pull_request" && request.Mode != ModeApply {
+		request.PullRequest = 0 // a dry run is no part of the story of a merge
+	}
 	var raw []byte
 	if from.answer != nil {
 		request.Reason, request.Problems = from.answer.Reason, from.answer.Problems
@@ -176,7 +179,7 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
 		}
 	}
-	var keys []string
+	keys := []string{commitKey(request)}
 	if request.PullRequest > 0 {
 		keys = append(keys, pullKey(request))
 	}
@@ -185,8 +188,8 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 			keys = append(keys, queueKey(request, env))
 		}
 	}
-	for _, key := range keys {
-		if err := f.Store.Create(ctx, key, strings.NewReader(string(request.ID))); err != nil {
+	for _, key := range keys { // a run that died here before has left some of them
+		if err := f.Store.Create(ctx, key, strings.NewReader(string(request.ID))); err != nil && !errors.Is(err, ErrExists) {
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
 		}
 	}

@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 		{"other state", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonTampered, pipeline.OutcomeRefused},
+		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonOtherReceipt, pipeline.OutcomeRefused},
 		{"environment of no target", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
 		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
 			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))

@@ -124,7 +124,6 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
 	}
 	if from.customer.Siblings && ask.Customer == "" {
-		from.named = true
 		from.answer = &RejectedError{Reason: ReasonInvalidPayload, Problems: Problems{{Position: Position{File: TriggerWorkflow}, Rule: "customer-missing",
 			Message: "this repository holds several customers, and the trigger step does not say for which one it asks", Remedy: "add --customer " + string(from.customer.Name) + " to the trigger step"}}}
 	}

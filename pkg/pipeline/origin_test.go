@@ -139,7 +139,7 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 	a := w.ask(w.hub.commit("staging one\n"), "push")
 	request, err := w.send(a)
 	var rejected *pipeline.RejectedError
-	if !errors.As(err, &rejected) || request.StatusContext("") != "infra/terraform-deploy/acme" || !strings.Contains(err.Error(), "--customer acme") {
+	if !errors.As(err, &rejected) || request.StatusContext("") != "infra/terraform-deploy" || !strings.Contains(err.Error(), "--customer acme") {
 		t.Fatalf("without the customer's name: %v", err)
 	}
 	b := w.ask(a.Commit, "push")

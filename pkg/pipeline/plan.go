@@ -191,8 +191,8 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 			continue
 		}
 		shown, err := loadRequest(ctx, p.Store, request.Customer, id)
-		if err != nil || shown.Mode == ModeApply {
-			continue // an index entry without its request was never shown
+		if err != nil || shown.Event != "pull_request" || shown.Rejected() {
+			continue // not shown to the reviewers of this pull request
 		}
 		earlier, _, err := latestReceipt(ctx, p.Store, shown, in.Environment)
 		if errors.Is(err, ErrNotFound) {
@@ -299,7 +299,7 @@ func checkNewest(ctx context.Context, s Store, request Request, env Environment)
 	}
 	if newer != "" {
 		return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
-			Next: "nothing: the newer request carries on"}
+			Next: "look at how the newer request ended; push again, or run its workflow again, when it did not end well"}
 	}
 	return nil
 }

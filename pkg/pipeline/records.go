@@ -24,6 +24,7 @@ const (
 	objectModel      = "model.sealed"
 	objectReceipt    = "receipt.json"
 	objectPlanned    = "planned.json"
+	objectHeld       = "apply-held.json" // the one that may be replaced: why an apply has not begun
 	objectApplyBegun = "apply-begun.json"
 	objectApplied    = "applied.json"
 	objectErrored    = "errored-state.sealed" // a state that could not be written
@@ -48,6 +49,8 @@ type Ended struct {
 	Outputs     []Output          `json:"outputs,omitempty"`
 	Run         Run               `json:"run"`
 	At          time.Time         `json:"at"`
+
+	claimed bool // the plan was marked as used
 }
 
 // planning names the numbered folder of one planning.
@@ -103,21 +106,36 @@ func lastNumber(ctx context.Context, s Store, request Request, env Environment, 
 	return last, nil
 }
 
-// superseding returns the id of a newer request that waits in the queue of the
-// target, or "".
+// superseding returns the id of the newest request in the queue of the target
+// when that is newer than request, or "".
 func superseding(ctx context.Context, s Store, request Request, env Environment) (RequestID, error) {
-	keys, err := s.List(ctx, queuePrefix(request.Customer, env))
-	if err != nil {
-		return "", fmt.Errorf("look for newer requests for %s/%s: %w", request.Customer, env, err)
+	newer, err := newerRequests(ctx, s, request, queuePrefix(request.Customer, env))
+	if err != nil || len(newer) == 0 {
+		return "", err
 	}
-	return newerThan(keys, queueKey(request, env)), nil
+	return newer[0].ID, nil
 }
 
-func newerThan(keys []string, own string) RequestID {
-	if len(keys) == 0 || keys[len(keys)-1] <= own {
-		return ""
+// newerRequests returns the requests under an index prefix that are newer than
+// request, newest first. An entry without its request is none: fetch-vars writes
+// the request last, and may have died before.
+func newerRequests(ctx context.Context, s Store, request Request, prefix string) ([]Request, error) {
+	keys, err := s.List(ctx, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("look for requests that are newer than %s: %w", request.ID.Short(), err)
 	}
-	return requestOf(keys[len(keys)-1])
+	var newer []Request
+	for i := len(keys) - 1; i >= 0 && keys[i] > prefix+request.order(); i-- {
+		r, err := loadRequest(ctx, s, request.Customer, requestOf(keys[i]))
+		if errors.Is(err, ErrNotFound) || r.ID == request.ID {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		newer = append(newer, r)
+	}
+	return newer, nil
 }
 
 func loadRequest(ctx context.Context, s Store, customer CustomerName, id RequestID) (Request, error) {

@@ -102,10 +102,15 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 
 // close decides how a target ended that no job will finish any more.
 func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environment) {
-	const again = "push again, or run the whole workflow again, to get a fresh plan"
-	t.Next = again
-	began := t.Outcome
+	began, held := t.Outcome, t.Message != ""
+	next := t.Next
+	t.Next = "push again, or run the whole workflow again, to get a fresh plan"
 	switch {
+	case began == OutcomeWaiting && held: // an apply tried, and could not begin
+		t.Outcome, t.Next = OutcomeRefused, next
+		if t.Reason == "" {
+			t.Outcome = OutcomeFailed
+		}
 	case began == OutcomeApplying:
 		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -143,6 +148,7 @@ func targetStanding(ctx context.Context, s Store, request Request, env Environme
 	}{
 		{objectBegun, func(key string) error { return st.begun(ctx, s, key, OutcomePlanning) }},
 		{objectPlanned, func(key string) error { return st.end(ctx, s, key) }},
+		{objectHeld, func(key string) error { return st.held(ctx, s, key) }},
 		{objectApplyBegun, func(key string) error { return st.begun(ctx, s, key, OutcomeApplying) }},
 		{objectApplied, func(key string) error { return st.end(ctx, s, key) }},
 	}
@@ -160,6 +166,18 @@ func (st *standing) begun(ctx context.Context, s Store, key string, outcome Outc
 		return err
 	}
 	st.ended.Outcome, st.ended.Run, st.ended.At = outcome, b.Run, b.At
+	return nil
+}
+
+// held adds why an apply has not begun to a plan that still waits for it.
+func (st *standing) held(ctx context.Context, s Store, key string) error {
+	var e Ended
+	if err := readJSON(ctx, s, key, &e); err != nil {
+		return err
+	}
+	if st.ended.Outcome == OutcomeWaiting {
+		st.ended.Reason, st.ended.Message, st.ended.Next = e.Reason, e.Message, e.Next
+	}
 	return nil
 }
 
@@ -258,12 +276,24 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 		}
 		return nil
 	}
+	// Requests for one commit share its statuses: the newest that works on a
+	// target has the say over the target's, and the newest of all over the rest.
+	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for _, t := range report.Targets {
-		errs = append(errs, set(t.Environment, t.Outcome.Status(), t.RunURL))
+		if !slices.ContainsFunc(newer, func(n Request) bool { return slices.Contains(n.Targets, t.Environment) }) {
+			errs = append(errs, set(t.Environment, t.Outcome.Status(), t.RunURL))
+		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
-	errs = append(errs, set("", report.Overall(), request.ManagerRun.URL))
+	if len(newer) == 0 {
+		errs = append(errs, set("", report.Overall(), request.ManagerRun.URL))
+	} else {
+		r.Tell("request %s is newer: it has the statuses of %s", newer[0].ID.Short(), request.Commit.Short())
+	}
 	return errors.Join(errs...)
 }
 
@@ -276,12 +306,12 @@ func (r *Reporter) comment(ctx context.Context, report Report) error {
 		return nil
 	}
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
-	keys, err := r.Store.List(ctx, pullPrefix(request.Customer, request.PullRequest))
+	newer, err := newerRequests(ctx, r.Store, request, pullPrefix(request.Customer, request.PullRequest))
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	if newer := newerThan(keys, pullKey(request)); newer != "" {
-		r.Tell("request %s is newer: it has the %s", newer.Short(), what)
+	if len(newer) > 0 {
+		r.Tell("request %s is newer: it has the %s", newer[0].ID.Short(), what)
 		return nil
 	}
 	comments, err := r.GitHub.Comments(ctx, request.Repository.Slug, request.PullRequest)

@@ -66,15 +66,23 @@ func pullPrefix(c CustomerName, number int) string {
 	return fmt.Sprintf("%s/pulls/%d/", c, number)
 }
 
+// commitKey sorts the requests for a commit by their age: they share its
+// statuses.
+func commitKey(r Request) string { return commitPrefix(r) + r.order() }
+
+func commitPrefix(r Request) string {
+	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
+}
+
 // order sorts requests by what was pushed last, and not by which of the
 // manager's runs got a runner first: by the creation of the run that asked, which
-// its re-runs keep. Its parts have fixed widths, so that byte order is time order.
+// its re-runs keep, and by the attempt. Its parts have fixed widths, so that byte order is time order.
 func (r Request) order() string {
-	at, run := r.CustomerRun.CreatedAt, r.CustomerRun.ID
+	at, run := r.CustomerRun.CreatedAt, r.CustomerRun
 	if at.IsZero() { // born in the manager
-		at, run = r.CreatedAt, r.ManagerRun.ID
+		at, run = r.CreatedAt, r.ManagerRun
 	}
-	return fmt.Sprintf("%s-%020d-%s", at.UTC().Format("20060102T150405.000000000Z"), run, r.ID)
+	return fmt.Sprintf("%s-%020d-%06d-%s", at.UTC().Format("20060102T150405.000000000Z"), run.ID, run.Attempt, r.ID)
 }
 
 // requestOf reads the request id out of a queue or pull request key.

@@ -171,7 +171,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) 
 			return "", false, fmt.Errorf("look for the request of an earlier attempt: %w", err)
 		}
 		for attempt := in.Run.Attempt - 1; attempt > 0; attempt-- {
-			if s, ok := statusOf(statuses, derive(attempt)); ok && s.State == StatusPending {
+			if s, ok := statusOf(statuses, context, derive(attempt)); ok && s.State == StatusPending {
 				return derive(attempt), true, nil
 			}
 		}
@@ -210,13 +210,18 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	result := TriggerResult{Request: id, Outcome: OutcomeRequested}
 	started := t.Now()
-	pause, said := 250*time.Millisecond, ""
+	pause, said, picked := 250*time.Millisecond, "", false
 	for {
 		statuses, err := t.Own.Statuses(ctx, repo, head)
 		if err != nil {
 			return result, fmt.Errorf("watch the status of %s in %s: %w", head.Short(), repo, err)
 		}
-		status, picked := statusOf(statuses, id)
+		status, shown := statusOf(statuses, context, id)
+		if picked && !shown {
+			return result, &WaitingError{Stage: "end", Message: fmt.Sprintf("the statuses of %s now show another request than %s", head.Short(), id.Short()),
+				Next: "a newer request for the same commit has taken its place: see its run"}
+		}
+		picked = shown
 		if picked {
 			result.RunURL = status.TargetURL
 			if status.Description != said {
@@ -315,19 +320,13 @@ func tagged(description string, id RequestID) string {
 
 func tag(id RequestID) string { return " (" + id.Short() + ")" }
 
-// statusOf finds the newest overall status of a request. Environment contexts
-// have one more level; overall ones end with the customer's name at most, so the
-// shortest context wins.
-func statusOf(statuses []Status, id RequestID) (Status, bool) {
-	var best Status
-	found := false
+// statusOf finds the status of a request in its overall context, and false when
+// the context shows another request, or none.
+func statusOf(statuses []Status, context string, id RequestID) (Status, bool) {
 	for _, s := range statuses {
-		if !strings.HasSuffix(s.Description, tag(id)) {
-			continue
-		}
-		if !found || len(s.Context) < len(best.Context) {
-			best, found = s, true
+		if strings.EqualFold(s.Context, context) && strings.HasSuffix(s.Description, tag(id)) {
+			return s, true
 		}
 	}
-	return best, found
+	return Status{}, false
 }

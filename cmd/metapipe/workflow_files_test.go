@@ -123,6 +123,36 @@ func TestWorkflowsOfExamples(t *testing.T) {
 	}
 }
 
+// TestSetupNamesEverySetting holds that the setup guide knows each secret and
+// variable that the workflows read.
+func TestSetupNamesEverySetting(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile(filepath.Join(repoRoot, "docs", "SETUP.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	setting := regexp.MustCompile(`\b(?:secrets|vars)\.([A-Z_]+)`)
+	found := 0
+	for _, name := range repoFiles(t) {
+		if !strings.HasPrefix(name, "workflows/") || path.Ext(name) != ".yml" {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range setting.FindAllSubmatch(content, -1) {
+			found++
+			if !bytes.Contains(guide, append(append([]byte("`"), match[1]...), '`')) {
+				t.Errorf("docs/SETUP.md does not tell of %s, which %s reads", match[1], name)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("the workflows read no setting at all")
+	}
+}
+
 // pinned is an action at a commit, with the version as a comment for people.
 var pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
 

@@ -29,7 +29,14 @@ it is a sealed file, which a later step should upload: output errored-state.
 
 Outputs: outcome, reason, errored-state.`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.apply(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// GitHub drops outputs that hold a masked text: what arrives empty was
+			// not compared by anybody.
+			if cmd.Flags().Changed("receipt") && o.receipt == "" {
+				return &pipeline.UsageError{Message: "--receipt is empty", Next: "pass the output `receipt` of the plan step"}
+			}
+			return app.apply(cmd.Context(), o)
+		},
 	}
 	o.targetFlags(cmd)
 	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt `CODE` that was approved; another plan is refused")

@@ -267,7 +267,9 @@ func (s *step) engine() *terraform.Engine {
 func (s *step) workDir(p places, parts ...string) (dir string, remove func(), err error) {
 	if p.runDir != "" {
 		dir = filepath.Join(append([]string{s.app.absolute(p.runDir)}, parts...)...)
-		err = os.MkdirAll(dir, 0o700)
+		if err = os.MkdirAll(dir, 0o700); err == nil {
+			dir, err = os.MkdirTemp(dir, "run-") // two runs of one target must not share it
+		}
 		remove = func() {}
 	} else {
 		base := s.context.RunnerTemp

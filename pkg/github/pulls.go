@@ -82,11 +82,19 @@ func pullRequest(p *github.PullRequest) (pipeline.PullRequest, error) {
 
 // ChangedPaths lists the paths that differ between head and its merge base with
 // base, the old names of renamed files included. It is not complete when GitHub
-// stopped at its limit of 300 files; then any path may have changed.
+// stopped at its limit of 300 files, when head does not build on base (a forced
+// push: the comparison leaves out what base had), or when base is gone; then any
+// path may have changed.
 func (c *Client) ChangedPaths(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (paths []string, complete bool, err error) {
 	got, err := c.compare(ctx, slug, base, head)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return nil, false, nil
+	}
 	if err != nil {
 		return nil, false, err
+	}
+	if status := got.GetStatus(); status != "ahead" && status != "identical" {
+		return nil, false, nil
 	}
 	return changedPaths(got.Files), len(got.Files) < maxComparedFiles, nil
 }

@@ -145,6 +145,16 @@ func TestChangedPaths(t *testing.T) {
 	if err != nil || complete || len(paths) != 300 {
 		t.Errorf("300 files: %d paths, complete %v, %v", len(paths), complete, err)
 	}
+	for name, reply := range map[string]http.HandlerFunc{
+		"pushed back":    answer(200, `{"status":"behind","files":[]}`),
+		"pushed aside":   answer(200, `{"status":"diverged","files":[{"filename":"c"}]}`),
+		"base collected": answer(404, `{"message":"Not Found"}`),
+	} {
+		s = serve(t, map[string]http.HandlerFunc{compare: reply})
+		if _, complete, err := s.client(t).ChangedPaths(t.Context(), acme, shaA, shaB); err != nil || complete {
+			t.Errorf("%s: complete %v, %v", name, complete, err)
+		}
+	}
 }
 
 func TestPullRequestPaths(t *testing.T) {

@@ -197,6 +197,11 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if err != nil {
 		return result, err
 	}
+	// Only now is the receipt known to be the one that the plan was sealed with.
+	if in.Receipt != "" && in.Receipt != receipt.Code() {
+		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), in.Receipt),
+			Next: "apply the plan that was approved, or approve this one"}
+	}
 	if err := a.claim(ctx, in, folder); err != nil {
 		return result, err
 	}
@@ -272,8 +277,6 @@ func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) erro
 		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
 	case receipt.Environment != in.Environment:
 		return refuse(ReasonOtherEnvironment, again, "was made for environment %s", receipt.Environment)
-	case in.Receipt != "" && in.Receipt != receipt.Code():
-		return refuse(ReasonOtherReceipt, "apply the plan that was approved, or approve this one", "has receipt %s, but %s was approved", receipt.Code(), in.Receipt)
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
 		return refuse(ReasonStaleVariables, again, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
 	case receipt.ManagerCommit != in.ManagerCommit:

@@ -257,7 +257,11 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	}
 	commit := ask.Commit
 	if commit == "" {
-		if commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch); err != nil {
+		commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
+		if errors.Is(err, ErrNotFound) {
+			return origin{}, &RejectedError{Reason: ReasonUnreachable, Message: fmt.Sprintf("the default branch %s of %s has no commit", repo.DefaultBranch, repo)}
+		}
+		if err != nil {
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}

@@ -83,7 +83,10 @@ func (m *managerRun) jobs(ctx context.Context) error {
 		return err
 	}
 	for _, env := range m.environments {
-		if err := m.environment(ctx, env); err != nil || m.failed || ctx.Err() != nil {
+		err := m.environment(ctx, env)
+		// A failure stops the environments after it, but where nothing is applied
+		// all of them are planned: a reviewer wants to see every mistake at once.
+		if err != nil || (m.failed && len(m.applies) > 0) || ctx.Err() != nil {
 			return err
 		}
 	}

@@ -1,8 +1,10 @@
 package terraform
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -107,7 +109,7 @@ func newRedactor(secrets secretSet) *redactor {
 }
 
 // addForms adds the spellings in which a secret appears inside of other strings:
-// itself, in JSON, in base64 at each of the three alignments, and line by line.
+// itself, in JSON, in URLs, in base64 at each of the three alignments, and line by line.
 func addForms(forms secretSet, secret string) {
 	forms[secret] = struct{}{}
 	lines := strings.Split(secret, "\n")
@@ -126,6 +128,10 @@ func addForms(forms secretSet, secret string) {
 		twice := string(appendJSONString(nil, once))
 		forms[twice[1:len(twice)-1]] = struct{}{}
 	}
+	// As a provider writes it into a connection string.
+	for _, form := range []string{url.QueryEscape(secret), url.PathEscape(secret), strings.TrimPrefix(url.UserPassword("", secret).String(), ":")} {
+		forms[form], forms[lowerEscapes(form)] = struct{}{}, struct{}{}
+	}
 	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		forms[encoding.EncodeToString([]byte(secret))] = struct{}{}
 		for shift := range 3 {
@@ -137,6 +143,17 @@ func addForms(forms secretSet, secret string) {
 			}
 		}
 	}
+}
+
+// lowerEscapes writes percent escapes in small letters, as some encoders do.
+func lowerEscapes(s string) string {
+	b := []byte(s)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
+		}
+	}
+	return string(b)
 }
 
 // isWord reports secrets such as "main" or "production", which replaced in

@@ -48,6 +48,16 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
+func TestRedactorKnowsURLs(t *testing.T) {
+	t.Parallel()
+	r := redactorFor("p@ss w/rd%1")
+	for _, in := range []string{"postgres://u:p%40ss%20w%2Frd%251@h", "q=p%40ss+w%2Frd%251&x", "postgres://u:p%40ss%20w%2frd%251@h"} {
+		if got := r.text(in); strings.Contains(got, "rd%251") {
+			t.Errorf("%q stays %q", in, got)
+		}
+	}
+}
+
 func TestRedactorLeavesWordsInNames(t *testing.T) {
 	t.Parallel()
 	r := redactorFor("production", "s3cr3t-name")

@@ -402,8 +402,3 @@ func FindRejected(ctx context.Context, s Store, run Run) (Unproved, error) {
 	var u Unproved
 	return u, readJSON(ctx, s, unprovedKey(run), &u)
 }
-
-// FindRequest loads a request; a missing one is ErrNotFound.
-func FindRequest(ctx context.Context, s Store, customer CustomerName, id RequestID) (Request, error) {
-	return loadRequest(ctx, s, customer, id)
-}

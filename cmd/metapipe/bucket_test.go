@@ -82,8 +82,7 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// TestBucketOfOthers runs the verbs under the policies of another customer, and
-// apply under the one of plan.
+// TestBucketOfOthers runs the verbs under the policies of another customer.
 func TestBucketOfOthers(t *testing.T) {
 	t.Parallel()
 	b, w := newTenant(t), newWorld(t, nil)
@@ -109,6 +108,27 @@ func TestBucketOfOthers(t *testing.T) {
 	w.newJob(second).with(b.as(store.RoleFetchVars, "other", "*")...).do(1, "fetch-vars").says(t, "AccessDenied", "allow s3:")
 	check(t, trigger.cmd.Process.Signal(os.Interrupt))
 	trigger.wait()
+}
+
+// TestBucketApplyAsPlan applies under the policy of plan, which may not write the
+// state. It is kept beside the plan, and the right role brings it back.
+func TestBucketApplyAsPlan(t *testing.T) {
+	t.Parallel()
+	b, w := newTenant(t), newWorld(t, impatient)
+	r := b.accepted(w)
+	step := func(exit int, role store.Role, args ...string) result {
+		t.Helper()
+		return w.newJob(r.run).with(b.as(role, "shop", "staging")...).do(exit, args...)
+	}
+	step(0, store.RolePlan, r.args("plan", "staging")...)
+	recover := "metapipe state recover --customer shop --environment staging --request " + r.id
+	step(1, store.RolePlan, r.args("apply", "staging")...).says(t, "S3 answered PutObject with AccessDenied: allow s3:PutObject on s3://provider-states/shop/staging/terraform.tfstate; 2 changes were made", recover)
+	if keys := b.keys("errored-state.sealed"); len(keys) != 1 {
+		t.Errorf("the state was not kept beside its plan: %v", keys)
+	}
+	step(0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=failure")
+	w.wantNothingPending()
+	step(0, store.RoleApply, strings.Fields(recover)[1:]...).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
 }
 
 // TestBucketWebIdentity takes the role with the token of the run itself, in the

@@ -189,6 +189,9 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 		}
 		break
 	}
+	if cause := w.backendCause(diagnostics); cause != "" {
+		failed.Message += "; " + cause
+	}
 	var exit *exitError
 	if errors.As(err, &exit) && len(diagnostics) > 0 {
 		failed.Err = nil // the diagnostics say more than "exit code 1"

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
@@ -168,6 +169,10 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 		Diagnostics: diagnostics,
 		Err:         err,
 	}
+	if len(diagnostics) == 0 && isFull(w.job.Dir) {
+		failed.Message += ": the disk of the run directory is full"
+		failed.Next = "free space there, or name another directory with --run-dir"
+	}
 	for _, d := range diagnostics {
 		if d.Warning {
 			continue
@@ -202,4 +207,16 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
+}
+
+// isFull reports whether a small file still fits into dir. A tool whose disk is
+// full often ends with nothing but an exit code.
+func isFull(dir string) bool {
+	f, err := os.CreateTemp(dir, "probe-")
+	if err != nil {
+		return errors.Is(err, syscall.ENOSPC)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, 64<<10))
+	return errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC)
 }

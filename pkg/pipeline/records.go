@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,19 +57,23 @@ type Ended struct {
 // planning names the numbered folder of one planning.
 type planning struct {
 	prefix string
+	// objects are those that the folder held when it was looked up.
+	objects []string
 }
+
+func (p planning) has(object string) bool { return slices.Contains(p.objects, object) }
 
 func (p planning) key(object string) string { return p.prefix + object }
 
 // newPlanning claims the next number. Two claims at once get different numbers,
 // since begun.json is write-once.
 func newPlanning(ctx context.Context, s Store, request Request, env Environment, begun Begun) (planning, error) {
-	last, err := lastNumber(ctx, s, request, env, objectBegun)
+	last, _, err := lastPlanning(ctx, s, request, env)
 	if err != nil {
 		return planning{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)}
+		p := planning{prefix: folderOf(request, env, n)}
 		err := createJSON(ctx, s, p.key(objectBegun), begun)
 		if errors.Is(err, ErrExists) {
 			continue
@@ -83,27 +88,36 @@ func newPlanning(ctx context.Context, s Store, request Request, env Environment,
 // latestPlanning returns the newest planning that was begun; found is false when
 // there is none.
 func latestPlanning(ctx context.Context, s Store, request Request, env Environment) (p planning, found bool, err error) {
-	n, err := lastNumber(ctx, s, request, env, objectBegun)
+	n, objects, err := lastPlanning(ctx, s, request, env)
 	if err != nil || n == 0 {
 		return planning{}, false, err
 	}
-	return planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)}, true, nil
+	return planning{prefix: folderOf(request, env, n), objects: objects}, true, nil
 }
 
-func lastNumber(ctx context.Context, s Store, request Request, env Environment, object string) (int, error) {
+func folderOf(request Request, env Environment, n int) string {
+	return fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)
+}
+
+// lastPlanning returns the highest number that was begun, 0 when there is none,
+// and the names of the objects in its folder.
+func lastPlanning(ctx context.Context, s Store, request Request, env Environment) (last int, objects []string, err error) {
 	prefix := plansPrefix(request.Customer, env, request.ID)
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
-		return 0, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
+		return 0, nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
 	}
-	last := 0
+	folders := map[int][]string{}
 	for _, key := range keys {
 		number, name, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
-		if n, err := strconv.Atoi(number); err == nil && name == object {
-			last = max(last, n)
+		if n, err := strconv.Atoi(number); err == nil {
+			folders[n] = append(folders[n], name)
+			if name == objectBegun {
+				last = max(last, n)
+			}
 		}
 	}
-	return last, nil
+	return last, folders[last], nil
 }
 
 // superseding returns the id of the newest request in the queue of the target

@@ -149,11 +149,12 @@ func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered,
 // open finds the planning that the kept state belongs to and writes it in clear.
 func (r *Recoverer) open(ctx context.Context, in TargetInput, request Request, file, clear string) (planning, Receipt, error) {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	for n, err := lastNumber(ctx, r.Store, request, in.Environment, objectReceipt); n > 0 || err != nil; n-- {
-		if err != nil {
-			return planning{}, Receipt{}, err
-		}
-		folder := planning{fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, in.Environment, request.ID), n)}
+	last, _, err := lastPlanning(ctx, r.Store, request, in.Environment)
+	if err != nil {
+		return planning{}, Receipt{}, err
+	}
+	for n := last; n > 0; n-- {
+		folder := planning{prefix: folderOf(request, in.Environment, n)}
 		receipt, err := readReceipt(ctx, r.Store, folder)
 		if errors.Is(err, ErrNotFound) {
 			continue

@@ -143,16 +143,19 @@ func targetStanding(ctx context.Context, s Store, request Request, env Environme
 	}
 	st.folder = folder
 	steps := []struct {
-		object string
-		into   func(key string) error
+		object, overtakenBy string // what is not read when the other one is there
+		into                func(key string) error
 	}{
-		{objectBegun, func(key string) error { return st.begun(ctx, s, key, OutcomePlanning) }},
-		{objectPlanned, func(key string) error { return st.end(ctx, s, key) }},
-		{objectHeld, func(key string) error { return st.held(ctx, s, key) }},
-		{objectApplyBegun, func(key string) error { return st.begun(ctx, s, key, OutcomeApplying) }},
-		{objectApplied, func(key string) error { return st.end(ctx, s, key) }},
+		{objectBegun, objectPlanned, func(key string) error { return st.begun(ctx, s, key, OutcomePlanning) }},
+		{objectPlanned, "", func(key string) error { return st.end(ctx, s, key) }},
+		{objectHeld, objectApplyBegun, func(key string) error { return st.held(ctx, s, key) }},
+		{objectApplyBegun, objectApplied, func(key string) error { return st.begun(ctx, s, key, OutcomeApplying) }},
+		{objectApplied, "", func(key string) error { return st.end(ctx, s, key) }},
 	}
 	for _, step := range steps {
+		if !folder.has(step.object) || folder.has(step.overtakenBy) {
+			continue
+		}
 		if err := step.into(folder.key(step.object)); err != nil && !errors.Is(err, ErrNotFound) {
 			return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
 		}
@@ -220,13 +223,10 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
 // told as such, and hides nothing else.
 func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error {
-	if st.folder.prefix == "" {
+	if !st.folder.has(objectReceipt) {
 		return nil
 	}
 	b, err := readAll(ctx, r.Store, st.folder.key(objectReceipt))
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}

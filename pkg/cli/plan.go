@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -189,6 +190,9 @@ func (m *manager) guess(document pipeline.Document) {
 }
 
 func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
+	if info, err := os.Stat(m.app.absolute(o.customerDir)); err != nil || !info.IsDir() {
+		return job, nil, &pipeline.UsageError{Message: fmt.Sprintf("--customer-dir %s is not a directory", o.customerDir), Next: "name the checkout of a customer repository"}
+	}
 	c, err := m.dryRunCustomer(o)
 	if err != nil {
 		return job, nil, err

@@ -118,6 +118,8 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 		return unproved("run %d was started by %s and not by %s", ask.RunID, run.Event, ask.Event)
 	case run.HeadSHA != ask.Commit:
 		return unproved("run %d is of commit %s and not of %s", ask.RunID, run.HeadSHA.Short(), ask.Commit.Short())
+	case ask.Event != "pull_request" && run.HeadBranch != "" && ask.Ref != "refs/heads/"+run.HeadBranch:
+		return unproved("run %d is of branch %q and not of %q", ask.RunID, run.HeadBranch, ask.Ref)
 	case ask.RunAttempt > run.Attempt:
 		return unproved("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
 	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):

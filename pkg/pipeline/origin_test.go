@@ -27,6 +27,11 @@ func TestOriginMustBeProved(t *testing.T) {
 			run.Path = ".github/workflows/other.yml"
 			w.hub.runs[a.RunID] = run
 		}, pipeline.ReasonUnproved},
+		{"run of another branch", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+			run := w.hub.runs[a.RunID]
+			run.HeadBranch = "feature"
+			w.hub.runs[a.RunID] = run
+		}, pipeline.ReasonUnproved},
 		{"run that ended long ago", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
 			run := w.hub.runs[a.RunID]
 			run.Status, run.UpdatedAt = "completed", w.now.Add(-time.Hour)

@@ -48,8 +48,12 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
 	}
-	if done, err := a.unused(ctx, in, folder); err != nil || done {
-		return TargetResult{Outcome: OutcomeApplied, HasChanges: true}, err
+	done, err := a.unused(ctx, in, folder)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if done {
+		return TargetResult{Outcome: OutcomeApplied, HasChanges: true}, nil
 	}
 	return a.recorded(ctx, in, request, folder)
 }
@@ -252,13 +256,9 @@ func used(in TargetInput) error {
 // receipt reads the receipt and compares it with what is asked for and with what
 // stands around it now.
 func (a *Applier) receipt(ctx context.Context, folder planning, request Request, in TargetInput) (Receipt, error) {
-	b, err := readAll(ctx, a.Store, folder.key(objectReceipt))
+	receipt, err := readReceipt(ctx, a.Store, folder)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("receipt of %s/%s: %w", request.Customer, in.Environment, err)
-	}
-	receipt, err := ParseReceipt(b)
-	if err != nil {
-		return Receipt{}, tamperedOr(fmt.Errorf("%w: %w", ErrTampered, err), "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+		return Receipt{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 	}
 	if err := a.compare(receipt, request, in); err != nil {
 		return Receipt{}, err

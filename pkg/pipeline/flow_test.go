@@ -110,7 +110,10 @@ func TestRefusals(t *testing.T) {
 			in := w.target(request, "staging")
 			c.change(w, request, &in)
 			for attempt := range 2 { // the second one must get the same answer
-				_, err := w.apply(in)
+				result, err := w.apply(in)
+				if result.Outcome == pipeline.OutcomeApplied {
+					t.Fatal("a refusal says that it was applied")
+				}
 				var refused *pipeline.RefusedError
 				if !errors.As(err, &refused) || refused.Reason != c.want || refused.Message == "" {
 					t.Fatalf("attempt %d: got %v, want reason %s", attempt+1, err, c.want)

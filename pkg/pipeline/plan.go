@@ -194,7 +194,7 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 		if err != nil || shown.Event != "pull_request" || shown.Rejected() {
 			continue // not shown to the reviewers of this pull request
 		}
-		earlier, _, err := latestReceipt(ctx, p.Store, shown, in.Environment)
+		earlier, err := latestReceipt(ctx, p.Store, shown, in.Environment)
 		if errors.Is(err, ErrNotFound) {
 			return ReviewedUnseen, nil
 		}
@@ -276,20 +276,19 @@ func binding(receipt Receipt, object string) []byte {
 
 // latestReceipt returns the receipt of the newest planning of a target, or
 // ErrNotFound.
-func latestReceipt(ctx context.Context, s Store, request Request, env Environment) (Receipt, planning, error) {
+func latestReceipt(ctx context.Context, s Store, request Request, env Environment) (Receipt, error) {
 	folder, found, err := latestPlanning(ctx, s, request, env)
+	if err == nil && !found {
+		err = ErrNotFound
+	}
 	if err != nil {
-		return Receipt{}, planning{}, err
+		return Receipt{}, fmt.Errorf("plan of %s/%s: %w", request.Customer, env, err)
 	}
-	if !found {
-		return Receipt{}, planning{}, fmt.Errorf("plan of %s/%s: %w", request.Customer, env, ErrNotFound)
-	}
-	b, err := readAll(ctx, s, folder.key(objectReceipt))
+	receipt, err := readReceipt(ctx, s, folder)
 	if err != nil {
-		return Receipt{}, folder, fmt.Errorf("receipt of %s/%s: %w", request.Customer, env, err)
+		return Receipt{}, fmt.Errorf("receipt of %s/%s: %w", request.Customer, env, err)
 	}
-	receipt, err := ParseReceipt(b)
-	return receipt, folder, err
+	return receipt, nil
 }
 
 func checkNewest(ctx context.Context, s Store, request Request, env Environment) error {

@@ -163,6 +163,20 @@ func loadRequest(ctx context.Context, s Store, customer CustomerName, id Request
 	return r, nil
 }
 
+// readReceipt reads the receipt of a planning. One that is no receipt is
+// ErrTampered: we write none such.
+func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
+	b, err := readAll(ctx, s, folder.key(objectReceipt))
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := ParseReceipt(b)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	return receipt, nil
+}
+
 // variablesBinding ties the stored variables to their request.
 func variablesBinding(r Request) []byte {
 	return []byte("metapipe variables\x00" + string(r.ID) + "\x00" + string(r.Customer) + "\x00" + string(r.Blob))

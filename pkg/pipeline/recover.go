@@ -199,14 +199,6 @@ func (s spareStore) Open(context.Context, string) (io.ReadCloser, error) {
 	return f, err
 }
 
-func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
-	b, err := readAll(ctx, s, folder.key(objectReceipt))
-	if err != nil {
-		return Receipt{}, err
-	}
-	return ParseReceipt(b)
-}
-
 // KeptStates returns the requests whose state waits to be brought back, out of the
 // keys of one target, in their order.
 func KeptStates(keys []string) []string {

@@ -226,11 +226,11 @@ func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error
 	if !st.folder.has(objectReceipt) {
 		return nil
 	}
-	b, err := readAll(ctx, r.Store, st.folder.key(objectReceipt))
-	if err != nil {
+	var b []byte
+	receipt, err := readReceipt(ctx, r.Store, st.folder)
+	if err != nil && !errors.Is(err, ErrTampered) {
 		return err
 	}
-	receipt, err := ParseReceipt(b)
 	if err == nil {
 		t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Code(), receipt.Expires, receipt.PlannedAt
 		b, err = unsealBytes(ctx, r.Store, r.Sealer, st.folder.key(objectModel), binding(receipt, objectModel))

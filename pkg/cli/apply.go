@@ -44,16 +44,11 @@ Outputs: outcome, reason, errored-state.`,
 }
 
 func (a *App) apply(ctx context.Context, o targetOptions) error {
-	m, err := a.openManager(ctx, o.places)
-	if err != nil {
-		return err
-	}
-	in, remove, err := m.targetInput(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
+	return a.onTarget(ctx, o, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in) })
+}
+
+func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
+	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: m.app.Now}
 	if m.context.InActions {
 		client, err := m.client(envOwnToken)
 		if err != nil {

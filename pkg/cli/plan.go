@@ -72,6 +72,16 @@ import, move, forget.`,
 }
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
+	return a.onTarget(ctx, o, func(m *manager, in pipeline.TargetInput) error {
+		planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
+		result, err := planner.Run(ctx, in)
+		return errors.Join(err, m.planOutputs(result))
+	})
+}
+
+// onTarget opens the manager and the target that the flags name, and removes the
+// run directory of the target afterwards.
+func (a *App) onTarget(ctx context.Context, o targetOptions, do func(*manager, pipeline.TargetInput) error) error {
 	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
@@ -81,9 +91,7 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 		return err
 	}
 	defer remove()
-	planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
-	result, err := planner.Run(ctx, in)
-	return errors.Join(err, m.planOutputs(result))
+	return do(m, in)
 }
 
 func (s *step) planOutputs(r pipeline.TargetResult) error {

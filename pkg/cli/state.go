@@ -95,25 +95,18 @@ Environment: METAPIPE_KEY.`,
 }
 
 func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
-	m, err := a.openManager(ctx, o.places)
-	if err != nil {
-		return err
-	}
-	in, remove, err := m.targetInput(ctx, o.targetOptions)
-	if err != nil {
-		return err
-	}
-	defer remove()
 	if o.file != "" {
 		o.file = a.absolute(o.file)
 	}
-	recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
-	state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
-	if err != nil {
+	return a.onTarget(ctx, o.targetOptions, func(m *manager, in pipeline.TargetInput) error {
+		recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
+		state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d\n", in.Customer.Name, in.Environment, in.Backend, state.Serial)
 		return err
-	}
-	_, err = fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d\n", in.Customer.Name, in.Environment, in.Backend, state.Serial)
-	return err
+	})
 }
 
 // targetState is what is told of a state: never a value of it.

@@ -132,29 +132,6 @@ func appendFile(variable, path, text string) (err error) {
 	return nil
 }
 
-// Group folds the log lines up to EndGroup under a title.
-func (r *Runner) Group(title string) error {
-	return r.command(&githubactions.Command{Name: "group", Message: strings.Join(strings.Fields(title), " ")})
-}
-
-// EndGroup ends the fold that Group began.
-func (r *Runner) EndGroup() error {
-	return r.command(&githubactions.Command{Name: "endgroup"})
-}
-
-// Notice adds a notice to the run's page; it counts as an annotation.
-func (r *Runner) Notice(message string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.annotate("notice", nil, message)
-}
-
-func (r *Runner) command(c *githubactions.Command) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.write(c)
-}
-
 // write sends one workflow command; r.mu is held. The commands are encoded by
 // go-githubactions but written here, since its own methods panic on errors.
 func (r *Runner) write(c *githubactions.Command) error {

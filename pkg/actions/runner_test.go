@@ -96,8 +96,8 @@ func TestOutsideOfActions(t *testing.T) {
 	t.Parallel()
 	var log, outputs bytes.Buffer
 	r := actions.NewRunner(actions.Options{Commands: &log, Outputs: &outputs})
-	errs := errors.Join(r.SetOutput("a", "b"), r.Mask("secret"), r.Group("g"), r.EndGroup(), r.AppendSummary("s"),
-		r.Notice("n"), r.Annotate(pipeline.Problems{{Message: "m"}}))
+	errs := errors.Join(r.SetOutput("a", "b"), r.Mask("secret"), r.AppendSummary("s"),
+		r.Annotate(pipeline.Problems{{Message: "m"}}))
 	if errs != nil || log.Len() != 0 || outputs.String() != "a=b\n" {
 		t.Errorf("%v, log %q, outputs %q", errs, &log, &outputs)
 	}
@@ -202,7 +202,7 @@ func TestBrokenLogIsAnError(t *testing.T) {
 	t.Parallel()
 	r := actions.NewRunner(actions.Options{Context: actions.Context{InActions: true}, Commands: brokenWriter{}})
 	for name, err := range map[string]error{
-		"group": r.Group("g"), "mask": r.Mask("secret"), "annotate": r.Annotate(pipeline.Problems{{Message: "m"}}), "notice": r.Notice("n"),
+		"mask": r.Mask("secret"), "annotate": r.Annotate(pipeline.Problems{{Message: "m"}}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), "disk full") {
 			t.Errorf("%s: %v", name, err)

@@ -1,0 +1,107 @@
+package pipeline
+
+import "time"
+
+// DriftKind says in which way a target is not as it should be.
+type DriftKind string
+
+// The kinds, in the order in which they are told.
+const (
+	DriftError   DriftKind = "error"   // the check failed: nothing is known about the target
+	DriftReal    DriftKind = "drift"   // somebody changed the infrastructure outside of the tool
+	DriftPending DriftKind = "pending" // the customer's configuration is merged and was never applied
+	DriftManager DriftKind = "manager" // the manager's code changed since the last apply
+)
+
+// DriftAction is what is done about a kind.
+type DriftAction string
+
+// The actions: report tells the manager, issue also the customer.
+const (
+	DriftReport DriftAction = "report"
+	DriftIssue  DriftAction = "issue"
+	DriftIgnore DriftAction = "ignore"
+)
+
+// DriftResult is what one check of a target found.
+type DriftResult struct {
+	Customer    CustomerName `json:"customer"`
+	Environment Environment  `json:"environment"`
+	Repository  Repository   `json:"repository"`
+	// Branch and Commit are where the desired configuration was read, Blob the git
+	// blob of File there.
+	Branch string `json:"branch,omitempty"`
+	Commit SHA    `json:"commit,omitempty"`
+	File   string `json:"file,omitempty"`
+	Blob   SHA    `json:"blob,omitempty"`
+	// Kinds that were found; empty for a clean target. An error stands alone.
+	Kinds []DriftKind `json:"kinds,omitempty"`
+	// Plan holds what differs and is not ignored, redacted; nil for a clean target
+	// and for an error.
+	Plan *Plan `json:"plan,omitempty"`
+	// Fingerprint is the keyed hash of Plan's changes and drift.
+	Fingerprint string          `json:"fingerprint,omitempty"`
+	Ignored     []IgnoredDrift  `json:"ignored,omitempty"`
+	Failure     *DriftFailure   `json:"failure,omitempty"`
+	Applied     *DriftLastApply `json:"applied,omitempty"` // nil: metapipe applied nothing here
+	// FirstSeen is when a scan first met this state of affairs, with the same kinds.
+	FirstSeen time.Time     `json:"first_seen,omitzero"`
+	CheckedAt time.Time     `json:"checked_at"`
+	Duration  time.Duration `json:"duration"` // nanoseconds
+}
+
+// Clean reports whether the target is as it should be.
+func (r DriftResult) Clean() bool { return len(r.Kinds) == 0 }
+
+// IgnoredDrift is a difference that a rule hides.
+type IgnoredDrift struct {
+	Address   string `json:"address"`
+	Attribute string `json:"attribute,omitempty"` // empty: the whole resource
+	Reason    string `json:"reason"`              // the rule's
+}
+
+// DriftFailure says why a target could not be checked.
+type DriftFailure struct {
+	// Cause is a word for people and programs: "timeout", "variables",
+	// "repository", "permission", "rate-limit", "tool", "state" or "internal".
+	Cause       string       `json:"cause"`
+	Message     string       `json:"message"`
+	Next        string       `json:"next,omitempty"`
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
+}
+
+// DriftLastApply is the last apply of a target that went well.
+type DriftLastApply struct {
+	Request       RequestID `json:"request"`
+	Commit        SHA       `json:"commit"`
+	Blob          SHA       `json:"blob"`
+	ManagerCommit SHA       `json:"manager_commit"`
+	Actor         string    `json:"actor,omitempty"`
+	RunURL        string    `json:"run_url,omitempty"`
+	At            time.Time `json:"at"`
+}
+
+// DriftScan is one look at the fleet, or at a part of it.
+type DriftScan struct {
+	ID            string        `json:"id"`
+	Manager       Slug          `json:"manager"`
+	ManagerCommit SHA           `json:"manager_commit"`
+	StartedAt     time.Time     `json:"started_at"`
+	EndedAt       time.Time     `json:"ended_at"`
+	Results       []DriftResult `json:"results"`
+	// Missing are targets of the scan that no shard has told anything about.
+	Missing []string `json:"missing,omitempty"`
+	// ExpiredRules are ignore rules whose date has passed: they hide nothing.
+	ExpiredRules []string `json:"expired_rules,omitempty"`
+	// Before is the scan that this one is compared with; nil for the first.
+	Before *DriftTrend `json:"before,omitempty"`
+}
+
+// DriftTrend is the short form of an earlier scan.
+type DriftTrend struct {
+	ID      string            `json:"id"`
+	At      time.Time         `json:"at"`
+	Targets int               `json:"targets"`
+	Clean   int               `json:"clean"`
+	Kinds   map[DriftKind]int `json:"kinds,omitempty"`
+}

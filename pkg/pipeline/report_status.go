@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+func (r *Reporter) statuses(ctx context.Context, report Report) error {
+	request := report.Request
+	set := func(env Environment, state StatusState, url string) error {
+		s := Status{Context: request.StatusContext(env), State: state, Description: tagged(r.Renderer.Status(report, env), request.ID), TargetURL: url}
+		if err := r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s); err != nil {
+			return fmt.Errorf("post status %s on %s of %s: %w", s.Context, request.Commit.Short(), request.Repository, err)
+		}
+		return nil
+	}
+	// Requests for one commit share its statuses: the newest that works on a
+	// target has the say over the target's, and the newest of all over the rest.
+	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, t := range report.Targets {
+		if !slices.ContainsFunc(newer, func(n Request) bool { return slices.Contains(n.Targets, t.Environment) }) {
+			errs = append(errs, set(t.Environment, t.Outcome.Status(), t.RunURL))
+		}
+	}
+	// The overall status comes last: who waits for it finds the others final.
+	if len(newer) == 0 {
+		errs = append(errs, set("", report.Overall(), request.ManagerRun.URL))
+	} else {
+		r.Tell("request %s is newer: it has the statuses of %s", newer[0].ID.Short(), request.Commit.Short())
+	}
+	return errors.Join(errs...)
+}
+
+// deployments creates the deployment that carries the outputs of each applied
+// target.
+func (r *Reporter) deployments(ctx context.Context, report Report) error {
+	request := report.Request
+	var errs []error
+	for _, t := range report.Targets {
+		if t.Outcome != OutcomeApplied {
+			continue
+		}
+		outputs := map[string]string{}
+		for _, o := range t.Outputs {
+			if !o.Sensitive {
+				outputs[o.Name] = o.Value
+			}
+		}
+		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, Deployment{
+			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
+			Description: r.Renderer.Status(report, t.Environment), State: "success", LogURL: t.RunURL,
+			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs},
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("create deployment %s of %s: %w", request.DeploymentEnvironment(t.Environment), request.Repository, err))
+		}
+	}
+	return errors.Join(errs...)
+}

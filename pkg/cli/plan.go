@@ -151,6 +151,9 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if err != nil && !errors.As(err, &failed) {
 		return err
 	}
+	if s.context.InActions { // others read that log; a laptop is the operator's own
+		target = target.Redacted(job.Customer.Manager.Redaction)
+	}
 	return errors.Join(err, a.printTarget(target, o.json))
 }
 

@@ -20,6 +20,7 @@ type overlay struct {
 	gated           []pipeline.Environment
 	requireReviewed []pipeline.Environment
 	trust           pipeline.Trust
+	redaction       pipeline.Redaction
 	limits          pipeline.Limits
 }
 
@@ -27,8 +28,8 @@ type overlay struct {
 func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pipeline.Manager) pipeline.Customer {
 	o := overlay{
 		customer: pipeline.Customer{Name: name, Path: DefaultPath, Root: DefaultRoot, File: d.file},
-		trust:    m.Trust,
-		limits:   m.Limits,
+		trust:    m.Trust, redaction: m.Redaction,
+		limits: m.Limits,
 	}
 	d.read(top(n), d.customerFields(&o, m))
 	at, _ := n.Locate()
@@ -56,6 +57,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 		"gated":            func(v value) { o.gated = d.declared(v, m) },
 		"require_reviewed": func(v value) { o.requireReviewed = d.declared(v, m) },
 		"trust":            func(v value) { d.trust(v, &o.trust) },
+		"redaction":        func(v value) { d.redaction(v, &o.redaction) },
 		"limits":           func(v value) { d.read(v, d.limitFields(&o.limits)) },
 	}
 }
@@ -142,6 +144,10 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 		at, _ := n.Locate("trust")
 		d.add(at, RuleLooser, fmt.Sprintf("trust is %q, looser than the manager's %q", o.trust, m.Trust), "remove it, or make it stricter: a customer's file can only narrow")
 	}
+	if o.redaction.LooserThan(m.Redaction) {
+		at, _ := n.Locate("redaction")
+		d.add(at, RuleLooser, fmt.Sprintf("redaction is %q, looser than the manager's %q", o.redaction, m.Redaction), "remove it: a customer's file can only hide more")
+	}
 	larger := func(key string, mine, managers time.Duration) {
 		if mine > managers {
 			at, _ := n.Locate("limits", key)
@@ -180,6 +186,9 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 	}
 	if trustRank[o.trust] > trustRank[m.Trust] {
 		m.Trust = o.trust
+	}
+	if m.Redaction.LooserThan(o.redaction) {
+		m.Redaction = o.redaction
 	}
 	m.Limits = pipeline.Limits{
 		VariablesBytes: min(o.limits.VariablesBytes, m.Limits.VariablesBytes),

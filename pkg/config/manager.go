@@ -35,14 +35,21 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 				m.Schema = p
 			}
 		},
-		"trust":  func(v value) { d.trust(v, &m.Trust) },
-		"limits": func(v value) { d.read(v, d.limitFields(&m.Limits)) },
+		"trust":     func(v value) { d.trust(v, &m.Trust) },
+		"redaction": func(v value) { d.redaction(v, &m.Redaction) },
+		"limits":    func(v value) { d.read(v, d.limitFields(&m.Limits)) },
 	}
 }
 
 func (d *decoder) trust(v value, t *pipeline.Trust) {
 	if s, ok := d.choice(v, string(pipeline.TrustRequired), string(pipeline.TrustPreferred), string(pipeline.TrustOff)); ok {
 		*t = pipeline.Trust(s)
+	}
+}
+
+func (d *decoder) redaction(v value, l *pipeline.Redaction) {
+	if s, ok := d.choice(v, string(pipeline.RedactionValues), string(pipeline.RedactionSummary)); ok {
+		*l = pipeline.Redaction(s)
 	}
 }
 

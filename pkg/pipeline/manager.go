@@ -11,7 +11,9 @@ type Manager struct {
 	// manager directory; empty means that only the built-in rules hold.
 	Schema string
 	Trust  Trust
-	Limits Limits
+	// Redaction says how much of a plan is told; empty: with its values.
+	Redaction Redaction
+	Limits    Limits
 }
 
 // EnvironmentRule is one environment of metapipe.yml.

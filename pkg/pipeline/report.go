@@ -92,7 +92,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
 			failedBefore = env
 		}
-		report.Targets = append(report.Targets, t)
+		report.Targets = append(report.Targets, t.Redacted(in.Customer.Manager.Redaction))
 	}
 	return report, nil
 }

@@ -24,6 +24,8 @@ type TargetReport struct {
 	Gated   bool `json:"gated,omitempty"`
 	// Held says why the environment is only planned.
 	Held string `json:"held,omitempty"`
+	// Redaction is the level at which the target is told; empty: everything.
+	Redaction Redaction `json:"redaction,omitempty"`
 	// Plan is nil when there is none (yet).
 	Plan *Plan `json:"plan,omitempty"`
 	// ReceiptCode is empty without a plan.

@@ -155,6 +155,9 @@ func provenance(t pipeline.TargetReport) string {
 	if t.Plan != nil && t.Plan.Tool != (pipeline.ToolVersion{}) {
 		parts = append(parts, code(clip(t.Plan.Tool.String(), 60)))
 	}
+	if t.Redaction != "" {
+		parts = append(parts, "without values ("+code("redaction: "+string(t.Redaction))+")")
+	}
 	if run := address(t.RunURL); run != "" {
 		parts = append(parts, link("run", run))
 	}

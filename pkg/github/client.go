@@ -40,9 +40,9 @@ type Options struct {
 	// MaxWait bounds what one call may wait for rate limits and retries
 	// altogether; 0 means 3 minutes.
 	MaxWait time.Duration
-	// WriteGap is the least time between two writes; writes are sent one after
-	// the other in any case. GitHub asks for one second between many writes:
-	// https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+	// WriteGap is the time between two writes when there are many; the first few
+	// follow each other at once. They are sent one after the other in any case.
+	// GitHub asks for one second; 0 means none.
 	WriteGap time.Duration
 	// Now and Sleep are the clock; nil means the real one. Sleep returns early
 	// with ctx.Err() when ctx ends.
@@ -115,10 +115,6 @@ func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
 }
-
-// Calls returns how often each route was asked so far, retries included,
-// ordered by route and method.
-func (c *Client) Calls() []Calls { return c.transport.calls.list() }
 
 // send performs one call; in and out are JSON values or nil. Errors are *Error.
 func (c *Client) send(ctx context.Context, k call, in, out any) (*github.Response, error) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-github/v60/github"
 
@@ -31,11 +33,45 @@ func comment(g *github.IssueComment) pipeline.Comment {
 	return pipeline.Comment{ID: g.GetID(), Author: g.GetUser().GetLogin(), Body: g.GetBody(), UpdatedAt: g.GetUpdatedAt().Time}
 }
 
-// CreateComment adds a comment. It is not sent twice when its fate is unknown.
+// CreateComment adds a comment. When the answer is lost, one of ours with the
+// same text is taken for it.
 func (c *Client) CreateComment(ctx context.Context, slug pipeline.Slug, number int, body string) (pipeline.Comment, error) {
 	k := write(http.MethodPost, slug, fmt.Sprintf("comment on #%d", number),
 		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
-	return c.sendComment(ctx, k, body)
+	var got github.IssueComment
+	var found pipeline.Comment
+	err := c.create(ctx, k, github.IssueComment{Body: &body}, &got, func(ctx context.Context) (bool, error) {
+		var err error
+		found, err = c.findComment(ctx, slug, number, body)
+		return found.ID != 0, err
+	})
+	if err != nil {
+		return pipeline.Comment{}, err
+	}
+	if found.ID != 0 {
+		return found, nil
+	}
+	return comment(&got), nil
+}
+
+// findComment returns our newest comment with that text; the zero value when
+// there is none. Ends of lines and blanks at the end are GitHub's to change.
+func (c *Client) findComment(ctx context.Context, slug pipeline.Slug, number int, body string) (pipeline.Comment, error) {
+	login, err := c.Login(ctx)
+	if err != nil {
+		return pipeline.Comment{}, err
+	}
+	all, err := c.Comments(ctx, slug, number)
+	if err != nil {
+		return pipeline.Comment{}, err
+	}
+	plain := func(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
+	for _, one := range slices.Backward(all) {
+		if strings.EqualFold(one.Author, login) && plain(one.Body) == plain(body) {
+			return one, nil
+		}
+	}
+	return pipeline.Comment{}, nil
 }
 
 // EditComment replaces the text of a comment.
@@ -43,10 +79,6 @@ func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, 
 	k := write(http.MethodPatch, slug, fmt.Sprintf("edit comment %d", id),
 		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
 	k.repeatable = true
-	return c.sendComment(ctx, k, body)
-}
-
-func (c *Client) sendComment(ctx context.Context, k call, body string) (pipeline.Comment, error) {
 	var got github.IssueComment
 	if _, err := c.send(ctx, k, github.IssueComment{Body: &body}, &got); err != nil {
 		return pipeline.Comment{}, err

@@ -113,27 +113,39 @@ func (c *Client) CreateDeployment(ctx context.Context, slug pipeline.Slug, d pip
 	if err := checkLink(d.LogURL); err != nil {
 		return 0, get(slug, "create a deployment", "").fail(err)
 	}
-	old, err := c.listDeployments(ctx, slug, d.SHA, d.Environment)
+	there, err := c.deploymentOf(ctx, slug, d)
 	if err != nil {
 		return 0, err
 	}
-	for _, o := range old {
-		if o.Payload.Request == "" || o.Payload.Request != d.Payload.Request {
-			continue
-		}
-		if err := c.readState(ctx, slug, &o); err != nil {
+	if there.ID == 0 {
+		id, err := c.newDeployment(ctx, slug, d)
+		if err != nil {
 			return 0, err
 		}
-		if o.State == d.State {
-			return o.ID, nil
-		}
-		return o.ID, c.setState(ctx, slug, o.ID, d)
+		return id, c.setState(ctx, slug, id, d)
 	}
-	id, err := c.newDeployment(ctx, slug, d)
-	if err != nil {
+	if err := c.readState(ctx, slug, &there); err != nil {
 		return 0, err
 	}
-	return id, c.setState(ctx, slug, id, d)
+	if there.State == d.State {
+		return there.ID, nil
+	}
+	return there.ID, c.setState(ctx, slug, there.ID, d)
+}
+
+// deploymentOf finds the deployment of the same commit, environment and request;
+// its ID is 0 when there is none.
+func (c *Client) deploymentOf(ctx context.Context, slug pipeline.Slug, d pipeline.Deployment) (pipeline.Deployment, error) {
+	list, err := c.listDeployments(ctx, slug, d.SHA, d.Environment)
+	if err != nil {
+		return pipeline.Deployment{}, err
+	}
+	for _, o := range list {
+		if o.Payload.Request != "" && o.Payload.Request == d.Payload.Request {
+			return o, nil
+		}
+	}
+	return pipeline.Deployment{}, nil
 }
 
 func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeline.Deployment) (int64, error) {
@@ -148,7 +160,12 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 		AutoMerge: github.Bool(false), RequiredContexts: &[]string{},
 	}
 	var got github.Deployment
-	if _, err := c.send(ctx, k, in, &got); err != nil {
+	err := c.create(ctx, k, in, &got, func(ctx context.Context) (bool, error) {
+		there, err := c.deploymentOf(ctx, slug, d)
+		got = github.Deployment{ID: &there.ID}
+		return there.ID != 0, err
+	})
+	if err != nil {
 		return 0, err
 	}
 	if got.GetID() <= 0 {
@@ -162,13 +179,15 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 func (c *Client) setState(ctx context.Context, slug pipeline.Slug, id int64, d pipeline.Deployment) error {
 	k := write(http.MethodPost, slug, fmt.Sprintf("set the state of deployment %d", id),
 		"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", strconv.FormatInt(id, 10))
-	k.repeatable = true
 	in := github.DeploymentStatusRequest{
 		State: &d.State, Environment: &d.Environment, Description: github.String(description(d.Description)),
 	}
 	if d.LogURL != "" {
 		in.LogURL = &d.LogURL
 	}
-	_, err := c.send(ctx, k, in, nil)
-	return err
+	return c.create(ctx, k, in, nil, func(ctx context.Context) (bool, error) {
+		now := pipeline.Deployment{ID: id}
+		err := c.readState(ctx, slug, &now)
+		return now.State == d.State && now.LogURL == d.LogURL, err
+	})
 }

@@ -45,7 +45,7 @@ func isLimit(err error) bool {
 }
 
 func (c *Client) viewer(ctx context.Context) (string, error) {
-	k := call{op: "ask who the App's token belongs to", method: http.MethodPost, route: "/graphql", repeatable: true}
+	k := call{op: "ask who the App's token belongs to", method: http.MethodPost, route: "/graphql", repeatable: true, harmless: true}
 	// An Enterprise server has REST at /api/v3/ and GraphQL at /api/graphql.
 	path := "graphql"
 	if strings.HasSuffix(c.transport.host.Path, "/api/v3/") {

@@ -1,24 +1,14 @@
 package github
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
-
-// Calls is how often one route of the API was asked.
-type Calls struct {
-	Method string `json:"method"`
-	Route  string `json:"route"` // as in GitHub's API description: /repos/{owner}/{repo}
-	Count  int    `json:"count"`
-}
 
 // call is one question to the API.
 type call struct {
@@ -33,6 +23,10 @@ type call struct {
 	query url.Values
 	// repeatable writes may reach GitHub twice without harm.
 	repeatable bool
+	// harmless POSTs change nothing for anybody, like a query or a new token:
+	// they neither wait for their turn among the writes nor count as one.
+	harmless bool
+	again    bool // it was sent before, and that is known to have failed
 }
 
 func get(repo pipeline.Slug, op, route string, args ...string) call {
@@ -102,33 +96,4 @@ func callOf(req *http.Request) call {
 		return k
 	}
 	return call{op: "ask", method: req.Method, route: req.URL.Path}
-}
-
-// counter counts requests by method and route.
-type counter struct {
-	mu sync.Mutex
-	n  map[Calls]int // keys have no Count
-}
-
-func (c *counter) add(method, route string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[Calls]int{}
-	}
-	c.n[Calls{Method: method, Route: strings.ReplaceAll(route, "{+", "{")}]++
-}
-
-func (c *counter) list() []Calls {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := make([]Calls, 0, len(c.n))
-	for k, n := range c.n {
-		k.Count = n
-		list = append(list, k)
-	}
-	slices.SortFunc(list, func(a, b Calls) int {
-		return cmp.Or(strings.Compare(a.Route, b.Route), strings.Compare(a.Method, b.Method))
-	})
-	return list
 }

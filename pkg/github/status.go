@@ -53,7 +53,6 @@ func status(s *github.RepoStatus) pipeline.Status {
 func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
 	k := write(http.MethodPost, slug, fmt.Sprintf("set the status %s on commit %s", s.Context, sha.Short()),
 		"/repos/{owner}/{repo}/statuses/{sha}", string(sha))
-	k.repeatable = true // the newest counts, so the same one twice does no harm
 	s.Description = description(s.Description)
 	if err := checkStatus(s); err != nil {
 		return k.fail(err)
@@ -67,7 +66,10 @@ func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline
 	if s.TargetURL != "" {
 		in.TargetURL = &s.TargetURL
 	}
-	_, err := c.send(ctx, k, in, nil)
+	err := c.create(ctx, k, in, nil, func(ctx context.Context) (bool, error) {
+		list, err := c.Statuses(ctx, slug, sha)
+		return contains(list, s), err
+	})
 	c.noteStatus(slug, sha, s, err)
 	return err
 }

@@ -31,15 +31,17 @@ type transport struct {
 	now      func() time.Time
 	sleep    func(context.Context, time.Duration) error
 	calls    counter
+	pages    pageCache
+	quiet    quiet
 
-	// turn holds the time of the last write; whoever took it out may write.
-	turn chan time.Time
+	// turn holds the pace of the writes; whoever took it out may write.
+	turn chan pace
 }
 
 func newTransport(o Options, host *url.URL, token string) *transport {
 	t := &transport{
 		base: o.Transport, host: host, token: token, timeout: o.Timeout, maxWait: o.MaxWait,
-		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, turn: make(chan time.Time, 1),
+		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, turn: make(chan pace, 1),
 	}
 	if t.base == nil {
 		t.base = http.DefaultTransport
@@ -56,7 +58,7 @@ func newTransport(o Options, host *url.URL, token string) *transport {
 	if t.sleep == nil {
 		t.sleep = sleep
 	}
-	t.turn <- time.Time{}
+	t.turn <- pace{}
 	return t
 }
 
@@ -74,7 +76,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	k := callOf(req)
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+	if k.writes() {
 		done, err := t.takeTurn(req.Context())
 		if err != nil {
 			return nil, err
@@ -83,39 +85,32 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var waited time.Duration
 	for attempt := 1; ; attempt++ {
-		resp, err := t.once(req, k)
+		if err := t.quiet.wait(req.Context(), t, &waited); err != nil {
+			return nil, err
+		}
+		resp, err := t.once(req, k, k.again || attempt > 1)
 		again, pause := t.judge(k, resp, err, attempt)
-		if !again || attempt == maxAttempts || req.Context().Err() != nil {
+		if err := req.Context().Err(); again && err != nil {
+			return nil, err
+		}
+		if !again || attempt == maxAttempts || waited+pause > t.maxWait {
 			return t.last(resp, err)
 		}
-		if waited += pause; waited > t.maxWait {
-			return t.last(resp, err)
-		}
-		if err := t.sleep(req.Context(), pause); err != nil {
+		waited += pause
+		if err := t.pause(req.Context(), pause); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// takeTurn waits until no other write is under way and the gap has passed.
-func (t *transport) takeTurn(ctx context.Context) (done func(), err error) {
-	var lastWrite time.Time
-	select {
-	case lastWrite = <-t.turn:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if rest := t.writeGap - t.now().Sub(lastWrite); t.writeGap > 0 && rest > 0 {
-		if err := t.sleep(ctx, rest); err != nil {
-			t.turn <- lastWrite
-			return nil, err
-		}
-	}
-	return func() { t.turn <- t.now() }, nil
+// pause sleeps and counts it.
+func (t *transport) pause(ctx context.Context, d time.Duration) error {
+	t.calls.waited(d)
+	return t.sleep(ctx, d)
 }
 
 // once sends the request one time and reads the whole answer.
-func (t *transport) once(req *http.Request, k call) (*http.Response, error) {
+func (t *transport) once(req *http.Request, k call, again bool) (*http.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.timeout, fmt.Errorf("no answer within %s", t.timeout))
 	defer cancel()
 	out := req.Clone(ctx)
@@ -130,7 +125,8 @@ func (t *transport) once(req *http.Request, k call) (*http.Response, error) {
 	if t.token != "" && t.same(out.URL) {
 		out.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	t.calls.add(req.Method, k.route)
+	known := t.pages.ask(out)
+	t.calls.add(k, req.Method, again)
 	resp, err := t.base.RoundTrip(out)
 	if err != nil {
 		return nil, t.cause(ctx, err)
@@ -141,6 +137,13 @@ func (t *transport) once(req *http.Request, k call) (*http.Response, error) {
 	}
 	if len(body) > maxBody {
 		return nil, &tooLargeError{}
+	}
+	if resp.StatusCode == http.StatusNotModified && known != nil {
+		t.calls.unchanged(k, req.Method)
+		known.restore(resp)
+		body = known.body
+	} else {
+		t.pages.keep(out, resp, body)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.Request = req
@@ -161,19 +164,37 @@ func (*tooLargeError) Error() string {
 	return fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20)
 }
 
+// backoff doubles with each attempt, half to one and a half of it by chance, so
+// that jobs which failed together do not come back together.
+func backoff(attempt int) time.Duration {
+	d := min(time.Second<<(attempt-1), maxBackoff)
+	return d/2 + rand.N(d)
+}
+
+// unsent reports whether a request has certainly not left this machine.
+func unsent(err error) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial"
+}
+
+// unansweredError is the failure of a request that GitHub may have carried out.
+type unansweredError struct{ err error }
+
+func (e *unansweredError) Error() string { return e.err.Error() }
+func (e *unansweredError) Unwrap() error { return e.err }
+
 // judge decides whether an attempt is worth another one, and after which pause.
 func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
-	backoff := min(time.Second<<(attempt-1), maxBackoff)
-	backoff = backoff/2 + rand.N(backoff)
+	backoff := backoff(attempt)
 	if err != nil {
-		var dial *net.OpError
-		unsent := errors.As(err, &dial) && dial.Op == "dial"
 		var large *tooLargeError
-		return (k.repeatable || unsent) && !errors.As(err, &large), backoff
+		return (k.repeatable || unsent(err)) && !errors.As(err, &large), backoff
 	}
 	// What GitHub turned away for a rate limit it has not done, whatever it was.
 	if limited(resp) {
-		return true, limitPause(resp.Header, t.now(), attempt)
+		pause := limitPause(resp.Header, t.now(), attempt)
+		t.quiet.until(t.now().Add(pause))
+		return true, pause
 	}
 	switch resp.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -189,6 +210,9 @@ func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (
 // it sees an exhausted limit; waiting for limits is done here, so it must not.
 func (t *transport) last(resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
+		if !unsent(err) {
+			err = &unansweredError{err}
+		}
 		return nil, err
 	}
 	if limited(resp) {

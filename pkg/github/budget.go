@@ -1,0 +1,113 @@
+package github
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Calls is how often one route of the API was asked.
+type Calls struct {
+	Method string `json:"method"`
+	Route  string `json:"route"` // as in GitHub's API description: /repos/{owner}/{repo}
+	Count  int    `json:"count"` // requests sent, those below included
+	// Unchanged are reads that GitHub answered with 304: they cost no rate limit.
+	Unchanged int `json:"unchanged,omitempty"`
+	// Retries are requests that were sent again.
+	Retries int `json:"retries,omitempty"`
+}
+
+// Budget is what a client has asked of GitHub so far.
+type Budget struct {
+	Reads     int           `json:"reads"`     // requests that change nothing, repeated ones included
+	Unchanged int           `json:"unchanged"` // of the reads: answered by 304, which is free
+	Writes    int           `json:"writes"`    // requests that change something, repeated ones included
+	Retries   int           `json:"retries"`   // of both: sent again after a failure or a limit
+	Waited    time.Duration `json:"waited_ns"` // for limits, between attempts and between writes
+}
+
+// Add returns the sum of two budgets.
+func (b Budget) Add(o Budget) Budget {
+	return Budget{b.Reads + o.Reads, b.Unchanged + o.Unchanged, b.Writes + o.Writes, b.Retries + o.Retries, b.Waited + o.Waited}
+}
+
+// counter counts requests by method and route.
+type counter struct {
+	mu    sync.Mutex
+	calls map[string]*Calls
+	sum   Budget
+}
+
+func (c *counter) of(method, route string) *Calls {
+	if c.calls == nil {
+		c.calls = map[string]*Calls{}
+	}
+	route = strings.ReplaceAll(route, "{+", "{")
+	n := c.calls[method+route]
+	if n == nil {
+		n = &Calls{Method: method, Route: route}
+		c.calls[method+route] = n
+	}
+	return n
+}
+
+func (c *counter) add(k call, method string, again bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.of(method, k.route)
+	n.Count++
+	if again {
+		n.Retries++
+		c.sum.Retries++
+	}
+	if k.writes() {
+		c.sum.Writes++
+	} else {
+		c.sum.Reads++
+	}
+}
+
+func (c *counter) unchanged(k call, method string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of(method, k.route).Unchanged++
+	c.sum.Unchanged++
+}
+
+func (c *counter) waited(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sum.Waited += d
+}
+
+func (c *counter) list() []Calls {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := make([]Calls, 0, len(c.calls))
+	for _, n := range c.calls {
+		list = append(list, *n)
+	}
+	slices.SortFunc(list, func(a, b Calls) int {
+		return cmp.Or(strings.Compare(a.Route, b.Route), strings.Compare(a.Method, b.Method))
+	})
+	return list
+}
+
+// Calls returns how often each route was asked so far, retries included,
+// ordered by route and method.
+func (c *Client) Calls() []Calls { return c.transport.calls.list() }
+
+// Budget returns what was asked so far, in sum.
+func (c *Client) Budget() Budget {
+	c.transport.calls.mu.Lock()
+	defer c.transport.calls.mu.Unlock()
+	return c.transport.calls.sum
+}
+
+// writes reports whether a call changes anything for anybody.
+func (k call) writes() bool {
+	return k.method != http.MethodGet && k.method != http.MethodHead && !k.harmless
+}

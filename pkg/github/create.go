@@ -1,0 +1,49 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// maxCreates is how often a write that makes something is sent at most.
+const maxCreates = 3
+
+// create sends a write that would make a second thing when it were done twice.
+//
+// When its fate is unknown (no answer, half of one, a 5xx) it waits a moment,
+// looks whether GitHub has carried it out, and sends it again only if not. find
+// reports that, and takes over what the lost answer would have told.
+func (c *Client) create(ctx context.Context, k call, in, out any, find func(context.Context) (bool, error)) error {
+	for attempt := 1; ; attempt++ {
+		k.again = attempt > 1
+		_, err := c.send(ctx, k, in, out)
+		if err == nil || !fateUnknown(err) || ctx.Err() != nil {
+			return err
+		}
+		if pauseErr := c.transport.pause(ctx, backoff(attempt)); pauseErr != nil {
+			return err
+		}
+		found, findErr := find(ctx)
+		switch {
+		case findErr != nil:
+			return errors.Join(err, fmt.Errorf("look whether it was done all the same: %w", findErr))
+		case found:
+			return nil
+		case attempt == maxCreates:
+			return err
+		}
+	}
+}
+
+// fateUnknown reports whether GitHub may have done what it was asked, although
+// that failed here. A 2xx that cannot be read is such a case too.
+func fateUnknown(err error) bool {
+	var lost *unansweredError
+	var said *Error
+	if errors.As(err, &lost) {
+		return true
+	}
+	return errors.As(err, &said) && (said.Status >= http.StatusInternalServerError || said.Status/100 == 2)
+}

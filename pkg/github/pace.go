@@ -1,0 +1,80 @@
+package github
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// burst is how many writes may follow each other at once. GitHub asks for a
+// second between "a large number" of them; the two to four of a report are none,
+// and a fleet is slowed down to one each gap:
+// https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#pause-between-mutative-requests
+const burst = 4
+
+// pace is how many of the burst are spent, as of a time. One comes back each gap.
+type pace struct {
+	spent int
+	at    time.Time
+}
+
+// next returns how long the next write has to wait, and the pace after it.
+func (p pace) next(now time.Time, gap time.Duration) (wait time.Duration, after pace) {
+	if gap <= 0 {
+		return 0, p
+	}
+	if back := int(now.Sub(p.at) / gap); back >= p.spent {
+		p = pace{at: now}
+	} else if back > 0 {
+		p.spent, p.at = p.spent-back, p.at.Add(time.Duration(back)*gap)
+	}
+	if p.spent < burst {
+		return 0, pace{spent: p.spent + 1, at: p.at}
+	}
+	return p.at.Add(gap).Sub(now), pace{spent: burst, at: p.at.Add(gap)}
+}
+
+// takeTurn waits until no other write is under way and the pace allows one.
+func (t *transport) takeTurn(ctx context.Context) (done func(), err error) {
+	var p pace
+	select {
+	case p = <-t.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	wait, after := p.next(t.now(), t.writeGap)
+	if wait > 0 {
+		if err := t.pause(ctx, wait); err != nil {
+			t.turn <- p
+			return nil, err
+		}
+	}
+	return func() { t.turn <- after }, nil
+}
+
+// quiet is the time until which GitHub wants to be left alone. A limit that one
+// request has met holds for all of the same token: going on would only prolong it.
+type quiet struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (q *quiet) until(at time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if at.After(q.t) {
+		q.t = at
+	}
+}
+
+// wait sleeps through the quiet time, as far as the call may wait at all.
+func (q *quiet) wait(ctx context.Context, t *transport, waited *time.Duration) error {
+	q.mu.Lock()
+	rest := q.t.Sub(t.now())
+	q.mu.Unlock()
+	if rest <= 0 || *waited+rest > t.maxWait {
+		return nil
+	}
+	*waited += rest
+	return t.pause(ctx, rest)
+}

@@ -36,6 +36,9 @@ type DriftResult struct {
 	Blob   SHA    `json:"blob,omitempty"`
 	// Kinds that were found; empty for a clean target. An error stands alone.
 	Kinds []DriftKind `json:"kinds,omitempty"`
+	// Skipped says why there was nothing to check, such as an environment that the
+	// customer's file does not have; empty where there was.
+	Skipped string `json:"skipped,omitempty"`
 	// Plan holds what differs and is not ignored, redacted; nil for a clean target
 	// and for an error.
 	Plan *Plan `json:"plan,omitempty"`

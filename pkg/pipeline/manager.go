@@ -14,6 +14,7 @@ type Manager struct {
 	// Redaction says how much of a plan is told; empty: with its values.
 	Redaction Redaction
 	Limits    Limits
+	Drift     DriftRules
 }
 
 // EnvironmentRule is one environment of metapipe.yml.

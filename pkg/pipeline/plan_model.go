@@ -75,6 +75,11 @@ type ResourceChange struct {
 	CreateFirst bool   `json:"create_first,omitempty"`
 	Reason      string `json:"reason,omitempty"`    // action_reason, as the tool names it
 	ImportID    string `json:"import_id,omitempty"` // set when the change imports
+	// Relevant marks an entry of Plan.Drift that the plan has changes because of.
+	Relevant bool `json:"relevant,omitempty"`
+	// Reverts marks an entry of Plan.Changes that does nothing but put back what
+	// Plan.Drift says of the same resource.
+	Reverts bool `json:"reverts,omitempty"`
 	// Attributes that differ, ordered by path. Paths that force a replacement
 	// are marked.
 	Attributes []AttributeChange `json:"attributes,omitempty"`

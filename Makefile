@@ -66,9 +66,9 @@ golden: ## write the golden files of the tests anew; read the diff before you co
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
 
 workflows: ## copy workflows/ into the examples
-	@for side in manager customer; do \
-		mkdir -p examples/$$side/.github/workflows; \
-		cp workflows/$$side/*.yml examples/$$side/.github/workflows/; \
+	@for example in manager manager-aws customer; do \
+		mkdir -p examples/$$example/.github/workflows; \
+		cp workflows/$${example%-aws}/*.yml examples/$$example/.github/workflows/; \
 	done
 	@cp workflows/customer/PULL_REQUEST_TEMPLATE.md examples/customer/.github/
 

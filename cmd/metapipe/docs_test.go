@@ -52,7 +52,7 @@ func TestDocumentedCommands(t *testing.T) {
 			t.Run(document, func(t *testing.T) {
 				t.Parallel()
 				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
-				cmd.Dir = twoRepos(t)
+				cmd.Dir = twoRepos(t, managerOf(document))
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v\n%s\n%s", err, script, out)
 				}
@@ -111,12 +111,20 @@ func documents(t *testing.T) []string {
 	return list
 }
 
+// managerOf is the example that the commands of a document work on.
+func managerOf(document string) string {
+	if dir := filepath.ToSlash(filepath.Dir(document)); strings.HasPrefix(dir, "examples/manager-") {
+		return dir
+	}
+	return "examples/manager"
+}
+
 // twoRepos copies the examples as the documents assume them and returns the
 // manager's directory.
-func twoRepos(t *testing.T) string {
+func twoRepos(t *testing.T, manager string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for to, from := range map[string]string{"manager": "examples/manager", "shop-platform": "examples/customer", "customer": "examples/customer"} {
+	for to, from := range map[string]string{"manager": manager, "shop-platform": "examples/customer", "customer": "examples/customer"} {
 		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(filepath.Join(root(t), from))); err != nil {
 			t.Fatal(err)
 		}

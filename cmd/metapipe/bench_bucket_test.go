@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	metapipe "github.com/metapipe/metapipe/cmd/metapipe"
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
@@ -88,7 +90,7 @@ func throughStore(t *testing.T, objects *store.S3, size int) (grown float64, too
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear, err := sealer.Unseal(r, []byte("receipt"))
+	clear, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func sealPlan(sealer *store.Sealer, into io.Writer, size int) error {
 	for i := range block {
 		block[i] = byte(i * i >> 3)
 	}
-	w, err := sealer.Seal(into, []byte("receipt"))
+	w, err := sealer.Seal(context.Background(), into, pipeline.Binding{})
 	for left := size; left > 0 && err == nil; left -= len(block) {
 		_, err = w.Write(block[:min(left, len(block))])
 	}

@@ -149,11 +149,11 @@ func (s *step) openSealer() (*store.Sealer, error) {
 	if secret == "" {
 		return nil, &pipeline.UsageError{Message: envKey + " is not set: plans and variables are stored encrypted only", Next: "make one with `openssl rand -base64 32` and store it as a secret of the manager repository"}
 	}
-	key, err := store.ParseKey(secret)
+	keys, err := store.ParseKeys(secret)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them"}
+		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals"}
 	}
-	return store.NewSealer(key)
+	return store.NewSealer(keys...)
 }
 
 // customer finds a registered customer by its flag.

@@ -155,7 +155,7 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 // applied.
 func (r Reason) dooms() bool {
 	switch r {
-	case "", ReasonOrder, ReasonUngated, ReasonOtherReceipt:
+	case "", ReasonOrder, ReasonUngated, ReasonOtherReceipt, ReasonUnknownKey:
 		return false
 	}
 	return true

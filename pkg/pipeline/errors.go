@@ -17,6 +17,11 @@ var ErrExists = errors.New("exists already")
 // bound to, is not what was sealed.
 var ErrTampered = errors.New("not authentic")
 
+// ErrUnknownKey is what a Sealer returns (wrapped) for what was sealed under a key
+// that is not at hand. Nothing is known about such an object, also not that it was
+// changed.
+var ErrUnknownKey = errors.New("sealed under a key that is not at hand")
+
 // UsageError is a mistake in flags, environment or configuration.
 type UsageError struct {
 	Message string
@@ -108,6 +113,7 @@ const (
 	ReasonOtherTool        Reason = "other-tool"
 	ReasonExpired          Reason = "expired"
 	ReasonTampered         Reason = "tampered"
+	ReasonUnknownKey       Reason = "unknown-key"
 	ReasonSuperseded       Reason = "superseded"
 	ReasonUsed             Reason = "used"
 	ReasonUnreviewed       Reason = "unreviewed"

@@ -125,8 +125,12 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 	if err != nil {
 		return TargetResult{}, err
 	}
+	mac, err := p.Sealer.MAC(ctx, in.Customer.Name, in.Environment)
+	if err != nil {
+		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
 	planned, err := p.Engine.Plan(ctx, Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: p.Sealer.MAC, Log: in.logOrDiscard()})
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: mac, Log: in.logOrDiscard()})
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
@@ -201,10 +205,7 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 		if err != nil {
 			return "", err
 		}
-		if earlier.Fingerprint == receipt.Fingerprint {
-			return ReviewedSame, nil
-		}
-		return ReviewedDifferent, nil
+		return compareReviewed(earlier.Fingerprint, receipt.Fingerprint), nil
 	}
 	return ReviewedUnseen, nil
 }
@@ -269,11 +270,6 @@ func opener(file string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(file) }
 }
 
-// binding is the associated data of one sealed object of a plan.
-func binding(receipt Receipt, object string) []byte {
-	return append([]byte(object+"\x00"), receipt.Bytes()...)
-}
-
 // latestReceipt returns the receipt of the newest planning of a target, or
 // ErrNotFound.
 func latestReceipt(ctx context.Context, s Store, request Request, env Environment) (Receipt, error) {
@@ -336,8 +332,12 @@ func (e *Ended) fail(ctx context.Context, err error) {
 
 // tamperedOr turns an authentication failure into its refusal.
 func tamperedOr(err error, what string) error {
+	if errors.Is(err, ErrUnknownKey) {
+		return &RefusedError{Reason: ReasonUnknownKey, Message: fmt.Sprintf("%s cannot be opened: %v", what, err),
+			Next: "add the key of that id behind the first one and run this job again; where it is gone, push again to get a fresh plan"}
+	}
 	if errors.Is(err, ErrTampered) {
-		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed, or it was sealed with another key",
+		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed",
 			Next: "find out who can write to the store; then push again to get a fresh plan"}
 	}
 	return fmt.Errorf("read %s: %w", what, err)

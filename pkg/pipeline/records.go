@@ -177,11 +177,6 @@ func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error)
 	return receipt, nil
 }
 
-// variablesBinding ties the stored variables to their request.
-func variablesBinding(r Request) []byte {
-	return []byte("metapipe variables\x00" + string(r.ID) + "\x00" + string(r.Customer) + "\x00" + string(r.Blob))
-}
-
 func createJSON(ctx context.Context, s Store, key string, value any) error {
 	b, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -211,10 +206,10 @@ func readAll(ctx context.Context, s Store, key string) ([]byte, error) {
 }
 
 // sealInto encrypts body on its way into the store, without holding it whole.
-func sealInto(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, body io.Reader) error {
+func sealInto(ctx context.Context, s Store, sealer Sealer, key string, to Binding, body io.Reader) error {
 	pr, pw := io.Pipe()
 	go func() {
-		w, err := sealer.Seal(pw, binding)
+		w, err := sealer.Seal(ctx, pw, to)
 		if err == nil {
 			_, err = io.Copy(w, body)
 			err = errors.Join(err, w.Close())
@@ -227,27 +222,27 @@ func sealInto(ctx context.Context, s Store, sealer Sealer, key string, binding [
 }
 
 // unsealBytes reads a small sealed object whole.
-func unsealBytes(ctx context.Context, s Store, sealer Sealer, key string, binding []byte) ([]byte, error) {
+func unsealBytes(ctx context.Context, s Store, sealer Sealer, key string, to Binding) ([]byte, error) {
 	var b bytes.Buffer
-	err := unseal(ctx, s, sealer, key, binding, &b)
+	err := unseal(ctx, s, sealer, key, to, &b)
 	return b.Bytes(), err
 }
 
 // unsealFile writes the clear text to a new file that only we can read.
-func unsealFile(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, file string) error {
+func unsealFile(ctx context.Context, s Store, sealer Sealer, key string, to Binding, file string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(unseal(ctx, s, sealer, key, binding, f), f.Close())
+	return errors.Join(unseal(ctx, s, sealer, key, to, f), f.Close())
 }
 
-func unseal(ctx context.Context, s Store, sealer Sealer, key string, binding []byte, w io.Writer) error {
+func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding, w io.Writer) error {
 	r, err := s.Open(ctx, key)
 	if err != nil {
 		return err
 	}
-	clear, err := sealer.Unseal(r, binding)
+	clear, err := sealer.Unseal(ctx, r, to)
 	if err == nil {
 		_, err = io.Copy(w, clear)
 	}

@@ -58,7 +58,7 @@ func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning
 		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), "", nil
 	}
 	spare = filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
-	if err := a.spareFile(file, spare, receipt); err != nil {
+	if err := a.spareFile(ctx, file, spare, receipt); err != nil {
 		return "", "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer, receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
 	}
 	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work again: `%s --file %s`", spare, storeErr, command, spare), spare, nil
@@ -72,7 +72,7 @@ func (a *Applier) sealFile(file string, to func(io.Reader) error) error {
 	return errors.Join(to(f), f.Close())
 }
 
-func (a *Applier) spareFile(file, spare string, receipt Receipt) error {
+func (a *Applier) spareFile(ctx context.Context, file, spare string, receipt Receipt) error {
 	if err := os.MkdirAll(filepath.Dir(spare), 0o700); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (a *Applier) spareFile(file, spare string, receipt Receipt) error {
 		return err
 	}
 	err = a.sealFile(file, func(body io.Reader) error {
-		w, err := a.Sealer.Seal(out, binding(receipt, objectErrored))
+		w, err := a.Sealer.Seal(ctx, out, binding(receipt, objectErrored))
 		if err != nil {
 			return err
 		}

@@ -49,5 +49,6 @@ type Reviewed string
 const (
 	ReviewedSame      Reviewed = "same"      // same fingerprint: it would do the same
 	ReviewedDifferent Reviewed = "different" // it would do something else
+	ReviewedOtherKey  Reviewed = "other-key" // made under a key that is not at hand any more: nobody can tell
 	ReviewedUnseen    Reviewed = "unseen"    // the pull request showed no plan for this target
 )

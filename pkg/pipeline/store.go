@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"hash"
 	"io"
 )
 
@@ -19,17 +18,6 @@ type Store interface {
 	List(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes an object; a missing one is no error.
 	Delete(ctx context.Context, key string) error
-}
-
-// Sealer encrypts with authentication and makes keyed hashes.
-type Sealer interface {
-	// Seal returns a writer whose input is encrypted to w; Close completes it.
-	Seal(w io.Writer, associated []byte) (io.WriteCloser, error)
-	// Unseal returns the clear text of r. Any change to r or to associated ends
-	// in ErrTampered at the latest at the last byte, and never in a clean EOF.
-	Unseal(r io.Reader, associated []byte) (io.Reader, error)
-	// MAC returns a keyed hash (HMAC-SHA-256) under a key of its own.
-	MAC() hash.Hash
 }
 
 // The store layout. Keys of different customers share no prefix.

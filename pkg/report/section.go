@@ -122,6 +122,8 @@ func notices(t pipeline.TargetReport) []string {
 	switch t.Reviewed {
 	case pipeline.ReviewedDifferent:
 		out = append(out, signCare+" **This is not the plan that was reviewed.** It would do something else than the plan in the pull request. Read it as a new one before you approve.")
+	case pipeline.ReviewedOtherKey:
+		out = append(out, signCare+" **Nobody can tell whether this is the plan that was reviewed.** The one in the pull request was made under an encryption key that has been removed since. Read this one as new before you approve.")
 	case pipeline.ReviewedUnseen:
 		out = append(out, signCare+" **Nobody has seen this plan before.** The pull request showed none for this environment.")
 	}

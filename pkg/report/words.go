@@ -189,6 +189,8 @@ func refusalWords(r pipeline.Reason) string {
 		return "the plan expired"
 	case pipeline.ReasonTampered:
 		return "the plan or its receipt was altered"
+	case pipeline.ReasonUnknownKey:
+		return "the key that opens the plan is not at hand"
 	case pipeline.ReasonSuperseded:
 		return "a newer request took its place"
 	case pipeline.ReasonUsed:
@@ -214,6 +216,8 @@ func refusedWords(t pipeline.TargetReport) string {
 	switch t.Reviewed {
 	case pipeline.ReviewedDifferent:
 		return "the plan is not the one that was reviewed"
+	case pipeline.ReviewedOtherKey:
+		return "the reviewed plan was made under an older key"
 	case pipeline.ReviewedUnseen:
 		return "the pull request showed no plan for this environment"
 	}

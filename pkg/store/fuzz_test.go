@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -18,7 +20,7 @@ func FuzzUnseal(f *testing.F) {
 	plain := noise(chunkSize + 100)
 	// With a fixed salt, since the workers of a fuzz run are processes.
 	var out bytes.Buffer
-	w, err := s.seal(&out, [saltSize]byte{1}, []byte("receipt"))
+	w, err := s.seal(&out, [saltSize]byte{1}, pipeline.Binding{Data: []byte("receipt")})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -39,8 +41,8 @@ func FuzzUnseal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data, associated []byte) {
 		got, err := unseal(s, data, associated)
 		switch {
-		case err != nil && !errors.Is(err, pipeline.ErrTampered):
-			t.Fatalf("got %v, want ErrTampered", err)
+		case err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey):
+			t.Fatalf("got %v, want ErrTampered or ErrUnknownKey", err)
 		case err == nil && (!bytes.Equal(data, sealed) || string(associated) != "receipt"):
 			// A forgery, or what another call sealed under this key: none did.
 			t.Fatalf("unsealed %d bytes that were never sealed", len(got))
@@ -63,8 +65,8 @@ func FuzzSeal(f *testing.F) {
 		}
 		at := int(bit) % (len(sealed) * 8)
 		sealed[at/8] ^= 1 << (at % 8)
-		if _, err := unseal(s, sealed, associated); !errors.Is(err, pipeline.ErrTampered) {
-			t.Fatalf("bit %d changed: got %v, want ErrTampered", at, err)
+		if _, err := unseal(s, sealed, associated); !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
+			t.Fatalf("bit %d changed: got %v, want ErrTampered or ErrUnknownKey", at, err)
 		}
 	})
 }
@@ -83,6 +85,27 @@ func FuzzCheckKey(f *testing.F) {
 		}
 		if folder, err := checkPrefix(s + "/"); err != nil || folder != s {
 			t.Fatalf("%q is a key and no folder: %q, %v", s, folder, err)
+		}
+	})
+}
+
+// FuzzParseKeys: what is accepted are keys that differ, each in a form of its own.
+func FuzzParseKeys(f *testing.F) {
+	a, b := NewKey().Secret(), NewKey().Secret()
+	f.Add(a + "\n" + b)
+	f.Add(a + "," + a)
+	f.Add(" , ,")
+	f.Fuzz(func(t *testing.T, s string) {
+		keys, err := ParseKeys(s)
+		if err != nil {
+			return
+		}
+		var again []string
+		for _, key := range keys {
+			again = append(again, key.Secret())
+		}
+		if got, err := ParseKeys(strings.Join(again, ",")); err != nil || !slices.Equal(got, keys) || len(got) == 0 {
+			t.Fatalf("%d keys do not survive their own form: %v", len(keys), err)
 		}
 	})
 }

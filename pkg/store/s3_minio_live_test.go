@@ -163,7 +163,7 @@ func TestMinIOStreams(t *testing.T) {
 	began := time.Now()
 	pr, pw := io.Pipe()
 	go func() {
-		w, err := sealer.Seal(pw, []byte("receipt"))
+		w, err := sealer.Seal(context.Background(), pw, pipeline.Binding{})
 		for written := 0; written < size && err == nil; written += len(block) {
 			_, err = w.Write(block)
 		}
@@ -180,7 +180,7 @@ func TestMinIOStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear, err := sealer.Unseal(r, []byte("receipt"))
+	clear, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
 	if err != nil {
 		t.Fatal(err)
 	}

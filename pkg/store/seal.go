@@ -1,10 +1,10 @@
 package store
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -14,6 +14,7 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -44,52 +45,81 @@ const (
 	nonceSize  = 12
 )
 
-// Sealer is a pipeline.Sealer under one Key. It is safe for use by many
-// goroutines at once and needs two chunks of memory per open stream.
-type Sealer struct {
-	id      [idSize]byte
-	sealKey []byte
-	macKey  []byte
+// Sealer is a pipeline.Sealer under one Key or several: the first one seals, each
+// of them opens. It is safe for use by many goroutines at once and needs two
+// chunks of memory per open stream.
+type Sealer struct{ keys []subKeys }
+
+// subKeys are what is derived from one Key.
+type subKeys struct {
+	id        [idSize]byte
+	seal, mac []byte
 }
 
 var _ pipeline.Sealer = (*Sealer)(nil)
 
-// NewSealer derives the keys for sealing and for hashing from key.
-func NewSealer(key Key) (*Sealer, error) {
-	id, idErr := key.derive(useID, idSize)
-	sealKey, sealErr := key.derive(useSeal, keySize)
-	macKey, macErr := key.derive(useMAC, keySize)
-	if err := errors.Join(idErr, sealErr, macErr); err != nil {
-		return nil, err
+// NewSealer derives the keys for sealing and for hashing from keys, of which
+// there must be one at least.
+func NewSealer(keys ...Key) (*Sealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key to seal with")
 	}
-	return &Sealer{id: [idSize]byte(id), sealKey: sealKey, macKey: macKey}, nil
+	s := &Sealer{}
+	for _, key := range keys {
+		id, idErr := key.derive(useID, idSize)
+		sealKey, sealErr := key.derive(useSeal, keySize)
+		macKey, macErr := key.derive(useMAC, keySize)
+		if err := errors.Join(idErr, sealErr, macErr); err != nil {
+			return nil, err
+		}
+		s.keys = append(s.keys, subKeys{id: [idSize]byte(id), seal: sealKey, mac: macKey})
+	}
+	return s, nil
 }
 
-// KeyID names the key in 16 hexadecimal digits. It is no secret.
-func (s *Sealer) KeyID() string { return hex.EncodeToString(s.id[:]) }
+// KeyID names the key that seals in 16 hexadecimal digits. It is no secret.
+func (s *Sealer) KeyID() string { return hex.EncodeToString(s.keys[0].id[:]) }
+
+// keyIDs names all keys, the one that seals first.
+func (s *Sealer) keyIDs() string {
+	ids := make([]string, len(s.keys))
+	for i, key := range s.keys {
+		ids[i] = hex.EncodeToString(key.id[:])
+	}
+	return strings.Join(ids, ", ")
+}
 
 // Format hides the keys from every verb of fmt.
-func (s *Sealer) Format(f fmt.State, _ rune) { hide(f, "sealer under key "+s.KeyID()) }
+func (s *Sealer) Format(f fmt.State, _ rune) { hide(f, "sealer under "+s.keyIDs()) }
 
-// MAC implements pipeline.Sealer: HMAC-SHA-256.
-func (s *Sealer) MAC() hash.Hash { return hmac.New(sha256.New, s.macKey) }
+// MAC implements pipeline.Sealer: HMAC-SHA-256 under each key.
+func (s *Sealer) MAC(context.Context, pipeline.CustomerName, pipeline.Environment) (func() hash.Hash, error) {
+	return func() hash.Hash { return newTags(s.keys) }, nil
+}
 
 // Seal implements pipeline.Sealer. Close writes the last chunk and does not
 // close w. A stream that was not closed does not unseal; so when the input
 // fails half-way, leave the writer open and drop what w got.
-func (s *Sealer) Seal(w io.Writer, associated []byte) (io.WriteCloser, error) {
+func (s *Sealer) Seal(_ context.Context, w io.Writer, to pipeline.Binding) (io.WriteCloser, error) {
 	var salt [saltSize]byte
 	rand.Read(salt[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	return s.seal(w, salt, associated)
+	return s.seal(w, salt, to)
 }
 
-func (s *Sealer) seal(w io.Writer, salt [saltSize]byte, associated []byte) (io.WriteCloser, error) {
-	header := [headerSize]byte(slices.Concat([]byte(magic), []byte{version}, s.id[:], salt[:]))
-	stream, err := s.stream(header, associated)
+func (s *Sealer) seal(w io.Writer, salt [saltSize]byte, to pipeline.Binding) (io.WriteCloser, error) {
+	key := s.keys[0]
+	header := slices.Concat([]byte(magic), []byte{version}, key.id[:], salt[:])
+	return newSealWriter(w, header, key.seal, to)
+}
+
+// newSealWriter writes the header, which ends in its salt, and seals what follows
+// under a key that is derived from secret and salt.
+func newSealWriter(w io.Writer, header, secret []byte, to pipeline.Binding) (io.WriteCloser, error) {
+	stream, err := newStream(header, secret, to)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(header[:]); err != nil {
+	if _, err := w.Write(header); err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return &sealWriter{stream: stream, to: w, plain: make([]byte, 0, chunkSize)}, nil
@@ -102,8 +132,8 @@ type stream struct {
 	count uint64
 }
 
-func (s *Sealer) stream(header [headerSize]byte, associated []byte) (stream, error) {
-	fileKey, err := hkdf.Key(sha256.New, s.sealKey, header[headerSize-saltSize:], useFile, keySize)
+func newStream(header, secret []byte, to pipeline.Binding) (stream, error) {
+	fileKey, err := hkdf.Key(sha256.New, secret, header[len(header)-saltSize:], useFile, keySize)
 	if err != nil {
 		return stream{}, fmt.Errorf("derive the key of a sealed object: %w", err)
 	}
@@ -115,10 +145,10 @@ func (s *Sealer) stream(header [headerSize]byte, associated []byte) (stream, err
 	if err != nil {
 		return stream{}, fmt.Errorf("set up GCM: %w", err)
 	}
-	// The header has a fixed size, so the two cannot run into each other.
+	// The header tells its own size, so the two cannot run into each other.
 	bound := sha256.New()
-	bound.Write(header[:])
-	bound.Write(associated)
+	bound.Write(header)
+	bound.Write(to.Data)
 	return stream{aead: aead, bound: [sha256.Size]byte(bound.Sum(nil))}, nil
 }
 

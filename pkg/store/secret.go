@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
 )
 
 // keySize is the size of a Key, and of every key derived from it, in bytes.
@@ -66,6 +68,35 @@ func decodeKey(s string) ([]byte, bool) {
 	s = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(s, "="))
 	b, err := base64.RawStdEncoding.DecodeString(s)
 	return b, err == nil
+}
+
+// maxKeys bounds a list of keys: each one is tried against each fingerprint.
+const maxKeys = 8
+
+// ParseKeys reads one key or several, with white space or commas between them:
+// the first one seals, each of them opens. The error says which one is wrong and
+// never holds any part of s.
+func ParseKeys(s string) ([]Key, error) {
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if len(parts) <= 1 {
+		key, err := ParseKey(strings.Join(parts, ""))
+		return []Key{key}, err
+	}
+	if len(parts) > maxKeys {
+		return nil, fmt.Errorf("there are %d keys, at most %d are read: remove those that nothing was sealed under lately", len(parts), maxKeys)
+	}
+	keys := make([]Key, len(parts))
+	for i, part := range parts {
+		key, err := ParseKey(part)
+		if err != nil {
+			return nil, fmt.Errorf("key %d of %d: %w", i+1, len(parts), err)
+		}
+		if first := slices.Index(keys[:i], key); first >= 0 {
+			return nil, fmt.Errorf("key %d of %d is key %d again: name each one once, the newest first", i+1, len(parts), first+1)
+		}
+		keys[i] = key
+	}
+	return keys, nil
 }
 
 // Secret is the form that ParseKey reads, in base64. It opens everything that

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,46 +11,58 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// ErrOtherKey is wrapped, beside pipeline.ErrTampered, when an object was sealed
-// under another key than the one at hand.
-var ErrOtherKey = errors.New("sealed under another key")
-
 // Unseal implements pipeline.Sealer. The header is checked at once, each chunk
 // before any byte of it is handed out. Errors of r itself are passed on and are
 // not ErrTampered. What was read is only known to be whole at the clean EOF.
-func (s *Sealer) Unseal(r io.Reader, associated []byte) (io.Reader, error) {
-	var header [headerSize]byte
-	if _, err := io.ReadFull(r, header[:]); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, tampered("it ends inside its header")
-		}
-		return nil, fmt.Errorf("unseal: %w", err)
-	}
-	if err := s.checkHeader(header); err != nil {
-		return nil, err
-	}
-	stream, err := s.stream(header, associated)
+func (s *Sealer) Unseal(_ context.Context, r io.Reader, to pipeline.Binding) (io.Reader, error) {
+	// One byte more than a chunk, to see whether it is the last.
+	from := bufio.NewReaderSize(r, chunkSize+tagSize+1)
+	header, err := readHeader(from)
 	if err != nil {
 		return nil, err
 	}
-	// One byte more than a chunk, to see whether it is the last.
-	from := bufio.NewReaderSize(r, chunkSize+tagSize+1)
+	key, err := s.key(header)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := newStream(header, key.seal, to)
+	if err != nil {
+		return nil, err
+	}
 	return &unsealReader{stream: stream, from: from}, nil
 }
 
-func (s *Sealer) checkHeader(header [headerSize]byte) error {
+// readHeader reads the whole header, whatever its version.
+func readHeader(r io.Reader) ([]byte, error) {
+	header := make([]byte, headerSize)
+	if _, err := io.ReadFull(r, header); err != nil {
+		return nil, cutHeader(err)
+	}
 	if string(header[:len(magic)]) != magic {
-		return tampered("it does not begin like a sealed object")
+		return nil, tampered("it does not begin like a sealed object")
 	}
 	if v := header[len(magic)]; v != version {
-		return tampered(fmt.Sprintf("its format version is %d and this metapipe knows %d; was it written by a newer one?", v, version))
+		return nil, tampered(fmt.Sprintf("its format version is %d and this metapipe knows %d; was it written by a newer one?", v, version))
 	}
-	id := header[len(magic)+1 : headerSize-saltSize]
-	if string(id) != string(s.id[:]) {
-		return fmt.Errorf("unseal: %w: %w: it has the key id %s, the key at hand has %s; give both jobs the same key, or plan again if the key was changed",
-			pipeline.ErrTampered, ErrOtherKey, hex.EncodeToString(id), s.KeyID())
+	return header, nil
+}
+
+func cutHeader(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return tampered("it ends inside its header")
 	}
-	return nil
+	return fmt.Errorf("unseal: %w", err)
+}
+
+// key finds the key that a header names.
+func (s *Sealer) key(header []byte) (subKeys, error) {
+	id := header[len(magic)+1 : len(header)-saltSize]
+	for _, key := range s.keys {
+		if string(id) == string(key.id[:]) {
+			return key, nil
+		}
+	}
+	return subKeys{}, fmt.Errorf("unseal: %w: it needs the key with the id %s, and at hand is %s", pipeline.ErrUnknownKey, hex.EncodeToString(id), s.keyIDs())
 }
 
 func tampered(why string) error {

@@ -1,0 +1,37 @@
+package pipeline
+
+import (
+	"context"
+	"hash"
+	"io"
+)
+
+// Sealer encrypts with authentication and makes keyed hashes.
+type Sealer interface {
+	// Seal returns a writer whose input is encrypted to w; Close completes it.
+	Seal(ctx context.Context, w io.Writer, to Binding) (io.WriteCloser, error)
+	// Unseal returns the clear text of r. Any change to r or to the binding ends
+	// in ErrTampered at the latest at the last byte, and never in a clean EOF. An
+	// object under a key that is not at hand is ErrUnknownKey.
+	Unseal(ctx context.Context, r io.Reader, to Binding) (io.Reader, error)
+	// MAC returns keyed hashes for the fingerprints of one target. The sum holds
+	// one tag for each key at hand, as SameFingerprint reads them.
+	MAC(ctx context.Context, customer CustomerName, env Environment) (func() hash.Hash, error)
+}
+
+// Binding is what a sealed object belongs to: it opens as nothing else.
+type Binding struct {
+	Customer    CustomerName
+	Environment Environment // empty: of no environment
+	Data        []byte      // what else it is tied to
+}
+
+// variablesBinding ties the stored variables to their request.
+func variablesBinding(r Request) Binding {
+	return Binding{Customer: r.Customer, Data: []byte("metapipe variables\x00" + string(r.ID) + "\x00" + string(r.Customer) + "\x00" + string(r.Blob))}
+}
+
+// binding ties one sealed object of a plan to the receipt and to its own name.
+func binding(receipt Receipt, object string) Binding {
+	return Binding{Customer: receipt.Customer, Environment: receipt.Environment, Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
+}

@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"metapipe":       func() { withoutRaceDelay(); main() },
 		"metapipe-later": func() { withoutRaceDelay(); mainLater() },
+		"ask-gate":       askGate,
 	})
 }
 

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// journey is how a run of the customer went through both workflows.
+type journey struct {
+	customer, manager bool // they succeeded
+	asked, answered   []actStep
+	run               workflowRun // the manager's
+}
+
+// through carries a run of the customer through both workflows.
+func (w *actWorld) through(run workflowRun, inputs map[string]string) journey {
+	w.t.Helper()
+	asked := w.trigger(run, inputs)
+	work := w.dispatched(asked)
+	j := w.answer(work, nil)
+	j.customer = asked.wait()
+	j.asked = actSteps(w.t, asked.record)
+	if w.t.Failed() || testing.Verbose() {
+		w.t.Logf("customer:\n%s", asked.log)
+	}
+	return j
+}
+
+// trigger starts the customer's workflow.
+func (w *actWorld) trigger(run workflowRun, inputs map[string]string) *actRun {
+	w.t.Helper()
+	return w.act(run, actJobs{workflow: filepath.Base(pipeline.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")})
+}
+
+// dispatched takes the manager's run that a customer's workflow has made.
+func (w *actWorld) dispatched(asked *actRun) workflowRun {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	q, err := w.hub.NextRun(ctx)
+	if err != nil {
+		check(w.t, asked.cmd.Process.Signal(os.Interrupt))
+		w.t.Fatalf("nothing was dispatched: %v (%v)\n%s", err, <-asked.done, asked.log)
+	}
+	check(w.t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}
+}
+
+// answer runs the manager's workflow to its last job.
+func (w *actWorld) answer(run workflowRun, inputs map[string]string) journey {
+	t := w.t
+	t.Helper()
+	jobs := actJobs{workflow: filepath.Base(managerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(t.TempDir(), "record")}
+	jobs.gates = w.gates(run, jobs.record)
+	j := journey{run: run, manager: true}
+	file := workflowsOf(t, "manager")[managerWorkflow]
+	for {
+		r := w.act(run, jobs)
+		if !r.wait() {
+			j.manager = false
+		}
+		before := len(j.answered)
+		j.answered = actSteps(t, jobs.record)
+		if t.Failed() || testing.Verbose() {
+			t.Logf("manager:\n%s", r.log)
+		}
+		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) {
+			break
+		}
+		if len(j.answered) == before {
+			t.Fatalf("the manager's workflow got nowhere:\n%s", r.log)
+		}
+		jobs.instead = resumed(t, []byte(file), j.answered)
+	}
+	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
+	check(t, run.repo.SetRun(run.run.ID, "completed", conclusion))
+	return j
+}
+
+// resumed is the manager's workflow after act has stopped: it starts no job after a
+// called workflow that has failed, also not one with `if: always()`. The jobs that
+// have ended are replaced by ones that end alike; those to come stay as they are.
+func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
+	t.Helper()
+	document := map[string]any{}
+	check(t, yaml.Unmarshal(workflow, &document))
+	jobs := document["jobs"].(map[string]any)
+	ends := func(name string, step map[string]any, more map[string]any) {
+		job := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{step}}
+		for _, key := range []string{"needs", "outputs"} {
+			if value, ok := jobs[name].(map[string]any)[key]; ok {
+				job[key] = value
+			}
+		}
+		for key, value := range more {
+			job[key] = value
+		}
+		jobs[name] = job
+	}
+	fetched, ok := stepOf(steps, "fetch-vars", "")
+	if !ok {
+		t.Fatal("the first job has left no record")
+	}
+	ends("prepare", map[string]any{"id": "fetch", "env": map[string]any{"SAID": fetched.rawOut}, "run": `printf '%s' "$SAID" >>"$GITHUB_OUTPUT"`}, nil)
+	last := steps[len(steps)-1]
+	for i := len(steps) - 1; last.environment == ""; i-- { // a report belongs to the step before it
+		last = steps[i]
+	}
+	for _, env := range []string{"staging", "production"} {
+		name := "target-" + env
+		switch _, planned := stepOf(steps, "plan", env); {
+		case env == last.environment:
+			ends(name, map[string]any{"run": "exit 1"}, map[string]any{"if": "always()"})
+			return must(yaml.Marshal(document))(t)
+		case planned:
+			ends(name, map[string]any{"run": "true"}, map[string]any{"if": "always()"})
+		default:
+			ends(name, map[string]any{"run": "true"}, map[string]any{"if": "false"})
+		}
+	}
+	t.Fatal("act has stopped without a reason")
+	return nil
+}
+
+// withGates puts a job before each one that has an environment: it asks the double
+// whether that one may start, and fails when it may not. `queue` is left out, the one
+// key that act refuses to read.
+func withGates(t *testing.T, workflow []byte) []byte {
+	t.Helper()
+	document := map[string]any{}
+	check(t, yaml.Unmarshal(workflow, &document))
+	jobs := document["jobs"].(map[string]any)
+	gates := map[string]any{}
+	for name, value := range jobs {
+		job := value.(map[string]any)
+		if c, ok := job["concurrency"].(map[string]any); ok {
+			delete(c, "queue")
+		}
+		environment, ok := job["environment"]
+		if !ok {
+			continue
+		}
+		gate := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{
+			map[string]any{"env": map[string]any{"ENVIRONMENT": environment}, "run": `exec ask-gate "$GATES/$ENVIRONMENT"`},
+		}}
+		needs := []any{name + "-gate"}
+		if before, ok := job["needs"]; ok {
+			needs, gate["needs"] = append(needs, before), before
+		}
+		if condition, ok := job["if"]; ok {
+			gate["if"] = condition
+		}
+		job["needs"], gates[name+"-gate"] = needs, gate
+	}
+	if len(gates) == 0 {
+		return workflow
+	}
+	for name, gate := range gates {
+		jobs[name] = gate
+	}
+	return must(yaml.Marshal(document))(t)
+}
+
+// askGate is the step of such a job.
+func askGate() {
+	answer, err := http.Get(os.Args[1])
+	if err != nil || answer.StatusCode != http.StatusOK {
+		fmt.Fprintln(os.Stderr, "the environment does not admit this job:", err)
+		os.Exit(1)
+	}
+}
+
+// gates serves the answers of the double for the jobs of a run.
+func (w *actWorld) gates(run workflowRun, record string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		environment := strings.TrimPrefix(r.URL.Path, "/")
+		_, verb, _ := strings.Cut(environment, "-")
+		at, err := run.repo.EnterEnvironment(run.run.ID, verb+" "+environment, environment)
+		if err == nil && at == hub.GateWaiting {
+			w.review(run, environment, actSteps(w.t, record))
+			at, err = run.repo.AwaitEnvironment(r.Context(), run.run.ID, verb+" "+environment, environment)
+		}
+		if err != nil {
+			w.t.Errorf("gate of %s: %v", environment, err)
+		}
+		if err != nil || at != hub.GateOpen {
+			out.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	w.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// approves is a reviewer who looks at the plan before saying yes.
+func (w *actWorld) approves(run workflowRun, environment string, soFar []actStep) {
+	w.decides(run, environment, soFar, true)
+}
+
+// decides reads what GitHub shows to a reviewer, the summaries of the jobs so far,
+// and gives an answer.
+func (w *actWorld) decides(run workflowRun, environment string, soFar []actStep, yes bool) {
+	env, _, _ := strings.Cut(environment, "-")
+	planned, ok := stepOf(soFar, "plan", env)
+	shown := slices.ContainsFunc(soFar, func(s actStep) bool {
+		return strings.Contains(s.summary, planned.outputs["receipt"]) && strings.Contains(s.summary, "terraform_data.first")
+	})
+	if !ok || planned.outputs["receipt"] == "" || !shown {
+		w.t.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt"])
+	}
+	if err := run.repo.Review(run.run.ID, environment, "robin", yes, "seen"); err != nil {
+		w.t.Error(err)
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// recorder stands in the place of the binary: it gives the step the home of its own
+// job, and leaves a folder that tells what the step was asked, said and answered.
+const recorder = `#!/usr/bin/env bash
+set -u
+export HOME=$RUNNER_TEMP/home XDG_CACHE_HOME=$RUNNER_TEMP/cache TMPDIR=$RUNNER_TEMP
+mkdir -p "$HOME" "$XDG_CACHE_HOME"
+said=$(mktemp -d "$RECORD/$(date +%%s%%N)-XXXXXX")
+printf '%%s\0' "$@" >"$said/arguments"
+'%s' "$@" | tee "$said/stdout"
+code=${PIPESTATUS[0]}
+cat "$GITHUB_OUTPUT" >"$said/outputs"
+cat "$GITHUB_STEP_SUMMARY" >"$said/summary"
+mv "$said" "$said-$code"
+exit "$code"
+`
+
+// actStep is the record of one call of metapipe.
+type actStep struct {
+	verb, environment       string
+	args                    []string
+	exit                    string
+	stdout, summary, rawOut string
+	outputs                 map[string]string
+}
+
+// actSteps reads the records of the steps that have ended, in their order.
+func actSteps(t *testing.T, record string) []actStep {
+	t.Helper()
+	var steps []actStep
+	for _, folder := range must(filepath.Glob(filepath.Join(record, "*-*-*")))(t) {
+		read := func(name string) string { return readOptional(t, filepath.Join(folder, name)) }
+		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
+			stdout: read("stdout"), summary: read("summary"), rawOut: read("outputs")}
+		s.verb, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
+		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) {
+			s.environment = s.args[i+1]
+		}
+		if s.verb != "version" { // the action shows it
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// stepOf finds the step of a verb in an environment; the latter is empty for verbs
+// that have none.
+func stepOf(steps []actStep, verb, environment string) (actStep, bool) {
+	i := slices.IndexFunc(steps, func(s actStep) bool { return s.verb == verb && s.environment == environment })
+	if i < 0 {
+		return actStep{}, false
+	}
+	return steps[i], true
+}
+
+// placeMetapipe puts the binary under test into a runner's tool cache.
+func (w *world) placeMetapipe(cache string) {
+	t := w.t
+	t.Helper()
+	folder := filepath.Join(cache, "tool_cache", "metapipe", actionVersion(t), "linux_"+runtime.GOARCH)
+	check(t, os.MkdirAll(folder, 0o700))
+	check(t, os.WriteFile(filepath.Join(folder, "metapipe"), fmt.Appendf(nil, recorder, must(exec.LookPath("metapipe"))(t)), 0o700))
+}
+
+// actionVersion is the version at which the workflows use this project's action.
+func actionVersion(t *testing.T) string {
+	t.Helper()
+	text := string(must(os.ReadFile(filepath.Join(root(t), "workflows", "customer", "trigger-infra.yml")))(t))
+	_, rest, ok := strings.Cut(text, "uses: metapipe/metapipe@")
+	if !ok {
+		t.Fatal("the customer's workflow does not use the action")
+	}
+	version, _, _ := strings.Cut(rest, "\n")
+	return version
+}
+
+const emptyAction = `name: empty
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: "true"
+`
+
+// credentialsAction exports what aws-actions/configure-aws-credentials exports for
+// static keys.
+const credentialsAction = `name: credentials
+inputs:
+  aws-region: {required: true}
+  role-to-assume: {required: false}
+  aws-access-key-id: {required: false}
+  aws-secret-access-key: {required: false}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        REGION: ${{ inputs.aws-region }}
+        ID: ${{ inputs.aws-access-key-id }}
+        SECRET: ${{ inputs.aws-secret-access-key }}
+      run: printf '%s\n' "AWS_REGION=$REGION" "AWS_DEFAULT_REGION=$REGION" "AWS_ACCESS_KEY_ID=$ID" "AWS_SECRET_ACCESS_KEY=$SECRET" >>"$GITHUB_ENV"
+`
+
+// localActions replaces what act would download: this project's action is the one
+// of this checkout, the one for credentials hands the keys on, the others are
+// actions without steps. act itself does what actions/checkout does.
+func (w *world) localActions(dir string) []string {
+	t := w.t
+	t.Helper()
+	action := string(must(os.ReadFile(filepath.Join(root(t), "action.yml")))(t))
+	for name, text := range map[string]string{"action": action, "credentials": credentialsAction, "empty": emptyAction} {
+		check(t, os.MkdirAll(filepath.Join(dir, name), 0o700))
+		check(t, os.WriteFile(filepath.Join(dir, name, "action.yml"), []byte(text), 0o600))
+	}
+	check(t, os.CopyFS(filepath.Join(dir, "action", ".ci", "action"), os.DirFS(filepath.Join(root(t), ".ci", "action"))))
+	texts := []string{action}
+	for _, name := range must(filepath.Glob(filepath.Join(root(t), "workflows", "*", "*.yml")))(t) {
+		texts = append(texts, string(must(os.ReadFile(name))(t)))
+	}
+	seen := map[string]bool{}
+	var args []string
+	for _, line := range strings.Split(strings.Join(texts, "\n"), "\n") {
+		_, uses, ok := strings.Cut(line, "uses: ")
+		uses, _, _ = strings.Cut(uses, " ")
+		if !ok || seen[uses] || strings.HasPrefix(uses, "./") {
+			continue
+		}
+		seen[uses] = true
+		to := "empty"
+		switch {
+		case strings.HasPrefix(uses, "metapipe/"):
+			to = "action"
+		case strings.HasPrefix(uses, "aws-actions/configure-aws-credentials@"):
+			to = "credentials"
+		}
+		args = append(args, "--local-repository", uses+"="+filepath.Join(dir, to))
+	}
+	return args
+}

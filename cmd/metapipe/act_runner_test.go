@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// These tests run the very files of workflows/ in nektos/act, against the double of
+// GitHub and a real S3 server. Each job has a workspace, a home and temporary files
+// of its own, as on hosted runners: what one leaves for another lies in the bucket.
+//
+// act lacks a part of GitHub, which the tests supply:
+//   - dispatch types: the double starts the run, and act is handed its event;
+//   - environment gates: before each job with an environment stands one that asks
+//     the double, see withGates;
+//   - jobs after a called workflow that has failed, see resumed;
+//   - an issuer of ID tokens: the double's;
+//   - `concurrency` and `run-name`: act ignores both, and cannot read `queue`.
+//
+// Nothing is asserted from act's log, which it loses now and then: each step leaves
+// a record, see recorder.
+
+// actBinary finds act in PATH, or where `.ci/tools/ensure act` has built it.
+func actBinary(t *testing.T) string {
+	t.Helper()
+	if found, err := exec.LookPath("act"); err == nil {
+		return found
+	}
+	cache := must(os.UserCacheDir())(t)
+	built := must(filepath.Glob(filepath.Join(cache, "metapipe", "tools", "act-*", "act")))(t)
+	if len(built) == 0 {
+		t.Skip("act is not installed and has not been built: run .ci/tools/ensure act")
+	}
+	return slices.Max(built)
+}
+
+// actWorld is a world whose two repositories hold the real workflows, with a bucket
+// as its store.
+type actWorld struct {
+	*world
+	states  tenant
+	binary  string
+	sources []string // the repositories that the manager may read
+	// review decides about an environment that a job waits for.
+	review func(run workflowRun, environment string, soFar []actStep)
+}
+
+// newActWorld makes the repositories as newWorld does, and a bucket on the server.
+func newActWorld(t *testing.T, server *miniotest.Server, files map[string]string) *actWorld {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("act runs jobs without containers as Linux ones only")
+	}
+	all := workflowsOf(t, "manager")
+	for name, text := range files {
+		all[name] = text
+	}
+	w := &actWorld{world: newWorld(t, all), binary: actBinary(t), sources: []string{customerSlug}}
+	w.store = filepath.Join(t.TempDir(), "there is no such directory")
+	w.states = tenant{t, server, pipeline.Bucket{Name: "states-" + filepath.Base(t.Name())}}
+	server.Bucket(t, w.states.bucket.Name, true)
+	w.commit(w.customer, "main", workflowsOf(t, "customer"))
+	w.review = w.approves
+	return w
+}
+
+// workflowsOf are the workflows of a side by their place in its repository.
+func workflowsOf(t *testing.T, side string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	for _, name := range must(filepath.Glob(filepath.Join(root(t), "workflows", side, "*.yml")))(t) {
+		text := must(os.ReadFile(name))(t)
+		if side == "manager" {
+			text = withGates(t, text)
+		}
+		files[".github/workflows/"+filepath.Base(name)] = string(text)
+	}
+	return files
+}
+
+// state is the content of a target's state, empty when there is none.
+func (w *actWorld) state(target string) string {
+	w.t.Helper()
+	return w.states.read(target + "/terraform.tfstate")
+}
+
+// read is the content of an object, empty when there is none.
+func (b tenant) read(key string) string {
+	b.t.Helper()
+	if !slices.Contains(b.keys(key), key) {
+		return ""
+	}
+	object := must(b.server.Client(b.server.Root()).GetObject(b.t.Context(), &s3.GetObjectInput{Bucket: &b.bucket.Name, Key: &key}))(b.t)
+	var out bytes.Buffer
+	must(out.ReadFrom(object.Body))(b.t)
+	check(b.t, object.Body.Close())
+	return out.String()
+}
+
+// actRun is a workflow under way in act.
+type actRun struct {
+	w      *actWorld
+	cmd    *exec.Cmd
+	log    *bytes.Buffer
+	done   chan error
+	record string // where its steps leave their records
+}
+
+// actJobs are what act is asked to run: a workflow file of a run's commit.
+type actJobs struct {
+	workflow string
+	inputs   map[string]string
+	settings settings
+	gates    string // where jobs ask whether they may start
+	record   string
+	instead  []byte // in place of the file's content
+}
+
+// act starts a workflow for a run of the hub.
+func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
+	t := w.t
+	t.Helper()
+	w.mu.Lock()
+	w.jobs++
+	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.jobs))
+	w.mu.Unlock()
+	workspace, cache := filepath.Join(dir, "workspace"), filepath.Join(dir, "cache")
+	for _, d := range []string{workspace, jobs.record, filepath.Join(dir, "home"), filepath.Join(dir, "config", "act")} {
+		check(t, os.MkdirAll(d, 0o700))
+	}
+	check(t, run.repo.Checkout(run.sha, workspace))
+	file := filepath.Join(workspace, ".github", "workflows", jobs.workflow)
+	if jobs.instead != nil {
+		check(t, os.WriteFile(file, jobs.instead, 0o600))
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "event.json"), run.event, 0o600))
+	check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
+	w.placeMetapipe(cache)
+
+	environ := w.runner(run)
+	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates
+	args := []string{run.run.Event, "-C", workspace, "-W", file, "-e", filepath.Join(dir, "event.json"),
+		"-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
+		"--action-offline-mode", "--action-cache-path", cache, "--actor", run.run.Actor,
+		"--secret-file", writeDotenv(t, dir, "secrets", jobs.settings.secrets), "--var-file", writeDotenv(t, dir, "vars", jobs.settings.vars), "--env-file", writeDotenv(t, dir, "env", environ)}
+	for name, value := range jobs.inputs {
+		args = append(args, "--input", name+"="+value)
+	}
+	args = append(args, w.localActions(dir)...)
+
+	r := &actRun{w: w, log: &bytes.Buffer{}, done: make(chan error, 1), record: jobs.record}
+	r.cmd = exec.Command(w.binary, args...)
+	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = workspace, r.log, r.log
+	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+		"GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1"}
+	check(t, r.cmd.Start())
+	go func() { r.done <- r.cmd.Wait() }()
+	return r
+}
+
+// wait waits for the end of the workflow and reports whether it succeeded.
+func (r *actRun) wait() bool {
+	t := r.w.t
+	t.Helper()
+	select {
+	case err := <-r.done:
+		if strings.Contains(r.log.String(), r.w.key) {
+			t.Error("the key stands in the log")
+		}
+		return err == nil
+	case <-time.After(90 * time.Second):
+		check(t, r.cmd.Process.Signal(os.Interrupt))
+		t.Fatalf("the workflow does not end (%v):\n%s", <-r.done, r.log)
+		return false
+	}
+}
+
+// settings are the secrets and variables of a repository, under the names of the
+// setup guide.
+type settings struct{ secrets, vars map[string]string }
+
+func (w *actWorld) settings(run workflowRun) settings {
+	name := fmt.Sprintf("act %s %d", run.repo.Slug(), run.run.ID)
+	own := []string{run.repo.Slug()}
+	if run.repo == w.manager {
+		root := w.states.server.Root()
+		return settings{map[string]string{
+			"METAPIPE_KEY": w.key,
+			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents actions", "")}),
+			"SOURCE_REPOS_PAT": w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
+				Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}),
+			"AWS_ACCESS_KEY_ID": root.AccessKey, "AWS_SECRET_ACCESS_KEY": root.SecretKey,
+		}, map[string]string{"TF_STATE_BUCKET": w.states.bucket.Name, "AWS_REGION": w.states.server.Region}}
+	}
+	if !run.permitsIDToken { // a fork's: no secrets, no variables, a token that only reads
+		return settings{secrets: map[string]string{"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests statuses", "")})}}
+	}
+	owner, repository, _ := strings.Cut(managerSlug, "/")
+	return settings{map[string]string{
+		"GITHUB_TOKEN":     w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests", "statuses")}),
+		"MANAGER_REPO_PAT": w.token(hub.Token{Name: name + " manager", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")}),
+	}, map[string]string{"MANAGER_REPO_OWNER": owner, "MANAGER_REPO_NAME": repository}}
+}
+
+// runner is what GitHub's runner would say of the run, and where its S3 is. act
+// takes the commit from SHA_REF.
+func (w *actWorld) runner(run workflowRun) map[string]string {
+	w.t.Helper()
+	out := map[string]string{
+		"GITHUB_SERVER_URL": w.hub.URL(), "GITHUB_API_URL": w.hub.URL(), "GITHUB_REPOSITORY": run.repo.Slug(), "GITHUB_REPOSITORY_ID": strconv.FormatInt(run.repo.ID(), 10),
+		"GITHUB_RUN_ID": strconv.FormatInt(run.run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.run.Attempt), "GITHUB_REF": run.ref, "SHA_REF": run.sha,
+		"RUNNER_ENVIRONMENT": "github-hosted",
+	}
+	if run.repo == w.manager {
+		for name, value := range w.states.server.Environ(miniotest.Credentials{}) {
+			out[name] = value
+		}
+		delete(out, "AWS_REGION") // the credentials step sets it
+	}
+	if run.permitsIDToken {
+		url, bearer, err := w.hub.OpenJob(hub.IDTokenJob{Repo: run.repo, RunID: run.run.ID, Job: "infrastructure", Ref: run.ref, SHA: run.sha, HeadRef: run.head, BaseRef: run.base})
+		check(w.t, err)
+		out["ACTIONS_ID_TOKEN_REQUEST_URL"], out["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = url, bearer
+	}
+	return out
+}
+
+// writeDotenv writes a file of NAME='value' lines.
+func writeDotenv(t *testing.T, dir, name string, values map[string]string) string {
+	t.Helper()
+	var text strings.Builder
+	for key, value := range values {
+		if strings.ContainsAny(value, "'\n") {
+			t.Fatalf("%s cannot be written into a file of variables", key)
+		}
+		fmt.Fprintf(&text, "%s='%s'\n", key, value)
+	}
+	file := filepath.Join(dir, name)
+	check(t, os.WriteFile(file, []byte(text.String()), 0o600))
+	return file
+}

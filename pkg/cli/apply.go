@@ -39,7 +39,7 @@ Outputs: outcome, reason, errored-state.`,
 		},
 	}
 	o.targetFlags(cmd)
-	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt `CODE` that was approved; another plan is refused")
+	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt that was approved: its SHA-256 or its short `CODE`; another plan is refused")
 	return cmd
 }
 

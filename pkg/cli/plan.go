@@ -53,8 +53,8 @@ is written to it. The customer need not be registered.
 
 Environment: METAPIPE_KEY (not for a dry run); METAPIPE_TOOL, the path of the
 terraform or tofu binary that plans (default: the first fitting one in PATH).
-Outputs: outcome, reason, has-changes, receipt, create, update, replace, delete,
-import, move, forget.`,
+Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt-code
+(what people compare), create, update, replace, delete, import, move, forget.`,
 		Example: "  metapipe plan --customer-dir ../shop-platform --environment staging",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -95,7 +95,7 @@ func (a *App) onTarget(ctx context.Context, o targetOptions, do func(*manager, p
 }
 
 func (s *step) planOutputs(r pipeline.TargetResult) error {
-	pairs := []string{"outcome", string(r.Outcome), "reason", string(r.Reason), "has-changes", strconv.FormatBool(r.HasChanges), "receipt", r.ReceiptCode}
+	pairs := []string{"outcome", string(r.Outcome), "reason", string(r.Reason), "has-changes", strconv.FormatBool(r.HasChanges), "receipt", r.Receipt, "receipt-code", r.ReceiptCode}
 	var c pipeline.Counts
 	if r.Plan != nil {
 		c = r.Plan.Counts
@@ -128,7 +128,7 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Receipt: o.receipt, Log: m.app.Err}, remove, nil
+		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.

@@ -113,7 +113,7 @@ func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 
 // reservedEnvironments are names that the store gives to other things beside
 // the environments of a customer.
-var reservedEnvironments = []string{"requests", "pulls"}
+var reservedEnvironments = []string{"requests", "pulls", "ledger"}
 
 func (d *decoder) environmentName(v value) pipeline.Environment {
 	s, ok := d.text(v)

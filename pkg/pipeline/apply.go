@@ -34,6 +34,11 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
+	result, err := a.run(ctx, in, request)
+	return result, errors.Join(err, a.account(ctx, in, request, result, err))
+}
+
+func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (TargetResult, error) {
 	if !request.Applies(in.Environment) {
 		return TargetResult{}, &RefusedError{Reason: notAppliedReason(request, in.Environment), Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
 			Next: "merge to a branch that may apply"}
@@ -53,7 +58,11 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return TargetResult{}, err
 	}
 	if done {
-		return TargetResult{Outcome: OutcomeApplied, HasChanges: true}, nil
+		receipt, err := readReceipt(ctx, a.Store, folder)
+		if err != nil {
+			return TargetResult{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+		}
+		return TargetResult{Outcome: OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
 	return a.recorded(ctx, in, request, folder)
 }
@@ -190,7 +199,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if err != nil {
 		return TargetResult{}, err
 	}
-	result := TargetResult{HasChanges: receipt.HasChanges, ReceiptCode: receipt.Code()}
+	result := TargetResult{HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
 	if err := a.checkOrder(ctx, request, in); err != nil {
 		return result, err
 	}
@@ -202,9 +211,12 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 		return result, err
 	}
 	// Only now is the receipt known to be the one that the plan was sealed with.
-	if in.Receipt != "" && in.Receipt != receipt.Code() {
+	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
 		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), in.Receipt),
 			Next: "apply the plan that was approved, or approve this one"}
+	}
+	if err := a.accountApplying(ctx, in, request, receipt, nil); err != nil {
+		return result, err
 	}
 	if err := a.claim(ctx, in, folder); err != nil {
 		return result, err

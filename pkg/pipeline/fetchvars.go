@@ -193,6 +193,9 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
 		}
 	}
+	if err := f.account(ctx, request); err != nil {
+		return err
+	}
 	if err := createJSON(ctx, f.Store, requestKey(request.Customer, request.ID), request); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
@@ -246,7 +249,7 @@ func (f *FetchVars) unproved(ctx context.Context, in FetchInput, cause error) er
 	if err := createJSON(ctx, f.Store, unprovedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
-	return cause
+	return errors.Join(cause, f.accountUnproved(ctx, in, rejected))
 }
 
 // withoutToken drops the proof: a token is a credential, even a short-lived one.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,7 @@ const (
 // LedgerEntry is one record. Append fills in Version, Sequence, Previous and At.
 type LedgerEntry struct {
 	Version     int          `json:"version"`  // 1
-	Sequence    int          `json:"sequence"` // 1 for the first of its target
+	Sequence    int          `json:"sequence"` // 1 for the first of its ledger
 	Previous    string       `json:"previous"` // SHA-256 of the entry before it, hexadecimal; empty for the first
 	At          time.Time    `json:"at"`
 	Event       LedgerEvent  `json:"event"`
@@ -50,11 +51,11 @@ type LedgerEntry struct {
 	Environment Environment  `json:"environment"`
 	Request     RequestID    `json:"request,omitempty"`
 	Commit      SHA          `json:"commit,omitempty"`
-	Actor       string       `json:"actor,omitempty"` // who asked, approved or did it
-	Receipt     string       `json:"receipt,omitempty"`
+	Actor       string       `json:"actor,omitempty"`   // who asked, approved or did it
+	Receipt     string       `json:"receipt,omitempty"` // its SHA-256, hexadecimal
 	Outcome     Outcome      `json:"outcome,omitempty"`
 	Reason      Reason       `json:"reason,omitempty"`
-	Message     string       `json:"message,omitempty"`
+	Message     string       `json:"message,omitempty"` // one line
 	Run         Run          `json:"run,omitzero"`
 }
 
@@ -65,7 +66,16 @@ type LedgerHead struct {
 	SHA256   string `json:"sha256"`
 }
 
+// ledgerPrefix is where a ledger lies. Without an environment it is that of what
+// was asked in a customer's name and not accepted; without a customer that of
+// requests whose origin nobody proved.
 func ledgerPrefix(c CustomerName, env Environment) string {
+	switch {
+	case c == "":
+		return "_metapipe/ledger/"
+	case env == "":
+		return fmt.Sprintf("%s/ledger/", c)
+	}
 	return fmt.Sprintf("%s/%s/ledger/", c, env)
 }
 
@@ -73,43 +83,125 @@ func ledgerKey(c CustomerName, env Environment, sequence int) string {
 	return fmt.Sprintf("%s%010d.json", ledgerPrefix(c, env), sequence)
 }
 
-// Append adds an entry at the end of its target's ledger. When two append at
-// once, one goes behind the other.
+// LedgerName names a ledger for people.
+func LedgerName(c CustomerName, env Environment) string {
+	return strings.TrimSuffix(strings.TrimSuffix(ledgerPrefix(c, env), "/"), "/ledger")
+}
+
+// Append adds an entry at the end of its ledger, unless the event is recorded
+// there already (a step that runs again). When two append at once, one goes
+// behind the other. It returns the last entry that the ledger has now.
 func (l Ledger) Append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
-	fail := func(err error) (LedgerHead, error) {
-		return LedgerHead{}, fmt.Errorf("record %q in the ledger of %s/%s: %w", e.Event, e.Customer, e.Environment, err)
+	head, err := l.append(ctx, e)
+	if err != nil {
+		return LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, LedgerName(e.Customer, e.Environment), err)
 	}
-	head, err := l.Head(ctx, e.Customer, e.Environment)
-	for err == nil {
+	return head, nil
+}
+
+func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
+	e.Message = plainLine(e.Message)
+	for tried := -1; ; {
+		head, last, err := l.head(ctx, e.Customer, e.Environment)
+		if err != nil {
+			return LedgerHead{}, err
+		}
+		if head.Sequence <= tried {
+			return LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBrokenLedger, head.Sequence+1)
+		}
+		if recorded, err := l.recorded(ctx, e, last); err != nil || recorded {
+			return head, err
+		}
 		e.Version, e.At = 1, l.Now().UTC()
-		e.Sequence, e.Previous = head.Sequence+1, head.SHA256
-		var b []byte
-		if b, err = json.Marshal(e); err != nil {
-			break
+		e.Sequence, e.Previous, tried = head.Sequence+1, head.SHA256, head.Sequence
+		b, err := json.Marshal(e)
+		if err != nil {
+			return LedgerHead{}, err
 		}
 		err = l.Store.Create(ctx, ledgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b))
 		if err == nil {
 			return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, nil
 		}
-		if errors.Is(err, ErrExists) { // somebody was quicker
-			head, err = l.Head(ctx, e.Customer, e.Environment)
+		if !errors.Is(err, ErrExists) { // else somebody was quicker
+			return LedgerHead{}, err
 		}
 	}
-	return fail(err)
+}
+
+// recorded looks back from the last entry as far as the same event can stand: to
+// where its request began.
+func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error) {
+	first := e.Event == LedgerRequested || e.Event == LedgerRejected
+	for at := last; at.Sequence > 0; {
+		switch {
+		case at.same(e):
+			return true, nil
+		case at.Event == LedgerRequested && at.Request == e.Request && !first:
+			return false, nil
+		case first && at.At.Before(e.Run.CreatedAt.Add(-clockSkew)), first && e.Run.CreatedAt.IsZero():
+			return false, nil // older than the run that records it
+		case at.Sequence == 1:
+			return false, nil
+		}
+		before, _, err := l.entry(ctx, at.Customer, at.Environment, at.Sequence-1)
+		if err != nil {
+			return false, err
+		}
+		at = before
+	}
+	return false, nil
+}
+
+// clockSkew is how far the clocks of runners and of GitHub may be apart.
+const clockSkew = 10 * time.Minute
+
+// same reports whether two entries record one event. What may happen to a plan
+// several times counts once for each attempt of a run.
+func (e LedgerEntry) same(o LedgerEntry) bool {
+	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.Outcome != o.Outcome || e.Reason != o.Reason {
+		return false
+	}
+	switch e.Event {
+	case LedgerApplying, LedgerFailed, LedgerRefused:
+		return e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
+	case LedgerRejected, LedgerUnlocked:
+		return e.Run.ID == o.Run.ID
+	}
+	return true
 }
 
 // Head returns the last entry's number and hash; zero for an empty ledger.
 func (l Ledger) Head(ctx context.Context, c CustomerName, env Environment) (LedgerHead, error) {
+	head, _, err := l.head(ctx, c, env)
+	return head, err
+}
+
+func (l Ledger) head(ctx context.Context, c CustomerName, env Environment) (LedgerHead, LedgerEntry, error) {
 	keys, err := l.Store.List(ctx, ledgerPrefix(c, env))
 	if err != nil || len(keys) == 0 {
-		return LedgerHead{}, err
+		return LedgerHead{}, LedgerEntry{}, err
 	}
-	b, err := readAll(ctx, l.Store, keys[len(keys)-1])
+	if last := keys[len(keys)-1]; last != ledgerKey(c, env, len(keys)) {
+		return LedgerHead{}, LedgerEntry{}, fmt.Errorf("%w: it has %d objects, and the last one is %s", ErrBrokenLedger, len(keys), last)
+	}
+	e, sum, err := l.entry(ctx, c, env, len(keys))
+	return LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
+}
+
+// entry reads one entry, which must be of this ledger and in its place.
+func (l Ledger) entry(ctx context.Context, c CustomerName, env Environment, sequence int) (e LedgerEntry, sum string, err error) {
+	key := ledgerKey(c, env, sequence)
+	b, err := readAll(ctx, l.Store, key)
 	if err != nil {
-		return LedgerHead{}, err
+		return LedgerEntry{}, "", err
 	}
-	e, err := parseLedgerEntry(b)
-	return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, err
+	if e, err = parseLedgerEntry(b); err != nil {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %s: %w", ErrBrokenLedger, key, err)
+	}
+	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBrokenLedger, key, e.Sequence, LedgerName(e.Customer, e.Environment))
+	}
+	return e, sha256Hex(b), nil
 }
 
 // ErrBrokenLedger is what Read returns (wrapped) when an entry is missing, was
@@ -128,20 +220,17 @@ func (l Ledger) Read(ctx context.Context, c CustomerName, env Environment) ([]Le
 		head    LedgerHead
 	)
 	for i, key := range keys {
-		b, err := readAll(ctx, l.Store, key)
+		if want := ledgerKey(c, env, i+1); key != want {
+			return entries, head, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, want, key)
+		}
+		e, sum, err := l.entry(ctx, c, env, i+1)
 		if err != nil {
 			return entries, head, err
 		}
-		e, err := parseLedgerEntry(b)
-		switch {
-		case err != nil:
-			return entries, head, fmt.Errorf("%w: %s: %w", ErrBrokenLedger, key, err)
-		case key != ledgerKey(c, env, i+1) || e.Sequence != i+1 || e.Customer != c || e.Environment != env:
-			return entries, head, fmt.Errorf("%w: entry %d of %s/%s is missing or belongs elsewhere (found %s)", ErrBrokenLedger, i+1, c, env, key)
-		case e.Previous != head.SHA256:
-			return entries, head, fmt.Errorf("%w: entry %d of %s/%s does not follow entry %d", ErrBrokenLedger, e.Sequence, c, env, e.Sequence-1)
+		if e.Previous != head.SHA256 {
+			return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBrokenLedger, e.Sequence, e.Sequence-1)
 		}
-		entries, head = append(entries, e), LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}
+		entries, head = append(entries, e), LedgerHead{Sequence: e.Sequence, SHA256: sum}
 	}
 	return entries, head, nil
 }

@@ -37,10 +37,12 @@ type TargetInput struct {
 	SpareDir string
 	Backend  Backend
 	Run      Run
-	// Receipt is the code that the approver saw; apply refuses another one. Empty
-	// skips the comparison.
+	// Receipt is the digest of the receipt that was approved, or its short code;
+	// apply refuses another one. Empty skips the comparison.
 	Receipt string
-	Log     io.Writer
+	// Actor is who runs the verb, as the runner says; empty on a laptop.
+	Actor string
+	Log   io.Writer
 }
 
 // TargetResult is what plan or apply tell about their target.
@@ -49,6 +51,7 @@ type TargetResult struct {
 	Reason      Reason
 	Plan        *Plan
 	HasChanges  bool
+	Receipt     string // digest; empty without a plan
 	ReceiptCode string
 	Reviewed    Reviewed
 	// StateKept reports that the tool could not write the state of an apply: it is
@@ -76,6 +79,13 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	ended.At = p.Now().UTC()
 	last, cancel := lasting(ctx)
 	defer cancel()
+	// A plan whose making cannot be recorded does not wait for an apply.
+	if _, recordErr := (Ledger{Store: p.Store, Now: p.Now}).Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
+		if err == nil {
+			ended.fail(ctx, recordErr)
+		}
+		err = errors.Join(err, recordErr)
+	}
 	if recordErr := createJSON(last, p.Store, folder.key(objectPlanned), ended); recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
 	}
@@ -142,7 +152,7 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
 		return TargetResult{}, err
 	}
-	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, ReceiptCode: receipt.Code()}
+	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
 	return result, p.judge(ctx, in, request, receipt, ended)
 }
 

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -51,12 +49,20 @@ func (r Receipt) Bytes() []byte {
 	return b
 }
 
+// Digest is the SHA-256 of the receipt's bytes: 64 hexadecimal digits. Machines
+// compare it.
+func (r Receipt) Digest() string { return sha256Hex(r.Bytes()) }
+
 // Code is the short form of the receipt that people compare: the first 12
-// hexadecimal digits of the SHA-256 of its bytes, in groups of four.
-func (r Receipt) Code() string {
-	sum := sha256.Sum256(r.Bytes())
-	h := hex.EncodeToString(sum[:6])
-	return h[:4] + "-" + h[4:8] + "-" + h[8:]
+// digits of its digest, in groups of four.
+func (r Receipt) Code() string { return ReceiptCode(r.Digest()) }
+
+// ReceiptCode is the short form of a receipt's digest; empty for what is none.
+func ReceiptCode(digest string) string {
+	if len(digest) < 12 {
+		return ""
+	}
+	return digest[:4] + "-" + digest[4:8] + "-" + digest[8:12]
 }
 
 // ParseReceipt decodes a stored receipt.

@@ -120,7 +120,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	}
 	if done, err := r.recovered(ctx, folder); err != nil || done != nil {
 		if done != nil {
-			return done.State, errors.Join(err, os.Remove(clear))
+			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, request, receipt))
 		}
 		return StateVersion{}, err
 	}
@@ -133,7 +133,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
-	return state, nil
+	return state, r.account(ctx, in, request, receipt)
 }
 
 // recovered returns the record of a state that was brought back before, or nil.

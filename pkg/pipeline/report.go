@@ -70,7 +70,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	// Each part is tried: a comment that fails must not leave a status pending. The
 	// statuses come last, since a customer's job that waits for the overall one
 	// reads the outputs from the deployments as soon as it is final.
-	err = errors.Join(r.deployments(ctx, report), r.comment(ctx, report), r.statuses(ctx, report))
+	err = errors.Join(r.account(ctx, in, report), r.deployments(ctx, report), r.comment(ctx, report), r.statuses(ctx, report))
 	return report, summary, err
 }
 
@@ -88,6 +88,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		}
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, failedBefore)
+			t.closed = true
 		}
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
 			failedBefore = env
@@ -133,7 +134,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At}
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run}
 	if err := r.plan(ctx, st, &t); err != nil {
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}
@@ -161,7 +162,7 @@ func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error
 		return err
 	}
 	if err == nil {
-		t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Code(), receipt.Expires, receipt.PlannedAt
+		t.Receipt, t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Digest(), receipt.Code(), receipt.Expires, receipt.PlannedAt
 		b, err = unsealBytes(ctx, r.Store, r.Sealer, st.folder.key(objectModel), binding(receipt, objectModel))
 	}
 	if err != nil {

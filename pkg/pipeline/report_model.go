@@ -28,7 +28,9 @@ type TargetReport struct {
 	Redaction Redaction `json:"redaction,omitempty"`
 	// Plan is nil when there is none (yet).
 	Plan *Plan `json:"plan,omitempty"`
-	// ReceiptCode is empty without a plan.
+	// Receipt is the digest of the plan's receipt, ReceiptCode its short form; both
+	// are empty without a plan.
+	Receipt     string    `json:"receipt,omitempty"`
 	ReceiptCode string    `json:"receipt_code,omitempty"`
 	Expires     time.Time `json:"expires,omitzero"`
 	// Reviewed compares the plan with the one its pull request showed.
@@ -40,6 +42,9 @@ type TargetReport struct {
 	RunURL      string            `json:"run_url,omitempty"`
 	PlannedAt   time.Time         `json:"planned_at,omitzero"`
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
+
+	run    Run  // the one that the target has come to stand as it does in
+	closed bool // by this report: no job would have finished it
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

@@ -25,7 +25,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	var errs []error
 	for _, t := range report.Targets {
 		if !slices.ContainsFunc(newer, func(n Request) bool { return slices.Contains(n.Targets, t.Environment) }) {
-			errs = append(errs, set(t.Environment, t.Outcome.Status(), t.RunURL))
+			errs = append(errs, set(t.Environment, t.Outcome.Status(), receiptURL(t.RunURL, t.Receipt)))
 		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
@@ -52,10 +52,14 @@ func (r *Reporter) deployments(ctx context.Context, report Report) error {
 				outputs[o.Name] = o.Value
 			}
 		}
+		// Outputs reach the customer also while the ledger cannot be read.
+		head, anchorErr := r.anchor(ctx, request, t)
+		errs = append(errs, anchorErr)
 		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, Deployment{
 			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
 			Description: r.Renderer.Status(report, t.Environment), State: "success", LogURL: t.RunURL,
-			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs},
+			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
+				Ledger: head, Receipt: t.Receipt},
 		})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("create deployment %s of %s: %w", request.DeploymentEnvironment(t.Environment), request.Repository, err))

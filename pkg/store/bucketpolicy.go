@@ -103,22 +103,24 @@ func (s Scope) grants() map[Role]grant {
 	lock := state + ".tflock"
 	plans := target + "/plans/*"
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
-	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", "_metapipe/tokens/*", "_metapipe/rejected/*"}
+	ledger := target + "/ledger/*"             // nobody may remove from one
+	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
 	return map[Role]grant{
 		RoleFetchVars: {list: fetched, read: fetched, write: fetched},
 		RolePlan: {
 			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
-			read:  []string{state, lock, plans, c + "/requests/*"},
-			write: []string{lock, plans}, remove: []string{lock}, lock: true,
+			read:  []string{state, lock, plans, ledger, c + "/requests/*"},
+			write: []string{lock, plans, ledger}, remove: []string{lock}, lock: true,
 		},
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
-			read:  slices.Concat([]string{state, lock, plans, c + "/requests/*"}, records),
-			write: []string{state, lock, plans}, remove: []string{lock, plans}, lock: true,
+			read:  slices.Concat([]string{state, lock, plans, ledger, c + "/requests/*"}, records),
+			write: []string{state, lock, plans, ledger}, remove: []string{lock, plans}, lock: true,
 		},
 		RoleReport: {
-			list: []string{c + "/*", "_metapipe/rejected/*"},
-			read: []string{c + "/requests/*", c + "/*/plans/*", "_metapipe/rejected/*"},
+			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
+			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
+			write: []string{c + "/*/ledger/*"},
 		},
 		RoleDrift: {
 			list: []string{target + "/*"},

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ledgerEntry is an event of one target of a request.
+func ledgerEntry(event LedgerEvent, request Request, env Environment, run Run) LedgerEntry {
+	return LedgerEntry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
+}
+
+// ledgerEnd is how a plan or an apply ended. That a newer request has come says
+// nothing about a plan, so such an entry names none.
+func ledgerEnd(request Request, env Environment, ended Ended, receipt string) LedgerEntry {
+	e := ledgerEntry(ended.Outcome.ledgerEvent(), request, env, ended.Run)
+	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
+	if e.Event == LedgerSuperseded {
+		e.Receipt, e.Message = "", ""
+	}
+	return e
+}
+
+func (o Outcome) ledgerEvent() LedgerEvent {
+	switch o {
+	case OutcomeApplied:
+		return LedgerApplied
+	case OutcomeWaiting, OutcomeNoChanges, OutcomePlanned:
+		return LedgerPlanned
+	case OutcomeRefused, OutcomeExpired:
+		return LedgerRefused
+	case OutcomeRejected:
+		return LedgerRejected
+	case OutcomeSuperseded:
+		return LedgerSuperseded
+	}
+	return LedgerFailed
+}
+
+// account records a request before it is written down: once for each of its
+// targets, or that it was not accepted.
+func (f *FetchVars) account(ctx context.Context, request Request) error {
+	ledger := Ledger{Store: f.Store, Now: f.Now}
+	if request.Rejected() {
+		e := ledgerEntry(LedgerRejected, request, "", request.ManagerRun)
+		e.Actor, e.Outcome, e.Reason, e.Message = request.Actor, OutcomeRejected, request.Reason, firstProblem(request.Problems)
+		_, err := ledger.Append(ctx, e)
+		return err
+	}
+	for _, env := range request.Targets {
+		e := ledgerEntry(LedgerRequested, request, env, request.ManagerRun)
+		e.Actor = request.Actor
+		if !request.Applies(env) {
+			e.Message = "to be planned only"
+		}
+		if _, err := ledger.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func firstProblem(problems Problems) string {
+	for _, p := range problems {
+		if !p.Warning {
+			return p.Position.String() + ": " + p.Message
+		}
+	}
+	return ""
+}
+
+// accountUnproved records a request in the fleet's ledger: nothing of a customer
+// is touched in the name of somebody who proved nothing.
+func (f *FetchVars) accountUnproved(ctx context.Context, in FetchInput, rejected *RejectedError) error {
+	e := LedgerEntry{Event: LedgerRejected, Outcome: OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
+	if in.Manual != nil {
+		e.Actor = in.Manual.Actor
+	}
+	_, err := Ledger{Store: f.Store, Now: f.Now}.Append(ctx, e)
+	return err
+}
+
+// account records how a call of apply ended.
+func (a *Applier) account(ctx context.Context, in TargetInput, request Request, result TargetResult, cause error) error {
+	ended := Ended{Outcome: result.Outcome, Run: in.Run}
+	if cause != nil {
+		ended.fail(ctx, cause)
+	}
+	if ended.Outcome == OutcomeNoChanges {
+		return nil // the plan says so
+	}
+	last, cancel := lasting(ctx)
+	defer cancel()
+	_, err := Ledger{Store: a.Store, Now: a.Now}.Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt))
+	return err
+}
+
+// accountApplying records who approved the plan and that it is used from here
+// on. It comes before anything changes: what cannot be recorded does not happen.
+func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []string) error {
+	ledger := Ledger{Store: a.Store, Now: a.Now}
+	for _, login := range approvers {
+		e := ledgerEntry(LedgerApproved, request, in.Environment, in.Run)
+		e.Actor, e.Receipt = login, receipt.Digest()
+		if _, err := ledger.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	e := ledgerEntry(LedgerApplying, request, in.Environment, in.Run)
+	e.Receipt = receipt.Digest()
+	_, err := ledger.Append(ctx, e)
+	return err
+}
+
+// account records what this report decided: which targets nobody will finish any
+// more, and which were superseded.
+func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) error {
+	var errs []error
+	for _, t := range report.Targets {
+		e := ledgerEnd(report.Request, t.Environment, Ended{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		if t.closed && e.Event != LedgerSuperseded {
+			e.Event = LedgerClosed
+		}
+		if e.Event == LedgerClosed || e.Event == LedgerSuperseded {
+			_, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// anchor is the head of the target's ledger, for the deployment that tells of its
+// apply. An apply whose job could not record its end any more is recorded first.
+func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) (*LedgerHead, error) {
+	e := ledgerEnd(request, t.Environment, Ended{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	head, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return &head, nil
+}
+
+// account records that a kept state is in its backend again.
+func (r *Recoverer) account(ctx context.Context, in RecoverInput, request Request, receipt Receipt) error {
+	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
+	e.Receipt, e.Actor = receipt.Digest(), in.Actor
+	if _, err := (Ledger{Store: r.Store, Now: r.Now}).Append(ctx, e); err != nil {
+		return fmt.Errorf("the state is back, but that could not be recorded: %w", err)
+	}
+	return nil
+}

@@ -31,6 +31,15 @@ type Options struct {
 	BaseURL string
 	// Token is sent as a bearer token, to the host of BaseURL only.
 	Token string
+	// App is used instead of Token when it is set.
+	App *App
+	// OnToken is told of each token that was made for the App, before it is used:
+	// it has to be masked.
+	OnToken func(token string) error
+	// Credential is what errors call the token: the name of the secret that holds
+	// it. Needs is who needs what it lacks, such as "metapipe report". Both may be
+	// empty.
+	Credential, Needs string
 	// UserAgent names the program; empty means "metapipe".
 	UserAgent string
 	// Transport carries the requests; nil means http.DefaultTransport.
@@ -55,6 +64,8 @@ type Options struct {
 type Client struct {
 	api       *github.Client
 	transport *transport
+	app       *appCredentials // nil when there is a token
+	named     struct{ credential, needs string }
 
 	mu       sync.Mutex
 	login    string // remembered answer of Login
@@ -64,25 +75,29 @@ type Client struct {
 // New returns a client. It sends nothing. Unfit options are a
 // *pipeline.UsageError.
 func New(o Options) (*Client, error) {
-	base, err := parseBase(o.BaseURL, o.Token != "")
+	base, err := parseBase(o.BaseURL, o.Token != "" || o.App != nil)
 	if err != nil {
 		return nil, err
 	}
-	token := strings.TrimSpace(o.Token)
-	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &pipeline.UsageError{
-			Message: "the GitHub token holds a space, a line break or another character that no token has",
-			Next:    "store the token again, without quotes and as one line",
-		}
+	token, err := checkToken(o.Token)
+	if err != nil {
+		return nil, err
 	}
-	t := newTransport(o, base, token)
+	t := newTransport(o, base)
 	api := github.NewClient(&http.Client{Transport: t, CheckRedirect: t.checkRedirect})
 	api.BaseURL = base
 	api.UserAgent = o.UserAgent
 	if api.UserAgent == "" {
 		api.UserAgent = "metapipe"
 	}
-	return &Client{api: api, transport: t}, nil
+	c := &Client{api: api, transport: t}
+	c.named.credential, c.named.needs = o.Credential, o.Needs
+	t.auth = fixedToken(token)
+	if o.App != nil {
+		c.app = &appCredentials{app: o.App, client: c, tell: o.OnToken}
+		t.auth = c.app
+	}
+	return c, nil
 }
 
 func parseBase(s string, token bool) (*url.URL, error) {

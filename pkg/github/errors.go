@@ -65,15 +65,35 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 		e.Status, e.Message, e.Next = limit.status, limit.message, limit.next()
 		return e
 	}
+	var unauthorised *unauthorisedError
+	if errors.As(err, &unauthorised) {
+		return k.unauthorised(unauthorised.err)
+	}
 	if resp == nil || resp.Response == nil {
 		return c.explainSilence(k, err)
 	}
 	e := k.fail(err)
 	e.Status = resp.StatusCode
-	e.Message = c.hide(oneLine(message(err), 500))
-	e.Next = next(e.Status, resp.Header)
+	e.Message = c.transport.secrets.hide(oneLine(message(err), 500))
+	if e.Next = k.advice[e.Status]; e.Next == "" {
+		e.Next = c.next(e.Status, resp.Header)
+	}
 	if missing(e.Status, e.Message) {
 		e.Err = fmt.Errorf("%w: %w", pipeline.ErrNotFound, err)
+	}
+	return e
+}
+
+// unauthorised is for calls that were not sent, since the App got no token. That
+// there is no installation does not mean that the asked thing is missing.
+func (k call) unauthorised(err error) *Error {
+	e := k.fail(errors.New(err.Error()))
+	var why *Error
+	if errors.As(err, &why) {
+		e.Status, e.Next = why.Status, why.Next
+		short := *why
+		short.Status, short.Next = 0, ""
+		e.Message = short.Error()
 	}
 	return e
 }
@@ -86,20 +106,12 @@ func (c *Client) explainSilence(k call, err error) error {
 		err = sent.Err
 	}
 	e := k.fail(err)
-	e.Message = c.hide(oneLine(err.Error(), 500))
+	e.Message = c.transport.secrets.hide(oneLine(err.Error(), 500))
 	var syntax *tooLargeError
 	if !errors.As(err, &syntax) {
 		e.Next = fmt.Sprintf("check that %s can be reached from here, then run this again", c.transport.host.Host)
 	}
 	return e
-}
-
-// hide makes sure that no server and no library can echo the token.
-func (c *Client) hide(s string) string {
-	if c.transport.token == "" {
-		return s
-	}
-	return strings.ReplaceAll(s, c.transport.token, "***")
 }
 
 // message is GitHub's message with the details of a 422.
@@ -135,43 +147,6 @@ func missing(status int, message string) bool {
 		return strings.Contains(message, "Git Repository is empty")
 	}
 	return false
-}
-
-// next is what the reader can do about a status.
-func next(status int, h http.Header) string {
-	switch status {
-	case http.StatusUnauthorized:
-		return "the token is invalid, expired or revoked: create a new one and store it in the secret that this step uses"
-	case http.StatusForbidden:
-		return forbidden(h)
-	case http.StatusNotFound:
-		return "it does not exist, or the token cannot see it: check the name and that the token has access to this repository"
-	case http.StatusMovedPermanently, http.StatusPermanentRedirect, http.StatusTemporaryRedirect:
-		return "the repository has moved: use its new name"
-	}
-	if status >= 500 {
-		return "GitHub has trouble (see https://www.githubstatus.com); run this again later"
-	}
-	return ""
-}
-
-// forbidden names the permission that GitHub says it wants:
-// https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#insufficient-permissions
-func forbidden(h http.Header) string {
-	if _, address, ok := strings.Cut(h.Get("X-GitHub-SSO"), "url="); ok {
-		return "authorise the token for the organisation's single sign-on: " + oneLine(address, 300)
-	}
-	var wants []string
-	if p := h.Get("X-Accepted-GitHub-Permissions"); p != "" {
-		wants = append(wants, "the permission "+oneLine(p, 200)+" (fine-grained token, App or `permissions:` of the job)")
-	}
-	if s := h.Get("X-Accepted-OAuth-Scopes"); s != "" {
-		wants = append(wants, "one of the scopes "+oneLine(s, 200)+" (classic token)")
-	}
-	if len(wants) == 0 {
-		return "the token lacks a permission for this repository: compare its permissions with what the docs ask for"
-	}
-	return "give the token " + strings.Join(wants, ", or ")
 }
 
 // oneLine folds line breaks and control characters into spaces and cuts s to at

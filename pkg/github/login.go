@@ -24,6 +24,11 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	if c.login != "" {
 		return c.login, nil
 	}
+	if c.app != nil {
+		login, err := c.app.login(ctx)
+		c.login = login
+		return login, err
+	}
 	k := call{op: "ask who the token belongs to", method: http.MethodGet, route: "/user", repeatable: true}
 	var got github.User
 	_, err := c.send(ctx, k, nil, &got)

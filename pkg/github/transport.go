@@ -24,7 +24,8 @@ const (
 type transport struct {
 	base     http.RoundTripper
 	host     *url.URL
-	token    string
+	auth     credentials
+	secrets  secrets
 	timeout  time.Duration
 	maxWait  time.Duration
 	writeGap time.Duration
@@ -38,9 +39,9 @@ type transport struct {
 	turn chan pace
 }
 
-func newTransport(o Options, host *url.URL, token string) *transport {
+func newTransport(o Options, host *url.URL) *transport {
 	t := &transport{
-		base: o.Transport, host: host, token: token, timeout: o.Timeout, maxWait: o.MaxWait,
+		base: o.Transport, host: host, timeout: o.Timeout, maxWait: o.MaxWait,
 		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, turn: make(chan pace, 1),
 	}
 	if t.base == nil {
@@ -84,11 +85,21 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer done()
 	}
 	var waited time.Duration
+	refused := false
 	for attempt := 1; ; attempt++ {
 		if err := t.quiet.wait(req.Context(), t, &waited); err != nil {
 			return nil, err
 		}
-		resp, err := t.once(req, k, k.again || attempt > 1)
+		token, err := t.auth.token(req.Context(), k)
+		if err != nil {
+			return nil, &unauthorisedError{err} // retried already where that helps
+		}
+		t.secrets.add(token)
+		resp, err := t.once(req, k, k.again || attempt > 1, token)
+		if err == nil && resp.StatusCode == http.StatusUnauthorized && !refused && t.auth.refused(req.Context(), k, token) {
+			refused = true
+			continue
+		}
 		again, pause := t.judge(k, resp, err, attempt)
 		if err := req.Context().Err(); again && err != nil {
 			return nil, err
@@ -110,7 +121,7 @@ func (t *transport) pause(ctx context.Context, d time.Duration) error {
 }
 
 // once sends the request one time and reads the whole answer.
-func (t *transport) once(req *http.Request, k call, again bool) (*http.Response, error) {
+func (t *transport) once(req *http.Request, k call, again bool, token string) (*http.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.timeout, fmt.Errorf("no answer within %s", t.timeout))
 	defer cancel()
 	out := req.Clone(ctx)
@@ -122,8 +133,8 @@ func (t *transport) once(req *http.Request, k call, again bool) (*http.Response,
 		out.Body = body
 	}
 	// Only the host that the token was made for sees it, also after a redirect.
-	if t.token != "" && t.same(out.URL) {
-		out.Header.Set("Authorization", "Bearer "+t.token)
+	if token != "" && t.same(out.URL) {
+		out.Header.Set("Authorization", "Bearer "+token)
 	}
 	known := t.pages.ask(out)
 	t.calls.add(k, req.Method, again)
@@ -182,6 +193,12 @@ type unansweredError struct{ err error }
 
 func (e *unansweredError) Error() string { return e.err.Error() }
 func (e *unansweredError) Unwrap() error { return e.err }
+
+// unauthorisedError is a call that was not sent, since no token was to be had.
+type unauthorisedError struct{ err error }
+
+func (e *unauthorisedError) Error() string { return e.err.Error() }
+func (e *unauthorisedError) Unwrap() error { return e.err }
 
 // judge decides whether an attempt is worth another one, and after which pause.
 func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {

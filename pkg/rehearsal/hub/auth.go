@@ -39,7 +39,8 @@ type Token struct {
 	Permissions map[string]string
 	Expires     time.Time // zero: never
 
-	repos map[int64]bool
+	repos        map[int64]bool
+	installation *installation // of an App's token that was asked for
 }
 
 // AddToken registers a token and returns it with its secret.
@@ -133,9 +134,15 @@ func (s *Server) authenticate(c *call) (reply, bool) {
 		}
 		_, value, _ = strings.Cut(string(plain), ":")
 	}
+	if strings.Count(value, ".") == 2 {
+		return s.authenticateApp(c, strings.TrimSpace(value))
+	}
 	t := s.tokens[strings.TrimSpace(value)]
 	if t == nil || !t.Expires.IsZero() && s.now().After(t.Expires) {
 		return problem(http.StatusUnauthorized, "Bad credentials"), false
+	}
+	if t.installation != nil && t.installation.suspended {
+		return problem(http.StatusForbidden, "This installation has been suspended"), false
 	}
 	c.token = t
 	if t.Kind == Classic {

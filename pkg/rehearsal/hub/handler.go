@@ -19,6 +19,7 @@ type call struct {
 	params map[string]string
 	body   []byte
 	token  *Token // nil: anonymous
+	app    *app   // nil unless an App speaks for itself
 	repo   *Repo  // nil on paths without a repository
 	header http.Header
 	after  []func() // run when the lock is released
@@ -123,6 +124,9 @@ func (s *Server) decide(c *call) reply {
 	}
 	if c.route == nil {
 		return notFound()
+	}
+	if c.route.forApp() {
+		return c.decideApp()
 	}
 	if _, inRepo := c.params["repo"]; inRepo {
 		if refusal, good := s.find(c); !good {

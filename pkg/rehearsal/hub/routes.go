@@ -6,7 +6,7 @@ const inRepo = "/repos/{owner}/{repo}"
 
 // routes is the table of everything that is answered. The order matters where a
 // tail of several segments could hide a longer pattern.
-var routes = slices.Concat(topRoutes, gitRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes)
+var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes)
 
 var topRoutes = []route{
 	{"GET", "/user", nil, false, getUser},

@@ -1,0 +1,206 @@
+package github
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+const (
+	// A JWT of an App may live ten minutes, and is dated back against clocks that
+	// run ahead:
+	// https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+	jwtLife = 9 * time.Minute
+	jwtBack = time.Minute
+	// renewBefore is how long before its end (an hour after it was made) a token
+	// of an installation is replaced: longer than one call with its retries takes.
+	renewBefore = 10 * time.Minute
+)
+
+// App is a GitHub App that we act as. For each repository it gets a token of the
+// App's installation there, cut down to that one repository.
+type App struct {
+	issuer string
+	key    *rsa.PrivateKey
+}
+
+// ParseApp reads an App's id, or its client id, and its private key: PEM as
+// GitHub hands it out (PKCS #1), or as PKCS #8. Secrets are often stored in one
+// line, so "\n" counts as a line break. Errors are *pipeline.UsageError and do not
+// quote the key.
+func ParseApp(id, key string) (*App, error) {
+	id = strings.TrimSpace(id)
+	if id == "" || len(id) > 40 || strings.ContainsFunc(id, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '.'
+	}) {
+		return nil, &pipeline.UsageError{Message: "the GitHub App's id is neither a number nor a client id", Next: "copy \"App ID\" from the App's settings page"}
+	}
+	private, err := parseKey(key)
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: "the GitHub App's private key cannot be read", Err: err,
+			Next: "store the whole .pem file that GitHub made (\"Generate a private key\" in the App's settings)"}
+	}
+	return &App{issuer: id, key: private}, nil
+}
+
+// sign makes the token by which the App itself speaks.
+func (a *App) sign(now time.Time) (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", fmt.Errorf("sign as the GitHub App: %w", err)
+	}
+	return jwt.Signed(signer).Claims(jwt.Claims{
+		Issuer: a.issuer, IssuedAt: jwt.NewNumericDate(now.Add(-jwtBack)), Expiry: jwt.NewNumericDate(now.Add(jwtLife)),
+	}).Serialize()
+}
+
+// appCredentials keep one token for each repository.
+type appCredentials struct {
+	app    *App
+	client *Client
+	tell   func(token string) error // of each new one; nil: nobody
+
+	mu     sync.Mutex
+	tokens map[string]*appToken // by lower-case owner/name
+}
+
+type appToken struct {
+	turn         chan struct{} // holds one element; whoever took it out has the rest
+	installation int64
+	token        string
+	expires      time.Time
+}
+
+func (a *appCredentials) of(slug pipeline.Slug) *appToken {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := strings.ToLower(slug.String())
+	t := a.tokens[key]
+	if t == nil {
+		if a.tokens == nil {
+			a.tokens = map[string]*appToken{}
+		}
+		t = &appToken{turn: make(chan struct{}, 1)}
+		t.turn <- struct{}{}
+		a.tokens[key] = t
+	}
+	return t
+}
+
+// token implements credentials.
+func (a *appCredentials) token(ctx context.Context, k call) (string, error) {
+	now := a.client.transport.now()
+	if k.asApp || k.repo == (pipeline.Slug{}) {
+		return a.app.sign(now)
+	}
+	t := a.of(k.repo)
+	select {
+	case <-t.turn:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	defer func() { t.turn <- struct{}{} }()
+	if t.token != "" && now.Before(t.expires.Add(-renewBefore)) {
+		return t.token, nil
+	}
+	if err := a.renew(ctx, k.repo, t); err != nil {
+		return "", err
+	}
+	return t.token, nil
+}
+
+// renew finds the installation at the first time, and makes a new token.
+func (a *appCredentials) renew(ctx context.Context, slug pipeline.Slug, t *appToken) error {
+	if t.installation == 0 {
+		k := get(slug, "find the GitHub App's installation for the repository", "/repos/{owner}/{repo}/installation")
+		k.asApp, k.advice = true, appAdvice
+		var got struct {
+			ID int64 `json:"id"`
+		}
+		if _, err := a.client.send(ctx, k, nil, &got); err != nil {
+			return err
+		}
+		if got.ID <= 0 {
+			return k.fail(errors.New("the answer lacks the installation's id"))
+		}
+		t.installation = got.ID
+	}
+	k := write(http.MethodPost, slug, "get a token of the GitHub App for the repository",
+		"/app/installations/{installation_id}/access_tokens", strconv.FormatInt(t.installation, 10))
+	k.asApp, k.repeatable, k.harmless, k.advice = true, true, true, appAdvice
+	in := struct {
+		Repositories []string `json:"repositories"`
+	}{[]string{slug.Name}}
+	var got struct {
+		Token     string    `json:"token"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	if _, err := a.client.send(ctx, k, in, &got); err != nil {
+		t.installation = 0 // it may have been made anew
+		return err
+	}
+	token, err := checkToken(got.Token)
+	if err != nil || token == "" || got.ExpiresAt.IsZero() {
+		return k.fail(errors.New("the answer lacks a token or its end"))
+	}
+	a.client.transport.secrets.add(token)
+	if a.tell != nil {
+		if err := a.tell(token); err != nil {
+			return k.fail(fmt.Errorf("mask the token: %w", err))
+		}
+	}
+	t.token, t.expires = token, got.ExpiresAt
+	return nil
+}
+
+var appAdvice = map[int]string{
+	http.StatusUnauthorized: "GitHub does not know the App by its id and key: compare the id, make a new private key, and check that this machine's clock is right",
+	http.StatusForbidden:    "the App's installation may be suspended: see the settings of the account under \"GitHub Apps\"",
+	http.StatusNotFound:     "the App is not installed for this repository: install it, or add the repository to its installation, and use the repository's present name",
+	http.StatusUnprocessableEntity: "the App's installation has no access to this repository, or the repository has moved: add it to the installation, " +
+		"and use its present name",
+}
+
+// refused implements credentials: a token can be revoked before its end.
+func (a *appCredentials) refused(ctx context.Context, k call, token string) bool {
+	if k.asApp || k.repo == (pipeline.Slug{}) {
+		return false
+	}
+	t := a.of(k.repo)
+	select {
+	case <-t.turn:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { t.turn <- struct{}{} }()
+	if t.token == token {
+		t.token = ""
+	}
+	return true
+}
+
+// login is the account under which an App writes.
+func (a *appCredentials) login(ctx context.Context) (string, error) {
+	k := call{op: "ask for the GitHub App's name", method: http.MethodGet, route: "/app", repeatable: true, asApp: true, advice: appAdvice}
+	var got struct {
+		Slug string `json:"slug"`
+	}
+	if _, err := a.client.send(ctx, k, nil, &got); err != nil {
+		return "", err
+	}
+	if got.Slug == "" {
+		return "", k.fail(errors.New("the answer lacks the App's name"))
+	}
+	return got.Slug + "[bot]", nil
+}

@@ -39,7 +39,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
-	@PATH=$$(.ci/tools/ensure terraform tofu minio act) bin/testreport -expected .ci/expected-skips -- \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
 
 lint: ## check format, modules and code
@@ -60,7 +60,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 bench: ## measure metapipe against bare terraform, as ratios
-	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
+	@PATH=$$(.ci/tools/ensure terraform minio terraform-provider-local) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
 
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
@@ -72,8 +72,8 @@ workflows: ## copy workflows/ into the examples
 	done
 	@cp workflows/customer/PULL_REQUEST_TEMPLATE.md examples/customer/.github/
 
-tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint
-	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint); \
+tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint, and providers for tests
+	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint terraform-provider-local terraform-provider-random); \
 		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
 
 api-description: ## fetch GitHub's API description for the tests (needs npm)

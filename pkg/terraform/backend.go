@@ -42,16 +42,22 @@ func (w *workspace) writeBackend() error {
 		b = pipeline.Backend{Type: pipeline.BackendLocal, Config: map[string]string{"path": path}}
 	}
 	arguments := w.backendArguments(b)
-	if b.Type != pipeline.BackendLocal && w.module.backend == b.Type {
+	w.backend = pipeline.Backend{Type: b.Type, Config: arguments}
+	block := arguments
+	completes := b.Type != pipeline.BackendLocal && w.module.backend == b.Type
+	if w.openBackend || completes {
 		content, err := json.Marshal(arguments)
 		if err != nil {
 			return err
 		}
 		w.backendArgs = []string{"-backend-config=" + filepath.Join(w.dir, backendFile)}
-		return os.WriteFile(filepath.Join(w.dir, backendFile), content, 0o600)
+		if err := os.WriteFile(filepath.Join(w.dir, backendFile), content, 0o600); err != nil || completes {
+			return err
+		}
+		block = map[string]string{}
 	}
 	content, err := json.Marshal(map[string]any{
-		"terraform": map[string]any{"backend": map[string]any{b.Type: arguments}},
+		"terraform": map[string]any{"backend": map[string]any{b.Type: block}},
 	})
 	if err != nil {
 		return err

@@ -82,6 +82,7 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	}
 	if !still {
 		change.Attributes = c.Change.attributes()
+		change.Reverts = p.reverts(c)
 	}
 	*into = append(*into, change)
 	return nil
@@ -99,6 +100,7 @@ func (p *planReader) drift(into *[]pipeline.ResourceChange) error {
 		return err
 	}
 	change.Attributes = c.Change.attributes()
+	p.drifted[c.identity()] = drifted{before: c.Change.Before}
 	*into = append(*into, change)
 	return nil
 }

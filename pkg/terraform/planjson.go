@@ -54,10 +54,13 @@ type planReader struct {
 	print     *fingerprinter // nil without a MAC
 	variables map[string]json.RawMessage
 	sensitive []string // names of sensitive variables
+	drifted   map[string]drifted
+	used      map[string][]string // attributes that changes were computed from, by resource
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, later: map[string]any{}, variables: map[string]json.RawMessage{}}
+	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, later: map[string]any{}, variables: map[string]json.RawMessage{},
+		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
 		p.print = newFingerprinter(o.MAC())
@@ -75,6 +78,7 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	}
 	sortChanges(p.plan.Changes)
 	sortChanges(p.plan.Drift)
+	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
 	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later}
@@ -100,6 +104,8 @@ func (p *planReader) section(key string) error {
 		return p.array(func() error { return p.change(&p.plan.Changes) })
 	case "resource_drift":
 		return p.array(func() error { return p.drift(&p.plan.Drift) })
+	case "relevant_attributes":
+		return p.array(p.relevant)
 	case "output_changes":
 		return p.object(p.output)
 	case "checks":

@@ -135,6 +135,10 @@ func proseDiagnostics(text string) []tfjson.Diagnostic {
 
 // init prepares the workspace: providers, modules, backend.
 func (w *workspace) init(ctx context.Context) (*stream, error) {
+	return w.initialise(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
+}
+
+func (w *workspace) initialise(ctx context.Context, extra ...string) (*stream, error) {
 	args := []string{"init", "-input=false", "-no-color"}
 	if w.tool.atLeast(1, 9) { // both tools speak JSON here from 1.9 on
 		args = []string{"init", "-input=false", "-json"}
@@ -146,8 +150,7 @@ func (w *workspace) init(ctx context.Context) (*stream, error) {
 	if lock != "" {
 		args = append(args, "-lockfile=readonly")
 	}
-	args = append(append(args, "-reconfigure"), w.backendArgs...)
-	return w.speak(ctx, args...)
+	return w.speak(ctx, append(args, extra...)...)
 }
 
 // lockArgs say how a state lock is taken.

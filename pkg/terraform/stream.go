@@ -66,6 +66,7 @@ type stream struct {
 	outputs     map[string]streamOutput
 	version     string // of the tool that really ran
 	started     bool   // a change has begun
+	changing    bool   // a plan tells of a change, of drift or of an output
 	prose       []byte // the start of what is not JSON
 }
 
@@ -97,6 +98,12 @@ func (s *stream) line(line []byte) {
 		s.finished(m)
 	case m.Type == "outputs" && s.applying:
 		s.outputs = m.Outputs
+	case m.Type == "planned_change", m.Type == "resource_drift":
+		s.changing = true
+	case m.Type == "outputs":
+		for _, output := range m.Outputs {
+			s.changing = s.changing || output.Action != "noop"
+		}
 	}
 	s.speak(m)
 }

@@ -1,0 +1,169 @@
+package terraform
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Fleet plans many targets of one manager checkout, read-only, and does once per
+// root module what `init` would repeat for each of them: to find, check and
+// unpack providers and modules. What belongs to a target stays its own: tree,
+// variables, data directory, backend, environment and process.
+//
+// It is safe for concurrent use.
+type Fleet struct {
+	engine *Engine
+	dir    string
+
+	mu    sync.Mutex
+	roots map[string]*preparedRoot
+}
+
+// NewFleet returns a Fleet that keeps prepared roots below dir (absolute), which
+// has to outlast its plans.
+func (e *Engine) NewFleet(dir string) *Fleet {
+	return &Fleet{engine: e, dir: dir, roots: map[string]*preparedRoot{}}
+}
+
+// Plan is Engine.Plan for a target of which only the plan is of interest: it keeps
+// no plan file, and starts one process where nothing changes and two else. The job
+// must be ReadOnly.
+func (f *Fleet) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	if err := checkJob(job); err != nil {
+		return pipeline.Planned{}, fmt.Errorf("plan %s: %w", target(job), err)
+	}
+	if !job.ReadOnly {
+		return pipeline.Planned{}, fmt.Errorf("plan %s: a fleet is only looked at", target(job))
+	}
+	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	defer cancel()
+	planned, err := f.plan(ctx, job)
+	if err != nil && ctx.Err() != nil {
+		return planned, stopped(ctx, job, "plan")
+	}
+	return planned, err
+}
+
+func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	tool, err := f.engine.locate(ctx, job.Customer.Manager.Tool, job.Log)
+	if err != nil {
+		return pipeline.Planned{}, err
+	}
+	root, err := f.root(ctx, job, tool)
+	if err != nil {
+		if ctx.Err() != nil {
+			return pipeline.Planned{}, err
+		}
+		return f.engine.plan(ctx, job) // says what is wrong in the terms of this target
+	}
+	planned := pipeline.Planned{Tool: tool.toolVersion(), ManagerTree: root.digest, Plan: pipeline.Plan{Tool: tool.toolVersion()}}
+	w, err := root.open(f.engine, job)
+	if err != nil {
+		return planned, err
+	}
+	if err := w.feed(); err != nil {
+		var failed *pipeline.FailedError
+		if errors.As(err, &failed) {
+			planned.Plan.Diagnostics = failed.Diagnostics
+		}
+		return planned, err
+	}
+	if said, err := root.connect(ctx, w); err != nil {
+		planned.Plan.Errored = true
+		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
+		return planned, w.failure("init", err, planned.Plan.Diagnostics)
+	}
+	looked, err := w.look(ctx, planned)
+	if err != nil && ctx.Err() == nil && asksForInit(looked.Plan.Diagnostics) {
+		// This state or its backend needs something that the root does not.
+		return f.engine.plan(ctx, job)
+	}
+	return looked, err
+}
+
+// asksForInit reports whether the tool found its directory not prepared.
+func asksForInit(diagnostics []pipeline.Diagnostic) bool {
+	for _, d := range diagnostics {
+		for _, text := range []string{d.Summary, d.Detail} {
+			if strings.Contains(text, "terraform init") || strings.Contains(text, "tofu init") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// look plans in a workspace that is ready. Where the tool tells of no change,
+// there is nothing to show.
+func (w *workspace) look(ctx context.Context, planned pipeline.Planned) (pipeline.Planned, error) {
+	file := filepath.Join(w.job.Dir, "plan.tfplan")
+	args := append([]string{"plan", "-input=false", "-json", "-out=" + file}, w.lockArgs()...)
+	if w.vars != "" {
+		args = append(args, "-var-file="+w.vars)
+	}
+	said, failure := w.speak(ctx, args...)
+	reading := planReading{plan: planned.Plan, redactor: w.fed}
+	if failure != nil {
+		planned.Plan.Errored = true
+		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, reading.redactor)
+		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
+	}
+	reading.plan.Complete = true
+	if said.changing {
+		var err error
+		if reading, err = w.show(ctx, file, &planned); err != nil {
+			return planned, err
+		}
+	}
+	planned.Plan = reading.plan
+	planned.Plan.Diagnostics = w.diagnose(said.diagnostics, reading.redactor)
+	return planned, nil
+}
+
+// root returns the prepared root of a job. The first one who asks prepares it,
+// the others wait; one that could not be prepared is tried a few times.
+func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Tool) (*preparedRoot, error) {
+	key := strings.Join(append([]string{job.ManagerDir, job.Customer.Root, tool.Path}, job.Customer.Manager.Tool.Env...), "\x00")
+	f.mu.Lock()
+	root := f.roots[key]
+	if root == nil {
+		root = &preparedRoot{dir: filepath.Join(f.dir, "roots", fmt.Sprint(len(f.roots)+1)), turn: make(chan struct{}, 1), templates: map[string]*backendTemplate{}}
+		f.roots[key] = root
+	}
+	f.mu.Unlock()
+	select {
+	case root.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-root.turn }()
+	if root.ready || root.tries == prepareTries {
+		return root, root.err
+	}
+	root.tries++
+	root.err = root.prepare(ctx, f, job, tool)
+	root.ready = root.err == nil
+	if ctx.Err() != nil {
+		root.tries-- // says nothing about the root
+	}
+	return root, root.err
+}
+
+// prepareTries bounds how often a scan tries to prepare a root: a registry that
+// did not answer may answer later, a root that is broken stays so.
+const prepareTries = 3
+
+// removeLeftovers clears what an interrupted scan left.
+func removeLeftovers(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o700)
+}

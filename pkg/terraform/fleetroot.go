@@ -1,0 +1,279 @@
+package terraform
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// preparedRoot is a root module with its providers and modules:
+//
+//	<dir>/tree   a copy of the manager tree, with the lock file
+//	<dir>/data   what `init -backend=false` put there
+//
+// Both are only read once it is ready. Its fields are written by whoever holds
+// turn.
+type preparedRoot struct {
+	dir    string
+	turn   chan struct{}
+	ready  bool
+	tries  int
+	err    error
+	digest string
+	tool   Tool
+	module rootModule
+	rel    string // of the root module in the tree
+	// lock is the dependency lock file, nil when there is none; bare is the same
+	// without checksums.
+	lock, bare []byte
+
+	mu        sync.Mutex
+	templates map[string]*backendTemplate // by type
+}
+
+// prepare copies the manager tree and initialises it without a backend, so that
+// nothing in it comes from the target that happened to be the first.
+func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool Tool) error {
+	base := job
+	base.Dir, base.Log = f.dir, nil // the whole directory of the fleet is left out of the copy
+	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: newProgress(nil), fed: &redactor{}}
+	w.tree, w.data = filepath.Join(p.dir, "tree"), filepath.Join(p.dir, "data")
+	p.rel = filepath.FromSlash(job.Customer.Root)
+	w.root = filepath.Join(w.tree, p.rel)
+	var err error
+	if w.env, err = f.engine.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
+		return err
+	}
+	if err := errors.Join(removeLeftovers(p.dir), os.Mkdir(w.data, 0o700)); err != nil {
+		return w.written("make the run directory", err)
+	}
+	if err := w.copyTree(ctx); err != nil {
+		return w.written("copy the manager directory", err)
+	}
+	if p.module, err = readRoot(w.root, tool.Name); err != nil {
+		return err
+	}
+	if said, err := w.initialise(ctx, "-backend=false"); err != nil {
+		return w.failure("init", err, w.diagnose(said.diagnostics, w.fed))
+	}
+	p.digest, p.tool = w.digest, tool
+	p.lock, err = os.ReadFile(filepath.Join(w.root, lockFileName))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	p.bare = withoutChecksums(p.lock)
+	return err
+}
+
+// withoutChecksums takes the hashes out of a lock file. Each process of the tool
+// computes those of the whole provider anew, a second for the largest. Here they
+// were compared when the root was prepared, in a directory that nobody else can
+// write to.
+func withoutChecksums(lock []byte) []byte {
+	var out bytes.Buffer
+	inside := false
+	for line := range bytes.Lines(lock) {
+		text := strings.ReplaceAll(strings.TrimSpace(string(line)), " ", "")
+		switch {
+		case inside:
+			inside = text != "]"
+		case strings.HasPrefix(text, "hashes=["):
+			inside = !strings.HasSuffix(text, "]")
+		default:
+			out.Write(line)
+		}
+	}
+	if inside {
+		return lock
+	}
+	return out.Bytes()
+}
+
+// open makes the workspace of one target from the prepared root.
+func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
+	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log), module: p.module, digest: p.digest, openBackend: true}
+	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
+	w.root = filepath.Join(w.tree, p.rel)
+	var err error
+	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(removeLeftovers(w.dir), os.Mkdir(w.data, 0o700)); err != nil {
+		return nil, w.written("make the run directory", err)
+	}
+	if err := p.fill(w); err != nil {
+		return nil, w.written("copy the prepared root", err)
+	}
+	return w, nil
+}
+
+// fill copies the tree, since a plan may write into it (archives, for example),
+// and links to what the tool only reads.
+func (p *preparedRoot) fill(w *workspace) error {
+	if err := cloneTree(filepath.Join(p.dir, "tree"), w.tree, p.rel); err != nil {
+		return err
+	}
+	for _, name := range []string{"providers", "modules"} {
+		shared := filepath.Join(p.dir, "data", name)
+		if _, err := os.Stat(shared); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.Symlink(shared, filepath.Join(w.data, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cloneTree copies a tree that is a copy itself. The registry of customers, which
+// may hold a file for each target, is linked to.
+func cloneTree(from, to, root string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case entry.IsDir() && rel == "customers" && rel != root && !strings.HasPrefix(root, rel+string(filepath.Separator)):
+			if err := os.Symlink(path, target); err != nil {
+				return err
+			}
+			return fs.SkipDir
+		case entry.IsDir():
+			return os.Mkdir(target, 0o700)
+		case entry.Type()&fs.ModeSymlink != 0:
+			text, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(text, target)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, content, info.Mode().Perm())
+	})
+}
+
+// backendTemplate is what the tool noted about a backend when it was initialised
+// with arguments.
+type backendTemplate struct {
+	arguments map[string]string
+	note      []byte
+}
+
+// connect makes the tool know its backend. The first target of a root is
+// initialised in earnest; for the others the note that the tool made then is
+// written with their own arguments. One whose arguments are of another shape is
+// initialised too.
+func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, error) {
+	note := filepath.Join(w.data, "terraform.tfstate")
+	p.mu.Lock()
+	template := p.templates[w.backend.Type]
+	p.mu.Unlock()
+	if template != nil {
+		if content, ok := template.fill(w.backend.Config); ok {
+			return &stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.writeLock(w, p.bare))
+		}
+	}
+	if err := p.writeLock(w, p.lock); err != nil {
+		return &stream{}, w.failed("write the lock file", err)
+	}
+	said, err := w.initialise(ctx, append([]string{"-reconfigure", "-get=false"}, w.backendArgs...)...)
+	if err != nil {
+		return said, err
+	}
+	content, err := os.ReadFile(note)
+	if err != nil {
+		return said, p.writeLock(w, p.bare) // a backend without a note: everybody is initialised
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.templates[w.backend.Type] == nil {
+		p.templates[w.backend.Type] = &backendTemplate{arguments: w.backend.Config, note: content}
+	}
+	return said, p.writeLock(w, p.bare)
+}
+
+func (p *preparedRoot) writeLock(w *workspace, content []byte) error {
+	if p.lock == nil {
+		return nil
+	}
+	return os.WriteFile(filepath.Join(w.root, lockFileName), content, 0o600)
+}
+
+// fill writes the note for other arguments. It is false where the note does not
+// hold each of the template's arguments as it was given.
+func (t *backendTemplate) fill(arguments map[string]string) ([]byte, bool) {
+	var note map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(t.note))
+	decoder.UseNumber() // the hash of the block
+	if len(arguments) != len(t.arguments) || decoder.Decode(&note) != nil {
+		return nil, false
+	}
+	backend, _ := note["backend"].(map[string]any)
+	config, _ := backend["config"].(map[string]any)
+	if config == nil {
+		return nil, false
+	}
+	for name, value := range arguments {
+		before, known := t.arguments[name]
+		if !known {
+			return nil, false
+		}
+		if before == value {
+			continue
+		}
+		if config[name] != before {
+			return nil, false
+		}
+		config[name] = value
+	}
+	// Nothing of the first target may be left, also not in what the tool derived.
+	content, err := json.MarshalIndent(note, "", "  ")
+	if err != nil {
+		return nil, false
+	}
+	for name, before := range t.arguments {
+		if arguments[name] != before && len(before) > 3 && !slices.Contains(valuesOf(arguments), before) && derived(config, before) {
+			return nil, false
+		}
+	}
+	return content, true
+}
+
+// derived reports whether a value of the note holds text.
+func derived(config map[string]any, text string) bool {
+	for _, value := range config {
+		if s, ok := value.(string); ok && s == text {
+			return true
+		}
+	}
+	return false
+}
+
+func valuesOf(m map[string]string) []string {
+	values := make([]string, 0, len(m))
+	for _, value := range m {
+		values = append(values, value)
+	}
+	return values
+}

@@ -52,7 +52,7 @@ func (w *world) newJob(run workflowRun) *job {
 	own := []string{run.repo.Slug()}
 	if run.repo == w.manager {
 		values["METAPIPE_KEY"], values["METAPIPE_STORE"] = w.key, w.store
-		values["GITHUB_TOKEN"] = w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents actions", "")})
+		values["GITHUB_TOKEN"] = w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents", "actions")})
 		values["SOURCE_REPOS_PAT"] = w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug},
 			Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
 	} else {

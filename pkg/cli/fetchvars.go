@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -28,8 +29,12 @@ checks it, writes the request into the store and posts "pending" on the commit.
 With --customer it makes a request of its own instead of reading a payload: an
 operator's request for the head of the customer's default branch, or --commit.
 
+An older request that waits for an approval of the same target is superseded: its
+plan is taken out of use, its run is cancelled, and its statuses are closed. An
+apply that has begun is left alone.
+
 Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
-statuses write), METAPIPE_KEY.
+statuses write), METAPIPE_KEY, GITHUB_TOKEN (own repository: actions write).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,
 		Args: noArguments,
@@ -61,8 +66,34 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
+	if err := m.superseding(f, client); err != nil {
+		return err
+	}
 	request, err := f.Run(ctx, in)
 	return errors.Join(err, m.fetchResult(request, err))
+}
+
+// superseding lets fetch-vars end the runs of older requests. A laptop has none.
+func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) error {
+	f.Close = func(ctx context.Context, old pipeline.Request) error { return m.closeRequest(ctx, source, old, false) }
+	if m.app.getenv(envOwnToken) == "" {
+		return nil
+	}
+	own, err := m.client(envOwnToken)
+	if err == nil {
+		f.Runs = own
+	}
+	return err
+}
+
+// closeRequest reports on a request for the last time.
+func (m *manager) closeRequest(ctx context.Context, source *github.Client, old pipeline.Request, cancelled bool) error {
+	c, err := m.customer(string(old.Customer))
+	if err != nil {
+		return err
+	}
+	_, _, err = m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: old.ID, Final: true, Cancelled: cancelled, Run: m.run()})
+	return err
 }
 
 func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.FetchInput, error) {

@@ -79,6 +79,9 @@ func (a *Applier) unused(ctx context.Context, in TargetInput, folder planning) (
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}
+		if err == nil && begun.Void != nil {
+			return false, begun.Void.refusal()
+		}
 	}
 	switch {
 	case err != nil:
@@ -252,6 +255,10 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning
 func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning) error {
 	err := createJSON(ctx, a.Store, folder.key(objectApplyBegun), Begun{Run: in.Run, At: a.Now().UTC()})
 	if errors.Is(err, ErrExists) {
+		var begun Begun
+		if err := readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun); err == nil && begun.Void != nil {
+			return begun.Void.refusal()
+		}
 		return used(in)
 	}
 	if err != nil {

@@ -25,8 +25,12 @@ type FetchVars struct {
 	Parse func(c Customer, file string, raw []byte) (Document, Problems)
 	// Verify checks an ID token; at is the time the token has to be valid at.
 	Verify func(ctx context.Context, token, audience string, at time.Time) (Claims, error)
-	Now    func() time.Time
-	Tell   func(format string, args ...any)
+	// Runs stops the manager's runs that wait in vain; nil where there are none (a
+	// laptop). Close reports on their requests for the last time.
+	Runs  runCanceller
+	Close func(ctx context.Context, old Request) error
+	Now   func() time.Time
+	Tell  func(format string, args ...any)
 }
 
 type sourceGitHub interface {
@@ -79,7 +83,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		return known, f.announce(ctx, known)
+		err := errors.Join(open(ctx, f.Store, known), f.announce(ctx, known))
+		f.supersede(ctx, in, known)
+		return known, err
 	}
 	request := Request{
 		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor,
@@ -103,7 +109,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if request.Rejected() {
 		return request, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
 	}
-	return request, f.announce(ctx, request)
+	err = f.announce(ctx, request)
+	f.supersede(ctx, in, request)
+	return request, err
 }
 
 // known returns the request when this manager run has accepted it before (a
@@ -179,7 +187,7 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
 		}
 	}
-	keys := []string{commitKey(request)}
+	keys := []string{openKey(request), commitKey(request)}
 	if request.PullRequest > 0 {
 		keys = append(keys, pullKey(request))
 	}

@@ -103,7 +103,8 @@ func (w *world) claims(a pipeline.Ask) pipeline.Claims {
 
 func (w *world) fetcher() *pipeline.FetchVars {
 	return &pipeline.FetchVars{GitHub: w.hub, Customers: w, Store: w.store, Sealer: w.sealer, Parse: parse, Verify: verify,
-		Now: func() time.Time { return w.now }, Tell: w.tell}
+		Now: func() time.Time { return w.now }, Tell: w.tell, Runs: w.hub,
+		Close: func(_ context.Context, old pipeline.Request) error { w.report(old, true); return nil }}
 }
 
 func (w *world) Customer(name pipeline.CustomerName) (pipeline.Customer, bool) {
@@ -206,11 +207,16 @@ type engine struct {
 	planErr  error
 	applyErr error
 	applies  int
+
+	duringPlan, duringApply func()
 }
 
 func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
 	if e.planErr != nil {
 		return pipeline.Planned{Plan: pipeline.Plan{Diagnostics: []pipeline.Diagnostic{{Summary: "broken"}}}}, e.planErr
+	}
+	if e.duringPlan != nil {
+		e.duringPlan()
 	}
 	config, err := job.Variables.Effective(job.Environment)
 	if err != nil {
@@ -244,6 +250,9 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
 	}
 	e.applies++
+	if e.duringApply != nil {
+		e.duringApply()
+	}
 	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.applyErr != nil}}
 	if e.applyErr != nil {
 		return pipeline.Applied{Started: true, Done: done}, e.applyErr
@@ -273,6 +282,7 @@ type hub struct {
 	paths       []string
 	onPoll      func()
 	writes      int
+	cancelled   []int64
 }
 
 func newHub(w *world) *hub {
@@ -388,6 +398,11 @@ func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, en
 
 func (h *hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload json.RawMessage) error {
 	h.dispatched = append(h.dispatched, payload)
+	return nil
+}
+
+func (h *hub) CancelRun(_ context.Context, _ pipeline.Slug, id int64, _ bool) error {
+	h.cancelled = append(h.cancelled, id)
 	return nil
 }
 

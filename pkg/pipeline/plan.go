@@ -90,6 +90,17 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
 	}
 	result.Outcome, result.Reason, result.Reviewed = ended.Outcome, ended.Reason, ended.Reviewed
+	if err != nil || ended.Outcome != OutcomeWaiting {
+		return result, err
+	}
+	// A newer request that was accepted meanwhile has either found this plan waiting,
+	// and ended it, or is found here.
+	if err = checkNewest(ctx, p.Store, request, in.Environment); err != nil {
+		var refused *RefusedError
+		if errors.As(err, &refused) {
+			result.Outcome, result.Reason = OutcomeSuperseded, refused.Reason
+		}
+	}
 	return result, err
 }
 

@@ -36,6 +36,9 @@ const (
 type Begun struct {
 	Run Run       `json:"run"`
 	At  time.Time `json:"at"`
+	// Void stands in the mark of an apply that never began: the plan was taken out
+	// of use before.
+	Void *Ended `json:"void,omitempty"`
 }
 
 // Ended records how a plan or an apply ended.

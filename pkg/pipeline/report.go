@@ -71,6 +71,9 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	// statuses come last, since a customer's job that waits for the overall one
 	// reads the outputs from the deployments as soon as it is final.
 	err = errors.Join(r.account(ctx, in, report), r.deployments(ctx, report), r.comment(ctx, report), r.statuses(ctx, report))
+	if err == nil && !report.unsettled && report.Overall() != StatusPending {
+		err = settle(ctx, r.Store, request)
+	}
 	return report, summary, err
 }
 
@@ -86,6 +89,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if err != nil {
 			return Report{}, err
 		}
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, failedBefore)
 			t.closed = true

@@ -9,6 +9,10 @@ type Report struct {
 	Manager Slug           `json:"manager"`
 	Targets []TargetReport `json:"targets"`
 	At      time.Time      `json:"at"`
+
+	// unsettled: a job was stopped in the middle of its work and may have left a
+	// lock, so the request stays open for the sweep.
+	unsettled bool
 }
 
 // TargetReport is one target of a report.

@@ -46,6 +46,10 @@ func (st *standing) begun(ctx context.Context, s Store, key string, outcome Outc
 	if err := readJSON(ctx, s, key, &b); err != nil {
 		return err
 	}
+	if b.Void != nil {
+		b.Void.Reviewed, st.ended = st.ended.Reviewed, *b.Void
+		return nil
+	}
 	st.ended.Outcome, st.ended.Run, st.ended.At = outcome, b.Run, b.At
 	return nil
 }

@@ -105,8 +105,11 @@ func (s Scope) grants() map[Role]grant {
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
 	ledger := target + "/ledger/*"             // nobody may remove from one
 	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
+	open := "_metapipe/open/" + c + "/*"
+	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	return map[Role]grant{
-		RoleFetchVars: {list: fetched, read: fetched, write: fetched},
+		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
+			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-begun.json"}), remove: []string{open}},
 		RolePlan: {
 			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
 			read:  []string{state, lock, plans, ledger, c + "/requests/*"},
@@ -120,7 +123,7 @@ func (s Scope) grants() map[Role]grant {
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			write: []string{c + "/*/ledger/*"},
+			write: []string{c + "/*/ledger/*"}, remove: []string{open},
 		},
 		RoleDrift: {
 			list: []string{target + "/*"},

@@ -82,4 +82,5 @@ var actionsRoutes = []route{
 	{"GET", inRepo + "/actions/runs/{run_id}/pending_deployments", reads("actions"), false, listPending},
 	{"POST", inRepo + "/actions/runs/{run_id}/pending_deployments", writes("deployments"), false, postReview},
 	{"POST", inRepo + "/actions/runs/{run_id}/cancel", writes("actions"), false, postCancel},
+	{"POST", inRepo + "/actions/runs/{run_id}/force-cancel", writes("actions"), false, postForceCancel},
 }

@@ -255,14 +255,32 @@ func postCancel(c *call) reply {
 			c.after = append(c.after, func() { hook(repo, id) })
 		}
 	default:
-		x.CancelRequested = true
-		for _, g := range c.repo.pending(x) {
-			g.rejected = true
-			c.repo.deploymentOnce(g.deployment, "inactive")
-			close(g.changed)
-			g.changed = make(chan struct{})
-		}
-		x.set("completed", "cancelled", c.s.clock())
+		c.endRun(x)
 	}
 	return reply{status: 202, body: object{}}
+}
+
+// postForceCancel is POST …/actions/runs/{run_id}/force-cancel: no job is waited
+// for, whatever its condition.
+func postForceCancel(c *call) reply {
+	x := c.run()
+	switch {
+	case x == nil:
+		return notFound()
+	case x.Status == "completed":
+		return problem(409, "Cannot cancel a workflow run that is completed.")
+	}
+	c.endRun(x)
+	return reply{status: 202, body: object{}}
+}
+
+func (c *call) endRun(x *run) {
+	x.CancelRequested = true
+	for _, g := range c.repo.pending(x) {
+		g.rejected = true
+		c.repo.deploymentOnce(g.deployment, "inactive")
+		close(g.changed)
+		g.changed = make(chan struct{})
+	}
+	x.set("completed", "cancelled", c.s.clock())
 }

@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// runCanceller stops runs of the manager's workflow.
+type runCanceller interface {
+	// CancelRun asks GitHub to end a run; one that has ended is no error. With
+	// force GitHub does not wait for its jobs, and skips those that always run.
+	CancelRun(ctx context.Context, repo Slug, id int64, force bool) error
+}
+
+// supersede ends the older requests of the customer that wait for an approval and
+// whose turn request has taken: a waiting job holds the concurrency group of its
+// target for up to 30 days. What cannot be ended now is told and left to the
+// sweep, since the new request is none the worse for it.
+func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Request) {
+	older, err := openBefore(ctx, f.Store, request)
+	if err != nil {
+		f.Tell("older requests were not looked for: %v", err)
+		return
+	}
+	for _, old := range older {
+		if old.ID == request.ID || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
+			continue
+		}
+		env, ended, err := endSuperseded(ctx, f.Store, old, request, f.Now())
+		if err == nil && ended {
+			f.Tell("request %s takes the place of request %s, which waited for the approval of %s", request.ID.Short(), old.ID.Short(), env)
+			err = f.endRun(ctx, old, request, env)
+		}
+		if err != nil {
+			f.Tell("request %s could not be ended, `metapipe sweep --fix` will: %v", old.ID.Short(), err)
+		}
+	}
+}
+
+func (f *FetchVars) endRun(ctx context.Context, old, request Request, env Environment) error {
+	_, err := Ledger{Store: f.Store, Now: f.Now}.Append(ctx, LedgerEntry{Event: LedgerSuperseded, Customer: old.Customer, Environment: env, Request: old.ID, Commit: old.Commit,
+		Actor: request.Actor, Outcome: OutcomeSuperseded, Reason: ReasonSuperseded, Message: supersededBy(request.ID), Run: request.ManagerRun})
+	if f.Runs != nil && old.ManagerRun.ID != 0 {
+		err = errors.Join(err, f.Runs.CancelRun(ctx, old.ManagerRun.Repository, old.ManagerRun.ID, false))
+	}
+	if f.Close != nil {
+		err = errors.Join(err, f.Close(ctx, old))
+	}
+	return err
+}
+
+func supersededBy(id RequestID) string { return "request " + id.Short() + " took its place" }
+
+// endSuperseded voids the plan that old waits with, when newer will apply to its
+// target too. The first target that is not done decides: those after it come only
+// when it has succeeded. An apply that has begun is never touched, and neither is a
+// plan that is being made, since it ends by itself.
+func endSuperseded(ctx context.Context, s Store, old, newer Request, now time.Time) (Environment, bool, error) {
+	for _, env := range old.Targets {
+		if !old.Applies(env) {
+			continue
+		}
+		st, err := targetStanding(ctx, s, old, env)
+		if err != nil {
+			return "", false, err
+		}
+		switch {
+		case st.ended.Reason == ReasonSuperseded: // somebody died between this and the end of the run
+			return env, true, nil
+		case st.ended.Outcome.Succeeded():
+			continue
+		case st.ended.Outcome != OutcomeWaiting, !newer.Applies(env), !slices.Contains(newer.Targets, env):
+			return "", false, nil
+		}
+		voided, err := voidPlan(ctx, s, st.folder, Ended{Outcome: OutcomeSuperseded, Reason: ReasonSuperseded, Message: supersededBy(newer.ID),
+			Next: "look at how the newer request ended", Run: newer.ManagerRun, At: now.UTC()})
+		return env, voided, err
+	}
+	return "", false, nil
+}
+
+// voidPlan takes a plan out of use, for ever. It takes the place of the mark that an
+// apply sets before it begins, so one of the two wins: voided is false when the
+// plan is being applied.
+func voidPlan(ctx context.Context, s Store, folder planning, why Ended) (voided bool, err error) {
+	err = createJSON(ctx, s, folder.key(objectApplyBegun), Begun{Run: why.Run, At: why.At, Void: &why})
+	if errors.Is(err, ErrExists) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("take the plan out of use: %w", err)
+	}
+	return true, nil
+}
+
+// refusal is the void of a plan as its apply tells it.
+func (e Ended) refusal() error {
+	return &RefusedError{Reason: e.Reason, Message: e.Message, Next: e.Next}
+}

@@ -314,10 +314,14 @@ func checkNewest(ctx context.Context, s Store, request Request, env Environment)
 		return err
 	}
 	if newer != "" {
-		return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
-			Next: "look at how the newer request ended; push again, or run its workflow again, when it did not end well"}
+		return supersededError(request, env, newer)
 	}
 	return nil
+}
+
+func supersededError(request Request, env Environment, newer RequestID) *RefusedError {
+	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
+		Next: "look at how the newer request ended; push again, or run its workflow again, when it did not end well"}
 }
 
 // fail derives the record of a failed plan or apply from its error.

@@ -32,7 +32,7 @@ func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Reques
 		env, ended, err := endSuperseded(ctx, f.Store, old, request, f.Now())
 		if err == nil && ended {
 			f.Tell("request %s takes the place of request %s, which waited for the approval of %s", request.ID.Short(), old.ID.Short(), env)
-			err = f.endRun(ctx, old, request, env)
+			err = f.endRun(ctx, old)
 		}
 		if err != nil {
 			f.Tell("request %s could not be ended, `metapipe sweep --fix` will: %v", old.ID.Short(), err)
@@ -40,19 +40,16 @@ func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Reques
 	}
 }
 
-func (f *FetchVars) endRun(ctx context.Context, old, request Request, env Environment) error {
-	_, err := Ledger{Store: f.Store, Now: f.Now}.Append(ctx, LedgerEntry{Event: LedgerSuperseded, Customer: old.Customer, Environment: env, Request: old.ID, Commit: old.Commit,
-		Actor: request.Actor, Outcome: OutcomeSuperseded, Reason: ReasonSuperseded, Message: supersededBy(request.ID), Run: request.ManagerRun})
+func (f *FetchVars) endRun(ctx context.Context, old Request) error {
+	var err error
 	if f.Runs != nil && old.ManagerRun.ID != 0 {
-		err = errors.Join(err, f.Runs.CancelRun(ctx, old.ManagerRun.Repository, old.ManagerRun.ID, false))
+		err = f.Runs.CancelRun(ctx, old.ManagerRun.Repository, old.ManagerRun.ID, false)
 	}
 	if f.Close != nil {
 		err = errors.Join(err, f.Close(ctx, old))
 	}
 	return err
 }
-
-func supersededBy(id RequestID) string { return "request " + id.Short() + " took its place" }
 
 // endSuperseded voids the plan that old waits with, when newer will apply to its
 // target too. The first target that is not done decides: those after it come only
@@ -75,8 +72,8 @@ func endSuperseded(ctx context.Context, s Store, old, newer Request, now time.Ti
 		case st.ended.Outcome != OutcomeWaiting, !newer.Applies(env), !slices.Contains(newer.Targets, env):
 			return "", false, nil
 		}
-		voided, err := voidPlan(ctx, s, st.folder, Ended{Outcome: OutcomeSuperseded, Reason: ReasonSuperseded, Message: supersededBy(newer.ID),
-			Next: "look at how the newer request ended", Run: newer.ManagerRun, At: now.UTC()})
+		why := supersededError(old, env, newer.ID)
+		voided, err := voidPlan(ctx, s, st.folder, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
 		return env, voided, err
 	}
 	return "", false, nil

@@ -22,19 +22,26 @@ import (
 type journey struct {
 	customer, manager bool // they succeeded
 	asked, answered   []actStep
-	run               workflowRun // the manager's
+	handedOn          string  // to the customer's job that needs the infrastructure
+	run               hub.Run // the manager's
 }
 
 // through carries a run of the customer through both workflows.
 func (w *actWorld) through(run workflowRun, inputs map[string]string) journey {
 	w.t.Helper()
 	asked := w.trigger(run, inputs)
-	work := w.dispatched(asked)
-	j := w.answer(work, nil)
+	return w.answer(w.dispatched(asked), nil).end().with(asked)
+}
+
+// with adds how the customer's workflow ended.
+func (j journey) with(asked *actRun) journey {
+	t := asked.w.t
+	t.Helper()
 	j.customer = asked.wait()
-	j.asked = actSteps(w.t, asked.record)
-	if w.t.Failed() || testing.Verbose() {
-		w.t.Logf("customer:\n%s", asked.log)
+	j.asked = actSteps(t, asked.record)
+	j.handedOn = readOptional(t, filepath.Join(asked.record, handedOn))
+	if t.Failed() || testing.Verbose() {
+		t.Logf("customer:\n%s", asked.log)
 	}
 	return j
 }
@@ -59,34 +66,49 @@ func (w *actWorld) dispatched(asked *actRun) workflowRun {
 	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}
 }
 
-// answer runs the manager's workflow to its last job.
-func (w *actWorld) answer(run workflowRun, inputs map[string]string) journey {
-	t := w.t
+// answering is a run of the manager under way.
+type answering struct {
+	w    *actWorld
+	run  workflowRun
+	jobs actJobs
+	now  *actRun
+}
+
+// answer starts the manager's workflow.
+func (w *actWorld) answer(run workflowRun, inputs map[string]string) *answering {
+	w.t.Helper()
+	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(managerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")}}
+	a.jobs.gates = w.gates(run, a.jobs.record)
+	a.now = w.act(run, a.jobs)
+	return a
+}
+
+// end waits for the last job.
+func (a *answering) end() journey {
+	t := a.w.t
 	t.Helper()
-	jobs := actJobs{workflow: filepath.Base(managerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(t.TempDir(), "record")}
-	jobs.gates = w.gates(run, jobs.record)
-	j := journey{run: run, manager: true}
-	file := workflowsOf(t, "manager")[managerWorkflow]
+	j := journey{manager: true}
 	for {
-		r := w.act(run, jobs)
-		if !r.wait() {
+		if !a.now.wait() {
 			j.manager = false
 		}
 		before := len(j.answered)
-		j.answered = actSteps(t, jobs.record)
+		j.answered = actSteps(t, a.jobs.record)
 		if t.Failed() || testing.Verbose() {
-			t.Logf("manager:\n%s", r.log)
+			t.Logf("manager:\n%s", a.now.log)
 		}
 		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) {
 			break
 		}
 		if len(j.answered) == before {
-			t.Fatalf("the manager's workflow got nowhere:\n%s", r.log)
+			t.Fatalf("the manager's workflow got nowhere:\n%s", a.now.log)
 		}
-		jobs.instead = resumed(t, []byte(file), j.answered)
+		a.jobs.instead = resumed(t, []byte(workflowsOf(t, "manager")[managerWorkflow]), j.answered)
+		a.now = a.w.act(a.run, a.jobs)
 	}
 	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
-	check(t, run.repo.SetRun(run.run.ID, "completed", conclusion))
+	check(t, a.run.repo.SetRun(a.run.run.ID, "completed", conclusion))
+	j.run = must(a.run.repo.Run(a.run.run.ID))(t)
 	return j
 }
 

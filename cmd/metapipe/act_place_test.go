@@ -45,7 +45,7 @@ func actSteps(t *testing.T, record string) []actStep {
 		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
 			stdout: read("stdout"), summary: read("summary"), rawOut: read("outputs")}
 		s.verb, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
-		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) {
+		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.verb == "plan" || s.verb == "apply") {
 			s.environment = s.args[i+1]
 		}
 		if s.verb != "version" { // the action shows it
@@ -72,6 +72,18 @@ func (w *world) placeMetapipe(cache string) {
 	folder := filepath.Join(cache, "tool_cache", "metapipe", actionVersion(t), "linux_"+runtime.GOARCH)
 	check(t, os.MkdirAll(folder, 0o700))
 	check(t, os.WriteFile(filepath.Join(folder, "metapipe"), fmt.Appendf(nil, recorder, must(exec.LookPath("metapipe"))(t)), 0o700))
+}
+
+// handedOn is the record of what a job that needs the infrastructure was given.
+const handedOn = "handed-on"
+
+// placeJQ makes a folder with the program that such a job calls: it keeps its input.
+func placeJQ(t *testing.T, dir string) string {
+	t.Helper()
+	folder := filepath.Join(dir, "tools")
+	check(t, os.MkdirAll(folder, 0o700))
+	check(t, os.WriteFile(filepath.Join(folder, "jq"), []byte("#!/usr/bin/env bash\ncat >\"$RECORD/"+handedOn+"\"\n"), 0o700))
+	return folder
 }
 
 // actionVersion is the version at which the workflows use this project's action.

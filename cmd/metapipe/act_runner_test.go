@@ -74,9 +74,23 @@ func newActWorld(t *testing.T, server *miniotest.Server, files map[string]string
 	w.store = filepath.Join(t.TempDir(), "there is no such directory")
 	w.states = tenant{t, server, pipeline.Bucket{Name: "states-" + filepath.Base(t.Name())}}
 	server.Bucket(t, w.states.bucket.Name, true)
-	w.commit(w.customer, "main", workflowsOf(t, "customer"))
+	w.commit(w.customer, "main", customerWorkflow(t))
 	w.review = w.approves
 	return w
+}
+
+// customerWorkflow is the customer's, with the job of docs/PATTERNS.md that needs the
+// infrastructure.
+func customerWorkflow(t *testing.T) map[string]string {
+	t.Helper()
+	_, rest, ok := strings.Cut(string(must(os.ReadFile(filepath.Join(root(t), "docs", "PATTERNS.md")))(t)), "```yaml\n  deploy:\n")
+	job, _, closed := strings.Cut(rest, "```\n")
+	if !ok || !closed {
+		t.Fatal("docs/PATTERNS.md does not show a job that needs the infrastructure")
+	}
+	files := workflowsOf(t, "customer")
+	files[pipeline.TriggerWorkflow] += "  deploy:\n" + job
+	return files
 }
 
 // workflowsOf are the workflows of a side by their place in its repository.
@@ -151,6 +165,7 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 	check(t, os.WriteFile(filepath.Join(dir, "event.json"), run.event, 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
 	w.placeMetapipe(cache)
+	tools := placeJQ(t, dir)
 
 	environ := w.runner(run)
 	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates
@@ -166,7 +181,7 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 	r := &actRun{w: w, log: &bytes.Buffer{}, done: make(chan error, 1), record: jobs.record}
 	r.cmd = exec.Command(w.binary, args...)
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = workspace, r.log, r.log
-	r.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+	r.cmd.Env = []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
 		"GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1"}
 	check(t, r.cmd.Start())
 	go func() { r.done <- r.cmd.Wait() }()

@@ -18,16 +18,25 @@ const twoEnvironments = "name: %s\nenvironments:\n  staging: {}\n  production: {
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
-	for name, play := range map[string]func(t *testing.T, w *actWorld){
-		"pull-request":  pullRequestInAct,
-		"failed-apply":  failedApplyInAct,
-		"dry-run":       dryRunInAct,
-		"fork":          forkInAct,
-		"rejected-gate": rejectedGateInAct,
+	for _, c := range []struct {
+		name  string
+		play  func(t *testing.T, w *actWorld)
+		files map[string]string // laid over the manager's
+	}{
+		{name: "pull-request", play: pullRequestInAct},
+		{name: "no-changes", play: noChangesInAct},
+		{name: "refused-value", play: refusedValueInAct, files: map[string]string{"terraform/size.tf": sizeTF}},
+		{name: "broken-manager", play: brokenManagerInAct, files: map[string]string{"terraform/broken.tf": "output \"broken\" {\n  value = local.missing\n}\n"}},
+		{name: "failed-apply", play: failedApplyInAct},
+		{name: "rejected-gate", play: rejectedGateInAct},
+		{name: "dry-run", play: dryRunInAct},
+		{name: "operator", play: operatorInAct},
+		{name: "two-customers", play: twoCustomersInAct},
+		{name: "fork", play: forkInAct},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			play(t, newActWorld(t, server, nil))
+			c.play(t, newActWorld(t, server, c.files))
 		})
 	}
 }
@@ -91,8 +100,31 @@ func pullRequestInAct(t *testing.T, w *actWorld) {
 	if comments := w.customer.Snapshot().Pulls[0].Comments; len(comments) != 1 || comments[0].Edits == 0 {
 		t.Errorf("the comment does not tell of the apply: %+v", comments)
 	}
-	if run := must(w.manager.Run(j.run.run.ID))(t); len(run.Reviews) != 1 || !run.Reviews[0].Approved {
-		t.Errorf("reviews: %+v", run.Reviews)
+	if len(j.run.Reviews) != 1 || !j.run.Reviews[0].Approved {
+		t.Errorf("reviews: %+v", j.run.Reviews)
+	}
+	j.wantHandedOn(t, map[string]string{"staging": "shop in staging", "production": "shop in production"})
+}
+
+// wantHandedOn compares the name that the customer's next job was told for each
+// environment; want is nil when that job must not run.
+func (j journey) wantHandedOn(t *testing.T, want map[string]string) {
+	t.Helper()
+	if want == nil {
+		if j.handedOn != "" {
+			t.Errorf("the job that needs the infrastructure ran: %s", j.handedOn)
+		}
+		return
+	}
+	var got map[string]map[string]string
+	check(t, json.Unmarshal([]byte(j.handedOn), &got))
+	for env, name := range want {
+		if got[env]["name"] != fmt.Sprintf("%q", name) {
+			t.Errorf("the next job was handed %s", j.handedOn)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("the next job was handed %s", j.handedOn)
 	}
 }
 
@@ -123,6 +155,7 @@ func failedApplyInAct(t *testing.T, w *actWorld) {
 		t.Error("production was applied after staging had failed")
 	}
 	w.wantNothingPending()
+	j.wantHandedOn(t, nil)
 }
 
 // rejectedGateInAct plays a reviewer who says no: the apply job never starts, and the

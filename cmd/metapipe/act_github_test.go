@@ -237,10 +237,10 @@ func (w *actWorld) decides(run workflowRun, environment string, soFar []actStep,
 	env, _, _ := strings.Cut(environment, "-")
 	planned, ok := stepOf(soFar, "plan", env)
 	shown := slices.ContainsFunc(soFar, func(s actStep) bool {
-		return strings.Contains(s.summary, planned.outputs["receipt"]) && strings.Contains(s.summary, "terraform_data.first")
+		return strings.Contains(s.summary, planned.outputs["receipt-code"]) && strings.Contains(s.summary, "terraform_data.first")
 	})
-	if !ok || planned.outputs["receipt"] == "" || !shown {
-		w.t.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt"])
+	if !ok || planned.outputs["receipt-code"] == "" || !shown {
+		w.t.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt-code"])
 	}
 	if err := run.repo.Review(run.run.ID, environment, "robin", yes, "seen"); err != nil {
 		w.t.Error(err)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // request is an accepted request with the manager's run that works on it.
@@ -88,15 +90,15 @@ func TestVerbsOneByOne(t *testing.T) {
 	for _, env := range []string{"staging", "production"} {
 		p := r.do(0, "plan", env)
 		p.want(t, "outcome=waiting", "reason=", "has-changes=true", "create=2", "update=0", "replace=0", "delete=0", "import=0", "move=0", "forget=0")
-		if len(p.outputs["receipt"]) != len("0000-0000-0000") {
-			t.Errorf("receipt %q", p.outputs["receipt"])
+		if len(p.outputs["receipt-code"]) != len("0000-0000-0000") || pipeline.ReceiptCode(p.outputs["receipt"]) != p.outputs["receipt-code"] {
+			t.Errorf("receipt %q", p.outputs["receipt-code"])
 		}
 		if w.state("shop/"+env) != "" {
 			t.Errorf("plan has written a state:\n%s", w.state("shop/"+env))
 		}
 		told := r.report()
 		told.want(t, "outcome=pending")
-		if !strings.Contains(told.summary, p.outputs["receipt"]) || !strings.Contains(told.summary, "terraform_data.first") {
+		if !strings.Contains(told.summary, p.outputs["receipt-code"]) || !strings.Contains(told.summary, "terraform_data.first") {
 			t.Errorf("the summary does not show the plan and its receipt:\n%s", told.summary)
 		}
 		r.do(0, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "outcome=applied", "reason=")

@@ -21,6 +21,8 @@ one differs. A plan is used once, also when its apply fails.
 
 Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers nothing is applied.
+The same holds for wait (its wait timer must be as long) and for
+requester_may_not_approve (somebody else than who asked must have approved).
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
 A state that the tool could not write to its backend is sealed into the store; the

@@ -19,6 +19,7 @@ type overlay struct {
 	customer        pipeline.Customer
 	gated           []pipeline.Environment
 	requireReviewed []pipeline.Environment
+	otherApprover   []pipeline.Environment
 	trust           pipeline.Trust
 	redaction       pipeline.Redaction
 	limits          pipeline.Limits
@@ -53,12 +54,13 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 				c.Root = p
 			}
 		},
-		"environments":     func(v value) { c.Environments = d.declared(v, m) },
-		"gated":            func(v value) { o.gated = d.declared(v, m) },
-		"require_reviewed": func(v value) { o.requireReviewed = d.declared(v, m) },
-		"trust":            func(v value) { d.trust(v, &o.trust) },
-		"redaction":        func(v value) { d.redaction(v, &o.redaction) },
-		"limits":           func(v value) { d.read(v, d.limitFields(&o.limits)) },
+		"environments":              func(v value) { c.Environments = d.declared(v, m) },
+		"gated":                     func(v value) { o.gated = d.declared(v, m) },
+		"require_reviewed":          func(v value) { o.requireReviewed = d.declared(v, m) },
+		"requester_may_not_approve": func(v value) { o.otherApprover = d.declared(v, m) },
+		"trust":                     func(v value) { d.trust(v, &o.trust) },
+		"redaction":                 func(v value) { d.redaction(v, &o.redaction) },
+		"limits":                    func(v value) { d.read(v, d.limitFields(&o.limits)) },
 	}
 }
 
@@ -166,7 +168,7 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 	if len(o.customer.Environments) == 0 {
 		return // all, or a list that is wrong itself
 	}
-	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed} {
+	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed, "requester_may_not_approve": o.otherApprover} {
 		for _, env := range envs {
 			if !slices.Contains(o.customer.Environments, env) {
 				at, _ := n.Locate(key)
@@ -181,7 +183,8 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 	m.Environments = slices.Clone(m.Environments)
 	for i := range m.Environments {
 		e := &m.Environments[i]
-		e.Gated = e.Gated || slices.Contains(o.gated, e.Name)
+		e.RequesterMayNotApprove = e.RequesterMayNotApprove || slices.Contains(o.otherApprover, e.Name)
+		e.Gated = e.Gated || e.RequesterMayNotApprove || slices.Contains(o.gated, e.Name)
 		e.RequireReviewed = e.RequireReviewed || slices.Contains(o.requireReviewed, e.Name)
 	}
 	if trustRank[o.trust] > trustRank[m.Trust] {

@@ -79,3 +79,40 @@ func plainDuration(t time.Duration) string {
 	}
 	return t.String()
 }
+
+// wait reads what a wait timer must be at least. GitHub's are whole minutes, up to
+// 30 days.
+// Source: https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment
+func (d *decoder) wait(v value, to *time.Duration) {
+	var t time.Duration
+	d.duration(v, &t, time.Minute, maxPlanTTL)
+	if t%time.Minute != 0 {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, but wait timers are whole minutes", v.name, strictyaml.Short(v.Text)), "round it up")
+		return
+	}
+	*to = t
+}
+
+// checkWaits refuses rules under which no apply can happen, or that hold nothing
+// back.
+func (d *decoder) checkWaits(n *strictyaml.Node, m pipeline.Manager) {
+	list := n.Get("environments")
+	if list == nil {
+		return
+	}
+	for _, rule := range m.Environments {
+		for i, item := range list.Items {
+			if name := item.Get("name"); name == nil || name.Text != string(rule.Name) {
+				continue
+			}
+			if rule.Wait >= m.Limits.PlanTTL {
+				at, _ := n.Locate("environments", strconv.Itoa(i), "wait")
+				d.add(at, RuleValue, fmt.Sprintf("%q waits for %s, but its plans expire after %s", rule.Name, plainDuration(rule.Wait), plainDuration(m.Limits.PlanTTL)), "shorten it, or raise limits.plan_ttl")
+			}
+			if rule.RequesterMayNotApprove && !rule.Gated {
+				at, _ := n.Locate("environments", strconv.Itoa(i), "requester_may_not_approve")
+				d.add(at, RuleValue, fmt.Sprintf("somebody else than the requester has to approve %q, but it has no approval", rule.Name), "add gated: true")
+			}
+		}
+	}
+}

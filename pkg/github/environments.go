@@ -56,3 +56,31 @@ func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, ru
 	}
 	return names, nil
 }
+
+// Approvals lists what reviewers said to the jobs of a run that waited for
+// environments, in GitHub's order.
+func (c *Client) Approvals(ctx context.Context, slug pipeline.Slug, run int64) ([]pipeline.Approval, error) {
+	k := get(slug, fmt.Sprintf("read who approved workflow run %d", run),
+		"/repos/{owner}/{repo}/actions/runs/{run_id}/approvals", strconv.FormatInt(run, 10))
+	var got []struct {
+		State        string `json:"state"` // approved, rejected or pending
+		Environments []struct {
+			Name string `json:"name"`
+		} `json:"environments"`
+		User struct {
+			Login string `json:"login"`
+		} `json:"user"`
+	}
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return nil, err
+	}
+	list := make([]pipeline.Approval, 0, len(got))
+	for _, g := range got {
+		a := pipeline.Approval{Login: g.User.Login, Approved: g.State == "approved"}
+		for _, e := range g.Environments {
+			a.Environments = append(a.Environments, e.Name)
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}

@@ -319,6 +319,8 @@ func TestEnvironments(t *testing.T) {
 				answer(404, `{"message":"Not Found"}`)(w, r)
 			}
 		},
+		"GET /repos/acme/shop/actions/runs/9/approvals": answer(200, `[{"state":"approved","comment":"","environments":[{"id":1,"name":"production-apply"}],"user":{"login":"robin"}},
+			{"state":"rejected","environments":[],"user":null}]`),
 		"GET /repos/acme/shop/actions/runs/9/pending_deployments": answer(200, `[{"environment":{"name":"production-apply"},"reviewers":[]}]`),
 	})
 	c := s.client(t)
@@ -327,6 +329,10 @@ func TestEnvironments(t *testing.T) {
 		if got := fmt.Sprint(exists, reviewers, wait); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
 		}
+	}
+	approvals, err := c.Approvals(t.Context(), acme, 9)
+	if got := fmt.Sprint(approvals); err != nil || got != "[{robin true [production-apply]} { false []}]" {
+		t.Errorf("got %s, %v", got, err)
 	}
 	if got, err := c.PendingEnvironments(t.Context(), acme, 9); err != nil || !slices.Equal(got, []string{"production-apply"}) {
 		t.Errorf("got %v, %v", got, err)

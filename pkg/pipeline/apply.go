@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,14 +17,10 @@ type Applier struct {
 	Sealer Sealer
 	Engine Engine
 	Parse  func(c Customer, file string, raw []byte) (Document, Problems)
-	// Gate reads the protection of an environment of the manager's repo; nil
+	// Gate reads the protection of an environment of the manager's repo and who approved; nil
 	// where there is no GitHub to ask (a laptop).
 	Gate gateReader
 	Now  func() time.Time
-}
-
-type gateReader interface {
-	EnvironmentProtection(ctx context.Context, repo Slug, environment string) (exists bool, reviewers, waitMinutes int, err error)
 }
 
 // Run checks the receipt of the target's plan and applies it. It never plans
@@ -167,7 +164,7 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 // applied.
 func (r Reason) dooms() bool {
 	switch r {
-	case "", ReasonOrder, ReasonUngated, ReasonOtherReceipt, ReasonUnknownKey:
+	case "", ReasonOrder, ReasonUngated, ReasonSelfApproved, ReasonOtherReceipt, ReasonUnknownKey:
 		return false
 	}
 	return true
@@ -206,7 +203,8 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if err := a.checkOrder(ctx, request, in); err != nil {
 		return result, err
 	}
-	if err := a.checkGate(ctx, in); err != nil {
+	approvers, err := a.checkGate(ctx, in, request)
+	if err != nil {
 		return result, err
 	}
 	job, stored, err := a.restore(ctx, in, request, folder, receipt)
@@ -215,10 +213,10 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	}
 	// Only now is the receipt known to be the one that the plan was sealed with.
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
-		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), in.Receipt),
+		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(ReceiptCode(in.Receipt), in.Receipt)),
 			Next: "apply the plan that was approved, or approve this one"}
 	}
-	if err := a.accountApplying(ctx, in, request, receipt, nil); err != nil {
+	if err := a.accountApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
 	if err := a.claim(ctx, in, folder); err != nil {
@@ -326,25 +324,6 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 			return &RefusedError{Reason: ReasonOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), standing.ended.Outcome),
 				Next: "let " + string(env) + " succeed first"}
 		}
-	}
-	return nil
-}
-
-// checkGate refuses when the environment that should hold the reviewers does
-// not: GitHub creates a misspelt environment silently, without any rule.
-func (a *Applier) checkGate(ctx context.Context, in TargetInput) error {
-	rule, _ := in.Customer.Manager.Rule(in.Environment)
-	if a.Gate == nil || !rule.Gated {
-		return nil
-	}
-	name := string(in.Environment) + "-apply"
-	exists, reviewers, _, err := a.Gate.EnvironmentProtection(ctx, in.Run.Repository, name)
-	if err != nil {
-		return fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)
-	}
-	if !exists || reviewers == 0 {
-		return &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s is gated, but environment %s of %s has no required reviewers", in.Environment, name, in.Run.Repository),
-			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	return nil
 }

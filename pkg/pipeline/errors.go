@@ -122,5 +122,6 @@ const (
 	ReasonBranch           Reason = "branch-may-not-apply"
 	ReasonOrder            Reason = "earlier-environment"
 	ReasonUngated          Reason = "gate-missing"
+	ReasonSelfApproved     Reason = "requester-approved"
 	ReasonOtherReceipt     Reason = "other-receipt"
 )

@@ -278,6 +278,8 @@ type hub struct {
 	comments    []pipeline.Comment
 	deployments []pipeline.Deployment
 	reviewers   int
+	wait        int // minutes
+	approvals   []pipeline.Approval
 	dispatched  []json.RawMessage
 	paths       []string
 	onPoll      func()
@@ -454,7 +456,11 @@ func (h *hub) CreateDeployment(_ context.Context, _ pipeline.Slug, d pipeline.De
 }
 
 func (h *hub) EnvironmentProtection(context.Context, pipeline.Slug, string) (bool, int, int, error) {
-	return h.reviewers > 0, h.reviewers, 0, nil
+	return h.reviewers > 0, h.reviewers, h.wait, nil
+}
+
+func (h *hub) Approvals(context.Context, pipeline.Slug, int64) ([]pipeline.Approval, error) {
+	return h.approvals, nil
 }
 
 // plain renders only what the tests look at.

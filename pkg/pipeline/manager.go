@@ -25,6 +25,11 @@ type EnvironmentRule struct {
 	Branches []string
 	// Gated environments must have required reviewers on `<name>-apply`.
 	Gated bool
+	// Wait is the least that the wait timer of `<name>-apply` must be, in whole
+	// minutes.
+	Wait time.Duration
+	// RequesterMayNotApprove demands that somebody else than who asked has approved.
+	RequesterMayNotApprove bool
 	// RequireReviewed refuses an apply whose plan differs from the one that the
 	// pull request showed.
 	RequireReviewed bool

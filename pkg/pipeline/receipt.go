@@ -59,7 +59,7 @@ func (r Receipt) Code() string { return ReceiptCode(r.Digest()) }
 
 // ReceiptCode is the short form of a receipt's digest; empty for what is none.
 func ReceiptCode(digest string) string {
-	if len(digest) < 12 {
+	if len(digest) != 64 {
 		return ""
 	}
 	return digest[:4] + "-" + digest[4:8] + "-" + digest[8:12]

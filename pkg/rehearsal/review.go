@@ -14,8 +14,8 @@ import (
 // review is what the reviewer sees and says at a gate: the plan in one line, the
 // receipt that ties the apply to it, and where the whole of it is written.
 func (m *managerRun) review(ctx context.Context, env string, plan map[string]string) (yes bool, why string, err error) {
-	e := m.tell.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt"])
-	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt"], Markdown: m.lastSummary})
+	e := m.tell.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
+	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt-code"], Markdown: m.lastSummary})
 	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastFile)})
 	switch m.approve {
 	case ApproveYes:

@@ -199,6 +199,10 @@ func refusalWords(r pipeline.Reason) string {
 		return "no pull request has shown this plan"
 	case pipeline.ReasonNotPlanned:
 		return "there is no plan to apply"
+	case pipeline.ReasonUngated:
+		return "its gate lacks what the manager's rules ask for"
+	case pipeline.ReasonSelfApproved:
+		return "who asked for it approved it; somebody else has to"
 	case pipeline.ReasonModeForbids:
 		return "the request asks for a plan only"
 	case pipeline.ReasonBranch:

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// TestGateRules lets reviewers and the wait timer of the manager's environment
+// differ from what metapipe.yml asks for.
+func TestGateRules(t *testing.T) {
+	t.Parallel()
+	const asked = "environments:\n  - {name: staging, branches: [main], gated: true, wait: 1m, requester_may_not_approve: true}\n"
+	cases := map[string]struct {
+		timer    time.Duration
+		approver string // who lets the job pass; nobody when empty
+		exit     int
+		reason   string
+		says     string
+	}{
+		"somebody else":            {time.Minute, "robin", 0, "", ""},
+		"who asked":                {time.Minute, "casey", 4, "requester-approved", "casey asked for the apply of shop/staging and approved it"},
+		"no timer":                 {0, "robin", 4, "gate-missing", "the wait timer of environment staging-apply of provider/infra is 0 min"},
+		"nobody: rules go around":  {time.Minute, "", 4, "gate-missing", "nobody is on record"},
+		"who asked, without timer": {0, "casey", 4, "gate-missing", "set its wait timer to 1 min"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, map[string]string{"metapipe.yml": asked})
+			check(t, w.manager.Grant("casey", hub.Read))
+			check(t, w.manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin", "casey"}, WaitTimer: c.timer}))
+			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+			r := w.accept(run)
+			p := r.planned("staging")
+			at := must(w.manager.EnterEnvironment(r.run.run.ID, "apply", "staging-apply"))(t)
+			if at != hub.GateWaiting {
+				t.Fatalf("the job is %s", at)
+			}
+			if c.approver != "" {
+				check(t, w.manager.Review(r.run.run.ID, "staging-apply", c.approver, true, ""))
+			}
+			applied := r.do(c.exit, "apply", "staging", "--receipt", p.outputs["receipt"])
+			applied.want(t, "reason="+c.reason)
+			applied.says(t, c.says)
+			r.report("--final")
+			if c.exit == 0 {
+				w.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: Applied")
+				return
+			}
+			w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: Not applied")
+			if w.state("shop/staging") != "" {
+				t.Error("it was applied")
+			}
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +50,7 @@ a job should be.`,
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
 	cmd.Flags().StringVar(&o.logBucket, "log-bucket", "", "`BUCKET` that takes the access log; it must let S3 write there")
-	cmd.Flags().Int32Var(&o.planDays, "plan-days", 90, "`DAYS` after which plans and their records go")
+	cmd.Flags().Int32Var(&o.planDays, "plan-days", 90, "`DAYS` after which plans and their records go; requests and the index of them 65 days later")
 	cmd.Flags().Int32Var(&o.versionDays, "version-days", 365, "`DAYS` after which replaced versions go")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "cut the policies to this customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "cut the policies to this environment `NAME`")
@@ -80,6 +81,9 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 	}
 	if o.planDays < 1 || o.versionDays < 1 {
 		return &pipeline.UsageError{Message: "--plan-days and --version-days must be 1 at least"}
+	}
+	if ttl := m.config.Manager.Limits.PlanTTL; time.Duration(o.planDays)*24*time.Hour < ttl {
+		return &pipeline.UsageError{Message: fmt.Sprintf("--plan-days %d is shorter than limits.plan_ttl of %s: plans would go while they wait for approval", o.planDays, ttl), Next: "give them more days"}
 	}
 	s3, err := store.NewS3(ctx, m.bucketOptions(bucket))
 	if err != nil {

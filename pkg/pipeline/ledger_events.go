@@ -142,7 +142,8 @@ func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) 
 }
 
 // account records that a kept state is in its backend again.
-func (r *Recoverer) account(ctx context.Context, in RecoverInput, request Request, receipt Receipt) error {
+func (r *Recoverer) account(ctx context.Context, in RecoverInput, receipt Receipt) error {
+	request := Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
 	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
 	if _, err := (Ledger{Store: r.Store, Now: r.Now}).Append(ctx, e); err != nil {

@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -44,16 +46,20 @@ type Recovered struct {
 	At    time.Time    `json:"at"`
 }
 
-// keepState seals a state that could not be written under the folder of its
-// plan. Where the store is gone as well, it becomes a sealed file in
-// in.SpareDir, which outlasts the run directory.
+// keepState seals a state that could not be written into the kept folder of its
+// plan, behind a copy of the receipt that it is bound to. Where the store is gone
+// as well, it becomes a sealed file in in.SpareDir, which outlasts the run directory.
 func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning, receipt Receipt, file string) (next, spare string, err error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
-	storeErr := a.sealFile(file, func(body io.Reader) error {
-		return sealInto(ctx, a.Store, a.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), body)
-	})
+	kept := planning{prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
+	storeErr := a.Store.Create(ctx, kept.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
+	if storeErr == nil {
+		storeErr = a.sealFile(file, func(body io.Reader) error {
+			return sealInto(ctx, a.Store, a.Sealer, kept.key(objectErrored), binding(receipt, objectErrored), body)
+		})
+	}
 	if storeErr == nil {
 		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), "", nil
 	}
@@ -106,21 +112,17 @@ type Recoverer struct {
 // when that is not empty, and pushes it, once. The receipt vouches for it: customer,
 // environment and backend must be those that the apply worked on.
 func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, error) {
-	request, err := loadTarget(ctx, r.Store, in.TargetInput)
-	if err != nil {
-		return StateVersion{}, err
-	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}
 	clear := filepath.Join(in.RunDir, "kept.tfstate")
-	folder, receipt, err := r.open(ctx, in.TargetInput, request, in.File, clear)
+	folder, receipt, err := r.open(ctx, in.TargetInput, in.File, clear)
 	if err != nil {
 		return StateVersion{}, err
 	}
 	if done, err := r.recovered(ctx, folder); err != nil || done != nil {
 		if done != nil {
-			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, request, receipt))
+			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, receipt))
 		}
 		return StateVersion{}, err
 	}
@@ -133,7 +135,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
-	return state, r.account(ctx, in, request, receipt)
+	return state, r.account(ctx, in, receipt)
 }
 
 // recovered returns the record of a state that was brought back before, or nil.
@@ -147,35 +149,64 @@ func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered,
 }
 
 // open finds the planning that the kept state belongs to and writes it in clear.
-func (r *Recoverer) open(ctx context.Context, in TargetInput, request Request, file, clear string) (planning, Receipt, error) {
-	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	last, _, err := lastPlanning(ctx, r.Store, request, in.Environment)
+// It needs no request: that may be gone before somebody gets to it.
+func (r *Recoverer) open(ctx context.Context, in TargetInput, file, clear string) (planning, Receipt, error) {
+	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	folders, err := r.folders(ctx, in)
 	if err != nil {
-		return planning{}, Receipt{}, err
+		return planning{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
 	}
-	for n := last; n > 0; n-- {
-		folder := planning{prefix: folderOf(request, in.Environment, n)}
+	for i, folder := range folders {
 		receipt, err := readReceipt(ctx, r.Store, folder)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
-		if err != nil {
-			return planning{}, Receipt{}, err
+		if err == nil {
+			err = r.unseal(ctx, folder, receipt, file, clear)
 		}
-		err = r.unseal(ctx, folder, receipt, file, clear)
-		if errors.Is(err, ErrNotFound) || file != "" && errors.Is(err, ErrTampered) && n > 1 {
+		if errors.Is(err, ErrNotFound) || file != "" && errors.Is(err, ErrTampered) && i+1 < len(folders) {
 			continue // an earlier planning may be the one
 		}
 		if err != nil {
 			return planning{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
 		}
-		if receipt.Backend != in.Backend.String() {
-			return planning{}, Receipt{}, &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("the kept state of %s belongs to %s, and this run uses %s", target, receipt.Backend, in.Backend),
-				Next: "run it with the manager and the store of that time"}
-		}
-		return folder, receipt, nil
+		return folder, receipt, fits(receipt, in)
 	}
-	return planning{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", request.ID.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+	return planning{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+}
+
+// fits compares the receipt of a kept state with the target that it is to go to.
+func fits(receipt Receipt, in TargetInput) error {
+	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	switch {
+	case receipt.Request != in.Request || receipt.Customer != in.Customer.Name || receipt.Environment != in.Environment:
+		return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the kept state of %s is one of %s/%s", target, receipt.Customer, receipt.Environment), Next: "find out who can write to the store"}
+	case receipt.RepositoryID != in.Customer.RepositoryID:
+		return &UsageError{Message: fmt.Sprintf("the kept state of %s is of repository id %d, but customer %s has %d", target, receipt.RepositoryID, in.Customer.Name, in.Customer.RepositoryID)}
+	case receipt.Backend != in.Backend.String():
+		return &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("the kept state of %s belongs to %s, and this run uses %s", target, receipt.Backend, in.Backend),
+			Next: "run it with the manager and the store of that time"}
+	}
+	return nil
+}
+
+// folders are those that may hold a kept state or its receipt, the newest first:
+// kept ones, and the plans, where it was kept by earlier versions and where the
+// receipt of a file is.
+func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, error) {
+	var folders []planning
+	for _, prefix := range []string{keptPrefix(in.Customer.Name, in.Environment, in.Request), plansPrefix(in.Customer.Name, in.Environment, in.Request)} {
+		keys, err := r.Store.List(ctx, prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, key := range slices.Backward(keys) {
+			if folder, ok := strings.CutSuffix(key, objectReceipt); ok {
+				folders = append(folders, planning{prefix: folder})
+			}
+		}
+	}
+	return folders, nil
 }
 
 func (r *Recoverer) unseal(ctx context.Context, folder planning, receipt Receipt, file, clear string) error {

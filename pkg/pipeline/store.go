@@ -36,6 +36,13 @@ func plansPrefix(c CustomerName, env Environment, id RequestID) string {
 	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
 }
 
+// keptPrefix holds the states of a request that could not be written, in folders
+// numbered as those of its plans. They lie beside the plans since those are removed
+// after their time, and these may be the only record of what was made.
+func keptPrefix(c CustomerName, env Environment, id RequestID) string {
+	return fmt.Sprintf("%s/%s/kept/%s/", c, env, id)
+}
+
 // queueKey sorts the requests of a target by their age.
 func queueKey(r Request, env Environment) string {
 	return queuePrefix(r.Customer, env) + r.order()

@@ -14,7 +14,7 @@ import (
 type BucketRules struct {
 	LogBucket   string   // takes the access log; empty: none is asked for
 	Targets     []string // "<customer>/<environment>": their plans are removed in time
-	PlanDays    int32    // age at which plans and their records go
+	PlanDays    int32    // age at which plans and their records go; requests go 65 days later
 	VersionDays int32    // age at which replaced versions go
 }
 

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -219,6 +221,60 @@ func TestBootstrap(t *testing.T) {
 	settings.deny = "publicAccessBlock"
 	if _, err := s.Bootstrap(t.Context(), bucketRules, true); err == nil || !strings.Contains(err.Error(), "allow s3:GetBucketPublicAccessBlock on arn:aws:s3:::tf-states") {
 		t.Errorf("denied: %v", err)
+	}
+}
+
+// TestLifecycleRules holds what has an end and what must not have one, also where
+// there are more targets than rules.
+func TestLifecycleRules(t *testing.T) {
+	t.Parallel()
+	targets := func(n int) []string {
+		var all []string
+		for i := range n/2 + 1 {
+			all = append(all, fmt.Sprintf("c%d/staging", i), fmt.Sprintf("c%d/production", i))
+		}
+		return all[:n]
+	}
+	for _, c := range []struct {
+		targets            int
+		rules              int
+		ends, stays, about string
+	}{
+		{2, 2 + 2 + 2 + 2 + 2, "c0/staging/queue/ c0/requests/ c0/pulls/ c0/production/plans/ _metapipe/tokens/", "c0/staging/kept/ c0/staging/ledger/ c0/staging/terraform.tfstate", "plans go after 90 days, requests and their index after 155, "},
+		{400, 2 + 400, "c0/staging/plans/ c199/production/plans/", "c0/staging/queue/ c0/requests/", "too many for rules for their requests"},
+		{999, 2, "", "c0/staging/plans/", "too many for a rule each"},
+	} {
+		settings := &bucketDouble{kept: map[string]string{}}
+		server := httptest.NewServer(settings)
+		t.Cleanup(server.Close)
+		s := newS3(t, store.S3Options{Bucket: "tf-states", Endpoint: server.URL, Lookup: lookup(map[string]string{
+			"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull})})
+		steps, err := s.Bootstrap(t.Context(), store.BucketRules{Targets: targets(c.targets), PlanDays: 90, VersionDays: 365}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range steps {
+			if step.Name == "lifecycle" && !strings.Contains(step.Detail, c.about) {
+				t.Errorf("%d targets: %s", c.targets, step.Detail)
+			}
+		}
+		text := settings.kept["lifecycle"]
+		if n := strings.Count(text, "<Rule>"); n != c.rules {
+			t.Errorf("%d targets: %d rules, want %d", c.targets, n, c.rules)
+		}
+		for _, prefix := range strings.Fields(c.ends) {
+			if !strings.Contains(text, "<Prefix>"+prefix+"</Prefix>") {
+				t.Errorf("%d targets: %s has no end", c.targets, prefix)
+			}
+		}
+		prefixes := regexp.MustCompile(`<Prefix>([^<]+)</Prefix>`).FindAllStringSubmatch(text, -1)
+		for _, key := range strings.Fields(c.stays) {
+			for _, p := range prefixes {
+				if strings.HasPrefix(key, p[1]) {
+					t.Errorf("%d targets: %s ends by the rule for %s", c.targets, key, p[1])
+				}
+			}
+		}
 	}
 }
 

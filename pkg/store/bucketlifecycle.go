@@ -16,11 +16,19 @@ import (
 // ruleIDs begin the names of our lifecycle rules.
 const ruleIDs = "metapipe-"
 
+// rerunDays is how long one of the manager's runs may still act on a request: it
+// can be run again for 30 days, and then last for 35.
+// Source: https://docs.github.com/en/actions/reference/limits
+const rerunDays = 65
+
 func (s *S3) lifecycle(rules BucketRules) setting {
 	want := s.lifecycleRules(rules)
-	detail := fmt.Sprintf("plans go after %d days, replaced versions after %d", rules.PlanDays, rules.VersionDays)
-	if len(rules.Targets)+2 > maxLifecycleRules {
+	detail := fmt.Sprintf("plans go after %d days, requests and their index after %d, replaced versions after %d", rules.PlanDays, rules.PlanDays+rerunDays, rules.VersionDays)
+	switch len(want) {
+	case 2:
 		detail = fmt.Sprintf("replaced versions go after %d days; %d targets are too many for a rule each", rules.VersionDays, len(rules.Targets))
+	case 2 + len(rules.Targets):
+		detail = fmt.Sprintf("plans go after %d days, replaced versions after %d; %d targets are too many for rules for their requests", rules.PlanDays, rules.VersionDays, len(rules.Targets))
 	}
 	return setting{name: "lifecycle", want: detail, action: "s3:GetLifecycleConfiguration",
 		check: func(ctx context.Context) (bool, error) {
@@ -41,28 +49,51 @@ func (s *S3) lifecycle(rules BucketRules) setting {
 		}}
 }
 
-// lifecycleRules removes plans by target, since a filter knows prefixes only.
+// lifecycleRules removes what was written for a request, by target and by customer,
+// since a filter knows prefixes only. When there are too many, requests stay
+// before plans do: plans hold more, and the index is small.
+//
+// An entry of the queue makes an older request give way, so it must not go while
+// that one can still be acted on: the request itself goes with it, and both only when no
+// run can know them any more. States that were kept and the ledger have no end.
 func (s *S3) lifecycleRules(rules BucketRules) []types.LifecycleRule {
-	enabled := types.ExpirationStatusEnabled
-	all := []types.LifecycleRule{{
-		ID: aws.String(ruleIDs + "versions"), Status: enabled, Filter: &types.LifecycleRuleFilter{Prefix: aws.String(s.prefix)},
+	all := s.versionRules(rules)
+	var plans, records []types.LifecycleRule
+	customers := map[string]bool{}
+	for _, target := range rules.Targets {
+		customer, _, _ := strings.Cut(target, "/")
+		plans = append(plans, s.expiry("plans-"+strings.ReplaceAll(target, "/", "_"), target+"/plans/", rules.PlanDays))
+		records = append(records, s.expiry("queue-"+strings.ReplaceAll(target, "/", "_"), target+"/queue/", rules.PlanDays+rerunDays))
+		if !customers[customer] {
+			customers[customer] = true
+			records = append(records, s.expiry("requests-"+customer, customer+"/requests/", rules.PlanDays+rerunDays), s.expiry("pulls-"+customer, customer+"/pulls/", rules.PlanDays+rerunDays))
+		}
+	}
+	records = append(records, s.expiry("tokens", "_metapipe/tokens/", rules.PlanDays+rerunDays), s.expiry("rejected", "_metapipe/rejected/", rules.PlanDays+rerunDays))
+	if len(all)+len(plans) <= maxLifecycleRules {
+		all = append(all, plans...)
+		if len(all)+len(records) <= maxLifecycleRules {
+			all = append(all, records...)
+		}
+	}
+	return all
+}
+
+func (s *S3) versionRules(rules BucketRules) []types.LifecycleRule {
+	filter := &types.LifecycleRuleFilter{Prefix: aws.String(s.prefix)}
+	return []types.LifecycleRule{{
+		ID: aws.String(ruleIDs + "versions"), Status: types.ExpirationStatusEnabled, Filter: filter,
 		NoncurrentVersionExpiration:    &types.NoncurrentVersionExpiration{NoncurrentDays: &rules.VersionDays},
 		AbortIncompleteMultipartUpload: &types.AbortIncompleteMultipartUpload{DaysAfterInitiation: aws.Int32(7)},
 	}, {
-		ID: aws.String(ruleIDs + "markers"), Status: enabled, Filter: &types.LifecycleRuleFilter{Prefix: aws.String(s.prefix)},
+		ID: aws.String(ruleIDs + "markers"), Status: types.ExpirationStatusEnabled, Filter: filter,
 		Expiration: &types.LifecycleExpiration{ExpiredObjectDeleteMarker: aws.Bool(true)},
 	}}
-	if len(rules.Targets)+2 > maxLifecycleRules {
-		return all
-	}
-	for _, target := range rules.Targets {
-		all = append(all, types.LifecycleRule{
-			ID: aws.String(ruleIDs + "plans-" + strings.ReplaceAll(target, "/", "_")), Status: enabled,
-			Filter:     &types.LifecycleRuleFilter{Prefix: s.object(target + "/plans/")},
-			Expiration: &types.LifecycleExpiration{Days: &rules.PlanDays},
-		})
-	}
-	return all
+}
+
+func (s *S3) expiry(name, prefix string, days int32) types.LifecycleRule {
+	return types.LifecycleRule{ID: aws.String(ruleIDs + name), Status: types.ExpirationStatusEnabled,
+		Filter: &types.LifecycleRuleFilter{Prefix: s.object(prefix)}, Expiration: &types.LifecycleExpiration{Days: &days}}
 }
 
 func (s *S3) foundRules(ctx context.Context) (others, ours []types.LifecycleRule, err error) {

@@ -102,6 +102,7 @@ func (s Scope) grants() map[Role]grant {
 	state := target + "/terraform.tfstate"
 	lock := state + ".tflock"
 	plans := target + "/plans/*"
+	kept := target + "/kept/*"
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
 	ledger := target + "/ledger/*"             // nobody may remove from one
 	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
@@ -113,12 +114,12 @@ func (s Scope) grants() map[Role]grant {
 		RolePlan: {
 			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
 			read:  []string{state, lock, plans, ledger, c + "/requests/*"},
-			write: []string{lock, plans, ledger}, remove: []string{lock}, lock: true,
+			write: []string{lock, plans, kept, ledger}, remove: []string{lock}, lock: true,
 		},
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
-			read:  slices.Concat([]string{state, lock, plans, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, ledger}, remove: []string{lock, plans}, lock: true,
+			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
+			write: []string{state, lock, plans, kept, ledger}, remove: []string{lock, plans}, lock: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},

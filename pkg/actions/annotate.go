@@ -66,7 +66,7 @@ func (r *Runner) annotateAll(kind string, problems pipeline.Problems) error {
 // annotate sends one annotation; r.mu is held.
 func (r *Runner) annotate(kind string, properties githubactions.CommandProperties, message string) error {
 	r.issued[kind]++
-	return r.write(&githubactions.Command{Name: kind, Properties: properties, Message: clip(message, maxMessage)})
+	return r.write(&githubactions.Command{Name: kind, Properties: properties, Message: clip(r.masked(message), maxMessage)})
 }
 
 func place(p pipeline.Problem) githubactions.CommandProperties {
@@ -101,7 +101,7 @@ func (r *Runner) log(problems pipeline.Problems) error {
 	}
 	w := Neutralise(r.o.Commands)
 	for _, p := range problems {
-		if _, err := io.WriteString(w, strings.ReplaceAll(p.String(), "\n", " ")+"\n"); err != nil {
+		if _, err := io.WriteString(w, strings.ReplaceAll(r.masked(p.String()), "\n", " ")+"\n"); err != nil {
 			return fmt.Errorf("print a problem: %w", err)
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sethvargo/go-githubactions"
 )
@@ -18,6 +20,7 @@ import (
 func (r *Runner) Mask(secrets ...string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.hidden = append(r.hidden, secrets...)
 	for _, form := range secretForms(secrets) {
 		// The runner masks line by line, a form with line breaks would never match.
 		if strings.ContainsAny(form, "\r\n") {
@@ -28,6 +31,21 @@ func (r *Runner) Mask(secrets ...string) error {
 		}
 	}
 	return nil
+}
+
+// masked is text without the secrets; r.mu is held. The runner masks the log and
+// the summary itself, unless a mask came too late or was lost.
+func (r *Runner) masked(text string) string {
+	if len(r.hidden) == 0 {
+		return text
+	}
+	var out strings.Builder
+	w := NewMaskingWriter(&out, r.hidden)
+	_, err := io.WriteString(w, text)
+	if err = errors.Join(err, w.Close()); err != nil {
+		return "***" // a builder takes everything
+	}
+	return out.String()
 }
 
 // minPart is the length below which a part of a secret is not hidden: a closing
@@ -91,9 +109,11 @@ func shifted(s string, shift int) string {
 // MaskingWriter replaces secrets, in all forms that Runner.Mask knows, by ***
 // before text goes on, also when a secret is spread over several writes. What
 // might be the beginning of a secret is held back until the next write or Close.
-// It is not safe for concurrent use.
+// It is safe for concurrent use.
 type MaskingWriter struct {
+	mu      sync.Mutex
 	w       io.Writer
+	forms   map[string]bool
 	byFirst [256][]string // the forms by first byte, longest first
 	longest int
 	held    []byte
@@ -102,16 +122,31 @@ type MaskingWriter struct {
 
 // NewMaskingWriter returns a writer that masks on the way to w.
 func NewMaskingWriter(w io.Writer, secrets []string) *MaskingWriter {
-	m := &MaskingWriter{w: w}
+	m := &MaskingWriter{w: w, forms: map[string]bool{}}
+	m.Add(secrets...)
+	return m
+}
+
+// Add masks further secrets in what is written from now on.
+func (m *MaskingWriter) Add(secrets ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, form := range secretForms(secrets) {
-		m.byFirst[form[0]] = append(m.byFirst[form[0]], form)
+		if m.forms[form] {
+			continue
+		}
+		m.forms[form] = true
+		same := append(m.byFirst[form[0]], form)
+		slices.SortStableFunc(same, func(a, b string) int { return len(b) - len(a) })
+		m.byFirst[form[0]] = same
 		m.longest = max(m.longest, len(form))
 	}
-	return m
 }
 
 // Write implements io.Writer.
 func (m *MaskingWriter) Write(p []byte) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.longest == 0 {
 		return m.w.Write(p)
 	}
@@ -123,7 +158,11 @@ func (m *MaskingWriter) Write(p []byte) (int, error) {
 }
 
 // Close writes what was held back. It does not close the writer beneath.
-func (m *MaskingWriter) Close() error { return m.pass(len(m.held)) }
+func (m *MaskingWriter) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pass(len(m.held))
+}
 
 // holdFrom finds the earliest place from which all of the text could be the
 // beginning of a secret.

@@ -39,6 +39,7 @@ type Runner struct {
 	o      Options
 	mu     sync.Mutex
 	issued map[string]int // annotations so far, by command
+	hidden []string       // the secrets that were masked
 }
 
 // NewRunner returns a runner for one step.

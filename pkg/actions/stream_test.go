@@ -3,6 +3,7 @@ package actions_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // obeyed reports whether the runner would find a command in text. It splits
@@ -168,6 +170,26 @@ func TestMaskCommands(t *testing.T) {
 	for line := range strings.Lines(log.String()) {
 		if !strings.HasPrefix(line, "::add-mask::") || len(line) < len("::add-mask::")+5 {
 			t.Errorf("line %q", line)
+		}
+	}
+}
+
+func TestSecretsAreInNoSummary(t *testing.T) {
+	t.Parallel()
+	r, log, c := step(t)
+	const secret = "p4ssw0rd-of-all"
+	if err := r.Mask(secret); err != nil {
+		t.Fatal(err)
+	}
+	log.Reset()
+	encoded := base64.StdEncoding.EncodeToString([]byte("u:" + secret))
+	err := errors.Join(r.AppendSummary("it is "+secret+" or "+encoded), r.Annotate(pipeline.Problems{{Rule: "x", Message: "it is " + secret}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{read(t, c.SummaryFile), log.String()} {
+		if strings.Contains(text, secret) || strings.Contains(text, encoded[8:20]) || !strings.Contains(text, "it is ***") {
+			t.Errorf("%q", text)
 		}
 	}
 }

@@ -23,6 +23,7 @@ func (r *Runner) AppendSummary(markdown string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	markdown = r.masked(markdown)
 	path := r.o.Context.SummaryFile
 	var used int64
 	info, err := os.Stat(path)

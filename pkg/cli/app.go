@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
@@ -27,8 +28,10 @@ type App struct {
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
 
-	commands io.Writer // Out, before it was disarmed
-	step     *step     // made once: masks are printed once
+	commands io.Writer                // Out, before it was disarmed
+	step     *step                    // made once: masks are printed once
+	masked   []*actions.MaskingWriter // Out and Err
+	secrets  []string                 // all that was masked
 }
 
 // Version is what `metapipe version` prints.
@@ -40,6 +43,7 @@ type Version struct {
 // been printed to app.Err.
 func Main(ctx context.Context, args []string, app App) int {
 	app.commands = app.Out
+	defer app.flush()
 	root := NewRoot(&app)
 	root.SetArgs(args)
 	root.SetIn(app.In)
@@ -48,6 +52,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	err := root.ExecuteContext(ctx)
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) {
+		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
 		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(plainWords(ctx, err))))
 		app.annotate(err)
 	}

@@ -37,10 +37,6 @@ const (
 	envStore        = "METAPIPE_STORE"  // instead of metapipe.yml's state
 	envBucket       = "TF_STATE_BUCKET" // where metapipe.yml names neither directory nor bucket
 	envTool         = "METAPIPE_TOOL"   // path of the binary that plans
-
-	// The SDK and the tool read these; here they are masked only.
-	envAWSSecret  = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a name
-	envAWSSession = "AWS_SESSION_TOKEN"     //nolint:gosec // a name
 )
 
 // step is what every verb begins with: the runner it runs in and the places it
@@ -58,22 +54,15 @@ func (a *App) newStep() (*step, error) {
 		return a.step, nil
 	}
 	startup.Done()
+	// Before anything that can fail: also an error may quote somebody.
+	a.guard(a.getenv("GITHUB_ACTIONS") == "true")
 	c, err := actions.ReadContext(a.lookup)
 	if err != nil {
 		return nil, err
 	}
 	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands})}
-	if c.InActions {
-		// The runner obeys commands in anything that a step prints. Only those of
-		// s.runner are ours; all other text may quote somebody.
-		a.Out, a.Err = actions.Neutralise(a.commands), actions.Neutralise(a.Err)
-	}
-	for _, name := range []string{envOwnToken, envManagerToken, envSourceToken, envKey, envAWSSecret, envAWSSession} {
-		if secret := a.getenv(name); secret != "" {
-			if err := s.runner.Mask(secret); err != nil {
-				return nil, fmt.Errorf("mask %s: %w", name, err)
-			}
-		}
+	if err := s.maskEnviron(); err != nil {
+		return nil, err
 	}
 	a.step = s
 	return s, nil
@@ -140,6 +129,9 @@ func (s *step) loadManager(dir string) (*manager, error) {
 	c, problems := config.Load(dir)
 	if err := problems.Err(); err != nil {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
+	}
+	if err := s.maskPassed(c.Manager.Tool.Env); err != nil {
+		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
 }
@@ -259,7 +251,7 @@ func paces(api string) (write, look time.Duration) {
 
 // engine runs terraform or tofu.
 func (s *step) engine() *terraform.Engine {
-	return terraform.New(terraform.Options{Environ: s.app.Environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now})
+	return terraform.New(terraform.Options{Environ: s.app.Environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets})
 }
 
 // workDir makes the run directory of one target; remove deletes it, since it

@@ -163,7 +163,7 @@ func (s *step) maskedIDToken(ctx context.Context, audience string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return token, s.runner.Mask(token)
+	return token, s.mask(token)
 }
 
 func (s *step) triggerResult(r pipeline.TriggerResult) error {

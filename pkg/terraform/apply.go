@@ -144,6 +144,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		diagnostics := w.diagnose(said.diagnostics, w.fed)
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
+	w.diagnose(said.diagnostics, w.fed) // warnings, for the log
 	if w.localState() == "" {
 		if err := w.sameState(ctx, plan.Receipt); err != nil {
 			return pipeline.Applied{}, err

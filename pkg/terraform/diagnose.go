@@ -17,7 +17,8 @@ import (
 // diagnose turns the tool's diagnostics into ours: places relative to the manager
 // directory, the line of variables.yml that decides the value, and what to do.
 // Errors come first; the rest of the order is by place, since the tool works in
-// parallel.
+// parallel. They go to the log as well, and only here: while the tool runs nobody
+// knows yet which values its plan will mark as sensitive.
 func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.Diagnostic {
 	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return isError(d) && !isFrame(d) })
 	tracer := newTracer(w)
@@ -45,7 +46,27 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 			cmp.Compare(a.Summary, b.Summary),
 		)
 	})
-	return slices.Compact(diagnostics)
+	diagnostics = slices.Compact(diagnostics)
+	for _, d := range diagnostics {
+		w.log.diagnostic(d)
+	}
+	return diagnostics
+}
+
+// diagnostic writes what the tool reported, with its explanation set off.
+func (p *progress) diagnostic(d pipeline.Diagnostic) {
+	severity := "error: "
+	if d.Warning {
+		severity = "warning: "
+	}
+	place := ""
+	if d.Where.File != "" {
+		place = fmt.Sprintf(" (%s:%d)", d.Where.File, d.Where.Line)
+	}
+	p.print(severity + d.Summary + place)
+	if d.Detail != "" {
+		p.print("  " + strings.ReplaceAll(d.Detail, "\n", "\n  "))
+	}
 }
 
 // holdRemedy is for a rule of the manager that does not hold: the manager is as
@@ -128,15 +149,6 @@ func (w *workspace) relative(text string) string {
 		pairs = append(pairs, dir+string(filepath.Separator), "", dir, ".")
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
-}
-
-// shownPlace names a place of the manager's code in the log. The file of
-// variables is nobody's to read.
-func (w *workspace) shownPlace(r *tfjson.Range) string {
-	if r == nil || w.isVarsFile(r.Filename) {
-		return ""
-	}
-	return fmt.Sprintf(" (%s:%d)", w.managerPath(r.Filename), r.Start.Line)
 }
 
 func (w *workspace) isVarsFile(name string) bool {

@@ -43,6 +43,14 @@ func allowed(name string, extra []string) bool {
 	return matches(name, passed) || matches(name, extra)
 }
 
+// PassedByRule reports whether a rule of tool.env names the variable.
+func PassedByRule(name string, rules []string) bool {
+	if runtime.GOOS == "windows" {
+		name = strings.ToUpper(name)
+	}
+	return matches(name, rules)
+}
+
 // isToolSetting reports whether terraform-exec refuses to set the variable.
 func isToolSetting(name string) bool { return strings.HasPrefix(name, "TF_") }
 

@@ -19,6 +19,8 @@ type ReadOptions struct {
 	Tool pipeline.ToolVersion
 	// MAC returns the keyed hash of the fingerprint; nil leaves it empty.
 	MAC func() hash.Hash
+	// Secrets are redacted beside those that the document marks.
+	Secrets []string
 }
 
 // ReadPlan reads the output of `show -json` of a saved plan, format version 1.x.
@@ -59,7 +61,7 @@ type planReader struct {
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: secretSet{}, later: map[string]any{}, variables: map[string]json.RawMessage{},
+	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), later: map[string]any{}, variables: map[string]json.RawMessage{},
 		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {

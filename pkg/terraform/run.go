@@ -20,7 +20,7 @@ import (
 // speak runs the tool with its machine-readable output and collects what it says.
 func (w *workspace) speak(ctx context.Context, args ...string) (*stream, error) {
 	w.log.clean = w.relative
-	said := &stream{log: w.log, applying: args[0] == "apply", place: w.shownPlace}
+	said := &stream{log: w.log, applying: args[0] == "apply"}
 	out := filepath.Join(w.dir, args[0]+".jsonl")
 	ended := make(chan struct{})
 	followed := make(chan error, 1)

@@ -17,7 +17,7 @@ import (
 // fedSecrets are the values of the variables that the root declares sensitive:
 // all that can be known of a plan's secrets while it is being made.
 func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, error) {
-	set := secretSet{}
+	set := environSecrets(w.engine.options.Secrets)
 	for name, variable := range w.module.variables {
 		if !variable.Sensitive {
 			continue
@@ -34,6 +34,20 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, er
 		}
 	}
 	return newRedactor(set), nil
+}
+
+// minEnviron is the length below which a text of the environment is not looked
+// for: it would be found everywhere.
+const minEnviron = 8
+
+func environSecrets(secrets []string) secretSet {
+	set := secretSet{}
+	for _, secret := range secrets {
+		if secret = strings.TrimSpace(secret); len(secret) >= minEnviron {
+			set[secret] = struct{}{}
+		}
+	}
+	return set
 }
 
 // planSecrets is what an apply must know of its plan to show nothing sensitive.
@@ -67,7 +81,7 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 		return planSecrets{unread: true}
 	}
 	defer content.Close()
-	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{})
+	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.engine.options.Secrets})
 	if err != nil {
 		return planSecrets{unread: true}
 	}

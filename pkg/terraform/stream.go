@@ -58,7 +58,6 @@ var spoken = map[string]bool{
 // stream collects what one process says.
 type stream struct {
 	log         *progress
-	place       func(*tfjson.Range) string // a place for the log; nil leaves it out
 	applying    bool
 	diagnostics []tfjson.Diagnostic
 	seen        map[string]bool
@@ -110,8 +109,7 @@ func (s *stream) line(line []byte) {
 
 func (s *stream) speak(m message) {
 	switch {
-	case m.Type == "diagnostic" && m.Diagnostic != nil:
-		s.log.print(string(m.Diagnostic.Severity) + ": " + m.Diagnostic.Summary + s.placeText(m.Diagnostic))
+	case m.Diagnostic != nil: // told when it is known what to hide: see workspace.diagnose
 	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
 		s.log.print(m.Message)
@@ -124,13 +122,6 @@ func (s *stream) speak(m message) {
 		}
 		s.log.print(text)
 	}
-}
-
-func (s *stream) placeText(d *tfjson.Diagnostic) string {
-	if s.place == nil {
-		return ""
-	}
-	return s.place(d.Range)
 }
 
 // diagnostic keeps a diagnostic and reports whether it is a new one.

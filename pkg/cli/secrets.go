@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform"
+)
+
+// ownSecrets are secret by their name, whatever their value looks like.
+var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envKey}
+
+// What the names of secrets are made of, and the ends of names that only say
+// where a secret is, or whose.
+var (
+	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "API_KEY", "APIKEY", "APP_KEY",
+		"ACCESS_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "METAPIPE_KEY"}
+	secretEnds   = []string{"_PAT", "_PWD", "_DSN"}
+	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
+		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE"}
+)
+
+func endsInAny(name string, ends []string) bool {
+	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+// namedSecret reports whether a variable is a secret by its name. It matches
+// whole families, since every provider has names of its own.
+func namedSecret(name string) bool {
+	upper := strings.ToUpper(name)
+	if endsInAny(upper, harmlessEnds) {
+		return false
+	}
+	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) })
+}
+
+// guessable is the length below which a value is no secret. Masking a word would
+// blot the log, and GitHub drops outputs that hold a masked text.
+const guessable = 8
+
+// worthMasking keeps words such as "production" or "eu-central-1" readable.
+func worthMasking(value string) bool {
+	value = strings.TrimSpace(value)
+	if len(value) < guessable {
+		return false
+	}
+	plain := strings.Trim(value, "abcdefghijklmnopqrstuvwxyz-_. ") == ""
+	return !plain || len(value) >= 3*guessable
+}
+
+// secretsOf returns the secret parts of a variable's value: itself, the keys of a
+// list, the secret members of a JSON object, the password of a URL.
+func secretsOf(name, value string, listed bool) []string {
+	var found []string
+	whole := slices.Contains(ownSecrets, name)
+	if whole || (listed || namedSecret(name)) && worthMasking(value) {
+		found = append(found, value)
+		if name == envKey { // several keys may stand in it
+			found = append(found, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' || r == ' ' })...)
+		}
+		found = append(found, jsonSecrets(value)...)
+	}
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok && len(password) >= minPassword {
+			found = append(found, password)
+		}
+	}
+	return found
+}
+
+const minPassword = 4
+
+// jsonSecrets are the members of a JSON object that are secret by their name, as
+// in the key file of a service account.
+func jsonSecrets(value string) []string {
+	var object map[string]any
+	if !strings.HasPrefix(strings.TrimSpace(value), "{") || json.Unmarshal([]byte(value), &object) != nil {
+		return nil
+	}
+	var found []string
+	for name, member := range object {
+		if text, ok := member.(string); ok && namedSecret(name) && worthMasking(text) {
+			found = append(found, text)
+		}
+	}
+	return found
+}
+
+// environSecrets are the secrets of the environment. listed tells which further
+// variables hold some although their names do not say so.
+func (a *App) environSecrets(listed func(name string) bool) []string {
+	var found []string
+	for _, pair := range a.Environ {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
+			found = append(found, secretsOf(name, value, listed(name))...)
+		}
+	}
+	return found
+}
+
+func nothingListed(string) bool { return false }
+
+// passedSecrets tells which variables metapipe.yml passes to the tool as secrets:
+// all that it names, but for those whose names say that they are addresses.
+func passedSecrets(rules []string) func(string) bool {
+	return func(name string) bool {
+		return !endsInAny(strings.ToUpper(name), harmlessEnds) && !pipeline.WithheldFromTool(name) && terraform.PassedByRule(name, rules)
+	}
+}
+
+// mask hides secrets from here on: in the runner, which masks the whole job, and
+// in what this process prints.
+func (s *step) mask(secrets ...string) error {
+	var fresh []string
+	for _, secret := range secrets {
+		if !slices.Contains(s.app.secrets, secret) {
+			s.app.secrets, fresh = append(s.app.secrets, secret), append(fresh, secret)
+		}
+	}
+	for _, w := range s.app.masked {
+		w.Add(fresh...)
+	}
+	return s.runner.Mask(fresh...)
+}
+
+// maskEnviron masks what the environment brings along.
+func (s *step) maskEnviron() error {
+	if err := s.mask(s.app.environSecrets(nothingListed)...); err != nil {
+		return fmt.Errorf("mask the secrets of the environment: %w", err)
+	}
+	return nil
+}
+
+// maskPassed masks what metapipe.yml passes to the tool.
+func (s *step) maskPassed(rules []string) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	if err := s.mask(s.app.environSecrets(passedSecrets(rules))...); err != nil {
+		return fmt.Errorf("mask the variables of tool.env: %w", err)
+	}
+	return nil
+}
+
+// guard puts a mask before both streams, and in a workflow takes the power from
+// commands: the runner obeys those in anything that a step prints, and only the
+// ones of actions.Runner are ours.
+func (a *App) guard(inActions bool) {
+	if a.masked != nil {
+		return
+	}
+	secrets := a.environSecrets(nothingListed)
+	for _, stream := range []*io.Writer{&a.Out, &a.Err} {
+		w := *stream
+		if inActions {
+			w = actions.Neutralise(w)
+		}
+		masking := actions.NewMaskingWriter(w, secrets)
+		a.masked, *stream = append(a.masked, masking), masking
+	}
+}
+
+// flush prints what the masks still hold back: the end of a text that might have
+// been the beginning of a secret.
+func (a *App) flush() {
+	for _, w := range a.masked {
+		_ = w.Close() // a stream that cannot be written to has nobody to tell
+	}
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestSecretsOf(t *testing.T) {
+	t.Parallel()
+	const account = `{"type":"service_account","project_id":"acme-production-1","private_key_id":"0f1e2d3c4b5a","private_key":"-----BEGIN KEY-----\nline-1-of-it\n"}`
+	for _, tc := range []struct {
+		name, value string
+		listed      bool
+		want        []string
+	}{
+		{"GITHUB_TOKEN", "abc", false, []string{"abc"}},
+		{"METAPIPE_KEY", "key-one-1,key-two-2\nkey-three-3", false, []string{"key-one-1,key-two-2\nkey-three-3", "key-one-1", "key-two-2", "key-three-3"}},
+		{"SOME_APP_PRIVATE_KEY", "-----BEGIN-----\nx", false, []string{"-----BEGIN-----\nx"}},
+		{"TEAM_PAT", "0123456789", false, []string{"0123456789"}},
+		{"AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI", false, []string{"wJalrXUtnFEMI"}},
+		{"AWS_ACCESS_KEY_ID", "AKIA0123456789", false, nil},
+		{"AWS_WEB_IDENTITY_TOKEN_FILE", "/run/secrets/token-1", false, nil},
+		{"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "eyJ0.eyJ1.c2ln", false, []string{"eyJ0.eyJ1.c2ln"}},
+		{"ACTIONS_ID_TOKEN_REQUEST_URL", "https://runner.example/1?x=2", false, nil},
+		{"CACHE_KEY", "linux-go-1.26-abc", false, nil},
+		{"DB_PASSWORD", "changeme", false, nil}, // a word: everybody guesses it, and it would blot the log
+		{"DB_PASSWORD", "Ch4ngeMe!", false, []string{"Ch4ngeMe!"}},
+		{"DATADOG_THING", "0123456789", true, []string{"0123456789"}},
+		{"DATADOG_THING", "staging", true, nil},
+		{"HTTPS_PROXY", "http://robin:p4ss@proxy.example:8080", false, []string{"p4ss"}},
+		{"GOOGLE_CREDENTIALS", account, false, []string{account, "-----BEGIN KEY-----\nline-1-of-it\n"}},
+		{"PATH", "/usr/bin:/bin", false, nil},
+	} {
+		if diff := cmp.Diff(tc.want, secretsOf(tc.name, tc.value, tc.listed)); diff != "" {
+			t.Errorf("%s=%s (-want +got):\n%s", tc.name, tc.value, diff)
+		}
+	}
+}
+
+func TestPassedSecrets(t *testing.T) {
+	t.Parallel()
+	listed := passedSecrets([]string{"DATADOG_*", "VAULT_ADDR", "PLAIN"})
+	var got []string
+	for _, name := range []string{"DATADOG_X", "DATADOG_HOST", "VAULT_ADDR", "PLAIN", "OTHER"} {
+		if listed(name) {
+			got = append(got, name)
+		}
+	}
+	if want := []string{"DATADOG_X", "PLAIN"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func testApp(out, complaints io.Writer, environ ...string) App {
+	return App{Out: out, Err: complaints, Environ: append([]string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=provider/infra", "GITHUB_REPOSITORY_ID=1", "GITHUB_RUN_ID=2",
+		"GITHUB_RUN_ATTEMPT=1", "GITHUB_SHA=" + strings.Repeat("a", 40), "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push", "GITHUB_ACTOR=robin", "GITHUB_JOB=plan"}, environ...)}
+}
+
+// TestPrintedSecretsAreMasked lets errors quote a secret, in clear and encoded,
+// before a verb has begun and without any runner.
+func TestPrintedSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	const secret = "s3cr3t/of+the=manager"
+	for name, quoted := range map[string]string{"clear": secret, "base64": base64.StdEncoding.EncodeToString([]byte("u:" + secret)), "end": "x" + secret} {
+		for _, environ := range [][]string{nil, {"GITHUB_ACTIONS=false"}, {"GITHUB_RUN_ID=none"}} {
+			var out, complaints bytes.Buffer
+			code := Main(t.Context(), []string{quoted}, testApp(&out, &complaints, append(environ, "SOURCE_REPOS_PAT="+secret)...))
+			shown := strings.ReplaceAll(out.String(), "::add-mask::", "\n::add-mask::")
+			for line := range strings.Lines(shown) {
+				if !strings.HasPrefix(line, "::add-mask::") && strings.Contains(line, "s3cr3t") {
+					t.Errorf("%s: printed %q", name, line)
+				}
+			}
+			if code != ExitUsage || !strings.Contains(complaints.String(), "***") || strings.Contains(complaints.String(), "s3cr3t") || strings.Contains(complaints.String(), "czNjcjN0") {
+				t.Errorf("%s %v: code %d: %s", name, environ, code, &complaints)
+			}
+		}
+	}
+}
+
+// TestToolSecretsAreMasked: what metapipe.yml passes to the tool is a secret.
+func TestToolSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string]string{"metapipe.yml": "environments: [{name: staging}]\ntool: {env: [DATADOG_*]}\n", "terraform/main.tf": ""}
+	for name, content := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, complaints bytes.Buffer
+	app := testApp(&out, &complaints, "DATADOG_THING=4711-4712-4713", "DATADOG_HOST=host-4714-4715")
+	app.Dir = dir
+	Main(t.Context(), []string{"state", "list"}, app)
+	if got := out.String(); strings.Count(got, "::add-mask::4711-4712-4713\n") != 1 || strings.Contains(got, "4714") {
+		t.Errorf("printed:\n%s\n%s", got, &complaints)
+	}
+}
+
+// TestProgressIsLive: a line is passed on when it is written, and what was held
+// back comes at the end.
+func TestProgressIsLive(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	app := testApp(&out, &complaints, "SOURCE_REPOS_PAT=eleven-1-secret")
+	app.commands = app.Out
+	if _, err := app.newStep(); err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range []string{"one\n", "two\n", "::error::three\n", "a secret: eleven-1-secret\n"} {
+		if _, err := io.WriteString(app.Err, line); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(complaints.String(), "\n"); got != i+1 {
+			t.Fatalf("after %q %d lines are there: %q", line, got, &complaints)
+		}
+	}
+	fmt.Fprint(app.Err, "elev")
+	app.flush()
+	if want := "one\ntwo\n: :error::three\na secret: ***\nelev"; complaints.String() != want {
+		t.Errorf("got %q", &complaints)
+	}
+}
+
+// TestMainFlushes also where the command was cancelled.
+func TestMainFlushes(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, complaints bytes.Buffer
+	Main(ctx, []string{"nonsense"}, testApp(&out, &complaints, "SOURCE_REPOS_PAT=\nmetapipe: \"nonsense\" and more"))
+	if !strings.HasSuffix(complaints.String(), "\n") || !strings.Contains(complaints.String(), "nonsense") {
+		t.Errorf("got %q", &complaints)
+	}
+}

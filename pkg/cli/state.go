@@ -225,16 +225,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := m.customer(o.customer)
+	c, env, err := m.target(o.targetOptions)
 	if err != nil {
 		return err
-	}
-	env, err := pipeline.ParseEnvironment(o.environment)
-	if err != nil {
-		return &pipeline.UsageError{Message: "--environment", Err: err}
-	}
-	if !c.Allows(env) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
 	}
 	state, err := m.targetState(ctx, c, env)
 	if err != nil {

@@ -224,6 +224,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	}
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
+	explainLock(ctx, a.Store, request.Customer, in.Environment, err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	if applied.ErroredState != "" {
 		result.StateKept = true
@@ -251,7 +252,7 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning
 // claim marks the plan as used before anything changes: whatever happens from
 // here on, it will not be applied a second time.
 func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning) error {
-	err := createJSON(ctx, a.Store, folder.key(objectApplyBegun), Begun{Run: in.Run, At: a.Now().UTC()})
+	err := createJSON(ctx, a.Store, folder.key(objectApplyBegun), Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if errors.Is(err, ErrExists) {
 		var begun Begun
 		if err := readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun); err == nil && begun.Void != nil {

@@ -72,7 +72,9 @@ type FailedError struct {
 	Message     string
 	Next        string
 	Diagnostics []Diagnostic
-	Err         error
+	// Lock is the one that was in the way, nil when none was.
+	Lock *Lock
+	Err  error
 }
 
 func (e *FailedError) Error() string { return withNext(e.Message, e.Next, e.Err) }
@@ -124,4 +126,5 @@ const (
 	ReasonUngated          Reason = "gate-missing"
 	ReasonSelfApproved     Reason = "requester-approved"
 	ReasonOtherReceipt     Reason = "other-receipt"
+	ReasonLocked           Reason = "locked"
 )

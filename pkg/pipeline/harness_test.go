@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,16 @@ func (w *world) target(request pipeline.Request, env pipeline.Environment) pipel
 
 func (w *world) plan(request pipeline.Request, env pipeline.Environment) (pipeline.TargetResult, error) {
 	w.tick()
-	return (&pipeline.Planner{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Now: func() time.Time { return w.now }}).Run(context.Background(), w.target(request, env))
+	return w.planner().Run(context.Background(), w.target(request, env))
+}
+
+func (w *world) planner() *pipeline.Planner {
+	return &pipeline.Planner{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Now: func() time.Time { return w.now }}
+}
+
+// contains reports whether all texts stand in s.
+func contains(s string, texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(s, text) })
 }
 
 func (w *world) applier() *pipeline.Applier {

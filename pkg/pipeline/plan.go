@@ -37,6 +37,7 @@ type TargetInput struct {
 	SpareDir string
 	Backend  Backend
 	Run      Run
+	Host     string // of this machine
 	// Receipt is the digest of the receipt that was approved, or its short code;
 	// apply refuses another one. Empty skips the comparison.
 	Receipt string
@@ -67,13 +68,14 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := newPlanning(ctx, p.Store, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC()})
+	folder, err := newPlanning(ctx, p.Store, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
 	ended := Ended{Run: in.Run}
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
+		explainLock(ctx, p.Store, request.Customer, in.Environment, err)
 		ended.fail(ctx, err)
 	}
 	ended.At = p.Now().UTC()

@@ -36,6 +36,9 @@ const (
 type Begun struct {
 	Run Run       `json:"run"`
 	At  time.Time `json:"at"`
+	// Host is the machine of the job. The tool writes it into the locks that it
+	// takes, which is how a lock leads to its run.
+	Host string `json:"host,omitempty"`
 	// Void stands in the mark of an apply that never began: the plan was taken out
 	// of use before.
 	Void *Ended `json:"void,omitempty"`

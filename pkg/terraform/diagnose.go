@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
@@ -186,7 +187,7 @@ var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\
 func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
 	case strings.HasPrefix(summary, "Error acquiring the state lock"):
-		return lockRemedy(d.Detail)
+		return lockRemedy(d.Summary, d.Detail)
 	case strings.HasPrefix(summary, "Failed to query available provider packages"),
 		strings.HasPrefix(summary, "Failed to install provider"):
 		return "the provider could not be downloaded: check the network of the runner and the version that the manager asks for, or configure a provider mirror in the file that TF_CLI_CONFIG_FILE names"
@@ -199,16 +200,30 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 	return ""
 }
 
-func lockRemedy(detail string) string {
+// lockOf reads the lock that a diagnostic is about, nil when it is about none.
+func lockOf(summary, detail string) *pipeline.Lock {
+	if !strings.HasPrefix(summary, "Error acquiring the state lock") {
+		return nil
+	}
 	info := map[string]string{}
 	for _, m := range lockInfo.FindAllStringSubmatch(cleanText(detail), -1) {
 		info[m[1]] = m[2]
 	}
 	if info["Who"] == "" {
+		return nil
+	}
+	lock := &pipeline.Lock{ID: info["ID"], Who: info["Who"], Operation: strings.ToLower(strings.TrimPrefix(info["Operation"], "OperationType"))}
+	if at, err := time.Parse("2006-01-02 15:04:05.999999999 -0700 MST", info["Created"]); err == nil {
+		lock.Created = at.UTC()
+	}
+	return lock
+}
+
+func lockRemedy(summary, detail string) string {
+	lock := lockOf(summary, detail)
+	if lock == nil {
 		return "somebody else holds the lock of this state: wait for that run to end and try again"
 	}
-	operation := strings.ToLower(strings.TrimPrefix(info["Operation"], "OperationType"))
-	created, _, _ := strings.Cut(info["Created"], ".")
 	return fmt.Sprintf("%s holds the lock of this state since %s (%s, lock %s): wait for that run to end and try again",
-		info["Who"], created, operation, info["ID"])
+		lock.Who, lock.Created.Format(time.DateTime), lock.Operation, lock.ID)
 }

@@ -181,6 +181,7 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 			continue
 		}
 		failed.Message += ": " + firstLine(d.Summary)
+		failed.Lock = lockOf(d.Summary, d.Detail)
 		switch { // the customer's own line says more to them than the manager's
 		case d.Source.File != "":
 			failed.Message += fmt.Sprintf(" (%s)", d.Source)

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type unlockOptions struct {
+	targetOptions
+	lockID string
+	noRun  bool
+}
+
+func newUnlockCmd(app *App) *cobra.Command {
+	var o unlockOptions
+	cmd := &cobra.Command{
+		Use:   "unlock",
+		Short: "Release the lock that a dead run has left on a state",
+		Long: `unlock releases the lock of one target's state when it is the one that --lock-id
+names, is some minutes old, and GitHub says that the run which took it is over. It
+refuses (exit code 4) otherwise and says who holds the lock. The release stands in
+the ledger of the target.
+
+A lock that no run has taken belongs to somebody's machine: --no-run releases it,
+when you know that the process there is dead.
+
+Environment: GITHUB_TOKEN (own repository: actions read).`,
+		Example: "  metapipe unlock --customer example-customer --environment staging --lock-id 5c5be8d3-3f5d-4ee4-a4c4-4d0cd2a5ea36",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.unlock(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	o.runFlag(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	cmd.Flags().StringVar(&o.lockID, "lock-id", "", "`ID` of the lock, as `state show` tells it")
+	cmd.Flags().BoolVar(&o.noRun, "no-run", false, "release a lock that no run of metapipe has taken")
+	return cmd
+}
+
+func (a *App) unlock(ctx context.Context, o unlockOptions) error {
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions})
+	if err != nil {
+		return err
+	}
+	c, env, err := m.target(o.targetOptions)
+	if err != nil {
+		return err
+	}
+	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
+	if err != nil {
+		return err
+	}
+	defer remove()
+	unlocker, err := m.unlocker()
+	if err != nil {
+		return err
+	}
+	lock, err := unlocker.Run(ctx, pipeline.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
+		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: m.context.Actor, Log: a.Err}})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", c.Name, env, report.Terminal(lock.String()))
+	return err
+}
+
+func (m *manager) unlocker() (*pipeline.Unlocker, error) {
+	u := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Now: m.app.Now}
+	if m.app.getenv(envOwnToken) == "" {
+		return u, nil
+	}
+	own, err := m.client(envOwnToken)
+	if err == nil {
+		u.Runs = own
+	}
+	return u, err
+}
+
+// target reads the flags that name a target.
+func (m *manager) target(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return c, "", err
+	}
+	env, err := pipeline.ParseEnvironment(o.environment)
+	if err != nil {
+		return c, "", &pipeline.UsageError{Message: "--environment", Err: err}
+	}
+	if !c.Allows(env) {
+		return c, "", &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
+	}
+	return c, env, nil
+}
+
+// Lock reads the lock that lies beside a state in the store. The locks of a table
+// or of another backend are the tool's alone: known is false.
+func (m *manager) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
+	state := m.config.Manager.State
+	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
+		return nil, false, nil
+	}
+	key := lockNote(c.Name, env)
+	if state.Bucket.Name != "" {
+		key = pipeline.StateKey(c.Name, env) + ".tflock"
+	}
+	r, err := m.store.Open(ctx, key)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return nil, true, nil
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	read, err := pipeline.ParseLock(r)
+	return &read, true, errors.Join(err, r.Close())
+}
+
+// lockNote is where the tool says who has locked a local state.
+func lockNote(c pipeline.CustomerName, env pipeline.Environment) string {
+	return fmt.Sprintf("%s/%s/.terraform.tfstate.lock.info", c, env)
+}
+
+// hostname is the machine as the tool writes it into locks; empty when it has no
+// name, so that no lock leads to this run.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}

@@ -1,0 +1,130 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// lockAge is how old a lock must be before it is released: a run that has ended a
+// moment ago may still be cleaning up.
+const lockAge = 2 * time.Minute
+
+// Unlocker releases the lock that a dead run has left on a state.
+type Unlocker struct {
+	Store  Store
+	Locks  lockReader
+	Engine lockReleaser
+	// Runs asks GitHub for the run behind a lock; nil on a laptop without a token.
+	Runs runReader
+	Now  func() time.Time
+}
+
+type lockReader interface {
+	// Lock is the lock of a target's state, nil when it is free. known is false for
+	// a backend whose locks only the tool can see.
+	Lock(ctx context.Context, c Customer, env Environment) (lock *Lock, known bool, err error)
+}
+
+type lockReleaser interface {
+	// ReleaseLock releases exactly the lock with that id from the state of job's
+	// target; a *RefusedError when a process of this machine holds it, an error when
+	// the lock is another one.
+	ReleaseLock(ctx context.Context, job Job, id string) error
+}
+
+type runReader interface {
+	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
+}
+
+// UnlockInput is one call of Unlocker.Run. Request and Receipt of the target are
+// not used.
+type UnlockInput struct {
+	TargetInput
+	LockID string
+	// NoRun releases a lock that no run of ours has taken: somebody vouches for it.
+	NoRun bool
+}
+
+// Run releases the lock when it is the one that is named, old enough, and GitHub
+// says that its run is over. Anything else is a *RefusedError that tells who holds
+// it. The release stands in the ledger.
+func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (Lock, error) {
+	if in.LockID == "" {
+		return Lock{}, &UsageError{Message: "no lock is named", Next: "pass the id that `metapipe state show` or the message about the lock tells, with --lock-id"}
+	}
+	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Environment)
+	if err != nil {
+		return Lock{}, fmt.Errorf("read the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	if !known {
+		lock = &Lock{ID: in.LockID}
+	}
+	if err := u.check(ctx, in, lock, known); err != nil {
+		return Lock{}, err
+	}
+	return *lock, u.release(ctx, in, *lock, in.Actor)
+}
+
+func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known bool) error {
+	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	switch {
+	case lock == nil:
+		return lockRefused("the state of "+target+" is not locked", "nothing is to be done")
+	case lock.ID != in.LockID:
+		return lockRefused(fmt.Sprintf("the lock of %s is another one: %s", target, lock), "look at who holds it now before you release that one")
+	case known && u.Now().Sub(lock.Created) < lockAge:
+		return lockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
+	}
+	holder, err := LockHolder(ctx, u.Store, in.Customer.Name, in.Environment, *lock)
+	if err != nil {
+		return err
+	}
+	if holder == nil || holder.Run.ID == 0 {
+		if in.NoRun {
+			return nil
+		}
+		return lockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
+	}
+	over, why, err := runIsOver(ctx, u.Runs, holder.Run)
+	if err == nil && !over {
+		err = lockRefused(fmt.Sprintf("%s holds the lock of %s: %s", holder, target, why), "wait for that run, or cancel it")
+	}
+	return err
+}
+
+func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor string) error {
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
+		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	last, cancel := lasting(ctx)
+	defer cancel()
+	_, err := Ledger{Store: u.Store, Now: u.Now}.Append(last, LedgerEntry{Event: LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
+		Actor: actor, Message: lock.String(), Run: in.Run})
+	return err
+}
+
+func lockRefused(message, next string) error {
+	return &RefusedError{Reason: ReasonLocked, Message: message, Next: next}
+}
+
+// runIsOver asks GitHub whether an attempt of a run can do anything any more.
+func runIsOver(ctx context.Context, runs runReader, run Run) (over bool, why string, err error) {
+	if runs == nil {
+		return false, "", &UsageError{Message: fmt.Sprintf("whether run %d is over cannot be asked", run.ID), Next: "set GITHUB_TOKEN to a token that may read the actions of " + run.Repository.String()}
+	}
+	now, err := runs.WorkflowRun(ctx, run.Repository, run.ID)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return true, "the run was deleted", nil
+	case err != nil:
+		return false, "", fmt.Errorf("look up run %d of %s: %w", run.ID, run.Repository, err)
+	case now.Status == "completed":
+		return true, "the run is " + now.Conclusion, nil
+	case now.Attempt > run.Attempt:
+		return true, fmt.Sprintf("attempt %d of the run has begun", now.Attempt), nil
+	}
+	return false, "the run is " + now.Status, nil
+}

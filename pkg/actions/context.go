@@ -45,6 +45,20 @@ const (
 	publicAPI    = "https://api.github.com"
 )
 
+// apiOf is where a server has its API, for a laptop that names only the server:
+// https://docs.github.com/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api
+// and https://docs.github.com/enterprise-cloud/admin/data-residency/network-details-for-ghecom
+func apiOf(server string) string {
+	u, err := url.Parse(server)
+	switch {
+	case err != nil || server == publicServer:
+		return publicAPI
+	case strings.HasSuffix(u.Host, ".ghe.com"):
+		return u.Scheme + "://api." + u.Host
+	}
+	return server + "/api/v3"
+}
+
 // ReadContext reads the variables that the runner sets
 // (https://docs.github.com/actions/reference/workflows-and-actions/variables).
 // GITHUB_ACTIONS=true makes them count; then the ones that say which run this is
@@ -54,8 +68,8 @@ func ReadContext(lookup func(string) (string, bool)) (Context, error) {
 	c := Context{
 		InActions: r.text("GITHUB_ACTIONS") == "true",
 		ServerURL: r.address("GITHUB_SERVER_URL", publicServer),
-		APIURL:    r.address("GITHUB_API_URL", publicAPI),
 	}
+	c.APIURL = r.address("GITHUB_API_URL", apiOf(c.ServerURL))
 	if c.InActions {
 		c.EventName = r.required("GITHUB_EVENT_NAME")
 		c.EventPath = r.text("GITHUB_EVENT_PATH")

@@ -32,6 +32,7 @@ type App struct {
 	step     *step                    // made once: masks are printed once
 	masked   []*actions.MaskingWriter // Out and Err
 	secrets  []string                 // all that was masked
+	verb     string                   // such as "metapipe report"
 }
 
 // Version is what `metapipe version` prints.
@@ -50,6 +51,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
 	err := root.ExecuteContext(ctx)
+	app.tellBudget()
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) {
 		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
@@ -72,6 +74,8 @@ on a laptop as well.`,
 		SilenceErrors: true,
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.verb = cmd.CommandPath() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}

@@ -34,7 +34,8 @@ plan is taken out of use, its run is cancelled, and its statuses are closed. An
 apply that has begun is left alone.
 
 Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
-statuses write), METAPIPE_KEY, GITHUB_TOKEN (own repository: actions write).
+statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
+GITHUB_TOKEN (own repository: actions write).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,
 		Args: noArguments,

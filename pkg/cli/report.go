@@ -31,7 +31,7 @@ With --final it closes everything that is still open, since no later job will.
 Without a request (an earlier step left none) it only explains in the summary.
 
 Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
-requests write), METAPIPE_KEY.
+requests write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY.
 Outputs: outcome (the state of the overall status).`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.report(cmd.Context(), o) },
@@ -74,6 +74,8 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	err = errors.Join(err, m.runner.AppendSummary(summary), m.outputs("outcome", string(result.Overall())))
 	if o.json {
+		asked := m.budget()
+		result.GitHub = &asked
 		err = errors.Join(err, report.JSON(a.Out, result))
 	} else if !m.context.InActions {
 		_, printErr := fmt.Fprintln(a.Out, summary)

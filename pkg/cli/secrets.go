@@ -14,7 +14,7 @@ import (
 )
 
 // ownSecrets are secret by their name, whatever their value looks like.
-var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envKey}
+var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envAppKey, envKey}
 
 // What the names of secrets are made of, and the ends of names that only say
 // where a secret is, or whose.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,6 +43,7 @@ type step struct {
 	app     *App
 	context actions.Context
 	runner  *actions.Runner
+	clients []*github.Client // those that were made, for their budget
 }
 
 // newStep reads the runner's environment and masks every secret in it before
@@ -222,31 +221,6 @@ func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
 	}
 	s.compiled[path] = schema
 	return schema, nil
-}
-
-// client returns a GitHub client with the first token that is set.
-func (s *step) client(names ...string) (*github.Client, error) {
-	for _, name := range names {
-		if token := s.app.getenv(name); token != "" {
-			gap, _ := paces(s.context.APIURL)
-			return github.New(github.Options{BaseURL: s.context.APIURL, Token: token, UserAgent: "metapipe/" + s.app.Version.Number,
-				WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep})
-		}
-	}
-	return nil, &pipeline.UsageError{Message: strings.Join(names, " or ") + " is not set", Next: "pass the secret to this step through `env:`"}
-}
-
-// paces returns the pause between writes that GitHub asks for, and the longest
-// one between two looks at a status. A server on this machine is a rehearsal and
-// minds neither.
-func paces(api string) (write, look time.Duration) {
-	u, err := url.Parse(api)
-	if err == nil {
-		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
-			return 0, time.Second
-		}
-	}
-	return time.Second, 10 * time.Second
 }
 
 // engine runs terraform or tofu.

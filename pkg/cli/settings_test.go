@@ -8,7 +8,7 @@ import (
 
 func TestSecretsAreMaskedFirst(t *testing.T) {
 	t.Parallel()
-	names := []string{"GITHUB_TOKEN", "MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "METAPIPE_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+	names := []string{"GITHUB_TOKEN", "MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "METAPIPE_APP_PRIVATE_KEY", "METAPIPE_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 	environ := []string{"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=provider/infra", "GITHUB_REPOSITORY_ID=1", "GITHUB_RUN_ID=2", "GITHUB_RUN_ATTEMPT=1",
 		"GITHUB_SHA=" + strings.Repeat("a", 40), "GITHUB_REF=refs/heads/main", "GITHUB_EVENT_NAME=push", "GITHUB_ACTOR=robin", "GITHUB_JOB=plan"}
 	for _, name := range names {

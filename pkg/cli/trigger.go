@@ -37,7 +37,8 @@ Running the job again goes on waiting for the same request while it is under way
 
 Reads: the event file, variables.yml in the checkout, the manager's schema.
 Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
-and pull requests read), MANAGER_REPO_PAT (manager: contents write),
+and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
+METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
 MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
 Outputs: request-id, run-url, outcome, skipped, outputs (JSON: environment → name
 → JSON text of the value).`,

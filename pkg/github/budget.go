@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // Calls is how often one route of the API was asked.
@@ -20,25 +22,11 @@ type Calls struct {
 	Retries int `json:"retries,omitempty"`
 }
 
-// Budget is what a client has asked of GitHub so far.
-type Budget struct {
-	Reads     int           `json:"reads"`     // requests that change nothing, repeated ones included
-	Unchanged int           `json:"unchanged"` // of the reads: answered by 304, which is free
-	Writes    int           `json:"writes"`    // requests that change something, repeated ones included
-	Retries   int           `json:"retries"`   // of both: sent again after a failure or a limit
-	Waited    time.Duration `json:"waited_ns"` // for limits, between attempts and between writes
-}
-
-// Add returns the sum of two budgets.
-func (b Budget) Add(o Budget) Budget {
-	return Budget{b.Reads + o.Reads, b.Unchanged + o.Unchanged, b.Writes + o.Writes, b.Retries + o.Retries, b.Waited + o.Waited}
-}
-
 // counter counts requests by method and route.
 type counter struct {
 	mu    sync.Mutex
 	calls map[string]*Calls
-	sum   Budget
+	sum   pipeline.Budget
 }
 
 func (c *counter) of(method, route string) *Calls {
@@ -101,7 +89,7 @@ func (c *counter) list() []Calls {
 func (c *Client) Calls() []Calls { return c.transport.calls.list() }
 
 // Budget returns what was asked so far, in sum.
-func (c *Client) Budget() Budget {
+func (c *Client) Budget() pipeline.Budget {
 	c.transport.calls.mu.Lock()
 	defer c.transport.calls.mu.Unlock()
 	return c.transport.calls.sum

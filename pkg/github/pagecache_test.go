@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 func TestUnchangedAnswersAreFree(t *testing.T) {
@@ -30,7 +30,7 @@ func TestUnchangedAnswersAreFree(t *testing.T) {
 			t.Fatalf("read %d: %+v, %v, want id %d", i, got, err, want)
 		}
 	}
-	if got, want := c.Budget(), (github.Budget{Reads: 5, Unchanged: 3}); got != want {
+	if got, want := c.Budget(), (pipeline.Budget{Reads: 5, Unchanged: 3}); got != want {
 		t.Errorf("the budget is %+v, want %+v", got, want)
 	}
 	if calls := c.Calls(); len(calls) != 1 || calls[0].Count != 5 || calls[0].Unchanged != 3 {

@@ -9,6 +9,7 @@ type Report struct {
 	Manager Slug           `json:"manager"`
 	Targets []TargetReport `json:"targets"`
 	At      time.Time      `json:"at"`
+	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
 
 	// unsettled: a job was stopped in the middle of its work and may have left a
 	// lock, so the request stays open for the sweep.

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// A GitHub App instead of MANAGER_REPO_PAT or SOURCE_REPOS_PAT. GitHub keeps names
+// that begin with GITHUB_ to itself, and everything that begins with METAPIPE_ is
+// withheld from the tool.
+const (
+	envAppID  = "METAPIPE_APP_ID"
+	envAppKey = "METAPIPE_APP_PRIVATE_KEY" //nolint:gosec // a name
+)
+
+// client returns a GitHub client with the token of a variable. Where the App's
+// variables are set it acts as the App instead, but never for the run's own
+// repository: that is what its GITHUB_TOKEN is for.
+func (s *step) client(name string) (*github.Client, error) {
+	gap, _ := paces(s.context.APIURL)
+	o := github.Options{
+		BaseURL: s.context.APIURL, Token: s.app.getenv(name), Credential: name, Needs: s.app.verb, UserAgent: "metapipe/" + s.app.Version.Number,
+		WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep,
+	}
+	if name != envOwnToken {
+		if err := s.asApp(&o); err != nil {
+			return nil, err
+		}
+	}
+	if o.App == nil && o.Token == "" {
+		next := "pass the secret to this step through `env:`"
+		if name != envOwnToken {
+			next += ", or " + envAppID + " and " + envAppKey + " of a GitHub App"
+		}
+		return nil, &pipeline.UsageError{Message: name + " is not set", Next: next}
+	}
+	client, err := github.New(o)
+	if err != nil {
+		return nil, err
+	}
+	s.clients = append(s.clients, client)
+	return client, nil
+}
+
+// asApp replaces the token by the App, where there is one.
+func (s *step) asApp(o *github.Options) error {
+	id, key := s.app.getenv(envAppID), s.app.getenv(envAppKey)
+	switch {
+	case id == "" && key == "":
+		return nil
+	case id == "" || key == "":
+		return &pipeline.UsageError{Message: "only one of " + envAppID + " and " + envAppKey + " is set", Next: "set both, or neither and " + o.Credential}
+	}
+	app, err := github.ParseApp(id, key)
+	if err != nil {
+		return err
+	}
+	o.App, o.Token, o.Credential = app, "", ""
+	var turn sync.Mutex // tokens for several repositories can be made at once
+	o.OnToken = func(token string) error {
+		turn.Lock()
+		defer turn.Unlock()
+		return s.mask(token)
+	}
+	return nil
+}
+
+// paces returns the pause between writes that GitHub asks for, and the longest
+// one between two looks at a status. A server on this machine is a rehearsal and
+// minds neither.
+func paces(api string) (write, look time.Duration) {
+	u, err := url.Parse(api)
+	if err == nil {
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+			return 0, time.Second
+		}
+	}
+	return time.Second, 10 * time.Second
+}
+
+// budget is what this step has asked of GitHub so far.
+func (s *step) budget() pipeline.Budget {
+	var sum pipeline.Budget
+	for _, c := range s.clients {
+		sum = sum.Add(c.Budget())
+	}
+	return sum
+}
+
+// tellBudget ends a verb that has asked GitHub anything: limits are easier to keep
+// when everybody sees what is spent.
+func (a *App) tellBudget() {
+	if a.step == nil || a.step.budget() == (pipeline.Budget{}) {
+		return
+	}
+	sum := a.step.budget().String()
+	a.tell("GitHub was asked: %s", sum)
+	if err := a.step.runner.AppendSummary("\n<sub>`" + a.verb + "` asked GitHub: " + sum + "</sub>\n"); err != nil {
+		a.tell("%v", err)
+	}
+}

@@ -23,6 +23,7 @@ type overlay struct {
 	trust           pipeline.Trust
 	redaction       pipeline.Redaction
 	limits          pipeline.Limits
+	drift           pipeline.DriftRules
 }
 
 // customer reads the file of one customer.
@@ -31,6 +32,7 @@ func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pip
 		customer: pipeline.Customer{Name: name, Path: DefaultPath, Root: DefaultRoot, File: d.file},
 		trust:    m.Trust, redaction: m.Redaction,
 		limits: m.Limits,
+		drift:  m.Drift,
 	}
 	d.read(top(n), d.customerFields(&o, m))
 	at, _ := n.Locate()
@@ -61,6 +63,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 		"trust":                     func(v value) { d.trust(v, &o.trust) },
 		"redaction":                 func(v value) { d.redaction(v, &o.redaction) },
 		"limits":                    func(v value) { d.read(v, d.limitFields(&o.limits)) },
+		"drift":                     func(v value) { d.customerDrift(v, &o.drift) },
 	}
 }
 
@@ -200,6 +203,7 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 		ApplyTimeout:   min(o.limits.ApplyTimeout, m.Limits.ApplyTimeout),
 		LockTimeout:    min(o.limits.LockTimeout, m.Limits.LockTimeout),
 	}
+	m.Drift = o.drift
 	c := o.customer
 	c.Manager = m
 	return c

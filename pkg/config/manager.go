@@ -18,6 +18,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	m := Default()
 	m.Environments = nil
 	d.read(top(n), d.managerFields(&m))
+	d.checkRemediate(n, m.Drift, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
 		d.add(at, RuleMissingKey, "the file lacks the key \"environments\"", "add the environments in promotion order, for example: "+managerExample)
@@ -39,6 +40,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		"trust":     func(v value) { d.trust(v, &m.Trust) },
 		"redaction": func(v value) { d.redaction(v, &m.Redaction) },
 		"limits":    func(v value) { d.read(v, d.limitFields(&m.Limits)) },
+		"drift":     func(v value) { d.drift(v, &m.Drift) },
 	}
 }
 

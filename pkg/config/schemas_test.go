@@ -29,6 +29,9 @@ func TestSchemasAndDecoderKnowTheSameKeys(t *testing.T) {
 		{managerSchema, []string{"properties", "tool"}, d.toolFields(&pipeline.ToolRule{})},
 		{managerSchema, []string{"$defs", "environment"}, d.environmentFields(&pipeline.EnvironmentRule{})},
 		{managerSchema, []string{"$defs", "limits"}, limits},
+		{managerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
+		{managerSchema, []string{"$defs", "ignoreRule"}, d.ignoreFields(&pipeline.IgnoreRule{})},
+		{customerSchema, []string{"properties", "drift"}, d.driftFields(&pipeline.DriftRules{})},
 		{customerSchema, nil, d.customerFields(&overlay{}, pipeline.Manager{})},
 		{customerSchema, []string{"properties", "limits"}, limits},
 	} {

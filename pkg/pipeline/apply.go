@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -151,6 +152,9 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	if err == nil {
 		if burnErr := a.burn(last, folder); burnErr != nil { // what was applied stays applied
 			ended.Message = "the used plan could not be deleted: " + burnErr.Error()
+		}
+		if noteErr := noteLastApply(last, a.Store, request, folder, ended); noteErr != nil { // a drift scan will miss it
+			ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+noteErr.Error(), "; ")
 		}
 	}
 	if recordErr := createJSON(last, a.Store, folder.key(objectApplied), ended); recordErr != nil {

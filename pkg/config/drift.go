@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
+)
+
+// maxIgnoreRules bounds what each difference is compared with.
+const maxIgnoreRules = 200
+
+// drift reads what is done about drift, over what *to holds already: a kind that is
+// named replaces its action, rules are added.
+func (d *decoder) drift(v value, to *pipeline.DriftRules) {
+	to.Actions, to.Ignore, to.Remediate = maps.Clone(to.Actions), slices.Clone(to.Ignore), nil
+	if to.Actions == nil {
+		to.Actions = map[pipeline.DriftKind]pipeline.DriftAction{}
+	}
+	d.read(v, d.driftFields(to))
+	if len(to.Ignore) > maxIgnoreRules {
+		d.add(v.at, RuleValue, fmt.Sprintf("%d rules ignore drift; at most %d can be", len(to.Ignore), maxIgnoreRules), `use "*" to join some`)
+	}
+}
+
+func (d *decoder) driftFields(to *pipeline.DriftRules) fields {
+	known := fields{
+		"ignore": func(v value) { d.list(v, func(item value) { d.ignoreRule(item, &to.Ignore) }) },
+		"remediate": func(v value) {
+			d.list(v, func(item value) {
+				if env := d.environmentName(item); env != "" {
+					to.Remediate = append(to.Remediate, env)
+				}
+			})
+		},
+	}
+	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager} {
+		known[string(kind)] = func(v value) {
+			if s, ok := d.choice(v, string(pipeline.DriftReport), string(pipeline.DriftIssue), string(pipeline.DriftIgnore)); ok {
+				to.Actions[kind] = pipeline.DriftAction(s)
+			}
+		}
+	}
+	return known
+}
+
+// ignoreRule reads one rule. Each needs a reason and an end, since nobody looks
+// again at what is never shown.
+func (d *decoder) ignoreRule(item value, to *[]pipeline.IgnoreRule) {
+	rule := pipeline.IgnoreRule{Where: pipeline.Position{File: d.file, Line: item.at.Line, Column: item.at.Column}}
+	d.read(item, d.ignoreFields(&rule))
+	if item.Kind != strictyaml.Object {
+		return
+	}
+	for _, key := range []string{"address", "reason", "until"} {
+		if item.Get(key) == nil {
+			d.add(item.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", item.name, key), `write, for example: {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", until: "2030-12-31"}`)
+			return
+		}
+	}
+	if rule.Address != "" && rule.Reason != "" && !rule.Until.IsZero() {
+		*to = append(*to, rule)
+	}
+}
+
+func (d *decoder) ignoreFields(rule *pipeline.IgnoreRule) fields {
+	text := func(to *string) func(value) {
+		return func(v value) {
+			if s, ok := d.text(v); ok {
+				*to = s
+			}
+		}
+	}
+	return fields{
+		"address": text(&rule.Address), "attribute": text(&rule.Attribute), "reason": text(&rule.Reason),
+		"until": func(v value) {
+			s, ok := d.text(v)
+			if !ok {
+				return
+			}
+			day, err := time.Parse(time.DateOnly, s)
+			if err != nil {
+				d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), `write the last day of the rule, such as "2030-12-31"`)
+				return
+			}
+			rule.Until = day.AddDate(0, 0, 1)
+		},
+	}
+}
+
+// checkRemediate refuses environments that nobody declared.
+func (d *decoder) checkRemediate(n *strictyaml.Node, rules pipeline.DriftRules, m pipeline.Manager) {
+	for _, env := range rules.Remediate {
+		if _, ok := m.Rule(env); !ok {
+			at, _ := n.Locate("drift", "remediate")
+			d.add(at, RuleUnknownEnvironment, fmt.Sprintf("drift.remediate names %q, which %s does not declare", env, ManagerFile), "name one of the environments there")
+		}
+	}
+}
+
+// customerDrift lays a customer's values over the manager's. Remediation can only
+// be taken away.
+func (d *decoder) customerDrift(v value, to *pipeline.DriftRules) {
+	allowed := to.Remediate
+	d.drift(v, to)
+	if v.Get("remediate") == nil {
+		to.Remediate = allowed
+		return
+	}
+	for _, env := range to.Remediate {
+		if !slices.Contains(allowed, env) {
+			d.add(v.at, RuleLooser, fmt.Sprintf("drift.remediate names %q, which %s does not remediate", env, ManagerFile), "remove it: a customer's file can only narrow")
+		}
+	}
+}

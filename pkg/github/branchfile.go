@@ -1,0 +1,47 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// BranchFile reads a regular file of at most 1 MiB at the head of a branch, empty
+// for the default one, in one call. It is for looking only: where the path is a
+// symbolic link GitHub answers with what that leads to, and File alone can tell.
+// Errors are those of File.
+func (c *Client) BranchFile(ctx context.Context, slug pipeline.Slug, branch, name string) (pipeline.File, error) {
+	k := get(slug, fmt.Sprintf("read %s at branch %q", name, branch), "/repos/{owner}/{repo}/contents/{+path}", name)
+	if branch != "" {
+		k.query = url.Values{"ref": {branch}}
+	}
+	var raw json.RawMessage
+	if _, err := c.send(ctx, k, nil, &raw); err != nil {
+		return pipeline.File{}, err
+	}
+	file, err := decodeFile(raw, name)
+	if err != nil {
+		return pipeline.File{}, k.fail(err)
+	}
+	return file, nil
+}
+
+// Cause is one word for what went wrong: "rate-limit", "permission", "repository"
+// where the asked thing does not exist or has moved, or "" for everything else.
+func (e *Error) Cause() string {
+	var limit *limitError
+	switch {
+	case errors.As(e.Err, &limit), e.Status == http.StatusTooManyRequests:
+		return "rate-limit"
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+		return "permission"
+	case errors.Is(e.Err, pipeline.ErrNotFound), e.Status == http.StatusMovedPermanently, e.Status == http.StatusPermanentRedirect, e.Status == http.StatusTemporaryRedirect:
+		return "repository"
+	}
+	return ""
+}

@@ -1,0 +1,281 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What a scan leaves in the store. Each object is written once:
+//
+//	_metapipe/scans/begun/<id>.json                   the targets and their shards
+//	_metapipe/scans/results/<id>/<customer>/<env>     sealed: what was found
+//	_metapipe/scans/history/<id>.json                 the fleet after the scan
+const (
+	scansBegun   = "_metapipe/scans/begun/"
+	scansResults = "_metapipe/scans/results/"
+	scansHistory = "_metapipe/scans/history/"
+)
+
+// MaxShards is how many jobs one matrix may have.
+// https://docs.github.com/actions/reference/limits
+const MaxShards = 256
+
+// scanRecord says what a scan is to look at.
+type scanRecord struct {
+	Version       int          `json:"version"` // 1
+	ID            string       `json:"id"`
+	Manager       Slug         `json:"manager"`
+	ManagerCommit SHA          `json:"manager_commit"`
+	StartedAt     time.Time    `json:"started_at"`
+	Shards        int          `json:"shards"`
+	Targets       []scanTarget `json:"targets"`
+}
+
+type scanTarget struct {
+	Customer    CustomerName `json:"customer"`
+	Environment Environment  `json:"environment"`
+	Shard       int          `json:"shard"` // from 1
+}
+
+// fleetHistory is what is known of all targets after a scan; what a scan did not
+// look at is carried over.
+type fleetHistory struct {
+	Version int                      `json:"version"` // 1
+	Trend   DriftTrend               `json:"trend"`
+	Targets map[string]targetHistory `json:"targets"` // by customer/environment
+}
+
+type targetHistory struct {
+	Kinds     []DriftKind   `json:"kinds,omitempty"`
+	FirstSeen time.Time     `json:"first_seen,omitzero"` // of these kinds
+	LastSeen  time.Time     `json:"last_seen,omitzero"`  // of any kind
+	CheckedAt time.Time     `json:"checked_at"`
+	Duration  time.Duration `json:"duration"` // nanoseconds, of the last check
+}
+
+func targetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }
+
+// checkScanID accepts what NewScanID makes.
+func checkScanID(id string) error {
+	at, tail, ok := strings.Cut(id, "-")
+	if _, err := time.Parse("20060102T150405Z", at); !ok || err != nil || len(tail) != 8 || !only(tail, 8, digits+"abcdef") {
+		return &UsageError{Message: fmt.Sprintf("%q is not the id of a scan", id), Next: "use the one that `drift --list` put out"}
+	}
+	return nil
+}
+
+func newScanID(now time.Time) string {
+	return now.UTC().Format("20060102T150405Z") + "-" + string(NewRequestID()[:8])
+}
+
+func loadScan(ctx context.Context, s Store, id string) (scanRecord, error) {
+	if err := checkScanID(id); err != nil {
+		return scanRecord{}, err
+	}
+	var record scanRecord
+	err := readJSON(ctx, s, scansBegun+id+".json", &record)
+	if errors.Is(err, ErrNotFound) {
+		return record, &UsageError{Message: "there is no scan " + id + " in the store", Next: "begin one with `drift --list`, with the same store"}
+	}
+	if err == nil && (record.Version != 1 || record.ID != id || record.Shards < 1) {
+		err = errors.New("it is not in the form of this metapipe")
+	}
+	if err != nil {
+		return record, fmt.Errorf("read scan %s: %w", id, err)
+	}
+	return record, nil
+}
+
+func resultKey(scan string, c CustomerName, env Environment) string {
+	return scansResults + scan + "/" + targetName(c, env)
+}
+
+func resultBinding(scan string, c CustomerName, env Environment) Binding {
+	return Binding{Customer: c, Environment: env, Data: []byte("metapipe drift\x00" + scan)}
+}
+
+// scanned are the keys of the results that there are.
+func scanned(ctx context.Context, s Store, scan string) (map[string]bool, error) {
+	keys, err := s.List(ctx, scansResults+scan+"/")
+	if err != nil {
+		return nil, fmt.Errorf("look for results of scan %s: %w", scan, err)
+	}
+	done := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		done[key] = true
+	}
+	return done, nil
+}
+
+func keepResult(ctx context.Context, s Store, sealer Sealer, scan string, r DriftResult) error {
+	b, err := json.Marshal(r)
+	if err == nil {
+		err = sealInto(ctx, s, sealer, resultKey(scan, r.Customer, r.Environment), resultBinding(scan, r.Customer, r.Environment), bytes.NewReader(b))
+	}
+	if err != nil && !errors.Is(err, ErrExists) { // the same shard runs twice: the first one counts
+		return fmt.Errorf("keep what was found of %s/%s: %w", r.Customer, r.Environment, err)
+	}
+	return nil
+}
+
+func loadResult(ctx context.Context, s Store, sealer Sealer, scan string, t scanTarget) (DriftResult, error) {
+	var r DriftResult
+	b, err := unsealBytes(ctx, s, sealer, resultKey(scan, t.Customer, t.Environment), resultBinding(scan, t.Customer, t.Environment))
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err == nil && (r.Customer != t.Customer || r.Environment != t.Environment) {
+		err = ErrTampered
+	}
+	if err != nil {
+		return r, fmt.Errorf("read what was found of %s/%s: %w", t.Customer, t.Environment, err)
+	}
+	return r, nil
+}
+
+// lastHistory is the newest history, leaving out that of the scan itself.
+func lastHistory(ctx context.Context, s Store, except string) (fleetHistory, error) {
+	h := fleetHistory{Targets: map[string]targetHistory{}}
+	keys, err := s.List(ctx, scansHistory)
+	if err != nil {
+		return h, fmt.Errorf("look for earlier scans: %w", err)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == scansHistory+except+".json" })
+	if len(keys) == 0 {
+		return h, nil
+	}
+	if err := readJSON(ctx, s, keys[len(keys)-1], &h); err != nil {
+		return h, fmt.Errorf("read the last scan: %w", err)
+	}
+	if h.Targets == nil {
+		h.Targets = map[string]targetHistory{}
+	}
+	return h, nil
+}
+
+// DriftSummary collects what all shards of a scan found.
+type DriftSummary struct {
+	Store  Store
+	Sealer Sealer
+	Now    func() time.Time
+}
+
+// Run returns the scan with the results in the order of their names, and writes the
+// history that the next scan builds on. Run again it returns the same.
+func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) (DriftScan, error) {
+	record, err := loadScan(ctx, s.Store, id)
+	if err != nil {
+		return DriftScan{}, err
+	}
+	done, err := scanned(ctx, s.Store, id)
+	if err != nil {
+		return DriftScan{}, err
+	}
+	history, err := lastHistory(ctx, s.Store, id)
+	if err != nil {
+		return DriftScan{}, err
+	}
+	now := s.Now().UTC()
+	scan := DriftScan{ID: id, Manager: record.Manager, ManagerCommit: record.ManagerCommit, StartedAt: record.StartedAt, EndedAt: now, ExpiredRules: expiredRules(customers, now)}
+	if history.Trend.ID != "" {
+		scan.Before = &history.Trend
+	}
+	var there []scanTarget
+	for _, t := range record.Targets {
+		if done[resultKey(id, t.Customer, t.Environment)] {
+			there = append(there, t)
+		} else {
+			scan.Missing = append(scan.Missing, targetName(t.Customer, t.Environment))
+		}
+	}
+	if scan.Results, err = s.collect(ctx, id, there); err != nil {
+		return DriftScan{}, err
+	}
+	slices.Sort(scan.Missing)
+	history.take(&scan)
+	err = createJSON(ctx, s.Store, scansHistory+id+".json", history)
+	if err != nil && !errors.Is(err, ErrExists) {
+		return scan, fmt.Errorf("keep the history of the fleet: %w", err)
+	}
+	return scan, nil
+}
+
+// collect opens the results, a few at a time.
+func (s DriftSummary) collect(ctx context.Context, id string, targets []scanTarget) ([]DriftResult, error) {
+	slices.SortFunc(targets, func(a, b scanTarget) int {
+		return cmp.Or(strings.Compare(string(a.Customer), string(b.Customer)), strings.Compare(string(a.Environment), string(b.Environment)))
+	})
+	results, errs := make([]DriftResult, len(targets)), make([]error, len(targets))
+	turns := make(chan struct{}, 8)
+	var all sync.WaitGroup
+	for i, t := range targets {
+		turns <- struct{}{}
+		all.Go(func() {
+			results[i], errs[i] = loadResult(ctx, s.Store, s.Sealer, id, t)
+			<-turns
+		})
+	}
+	all.Wait()
+	return results, errors.Join(errs...)
+}
+
+// take puts a scan into the history and says since when things are as they are.
+func (h *fleetHistory) take(scan *DriftScan) {
+	trend := DriftTrend{ID: scan.ID, At: scan.StartedAt, Kinds: map[DriftKind]int{}}
+	for i := range scan.Results {
+		r := &scan.Results[i]
+		name := targetName(r.Customer, r.Environment)
+		t := h.Targets[name]
+		if !slices.Equal(t.Kinds, r.Kinds) || t.FirstSeen.IsZero() {
+			t.FirstSeen = r.CheckedAt
+		}
+		t.Kinds, t.CheckedAt, t.Duration = r.Kinds, r.CheckedAt, r.Duration
+		if r.Clean() {
+			t.FirstSeen = time.Time{}
+		} else {
+			t.LastSeen = r.CheckedAt
+		}
+		r.FirstSeen = t.FirstSeen
+		h.Targets[name] = t
+		trend.Targets++
+		if r.Clean() {
+			trend.Clean++
+		}
+		for _, kind := range r.Kinds {
+			trend.Kinds[kind]++
+		}
+	}
+	h.Version, h.Trend = 1, trend
+}
+
+// unfinished returns the newest scan that nobody has summed up, or ErrNotFound.
+func unfinished(ctx context.Context, s Store) (string, error) {
+	begun, err := s.List(ctx, scansBegun)
+	if err != nil {
+		return "", fmt.Errorf("look for scans: %w", err)
+	}
+	ended, err := s.List(ctx, scansHistory)
+	if err != nil {
+		return "", fmt.Errorf("look for scans: %w", err)
+	}
+	ids := map[string]bool{}
+	for _, key := range begun {
+		ids[strings.TrimSuffix(strings.TrimPrefix(key, scansBegun), ".json")] = true
+	}
+	for _, key := range ended {
+		delete(ids, strings.TrimSuffix(strings.TrimPrefix(key, scansHistory), ".json"))
+	}
+	if len(ids) == 0 {
+		return "", ErrNotFound
+	}
+	return slices.Max(slices.Collect(maps.Keys(ids))), nil
+}

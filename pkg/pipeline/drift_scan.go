@@ -1,0 +1,254 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// DriftScanner looks at targets and writes down what it finds. It locks nothing
+// and writes to no state.
+type DriftScanner struct {
+	Store  Store
+	Sealer Sealer
+	// Engine plans many targets at once.
+	Engine driftPlanner
+	// GitHub reads what customers want now. Nil, where there is none to ask: then
+	// the variables that were applied last are compared with reality.
+	GitHub driftGitHub
+	Parse  func(c Customer, file string, raw []byte) (Document, Problems)
+	Now    func() time.Time
+	// Told is called after each target, by one goroutine at a time.
+	Told func(done, total int, result DriftResult)
+}
+
+type driftPlanner interface {
+	Plan(ctx context.Context, job Job) (Planned, error)
+}
+
+// ScanInput is one call of a scanner.
+type ScanInput struct {
+	Scan       string // id of a scan that was begun
+	Shard      int    // 1 … number of shards; 0: all
+	Workers    int    // at least 1
+	Customers  []Customer
+	ManagerDir string // absolute
+	Dir        string // absolute, for workspaces
+	// Backend says where the state of a target is.
+	Backend func(c Customer, env Environment) Backend
+}
+
+// Run looks at the targets of a shard that have no result yet. A target that
+// cannot be looked at is a result too; the error is that of the scan itself.
+func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
+	record, err := loadScan(ctx, s.Store, in.Scan)
+	if err != nil {
+		return err
+	}
+	if in.Shard < 0 || in.Shard > record.Shards {
+		return &UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", in.Scan, record.Shards, in.Shard)}
+	}
+	done, err := scanned(ctx, s.Store, in.Scan)
+	if err != nil {
+		return err
+	}
+	customers := map[CustomerName]Customer{}
+	for _, c := range in.Customers {
+		customers[c.Name] = c
+	}
+	var todo []scanTarget
+	for _, t := range record.Targets {
+		if (in.Shard == 0 || t.Shard == in.Shard) && !done[resultKey(in.Scan, t.Customer, t.Environment)] {
+			todo = append(todo, t)
+		}
+	}
+	w := &scanWork{DriftScanner: s, in: in, total: len(todo), customers: customers,
+		files: &desiredFiles{github: s.GitHub, parse: s.Parse, reads: map[string]*desiredRead{}}}
+	return w.run(ctx, todo)
+}
+
+// scanWork is what the workers of one run share.
+type scanWork struct {
+	*DriftScanner
+	in        ScanInput
+	total     int
+	customers map[CustomerName]Customer
+	files     *desiredFiles
+
+	mu   sync.Mutex
+	done int
+}
+
+func (w *scanWork) run(ctx context.Context, todo []scanTarget) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan scanTarget)
+	var workers sync.WaitGroup
+	for range min(max(w.in.Workers, 1), max(len(todo), 1)) {
+		workers.Go(func() {
+			for t := range next {
+				// A store that takes no result makes all further work useless.
+				if err := w.target(ctx, t); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, t := range todo {
+		select {
+		case next <- t:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("scan %s stopped after %d of %d targets (--resume goes on): %w", w.in.Scan, w.done, w.total, context.Cause(ctx))
+	}
+	return nil
+}
+
+// target looks at one target and keeps the result. A scan that was stopped keeps
+// none: what it found may be nothing but its own end.
+func (w *scanWork) target(ctx context.Context, t scanTarget) error {
+	began := w.Now()
+	result := DriftResult{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
+	if c, ok := w.customers[t.Customer]; !ok {
+		result.fail(&UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
+	} else if err := w.look(ctx, c, &result); err != nil {
+		result.fail(err)
+		if c.Manager.Drift.Action(DriftError) == DriftIgnore {
+			result.Kinds = nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	result.Duration = w.Now().Sub(began)
+	if err := keepResult(ctx, w.Store, w.Sealer, w.in.Scan, result); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done++
+	if w.Told != nil {
+		w.Told(w.done, w.total, result)
+	}
+	return nil
+}
+
+func (r *DriftResult) fail(err error) {
+	r.Kinds, r.Failure = []DriftKind{DriftError}, failureOf(err)
+	r.Plan, r.Fingerprint, r.Ignored = nil, "", nil
+}
+
+// look fills in what one target is like.
+func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
+	env := result.Environment
+	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
+	record, found, err := loadLastApply(ctx, w.Store, c.Name, env)
+	if err != nil {
+		return err
+	}
+	var last *lastApply
+	if found {
+		last, result.Applied = &record, record.told()
+	}
+	want, err := w.want(ctx, c, env, last)
+	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
+	if err != nil {
+		return err
+	}
+	if skipped := notThere(want.document, env, last != nil); skipped != "" {
+		if last != nil {
+			return &driftCause{cause: "variables", err: errors.New(skipped)}
+		}
+		result.Skipped = skipped
+		return nil
+	}
+	mac, err := w.Sealer.MAC(ctx, c.Name, env)
+	if err != nil {
+		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
+	}
+	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
+	defer os.RemoveAll(dir) //nolint:errcheck // the directory of the scan is removed as a whole
+	plan := func(variables Document) (looked, error) { return w.plan(ctx, c, env, variables, dir, mac) }
+	l, err := plan(want.document)
+	if err != nil {
+		return err
+	}
+	kinds, err := kindsOf(l, want.file.Blob, last, func() (looked, error) {
+		raw, err := last.variables(ctx, w.Store, w.Sealer)
+		if err != nil {
+			return looked{}, err
+		}
+		document, err := w.files.document(c, want.file.Path, raw)
+		if err != nil {
+			return looked{}, err
+		}
+		return plan(document)
+	})
+	if err != nil {
+		return err
+	}
+	result.Ignored = l.ignored
+	for _, kind := range kinds {
+		if c.Manager.Drift.Action(kind) != DriftIgnore {
+			result.Kinds = append(result.Kinds, kind)
+		}
+	}
+	if len(result.Kinds) > 0 {
+		result.Plan, result.Fingerprint = &l.plan, l.fingerprint
+	}
+	return nil
+}
+
+func (w *scanWork) plan(ctx context.Context, c Customer, env Environment, variables Document, dir string, mac func() hash.Hash) (looked, error) { //nolint:revive // one target
+	planned, err := w.Engine.Plan(ctx, Job{Customer: c, Environment: env, Variables: variables, ManagerDir: w.in.ManagerDir, Dir: dir,
+		Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard})
+	if err != nil {
+		return looked{}, err
+	}
+	return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
+}
+
+// want is the configuration that a target should have.
+func (w *scanWork) want(ctx context.Context, c Customer, env Environment, last *lastApply) (desired, error) {
+	if w.GitHub != nil {
+		return w.files.of(ctx, c, env, last)
+	}
+	if last == nil {
+		return desired{}, nil
+	}
+	raw, err := last.variables(ctx, w.Store, w.Sealer)
+	if err != nil {
+		return desired{}, tamperedOr(err, "the variables that were applied last")
+	}
+	name := c.Path + "/" + VariablesFile
+	document, err := w.files.document(c, name, raw)
+	return desired{file: File{Path: name, Blob: last.Receipt.Blob, Content: raw}, document: document}, err
+}
+
+// notThere says why a target has no configuration, "" where it has.
+func notThere(document Document, env Environment, applied bool) string {
+	if document == nil {
+		return "metapipe has applied nothing here, and there is no GitHub to ask what is wanted"
+	}
+	for _, d := range document.Environments() {
+		if d.Name == string(env) {
+			return ""
+		}
+	}
+	if applied {
+		return fmt.Sprintf("%s was applied before and is not in %s any more; nothing was destroyed", env, VariablesFile)
+	}
+	return fmt.Sprintf("%s is not in %s", env, VariablesFile)
+}

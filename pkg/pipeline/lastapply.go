@@ -1,0 +1,79 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// lastApply is the record of the newest apply of a target that went well. It lies
+// where it is found without going through the history of the target.
+type lastApply struct {
+	Receipt Receipt   `json:"receipt"`
+	Folder  string    `json:"folder"` // of the planning: its variables are kept there
+	Actor   string    `json:"actor,omitempty"`
+	Run     Run       `json:"run"`
+	At      time.Time `json:"at"`
+}
+
+func lastApplyPrefix(c CustomerName, env Environment) string {
+	return fmt.Sprintf("%s/%s/plans/applied/", c, env)
+}
+
+// noteLastApply writes the record and removes the older ones. The new one comes
+// first, so that there is one at any time.
+func noteLastApply(ctx context.Context, s Store, request Request, folder planning, ended Ended) error {
+	receipt, err := readReceipt(ctx, s, folder)
+	if err != nil {
+		return err
+	}
+	prefix := lastApplyPrefix(receipt.Customer, receipt.Environment)
+	older, err := s.List(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	key := prefix + ended.At.UTC().Format("20060102T150405.000000000Z") + "-" + string(request.ID) + ".json"
+	record := lastApply{Receipt: receipt, Folder: folder.prefix, Actor: request.Actor, Run: ended.Run, At: ended.At}
+	if err := createJSON(ctx, s, key, record); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	for _, k := range older {
+		if k < key {
+			err = errors.Join(err, s.Delete(ctx, k))
+		}
+	}
+	return err
+}
+
+// loadLastApply returns the record, and false where metapipe applied nothing yet.
+func loadLastApply(ctx context.Context, s Store, c CustomerName, env Environment) (lastApply, bool, error) {
+	fail := func(err error) (lastApply, bool, error) {
+		return lastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+	}
+	keys, err := s.List(ctx, lastApplyPrefix(c, env))
+	if err != nil || len(keys) == 0 {
+		if err != nil {
+			return fail(err)
+		}
+		return lastApply{}, false, nil
+	}
+	var record lastApply
+	if err := readJSON(ctx, s, keys[len(keys)-1], &record); err != nil {
+		return fail(err)
+	}
+	if record.Receipt.Customer != c || record.Receipt.Environment != env {
+		return fail(fmt.Errorf("%w: the record is of %s/%s", ErrTampered, record.Receipt.Customer, record.Receipt.Environment))
+	}
+	return record, true, nil
+}
+
+// variables opens the variables.yml that was applied.
+func (l lastApply) variables(ctx context.Context, s Store, sealer Sealer) ([]byte, error) {
+	return unsealBytes(ctx, s, sealer, l.Folder+objectVariables, binding(l.Receipt, objectVariables))
+}
+
+func (l lastApply) told() *DriftLastApply {
+	r := l.Receipt
+	return &DriftLastApply{Request: r.Request, Commit: r.Commit, Blob: r.Blob, ManagerCommit: r.ManagerCommit, Actor: l.Actor, RunURL: l.Run.URL, At: l.At}
+}

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -55,12 +54,19 @@ func (w *actWorld) trigger(run workflowRun, inputs map[string]string) *actRun {
 // dispatched takes the manager's run that a customer's workflow has made.
 func (w *actWorld) dispatched(asked *actRun) workflowRun {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
+	go func() {
+		select {
+		case <-asked.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	q, err := w.hub.NextRun(ctx)
 	if err != nil {
-		check(w.t, asked.cmd.Process.Signal(os.Interrupt))
-		w.t.Fatalf("nothing was dispatched: %v (%v)\n%s", err, <-asked.done, asked.log)
+		asked.wait()
+		w.t.Fatalf("nothing was dispatched: %v\n%s", err, asked.log)
 	}
 	check(w.t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
 	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}

@@ -19,7 +19,7 @@ export HOME=$RUNNER_TEMP/home XDG_CACHE_HOME=$RUNNER_TEMP/cache TMPDIR=$RUNNER_T
 mkdir -p "$HOME" "$XDG_CACHE_HOME"
 said=$(mktemp -d "$RECORD/$(date +%%s%%N)-XXXXXX")
 printf '%%s\0' "$@" >"$said/arguments"
-'%s' "$@" | tee "$said/stdout"
+'%s' "$@" 2>&1 | tee "$said/said"
 code=${PIPESTATUS[0]}
 cat "$GITHUB_OUTPUT" >"$said/outputs"
 cat "$GITHUB_STEP_SUMMARY" >"$said/summary"
@@ -29,11 +29,11 @@ exit "$code"
 
 // actStep is the record of one call of metapipe.
 type actStep struct {
-	verb, environment       string
-	args                    []string
-	exit                    string
-	stdout, summary, rawOut string
-	outputs                 map[string]string
+	verb, environment     string
+	args                  []string
+	exit                  string
+	said, summary, rawOut string
+	outputs               map[string]string
 }
 
 // actSteps reads the records of the steps that have ended, in their order.
@@ -43,7 +43,7 @@ func actSteps(t *testing.T, record string) []actStep {
 	for _, folder := range must(filepath.Glob(filepath.Join(record, "*-*-*")))(t) {
 		read := func(name string) string { return readOptional(t, filepath.Join(folder, name)) }
 		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
-			stdout: read("stdout"), summary: read("summary"), rawOut: read("outputs")}
+			said: read("said"), summary: read("summary"), rawOut: read("outputs")}
 		s.verb, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
 		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.verb == "plan" || s.verb == "apply") {
 			s.environment = s.args[i+1]

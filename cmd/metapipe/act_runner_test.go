@@ -58,6 +58,11 @@ type actWorld struct {
 	sources []string // the repositories that the manager may read
 	// review decides about an environment that a job waits for.
 	review func(run workflowRun, environment string, soFar []actStep)
+	// canary is where files appear when a hostile text is executed.
+	canary string
+	// obeysOldCommands makes the runner obey commands that GitHub has switched off,
+	// so that it shows when they reach it.
+	obeysOldCommands bool
 }
 
 // newActWorld makes the repositories as newWorld does, and a bucket on the server.
@@ -131,7 +136,8 @@ type actRun struct {
 	w      *actWorld
 	cmd    *exec.Cmd
 	log    *bytes.Buffer
-	done   chan error
+	ended  chan struct{} // closed at its end, when err is set
+	err    error
 	record string // where its steps leave their records
 }
 
@@ -169,6 +175,8 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 
 	environ := w.runner(run)
 	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates
+	environ["CANARY"], environ["CANARY_NAME"] = w.canary, filepath.Join(w.canary, "pwned-name")
+	environ["ACTIONS_ALLOW_UNSECURE_COMMANDS"] = strconv.FormatBool(w.obeysOldCommands)
 	args := []string{run.run.Event, "-C", workspace, "-W", file, "-e", filepath.Join(dir, "event.json"),
 		"-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
 		"--action-offline-mode", "--action-cache-path", cache, "--actor", run.run.Actor,
@@ -178,13 +186,16 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 	}
 	args = append(args, w.localActions(dir)...)
 
-	r := &actRun{w: w, log: &bytes.Buffer{}, done: make(chan error, 1), record: jobs.record}
+	r := &actRun{w: w, log: &bytes.Buffer{}, ended: make(chan struct{}), record: jobs.record}
 	r.cmd = exec.Command(w.binary, args...)
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = workspace, r.log, r.log
 	r.cmd.Env = []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
 		"GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1"}
 	check(t, r.cmd.Start())
-	go func() { r.done <- r.cmd.Wait() }()
+	go func() {
+		r.err = r.cmd.Wait()
+		close(r.ended)
+	}()
 	return r
 }
 
@@ -193,16 +204,16 @@ func (r *actRun) wait() bool {
 	t := r.w.t
 	t.Helper()
 	select {
-	case err := <-r.done:
-		if strings.Contains(r.log.String(), r.w.key) {
-			t.Error("the key stands in the log")
-		}
-		return err == nil
+	case <-r.ended:
 	case <-time.After(90 * time.Second):
 		check(t, r.cmd.Process.Signal(os.Interrupt))
-		t.Fatalf("the workflow does not end (%v):\n%s", <-r.done, r.log)
-		return false
+		<-r.ended
+		t.Fatalf("the workflow does not end (%v):\n%s", r.err, r.log)
 	}
+	if strings.Contains(r.log.String(), r.w.key) {
+		t.Error("the key stands in the log")
+	}
+	return r.err == nil
 }
 
 // settings are the secrets and variables of a repository, under the names of the

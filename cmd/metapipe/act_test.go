@@ -33,6 +33,7 @@ func TestWorkflows(t *testing.T) {
 		{name: "operator", play: operatorInAct},
 		{name: "two-customers", play: twoCustomersInAct},
 		{name: "fork", play: forkInAct},
+		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

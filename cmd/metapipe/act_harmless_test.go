@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// wantHarmless looks at everything that a journey has left: nothing was executed, no
+// step said what a runner would obey, and what people read holds the texts as code.
+func (w *actWorld) wantHarmless(j journey, canary string) {
+	t := w.t
+	t.Helper()
+	if made := must(os.ReadDir(canary))(t); len(made) != 0 {
+		t.Errorf("executed: %v", made)
+	}
+	shown := map[string]string{}
+	for i, s := range slices.Concat(j.asked, j.answered) {
+		if found := commandsIn(s.said); len(found) > 0 {
+			t.Errorf("%s writes commands: %q", s.verb, found)
+		}
+		for name, value := range s.outputs {
+			if name != "outputs" && strings.Contains(value, "pwned") {
+				t.Errorf("%s has the output %s=%q", s.verb, name, value)
+			}
+		}
+		shown[fmt.Sprintf("summary %d of %s", i, s.verb)] = s.summary
+	}
+	for _, pr := range w.customer.Snapshot().Pulls {
+		for _, c := range pr.Comments {
+			shown["comment"] = c.Body
+		}
+	}
+	for place, text := range shown {
+		for _, problem := range misreadings(text) {
+			t.Errorf("%s %s", place, problem)
+		}
+	}
+	for sha := range w.customer.Snapshot().Statuses {
+		for context, status := range w.statuses(sha) {
+			if strings.ContainsFunc(status, invisible) {
+				t.Errorf("status %s: %q", context, status)
+			}
+		}
+	}
+}
+
+// wantShown looks for words of the attacks in what a reviewer reads.
+func (w *actWorld) wantShown(j journey) {
+	w.t.Helper()
+	for _, word := range []string{"pwned-annotation", "ghadelimiter_pwned", `\u200f`, "onerror=pwned", "pwned-dollar", "/etc/passwd"} {
+		if !slices.ContainsFunc(j.answered, func(s actStep) bool { return strings.Contains(s.summary, word) }) {
+			w.t.Errorf("no summary shows %q", word)
+		}
+		if body := w.customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, word) {
+			w.t.Errorf("the comment does not show %q:\n%s", word, body)
+		}
+	}
+}
+
+// ownCommands are the workflow commands that metapipe itself writes.
+var ownCommands = regexp.MustCompile(`^::(error|warning|notice|group|endgroup|add-mask|debug)( [^:]*)?::`)
+
+// commandsIn are the lines in which a runner finds a command that is not one of
+// metapipe's own.
+func commandsIn(said string) (found []string) {
+	for _, line := range strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		trimmed := strings.TrimSpace(line)
+		own := ownCommands.FindString(trimmed)
+		data := strings.TrimPrefix(trimmed, own)
+		switch {
+		case strings.Contains(line, "##["), strings.HasPrefix(trimmed, "::") && own == "",
+			own == "::add-mask::" && (data == "staging" || data == "pwned"), own != "" && strings.HasPrefix(data, "pwned"):
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// invisible reports characters that hide, or that make text read otherwise than it
+// is.
+func invisible(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\n' && r != '\t'
+}
+
+var (
+	htmlCode  = regexp.MustCompile(`<code>[^<]*</code>`)
+	ownMarker = regexp.MustCompile(`(?m)^<!-- metapipe[^>]*-->$`)
+)
+
+// withoutCode takes the code spans out of a line of Markdown: from a run of backticks
+// to the next one of the same length (CommonMark 0.31, 6.1).
+func withoutCode(line string) string {
+	out := ""
+	for {
+		at := strings.IndexByte(line, '`')
+		if at < 0 {
+			return out + line
+		}
+		out += line[:at]
+		rest := strings.TrimLeft(line[at:], "`")
+		mark := line[at : len(line)-len(rest)]
+		end := 0
+		for ; end < len(rest); end++ {
+			run := rest[end : len(rest)-len(strings.TrimLeft(rest[end:], "`"))]
+			if run == mark {
+				break
+			}
+			end += len(run)
+		}
+		if end >= len(rest) { // never closed: backticks like any others
+			out, line = out+mark, rest
+			continue
+		}
+		line = rest[end+len(mark):]
+	}
+}
+
+// misreadings says where a Markdown text shows a hostile text other than as code, or
+// with characters that nobody sees.
+func misreadings(text string) (problems []string) {
+	if i := strings.IndexFunc(text, invisible); i >= 0 {
+		problems = append(problems, fmt.Sprintf("holds an invisible character: %q", text[max(0, i-40):min(len(text), i+40)]))
+	}
+	var outside strings.Builder
+	fence := ""
+	for line := range strings.Lines(text) {
+		mark := line[:len(line)-len(strings.TrimLeft(line, "`"))]
+		switch {
+		case fence == "" && len(mark) >= 3:
+			fence = mark
+		case fence != "" && len(mark) >= len(fence) && strings.TrimSpace(line) == mark:
+			fence = ""
+		case fence == "":
+			outside.WriteString(withoutCode(htmlCode.ReplaceAllString(ownMarker.ReplaceAllString(line, ""), "")))
+		}
+	}
+	if fence != "" {
+		problems = append(problems, "has a block that never ends")
+	}
+	if rest := outside.String(); strings.Contains(rest, "pwned") || strings.Contains(rest, "<!--") {
+		problems = append(problems, "shows a hostile text outside of code:\n"+rest)
+	}
+	return problems
+}

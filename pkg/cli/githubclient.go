@@ -15,7 +15,7 @@ import (
 // withheld from the tool.
 const (
 	envAppID  = "METAPIPE_APP_ID"
-	envAppKey = "METAPIPE_APP_PRIVATE_KEY" //nolint:gosec // a name
+	envAppKey = "METAPIPE_APP_PRIVATE_KEY"
 )
 
 // client returns a GitHub client with the token of a variable. Where the App's

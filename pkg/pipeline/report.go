@@ -70,7 +70,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	// Each part is tried: a comment that fails must not leave a status pending. The
 	// statuses come last, since a customer's job that waits for the overall one
 	// reads the outputs from the deployments as soon as it is final.
-	err = errors.Join(r.account(ctx, in, report), r.deployments(ctx, report), r.comment(ctx, report), r.statuses(ctx, report))
+	err = errors.Join(r.account(ctx, in, report), r.deployments(ctx, report), r.comment(ctx, in, report), r.statuses(ctx, report))
 	if err == nil && !report.unsettled && report.Overall() != StatusPending {
 		err = settle(ctx, r.Store, request)
 	}

@@ -10,41 +10,78 @@ import (
 	"strings"
 )
 
+// maxCommentRounds is how often a comment is looked at again after it was written.
+// Each round after the second one takes somebody else who writes at the same time.
+const maxCommentRounds = 5
+
 // comment creates or edits the one comment of this customer on the pull request.
 // It is ours when both the marker and the author are; a newer request has the
 // say over it; duplicates are deleted.
-func (r *Reporter) comment(ctx context.Context, report Report) error {
+//
+// GitHub has no write that depends on what is there, so two reports at once can
+// make two comments, or the older one can have the last word. Who has written
+// therefore looks again, with what the store says then: the last writer of all
+// sees everybody's work and leaves one comment with the newest request in it.
+func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) error {
 	request := report.Request
 	if request.PullRequest == 0 || request.Reason == ReasonSuperseded {
 		return nil
 	}
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
-	newer, err := newerRequests(ctx, r.Store, request, pullPrefix(request.Customer, request.PullRequest))
+	var wrote Comment
+	for round := range maxCommentRounds {
+		newer, err := newerRequests(ctx, r.Store, request, pullPrefix(request.Customer, request.PullRequest))
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if round == 0 && len(newer) > 0 {
+			r.Tell("request %s is newer: it has the %s", newer[0].ID.Short(), what)
+			return nil
+		}
+		if round > 0 {
+			if len(newer) > 0 {
+				request, in = newer[0], ReportInput{Manager: in.Manager, Customer: in.Customer, Request: newer[0].ID, Run: in.Run}
+				r.Tell("request %s is newer: the %s is about it", request.ID.Short(), what)
+			}
+			if report, err = r.collect(ctx, in, request); err != nil {
+				return fmt.Errorf("%s: %w", what, err)
+			}
+		}
+		changed, err := r.upsert(ctx, report, &wrote)
+		if err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		if !changed {
+			break
+		}
+	}
+	return nil
+}
+
+// upsert brings the comment to what the report says and reports whether it had to
+// write. wrote is what was written last, which a list may not show yet.
+func (r *Reporter) upsert(ctx context.Context, report Report, wrote *Comment) (changed bool, err error) {
+	repo, number := report.Request.Repository.Slug, report.Request.PullRequest
+	comments, err := r.GitHub.Comments(ctx, repo, number)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return false, err
 	}
-	if len(newer) > 0 {
-		r.Tell("request %s is newer: it has the %s", newer[0].ID.Short(), what)
-		return nil
-	}
-	comments, err := r.GitHub.Comments(ctx, request.Repository.Slug, request.PullRequest)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	marker := Marker(report.Manager, request.Customer, "plan")
+	marker := Marker(report.Manager, report.Request.Customer, "plan")
 	body := marker + "\n" + r.Renderer.Comment(report)
 	comments = slices.DeleteFunc(slices.Clone(comments), func(c Comment) bool { return !strings.HasPrefix(c.Body, marker) })
 	ours, err := r.ours(ctx, comments)
 	if err != nil {
-		return fmt.Errorf("%s: find out who we are: %w", what, err)
+		return false, fmt.Errorf("find out who we are: %w", err)
+	}
+	if len(ours) == 0 && wrote.ID != 0 {
+		ours = []Comment{*wrote}
 	}
 	if len(ours) == 0 {
-		if _, err := r.GitHub.CreateComment(ctx, request.Repository.Slug, request.PullRequest, body); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-		return nil
+		*wrote, err = r.GitHub.CreateComment(ctx, repo, number, body)
+		return true, err
 	}
-	return r.edit(ctx, report, ours, body)
+	// Everybody keeps the oldest one, so that two who meet do not delete both.
+	return r.edit(ctx, report, ours, body, wrote)
 }
 
 // ours keeps the comments that we wrote: anybody can paste a marker.
@@ -59,20 +96,26 @@ func (r *Reporter) ours(ctx context.Context, comments []Comment) ([]Comment, err
 	return slices.DeleteFunc(comments, func(c Comment) bool { return !strings.EqualFold(c.Author, login) }), nil
 }
 
-func (r *Reporter) edit(ctx context.Context, report Report, ours []Comment, body string) error {
+func (r *Reporter) edit(ctx context.Context, report Report, ours []Comment, body string, wrote *Comment) (changed bool, err error) {
 	repo := report.Request.Repository.Slug
 	var errs []error
 	if ours[0].Body != body {
-		_, err := r.GitHub.EditComment(ctx, repo, ours[0].ID, body)
-		errs = append(errs, err)
+		edited, err := r.GitHub.EditComment(ctx, repo, ours[0].ID, body)
+		switch {
+		case errors.Is(err, ErrNotFound): // somebody has deleted it since
+			*wrote = Comment{}
+		case err == nil:
+			*wrote = edited
+		default:
+			errs = append(errs, err)
+		}
+		changed = true
 	}
 	for _, duplicate := range ours[1:] {
 		errs = append(errs, r.GitHub.DeleteComment(ctx, repo, duplicate.ID))
+		changed = true
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("update the comment on pull request #%d of %s: %w", report.Request.PullRequest, repo, err)
-	}
-	return nil
+	return changed, errors.Join(errs...)
 }
 
 // Marker is the hidden first line of a comment or issue by which it is found

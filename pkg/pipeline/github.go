@@ -10,6 +10,7 @@ type Status struct {
 	Description string      `json:"description"`
 	TargetURL   string      `json:"target_url,omitempty"`
 	CreatedAt   time.Time   `json:"created_at,omitzero"`
+	Creator     string      `json:"creator,omitempty"` // login; read by audits only
 }
 
 // Comment is one comment on an issue or a pull request.
@@ -66,6 +67,7 @@ type Deployment struct {
 	Payload     DeploymentPayload `json:"payload"`
 	State       string            `json:"state"`
 	LogURL      string            `json:"log_url,omitempty"`
+	Creator     string            `json:"creator,omitempty"` // login; read by audits only
 }
 
 // DeploymentPayload is the machine-readable part of a deployment. Sensitive

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -100,7 +101,10 @@ func (l Ledger) Append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 }
 
 func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
-	e.Message = plainLine(e.Message)
+	e.Message, e.Actor = plainLine(e.Message), plainLine(e.Actor)
+	if err := e.check(); err != nil {
+		return LedgerHead{}, err
+	}
 	for tried := -1; ; {
 		head, last, err := l.head(ctx, e.Customer, e.Environment)
 		if err != nil {
@@ -245,7 +249,29 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 	if _, err := dec.Token(); err != io.EOF || e.Version != 1 {
 		return LedgerEntry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
-	return e, nil
+	return e, e.check()
+}
+
+// check holds an entry to the form that Append gives it: whatever else stands in
+// a store is no entry.
+func (e LedgerEntry) check() error {
+	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
+		LedgerSuperseded, LedgerClosed, LedgerUnlocked, LedgerRecovered, LedgerRejected}
+	if !slices.Contains(known, e.Event) {
+		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
+	}
+	if e.Request != "" && !isUUID(string(e.Request)) || e.Commit != "" && !only(string(e.Commit), 40, digits+"abcdef") || e.Receipt != "" && !isDigest(e.Receipt) {
+		return errors.New("ledger entry: request, commit or receipt is none")
+	}
+	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {
+		if plainLine(text) != text {
+			return errors.New("ledger entry: a text is not one short line")
+		}
+	}
+	if len(e.Run.URL) > 2048 || strings.ContainsFunc(e.Run.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("ledger entry: the address of the run is none")
+	}
+	return nil
 }
 
 func sha256Hex(b []byte) string {

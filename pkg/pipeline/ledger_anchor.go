@@ -18,8 +18,11 @@ func receiptURL(run, receipt string) string {
 // receiptOf reads the digest out of a status's target_url; "" when it has none.
 func receiptOf(url string) string {
 	_, digest, _ := strings.Cut(url, receiptMark)
-	if len(digest) != 64 || !only(digest, 64, digits+"abcdef") {
+	if !isDigest(digest) {
 		return ""
 	}
 	return digest
 }
+
+// isDigest reports whether s is a SHA-256 in hexadecimal.
+func isDigest(s string) bool { return len(s) == 64 && only(s, 64, digits+"abcdef") }

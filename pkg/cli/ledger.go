@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type ledgerOptions struct {
+	places
+	customer, environment string
+	verify, json          bool
+}
+
+func newLedgerCmd(app *App) *cobra.Command {
+	var o ledgerOptions
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Print and verify the record of what was asked, decided and done",
+		Long: `ledger prints the entries of a customer's targets: who asked, what was planned, who
+approved, what was applied or refused and why. It verifies that the chain of each
+ledger holds. Without --customer it prints the requests whose origin nobody proved.
+
+With --verify it also compares with what GitHub remembers: the heads and receipts in
+the deployments, and the receipts in the statuses of the customer's commits. Customers
+can write both in their own repository: a finding names the author.
+
+Environment: with --verify SOURCE_REPOS_PAT (customers: deployments and statuses read).
+Exit code 6: something is missing, changed, reordered, or not what GitHub remembers.`,
+		Example: "  metapipe ledger --customer example-customer --environment staging --verify",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.ledger(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "only this environment `NAME`")
+	cmd.Flags().BoolVar(&o.verify, "verify", false, "compare with what GitHub remembers, too")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places}})
+	if err != nil {
+		return err
+	}
+	reports, err := m.ledgers(ctx, o)
+	if err != nil {
+		return err
+	}
+	findings := 0
+	for _, r := range reports {
+		findings += len(r.Findings)
+	}
+	if o.json {
+		err = a.printJSON(reports)
+	} else {
+		err = a.printLedgers(reports)
+	}
+	if err == nil && findings > 0 {
+		return findingsError{findings}
+	}
+	return err
+}
+
+func (a *App) printLedgers(reports []pipeline.LedgerReport) error {
+	for i, r := range reports {
+		if i > 0 {
+			fmt.Fprintln(a.Out)
+		}
+		if _, err := fmt.Fprint(a.Out, report.Ledger(r)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledgers reads the ledgers that the flags ask for: of the fleet, of a customer
+// with all targets, or of one target.
+func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.LedgerReport, error) {
+	auditor := pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: m.store, Now: m.app.Now}}
+	if o.customer == "" {
+		if o.environment != "" || o.verify {
+			return nil, &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: "name one of the files in customers/, without .yml"}
+		}
+		fleet, err := auditor.Chain(ctx, "", "")
+		return []pipeline.LedgerReport{fleet}, err
+	}
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return nil, err
+	}
+	if o.verify {
+		client, err := m.client(envSourceToken)
+		if err != nil {
+			return nil, err
+		}
+		auditor.GitHub = client
+	}
+	if o.environment != "" {
+		env, err := pipeline.ParseEnvironment(o.environment)
+		if err == nil && !c.Allows(env) {
+			err = errors.New("customer " + string(c.Name) + " has no such environment")
+		}
+		if err != nil {
+			return nil, &pipeline.UsageError{Message: "--environment", Err: err, Next: "metapipe.yml and the customer's file say which there are"}
+		}
+		target, err := auditor.Target(ctx, c, env)
+		return []pipeline.LedgerReport{target}, err
+	}
+	own, err := auditor.Chain(ctx, c.Name, "")
+	reports := []pipeline.LedgerReport{own}
+	for _, rule := range c.Manager.Environments {
+		if err != nil || !c.Allows(rule.Name) {
+			continue
+		}
+		var target pipeline.LedgerReport
+		target, err = auditor.Target(ctx, c, rule.Name)
+		reports = append(reports, target)
+	}
+	return reports, err
+}

@@ -1,0 +1,36 @@
+package report_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// TestLedgerGolden renders every testdata/ledger/*.json and compares with its twin.
+func TestLedgerGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/ledger/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(file, ".json")
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var r pipeline.LedgerReport
+			if err := json.Unmarshal(b, &r); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+".txt", report.Ledger(r))
+		})
+	}
+}

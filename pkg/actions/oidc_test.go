@@ -195,7 +195,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"wrong audience":   {good, "metapipe:acme/manager:9999", 0, "expected audience"},
 		"no audience":      {good, "", 0, "audience"},
 		"two audiences":    {with(map[string]any{"aud": []string{audience, "other"}}), audience, 0, "other audiences"},
-		"other issuer":     {with(map[string]any{"iss": "https://evil.example.com"}), audience, 0, "different provider"},
+		"other issuer":     {with(map[string]any{"iss": "https://evil.example.com"}), audience, 0, "is believed"},
 		"expired":          {good, audience, 6 * time.Minute, "expired"},
 		"never expires":    {with(map[string]any{"exp": nil}), audience, 0, "expired"},
 		"future iat":       {with(map[string]any{"iat": issued.Add(2 * time.Minute).Unix()}), audience, 0, "was issued at"},
@@ -262,6 +262,14 @@ func TestVerifyAfterKeyRotation(t *testing.T) {
 	}
 	if _, err := v.Verify(t.Context(), old, audience, issued); err == nil {
 		t.Error("the old key is still trusted")
+	}
+	// A key id that nobody has costs one look at the key set each time, no more.
+	before := i.fetches.Load()
+	if _, err := v.Verify(t.Context(), sign(t, jose.RS256, "never", rsaKey(t, 1), i.claims(nil)), audience, issued); err == nil {
+		t.Error("an unknown key is trusted")
+	}
+	if n := i.fetches.Load() - before; n != 1 {
+		t.Errorf("the key set was fetched %d times", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package actions
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,6 +82,9 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	if audience == "" || at.IsZero() {
 		return fail(errors.New("the expected audience or the time to verify for is missing"))
 	}
+	if err := v.checkIssuer(token); err != nil {
+		return fail(err)
+	}
 	keys := &recordingKeys{KeySet: oidc.NewRemoteKeySet(oidc.ClientContext(ctx, v.client), v.issuer+"/.well-known/jwks")}
 	verifier := oidc.NewVerifier(v.issuer, keys, &oidc.Config{
 		ClientID: audience, SupportedSigningAlgs: []string{oidc.RS256}, Now: func() time.Time { return at },
@@ -106,6 +110,26 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	claims.Issuer, claims.Subject, claims.Audience = verified.Issuer, verified.Subject, audience
 	claims.IssuedAt, claims.ExpiresAt = verified.IssuedAt.UTC(), verified.Expiry.UTC()
 	return claims, nil
+}
+
+// checkIssuer looks at the claim before anything is fetched: a token of somebody
+// else is wrong also when the keys are out of reach. go-oidc looks again at what
+// is signed.
+func (v *Verifier) checkIssuer(token string) error {
+	var said struct {
+		Issuer string `json:"iss"`
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err == nil {
+		err = json.Unmarshal(payload, &said)
+	}
+	if err != nil {
+		return errors.New("its claims cannot be read")
+	}
+	if said.Issuer != v.issuer {
+		return fmt.Errorf("it was issued by %.300q, and only %q is believed", said.Issuer, v.issuer)
+	}
+	return nil
 }
 
 // checkTimes does what go-oidc does not: it does not look at iat, and lets nbf

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	verifier, err := actions.NewVerifier(actions.Issuer(m.context.ServerURL), nil)
+	verifier, err := actions.NewVerifier(cmp.Or(m.config.Manager.Issuer, actions.Issuer(m.context.ServerURL)), nil)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -38,6 +39,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 			}
 		},
 		"trust":     func(v value) { d.trust(v, &m.Trust) },
+		"issuer":    func(v value) { d.issuer(v, &m.Issuer) },
 		"redaction": func(v value) { d.redaction(v, &m.Redaction) },
 		"limits":    func(v value) { d.read(v, d.limitFields(&m.Limits)) },
 		"drift":     func(v value) { d.drift(v, &m.Drift) },
@@ -48,6 +50,24 @@ func (d *decoder) trust(v value, t *pipeline.Trust) {
 	if s, ok := d.choice(v, string(pipeline.TrustRequired), string(pipeline.TrustPreferred), string(pipeline.TrustOff)); ok {
 		*t = pipeline.Trust(s)
 	}
+}
+
+// issuer reads an address that is compared letter by letter with the claim iss,
+// and below which the keys are: so nothing may stand in it that two programs
+// could read differently.
+func (d *decoder) issuer(v value, to *string) {
+	s, ok := d.text(v)
+	if !ok {
+		return
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		u.String() != s || strings.ToLower(u.Host) != u.Host || strings.HasSuffix(s, "/") || len(s) > maxIssuer || strings.ContainsAny(s, "%?#") {
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a plain https address", v.name, strictyaml.Short(s)),
+			"write it as the claim iss has it, without a slash at the end: https://token.actions.githubusercontent.com/ENTERPRISE, for example")
+		return
+	}
+	*to = s
 }
 
 func (d *decoder) redaction(v value, l *pipeline.Redaction) {

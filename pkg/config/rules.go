@@ -28,4 +28,5 @@ const (
 	maxFileBytes    = 256 << 10
 	maxSchemaBytes  = 1 << 20
 	maxEnvironments = 20
+	maxIssuer       = 300 // bytes
 )

@@ -11,6 +11,9 @@ type Manager struct {
 	// manager directory; empty means that only the built-in rules hold.
 	Schema string
 	Trust  Trust
+	// Issuer signs the ID tokens of customers' runs; empty: the usual one of the
+	// GitHub server.
+	Issuer string
 	// Redaction says how much of a plan is told; empty: with its values.
 	Redaction Redaction
 	Limits    Limits

@@ -1,0 +1,34 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// FuzzParseReceipt holds that nothing panics, and that a receipt which is read
+// says the same, and has the same code, when it is written and read again: sealed
+// objects are bound to its bytes.
+func FuzzParseReceipt(f *testing.F) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	whole := pipeline.Receipt{Version: 1, Request: "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111", Customer: "acme", RepositoryID: 7, Environment: "staging", Commit: managerCommit,
+		State: pipeline.StateVersion{Lineage: "l", Serial: 1 << 63}, PlanSHA256: "00", PlannedAt: now, Expires: now.Add(time.Hour)}
+	f.Add(whole.Bytes())
+	for _, text := range []string{`{"version":1}`, `{"version":2}`, `{"version":1,"state":{"serial":-1}}`, `{"version":1,"expires":"9999-12-31T23:59:59Z"}`, `{"version":1}{}`, `[]`, `null`, ``,
+		`{"version":1,"Version":1,"customer":"a","customer":"b"}`, "{\"version\":1,\"customer\":\"\xff\"}"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := pipeline.ParseReceipt(raw)
+		if err != nil {
+			return
+		}
+		b := r.Bytes()
+		again, err := pipeline.ParseReceipt(b)
+		if err != nil || !bytes.Equal(again.Bytes(), b) || again.Code() != r.Code() || len(r.Code()) != 14 || len(r.Digest()) != 64 {
+			t.Fatalf("%s came back as %s (%s, %s): %v", b, again.Bytes(), r.Code(), again.Code(), err)
+		}
+	})
+}

@@ -23,6 +23,7 @@ Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers nothing is applied.
 The same holds for wait (its wait timer must be as long) and for
 requester_may_not_approve (somebody else than who asked must have approved).
+A role is taken as for plan.
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
 A state that the tool could not write to its backend is sealed into the store; the
@@ -46,7 +47,7 @@ Outputs: outcome, reason, errored-state.`,
 }
 
 func (a *App) apply(ctx context.Context, o targetOptions) error {
-	return a.onTarget(ctx, o, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in) })
+	return a.onTarget(ctx, o, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in) })
 }
 
 func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {

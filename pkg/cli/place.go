@@ -16,33 +16,41 @@ type objects interface {
 	Describe(ctx context.Context, prefix string) ([]store.Described, error)
 }
 
-// openStore decides where states and plans are kept, and opens the store: the
-// directory of --store or METAPIPE_STORE, else what metapipe.yml says, else the
-// bucket of TF_STATE_BUCKET, else the directory of a machine of one's own.
-func (m *manager) openStore(ctx context.Context, override string) error {
+// chooseStore decides where states and plans are kept: in the directory of --store
+// or METAPIPE_STORE, else where metapipe.yml says, else in the bucket of
+// TF_STATE_BUCKET, else in the directory of a machine of one's own. Done a second
+// time it changes nothing.
+func (m *manager) chooseStore(override string) {
 	state := &m.config.Manager.State
 	if override == "" {
 		override = m.app.getenv(envStore)
 	}
 	if override != "" {
 		// A directory of one's own: no bucket and no backend is touched.
-		*state = pipeline.State{Directory: override}
-		return m.openDirectory(m.app.absolute(override))
+		*state = pipeline.State{Directory: m.app.absolute(override)}
+		return
 	}
 	if bucket := m.app.getenv(envBucket); bucket != "" && state.Directory == "" && state.Bucket.Name == "" {
 		state.Bucket.Name = bucket
 	}
 	if state.Bucket.Name != "" {
+		return
+	}
+	if state.Directory == "" {
+		state.Directory = config.DefaultStateDirectory
+	}
+	if !filepath.IsAbs(state.Directory) {
+		state.Directory = filepath.Join(m.dir, state.Directory)
+	}
+}
+
+// openStore opens the store that chooseStore finds.
+func (m *manager) openStore(ctx context.Context, override string) error {
+	m.chooseStore(override)
+	if state := m.config.Manager.State; state.Bucket.Name != "" {
 		return m.openBucket(ctx, state.Bucket)
 	}
-	dir := state.Directory
-	if dir == "" {
-		dir = config.DefaultStateDirectory
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(m.dir, dir)
-	}
-	return m.openDirectory(dir)
+	return m.openDirectory(m.config.Manager.State.Directory)
 }
 
 func (m *manager) openDirectory(dir string) error {

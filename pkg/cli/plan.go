@@ -51,6 +51,9 @@ with the manager checkout and prints the Markdown that would be the comment. The
 state is a scratch one unless --state reads the real one (without a lock); nothing
 is written to it. The customer need not be registered.
 
+Where metapipe.yml or the customer's file names a role, it is taken with the run's ID
+token and cut to the target; the store and the tool get no other AWS credentials.
+
 Environment: METAPIPE_KEY (not for a dry run); METAPIPE_TOOL, the path of the
 terraform or tofu binary that plans (default: the first fitting one in PATH).
 Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt-code
@@ -72,17 +75,23 @@ Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt
 }
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
-	return a.onTarget(ctx, o, func(m *manager, in pipeline.TargetInput) error {
+	return a.onTarget(ctx, o, pipeline.WorkPlan, func(m *manager, in pipeline.TargetInput) error {
 		planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
 		result, err := planner.Run(ctx, in)
 		return errors.Join(err, m.planOutputs(result))
 	})
 }
 
-// onTarget opens the manager and the target that the flags name, and removes the
-// run directory of the target afterwards.
-func (a *App) onTarget(ctx context.Context, o targetOptions, do func(*manager, pipeline.TargetInput) error) error {
-	m, err := a.openManager(ctx, o.places)
+// onTarget opens the manager and the target that the flags name, with the role of
+// the target where there is one, and removes the run directory afterwards.
+func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work, do func(*manager, pipeline.TargetInput) error) error {
+	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) error {
+		c, env, err := m.namedTarget(o)
+		if err != nil {
+			return err
+		}
+		return m.confine(ctx, c, env, work)
+	})
 	if err != nil {
 		return err
 	}
@@ -109,15 +118,24 @@ func (s *step) planOutputs(r pipeline.TargetResult) error {
 	return s.outputs(pairs...)
 }
 
-// targetInput reads the flags that name a target.
-func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
+// namedTarget reads the flags that name a target.
+func (m *manager) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
 	c, err := m.customer(o.customer)
 	if err != nil {
-		return in, nil, err
+		return c, "", err
 	}
 	env, err := pipeline.ParseEnvironment(o.environment)
 	if err != nil {
-		return in, nil, &pipeline.UsageError{Message: "--environment", Err: err}
+		return c, "", &pipeline.UsageError{Message: "--environment", Err: err}
+	}
+	return c, env, nil
+}
+
+// targetInput reads the flags that name a target and its request.
+func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
+	c, env, err := m.namedTarget(o)
+	if err != nil {
+		return in, nil, err
 	}
 	id, err := pipeline.ParseRequestID(o.request)
 	if err != nil {
@@ -229,6 +247,10 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 	}
 	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
+		m.chooseStore(o.store)
+		if err := m.confine(ctx, c, env, pipeline.WorkPlan); err != nil {
+			return job, nil, err
+		}
 		if err := m.openStore(ctx, o.store); err != nil {
 			return job, nil, err
 		}

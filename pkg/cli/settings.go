@@ -44,6 +44,9 @@ type step struct {
 	context actions.Context
 	runner  *actions.Runner
 	clients []*github.Client // those that were made, for their budget
+	// toolEnviron is what the tool sees of the environment, where a target has
+	// credentials of its own; nil: that of this process.
+	toolEnviron []string
 }
 
 // newStep reads the runner's environment and masks every secret in it before
@@ -108,12 +111,22 @@ type manager struct {
 
 // openManager loads the configuration and opens the store.
 func (a *App) openManager(ctx context.Context, p places) (*manager, error) {
+	return a.openManagerAfter(ctx, p, func(*manager) error { return nil })
+}
+
+// openManagerAfter prepares the step when it knows the configuration, and before
+// anything is asked of the store.
+func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*manager) error) (*manager, error) {
 	s, err := a.newStep()
 	if err != nil {
 		return nil, err
 	}
 	m, err := s.loadManager(p.managerDir)
 	if err != nil {
+		return nil, err
+	}
+	m.chooseStore(p.store)
+	if err := prepare(m); err != nil {
 		return nil, err
 	}
 	if err := m.openStore(ctx, p.store); err != nil {
@@ -225,7 +238,11 @@ func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
 
 // engine runs terraform or tofu.
 func (s *step) engine() *terraform.Engine {
-	return terraform.New(terraform.Options{Environ: s.app.Environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets})
+	environ := s.app.Environ
+	if s.toolEnviron != nil {
+		environ = s.toolEnviron
+	}
+	return terraform.New(terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets})
 }
 
 // workDir makes the run directory of one target; remove deletes it, since it

@@ -98,7 +98,7 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 	if o.file != "" {
 		o.file = a.absolute(o.file)
 	}
-	return a.onTarget(ctx, o.targetOptions, func(m *manager, in pipeline.TargetInput) error {
+	return a.onTarget(ctx, o.targetOptions, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error {
 		recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
 		state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
 		if err != nil {

@@ -84,20 +84,13 @@ func (m *manager) unlocker() (*pipeline.Unlocker, error) {
 	return u, err
 }
 
-// target reads the flags that name a target.
+// target reads the flags that name a target which the customer may use.
 func (m *manager) target(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
-	c, err := m.customer(o.customer)
-	if err != nil {
-		return c, "", err
+	c, env, err := m.namedTarget(o)
+	if err == nil && !c.Allows(env) {
+		err = &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
 	}
-	env, err := pipeline.ParseEnvironment(o.environment)
-	if err != nil {
-		return c, "", &pipeline.UsageError{Message: "--environment", Err: err}
-	}
-	if !c.Allows(env) {
-		return c, "", &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
-	}
-	return c, env, nil
+	return c, env, err
 }
 
 // Lock reads the lock that lies beside a state in the store. The locks of a table

@@ -21,6 +21,7 @@ type overlay struct {
 	requireReviewed []pipeline.Environment
 	otherApprover   []pipeline.Environment
 	trust           pipeline.Trust
+	role            pipeline.Role // empty: the manager's
 	redaction       pipeline.Redaction
 	limits          pipeline.Limits
 	drift           pipeline.DriftRules
@@ -42,7 +43,9 @@ func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pip
 		}
 	}
 	d.checkStricter(n, o, m)
-	return o.lay(m)
+	c := o.lay(m)
+	d.checkRole(n, c, o.role != "")
+	return c
 }
 
 func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
@@ -61,6 +64,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 		"require_reviewed":          func(v value) { o.requireReviewed = d.declared(v, m) },
 		"requester_may_not_approve": func(v value) { o.otherApprover = d.declared(v, m) },
 		"trust":                     func(v value) { d.trust(v, &o.trust) },
+		"role":                      func(v value) { d.role(v, &o.role) },
 		"redaction":                 func(v value) { d.redaction(v, &o.redaction) },
 		"limits":                    func(v value) { d.read(v, d.limitFields(&o.limits)) },
 		"drift":                     func(v value) { d.customerDrift(v, &o.drift) },
@@ -204,6 +208,9 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 		LockTimeout:    min(o.limits.LockTimeout, m.Limits.LockTimeout),
 	}
 	m.Drift = o.drift
+	if o.role != "" {
+		m.Role = o.role
+	}
 	c := o.customer
 	c.Manager = m
 	return c

@@ -20,6 +20,7 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	m.Environments = nil
 	d.read(top(n), d.managerFields(&m))
 	d.checkRemediate(n, m.Drift, m)
+	d.checkSession(n, m)
 	if n.Get("environments") == nil {
 		at, _ := n.Locate()
 		d.add(at, RuleMissingKey, "the file lacks the key \"environments\"", "add the environments in promotion order, for example: "+managerExample)
@@ -33,6 +34,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 		"state":        func(v value) { d.state(v, &m.State) },
 		"environments": func(v value) { m.Environments = d.environments(v) },
 		"tool":         func(v value) { d.read(v, d.toolFields(&m.Tool)) },
+		"role":         func(v value) { d.role(v, &m.Role) },
 		"schema": func(v value) {
 			if p, ok := d.path(v); ok {
 				m.Schema = p

@@ -7,6 +7,9 @@ type Manager struct {
 	State        State
 	Environments []EnvironmentRule // in promotion order
 	Tool         ToolRule
+	// Role is taken by plan and apply with the run's own ID token, and cut to the
+	// target.
+	Role Role
 	// Schema is the path of the JSON Schema of variables.yml, relative to the
 	// manager directory; empty means that only the built-in rules hold.
 	Schema string

@@ -43,12 +43,14 @@ type Policy struct {
 
 // Statement is one permission, or one refusal.
 type Statement struct {
-	Sid       string
-	Effect    string
-	Principal string `json:",omitempty"`
-	Action    []string
-	Resource  []string
-	Condition map[string]map[string][]string `json:",omitempty"`
+	Sid         string `json:",omitempty"`
+	Effect      string
+	Principal   string                         `json:",omitempty"`
+	Action      []string                       `json:",omitempty"`
+	NotAction   []string                       `json:",omitempty"`
+	Resource    []string                       `json:",omitempty"`
+	NotResource []string                       `json:",omitempty"`
+	Condition   map[string]map[string][]string `json:",omitempty"`
 }
 
 // JSON is the document as people read it, with a newline at its end.

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// wideRole is a bucket with a role that may do everything in it, for whoever has
+// an ID token of the manager.
+func wideRole(t *testing.T, w *world) tenant {
+	t.Helper()
+	b := tenant{t, miniotest.Start(t, miniotest.Options{KMS: true, OpenID: &miniotest.OpenID{ConfigURL: w.hub.Issuer() + "/.well-known/openid-configuration",
+		ClientID: store.SessionAudience, Policy: "readwrite"}}), pipeline.Bucket{Name: "provider-states"}}
+	b.server.Bucket(t, b.bucket.Name, true)
+	return b
+}
+
+// hosted is the environment of a job that has the keys of root in every place
+// where tools look for keys.
+func (b tenant) hosted(j *job) *job {
+	t := b.t
+	t.Helper()
+	profile := filepath.Join(j.dir, "credentials")
+	check(t, os.WriteFile(profile, []byte("[default]\naws_access_key_id = "+b.server.AccessKey+"\naws_secret_access_key = "+b.server.SecretKey+"\n"), 0o600))
+	for name, value := range b.server.Environ(b.server.Root()) {
+		j.with(name + "=" + value)
+	}
+	return j.with("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted",
+		"AWS_SHARED_CREDENTIALS_FILE="+profile, "AWS_PROFILE=default", "AWS_CONTAINER_CREDENTIALS_FULL_URI="+b.server.Endpoint+"/keys", "AWS_EC2_METADATA_DISABLED=false")
+}
+
+// environment reads the variables that a command of the tool has written down.
+func environment(t *testing.T, file string) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for _, pair := range strings.Split(string(must(os.ReadFile(file))(t)), "\x00") {
+		name, value, _ := strings.Cut(pair, "=")
+		values[name] = value
+	}
+	return values
+}
+
+// TestTargetHasItsCredentialsOnly applies with a role that may do everything, and
+// does with the credentials that the tool got what an attacker in it would do.
+func TestTargetHasItsCredentialsOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	b := wideRole(t, w)
+	w.commit(w.manager, "main", map[string]string{"customers/shop.yml": managerFiles["customers/shop.yml"] + "role: " + b.server.RoleARN + "\n"})
+	seen := filepath.Join(t.TempDir(), "environment")
+	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML + "command: env -0 > " + seen + "\n"})
+	trigger := w.newJob(run).start("trigger")
+	r := &request{w: w, trigger: run, run: w.queued()}
+	r.run.permitsIDToken = true
+	fetched := b.hosted(w.newJob(r.run)).do(0, "fetch-vars")
+	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
+	if end := trigger.wait(); end.exit != 0 {
+		t.Fatal(end.log)
+	}
+	b.hosted(w.newJob(r.run)).do(0, r.args("plan", "staging")...).want(t, "outcome=waiting")
+	b.hosted(w.newJob(r.run)).do(0, r.args("apply", "staging")...).want(t, "outcome=applied")
+	b.hosted(w.newJob(r.run)).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
+	w.wantNothingPending()
+
+	env := environment(t, seen)
+	for name, value := range env {
+		if strings.Contains(value, b.server.SecretKey) || strings.Contains(value, b.server.AccessKey) {
+			t.Errorf("%s leads the tool to the keys of the job", name)
+		}
+	}
+	for _, name := range []string{"AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_WEB_IDENTITY_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "METAPIPE_KEY"} {
+		if value, set := env[name]; set {
+			t.Errorf("the tool sees %s=%s", name, value)
+		}
+	}
+	if env["AWS_SHARED_CREDENTIALS_FILE"] != os.DevNull || env["AWS_EC2_METADATA_DISABLED"] != "true" {
+		t.Errorf("the tool may look for other credentials: %q, %q", env["AWS_SHARED_CREDENTIALS_FILE"], env["AWS_EC2_METADATA_DISABLED"])
+	}
+	session := miniotest.Credentials{AccessKey: env["AWS_ACCESS_KEY_ID"], SecretKey: env["AWS_SECRET_ACCESS_KEY"], Token: env["AWS_SESSION_TOKEN"]}
+	if session.Token == "" || session.AccessKey == "" {
+		t.Fatal("the tool has no session")
+	}
+	b.wantConfined(session)
+}
+
+// wantConfined tries what a session for shop/staging may do, and may not.
+func (b tenant) wantConfined(session miniotest.Credentials) {
+	t, bucket := b.t, &b.bucket.Name
+	t.Helper()
+	root, client := b.server.Client(b.server.Root()), b.server.Client(session)
+	foreign := []string{"blog/staging/terraform.tfstate", "shop2/staging/terraform.tfstate", "shop/production/terraform.tfstate", "_metapipe/tokens/x", "top"}
+	for _, key := range foreign {
+		must(root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("theirs")}))(t)
+	}
+	type attempt struct {
+		what string
+		do   func(key, prefix string) error
+	}
+	attempts := []attempt{
+		{"read", func(key, _ string) error {
+			_, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key})
+			return err
+		}},
+		{"write", func(key, _ string) error {
+			_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("mine")})
+			return err
+		}},
+		{"lock", func(key, _ string) error {
+			key += ".tflock"
+			_, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("mine")})
+			return err
+		}},
+		{"list", func(_, prefix string) error {
+			_, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket, Prefix: &prefix})
+			return err
+		}},
+		{"delete", func(key, _ string) error {
+			_, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: &key})
+			return err
+		}},
+		{"copy", func(key, _ string) error {
+			from, to := *bucket+"/"+key, "shop/staging/copied"
+			_, err := client.CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: bucket, Key: &to, CopySource: &from})
+			return err
+		}},
+	}
+	for _, a := range attempts {
+		for _, key := range foreign {
+			var refused smithy.APIError
+			if err := a.do(key, key); !errors.As(err, &refused) || refused.ErrorCode() != "AccessDenied" {
+				t.Errorf("a session for shop/staging may %s %s: %v", a.what, key, err)
+			}
+		}
+		if err := a.do("shop/staging/terraform.tfstate", "shop/staging/"); err != nil && a.what != "copy" {
+			t.Errorf("a session for shop/staging may not %s its own: %v", a.what, err)
+		}
+	}
+	for _, prefix := range []string{"", "shop", "shop/", "blog/"} {
+		if _, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: bucket, Prefix: &prefix}); err == nil {
+			t.Errorf("a session for shop/staging lists %q", prefix)
+		}
+	}
+	for _, key := range foreign {
+		out := must(root.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key}))(t)
+		if body := must(io.ReadAll(out.Body))(t); !bytes.Equal(body, []byte("theirs")) {
+			t.Errorf("%s is %q now", key, body)
+		}
+		check(t, out.Body.Close())
+	}
+}

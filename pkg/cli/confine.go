@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// confine takes the role of a target, where there is one, and leaves the rest of
+// the step nothing but its credentials: the store and the tool can reach what is
+// the customer's, and nothing of anybody else. It comes before the store is opened.
+//
+// A person's machine has no ID token; there the person's own credentials are used.
+func (m *manager) confine(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) error {
+	if c.Manager.Role == "" || !m.context.InActions {
+		return nil
+	}
+	session, err := m.session(ctx, c, env, work)
+	if err != nil {
+		return err
+	}
+	m.toolEnviron = session.Confine(m.app.Environ)
+	m.app.Environ = append(slices.Clip(m.app.Environ), session.Keys()...)
+	return nil
+}
+
+// session takes the role of a target for as long as the work may last.
+func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) (store.Session, error) {
+	state := m.config.Manager.State
+	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
+	state.Bucket.Region = region // its partition stands in the policy
+	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(env)}
+	role := c.Manager.Role.Of(c.Name, env, work)
+	policy, err := scope.SessionPolicy(role, state.Target(c.Name, env, ""))
+	if err != nil {
+		return store.Session{}, err
+	}
+	token, err := m.runner.IDToken(ctx, store.SessionAudience)
+	if err != nil {
+		return store.Session{}, fmt.Errorf("take the role of %s/%s: %w", c.Name, env, err)
+	}
+	session, err := store.OpenSession(ctx, store.SessionOptions{Role: role, Token: token, Customer: c.Name, Environment: env,
+		Policy: policy, Duration: c.Manager.Limits.SessionTime(work), Region: region, Lookup: m.app.lookup})
+	if err != nil {
+		return store.Session{}, err
+	}
+	if err := m.mask(session.SecretAccessKey, session.Token); err != nil {
+		return store.Session{}, fmt.Errorf("mask the credentials of %s/%s: %w", c.Name, env, err)
+	}
+	return session, nil
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// maxSessionPolicy is the most characters that AWS takes of an inline session
+// policy.
+// Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+const maxSessionPolicy = 2048
+
+// SessionPolicy is the policy that cuts a role down to one target: of the store
+// and of the states it leaves what is the customer's, and of that to be written
+// what is the target's. Everything else stays as the role's own policies have it,
+// since those say what the tool may build. Role is the ARN of the role, state the
+// backend of the target. Where neither store nor state is in a bucket it is empty.
+func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error) {
+	p := Policy{Version: "2012-10-17"}
+	rest := Statement{Effect: "Allow", Action: []string{"s3:*"}}
+	c, target := s.Customer, s.Customer+"/"+s.Environment
+	if s.Bucket.Name != "" {
+		shared := []string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*"} // promotion order asks for the other environments
+		rest.NotResource = append(rest.NotResource, s.bucketARN(), s.bucketARN()+"/*")
+		p.Statement = append(p.Statement,
+			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(shared)}}},
+			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(shared)},
+			Statement{Effect: "Allow", Action: []string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, Resource: s.objects([]string{target + "/*"})})
+	}
+	if s.Bucket.LockTable != "" {
+		lock := s.table()
+		lock.Sid, rest.NotResource = "", append(rest.NotResource, lock.Resource...)
+		rest.Action = append(rest.Action, "dynamodb:*")
+		p.Statement = append(p.Statement, lock)
+	}
+	if state.Type == pipeline.BackendS3 && state.Config["bucket"] != s.Bucket.Name {
+		rest.NotResource = append(rest.NotResource, p.elsewhere(s.arn(), state)...)
+	}
+	if len(rest.NotResource) == 0 {
+		return "", nil // neither the store nor the state is in AWS
+	}
+	p.Statement = append(p.Statement, rest)
+	if strings.HasPrefix(role, "arn:aws") { // other servers have S3 alone, and refuse what they do not know
+		p.Statement = append(p.Statement, Statement{Effect: "Allow", NotAction: rest.Action, Resource: []string{"*"}})
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("write the session policy of %s: %w", target, err)
+	}
+	if len(b) > maxSessionPolicy {
+		return "", &pipeline.UsageError{
+			Message: fmt.Sprintf("the session policy of %s has %d characters, and AWS takes %d", target, len(b), maxSessionPolicy),
+			Next:    "shorten state.prefix, or the name of the bucket",
+		}
+	}
+	return string(b), nil
+}
+
+// elsewhere allows a state, and its lock, in a bucket of its own, and returns what
+// nothing else may be allowed of.
+func (p *Policy) elsewhere(arn string, state pipeline.Backend) []string {
+	bucket, key := arn+"s3:::"+state.Config["bucket"], state.Config["key"]
+	p.Statement = append(p.Statement,
+		Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{bucket}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": {key, key + ".tflock"}}}},
+		Statement{Effect: "Allow", Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject"}, Resource: []string{bucket + "/" + key, bucket + "/" + key + ".tflock"}})
+	return []string{bucket, bucket + "/*"}
+}

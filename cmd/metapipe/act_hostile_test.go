@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -206,4 +209,51 @@ func (w *actWorld) pulled(number int, branch string) workflowRun {
 	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: ".github/workflows/trigger-infra.yml", HeadSHA: pr.Head, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(w.t)
 	return workflowRun{repo: w.customer, run: run, event: must(w.customer.PullEvent(number, "opened", "casey"))(w.t), sha: pr.Merge,
 		ref: fmt.Sprintf("refs/pull/%d/merge", number), head: branch, base: "main", permitsIDToken: true}
+}
+
+// forgedInAct sends what everybody can send who has the token for dispatches, and
+// gives an operator's form texts that try to be more than names. The manager's
+// workflow rejects both, and nothing of it reaches the customer.
+func forgedInAct(t *testing.T, w *actWorld) {
+	w.obeysOldCommands, w.canary = true, t.TempDir()
+	const text = "pwned\"'; touch $CANARY/pwned-form; `touch $CANARY/pwned-form` $(touch $CANARY/pwned-form)\n::set-output name=outcome::pwned\nghadelimiter\n\u202e"
+	before := string(must(json.Marshal(w.customer.Snapshot()))(t))
+	sender := w.token(hub.Token{Name: "mallory", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
+	ask := map[string]any{"version": 1, "id": text, "repository": text, "repository_id": 4711, "path": text, "customer": text, "event": text, "commit": text, "ref": text, "mode": text, "run_id": 1, "run_attempt": 1}
+	w.dispatch(sender, map[string]any{"request": ask, "proof": map[string]any{"token": text}})
+	q := must(w.hub.NextRun(t.Context()))(t)
+	check(t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	j := w.answer(workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/main"}, nil).end()
+	w.wantRejected(j, "3")
+
+	inputs := map[string]string{"customer": text, "environment": text, "commit": text, "mode": "apply"}
+	w.wantRejected(w.manual("main", inputs), "2")
+	if after := string(must(json.Marshal(w.customer.Snapshot()))(t)); after != before {
+		t.Errorf("the customer's repository has changed:\n%s\n%s", before, after)
+	}
+}
+
+// wantRejected is a run of the manager that ends with its first step.
+func (w *actWorld) wantRejected(j journey, exit string) {
+	w.t.Helper()
+	j.wantSteps(w.t, "fetch-vars", "report", "report --final")
+	if fetched := j.answered[0]; j.manager || fetched.exit != exit || fetched.outputs["request-id"] != "" {
+		w.t.Errorf("fetch-vars: %+v", fetched)
+	}
+	w.wantHarmless(j, w.canary)
+}
+
+// dispatch sends a repository_dispatch to the manager.
+func (w *actWorld) dispatch(token string, payload map[string]any) {
+	t := w.t
+	t.Helper()
+	body := must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": payload}))(t)
+	request := must(http.NewRequestWithContext(t.Context(), http.MethodPost, w.hub.URL()+"/repos/"+managerSlug+"/dispatches", bytes.NewReader(body)))(t)
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	answer := must(http.DefaultClient.Do(request))(t)
+	check(t, answer.Body.Close())
+	if answer.StatusCode != http.StatusNoContent {
+		t.Fatalf("the dispatch was answered with %s", answer.Status)
+	}
 }

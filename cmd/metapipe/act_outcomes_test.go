@@ -86,6 +86,19 @@ func brokenManagerInAct(t *testing.T, w *actWorld) {
 	w.wantNothingPending()
 }
 
+// passedOverInAct asks for the second environment alone: the first one is passed over
+// and does not hold it up.
+func passedOverInAct(t *testing.T, w *actWorld) {
+	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n"})
+	j := w.through(run, nil)
+	w.wantEnds(j, true, true)
+	j.wantSteps(t, "fetch-vars", "report", "plan production", "report", "apply production", "report", "report --final")
+	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Applied")
+	w.wantDeployments(run.sha, "infra/production success")
+	w.wantNothingPending()
+	j.wantHandedOn(t, map[string]string{"production": "shop in production"})
+}
+
 // manual starts the manager's workflow in the name of an operator.
 func (w *actWorld) manual(branch string, inputs map[string]string) journey {
 	t := w.t

@@ -28,11 +28,13 @@ func TestWorkflows(t *testing.T) {
 		{name: "refused-value", play: refusedValueInAct, files: map[string]string{"terraform/size.tf": sizeTF}},
 		{name: "broken-manager", play: brokenManagerInAct, files: map[string]string{"terraform/broken.tf": "output \"broken\" {\n  value = local.missing\n}\n"}},
 		{name: "failed-apply", play: failedApplyInAct},
+		{name: "passed-over", play: passedOverInAct},
 		{name: "rejected-gate", play: rejectedGateInAct},
 		{name: "dry-run", play: dryRunInAct},
 		{name: "operator", play: operatorInAct},
 		{name: "two-customers", play: twoCustomersInAct},
 		{name: "fork", play: forkInAct},
+		{name: "forged", play: forgedInAct},
 		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -35,10 +35,11 @@ func (c *Client) BranchFile(ctx context.Context, slug pipeline.Slug, branch, nam
 // where the asked thing does not exist or has moved, or "" for everything else.
 func (e *Error) Cause() string {
 	var limit *limitError
+	var none *unauthorisedError // the App has no token for that repository
 	switch {
 	case errors.As(e.Err, &limit), e.Status == http.StatusTooManyRequests:
 		return "rate-limit"
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
+	case errors.As(e.Err, &none), e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return "permission"
 	case errors.Is(e.Err, pipeline.ErrNotFound), e.Status == http.StatusMovedPermanently, e.Status == http.StatusPermanentRedirect, e.Status == http.StatusTemporaryRedirect:
 		return "repository"

@@ -87,7 +87,11 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 // unauthorised is for calls that were not sent, since the App got no token. That
 // there is no installation does not mean that the asked thing is missing.
 func (k call) unauthorised(err error) *Error {
-	e := k.fail(errors.New(err.Error()))
+	e := k.fail(&unauthorisedError{errors.New(err.Error())})
+	var limit *limitError
+	if errors.As(err, &limit) {
+		e.Err = limit
+	}
 	var why *Error
 	if errors.As(err, &why) {
 		e.Status, e.Next = why.Status, why.Next

@@ -135,6 +135,9 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 // recorded looks back from the last entry as far as the same event can stand: to
 // where its request began.
 func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error) {
+	if e.Event == LedgerUnlocked {
+		return false, nil // each is about another lock
+	}
 	first := e.Event == LedgerRequested || e.Event == LedgerRejected
 	for at := last; at.Sequence > 0; {
 		switch {
@@ -167,8 +170,8 @@ func (e LedgerEntry) same(o LedgerEntry) bool {
 	}
 	switch e.Event {
 	case LedgerApplying, LedgerFailed, LedgerRefused:
-		return e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
-	case LedgerRejected, LedgerUnlocked:
+		return e.Run.ID != 0 && e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
+	case LedgerRejected:
 		return e.Run.ID == o.Run.ID
 	}
 	return true

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -152,29 +150,6 @@ func TestWhatCannotBeRecordedIsNotApplied(t *testing.T) {
 	w.store = good
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-}
-
-func TestLedgerRace(t *testing.T) {
-	t.Parallel()
-	directory, err := store.NewDirectory(filepath.Join(t.TempDir(), "store"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ledger := pipeline.Ledger{Store: directory, Now: time.Now}
-	var all sync.WaitGroup
-	for n := range 12 {
-		all.Go(func() {
-			e := pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
-			if _, err := ledger.Append(context.Background(), e); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	entries, head, err := ledger.Read(context.Background(), "acme", "staging")
-	if err != nil || len(entries) != 12 || head.Sequence != 12 {
-		t.Fatalf("%d entries, head %+v, %v", len(entries), head, err)
-	}
 }
 
 func TestBrokenLedgers(t *testing.T) {

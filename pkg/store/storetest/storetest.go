@@ -33,6 +33,7 @@ func Run(t *testing.T, open func(t *testing.T) pipeline.Store) {
 		{"lets one of many writers win", oneWriterWins},
 		{"shows readers whole objects only", readersSeeWhole},
 		{"creates many keys at once", manyKeys},
+		{"keeps the chain of a ledger", ledgerRace},
 		{"lists in byte order", listsInOrder},
 		{"lists by prefix", listsByPrefix},
 		{"deletes", deletes},

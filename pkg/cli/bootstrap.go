@@ -133,7 +133,7 @@ func (m *manager) targets() []string {
 }
 
 func (m *manager) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.Role]store.Policy, error) {
-	scope := store.Scope{Bucket: bucket, Customer: "*", Environment: "*"}
+	scope := store.Scope{Bucket: bucket, Customer: "*", Environment: "*", SealingKeys: m.config.Manager.SealingKeys}
 	if o.customer != "" {
 		c, err := m.customer(o.customer)
 		if err != nil {

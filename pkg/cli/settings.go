@@ -132,7 +132,7 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 	if err := m.openStore(ctx, p.store); err != nil {
 		return nil, err
 	}
-	m.sealer, err = s.openSealer()
+	m.sealer, err = m.openSealer(ctx)
 	return m, err
 }
 
@@ -146,18 +146,6 @@ func (s *step) loadManager(dir string) (*manager, error) {
 		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
-}
-
-func (s *step) openSealer() (*store.Sealer, error) {
-	secret := s.app.getenv(envKey)
-	if secret == "" {
-		return nil, &pipeline.UsageError{Message: envKey + " is not set: plans and variables are stored encrypted only", Next: "make one with `openssl rand -base64 32` and store it as a secret of the manager repository"}
-	}
-	keys, err := store.ParseKeys(secret)
-	if err != nil {
-		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals"}
-	}
-	return store.NewSealer(keys...)
 }
 
 // customer finds a registered customer by its flag.

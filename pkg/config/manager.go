@@ -31,6 +31,9 @@ func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 
 func (d *decoder) managerFields(m *pipeline.Manager) fields {
 	return fields{
+		"sealing_keys": func(v value) {
+			d.sealingKeys(v, &m.SealingKeys)
+		},
 		"state":        func(v value) { d.state(v, &m.State) },
 		"environments": func(v value) { m.Environments = d.environments(v) },
 		"tool":         func(v value) { d.read(v, d.toolFields(&m.Tool)) },

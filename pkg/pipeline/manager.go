@@ -21,6 +21,9 @@ type Manager struct {
 	Redaction Redaction
 	Limits    Limits
 	Drift     DriftRules
+	// SealingKeys are KMS keys that seal plans and variables in place of
+	// METAPIPE_KEY: the first one seals, each of them opens.
+	SealingKeys []string `json:",omitempty"`
 }
 
 // EnvironmentRule is one environment of metapipe.yml.

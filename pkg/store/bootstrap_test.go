@@ -28,7 +28,7 @@ var updatePolicies = flag.Bool("update", false, "write docs/iam anew")
 
 // exampleScope is what the policies in docs/iam are cut to.
 var exampleScope = store.Scope{Bucket: pipeline.Bucket{Name: "example-state-bucket", Region: "eu-central-1", KMSKey: "alias/terraform-state"},
-	Customer: "example-customer", Environment: "staging"}
+	Customer: "example-customer", Environment: "staging", SealingKeys: []string{"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"}}
 
 func TestPolicyDocuments(t *testing.T) {
 	t.Parallel()

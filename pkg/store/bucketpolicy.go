@@ -32,6 +32,9 @@ type Scope struct {
 	Bucket      pipeline.Bucket
 	Customer    string
 	Environment string
+	// SealingKeys are the KMS keys under which objects are sealed; none where a
+	// secret of the workflows does that.
+	SealingKeys []string
 }
 
 // Policy is an IAM policy document.
@@ -66,6 +69,8 @@ func (p Policy) JSON() []byte {
 type grant struct {
 	list, read, write, remove []string
 	lock                      bool // takes locks in the table
+	seal, open                bool // asks KMS for data keys
+	allEnvironments           bool // opens what belongs to any environment of the customer
 }
 
 // RolePolicy returns the least that a role needs to do its work in the bucket.
@@ -93,6 +98,7 @@ func RolePolicy(role Role, s Scope) (Policy, error) {
 	if s.Bucket.KMSKey != "" {
 		p.Statement = append(p.Statement, s.kms(len(g.write) > 0))
 	}
+	p.Statement = append(p.Statement, s.sealing(g)...)
 	if s.Bucket.LockTable != "" && g.lock {
 		p.Statement = append(p.Statement, s.table())
 	}
@@ -105,6 +111,7 @@ func (s Scope) grants() map[Role]grant {
 	lock := state + ".tflock"
 	plans := target + "/plans/*"
 	kept := target + "/kept/*"
+	keys := target + "/keys/*"                 // of fingerprints, where KMS seals
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
 	ledger := target + "/ledger/*"             // nobody may remove from one
 	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
@@ -112,21 +119,21 @@ func (s Scope) grants() map[Role]grant {
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	return map[Role]grant{
 		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
-			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-begun.json"}), remove: []string{open}},
+			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-begun.json"}), remove: []string{open}, seal: true, open: true},
 		RolePlan: {
 			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
-			read:  []string{state, lock, plans, ledger, c + "/requests/*"},
-			write: []string{lock, plans, kept, ledger}, remove: []string{lock}, lock: true,
+			read:  []string{state, lock, plans, keys, ledger, c + "/requests/*"},
+			write: []string{lock, plans, kept, keys, ledger}, remove: []string{lock}, lock: true, seal: true, open: true,
 		},
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
 			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, kept, ledger}, remove: []string{lock, plans}, lock: true,
+			write: []string{state, lock, plans, kept, ledger}, remove: []string{lock, plans}, lock: true, seal: true, open: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			write: []string{c + "/*/ledger/*"}, remove: []string{open},
+			write: []string{c + "/*/ledger/*"}, remove: []string{open}, open: true, allEnvironments: true,
 		},
 		RoleDrift: {
 			list: []string{target + "/*"},
@@ -153,26 +160,6 @@ func (s Scope) objects(patterns []string) []string {
 		arns[i] = s.bucketARN() + "/" + arns[i]
 	}
 	return arns
-}
-
-// kms lets S3 use the key, and nobody else. An alias is no resource of its own.
-// Source: https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-func (s Scope) kms(writes bool) Statement {
-	actions := []string{"kms:Decrypt"}
-	if writes {
-		actions = append(actions, "kms:GenerateDataKey")
-	}
-	st := Statement{Sid: "Key", Effect: "Allow", Action: actions, Resource: []string{"*"},
-		Condition: map[string]map[string][]string{"StringLike": {"kms:ViaService": {"s3.*.amazonaws.com"}}}}
-	key := s.Bucket.KMSKey
-	if at := strings.Index(key, "alias/"); at >= 0 {
-		st.Condition["ForAnyValue:StringEquals"] = map[string][]string{"kms:ResourceAliases": {key[at:]}}
-	} else if strings.HasPrefix(key, "arn:") {
-		st.Resource = []string{key}
-	} else {
-		st.Resource = []string{s.arn() + "kms:*:*:key/" + key}
-	}
-	return st
 }
 
 // table lets the tool lock in DynamoDB, cut to the states of the scope.

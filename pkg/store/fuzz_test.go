@@ -16,7 +16,7 @@ import (
 // everything but what was sealed, and never panic.
 func FuzzUnseal(f *testing.F) {
 	key := Key{[keySize]byte(bytes.Repeat([]byte{7}, keySize))}
-	s := newSealer(f, key)
+	s := sealerOf(f, key)
 	plain := noise(chunkSize + 100)
 	// With a fixed salt, since the workers of a fuzz run are processes.
 	var out bytes.Buffer
@@ -57,7 +57,7 @@ func FuzzSeal(f *testing.F) {
 	f.Add([]byte("secret"), []byte("receipt"), uint32(300))
 	f.Add([]byte{}, []byte{}, uint32(0))
 	f.Add(noise(chunkSize), []byte{0}, uint32(chunkSize*8))
-	s := newSealer(f, NewKey())
+	s := sealerOf(f, NewKey())
 	f.Fuzz(func(t *testing.T, plain, associated []byte, bit uint32) {
 		sealed := seal(t, s, plain, associated)
 		if got, err := unseal(s, sealed, associated); err != nil || !bytes.Equal(got, plain) {

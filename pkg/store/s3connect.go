@@ -37,21 +37,13 @@ const (
 // Source: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 	env := environ{o.Lookup}
-	settings, err := env.settings(o.Region)
-	if err != nil {
-		return nil, o.unusable(err)
-	}
-	c, err := config.LoadDefaultConfig(ctx, settings...)
+	c, err := env.config(ctx, o.Region)
 	if err != nil {
 		return nil, o.unusable(err)
 	}
 	if c.Region == "" {
 		return nil, &pipeline.UsageError{Message: "the region of bucket " + o.Bucket + " is not set", Next: "name the bucket's region in the configuration, or set AWS_REGION"}
 	}
-	if provider := env.webIdentity(c); provider != nil {
-		c.Credentials = aws.NewCredentialsCache(provider)
-	}
-	c.Credentials = namedCredentials{c.Credentials}
 	endpoint, err := o.endpoint(env)
 	if err != nil {
 		return nil, err
@@ -123,6 +115,23 @@ func (e environ) first(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// config is what each client of AWS begins with; its region may be empty.
+func (e environ) config(ctx context.Context, region string) (aws.Config, error) {
+	settings, err := e.settings(region)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	c, err := config.LoadDefaultConfig(ctx, settings...)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	if provider := e.webIdentity(c); provider != nil {
+		c.Credentials = aws.NewCredentialsCache(provider)
+	}
+	c.Credentials = namedCredentials{c.Credentials}
+	return c, nil
 }
 
 // settings are the variables in the words of the SDK.

@@ -45,10 +45,13 @@ const (
 	nonceSize  = 12
 )
 
-// Sealer is a pipeline.Sealer under one Key or several: the first one seals, each
-// of them opens. It is safe for use by many goroutines at once and needs two
+// Sealer is a pipeline.Sealer under one Key or several, or under keys of AWS KMS:
+// the first one seals, each of them opens. It is safe for use by many goroutines at once and needs two
 // chunks of memory per open stream.
-type Sealer struct{ keys []subKeys }
+type Sealer struct {
+	keys []subKeys
+	kms  *kmsKeys // nil without; then there is one of keys at least
+}
 
 // subKeys are what is derived from one Key.
 type subKeys struct {
@@ -64,27 +67,39 @@ func NewSealer(keys ...Key) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("there is no key to seal with")
 	}
+	return newSealer(keys)
+}
+
+func newSealer(keys []Key) (*Sealer, error) {
 	s := &Sealer{}
 	for _, key := range keys {
-		id, idErr := key.derive(useID, idSize)
-		sealKey, sealErr := key.derive(useSeal, keySize)
-		macKey, macErr := key.derive(useMAC, keySize)
-		if err := errors.Join(idErr, sealErr, macErr); err != nil {
+		sub, err := key.subKeys()
+		if err != nil {
 			return nil, err
 		}
-		s.keys = append(s.keys, subKeys{id: [idSize]byte(id), seal: sealKey, mac: macKey})
+		s.keys = append(s.keys, sub)
 	}
 	return s, nil
 }
 
-// KeyID names the key that seals in 16 hexadecimal digits. It is no secret.
-func (s *Sealer) KeyID() string { return hex.EncodeToString(s.keys[0].id[:]) }
+func (k Key) subKeys() (subKeys, error) {
+	id, idErr := k.derive(useID, idSize)
+	sealKey, sealErr := k.derive(useSeal, keySize)
+	macKey, macErr := k.derive(useMAC, keySize)
+	if err := errors.Join(idErr, sealErr, macErr); err != nil {
+		return subKeys{}, err
+	}
+	return subKeys{id: [idSize]byte(id), seal: sealKey, mac: macKey}, nil
+}
 
 // keyIDs names all keys, the one that seals first.
 func (s *Sealer) keyIDs() string {
-	ids := make([]string, len(s.keys))
-	for i, key := range s.keys {
-		ids[i] = hex.EncodeToString(key.id[:])
+	var ids []string
+	if s.kms != nil {
+		ids = slices.Clone(s.kms.names)
+	}
+	for _, key := range s.keys {
+		ids = append(ids, "the id "+hex.EncodeToString(key.id[:]))
 	}
 	return strings.Join(ids, ", ")
 }
@@ -92,17 +107,29 @@ func (s *Sealer) keyIDs() string {
 // Format hides the keys from every verb of fmt.
 func (s *Sealer) Format(f fmt.State, _ rune) { hide(f, "sealer under "+s.keyIDs()) }
 
-// MAC implements pipeline.Sealer: HMAC-SHA-256 under each key.
-func (s *Sealer) MAC(context.Context, pipeline.CustomerName, pipeline.Environment) (func() hash.Hash, error) {
-	return func() hash.Hash { return newTags(s.keys) }, nil
+// MAC implements pipeline.Sealer: HMAC-SHA-256 under each key. With KMS the keys
+// lie sealed in the store, apart for each target.
+func (s *Sealer) MAC(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) (func() hash.Hash, error) {
+	keys := s.keys
+	if s.kms != nil {
+		stored, err := s.storedKeys(ctx, customer, env)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(stored, keys...)
+	}
+	return func() hash.Hash { return newTags(keys) }, nil
 }
 
 // Seal implements pipeline.Sealer. Close writes the last chunk and does not
 // close w. A stream that was not closed does not unseal; so when the input
 // fails half-way, leave the writer open and drop what w got.
-func (s *Sealer) Seal(_ context.Context, w io.Writer, to pipeline.Binding) (io.WriteCloser, error) {
+func (s *Sealer) Seal(ctx context.Context, w io.Writer, to pipeline.Binding) (io.WriteCloser, error) {
 	var salt [saltSize]byte
 	rand.Read(salt[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	if s.kms != nil {
+		return s.kms.seal(ctx, w, salt, to)
+	}
 	return s.seal(w, salt, to)
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-func newSealer(t testing.TB, keys ...Key) *Sealer {
+func sealerOf(t testing.TB, keys ...Key) *Sealer {
 	t.Helper()
 	s, err := NewSealer(keys...)
 	if err != nil {
@@ -63,7 +63,7 @@ var sizes = []int{0, 1, chunkSize - 1, chunkSize, chunkSize + 1, 2 * chunkSize, 
 
 func TestSealRoundTrip(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	for _, size := range sizes {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestSealRoundTrip(t *testing.T) {
 
 func TestSealIsTheSameForAnySizeOfWrites(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	plain := noise(2*chunkSize + 5)
 	for _, step := range []int{1 << 10, chunkSize - 1, chunkSize, chunkSize + 1} {
 		var out bytes.Buffer
@@ -119,7 +119,7 @@ func TestSealIsTheSameForAnySizeOfWrites(t *testing.T) {
 
 func TestSealNeverRepeatsItself(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	a, b := seal(t, s, []byte("the same"), nil), seal(t, s, []byte("the same"), nil)
 	if bytes.Equal(a[headerSize:], b[headerSize:]) {
 		t.Error("two objects with one content look alike")
@@ -128,7 +128,7 @@ func TestSealNeverRepeatsItself(t *testing.T) {
 
 func TestUnsealRefuses(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	bound := []byte("receipt")
 	const full = chunkSize + tagSize
 	three := seal(t, s, noise(3*chunkSize), bound)
@@ -167,7 +167,7 @@ func TestUnsealRefuses(t *testing.T) {
 
 func TestUnsealRefusesEveryCutAndEveryFlip(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	sealed := seal(t, s, noise(chunkSize+40), []byte("receipt"))
 	for i := range sealed {
 		// All of the header, the seam of the chunks and the end; samples between.
@@ -192,7 +192,7 @@ func TestUnsealRefusesEveryCutAndEveryFlip(t *testing.T) {
 
 func TestUnsealHandsOutNothingOfABadChunk(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	plain := noise(2 * chunkSize)
 	sealed := seal(t, s, plain, nil)
 	sealed[len(sealed)-1] ^= 1
@@ -204,19 +204,19 @@ func TestUnsealHandsOutNothingOfABadChunk(t *testing.T) {
 
 func TestUnsealNamesBothKeys(t *testing.T) {
 	t.Parallel()
-	a, b := newSealer(t, NewKey()), newSealer(t, NewKey())
+	a, b := sealerOf(t, NewKey()), sealerOf(t, NewKey())
 	_, err := unseal(b, seal(t, a, []byte("x"), nil), nil)
 	if !errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrTampered) {
 		t.Fatalf("got %v, want ErrUnknownKey alone", err)
 	}
-	if !strings.Contains(err.Error(), a.KeyID()) || !strings.Contains(err.Error(), b.KeyID()) {
+	if !strings.Contains(err.Error(), hex.EncodeToString(a.keys[0].id[:])) || !strings.Contains(err.Error(), hex.EncodeToString(b.keys[0].id[:])) {
 		t.Errorf("the error does not name both keys: %v", err)
 	}
 }
 
 func TestUnsealPassesOnReadErrors(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	sealed := seal(t, s, noise(2*chunkSize), nil)
 	broken := errors.New("connection lost")
 	for _, n := range []int{0, 5, headerSize, headerSize + 7, len(sealed) - 1, len(sealed)} {
@@ -243,7 +243,7 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 
 func TestSealPassesOnWriteErrors(t *testing.T) {
 	t.Parallel()
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	for _, left := range []int{0, headerSize, headerSize + chunkSize + tagSize} {
 		w, err := s.Seal(t.Context(), &failingWriter{left: left}, pipeline.Binding{})
 		if err == nil {
@@ -259,7 +259,7 @@ func TestSealPassesOnWriteErrors(t *testing.T) {
 }
 
 func TestSealNeedsFlatMemory(t *testing.T) {
-	s := newSealer(t, NewKey())
+	s := sealerOf(t, NewKey())
 	measure := func(size int64) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -302,8 +302,8 @@ func TestFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSealer(t, key)
-	if got, want := s.KeyID(), "453c3cad1947d0e9"; got != want {
+	s := sealerOf(t, key)
+	if got, want := hex.EncodeToString(s.keys[0].id[:]), "453c3cad1947d0e9"; got != want {
 		t.Errorf("key id %s, want %s", got, want)
 	}
 	if got, want := fingerprint(t, s, "changes"), "453c3cad1947d0e9a49243e00a352030d73b886e84d456f08ac6ea3066b1010611d0442b1caa2620"; got != want {
@@ -366,7 +366,7 @@ func TestKeysDoNotPrintThemselves(t *testing.T) {
 	if err != nil || again != key {
 		t.Fatalf("Secret does not lead back to the key: %v", err)
 	}
-	s := newSealer(t, key)
+	s := sealerOf(t, key)
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 		out := fmt.Sprintf(format+format, key, s)
 		for _, secret := range [][]byte{key.secret[:], s.keys[0].seal, s.keys[0].mac} {

@@ -29,7 +29,7 @@ func fingerprint(t testing.TB, s pipeline.Sealer, changes string) string {
 func TestFingerprintsAcrossRotations(t *testing.T) {
 	t.Parallel()
 	older, old, next := NewKey(), NewKey(), NewKey()
-	before, during, after := newSealer(t, old), newSealer(t, next, old), newSealer(t, next)
+	before, during, after := sealerOf(t, old), sealerOf(t, next, old), sealerOf(t, next)
 	beforeTags := fingerprint(t, before, "changes")
 	cases := map[string]struct {
 		shown, planned string
@@ -42,7 +42,7 @@ func TestFingerprintsAcrossRotations(t *testing.T) {
 		"ended in between":           {fingerprint(t, during, "changes"), fingerprint(t, after, "changes"), true, true},
 		"ended, other changes":       {fingerprint(t, during, "changes"), fingerprint(t, after, "others"), false, true},
 		"the old key removed":        {beforeTags, fingerprint(t, after, "changes"), false, false},
-		"three keys":                 {fingerprint(t, newSealer(t, old, older), "changes"), fingerprint(t, newSealer(t, next, old, older), "changes"), true, true},
+		"three keys":                 {fingerprint(t, sealerOf(t, old, older), "changes"), fingerprint(t, sealerOf(t, next, old, older), "changes"), true, true},
 		"an older form":              {beforeTags[2*idSize:], fingerprint(t, during, "changes"), true, true},
 		"an older form, other":       {beforeTags[2*idSize:], fingerprint(t, during, "others"), false, false},
 		"nothing":                    {"", beforeTags, false, false},
@@ -63,7 +63,7 @@ func TestFingerprintsAcrossRotations(t *testing.T) {
 func TestAnyKeyOpens(t *testing.T) {
 	t.Parallel()
 	old, next := NewKey(), NewKey()
-	before, during, after := newSealer(t, old), newSealer(t, next, old), newSealer(t, next)
+	before, during, after := sealerOf(t, old), sealerOf(t, next, old), sealerOf(t, next)
 	for name, c := range map[string]struct{ by, with *Sealer }{
 		"sealed before, opened during": {before, during},
 		"sealed during, opened during": {during, during},

@@ -14,59 +14,46 @@ import (
 // Unseal implements pipeline.Sealer. The header is checked at once, each chunk
 // before any byte of it is handed out. Errors of r itself are passed on and are
 // not ErrTampered. What was read is only known to be whole at the clean EOF.
-func (s *Sealer) Unseal(_ context.Context, r io.Reader, to pipeline.Binding) (io.Reader, error) {
+func (s *Sealer) Unseal(ctx context.Context, r io.Reader, to pipeline.Binding) (io.Reader, error) {
 	// One byte more than a chunk, to see whether it is the last.
 	from := bufio.NewReaderSize(r, chunkSize+tagSize+1)
 	header, err := readHeader(from)
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.key(header)
+	secret, err := s.secret(ctx, header, to)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := newStream(header, key.seal, to)
+	stream, err := newStream(header.raw, secret, to)
 	if err != nil {
 		return nil, err
 	}
 	return &unsealReader{stream: stream, from: from}, nil
 }
 
-// readHeader reads the whole header, whatever its version.
-func readHeader(r io.Reader) ([]byte, error) {
-	header := make([]byte, headerSize)
-	if _, err := io.ReadFull(r, header); err != nil {
-		return nil, cutHeader(err)
+// secret finds what the key of an object is derived from.
+func (s *Sealer) secret(ctx context.Context, h header, to pipeline.Binding) ([]byte, error) {
+	if h.version == versionKMS {
+		if s.kms == nil {
+			return nil, s.unknown(h.key)
+		}
+		secret, err := s.kms.open(ctx, h, to)
+		if errors.Is(err, pipeline.ErrUnknownKey) {
+			return nil, s.unknown(h.key)
+		}
+		return secret, err
 	}
-	if string(header[:len(magic)]) != magic {
-		return nil, tampered("it does not begin like a sealed object")
-	}
-	if v := header[len(magic)]; v != version {
-		return nil, tampered(fmt.Sprintf("its format version is %d and this metapipe knows %d; was it written by a newer one?", v, version))
-	}
-	return header, nil
-}
-
-func cutHeader(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return tampered("it ends inside its header")
-	}
-	return fmt.Errorf("unseal: %w", err)
-}
-
-// key finds the key that a header names.
-func (s *Sealer) key(header []byte) (subKeys, error) {
-	id := header[len(magic)+1 : len(header)-saltSize]
 	for _, key := range s.keys {
-		if string(id) == string(key.id[:]) {
-			return key, nil
+		if string(h.id) == string(key.id[:]) {
+			return key.seal, nil
 		}
 	}
-	return subKeys{}, fmt.Errorf("unseal: %w: it needs the key with the id %s, and at hand is %s", pipeline.ErrUnknownKey, hex.EncodeToString(id), s.keyIDs())
+	return nil, s.unknown("the id " + hex.EncodeToString(h.id))
 }
 
-func tampered(why string) error {
-	return fmt.Errorf("unseal: %w: %s", pipeline.ErrTampered, why)
+func (s *Sealer) unknown(key string) error {
+	return fmt.Errorf("unseal: %w: it needs the key with %s, and at hand is %s", pipeline.ErrUnknownKey, key, s.keyIDs())
 }
 
 type unsealReader struct {

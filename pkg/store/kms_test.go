@@ -1,0 +1,247 @@
+package store_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+var planBinding = pipeline.Binding{Customer: "shop", Environment: "staging", Data: []byte("plan.sealed\x00receipt")}
+
+func (d *kmsDouble) sealer(t testing.TB, objects pipeline.Store, names []string, keys ...store.Key) *store.Sealer {
+	t.Helper()
+	s, err := store.NewKMSSealer(t.Context(), store.KMSOptions{Keys: names, Objects: objects, Lookup: lookup(d.environ())}, keys...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sealTo(t testing.TB, s *store.Sealer, plain string, to pipeline.Binding) ([]byte, error) {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := s.Seal(t.Context(), &out, to)
+	if err == nil {
+		_, err = io.WriteString(w, plain)
+		err = errors.Join(err, w.Close())
+	}
+	return out.Bytes(), err
+}
+
+func unsealTo(t testing.TB, s *store.Sealer, sealed []byte, to pipeline.Binding) (string, error) {
+	t.Helper()
+	r, err := s.Unseal(t.Context(), bytes.NewReader(sealed), to)
+	if err != nil {
+		return "", err
+	}
+	b, err := io.ReadAll(r)
+	return string(b), err
+}
+
+func TestKMSSeals(t *testing.T) {
+	t.Parallel()
+	d := newKMSDouble(t)
+	s := d.sealer(t, nil, []string{"alias/plans"})
+	sealed, err := sealTo(t, s, "plan", planBinding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.throttle = 2
+	if got, err := unsealTo(t, s, sealed, planBinding); err != nil || got != "plan" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, call := range d.calls {
+		if call.context["metapipe:customer"] != "shop" || call.context["metapipe:environment"] != "staging" || len(call.context["metapipe:binding"]) != 64 {
+			t.Errorf("%s in the context %v", call.action, call.context)
+		}
+	}
+	again, err := sealTo(t, s, "plan", planBinding)
+	if err != nil || bytes.Equal(again, sealed) {
+		t.Errorf("two objects are one: %v", err)
+	}
+}
+
+// TestKMSRefuses changes what belongs together; KMS itself refuses the first ones.
+func TestKMSRefuses(t *testing.T) {
+	t.Parallel()
+	d := newKMSDouble(t)
+	s := d.sealer(t, nil, []string{kmsFirst})
+	sealed, err := sealTo(t, s, strings.Repeat("plan", 100), planBinding)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*pipeline.Binding){
+		"another customer":    func(b *pipeline.Binding) { b.Customer = "other" },
+		"another environment": func(b *pipeline.Binding) { b.Environment = "production" },
+		"no environment":      func(b *pipeline.Binding) { b.Environment = "" },
+		"another receipt":     func(b *pipeline.Binding) { b.Data = []byte("plan.sealed\x00receipu") },
+	} {
+		to := planBinding
+		change(&to)
+		if _, err := unsealTo(t, s, sealed, to); !errors.Is(err, pipeline.ErrTampered) {
+			t.Errorf("%s: %v, want ErrTampered", name, err)
+		}
+	}
+	for i := range sealed {
+		flipped := bytes.Clone(sealed)
+		flipped[i] ^= 1
+		if _, err := unsealTo(t, s, flipped, planBinding); !errors.Is(err, pipeline.ErrTampered) {
+			t.Fatalf("flipped byte %d: %v, want ErrTampered", i, err)
+		}
+		if _, err := unsealTo(t, s, sealed[:i], planBinding); !errors.Is(err, pipeline.ErrTampered) {
+			t.Fatalf("cut to %d bytes: %v, want ErrTampered", i, err)
+		}
+	}
+}
+
+func TestKMSTellsWhatToDo(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		happens func(*kmsDouble)
+		says    string
+	}{
+		"denied":           {func(d *kmsDouble) { d.denied["kms:Decrypt"] = true }, "allow kms:Decrypt on " + kmsFirst + " in the policy of this role"},
+		"disabled":         {func(d *kmsDouble) { d.keys[kmsFirst].state = "Disabled" }, "enable the key " + kmsFirst},
+		"pending deletion": {func(d *kmsDouble) { d.keys[kmsFirst].state = "PendingDeletion" }, "cancel the deletion of " + kmsFirst},
+		"deleted":          {func(d *kmsDouble) { delete(d.keys, kmsFirst) }, "there is no such key"},
+		"for hashing":      {func(d *kmsDouble) { d.keys[kmsFirst].usage = "GENERATE_VERIFY_MAC" }, "name a symmetric key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newKMSDouble(t)
+			s := d.sealer(t, nil, []string{kmsFirst})
+			sealed, err := sealTo(t, s, "plan", planBinding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.happens(d)
+			_, err = unsealTo(t, s, sealed, planBinding)
+			if err == nil || errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "shop/staging") {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
+// TestKMSRotation goes from METAPIPE_KEY to KMS, and from one KMS key to the next.
+func TestKMSRotation(t *testing.T) {
+	t.Parallel()
+	d := newKMSDouble(t)
+	objects, err := store.NewDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := store.NewKey()
+	plain, err := store.NewSealer(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stages := []*store.Sealer{plain, d.sealer(t, objects, []string{kmsFirst}, secret), d.sealer(t, objects, []string{kmsFirst}),
+		d.sealer(t, objects, []string{kmsSecond, kmsFirst}), d.sealer(t, objects, []string{kmsSecond})}
+	var sealed [][]byte
+	var prints []string
+	for i, s := range stages {
+		b, err := sealTo(t, s, "plan", planBinding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, prints = append(sealed, b), append(prints, printOf(t, s, "changes"))
+		if again := printOf(t, s, "changes"); again != prints[i] {
+			t.Errorf("stage %d: two fingerprints of the same", i)
+		}
+		if i == 0 {
+			continue
+		}
+		if got, err := unsealTo(t, s, sealed[i-1], planBinding); err != nil || got != "plan" {
+			t.Errorf("stage %d: what was sealed before it: %q, %v", i, got, err)
+		}
+		if same, known := pipeline.SameFingerprint(prints[i-1], prints[i]); !same || !known {
+			t.Errorf("stage %d: same %v, known %v", i, same, known)
+		}
+		if same, known := pipeline.SameFingerprint(prints[i-1], printOf(t, s, "others")); same || !known {
+			t.Errorf("stage %d, other changes: same %v, known %v", i, same, known)
+		}
+	}
+	for _, old := range sealed[:3] {
+		if _, err := unsealTo(t, stages[4], old, planBinding); !errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrTampered) {
+			t.Errorf("under a key that was removed: %v", err)
+		}
+	}
+	if _, err := unsealTo(t, plain, sealed[1], planBinding); !errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), kmsFirst) {
+		t.Errorf("without KMS: %v", err)
+	}
+}
+
+func printOf(t testing.TB, s *store.Sealer, changes string) string {
+	t.Helper()
+	mac, err := s.MAC(t.Context(), "shop", "staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := mac()
+	h.Write([]byte(changes))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func TestKMSKeysOfFingerprintsAreApart(t *testing.T) {
+	t.Parallel()
+	d := newKMSDouble(t)
+	objects, err := store.NewDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := d.sealer(t, objects, []string{kmsFirst})
+	one := printOf(t, s, "changes")
+	mac, err := s.MAC(t.Context(), "other", "staging")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := mac()
+	h.Write([]byte("changes"))
+	if same, known := pipeline.SameFingerprint(one, hex.EncodeToString(h.Sum(nil))); same || known {
+		t.Error("two customers share a key of fingerprints")
+	}
+	// A key that was moved from another target is none of this one's.
+	keys, err := objects.List(t.Context(), "other/staging/keys/")
+	if err != nil || len(keys) != 1 {
+		t.Fatal(keys, err)
+	}
+	r, err := objects.Open(t.Context(), keys[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(objects.Create(t.Context(), "shop/staging/keys/moved.sealed", r), r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.MAC(t.Context(), "shop", "staging"); !errors.Is(err, pipeline.ErrTampered) {
+		t.Errorf("a moved key: %v", err)
+	}
+}
+
+func FuzzUnsealKMS(f *testing.F) {
+	// Nothing is asked: the name of the key is checked, and then KMS is not there.
+	s, err := store.NewSealer(store.NewKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	head := append([]byte("metapipe\x02\x00\x05alias\x00\x03xyz"), make([]byte, 48)...)
+	f.Add(head)
+	f.Add([]byte("metapipe\x02\xff\xff"))
+	f.Add([]byte("metapipe\x02\x00\x00"))
+	f.Add([]byte("metapipe\x02\x00\x02a\n\x00\x01x"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		_, err := unsealTo(t, s, data, planBinding)
+		if err == nil || !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
+			t.Fatalf("got %v, want ErrTampered or ErrUnknownKey", err)
+		}
+		if text := err.Error(); strings.ContainsAny(text, "\n\r\x1b") {
+			t.Fatalf("the error quotes hostile bytes: %q", text)
+		}
+	})
+}

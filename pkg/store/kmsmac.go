@@ -1,0 +1,118 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// KMS gives no key that could be used here for hashing, and one that is asked for
+// again is another one. So the keys of fingerprints are random, and lie in the store,
+// sealed like everything: `<customer>/<env>/keys/<random>.sealed`. A new one is
+// made when none is there that the first KMS key opens: the first time, after a
+// rotation, and perhaps twice when two plans begin at once. All that can be opened
+// are used, so fingerprints stay comparable.
+const maxStoredKeys = 32
+
+func storedKeysPrefix(customer pipeline.CustomerName, env pipeline.Environment) string {
+	return fmt.Sprintf("%s/%s/keys/", customer, env)
+}
+
+func storedKeyBinding(customer pipeline.CustomerName, env pipeline.Environment, key string) pipeline.Binding {
+	return pipeline.Binding{Customer: customer, Environment: env, Data: []byte("metapipe fingerprint key\x00" + key)}
+}
+
+// storedKeys returns the keys for the fingerprints of a target.
+func (s *Sealer) storedKeys(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) ([]subKeys, error) {
+	names, err := s.kms.objects.List(ctx, storedKeysPrefix(customer, env))
+	if err != nil {
+		return nil, fmt.Errorf("look for the keys of fingerprints: %w", err)
+	}
+	if len(names) > maxStoredKeys {
+		return nil, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(customer, env), maxStoredKeys)
+	}
+	var keys []subKeys
+	current := false // one of them is under the key that seals
+	for _, name := range names {
+		key, first, err := s.storedKey(ctx, name, storedKeyBinding(customer, env, name))
+		if errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrNotFound) {
+			continue // under a key that was removed
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the key of fingerprints %s: %w", name, err)
+		}
+		current = current || first
+		keys = append(keys, key)
+	}
+	if !current {
+		key, err := s.newStoredKey(ctx, customer, env)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b subKeys) int { return bytes.Compare(a.id[:], b.id[:]) })
+	return keys, nil
+}
+
+func (s *Sealer) storedKey(ctx context.Context, name string, to pipeline.Binding) (key subKeys, first bool, err error) {
+	object, err := s.kms.objects.Open(ctx, name)
+	if err != nil {
+		return subKeys{}, false, err
+	}
+	r, err := (&Sealer{kms: s.kms.only(0)}).Unseal(ctx, object, to)
+	first = err == nil
+	if errors.Is(err, pipeline.ErrUnknownKey) && len(s.kms.names) > 1 {
+		if err = object.Close(); err != nil {
+			return subKeys{}, false, err
+		}
+		if object, err = s.kms.objects.Open(ctx, name); err != nil {
+			return subKeys{}, false, err
+		}
+		r, err = s.Unseal(ctx, object, to)
+	}
+	var secret []byte
+	if err == nil {
+		secret, err = io.ReadAll(io.LimitReader(r, keySize+1))
+	}
+	if err = errors.Join(err, object.Close()); err != nil {
+		return subKeys{}, false, err
+	}
+	if len(secret) != keySize {
+		return subKeys{}, false, tampered(fmt.Sprintf("it holds %d bytes, want %d", len(secret), keySize))
+	}
+	key, err = Key{[keySize]byte(secret)}.subKeys()
+	return key, first, err
+}
+
+// only is k with one of its keys.
+func (k *kmsKeys) only(i int) *kmsKeys {
+	return &kmsKeys{names: k.names[i : i+1], client: k.client, objects: k.objects}
+}
+
+func (s *Sealer) newStoredKey(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) (subKeys, error) {
+	var id [idSize]byte
+	rand.Read(id[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
+	name := storedKeysPrefix(customer, env) + hex.EncodeToString(id[:]) + ".sealed"
+	key := NewKey()
+	var sealed bytes.Buffer
+	w, err := s.Seal(ctx, &sealed, storedKeyBinding(customer, env, name))
+	if err == nil {
+		_, err = w.Write(key.secret[:])
+		err = errors.Join(err, w.Close())
+	}
+	if err == nil {
+		err = s.kms.objects.Create(ctx, name, &sealed)
+	}
+	if err != nil {
+		return subKeys{}, fmt.Errorf("make a key of fingerprints for %s/%s: %w", customer, env, err)
+	}
+	return key.subKeys()
+}

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+type driftOptions struct {
+	places
+	customers, environments []string
+	stale                   time.Duration
+	list, summary, resume   bool
+	shards, shard, workers  int
+	scan, failOn            string
+	remediate, json         bool
+}
+
+func newDriftCmd(app *App) *cobra.Command {
+	var o driftOptions
+	cmd := &cobra.Command{
+		Use:   "drift",
+		Short: "Look for drift at every target of every customer (manager)",
+		Long: `drift plans every target, read-only and without a lock, and tells apart:
+
+  drift    somebody changed the infrastructure outside of the tool
+  pending  the customer's configuration is merged and was never applied
+  manager  the manager's code changed since the last apply
+  error    the target could not be looked at: nothing is known about it
+
+Alone it scans everything on this machine. On several machines it takes three steps:
+--list begins a scan and shares its targets out to shards; --scan ID --shard N looks
+at one of them; --scan ID --summary collects what all found. A scan that was
+interrupted goes on with --resume, or with --scan ID. metapipe.yml says under
+"drift" what is done about each kind, and what is ignored until when.
+
+With --remediate a request to apply is started for each target that needs one, in
+the environments that "drift.remediate" names. It is planned, gated and applied as any
+other; nothing is applied by the scan.
+
+Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read). Without it,
+outside of Actions, what was applied last is compared. GITHUB_TOKEN (actions write)
+for --remediate. METAPIPE_TOOL, as for plan.
+Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.`,
+		Example: `  metapipe drift --customer example-customer
+  metapipe drift --list --shards 20
+  metapipe drift --scan 20300102T030405Z-0a1b2c3d --shard 1`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.drift(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	o.runFlag(cmd)
+	f := cmd.Flags()
+	f.StringArrayVar(&o.customers, "customer", nil, "only this customer `NAME`; may be given again")
+	f.StringArrayVar(&o.environments, "environment", nil, "only this environment `NAME`; may be given again")
+	f.DurationVar(&o.stale, "stale", 0, "only targets that no scan has looked at for this `TIME`, or without success")
+	f.BoolVar(&o.list, "list", false, "begin a scan and print its shards as JSON, without looking")
+	f.IntVar(&o.shards, "shards", 16, "with --list: at most this many shards, up to 256")
+	f.StringVar(&o.scan, "scan", "", "go on with the scan `ID` that --list began")
+	f.IntVar(&o.shard, "shard", 0, "with --scan: look at shard `N` only, and sum nothing up")
+	f.BoolVar(&o.summary, "summary", false, "with --scan: look at nothing, collect what the shards found")
+	f.BoolVar(&o.resume, "resume", false, "go on with the newest scan that was interrupted")
+	f.IntVar(&o.workers, "workers", 0, "targets at once (default: by processors and free memory)")
+	f.StringVar(&o.failOn, "fail-on", "drift", "exit with code 6 for `drift` or errors, for error alone, or for none")
+	f.BoolVar(&o.remediate, "remediate", false, "start requests to apply where metapipe.yml allows it")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+// check refuses flags that do not go together.
+func (o driftOptions) check() error {
+	bad := func(message, next string) error { return &pipeline.UsageError{Message: message, Next: next} }
+	filtered := len(o.customers) > 0 || len(o.environments) > 0 || o.stale != 0
+	switch {
+	case o.failOn != "drift" && o.failOn != "error" && o.failOn != "none":
+		return bad(fmt.Sprintf("--fail-on %q", o.failOn), "use drift, error or none")
+	case o.list && (o.scan != "" || o.resume || o.summary || o.shard != 0):
+		return bad("--list begins a scan of its own", "leave out --scan, --resume, --shard and --summary")
+	case o.resume && o.scan != "":
+		return bad("--resume and --scan name two scans", "leave one of them out")
+	case (o.summary || o.shard != 0) && o.scan == "":
+		return bad("--shard and --summary need --scan", "pass the output `scan` of drift --list")
+	case o.summary && o.shard != 0:
+		return bad("--summary is of all shards", "leave out --shard")
+	case (o.scan != "" || o.resume) && filtered:
+		return bad("the targets of a scan are chosen when it begins", "give --customer, --environment and --stale to drift --list, or alone")
+	case o.shard < 0 || o.workers < 0 || o.workers > 256 || o.stale < 0:
+		return bad("--shard, --stale and --workers cannot be negative, and --workers is 256 at most", "")
+	case o.remediate && (o.list || o.shard != 0):
+		return bad("--remediate comes with the summary of a scan", "leave out --list and --shard")
+	}
+	return nil
+}
+
+func (o driftOptions) filter() (pipeline.DriftFilter, error) {
+	f := pipeline.DriftFilter{Stale: o.stale}
+	for _, s := range o.customers {
+		name, err := pipeline.ParseCustomerName(s)
+		if err != nil {
+			return f, &pipeline.UsageError{Message: "--customer", Err: err}
+		}
+		f.Customers = append(f.Customers, name)
+	}
+	for _, s := range o.environments {
+		env, err := pipeline.ParseEnvironment(s)
+		if err != nil {
+			return f, &pipeline.UsageError{Message: "--environment", Err: err}
+		}
+		f.Environments = append(f.Environments, env)
+	}
+	return f, nil
+}
+
+func (a *App) drift(ctx context.Context, o driftOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	filter, err := o.filter()
+	if err != nil {
+		return err
+	}
+	m, err := a.openManager(ctx, o.places)
+	if err != nil {
+		return err
+	}
+	lister := pipeline.DriftLister{Store: m.store, Now: a.Now}
+	switch {
+	case o.resume:
+		o.scan, err = lister.Unfinished(ctx)
+	case o.scan == "":
+		shards := 1
+		if o.list {
+			shards = o.shards
+		}
+		var plan pipeline.DriftPlan
+		plan, err = lister.Run(ctx, pipeline.ListInput{Manager: m.slug(), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
+		o.scan = plan.Scan
+		if err == nil && o.list {
+			return m.driftList(plan)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if !o.summary {
+		if err := m.driftScan(ctx, o); err != nil || o.shard != 0 {
+			return err
+		}
+	}
+	return m.driftSummary(ctx, o)
+}
+
+// driftList tells the workflow what its matrix is.
+func (m *manager) driftList(plan pipeline.DriftPlan) error {
+	shards, err := json.Marshal(plan.Shards)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.app.printJSON(plan), m.outputs("scan", plan.Scan, "targets", strconv.Itoa(plan.Targets), "shards", string(shards)))
+}
+
+// driftScan looks at the targets of a scan that are left.
+func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
+	dir, remove, err := m.workDir(o.places, "drift")
+	if err != nil {
+		return err
+	}
+	defer remove()
+	workers := o.workers
+	if workers == 0 {
+		workers = defaultWorkers()
+	}
+	progress := newDriftProgress(m.app, m.context.InActions)
+	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.engine().NewFleet(dir), Parse: m.parse, Now: m.app.Now, Told: progress.told}
+	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
+		client, err := m.client(envSourceToken)
+		if err != nil {
+			return err
+		}
+		scanner.GitHub = client
+	} else {
+		m.app.tell("%s is not set: comparing what was applied last, and not what customers want now", envSourceToken)
+	}
+	m.app.tell("scan %s, %d at once", o.scan, workers)
+	err = scanner.Run(ctx, pipeline.ScanInput{Scan: o.scan, Shard: o.shard, Workers: workers, Customers: m.config.Customers, ManagerDir: m.dir, Dir: dir, Backend: m.backend})
+	return errors.Join(err, progress.end())
+}
+
+// driftSummary collects what was found, tells it, and starts what is asked for.
+func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
+	scan, err := pipeline.DriftSummary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
+	if err != nil {
+		return err
+	}
+	found, failed := 0, len(scan.Missing)
+	for _, r := range scan.Results {
+		switch {
+		case r.Failure != nil:
+			failed++
+		case !r.Clean():
+			found++
+		}
+	}
+	clean := len(scan.Results) + len(scan.Missing) - found - failed
+	err = errors.Join(m.driftReport(ctx, scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
+		"clean", strconv.Itoa(clean), "found", strconv.Itoa(found), "errors", strconv.Itoa(failed)))
+	if o.remediate {
+		err = errors.Join(err, m.remediate(ctx, scan))
+	}
+	if err != nil {
+		return err
+	}
+	if o.failOn != "none" && failed > 0 || o.failOn == "drift" && found > 0 {
+		return findingsError{count: found + failed}
+	}
+	return nil
+}
+
+func (m *manager) remediate(ctx context.Context, scan pipeline.DriftScan) error {
+	client, err := m.client(envOwnToken)
+	if err != nil {
+		return err
+	}
+	started, err := pipeline.Remediator{Store: m.store, GitHub: client}.Run(ctx, m.slug(), scan, m.config.Customers)
+	for _, r := range started {
+		if r.Started {
+			m.app.tell("%s/%s: started a request to apply", r.Customer, r.Environment)
+		} else {
+			m.app.tell("%s/%s: no request started: %s", r.Customer, r.Environment, r.Why)
+		}
+	}
+	return err
+}

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// driftProgress tells how far a scan is: in a line that is written over on a
+// terminal, in plain lines elsewhere.
+type driftProgress struct {
+	app      *App
+	terminal bool
+	began    time.Time
+	last     time.Time
+	open     bool // the line on the terminal has no end yet
+	err      error
+}
+
+// plainGap is the least time between two plain lines that tell of no finding.
+const plainGap = 30 * time.Second
+
+func newDriftProgress(app *App, inActions bool) *driftProgress {
+	now := app.Now()
+	return &driftProgress{app: app, terminal: !inActions && isTerminal(app.Err), began: now, last: now}
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// told is called after each target.
+func (p *driftProgress) told(done, total int, r pipeline.DriftResult) {
+	now := p.app.Now()
+	if !r.Clean() {
+		p.line(driftLine(r))
+	}
+	switch {
+	case p.terminal:
+		p.write("\r\033[K" + p.rate(now, done, total))
+		p.open = true
+	case now.Sub(p.last) >= plainGap || done == total:
+		p.last = now
+		p.line(p.rate(now, done, total))
+	}
+}
+
+func (p *driftProgress) rate(now time.Time, done, total int) string {
+	spent := max(now.Sub(p.began), time.Millisecond)
+	left := time.Duration(float64(spent) / float64(done) * float64(total-done))
+	return fmt.Sprintf("%d of %d targets, %.1f per second, %s left", done, total, float64(done)/spent.Seconds(), left.Round(time.Second))
+}
+
+func (p *driftProgress) line(text string) {
+	if p.open {
+		p.write("\r\033[K")
+		p.open = false
+	}
+	p.write("metapipe: " + report.Terminal(text) + "\n")
+}
+
+func (p *driftProgress) write(text string) {
+	if _, err := io.WriteString(p.app.Err, text); err != nil && p.err == nil {
+		p.err = fmt.Errorf("tell the progress: %w", err)
+	}
+}
+
+// end closes the line on the terminal.
+func (p *driftProgress) end() error {
+	if p.open {
+		p.write("\n")
+	}
+	return p.err
+}
+
+// driftLine tells of one target in a line.
+func driftLine(r pipeline.DriftResult) string {
+	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
+	switch {
+	case r.Failure != nil:
+		message, _, _ := strings.Cut(r.Failure.Message, "\n")
+		return name + "error (" + r.Failure.Cause + "): " + message
+	case r.Skipped != "":
+		return name + "nothing to check: " + r.Skipped
+	case r.Clean():
+		return name + "clean"
+	}
+	kinds := make([]string, len(r.Kinds))
+	for i, kind := range r.Kinds {
+		kinds[i] = string(kind)
+	}
+	var addresses []string
+	for _, d := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {
+		if len(addresses) == 0 || addresses[len(addresses)-1] != d.Address {
+			addresses = append(addresses, d.Address)
+		}
+	}
+	if len(addresses) > 3 {
+		addresses = append(addresses[:3], fmt.Sprintf("%d more", len(addresses)-3))
+	}
+	return name + strings.Join(kinds, ", ") + ": " + strings.Join(addresses, ", ")
+}
+
+// workerMemory is what one target may need: the tool and its providers.
+const workerMemory = 700 << 20
+
+// defaultWorkers is one for each processor, as far as the memory lasts.
+func defaultWorkers() int {
+	n := runtime.GOMAXPROCS(0)
+	if free, known := freeMemory("/"); known {
+		n = min(n, int(free/workerMemory))
+	}
+	return max(n, 1)
+}
+
+// freeMemory is what Linux has to give, in bytes, within the limit of a container.
+// https://docs.kernel.org/filesystems/proc.html#meminfo
+func freeMemory(root string) (free uint64, known bool) {
+	raw, err := os.ReadFile(filepath.Join(root, "proc/meminfo"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.Fields(line)
+		if len(fields) == 3 && fields[0] == "MemAvailable:" {
+			kib, err := strconv.ParseUint(fields[1], 10, 50)
+			if err != nil {
+				return 0, false
+			}
+			free, known = kib<<10, true
+		}
+	}
+	limit, okLimit := readNumber(filepath.Join(root, "sys/fs/cgroup/memory.max"))
+	used, okUsed := readNumber(filepath.Join(root, "sys/fs/cgroup/memory.current"))
+	if okLimit && okUsed {
+		free = min(free, limit-min(used, limit))
+	}
+	return free, known
+}
+
+func readNumber(path string) (uint64, bool) {
+	raw, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 64)
+	return n, err == nil
+}

@@ -69,7 +69,7 @@ func (w *world) newJob(run workflowRun) *job {
 	for name, value := range values {
 		j.environ = append(j.environ, name+"="+value)
 	}
-	return j
+	return j.with(w.environ...)
 }
 
 func (j *job) workspace() string { return filepath.Join(j.dir, "workspace") }

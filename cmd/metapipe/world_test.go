@@ -79,6 +79,7 @@ type world struct {
 	hub               *hub.Server
 	manager, customer *hub.Repo
 	key, store        string
+	environ           []string // further variables of every job
 
 	mu   sync.Mutex
 	jobs int

@@ -119,7 +119,7 @@ func recordingTool(t *testing.T, tool realTool, log string) string {
 	}
 	stand := filepath.Join(t.TempDir(), tool.name)
 	path := tool.path
-	if err := os.WriteFile(stand, []byte(fmt.Sprintf("#!/bin/sh\necho \"$1\" >> %q\nexec %q \"$@\"\n", log, path)), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(stand, []byte(fmt.Sprintf("#!/bin/sh\necho \"$1\" >> %q\nexec %q \"$@\"\n", log, path)), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return stand

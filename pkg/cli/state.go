@@ -184,7 +184,7 @@ func (a *App) printStates(states []targetState) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TARGET\tSIZE\tSERIAL\tCHANGED\tLOCK\tSTATE")
 	for _, s := range states {
-		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\n", s.Customer, s.Environment, s.size(), s.serial(), s.changed(), s.lock(), report.Terminal(s.Place))
+		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\n", s.Customer, s.Environment, s.size(), s.serial(), s.changed(), s.lock(), report.TerminalLine(s.Place))
 	}
 	return w.Flush()
 }
@@ -213,9 +213,9 @@ func (s targetState) changed() string {
 func (s targetState) lock() string {
 	switch {
 	case s.Lock != nil:
-		return report.Terminal(s.Lock.String())
+		return report.TerminalLine(s.Lock.String())
 	case s.LockUnknown != "":
-		return "? (" + s.LockUnknown + ")"
+		return "? (" + report.TerminalLine(s.LockUnknown) + ")"
 	}
 	return "free"
 }
@@ -237,8 +237,8 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		return a.printJSON(state)
 	}
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{{"target", fmt.Sprintf("%s/%s", c.Name, env)}, {"state", report.Terminal(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
-		{"lineage", report.Terminal(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
+	for _, line := range [][2]string{{"target", fmt.Sprintf("%s/%s", c.Name, env)}, {"state", report.TerminalLine(state.Place)}, {"size", state.size()}, {"serial", state.serial()},
+		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
 	for _, request := range state.Kept {

@@ -68,7 +68,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", c.Name, env, report.Terminal(lock.String()))
+	_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", c.Name, env, report.TerminalLine(lock.String()))
 	return err
 }
 

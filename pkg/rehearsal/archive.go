@@ -111,9 +111,17 @@ Links to workflow runs led to a GitHub that ended with the rehearsal.
 	return b.String()
 }
 
-// cell keeps text from breaking a Markdown table.
+// cell encodes a text for a cell of a Markdown table: a backslash takes the
+// meaning from what has one. https://spec.commonmark.org/0.31.2/#backslash-escapes
 func cell(text string) string {
-	return strings.NewReplacer("|", "\\|", "`", "'", "<", "&lt;", "[", "\\[").Replace(printable(text))
+	var out strings.Builder
+	for _, r := range printable(text) {
+		if strings.ContainsRune("\\`*_[]<>|~&!#", r) {
+			out.WriteByte('\\')
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 func okWord(ok bool) string {

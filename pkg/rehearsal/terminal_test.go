@@ -3,12 +3,14 @@ package rehearsal
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
 func TestPrintable(t *testing.T) {
@@ -30,7 +32,33 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// TestUntrustedText: what is told on the terminal, in names of files and in the
+// table of results.
+func TestUntrustedText(t *testing.T) {
+	t.Parallel()
+	for _, s := range untrusted.Strings(t) {
+		if got := printable(s); untrusted.Obeys(got) != "" || strings.Contains(got, "\n") {
+			t.Errorf("%q: printed %q", s, got)
+		}
+		if got := safeName(s); filepath.Base(got) != got || strings.HasPrefix(got, ".") || strings.Trim(got, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") != "" {
+			t.Errorf("%q: the name %q", s, got)
+		}
+		table, err := story.HTML("| a | b |\n|---|---|\n| " + cell(s) + " | x |\n")
+		if err != nil || strings.Count(table, "<td>") != 2 || strings.Count(table, "<t") != 9 {
+			t.Errorf("%q: %v\n%s", s, err, table)
+		}
+		for _, markup := range []string{"<a", "<em", "<strong", "<del", "<code", "<h", "<sub"} {
+			if strings.Contains(table[strings.Index(table, "<td>"):], markup) {
+				t.Errorf("%q: %s in\n%s", s, markup, table)
+			}
+		}
+	}
+}
+
 func FuzzPrintable(f *testing.F) {
+	for _, s := range untrusted.Strings(f) {
+		f.Add(s)
+	}
 	f.Add("\x1b[31mred\x1b[0m")
 	f.Add("\x1b\x1b[[31m")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -24,10 +24,10 @@ func Ledger(r pipeline.LedgerReport) string {
 		_ = w.Flush() // into memory
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(&out, "  ✗ %s\n", f)
+		fmt.Fprintf(&out, "  ✗ %s\n", TerminalLine(fmt.Sprint(f)))
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&out, "  · %s\n", n)
+		fmt.Fprintf(&out, "  · %s\n", TerminalLine(n))
 	}
 	return Terminal(out.String())
 }
@@ -70,5 +70,5 @@ func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return s
+	return TerminalLine(s)
 }

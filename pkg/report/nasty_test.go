@@ -3,8 +3,6 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,25 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/testdata/untrusted"
 )
-
-// nastyStrings are the lines of testdata/nasty.txt, Go string literals.
-func nastyStrings(t testing.TB) []string {
-	t.Helper()
-	b, err := os.ReadFile("testdata/nasty.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for line := range strings.Lines(string(b)) {
-		s, err := strconv.Unquote(strings.TrimSpace(line))
-		if err != nil {
-			t.Fatalf("nasty.txt: %s: %v", line, err)
-		}
-		out = append(out, s)
-	}
-	return out
-}
 
 // everywhere is a report that holds s in every free text.
 func everywhere(s string, outcome pipeline.Outcome) pipeline.Report {
@@ -155,7 +136,7 @@ func checkVisible(t *testing.T, s string) {
 
 func TestNastyStrings(t *testing.T) {
 	t.Parallel()
-	for _, s := range nastyStrings(t) {
+	for _, s := range untrusted.Strings(t) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			checkHarmless(t, s, pipeline.OutcomeWaiting, pipeline.OutcomeFailed, pipeline.OutcomeApplied)
@@ -177,7 +158,7 @@ func checkEncoders(t *testing.T, s string) {
 }
 
 func FuzzReport(f *testing.F) {
-	for _, s := range nastyStrings(f) {
+	for _, s := range untrusted.Strings(f) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -188,7 +169,7 @@ func FuzzReport(f *testing.F) {
 }
 
 func FuzzEncoders(f *testing.F) {
-	for _, s := range nastyStrings(f) {
+	for _, s := range untrusted.Strings(f) {
 		f.Add(s)
 	}
 	f.Fuzz(checkEncoders)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
 func TestProse(t *testing.T) {
@@ -90,7 +91,7 @@ func TestWriterFails(t *testing.T) {
 // TestJSONRoundTrip checks that the escapes change no value.
 func TestJSONRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, s := range nastyStrings(t) {
+	for _, s := range untrusted.Strings(t) {
 		s = strings.ToValidUTF8(s, "\ufffd")
 		rep := everywhere(s, pipeline.OutcomeFailed)
 		var out bytes.Buffer

@@ -12,3 +12,7 @@ func Unproved(u pipeline.Unproved) string {
 // Terminal makes text from outside safe to print: no control characters, no
 // escape sequences and no reordering of what is read. Lines stay.
 func Terminal(s string) string { return clean(s, kept) }
+
+// TerminalLine is Terminal for what stands on one line, such as in a table: line
+// breaks and tabs become spaces, so that nobody can add a row.
+func TerminalLine(s string) string { return clean(s, toSpaces) }

@@ -91,7 +91,7 @@ func stripControl(s string) string {
 			out.WriteByte(' ')
 		case r == utf8.RuneError && size == 1:
 			out.WriteRune(utf8.RuneError)
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
 		default:
 			out.WriteRune(r)
 		}

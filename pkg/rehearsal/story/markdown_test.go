@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+	"github.com/metapipe/metapipe/testdata/untrusted"
 	"golang.org/x/net/html"
 )
 
@@ -95,6 +96,9 @@ func FuzzHTML(f *testing.F) {
 		"<pre class=\"diff x\"><span class=\"add\">", "<form><input><button formaction=javascript:x>", "<iframe srcdoc=x>", "<base href=//evil.example>",
 		"| a |\n|---|\n| </table><b> |", "<td><h1>", "<a href=http://x><a href=http://y>", "\x00\xff", "<xmp><noscript><plaintext>",
 	} {
+		f.Add(s)
+	}
+	for _, s := range untrusted.Strings(f) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"html/template"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 //go:embed page.tmpl page.css
@@ -38,10 +40,30 @@ func Page(w io.Writer, s Story) error {
 	if err != nil {
 		return fmt.Errorf("story page: %w", err)
 	}
-	if err := t.Execute(w, p); err != nil {
+	var out bytes.Buffer
+	if err := t.Execute(&out, p); err != nil {
+		return fmt.Errorf("story page: %w", err)
+	}
+	if _, err := io.WriteString(w, visible(out.String())); err != nil {
 		return fmt.Errorf("story page: %w", err)
 	}
 	return nil
+}
+
+// visible writes out what a browser hides or obeys: controls, and characters
+// that turn the direction of text, so that a line reads otherwise than it runs.
+// The page's own text has none, and the escapes mean nothing in HTML.
+func visible(page string) string {
+	var out strings.Builder
+	out.Grow(len(page))
+	for _, r := range page { // invalid UTF-8 becomes U+FFFD
+		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+			fmt.Fprintf(&out, "\\u%04x", r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }
 
 type page struct {

@@ -13,8 +13,10 @@ import (
 
 const hostile = `</pre></style><script>alert(1)</script><img src=x onerror=alert(1)>"'&{{.}}`
 
-// everything is a story that holds hostile text in each field.
-func everything() story.Story {
+func everything() story.Story { return everythingSays(hostile) }
+
+// everythingSays is a story that holds a text in each field.
+func everythingSays(hostile string) story.Story {
 	part := func(k story.Kind) story.Part {
 		return story.Part{Kind: k, Title: hostile, Author: hostile, Text: hostile + "\n+" + hostile, Rows: [][]string{{hostile, hostile, hostile}, {"success", "c", hostile}}}
 	}

@@ -103,10 +103,9 @@ func passedOverInAct(t *testing.T, w *actWorld) {
 func (w *actWorld) manual(branch string, inputs map[string]string) journey {
 	t := w.t
 	t.Helper()
-	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true}))
 	sha := must(w.manager.Head(branch))(t)
-	run := must(w.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "robin", Status: "in_progress"}))(t)
 	event := must(w.manager.ManualEvent(managerWorkflow, branch, inputs, "robin"))(t)
+	run := must(w.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Title: runName(t, event), Path: managerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "robin", Status: "in_progress"}))(t)
 	return w.answer(workflowRun{repo: w.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + branch}, inputs).end()
 }
 
@@ -132,6 +131,9 @@ func operatorInAct(t *testing.T, w *actWorld) {
 		t.Error("not staging alone was applied")
 	}
 	w.wantNothingPending()
+	if j.run.Title != "shop by hand" {
+		t.Errorf("the run is called %q", j.run.Title)
+	}
 }
 
 // joins onboards another customer of the same manager.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,7 +31,9 @@ import (
 //     the double, see withGates;
 //   - jobs after a called workflow that has failed, see resumed;
 //   - an issuer of ID tokens: the double's;
-//   - `concurrency` and `run-name`: act ignores both, and cannot read `queue`.
+//   - `run-name`: the double is told it, see runName;
+//   - `permissions`: one token has those of all jobs, see tokenRights;
+//   - `concurrency` is left out: act ignores it, and cannot read `queue`.
 //
 // Nothing is asserted from act's log, which it loses now and then: each step leaves
 // a record, see recorder.
@@ -81,7 +84,15 @@ func newActWorld(t *testing.T, server *miniotest.Server, files map[string]string
 	server.Bucket(t, w.states.bucket.Name, true)
 	w.commit(w.customer, "main", customerWorkflow(t))
 	w.review = w.approves
+	w.listens()
 	return w
+}
+
+// listens registers what starts the manager's workflow.
+func (w *actWorld) listens() {
+	w.t.Helper()
+	check(w.t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
+		RunName: func(event json.RawMessage) string { return runName(w.t, event) }}))
 }
 
 // customerWorkflow is the customer's, with the job of docs/PATTERNS.md that needs the
@@ -227,7 +238,7 @@ func (w *actWorld) settings(run workflowRun) settings {
 		root := w.states.server.Root()
 		return settings{map[string]string{
 			"METAPIPE_KEY": w.key,
-			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents actions", "")}),
+			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "manager/infra-deploy.yml")}),
 			"SOURCE_REPOS_PAT": w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
 				Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}),
 			"AWS_ACCESS_KEY_ID": root.AccessKey, "AWS_SECRET_ACCESS_KEY": root.SecretKey,
@@ -238,7 +249,7 @@ func (w *actWorld) settings(run workflowRun) settings {
 	}
 	owner, repository, _ := strings.Cut(managerSlug, "/")
 	return settings{map[string]string{
-		"GITHUB_TOKEN":     w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests", "statuses")}),
+		"GITHUB_TOKEN":     w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "customer/trigger-infra.yml")}),
 		"MANAGER_REPO_PAT": w.token(hub.Token{Name: name + " manager", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")}),
 	}, map[string]string{"MANAGER_REPO_OWNER": owner, "MANAGER_REPO_NAME": repository}}
 }

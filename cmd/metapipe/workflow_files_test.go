@@ -47,7 +47,11 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 	t.Parallel()
 	// When it is installed, shellcheck reads the scripts in the workflows too.
 	shellcheck, err := exec.LookPath("shellcheck")
-	if err != nil {
+	switch {
+	case err == nil:
+	case os.Getenv("METAPIPE_REQUIRE_SHELLCHECK") != "":
+		t.Error("shellcheck is not installed, and the scripts in workflows are to be checked")
+	default:
 		t.Log("shellcheck is not installed: the scripts in workflows are not checked")
 	}
 	workflows, _ := workflowFiles(t)

@@ -73,12 +73,27 @@ func TestBucket(t *testing.T) {
 	w.wantStatus(r.trigger.sha, "infra/terraform-deploy/staging", "success")
 	w.wantNothingPending()
 
+	step(0, store.RoleReport, "shop", "ledger", "--customer", "shop", "--verify").says(t, "shop/staging: 4 entries, whole; fits 1 deployment and 1 receipt on GitHub")
+	b.wantAppendOnly("shop/staging/ledger/0000000001.json")
+
 	target := []string{"--customer", "shop", "--environment", "staging"}
 	step(0, store.RoleDrift, "shop", append([]string{"state", "list"}, target...)...).says(t, "shop/staging", "s3://provider-states/shop/staging/terraform.tfstate", "free")
 	shown := step(0, store.RoleDrift, "shop", append([]string{"state", "show", "--json"}, target...)...)
 	shown.says(t, `"exists": true`, `"lineage": "`)
 	if strings.Contains(shown.log, "shop in staging") {
 		t.Errorf("a value is shown:\n%s", shown.log)
+	}
+}
+
+// wantAppendOnly shows that no role may remove from a ledger.
+func (b tenant) wantAppendOnly(key string) {
+	b.t.Helper()
+	for _, role := range store.Roles() {
+		policy := must(store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: "shop", Environment: "staging"}))(b.t)
+		client := b.server.Client(b.server.Session(b.t, string(policy.JSON())))
+		if _, err := client.DeleteObject(b.t.Context(), &s3.DeleteObjectInput{Bucket: &b.bucket.Name, Key: &key}); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+			b.t.Errorf("%s removes %s: %v", role, key, err)
+		}
 	}
 }
 

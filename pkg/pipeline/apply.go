@@ -220,7 +220,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(ReceiptCode(in.Receipt), in.Receipt)),
 			Next: "apply the plan that was approved, or approve this one"}
 	}
-	if err := a.accountApplying(ctx, in, request, receipt, approvers); err != nil {
+	if result.head, err = a.accountApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
 	if err := a.claim(ctx, in, folder); err != nil {

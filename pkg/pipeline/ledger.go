@@ -116,27 +116,47 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 		if recorded, err := l.recorded(ctx, e, last); err != nil || recorded {
 			return head, err
 		}
-		e.Version, e.At = 1, l.Now().UTC()
-		e.Sequence, e.Previous, tried = head.Sequence+1, head.SHA256, head.Sequence
-		b, err := json.Marshal(e)
-		if err != nil {
-			return LedgerHead{}, err
-		}
-		err = l.Store.Create(ctx, ledgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b))
-		if err == nil {
-			return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, nil
-		}
+		tried = head.Sequence
+		head, err = l.put(ctx, head, e)
 		if !errors.Is(err, ErrExists) { // else somebody was quicker
-			return LedgerHead{}, err
+			return head, err
 		}
 	}
+}
+
+// appendAfter is Append for an entry that follows one of our own, and cannot be
+// there yet: in most cases head is still the last one, and nothing has to be read.
+func (l Ledger) appendAfter(ctx context.Context, head LedgerHead, e LedgerEntry) (LedgerHead, error) {
+	if e.Message, e.Actor = plainLine(e.Message), plainLine(e.Actor); head.Sequence == 0 || e.check() != nil {
+		return l.Append(ctx, e)
+	}
+	next, err := l.put(ctx, head, e)
+	if err != nil { // which says what is the matter with the store
+		return l.Append(ctx, e)
+	}
+	return next, nil
+}
+
+// put writes e behind head. It is ErrExists when head is not the last entry.
+func (l Ledger) put(ctx context.Context, head LedgerHead, e LedgerEntry) (LedgerHead, error) {
+	e.Version, e.At = 1, l.Now().UTC()
+	e.Sequence, e.Previous = head.Sequence+1, head.SHA256
+	b, err := json.Marshal(e)
+	if err != nil {
+		return LedgerHead{}, err
+	}
+	if err := l.Store.Create(ctx, ledgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
+		return LedgerHead{}, err
+	}
+	return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, nil
 }
 
 // recorded looks back from the last entry as far as the same event can stand: to
 // where its request began.
 func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error) {
-	if e.Event == LedgerUnlocked {
-		return false, nil // each is about another lock
+	switch e.Event {
+	case LedgerPlanned, LedgerApplying, LedgerUnlocked:
+		return false, nil // each is about another plan, another attempt or another lock
 	}
 	first := e.Event == LedgerRequested || e.Event == LedgerRejected
 	for at := last; at.Sequence > 0; {
@@ -169,7 +189,7 @@ func (e LedgerEntry) same(o LedgerEntry) bool {
 		return false
 	}
 	switch e.Event {
-	case LedgerApplying, LedgerFailed, LedgerRefused:
+	case LedgerFailed, LedgerRefused:
 		return e.Run.ID != 0 && e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
 	case LedgerRejected:
 		return e.Run.ID == o.Run.ID

@@ -92,25 +92,24 @@ func (a *Applier) account(ctx context.Context, in TargetInput, request Request, 
 	}
 	last, cancel := lasting(ctx)
 	defer cancel()
-	_, err := Ledger{Store: a.Store, Now: a.Now}.Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt))
+	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, ledgerEnd(request, in.Environment, ended, result.Receipt))
 	return err
 }
 
 // accountApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
-func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []string) error {
+func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []string) (head LedgerHead, err error) {
 	ledger := Ledger{Store: a.Store, Now: a.Now}
 	for _, login := range approvers {
 		e := ledgerEntry(LedgerApproved, request, in.Environment, in.Run)
 		e.Actor, e.Receipt = login, receipt.Digest()
-		if _, err := ledger.Append(ctx, e); err != nil {
-			return err
+		if head, err = ledger.Append(ctx, e); err != nil {
+			return head, err
 		}
 	}
 	e := ledgerEntry(LedgerApplying, request, in.Environment, in.Run)
 	e.Receipt = receipt.Digest()
-	_, err := ledger.Append(ctx, e)
-	return err
+	return ledger.appendAfter(ctx, head, e)
 }
 
 // account records what this report decided: which targets nobody will finish any

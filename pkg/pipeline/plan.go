@@ -59,6 +59,8 @@ type TargetResult struct {
 	// kept, sealed, until it is brought back.
 	StateKept bool
 	SpareFile string // where it is when the store could not take it
+
+	head LedgerHead // of the target's ledger, when this apply had begun
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands

@@ -51,6 +51,13 @@ func (s *Server) Fail(m Matcher, f Fault, n int) {
 	s.faults = append(s.faults, &armedFault{Matcher: m, Fault: &f, left: n})
 }
 
+// ClearFaults ends all faults.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
+}
+
 func (s *Server) fault(c *call) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()

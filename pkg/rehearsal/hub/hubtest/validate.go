@@ -77,8 +77,8 @@ func Validate(t testing.TB, h http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(&recorder{ResponseWriter: w, rec: rec}, r)
-		if rec.Code == http.StatusSwitchingProtocols {
-			return // the connection was cut by a fault
+		if rec.Code == http.StatusSwitchingProtocols || len(rec.Header()) == 0 && r.Context().Err() != nil {
+			return // the connection was cut by a fault, or the client has not waited for the answer
 		}
 		if err := d.check(seen, body, rec); err != nil {
 			t.Errorf("%s %s → %d does not fit GitHub's API description: %v", r.Method, r.URL, rec.Code, err)

@@ -84,7 +84,7 @@ on a laptop as well.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
-		newValidateCmd(app), newRehearseCmd(app), newStateCmd(app), newUnlockCmd(app), newLedgerCmd(app), newDriftCmd(app), newBootstrapCmd(app), newVersionCmd(app), newReferenceCmd(app),
+		newValidateCmd(app), newRehearseCmd(app), newStateCmd(app), newUnlockCmd(app), newSweepCmd(app), newLedgerCmd(app), newDriftCmd(app), newBootstrapCmd(app), newVersionCmd(app), newReferenceCmd(app),
 	)
 	return root
 }

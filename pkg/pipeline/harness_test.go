@@ -295,6 +295,8 @@ type hub struct {
 	onPoll      func()
 	writes      int
 	cancelled   []int64
+	forced      []int64
+	reads       int // of runs
 }
 
 func newHub(w *world) *hub {
@@ -322,6 +324,7 @@ func (h *hub) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Reposi
 }
 
 func (h *hub) WorkflowRun(_ context.Context, _ pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
+	h.reads++
 	run, ok := h.runs[id]
 	if !ok {
 		return run, pipeline.ErrNotFound
@@ -413,9 +416,16 @@ func (h *hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload jso
 	return nil
 }
 
-func (h *hub) CancelRun(_ context.Context, _ pipeline.Slug, id int64, _ bool) error {
+func (h *hub) CancelRun(_ context.Context, _ pipeline.Slug, id int64, force bool) error {
 	h.cancelled = append(h.cancelled, id)
+	if force {
+		h.forced = append(h.forced, id)
+	}
 	return nil
+}
+
+func (h *hub) PendingEnvironments(context.Context, pipeline.Slug, int64) ([]string, error) {
+	return []string{"staging-apply"}, nil
 }
 
 func (h *hub) Login(context.Context) (string, error) { return "metapipe-bot", nil }

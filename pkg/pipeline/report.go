@@ -89,7 +89,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if err != nil {
 			return Report{}, err
 		}
-		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.voided
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, failedBefore)
 			t.closed = true
@@ -139,6 +139,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
 		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run}
+	t.voided = st.voided()
 	if err := r.plan(ctx, st, &t); err != nil {
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}

@@ -12,7 +12,8 @@ type Report struct {
 	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
 
 	// unsettled: a job was stopped in the middle of its work and may have left a
-	// lock, so the request stays open for the sweep.
+	// lock, or a run was cancelled and may not end. The request stays open for the
+	// sweep.
 	unsettled bool
 }
 
@@ -50,6 +51,7 @@ type TargetReport struct {
 
 	run    Run  // the one that the target has come to stand as it does in
 	closed bool // by this report: no job would have finished it
+	voided bool // its plan was taken out of use, and its run is being cancelled
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

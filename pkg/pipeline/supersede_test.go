@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -50,6 +51,12 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 	}
 	if report := w.report(old, true); report.Targets[0].Outcome != pipeline.OutcomeSuperseded || report.Targets[0].Plan == nil {
 		t.Fatalf("report of the older request: %+v", report.Targets[0])
+	}
+	w.setRun(old, "completed", "cancelled")
+	w.setRun(newer, "in_progress", "")
+	w.now = w.now.Add(time.Hour)
+	if got := kinds(w.sweep(&lockStore{}, true)); got != "" {
+		t.Errorf("the sweep finds %q", got)
 	}
 	if keys := w.openKeys(); len(keys) != 1 || !strings.HasSuffix(keys[0], string(newer.ID)) {
 		t.Errorf("open requests: %v", keys)

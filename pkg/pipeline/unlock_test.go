@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -15,9 +16,12 @@ type lockStore struct {
 	unknown bool
 }
 
-func (l *lockStore) Lock(context.Context, pipeline.Customer, pipeline.Environment) (*pipeline.Lock, bool, error) {
+func (l *lockStore) Lock(_ context.Context, _ pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
 	if l.unknown {
 		return nil, false, nil
+	}
+	if env != "staging" {
+		return nil, true, nil
 	}
 	return l.lock, true, nil
 }
@@ -39,15 +43,18 @@ func (w *world) killedPlan() (pipeline.Request, *lockStore) {
 	locks := &lockStore{}
 	w.engine.duringPlan = func() {
 		locks.lock = &pipeline.Lock{ID: "l-1", Operation: "plan", Who: "runner@fv-1", Created: w.now.Add(time.Second)}
-		panic("killed")
+		runtime.Goexit() // the process is gone
 	}
-	func() {
-		defer func() { recover(); w.engine.duringPlan = nil }()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
 		in := w.target(request, "staging")
 		in.Host, in.Run = "fv-1", request.ManagerRun
 		_, err := w.planner().Run(context.Background(), in)
 		w.t.Errorf("the plan was not killed: %v", err)
 	}()
+	<-gone
+	w.engine.duringPlan = nil
 	w.now = w.now.Add(10 * time.Minute)
 	return request, locks
 }

@@ -19,11 +19,12 @@ const (
 	RoleApply     Role = "apply"
 	RoleReport    Role = "report"
 	RoleDrift     Role = "drift"
+	RoleSweep     Role = "sweep" // and unlock
 )
 
 // Roles are all of them.
 func Roles() []Role {
-	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift}
+	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep}
 }
 
 // Scope is what a policy is cut to. Customer and Environment may be "*": then it
@@ -134,6 +135,12 @@ func (s Scope) grants() map[Role]grant {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			write: []string{c + "/*/ledger/*"}, remove: []string{open}, open: true, allEnvironments: true,
+		},
+		RoleSweep: {
+			list: []string{c + "/*", "_metapipe/open/*"},
+			read: []string{state, lock, c + "/requests/*", target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, open},
+			// Of a plan it may write nothing but that it is out of use.
+			write: []string{target + "/plans/*/apply-begun.json", ledger}, remove: []string{lock, open}, lock: true,
 		},
 		RoleDrift: {
 			list: []string{target + "/*"},

@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type sweepOptions struct {
+	places
+	fix, json bool
+}
+
+func newSweepCmd(app *App) *cobra.Command {
+	var o sweepOptions
+	cmd := &cobra.Command{
+		Use:   "sweep",
+		Short: "Find requests that hang, and with --fix repair them (manager's schedule)",
+		Long: `sweep looks at every request that nobody has closed: requests whose run is over
+and whose statuses are not final (a lost runner, a deleted run), locks whose run is
+dead, plans past their time and superseded ones whose run still waits, and runs
+that wait for a reviewer for more than a day.
+
+With --fix it closes statuses, releases such locks by their exact id, takes plans
+out of use and cancels their runs. It never touches an apply that goes on, nor a
+lock that no run of metapipe has taken. Without --fix it changes nothing and ends
+with exit code 6 when it finds something.
+
+Environment: SOURCE_REPOS_PAT (as report), METAPIPE_KEY, GITHUB_TOKEN (own
+repository: actions write).`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.sweep(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	o.runFlag(cmd)
+	cmd.Flags().BoolVar(&o.fix, "fix", false, "repair what can be repaired")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the findings as JSON")
+	return cmd
+}
+
+func (a *App) sweep(ctx context.Context, o sweepOptions) error {
+	m, err := a.openManager(ctx, o.places)
+	if err != nil {
+		return err
+	}
+	own, err := m.client(envOwnToken)
+	if err != nil {
+		return err
+	}
+	source, err := m.client(envSourceToken)
+	if err != nil {
+		return err
+	}
+	result, err := m.sweeper(own, source, o.places).Run(ctx, o.fix)
+	if err != nil {
+		return err
+	}
+	err = m.runner.AppendSummary(report.Sweep(result))
+	if o.json {
+		err = errors.Join(err, a.printJSON(result))
+	} else {
+		_, printErr := fmt.Fprint(a.Out, report.SweepLines(result))
+		err = errors.Join(err, printErr)
+	}
+	if err != nil {
+		return err
+	}
+	return sweepEnd(result, o.fix)
+}
+
+// sweepEnd is how a sweep ends: what people have to do is no failure of --fix.
+func sweepEnd(result pipeline.SweepResult, fix bool) error {
+	failed := 0
+	for _, f := range result.Findings {
+		if f.Error != "" {
+			failed++
+		}
+	}
+	switch {
+	case failed > 0:
+		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d findings could not be looked at or repaired", failed, len(result.Findings)), Next: "the findings say why; the next sweep tries again"}
+	case !fix && len(result.Findings) > 0:
+		return findingsError{count: len(result.Findings)}
+	}
+	return nil
+}
+
+func (m *manager) sweeper(own, source *github.Client, p places) *pipeline.Sweeper {
+	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Now: m.app.Now}
+	return &pipeline.Sweeper{Store: m.store, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
+		Close: func(ctx context.Context, request pipeline.Request, cancelled bool) error {
+			return m.closeRequest(ctx, source, request, cancelled)
+		},
+		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
+			dir, remove, err := m.workDir(p, string(c.Name), string(env))
+			if err != nil {
+				return err
+			}
+			defer remove()
+			_, err = unlocker.Run(ctx, pipeline.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: env,
+				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
+			return err
+		},
+	}
+}

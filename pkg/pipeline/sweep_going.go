@@ -1,0 +1,84 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// going is a request whose run goes on: it may wait in vain.
+func (w *sweeping) going(ctx context.Context) error {
+	for _, env := range w.request.Targets {
+		if !w.request.Applies(env) {
+			continue
+		}
+		st, err := targetStanding(ctx, w.Store, w.request, env)
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.ended.Outcome.Succeeded():
+			continue
+		case st.ended.Outcome == OutcomeWaiting:
+			return w.waits(ctx, env, st)
+		case st.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
+			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.ended.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+				return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, true), w.Close(ctx, w.request, true))
+			})
+		}
+		return nil // those after it come when it has succeeded
+	}
+	return nil
+}
+
+// voided reports whether the plan was taken out of use before an apply began.
+func (st standing) voided() bool {
+	return st.folder.has(objectApplyBegun) && !st.folder.has(objectApplied) && st.ended.Outcome != OutcomeApplying
+}
+
+// waits is a target with a plan that nobody has applied yet.
+func (w *sweeping) waits(ctx context.Context, env Environment, st standing) error {
+	newer, err := superseding(ctx, w.Store, w.request, env)
+	if err != nil {
+		return err
+	}
+	receipt, err := readReceipt(ctx, w.Store, st.folder)
+	if err != nil {
+		return err
+	}
+	now := w.Now().UTC()
+	switch {
+	case newer != "":
+		why := supersededError(w.request, env, newer)
+		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
+			return w.end(ctx, st, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: w.request.ManagerRun, At: now})
+		})
+	case !now.Before(receipt.Expires):
+		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
+		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
+			return w.end(ctx, st, Ended{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: "push again to get a fresh plan", Run: w.request.ManagerRun, At: now})
+		})
+	case now.Sub(receipt.PlannedAt) >= sweepPatient:
+		pending, err := w.Runs.PendingEnvironments(ctx, w.request.ManagerRun.Repository, w.run.ID)
+		if err != nil {
+			return err
+		}
+		if len(pending) > 0 {
+			w.found(Finding{Kind: FindingWaiting, Environment: env, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
+				Next: "approve or reject it at " + w.request.ManagerRun.URL}, nil)
+		}
+	}
+	return nil
+}
+
+// end takes the plan out of use, then cancels the run and closes the request. An
+// apply that has begun meanwhile is left alone.
+func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
+	voided, err := voidPlan(ctx, w.Store, st.folder, why)
+	if err != nil || !voided {
+		return err
+	}
+	return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, false), w.Close(ctx, w.request, true))
+}

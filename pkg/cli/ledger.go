@@ -32,7 +32,7 @@ can write both in their own repository: a finding names the author.
 
 Environment: with --verify SOURCE_REPOS_PAT (customers: deployments and statuses read).
 Exit code 6: something is missing, changed, reordered, or not what GitHub remembers.`,
-		Example: "  metapipe ledger --customer example-customer --environment staging --verify",
+		Example: "  metapipe ledger --customer example-customer --environment staging",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.ledger(cmd.Context(), o) },
 	}

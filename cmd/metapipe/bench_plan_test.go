@@ -98,13 +98,9 @@ func (b *bench) byHand(t *testing.T, manager, customer string) time.Duration {
 // processes counts how often a plan starts the tool when the version is known.
 func (b *bench) processes(t *testing.T, args []string) float64 {
 	t.Helper()
-	dir := filepath.Join(b.dir, "recorder")
-	stand := filepath.Join(dir, "terraform")
-	goBuild(t, stand, "./testdata/recorder")
-	writeFile(t, filepath.Join(dir, "real"), b.tool)
+	stand, calls := b.recorder(t)
 	recorded := *b
 	recorded.env = append(append([]string(nil), b.env...), "METAPIPE_TOOL="+stand)
-	calls := filepath.Join(dir, "calls")
 	for range 2 { // the first run asks for the version
 		if err := os.RemoveAll(calls); err != nil {
 			t.Fatal(err)
@@ -117,6 +113,19 @@ func (b *bench) processes(t *testing.T, args []string) float64 {
 	}
 	t.Logf("a plan starts:\n%s", log)
 	return float64(bytes.Count(log, []byte("\n")))
+}
+
+// recorder builds what stands in for the tool, and returns its path and the file
+// in which it notes a line for each start.
+func (b *bench) recorder(t *testing.T) (stand, calls string) {
+	t.Helper()
+	dir := filepath.Join(b.dir, "recorder")
+	stand = filepath.Join(dir, "terraform")
+	if _, err := os.Stat(stand); err != nil {
+		goBuild(t, stand, "./testdata/recorder")
+		writeFile(t, filepath.Join(dir, "real"), b.tool)
+	}
+	return stand, filepath.Join(dir, "calls")
 }
 
 func copyFolder(t *testing.T, from, to string) {

@@ -31,6 +31,7 @@ func TestBench(t *testing.T) {
 		{"plan", (*bench).plan},
 		{"rendering", (*bench).rendering},
 		{"rehearsal", (*bench).rehearsal},
+		{"request", (*bench).request},
 		{"bucket", (*bench).bucket},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(b, t) })

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// StepCalls are the calls to GitHub of one step.
+type StepCalls struct {
+	Verb          string
+	Reads, Writes int
+}
+
+// PullRequestCalls is what a pull request that is planned in two environments
+// asks of GitHub.
+type PullRequestCalls struct {
+	First []StepCalls
+	// Again are the steps of the manager's run when it is run again, with nothing
+	// changed since.
+	Again []StepCalls
+	// FirstStatus is the time from the dispatch to the first status that the
+	// manager writes, without the queue of GitHub and the start of a runner.
+	FirstStatus time.Duration
+}
+
+// CountPullRequest plays the pull request, with the reports of the workflow.
+func CountPullRequest(t *testing.T) PullRequestCalls {
+	t.Helper()
+	w := newWorld(t, nil)
+	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
+	var counted PullRequestCalls
+	w.hub.ResetCalls()
+	asking := w.newJob(run)
+	trigger := asking.start("trigger")
+	r := &request{w: w, trigger: run, run: w.queued()}
+	answer := func() []StepCalls {
+		var steps []StepCalls
+		step := func(args ...string) result {
+			t.Helper()
+			j := w.newJob(r.run)
+			end := j.do(0, args...)
+			steps = append(steps, w.callsOf(j, args[0]))
+			return end
+		}
+		fetched := step("fetch-vars")
+		r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
+		report := []string{"report", "--customer", r.customer, "--request", r.id}
+		step(report...)
+		for _, env := range []string{"staging", "production"} {
+			step(r.args("plan", env)...)
+			step(report...)
+		}
+		step(append(report, "--final")...).want(t, "outcome=success")
+		return steps
+	}
+	first := answer()
+	if end := trigger.wait(); end.exit != 0 {
+		t.Fatal(end.log)
+	}
+	counted.First = append([]StepCalls{w.callsOf(asking, "trigger")}, first...)
+	counted.FirstStatus = w.firstStatus()
+
+	check(t, w.manager.SetRun(r.run.run.ID, "completed", "success"))
+	r.run.run = must(w.manager.Rerun(r.run.run.ID))(t)
+	check(t, w.manager.SetRun(r.run.run.ID, "in_progress", ""))
+	counted.Again = answer()
+	w.wantNothingPending()
+	return counted
+}
+
+// callsOf counts what the tokens of a job have asked. A poll that was asked before
+// counts once.
+func (w *world) callsOf(j *job, verb string) StepCalls {
+	steps, seen := StepCalls{Verb: verb}, map[string]bool{}
+	for _, c := range w.hub.Calls() {
+		if !strings.HasPrefix(c.Token, filepath.Base(j.dir)+" ") {
+			continue
+		}
+		switch key := c.Path + "?" + c.Query; {
+		case c.Write():
+			steps.Writes++
+		case verb != "trigger" || !seen[key]:
+			seen[key] = true
+			steps.Reads++
+		}
+	}
+	return steps
+}
+
+// firstStatus is the time between the dispatch and the first status that somebody
+// else than the customer's own run has written.
+func (w *world) firstStatus() time.Duration {
+	w.t.Helper()
+	var dispatched time.Time
+	for _, c := range w.hub.Calls() {
+		switch {
+		case strings.HasSuffix(c.Path, "/dispatches"):
+			dispatched = c.At
+		case !dispatched.IsZero() && c.Write() && strings.Contains(c.Path, "/statuses/") && strings.HasSuffix(c.Token, " source"):
+			return c.At.Sub(dispatched)
+		}
+	}
+	w.t.Fatal("no dispatch was answered by a status")
+	return 0
+}
+
+// CountProcesses deploys to one target with a tool that notes its calls, a line
+// each, in a file; it returns how often plan and apply start it once its version
+// is known.
+func CountProcesses(t *testing.T, tool, calls string) (plan, apply int) {
+	t.Helper()
+	w := newWorld(t, nil)
+	for _, name := range []string{"first", "second"} {
+		r := w.accept(w.push("main", map[string]string{"infra/variables.yml": strings.Replace(variablesYML, "name: shop", "name: "+name, 1)}))
+		before := lines(t, calls)
+		w.newJob(r.run).with("METAPIPE_TOOL="+tool).do(0, r.args("plan", "staging")...).want(t, "outcome="+string(pipeline.OutcomeWaiting))
+		planned := lines(t, calls)
+		w.newJob(r.run).with("METAPIPE_TOOL="+tool).do(0, r.args("apply", "staging")...).want(t, "outcome="+string(pipeline.OutcomeApplied))
+		plan, apply = planned-before, lines(t, calls)-planned
+		r.report("--final")
+		check(t, w.manager.SetRun(r.run.run.ID, "completed", "success"))
+	}
+	return plan, apply
+}
+
+func lines(t *testing.T, file string) int {
+	t.Helper()
+	return bytes.Count([]byte(readOptional(t, file)), []byte("\n"))
+}
+
+// TestPullRequestCalls holds that a run which is repeated with nothing changed
+// does not cost more than the first one.
+func TestPullRequestCalls(t *testing.T) {
+	t.Parallel()
+	counted := CountPullRequest(t)
+	sum := func(steps []StepCalls) (reads, writes int) {
+		for _, s := range steps {
+			reads, writes = reads+s.Reads, writes+s.Writes
+		}
+		return reads, writes
+	}
+	t.Logf("first %+v", counted.First)
+	t.Logf("again %+v", counted.Again)
+	reads, writes := sum(counted.First)
+	again, rewritten := sum(counted.Again)
+	if reads == 0 || writes == 0 || again > reads || rewritten >= writes {
+		t.Errorf("first %d reads and %d writes, again %d and %d", reads, writes, again, rewritten)
+	}
+	if counted.FirstStatus <= 0 {
+		t.Errorf("the first status came after %s", counted.FirstStatus)
+	}
+}

@@ -39,7 +39,7 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return store.Session{}, err
 	}
-	token, err := m.runner.IDToken(ctx, store.SessionAudience)
+	token, err := m.maskedIDToken(ctx, store.SessionAudience)
 	if err != nil {
 		return store.Session{}, fmt.Errorf("take the role of %s/%s: %w", c.Name, env, err)
 	}

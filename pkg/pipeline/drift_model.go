@@ -39,7 +39,7 @@ type DriftResult struct {
 	// Skipped says why there was nothing to check, such as an environment that the
 	// customer's file does not have; empty where there was.
 	Skipped string `json:"skipped,omitempty"`
-	// Plan holds what differs and is not ignored, redacted; nil for a clean target
+	// Plan holds what differs and is not ignored, redacted at the customer's level; nil for a clean target
 	// and for an error.
 	Plan *Plan `json:"plan,omitempty"`
 	// Fingerprint is the keyed hash of Plan's changes and drift.

@@ -128,6 +128,9 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 		if c.Manager.Drift.Action(DriftError) == DriftIgnore {
 			result.Kinds = nil
 		}
+	} else if result.Plan != nil {
+		shown := result.Plan.Redacted(c.Manager.Redaction)
+		result.Plan = &shown
 	}
 	if ctx.Err() != nil {
 		return nil

@@ -109,18 +109,36 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		t.Plan = &plan
 	}
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
+	t.Message, t.Next = unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), said)
+	return t
+}
+
+// Redacted returns what may be shown to a customer of a check that failed. The
+// manager's own people read all of it.
+func (f DriftFailure) Redacted(l Redaction) DriftFailure {
+	if !l.hides() {
+		return f
+	}
+	f.Message, f.Next = unquoted(f.Message, f.Next, "the check did not succeed; what the tool said is not shown here", f.Diagnostics)
+	f.Diagnostics = RedactedDiagnostics(f.Diagnostics, l)
+	return f
+}
+
+// unquoted replaces sentences that were made of what the tool said, but for what
+// belongs to the customer's own lines.
+func unquoted(message, next, instead string, said []Diagnostic) (string, string) {
 	for _, d := range said {
 		if d.ofTheCustomer() {
 			continue
 		}
-		if quotes(t.Message, d) {
-			t.Message = fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment)
+		if quotes(message, d) {
+			message = instead
 		}
-		if quotes(t.Next, d) {
-			t.Next = whereItIs
+		if quotes(next, d) {
+			next = whereItIs
 		}
 	}
-	return t
+	return message, next
 }
 
 // quotes reports whether one of our sentences was made of what the tool said.

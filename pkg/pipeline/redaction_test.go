@@ -79,6 +79,18 @@ func TestRedactedKeepsOurWords(t *testing.T) {
 	}
 }
 
+func TestRedactedDriftFailure(t *testing.T) {
+	t.Parallel()
+	target := internals()
+	failure := pipeline.DriftFailure{Cause: "tool", Message: target.Message, Next: target.Next, Diagnostics: target.Diagnostics}
+	if got := failure.Redacted(pipeline.RedactionValues); !reflect.DeepEqual(got, failure) {
+		t.Errorf("values: %+v", got)
+	}
+	if text := asText(t, failure.Redacted(pipeline.RedactionSummary)); strings.Contains(text, "INTERNAL") || !strings.Contains(text, "SHOWN.yml") {
+		t.Errorf("summary: %s", text)
+	}
+}
+
 func TestRedactionIsOrdered(t *testing.T) {
 	t.Parallel()
 	if !pipeline.RedactionValues.LooserThan(pipeline.RedactionSummary) || pipeline.RedactionSummary.LooserThan(pipeline.RedactionValues) ||

@@ -72,3 +72,22 @@ func TestReadContextNamesBadValues(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressOfTheAPIFollowsTheServer(t *testing.T) {
+	t.Parallel()
+	for server, want := range map[string]string{
+		"https://github.com":             "https://api.github.com",
+		"https://octo.ghe.com":           "https://api.octo.ghe.com",
+		"https://github.example.com/":    "https://github.example.com/api/v3",
+		"https://github.example.com:444": "https://github.example.com:444/api/v3",
+		"http://127.0.0.1:8080":          "http://127.0.0.1:8080/api/v3",
+	} {
+		c, err := actions.ReadContext(env(map[string]string{"GITHUB_SERVER_URL": server}))
+		if err != nil || c.APIURL != want {
+			t.Errorf("%s: got %q, %v, want %q", server, c.APIURL, err, want)
+		}
+	}
+	if _, err := actions.ReadContext(env(map[string]string{"GITHUB_SERVER_URL": "http://github.example.com"})); err == nil {
+		t.Error("a token would travel in clear text")
+	}
+}

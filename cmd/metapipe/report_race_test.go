@@ -104,3 +104,29 @@ func (w *world) asked(route string) bool {
 	}
 	return false
 }
+
+// TestLostReplyOfDispatch: the request is sent twice, accepted once, and nobody
+// but the manager sees the second run.
+func TestLostReplyOfDispatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.hub.Fail(hub.Matcher{Method: http.MethodPost, Route: "/repos/{owner}/{repo}/dispatches"}, hub.Fault{Reset: true, AfterEffect: true}, 1)
+	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	triggered := w.newJob(run).start("trigger")
+	one, two := w.queued(), w.queued()
+	fetched := w.newJob(two).do(0, "fetch-vars")
+	r := &request{w: w, trigger: run, run: two, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
+	if end := triggered.wait(); end.exit != 0 || end.outputs["request-id"] != r.id {
+		t.Errorf("trigger ended with exit code %d for request %s, want %s:\n%s", end.exit, end.outputs["request-id"], r.id, end.log)
+	}
+	before := len(w.customer.Snapshot().Statuses[run.sha])
+	w.newJob(one).do(3, "fetch-vars").want(t, "reason=replayed", "environments=[]", "request-id=")
+	w.newJob(one).do(0, "report", "--customer", "", "--request", "", "--final")
+	if after := len(w.customer.Snapshot().Statuses[run.sha]); after != before {
+		t.Errorf("the second run has written %d statuses to the customer", after-before)
+	}
+	r.planned("staging")
+	r.do(0, "apply", "staging").want(t, "outcome=applied")
+	r.report("--final").want(t, "outcome=success")
+	w.wantNothingPending()
+}

@@ -2,6 +2,8 @@ package github_test
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -45,5 +47,37 @@ func TestNotModifiedWithoutCondition(t *testing.T) {
 	s := serve(t, map[string]http.HandlerFunc{repoRoute: answer(304, "", "ETag", `"x"`)})
 	if got, err := s.client(t).Repository(t.Context(), acme); err == nil {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// What is remembered has an end, and what was dropped is asked for anew.
+func TestRememberedAnswersAreBounded(t *testing.T) {
+	t.Parallel()
+	var conditional atomic.Int32
+	s := serve(t, map[string]http.HandlerFunc{"GET /repos/acme/{name}": func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") != "" {
+			conditional.Add(1)
+			answer(304, "", "ETag", `"x"`)(w, r)
+			return
+		}
+		answer(200, `{"id":7,"full_name":"acme/`+r.PathValue("name")+`","default_branch":"main","description":"`+strings.Repeat("x", 3<<20)+`"}`, "ETag", `"x"`)(w, r)
+	}})
+	c := s.client(t)
+	read := func(name string) {
+		t.Helper()
+		if got, err := c.Repository(t.Context(), pipeline.Slug{Owner: "acme", Name: name}); err != nil || got.Name != name {
+			t.Fatalf("%s: %+v, %v", name, got, err)
+		}
+	}
+	for n := range 7 { // of 3 MiB each
+		read(strconv.Itoa(n))
+	}
+	read("6")
+	if n := conditional.Load(); n != 1 {
+		t.Errorf("%d conditional requests, want that of the newest one", n)
+	}
+	read("0")
+	if n := conditional.Load(); n != 1 {
+		t.Errorf("the oldest answer is still remembered (%d)", n)
 	}
 }

@@ -209,3 +209,41 @@ func TestWritesGoOneByOneAndManyWithGaps(t *testing.T) {
 		t.Errorf("the budget is %+v", got)
 	}
 }
+
+// A limit that one request has met holds for those after it too.
+func TestLimitHoldsForAll(t *testing.T) {
+	t.Parallel()
+	s := serve(t, map[string]http.HandlerFunc{
+		repoRoute:               answer(429, `{}`, "Retry-After", "100"),
+		"GET /repos/acme/other": answer(200, repoBody),
+	})
+	c := s.client(t)
+	if _, err := c.Repository(t.Context(), acme); err == nil {
+		t.Fatal("no error")
+	}
+	begin := len(s.slept)
+	if _, err := c.Repository(t.Context(), pipeline.Slug{Owner: "acme", Name: "other"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.slept[begin:]; len(got) != 1 || got[0] < 90*time.Second || got[0] > 102*time.Second {
+		t.Errorf("the next request came after %v, want what is left of the limit", got)
+	}
+}
+
+func TestClassicTokenWithoutScopeIsTold(t *testing.T) {
+	t.Parallel()
+	s := serve(t, map[string]http.HandlerFunc{
+		repoRoute:               answer(404, `{"message":"Not Found"}`, "X-OAuth-Scopes", "gist, read:org", "X-Accepted-OAuth-Scopes", "repo"),
+		"GET /repos/acme/other": answer(404, `{"message":"Not Found"}`, "X-OAuth-Scopes", "repo", "X-Accepted-OAuth-Scopes", "repo"),
+	})
+	c := s.client(t, func(o *github.Options) { o.Credential, o.Needs = "SOURCE_REPOS_PAT", "metapipe report" })
+	_, err := c.Repository(t.Context(), acme)
+	want := "give SOURCE_REPOS_PAT one of the scopes repo (classic token), which `metapipe report` needs; it has the scopes [gist, read:org]"
+	if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, pipeline.ErrNotFound) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	_, err = c.Repository(t.Context(), pipeline.Slug{Owner: "acme", Name: "other"})
+	if err == nil || !strings.Contains(err.Error(), "SOURCE_REPOS_PAT cannot see it") {
+		t.Errorf("got %v", err)
+	}
+}

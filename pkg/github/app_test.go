@@ -190,7 +190,8 @@ func FuzzParseApp(f *testing.F) {
 		if (app == nil) == (err == nil) {
 			t.Fatalf("%v, %v", app, err)
 		}
-		if err != nil && len(key) > 20 && strings.Contains(err.Error(), key) {
+		const ours = "-----BEGIN RSA PRIVATE KEY-----" // what the advice itself says
+		if err != nil && len(key) > 20 && !strings.Contains(ours, key) && strings.Contains(err.Error(), key) {
 			t.Fatalf("the error quotes the key: %v", err)
 		}
 	})

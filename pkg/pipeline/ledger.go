@@ -30,7 +30,7 @@ const (
 	LedgerRequested  LedgerEvent = "requested"  // a request with a proved origin was accepted for it
 	LedgerPlanned    LedgerEvent = "planned"    // a plan ended, well or not
 	LedgerApproved   LedgerEvent = "approved"   // people let the apply pass its gate
-	LedgerApplying   LedgerEvent = "applying"   // the plan is used from here on
+	LedgerApplying   LedgerEvent = "applying"   // an apply is about to use the plan
 	LedgerApplied    LedgerEvent = "applied"    // the apply ended well
 	LedgerRefused    LedgerEvent = "refused"    // the plan may not be applied; the reason says why
 	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped

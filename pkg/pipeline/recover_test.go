@@ -111,6 +111,7 @@ func TestRecover(t *testing.T) {
 			t.Fatalf("%+v %+v %v", state, l, err)
 		}
 	}
+	w.wantEvents("acme", "staging", "requested dev, planned, applying, failed, recovered")
 	if _, err := os.Stat(l.pushed[0].File); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the clear text is still there: %v", err)
 	}

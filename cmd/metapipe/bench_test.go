@@ -33,6 +33,7 @@ func TestBench(t *testing.T) {
 		{"rehearsal", (*bench).rehearsal},
 		{"request", (*bench).request},
 		{"bucket", (*bench).bucket},
+		{"fleet", (*bench).fleet},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(b, t) })
 	}

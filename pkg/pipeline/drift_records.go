@@ -187,7 +187,8 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 	now := s.Now().UTC()
 	scan := DriftScan{ID: id, Manager: record.Manager, ManagerCommit: record.ManagerCommit, StartedAt: record.StartedAt, EndedAt: now, ExpiredRules: expiredRules(customers, now)}
 	if history.Trend.ID != "" {
-		scan.Before = &history.Trend
+		before := history.Trend // the history goes on below
+		scan.Before = &before
 	}
 	var there []scanTarget
 	for _, t := range record.Targets {

@@ -142,9 +142,10 @@ func (s Scope) grants() map[Role]grant {
 			// Of a plan it may write nothing but that it is out of use.
 			write: []string{target + "/plans/*/apply-begun.json", ledger}, remove: []string{lock, open}, lock: true,
 		},
-		RoleDrift: {
-			list: []string{target + "/*"},
-			read: []string{state, lock},
+		RoleDrift: { // reads what was applied last, and keeps what a scan found
+			list:  []string{target + "/*", "_metapipe/scans/*"},
+			read:  []string{state, lock, target + "/plans/applied/*", target + "/plans/*/variables.sealed", "_metapipe/scans/*"},
+			write: []string{"_metapipe/scans/*"},
 		},
 	}
 }

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,7 +76,21 @@ func TestTargetHasItsCredentialsOnly(t *testing.T) {
 	b.hosted(w.newJob(r.run)).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
 	w.wantNothingPending()
 
-	env := environment(t, seen)
+	// A scan for drift has the keys of the job, and gives each target its own.
+	looked := filepath.Join(t.TempDir(), "environment")
+	tool := filepath.Join(t.TempDir(), "terraform")
+	check(t, os.WriteFile(tool, fmt.Appendf(nil, "#!/bin/sh\n[ \"$1\" != plan ] || env -0 > %s\nexec %s \"$@\"\n", looked, must(exec.LookPath("terraform"))(t)), 0o700))
+	b.hosted(w.newJob(r.run)).with("METAPIPE_TOOL="+tool).do(0, "drift").want(t, "targets=2", "found=0", "errors=0")
+	for _, file := range []string{seen, looked} {
+		b.wantAlone(environment(t, file))
+	}
+}
+
+// wantAlone looks for what leads the tool to other credentials than its own, and
+// tries those.
+func (b tenant) wantAlone(env map[string]string) {
+	t := b.t
+	t.Helper()
 	for name, value := range env {
 		if strings.Contains(value, b.server.SecretKey) || strings.Contains(value, b.server.AccessKey) {
 			t.Errorf("%s leads the tool to the keys of the job", name)
@@ -101,7 +117,7 @@ func (b tenant) wantConfined(session miniotest.Credentials) {
 	t.Helper()
 	root, client := b.server.Client(b.server.Root()), b.server.Client(session)
 	foreign := []string{"blog/staging/terraform.tfstate", "shop2/staging/terraform.tfstate", "shop/production/terraform.tfstate", "_metapipe/tokens/x", "top"}
-	for _, key := range foreign {
+	for _, key := range append([]string{"shop/staging/terraform.tfstate"}, foreign...) {
 		must(root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("theirs")}))(t)
 	}
 	type attempt struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
 // confine takes the role of a target, where there is one, and leaves the rest of
@@ -26,6 +27,23 @@ func (m *manager) confine(ctx context.Context, c pipeline.Customer, env pipeline
 	m.toolEnviron = session.Confine(m.app.Environ)
 	m.app.Environ = append(slices.Clip(m.app.Environ), session.Keys()...)
 	return nil
+}
+
+// fleet looks at many targets, each with the credentials of its own role where
+// there is one. The store stays open under those of the job.
+func (m *manager) fleet(dir string) *terraform.Fleet {
+	o := m.engineOptions()
+	o.EnvironOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
+		if job.Customer.Manager.Role == "" || !m.context.InActions {
+			return o.Environ, nil
+		}
+		session, err := m.session(ctx, job.Customer, job.Environment, pipeline.WorkPlan)
+		if err != nil {
+			return nil, err
+		}
+		return session.Confine(o.Environ), nil
+	}
+	return terraform.New(o).NewFleet(dir)
 }
 
 // session takes the role of a target for as long as the work may last.
@@ -48,6 +66,8 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return store.Session{}, err
 	}
+	m.sessions.Lock()
+	defer m.sessions.Unlock()
 	if err := m.mask(session.SecretAccessKey, session.Token); err != nil {
 		return store.Session{}, fmt.Errorf("mask the credentials of %s/%s: %w", c.Name, env, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,7 @@ type step struct {
 	// toolEnviron is what the tool sees of the environment, where a target has
 	// credentials of its own; nil: that of this process.
 	toolEnviron []string
+	sessions    sync.Mutex // masks are written one after the other
 }
 
 // newStep reads the runner's environment and masks every secret in it before
@@ -225,12 +227,14 @@ func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
 }
 
 // engine runs terraform or tofu.
-func (s *step) engine() *terraform.Engine {
+func (s *step) engine() *terraform.Engine { return terraform.New(s.engineOptions()) }
+
+func (s *step) engineOptions() terraform.Options {
 	environ := s.app.Environ
 	if s.toolEnviron != nil {
 		environ = s.toolEnviron
 	}
-	return terraform.New(terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets})
+	return terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets}
 }
 
 // workDir makes the run directory of one target; remove deletes it, since it

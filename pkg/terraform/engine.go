@@ -20,6 +20,9 @@ type Options struct {
 	// Environ is the environment of this process as "NAME=value", as os.Environ
 	// returns it. The tool sees an allow-list of it.
 	Environ []string
+	// EnvironOf is the environment for one target of a Fleet, where its credentials
+	// are its own; nil means Environ for all.
+	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
 	// CacheDir is metapipe's cache directory (`<user cache dir>/metapipe`). Tools
 	// rest in tools/<name>-<version>/<name> below it. Empty: nothing is cached and
 	// nothing can be installed.
@@ -58,6 +61,20 @@ func New(o Options) *Engine {
 		o.Install = Download
 	}
 	return &Engine{options: o}
+}
+
+// of is the engine with the environment of one target.
+func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
+	if e.options.EnvironOf == nil {
+		return e, nil
+	}
+	environ, err := e.options.EnvironOf(ctx, job)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", target(job), err)
+	}
+	confined := &Engine{options: e.options}
+	confined.options.Environ, confined.options.EnvironOf = environ, nil
+	return confined, nil
 }
 
 // target names the job in messages.

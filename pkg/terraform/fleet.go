@@ -56,15 +56,19 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
+	engine, err := f.engine.of(ctx, job)
+	if err != nil {
+		return pipeline.Planned{}, err
+	}
 	root, err := f.root(ctx, job, tool)
 	if err != nil {
 		if ctx.Err() != nil {
 			return pipeline.Planned{}, err
 		}
-		return f.engine.plan(ctx, job) // says what is wrong in the terms of this target
+		return engine.plan(ctx, job) // says what is wrong in the terms of this target
 	}
 	planned := pipeline.Planned{Tool: tool.toolVersion(), ManagerTree: root.digest, Plan: pipeline.Plan{Tool: tool.toolVersion()}}
-	w, err := root.open(f.engine, job)
+	w, err := root.open(engine, job)
 	if err != nil {
 		return planned, err
 	}
@@ -83,7 +87,7 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	looked, err := w.look(ctx, planned)
 	if err != nil && ctx.Err() == nil && asksForInit(looked.Plan.Diagnostics) {
 		// This state or its backend needs something that the root does not.
-		return f.engine.plan(ctx, job)
+		return engine.plan(ctx, job)
 	}
 	return looked, err
 }

@@ -11,6 +11,39 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
+// inQueue starts the run of a pull request that has entered the merge queue.
+func (w *actWorld) inQueue(branch string, files map[string]string) workflowRun {
+	t := w.t
+	t.Helper()
+	w.commit(w.customer, branch, files)
+	number := must(w.customer.OpenPull(hub.NewPull{Title: "Change", Author: "casey", Head: branch}))(t)
+	queue, event, err := w.customer.QueuePull(number, "casey")
+	check(t, err)
+	sha := must(w.customer.Head(queue))(t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "merge_group", Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: queue, Actor: "casey", Status: "in_progress"}))(t)
+	return workflowRun{repo: w.customer, run: run, event: event, sha: sha, ref: "refs/heads/" + queue, permitsIDToken: true}
+}
+
+// mergeQueueInAct queues a change of the infrastructure, which is planned, and one of
+// something else: its required check ends too, although nothing is sent.
+func mergeQueueInAct(t *testing.T, w *actWorld) {
+	run := w.inQueue("infrastructure", map[string]string{"infra/variables.yml": variablesYML})
+	j := w.through(run, nil)
+	w.wantEnds(j, true, true)
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --final")
+	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Plan: 2 to add")
+	w.states.wantNone("terraform.tfstate", "a merge queue")
+
+	run = w.inQueue("application", map[string]string{"app/main.go": "package main\n"})
+	asked := w.trigger(run, nil)
+	if !asked.wait() {
+		t.Errorf("the workflow has failed:\n%s", asked.log)
+	}
+	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Nothing to do")
+	w.wantNoDispatch()
+	w.wantNothingPending()
+}
+
 // noChangesInAct pushes twice; the second push changes a comment alone. Nothing is
 // applied, and the job that needs the infrastructure runs all the same.
 func noChangesInAct(t *testing.T, w *actWorld) {

@@ -216,7 +216,7 @@ func (r *actRun) wait() bool {
 	t.Helper()
 	select {
 	case <-r.ended:
-	case <-time.After(90 * time.Second):
+	case <-time.After(3 * time.Minute):
 		check(t, r.cmd.Process.Signal(os.Interrupt))
 		<-r.ended
 		t.Fatalf("the workflow does not end (%v):\n%s", r.err, r.log)

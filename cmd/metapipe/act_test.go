@@ -24,6 +24,7 @@ func TestWorkflows(t *testing.T) {
 		files map[string]string // laid over the manager's
 	}{
 		{name: "pull-request", play: pullRequestInAct},
+		{name: "merge-queue", play: mergeQueueInAct},
 		{name: "no-changes", play: noChangesInAct},
 		{name: "refused-value", play: refusedValueInAct, files: map[string]string{"terraform/size.tf": sizeTF}},
 		{name: "broken-manager", play: brokenManagerInAct, files: map[string]string{"terraform/broken.tf": "output \"broken\" {\n  value = local.missing\n}\n"}},

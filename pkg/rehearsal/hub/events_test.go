@@ -90,3 +90,30 @@ func TestDispatchEvents(t *testing.T) {
 		t.Error("dispatched with an unknown token")
 	}
 }
+
+func TestMergeQueue(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, hub.Options{})
+	head := s.commit(s.customer, "topic", map[string]string{"x": "1"})
+	base := s.commit(s.customer, "main", map[string]string{"y": "2"})
+	n := got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic"}))(t)
+	branch, raw, err := s.customer.QueuePull(n, "alice")
+	good(t, err)
+	hubtest.Event(t, "webhook-merge-group-checks-requested", raw)
+	var v struct {
+		MergeGroup struct {
+			HeadSHA string `json:"head_sha"`
+			BaseSHA string `json:"base_sha"`
+			HeadRef string `json:"head_ref"`
+		} `json:"merge_group"`
+	}
+	good(t, json.Unmarshal(raw, &v))
+	equal(t, "branch", branch, fmt.Sprintf("gh-readonly-queue/main/pr-%d-%s", n, base))
+	equal(t, "its head", v.MergeGroup.HeadSHA, got(s.customer.Head(branch))(t))
+	equal(t, "its parents", fmt.Sprint(got(s.customer.CommitOf(v.MergeGroup.HeadSHA))(t).Parents), fmt.Sprint([]string{base, head}))
+	equal(t, "base and ref", v.MergeGroup.BaseSHA+v.MergeGroup.HeadRef, base+"refs/heads/"+branch)
+	got(s.customer.MergePull(n, hub.MergeCommit, "alice"))(t)
+	if _, _, err := s.customer.QueuePull(n, "alice"); err == nil {
+		t.Error("a merged pull request was queued")
+	}
+}

@@ -41,7 +41,7 @@ var described = regexp.MustCompile(`^/(user|rate_limit|app|app/installations/\{i
 // webhooks are the schemas of the events that a workflow run can have.
 var webhooks = []string{
 	"webhook-push", "webhook-pull-request-opened", "webhook-pull-request-synchronize", "webhook-pull-request-closed",
-	"webhook-repository-dispatch-sample", "webhook-workflow-dispatch",
+	"webhook-repository-dispatch-sample", "webhook-workflow-dispatch", "webhook-merge-group-checks-requested",
 }
 
 type description struct {

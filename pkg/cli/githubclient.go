@@ -80,7 +80,7 @@ func paces(api string) (write, look time.Duration) {
 			return 0, time.Second
 		}
 	}
-	return time.Second, 10 * time.Second
+	return time.Second, 45 * time.Second
 }
 
 // budget is what this step has asked of GitHub so far.

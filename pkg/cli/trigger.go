@@ -40,7 +40,10 @@ Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
 and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
 METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
 MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
-Outputs: request-id, run-url, outcome, skipped, outputs (JSON: environment → name
+Where the wait ends first the exit code is 5 and the request goes on: a person may
+have to approve it.
+Outputs: request-id, run-url, outcome, skipped, stage (what was waited for last:
+picked-up, planned, applied or end), outputs (JSON: environment → name
 → JSON text of the value).`,
 		Example: "  metapipe trigger --wait 1h",
 		Args:    noArguments,
@@ -182,5 +185,5 @@ func (s *step) triggerResult(r pipeline.TriggerResult) error {
 			return err
 		}
 	}
-	return s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "outputs", outputs)
+	return s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage, "outputs", outputs)
 }

@@ -58,6 +58,7 @@ type TriggerResult struct {
 	Request RequestID // empty when nothing was sent
 	Outcome Outcome   // as far as it was waited for
 	RunURL  string    // the manager's run, once known
+	Stage   string    // what was waited for last: picked-up, planned, applied or end
 	Skipped string    // why nothing was sent
 	// Outputs are the outputs of each environment as JSON text, after a wait.
 	Outputs map[Environment]map[string]string
@@ -211,6 +212,8 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 	result := TriggerResult{Request: id, Outcome: OutcomeRequested}
 	started := t.Now()
 	pause, said, picked := 250*time.Millisecond, "", false
+	result.Stage = stagePickedUp
+	var watch stageWatch
 	for {
 		statuses, err := t.Own.Statuses(ctx, repo, head)
 		if err != nil {
@@ -229,8 +232,13 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 				t.Tell("%s", said)
 			}
 			if status.State != StatusPending {
+				result.Stage = stageEnd
 				return t.ended(ctx, in, result, status, statuses)
 			}
+			if now := stageOf(statuses, context, id); watch.see(now, t.Now()) {
+				t.Tell("%s", now)
+			}
+			result.Stage = watch.at.name
 		}
 		waited := t.Now().Sub(started)
 		switch {
@@ -238,9 +246,10 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 			return result, t.notPickedUp(ctx, in, id, context)
 		case picked && in.Wait == 0:
 			return result, nil
-		case picked && waited >= in.Wait:
-			return result, &WaitingError{Stage: "end", Message: fmt.Sprintf("request %s has not ended after %s: %s", id.Short(), in.Wait, said),
-				Next: "it goes on; run this job again to go on waiting for the same request"}
+		case picked:
+			if err := watch.late(in, id, waited, t.Now()); err != nil {
+				return result, err
+			}
 		}
 		if err := t.Sleep(ctx, pause); err != nil {
 			return result, err

@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// planDeadline bounds the wait for one plan: the limit of its job, and as much
+// again for the queue before it.
+const planDeadline = 2 * time.Hour
+
+// The stages that a customer's job can see from its own repository. The manager
+// writes nothing before the origin of a request is proved, so that it was picked
+// up and that it was verified are one.
+const (
+	stagePickedUp = "picked-up" // the manager has verified the request
+	stagePlanned  = "planned"   // an environment has its plan
+	stageApplied  = "applied"   // people approve the plan, and it is applied
+	stageEnd      = "end"
+)
+
+// stage is what a request that has been picked up waits for.
+type stage struct {
+	name string
+	env  Environment
+}
+
+// stageOf reads the stage from the statuses of the request's environments: one
+// that is pending and names a receipt has a plan.
+func stageOf(statuses []Status, overall string, id RequestID) stage {
+	now := stage{name: stageEnd}
+	for _, s := range statuses {
+		name, ok := strings.CutPrefix(s.Context, overall+"/")
+		if !ok || s.State != StatusPending || !strings.HasSuffix(s.Description, tag(id)) {
+			continue
+		}
+		env := Environment(name)
+		switch {
+		case receiptOf(s.TargetURL) != "":
+			return stage{stageApplied, env} // the plans of later environments come after it
+		case now.name == stageEnd || env < now.env:
+			now = stage{stagePlanned, env}
+		}
+	}
+	return now
+}
+
+func (s stage) String() string {
+	switch s.name {
+	case stagePlanned:
+		return "waiting for the plan"
+	case stageApplied:
+		return fmt.Sprintf("the plan of %s is made: waiting for its approval and its apply", s.env)
+	}
+	return "waiting for the end"
+}
+
+// stageWatch tells each stage once and knows since when it lasts.
+type stageWatch struct {
+	at    stage
+	since time.Time
+}
+
+// see notes the present stage and reports whether it is a new one.
+func (w *stageWatch) see(s stage, now time.Time) bool {
+	if s == w.at {
+		return false
+	}
+	w.at, w.since = s, now
+	return true
+}
+
+// late is the error about a stage that takes too long; nil when it does not.
+func (w *stageWatch) late(in TriggerInput, id RequestID, waited time.Duration, now time.Time) error {
+	long := now.Sub(w.since)
+	switch {
+	case waited >= in.Wait:
+		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has not ended after %s: %s since %s", id.Short(), in.Wait, w.at, w.since.UTC().Format(time.RFC3339)),
+			Next: "it goes on; run this job again to go on waiting for the same request"}
+	case w.at.name == stagePlanned && long >= planDeadline:
+		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.env, planDeadline),
+			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
+	}
+	return nil
+}

@@ -82,9 +82,12 @@ type Applied struct {
 	ErroredState string
 }
 
-// AppliedResource is one resource that the tool finished, or failed on.
+// AppliedResource is one resource that the tool began to change.
 type AppliedResource struct {
 	Address string `json:"address"`
 	Action  Action `json:"action"`
 	Failed  bool   `json:"failed,omitempty"`
+	// Unfinished: the tool was stopped before it told how this one ended. It may
+	// exist without being in the state.
+	Unfinished bool `json:"unfinished,omitempty"`
 }

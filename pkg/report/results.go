@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -30,24 +31,34 @@ func (s scribe) outputs(d draft, room size) string {
 	}, room)
 }
 
-// done lists what an apply did before it failed or was stopped, the failures
-// first.
+// done lists what an apply did before it failed or was stopped: the failures
+// first, then what it had begun.
 func (s scribe) done(d draft, room size) string {
 	if d.t.Outcome.Succeeded() {
 		return ""
 	}
-	var bad, good []pipeline.AppliedResource
+	var bad, open, good []pipeline.AppliedResource
 	for _, r := range d.t.Done {
-		if r.Failed {
+		switch {
+		case r.Unfinished:
+			open = append(open, r)
+		case r.Failed:
 			bad = append(bad, r)
-		} else {
+		default:
 			good = append(good, r)
 		}
 	}
-	all := append(bad, good...)
-	return list(fmt.Sprintf("What was done (%d) and what failed (%d)", len(good), len(bad)), entries{
+	all := slices.Concat(bad, open, good)
+	title := fmt.Sprintf("What was done (%d) and what failed (%d)", len(good), len(bad))
+	if len(open) > 0 {
+		title = fmt.Sprintf("What was done (%d), what failed (%d) and what did not end (%d)", len(good), len(bad), len(open))
+	}
+	return list(title, entries{
 		n: len(all),
 		short: func(i int) string {
+			if all[i].Unfinished {
+				return "- " + signCare + " began and did not end: " + verb(all[i].Action) + " " + code(all[i].Address) + " (look whether it exists: the state may not know it)\n"
+			}
 			if all[i].Failed {
 				return "- " + signBad + " failed: " + verb(all[i].Action) + " " + code(all[i].Address) + "\n"
 			}

@@ -61,7 +61,7 @@ func planWords(p pipeline.Plan, t tense) string {
 // doneCounts counts what an apply finished.
 func doneCounts(done []pipeline.AppliedResource) (c pipeline.Counts, failed int) {
 	for _, d := range done {
-		if d.Failed {
+		if d.Failed || d.Unfinished {
 			failed++
 			continue
 		}

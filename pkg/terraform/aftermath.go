@@ -56,16 +56,23 @@ func (w *workspace) stoppedHalfway(ctx context.Context, applied pipeline.Applied
 }
 
 func doneText(done []pipeline.AppliedResource) string {
-	good, bad := 0, 0
+	good, bad, open := 0, 0, 0
 	for _, d := range done {
-		if d.Failed {
+		switch {
+		case d.Unfinished:
+			open++
+		case d.Failed:
 			bad++
-		} else {
+		default:
 			good++
 		}
 	}
+	text := fmt.Sprintf("%d changes were made and %d failed", good, bad)
 	if good == 1 {
-		return fmt.Sprintf("1 change was made and %d failed", bad)
+		text = fmt.Sprintf("1 change was made and %d failed", bad)
 	}
-	return fmt.Sprintf("%d changes were made and %d failed", good, bad)
+	if open > 0 {
+		text += fmt.Sprintf(", %d began and did not end", open)
+	}
+	return text
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -62,6 +63,7 @@ type stream struct {
 	diagnostics []tfjson.Diagnostic
 	seen        map[string]bool
 	done        []pipeline.AppliedResource
+	underWay    []pipeline.AppliedResource // begun and not ended, in that order
 	outputs     map[string]streamOutput
 	version     string // of the tool that really ran
 	started     bool   // a change has begun
@@ -92,7 +94,7 @@ func (s *stream) line(line []byte) {
 			return // the tool says some twice
 		}
 	case m.Type == "apply_start":
-		s.started = true
+		s.begun(m)
 	case m.Type == "apply_complete", m.Type == "apply_errored":
 		s.finished(m)
 	case m.Type == "outputs" && s.applying:
@@ -138,20 +140,47 @@ func (s *stream) diagnostic(d tfjson.Diagnostic) bool {
 	return true
 }
 
+func (s *stream) begun(m message) {
+	s.started = true
+	if r, ok := changed(m); ok {
+		s.underWay = append(s.underWay, r)
+	}
+}
+
 func (s *stream) finished(m message) {
 	if m.Hook == nil {
 		return
 	}
 	s.started = true
-	action := pipeline.Action(m.Hook.Action)
-	if action == pipeline.ActionRead || action == "noop" {
+	r, ok := changed(m)
+	if !ok {
 		return
 	}
-	s.done = append(s.done, pipeline.AppliedResource{
-		Address: cleanText(m.Hook.Resource.Address),
-		Action:  action,
-		Failed:  m.Type == "apply_errored",
-	})
+	if i := slices.Index(s.underWay, r); i >= 0 {
+		s.underWay = slices.Delete(s.underWay, i, i+1)
+	}
+	r.Failed = m.Type == "apply_errored"
+	s.done = append(s.done, r)
+}
+
+// changed is the resource that a message is about, and false when nothing of it
+// changes.
+func changed(m message) (pipeline.AppliedResource, bool) {
+	if m.Hook == nil {
+		return pipeline.AppliedResource{}, false
+	}
+	action := pipeline.Action(m.Hook.Action)
+	return pipeline.AppliedResource{Address: cleanText(m.Hook.Resource.Address), Action: action}, action != pipeline.ActionRead && action != "noop"
+}
+
+// touched is what was done, and what was begun and did not end.
+func (s *stream) touched() []pipeline.AppliedResource {
+	all := slices.Clone(s.done)
+	for _, r := range s.underWay {
+		r.Unfinished = true
+		all = append(all, r)
+	}
+	return all
 }
 
 // results are the outputs after an apply, ordered by name. Sensitive ones come

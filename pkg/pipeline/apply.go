@@ -190,7 +190,7 @@ func (a *Applier) hold(ctx context.Context, folder planning, ended Ended) error 
 
 // burn deletes the secret parts of a plan that has been applied.
 func (a *Applier) burn(ctx context.Context, folder planning) error {
-	for _, object := range []string{objectPlan, objectPlanJSON, objectBundle} {
+	for _, object := range secretObjects() {
 		if err := a.Store.Delete(ctx, folder.key(object)); err != nil {
 			return fmt.Errorf("delete the used plan: %w", err)
 		}

@@ -74,6 +74,9 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	if err == nil && !report.unsettled && report.Overall() != StatusPending {
 		err = settle(ctx, r.Store, request)
 	}
+	if in.Final {
+		r.discard(ctx, report)
+	}
 	return report, summary, err
 }
 
@@ -138,7 +141,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run}
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run, folder: st.folder}
 	t.voided = st.voided()
 	if err := r.plan(ctx, st, &t); err != nil {
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)

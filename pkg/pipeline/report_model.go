@@ -49,7 +49,8 @@ type TargetReport struct {
 	PlannedAt   time.Time         `json:"planned_at,omitzero"`
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
 
-	run    Run  // the one that the target has come to stand as it does in
+	run    Run // the one that the target has come to stand as it does in
+	folder planning
 	closed bool // by this report: no job would have finished it
 	voided bool // its plan was taken out of use, and its run is being cancelled
 }

@@ -118,6 +118,7 @@ func (s Scope) grants() map[Role]grant {
 	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
+	spent := []string{c + "/*/plans/*/plan.sealed", c + "/*/plans/*/plan-json.sealed", c + "/*/plans/*/bundle.sealed"}
 	return map[Role]grant{
 		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
 			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-begun.json"}), remove: []string{open}, seal: true, open: true},
@@ -134,7 +135,7 @@ func (s Scope) grants() map[Role]grant {
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
 			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			write: []string{c + "/*/ledger/*"}, remove: []string{open}, open: true, allEnvironments: true,
+			write: []string{c + "/*/ledger/*"}, remove: slices.Concat([]string{open}, spent), open: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},

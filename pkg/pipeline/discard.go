@@ -1,0 +1,43 @@
+package pipeline
+
+import "context"
+
+// secretObjects are the parts of a plan that only its apply needs. The model stays,
+// from which later reports are rendered, and so does the receipt, with which later
+// plans are compared.
+func secretObjects() []string { return []string{objectPlan, objectPlanJSON, objectBundle} }
+
+// discard deletes the plans of a final report that no apply will ever take. What
+// cannot be deleted now goes with the lifecycle of the store, so that is no failure
+// of the report.
+func (r *Reporter) discard(ctx context.Context, report Report) {
+	for _, t := range report.Targets {
+		if !t.spent() {
+			continue
+		}
+		for _, object := range secretObjects() {
+			if !t.folder.has(object) {
+				continue
+			}
+			if err := r.Store.Delete(ctx, t.folder.key(object)); err != nil {
+				r.Tell("the plan of %s/%s is of no use any more and could not be deleted: %v", report.Request.Customer, t.Environment, err)
+				break
+			}
+		}
+	}
+}
+
+// spent reports whether the plan cannot be applied any more. One that was only
+// cancelled, or that a reviewer declined, can: its job may be run again.
+func (t TargetReport) spent() bool {
+	if t.folder.has(objectApplyBegun) {
+		return t.Outcome.Final()
+	}
+	switch t.Outcome {
+	case OutcomePlanned, OutcomeNoChanges, OutcomeExpired, OutcomeSuperseded:
+		return true
+	case OutcomeRefused:
+		return t.Reason.dooms()
+	}
+	return false
+}

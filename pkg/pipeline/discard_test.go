@@ -1,0 +1,59 @@
+package pipeline_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// TestFinalReportsDiscardPlans: what no apply will take is deleted, what one may
+// still take stays.
+func TestFinalReportsDiscardPlans(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		event   string
+		happens func(w *world, r pipeline.Request)
+		final   bool
+		stays   bool
+	}{
+		"a pull request":             {event: "pull_request", final: true},
+		"a pull request, not final":  {event: "pull_request", stays: true},
+		"waiting for its approval":   {event: "push", stays: true},
+		"declined, or never started": {event: "push", final: true, stays: true},
+		"expired":                    {event: "push", final: true, happens: func(w *world, _ pipeline.Request) { w.now = w.now.Add(40 * 24 * time.Hour) }},
+		"superseded by another commit": {event: "push", final: true, happens: func(w *world, _ pipeline.Request) {
+			w.tick()
+			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging 2\n"), "push")))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), c.event)))
+			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			if c.happens != nil {
+				c.happens(w, request)
+			}
+			w.report(request, c.final)
+			keys, err := w.store.List(t.Context(), string(request.Customer)+"/staging/plans/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			has := func(object string) bool {
+				return slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/"+object) })
+			}
+			for _, object := range []string{"plan.sealed", "plan-json.sealed", "bundle.sealed"} {
+				if has(object) != c.stays {
+					t.Errorf("%s is there: %v, want %v", object, has(object), c.stays)
+				}
+			}
+			if !has("receipt.json") || !has("model.sealed") {
+				t.Errorf("more than the secret parts is gone: %v", keys)
+			}
+			w.report(request, true) // again, which finds nothing to delete
+		})
+	}
+}

@@ -41,8 +41,8 @@ func kmsHeader(key string, blob []byte, salt [saltSize]byte) ([]byte, error) {
 		return nil, fmt.Errorf("KMS gave a data key of %d bytes under a key whose name has %d: neither can be written down", len(blob), len(key))
 	}
 	raw := slices.Concat([]byte(magic), []byte{versionKMS})
-	raw = append(binary.BigEndian.AppendUint16(raw, uint16(len(key))), key...)   //nolint:gosec // bounded above
-	raw = append(binary.BigEndian.AppendUint16(raw, uint16(len(blob))), blob...) //nolint:gosec // bounded above
+	raw = append(binary.BigEndian.AppendUint16(raw, uint16(len(key))), key...)
+	raw = append(binary.BigEndian.AppendUint16(raw, uint16(len(blob))), blob...)
 	return append(raw, salt[:]...), nil
 }
 

@@ -36,7 +36,8 @@ var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 
 // TestDocumentedCommands runs the sh blocks of the documents in a manager checkout
 // with a customer's checkout beside it. make is run dry, since it runs this test;
-// trigger needs a workflow run, so only its flags are looked at.
+// trigger needs a workflow run, drift a key and unlock a lock, so only their flags
+// are looked at.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	blocks := 0
@@ -48,7 +49,7 @@ func TestDocumentedCommands(t *testing.T) {
 		for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
 			blocks++
 			script := regexp.MustCompile(`(?m)^make `).ReplaceAllString(block[1], "make -n -C '"+root(t)+"' ")
-			script = regexp.MustCompile(`(?m)^(metapipe trigger) `).ReplaceAllString(script, "$1 --help ")
+			script = regexp.MustCompile(`(?m)^(metapipe (?:trigger|drift|unlock)) `).ReplaceAllString(script, "$1 --help ")
 			t.Run(document, func(t *testing.T) {
 				t.Parallel()
 				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)

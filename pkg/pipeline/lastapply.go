@@ -4,21 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // lastApply is the record of the newest apply of a target that went well. It lies
-// where it is found without going through the history of the target.
+// where it is found without going through the history of the target, and with the
+// variables beside it, since it outlasts the plan.
 type lastApply struct {
-	Receipt Receipt   `json:"receipt"`
-	Folder  string    `json:"folder"` // of the planning: its variables are kept there
-	Actor   string    `json:"actor,omitempty"`
-	Run     Run       `json:"run"`
-	At      time.Time `json:"at"`
+	Receipt   Receipt   `json:"receipt"`
+	Variables string    `json:"variables"` // key of the sealed variables.yml
+	Actor     string    `json:"actor,omitempty"`
+	Run       Run       `json:"run"`
+	At        time.Time `json:"at"`
 }
 
 func lastApplyPrefix(c CustomerName, env Environment) string {
-	return fmt.Sprintf("%s/%s/plans/applied/", c, env)
+	return fmt.Sprintf("%s/%s/applied/", c, env)
 }
 
 // noteLastApply writes the record and removes the older ones. The new one comes
@@ -33,8 +36,17 @@ func noteLastApply(ctx context.Context, s Store, request Request, folder plannin
 	if err != nil {
 		return err
 	}
-	key := prefix + ended.At.UTC().Format("20060102T150405.000000000Z") + "-" + string(request.ID) + ".json"
-	record := lastApply{Receipt: receipt, Folder: folder.prefix, Actor: request.Actor, Run: ended.Run, At: ended.At}
+	base := prefix + ended.At.UTC().Format("20060102T150405.000000000Z") + "-" + string(request.ID)
+	sealed, err := s.Open(ctx, folder.key(objectVariables))
+	if err != nil {
+		return err
+	}
+	err = s.Create(ctx, base+".variables", sealed)
+	if err = errors.Join(err, sealed.Close()); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	key := base + ".json" // comes before its variables
+	record := lastApply{Receipt: receipt, Variables: base + ".variables", Actor: request.Actor, Run: ended.Run, At: ended.At}
 	if err := createJSON(ctx, s, key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
@@ -52,17 +64,18 @@ func loadLastApply(ctx context.Context, s Store, c CustomerName, env Environment
 		return lastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
 	}
 	keys, err := s.List(ctx, lastApplyPrefix(c, env))
-	if err != nil || len(keys) == 0 {
-		if err != nil {
-			return fail(err)
-		}
+	if err != nil {
+		return fail(err)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ".json") })
+	if len(keys) == 0 {
 		return lastApply{}, false, nil
 	}
 	var record lastApply
 	if err := readJSON(ctx, s, keys[len(keys)-1], &record); err != nil {
 		return fail(err)
 	}
-	if record.Receipt.Customer != c || record.Receipt.Environment != env {
+	if record.Receipt.Customer != c || record.Receipt.Environment != env || !strings.HasPrefix(record.Variables, lastApplyPrefix(c, env)) {
 		return fail(fmt.Errorf("%w: the record is of %s/%s", ErrTampered, record.Receipt.Customer, record.Receipt.Environment))
 	}
 	return record, true, nil
@@ -70,7 +83,7 @@ func loadLastApply(ctx context.Context, s Store, c CustomerName, env Environment
 
 // variables opens the variables.yml that was applied.
 func (l lastApply) variables(ctx context.Context, s Store, sealer Sealer) ([]byte, error) {
-	return unsealBytes(ctx, s, sealer, l.Folder+objectVariables, binding(l.Receipt, objectVariables))
+	return unsealBytes(ctx, s, sealer, l.Variables, binding(l.Receipt, objectVariables))
 }
 
 func (l lastApply) told() *DriftLastApply {

@@ -79,7 +79,7 @@ func TestPolicies(t *testing.T) {
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
 		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "plan.sealed", state}},
 		store.RolePlan:      {[]string{request, state, plan + "plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
-		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "applied.json"}, []string{plan + "applied.json"}, nil},
+		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "applied.json", "/staging/applied/n.json"}, []string{plan + "applied.json", "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, nil, []string{state}},
 		store.RoleDrift:     {[]string{state}, []string{"/staging/plans/r/"}, nil, nil, []string{request, plan + "plan.sealed"}},
 	} {
@@ -240,7 +240,7 @@ func TestLifecycleRules(t *testing.T) {
 		rules              int
 		ends, stays, about string
 	}{
-		{2, 2 + 2 + 2 + 2 + 2, "c0/staging/queue/ c0/requests/ c0/pulls/ c0/production/plans/ _metapipe/tokens/", "c0/staging/kept/ c0/staging/ledger/ c0/staging/terraform.tfstate", "plans go after 90 days, requests and their index after 155, "},
+		{2, 2 + 2 + 2 + 2 + 2 + 3, "c0/staging/queue/ c0/requests/ c0/pulls/ c0/production/plans/ _metapipe/tokens/ _metapipe/scans/results/", "c0/staging/applied/ c0/staging/kept/ c0/staging/ledger/ c0/staging/terraform.tfstate", "plans go after 90 days, requests and their index after 155, "},
 		{400, 2 + 400, "c0/staging/plans/ c199/production/plans/", "c0/staging/queue/ c0/requests/", "too many for rules for their requests"},
 		{999, 2, "", "c0/staging/plans/", "too many for a rule each"},
 	} {

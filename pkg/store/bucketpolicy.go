@@ -111,6 +111,7 @@ func (s Scope) grants() map[Role]grant {
 	state := target + "/terraform.tfstate"
 	lock := state + ".tflock"
 	plans := target + "/plans/*"
+	applied := target + "/applied/*" // the newest apply, which outlasts its plan
 	kept := target + "/kept/*"
 	keys := target + "/keys/*"                 // of fingerprints, where KMS seals
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
@@ -130,7 +131,7 @@ func (s Scope) grants() map[Role]grant {
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
 			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, kept, ledger}, remove: []string{lock, plans}, lock: true, seal: true, open: true,
+			write: []string{state, lock, plans, applied, kept, ledger}, remove: []string{lock, plans, applied}, lock: true, seal: true, open: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
@@ -145,7 +146,7 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleDrift: { // reads what was applied last, and keeps what a scan found
 			list:  []string{target + "/*", "_metapipe/scans/*"},
-			read:  []string{state, lock, target + "/plans/applied/*", target + "/plans/*/variables.sealed", "_metapipe/scans/*"},
+			read:  []string{state, lock, applied, "_metapipe/scans/*"},
 			write: []string{"_metapipe/scans/*"},
 		},
 	}

@@ -134,7 +134,7 @@ func (f *fleet) customer(t *testing.T, i int, state string) string {
 		writeFile(t, filepath.Join(target, "terraform.tfstate"), strings.ReplaceAll(state, "template-staging", name+"-"+env))
 		file := filepath.Join(f.dir, "files", name+"-"+env)
 		writeFile(t, file, "same")
-		if err := os.Chmod(file, 0o777); err != nil { //nolint:gosec // as the provider leaves it
+		if err := os.Chmod(file, 0o777); err != nil {
 			t.Fatal(err)
 		}
 		f.targets = append(f.targets, name+"/"+env)

@@ -44,8 +44,7 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 		r := w.driftJob().start("drift", "--scan", id, "--workers", "1", "--json")
 		w.awaitResults(id, 1+rand.IntN(4))
 		check(t, r.cmd.Process.Kill())
-		<-r.done
-		t.Logf("killed with %d results:\n%s", w.results(id), r.log)
+		t.Logf("killed with %d results (%v):\n%s", w.results(id), <-r.done, r.log)
 	}
 	before := w.results(id)
 	resumed := scanOf(t, w.driftJob().do(6, "drift", "--resume", "--json"))

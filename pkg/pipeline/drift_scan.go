@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -125,9 +124,6 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 		result.fail(&UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
 	} else if err := w.look(ctx, c, &result); err != nil {
 		result.fail(err)
-		if c.Manager.Drift.Action(DriftError) == DriftIgnore {
-			result.Kinds = nil
-		}
 	} else if result.Plan != nil {
 		shown := result.Plan.Redacted(c.Manager.Redaction)
 		result.Plan = &shown
@@ -182,8 +178,16 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
 	}
 	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
-	defer os.RemoveAll(dir) //nolint:errcheck // the directory of the scan is removed as a whole
-	plan := func(variables Document) (looked, error) { return w.plan(ctx, c, env, variables, dir, mac) }
+	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
+	job := Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
+	plan := func(variables Document) (looked, error) {
+		job.Variables = variables
+		planned, err := w.Engine.Plan(ctx, job)
+		if err != nil {
+			return looked{}, err
+		}
+		return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
+	}
 	l, err := plan(want.document)
 	if err != nil {
 		return err
@@ -212,15 +216,6 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 		result.Plan, result.Fingerprint = &l.plan, l.fingerprint
 	}
 	return nil
-}
-
-func (w *scanWork) plan(ctx context.Context, c Customer, env Environment, variables Document, dir string, mac func() hash.Hash) (looked, error) { //nolint:revive // one target
-	planned, err := w.Engine.Plan(ctx, Job{Customer: c, Environment: env, Variables: variables, ManagerDir: w.in.ManagerDir, Dir: dir,
-		Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard})
-	if err != nil {
-		return looked{}, err
-	}
-	return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 }
 
 // want is the configuration that a target should have.

@@ -51,7 +51,7 @@ for --remediate. METAPIPE_TOOL, as for plan.
 Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.`,
 		Example: `  metapipe drift --customer example-customer
   metapipe drift --list --shards 20
-  metapipe drift --scan 20300102T030405Z-0a1b2c3d --shard 1`,
+  metapipe drift --scan 20300102T030405.678Z-0a1b2c3d --shard 1`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.drift(cmd.Context(), o) },
 	}

@@ -67,14 +67,14 @@ func targetName(c CustomerName, env Environment) string { return string(c) + "/"
 // checkScanID accepts what NewScanID makes.
 func checkScanID(id string) error {
 	at, tail, ok := strings.Cut(id, "-")
-	if _, err := time.Parse("20060102T150405Z", at); !ok || err != nil || len(tail) != 8 || !only(tail, 8, digits+"abcdef") {
+	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !only(tail, 8, digits+"abcdef") {
 		return &UsageError{Message: fmt.Sprintf("%q is not the id of a scan", id), Next: "use the one that `drift --list` put out"}
 	}
 	return nil
 }
 
 func newScanID(now time.Time) string {
-	return now.UTC().Format("20060102T150405Z") + "-" + string(NewRequestID()[:8])
+	return now.UTC().Format("20060102T150405.000Z") + "-" + string(NewRequestID()[:8])
 }
 
 func loadScan(ctx context.Context, s Store, id string) (scanRecord, error) {

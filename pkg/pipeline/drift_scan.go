@@ -193,11 +193,7 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 		return err
 	}
 	kinds, err := kindsOf(l, want.file.Blob, last, func() (looked, error) {
-		raw, err := last.variables(ctx, w.Store, w.Sealer)
-		if err != nil {
-			return looked{}, err
-		}
-		document, err := w.files.document(c, want.file.Path, raw)
+		document, err := w.lastVariables(ctx, c, *last)
 		if err != nil {
 			return looked{}, err
 		}
@@ -206,16 +202,30 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	if err != nil {
 		return err
 	}
-	result.Ignored = l.ignored
+	result.take(l, kinds, c.Manager.Drift)
+	return nil
+}
+
+// take keeps what was found, without the kinds that nobody wants to know of.
+func (r *DriftResult) take(l looked, kinds []DriftKind, rules DriftRules) {
+	r.Ignored = l.ignored
 	for _, kind := range kinds {
-		if c.Manager.Drift.Action(kind) != DriftIgnore {
-			result.Kinds = append(result.Kinds, kind)
+		if rules.Action(kind) != DriftIgnore {
+			r.Kinds = append(r.Kinds, kind)
 		}
 	}
-	if len(result.Kinds) > 0 {
-		result.Plan, result.Fingerprint = &l.plan, l.fingerprint
+	if len(r.Kinds) > 0 {
+		r.Plan, r.Fingerprint = &l.plan, l.fingerprint
 	}
-	return nil
+}
+
+// lastVariables is the configuration that was applied last.
+func (w *scanWork) lastVariables(ctx context.Context, c Customer, last lastApply) (Document, error) {
+	raw, err := last.variables(ctx, w.Store, w.Sealer)
+	if err != nil {
+		return nil, tamperedOr(err, "the variables that were applied last")
+	}
+	return w.files.document(c, c.Path+"/"+VariablesFile, raw)
 }
 
 // want is the configuration that a target should have.
@@ -226,13 +236,8 @@ func (w *scanWork) want(ctx context.Context, c Customer, env Environment, last *
 	if last == nil {
 		return desired{}, nil
 	}
-	raw, err := last.variables(ctx, w.Store, w.Sealer)
-	if err != nil {
-		return desired{}, tamperedOr(err, "the variables that were applied last")
-	}
-	name := c.Path + "/" + VariablesFile
-	document, err := w.files.document(c, name, raw)
-	return desired{file: File{Path: name, Blob: last.Receipt.Blob, Content: raw}, document: document}, err
+	document, err := w.lastVariables(ctx, c, *last)
+	return desired{file: File{Path: c.Path + "/" + VariablesFile, Blob: last.Receipt.Blob}, document: document}, err
 }
 
 // notThere says why a target has no configuration, "" where it has.

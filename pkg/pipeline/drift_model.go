@@ -96,6 +96,9 @@ type DriftScan struct {
 	Missing []string `json:"missing,omitempty"`
 	// ExpiredRules are ignore rules whose date has passed: they hide nothing.
 	ExpiredRules []string `json:"expired_rules,omitempty"`
+	// Issues are what became of the issues in customers' repositories, where they
+	// were to be written.
+	Issues []TargetIssue `json:"issues,omitempty"`
 	// Before is the scan that this one is compared with; nil for the first.
 	Before *DriftTrend `json:"before,omitempty"`
 }

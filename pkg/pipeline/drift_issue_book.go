@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// scansIssues holds what is known of the issues: the whole of it in each object,
+// the newest one counts.
+const scansIssues = "_metapipe/scans/issues/"
+
+// issueBook is what is known of the issues of all targets.
+type issueBook struct {
+	Version int                    `json:"version"` // 1
+	Targets map[string]issueRecord `json:"targets"` // by customer/environment
+}
+
+type issueRecord struct {
+	Repository int64  `json:"repository_id"`
+	Number     int    `json:"number,omitempty"` // 0: not known, to be found by its marker
+	URL        string `json:"url,omitempty"`
+	Hash       string `json:"hash,omitempty"` // of the body as it was written; empty: closed, or not written
+	Open       bool   `json:"open,omitempty"` // not closed by us
+	Failed     bool   `json:"failed,omitempty"`
+}
+
+// of returns the record of a target; one of another repository is none.
+func (b issueBook) of(t issueTarget) (issueRecord, bool) {
+	record, ok := b.Targets[t.name]
+	if !ok || record.Repository != t.customer.RepositoryID {
+		return issueRecord{}, false
+	}
+	return record, true
+}
+
+func loadIssues(ctx context.Context, s Store) (issueBook, error) {
+	book := issueBook{Version: 1, Targets: map[string]issueRecord{}}
+	keys, err := s.List(ctx, scansIssues)
+	if err != nil {
+		return book, fmt.Errorf("look for the issues of earlier scans: %w", err)
+	}
+	if len(keys) == 0 {
+		return book, nil
+	}
+	err = readJSON(ctx, s, keys[len(keys)-1], &book)
+	if err == nil && book.Version != 1 {
+		err = errors.New("it is not in the form of this metapipe")
+	}
+	if err != nil {
+		return book, fmt.Errorf("read the issues of earlier scans: %w", err)
+	}
+	if book.Targets == nil {
+		book.Targets = map[string]issueRecord{}
+	}
+	return book, nil
+}
+
+func keepIssues(ctx context.Context, s Store, book issueBook, scan string, now time.Time) error {
+	key := scansIssues + now.UTC().Format("20060102T150405.000000000Z") + "-" + scan + ".json"
+	if err := createJSON(ctx, s, key, book); err != nil {
+		return fmt.Errorf("keep the numbers of the issues: %w", err)
+	}
+	return nil
+}
+
+// intend notes issues that are about to be opened.
+func (w *issueWork) intend(ctx context.Context, todo []issueTarget) error {
+	intended := issueBook{Version: 1, Targets: maps.Clone(w.book.Targets)}
+	changed := false
+	for _, t := range todo {
+		if _, known := w.book.of(t); !known && t.body != "" {
+			intended.Targets[t.name] = issueRecord{Repository: t.customer.RepositoryID, Open: true}
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return keepIssues(ctx, w.Store, intended, w.scan.ID+"-intended", w.Now())
+}
+
+func issueHash(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:16])
+}
+
+// issueRepo is what one run knows of a customer's repository.
+type issueRepo struct {
+	slug  Slug // as GitHub spells it today
+	err   error
+	ours  []Issue // that carry a marker
+	asked bool
+}
+
+// repo makes sure, before anything is written, that the repository is still the
+// customer's: its name may have been given to somebody else.
+func (w *issueWork) repo(ctx context.Context, c Customer) *issueRepo {
+	if repo, ok := w.repos[c.Name]; ok {
+		return repo
+	}
+	repo := &issueRepo{}
+	got, err := w.GitHub.Repository(ctx, c.Repository)
+	switch {
+	case err != nil:
+		repo.err = fmt.Errorf("look up repository %s of customer %s: %w", c.Repository, c.Name, err)
+	case got.ID != c.RepositoryID:
+		repo.err = fmt.Errorf("%s has id %d, but %s says %d: the name now belongs to another repository", got, got.ID, c.File, c.RepositoryID)
+	}
+	repo.slug = got.Slug
+	w.repos[c.Name] = repo
+	return repo
+}
+
+// find returns the issue of a target: by its number, or else by its marker. It is
+// ours when both the marker and the author are: anybody can paste a marker.
+func (w *issueWork) find(ctx context.Context, repo *issueRepo, t issueTarget, number int) (Issue, bool, error) {
+	login, err := w.GitHub.Login(ctx)
+	if err != nil {
+		return Issue{}, false, fmt.Errorf("find out who we are: %w", err)
+	}
+	marker := Marker(w.scan.Manager, t.customer.Name, "drift:"+string(t.result.Environment))
+	ours := func(i Issue) bool { return strings.EqualFold(i.Author, login) && strings.HasPrefix(i.Body, marker) }
+	if number > 0 {
+		issue, err := w.GitHub.Issue(ctx, repo.slug, number)
+		if err == nil && ours(issue) {
+			return issue, true, nil
+		}
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Issue{}, false, err
+		}
+	}
+	if !repo.asked {
+		if repo.ours, err = w.GitHub.Issues(ctx, repo.slug, driftLabel); err != nil {
+			return Issue{}, false, err
+		}
+		repo.asked = true
+	}
+	candidates := slices.DeleteFunc(slices.Clone(repo.ours), func(i Issue) bool { return !ours(i) })
+	if len(candidates) == 0 {
+		return Issue{}, false, nil
+	}
+	// An open one before closed ones, and then the newest.
+	return slices.MaxFunc(candidates, func(a, b Issue) int {
+		if n := order(a.State == "open", b.State == "open"); n != 0 {
+			return n
+		}
+		return a.Number - b.Number
+	}), true, nil
+}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
@@ -28,11 +27,10 @@ type App struct {
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
 
-	commands io.Writer                // Out, before it was disarmed
-	step     *step                    // made once: masks are printed once
-	masked   []*actions.MaskingWriter // Out and Err
-	secrets  []string                 // all that was masked
-	verb     string                   // such as "metapipe report"
+	commands io.Writer  // Out, before it was disarmed
+	step     *step      // made once: masks are printed once
+	secrets  *secretSet // nil until the streams are guarded
+	verb     string     // such as "metapipe report"
 }
 
 // Version is what `metapipe version` prints.

@@ -66,8 +66,6 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return store.Session{}, err
 	}
-	m.sessions.Lock()
-	defer m.sessions.Unlock()
 	if err := m.mask(session.SecretAccessKey, session.Token); err != nil {
 		return store.Session{}, fmt.Errorf("mask the credentials of %s/%s: %w", c.Name, env, err)
 	}

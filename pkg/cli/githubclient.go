@@ -3,7 +3,6 @@ package cli
 import (
 	"net"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/github"
@@ -61,12 +60,7 @@ func (s *step) asApp(o *github.Options) error {
 		return err
 	}
 	o.App, o.Token, o.Credential = app, "", ""
-	var turn sync.Mutex // tokens for several repositories can be made at once
-	o.OnToken = func(token string) error {
-		turn.Lock()
-		defer turn.Unlock()
-		return s.mask(token)
-	}
+	o.OnToken = func(token string) error { return s.mask(token) }
 	return nil
 }
 

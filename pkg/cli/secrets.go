@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
@@ -61,17 +63,43 @@ func secretsOf(name, value string, listed bool) []string {
 	whole := slices.Contains(ownSecrets, name)
 	if whole || (listed || namedSecret(name)) && worthMasking(value) {
 		found = append(found, value)
-		if name == envKey { // several keys may stand in it
-			found = append(found, strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' || r == ' ' })...)
+		if name == envKey {
+			found = append(found, store.SplitKeys(value)...)
 		}
 		found = append(found, jsonSecrets(value)...)
 	}
-	if u, err := url.Parse(value); err == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok && len(password) >= minPassword {
-			found = append(found, password)
-		}
+	return append(found, urlPassword(value)...)
+}
+
+// urlPassword is the password of a URL, as it stands there and as it is meant:
+// URLs that are not quite right are printed by those who complain about them.
+func urlPassword(value string) []string {
+	_, rest, ok := strings.Cut(value, "://")
+	if !ok {
+		return nil
+	}
+	authority := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 && strings.Contains(rest[:end], "@") {
+		authority = rest[:end]
+	}
+	user, _, ok := cutLast(authority, "@")
+	_, written, has := strings.Cut(user, ":")
+	if !ok || !has || len(written) < minPassword {
+		return nil
+	}
+	found := []string{written}
+	if meant, err := url.PathUnescape(written); err == nil && meant != written {
+		found = append(found, meant)
 	}
 	return found
+}
+
+// cutLast is strings.Cut around the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 const minPassword = 4
@@ -114,19 +142,43 @@ func passedSecrets(rules []string) func(string) bool {
 	}
 }
 
-// mask hides secrets from here on: in the runner, which masks the whole job, and
-// in what this process prints.
-func (s *step) mask(secrets ...string) error {
+// secretSet is all that this process knows to be secret. Tokens are made while
+// others print and while tools begin, so all three share it. Its zero value is
+// empty; it is safe for concurrent use.
+type secretSet struct {
+	mu      sync.Mutex
+	all     []string
+	streams []*actions.MaskingWriter // Out and Err
+}
+
+// add hides secrets from here on: in what this process prints, and by mask, which
+// gets those that are new.
+func (s *secretSet) add(mask func(...string) error, secrets ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var fresh []string
 	for _, secret := range secrets {
-		if !slices.Contains(s.app.secrets, secret) {
-			s.app.secrets, fresh = append(s.app.secrets, secret), append(fresh, secret)
+		if !slices.Contains(s.all, secret) {
+			s.all, fresh = append(s.all, secret), append(fresh, secret)
 		}
 	}
-	for _, w := range s.app.masked {
+	for _, w := range s.streams {
 		w.Add(fresh...)
 	}
-	return s.runner.Mask(fresh...)
+	return mask(fresh...)
+}
+
+// list returns what is known by now.
+func (s *secretSet) list() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
+}
+
+// mask hides secrets from here on: in the runner, which masks the whole job, in
+// what this process prints and in what tools say.
+func (s *step) mask(secrets ...string) error {
+	return s.app.secrets.add(s.runner.Mask, secrets...)
 }
 
 // maskEnviron masks what the environment brings along.
@@ -152,9 +204,10 @@ func (s *step) maskPassed(rules []string) error {
 // commands: the runner obeys those in anything that a step prints, and only the
 // ones of actions.Runner are ours.
 func (a *App) guard(inActions bool) {
-	if a.masked != nil {
+	if a.secrets != nil {
 		return
 	}
+	a.secrets = &secretSet{}
 	secrets := a.environSecrets(nothingListed)
 	for _, stream := range []*io.Writer{&a.Out, &a.Err} {
 		w := *stream
@@ -162,14 +215,17 @@ func (a *App) guard(inActions bool) {
 			w = actions.Neutralise(w)
 		}
 		masking := actions.NewMaskingWriter(w, secrets)
-		a.masked, *stream = append(a.masked, masking), masking
+		a.secrets.streams, *stream = append(a.secrets.streams, masking), masking
 	}
 }
 
 // flush prints what the masks still hold back: the end of a text that might have
 // been the beginning of a secret.
 func (a *App) flush() {
-	for _, w := range a.masked {
+	if a.secrets == nil {
+		return // nothing was guarded yet
+	}
+	for _, w := range a.secrets.streams {
 		_ = w.Close() // a stream that cannot be written to has nobody to tell
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,7 +38,12 @@ func TestSecretsOf(t *testing.T) {
 		{"DB_PASSWORD", "Ch4ngeMe!", false, []string{"Ch4ngeMe!"}},
 		{"DATADOG_THING", "0123456789", true, []string{"0123456789"}},
 		{"DATADOG_THING", "staging", true, nil},
+		{"METAPIPE_KEY", "key-one-1\tkey-two-2", false, []string{"key-one-1\tkey-two-2", "key-one-1", "key-two-2"}},
 		{"HTTPS_PROXY", "http://robin:p4ss@proxy.example:8080", false, []string{"p4ss"}},
+		{"DATABASE_URL", "postgres://robin:p%40ss$w@db.example/x@y", false, []string{"p%40ss$w", "p@ss$w"}},
+		{"DATABASE_URL", "postgres://robin:p%zz1/2#3@db.example", false, []string{"p%zz1/2#3"}},
+		{"SOME_URL", "https://db.example:8080/x", false, nil},
+		{"SOME_URL", "https://robin@db.example/x", false, nil},
 		{"GOOGLE_CREDENTIALS", account, false, []string{account, "-----BEGIN KEY-----\nline-1-of-it\n"}},
 		{"PATH", "/usr/bin:/bin", false, nil},
 	} {
@@ -132,6 +138,37 @@ func TestProgressIsLive(t *testing.T) {
 	app.flush()
 	if want := "one\ntwo\n: :error::three\na secret: ***\nelev"; complaints.String() != want {
 		t.Errorf("got %q", &complaints)
+	}
+}
+
+// TestSecretsMeet: tokens come while others print and tools begin.
+func TestSecretsMeet(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	app := testApp(&out, &complaints, "SOURCE_REPOS_PAT=eleven-1-secret")
+	app.commands = app.Out
+	s, err := app.newStep()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := s.engineOptions().Secrets // asked for before the tokens are made
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			token := fmt.Sprintf("minted-token-%d", i)
+			if err := s.mask(token); err != nil {
+				t.Error(err)
+			}
+			fmt.Fprintf(app.Err, "the server says %s\n", token)
+			if !slices.Contains(known(), token) {
+				t.Errorf("the engine does not know %s", token)
+			}
+		})
+	}
+	all.Wait()
+	app.flush()
+	if strings.Contains(complaints.String(), "minted") || strings.Count(out.String(), "::add-mask::minted-token-") != 8 {
+		t.Errorf("printed %q\n%q", &complaints, &out)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +47,6 @@ type step struct {
 	// toolEnviron is what the tool sees of the environment, where a target has
 	// credentials of its own; nil: that of this process.
 	toolEnviron []string
-	sessions    sync.Mutex // masks are written one after the other
 }
 
 // newStep reads the runner's environment and masks every secret in it before
@@ -234,7 +232,7 @@ func (s *step) engineOptions() terraform.Options {
 	if s.toolEnviron != nil {
 		environ = s.toolEnviron
 	}
-	return terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets}
+	return terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets.list}
 }
 
 // workDir makes the run directory of one target; remove deletes it, since it

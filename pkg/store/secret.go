@@ -73,11 +73,16 @@ func decodeKey(s string) ([]byte, bool) {
 // maxKeys bounds a list of keys: each one is tried against each fingerprint.
 const maxKeys = 8
 
+// SplitKeys divides a list as ParseKeys does, and looks at nothing else.
+func SplitKeys(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
 // ParseKeys reads one key or several, with white space or commas between them:
 // the first one seals, each of them opens. The error says which one is wrong and
 // never holds any part of s.
 func ParseKeys(s string) ([]Key, error) {
-	parts := strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	parts := SplitKeys(s)
 	if len(parts) <= 1 {
 		key, err := ParseKey(strings.Join(parts, ""))
 		return []Key{key}, err

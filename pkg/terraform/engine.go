@@ -33,9 +33,10 @@ type Options struct {
 	// WaitDelay is how long a cancelled tool may take to end by itself before it
 	// is killed; 0 means 90 seconds.
 	WaitDelay time.Duration
-	// Secrets are texts that no report and no log may hold: what a provider was
-	// told through its environment comes back in its errors.
-	Secrets []string
+	// Secrets returns the texts that no report and no log may hold: what a provider was
+	// told through its environment comes back in its errors. More can become known
+	// while the engine works. It must be safe for concurrent use; nil: there are none.
+	Secrets func() []string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Install downloads a tool; nil means Download.

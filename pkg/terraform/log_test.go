@@ -46,7 +46,7 @@ check "length" {
 func TestEnvironmentSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	withTools(t, func(t *testing.T, tool realTool) {
-		engine := testEngine(t, tool, func(o *Options) { o.Secrets = []string{"dd-4711-secret", "short", ""} })
+		engine := testEngine(t, tool, func(o *Options) { o.Secrets = func() []string { return []string{"dd-4711-secret", "short", ""} } })
 		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": `
 resource "terraform_data" "a" { input = "key=dd-4711-secret short" }
 output "url" { value = "https://x/?k=${terraform_data.a.output}" }

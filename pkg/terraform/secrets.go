@@ -17,7 +17,7 @@ import (
 // fedSecrets are the values of the variables that the root declares sensitive:
 // all that can be known of a plan's secrets while it is being made.
 func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, error) {
-	set := environSecrets(w.engine.options.Secrets)
+	set := environSecrets(w.engine.secrets())
 	for name, variable := range w.module.variables {
 		if !variable.Sensitive {
 			continue
@@ -39,6 +39,13 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, er
 // minEnviron is the length below which a text of the environment is not looked
 // for: it would be found everywhere.
 const minEnviron = 8
+
+func (e *Engine) secrets() []string {
+	if e.options.Secrets == nil {
+		return nil
+	}
+	return e.options.Secrets()
+}
 
 func environSecrets(secrets []string) secretSet {
 	set := secretSet{}
@@ -81,7 +88,7 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 		return planSecrets{unread: true}
 	}
 	defer content.Close()
-	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.engine.options.Secrets})
+	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.engine.secrets()})
 	if err != nil {
 		return planSecrets{unread: true}
 	}

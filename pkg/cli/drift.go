@@ -21,6 +21,7 @@ type driftOptions struct {
 	shards, shard, workers  int
 	scan, failOn            string
 	remediate, json         bool
+	issues                  int
 }
 
 func newDriftCmd(app *App) *cobra.Command {
@@ -45,7 +46,14 @@ With --remediate a request to apply is started for each target that needs one, i
 the environments that "drift.remediate" names. It is planned, gated and applied as any
 other; nothing is applied by the scan.
 
-Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read). Without it,
+With --issues N each target that differs has one issue in the customer's repository,
+for the kinds that metapipe.yml says so: opened, edited when something else differs,
+opened again, and closed with a comment. An error or a lost shard changes none. After
+N writes the rest waits for the next scan. A label such as drift-snooze-2030-01-31 on
+an issue leaves it alone until the end of that day.
+
+Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues
+issues write). Without it,
 outside of Actions, what was applied last is compared. GITHUB_TOKEN (actions write)
 for --remediate. METAPIPE_TOOL, as for plan.
 Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.`,
@@ -70,9 +78,14 @@ Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.
 	f.IntVar(&o.workers, "workers", 0, "targets at once (default: by processors and free memory)")
 	f.StringVar(&o.failOn, "fail-on", "drift", "exit with code 6 for `drift` or errors, for error alone, or for none")
 	f.BoolVar(&o.remediate, "remediate", false, "start requests to apply where metapipe.yml allows it")
+	f.IntVar(&o.issues, "issues", 0, "write at most `N` times to issues in customers' repositories")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
+
+// maxIssueWrites is above what GitHub lets one token write in two hours.
+// https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
+const maxIssueWrites = 1000
 
 // check refuses flags that do not go together.
 func (o driftOptions) check() error {
@@ -91,8 +104,10 @@ func (o driftOptions) check() error {
 		return bad("--summary is of all shards", "leave out --shard")
 	case (o.scan != "" || o.resume) && filtered:
 		return bad("the targets of a scan are chosen when it begins", "give --customer, --environment and --stale to drift --list, or alone")
-	case o.shard < 0 || o.workers < 0 || o.workers > 256 || o.stale < 0:
-		return bad("--shard, --stale and --workers cannot be negative, and --workers is 256 at most", "")
+	case o.shard < 0 || o.workers < 0 || o.workers > 256 || o.stale < 0 || o.issues < 0 || o.issues > maxIssueWrites:
+		return bad("--shard, --stale, --workers and --issues cannot be negative; --workers is 256 at most, and --issues 1000", "")
+	case o.issues > 0 && (o.list || o.shard != 0):
+		return bad("--issues comes with the summary of a scan", "leave out --list and --shard")
 	case o.remediate && (o.list || o.shard != 0):
 		return bad("--remediate comes with the summary of a scan", "leave out --list and --shard")
 	}
@@ -209,7 +224,8 @@ func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
 		}
 	}
 	clean := len(scan.Results) + len(scan.Missing) - found - failed
-	err = errors.Join(m.driftReport(ctx, scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
+	issuesErr := m.driftIssues(ctx, &scan, o)
+	err = errors.Join(issuesErr, m.driftReport(scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
 		"clean", strconv.Itoa(clean), "found", strconv.Itoa(found), "errors", strconv.Itoa(failed)))
 	if o.remediate {
 		err = errors.Join(err, m.remediate(ctx, scan))

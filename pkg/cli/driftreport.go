@@ -2,29 +2,62 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-// driftReport prints what a scan found.
-func (m *manager) driftReport(_ context.Context, scan pipeline.DriftScan, o driftOptions) error {
+// driftIssues writes to customers' issues, where it was asked to, and puts what it
+// did into the scan.
+func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o driftOptions) error {
+	if o.issues == 0 {
+		return nil
+	}
+	client, err := m.client(envSourceToken)
+	if err != nil {
+		return err
+	}
+	issuer := &pipeline.DriftIssuer{Store: m.store, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
+	for _, i := range scan.Issues {
+		if i.Did != pipeline.IssueUnchanged {
+			m.app.tell("%s", issueLine(i))
+		}
+	}
+	return err
+}
+
+// issueLine tells of one issue in a line.
+func issueLine(i pipeline.TargetIssue) string {
+	line := fmt.Sprintf("%s/%s: issue", i.Customer, i.Environment)
+	if i.Number > 0 {
+		line += fmt.Sprintf(" #%d", i.Number)
+	}
+	line += " " + string(i.Did)
+	if i.Why != "" {
+		line += ": " + i.Why
+	}
+	return line
+}
+
+// driftReport prints what a scan found, and puts it into the job's summary.
+func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
+	err := m.runner.AppendSummary(report.Renderer{}.Drift(scan))
 	if o.json {
-		return m.app.printJSON(scan)
+		return errors.Join(err, report.DriftJSON(m.app.Out, scan))
 	}
 	for _, r := range scan.Results {
-		if _, err := fmt.Fprintln(m.app.Out, report.Terminal(driftLine(r))); err != nil {
-			return err
-		}
+		_, printErr := fmt.Fprintln(m.app.Out, report.Terminal(driftLine(r)))
+		err = errors.Join(err, printErr)
 	}
 	for _, name := range scan.Missing {
-		if _, err := fmt.Fprintf(m.app.Out, "%s: nobody looked at it\n", name); err != nil {
-			return err
-		}
+		_, printErr := fmt.Fprintf(m.app.Out, "%s: nobody looked at it\n", report.TerminalLine(name))
+		err = errors.Join(err, printErr)
 	}
 	for _, rule := range scan.ExpiredRules {
 		m.app.tell("this rule has expired and hides nothing: %s", rule)
 	}
-	return nil
+	return err
 }

@@ -89,6 +89,9 @@ const driftLabel = "drift-detected"
 // snoozeLabel begins a label that ends with the last day of silence.
 const snoozeLabel = "drift-snooze-"
 
+// SnoozeLabel is the label that keeps an issue as it is until the end of a day.
+func SnoozeLabel(day time.Time) string { return snoozeLabel + day.UTC().Format(time.DateOnly) }
+
 func issueLabels(env Environment) []string {
 	return []string{"infrastructure", driftLabel, string(env)}
 }

@@ -76,6 +76,7 @@ const (
 	commentSink sink = iota
 	summarySink
 	laptopSink
+	issueSink
 )
 
 // scribe writes one text for one sink.
@@ -93,6 +94,8 @@ func (s scribe) elsewhere(t pipeline.TargetReport) string {
 	switch {
 	case s.sink == laptopSink:
 		return "`metapipe plan --json` has them all"
+	case s.sink == issueSink:
+		return "the service provider's drift report has them all"
 	case s.sink == summarySink:
 		return "`metapipe plan --json`, run on a laptop, has them all"
 	}

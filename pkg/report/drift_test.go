@@ -1,0 +1,139 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+func readScan(t *testing.T, file string) pipeline.DriftScan {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	var scan pipeline.DriftScan
+	if err := d.Decode(&scan); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return scan
+}
+
+// TestDriftGolden renders every testdata/drift/*.json and compares with its twins.
+func TestDriftGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/drift/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden cases: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			scan, name := readScan(t, file), strings.TrimSuffix(file, ".json")
+			var r report.Renderer
+			summary := r.Drift(scan)
+			golden(t, name+".summary.md", summary)
+			checkMarkdown(t, summary)
+			for _, result := range scan.Results {
+				body := r.IssueClosing(result)
+				if result.Plan != nil {
+					body = r.Issue(result) + "\n---\n\n" + body
+					golden(t, name+"."+string(result.Customer)+".issue.md", body)
+				}
+				checkMarkdown(t, body)
+			}
+			var out bytes.Buffer
+			if err := report.DriftJSON(&out, scan); err != nil {
+				t.Fatal(err)
+			}
+			if strings.ContainsRune(out.String(), '\u202e') {
+				t.Error("the JSON holds a character that turns text around")
+			}
+			var again pipeline.DriftScan
+			if err := json.Unmarshal(out.Bytes(), &again); err != nil || len(again.Results) != len(scan.Results) {
+				t.Errorf("the JSON is not the scan: %v", err)
+			}
+		})
+	}
+}
+
+// TestIssuesOfEqualResultsAreEqual leaves out what a scan finds otherwise each time.
+func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
+	t.Parallel()
+	scan := readScan(t, "testdata/drift/fleet.json")
+	for _, result := range scan.Results {
+		if result.Plan == nil {
+			continue
+		}
+		later := result
+		later.CheckedAt, later.Duration = later.CheckedAt.Add(24*time.Hour), time.Hour
+		if (report.Renderer{}).Issue(result) != (report.Renderer{}).Issue(later) {
+			t.Errorf("%s: the issue changes with the time of the scan", result.Customer)
+		}
+		later.FirstSeen = later.FirstSeen.Add(time.Hour)
+		if (report.Renderer{}).Issue(result) == (report.Renderer{}).Issue(later) {
+			t.Errorf("%s: the issue does not say since when", result.Customer)
+		}
+	}
+}
+
+// TestDriftFitsItsRoom writes about a thousand bad targets into one job summary, and
+// about ten thousand resources into one issue.
+func TestDriftFitsItsRoom(t *testing.T) {
+	t.Parallel()
+	one := readScan(t, "testdata/drift/fleet.json")
+	scan := one
+	scan.Results, scan.Missing, scan.Issues = nil, nil, nil
+	long := strings.Repeat("a long message | ", 200)
+	for i := range 1000 {
+		r := one.Results[i%len(one.Results)]
+		r.Customer = pipeline.CustomerName(fmt.Sprintf("customer-%04d", i))
+		if r.Failure != nil {
+			r.Failure = &pipeline.DriftFailure{Cause: "tool", Message: long, Next: long}
+		}
+		scan.Results = append(scan.Results, r)
+		scan.Issues = append(scan.Issues, pipeline.TargetIssue{Customer: r.Customer, Environment: r.Environment, Did: pipeline.IssueFailed, Why: long})
+		scan.Missing = append(scan.Missing, fmt.Sprintf("lost-%04d/staging", i))
+		scan.ExpiredRules = append(scan.ExpiredRules, long)
+	}
+	summary := (report.Renderer{}).Drift(scan)
+	if n := len(summary); n > report.DefaultSummaryBytes {
+		t.Errorf("the summary has %d bytes", n)
+	}
+	checkMarkdown(t, summary)
+	for i, r := range scan.Results {
+		if !r.Clean() && !strings.Contains(summary, fmt.Sprintf("`customer-%04d/", i)) {
+			t.Fatalf("%s is not told", r.Customer)
+		}
+	}
+	small := (report.Renderer{SummaryBytes: 20_000}).Drift(scan)
+	if len(small) > 20_000 || !strings.Contains(small, "more that found no room here") {
+		t.Errorf("%d bytes where 20,000 are allowed", len(small))
+	}
+	checkMarkdown(t, small)
+
+	result := one.Results[len(one.Results)-1]
+	plan := *result.Plan
+	for i := range 10_000 {
+		c := plan.Changes[i%len(result.Plan.Changes)]
+		c.Address = fmt.Sprintf("aws_instance.box[%d]", i)
+		plan.Changes, plan.Drift = append(plan.Changes, c), append(plan.Drift, c)
+	}
+	result.Plan = &plan
+	body := (report.Renderer{}).Issue(result)
+	if n := utf8.RuneCountInString(body); n > report.DefaultCommentChars || !strings.Contains(body, "gh workflow run") {
+		t.Errorf("the issue has %d characters", n)
+	}
+	checkMarkdown(t, body)
+}

@@ -1,0 +1,181 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// block is one table of a fleet; num/over is its share of what room is left.
+type block struct {
+	title, header string
+	columns       int
+	quiet         bool // folded
+	num, over     int
+	e             entries
+}
+
+// text is the block within room, and empty where there is nothing to tell.
+func (b block) text(room size) string {
+	if b.e.n == 0 {
+		return ""
+	}
+	title := fmt.Sprintf("%s (%d)", b.title, b.e.n)
+	head := b.header + "\n" + strings.Repeat("|---", b.columns) + "|\n"
+	b.e.more = func(shown int) string {
+		return fmt.Sprintf("| and %d more that found no room here; `metapipe drift --json` has them all%s\n", b.e.n-shown, strings.Repeat(" |", b.columns))
+	}
+	frame := "### " + title + "\n\n" + head + "\n"
+	if b.quiet {
+		frame = folded(title, head)
+	}
+	rows := b.e.fit(room.minus(measure(frame))).join()
+	if b.quiet {
+		return folded(title, head+rows)
+	}
+	return "### " + title + "\n\n" + head + rows + "\n"
+}
+
+// blocks are the tables, in the order of reading.
+func (f fleet) blocks(scan pipeline.DriftScan) []block {
+	return []block{
+		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
+		{title: signCare + " What differs", header: "| target | kind | where | since | applied last | issue |", columns: 6, num: 1, over: 2, e: f.found()},
+		{title: signBad + " Nobody looked at", header: "| target |", columns: 1, num: 1, over: 3, e: lines(scan.Missing)},
+		{title: "Issues in customers' repositories", header: "| target | issue | |", columns: 3, num: 1, over: 3, e: issueRows(scan.Issues)},
+		{title: signCare + " Rules that have expired and hide nothing", header: "| rule |", columns: 1, num: 1, over: 3, e: lines(scan.ExpiredRules)},
+		{title: "Slowest targets", header: "| target | took |", columns: 2, num: 1, over: 2, e: f.slowRows()},
+		{title: "Ignored differences", header: "| target | what | reason |", columns: 3, quiet: true, num: 1, over: 2, e: f.ignoredRows()},
+		{title: "Nothing to check", header: "| target | why |", columns: 2, quiet: true, num: 1, over: 2, e: f.skippedRows()},
+		{title: "Clean", header: "| target | took |", columns: 2, quiet: true, num: 1, over: 1, e: tookRows(f.clean)},
+	}
+}
+
+// tableRow joins encoded cells.
+func tableRow(cells ...string) string {
+	for i, c := range cells {
+		cells[i] = cell(c)
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
+
+func (f fleet) errors() entries {
+	row := func(i int, what, next string) string {
+		r := f.failed[i]
+		return tableRow(code(driftTarget(r.Customer, r.Environment)), code(r.Failure.Cause), what, next)
+	}
+	return entries{
+		n: len(f.failed),
+		full: func(i int) string {
+			return row(i, sentenceOr(f.failed[i].Failure.Message), prose(f.failed[i].Failure.Next))
+		},
+		short: func(i int) string { return row(i, prose(clip(f.failed[i].Failure.Message, 80)), "") },
+	}
+}
+
+// addressLimit is how many resources are named in a row.
+const addressLimit = 5
+
+func (f fleet) found() entries {
+	row := func(i int, limit int) string {
+		r := f.differs[i]
+		kinds := make([]string, len(r.Kinds))
+		for k, kind := range r.Kinds {
+			kinds[k] = string(kind)
+		}
+		applied := "never"
+		if r.Applied != nil {
+			applied = lastApplied(*r.Applied)
+		}
+		name := driftTarget(r.Customer, r.Environment)
+		issue := ""
+		if told, ok := f.issues[name]; ok && told.Number > 0 {
+			issue = link(fmt.Sprintf("issue %d", told.Number), told.URL)
+		}
+		return tableRow(code(name), strings.Join(kinds, ", "), addresses(r, limit), moment(r.FirstSeen), applied, issue)
+	}
+	return entries{n: len(f.differs), full: func(i int) string { return row(i, addressLimit) }, short: func(i int) string { return row(i, 1) }}
+}
+
+// addresses names what differs, the first few of it.
+func addresses(r pipeline.DriftResult, limit int) string {
+	if r.Plan == nil {
+		return ""
+	}
+	var names []string
+	for _, c := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {
+		if !slices.Contains(names, c.Address) {
+			names = append(names, c.Address)
+		}
+		if len(names) > limit {
+			break
+		}
+	}
+	for _, o := range r.Plan.Outputs {
+		if len(names) <= limit {
+			names = append(names, "output."+o.Name)
+		}
+	}
+	more := ""
+	if len(names) > limit {
+		names, more = names[:limit], " and more"
+	}
+	for i, name := range names {
+		names[i] = code(clip(name, 120))
+	}
+	return strings.Join(names, ", ") + more
+}
+
+func lines(names []string) entries {
+	return entries{n: len(names), short: func(i int) string { return tableRow(code(names[i])) }}
+}
+
+// issueRows are the issues about which there is something to tell.
+func issueRows(all []pipeline.TargetIssue) entries {
+	all = slices.DeleteFunc(slices.Clone(all), func(i pipeline.TargetIssue) bool { return i.Did == pipeline.IssueUnchanged })
+	return entries{n: len(all), short: func(i int) string {
+		told := all[i]
+		issue := ""
+		if told.Number > 0 {
+			issue = link(fmt.Sprintf("issue %d", told.Number), told.URL)
+		}
+		did := string(told.Did)
+		switch told.Did {
+		case pipeline.IssueFailed:
+			did = signBad + " failed"
+		case pipeline.IssueWaiting:
+			did = signWaiting + " waits for the next scan"
+		}
+		if told.Why != "" {
+			did += ": " + prose(told.Why)
+		}
+		return tableRow(code(driftTarget(told.Customer, told.Environment)), issue, did)
+	}}
+}
+
+func (f fleet) slowRows() entries { return tookRows(f.slow) }
+
+func tookRows(results []pipeline.DriftResult) entries {
+	return entries{n: len(results), short: func(i int) string {
+		return tableRow(code(driftTarget(results[i].Customer, results[i].Environment)), took(results[i].Duration))
+	}}
+}
+
+func (f fleet) ignoredRows() entries {
+	return entries{n: len(f.ignored), short: func(i int) string {
+		one := f.ignored[i]
+		what := code(one.Address)
+		if one.Attribute != "" {
+			what += " " + code(one.Attribute)
+		}
+		return tableRow(code(one.target), what, prose(one.Reason))
+	}}
+}
+
+func (f fleet) skippedRows() entries {
+	return entries{n: len(f.skipped), short: func(i int) string {
+		return tableRow(code(driftTarget(f.skipped[i].Customer, f.skipped[i].Environment)), prose(f.skipped[i].Skipped))
+	}}
+}

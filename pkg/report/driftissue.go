@@ -1,0 +1,162 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Issue returns the text of the issue that tells a customer what differs at one
+// target, as GitHub Markdown and without a marker. r.Kinds are those that the
+// customer is told of. Equal results give equal texts, whenever they were found:
+// an unchanged difference needs no edit.
+func (r Renderer) Issue(result pipeline.DriftResult) string {
+	s := r.comment(pipeline.Request{}, issueSink)
+	top, bottom := issueTop(result), issueSteps(result)
+	room := s.room.minus(measure(top)).minus(measure(bottom))
+	return top + s.differences(result, room) + bottom
+}
+
+// IssueClosing returns the comment that ends an issue.
+func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
+	text := signGood + " " + code(string(result.Environment)) + " is as it should be again, as the check of " + moment(result.CheckedAt) + " has found. "
+	if result.Applied != nil {
+		text += "Applied last: " + lastApplied(*result.Applied) + ". "
+	}
+	return text + "This issue is opened again when something differs.\n"
+}
+
+func issueTop(r pipeline.DriftResult) string {
+	var out strings.Builder
+	out.WriteString("The infrastructure of " + code(string(r.Customer)) + " in " + code(string(r.Environment)) + " is not what its configuration asks for:\n\n")
+	for _, kind := range r.Kinds {
+		out.WriteString("- " + kindWords(kind) + "\n")
+	}
+	out.WriteString("\n| | |\n|---|---|\n")
+	row := func(name, text string) { fmt.Fprintf(&out, "| %s | %s |\n", name, cell(text)) }
+	if !r.FirstSeen.IsZero() {
+		row("Seen first", moment(r.FirstSeen))
+	}
+	if r.Applied != nil {
+		row("Applied last", lastApplied(*r.Applied))
+	} else {
+		row("Applied last", "nothing, as far as is known")
+	}
+	if r.File != "" {
+		row("Configuration", code(r.File)+branchWords(r))
+	}
+	return out.String() + "\n"
+}
+
+func kindWords(kind pipeline.DriftKind) string {
+	switch kind {
+	case pipeline.DriftReal:
+		return "**Changed outside of the service**: somebody has changed or deleted something by hand or with another tool."
+	case pipeline.DriftPending:
+		return "**Merged and never applied**: the configuration asks for something that was not built yet."
+	case pipeline.DriftManager:
+		return "**The service has changed**: the service provider's code is newer than the last apply."
+	case pipeline.DriftError:
+		return "**Not known**: the check did not succeed."
+	}
+	return code(string(kind))
+}
+
+func lastApplied(a pipeline.DriftLastApply) string {
+	text := moment(a.At)
+	if a.Actor != "" {
+		text += " by " + code(clip(a.Actor, 60))
+	}
+	if a.Commit != "" {
+		text += ", commit " + code(a.Commit.Short())
+	}
+	if run := address(a.RunURL); run != "" {
+		text += " (" + link("run", run) + ")"
+	}
+	return text
+}
+
+func branchWords(r pipeline.DriftResult) string {
+	if r.Branch == "" {
+		return ", default branch"
+	}
+	return " on branch " + code(clip(r.Branch, 100))
+}
+
+// longerTitles is by how much, at most, the titles of an issue are longer than those
+// of a plan.
+const longerTitles = 40
+
+// differences is what was found, within room.
+func (s scribe) differences(r pipeline.DriftResult, room size) string {
+	if r.Plan == nil {
+		return ""
+	}
+	t := pipeline.TargetReport{Environment: r.Environment, Plan: r.Plan}
+	d := draft{t: t, d: digestOf(t)}
+	more := func(n int) func(int) string {
+		return func(shown int) string {
+			return fmt.Sprintf("- and %d more that found no room here; %s\n", n-shown, s.elsewhere(t))
+		}
+	}
+	room = room.minus(size{longerTitles, longerTitles})
+	var out strings.Builder
+	part := func(title string, e entries, most size) {
+		if e.n == 0 {
+			return
+		}
+		e.more = more(e.n)
+		text := list(fmt.Sprintf("%s (%d)", title, e.n), e, most)
+		out.WriteString(text)
+		room = room.minus(measure(text))
+	}
+	part("Changed outside of the service", driftEntries(r.Plan.Drift), room.part(1, 2))
+	if danger := s.dangers(d, room.part(1, 2)); danger != "" {
+		danger = strings.Replace(danger, "Destroys and replaces", "An apply would destroy or replace", 1)
+		out.WriteString(danger)
+		room = room.minus(measure(danger))
+	}
+	part("Outputs that an apply would change", outputChanges(d), room.part(1, 4))
+	if changes := s.changes(d, room); changes != "" {
+		out.WriteString(strings.Replace(changes, "All changes", "What an apply would do", 1))
+	}
+	return out.String()
+}
+
+// issueSteps are the ways out, each with what exactly is to be done.
+func issueSteps(r pipeline.DriftResult) string {
+	file := r.File
+	if file == "" {
+		file = pipeline.VariablesFile
+	}
+	ref := ""
+	if r.Branch != "" && !strings.ContainsAny(r.Branch, " \t\n'\"\\$`;&|<>()*?[]{}!#~") {
+		ref = " --ref " + r.Branch
+	}
+	until := r.FirstSeen
+	if until.IsZero() {
+		until = r.CheckedAt
+	}
+	workflow := pipeline.TriggerWorkflow[strings.LastIndexByte(pipeline.TriggerWorkflow, '/')+1:]
+	return "#### What to do\n\n" +
+		"Either, **to keep what is there now**:\n\n" +
+		"1. Change " + code(file) + " so that it asks for it, in a pull request" + branchTo(r) + ". Where no key of the file stands for it, ask the service provider.\n" +
+		"2. Look at the plan in the comment of the pull request: what you want to keep is not in it any more.\n" +
+		"3. Merge it.\n\n" +
+		"Or, **to have what the configuration asks for**:\n\n" +
+		"1. Start the workflow " + code(workflow) + " by hand with the mode " + code("apply") + " (Actions → Run workflow), or run " +
+		code("gh workflow run "+workflow+ref+" -f mode=apply") + ".\n" +
+		"2. It is planned anew, waits for the approval that the environment asks for, and is applied.\n\n" +
+		"<details><summary>About this issue</summary>\n\n" +
+		"It is edited when something else differs, and closed when nothing does. To be left alone until the end of a day, put a label such as " +
+		code(pipeline.SnoozeLabel(until.AddDate(0, 0, 30))) + " on it. When you close it, it stays closed until something else differs.\n" +
+		"\n</details>\n"
+}
+
+func branchTo(r pipeline.DriftResult) string {
+	if r.Branch == "" {
+		return ""
+	}
+	return " to " + code(clip(r.Branch, 100))
+}

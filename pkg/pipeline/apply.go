@@ -336,6 +336,9 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planning, receipt Receipt) (Job, StoredPlan, error) {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	if err := verifyRequest(ctx, a.Store, a.Sealer, request); err != nil {
+		return Job{}, StoredPlan{}, tamperedOr(err, "the record of request "+request.ID.Short()+" of "+target)
+	}
 	raw, err := unsealBytes(ctx, a.Store, a.Sealer, folder.key(objectVariables), binding(receipt, objectVariables))
 	if err != nil {
 		return Job{}, StoredPlan{}, tamperedOr(err, "the variables of the plan of "+target)

@@ -185,6 +185,10 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 	if raw != nil {
 		if err := sealInto(ctx, f.Store, f.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, ErrExists) {
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
+		} else if err != nil { // of a run that died here before, and may have known less
+			if err := verifyRequest(ctx, f.Store, f.Sealer, request); err != nil {
+				return tamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
+			}
 		}
 	}
 	keys := []string{openKey(request), commitKey(request)}

@@ -204,41 +204,10 @@ func (r Reviewed) orNone() string {
 	return string(r)
 }
 
-// reviewed compares the plan with the newest one that the merged pull request
-// showed for the same target.
-func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request, receipt Receipt) (Reviewed, error) {
-	if request.PullRequest == 0 {
-		return "", nil
-	}
-	keys, err := p.Store.List(ctx, pullPrefix(request.Customer, request.PullRequest))
-	if err != nil {
-		return "", fmt.Errorf("look for the plan of pull request #%d: %w", request.PullRequest, err)
-	}
-	for i := len(keys) - 1; i >= 0; i-- {
-		id := requestOf(keys[i])
-		if id == request.ID {
-			continue
-		}
-		shown, err := loadRequest(ctx, p.Store, request.Customer, id)
-		if err != nil || shown.Event != "pull_request" || shown.Rejected() {
-			continue // not shown to the reviewers of this pull request
-		}
-		earlier, err := latestReceipt(ctx, p.Store, shown, in.Environment)
-		if errors.Is(err, ErrNotFound) {
-			return ReviewedUnseen, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		return compareReviewed(earlier.Fingerprint, receipt.Fingerprint), nil
-	}
-	return ReviewedUnseen, nil
-}
-
 func (p *Planner) variables(ctx context.Context, in TargetInput, request Request) ([]byte, Document, error) {
 	raw, err := unsealBytes(ctx, p.Store, p.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request))
 	if err != nil {
-		return nil, nil, tamperedOr(err, fmt.Sprintf("the variables of request %s", request.ID.Short()))
+		return nil, nil, tamperedOr(err, fmt.Sprintf("the record of request %s, or its variables,", request.ID.Short()))
 	}
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if err := problems.Err(); err != nil {
@@ -293,23 +262,6 @@ func (p *Planner) keep(ctx context.Context, folder planning, receipt Receipt, pl
 
 func opener(file string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(file) }
-}
-
-// latestReceipt returns the receipt of the newest planning of a target, or
-// ErrNotFound.
-func latestReceipt(ctx context.Context, s Store, request Request, env Environment) (Receipt, error) {
-	folder, found, err := latestPlanning(ctx, s, request, env)
-	if err == nil && !found {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return Receipt{}, fmt.Errorf("plan of %s/%s: %w", request.Customer, env, err)
-	}
-	receipt, err := readReceipt(ctx, s, folder)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("receipt of %s/%s: %w", request.Customer, env, err)
-	}
-	return receipt, nil
 }
 
 func checkNewest(ctx context.Context, s Store, request Request, env Environment) error {

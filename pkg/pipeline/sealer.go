@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"hash"
 	"io"
+	"time"
 )
 
 // Sealer encrypts with authentication and makes keyed hashes.
@@ -26,9 +28,18 @@ type Binding struct {
 	Data        []byte      // what else it is tied to
 }
 
-// variablesBinding ties the stored variables to their request.
+// variablesBinding ties the stored variables to the record of their request, which
+// is not sealed: whoever can write to the store could otherwise turn a plan into an
+// apply, or name another requester. What a fetch-vars that runs again may find
+// different is left out.
 func variablesBinding(r Request) Binding {
-	return Binding{Customer: r.Customer, Data: []byte("metapipe variables\x00" + string(r.ID) + "\x00" + string(r.Customer) + "\x00" + string(r.Blob))}
+	facts := r
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID}
+	b, err := json.Marshal(facts)
+	if err != nil {
+		panic("request: " + err.Error()) // plain strings, numbers and times always encode
+	}
+	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
 }
 
 // binding ties one sealed object of a plan to the receipt and to its own name.

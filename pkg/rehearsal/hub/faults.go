@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,7 +17,8 @@ type Matcher struct {
 	// "/repos/{owner}/{repo}/statuses/{sha}".
 	Route string
 	Token string // name of the token
-	// Request, when set, has to agree too.
+	// Request, when set, has to agree too. It may read the body, and must not ask
+	// the server for anything.
 	Request func(*http.Request) bool
 }
 
@@ -83,7 +86,12 @@ func (a *armedFault) hits(s *Server, c *call) bool {
 			return false
 		}
 	}
-	return a.Request == nil || a.Request(c.r)
+	if a.Request == nil {
+		return true
+	}
+	probe := c.r.Clone(c.r.Context())
+	probe.Body = io.NopCloser(bytes.NewReader(c.body))
+	return a.Request(probe)
 }
 
 // name is how the log calls the fault.

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// githubFaults are the ways in which an answer of GitHub goes wrong.
+var githubFaults = []struct {
+	name string
+	hub.Fault
+}{
+	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}},
+	{"404", hub.Fault{Status: 404, Message: "Not Found"}},
+	{"409", hub.Fault{Status: 409, Message: "Conflict"}},
+	{"422", hub.Fault{Status: 422, Message: "Validation Failed"}},
+	{"429", hub.Fault{Status: 429, Message: "Too many requests"}},
+	{"403 secondary limit", hub.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"7"}}}},
+	{"500", hub.Fault{Status: 500, Message: "oops"}},
+	{"502 after the effect", hub.Fault{Status: 502, Message: "bad gateway", AfterEffect: true}},
+	{"reset", hub.Fault{Reset: true}},
+	{"lost reply", hub.Fault{Reset: true, AfterEffect: true}},
+	{"half body", hub.Fault{HalfBody: true}},
+	{"slow", hub.Fault{Delay: 100 * time.Millisecond}},
+}
+
+// githubWrite is one write of a request to GitHub.
+type githubWrite struct {
+	name, method, route string
+	// body, when set, picks the write by what is sent.
+	body func(sent map[string]any) bool
+	// merged: it comes after a pull request that was planned; proposed: with one.
+	merged, proposed bool
+}
+
+func status(context, state, begin string) func(map[string]any) bool {
+	return func(sent map[string]any) bool {
+		description, _ := sent["description"].(string)
+		final := sent["state"] != "pending"
+		return sent["context"] == context && final == (state == "final") && strings.HasPrefix(description, begin)
+	}
+}
+
+// plannedStatus is the pending status that shows the receipt of a plan.
+func plannedStatus(sent map[string]any) bool {
+	link, _ := sent["target_url"].(string)
+	return sent["context"] == "infra/terraform-deploy/staging" && sent["state"] == "pending" && strings.Contains(link, "#receipt-")
+}
+
+const statusRoute = "/repos/{owner}/{repo}/statuses/{sha}"
+
+var githubWrites = []githubWrite{
+	{name: "dispatch", method: "POST", route: "/repos/{owner}/{repo}/dispatches"},
+	{name: "accepted status", method: "POST", route: statusRoute, body: status("infra/terraform-deploy", "pending", "Accepted")},
+	{name: "accepted status of the environment", method: "POST", route: statusRoute, body: status("infra/terraform-deploy/staging", "pending", "Waiting for the plan")},
+	{name: "planned status", method: "POST", route: statusRoute, body: plannedStatus},
+	{name: "deployment", method: "POST", route: "/repos/{owner}/{repo}/deployments"},
+	{name: "deployment status", method: "POST", route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"},
+	{name: "final status of the environment", method: "POST", route: statusRoute, body: status("infra/terraform-deploy/staging", "final", "")},
+	{name: "final status", method: "POST", route: statusRoute, body: status("infra/terraform-deploy", "final", "")},
+	{name: "new comment", method: "POST", route: commentsRoute, proposed: true},
+	{name: "edited comment", method: "PATCH", route: "/repos/{owner}/{repo}/issues/comments/{comment_id}", merged: true},
+	{name: "all writes", method: "POST"},
+}
+
+func (g githubWrite) matcher(hits *atomic.Int32) hub.Matcher {
+	return hub.Matcher{Method: g.method, Route: g.route, Request: func(r *http.Request) bool {
+		if g.body != nil {
+			var sent map[string]any
+			b, err := io.ReadAll(r.Body)
+			if err != nil || json.NewDecoder(bytes.NewReader(b)).Decode(&sent) != nil || !g.body(sent) {
+				return false
+			}
+		}
+		hits.Add(1)
+		return true
+	}}
+}
+
+// tally counts the cases of a matrix, and says so at the end of its test.
+type tally struct{ cases, good atomic.Int32 }
+
+func (m *tally) note(t *testing.T) {
+	m.cases.Add(1)
+	t.Cleanup(func() {
+		if !t.Failed() {
+			m.good.Add(1)
+		}
+	})
+}
+
+func (m *tally) tell(t *testing.T) {
+	t.Cleanup(func() { fmt.Printf("%s: %d cases, %d ok\n", t.Name(), m.cases.Load(), m.good.Load()) })
+}
+
+// TestFaultMatrix lets every write of a request to GitHub fail in every way, once
+// and for the rest of its run.
+func TestFaultMatrix(t *testing.T) {
+	t.Parallel()
+	var m tally
+	m.tell(t)
+	for _, write := range githubWrites {
+		for _, fault := range githubFaults {
+			for _, times := range []int{1, 1000} {
+				t.Run(fmt.Sprintf("%s/%s/%d", write.name, fault.name, times), func(t *testing.T) {
+					t.Parallel()
+					m.note(t)
+					write.play(t, fault.Fault, times)
+				})
+			}
+		}
+	}
+}
+
+// play carries one request whose write goes wrong.
+func (g githubWrite) play(t *testing.T, fault hub.Fault, times int) {
+	w := newWorld(t, nil)
+	c := newCarrier(w)
+	c.onFailure(t)
+	files := map[string]string{"infra/variables.yml": "name: first\nenvironments:\n  staging: {}\n"}
+	var run workflowRun
+	var sha string
+	if g.merged || g.proposed {
+		var number int
+		run, number = w.pull(w.customer, "change", files)
+		sha = must(w.customer.Pull(number))(t).Head
+		if g.merged {
+			if good, _ := c.carry(run); !good {
+				t.Fatal("the pull request does not end well")
+			}
+			sha = must(w.customer.MergePull(number, "merge", "casey"))(t)
+			run = w.pushed("main", sha)
+		}
+	} else {
+		run = w.push("main", files)
+		sha = run.sha
+	}
+	var hits atomic.Int32
+	w.hub.Fail(g.matcher(&hits), fault, times)
+	c.carry(run)
+	w.hub.ClearFaults()
+	if hits.Load() == 0 {
+		t.Error("nothing went wrong: the write did not come")
+	}
+	c.wantSettled(w.directory(), sha, "first in staging")
+	if times > 1 {
+		c.wantRerun(w.directory())
+	}
+}
+
+// directory is the store of a world that is a folder.
+func (w *world) directory() storage { return folder{w} }
+
+type folder struct{ w *world }
+
+func (f folder) state(target string) string { return f.w.state(target) }
+
+func (f folder) locked(target string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(f.w.stateFile(target)), ".terraform.tfstate.lock.info"))
+	return err == nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// storage is what a test looks at behind metapipe's back.
+type storage interface {
+	// state is the state of a target as the tool has left it, empty for none.
+	state(target string) string
+	// locked reports whether somebody holds the lock of a target.
+	locked(target string) bool
+}
+
+// wantSettled is the promise that nothing hangs and nothing is lost. name is what
+// the request wants to make in staging.
+func (c *carrier) wantSettled(s storage, sha, name string) {
+	t := c.t
+	t.Helper()
+	before := s.state("shop/staging")
+	if r := c.sweep("--fix"); r.exit != 0 {
+		t.Errorf("sweep --fix ends with exit code %d:\n%s", r.exit, r.log)
+	}
+	if r := c.sweep("--fix"); r.exit != 0 || !strings.Contains(r.log, "0 open requests, 0 findings") {
+		t.Errorf("the second sweep ends with exit code %d:\n%s", r.exit, r.log)
+	}
+	if s.locked("shop/staging") {
+		t.Error("a lock is left")
+	}
+	state := s.state("shop/staging")
+	if state != before {
+		t.Error("somebody but the tool has written the state")
+	}
+	if state != "" && !json.Valid([]byte(state)) {
+		t.Errorf("the state is no JSON:\n%s", state)
+	}
+	c.wantNothingPending()
+	c.wantTrueStatuses(sha, name, state)
+	for _, pr := range c.world.customer.Snapshot().Pulls {
+		if len(pr.Comments) > 1 {
+			t.Errorf("pull request #%d has %d comments", pr.Number, len(pr.Comments))
+		}
+	}
+}
+
+// wantTrueStatuses compares what the customer was told with the ledger and with
+// the state.
+func (c *carrier) wantTrueStatuses(sha, name, state string) {
+	t := c.t
+	t.Helper()
+	entries := c.ledger("staging")
+	told := c.statuses(sha)["infra/terraform-deploy/staging"]
+	wholly := c.statuses(sha)["infra/terraform-deploy"]
+	done := slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool {
+		return string(e.Commit) == sha && (e.Event == pipeline.LedgerApplied || e.Outcome == pipeline.OutcomePlanned)
+	})
+	if got := strings.HasPrefix(told, "success"); got != done {
+		t.Errorf("the status is %q, and the ledger says: done %t\n%s", told, done, events(entries))
+	}
+	if strings.HasPrefix(wholly, "success") && !done {
+		t.Errorf("the overall status is %q, and nothing was done", wholly)
+	}
+	applied := slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool { return string(e.Commit) == sha && e.Event == pipeline.LedgerApplied })
+	if applied && !strings.Contains(state, name) {
+		t.Errorf("%s was applied, and is not in the state:\n%s", name, state)
+	}
+	// Whoever was asked for something is answered in the ledger.
+	open := map[pipeline.RequestID]bool{}
+	for _, e := range entries {
+		switch e.Event {
+		case pipeline.LedgerRequested:
+			open[e.Request] = true
+		case pipeline.LedgerPlanned:
+			open[e.Request] = open[e.Request] && e.Outcome == pipeline.OutcomeWaiting
+		case pipeline.LedgerApplied, pipeline.LedgerFailed, pipeline.LedgerRefused, pipeline.LedgerSuperseded, pipeline.LedgerClosed:
+			open[e.Request] = false
+		}
+	}
+	for id, is := range open {
+		if is {
+			t.Errorf("the ledger never tells how request %s ended:\n%s", id.Short(), events(entries))
+		}
+	}
+}
+
+func events(entries []pipeline.LedgerEntry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		b.WriteString(e.Request.Short() + " " + string(e.Event) + " " + string(e.Outcome) + " " + e.Message + "\n")
+	}
+	return b.String()
+}
+
+// wantRerun pushes once more, when nothing goes wrong any more.
+func (c *carrier) wantRerun(s storage) {
+	t := c.t
+	t.Helper()
+	c.customer = &clock{}
+	run := c.push("main", map[string]string{"infra/variables.yml": "name: again\nenvironments:\n  staging: {}\n"})
+	if good, _ := c.carry(run); !good {
+		t.Error("the rerun does not end well")
+	}
+	c.wantStatus(run.sha, "infra/terraform-deploy", "success: ")
+	c.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: Applied")
+	if !strings.Contains(s.state("shop/staging"), "again in staging") {
+		t.Error("the rerun is not in the state")
+	}
+	c.ledger("staging")
+}
+
+// onFailure shows what the verbs have said.
+func (c *carrier) onFailure(t *testing.T) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			t.Log(c.log.String())
+		}
+	})
+}

@@ -6,15 +6,24 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/workflow"
 )
 
 // chain compares the manager's workflow with its environments, and writes it
 // before that where the operator asks for it. A manager without the workflow has
-// no chain to compare.
-func (s *step) chain(o validateOptions, m pipeline.Manager) (problems pipeline.Problems, err error) {
+// no chain to compare, and one whose metapipe.yml has errors no environments. The
+// errors of customers do not matter: those may wait for the new environments.
+func (s *step) chain(o validateOptions, m pipeline.Manager, found pipeline.Problems) (problems pipeline.Problems, err error) {
+	if slices.ContainsFunc(found, func(p pipeline.Problem) bool { return p.File == config.ManagerFile && !p.Warning }) {
+		if o.writeWorkflows {
+			s.app.tell("not written: %s; mend %s first", workflow.File, config.ManagerFile)
+		}
+		return nil, nil
+	}
 	environments := make([]pipeline.Environment, len(m.Environments))
 	for i, rule := range m.Environments {
 		environments[i] = rule.Name
@@ -36,7 +45,12 @@ func (s *step) chain(o validateOptions, m pipeline.Manager) (problems pipeline.P
 			return nil, err
 		}
 	}
-	return workflow.Check(raw, environments), nil
+	problems = workflow.Check(raw, environments)
+	if _, err := root.Stat(workflow.Target); errors.Is(err, fs.ErrNotExist) {
+		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: workflow.File}, Rule: workflow.RuleChain,
+			Message: "the jobs call " + workflow.Target + ", which is not there: GitHub would start no run at all", Remedy: "copy it from the workflows of metapipe"})
+	}
+	return problems, nil
 }
 
 func readWorkflow(root *os.Root) (raw []byte, err error) {

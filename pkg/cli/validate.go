@@ -67,13 +67,11 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 		loaded, found := config.Load(o.managerDir)
 		registered = loaded.Customers
 		problems = append(problems, found...)
-		if found.Err() == nil {
-			chain, err := s.chain(o, loaded.Manager)
-			if err != nil {
-				return err
-			}
-			problems = append(problems, chain...)
+		chain, err := s.chain(o, loaded.Manager, found)
+		if err != nil {
+			return err
 		}
+		problems = append(problems, chain...)
 		customer.Manager = loaded.Manager
 		if o.customer != "" {
 			m := &manager{step: s, dir: o.managerDir, config: loaded}

@@ -47,6 +47,19 @@ func TestWriteSatisfiesCheck(t *testing.T) {
 	}
 }
 
+// TestWriteKeepsLineEnds takes a checkout on Windows.
+func TestWriteKeepsLineEnds(t *testing.T) {
+	t.Parallel()
+	windows := strings.ReplaceAll(string(shipped(t)), "\n", "\r\n")
+	if problems := Check([]byte(windows), two); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+	written, err := Write([]byte(windows), two[:1])
+	if err != nil || strings.Count(string(written), "\n") != strings.Count(string(written), "\r\n") {
+		t.Errorf("line ends are mixed (%v):\n%q", err, written)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	edit := func(from, to string) func(string) string {

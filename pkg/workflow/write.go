@@ -40,6 +40,9 @@ func Write(raw []byte, environments []pipeline.Environment) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if bytes.Contains(raw[from:to], []byte("\r\n")) { // a checkout on Windows
+		chain = bytes.ReplaceAll(chain, []byte("\n"), []byte("\r\n"))
+	}
 	return bytes.Join([][]byte{raw[:from], chain, raw[to:]}, nil), nil
 }
 

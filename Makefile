@@ -22,7 +22,7 @@ endif
 endif
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help build demo test lint fuzz fuzz-borders bench golden workflows tools api-description clean
+.PHONY: help build demo test attack lint fuzz fuzz-borders bench golden workflows tools api-description clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -42,6 +42,11 @@ test: api-description lint bin/testreport ## run every check and test there is
 	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
 	@$(MAKE) fuzz-borders
+
+attack: ## play every attempt of testdata/attack against the binary and its GitHub
+	@mkdir -p bin
+	@ended=0; PATH=$$(.ci/tools/ensure terraform) METAPIPE_ATTACKS=$(CURDIR)/bin/attacks.txt go test -count=1 -timeout 20m -run '^TestAttacks$$' ./cmd/metapipe || ended=$$?; \
+		cat bin/attacks.txt; exit $$ended
 
 lint: ## check format, modules and code
 	@files=$$(gofmt -l cmd pkg .ci); [ -z "$$files" ] || { echo "run gofmt -w on:" $$files; exit 1; }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
@@ -90,7 +91,13 @@ type world struct {
 // empty one is left out.
 func newWorld(t *testing.T, files map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, hub: hubtest.Start(t, hub.Options{}), store: filepath.Join(t.TempDir(), "store"), key: base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))}
+	return newWorldAt(t, files, nil)
+}
+
+// newWorldAt is newWorld with a clock of GitHub's; nil is the real one.
+func newWorldAt(t *testing.T, files map[string]string, now func() time.Time) *world {
+	t.Helper()
+	w := &world{t: t, hub: hubtest.Start(t, hub.Options{Now: now}), store: filepath.Join(t.TempDir(), "store"), key: base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))}
 	for _, u := range []hub.User{
 		{Login: "casey", Type: hub.Person}, {Login: "robin", Type: hub.Person}, {Login: "metapipe-bot", Type: hub.Person},
 		{Login: "acme", Type: hub.Organization}, {Login: "provider", Type: hub.Organization},

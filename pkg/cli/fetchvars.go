@@ -116,11 +116,6 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.Fetc
 		}
 		return in, nil
 	}
-	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
-	// and the rules: only the default branch has been reviewed.
-	if def := in.Event.Repository.DefaultBranch; m.context.InActions && m.context.Ref != "refs/heads/"+def {
-		return in, &pipeline.UsageError{Message: "a manual request must run on the manager's default branch, and this run is of " + m.context.Ref, Next: "start the workflow on " + def}
-	}
 	manual, err := manualAsk(o, m)
 	in.Manual = manual
 	return in, err

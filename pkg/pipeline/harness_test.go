@@ -67,8 +67,9 @@ const managerCommit = pipeline.SHA("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 // ask builds what trigger would send for a commit of the hub.
 func (w *world) ask(commit pipeline.SHA, event string) pipeline.Ask {
 	w.run++
-	a := pipeline.Ask{Version: 1, ID: pipeline.NewRequestID(), Repository: "acme/app", RepositoryID: 7, Path: "infra", Event: event, Commit: commit,
+	a := pipeline.Ask{Version: 1, Repository: "acme/app", RepositoryID: 7, Path: "infra", Event: event, Commit: commit,
 		Ref: "refs/heads/main", Mode: pipeline.ModeApply, RunID: w.run, RunAttempt: 1}
+	a.ID = a.OwnID()
 	if event == "pull_request" {
 		a.PullRequest, a.Ref, a.Mode = 5, "refs/pull/5/merge", pipeline.ModePlan
 		w.hub.pulls[5] = pipeline.PullRequest{Number: 5, State: "open", Head: commit, HeadBranch: "change", HeadRepoID: 7, BaseBranch: "main"}

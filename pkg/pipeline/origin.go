@@ -86,10 +86,21 @@ func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask Ask) (Custome
 	}
 	for _, c := range f.Customers.ByRepository(repo.ID) {
 		if c.Path == ask.Path && (ask.Customer == "" || ask.Customer == c.Name) {
-			return c, repo, nil
+			return c, repo, sameOwner(c, repo)
 		}
 	}
 	return Customer{}, Repository{}, unknown
+}
+
+// sameOwner refuses a repository that was given to another account: its id is the
+// same, and those who may push to it are not. A new name under the old owner
+// changes nothing.
+func sameOwner(c Customer, repo Repository) error {
+	if strings.EqualFold(c.Repository.Owner, repo.Owner) {
+		return nil
+	}
+	return &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("%s says that repository %d is %s, and it belongs to %s now", c.File, c.RepositoryID, c.Repository, repo.Owner),
+		Next: "make sure that the new owner may deploy for this customer, then change `repository` there"}
 }
 
 // callback asks GitHub whether the run that the payload names exists, came from
@@ -122,6 +133,8 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 		return unproved("run %d is of branch %q and not of %q", ask.RunID, run.HeadBranch, ask.Ref)
 	case ask.RunAttempt > run.Attempt:
 		return unproved("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
+	case ask.ID != ask.OwnID():
+		return unproved("its id is not the one of run %d, attempt %d", ask.RunID, ask.RunAttempt)
 	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):
 		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
 	}
@@ -246,6 +259,11 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload Payloa
 
 func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, error) {
 	ask := in.Manual
+	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
+	// and the rules: only the default branch has been reviewed.
+	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
+		return origin{}, &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %q", in.Event.Ref), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
+	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
 		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}
@@ -256,6 +274,9 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	}
 	if repo.ID != customer.RepositoryID {
 		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("%s has id %d, but %s says %d: the name now belongs to another repository", repo, repo.ID, customer.File, customer.RepositoryID)}
+	}
+	if err := sameOwner(customer, repo); err != nil {
+		return origin{}, err
 	}
 	commit := ask.Commit
 	if commit == "" {

@@ -149,6 +149,7 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 	}
 	b := w.ask(a.Commit, "push")
 	b.Customer = "acme"
+	b.ID = b.OwnID()
 	request = must[pipeline.Request](t)(w.send(b))
 	if got := request.StatusContext("staging"); got != "infra/terraform-deploy/acme/staging" {
 		t.Fatal(got)

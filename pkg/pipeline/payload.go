@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -44,6 +45,12 @@ type Ask struct {
 	Mode        Mode         `json:"mode"`
 	RunID       int64        `json:"run_id"`
 	RunAttempt  int          `json:"run_attempt"`
+}
+
+// OwnID is the one id that a request of this run's attempt may have, for its path
+// and customer: with another one, a run could ask again and again.
+func (a Ask) OwnID() RequestID {
+	return DeriveRequestID(strconv.FormatInt(a.RepositoryID, 10), strconv.FormatInt(a.RunID, 10), strconv.Itoa(a.RunAttempt), a.Path, string(a.Customer))
 }
 
 // Proof shows where an ask comes from.

@@ -14,7 +14,8 @@ func (w *world) again(a pipeline.Ask) pipeline.Ask {
 	run := w.hub.runs[a.RunID]
 	run.Attempt++
 	w.hub.runs[a.RunID] = run
-	a.ID, a.RunAttempt = pipeline.NewRequestID(), run.Attempt
+	a.RunAttempt = run.Attempt
+	a.ID = a.OwnID()
 	return a
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -164,7 +163,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) 
 		return NewRequestID(), false, nil
 	}
 	derive := func(attempt int) RequestID {
-		return DeriveRequestID(strconv.FormatInt(in.Event.Repository.ID, 10), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(attempt), in.Path, string(in.Customer))
+		return Ask{RepositoryID: in.Event.Repository.ID, RunID: in.Run.ID, RunAttempt: attempt, Path: in.Path, Customer: in.Customer}.OwnID()
 	}
 	if in.Run.Attempt > 1 {
 		statuses, err := t.Own.Statuses(ctx, in.Event.Repository.Slug, in.Event.Head)

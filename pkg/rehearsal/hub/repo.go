@@ -153,6 +153,28 @@ func (r *Repo) Rename(name string) error {
 	return nil
 }
 
+// Transfer gives the repository to another account; its id stays, and the old name
+// redirects until it is taken again:
+// https://docs.github.com/en/repositories/creating-and-managing-repositories/transferring-a-repository
+func (r *Repo) Transfer(owner string) error {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	account, err := r.s.user(owner)
+	if err != nil {
+		return fmt.Errorf("transfer %s: %w", r.slug(), err)
+	}
+	key := strings.ToLower(account.Login + "/" + r.name)
+	if other := r.s.repos[r.s.names[key]]; other != nil && other != r && other.named(account.Login, r.name) {
+		return fmt.Errorf("transfer %s to %s: the name is taken", r.slug(), account.Login)
+	}
+	r.owner = account.Login
+	r.s.names[key] = r.id
+	if account.Type == Person {
+		r.roles[strings.ToLower(account.Login)] = Admin
+	}
+	return nil
+}
+
 // ID is the immutable numeric id.
 func (r *Repo) ID() int64 { return r.id }
 

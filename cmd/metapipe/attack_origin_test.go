@@ -1,0 +1,326 @@
+package main
+
+import (
+	"crypto"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
+)
+
+// attackCommands are the commands of testdata/attack.
+var attackCommands = map[string]func(*attempt, []string){
+	"push": (*attempt).pushes, "pull": (*attempt).pulls, "from-fork": (*attempt).fromFork, "other-run": (*attempt).otherRun, "end-run": (*attempt).endRun,
+	"generate": (*attempt).generate, "symlink": (*attempt).symlink, "later": (*attempt).later, "rename": (*attempt).rename, "transfer": (*attempt).transfer,
+	"recreate": (*attempt).recreate, "force-branch": (*attempt).forceBranch, "manager-commit": (*attempt).managerCommit,
+	"ask": (*attempt).asks, "ask-as-victim": (*attempt).asksAsVictim, "forge": (*attempt).forges, "sign": (*attempt).signs,
+	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "misconfigured": (*attempt).misconfigured,
+	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "reviewers": (*attempt).reviewers,
+	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "reseal": (*attempt).reseal,
+	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret,
+	"refused": (*attempt).refused, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
+	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
+}
+
+// asks makes the request of the present run, changed by NAME=VALUE, with a genuine
+// signature by that run over the changed request.
+func (a *attempt) asks(changes []string) {
+	a.extra = map[string]any{}
+	a.ask = pipeline.Ask{Version: 1, Repository: a.customer.Slug(), RepositoryID: a.customer.ID(), Path: "infra", Event: a.run.run.Event,
+		Commit: pipeline.SHA(a.run.run.HeadSHA), Ref: a.run.ref, Mode: pipeline.ModeApply, RunID: a.run.run.ID, RunAttempt: a.run.run.Attempt}
+	_, err := fmt.Sscanf(a.run.ref, "refs/pull/%d/merge", &a.ask.PullRequest)
+	if (err == nil) != (a.run.run.Event == "pull_request") {
+		a.t.Fatalf("ref %s of %s", a.run.ref, a.run.run.Event)
+	}
+	a.ask.ID = a.ask.OwnID()
+	a.forges(changes)
+	if !slices.ContainsFunc(changes, func(c string) bool { return strings.HasPrefix(c, "id=") }) {
+		a.ask.ID = a.ask.OwnID() // as the rules have it
+	}
+	a.signs([]string{"run"})
+}
+
+// asksAsVictim makes a request of the victim's run, with all that is true of it.
+// The attacker has no token of that run.
+func (a *attempt) asksAsVictim(changes []string) {
+	v := a.victimRun
+	a.extra = map[string]any{}
+	a.ask = pipeline.Ask{Version: 1, Repository: a.victim.Slug(), RepositoryID: a.victim.ID(), Path: "infra", Event: v.run.Event,
+		Commit: pipeline.SHA(v.sha), Ref: v.ref, Mode: pipeline.ModeApply, RunID: v.run.ID, RunAttempt: 1}
+	a.ask.ID = a.ask.OwnID()
+	a.forges(changes)
+	a.proof = map[string]any{}
+}
+
+// forges changes the request and leaves its signature as it was. A field that there
+// is not is added, as JSON.
+func (a *attempt) forges(changes []string) {
+	a.t.Helper()
+	fields := map[string]any{}
+	check(a.t, json.Unmarshal(must(json.Marshal(a.ask))(a.t), &fields))
+	for _, change := range changes {
+		name, value, ok := strings.Cut(change, "=")
+		if !ok {
+			a.t.Fatalf("%q is not NAME=VALUE", change)
+		}
+		if _, known := fields[name]; !known && name != "customer" {
+			a.extra[name] = json.RawMessage(value)
+			continue
+		}
+		if _, number := fields[name].(float64); number {
+			fields[name] = json.RawMessage(value)
+		} else {
+			fields[name] = value
+		}
+	}
+	check(a.t, json.Unmarshal(must(json.Marshal(fields))(a.t), &a.ask))
+}
+
+// idToken gets a genuine token of a run from an issuer.
+func (a *attempt) idToken(server *hub.Server, j hub.IDTokenJob, audience string) string {
+	a.t.Helper()
+	j.Job = "trigger"
+	address, bearer, err := server.OpenJob(j)
+	check(a.t, err)
+	get := must(http.NewRequestWithContext(a.t.Context(), http.MethodGet, address+"&audience="+url.QueryEscape(audience), nil))(a.t)
+	get.Header.Set("Authorization", "Bearer "+bearer)
+	answer := must(http.DefaultClient.Do(get))(a.t)
+	body := must(io.ReadAll(answer.Body))(a.t)
+	check(a.t, answer.Body.Close())
+	var token struct{ Value string }
+	check(a.t, json.Unmarshal(body, &token))
+	if token.Value == "" {
+		a.t.Fatalf("no token: %s", body)
+	}
+	return token.Value
+}
+
+// signs replaces the signature: sign HOW [AUDIENCE].
+func (a *attempt) signs(args []string) {
+	a.t.Helper()
+	audience := a.ask.Audience(pipeline.Slug{Owner: "provider", Name: "infra"})
+	if len(args) > 1 {
+		audience = args[1]
+	}
+	own := hub.IDTokenJob{Repo: a.run.repo, RunID: a.run.run.ID, Ref: a.run.ref, SHA: a.run.sha, HeadRef: a.run.head, BaseRef: a.run.base}
+	token := ""
+	switch args[0] {
+	case "run":
+		token = a.idToken(a.hub, own, audience)
+	case "none":
+		a.proof = map[string]any{}
+		return
+	case "reusable":
+		own.JobWorkflowRef = "mallory/tools/.github/workflows/build.yml@refs/heads/main"
+		token = a.idToken(a.hub, own, audience)
+	case "other-issuer":
+		token = a.signedElsewhere(audience)
+	case "alg-none":
+		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.hub, own, audience)) + "."
+	case "alg-none-padded":
+		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.hub, own, audience)) + ".e30"
+	case "public-key":
+		token = a.signedWithPublicKey(a.idToken(a.hub, own, audience))
+	case "unknown-key":
+		token = signedBy(a, a.idToken(a.hub, own, audience), "of-mallory")
+	case "stolen-key-id":
+		token = signedBy(a, a.idToken(a.hub, own, audience), "")
+	default:
+		a.t.Fatalf("sign %q?", args[0])
+	}
+	a.proof = map[string]any{"token": token}
+}
+
+func encoded(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func claimsOf(token string) string { return strings.Split(token, ".")[1] }
+
+// signedBy signs the claims of a genuine token with a key of the attacker's. An
+// empty id is the genuine one's.
+func signedBy(a *attempt, genuine, id string) string {
+	header := map[string]any{}
+	check(a.t, json.Unmarshal(must(base64.RawURLEncoding.DecodeString(strings.Split(genuine, ".")[0]))(a.t), &header))
+	if id != "" {
+		header["kid"] = id
+	}
+	signed := encoded(header) + "." + claimsOf(genuine)
+	sum := sha256.Sum256([]byte(signed))
+	key := must(rsa.GenerateKey(rand.Reader, 2048))(a.t)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(must(rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]))(a.t))
+}
+
+// signedWithPublicKey takes the issuer's published key for a shared secret.
+func (a *attempt) signedWithPublicKey(genuine string) string {
+	answer := must(http.Get(a.hub.Issuer() + "/.well-known/jwks"))(a.t)
+	var set struct{ Keys []struct{ N, Kid string } }
+	check(a.t, json.NewDecoder(answer.Body).Decode(&set))
+	check(a.t, answer.Body.Close())
+	signed := encoded(map[string]any{"alg": "HS256", "typ": "JWT", "kid": set.Keys[0].Kid}) + "." + claimsOf(genuine)
+	mac := hmac.New(sha256.New, must(base64.RawURLEncoding.DecodeString(set.Keys[0].N))(a.t))
+	mac.Write([]byte(signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// signedElsewhere is a token of a GitHub server of the attacker's own, where
+// repository, run and commit have the same ids.
+func (a *attempt) signedElsewhere(audience string) string {
+	other := hubtest.Start(a.t, hub.Options{})
+	must(other.AddUser(hub.User{Login: "acme", Type: hub.Organization}))(a.t)
+	must(other.AddUser(hub.User{Login: "casey", Type: hub.Person}))(a.t)
+	repo := must(other.AddRepo("acme", "shop", hub.RepoOptions{ID: a.customer.ID(), Private: true}))(a.t)
+	sha := must(repo.Commit("main", hub.Change{Files: map[string]hub.File{"x": {Content: []byte("x")}}, Message: "x"}))(a.t)
+	for {
+		run := must(repo.StartRun(hub.NewRun{Event: a.run.run.Event, Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.t)
+		if run.ID >= a.run.run.ID {
+			return a.idToken(other, hub.IDTokenJob{Repo: repo, RunID: run.ID, Ref: a.run.ref, SHA: a.run.sha}, audience)
+		}
+	}
+}
+
+// dispatches sends the request with the token for dispatches.
+func (a *attempt) dispatches() workflowRun {
+	a.t.Helper()
+	a.sent++
+	name := fmt.Sprintf("mallory %d", a.sent)
+	secret := a.token(hub.Token{Name: name, Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
+	sent := map[string]any{}
+	check(a.t, json.Unmarshal(must(json.Marshal(a.ask))(a.t), &sent))
+	maps.Copy(sent, a.extra)
+	body := must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": map[string]any{"request": sent, "proof": a.proof}}))(a.t)
+	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+managerSlug+"/dispatches", strings.NewReader(string(body))))(a.t)
+	post.Header.Set("Authorization", "Bearer "+secret)
+	post.Header.Set("Content-Type", "application/json")
+	answer := must(http.DefaultClient.Do(post))(a.t)
+	check(a.t, answer.Body.Close())
+	if answer.StatusCode != http.StatusNoContent {
+		a.t.Fatalf("GitHub says %s", answer.Status)
+	}
+	return a.queued()
+}
+
+// rejected sends the request: nobody but the manager hears of it.
+func (a *attempt) rejected(args []string) {
+	a.t.Helper()
+	a.wantRejected(a.dispatches(), args[0], args[1:])
+}
+
+func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, flags ...string) {
+	a.t.Helper()
+	before := a.seenIn(a.customer)
+	a.hub.ResetCalls()
+	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, flags...)...)
+	fetched.want(a.t, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
+	fetched.says(a.t, texts...)
+	told := a.job(run).do(0, "report")
+	told.want(a.t, "outcome=")
+	if !strings.Contains(told.summary, "Request rejected: `"+reason+"`") || !strings.Contains(told.summary, "Nothing was written to any customer's repository") {
+		a.t.Errorf("the manager's summary does not explain:\n%s", told.summary)
+	}
+	a.job(run).do(0, "report", "--final")
+	if writes := a.writes(); len(writes) != 0 {
+		a.t.Errorf("written: %v", writes)
+	}
+	if after := a.seenIn(a.customer); after != before {
+		a.t.Errorf("the attacker's repository has changed:\n%s\n%s", before, after)
+	}
+	if sent := string(must(json.Marshal(a.ask))(a.t)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.log+told.summary, "northwind") {
+		a.t.Errorf("the rejection names another customer:\n%s", fetched.log)
+	}
+	a.recorded(run, "", "", pipeline.LedgerRejected, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+// answered sends a request whose origin holds, and which asks for what it may
+// not: the customer is told, in their own repository.
+func (a *attempt) answered(args []string) {
+	a.t.Helper()
+	run := a.dispatches()
+	fetched := a.job(run).do(3, "fetch-vars")
+	fetched.want(a.t, "outcome=rejected", "reason="+args[0], "customer=shop", "environments=[]", "applies=[]")
+	fetched.says(a.t, args[1:]...)
+	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")
+	a.wantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")
+	a.wantNothingPending()
+	a.recorded(run, "shop", "", pipeline.LedgerRejected, pipeline.Reason(args[0]))
+	a.verdicts++
+}
+
+// accepted sends a request that is as it should be.
+func (a *attempt) accepted(args []string) {
+	a.t.Helper()
+	run := a.dispatches()
+	fetched := a.job(run).do(0, "fetch-vars")
+	fetched.want(a.t, append([]string{"outcome=requested", "reason="}, args...)...)
+	a.r = &request{w: a.world, trigger: a.run, run: run, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
+	a.values["REQUEST"], a.plans, a.receipts = a.r.id, map[string]result{}, map[string]string{}
+}
+
+// misconfigured runs fetch-vars on the manager's own new commit, which no request
+// gets past.
+func (a *attempt) misconfigured(args []string) {
+	a.t.Helper()
+	run := a.dispatches()
+	fetched := a.job(run).do(2, "fetch-vars")
+	fetched.says(a.t, args...)
+}
+
+// manually is somebody of the manager's who starts the workflow by hand on a
+// branch of their own: manually BRANCH TEXT...
+func (a *attempt) manually(args []string) {
+	a.t.Helper()
+	sha := a.commit(a.manager, args[0], map[string]string{"README.md": "mine"})
+	check(a.t, a.manager.Grant("mallory", hub.Write))
+	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: args[0], Actor: "mallory", Status: "in_progress"}))(a.t)
+	event := must(a.manager.ManualEvent(managerWorkflow, args[0], nil, "mallory"))(a.t)
+	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + args[0]}, "unproved-origin", args[1:], "--customer", "shop")
+}
+
+// recorded looks for what a run has put into a ledger: the fleet's, a customer's
+// or a target's.
+func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline.LedgerEvent, reason pipeline.Reason) {
+	a.t.Helper()
+	args := []string{"ledger", "--json"}
+	if customer != "" {
+		args = append(args, "--customer", customer)
+	}
+	if env != "" {
+		args = append(args, "--environment", env)
+	}
+	_, list, _ := strings.Cut("\n"+a.job(run).do(0, args...).log, "\n[")
+	var reports []pipeline.LedgerReport
+	check(a.t, json.Unmarshal([]byte("["+list), &reports))
+	for _, e := range reports[0].Entries {
+		if e.Event == event && e.Reason == reason && e.Run.ID == run.run.ID && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
+			return
+		}
+	}
+	a.t.Errorf("the ledger of %s has no entry %s %s of run %d: %+v", reports[0].Name(), event, reason, run.run.ID, reports[0].Entries)
+}
+
+// later lets time pass: later DURATION.
+func (a *attempt) later(args []string) {
+	d := must(time.ParseDuration(args[0]))(a.t)
+	a.clock.Lock()
+	defer a.clock.Unlock()
+	a.ahead += d
+}

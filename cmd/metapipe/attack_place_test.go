@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// content is what the next commit of the customer holds: the script's files below
+// a folder (customer, unless it is named), and what was generated.
+func (a *attempt) content(args []string) map[string]hub.File {
+	folder := "customer"
+	if len(args) > 1 {
+		folder = args[1]
+	}
+	a.remove = nil
+	files := map[string]hub.File{}
+	for name, text := range a.set(folder) {
+		files[name] = hub.File{Content: []byte(text)}
+	}
+	for name, f := range a.next {
+		files[name] = f
+		a.remove = append(a.remove, name)
+	}
+	if len(files) == 0 {
+		a.sent++
+		files["infra/variables.yml"] = hub.File{Content: fmt.Appendf(nil, "# %d\n%s", a.sent, variablesYML)}
+	}
+	a.next = map[string]hub.File{}
+	return files
+}
+
+// pushes commits to a branch of the customer and starts its run: push BRANCH
+// [FOLDER].
+func (a *attempt) pushes(args []string) {
+	a.t.Helper()
+	before := must(a.customer.Head("main"))(a.t)
+	sha := must(a.customer.Commit(args[0], hub.Change{Files: a.content(args), Remove: a.remove, Message: "Change"}))(a.t)
+	a.run = a.pushedFrom(args[0], before, sha)
+	a.values["COMMIT"], a.values["RUN"], a.values["BEFORE"] = sha, fmt.Sprint(a.run.run.ID), before
+}
+
+// pulls opens a pull request of a branch: pull BRANCH [FOLDER].
+func (a *attempt) pulls(args []string) {
+	a.t.Helper()
+	a.pullFrom(a.customer, args)
+}
+
+// fromFork opens a pull request of a branch of the attacker's fork, whose run gets
+// no ID token: from-fork BRANCH.
+func (a *attempt) fromFork(args []string) {
+	a.t.Helper()
+	a.pullFrom(must(a.customer.Fork("mallory", "shop"))(a.t), args)
+}
+
+func (a *attempt) pullFrom(repo *hub.Repo, args []string) {
+	a.t.Helper()
+	must(repo.Commit(args[0], hub.Change{Files: a.content(args), Message: "Change"}))(a.t)
+	run, number := a.pull(repo, args[0], map[string]string{"README.md": "again"})
+	a.run = run
+	pr := must(a.customer.Pull(number))(a.t)
+	a.values["PULL"], a.values["COMMIT"], a.values["RUN"] = strconv.Itoa(number), pr.Head, fmt.Sprint(run.run.ID)
+}
+
+// otherRun starts another run: other-run EVENT WORKFLOW [COMMIT [REF]].
+func (a *attempt) otherRun(args []string) {
+	a.t.Helper()
+	sha, branch := must(a.customer.Head("main"))(a.t), "main"
+	if len(args) > 2 {
+		sha = args[2]
+	}
+	ref := "refs/heads/main"
+	if len(args) > 3 {
+		ref = args[3]
+		branch = strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/")
+	}
+	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: ".github/workflows/" + args[1], Name: args[1]}))
+	run := must(a.customer.StartRun(hub.NewRun{Event: args[0], Path: ".github/workflows/" + args[1], HeadSHA: sha, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(a.t)
+	a.run = workflowRun{repo: a.customer, run: run, sha: sha, ref: ref, permitsIDToken: true}
+	a.values["COMMIT"], a.values["RUN"] = sha, fmt.Sprint(run.ID)
+}
+
+func (a *attempt) endRun([]string) {
+	check(a.t, a.customer.SetRun(a.run.run.ID, "completed", "success"))
+}
+
+// generate puts a file into the next commit: generate PATH WHAT.
+func (a *attempt) generate(args []string) {
+	var b strings.Builder
+	switch args[1] {
+	case "alias-bomb":
+		b.WriteString("name: bomb\na0: &a0 [x, x, x, x, x, x, x, x, x]\n")
+		for i := range 12 {
+			fmt.Fprintf(&b, "a%d: &a%d [%s]\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 9), ", "))
+		}
+		b.WriteString("environments:\n  staging: {}\n")
+	case "deep":
+		b.WriteString("name: deep\nx: " + strings.Repeat("[", 60000) + strings.Repeat("]", 60000) + "\nenvironments:\n  staging: {}\n")
+	case "huge":
+		b.WriteString("name: " + strings.Repeat("x", 2<<20) + "\nenvironments:\n  staging: {}\n")
+	case "keys":
+		for i := range 60000 {
+			fmt.Fprintf(&b, "k%d: 1\n", i)
+		}
+		b.WriteString("environments:\n  staging: {}\n")
+	case "many-lines":
+		b.WriteString("name: |\n" + strings.Repeat("  pwned\n", 10000) + "environments:\n  staging: {}\n")
+	default:
+		a.t.Fatalf("generate %q?", args[1])
+	}
+	a.next[args[0]] = hub.File{Content: []byte(b.String())}
+}
+
+// symlink puts a symbolic link into the next commit: symlink PATH TARGET.
+func (a *attempt) symlink(args []string) {
+	a.next[args[0]] = hub.File{Content: []byte(args[1]), Mode: hub.ModeSymlink}
+}
+
+func (a *attempt) rename(args []string) { check(a.t, a.customer.Rename(args[0])) }
+
+// transfer gives the customer's repository to another account: transfer OWNER.
+func (a *attempt) transfer(args []string) { check(a.t, a.customer.Transfer(args[0])) }
+
+// recreate gives the customer's repository another name, and makes a new one under
+// the old name.
+func (a *attempt) recreate([]string) {
+	owner, name, _ := strings.Cut(a.customer.Slug(), "/")
+	check(a.t, a.customer.Rename(name+"-old"))
+	a.customer = must(a.hub.AddRepo(owner, name, hub.RepoOptions{Private: true}))(a.t)
+	check(a.t, a.customer.Grant("casey", hub.Write))
+	check(a.t, a.customer.Grant("metapipe-bot", hub.Write))
+	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger"}))
+	a.commit(a.customer, "main", map[string]string{"README.md": "new"})
+}
+
+// forceBranch moves a branch of the customer: force-branch BRANCH COMMIT.
+func (a *attempt) forceBranch(args []string) { check(a.t, a.customer.SetBranch(args[0], args[1])) }
+
+// managerCommit changes the manager's main branch: manager-commit FOLDER.
+func (a *attempt) managerCommit(args []string) { a.commit(a.manager, "main", a.set(args[0])) }

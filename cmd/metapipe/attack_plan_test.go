@@ -1,0 +1,304 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// plan plans environments of the request that was accepted last, in jobs with the
+// variables that `with` has set.
+func (a *attempt) plan(environments []string) {
+	a.t.Helper()
+	for _, env := range environments {
+		p := a.target().do(0, a.r.args("plan", env)...)
+		a.plans[env], a.receipts[env] = p, p.outputs["receipt"]
+	}
+}
+
+// target is a job that works on a target.
+func (a *attempt) target() *job { return a.job(a.r.run).with(a.with...) }
+
+// approve says which receipt was approved; `none` compares nothing.
+func (a *attempt) approve(args []string) { a.receipts[args[0]] = args[1] }
+
+// reviewers sets who must review an environment: reviewers ENV [LOGIN...].
+func (a *attempt) reviewers(args []string) {
+	for _, login := range args[1:] {
+		check(a.t, a.manager.Grant(login, hub.Write))
+	}
+	check(a.t, a.manager.SetEnvironment(args[0]+"-apply", hub.EnvironmentRules{Reviewers: args[1:]}))
+}
+
+// review lets somebody approve: review ENV LOGIN.
+func (a *attempt) review(args []string) {
+	env := args[0] + "-apply"
+	if at := must(a.manager.EnterEnvironment(a.r.run.run.ID, "apply", env))(a.t); at != hub.GateWaiting {
+		a.t.Fatalf("the job is %s", at)
+	}
+	check(a.t, a.manager.Review(a.r.run.run.ID, env, args[1], true, ""))
+}
+
+// withVariables sets variables of the next target jobs: with NAME=VALUE...
+func (a *attempt) withVariables(args []string) { a.with = args }
+
+func (a *attempt) apply(exit int, env string) result {
+	a.t.Helper()
+	args := a.r.args("apply", env)
+	if receipt := a.receipts[env]; receipt != "" && receipt != "none" {
+		args = append(args, "--receipt", receipt)
+	}
+	return a.target().do(exit, args...)
+}
+
+// refused tries to apply: refused ENV REASON TEXT... Nothing changes, the customer
+// is told, and the ledger of the target has it.
+func (a *attempt) refused(args []string) {
+	a.t.Helper()
+	env, reason := args[0], args[1]
+	before := a.state("shop/" + env)
+	refused := a.apply(4, env)
+	refused.want(a.t, "reason="+reason)
+	refused.says(a.t, args[2:]...)
+	if a.state("shop/"+env) != before {
+		a.t.Error("a refused apply has changed the state")
+	}
+	a.r.report("--final")
+	told := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]
+	if strings.HasPrefix(told, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(told, "success") {
+		a.t.Errorf("the customer is told %q", told)
+	}
+	a.recorded(a.r.run, "shop", env, pipeline.LedgerRefused, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+// applied applies what was approved: applied ENV.
+func (a *attempt) applied(args []string) {
+	a.t.Helper()
+	a.apply(0, args[0]).want(a.t, "outcome=applied")
+	a.r.report("--final")
+	a.recorded(a.r.run, "shop", args[0], pipeline.LedgerApplied, "")
+}
+
+// failed applies, and the tool fails: failed ENV.
+func (a *attempt) failed(args []string) {
+	a.t.Helper()
+	a.apply(1, args[0]).want(a.t, "outcome=failed")
+	a.r.report("--final")
+	a.recorded(a.r.run, "shop", args[0], pipeline.LedgerFailed, "")
+}
+
+// folder is where the plan of a target of the present request lies.
+func (a *attempt) folder(env string) string {
+	a.t.Helper()
+	found := must(filepath.Glob(filepath.Join(a.store, "shop", env, "plans", a.r.id, "*")))(a.t)
+	if len(found) == 0 {
+		a.t.Fatalf("there is no plan of %s", env)
+	}
+	return found[len(found)-1]
+}
+
+// keep copies the plan of a target aside: keep ENV NAME.
+func (a *attempt) keep(args []string) {
+	dir := filepath.Join(a.t.TempDir(), args[1])
+	check(a.t, os.CopyFS(dir, os.DirFS(a.folder(args[0]))))
+	a.folders[args[1]] = dir
+}
+
+// copyObject replaces objects of a plan by those of a kept one: copy NAME ENV
+// OBJECT...
+func (a *attempt) copyObject(args []string) {
+	for _, object := range args[2:] {
+		a.overwrite(filepath.Join(a.folder(args[1]), object), must(os.ReadFile(filepath.Join(a.folders[args[0]], object)))(a.t))
+	}
+}
+
+func (a *attempt) overwrite(file string, content []byte) {
+	a.t.Helper()
+	check(a.t, os.RemoveAll(file))
+	check(a.t, os.WriteFile(file, content, 0o600))
+}
+
+func (a *attempt) object(args []string) (file string, content []byte) {
+	a.t.Helper()
+	file = filepath.Join(a.folder(args[0]), args[1])
+	if strings.Contains(args[1], "/") { // of the store, and not of the plan
+		file = filepath.Join(a.store, filepath.FromSlash(args[1]))
+	}
+	return file, must(os.ReadFile(file))(a.t)
+}
+
+// flip flips one bit in the middle of an object: flip ENV OBJECT.
+func (a *attempt) flip(args []string) {
+	file, content := a.object(args)
+	content[len(content)/2] ^= 1
+	a.overwrite(file, content)
+}
+
+// cut keeps the first half of an object: cut ENV OBJECT.
+func (a *attempt) cut(args []string) {
+	file, content := a.object(args)
+	a.overwrite(file, content[:len(content)/2])
+}
+
+// edit replaces a text in an object: edit ENV OBJECT OLD NEW.
+func (a *attempt) edit(args []string) {
+	file, content := a.object(args)
+	after := bytes.Replace(content, []byte(args[2]), []byte(args[3]), 1)
+	if bytes.Equal(content, after) {
+		a.t.Fatalf("%s does not hold %q:\n%s", file, args[2], content)
+	}
+	a.overwrite(file, after)
+}
+
+// reseal is a writer of the store who has the key: every object of a kept plan is
+// sealed anew for the present request, under a receipt that says what is true of
+// it: reseal NAME ENV.
+func (a *attempt) reseal(args []string) {
+	t := a.t
+	sealer := must(store.NewSealer(must(store.ParseKey(a.key))(t)))(t)
+	from, to := a.folders[args[0]], a.folder(args[1])
+	old := must(pipeline.ParseReceipt(must(os.ReadFile(filepath.Join(from, "receipt.json")))(t)))(t)
+	genuine := must(pipeline.ParseReceipt(must(os.ReadFile(filepath.Join(to, "receipt.json")))(t)))(t)
+	forged := old
+	forged.Request, forged.Commit, forged.Blob, forged.Expires, forged.PlannedAt = genuine.Request, genuine.Commit, genuine.Blob, genuine.Expires, genuine.PlannedAt
+	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
+		return pipeline.Binding{Customer: r.Customer, Environment: r.Environment, Data: append([]byte(object+"\x00"), r.Bytes()...)}
+	}
+	for _, object := range []string{"plan.sealed", "plan-json.sealed", "bundle.sealed", "variables.sealed", "model.sealed"} {
+		sealed := must(os.ReadFile(filepath.Join(from, object)))(t)
+		clear := must(io.ReadAll(must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
+		var again bytes.Buffer
+		w := must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
+		must(w.Write(clear))(t)
+		check(t, w.Close())
+		a.overwrite(filepath.Join(to, object), again.Bytes())
+	}
+	a.overwrite(filepath.Join(to, "receipt.json"), forged.Bytes())
+}
+
+// rewriteLedger changes a text in all entries of a target's ledger and chains them
+// anew: rewrite-ledger ENV OLD NEW.
+func (a *attempt) rewriteLedger(args []string) {
+	dir := filepath.Join(a.store, "shop", args[0], "ledger")
+	entries := readChain(a.t, dir)
+	entries.rewrite(a.t, func(e *pipeline.LedgerEntry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
+	check(a.t, os.RemoveAll(dir))
+	entries.write(a.t, dir)
+}
+
+// found lets the ledger be compared with GitHub: found ENV TEXT...
+func (a *attempt) found(args []string) {
+	a.t.Helper()
+	a.job(a.r.run).do(6, "ledger", "--customer", "shop", "--environment", args[0], "--verify").says(a.t, args[1:]...)
+	a.verdicts++
+}
+
+// harmless reports for the last time, and looks at all that people and runners
+// read: harmless ENV. The ledger knows of the request.
+func (a *attempt) harmless(args []string) {
+	a.t.Helper()
+	told := a.r.report("--final")
+	a.wantNothingPending()
+	shown := []string{told.summary}
+	for _, pr := range a.customer.Snapshot().Pulls {
+		for _, c := range pr.Comments {
+			if c.Author == "metapipe-bot" {
+				shown = append(shown, c.Body)
+			}
+		}
+	}
+	for _, text := range shown {
+		for _, problem := range misreadings(text) {
+			a.t.Error(problem)
+		}
+		if n := len([]rune(text)); n > 65536 {
+			a.t.Errorf("a text has %d characters", n)
+		}
+	}
+	for _, log := range a.seen {
+		if found := commandsIn(log); len(found) > 0 {
+			a.t.Errorf("a step writes commands: %q", found)
+		}
+	}
+	for sha := range a.customer.Snapshot().Statuses {
+		for context, status := range a.statuses(sha) {
+			if strings.ContainsFunc(status, invisible) || strings.Contains(status, "\n") {
+				a.t.Errorf("status %s: %q", context, status)
+			}
+		}
+	}
+	a.recorded(a.r.run, "shop", args[0], pipeline.LedgerRequested, "")
+	a.verdicts++
+}
+
+// secret is a text that must not get out.
+func (a *attempt) secret(args []string) { a.secrets = append(a.secrets, args...) }
+
+// shown wants texts in the last summaries of the manager.
+func (a *attempt) shown(args []string) {
+	for _, text := range args {
+		if !slices.ContainsFunc(a.seen, func(s string) bool { return strings.Contains(s, text) }) {
+			a.t.Errorf("%q is shown nowhere", text)
+		}
+	}
+}
+
+// comments counts the comments on a pull request by their author: comments PULL
+// LOGIN NUMBER.
+func (a *attempt) comments(args []string) {
+	for _, pr := range a.customer.Snapshot().Pulls {
+		n := 0
+		for _, c := range pr.Comments {
+			if c.Author == args[1] {
+				n++
+			}
+		}
+		if want := args[2]; string(must(json.Marshal(pr.Number))(a.t)) == args[0] && string(must(json.Marshal(n))(a.t)) != want {
+			a.t.Errorf("%d comments by %s on #%s, want %s", n, args[1], args[0], want)
+		}
+	}
+}
+
+// paste lets a stranger copy our comment, marker and all, onto a pull request:
+// paste PULL.
+func (a *attempt) paste(args []string) {
+	a.t.Helper()
+	body := ""
+	for _, pr := range a.customer.Snapshot().Pulls {
+		for _, c := range pr.Comments {
+			if c.Author == "metapipe-bot" {
+				body = c.Body
+			}
+		}
+	}
+	if body == "" {
+		a.t.Fatal("there is no comment to copy")
+	}
+	a.comment(args[0], "mallory", strings.ReplaceAll(body, "Planned", "Approved, nothing to see"))
+}
+
+// comment is a comment by somebody who may read the customer's repository.
+func (a *attempt) comment(pull, login, body string) {
+	a.t.Helper()
+	check(a.t, a.customer.Grant(login, hub.Read))
+	secret := a.token(hub.Token{Name: login + " comments", Kind: hub.Classic, User: login, Scopes: []string{"repo"}})
+	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+a.customer.Slug()+"/issues/"+pull+"/comments",
+		bytes.NewReader(must(json.Marshal(map[string]string{"body": body}))(a.t))))(a.t)
+	post.Header.Set("Authorization", "Bearer "+secret)
+	post.Header.Set("Content-Type", "application/json")
+	answer := must(http.DefaultClient.Do(post))(a.t)
+	check(a.t, answer.Body.Close())
+	if answer.StatusCode != http.StatusCreated {
+		a.t.Fatalf("GitHub says %s", answer.Status)
+	}
+}

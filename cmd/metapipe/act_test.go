@@ -180,7 +180,7 @@ func rejectedGateInAct(t *testing.T, w *actWorld) {
 	if w.state("shop/staging") == "" || w.state("shop/production") != "" {
 		t.Error("not staging alone was applied")
 	}
-	if begun := w.states.keys("apply-begun"); len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
+	if begun := w.states.keys("/apply-0001.json"); len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
 		t.Errorf("applies that began: %v", begun)
 	}
 	w.wantNothingPending()

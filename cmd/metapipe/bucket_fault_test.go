@@ -87,7 +87,7 @@ func TestBucketFaults(t *testing.T) {
 	b.wantNone("/plans/", "plan")
 	w.newJob(r.run).with(b.root()...).do(0, r.args("plan", "staging")...).want(t, "outcome=waiting")
 	faults(requested, r.args("apply", "staging")...)
-	b.wantNone("apply-begun", "apply")
+	b.wantNone("/apply-0001", "apply")
 	b.wantNone("terraform.tfstate", "apply")
 	faults("shop/requests/", "report", "--customer", r.customer, "--request", r.id, "--final")
 	w.newJob(r.run).with(b.root()...).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=error")

@@ -105,7 +105,7 @@ func TestBucketOfOthers(t *testing.T) {
 	denied := func(role store.Role, customer string, args ...string) {
 		t.Helper()
 		w.newJob(r.run).with(b.as(role, customer, "staging")...).do(1, args...).says(t, "AccessDenied", "\"shop/", "in store s3://provider-states", "allow s3:", "arn:aws:s3:::provider-states")
-		b.wantNone("apply-begun", args[0])
+		b.wantNone("/apply-0001", args[0])
 	}
 	plan, apply := r.args("plan", "staging"), r.args("apply", "staging")
 	report := []string{"report", "--customer", r.customer, "--request", r.id, "--final"}

@@ -17,7 +17,9 @@ func newApplyCmd(app *App) *cobra.Command {
 		Long: `apply restores the sealed plan of a target and applies it. It never plans again:
 it compares the receipt of the plan with the request, the manager commit and tree,
 the tool, the lock file, the state and the clock, and refuses (exit code 4) where
-one differs. A plan is used once, also when its apply fails.
+one differs. A plan is used once, also when its apply fails half-way. An apply that
+ends before it could change anything (a lock in the way, an init that failed) leaves
+it: run the job again.
 
 Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers nothing is applied.

@@ -51,45 +51,26 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
 	}
-	done, err := a.unused(ctx, in, folder)
+	last, err := lastUse(ctx, a.Store, folder)
 	if err != nil {
-		return TargetResult{}, err
+		return TargetResult{}, fmt.Errorf("read what became of the plan of %s/%s: %w", request.Customer, in.Environment, err)
 	}
-	if done {
+	if last.ended != nil && last.ended.Outcome == OutcomeApplied { // a job that is run again goes on from there
 		receipt, err := readReceipt(ctx, a.Store, folder)
 		if err != nil {
 			return TargetResult{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 		}
 		return TargetResult{Outcome: OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
-	return a.recorded(ctx, in, request, folder)
-}
-
-// unused refuses a plan that an apply has begun on, or has ended without
-// success. One that was refused before is refused for the same reason. For a plan
-// that was applied, done is true: a job that is run again goes on from there.
-func (a *Applier) unused(ctx context.Context, in TargetInput, folder planning) (done bool, err error) {
-	var ended Ended
-	err = readJSON(ctx, a.Store, folder.key(objectApplied), &ended)
-	if errors.Is(err, ErrNotFound) {
-		var begun Begun
-		err = readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun)
-		if errors.Is(err, ErrNotFound) {
-			return false, nil
-		}
-		if err == nil && begun.Void != nil {
-			return false, begun.Void.refusal()
+	if err := last.refusal(in); err != nil {
+		return TargetResult{}, err
+	}
+	if last.number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
+		if err := open(ctx, a.Store, request); err != nil {
+			return TargetResult{}, err
 		}
 	}
-	switch {
-	case err != nil:
-		return false, err
-	case ended.Outcome == OutcomeApplied:
-		return true, nil
-	case ended.Reason != "":
-		return false, &RefusedError{Reason: ended.Reason, Message: ended.Message, Next: ended.Next}
-	}
-	return false, used(in)
+	return a.recorded(ctx, in, request, folder, last)
 }
 
 func notAppliedReason(request Request, env Environment) Reason {
@@ -124,12 +105,11 @@ func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) 
 }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
-// is being used leaves the record alone: it belongs to the apply that uses it. So
-// does what says nothing about the plan itself (its turn, the gate, a store or a
-// GitHub that did not answer): that is noted for the report, and the plan stays
-// usable.
-func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning) (TargetResult, error) {
-	ended := Ended{Run: in.Run, Outcome: OutcomeApplied}
+// somebody else uses leaves the record alone. What says nothing about the plan
+// itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
+// as long as nothing has been changed: the job, run again, applies the same plan.
+func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning, last use) (TargetResult, error) {
+	ended := Ended{Run: in.Run, Outcome: OutcomeApplied, use: last}
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonUsed {
@@ -137,31 +117,52 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	}
 	if err != nil {
 		ended.fail(ctx, err)
+		ended.Untouched = !ended.started && !ended.Reason.dooms()
 	}
-	if err != nil && !ended.claimed && !ended.Reason.dooms() {
-		result.Reason = ended.Reason
-		return result, errors.Join(err, a.hold(ctx, folder, ended))
+	if ended.claimed && ended.Untouched {
+		const again = "nothing was changed: this job, run again, applies the same plan"
+		if ended.Next == "" || ended.Outcome == OutcomeCancelled {
+			ended.Next = again
+		} else {
+			ended.Next += "; " + again
+		}
 	}
 	var failed *FailedError
 	if result.StateKept && errors.As(err, &failed) {
 		ended.Next = failed.Next // goes before what a cancelled apply is told
 	}
 	ended.At = a.Now().UTC()
-	last, cancel := lasting(ctx)
+	lasts, cancel := lasting(ctx)
 	defer cancel()
 	if err == nil {
-		if burnErr := a.burn(last, folder); burnErr != nil { // what was applied stays applied
-			ended.Message = "the used plan could not be deleted: " + burnErr.Error()
-		}
-		if noteErr := noteLastApply(last, a.Store, request, folder, ended); noteErr != nil { // a drift scan will miss it
-			ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+noteErr.Error(), "; ")
-		}
+		a.applied(lasts, request, folder, &ended)
 	}
-	if recordErr := createJSON(last, a.Store, folder.key(objectApplied), ended); recordErr != nil {
+	if recordErr := a.record(lasts, in, folder, ended); recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
 	}
 	result.Outcome, result.Reason = ended.Outcome, ended.Reason
 	return result, err
+}
+
+// applied does what follows an apply that went well. What was applied stays
+// applied, so that what fails here is told only.
+func (a *Applier) applied(ctx context.Context, request Request, folder planning, ended *Ended) {
+	if err := a.burn(ctx, folder); err != nil {
+		ended.Message = "the used plan could not be deleted: " + err.Error()
+	}
+	if err := noteLastApply(ctx, a.Store, request, folder, *ended); err != nil { // a drift scan will miss it
+		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
+	}
+}
+
+// record writes the end of this use. One that never began is mark and end at
+// once, and gives way to an apply that has begun meanwhile.
+func (a *Applier) record(ctx context.Context, in TargetInput, folder planning, ended Ended) error {
+	if ended.claimed {
+		return createJSON(ctx, a.Store, folder.key(useEnded(ended.use.number+1)), ended)
+	}
+	_, err := beginUse(ctx, a.Store, folder, ended.use, Begun{Run: in.Run, At: ended.At, Over: &ended})
+	return err
 }
 
 // dooms reports whether a plan that was refused for this reason can never be
@@ -172,20 +173,6 @@ func (r Reason) dooms() bool {
 		return false
 	}
 	return true
-}
-
-// hold notes why an apply could not begin, in place of an earlier note.
-func (a *Applier) hold(ctx context.Context, folder planning, ended Ended) error {
-	last, cancel := lasting(ctx)
-	defer cancel()
-	ended.At = a.Now().UTC()
-	if err := a.Store.Delete(last, folder.key(objectHeld)); err != nil {
-		return fmt.Errorf("note why the apply could not begin: %w", err)
-	}
-	if err := createJSON(last, a.Store, folder.key(objectHeld), ended); err != nil && !errors.Is(err, ErrExists) {
-		return fmt.Errorf("note why the apply could not begin: %w", err)
-	}
-	return nil
 }
 
 // burn deletes the secret parts of a plan that has been applied.
@@ -223,11 +210,12 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if result.head, err = a.accountApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
-	if err := a.claim(ctx, in, folder); err != nil {
+	if err := a.claim(ctx, in, folder, ended.use); err != nil {
 		return result, err
 	}
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
+	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
 	explainLock(ctx, a.Store, request.Customer, in.Environment, err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	if applied.ErroredState != "" {
@@ -253,24 +241,31 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning
 	return spare, cause
 }
 
-// claim marks the plan as used before anything changes: whatever happens from
-// here on, it will not be applied a second time.
-func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning) error {
-	err := createJSON(ctx, a.Store, folder.key(objectApplyBegun), Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
-	if errors.Is(err, ErrExists) {
-		var begun Begun
-		if err := readJSON(ctx, a.Store, folder.key(objectApplyBegun), &begun); err == nil && begun.Void != nil {
-			return begun.Void.refusal()
-		}
-		return used(in)
-	}
+// claim marks the plan as used before anything changes: it will not be applied a
+// second time, unless this apply lives to tell that it has changed nothing.
+func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning, last use) error {
+	won, err := beginUse(ctx, a.Store, folder, last, Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
-	return nil
+	if won {
+		return nil
+	}
+	winner := use{number: last.number + 1}
+	if err := readJSON(ctx, a.Store, folder.key(useBegun(winner.number)), &winner.begun); err == nil && winner.voided() {
+		winner.ended = winner.begun.Over
+	}
+	return winner.refusal(in)
 }
 
-func used(in TargetInput) error {
+// refusal says why a plan may not be applied after this use of it; nil when it may.
+func (u use) refusal(in TargetInput) error {
+	switch {
+	case u.free():
+		return nil
+	case u.ended != nil && u.ended.Reason != "":
+		return &RefusedError{Reason: u.ended.Reason, Message: u.ended.Message, Next: u.ended.Next}
+	}
 	return &RefusedError{Reason: ReasonUsed, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
 		Next: "push again, or run the whole workflow again, to get a fresh plan"}
 }

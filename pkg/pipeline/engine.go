@@ -73,8 +73,8 @@ type Applied struct {
 	Done        []AppliedResource // in the order of completion
 	Outputs     []Output          // ordered by name
 	Diagnostics []Diagnostic
-	// Started reports whether the tool has begun to apply: from then on a failure
-	// may have left changes behind.
+	// Started reports whether the tool may have begun to change something. False is
+	// a promise: the plan can be applied as if nothing had been.
 	Started bool
 	// ErroredState is the file of a state that the tool could not write to its
 	// backend: the only record of what was done. It holds secrets in clear and

@@ -219,6 +219,8 @@ type engine struct {
 	applyErr error
 	applies  int
 
+	notStarted error // of an apply that could change nothing
+
 	duringPlan, duringApply func()
 }
 
@@ -259,6 +261,9 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	}
 	if shown, err := os.ReadFile(plan.JSONFile); err != nil || !strings.HasPrefix(string(shown), "json:") {
 		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
+	}
+	if e.notStarted != nil {
+		return pipeline.Applied{}, e.notStarted
 	}
 	e.applies++
 	if e.duringApply != nil {

@@ -69,15 +69,17 @@ func holderIn(ctx context.Context, s Store, request Request, env Environment, lo
 		return nil, err
 	}
 	var holder *Holder
-	for _, step := range []struct{ verb, begun, ended string }{{"plan", objectBegun, objectPlanned}, {"apply", objectApplyBegun, objectApplied}} {
-		if !folder.has(step.begun) {
-			continue
-		}
+	type step struct{ verb, begun, ended string }
+	steps := []step{{"plan", objectBegun, objectPlanned}}
+	for n := 1; n <= folder.uses(); n++ {
+		steps = append(steps, step{"apply", useBegun(n), useEnded(n)})
+	}
+	for _, step := range steps {
 		var begun Begun
 		if err := readJSON(ctx, s, folder.key(step.begun), &begun); err != nil {
 			return nil, err
 		}
-		if begun.Void != nil || begun.Host == "" || begun.Host != lock.Host() || lock.Created.Before(begun.At.Add(-clockStep)) {
+		if begun.Over != nil || begun.Host == "" || begun.Host != lock.Host() || lock.Created.Before(begun.At.Add(-clockStep)) {
 			continue
 		}
 		if folder.has(step.ended) {

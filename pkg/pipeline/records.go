@@ -17,19 +17,16 @@ import (
 // The objects of one planning of a target, in its numbered folder. The receipt
 // is written after everything that it vouches for, and planned.json last.
 const (
-	objectBegun      = "begun.json"
-	objectPlan       = "plan.sealed"
-	objectPlanJSON   = "plan-json.sealed"
-	objectBundle     = "bundle.sealed"
-	objectVariables  = "variables.sealed"
-	objectModel      = "model.sealed"
-	objectReceipt    = "receipt.json"
-	objectPlanned    = "planned.json"
-	objectHeld       = "apply-held.json" // the one that may be replaced: why an apply has not begun
-	objectApplyBegun = "apply-begun.json"
-	objectApplied    = "applied.json"
-	objectErrored    = "errored-state.sealed" // a state that could not be written
-	objectRecovered  = "recovered.json"       // it is in its backend again
+	objectBegun     = "begun.json"
+	objectPlan      = "plan.sealed"
+	objectPlanJSON  = "plan-json.sealed"
+	objectBundle    = "bundle.sealed"
+	objectVariables = "variables.sealed"
+	objectModel     = "model.sealed"
+	objectReceipt   = "receipt.json"
+	objectPlanned   = "planned.json"
+	objectErrored   = "errored-state.sealed" // a state that could not be written
+	objectRecovered = "recovered.json"       // it is in its backend again
 )
 
 // Begun records that a job has started on a target.
@@ -39,9 +36,10 @@ type Begun struct {
 	// Host is the machine of the job. The tool writes it into the locks that it
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`
-	// Void stands in the mark of an apply that never began: the plan was taken out
-	// of use before.
-	Void *Ended `json:"void,omitempty"`
+	// Over stands in the mark of an apply that never began, and says why. Void tells
+	// that the plan was taken out of use by somebody else.
+	Over *Ended `json:"over,omitempty"`
+	Void bool   `json:"void,omitempty"`
 }
 
 // Ended records how a plan or an apply ended.
@@ -56,8 +54,13 @@ type Ended struct {
 	Outputs     []Output          `json:"outputs,omitempty"`
 	Run         Run               `json:"run"`
 	At          time.Time         `json:"at"`
+	// Untouched: an apply that ended before it could change anything, for a reason
+	// that does not lie in the plan. That can be applied still.
+	Untouched bool `json:"untouched,omitempty"`
 
-	claimed bool // the plan was marked as used
+	use     use  // that this apply comes after
+	claimed bool // its mark is set
+	started bool // the tool may have changed something
 }
 
 // planning names the numbered folder of one planning.

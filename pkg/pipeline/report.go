@@ -92,7 +92,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if err != nil {
 			return Report{}, err
 		}
-		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.voided
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.use.voided()
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, failedBefore)
 			t.closed = true
@@ -107,15 +107,12 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 
 // close decides how a target ended that no job will finish any more.
 func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environment) {
-	began, held := t.Outcome, t.Message != ""
+	began := t.Outcome
 	next := t.Next
 	t.Next = "push again, or run the whole workflow again, to get a fresh plan"
 	switch {
-	case began == OutcomeWaiting && held: // an apply tried, and could not begin
-		t.Outcome, t.Next = OutcomeRefused, next
-		if t.Reason == "" {
-			t.Outcome = OutcomeFailed
-		}
+	case began == OutcomeWaiting && t.use.number > 0: // an apply tried, and could not begin
+		t.Outcome, t.Next = t.use.ended.Outcome, next
 	case began == OutcomeApplying:
 		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -141,8 +138,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run, folder: st.folder}
-	t.voided = st.voided()
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run, folder: st.folder, use: st.use}
 	if err := r.plan(ctx, st, &t); err != nil {
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}

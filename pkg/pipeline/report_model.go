@@ -52,7 +52,7 @@ type TargetReport struct {
 	run    Run // the one that the target has come to stand as it does in
 	folder planning
 	closed bool // by this report: no job would have finished it
-	voided bool // its plan was taken out of use, and its run is being cancelled
+	use    use  // the last one of its plan
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 type standing struct {
 	ended  Ended
 	folder planning
+	use    use // the last one of its plan
 }
 
 // targetStanding reads the newest planning of a target and what became of it.
@@ -20,60 +22,42 @@ func targetStanding(ctx context.Context, s Store, request Request, env Environme
 		return st, err
 	}
 	st.folder = folder
-	steps := []struct {
-		object, overtakenBy string // what is not read when the other one is there
-		into                func(key string) error
-	}{
-		{objectBegun, objectPlanned, func(key string) error { return st.begun(ctx, s, key, OutcomePlanning) }},
-		{objectPlanned, "", func(key string) error { return st.end(ctx, s, key) }},
-		{objectHeld, objectApplyBegun, func(key string) error { return st.held(ctx, s, key) }},
-		{objectApplyBegun, objectApplied, func(key string) error { return st.begun(ctx, s, key, OutcomeApplying) }},
-		{objectApplied, "", func(key string) error { return st.end(ctx, s, key) }},
-	}
-	for _, step := range steps {
-		if !folder.has(step.object) || folder.has(step.overtakenBy) {
-			continue
+	told := func(err error) error {
+		if errors.Is(err, ErrNotFound) {
+			return nil
 		}
-		if err := step.into(folder.key(step.object)); err != nil && !errors.Is(err, ErrNotFound) {
-			return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
+		return fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
+	}
+	switch {
+	case folder.has(objectPlanned):
+		err = readJSON(ctx, s, folder.key(objectPlanned), &st.ended)
+	case folder.has(objectBegun):
+		var b Begun
+		if err = readJSON(ctx, s, folder.key(objectBegun), &b); err == nil {
+			st.ended.Outcome, st.ended.Run, st.ended.At = OutcomePlanning, b.Run, b.At
 		}
 	}
+	if err != nil {
+		return st, told(err)
+	}
+	if st.use, err = lastUse(ctx, s, folder); err != nil {
+		return st, told(err)
+	}
+	st.used()
 	return st, nil
 }
 
-func (st *standing) begun(ctx context.Context, s Store, key string, outcome Outcome) error {
-	var b Begun
-	if err := readJSON(ctx, s, key, &b); err != nil {
-		return err
+// used adds the last use of the plan.
+func (st *standing) used() {
+	switch e := st.use.ended; {
+	case st.use.number == 0:
+	case e == nil:
+		st.ended.Outcome, st.ended.Run, st.ended.At = OutcomeApplying, st.use.begun.Run, st.use.begun.At
+	case !e.Untouched:
+		reviewed := st.ended.Reviewed
+		st.ended = *e
+		st.ended.Reviewed = cmp.Or(e.Reviewed, reviewed)
+	case st.ended.Outcome == OutcomeWaiting: // it waits still, and it is known for what
+		st.ended.Reason, st.ended.Message, st.ended.Next, st.ended.Diagnostics = e.Reason, e.Message, e.Next, e.Diagnostics
 	}
-	if b.Void != nil {
-		b.Void.Reviewed, st.ended = st.ended.Reviewed, *b.Void
-		return nil
-	}
-	st.ended.Outcome, st.ended.Run, st.ended.At = outcome, b.Run, b.At
-	return nil
-}
-
-// held adds why an apply has not begun to a plan that still waits for it.
-func (st *standing) held(ctx context.Context, s Store, key string) error {
-	var e Ended
-	if err := readJSON(ctx, s, key, &e); err != nil {
-		return err
-	}
-	if st.ended.Outcome == OutcomeWaiting {
-		st.ended.Reason, st.ended.Message, st.ended.Next = e.Reason, e.Message, e.Next
-	}
-	return nil
-}
-
-func (st *standing) end(ctx context.Context, s Store, key string) error {
-	var e Ended
-	if err := readJSON(ctx, s, key, &e); err != nil {
-		return err
-	}
-	if e.Reviewed == "" {
-		e.Reviewed = st.ended.Reviewed
-	}
-	st.ended = e
-	return nil
 }

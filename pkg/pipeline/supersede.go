@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -73,27 +72,8 @@ func endSuperseded(ctx context.Context, s Store, old, newer Request, now time.Ti
 			return "", false, nil
 		}
 		why := supersededError(old, env, newer.ID)
-		voided, err := voidPlan(ctx, s, st.folder, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
+		voided, err := voidPlan(ctx, s, st, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
 		return env, voided, err
 	}
 	return "", false, nil
-}
-
-// voidPlan takes a plan out of use, for ever. It takes the place of the mark that an
-// apply sets before it begins, so one of the two wins: voided is false when the
-// plan is being applied.
-func voidPlan(ctx context.Context, s Store, folder planning, why Ended) (voided bool, err error) {
-	err = createJSON(ctx, s, folder.key(objectApplyBegun), Begun{Run: why.Run, At: why.At, Void: &why})
-	if errors.Is(err, ErrExists) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("take the plan out of use: %w", err)
-	}
-	return true, nil
-}
-
-// refusal is the void of a plan as its apply tells it.
-func (e Ended) refusal() error {
-	return &RefusedError{Reason: e.Reason, Message: e.Message, Next: e.Next}
 }

@@ -197,7 +197,7 @@ func (w *sweeping) closed(ctx context.Context) (bool, error) {
 		if err != nil || !st.ended.Outcome.Final() {
 			return false, err
 		}
-		if st.voided() {
+		if st.use.voided() {
 			return true, nil
 		}
 	}

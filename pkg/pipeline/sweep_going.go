@@ -23,7 +23,7 @@ func (w *sweeping) going(ctx context.Context) error {
 			continue
 		case st.ended.Outcome == OutcomeWaiting:
 			return w.waits(ctx, env, st)
-		case st.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
+		case st.use.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
 			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.ended.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
 				return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, true), w.Close(ctx, w.request, true))
 			})
@@ -31,11 +31,6 @@ func (w *sweeping) going(ctx context.Context) error {
 		return nil // those after it come when it has succeeded
 	}
 	return nil
-}
-
-// voided reports whether the plan was taken out of use before an apply began.
-func (st standing) voided() bool {
-	return st.folder.has(objectApplyBegun) && !st.folder.has(objectApplied) && st.ended.Outcome != OutcomeApplying
 }
 
 // waits is a target with a plan that nobody has applied yet.
@@ -76,7 +71,7 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
 func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
-	voided, err := voidPlan(ctx, w.Store, st.folder, why)
+	voided, err := voidPlan(ctx, w.Store, st, why)
 	if err != nil || !voided {
 		return err
 	}

@@ -79,7 +79,7 @@ func TestPolicies(t *testing.T) {
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
 		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "plan.sealed", state}},
 		store.RolePlan:      {[]string{request, state, plan + "plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
-		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "applied.json", "/staging/applied/n.json"}, []string{plan + "applied.json", "/staging/applied/n.json"}, nil},
+		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, nil, []string{state}},
 		store.RoleDrift:     {[]string{state}, []string{"/staging/plans/r/"}, nil, nil, []string{request, plan + "plan.sealed"}},
 	} {

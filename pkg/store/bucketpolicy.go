@@ -122,7 +122,7 @@ func (s Scope) grants() map[Role]grant {
 	spent := []string{c + "/*/plans/*/plan.sealed", c + "/*/plans/*/plan-json.sealed", c + "/*/plans/*/bundle.sealed"}
 	return map[Role]grant{
 		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
-			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-begun.json"}), remove: []string{open}, seal: true, open: true},
+			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}), remove: []string{open}, seal: true, open: true},
 		RolePlan: {
 			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
 			read:  []string{state, lock, plans, keys, ledger, c + "/requests/*"},
@@ -131,7 +131,7 @@ func (s Scope) grants() map[Role]grant {
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
 			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, applied, kept, ledger}, remove: []string{lock, plans, applied}, lock: true, seal: true, open: true,
+			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: []string{lock, plans, applied}, lock: true, seal: true, open: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
@@ -142,7 +142,7 @@ func (s Scope) grants() map[Role]grant {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, c + "/requests/*", target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, open},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-begun.json", ledger}, remove: []string{lock, open}, lock: true,
+			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: []string{lock, open}, lock: true,
 		},
 		RoleDrift: { // reads what was applied last, and keeps what a scan found
 			list:  []string{target + "/*", "_metapipe/scans/*"},

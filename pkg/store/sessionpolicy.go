@@ -28,7 +28,7 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 		p.Statement = append(p.Statement,
 			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(shared)}}},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(shared)},
-			Statement{Effect: "Allow", Action: []string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, Resource: s.objects([]string{target + "/*"})})
+			Statement{Effect: "Allow", Action: []string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, Resource: s.objects([]string{target + "/*", "_metapipe/open/" + c + "/*"})})
 	}
 	if s.Bucket.LockTable != "" {
 		lock := s.table()

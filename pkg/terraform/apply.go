@@ -182,10 +182,13 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 // ended by itself with errors and without a change did not get that far.
 func begun(said *stream, failure error) bool {
 	var exit *exitError
-	if !errors.As(failure, &exit) {
-		return said.started
+	if said.started || said.unsure {
+		return true
 	}
-	return said.started || exit.code < 0 || len(said.diagnostics) == 0
+	if !errors.As(failure, &exit) {
+		return said.version != "" // what it says first; else it was not started
+	}
+	return exit.code < 0 || len(said.diagnostics) == 0
 }
 
 // ephemeralArgs passes ephemeral variables again: a saved plan holds the values

@@ -32,9 +32,11 @@ func (w *workspace) speak(ctx context.Context, args ...string) (*stream, error) 
 	err := w.exec(ctx, out, args...)
 	close(ended)
 	if e := <-followed; e != nil {
+		said.unsure = true
 		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
 	}
 	if said.version != "" && said.version != w.tool.Version {
+		said.unsure = true
 		return said, w.otherVersion(said.version)
 	}
 	if err != nil && len(said.diagnostics) == 0 {

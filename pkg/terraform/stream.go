@@ -67,6 +67,7 @@ type stream struct {
 	outputs     map[string]streamOutput
 	version     string // of the tool that really ran
 	started     bool   // a change has begun
+	unsure      bool   // not all was heard: a change may have begun
 	changing    bool   // a plan tells of a change, of drift or of an output
 	prose       []byte // the start of what is not JSON
 }

@@ -1,0 +1,144 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// An apply that could change nothing leaves its plan as it was: the job, run again,
+// applies it, and once.
+func TestAnApplyThatChangedNothingLeavesItsPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	in := w.target(request, "staging")
+	w.engine.notStarted = &pipeline.FailedError{Message: "Error acquiring the state lock", Next: "wait"}
+	for attempt := range 2 {
+		in.Run.Attempt = attempt + 1
+		if got, err := w.apply(in); err == nil || got.Outcome != pipeline.OutcomeFailed {
+			t.Fatalf("attempt %d: %+v %v", in.Run.Attempt, got, err)
+		}
+		if got := w.report(request, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting || !contains(got.Message, "state lock") {
+			t.Fatalf("while its job can be run again: %+v", got)
+		}
+	}
+	report := w.report(request, true)
+	if got := report.Targets[0]; got.Outcome != pipeline.OutcomeFailed || !contains(got.Next, "wait", "applies the same plan") {
+		t.Fatalf("at the end: %+v", got)
+	}
+	if keys := w.openKeys(); len(keys) != 0 {
+		t.Fatalf("the request is closed, and stands in the index: %v", keys)
+	}
+	w.engine.notStarted = nil
+	in.Run.Attempt = 3
+	w.engine.duringApply = func() {
+		if keys := w.openKeys(); len(keys) != 1 {
+			t.Errorf("a request whose apply goes on is not in the index: %v", keys)
+		}
+	}
+	for range 2 {
+		if got := must[pipeline.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if w.engine.applies != 1 {
+		t.Fatalf("%d applies", w.engine.applies)
+	}
+	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeApplied {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// A use that goes on keeps everybody else away, whatever became of those before
+// it, and a plan that was taken out of use stays so.
+func TestUsesOfAPlan(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		uses   []string // bodies of apply-0001.json, apply-0001-ended.json, apply-0002.json …
+		reason pipeline.Reason
+	}{
+		"free": {}, "went on and nobody knows": {[]string{`{}`}, pipeline.ReasonUsed},
+		"free again":             {[]string{`{}`, `{"outcome":"failed","untouched":true}`}, ""},
+		"could not begin":        {[]string{`{"over":{"outcome":"refused","reason":"gate-missing","untouched":true}}`}, ""},
+		"doomed":                 {[]string{`{"over":{"outcome":"refused","reason":"tampered"}}`}, pipeline.ReasonTampered},
+		"void":                   {[]string{`{"over":{"outcome":"superseded","reason":"superseded"},"void":true}`}, pipeline.ReasonSuperseded},
+		"void after a free one":  {[]string{`{}`, `{"untouched":true}`, `{"over":{"outcome":"expired","reason":"expired"},"void":true}`}, pipeline.ReasonExpired},
+		"goes on after a free":   {[]string{`{}`, `{"untouched":true}`, `{}`}, pipeline.ReasonUsed},
+		"failed after a free":    {[]string{`{}`, `{"untouched":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonUsed},
+		"free after two of them": {[]string{`{}`, `{"untouched":true}`, `{}`, `{"untouched":true}`}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			keys := []string{"apply-0001.json", "apply-0001-ended.json", "apply-0002.json", "apply-0002-ended.json"}
+			for i, body := range c.uses {
+				if err := w.store.Create(context.Background(), w.folder(request, "staging")+keys[i], strings.NewReader(body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := w.apply(w.target(request, "staging"))
+			var refused *pipeline.RefusedError
+			switch {
+			case c.reason == "":
+				if err != nil || w.engine.applies != 1 {
+					t.Fatalf("%v, %d applies", err, w.engine.applies)
+				}
+			case !errors.As(err, &refused) || refused.Reason != c.reason || w.engine.applies != 0:
+				t.Fatalf("%v, %d applies", err, w.engine.applies)
+			}
+		})
+	}
+}
+
+// A newer request takes a plan out of use also when an apply has tried it.
+func TestNewerRequestEndsATriedPlan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	old := w.waitingRequest()
+	w.engine.notStarted = errors.New("init failed")
+	if _, err := w.apply(w.target(old, "staging")); err == nil {
+		t.Fatal("want the failure")
+	}
+	w.engine.notStarted = nil
+	must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	if !slices.Equal(w.hub.cancelled, []int64{old.ManagerRun.ID}) {
+		t.Fatalf("cancelled runs: %v", w.hub.cancelled)
+	}
+	_, err := w.apply(w.target(old, "staging"))
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded || w.engine.applies != 0 {
+		t.Fatalf("%v", err)
+	}
+}
+
+// The lock that a later use has left leads to its run.
+func TestLockOfALaterUse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := w.waitingRequest()
+	in := w.target(request, "staging")
+	in.Host, in.Run.ID = "runner-1", 11
+	w.engine.notStarted = errors.New("init failed")
+	if _, err := w.apply(in); err == nil {
+		t.Fatal("want the failure")
+	}
+	w.engine.notStarted = nil
+	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
+	w.engine.duringApply = func() {
+		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
+		holder, err := pipeline.LockHolder(context.Background(), w.store, "acme", "staging", lock)
+		if err != nil || holder == nil || holder.Run.Attempt != 2 || holder.Verb != "apply" {
+			t.Errorf("%+v %v", holder, err)
+		}
+	}
+	must[pipeline.TargetResult](t)(w.apply(in))
+}

@@ -61,6 +61,8 @@ type actWorld struct {
 	sources []string // the repositories that the manager may read
 	// review decides about an environment that a job waits for.
 	review func(run workflowRun, environment string, soFar []actStep)
+	// amend changes the settings of a run's repository.
+	amend func(run workflowRun, s settings)
 	// canary is where files appear when a hostile text is executed.
 	canary string
 	// obeysOldCommands makes the runner obey commands that GitHub has switched off,

@@ -17,6 +17,16 @@ import (
 type settings struct{ secrets, vars map[string]string }
 
 func (w *actWorld) settings(run workflowRun) settings {
+	w.t.Helper()
+	s := w.usualSettings(run)
+	if w.amend != nil {
+		w.amend(run, s)
+	}
+	return s
+}
+
+func (w *actWorld) usualSettings(run workflowRun) settings {
+	w.t.Helper()
 	name := fmt.Sprintf("act %s %d", run.repo.Slug(), run.run.ID)
 	own := []string{run.repo.Slug()}
 	if run.repo == w.manager {
@@ -62,15 +72,20 @@ func (w *actWorld) runner(run workflowRun) map[string]string {
 	return out
 }
 
-// writeDotenv writes a file of NAME='value' lines.
+// writeDotenv writes a file of NAME='value' lines. Values of several lines stand in
+// double quotes, where more characters mean something.
 func writeDotenv(t *testing.T, dir, name string, values map[string]string) string {
 	t.Helper()
 	var text strings.Builder
 	for key, value := range values {
-		if strings.ContainsAny(value, "'\n") {
+		quote := "'"
+		if strings.Contains(value, "\n") {
+			quote = `"`
+		}
+		if strings.Contains(value, quote) || quote == `"` && strings.ContainsAny(value, `$\`) {
 			t.Fatalf("%s cannot be written into a file of variables", key)
 		}
-		fmt.Fprintf(&text, "%s='%s'\n", key, value)
+		fmt.Fprintf(&text, "%s=%s%s%s\n", key, quote, strings.ReplaceAll(value, "\n", `\n`), quote)
 	}
 	file := filepath.Join(dir, name)
 	check(t, os.WriteFile(file, []byte(text.String()), 0o600))

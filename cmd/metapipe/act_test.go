@@ -34,6 +34,7 @@ func TestWorkflows(t *testing.T) {
 		{name: "dry-run", play: dryRunInAct},
 		{name: "operator", play: operatorInAct},
 		{name: "two-customers", play: twoCustomersInAct},
+		{name: "monorepo", play: monorepoInAct, files: monorepoFiles(t)},
 		{name: "fork", play: forkInAct},
 		{name: "forged", play: forgedInAct},
 		{name: "hostile", play: hostileInAct, files: map[string]string{"terraform/hostile.tf": hostileTF}},

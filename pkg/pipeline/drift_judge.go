@@ -17,12 +17,12 @@ type looked struct {
 	// rest, that the plan does more than that.
 	drift, rest bool
 	fingerprint string
-	tree        string // digest of the manager's code
+	tree, code  string // digests of the manager's repository, and of the code in it
 }
 
 // look leaves out noise and what rules hide, and tells drift from other changes.
 func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Hash) (looked, error) {
-	l := looked{plan: planned.Plan, tree: planned.ManagerTree}
+	l := looked{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
 	l.plan.Changes, l.plan.Drift, l.plan.Outputs = nil, nil, nil
 	hide := ignoring{rules: rules, now: now}
 	for _, d := range planned.Plan.Drift {
@@ -148,6 +148,15 @@ func (h *ignoring) hidden() []IgnoredDrift {
 	return slices.Compact(h.hid)
 }
 
+// sameManager reports whether the manager has changed nothing that a plan is made
+// from, since that of the receipt: neither the code nor the tool.
+func (l looked) sameManager(r Receipt) bool {
+	if r.Tool != l.plan.Tool {
+		return false
+	}
+	return r.ManagerTree == l.tree || r.ManagerCode != "" && r.ManagerCode == l.code
+}
+
 // kindsOf names what a plan found. again plans once more, with the variables that
 // were applied last, where one plan cannot tell; it is nil where nothing was.
 func kindsOf(l looked, blob SHA, last *lastApply, again func() (looked, error)) ([]DriftKind, error) {
@@ -161,7 +170,7 @@ func kindsOf(l looked, blob SHA, last *lastApply, again func() (looked, error)) 
 	if last == nil {
 		return append(kinds, DriftPending), nil
 	}
-	sameVariables, sameManager := last.Receipt.Blob == blob, last.Receipt.ManagerTree == l.tree
+	sameVariables, sameManager := last.Receipt.Blob == blob, l.sameManager(last.Receipt)
 	switch {
 	case sameVariables && sameManager:
 		if !l.drift {

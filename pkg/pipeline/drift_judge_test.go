@@ -121,6 +121,10 @@ func TestKindsOf(t *testing.T) {
 		again func() (looked, error)
 		want  kinds
 	}{
+		"another customer came":      {looked{tree: "t2", code: "c1", rest: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftReal}},
+		"the code changed":           {looked{tree: "t2", code: "c2", rest: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftManager}},
+		"an old receipt":             {looked{tree: "t2", rest: true}, "b1", last, never, kinds{DriftManager}},
+		"another tool":               {looked{tree: "t1", rest: true, plan: Plan{Tool: ToolVersion{Name: "tofu"}}}, "b1", last, never, kinds{DriftManager}},
 		"clean":                      {looked{tree: "t2"}, "b2", last, never, nil},
 		"never applied":              {looked{rest: true}, "b2", nil, never, kinds{DriftPending}},
 		"drift":                      {looked{drift: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},

@@ -53,6 +53,7 @@ type Planned struct {
 	BundleFile  string // tar of what init and plan wrote into the workspace
 	Tool        ToolVersion
 	ManagerTree string // digest of the copied manager tree
+	ManagerCode string // digest of what plans of this customer are made from in it
 	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
 	State       StateVersion
 	Fingerprint string

@@ -20,7 +20,11 @@ type Receipt struct {
 	ManagerCommit SHA          `json:"manager_commit"`
 	// ManagerTree is a digest of the manager tree as it was copied, so that
 	// uncommitted edits and generated files count as well.
-	ManagerTree string       `json:"manager_tree"`
+	ManagerTree string `json:"manager_tree"`
+	// ManagerCode is a digest of the part of it that plans of the customer are made
+	// from, so not of other customers' files; empty in receipts of earlier versions.
+	// Nothing is refused by it: drift scans ask what has changed since.
+	ManagerCode string       `json:"manager_code,omitempty"`
 	Tool        ToolVersion  `json:"tool"`
 	LockFile    string       `json:"lock_file"` // SHA-256 of the dependency lock file, also a generated one
 	Backend     string       `json:"backend"`   // the state's place

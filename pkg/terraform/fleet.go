@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -62,6 +63,10 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	}
 	root, err := f.root(ctx, job, tool)
 	if err != nil {
+		var hung *hungError
+		if errors.As(err, &hung) {
+			return pipeline.Planned{}, &pipeline.FailedError{Message: "plan " + target(job), Next: "look whether the registry and the sources of the modules can be reached from here", Err: err}
+		}
 		if ctx.Err() != nil {
 			return pipeline.Planned{}, err
 		}
@@ -71,6 +76,9 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	w, err := root.open(engine, job)
 	if err != nil {
 		return planned, err
+	}
+	if planned.ManagerCode, err = codeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
+		return planned, w.failed("read the customer's file", err)
 	}
 	if err := w.feed(); err != nil {
 		var failed *pipeline.FailedError
@@ -82,21 +90,24 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if said, err := root.connect(ctx, w); err != nil {
 		planned.Plan.Errored = true
 		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
+		if ctx.Err() == nil && speaksOf(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
+			return engine.plan(ctx, job) // a state that names a provider which the root does not
+		}
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
 	looked, err := w.look(ctx, planned)
-	if err != nil && ctx.Err() == nil && asksForInit(looked.Plan.Diagnostics) {
+	if err != nil && ctx.Err() == nil && speaksOf(looked.Plan.Diagnostics, "terraform init", "tofu init") {
 		// This state or its backend needs something that the root does not.
 		return engine.plan(ctx, job)
 	}
 	return looked, err
 }
 
-// asksForInit reports whether the tool found its directory not prepared.
-func asksForInit(diagnostics []pipeline.Diagnostic) bool {
+// speaksOf reports whether the tool named one of the words.
+func speaksOf(diagnostics []pipeline.Diagnostic, words ...string) bool {
 	for _, d := range diagnostics {
-		for _, text := range []string{d.Summary, d.Detail} {
-			if strings.Contains(text, "terraform init") || strings.Contains(text, "tofu init") {
+		for _, word := range words {
+			if strings.Contains(d.Summary, word) || strings.Contains(d.Detail, word) {
 				return true
 			}
 		}
@@ -148,14 +159,22 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Tool) (*prepare
 		return nil, ctx.Err()
 	}
 	defer func() { <-root.turn }()
-	if root.ready || root.tries == prepareTries {
+	limit := job.Customer.Manager.Limits.PlanTimeout
+	switch {
+	case root.ready || root.tries == prepareTries:
 		return root, root.err
+	case root.hangs >= prepareTries && limit <= root.patience:
+		return nil, &hungError{root: job.Customer.Root, limit: root.patience}
 	}
-	root.tries++
 	root.err = root.prepare(ctx, f, job, tool)
 	root.ready = root.err == nil
-	if ctx.Err() != nil {
-		root.tries-- // says nothing about the root
+	var late *timeoutError
+	switch {
+	case root.ready || ctx.Err() == nil:
+		root.tries++
+	case errors.As(context.Cause(ctx), &late):
+		root.hangs++
+		root.patience = max(root.patience, limit)
 	}
 	return root, root.err
 }
@@ -163,6 +182,19 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Tool) (*prepare
 // prepareTries bounds how often a scan tries to prepare a root: a registry that
 // did not answer may answer later, a root that is broken stays so.
 const prepareTries = 3
+
+// hungError is a root that nobody waits for any more: a registry that hangs must
+// not cost each target its whole time.
+type hungError struct {
+	root  string
+	limit time.Duration
+}
+
+func (e *hungError) Error() string {
+	return fmt.Sprintf("the providers and modules of %s were not there within %s, %d times: no further target waits for them", e.root, e.limit, prepareTries)
+}
+
+func (e *hungError) Unwrap() error { return context.DeadlineExceeded }
 
 // removeLeftovers clears what an interrupted scan left.
 func removeLeftovers(dir string) error {

@@ -228,3 +228,28 @@ func (w *fleetWorld) states(t *testing.T) string {
 	}
 	return all.String()
 }
+
+// TestFleetKeepsProvidersApart looks at targets whose states name a provider that
+// the root does not have any more: they get it for themselves.
+func TestFleetKeepsProvidersApart(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		w := newFleetWorld(t, tool, 2)
+		without := strings.NewReplacer("    random = { source = \"hashicorp/random\" }\n", "", "resource \"random_id\" \"id\" { byte_length = 4 }\n", "",
+			"output \"id\" { value = random_id.id.hex }\n", "").Replace(fleetRoot)
+		writeFile(t, filepath.Join(w.jobs[0].ManagerDir, "terraform", "main.tf"), without)
+		planned, errs := w.plan(t, t.TempDir())
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range planned {
+			if c := p.Plan.Changes; len(c) != 1 || c[0].Address != "random_id.id" || c[0].Action != pipeline.ActionDelete || p.ManagerCode == "" {
+				t.Errorf("target %d: %+v", i, p)
+			}
+		}
+		found, err := filepath.Glob(filepath.Join(w.fleet.dir, "roots", "*", "data", "providers", "*", "*", "*"))
+		if err != nil || len(found) != 1 || filepath.Base(found[0]) != "local" {
+			t.Errorf("the prepared providers are %v (%v), want local alone", found, err)
+		}
+	})
+}

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -23,15 +25,20 @@ import (
 // Both are only read once it is ready. Its fields are written by whoever holds
 // turn.
 type preparedRoot struct {
-	dir    string
-	turn   chan struct{}
-	ready  bool
-	tries  int
-	err    error
-	digest string
-	tool   Tool
-	module rootModule
-	rel    string // of the root module in the tree
+	dir   string
+	turn  chan struct{}
+	ready bool
+	tries int
+	hangs int // tries that ended with the time of their target
+	// patience is the longest of those times.
+	patience time.Duration
+	err      error
+	digest   string
+	code     string // digest of what plans are made from
+	linked   bool   // the registry is not copied for each target
+	tool     Tool
+	module   rootModule
+	rel      string // of the root module in the tree
 	// lock is the dependency lock file, nil when there is none; bare is the same
 	// without checksums.
 	lock, bare []byte
@@ -65,7 +72,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if said, err := w.initialise(ctx, "-backend=false"); err != nil {
 		return w.failure("init", err, w.diagnose(said.diagnostics, w.fed))
 	}
-	p.digest, p.tool = w.digest, tool
+	p.digest, p.code, p.linked, p.tool = w.digest, w.code.digest(), w.code.registryUnread(), tool
 	p.lock, err = os.ReadFile(filepath.Join(w.root, lockFileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -119,24 +126,25 @@ func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
 // fill copies the tree, since a plan may write into it (archives, for example),
 // and links to what the tool only reads.
 func (p *preparedRoot) fill(w *workspace) error {
-	if err := cloneTree(filepath.Join(p.dir, "tree"), w.tree, p.rel); err != nil {
+	if err := cloneTree(filepath.Join(p.dir, "tree"), w.tree, p.linked); err != nil {
 		return err
 	}
-	for _, name := range []string{"providers", "modules"} {
-		shared := filepath.Join(p.dir, "data", name)
-		if _, err := os.Stat(shared); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := os.Symlink(shared, filepath.Join(w.data, name)); err != nil {
-			return err
-		}
+	return p.link(w, "modules")
+}
+
+// link makes a folder of the prepared data directory one of a target's. Nothing
+// may be run there that could write to it.
+func (p *preparedRoot) link(w *workspace, name string) error {
+	shared := filepath.Join(p.dir, "data", name)
+	if _, err := os.Stat(shared); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return os.Symlink(shared, filepath.Join(w.data, name))
 }
 
 // cloneTree copies a tree that is a copy itself. The registry of customers, which
-// may hold a file for each target, is linked to.
-func cloneTree(from, to, root string) error {
+// may hold a file for each target, is linked to where no code reads it.
+func cloneTree(from, to string, linked bool) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -147,7 +155,7 @@ func cloneTree(from, to, root string) error {
 		}
 		target := filepath.Join(to, rel)
 		switch {
-		case entry.IsDir() && rel == "customers" && rel != root && !strings.HasPrefix(root, rel+string(filepath.Separator)):
+		case linked && rel == registryDir && entry.IsDir():
 			if err := os.Symlink(path, target); err != nil {
 				return err
 			}
@@ -191,13 +199,13 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, erro
 	p.mu.Unlock()
 	if template != nil {
 		if content, ok := template.fill(w.backend.Config); ok {
-			return &stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.writeLock(w, p.bare))
+			return &stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.link(w, "providers"), p.writeLock(w, p.bare))
 		}
 	}
 	if err := p.writeLock(w, p.lock); err != nil {
 		return &stream{}, w.failed("write the lock file", err)
 	}
-	said, err := w.initialise(ctx, append([]string{"-reconfigure", "-get=false"}, w.backendArgs...)...)
+	said, err := w.initialise(ctx, append(p.initArgs(), w.backendArgs...)...)
 	if err != nil {
 		return said, err
 	}
@@ -211,6 +219,18 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, erro
 		p.templates[w.backend.Type] = &backendTemplate{arguments: w.backend.Config, note: content}
 	}
 	return said, p.writeLock(w, p.bare)
+}
+
+// initArgs are those of the target that is initialised in earnest. Its providers
+// come from the prepared ones and from nowhere else, into a folder of its own: a
+// state that names another provider must not bring that to all targets.
+func (p *preparedRoot) initArgs() []string {
+	args := []string{"-reconfigure", "-get=false"}
+	providers := filepath.Join(p.dir, "data", "providers")
+	if _, err := os.Stat(providers); err == nil {
+		args = append(args, "-plugin-dir="+providers)
+	}
+	return args
 }
 
 func (p *preparedRoot) writeLock(w *workspace, content []byte) error {
@@ -247,33 +267,37 @@ func (t *backendTemplate) fill(arguments map[string]string) ([]byte, bool) {
 		}
 		config[name] = value
 	}
-	// Nothing of the first target may be left, also not in what the tool derived.
 	content, err := json.MarshalIndent(note, "", "  ")
 	if err != nil {
 		return nil, false
 	}
+	// Nothing of the first target may be left, also not in what the tool derived.
 	for name, before := range t.arguments {
-		if arguments[name] != before && len(before) > 3 && !slices.Contains(valuesOf(arguments), before) && derived(config, before) {
+		if arguments[name] != before && len(before) > 3 && !slices.ContainsFunc(valuesOf(arguments), func(v string) bool { return strings.Contains(v, before) }) &&
+			holdsText(note, before) {
 			return nil, false
 		}
 	}
 	return content, true
 }
 
-// derived reports whether a value of the note holds text.
-func derived(config map[string]any, text string) bool {
-	for _, value := range config {
-		if s, ok := value.(string); ok && s == text {
-			return true
+// holdsText reports whether a text in decoded JSON contains another one.
+func holdsText(value any, text string) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.Contains(v, text)
+	case []any:
+		return slices.ContainsFunc(v, func(e any) bool { return holdsText(e, text) })
+	case map[string]any:
+		for _, e := range v {
+			if holdsText(e, text) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 func valuesOf(m map[string]string) []string {
-	values := make([]string, 0, len(m))
-	for _, value := range m {
-		values = append(values, value)
-	}
-	return values
+	return slices.Collect(maps.Values(m))
 }

@@ -39,6 +39,9 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 		return planned, err
 	}
 	planned.ManagerTree = w.digest
+	if planned.ManagerCode, err = codeFor(w.code.digest(), w.tree, job.Customer.Name); err != nil {
+		return planned, w.failed("read the customer's file", err)
+	}
 	if err := w.feed(); err != nil {
 		var failed *pipeline.FailedError
 		if errors.As(err, &failed) {

@@ -30,6 +30,8 @@ type treeCopy struct {
 	skip     map[string]bool // relative slash paths that are left out
 	stamps   map[string]stamp
 	sum      hash.Hash
+	root     string   // of the module, relative
+	code     *codeSum // made when it runs
 	buffer   []byte
 }
 
@@ -54,6 +56,10 @@ func newTreeCopy(from, to string, skip ...string) *treeCopy {
 // run copies and returns the digest in hexadecimal digits.
 func (c *treeCopy) run(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(c.to, 0o700); err != nil {
+		return "", err
+	}
+	var err error
+	if c.code, err = newCodeSum(c.from, c.root); err != nil {
 		return "", err
 	}
 	if err := c.dir(ctx, ""); err != nil {
@@ -134,7 +140,11 @@ func (c *treeCopy) file(path string) (err error) {
 	defer func() { err = errors.Join(err, target.Close()) }()
 	content := sha256.New()
 	// A plain copy through our buffer: the bytes are needed for the digest.
-	if _, err := io.CopyBuffer(io.MultiWriter(onlyWriter{target}, content), onlyReader{source}, c.buffer); err != nil {
+	sinks := []io.Writer{onlyWriter{target}, content}
+	if c.code.isCode(path) {
+		sinks = append(sinks, c.code.names())
+	}
+	if _, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{source}, c.buffer); err != nil {
 		return fmt.Errorf("copy %s: %w", path, err)
 	}
 	written, err := target.Stat()
@@ -182,10 +192,12 @@ func outside(path, text string) error {
 	return fmt.Errorf("link %s → %s leads out of the manager directory: make it relative and keep it inside, or copy what it names", path, text)
 }
 
-// note adds one entry to the digest. Lengths keep entries apart.
+// note adds one entry to the digests. Lengths keep entries apart.
 func (c *treeCopy) note(kind, path string, content []byte) {
-	fmt.Fprintf(c.sum, "%s %d %s %d ", kind, len(path), path, len(content))
-	c.sum.Write(content)
+	for _, sum := range []hash.Hash{c.sum, c.code.of(path)} {
+		fmt.Fprintf(sum, "%s %d %s %d ", kind, len(path), path, len(content))
+		sum.Write(content)
+	}
 }
 
 // onlyWriter and onlyReader hide ReadFrom and WriteTo, which would bypass the

@@ -37,6 +37,7 @@ type workspace struct {
 	root   string // the root module inside of tree
 	data   string
 	digest string
+	code   *codeSum // nil in a copy of a prepared root
 	copied map[string]stamp
 	env    []string
 	module rootModule
@@ -98,9 +99,10 @@ func (w *workspace) copyTree(ctx context.Context) error {
 		skip = append(skip, dir)
 	}
 	c := newTreeCopy(w.job.ManagerDir, w.tree, skip...)
+	c.root = w.job.Customer.Root
 	var err error
 	w.digest, err = c.run(ctx)
-	w.copied = c.stamps
+	w.copied, w.code = c.stamps, c.code
 	return err
 }
 

@@ -33,7 +33,7 @@ func (w *actWorld) usualSettings(run workflowRun) settings {
 		root := w.states.server.Root()
 		return settings{map[string]string{
 			"METAPIPE_KEY": w.key,
-			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "manager/infra-deploy.yml")}),
+			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "manager/"+filepath.Base(run.run.Path))}),
 			"SOURCE_REPOS_PAT": w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
 				Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}),
 			"AWS_ACCESS_KEY_ID": root.AccessKey, "AWS_SECRET_ACCESS_KEY": root.SecretKey,

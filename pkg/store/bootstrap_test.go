@@ -79,8 +79,8 @@ func TestPolicies(t *testing.T) {
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
 		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "plan.sealed", state}},
 		store.RolePlan:      {[]string{request, state, plan + "plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
-		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, nil},
-		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, nil, []string{state}},
+		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "plan-json.sealed", "/staging/applied/n.json"}, nil},
+		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{plan + "bundle.sealed"}, []string{state, plan + "plan.sealed"}},
 		store.RoleDrift:     {[]string{state}, []string{"/staging/plans/r/"}, nil, nil, []string{request, plan + "plan.sealed"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {
@@ -112,6 +112,9 @@ func TestPolicies(t *testing.T) {
 				}
 				for _, key := range may.remove {
 					expect("remove", key, s.Delete(t.Context(), customer+key), allowed)
+				}
+				for _, record := range []string{"receipt.json", "apply-0001-ended.json"} { // nobody may undo what was written once
+					expect("remove", plan+record, s.Delete(t.Context(), customer+plan+record), false)
 				}
 				if len(may.create) == 0 {
 					expect("create", plan+"x", s.Create(t.Context(), customer+plan+"x", strings.NewReader("y")), false)

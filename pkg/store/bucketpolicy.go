@@ -119,7 +119,10 @@ func (s Scope) grants() map[Role]grant {
 	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
-	spent := []string{c + "/*/plans/*/plan.sealed", c + "/*/plans/*/plan-json.sealed", c + "/*/plans/*/bundle.sealed"}
+	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
+	spent := func(of string) []string {
+		return []string{of + "/plans/*/plan.sealed", of + "/plans/*/plan-json.sealed", of + "/plans/*/bundle.sealed"}
+	}
 	return map[Role]grant{
 		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
 			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}), remove: []string{open}, seal: true, open: true},
@@ -131,23 +134,23 @@ func (s Scope) grants() map[Role]grant {
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
 			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: []string{lock, plans, applied}, lock: true, seal: true, open: true,
+			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			read:  []string{c + "/requests/*", c + "/*/plans/*", c + "/*/ledger/*", c + "/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			write: []string{c + "/*/ledger/*"}, remove: slices.Concat([]string{open}, spent), open: true, allEnvironments: true,
+			read:  append(shown, c+"/requests/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
+			write: []string{c + "/*/ledger/*"}, remove: append(spent(c+"/*"), open), open: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, c + "/requests/*", target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, open},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: []string{lock, open}, lock: true,
+			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: append(spent(target), lock, open), lock: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, and keeps what a scan found
 			list:  []string{target + "/*", "_metapipe/scans/*"},
-			read:  []string{state, lock, applied, "_metapipe/scans/*"},
-			write: []string{"_metapipe/scans/*"},
+			read:  []string{state, lock, applied, keys, "_metapipe/scans/*"},
+			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true,
 		},
 	}
 }

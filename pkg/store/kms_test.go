@@ -10,13 +10,14 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/store/kmstest"
 )
 
 var planBinding = pipeline.Binding{Customer: "shop", Environment: "staging", Data: []byte("plan.sealed\x00receipt")}
 
-func (d *kmsDouble) sealer(t testing.TB, objects pipeline.Store, names []string, keys ...store.Key) *store.Sealer {
+func kmsSealer(t testing.TB, d *kmstest.Server, objects pipeline.Store, names []string, keys ...store.Key) *store.Sealer {
 	t.Helper()
-	s, err := store.NewKMSSealer(t.Context(), store.KMSOptions{Keys: names, Objects: objects, Lookup: lookup(d.environ())}, keys...)
+	s, err := store.NewKMSSealer(t.Context(), store.KMSOptions{Keys: names, Objects: objects, Lookup: lookup(d.Environ())}, keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,19 +47,19 @@ func unsealTo(t testing.TB, s *store.Sealer, sealed []byte, to pipeline.Binding)
 
 func TestKMSSeals(t *testing.T) {
 	t.Parallel()
-	d := newKMSDouble(t)
-	s := d.sealer(t, nil, []string{"alias/plans"})
+	d := kmstest.Start(t)
+	s := kmsSealer(t, d, nil, []string{"alias/plans"})
 	sealed, err := sealTo(t, s, "plan", planBinding)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.throttle = 2
+	d.Throttle = 2
 	if got, err := unsealTo(t, s, sealed, planBinding); err != nil || got != "plan" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	for _, call := range d.calls {
-		if call.context["metapipe:customer"] != "shop" || call.context["metapipe:environment"] != "staging" || len(call.context["metapipe:binding"]) != 64 {
-			t.Errorf("%s in the context %v", call.action, call.context)
+	for _, call := range d.Calls {
+		if call.Context["metapipe:customer"] != "shop" || call.Context["metapipe:environment"] != "staging" || len(call.Context["metapipe:binding"]) != 64 {
+			t.Errorf("%s in the context %v", call.Action, call.Context)
 		}
 	}
 	again, err := sealTo(t, s, "plan", planBinding)
@@ -70,8 +71,8 @@ func TestKMSSeals(t *testing.T) {
 // TestKMSRefuses changes what belongs together; KMS itself refuses the first ones.
 func TestKMSRefuses(t *testing.T) {
 	t.Parallel()
-	d := newKMSDouble(t)
-	s := d.sealer(t, nil, []string{kmsFirst})
+	d := kmstest.Start(t)
+	s := kmsSealer(t, d, nil, []string{kmstest.First})
 	sealed, err := sealTo(t, s, strings.Repeat("plan", 100), planBinding)
 	if err != nil {
 		t.Fatal(err)
@@ -103,19 +104,21 @@ func TestKMSRefuses(t *testing.T) {
 func TestKMSTellsWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		happens func(*kmsDouble)
+		happens func(*kmstest.Server)
 		says    string
 	}{
-		"denied":           {func(d *kmsDouble) { d.denied["kms:Decrypt"] = true }, "allow kms:Decrypt on " + kmsFirst + " in the policy of this role"},
-		"disabled":         {func(d *kmsDouble) { d.keys[kmsFirst].state = "Disabled" }, "enable the key " + kmsFirst},
-		"pending deletion": {func(d *kmsDouble) { d.keys[kmsFirst].state = "PendingDeletion" }, "cancel the deletion of " + kmsFirst},
-		"deleted":          {func(d *kmsDouble) { delete(d.keys, kmsFirst) }, "there is no such key"},
-		"for hashing":      {func(d *kmsDouble) { d.keys[kmsFirst].usage = "GENERATE_VERIFY_MAC" }, "name a symmetric key"},
+		"denied": {func(d *kmstest.Server) {
+			d.Permit("AKIA", `{"Statement": [{"Effect": "Allow", "NotAction": ["kms:Decrypt"], "Resource": ["*"]}]}`)
+		}, "allow kms:Decrypt on " + kmstest.First + " in the policy of this role"},
+		"disabled":         {func(d *kmstest.Server) { d.Keys[kmstest.First].State = "Disabled" }, "enable the key " + kmstest.First},
+		"pending deletion": {func(d *kmstest.Server) { d.Keys[kmstest.First].State = "PendingDeletion" }, "cancel the deletion of " + kmstest.First},
+		"deleted":          {func(d *kmstest.Server) { delete(d.Keys, kmstest.First) }, "there is no such key"},
+		"for hashing":      {func(d *kmstest.Server) { d.Keys[kmstest.First].Usage = "GENERATE_VERIFY_MAC" }, "name a symmetric key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newKMSDouble(t)
-			s := d.sealer(t, nil, []string{kmsFirst})
+			d := kmstest.Start(t)
+			s := kmsSealer(t, d, nil, []string{kmstest.First})
 			sealed, err := sealTo(t, s, "plan", planBinding)
 			if err != nil {
 				t.Fatal(err)
@@ -132,7 +135,7 @@ func TestKMSTellsWhatToDo(t *testing.T) {
 // TestKMSRotation goes from METAPIPE_KEY to KMS, and from one KMS key to the next.
 func TestKMSRotation(t *testing.T) {
 	t.Parallel()
-	d := newKMSDouble(t)
+	d := kmstest.Start(t)
 	objects, err := store.NewDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -142,8 +145,8 @@ func TestKMSRotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stages := []*store.Sealer{plain, d.sealer(t, objects, []string{kmsFirst}, secret), d.sealer(t, objects, []string{kmsFirst}),
-		d.sealer(t, objects, []string{kmsSecond, kmsFirst}), d.sealer(t, objects, []string{kmsSecond})}
+	stages := []*store.Sealer{plain, kmsSealer(t, d, objects, []string{kmstest.First}, secret), kmsSealer(t, d, objects, []string{kmstest.First}),
+		kmsSealer(t, d, objects, []string{kmstest.Second, kmstest.First}), kmsSealer(t, d, objects, []string{kmstest.Second})}
 	var sealed [][]byte
 	var prints []string
 	for i, s := range stages {
@@ -173,7 +176,7 @@ func TestKMSRotation(t *testing.T) {
 			t.Errorf("under a key that was removed: %v", err)
 		}
 	}
-	if _, err := unsealTo(t, plain, sealed[1], planBinding); !errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), kmsFirst) {
+	if _, err := unsealTo(t, plain, sealed[1], planBinding); !errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), kmstest.First) {
 		t.Errorf("without KMS: %v", err)
 	}
 }
@@ -191,12 +194,12 @@ func printOf(t testing.TB, s *store.Sealer, changes string) string {
 
 func TestKMSKeysOfFingerprintsAreApart(t *testing.T) {
 	t.Parallel()
-	d := newKMSDouble(t)
+	d := kmstest.Start(t)
 	objects, err := store.NewDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := d.sealer(t, objects, []string{kmsFirst})
+	s := kmsSealer(t, d, objects, []string{kmstest.First})
 	one := printOf(t, s, "changes")
 	mac, err := s.MAC(t.Context(), "other", "staging")
 	if err != nil {

@@ -122,8 +122,11 @@ func (s *S3) fail(op, key string, err error) error {
 
 func (s *S3) next(op, key string, err error) string {
 	var e *s3Error
+	var fromKMS *kmsError
 	var noCredentials *credentialsError
 	switch {
+	case errors.As(err, &fromKMS): // what was to be written could not be sealed; it says itself what to do
+		return ""
 	case errors.Is(err, pipeline.ErrExists), errors.Is(err, pipeline.ErrNotFound), errors.Is(err, errKey),
 		errors.Is(err, context.Canceled):
 		return ""

@@ -51,7 +51,7 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	state := m.config.Manager.State
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
-	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(env)}
+	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(env), SealingKeys: m.config.Manager.SealingKeys}
 	role := c.Manager.Role.Of(c.Name, env, work)
 	policy, err := scope.SessionPolicy(role, state.Target(c.Name, env, ""))
 	if err != nil {

@@ -227,6 +227,43 @@ func TestKMSKeysOfFingerprintsAreApart(t *testing.T) {
 	}
 }
 
+// TestKMSOfASharedRole: customers share a role that may use the key for everything,
+// and the policy of the session holds them apart.
+func TestKMSOfASharedRole(t *testing.T) {
+	t.Parallel()
+	const wide = `{"Statement": [{"Effect": "Allow", "Action": ["kms:*"], "Resource": ["*"]}]}`
+	d := kmstest.Start(t)
+	s := kmsSealer(t, d, nil, []string{"alias/plans"})
+	sealed := map[pipeline.CustomerName][]byte{}
+	binding := func(c pipeline.CustomerName) pipeline.Binding {
+		return pipeline.Binding{Customer: c, Environment: "staging", Data: []byte("x")}
+	}
+	for _, c := range []pipeline.CustomerName{"shop", "shop2"} {
+		b, err := sealTo(t, s, "plan", binding(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed[c] = b
+	}
+	policy, err := store.Scope{Bucket: pipeline.Bucket{Name: "states"}, Customer: "shop", Environment: "staging", SealingKeys: []string{"alias/plans"}}.SessionPolicy(shopRole, pipeline.Backend{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Permit("AKIA", wide, policy)
+	if got, err := unsealTo(t, s, sealed["shop"], binding("shop")); err != nil || got != "plan" {
+		t.Errorf("its own: %q, %v", got, err)
+	}
+	if _, err := unsealTo(t, s, sealed["shop2"], binding("shop2")); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("opened what belongs to another customer: %v", err)
+	}
+	if _, err := sealTo(t, s, "plan", binding("shop2")); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("sealed for another customer: %v", err)
+	}
+	if !d.Allows("AKIA", "Decrypt", kmstest.First, map[string]string{"aws:s3:arn": "arn:aws:s3:::assets"}) {
+		t.Error("the tool may not use KMS for what it builds")
+	}
+}
+
 func FuzzUnsealKMS(f *testing.F) {
 	// Nothing is asked: the name of the key is checked, and then KMS is not there.
 	s, err := store.NewSealer(store.NewKey())

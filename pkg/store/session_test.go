@@ -211,7 +211,7 @@ func TestSessionPolicy(t *testing.T) {
 
 func TestSessionPolicyHasRoom(t *testing.T) {
 	t.Parallel()
-	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 63)}, Customer: strings.Repeat("c", 40), Environment: strings.Repeat("e", 20)}
+	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 63)}, Customer: strings.Repeat("c", 40), Environment: strings.Repeat("e", 20), SealingKeys: []string{"alias/plans"}}
 	policy, err := long.SessionPolicy(shopRole, pipeline.Backend{})
 	if err != nil {
 		t.Error(err)

@@ -16,7 +16,8 @@ const maxSessionPolicy = 2048
 // SessionPolicy is the policy that cuts a role down to one target: of the store
 // and of the states it leaves what is the customer's, and of that to be written
 // what is the target's. Everything else stays as the role's own policies have it,
-// since those say what the tool may build. Role is the ARN of the role, state the
+// since those say what the tool may build; but for keys of KMS that seal: of those it
+// leaves the customer's. Role is the ARN of the role, state the
 // backend of the target. Where neither store nor state is in a bucket it is empty.
 func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error) {
 	p := Policy{Version: "2012-10-17"}
@@ -45,6 +46,9 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 	p.Statement = append(p.Statement, rest)
 	if strings.HasPrefix(role, "arn:aws") { // other servers have S3 alone, and refuse what they do not know
 		p.Statement = append(p.Statement, Statement{Effect: "Allow", NotAction: rest.Action, Resource: []string{"*"}})
+		if len(s.SealingKeys) > 0 {
+			p.Statement = append(p.Statement, s.notOfOthers())
+		}
 	}
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -57,6 +61,14 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 		}
 	}
 	return string(b), nil
+}
+
+// notOfOthers refuses the data keys of other customers, whatever the role's own
+// policies say. What is asked of KMS in another context, or in none, is the tool's.
+func (s Scope) notOfOthers() Statement {
+	const customer = "kms:EncryptionContext:" + contextCustomer
+	return Statement{Effect: "Deny", Action: []string{"kms:*"}, Resource: []string{"*"},
+		Condition: map[string]map[string][]string{"StringNotEquals": {customer: {s.Customer}}, "Null": {customer: {"false"}}}}
 }
 
 // elsewhere allows a state, and its lock, in a bucket of its own, and returns what

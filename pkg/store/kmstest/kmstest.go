@@ -115,10 +115,18 @@ func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Allows reports whether the policies of a caller let it do something.
+func (d *Server) Allows(accessKey, action, arn string, context map[string]string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	allowed, err := d.permitted(accessKey, action, arn, context)
+	return allowed && err == nil
+}
+
 // permitted asks the policies of a caller.
-func (d *Server) permitted(caller, action, arn string, in request) (bool, error) {
+func (d *Server) permitted(caller, action, arn string, context map[string]string) (bool, error) {
 	a := ask{action: "kms:" + action, arn: arn, values: map[string][]string{}}
-	for name, value := range in.EncryptionContext {
+	for name, value := range context {
 		a.values["kms:EncryptionContext:"+name] = []string{value}
 	}
 	for alias, of := range d.Aliases {
@@ -139,7 +147,7 @@ func (d *Server) answer(w http.ResponseWriter, caller, action string, in request
 	if alias, ok := d.Aliases[arn]; ok {
 		arn = alias
 	}
-	allowed, err := d.permitted(caller, action, arn, in)
+	allowed, err := d.permitted(caller, action, arn, in.EncryptionContext)
 	d.Calls = append(d.Calls, Call{action, in.EncryptionContext, allowed})
 	key := d.Keys[arn]
 	switch {

@@ -28,11 +28,11 @@ var attackCommands = map[string]func(*attempt, []string){
 	"generate": (*attempt).generate, "symlink": (*attempt).symlink, "later": (*attempt).later, "rename": (*attempt).rename, "transfer": (*attempt).transfer,
 	"recreate": (*attempt).recreate, "force-branch": (*attempt).forceBranch, "manager-commit": (*attempt).managerCommit,
 	"ask": (*attempt).asks, "ask-as-victim": (*attempt).asksAsVictim, "forge": (*attempt).forges, "sign": (*attempt).signs,
-	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "misconfigured": (*attempt).misconfigured,
+	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "back": (*attempt).back, "misconfigured": (*attempt).misconfigured,
 	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "reviewers": (*attempt).reviewers,
 	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "reseal": (*attempt).reseal,
-	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret,
-	"refused": (*attempt).refused, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
+	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
+	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
 }
 
@@ -271,8 +271,18 @@ func (a *attempt) accepted(args []string) {
 	run := a.dispatches()
 	fetched := a.job(run).do(0, "fetch-vars")
 	fetched.want(a.t, append([]string{"outcome=requested", "reason="}, args...)...)
+	if a.r != nil {
+		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})
+	}
 	a.r = &request{w: a.world, trigger: a.run, run: run, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
 	a.values["REQUEST"], a.plans, a.receipts = a.r.id, map[string]result{}, map[string]string{}
+}
+
+// back goes back to the request that was accepted before.
+func (a *attempt) back([]string) {
+	last := a.earlier[len(a.earlier)-1]
+	a.earlier = a.earlier[:len(a.earlier)-1]
+	a.r, a.plans, a.receipts = last.r, last.plans, last.receipts
 }
 
 // misconfigured runs fetch-vars on the manager's own new commit, which no request
@@ -310,7 +320,7 @@ func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline
 	var reports []pipeline.LedgerReport
 	check(a.t, json.Unmarshal([]byte("["+list), &reports))
 	for _, e := range reports[0].Entries {
-		if e.Event == event && e.Reason == reason && e.Run.ID == run.run.ID && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
+		if e.Event == event && e.Reason == reason && (e.Run.ID == run.run.ID || event == pipeline.LedgerSuperseded) && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
 			return
 		}
 	}

@@ -77,7 +77,27 @@ func (a *attempt) refused(args []string) {
 	if strings.HasPrefix(told, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(told, "success") {
 		a.t.Errorf("the customer is told %q", told)
 	}
-	a.recorded(a.r.run, "shop", env, pipeline.LedgerRefused, pipeline.Reason(reason))
+	event := pipeline.LedgerRefused
+	if reason == string(pipeline.ReasonSuperseded) {
+		event = pipeline.LedgerSuperseded
+	}
+	a.recorded(a.r.run, "shop", env, event, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+// unreported tries to report, which writes nothing anywhere, and to apply:
+// unreported ENV TEXT...
+func (a *attempt) unreported(args []string) {
+	a.t.Helper()
+	a.hub.ResetCalls()
+	for _, flags := range [][]string{nil, {"--final"}} {
+		a.job(a.r.run).do(4, append([]string{"report", "--customer", "shop", "--request", a.r.id}, flags...)...).says(a.t, args[1:]...)
+	}
+	if writes := a.writes(); len(writes) != 0 {
+		a.t.Errorf("written: %v", writes)
+	}
+	a.apply(4, args[0]).want(a.t, "reason=tampered")
+	a.recorded(a.r.run, "shop", args[0], pipeline.LedgerRefused, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
@@ -87,6 +107,13 @@ func (a *attempt) applied(args []string) {
 	a.apply(0, args[0]).want(a.t, "outcome=applied")
 	a.r.report("--final")
 	a.recorded(a.r.run, "shop", args[0], pipeline.LedgerApplied, "")
+}
+
+// holds wants a text in the state of a target: state ENV TEXT.
+func (a *attempt) holds(args []string) {
+	if state := a.state("shop/" + args[0]); !strings.Contains(state, args[1]) {
+		a.t.Errorf("the state does not hold %q:\n%s", args[1], state)
+	}
 }
 
 // failed applies, and the tool fails: failed ENV.

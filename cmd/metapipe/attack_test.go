@@ -103,6 +103,7 @@ type attempt struct {
 	extra          map[string]any // fields that a request does not have
 	sent           int
 	r              *request
+	earlier        []approved
 	with           []string          // variables of the next jobs
 	plans          map[string]result // by environment
 	receipts       map[string]string // what was approved, by environment
@@ -110,6 +111,13 @@ type attempt struct {
 	secrets        []string
 	before         string // the victim's repository
 	verdicts       int
+}
+
+// approved is a request with its plans and what was approved of them.
+type approved struct {
+	r        *request
+	plans    map[string]result
+	receipts map[string]string
 }
 
 // attackerFiles are the manager of an attempt.

@@ -62,6 +62,9 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	if err != nil {
 		return Report{}, "", err
 	}
+	if err := reportsTo(in.Customer, request); err != nil {
+		return Report{}, "", err
+	}
 	report, err := r.collect(ctx, in, request)
 	if err != nil {
 		return Report{}, "", err
@@ -78,6 +81,17 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 		r.discard(ctx, report)
 	}
 	return report, summary, err
+}
+
+// reportsTo refuses a record that leads to somebody else's repository: it is not
+// sealed, and whoever can write to the store could let one customer read another's
+// plan. Under its owner the repository may have got another name.
+func reportsTo(c Customer, request Request) error {
+	if request.Repository.ID == c.RepositoryID && strings.EqualFold(request.Repository.Owner, c.Repository.Owner) {
+		return nil
+	}
+	return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
+		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: "find out who can write to the store; then push again"}
 }
 
 // collect reads how each target stands.

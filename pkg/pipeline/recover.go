@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -87,6 +88,10 @@ func (a *Applier) spareFile(ctx context.Context, file, spare string, receipt Rec
 		return err
 	}
 	err = a.sealFile(file, func(body io.Reader) error {
+		// The receipt goes along: that of the plan may be gone from the store by then.
+		if _, err := out.Write(append(receipt.Bytes(), '\n')); err != nil {
+			return err
+		}
 		w, err := a.Sealer.Seal(ctx, out, binding(receipt, objectErrored))
 		if err != nil {
 			return err
@@ -116,7 +121,11 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}
 	clear := filepath.Join(in.RunDir, "kept.tfstate")
-	folder, receipt, err := r.open(ctx, in.TargetInput, in.File, clear)
+	open := r.open
+	if in.File != "" {
+		open = r.openFile
+	}
+	folder, receipt, err := open(ctx, in, clear)
 	if err != nil {
 		return StateVersion{}, err
 	}
@@ -150,27 +159,24 @@ func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered,
 
 // open finds the planning that the kept state belongs to and writes it in clear.
 // It needs no request: that may be gone before somebody gets to it.
-func (r *Recoverer) open(ctx context.Context, in TargetInput, file, clear string) (planning, Receipt, error) {
+func (r *Recoverer) open(ctx context.Context, in RecoverInput, clear string) (planning, Receipt, error) {
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
-	folders, err := r.folders(ctx, in)
+	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
 		return planning{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
 	}
-	for i, folder := range folders {
+	for _, folder := range folders {
 		receipt, err := readReceipt(ctx, r.Store, folder)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
 		if err == nil {
-			err = r.unseal(ctx, folder, receipt, file, clear)
+			err = unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
 		}
-		if errors.Is(err, ErrNotFound) || file != "" && errors.Is(err, ErrTampered) && i+1 < len(folders) {
+		if errors.Is(err, ErrNotFound) {
 			continue // an earlier planning may be the one
 		}
 		if err != nil {
 			return planning{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
 		}
-		return folder, receipt, fits(receipt, in)
+		return folder, receipt, fits(receipt, in.TargetInput)
 	}
 	return planning{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
 }
@@ -191,8 +197,7 @@ func fits(receipt Receipt, in TargetInput) error {
 }
 
 // folders are those that may hold a kept state or its receipt, the newest first:
-// kept ones, and the plans, where it was kept by earlier versions and where the
-// receipt of a file is.
+// kept ones, and the plans, where it was kept by earlier versions.
 func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, error) {
 	var folders []planning
 	for _, prefix := range []string{keptPrefix(in.Customer.Name, in.Environment, in.Request), plansPrefix(in.Customer.Name, in.Environment, in.Request)} {
@@ -209,25 +214,56 @@ func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, er
 	return folders, nil
 }
 
-func (r *Recoverer) unseal(ctx context.Context, folder planning, receipt Receipt, file, clear string) error {
-	if file == "" {
-		return unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
+// maxReceipt is far more than a receipt has.
+const maxReceipt = 64 << 10
+
+// openFile reads a state that the store could not take: its receipt in the first
+// line, and then what that vouches for. Nothing of it needs the store, from which
+// the plan may be gone.
+func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, clear string) (planning, Receipt, error) {
+	f, err := os.Open(filepath.Clean(in.File))
+	if err != nil {
+		return planning{}, Receipt{}, &UsageError{Message: "--file " + in.File, Err: err}
 	}
-	return unsealFile(ctx, spareStore{Store: r.Store, file: file}, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
+	receipt, err := r.unsealSpare(ctx, f, clear)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return planning{}, Receipt{}, tamperedOr(err, "the kept state in "+in.File)
+	}
+	if err := fits(receipt, in.TargetInput); err != nil {
+		return planning{}, Receipt{}, err
+	}
+	folders, err := r.folders(ctx, in.TargetInput)
+	if err != nil {
+		return planning{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
+	}
+	for _, folder := range folders {
+		if stored, err := readReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
+			return folder, receipt, nil
+		}
+	}
+	return planning{prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
 }
 
-// spareStore answers every key with one file.
-type spareStore struct {
-	Store
-	file string
-}
-
-func (s spareStore) Open(context.Context, string) (io.ReadCloser, error) {
-	f, err := os.Open(filepath.Clean(s.file))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, &UsageError{Message: "--file " + s.file, Err: err}
+func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, clear string) (Receipt, error) {
+	lines := bufio.NewReaderSize(file, maxReceipt)
+	line, err := lines.ReadSlice('\n')
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: it does not begin with a receipt", ErrTampered)
 	}
-	return f, err
+	receipt, err := ParseReceipt(line)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	sealed, err := r.Sealer.Unseal(ctx, lines, binding(receipt, objectErrored))
+	if err != nil {
+		return Receipt{}, err
+	}
+	out, err := os.OpenFile(filepath.Clean(clear), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return Receipt{}, err
+	}
+	_, err = io.Copy(out, sealed)
+	return receipt, errors.Join(err, out.Close())
 }
 
 // KeptStates returns the requests whose state waits to be brought back, out of the

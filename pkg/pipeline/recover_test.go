@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -146,7 +147,28 @@ func TestRecoverFromAFile(t *testing.T) {
 	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
 		t.Errorf("a damaged file: %v", err)
 	}
-	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: file}); err != nil || l.text != lostState {
-		t.Errorf("%q %v", l.text, err)
+	edited := filepath.Join(t.TempDir(), "edited")
+	if err := os.WriteFile(edited, bytes.Replace(content, []byte(`"serial":`), []byte(`"serial":1`), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, bad := range map[string]string{"receipt": edited, "no line": "/dev/null"} {
+		if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: bad}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	other := in
+	other.Request = pipeline.NewRequestID()
+	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: other, File: file}); err == nil || len(l.pushed) > 0 {
+		t.Errorf("as the state of another request: %v", err)
+	}
+	// The plan went with the lifecycle of the bucket, and so did the request.
+	for _, prefix := range []string{"acme/staging/plans/", "acme/staging/kept/", "acme/requests/"} {
+		w.rewrite(prefix, func(objects map[string][]byte) { clear(objects) })
+	}
+	for range 2 {
+		state, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: file})
+		if err != nil || l.text != lostState || len(l.pushed) != 1 || state.Serial != 9 {
+			t.Errorf("%q %v", l.text, err)
+		}
 	}
 }

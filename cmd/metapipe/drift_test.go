@@ -38,7 +38,10 @@ func scanOf(t testing.TB, r result) pipeline.DriftScan {
 	if at < 0 {
 		t.Fatalf("no JSON in:\n%s", r.log)
 	}
-	check(t, json.NewDecoder(strings.NewReader(r.log[at:])).Decode(&scan))
+	var raw json.RawMessage
+	check(t, json.NewDecoder(strings.NewReader(r.log[at:])).Decode(&raw))
+	wantDriftSchema(t, raw)
+	check(t, json.Unmarshal(raw, &scan))
 	return scan
 }
 

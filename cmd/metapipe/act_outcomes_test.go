@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,9 @@ func mergeQueueInAct(t *testing.T, w *actWorld) {
 	asked := w.trigger(run, nil)
 	if !asked.wait() {
 		t.Errorf("the workflow has failed:\n%s", asked.log)
+	}
+	if handed := readOptional(t, filepath.Join(asked.record, handedOn)); handed != "" {
+		t.Errorf("what is not merged was deployed: %s", handed)
 	}
 	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Nothing to do")
 	w.wantNoDispatch()

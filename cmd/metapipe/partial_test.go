@@ -24,8 +24,10 @@ func TestToolKilled(t *testing.T) {
 		t.Fatalf("exit code %d:\n%s", end.exit, end.log)
 	}
 	end.says(t, "1 change was made and 0 failed, 1 began and did not end")
+	w.newJob(r.run).do(0, "state", "show", "--log", "--customer", "shop", "--environment", "staging", "--request", r.id).says(t,
+		"== plan 1 of request", "Plan: 2 to add", "== apply 1 of request", "terraform_data.first: Creation complete")
 	report := r.report("--final")
-	for _, text := range []string{"terraform_data.first", "began and did not end", "terraform_data.second"} {
+	for _, text := range []string{"terraform_data.first", "began and did not end", "terraform_data.second", "--log"} {
 		if !strings.Contains(report.summary, text) {
 			t.Errorf("the report does not say %q:\n%s", text, report.summary)
 		}

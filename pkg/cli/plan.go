@@ -146,7 +146,7 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err}, remove, nil
+		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.

@@ -168,6 +168,15 @@ func (s *secretSet) add(mask func(...string) error, secrets ...string) error {
 	return mask(fresh...)
 }
 
+// front puts a mask before a writer that nobody has seen yet.
+func (s *secretSet) front(w io.Writer) *actions.MaskingWriter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := actions.NewMaskingWriter(w, s.all)
+	s.streams = append(s.streams, m)
+	return m
+}
+
 // list returns what is known by now.
 func (s *secretSet) list() []string {
 	s.mu.Lock()
@@ -217,6 +226,11 @@ func (a *App) guard(inActions bool) {
 		masking := actions.NewMaskingWriter(w, secrets)
 		a.secrets.streams, *stream = append(a.secrets.streams, masking), masking
 	}
+}
+
+// masking hides on the way to w what the streams hide, and what becomes known later.
+func (a *App) masking(w io.Writer) io.WriteCloser {
+	return a.secrets.front(w)
 }
 
 // flush prints what the masks still hold back: the end of a text that might have

@@ -21,7 +21,7 @@ import (
 
 type stateOptions struct {
 	targetOptions
-	json         bool
+	json, log    bool
 	file, unlock string
 }
 
@@ -60,7 +60,12 @@ func newStateShowCmd(app *App) *cobra.Command {
 		Use:   "show",
 		Short: "Show the state of one target, and what is kept of it",
 		Long: `show tells what list tells, and the lineage of the state and the requests whose
-apply could not write it (state recover brings those back). No value is shown.`,
+apply could not write it (state recover brings those back). No value is shown.
+
+With --log it prints instead what the plans and applies of --request have printed,
+redacted as their live log was; it is kept as long as the plan.
+
+Environment: METAPIPE_KEY (with --log).`,
 		Example: "  metapipe state show --customer example-customer --environment staging",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateShow(cmd.Context(), o) },
@@ -69,6 +74,8 @@ apply could not write it (state recover brings those back). No value is shown.`,
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&o.log, "log", false, "print what the plans and applies of --request have printed")
+	cmd.Flags().StringVar(&o.request, "request", "", "with --log: request `ID`")
 	return cmd
 }
 
@@ -228,6 +235,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 	c, env, err := m.target(o.targetOptions)
 	if err != nil {
 		return err
+	}
+	if o.log || o.request != "" {
+		return m.showLog(ctx, c, env, o)
 	}
 	state, err := m.targetState(ctx, c, env)
 	if err != nil {

@@ -110,6 +110,7 @@ func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) 
 // as long as nothing has been changed: the job, run again, applies the same plan.
 func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning, last use) (TargetResult, error) {
 	ended := Ended{Run: in.Run, Outcome: OutcomeApplied, use: last}
+	log := in.record()
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonUsed {
@@ -137,7 +138,11 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	if err == nil {
 		a.applied(lasts, request, folder, &ended)
 	}
-	if recordErr := a.record(lasts, in, folder, ended); recordErr != nil {
+	recordErr := a.record(lasts, in, folder, ended)
+	if ended.claimed {
+		log.keep(lasts, a.Store, a.Sealer, in, folder.key(applyLog(last.number+1)))
+	}
+	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
 	}
 	result.Outcome, result.Reason = ended.Outcome, ended.Reason

@@ -219,12 +219,14 @@ type engine struct {
 	applyErr error
 	applies  int
 
-	notStarted error // of an apply that could change nothing
+	notStarted error  // of an apply that could change nothing
+	says       string // in the log
 
 	duringPlan, duringApply func()
 }
 
 func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	fmt.Fprint(job.Log, e.says)
 	if e.planErr != nil {
 		return pipeline.Planned{Plan: pipeline.Plan{Diagnostics: []pipeline.Diagnostic{{Summary: "broken"}}}}, e.planErr
 	}
@@ -262,6 +264,7 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	if shown, err := os.ReadFile(plan.JSONFile); err != nil || !strings.HasPrefix(string(shown), "json:") {
 		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
 	}
+	fmt.Fprint(job.Log, e.says)
 	if e.notStarted != nil {
 		return pipeline.Applied{}, e.notStarted
 	}

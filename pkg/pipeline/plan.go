@@ -44,6 +44,9 @@ type TargetInput struct {
 	// Actor is who runs the verb, as the runner says; empty on a laptop.
 	Actor string
 	Log   io.Writer
+	// Mask hides what must not be seen on the way to a writer, as in front of Log;
+	// nil where nothing is known to be secret.
+	Mask func(io.Writer) io.WriteCloser
 }
 
 // TargetResult is what plan or apply tell about their target.
@@ -75,6 +78,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return TargetResult{}, err
 	}
 	ended := Ended{Run: in.Run}
+	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
 		explainLock(ctx, p.Store, request.Customer, in.Environment, err)
@@ -90,7 +94,9 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		}
 		err = errors.Join(err, recordErr)
 	}
-	if recordErr := createJSON(last, p.Store, folder.key(objectPlanned), ended); recordErr != nil {
+	recordErr := createJSON(last, p.Store, folder.key(objectPlanned), ended)
+	log.keep(last, p.Store, p.Sealer, in, folder.key(objectPlanLog))
+	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
 	}
 	result.Outcome, result.Reason, result.Reviewed = ended.Outcome, ended.Reason, ended.Reviewed

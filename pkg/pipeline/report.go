@@ -111,6 +111,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 			r.close(&t, in, failedBefore)
 			t.closed = true
 		}
+		t.logHint(request)
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
 			failedBefore = env
 		}

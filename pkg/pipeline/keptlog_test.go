@@ -1,0 +1,111 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// blot is a mask for one secret.
+type blot struct{ w io.Writer }
+
+func (b blot) Write(p []byte) (int, error) {
+	_, err := io.WriteString(b.w, strings.ReplaceAll(string(p), "hunter2", "***"))
+	return len(p), err
+}
+
+func (b blot) Close() error { return nil }
+
+func TestLogsAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.engine.says = "Error: password hunter2 is wrong\n"
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	var live strings.Builder
+	in := w.target(request, "staging")
+	in.Log, in.Mask = &live, func(w io.Writer) io.WriteCloser { return blot{w} }
+	w.engine.planErr = &pipeline.FailedError{Message: "plan failed"}
+	if _, err := w.planner().Run(context.Background(), in); err == nil {
+		t.Fatal("want the failure")
+	}
+	if next := w.report(request, false).Targets[0].Next; !contains(next, "state show", "--environment staging", string(request.ID), "--log") {
+		t.Errorf("the report does not lead to the log of the plan: %q", next)
+	}
+	w.engine.planErr = nil
+	must[pipeline.TargetResult](t)(w.planner().Run(context.Background(), in))
+	if next := w.report(request, false).Targets[0].Next; strings.Contains(next, "--log") {
+		t.Errorf("a plan that went well: %q", next)
+	}
+	w.engine.notStarted = errors.New("init failed")
+	if _, err := w.apply(in); err == nil {
+		t.Fatal("want the failure")
+	}
+	w.engine.notStarted, w.engine.applyErr = nil, &pipeline.FailedError{Message: "half-way", Next: "mend it"}
+	w.engine.says = strings.Repeat("0123456789abcde\n", 3<<16) + "the end\n"
+	if _, err := w.apply(in); err == nil {
+		t.Fatal("want the failure")
+	}
+	if next := w.report(request, true).Targets[0].Next; !contains(next, "mend it; ", "--log") {
+		t.Errorf("the report does not lead to the log of the apply: %q", next)
+	}
+	logs, err := pipeline.KeptLogs(context.Background(), w.store, w.sealer, "acme", "staging", request.ID)
+	if err != nil || len(logs) != 4 {
+		t.Fatalf("%d logs, %v", len(logs), err)
+	}
+	for i, want := range []string{"plan 1", "plan 2", "apply 1", "apply 2"} {
+		if got := fmt.Sprint(logs[i].Verb, " ", logs[i].Attempt); got != want {
+			t.Errorf("log %d is of %s, want %s", i, got, want)
+		}
+		if strings.Contains(logs[i].Text, "hunter2") {
+			t.Errorf("%s holds what the live log hides", want)
+		}
+	}
+	if logs[2].Text != "Error: password *** is wrong\n" {
+		t.Errorf("%q", logs[2].Text)
+	}
+	long := logs[3].Text
+	if len(long) > 1<<20+100 || !strings.HasPrefix(long, "0123") || !strings.HasSuffix(long, "the end\n") || !strings.Contains(long, "bytes are left out here") {
+		t.Errorf("a long log: %d bytes, ends %q", len(long), long[len(long)-20:])
+	}
+	for _, key := range must[[]string](t)(w.store.List(context.Background(), "acme/staging/plans/")) {
+		r := must[io.ReadCloser](t)(w.store.Open(context.Background(), key))
+		if b := must[[]byte](t)(io.ReadAll(r)); strings.Contains(string(b), "is wrong") {
+			t.Errorf("%s holds the log in clear", key)
+		}
+	}
+}
+
+// A log that cannot be kept changes nothing about how its job ended.
+func TestLogThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := w.waitingRequest()
+	w.store = refusing{w.store, "-log.sealed"}
+	var live strings.Builder
+	in := w.target(request, "staging")
+	in.Log = &live
+	if got := must[pipeline.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+		t.Fatalf("%+v", got)
+	}
+	if !strings.Contains(live.String(), "could not be kept") {
+		t.Errorf("the live log: %q", live.String())
+	}
+}
+
+// refusing takes no object whose key ends so.
+type refusing struct {
+	pipeline.Store
+	end string
+}
+
+func (r refusing) Create(ctx context.Context, key string, body io.Reader) error {
+	if strings.HasSuffix(key, r.end) {
+		return errors.New("the store is full")
+	}
+	return r.Store.Create(ctx, key, body)
+}

@@ -83,7 +83,7 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 			Next: "push again from an account that exists"}
 	case slices.ContainsFunc(logins, func(l string) bool { return strings.EqualFold(l, request.Actor) }):
 		return nil, &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", request.Actor, target),
-			Next: "push again, and let somebody else approve"}
+			Next: fmt.Sprintf("push again, and let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
 	}
 	return logins, nil
 }

@@ -204,21 +204,24 @@ func (l Ledger) Head(ctx context.Context, c CustomerName, env Environment) (Ledg
 }
 
 func (l Ledger) head(ctx context.Context, c CustomerName, env Environment) (LedgerHead, LedgerEntry, error) {
-	keys, err := l.Store.List(ctx, ledgerPrefix(c, env))
-	if err != nil || len(keys) == 0 {
+	length, err := l.length(ctx, c, env)
+	if err != nil || length == 0 {
 		return LedgerHead{}, LedgerEntry{}, err
 	}
-	if last := keys[len(keys)-1]; last != ledgerKey(c, env, len(keys)) {
-		return LedgerHead{}, LedgerEntry{}, fmt.Errorf("%w: it has %d objects, and the last one is %s", ErrBrokenLedger, len(keys), last)
-	}
-	e, sum, err := l.entry(ctx, c, env, len(keys))
+	e, sum, err := l.entry(ctx, c, env, length)
 	return LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
 }
+
+// maxLedgerEntry is far more than an entry has: its texts are short lines.
+const maxLedgerEntry = 64 << 10
 
 // entry reads one entry, which must be of this ledger and in its place.
 func (l Ledger) entry(ctx context.Context, c CustomerName, env Environment, sequence int) (e LedgerEntry, sum string, err error) {
 	key := ledgerKey(c, env, sequence)
-	b, err := readAll(ctx, l.Store, key)
+	b, err := readAtMost(ctx, l.Store, key, maxLedgerEntry)
+	if errors.Is(err, errTooLarge) {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %w", ErrBrokenLedger, err)
+	}
 	if err != nil {
 		return LedgerEntry{}, "", err
 	}

@@ -113,7 +113,8 @@ func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request R
 }
 
 // account records what this report decided: which targets nobody will finish any
-// more, and which were superseded.
+// more, and which were superseded. An apply whose job could not record its end any
+// more is recorded first.
 func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) error {
 	var errs []error
 	for _, t := range report.Targets {
@@ -121,8 +122,12 @@ func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) e
 		if t.closed && e.Event != LedgerSuperseded {
 			e.Event = LedgerClosed
 		}
+		ledger := Ledger{Store: r.Store, Now: r.Now}
+		if end := t.use.ended; t.use.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
+			errs = append(errs, ledger.finish(ctx, ledgerEnd(report.Request, t.Environment, *end, t.Receipt)))
+		}
 		if e.Event == LedgerClosed || e.Event == LedgerSuperseded {
-			_, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+			_, err := ledger.Append(ctx, e)
 			errs = append(errs, err)
 		}
 	}
@@ -145,6 +150,9 @@ func (r *Recoverer) account(ctx context.Context, in RecoverInput, receipt Receip
 	request := Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
 	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
+	if in.Unlock != "" {
+		e.Message = "lock " + in.Unlock + " was released for it"
+	}
 	if _, err := (Ledger{Store: r.Store, Now: r.Now}).Append(ctx, e); err != nil {
 		return fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}

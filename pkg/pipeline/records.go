@@ -205,13 +205,26 @@ func readJSON(ctx context.Context, s Store, key string, into any) error {
 	return nil
 }
 
+// maxRecord bounds what is read of a record that nothing vouches for: no store can
+// fill the memory.
+const maxRecord = 64 << 20
+
+var errTooLarge = errors.New("it is larger than anything that is written there")
+
 func readAll(ctx context.Context, s Store, key string) ([]byte, error) {
+	return readAtMost(ctx, s, key, maxRecord)
+}
+
+func readAtMost(ctx context.Context, s Store, key string, most int64) ([]byte, error) {
 	r, err := s.Open(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(r)
-	return b, errors.Join(err, r.Close())
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err = errors.Join(err, r.Close()); err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("read %s: %w", key, errTooLarge)
+	}
+	return b, err
 }
 
 // sealInto encrypts body on its way into the store, without holding it whole.

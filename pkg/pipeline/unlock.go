@@ -103,7 +103,10 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor
 	defer cancel()
 	_, err := Ledger{Store: u.Store, Now: u.Now}.Append(last, LedgerEntry{Event: LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
 		Actor: actor, Message: lock.String(), Run: in.Run})
-	return err
+	if err != nil {
+		return fmt.Errorf("the lock of %s/%s is released, but that could not be recorded: %w", in.Customer.Name, in.Environment, err)
+	}
+	return nil
 }
 
 func lockRefused(message, next string) error {

@@ -1,0 +1,103 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// long is a store with a ledger of n entries, of which the last one can be read.
+type long struct {
+	pipeline.Store
+	n, listed, asked int
+	largest          int
+}
+
+func (l *long) List(_ context.Context, prefix string) ([]string, error) {
+	l.listed++
+	var keys []string
+	for i := 1; i <= l.n; i++ {
+		if key := fmt.Sprintf("acme/staging/ledger/%010d.json", i); strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	l.largest = max(l.largest, len(keys))
+	return keys, nil
+}
+
+func (l *long) Open(_ context.Context, key string) (io.ReadCloser, error) {
+	l.asked++
+	var n int
+	if _, err := fmt.Sscanf(key, "acme/staging/ledger/%d.json", &n); err != nil || n > l.n {
+		return nil, errors.Join(pipeline.ErrNotFound, err)
+	}
+	return io.NopCloser(strings.NewReader(fmt.Sprintf(`{"version":1,"sequence":%d,"previous":"","at":"2026-03-01T12:00:00Z","event":"failed","customer":"acme","environment":"staging"}`, n))), nil
+}
+
+func TestHeadOfALongLedger(t *testing.T) {
+	t.Parallel()
+	for _, n := range slices.Concat([]int{0, 1, 998, 999, 1000, 1001, 1999, 2000, 2999, 3000, 4096, 7999, 8000, 12_345, 99_999}) {
+		s := &long{n: n}
+		head, err := pipeline.Ledger{Store: s}.Head(t.Context(), "acme", "staging")
+		if err != nil || head.Sequence != n {
+			t.Errorf("%d entries: %d, %v", n, head.Sequence, err)
+		}
+		if s.largest > 1000 || s.listed > 2 || s.asked > 20 {
+			t.Errorf("%d entries: %d listings of up to %d keys, %d reads", n, s.listed, s.largest, s.asked)
+		}
+	}
+}
+
+// TestHugeEntry: whoever can write to the store fills no memory.
+func TestHugeEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
+	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, pipeline.ErrBrokenLedger) || !strings.Contains(err.Error(), "larger") {
+		t.Errorf("%v", err)
+	}
+}
+
+// sulking is a store whose ledger takes the beginning of an apply and not its end.
+type sulking struct {
+	pipeline.Store
+	begun *bool
+}
+
+func (s sulking) Create(ctx context.Context, key string, body io.Reader) error {
+	b, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	if strings.Contains(key, "/ledger/") && *s.begun {
+		return errors.New("the disk is full")
+	}
+	*s.begun = *s.begun || strings.Contains(string(b), `"event":"applying"`)
+	return s.Store.Create(ctx, key, strings.NewReader(string(b)))
+}
+
+// TestUnrecordedEndOfAFailedApply: the next report knows it from the plan's record.
+func TestUnrecordedEndOfAFailedApply(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	w.engine.applyErr = &pipeline.FailedError{Message: "the tool failed"}
+	good, begun := w.store, false
+	w.store = sulking{good, &begun}
+	if _, err := w.apply(w.target(request, "staging")); err == nil || !strings.Contains(err.Error(), "the disk is full") {
+		t.Fatal(err)
+	}
+	w.store = good
+	w.wantEvents("acme", "staging", "requested dev, planned, applying")
+	for range 2 {
+		w.report(request, false)
+		w.wantEvents("acme", "staging", "requested dev, planned, applying, failed")
+	}
+}

@@ -21,7 +21,7 @@ var driftSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	text, err := jsonschema.UnmarshalJSON(f)
 	if err != nil {
 		return nil, err

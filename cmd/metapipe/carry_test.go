@@ -23,6 +23,12 @@ type carrier struct {
 	mu   sync.Mutex
 	told map[string]string
 	log  strings.Builder
+
+	// steps counts the steps that have begun; running is the one that runs, the
+	// innermost one where a step runs while another one sleeps.
+	steps   int
+	running stepName
+	lost    bool // the machine of the last step is gone, and its job with it
 }
 
 // newCarrier runs the steps in this process.
@@ -41,11 +47,29 @@ func (c *carrier) inside(j *job, args ...string) result {
 }
 
 func (c *carrier) do(j *job, args ...string) result {
+	c.mu.Lock()
+	c.steps++
+	outer := c.running
+	c.running = stepName{c.steps, args[0]}
+	c.mu.Unlock()
 	r := c.step(j, args...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.running = outer
 	fmt.Fprintf(&c.log, "--- %s: exit code %d\n%s", strings.Join(args, " "), r.exit, r.log)
 	return r
+}
+
+// stepName is one step of a request, by its number.
+type stepName struct {
+	number int
+	verb   string
+}
+
+func (c *carrier) current() stepName {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running
 }
 
 // prepared is a run of the manager behind its first job.
@@ -91,11 +115,15 @@ func (c *carrier) prepare(run workflowRun) *prepared {
 	return p
 }
 
-// stopped reports whether a step was ended by a signal.
-func stopped(r result) bool { return r.exit == 130 || r.exit == -1 }
+// stopped reports whether a step was cancelled.
+func stopped(r result) bool { return r.exit == 130 }
 
 // report is the last step of each job, and reports whether it went well.
 func (c *carrier) report(j *job, p *prepared, more ...string) bool {
+	if c.lost {
+		c.lost = false
+		return false
+	}
 	r := c.do(j, append([]string{"report", "--customer", p.customer, "--request", p.id}, more...)...)
 	p.cancelled = p.cancelled || stopped(r)
 	c.mu.Lock()

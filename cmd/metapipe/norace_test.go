@@ -3,3 +3,7 @@
 package main
 
 func withoutRaceDelay() {}
+
+// slowed reports whether the race detector watches. It takes several times as long,
+// so the matrices of faults play a part of their cases then; `make faults` plays all.
+const slowed = false

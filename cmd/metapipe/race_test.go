@@ -20,3 +20,7 @@ func withoutRaceDelay() {
 	// On success it does not come back; without success it is only slow.
 	_ = syscall.Exec(binary, os.Args, append(os.Environ(), "GORACE=atexit_sleep_ms=0"))
 }
+
+// slowed reports whether the race detector watches. It takes several times as long,
+// so the matrices of faults play a part of their cases then; `make faults` plays all.
+const slowed = true

@@ -179,6 +179,20 @@ func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error)
 	return false, nil
 }
 
+// lastOf looks back for the last entry of a request that was made at a time.
+func (l Ledger) lastOf(ctx context.Context, c CustomerName, env Environment, id RequestID, made time.Time) (LedgerEntry, bool, error) {
+	_, at, err := l.head(ctx, c, env)
+	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
+		if at.Request == id {
+			return at, true, nil
+		}
+		if at.Sequence == 1 {
+			break
+		}
+	}
+	return LedgerEntry{}, false, err
+}
+
 // clockSkew is how far the clocks of runners and of GitHub may be apart.
 const clockSkew = 10 * time.Minute
 

@@ -162,9 +162,34 @@ func (w *sweeping) orphan(ctx context.Context) error {
 	if w.Now().Sub(since) < sweepOrphan {
 		return nil
 	}
-	w.found(Finding{Kind: FindingOrphan, Since: since, Message: "fetch-vars began to write this request down and did not end"}, func() error {
+	const message = "fetch-vars began to write this request down and did not end"
+	w.found(Finding{Kind: FindingOrphan, Since: since, Message: message}, func() error {
+		if err := w.accountOrphan(ctx, since, message); err != nil {
+			return err
+		}
 		return w.Store.Delete(ctx, w.entry.key)
 	})
+	return nil
+}
+
+// accountOrphan closes the request in the ledgers that fetch-vars has got to: they
+// come before the request itself.
+func (w *sweeping) accountOrphan(ctx context.Context, since time.Time, message string) error {
+	customer, registered := w.Customers.Customer(w.entry.customer)
+	if !registered {
+		return nil // and its ledgers are not looked at any more
+	}
+	ledger := Ledger{Store: w.Store, Now: w.Now}
+	for _, rule := range customer.Manager.Environments {
+		last, found, err := ledger.lastOf(ctx, customer.Name, rule.Name, w.entry.request, since)
+		if err == nil && found && last.Event == LedgerRequested {
+			_, err = ledger.Append(ctx, LedgerEntry{Event: LedgerClosed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
+				Outcome: OutcomeFailed, Message: message, Run: last.Run})
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// deaths are the ways in which a step ends in the middle of a write.
+var deaths = []struct {
+	name   string
+	signal syscall.Signal
+	fault  *hub.Fault // what becomes of the write
+	tool   bool       // the machine is gone: the tool dies too, and the job does not report
+}{
+	{"SIGKILL before", syscall.SIGKILL, &hub.Fault{Reset: true}, false},
+	{"SIGKILL after", syscall.SIGKILL, &hub.Fault{Reset: true, AfterEffect: true}, false},
+	{"SIGINT", syscall.SIGINT, nil, false},
+	{"SIGTERM", syscall.SIGTERM, nil, false},
+	{"lost machine before", syscall.SIGKILL, &hub.Fault{Reset: true}, true},
+	{"lost machine after", syscall.SIGKILL, &hub.Fault{Reset: true, AfterEffect: true}, true},
+}
+
+// TestFaultKills ends the process of each step at each of its writes.
+func TestFaultKills(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	var m tally
+	m.tell(t)
+	n := 0
+	for _, at := range writesOf(t, server) {
+		for _, death := range deaths {
+			byTool := strings.Contains(at.name, "terraform.tfstate")
+			if death.tool && !byTool {
+				continue // as SIGKILL, but for the report
+			}
+			n++
+			bucket := fmt.Sprintf("kill-%d", n)
+			m.run(t, at.String()+"/"+death.name, func(t *testing.T) {
+				s := newScene(t, server, bucket)
+				tools := s.dies(at, death.signal, death.fault, death.tool)
+				s.carry(s.run)
+				s.disarm(s.hub)
+				await(t, "the tool to end", func() bool { return !slices.ContainsFunc(tools(), lives) })
+				s.wantSettled(s, s.run.sha, "first in staging")
+				if death.signal == syscall.SIGKILL {
+					s.wantRerun(s)
+				}
+			})
+		}
+	}
+}
+
+// dies lets the process of a step get a signal at one of its writes. The tools that
+// it had started then may outlive it: they are returned.
+func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hub.Fault, tool bool) (tools func() []int) {
+	var (
+		mu     sync.Mutex
+		victim *os.Process
+		seen   int
+		pids   []int
+	)
+	s.step = func(j *job, args ...string) result {
+		if s.current() != at.step {
+			return s.inside(j, args...)
+		}
+		mu.Lock()
+		r := j.start(args...)
+		victim = r.cmd.Process
+		mu.Unlock()
+		out := r.wait()
+		s.lost = tool
+		return out
+	}
+	s.arm(s.hub, fault, func(name string) bool {
+		if s.current() != at.step || name != at.name {
+			return false
+		}
+		seen++
+		return seen == at.nth
+	}, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if victim == nil {
+			s.t.Error("the write came before its process")
+			return
+		}
+		pids = children(victim.Pid)
+		if err := victim.Signal(signal); err != nil {
+			s.t.Errorf("signal: %v", err)
+		}
+		for _, pid := range pids { // each leads a group of its own
+			if !tool {
+				break
+			}
+			if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil {
+				s.t.Errorf("kill the tool: %v", err)
+			}
+		}
+	})
+	return func() []int {
+		mu.Lock()
+		defer mu.Unlock()
+		return pids
+	}
+}
+
+// lives reports whether a process runs: a zombie whose parent is gone does not.
+func lives(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(b), ") Z ")
+}
+
+// children are the processes that a process has started and that still run.
+func children(pid int) []int {
+	var pids []int
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	for _, task := range tasks {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		if err != nil {
+			continue // it has ended
+		}
+		for _, field := range strings.Fields(string(b)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}

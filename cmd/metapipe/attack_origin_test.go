@@ -219,52 +219,8 @@ func (a *attempt) dispatches() workflowRun {
 }
 
 // rejected sends the request: nobody but the manager hears of it.
-func (a *attempt) rejected(args []string) {
-	a.t.Helper()
-	a.wantRejected(a.dispatches(), args[0], args[1:])
-}
-
-func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, flags ...string) {
-	a.t.Helper()
-	before := a.seenIn(a.customer)
-	a.hub.ResetCalls()
-	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, flags...)...)
-	fetched.want(a.t, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
-	fetched.says(a.t, texts...)
-	told := a.job(run).do(0, "report")
-	told.want(a.t, "outcome=")
-	if !strings.Contains(told.summary, "Request rejected: `"+reason+"`") || !strings.Contains(told.summary, "Nothing was written to any customer's repository") {
-		a.t.Errorf("the manager's summary does not explain:\n%s", told.summary)
-	}
-	a.job(run).do(0, "report", "--final")
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
-	}
-	if after := a.seenIn(a.customer); after != before {
-		a.t.Errorf("the attacker's repository has changed:\n%s\n%s", before, after)
-	}
-	if sent := string(must(json.Marshal(a.ask))(a.t)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.log+told.summary, "northwind") {
-		a.t.Errorf("the rejection names another customer:\n%s", fetched.log)
-	}
-	a.recorded(run, "", "", pipeline.LedgerRejected, pipeline.Reason(reason))
-	a.verdicts++
-}
-
 // answered sends a request whose origin holds, and which asks for what it may
 // not: the customer is told, in their own repository.
-func (a *attempt) answered(args []string) {
-	a.t.Helper()
-	run := a.dispatches()
-	fetched := a.job(run).do(3, "fetch-vars")
-	fetched.want(a.t, "outcome=rejected", "reason="+args[0], "customer=shop", "environments=[]", "applies=[]")
-	fetched.says(a.t, args[1:]...)
-	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")
-	a.wantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")
-	a.wantNothingPending()
-	a.recorded(run, "shop", "", pipeline.LedgerRejected, pipeline.Reason(args[0]))
-	a.verdicts++
-}
-
 // accepted sends a request that is as it should be.
 func (a *attempt) accepted(args []string) {
 	a.t.Helper()
@@ -287,46 +243,10 @@ func (a *attempt) back([]string) {
 
 // misconfigured runs fetch-vars on the manager's own new commit, which no request
 // gets past.
-func (a *attempt) misconfigured(args []string) {
-	a.t.Helper()
-	run := a.dispatches()
-	fetched := a.job(run).do(2, "fetch-vars")
-	fetched.says(a.t, args...)
-}
-
 // manually is somebody of the manager's who starts the workflow by hand on a
 // branch of their own: manually BRANCH TEXT...
-func (a *attempt) manually(args []string) {
-	a.t.Helper()
-	sha := a.commit(a.manager, args[0], map[string]string{"README.md": "mine"})
-	check(a.t, a.manager.Grant("mallory", hub.Write))
-	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: args[0], Actor: "mallory", Status: "in_progress"}))(a.t)
-	event := must(a.manager.ManualEvent(managerWorkflow, args[0], nil, "mallory"))(a.t)
-	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + args[0]}, "unproved-origin", args[1:], "--customer", "shop")
-}
-
 // recorded looks for what a run has put into a ledger: the fleet's, a customer's
 // or a target's.
-func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline.LedgerEvent, reason pipeline.Reason) {
-	a.t.Helper()
-	args := []string{"ledger", "--json"}
-	if customer != "" {
-		args = append(args, "--customer", customer)
-	}
-	if env != "" {
-		args = append(args, "--environment", env)
-	}
-	_, list, _ := strings.Cut("\n"+a.job(run).do(0, args...).log, "\n[")
-	var reports []pipeline.LedgerReport
-	check(a.t, json.Unmarshal([]byte("["+list), &reports))
-	for _, e := range reports[0].Entries {
-		if e.Event == event && e.Reason == reason && (e.Run.ID == run.run.ID || event == pipeline.LedgerSuperseded) && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
-			return
-		}
-	}
-	a.t.Errorf("the ledger of %s has no entry %s %s of run %d: %+v", reports[0].Name(), event, reason, run.run.ID, reports[0].Entries)
-}
-
 // later lets time pass: later DURATION.
 func (a *attempt) later(args []string) {
 	d := must(time.ParseDuration(args[0]))(a.t)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -235,8 +236,10 @@ func (a *attempt) job(run workflowRun) *job {
 	a.t.Helper()
 	j := a.newJob(run)
 	if run.repo == a.manager {
-		j.with("SOURCE_REPOS_PAT=" + a.token(hub.Token{Name: "sources of " + filepath.Base(j.dir), Kind: hub.FineGrained, User: "metapipe-bot",
-			Repositories: []string{a.customer.Slug(), a.victim.Slug()}, Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}))
+		source := a.token(hub.Token{Name: "sources of " + filepath.Base(j.dir), Kind: hub.FineGrained, User: "metapipe-bot",
+			Repositories: []string{a.customer.Slug(), a.victim.Slug()}, Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
+		j.with("SOURCE_REPOS_PAT=" + source)
+		a.secrets = append(a.secrets, source)
 	}
 	return j
 }
@@ -272,9 +275,17 @@ func (a *attempt) wantBystanderUntouched() {
 	for _, text := range a.world.seen {
 		everything += "\n" + unmasked(text)
 	}
+	check(a.t, filepath.WalkDir(a.store, func(at string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(filepath.Base(at), "terraform.tfstate") {
+			return err
+		}
+		b, err := os.ReadFile(at)
+		everything += "\n" + string(b)
+		return err
+	}))
 	for _, secret := range append(a.secrets, a.key) {
-		if strings.Contains(everything, secret) {
-			a.t.Errorf("the secret %q got out", secret)
+		if at := strings.Index(everything, secret); at >= 0 {
+			a.t.Errorf("the secret %q got out: %s", secret, everything[max(0, at-200):min(len(everything), at+200)])
 		}
 	}
 }

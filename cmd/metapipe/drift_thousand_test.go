@@ -319,3 +319,46 @@ func (s noticing) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pip
 	defer s.opened()
 	return s.Client.CreateIssue(ctx, slug, draft)
 }
+
+// TestOldScansChangeNoIssue runs a summary again after a later scan.
+func TestOldScansChangeNoIssue(t *testing.T) {
+	t.Parallel()
+	f := newThousand(t)
+	f.customers = f.customers[4:6]
+	name := string(f.customers[0].Name) + "/staging"
+	f.tool.meddle(name, "meddled")
+	old := f.scan(0)
+	check(t, f.sleep(t.Context(), time.Hour))
+	f.tool.meddle(name, "")
+	fresh := f.scan(0)
+	if did := f.issues(&fresh, 10); len(did) != 0 {
+		t.Errorf("a clean fleet: %v", did)
+	}
+	again := must((pipeline.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
+	if again.Results[0].Clean() {
+		t.Fatal("the old scan says that nothing differs")
+	}
+	if did := f.issues(&again, 10); len(did) != 0 {
+		t.Errorf("an old scan wrote: %v", did)
+	}
+}
+
+// TestKindsThatAreForNobodyCloseAnIssue changes what is done about a kind.
+func TestKindsThatAreForNobodyCloseAnIssue(t *testing.T) {
+	t.Parallel()
+	f := newThousand(t)
+	f.customers = f.customers[4:5]
+	f.tool.meddle(string(f.customers[0].Name)+"/staging", "meddled")
+	scan := f.scan(0)
+	f.issues(&scan, 10)
+	f.customers[0].Manager.Drift.Actions = map[pipeline.DriftKind]pipeline.DriftAction{pipeline.DriftReal: pipeline.DriftReport}
+	check(t, f.sleep(t.Context(), time.Hour))
+	scan = f.scan(0)
+	if did := f.issues(&scan, 10); did[pipeline.IssueClosed] != 1 {
+		t.Fatalf("did %v", did)
+	}
+	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)
+	if issue := repo.Snapshot().Issues[0]; issue.State != "closed" || strings.Contains(issue.Comments[0].Body, "as it should be") {
+		t.Errorf("closed as %+v", issue)
+	}
+}

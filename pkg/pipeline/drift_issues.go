@@ -114,14 +114,18 @@ func snoozedUntil(labels []string) time.Time {
 
 // Run brings the issues in line with a scan, in at most budget writes; the rest is
 // left to the next scan, and so is what an error or a missing result says nothing
-// about. The error is that of the store alone: what GitHub refuses is told target
+// about. What a later scan has looked at is left to that one. The error is that of the store alone: what GitHub refuses is told target
 // by target.
 func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Customer, budget int) ([]TargetIssue, error) {
 	book, err := loadIssues(ctx, d.Store)
 	if err != nil {
 		return nil, err
 	}
-	w := &issueWork{DriftIssuer: d, scan: scan, book: book, left: budget, repos: map[CustomerName]*issueRepo{}}
+	history, err := lastHistory(ctx, d.Store, "")
+	if err != nil {
+		return nil, err
+	}
+	w := &issueWork{DriftIssuer: d, scan: scan, book: book, history: history, left: budget, repos: map[CustomerName]*issueRepo{}}
 	todo, told := w.sort(customers)
 	if len(todo) > 0 {
 		// What may be made is noted before: who is killed after that finds it again.
@@ -149,11 +153,13 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 // issueWork is one run.
 type issueWork struct {
 	*DriftIssuer
-	scan  DriftScan
-	book  issueBook
-	left  int // writes
-	stop  string
-	repos map[CustomerName]*issueRepo
+	scan DriftScan
+	book issueBook
+	// history tells which results are old news, when a summary is run again.
+	history fleetHistory
+	left    int // writes
+	stop    string
+	repos   map[CustomerName]*issueRepo
 }
 
 // issueTarget is one target whose issue is to be looked at.
@@ -175,7 +181,7 @@ func (w *issueWork) sort(customers []Customer) (todo []issueTarget, told []Targe
 	}
 	for _, r := range w.scan.Results {
 		c, ok := byName[r.Customer]
-		if !ok || r.Failure != nil || r.Skipped != "" {
+		if !ok || r.Failure != nil || r.Skipped != "" || w.history.Targets[targetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
 			continue
 		}
 		t := issueTarget{customer: c, result: r, name: targetName(r.Customer, r.Environment)}

@@ -21,6 +21,10 @@ func (r Renderer) Issue(result pipeline.DriftResult) string {
 // IssueClosing returns the comment that ends an issue.
 func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
 	text := signGood + " " + code(string(result.Environment)) + " is as it should be again, as the check of " + moment(result.CheckedAt) + " has found. "
+	if result.Plan != nil {
+		text = signGood + " Nothing is left to be done about " + code(string(result.Environment)) + " here, as the check of " + moment(result.CheckedAt) +
+			" has found. What still differs is the service provider's to look after. "
+	}
 	if result.Applied != nil {
 		text += "Applied last: " + lastApplied(*result.Applied) + ". "
 	}

@@ -108,6 +108,16 @@ func (c *Client) Reachable(ctx context.Context, slug pipeline.Slug, branch strin
 	return got.GetStatus() == "identical" || got.GetStatus() == "behind", nil
 }
 
+// Compare reports whether head has commits that base has not, and base some that
+// head has not.
+func (c *Client) Compare(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (ahead, behind bool, err error) {
+	got, err := c.compare(ctx, slug, base, head)
+	if err != nil {
+		return false, false, err
+	}
+	return got.GetAheadBy() > 0, got.GetBehindBy() > 0, nil
+}
+
 // compare asks for base...head (from their merge base). One commit per page is
 // enough: the changed files are on the first page whatever its size.
 // https://docs.github.com/rest/commits/commits#compare-two-commits

@@ -39,6 +39,9 @@ type sourceGitHub interface {
 	PullRequest(ctx context.Context, repo Slug, number int) (PullRequest, error)
 	PullRequestsOf(ctx context.Context, repo Slug, sha SHA) ([]PullRequest, error)
 	Reachable(ctx context.Context, repo Slug, branch string, sha SHA) (bool, error)
+	// Compare reports whether head has commits that base has not, and the other way
+	// round; ErrNotFound when one of them does not exist.
+	Compare(ctx context.Context, repo Slug, base, head SHA) (ahead, behind bool, err error)
 	BranchHead(ctx context.Context, repo Slug, branch string) (SHA, error)
 	File(ctx context.Context, repo Slug, ref, path string) (File, error)
 	SetStatus(ctx context.Context, repo Slug, sha SHA, status Status) error
@@ -83,7 +86,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		err := errors.Join(open(ctx, f.Store, known), f.announce(ctx, known))
+		err := errors.Join(open(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, known))
 		f.supersede(ctx, in, known)
 		return known, err
 	}
@@ -109,7 +112,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if request.Rejected() {
 		return request, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
 	}
-	err = f.announce(ctx, request)
+	err = errors.Join(f.rank(ctx, request), f.announce(ctx, request))
 	f.supersede(ctx, in, request)
 	return request, err
 }

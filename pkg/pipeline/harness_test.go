@@ -306,6 +306,8 @@ type hub struct {
 	cancelled   []int64
 	forced      []int64
 	reads       int // of runs
+	line        []pipeline.SHA
+	compared    int
 }
 
 func newHub(w *world) *hub {
@@ -317,7 +319,7 @@ func newHub(w *world) *hub {
 func (h *hub) commit(variables string) pipeline.SHA {
 	sum := sha256.Sum256([]byte(fmt.Sprint(len(h.files), variables)))
 	sha := pipeline.SHA(hex.EncodeToString(sum[:20]))
-	h.files[sha] = variables
+	h.files[sha], h.line = variables, append(h.line, sha)
 	return sha
 }
 
@@ -359,6 +361,20 @@ func (h *hub) PullRequestsOf(_ context.Context, _ pipeline.Slug, sha pipeline.SH
 func (h *hub) Reachable(_ context.Context, _ pipeline.Slug, branch string, sha pipeline.SHA) (bool, error) {
 	_, known := h.files[sha]
 	return known && !h.unreachable[sha] && branch != "gone", nil
+}
+
+// Compare knows one line of commits, in the order in which they were made, and
+// those beside it that a push has thrown away.
+func (h *hub) Compare(_ context.Context, _ pipeline.Slug, base, head pipeline.SHA) (ahead, behind bool, err error) {
+	h.compared++
+	b, a := slices.Index(h.line, base), slices.Index(h.line, head)
+	if a < 0 || b < 0 {
+		return false, false, pipeline.ErrNotFound
+	}
+	if h.unreachable[base] != h.unreachable[head] {
+		return true, true, nil
+	}
+	return b < a, a < b, nil
 }
 
 func (h *hub) BranchHead(context.Context, pipeline.Slug, string) (pipeline.SHA, error) {

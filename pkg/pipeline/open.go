@@ -46,17 +46,16 @@ func openEntries(ctx context.Context, s Store, prefix string) ([]openEntry, erro
 	return entries, nil
 }
 
-// openBefore are the open requests of the customer that are older than r, oldest
-// first.
-func openBefore(ctx context.Context, s Store, r Request) ([]Request, error) {
+// openBeside are the open requests of r's customer but for r itself, oldest first.
+func openBeside(ctx context.Context, s Store, r Request) ([]Request, error) {
 	entries, err := openEntries(ctx, s, openPrefix(r.Customer))
 	if err != nil {
 		return nil, err
 	}
 	var requests []Request
 	for _, e := range entries {
-		if e.key >= openKey(r) {
-			break
+		if e.request == r.ID {
+			continue
 		}
 		request, err := loadRequest(ctx, s, e.customer, e.request)
 		if errors.Is(err, ErrNotFound) {

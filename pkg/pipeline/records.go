@@ -148,7 +148,8 @@ func newerRequests(ctx context.Context, s Store, request Request, prefix string)
 		return nil, fmt.Errorf("look for requests that are newer than %s: %w", request.ID.Short(), err)
 	}
 	var newer []Request
-	for i := len(keys) - 1; i >= 0 && keys[i] > prefix+request.order(); i-- {
+	own := highest(keys, request.ID, prefix+request.order())
+	for i := len(keys) - 1; i >= 0 && keys[i] > own; i-- {
 		r, err := loadRequest(ctx, s, request.Customer, requestOf(keys[i]))
 		if errors.Is(err, ErrNotFound) || r.ID == request.ID {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 )
 
 // Store keeps write-once objects under slash-separated keys. Its state bucket
@@ -73,9 +74,16 @@ func commitPrefix(r Request) string {
 // manager's runs got a runner first: by the creation of the run that asked, which
 // its re-runs keep, and by the attempt. Its parts have fixed widths, so that byte order is time order.
 func (r Request) order() string {
-	at, run := r.CustomerRun.CreatedAt, r.CustomerRun
-	if at.IsZero() { // born in the manager
-		at, run = r.CreatedAt, r.ManagerRun
+	if r.CustomerRun.CreatedAt.IsZero() { // born in the manager
+		return r.orderAt(r.CreatedAt)
+	}
+	return r.orderAt(r.CustomerRun.CreatedAt)
+}
+
+func (r Request) orderAt(at time.Time) string {
+	run := r.CustomerRun
+	if run.CreatedAt.IsZero() {
+		run = r.ManagerRun
 	}
 	return fmt.Sprintf("%s-%020d-%06d-%s", at.UTC().Format("20060102T150405.000000000Z"), run.ID, run.Attempt, r.ID)
 }

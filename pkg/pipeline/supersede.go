@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -19,18 +18,18 @@ type runCanceller interface {
 // target for up to 30 days. What cannot be ended now is told and left to the
 // sweep, since the new request is none the worse for it.
 func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Request) {
-	older, err := openBefore(ctx, f.Store, request)
+	others, err := openBeside(ctx, f.Store, request)
 	if err != nil {
 		f.Tell("older requests were not looked for: %v", err)
 		return
 	}
-	for _, old := range older {
-		if old.ID == request.ID || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
+	for _, old := range others {
+		if old.Rejected() || old.ManagerRun.ID == in.Run.ID {
 			continue
 		}
-		env, ended, err := endSuperseded(ctx, f.Store, old, request, f.Now())
+		env, ended, err := endSuperseded(ctx, f.Store, old, f.Now())
 		if err == nil && ended {
-			f.Tell("request %s takes the place of request %s, which waited for the approval of %s", request.ID.Short(), old.ID.Short(), env)
+			f.Tell("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
 			err = f.endRun(ctx, old)
 		}
 		if err != nil {
@@ -50,11 +49,11 @@ func (f *FetchVars) endRun(ctx context.Context, old Request) error {
 	return err
 }
 
-// endSuperseded voids the plan that old waits with, when newer will apply to its
-// target too. The first target that is not done decides: those after it come only
+// endSuperseded voids the plan that old waits with, when the queue of its target
+// has a newer request. The first target that is not done decides: those after it come only
 // when it has succeeded. An apply that has begun is never touched, and neither is a
 // plan that is being made, since it ends by itself.
-func endSuperseded(ctx context.Context, s Store, old, newer Request, now time.Time) (Environment, bool, error) {
+func endSuperseded(ctx context.Context, s Store, old Request, now time.Time) (Environment, bool, error) {
 	for _, env := range old.Targets {
 		if !old.Applies(env) {
 			continue
@@ -68,10 +67,14 @@ func endSuperseded(ctx context.Context, s Store, old, newer Request, now time.Ti
 			return env, true, nil
 		case st.ended.Outcome.Succeeded():
 			continue
-		case st.ended.Outcome != OutcomeWaiting, !newer.Applies(env), !slices.Contains(newer.Targets, env):
+		case st.ended.Outcome != OutcomeWaiting:
 			return "", false, nil
 		}
-		why := supersededError(old, env, newer.ID)
+		newer, err := superseding(ctx, s, old, env)
+		if err != nil || newer == "" {
+			return "", false, err
+		}
+		why := supersededError(old, env, newer)
 		voided, err := voidPlan(ctx, s, st, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
 		return env, voided, err
 	}

@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// GitHub tells the creation of a run in seconds and promises nothing about the
+// order of the runs of two pushes. So the order of two pushes to one branch that lie
+// close together is asked of the commits: the descendant is the newer one, and where
+// history was rewritten, the one that the branch still leads to.
+//
+// The verdict is an entry of the winner in the queue of the target, right behind
+// that of the loser. Every later step reads the queue alone, so that all agree.
+
+const (
+	rankDoubt = 10 * time.Minute // how close two runs are whose order is asked for
+	rankAsked = 4                // how many others are asked about, the nearest first
+)
+
+// highest is the last entry of a request in an index; base is where it stands
+// by its own order.
+func highest(keys []string, id RequestID, base string) string {
+	for _, key := range keys {
+		if requestOf(key) == id && key > base {
+			base = key
+		}
+	}
+	return base
+}
+
+// rank settles the order of a request and those that were pushed to its branch at
+// about the same time. It comes after the request has been written: of two that
+// are accepted at once, at least one sees the other.
+func (f *FetchVars) rank(ctx context.Context, request Request) error {
+	newer := map[RequestID]bool{} // verdicts: the request is newer than this one
+	for _, env := range request.Targets {
+		if !request.Applies(env) || request.Event != "push" {
+			continue
+		}
+		prefix := queuePrefix(request.Customer, env)
+		keys, err := f.Store.List(ctx, prefix)
+		if err != nil {
+			return fmt.Errorf("look for requests beside %s: %w", request.ID.Short(), err)
+		}
+		for _, id := range beside(keys, prefix+request.order(), request.ID) {
+			other, err := loadRequest(ctx, f.Store, request.Customer, id)
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if other.Event != "push" || other.Branch != request.Branch || other.Commit == request.Commit || other.Repository.ID != request.Repository.ID {
+				continue
+			}
+			wins, asked := newer[id]
+			if !asked {
+				if wins, err = f.descends(ctx, request, other); err != nil {
+					return err
+				}
+				newer[id] = wins
+			}
+			winner, loser := request, other
+			if !wins {
+				winner, loser = other, request
+			}
+			if err := f.promote(ctx, keys, prefix, winner, loser); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// beside are the requests of an index that lie close to key, the nearest first.
+func beside(keys []string, key string, id RequestID) []RequestID {
+	at := orderTime(key)
+	away := func(k string) time.Duration { return orderTime(k).Sub(at).Abs() }
+	near := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return requestOf(k) == id || away(k) > rankDoubt })
+	slices.SortStableFunc(near, func(a, b string) int { return int(away(a) - away(b)) })
+	var ids []RequestID
+	for _, k := range near {
+		if !slices.Contains(ids, requestOf(k)) && len(ids) < rankAsked {
+			ids = append(ids, requestOf(k))
+		}
+	}
+	return ids
+}
+
+// descends reports whether request is newer than other by their commits, or, where
+// these do not tell, by their order.
+func (f *FetchVars) descends(ctx context.Context, request, other Request) (bool, error) {
+	repo := request.Repository.Slug
+	ahead, behind, err := f.GitHub.Compare(ctx, repo, other.Commit, request.Commit)
+	gone := errors.Is(err, ErrNotFound)
+	if err != nil && !gone {
+		return false, fmt.Errorf("compare %s with %s of %s: %w", other.Commit.Short(), request.Commit.Short(), repo, err)
+	}
+	if !gone && ahead != behind {
+		return ahead, nil
+	}
+	stays, err := f.GitHub.Reachable(ctx, repo, request.Branch, other.Commit)
+	if err != nil {
+		return false, fmt.Errorf("ask whether %s is still on branch %q of %s: %w", other.Commit.Short(), request.Branch, repo, err)
+	}
+	// That the request itself is on its branch was part of its proof.
+	return !stays || request.order() > other.order(), nil
+}
+
+// promote puts the winner right behind the loser, unless it is there already.
+func (f *FetchVars) promote(ctx context.Context, keys []string, prefix string, winner, loser Request) error {
+	ahead := highest(keys, loser.ID, prefix+loser.order())
+	if highest(keys, winner.ID, prefix+winner.order()) > ahead {
+		return nil
+	}
+	f.Tell("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
+	err := f.Store.Create(ctx, prefix+winner.orderAt(orderTime(ahead).Add(time.Nanosecond)), strings.NewReader(string(winner.ID)))
+	if err != nil && !errors.Is(err, ErrExists) {
+		return fmt.Errorf("note that request %s is newer than %s: %w", winner.ID.Short(), loser.ID.Short(), err)
+	}
+	return nil
+}

@@ -291,7 +291,7 @@ func (e *Ended) fail(ctx context.Context, err error) {
 	var refused *RefusedError
 	var rejected *RejectedError
 	var failed *FailedError
-	e.Outcome, e.Message = OutcomeFailed, err.Error()
+	e.Outcome, e.Message, e.Internal = OutcomeFailed, err.Error(), false
 	switch {
 	case errors.As(err, &refused):
 		e.Outcome, e.Reason, e.Message, e.Next = OutcomeRefused, refused.Reason, refused.Message, refused.Next
@@ -314,6 +314,8 @@ func (e *Ended) fail(ctx context.Context, err error) {
 		if len(e.Diagnostics) == 0 {
 			e.Diagnostics = failed.Diagnostics
 		}
+	default:
+		e.Internal = true
 	}
 }
 

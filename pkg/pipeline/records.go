@@ -44,10 +44,13 @@ type Begun struct {
 
 // Ended records how a plan or an apply ended.
 type Ended struct {
-	Outcome     Outcome           `json:"outcome"`
-	Reason      Reason            `json:"reason,omitempty"`
-	Message     string            `json:"message,omitempty"`
-	Next        string            `json:"next,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	Reason  Reason  `json:"reason,omitempty"`
+	Message string  `json:"message,omitempty"`
+	Next    string  `json:"next,omitempty"`
+	// Internal: the message is that of an error on the way, such as a store's, and
+	// speaks of the manager's own places.
+	Internal    bool              `json:"internal,omitempty"`
 	Reviewed    Reviewed          `json:"reviewed,omitempty"`
 	Diagnostics []Diagnostic      `json:"diagnostics,omitempty"`
 	Done        []AppliedResource `json:"done,omitempty"`

@@ -102,6 +102,9 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		return t
 	}
 	t.Redaction = l
+	if t.internal != "" {
+		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
+	}
 	said := t.Diagnostics
 	if t.Plan != nil {
 		said = slices.Concat(said, t.Plan.Diagnostics)

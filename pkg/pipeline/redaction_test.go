@@ -115,3 +115,24 @@ func TestReportRedacts(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOnTheWayAreHidden: what a store says names the manager's own places.
+func TestErrorsOnTheWayAreHidden(t *testing.T) {
+	t.Parallel()
+	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {
+		for _, final := range []bool{false, true} {
+			w := newWorld(t)
+			w.customer.Manager.Redaction = level
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			w.engine.applyErr = errors.New("no answer from https://states.internal.example")
+			if _, err := w.apply(w.target(request, "staging")); err == nil {
+				t.Fatal("it was applied")
+			}
+			got := w.report(request, final).Targets[0]
+			if strings.Contains(got.Message+got.Next, "internal.example") != shown || got.Message == "" {
+				t.Errorf("%s, final %v: %s: %q → %q", level, final, got.Outcome, got.Message, got.Next)
+			}
+		}
+	}
+}

@@ -154,6 +154,9 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
 		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run, folder: st.folder, use: st.use}
+	if e.Internal {
+		t.internal = e.Message
+	}
 	if err := r.plan(ctx, st, &t); err != nil {
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}

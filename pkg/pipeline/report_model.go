@@ -49,10 +49,11 @@ type TargetReport struct {
 	PlannedAt   time.Time         `json:"planned_at,omitzero"`
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
 
-	run    Run // the one that the target has come to stand as it does in
-	folder planning
-	closed bool // by this report: no job would have finished it
-	use    use  // the last one of its plan
+	run      Run // the one that the target has come to stand as it does in
+	folder   planning
+	internal string // the part of the message that names the manager's own places
+	closed   bool   // by this report: no job would have finished it
+	use      use    // the last one of its plan
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

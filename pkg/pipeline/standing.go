@@ -58,6 +58,6 @@ func (st *standing) used() {
 		st.ended = *e
 		st.ended.Reviewed = cmp.Or(e.Reviewed, reviewed)
 	case st.ended.Outcome == OutcomeWaiting: // it waits still, and it is known for what
-		st.ended.Reason, st.ended.Message, st.ended.Next, st.ended.Diagnostics = e.Reason, e.Message, e.Next, e.Diagnostics
+		st.ended.Reason, st.ended.Message, st.ended.Next, st.ended.Diagnostics, st.ended.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
 	}
 }

@@ -65,6 +65,16 @@ func (w *town) comments(body string) int {
 	return n
 }
 
+func (w *town) issues(body string) int {
+	n := 0
+	for _, i := range w.customer.Snapshot().Issues {
+		if i.Body == body {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *town) deployment() pipeline.Deployment {
 	return pipeline.Deployment{SHA: w.head, Environment: "infra/staging", LogURL: "https://example.com/run",
 		Payload: pipeline.DeploymentPayload{Request: "11111111-2222-4333-8444-555555555555", Environment: "staging", Outcome: pipeline.OutcomeApplied}}
@@ -101,6 +111,27 @@ var writeKinds = []writeKind{
 			return c.DeleteComment(t.Context(), acme, id)
 		},
 		done: func(w *town, _ int64) int { return 1 - w.comments("old") }},
+	{name: "issue", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues"},
+		do: func(t *testing.T, c *github.Client, _ *town, _ int64) error {
+			made, err := c.CreateIssue(t.Context(), acme, pipeline.IssueDraft{Title: "Differs", Body: "hello", Labels: []string{"drift-detected", "staging"}})
+			if err == nil && (made.Number == 0 || made.Author != "kim" || made.State != "open" || made.URL == "") {
+				t.Errorf("the issue is %+v", made)
+			}
+			return err
+		},
+		done: func(w *town, _ int64) int { return w.issues("hello") }},
+	{name: "edit of an issue", match: hub.Matcher{Method: "PATCH", Route: "/repos/{owner}/{repo}/issues/{issue_number}"},
+		make: func(t *testing.T, c *github.Client, _ *town) int64 {
+			return int64(must(c.CreateIssue(t.Context(), acme, pipeline.IssueDraft{Title: "Differs", Body: "old", Labels: []string{"mine"}}))(t).Number)
+		},
+		do: func(t *testing.T, c *github.Client, _ *town, id int64) error {
+			edited, err := c.EditIssue(t.Context(), acme, int(id), pipeline.IssueDraft{Body: "new", State: "closed"})
+			if err == nil && (edited.State != "closed" || len(edited.Labels) != 1) {
+				t.Errorf("edited to %+v", edited)
+			}
+			return err
+		},
+		done: func(w *town, _ int64) int { return w.issues("new") }},
 	{name: "deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments"}, do: createDeployment,
 		done: func(w *town, _ int64) int { return len(w.customer.Snapshot().Deployments) }},
 	{name: "state of a deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"}, do: createDeployment,
@@ -190,7 +221,7 @@ func (k writeKind) play(t *testing.T, f fault, times int) {
 	if err := k.do(t, w.client(), w, id); err != nil {
 		t.Errorf("the next run: %v", err)
 	}
-	if n := k.done(w, id) - before; n != 1 && k.name != "comment" {
+	if n := k.done(w, id) - before; n != 1 && k.name != "comment" && k.name != "issue" {
 		t.Errorf("after the next run it is there %d times", n)
 	}
 }

@@ -63,6 +63,9 @@ func (c *call) thread() (*thread, reply) {
 	case c.repo.noIssues && (t == nil || t.pull == nil):
 		return nil, goneIssues()
 	case t == nil:
+		if gone, ok := c.repo.goneIssue(n); ok {
+			return nil, gone
+		}
 		return nil, notFound()
 	}
 	return t, reply{}

@@ -47,6 +47,7 @@ type Repo struct {
 	number        int                  // the last number of an issue or pull request
 	pulls         map[int]*pull
 	issues        map[int]*issue
+	gone          map[int]string // numbers of issues that were deleted, or where they have moved to
 	labels        []*label
 	deployments   []*deployment
 	environments  []*environment
@@ -87,7 +88,7 @@ func (s *Server) addRepo(owner, name string, o RepoOptions, git *objectStore) (*
 		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
 		noIssues: o.NoIssues, description: o.Description, created: s.clock(), pushed: s.clock(),
 		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
-		pulls: map[int]*pull{}, issues: map[int]*issue{},
+		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{},
 	}
 	if account.Type == Person {
 		r.roles[strings.ToLower(account.Login)] = Admin

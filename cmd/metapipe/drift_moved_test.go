@@ -1,0 +1,54 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// TestIssuesAndRepositoriesThatMove follows the customer: its renamed repository, and
+// neither an issue that went elsewhere nor whoever took the name over.
+func TestIssuesAndRepositoriesThatMove(t *testing.T) {
+	t.Parallel()
+	f := newThousand(t)
+	f.customers = f.customers[4:5]
+	c := f.customers[0]
+	target := string(c.Name) + "/staging"
+	repo := must(f.hub.Repo(c.Repository.String()))(t)
+	other := must(f.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
+	check(t, other.Grant("metapipe-bot", hub.Write))
+	next := func(content string) map[pipeline.IssueDeed]int {
+		t.Helper()
+		f.tool.meddle(target, content)
+		check(t, f.sleep(t.Context(), time.Hour))
+		scan := f.scan(0)
+		return f.issues(&scan, 10)
+	}
+	if did := next("first"); did[pipeline.IssueOpened] != 1 {
+		t.Fatalf("did %v", did)
+	}
+	must(repo.TransferIssue(1, other))(t)
+	moved := other.Snapshot().Issues[0].Body
+	if did := next("second"); did[pipeline.IssueOpened] != 1 {
+		t.Errorf("after a transfer: %v", did)
+	}
+	if got := other.Snapshot().Issues[0]; got.Body != moved || got.State != "open" || len(got.Comments) != 0 {
+		t.Errorf("the issue that went elsewhere was written to: %+v", got)
+	}
+	check(t, repo.DeleteIssue(2))
+	if did := next("third"); did[pipeline.IssueOpened] != 1 || len(repo.Snapshot().Issues) != 1 {
+		t.Errorf("after a deletion: %v, %+v", did, repo.Snapshot().Issues)
+	}
+	check(t, repo.Rename("renamed"))
+	if did := next("fourth"); did[pipeline.IssueEdited] != 1 {
+		t.Errorf("after a rename: %v", did)
+	}
+	taken := must(f.hub.AddRepo("acme", string(c.Name), hub.RepoOptions{Private: true}))(t)
+	check(t, taken.Grant("metapipe-bot", hub.Write))
+	must(taken.Commit("main", hub.Change{Message: "Mine", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte("name: mine\nenvironments:\n  staging: {}\n")}}}))(t)
+	if did := next("fifth"); len(did) != 0 || len(taken.Snapshot().Issues) != 0 {
+		t.Errorf("after somebody took the name: %v, %+v", did, taken.Snapshot().Issues)
+	}
+}

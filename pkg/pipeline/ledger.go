@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -113,7 +114,7 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 		if head.Sequence <= tried {
 			return LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBrokenLedger, head.Sequence+1)
 		}
-		if recorded, err := l.recorded(ctx, e, last); err != nil || recorded {
+		if recorded, err := l.recorded(ctx, e, last, tried); err != nil || recorded {
 			return head, err
 		}
 		tried = head.Sequence
@@ -151,15 +152,21 @@ func (l Ledger) put(ctx context.Context, head LedgerHead, e LedgerEntry) (Ledger
 	return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, nil
 }
 
+// maxLookBack is how many entries are asked whether they record an event. Whoever
+// sends requests without end must not make each of them dearer than the one before;
+// an entry that stands there twice does no harm.
+const maxLookBack = 100
+
 // recorded looks back from the last entry as far as the same event can stand: to
-// where its request began.
-func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error) {
+// where its request began, and not to entries up to seen, which were asked before.
+func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bool, error) {
 	switch e.Event {
 	case LedgerPlanned, LedgerApplying, LedgerUnlocked:
 		return false, nil // each is about another plan, another attempt or another lock
 	}
 	first := e.Event == LedgerRequested || e.Event == LedgerRejected
-	for at := last; at.Sequence > 0; {
+	end := max(seen, last.Sequence-maxLookBack, 0)
+	for at := last; at.Sequence > end; {
 		switch {
 		case at.same(e):
 			return true, nil
@@ -167,7 +174,7 @@ func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry) (bool, error)
 			return false, nil
 		case first && at.At.Before(e.Run.CreatedAt.Add(-clockSkew)), first && e.Run.CreatedAt.IsZero():
 			return false, nil // older than the run that records it
-		case at.Sequence == 1:
+		case at.Sequence == end+1:
 			return false, nil
 		}
 		before, _, err := l.entry(ctx, at.Customer, at.Environment, at.Sequence-1)
@@ -263,20 +270,45 @@ func (l Ledger) Read(ctx context.Context, c CustomerName, env Environment) ([]Le
 		entries []LedgerEntry
 		head    LedgerHead
 	)
-	for i, key := range keys {
-		if want := ledgerKey(c, env, i+1); key != want {
-			return entries, head, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, want, key)
+	for first := 0; first < len(keys); first += readAtOnce {
+		for i, r := range l.some(ctx, c, env, first+1, min(readAtOnce, len(keys)-first)) {
+			if want, key := ledgerKey(c, env, first+i+1), keys[first+i]; key != want {
+				return entries, head, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, want, key)
+			}
+			if r.err != nil {
+				return entries, head, r.err
+			}
+			if r.Previous != head.SHA256 {
+				return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBrokenLedger, r.Sequence, r.Sequence-1)
+			}
+			entries, head = append(entries, r.LedgerEntry), LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
 		}
-		e, sum, err := l.entry(ctx, c, env, i+1)
-		if err != nil {
-			return entries, head, err
-		}
-		if e.Previous != head.SHA256 {
-			return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBrokenLedger, e.Sequence, e.Sequence-1)
-		}
-		entries, head = append(entries, e), LedgerHead{Sequence: e.Sequence, SHA256: sum}
 	}
 	return entries, head, nil
+}
+
+// readAtOnce is how many entries are on their way at a time: each is an object.
+const readAtOnce = 16
+
+// readEntry is an entry with its hash, or why there is none.
+type readEntry struct {
+	LedgerEntry
+	sum string
+	err error
+}
+
+// some reads n entries from a number on.
+func (l Ledger) some(ctx context.Context, c CustomerName, env Environment, first, n int) []readEntry {
+	read := make([]readEntry, n)
+	var all sync.WaitGroup
+	for i := range read {
+		all.Go(func() {
+			r := &read[i]
+			r.LedgerEntry, r.sum, r.err = l.entry(ctx, c, env, first+i)
+		})
+	}
+	all.Wait()
+	return read
 }
 
 func parseLedgerEntry(b []byte) (LedgerEntry, error) {

@@ -7,7 +7,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -99,5 +102,58 @@ func TestUnrecordedEndOfAFailedApply(t *testing.T) {
 	for range 2 {
 		w.report(request, false)
 		w.wantEvents("acme", "staging", "requested dev, planned, applying, failed")
+	}
+}
+
+// counting counts what is read.
+type counting struct {
+	pipeline.Store
+	reads atomic.Int64
+}
+
+func (c *counting) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	c.reads.Add(1)
+	return c.Store.Open(ctx, key)
+}
+
+// TestFloodedLedger: a rejection costs no more because many came before it, and
+// many that meet do not look at each other over and over.
+func TestFloodedLedger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := &counting{Store: w.store}
+	ledger := pipeline.Ledger{Store: c, Now: func() time.Time { return w.now }}
+	reject := func(run int64) {
+		e := pipeline.LedgerEntry{Event: pipeline.LedgerRejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
+		if _, err := ledger.Append(context.Background(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	const before = 300
+	for run := range before {
+		reject(int64(run + 1))
+	}
+	c.reads.Store(0)
+	reject(before + 1)
+	if n := c.reads.Load(); n > 101 {
+		t.Errorf("a rejection behind %d others reads %d entries", before, n)
+	}
+	c.reads.Store(0)
+	const many = 8
+	var all sync.WaitGroup
+	for i := range many {
+		all.Go(func() { reject(int64(1000 + i)) })
+	}
+	all.Wait()
+	if n := c.reads.Load(); n > many*(101+2*many) {
+		t.Errorf("%d rejections that meet read %d entries", many, n)
+	}
+	entries, _, err := ledger.Read(t.Context(), "", "")
+	if err != nil || len(entries) != before+1+many {
+		t.Errorf("%d entries, %v", len(entries), err)
+	}
+	reject(1000) // the same step again
+	if head, err := ledger.Head(t.Context(), "", ""); err != nil || head.Sequence != len(entries) {
+		t.Errorf("%+v, %v", head, err)
 	}
 }

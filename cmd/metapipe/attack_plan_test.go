@@ -152,6 +152,13 @@ func (a *attempt) edit(args []string) {
 	a.overwrite(file, after)
 }
 
+// remove deletes objects of a plan: remove ENV OBJECT...
+func (a *attempt) removeObjects(args []string) {
+	for _, object := range args[1:] {
+		check(a.t, os.Remove(filepath.Join(a.folder(args[0]), object)))
+	}
+}
+
 // reseal is a writer of the store who has the key: every object of a kept plan is
 // sealed anew for the present request, under a receipt that says what is true of
 // it: reseal NAME ENV.

@@ -136,7 +136,7 @@ func TestTheIssueOfATarget(t *testing.T) {
 	s.merge("shop")
 	check(t, os.WriteFile(s.file, []byte("shop"), 0o600))
 	check(t, os.Chmod(s.file, 0o777))
-	s.scan(0, pipeline.IssueClosed, 4, "POST "+one+"/comments", "PATCH "+one)
+	s.scan(0, pipeline.IssueClosed, 4, "PATCH "+one, "POST "+one+"/comments")
 	if got := s.issue("closed"); len(got.Comments) != 1 || !strings.Contains(got.Comments[0].Body, "as it should be again") {
 		t.Errorf("closed as %+v", got)
 	}

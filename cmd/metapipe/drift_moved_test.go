@@ -52,3 +52,32 @@ func TestIssuesAndRepositoriesThatMove(t *testing.T) {
 		t.Errorf("after somebody took the name: %v, %+v", did, taken.Snapshot().Issues)
 	}
 }
+
+// TestALockedIssueIsClosed refuses the comment: the issue is closed all the same, once.
+func TestALockedIssueIsClosed(t *testing.T) {
+	t.Parallel()
+	f := newThousand(t)
+	f.customers = f.customers[4:5]
+	target := string(f.customers[0].Name) + "/staging"
+	f.tool.meddle(target, "meddled")
+	scan := f.scan(0)
+	f.issues(&scan, 10)
+	f.hub.Fail(hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"}, hub.Fault{Status: 403, Message: "Unable to create comment because issue is locked."}, 100)
+	f.tool.meddle(target, "")
+	check(t, f.sleep(t.Context(), time.Hour))
+	scan = f.scan(0)
+	if did := f.issues(&scan, 10); did[pipeline.IssueFailed] != 1 {
+		t.Errorf("did %v", did)
+	}
+	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)
+	if issue := repo.Snapshot().Issues[0]; issue.State != "closed" {
+		t.Errorf("issue %+v", issue)
+	}
+	f.hub.ResetCalls()
+	check(t, f.sleep(t.Context(), time.Hour))
+	scan = f.scan(0)
+	f.hub.ResetCalls()
+	if did := f.issues(&scan, 10); len(did) != 0 || len(f.hub.Calls()) != 0 {
+		t.Errorf("the next scan: %v, %v", did, f.hub.Calls())
+	}
+}

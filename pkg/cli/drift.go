@@ -52,10 +52,9 @@ opened again, and closed with a comment. An error or a lost shard changes none. 
 N writes the rest waits for the next scan. A label such as drift-snooze-2030-01-31 on
 an issue leaves it alone until the end of that day.
 
-Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues
-issues write). Without it,
-outside of Actions, what was applied last is compared. GITHUB_TOKEN (actions write)
-for --remediate. METAPIPE_TOOL, as for plan.
+Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues,
+issues write). Without it, outside of Actions, what was applied last is compared.
+GITHUB_TOKEN (actions write) for --remediate. METAPIPE_TOOL, as for plan.
 Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.`,
 		Example: `  metapipe drift --customer example-customer
   metapipe drift --list --shards 20

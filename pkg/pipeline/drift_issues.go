@@ -338,14 +338,16 @@ func (w *issueWork) end(ctx context.Context, repo *issueRepo, t issueTarget, iss
 		return nil
 	}
 	w.left -= 2
-	if _, err := w.GitHub.CreateComment(ctx, repo.slug, issue.Number, w.Closing(t.result)); err != nil {
-		return fmt.Errorf("comment on issue #%d about %s: %w", issue.Number, t.name, err)
-	}
 	closed, err := w.GitHub.EditIssue(ctx, repo.slug, issue.Number, IssueDraft{State: "closed"})
 	if err != nil {
 		return fmt.Errorf("close issue #%d about %s: %w", issue.Number, t.name, err)
 	}
 	keep(closed, IssueClosed)
+	// Second, so that one who may not comment (a locked conversation) closes all the
+	// same, and nobody comments twice.
+	if _, err := w.GitHub.CreateComment(ctx, repo.slug, issue.Number, w.Closing(t.result)); err != nil {
+		return fmt.Errorf("say why issue #%d about %s was closed: %w", issue.Number, t.name, err)
+	}
 	return nil
 }
 

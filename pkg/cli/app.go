@@ -27,6 +27,8 @@ type App struct {
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
 
+	onTerminal bool // Err is one; asked before a mask is put before it
+
 	commands io.Writer  // Out, before it was disarmed
 	step     *step      // made once: masks are printed once
 	secrets  *secretSet // nil until the streams are guarded
@@ -41,7 +43,7 @@ type Version struct {
 // Main runs one command line and returns its exit code. The error, if any, has
 // been printed to app.Err.
 func Main(ctx context.Context, args []string, app App) int {
-	app.commands = app.Out
+	app.commands, app.onTerminal = app.Out, isTerminal(app.Err, app.lookup)
 	defer app.flush()
 	root := NewRoot(&app)
 	root.SetArgs(args)

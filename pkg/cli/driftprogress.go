@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,16 +28,20 @@ const plainGap = 30 * time.Second
 
 func newDriftProgress(app *App, inActions bool) *driftProgress {
 	now := app.Now()
-	return &driftProgress{app: app, terminal: !inActions && isTerminal(app.Err), began: now, last: now}
+	return &driftProgress{app: app, terminal: !inActions && app.onTerminal, began: now, last: now}
 }
 
-func isTerminal(w io.Writer) bool {
+// isTerminal reports whether a person looks at a stream.
+func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 	file, ok := w.(*os.File)
 	if !ok {
 		return false
 	}
+	if term, _ := lookup("TERM"); term == "dumb" {
+		return false
+	}
 	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
 }
 
 // told is called after each target.
@@ -113,50 +114,4 @@ func driftLine(r pipeline.DriftResult) string {
 		addresses = append(addresses[:3], fmt.Sprintf("%d more", len(addresses)-3))
 	}
 	return name + strings.Join(kinds, ", ") + ": " + strings.Join(addresses, ", ")
-}
-
-// workerMemory is what one target may need: the tool and its providers.
-const workerMemory = 700 << 20
-
-// defaultWorkers is one for each processor, as far as the memory lasts.
-func defaultWorkers() int {
-	n := runtime.GOMAXPROCS(0)
-	if free, known := freeMemory("/"); known {
-		n = min(n, int(free/workerMemory))
-	}
-	return max(n, 1)
-}
-
-// freeMemory is what Linux has to give, in bytes, within the limit of a container.
-// https://docs.kernel.org/filesystems/proc.html#meminfo
-func freeMemory(root string) (free uint64, known bool) {
-	raw, err := os.ReadFile(filepath.Join(root, "proc/meminfo"))
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(raw)) {
-		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[0] == "MemAvailable:" {
-			kib, err := strconv.ParseUint(fields[1], 10, 50)
-			if err != nil {
-				return 0, false
-			}
-			free, known = kib<<10, true
-		}
-	}
-	limit, okLimit := readNumber(filepath.Join(root, "sys/fs/cgroup/memory.max"))
-	used, okUsed := readNumber(filepath.Join(root, "sys/fs/cgroup/memory.current"))
-	if okLimit && okUsed {
-		free = min(free, limit-min(used, limit))
-	}
-	return free, known
-}
-
-func readNumber(path string) (uint64, bool) {
-	raw, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 64)
-	return n, err == nil
 }

@@ -81,7 +81,7 @@ func TestPolicies(t *testing.T) {
 		store.RolePlan:      {[]string{request, state, plan + "plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
 		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "plan-json.sealed", "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{plan + "bundle.sealed"}, []string{state, plan + "plan.sealed"}},
-		store.RoleDrift:     {[]string{state}, []string{"/staging/plans/r/"}, nil, nil, []string{request, plan + "plan.sealed"}},
+		store.RoleDrift:     {[]string{state, request, plan + "receipt.json"}, []string{"/staging/plans/r/"}, nil, nil, []string{plan + "plan.sealed", "/production/plans/r/0001/planned.json"}},
 	} {
 		t.Run(string(role), func(t *testing.T) {
 			t.Parallel()

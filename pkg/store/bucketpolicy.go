@@ -147,9 +147,10 @@ func (s Scope) grants() map[Role]grant {
 			// Of a plan it may write nothing but that it is out of use.
 			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: append(spent(target), lock, open), lock: true, open: true,
 		},
-		RoleDrift: { // reads what was applied last, and keeps what a scan found
-			list:  []string{target + "/*", "_metapipe/scans/*"},
-			read:  []string{state, lock, applied, keys, "_metapipe/scans/*"},
+		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
+			list: []string{target + "/*", "_metapipe/scans/*"},
+			read: []string{state, lock, applied, keys, c + "/requests/*", target + "/plans/*.json", "_metapipe/scans/*"},
+			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true,
 		},
 	}

@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func TestDriftProgress(t *testing.T) {
+	t.Parallel()
+	clean := pipeline.DriftResult{Customer: "acme", Environment: "staging"}
+	failed := pipeline.DriftResult{Customer: "bee", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftError},
+		Failure: &pipeline.DriftFailure{Cause: "timeout", Message: "it took \x1b[31mlong\nand more"}}
+	for name, test := range map[string]struct {
+		terminal, inActions bool
+		want                string
+	}{
+		"terminal": {true, false, "\r\033[K1 of 4 targets, 0.1 per second, 30s left" +
+			"\r\033[Kmetapipe: bee/staging: error (timeout): it took \\u001b[31mlong\n\r\033[K2 of 4 targets, 0.1 per second, 20s left" +
+			"\r\033[K3 of 4 targets, 0.1 per second, 10s left\r\033[K4 of 4 targets, 0.1 per second, 0s left\n"},
+		"a file": {false, false, "metapipe: bee/staging: error (timeout): it took \\u001b[31mlong\n" +
+			"metapipe: 3 of 4 targets, 0.1 per second, 10s left\nmetapipe: 4 of 4 targets, 0.1 per second, 0s left\n"},
+		"a workflow": {true, true, "metapipe: bee/staging: error (timeout): it took \\u001b[31mlong\n" +
+			"metapipe: 3 of 4 targets, 0.1 per second, 10s left\nmetapipe: 4 of 4 targets, 0.1 per second, 0s left\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			now := time.Unix(0, 0)
+			p := newDriftProgress(&App{Err: &out, Now: func() time.Time { return now }, onTerminal: test.terminal}, test.inActions)
+			for i, r := range []pipeline.DriftResult{clean, failed, clean, clean} {
+				now = now.Add(10 * time.Second)
+				p.told(i+1, 4, r)
+			}
+			if err := p.end(); err != nil || out.String() != test.want {
+				t.Errorf("%v\ngot  %q\nwant %q", err, out.String(), test.want)
+			}
+		})
+	}
+}
+
+func TestIsTerminal(t *testing.T) {
+	t.Parallel()
+	terminal := func(string) (string, bool) { return "xterm", true }
+	if isTerminal(&strings.Builder{}, terminal) {
+		t.Error("a buffer is a terminal")
+	}
+	for name, want := range map[string]bool{filepath.Join(t.TempDir(), "file"): false, os.DevNull: false, "/dev/ptmx": true} {
+		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			if name == "/dev/ptmx" {
+				continue // a system without them
+			}
+			t.Fatal(err)
+		}
+		if got := isTerminal(file, terminal); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if isTerminal(file, func(string) (string, bool) { return "dumb", true }) {
+			t.Errorf("%s can move its cursor on a dumb terminal", name)
+		}
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -32,9 +32,6 @@ type use struct {
 // free reports whether the plan can be used after this.
 func (u use) free() bool { return u.number == 0 || u.ended != nil && u.ended.Untouched }
 
-// goesOn reports whether an apply has begun and not told its end.
-func (u use) goesOn() bool { return u.number > 0 && u.ended == nil }
-
 // voided reports whether the plan was taken out of use from outside.
 func (u use) voided() bool { return u.begun.Void }
 

@@ -222,7 +222,7 @@ func (s targetState) lock() string {
 	case s.Lock != nil:
 		return report.TerminalLine(s.Lock.String())
 	case s.LockUnknown != "":
-		return "? (" + report.TerminalLine(s.LockUnknown) + ")"
+		return "not visible here (" + report.TerminalLine(s.LockUnknown) + ")"
 	}
 	return "free"
 }

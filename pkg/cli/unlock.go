@@ -29,7 +29,9 @@ refuses (exit code 4) otherwise and says who holds the lock. The release stands 
 the ledger of the target.
 
 A lock that no run has taken belongs to somebody's machine: --no-run releases it,
-when you know that the process there is dead.
+when you know that the process there is dead. So do the locks of a table or of a
+backend of your own, which only the tool can see: they are not released while a run
+goes on that may hold them.
 
 Environment: GITHUB_TOKEN (own repository: actions read).`,
 		Example: "  metapipe unlock --customer example-customer --environment staging --lock-id 5c5be8d3-3f5d-4ee4-a4c4-4d0cd2a5ea36",

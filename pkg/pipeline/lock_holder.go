@@ -35,6 +35,19 @@ func (h Holder) String() string {
 // the same into its mark, by the same clock, before it started the tool. Requests
 // that were stopped in the middle stay open until the sweep has looked at their locks.
 func LockHolder(ctx context.Context, s Store, c CustomerName, env Environment, lock Lock) (*Holder, error) {
+	return stepOf(ctx, s, c, env, func(begun Begun, ended *Ended) bool {
+		return begun.Host != "" && begun.Host == lock.Host() && !lock.Created.Before(begun.At.Add(-clockStep)) &&
+			(ended == nil || !lock.Created.After(ended.At.Add(clockStep)))
+	})
+}
+
+// unfinishedStep finds a step of an open request that has begun and told no end.
+func unfinishedStep(ctx context.Context, s Store, c CustomerName, env Environment) (*Holder, error) {
+	return stepOf(ctx, s, c, env, func(_ Begun, ended *Ended) bool { return ended == nil })
+}
+
+// stepOf finds the newest step of an open request that may hold locks and fits.
+func stepOf(ctx context.Context, s Store, c CustomerName, env Environment, fits func(begun Begun, ended *Ended) bool) (*Holder, error) {
 	entries, err := openEntries(ctx, s, openPrefix(c))
 	if err != nil {
 		return nil, err
@@ -51,7 +64,7 @@ func LockHolder(ctx context.Context, s Store, c CustomerName, env Environment, l
 		if !slices.Contains(request.Targets, env) || !request.Applies(env) {
 			continue // plans without an apply take no lock
 		}
-		h, err := holderIn(ctx, s, request, env, lock)
+		h, err := stepIn(ctx, s, request, env, fits)
 		if err != nil {
 			return nil, err
 		}
@@ -62,36 +75,33 @@ func LockHolder(ctx context.Context, s Store, c CustomerName, env Environment, l
 	return found, nil
 }
 
-// holderIn looks at the newest planning of a request.
-func holderIn(ctx context.Context, s Store, request Request, env Environment, lock Lock) (*Holder, error) {
+// stepIn looks at the newest planning of a request.
+func stepIn(ctx context.Context, s Store, request Request, env Environment, fits func(Begun, *Ended) bool) (*Holder, error) {
 	folder, found, err := latestPlanning(ctx, s, request, env)
 	if err != nil || !found {
 		return nil, err
 	}
-	var holder *Holder
 	type step struct{ verb, begun, ended string }
 	steps := []step{{"plan", objectBegun, objectPlanned}}
 	for n := 1; n <= folder.uses(); n++ {
 		steps = append(steps, step{"apply", useBegun(n), useEnded(n)})
 	}
+	var holder *Holder
 	for _, step := range steps {
 		var begun Begun
 		if err := readJSON(ctx, s, folder.key(step.begun), &begun); err != nil {
 			return nil, err
 		}
-		if begun.Over != nil || begun.Host == "" || begun.Host != lock.Host() || lock.Created.Before(begun.At.Add(-clockStep)) {
-			continue
-		}
+		var ended *Ended
 		if folder.has(step.ended) {
-			var ended Ended
-			if err := readJSON(ctx, s, folder.key(step.ended), &ended); err != nil {
+			ended = &Ended{}
+			if err := readJSON(ctx, s, folder.key(step.ended), ended); err != nil {
 				return nil, err
 			}
-			if lock.Created.After(ended.At.Add(clockStep)) {
-				continue
-			}
 		}
-		holder = &Holder{Request: request, Verb: step.verb, Run: begun.Run, Begun: begun.At}
+		if begun.Over == nil && fits(begun, ended) {
+			holder = &Holder{Request: request, Verb: step.verb, Run: begun.Run, Begun: begun.At}
+		}
 	}
 	return holder, nil
 }
@@ -112,8 +122,12 @@ func explainLock(ctx context.Context, s Store, c CustomerName, env Environment, 
 		return // the lock itself is told already
 	}
 	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
+	if failed.Lock.Who == "" {
+		failed.Next = fmt.Sprintf("the backend does not tell whose lock %s is: wait and run this job again; when you know that the process that took it is dead, `%s --no-run`", failed.Lock.ID, unlock)
+		return
+	}
 	if holder == nil {
-		failed.Next = fmt.Sprintf("no run of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
+		failed.Next = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
 		return
 	}
 	failed.Next = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holder, failed.Lock.Created.Format(time.RFC3339), unlock)

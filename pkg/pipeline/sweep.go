@@ -39,7 +39,7 @@ const (
 // FindingKind says what is wrong with an open request.
 type FindingKind string
 
-// The kinds. All but the last three are repaired by the sweep.
+// The kinds. All but the last four are repaired by the sweep.
 const (
 	FindingUnfinished  FindingKind = "unfinished"   // its run is over, and nobody has closed it
 	FindingLock        FindingKind = "lock"         // its run is over and has left a lock
@@ -49,6 +49,7 @@ const (
 	FindingOrphan      FindingKind = "orphan"       // an entry of the index without a request
 	FindingWaiting     FindingKind = "waiting"      // reviewers let it wait for long
 	FindingForeignLock FindingKind = "foreign-lock" // no run of metapipe holds the lock of its state
+	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
 	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
 )
 
@@ -68,7 +69,7 @@ type Finding struct {
 
 // Repairable reports whether the sweep can mend it.
 func (f Finding) Repairable() bool {
-	return f.Kind != FindingWaiting && f.Kind != FindingForeignLock && f.Kind != FindingUnreadable
+	return f.Kind != FindingWaiting && f.Kind != FindingForeignLock && f.Kind != FindingUnseenLock && f.Kind != FindingUnreadable
 }
 
 // SweepResult is what one sweep has seen.
@@ -239,7 +240,12 @@ func (w *sweeping) locks(ctx context.Context, customer Customer) (remain bool, e
 		if err != nil {
 			return true, err
 		}
-		if !known || lock == nil {
+		if !known {
+			if err := w.unseen(ctx, customer.Name, env); err != nil {
+				return true, err
+			}
+		}
+		if lock == nil {
 			continue
 		}
 		holder, err := LockHolder(ctx, w.Store, customer.Name, env, *lock)
@@ -257,6 +263,17 @@ func (w *sweeping) locks(ctx context.Context, customer Customer) (remain bool, e
 		}
 	}
 	return remain, nil
+}
+
+// unseen tells of a lock that the run may have left where only the tool can look.
+func (w *sweeping) unseen(ctx context.Context, c CustomerName, env Environment) error {
+	step, err := stepIn(ctx, w.Store, w.request, env, func(_ Begun, ended *Ended) bool { return ended == nil })
+	if err != nil || step == nil {
+		return err
+	}
+	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.Begun, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
+		Next: fmt.Sprintf("when the next plan meets a lock, it tells its id: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
+	return nil
 }
 
 // orderTime reads the time out of the key of an index.

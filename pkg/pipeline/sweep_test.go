@@ -90,6 +90,13 @@ func TestSweep(t *testing.T) {
 			w.now = w.now.Add(time.Hour)
 			return r
 		}},
+		"a lock that only the tool can see": {want: "unseen-lock fixed=false, unfinished fixed=true", status: pipeline.StatusFailure, happens: func(w *world, l *lockStore) pipeline.Request {
+			r, _ := w.killedPlan()
+			l.unknown = true
+			w.setRun(r, "completed", "failure")
+			w.now = w.now.Add(time.Hour)
+			return r
+		}},
 		"a plan past its time": {want: "expired fixed=true", open: 1, status: pipeline.StatusError, happens: func(w *world, _ *lockStore) pipeline.Request {
 			r := w.waitingRequest()
 			w.setRun(r, "waiting", "")

@@ -78,20 +78,35 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 		return lockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
 	holder, err := LockHolder(ctx, u.Store, in.Customer.Name, in.Environment, *lock)
+	if !known { // it may be that of any step that goes on
+		holder, err = unfinishedStep(ctx, u.Store, in.Customer.Name, in.Environment)
+	}
 	if err != nil {
 		return err
 	}
-	if holder == nil || holder.Run.ID == 0 {
-		if in.NoRun {
+	if holder != nil && holder.Run.ID != 0 {
+		over, why, err := runIsOver(ctx, u.Runs, holder.Run)
+		if err != nil {
+			return err
+		}
+		if !over {
+			holds := "holds"
+			if !known {
+				holds = "may hold"
+			}
+			return lockRefused(fmt.Sprintf("%s %s the lock of %s: %s", holder, holds, target, why), "wait for that run, or cancel it")
+		}
+		if known {
 			return nil
 		}
+	}
+	switch {
+	case in.NoRun:
+		return nil
+	case known:
 		return lockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
 	}
-	over, why, err := runIsOver(ctx, u.Runs, holder.Run)
-	if err == nil && !over {
-		err = lockRefused(fmt.Sprintf("%s holds the lock of %s: %s", holder, target, why), "wait for that run, or cancel it")
-	}
-	return err
+	return lockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
 }
 
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor string) error {

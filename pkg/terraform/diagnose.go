@@ -183,6 +183,8 @@ func highlightedLine(s *tfjson.DiagnosticSnippet) string {
 // lockInfo reads who holds a lock from the text of the tool.
 var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
 
+var httpLock = regexp.MustCompile(`HTTP\s+remote\s+state\s+already\s+locked:\s+ID=([^\s,;]+)`)
+
 // knownRemedy says what to do about failures that are not about a value.
 func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
@@ -209,6 +211,11 @@ func lockOf(summary, detail string) *pipeline.Lock {
 	for _, m := range lockInfo.FindAllStringSubmatch(cleanText(detail), -1) {
 		info[m[1]] = m[2]
 	}
+	// Behind HTTP the tool tells about the lock that it could not get, and of the
+	// one in its way the id alone.
+	if m := httpLock.FindStringSubmatch(cleanText(detail)); m != nil {
+		return &pipeline.Lock{ID: m[1]}
+	}
 	if info["Who"] == "" {
 		return nil
 	}
@@ -221,7 +228,7 @@ func lockOf(summary, detail string) *pipeline.Lock {
 
 func lockRemedy(summary, detail string) string {
 	lock := lockOf(summary, detail)
-	if lock == nil {
+	if lock == nil || lock.Who == "" {
 		return "somebody else holds the lock of this state: wait for that run to end and try again"
 	}
 	return fmt.Sprintf("%s holds the lock of this state since %s (%s, lock %s): wait for that run to end and try again",

@@ -168,6 +168,11 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 	if len(id) > 200 || !lockID.MatchString(id) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
 	}
+	if w.backend.Type == "http" {
+		if err := w.sameLock(ctx, id); err != nil {
+			return err
+		}
+	}
 	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
 		var exit *exitError
 		if !errors.As(err, &exit) {

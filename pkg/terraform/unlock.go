@@ -24,6 +24,29 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 	return w.unlock(ctx, id)
 }
 
+// sameLock compares the id with that of the lock. For a state behind HTTP the tool
+// itself does not: its force-unlock sends no id, so that a server releases whatever
+// lock there is. What the lock is shows when one asks for it.
+// https://github.com/hashicorp/terraform/blob/v1.11.4/internal/backend/remote-state/http/client.go
+func (w *workspace) sameLock(ctx context.Context, id string) error {
+	err := w.exec(ctx, filepath.Join(w.dir, "probe.out"), "plan", "-input=false", "-no-color", "-refresh=false", "-lock-timeout=0s")
+	var exit *exitError
+	if err != nil && !errors.As(err, &exit) {
+		return err
+	}
+	for _, d := range proseDiagnostics(w.stderr("plan")) {
+		lock := lockOf(d.Summary, d.Detail)
+		switch {
+		case lock == nil:
+		case lock.ID == id:
+			return nil
+		default:
+			return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the lock of %s is another one: %s", target(w.job), lock.ID), Next: "look at who holds it now before you release that one"}
+		}
+	}
+	return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s is not locked, or its backend does not tell by which lock", target(w.job)), Next: "look there; a lock that is in the way is named by the next plan"}
+}
+
 func releaseLocal(state, id string) error {
 	note := filepath.Join(filepath.Dir(state), "."+filepath.Base(state)+".lock.info")
 	file, err := os.Open(filepath.Clean(note))

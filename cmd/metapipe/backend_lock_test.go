@@ -1,0 +1,111 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// lockServer keeps states and their locks as the http backend asks for it: a state
+// that is locked takes only what names its lock, and only its id releases it, or
+// the wish of somebody who names none: force-unlock sends no id.
+// https://developer.hashicorp.com/terraform/language/backend/http
+type lockServer struct {
+	mu            sync.Mutex
+	states, locks map[string][]byte
+}
+
+func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path, held := r.URL.Path, s.locks[r.URL.Path]
+	switch {
+	case r.Method == "LOCK" && held == nil && lockID(body) != "":
+		s.locks[path] = body
+	case r.Method == "UNLOCK" && held != nil && (len(body) == 0 || lockID(body) == lockID(held)):
+		delete(s.locks, path)
+	case r.Method == "LOCK" || r.Method == "UNLOCK":
+		w.WriteHeader(http.StatusLocked)
+		_, _ = w.Write(held)
+	case r.Method == http.MethodPost && (held == nil || r.URL.Query().Get("ID") == lockID(held)):
+		s.states[path] = body
+	case r.Method == http.MethodPost:
+		w.WriteHeader(http.StatusLocked)
+	case s.states[path] == nil:
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		_, _ = w.Write(s.states[path])
+	}
+}
+
+func lockID(body []byte) string {
+	var lock struct{ ID string }
+	if json.Unmarshal(body, &lock) != nil {
+		return ""
+	}
+	return lock.ID
+}
+
+func (s *lockServer) held(path string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return lockID(s.locks[path])
+}
+
+// TestUnlockOfABackend leaves a lock in a backend that metapipe knows nothing of:
+// it says so, and leaves it to the tool to compare and release the lock.
+func TestUnlockOfABackend(t *testing.T) {
+	t.Parallel()
+	states := &lockServer{states: map[string][]byte{}, locks: map[string][]byte{}}
+	server := httptest.NewServer(states)
+	t.Cleanup(server.Close)
+	address := server.URL + "/{{ customer }}/{{ environment }}"
+	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "state:\n  directory: " + t.TempDir() + "\n  backend:\n    type: http\n    config:\n      address: " + address +
+		"\n      lock_address: " + address + "\n      unlock_address: " + address + "\n"})
+	w.environ = append(w.environ, "METAPIPE_STORE=")
+	begun := filepath.Join(t.TempDir(), "begun")
+	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
+	r := w.accept(run)
+	planned := r.planned("staging")
+	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
+	awaitFile(t, begun)
+	target := []string{"--customer", "shop", "--environment", "staging"}
+	id := states.held("/shop/staging")
+	if id == "" {
+		t.Fatal("the state is not locked")
+	}
+	do := func(exit int, args ...string) result {
+		t.Helper()
+		return w.newJob(r.run).do(exit, append(args, target...)...)
+	}
+	do(0, "state", "list").says(t, "not visible here (in the backend http)")
+	do(4, "unlock", "--lock-id", id).says(t, "may hold the lock of shop/staging: the run is in_progress")
+	do(4, "unlock", "--lock-id", id, "--no-run").says(t, "may hold the lock of shop/staging")
+	check(t, p.cmd.Process.Kill())
+	p.wait()
+	killTool(t, begun)
+	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
+	next := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
+	next.do(1, "plan", "staging").says(t, "--lock-id "+id)
+	do(4, "unlock", "--lock-id", id).says(t, "--no-run")
+	do(4, "unlock", "--lock-id", "3f1c9f0e-0000-4000-8000-000000000000", "--no-run")
+	if states.held("/shop/staging") != id {
+		t.Fatal("another id released the lock")
+	}
+	do(0, "unlock", "--lock-id", id, "--no-run").says(t, "the lock of shop/staging is released")
+	if held := states.held("/shop/staging"); held != "" {
+		t.Fatalf("lock %s is still there", held)
+	}
+	next.do(0, "plan", "staging")
+}

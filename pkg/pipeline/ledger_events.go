@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ledgerEntry is an event of one target of a request.
@@ -113,8 +114,8 @@ func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request R
 }
 
 // account records what this report decided: which targets nobody will finish any
-// more, and which were superseded. An apply whose job could not record its end any
-// more is recorded first.
+// more, and which were superseded. What the job of a plan or an apply could not
+// record of its end is recorded first.
 func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) error {
 	var errs []error
 	for _, t := range report.Targets {
@@ -129,9 +130,25 @@ func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) e
 		if e.Event == LedgerClosed || e.Event == LedgerSuperseded {
 			_, err := ledger.Append(ctx, e)
 			errs = append(errs, err)
+		} else if t.use.number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
+			e.Run = t.run
+			errs = append(errs, ledger.finishPlan(ctx, e, report.Request.CreatedAt))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// finishPlan appends how a plan ended without success, when the ledger does not
+// know it: what its own job could not record, or does not know to have recorded.
+func (l Ledger) finishPlan(ctx context.Context, e LedgerEntry, made time.Time) error {
+	last, found, err := l.lastOf(ctx, e.Customer, e.Environment, e.Request, made)
+	if err != nil {
+		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
+	}
+	if found && (last.Event == LedgerRequested || last.Event == LedgerPlanned && last.Outcome == OutcomeWaiting) {
+		_, err = l.Append(ctx, e)
+	}
+	return err
 }
 
 // anchor is the head of the target's ledger, for the deployment that tells of its

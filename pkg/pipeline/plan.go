@@ -171,7 +171,8 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 		return TargetResult{}, err
 	}
 	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
-		return TargetResult{}, err
+		// It may be there all the same, and what is there is shown to the customer.
+		return TargetResult{Receipt: receipt.Digest()}, err
 	}
 	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
 	return result, p.judge(ctx, in, request, receipt, ended)

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+// storeFaults are the ways in which an answer of S3 goes wrong. Message is the code
+// of the error.
+var storeFaults = []struct {
+	name string
+	hub.Fault
+	times int
+}{
+	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
+	{"404 once", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
+	{"409 once", hub.Fault{Status: 409, Message: "ConditionalRequestConflict"}, 1},
+	{"500", hub.Fault{Status: 500, Message: "InternalError"}, 1000},
+	{"lost reply once", hub.Fault{Reset: true, AfterEffect: true}, 1},
+	{"lost reply", hub.Fault{Reset: true, AfterEffect: true}, 1000},
+	{"slow", hub.Fault{Status: 503, Message: "SlowDown", Delay: 300 * time.Millisecond}, 1},
+}
+
+// TestFaultStore lets every write of a request to its bucket fail in every way. The
+// tool's own writes have tests of their own: what it cannot write is kept.
+func TestFaultStore(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	var m tally
+	m.tell(t)
+	n := 0
+	for _, at := range writesOf(t, server) {
+		if !strings.HasPrefix(at.name, "S3 ") || strings.Contains(at.name, "terraform.tfstate") {
+			continue
+		}
+		for _, fault := range storeFaults {
+			n++
+			bucket := fmt.Sprintf("fault-%d", n)
+			m.run(t, at.String()+"/"+fault.name, func(t *testing.T) {
+				s := newScene(t, server, bucket)
+				s.fails(at, fault.Fault, fault.times)
+				s.carry(s.run)
+				s.disarm(s.hub)
+				s.wantSettled(s, s.run.sha, "first in staging")
+				if fault.times > 1 {
+					s.wantRerun(s)
+				}
+			})
+		}
+	}
+}
+
+// fails lets the same write go wrong from its step on.
+func (s *scene) fails(at writeAt, fault hub.Fault, times int) {
+	seen := 0
+	s.arm(s.hub, &fault, func(name string) bool {
+		if step := s.current(); step.number < at.step.number || name != at.name {
+			return false
+		}
+		seen++
+		return seen >= at.nth && seen < at.nth+times
+	}, nil)
+}

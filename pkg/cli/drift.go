@@ -16,7 +16,7 @@ import (
 type driftOptions struct {
 	places
 	customers, environments []string
-	stale                   time.Duration
+	stale, changed          time.Duration
 	list, summary, resume   bool
 	shards, shard, workers  int
 	scan, failOn            string
@@ -68,6 +68,7 @@ Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.
 	f.StringArrayVar(&o.customers, "customer", nil, "only this customer `NAME`; may be given again")
 	f.StringArrayVar(&o.environments, "environment", nil, "only this environment `NAME`; may be given again")
 	f.DurationVar(&o.stale, "stale", 0, "only targets that no scan has looked at for this `TIME`, or without success")
+	f.DurationVar(&o.changed, "changed-since", 0, "only targets that were asked for or applied within this `TIME`, such as 24h")
 	f.BoolVar(&o.list, "list", false, "begin a scan and print its shards as JSON, without looking")
 	f.IntVar(&o.shards, "shards", 16, "with --list: at most this many shards, up to 256")
 	f.StringVar(&o.scan, "scan", "", "go on with the scan `ID` that --list began")
@@ -89,7 +90,7 @@ const maxIssueWrites = 1000
 // check refuses flags that do not go together.
 func (o driftOptions) check() error {
 	bad := func(message, next string) error { return &pipeline.UsageError{Message: message, Next: next} }
-	filtered := len(o.customers) > 0 || len(o.environments) > 0 || o.stale != 0
+	filtered := len(o.customers) > 0 || len(o.environments) > 0 || o.stale != 0 || o.changed != 0
 	switch {
 	case o.failOn != "drift" && o.failOn != "error" && o.failOn != "none":
 		return bad(fmt.Sprintf("--fail-on %q", o.failOn), "use drift, error or none")
@@ -102,9 +103,9 @@ func (o driftOptions) check() error {
 	case o.summary && o.shard != 0:
 		return bad("--summary is of all shards", "leave out --shard")
 	case (o.scan != "" || o.resume) && filtered:
-		return bad("the targets of a scan are chosen when it begins", "give --customer, --environment and --stale to drift --list, or alone")
-	case o.shard < 0 || o.workers < 0 || o.workers > 256 || o.stale < 0 || o.issues < 0 || o.issues > maxIssueWrites:
-		return bad("--shard, --stale, --workers and --issues cannot be negative; --workers is 256 at most, and --issues 1000", "")
+		return bad("the targets of a scan are chosen when it begins", "give --customer, --environment, --stale and --changed-since to drift --list, or alone")
+	case o.shard < 0 || o.workers < 0 || o.workers > 256 || o.stale < 0 || o.changed < 0 || o.issues < 0 || o.issues > maxIssueWrites:
+		return bad("--shard, --stale, --changed-since, --workers and --issues cannot be negative; --workers is 256 at most, and --issues 1000", "")
 	case o.issues > 0 && (o.list || o.shard != 0):
 		return bad("--issues comes with the summary of a scan", "leave out --list and --shard")
 	case o.remediate && (o.list || o.shard != 0):
@@ -114,7 +115,7 @@ func (o driftOptions) check() error {
 }
 
 func (o driftOptions) filter() (pipeline.DriftFilter, error) {
-	f := pipeline.DriftFilter{Stale: o.stale}
+	f := pipeline.DriftFilter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		name, err := pipeline.ParseCustomerName(s)
 		if err != nil {

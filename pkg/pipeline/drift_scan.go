@@ -124,6 +124,7 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 		result.fail(&UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
 	} else if err := w.look(ctx, c, &result); err != nil {
 		result.fail(err)
+		result.Failure.Diagnostics = RedactedDiagnostics(result.Failure.Diagnostics, c.Manager.Redaction)
 	} else if result.Plan != nil {
 		shown := result.Plan.Redacted(c.Manager.Redaction)
 		result.Plan = &shown

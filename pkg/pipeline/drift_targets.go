@@ -17,6 +17,9 @@ type DriftFilter struct {
 	// Stale leaves out targets that a scan has looked at, without an error, in this
 	// time. 0 leaves out none.
 	Stale time.Duration
+	// ChangedWithin leaves out targets that were neither asked for nor applied in
+	// this time, as the store knows it. 0 leaves out none.
+	ChangedWithin time.Duration
 }
 
 // DriftPlan is a scan that was begun.
@@ -56,6 +59,11 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 	targets, err := in.Filter.targets(in.Customers, history, now)
 	if err != nil {
 		return DriftPlan{}, err
+	}
+	if in.Filter.ChangedWithin > 0 {
+		if targets, err = changedSince(ctx, l.Store, targets, now.Add(-in.Filter.ChangedWithin)); err != nil {
+			return DriftPlan{}, err
+		}
 	}
 	record := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
 		Shards: max(1, min(in.Shards, len(targets))), Targets: targets}

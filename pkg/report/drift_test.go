@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
 func readScan(t *testing.T, file string) pipeline.DriftScan {
@@ -136,4 +137,50 @@ func TestDriftFitsItsRoom(t *testing.T) {
 		t.Errorf("the issue has %d characters", n)
 	}
 	checkMarkdown(t, body)
+}
+
+// hostileScan is a scan that holds s in every free text; addresses are GitHub's own.
+func hostileScan(s string) pipeline.DriftScan {
+	plan := everywhere(s, pipeline.OutcomeWaiting).Targets[0].Plan
+	result := func(env pipeline.Environment) pipeline.DriftResult {
+		return pipeline.DriftResult{Customer: "shop", Environment: env, Branch: s, File: s, CheckedAt: time.Unix(2e9, 0),
+			Ignored: []pipeline.IgnoredDrift{{Address: s, Attribute: s, Reason: s}},
+			Applied: &pipeline.DriftLastApply{Actor: s, RunURL: "https://github.example/run", At: time.Unix(1e9, 0)}}
+	}
+	differs, failed, skipped := result("staging"), result("production"), result("test")
+	differs.Kinds, differs.Plan = []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftKind("x")}, plan
+	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &pipeline.DriftFailure{Cause: s, Message: s, Next: s}
+	skipped.Skipped = s
+	return pipeline.DriftScan{ID: "20300102T030405Z-0a1b2c3d", Results: []pipeline.DriftResult{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
+		Issues: []pipeline.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Did: pipeline.IssueFailed, Why: s}}}
+}
+
+func checkHarmlessDrift(t *testing.T, s string) {
+	t.Helper()
+	scan := hostileScan(s)
+	var r report.Renderer
+	for _, text := range []string{r.Drift(scan), r.Issue(scan.Results[0]), r.IssueClosing(scan.Results[0])} {
+		checkMarkdown(t, text)
+	}
+	var out bytes.Buffer
+	if err := report.DriftJSON(&out, scan); err != nil || !json.Valid(out.Bytes()) {
+		t.Errorf("%q: no JSON: %v", s, err)
+	}
+}
+
+func TestDriftOfHostileTexts(t *testing.T) {
+	t.Parallel()
+	for _, s := range untrusted.Strings(t) {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			checkHarmlessDrift(t, s)
+		})
+	}
+}
+
+func FuzzDrift(f *testing.F) {
+	for _, s := range untrusted.Strings(f) {
+		f.Add(s)
+	}
+	f.Fuzz(checkHarmlessDrift)
 }

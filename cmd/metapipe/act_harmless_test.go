@@ -65,14 +65,15 @@ func (w *actWorld) wantShown(j journey) {
 var ownCommands = regexp.MustCompile(`^::(error|warning|notice|group|endgroup|add-mask|debug)( [^:]*)?::`)
 
 // commandsIn are the lines in which a runner finds a command that is not one of
-// metapipe's own.
+// metapipe's own. The runner looks for the old form, ##[, only in lines that are none
+// of the new one: TryProcessCommand in its ActionCommandManager.cs.
 func commandsIn(said string) (found []string) {
 	for _, line := range strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		trimmed := strings.TrimSpace(line)
 		own := ownCommands.FindString(trimmed)
 		data := strings.TrimPrefix(trimmed, own)
 		switch {
-		case strings.Contains(line, "##["), strings.HasPrefix(trimmed, "::") && own == "",
+		case own == "" && strings.Contains(line, "##["), strings.HasPrefix(trimmed, "::") && own == "",
 			own == "::add-mask::" && (data == "staging" || data == "pwned"), own != "" && strings.HasPrefix(data, "pwned"):
 			found = append(found, line)
 		}

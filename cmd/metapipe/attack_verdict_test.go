@@ -26,6 +26,12 @@ func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, f
 	if !strings.Contains(told.summary, "Request rejected: `"+reason+"`") || !strings.Contains(told.summary, "Nothing was written to any customer's repository") {
 		a.t.Errorf("the manager's summary does not explain:\n%s", told.summary)
 	}
+	for _, problem := range misreadings(told.summary) {
+		a.t.Error(problem)
+	}
+	if found := commandsIn(fetched.log + told.log); len(found) > 0 {
+		a.t.Errorf("a step writes commands: %q", found)
+	}
 	a.job(run).do(0, "report", "--final")
 	if writes := a.writes(); len(writes) != 0 {
 		a.t.Errorf("written: %v", writes)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -268,12 +269,13 @@ func (f *FetchVars) unproved(ctx context.Context, in FetchInput, cause error) er
 }
 
 // withoutToken drops the proof: a token is a credential, even a short-lived one.
+// ParsePayload takes the names of fields in any case.
 func withoutToken(payload json.RawMessage) json.RawMessage {
 	var properties map[string]json.RawMessage
 	if json.Unmarshal(payload, &properties) != nil {
 		return nil
 	}
-	delete(properties, "proof")
+	maps.DeleteFunc(properties, func(name string, _ json.RawMessage) bool { return strings.EqualFold(name, "proof") })
 	b, err := json.Marshal(properties)
 	if err != nil {
 		return nil

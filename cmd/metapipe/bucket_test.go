@@ -36,9 +36,11 @@ func (b tenant) as(role store.Role, customer, env string) []string {
 }
 
 // accepted sends a push and lets the manager accept it with the role of fetch-vars.
-func (b tenant) accepted(w *world) *request {
+func (b tenant) accepted(w *world) *request { return b.acceptedFile(w, variablesYML) }
+
+func (b tenant) acceptedFile(w *world, variables string) *request {
 	b.t.Helper()
-	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	run := w.push("main", map[string]string{"infra/variables.yml": variables})
 	trigger := w.newJob(run).start("trigger")
 	r := &request{w: w, trigger: run, run: w.queued()}
 	fetched := w.newJob(r.run).with(b.as(store.RoleFetchVars, "shop", "*")...).do(0, "fetch-vars")

@@ -308,6 +308,7 @@ type hub struct {
 	reads       int // of runs
 	line        []pipeline.SHA
 	compared    int
+	undelivered error // what a dispatch answers
 }
 
 func newHub(w *world) *hub {
@@ -437,6 +438,9 @@ func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, en
 }
 
 func (h *hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload json.RawMessage) error {
+	if h.undelivered != nil {
+		return h.undelivered
+	}
 	h.dispatched = append(h.dispatched, payload)
 	return nil
 }

@@ -91,6 +91,11 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	if sent {
 		t.Tell("request %s of an earlier attempt is still under way: waiting for it", id.Short())
 	} else if err := t.send(ctx, in, id); err != nil {
+		// A required check must say why nothing comes. Where the request has arrived
+		// after all, the manager's own statuses replace this one.
+		last, cancel := lasting(ctx)
+		defer cancel()
+		t.close(last, in, id, context, "Not sent to "+in.Manager.String()+": see the log of this run")
 		return TriggerResult{}, err
 	}
 	return t.follow(ctx, in, id, context)
@@ -258,13 +263,23 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 }
 
 func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID, context string) error {
-	message := fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup)
-	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, Status{Context: context, State: StatusError, Description: tagged(message, id), TargetURL: in.Run.URL})
+	t.close(ctx, in, id, context, fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup))
+	return &WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
+		Next: "check that the manager's workflow listens to repository_dispatch type " + DispatchEvent + " on its default branch, then run this job again"}
+}
+
+// close ends the overall status of a request that the manager has not answered;
+// an answer that has come at the last moment stays.
+func (t *Trigger) close(ctx context.Context, in TriggerInput, id RequestID, context, why string) {
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	statuses, err := t.Own.Statuses(ctx, repo, head)
+	if _, answered := statusOf(statuses, context, id); err == nil && answered {
+		return
+	}
+	err = t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusError, Description: tagged(why, id), TargetURL: in.Run.URL})
 	if err != nil {
 		t.Tell("could not post the status: %v", err)
 	}
-	return &WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
-		Next: "check that the manager's workflow listens to repository_dispatch type " + DispatchEvent + " on its default branch, then run this job again"}
 }
 
 func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResult, status Status, statuses []Status) (TriggerResult, error) {

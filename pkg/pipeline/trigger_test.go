@@ -188,3 +188,17 @@ func FuzzParsePayload(f *testing.F) {
 		}
 	})
 }
+
+// A request that could not be sent leaves no required check without an answer.
+func TestTriggerCannotSend(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	w.hub.undelivered = errors.New("403 Forbidden")
+	if _, err := w.trigger().Run(context.Background(), w.triggerInput("push", commit)); !errors.Is(err, w.hub.undelivered) {
+		t.Fatalf("%v", err)
+	}
+	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError || !contains(s.Description, "Not sent to ops/manager") {
+		t.Errorf("%+v", s)
+	}
+}

@@ -39,7 +39,7 @@ demo: build ## play the whole flow of examples/ on this machine, with real Terra
 test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
-	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random) bin/testreport -expected .ci/expected-skips -- \
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random terraform-provider-null) bin/testreport -expected .ci/expected-skips -- \
 		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
 	@$(MAKE) fuzz-borders
 
@@ -78,7 +78,7 @@ workflows: ## copy workflows/ into the examples
 	@cp workflows/customer/PULL_REQUEST_TEMPLATE.md examples/customer/.github/
 
 tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint, and providers for tests
-	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint terraform-provider-local terraform-provider-random); \
+	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint terraform-provider-local terraform-provider-random terraform-provider-null); \
 		if [ "$$path" = "$$PATH" ]; then echo "all tools are in PATH"; else echo "metapipe finds them by itself; for your shell: export PATH=$$path"; fi
 
 api-description: ## fetch GitHub's API description for the tests (needs npm)

@@ -56,6 +56,16 @@ lint: ## check format, modules and code
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/tools/ensure .ci/tools/fuzz .ci/tools/api-description .ci/action/install; \
 		else echo "shellcheck is not installed: the scripts in .ci are not checked"; fi
 
+# Most of the time goes into waiting for repeated requests, so more run than there are cores.
+faults: ## let every write of a request fail, and every step die, in every way
+	@set -o pipefail; PATH=$$(.ci/tools/ensure terraform minio) go test ./cmd/metapipe -run '^TestFault(Matrix|Store|Kills)$$' -parallel 6 -count=1 -timeout 25m -v \
+		| grep -vE '^(=== |PASS|ok )|--- PASS' | awk '/^TestFault.*cases, .* ok$$/ { cases += $$2; good += $$4 } { print } END { printf "%d cases, %d ok\n", cases, good }'
+
+SOAK ?= 2m
+soak: ## carry requests through random faults for SOAK (2m); SEED=n plays one round again
+	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_SOAK=$(SOAK) METAPIPE_SOAK_SEED=$(SEED) go test ./cmd/metapipe -run '^TestSoak$$' -count=1 -timeout 60m -v \
+		| grep -E '^soak: |^TestSoak: |--- FAIL|_test.go|^FAIL|^ok'
+
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@FUZZTIME=$(FUZZTIME) .ci/tools/fuzz
 

@@ -38,8 +38,7 @@ func TestFaultKills(t *testing.T) {
 	n := 0
 	for _, at := range writesOf(t, server) {
 		for _, death := range deaths {
-			byTool := strings.Contains(at.name, "terraform.tfstate")
-			if death.tool && !byTool {
+			if death.tool && !tools(at.name) {
 				continue // as SIGKILL, but for the report
 			}
 			n++

@@ -57,9 +57,9 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	result, err := m.sweeper(own, source, o.places).Run(ctx, o.fix)
-	if err != nil {
-		return err
+	result, stopped := m.sweeper(own, source, o.places).Run(ctx, o.fix)
+	if stopped != nil && ctx.Err() == nil {
+		return stopped
 	}
 	err = m.runner.AppendSummary(report.Sweep(result))
 	if o.json {
@@ -68,7 +68,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 		_, printErr := fmt.Fprint(a.Out, report.SweepLines(result))
 		err = errors.Join(err, printErr)
 	}
-	if err != nil {
+	if err = errors.Join(stopped, err); err != nil { // what was seen until then is told
 		return err
 	}
 	return sweepEnd(result, o.fix)

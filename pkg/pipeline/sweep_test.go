@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -179,5 +180,33 @@ func TestSweepIsBounded(t *testing.T) {
 	w.hub.reads = 0
 	if got := w.sweep(locks, true); got.Open != 1 || w.hub.reads != 1 {
 		t.Errorf("%d open requests, %d questions to GitHub", got.Open, w.hub.reads)
+	}
+}
+
+// A sweep that is stopped tells what it has seen until then, and the next one ends
+// what it was at.
+func TestSweepStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 2 {
+		r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+		w.setRun(r, "completed", "failure")
+	}
+	w.now = w.now.Add(time.Hour)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s := &pipeline.Sweeper{Store: w.store, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
+		Close: func(_ context.Context, request pipeline.Request, _ bool) error {
+			cancel()
+			w.report(request, true)
+			return nil
+		}}
+	result, err := s.Run(ctx, true)
+	if !errors.Is(err, context.Canceled) || len(result.Findings) != 1 {
+		t.Fatalf("%+v %v", result, err)
+	}
+	w.sweep(&lockStore{}, true)
+	if keys := w.openKeys(); len(keys) != 0 {
+		t.Errorf("open: %v", keys)
 	}
 }

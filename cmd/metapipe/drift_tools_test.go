@@ -75,7 +75,7 @@ func TestDriftWithEachTool(t *testing.T) {
 			state := w.state("shop/staging")
 
 			found, _, _ := w.scan(0)
-			if !found.Clean() || len(found.Ignored) != 2 {
+			if !found.Clean() || len(found.Ignored) != 2 || string(found.Commit) != r.trigger.sha {
 				t.Errorf("as it was applied: %+v", found)
 			}
 			check(t, os.WriteFile(filepath.Join(dir, "staging-one"), []byte("meddled"), 0o600))

@@ -28,8 +28,9 @@ type DriftResult struct {
 	Customer    CustomerName `json:"customer"`
 	Environment Environment  `json:"environment"`
 	Repository  Repository   `json:"repository"`
-	// Branch and Commit are where the desired configuration was read, Blob the git
-	// blob of File there.
+	// Branch is where the desired configuration was read, Blob the git blob of File
+	// there. Commit is one that holds that blob: the one that was applied last. It is
+	// empty where something else was, since GitHub tells no commit beside a file.
 	Branch string `json:"branch,omitempty"`
 	Commit SHA    `json:"commit,omitempty"`
 	File   string `json:"file,omitempty"`

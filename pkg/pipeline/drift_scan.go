@@ -164,6 +164,9 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	}
 	want, err := w.want(ctx, c, env, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
+	if last != nil && last.Receipt.Blob == want.file.Blob {
+		result.Commit = last.Receipt.Commit
+	}
 	if err != nil {
 		return err
 	}

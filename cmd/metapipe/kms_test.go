@@ -67,7 +67,7 @@ func TestKMS(t *testing.T) {
 	v.wantNone("plan.sealed", "a plan that may not open its variables")
 	step(0, store.RolePlan, "shop", plan...).want(t, "outcome=waiting")
 	step(1, store.RoleApply, "other", apply...).says(t, denied)
-	v.wantNone("apply-begun", "an apply that may not open its plan")
+	v.wantNone("apply-0001-ended", "an apply that may not open its plan")
 	step(0, store.RoleApply, "shop", apply...).want(t, "outcome=applied")
 	shown := step(0, store.RoleReport, "shop", "report", "--customer", r.customer, "--request", r.id, "--final")
 	shown.want(t, "outcome=success")

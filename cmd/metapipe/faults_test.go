@@ -91,9 +91,9 @@ func (g githubWrite) matcher(hits *atomic.Int32) hub.Matcher {
 // tally counts the cases of a matrix, and says so at the end of its test.
 type tally struct{ found, cases, good atomic.Int32 }
 
-// run plays a case: each one, or with the race detector every eighth.
+// run plays a case: each one, or with the race detector every eleventh.
 func (m *tally) run(t *testing.T, name string, play func(t *testing.T)) {
-	if m.found.Add(1); slowed && m.found.Load()%8 != 1 {
+	if m.found.Add(1); slowed && m.found.Load()%11 != 1 {
 		return
 	}
 	t.Run(name, func(t *testing.T) {

@@ -104,11 +104,20 @@ func driftLine(r pipeline.DriftResult) string {
 	for i, kind := range r.Kinds {
 		kinds[i] = string(kind)
 	}
+	// Drift and the change that reverts it have the same address.
 	var addresses []string
-	for _, d := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {
-		if len(addresses) == 0 || addresses[len(addresses)-1] != d.Address {
-			addresses = append(addresses, d.Address)
+	named := map[string]bool{}
+	add := func(address string) {
+		if !named[address] {
+			named[address] = true
+			addresses = append(addresses, address)
 		}
+	}
+	for _, d := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {
+		add(d.Address)
+	}
+	for _, o := range r.Plan.Outputs {
+		add("output." + o.Name)
 	}
 	if len(addresses) > 3 {
 		addresses = append(addresses[:3], fmt.Sprintf("%d more", len(addresses)-3))

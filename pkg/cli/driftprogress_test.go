@@ -68,3 +68,25 @@ func TestIsTerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestDriftLine(t *testing.T) {
+	t.Parallel()
+	changes := func(addresses ...string) (list []pipeline.ResourceChange) {
+		for _, address := range addresses {
+			list = append(list, pipeline.ResourceChange{Address: address})
+		}
+		return list
+	}
+	for want, plan := range map[string]pipeline.Plan{
+		"acme/staging: manager: output.seen":       {Outputs: []pipeline.OutputChange{{Name: "seen"}}},
+		"acme/staging: manager: a.a, b.b":          {Drift: changes("a.a", "b.b"), Changes: changes("a.a", "b.b")},
+		"acme/staging: manager: a, b, c, 2 more":   {Changes: changes("a", "b", "c", "d"), Outputs: []pipeline.OutputChange{{Name: "seen"}}},
+		"acme/staging: manager: a.a, output.a":     {Changes: changes("a.a"), Outputs: []pipeline.OutputChange{{Name: "a"}}},
+		"acme/staging: manager: a, b, output.seen": {Changes: changes("a", "b"), Outputs: []pipeline.OutputChange{{Name: "seen"}}},
+	} {
+		r := pipeline.DriftResult{Customer: "acme", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftManager}, Plan: &plan}
+		if got := driftLine(r); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -24,7 +24,8 @@ type issueBook struct {
 
 type issueRecord struct {
 	Repository int64  `json:"repository_id"`
-	Number     int    `json:"number,omitempty"` // 0: not known, to be found by its marker
+	Slug       Slug   `json:"repository,omitzero"` // its name when it was written to
+	Number     int    `json:"number,omitempty"`    // 0: not known, to be found by its marker
 	URL        string `json:"url,omitempty"`
 	Hash       string `json:"hash,omitempty"` // of the body as it was written; empty: closed, or not written
 	Open       bool   `json:"open,omitempty"` // not closed by us
@@ -102,7 +103,8 @@ type issueRepo struct {
 // repo makes sure, before anything is written, that the repository is still the
 // customer's: its name may have been given to somebody else.
 func (w *issueWork) repo(ctx context.Context, c Customer) *issueRepo {
-	if repo, ok := w.repos[c.Name]; ok {
+	key := fmt.Sprint(c.Name, " ", c.RepositoryID)
+	if repo, ok := w.repos[key]; ok {
 		return repo
 	}
 	repo := &issueRepo{}
@@ -111,10 +113,10 @@ func (w *issueWork) repo(ctx context.Context, c Customer) *issueRepo {
 	case err != nil:
 		repo.err = fmt.Errorf("look up repository %s of customer %s: %w", c.Repository, c.Name, err)
 	case got.ID != c.RepositoryID:
-		repo.err = fmt.Errorf("%s has id %d, but %s says %d: the name now belongs to another repository", got, got.ID, c.File, c.RepositoryID)
+		repo.err = fmt.Errorf("%s has id %d, but %s says %d: %w", got, got.ID, c.File, c.RepositoryID, errOtherRepository)
 	}
 	repo.slug = got.Slug
-	w.repos[c.Name] = repo
+	w.repos[key] = repo
 	return repo
 }
 

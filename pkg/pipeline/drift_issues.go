@@ -125,8 +125,9 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 	if err != nil {
 		return nil, err
 	}
-	w := &issueWork{DriftIssuer: d, scan: scan, book: book, history: history, left: budget, repos: map[CustomerName]*issueRepo{}}
+	w := &issueWork{DriftIssuer: d, scan: scan, book: book, history: history, left: budget, repos: map[string]*issueRepo{}}
 	todo, told := w.sort(customers)
+	todo = append(w.gone(customers), todo...)
 	if len(todo) > 0 {
 		// What may be made is noted before: who is killed after that finds it again.
 		if err := w.intend(ctx, todo); err != nil {
@@ -159,7 +160,7 @@ type issueWork struct {
 	history fleetHistory
 	left    int // writes
 	stop    string
-	repos   map[CustomerName]*issueRepo
+	repos   map[string]*issueRepo // by customer and id of the repository
 }
 
 // issueTarget is one target whose issue is to be looked at.
@@ -169,6 +170,7 @@ type issueTarget struct {
 	name     string
 	body     string // empty: the issue is to be closed
 	hash     string
+	gone     bool // not in the registry any more
 }
 
 // sort picks the targets whose issue may have to be written, those that failed the
@@ -242,6 +244,9 @@ func (w *issueWork) one(ctx context.Context, t issueTarget) TargetIssue {
 		}
 	}
 	w.book.Targets[t.name] = record
+	if t.gone && told.Did != IssueWaiting {
+		w.forget(ctx, t, err)
+	}
 	return told
 }
 
@@ -259,7 +264,7 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 	if repo.err != nil {
 		return repo.err
 	}
-	record.Repository = t.customer.RepositoryID
+	record.Repository, record.Slug = t.customer.RepositoryID, repo.slug
 	issue, found, err := w.find(ctx, repo, t, record.Number)
 	if err != nil {
 		return err

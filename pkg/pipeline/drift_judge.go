@@ -128,7 +128,7 @@ func (h *ignoring) resource(c *ResourceChange) bool {
 		left = append(left, a)
 	}
 	c.Attributes = left
-	return len(left) > 0
+	return len(left) > 0 || c.PreviousAddress != "" || c.ImportID != ""
 }
 
 func (h *ignoring) output(o OutputChange) bool {

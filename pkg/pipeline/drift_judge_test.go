@@ -73,6 +73,8 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 	revert.Relevant, revert.Reverts = false, true
 	noise := ResourceChange{Address: "a.noise", Action: ActionUpdate, Attributes: []AttributeChange{attribute("etag", known)}}
 	follow := ResourceChange{Address: "a.follows", Action: ActionUpdate, Attributes: []AttributeChange{attribute("ref", Value{Unknown: true})}}
+	moved := drift
+	moved.PreviousAddress = "a.before"
 	rule := func(attribute string, until time.Time) IgnoreRule {
 		return IgnoreRule{Address: "a.b", Attribute: attribute, Reason: "known", Until: until}
 	}
@@ -89,6 +91,7 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 		"follows nothing":       {Plan{Changes: []ResourceChange{follow}}, nil, false, true, 0},
 		"one attribute hidden":  {Plan{Drift: []ResourceChange{drift}, Changes: []ResourceChange{revert}}, []IgnoreRule{rule("tags", now.Add(1))}, true, false, 1},
 		"all hidden":            {Plan{Drift: []ResourceChange{drift}, Changes: []ResourceChange{revert}}, []IgnoreRule{rule("tags", now.Add(1)), rule("size", now.Add(1))}, false, false, 2},
+		"moved, and all hidden": {Plan{Changes: []ResourceChange{moved}}, []IgnoreRule{rule("tags", now.Add(1)), rule("size", now.Add(1))}, false, true, 2},
 		"an expired rule":       {Plan{Drift: []ResourceChange{drift}, Changes: []ResourceChange{revert}}, []IgnoreRule{rule("", now)}, true, false, 0},
 		"the resource hidden":   {Plan{Drift: []ResourceChange{drift}, Changes: []ResourceChange{revert}}, []IgnoreRule{rule("", now.Add(1))}, false, false, 1},
 		"an output":             {Plan{Outputs: []OutputChange{{Name: "x"}}}, nil, false, true, 0},

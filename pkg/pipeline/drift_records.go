@@ -60,6 +60,33 @@ type targetHistory struct {
 	LastSeen  time.Time     `json:"last_seen,omitzero"`  // of any kind
 	CheckedAt time.Time     `json:"checked_at"`
 	Duration  time.Duration `json:"duration"` // nanoseconds, of the last check
+	// Hidden are the kinds that errors say nothing about now, and HiddenSince when
+	// those were first seen.
+	Hidden      []DriftKind `json:"hidden,omitempty"`
+	HiddenSince time.Time   `json:"hidden_since,omitzero"`
+}
+
+// see takes a result in. An error says nothing about the target: the same difference
+// after it is as old as it was before.
+func (t *targetHistory) see(r DriftResult) {
+	switch {
+	case slices.Equal(t.Kinds, r.Kinds) && !t.FirstSeen.IsZero():
+	case r.Failure != nil:
+		t.Hidden, t.HiddenSince, t.FirstSeen = t.Kinds, t.FirstSeen, r.CheckedAt
+	case slices.Equal(t.Hidden, r.Kinds) && !t.HiddenSince.IsZero():
+		t.FirstSeen = t.HiddenSince
+	default:
+		t.FirstSeen = r.CheckedAt
+	}
+	if r.Failure == nil {
+		t.Hidden, t.HiddenSince = nil, time.Time{}
+	}
+	t.Kinds, t.CheckedAt, t.Duration = r.Kinds, r.CheckedAt, r.Duration
+	if r.Clean() {
+		t.FirstSeen = time.Time{}
+	} else {
+		t.LastSeen = r.CheckedAt
+	}
 }
 
 func targetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }
@@ -236,15 +263,7 @@ func (h *fleetHistory) take(scan *DriftScan) {
 		r := &scan.Results[i]
 		name := targetName(r.Customer, r.Environment)
 		t := h.Targets[name]
-		if !slices.Equal(t.Kinds, r.Kinds) || t.FirstSeen.IsZero() {
-			t.FirstSeen = r.CheckedAt
-		}
-		t.Kinds, t.CheckedAt, t.Duration = r.Kinds, r.CheckedAt, r.Duration
-		if r.Clean() {
-			t.FirstSeen = time.Time{}
-		} else {
-			t.LastSeen = r.CheckedAt
-		}
+		t.see(*r)
 		r.FirstSeen = t.FirstSeen
 		h.Targets[name] = t
 		trend.Targets++

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -50,21 +51,38 @@ func (r Remediator) Run(ctx context.Context, manager Slug, scan DriftScan, custo
 		return nil, fmt.Errorf("look up the manager's repository: %w", err)
 	}
 	var done []Remediation
+	var failed []error
 	for _, result := range todo {
-		one := Remediation{Customer: result.Customer, Environment: result.Environment}
-		if one.Why, err = r.open(ctx, result); err != nil {
-			return done, err
+		if err := ctx.Err(); err != nil {
+			return done, errors.Join(append(failed, err)...)
 		}
-		if one.Why == "" {
+		one := Remediation{Customer: result.Customer, Environment: result.Environment}
+		one.Why, err = r.against(ctx, result)
+		if err == nil && one.Why == "" {
 			inputs := map[string]string{"customer": string(result.Customer), "environment": string(result.Environment), "mode": string(ModeApply)}
-			if err := r.GitHub.StartWorkflow(ctx, repo.Slug, DeployWorkflow, repo.DefaultBranch, inputs); err != nil {
-				return done, fmt.Errorf("ask for an apply of %s/%s: %w", result.Customer, result.Environment, err)
-			}
-			one.Started = true
+			err = r.GitHub.StartWorkflow(ctx, repo.Slug, DeployWorkflow, repo.DefaultBranch, inputs)
+			one.Started = err == nil
+		}
+		if err != nil { // of this target: the others are asked for all the same
+			one.Why = err.Error()
+			failed = append(failed, fmt.Errorf("ask for an apply of %s/%s: %w", result.Customer, result.Environment, err))
 		}
 		done = append(done, one)
 	}
-	return done, nil
+	return done, errors.Join(failed...)
+}
+
+// against says why a target gets no request, "" where it gets one. What a summary
+// tells when it is run again may have been put right since.
+func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
+	last, found, err := loadLastApply(ctx, r.Store, result.Customer, result.Environment)
+	if err != nil {
+		return "", err
+	}
+	if found && last.At.After(result.CheckedAt) {
+		return "it was applied since the scan looked at it", nil
+	}
+	return r.open(ctx, result)
 }
 
 // open says which request for the target has not ended, "" where all have.

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -172,7 +171,7 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	}
 	if skipped := notThere(want.document, env, last != nil); skipped != "" {
 		if last != nil {
-			return &driftCause{cause: "variables", err: errors.New(skipped)}
+			return &driftCause{cause: "variables", err: fmt.Errorf("%s\n→ put it back into %s, or take %s out of %s when its infrastructure is to go", skipped, VariablesFile, env, c.File)}
 		}
 		result.Skipped = skipped
 		return nil

@@ -131,7 +131,8 @@ func (w *workspace) look(ctx context.Context, planned pipeline.Planned) (pipelin
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
 	reading.plan.Complete = true
-	if said.changing {
+	// Only a stream that was heard to its end tells that nothing changes.
+	if said.changing || !said.summed {
 		var err error
 		if reading, err = w.show(ctx, file, &planned); err != nil {
 			return planned, err

@@ -253,3 +253,30 @@ func TestFleetKeepsProvidersApart(t *testing.T) {
 		}
 	})
 }
+
+// TestFleetTakesNoBrokenStreamForClean loses what the tool says about a change: the
+// plan itself is asked where the stream was not heard to its end.
+func TestFleetTakesNoBrokenStreamForClean(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		w := newFleetWorld(t, tool, 2)
+		writeFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
+		stand := filepath.Join(t.TempDir(), tool.name)
+		script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = plan ] || exec %q \"$@\"\n%q \"$@\" | sed -n 1p\n", tool.path, tool.path)
+		if err := os.WriteFile(stand, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w.engine.options.BinaryPath = stand
+		w.fleet = w.engine.NewFleet(t.TempDir())
+		planned, errs := w.plan(t, t.TempDir())
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		if p := planned[0].Plan; p.HasChanges() || len(p.Drift) > 0 {
+			t.Errorf("the untouched target: %+v", p)
+		}
+		if p := planned[1].Plan; len(p.Drift) != 1 || p.Drift[0].Address != "local_file.file" {
+			t.Errorf("the changed target: %+v", p)
+		}
+	})
+}

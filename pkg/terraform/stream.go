@@ -69,6 +69,7 @@ type stream struct {
 	started     bool   // a change has begun
 	unsure      bool   // not all was heard: a change may have begun
 	changing    bool   // a plan tells of a change, of drift or of an output
+	summed      bool   // a plan was told to its end
 	prose       []byte // the start of what is not JSON
 }
 
@@ -102,6 +103,8 @@ func (s *stream) line(line []byte) {
 		s.outputs = m.Outputs
 	case m.Type == "planned_change", m.Type == "resource_drift":
 		s.changing = true
+	case m.Type == "change_summary":
+		s.summed = true
 	case m.Type == "outputs":
 		for _, output := range m.Outputs {
 			s.changing = s.changing || output.Action != "noop"

@@ -48,8 +48,9 @@ other; nothing is applied by the scan.
 
 With --issues N each target that differs has one issue in the customer's repository,
 for the kinds that metapipe.yml says so: opened, edited when something else differs,
-opened again, and closed with a comment. An error or a lost shard changes none. After
-N writes the rest waits for the next scan. A label such as drift-snooze-2030-01-31 on
+opened again, and closed with a comment, also when a customer or one of its environments
+is not registered any more. An error or a lost shard changes none. After N writes the
+rest waits for the next scan. A label such as drift-snooze-2030-01-31 on
 an issue leaves it alone until the end of that day.
 
 Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues,

@@ -48,6 +48,9 @@ func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))
 	}
+	if len(scan.Results)+len(scan.Missing) == 0 {
+		m.app.tell("there was no target to look at: no customer has an environment, or the filters leave out all")
+	}
 	for _, r := range scan.Results {
 		_, printErr := fmt.Fprintln(m.app.Out, report.Terminal(driftLine(r)))
 		err = errors.Join(err, printErr)

@@ -100,7 +100,8 @@ type DriftScan struct {
 	// Issues are what became of the issues in customers' repositories, where they
 	// were to be written.
 	Issues []TargetIssue `json:"issues,omitempty"`
-	// Before is the scan that this one is compared with; nil for the first.
+	// Before is what was known of the same targets after the scan before; nil for
+	// the first.
 	Before *DriftTrend `json:"before,omitempty"`
 }
 

@@ -213,10 +213,7 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 	}
 	now := s.Now().UTC()
 	scan := DriftScan{ID: id, Manager: record.Manager, ManagerCommit: record.ManagerCommit, StartedAt: record.StartedAt, EndedAt: now, ExpiredRules: expiredRules(customers, now)}
-	if history.Trend.ID != "" {
-		before := history.Trend // the history goes on below
-		scan.Before = &before
-	}
+	scan.Before = history.before(record.Targets)
 	var there []scanTarget
 	for _, t := range record.Targets {
 		if done[resultKey(id, t.Customer, t.Environment)] {
@@ -254,6 +251,29 @@ func (s DriftSummary) collect(ctx context.Context, id string, targets []scanTarg
 	}
 	all.Wait()
 	return results, errors.Join(errs...)
+}
+
+// before is what was known of the targets of a scan when it began, so that a part of
+// the fleet is compared with the same part; nil before the first scan.
+func (h fleetHistory) before(targets []scanTarget) *DriftTrend {
+	if h.Trend.ID == "" {
+		return nil
+	}
+	trend := &DriftTrend{ID: h.Trend.ID, At: h.Trend.At, Kinds: map[DriftKind]int{}}
+	for _, t := range targets {
+		known, ok := h.Targets[targetName(t.Customer, t.Environment)]
+		if !ok {
+			continue
+		}
+		trend.Targets++
+		if len(known.Kinds) == 0 {
+			trend.Clean++
+		}
+		for _, kind := range known.Kinds {
+			trend.Kinds[kind]++
+		}
+	}
+	return trend
 }
 
 // take puts a scan into the history and says since when things are as they are.

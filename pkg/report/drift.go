@@ -104,6 +104,9 @@ func fleetOf(scan pipeline.DriftScan) fleet {
 func (f fleet) head(scan pipeline.DriftScan) string {
 	total := len(scan.Results) + len(scan.Missing)
 	sign, words := signGood, "nothing differs"
+	if total == 0 {
+		sign, words = signCare, "there was no target to look at"
+	}
 	var found []string
 	if n := len(f.differs); n > 0 {
 		sign, found = signCare, append(found, fmt.Sprintf("%d of %s differ", n, plural(total, "target")))

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// TestAScanThatIsStopped interrupts a scan as a person or a cancelled job does, and
+// goes on with it. Its parts are compared with the same parts of the scan before.
+func TestAScanThatIsStopped(t *testing.T) {
+	t.Parallel()
+	files, variables := map[string]string{"customers/shop.yml": ""}, map[string]string{}
+	for i := range 4 {
+		files[fmt.Sprintf("customers/c%d.yml", i)] = fmt.Sprintf("repository: acme/shop\nrepository_id: 4711\npath: infra/c%d\n", i)
+		variables[fmt.Sprintf("infra/c%d/variables.yml", i)] = fmt.Sprintf("name: c%d\nenvironments:\n  staging: {}\n", i)
+	}
+	w := newWorld(t, files)
+	w.commit(w.customer, "main", variables)
+	begun := w.driftJob().do(0, "drift", "--list")
+	id := begun.outputs["scan"]
+	r := w.driftJob().start("drift", "--scan", id, "--workers", "1")
+	w.awaitResults(id, 1)
+	check(t, r.cmd.Process.Signal(os.Interrupt))
+	stopped := r.wait()
+	if kept := w.results(id); stopped.exit != 130 || kept == 0 || kept == 8 || strings.Contains(stopped.summary, "Drift") {
+		t.Errorf("exit %d with %d results and the summary %q\n%s", stopped.exit, kept, stopped.summary, stopped.log)
+	}
+	stopped.says(t, "--resume goes on")
+	whole := scanOf(t, w.driftJob().do(6, "drift", "--resume", "--json"))
+	if len(whole.Results) != 8 || len(whole.Missing) != 0 || whole.Before != nil {
+		t.Fatalf("%d results, before %+v", len(whole.Results), whole.Before)
+	}
+	part := scanOf(t, w.driftJob().do(6, "drift", "--customer", "c1", "--json"))
+	if b := part.Before; len(part.Results) != 2 || b == nil || b.Targets != 2 || b.Clean != 1 || b.Kinds[pipeline.DriftPending] != 1 {
+		t.Errorf("a part is compared with %+v", b)
+	}
+	nothing := w.driftJob().do(0, "drift", "--stale", "10h", "--customer", "c1")
+	nothing.says(t, "there was no target to look at")
+	whole = scanOf(t, w.driftJob().do(6, "drift", "--json"))
+	if b := whole.Before; b == nil || b.Targets != 8 || b.Clean != 4 || b.Kinds[pipeline.DriftPending] != 4 {
+		t.Errorf("after that the fleet is compared with %+v", b)
+	}
+}

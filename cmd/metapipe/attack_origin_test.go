@@ -30,7 +30,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"ask": (*attempt).asks, "ask-as-victim": (*attempt).asksAsVictim, "forge": (*attempt).forges, "sign": (*attempt).signs,
 	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "back": (*attempt).back, "misconfigured": (*attempt).misconfigured,
 	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "reviewers": (*attempt).reviewers,
-	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
+	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "lay": (*attempt).lay, "disbelieved": (*attempt).disbelieved, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
 	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,

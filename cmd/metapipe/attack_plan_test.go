@@ -152,6 +152,13 @@ func (a *attempt) edit(args []string) {
 	a.overwrite(file, after)
 }
 
+// lay writes an object beside a plan, or in its place: lay ENV OBJECT TEXT.
+func (a *attempt) lay(args []string) {
+	a.overwrite(filepath.Join(a.folder(args[0]), args[1]), []byte(args[2]))
+}
+
+// disbelieved reports, and a record in the store is not believed: disbelieved ENV
+// TEXT...
 // remove deletes objects of a plan: remove ENV OBJECT...
 func (a *attempt) removeObjects(args []string) {
 	for _, object := range args[1:] {

@@ -132,6 +132,28 @@ func (a *attempt) unreported(args []string) {
 	a.verdicts++
 }
 
+func (a *attempt) disbelieved(args []string) {
+	a.t.Helper()
+	env := args[0]
+	told := a.r.report()
+	if status := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(status, "failure") {
+		a.t.Errorf("the customer is told %q", status)
+	}
+	if made := a.customer.Snapshot().Deployments; len(made) != 0 {
+		a.t.Errorf("deployments tell of an apply: %+v", made)
+	}
+	for _, text := range args[1:] {
+		if !strings.Contains(told.summary, text) {
+			a.t.Errorf("the summary does not say %q:\n%s", text, told.summary)
+		}
+	}
+	if strings.Contains(told.summary, "evil") {
+		a.t.Errorf("the forgery is shown:\n%s", told.summary)
+	}
+	a.recorded(a.r.run, "shop", env, pipeline.LedgerFailed, pipeline.ReasonTampered)
+	a.verdicts++
+}
+
 func (a *attempt) found(args []string) {
 	a.t.Helper()
 	a.job(a.r.run).do(6, "ledger", "--customer", "shop", "--environment", args[0], "--verify").says(a.t, args[1:]...)

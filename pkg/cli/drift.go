@@ -245,7 +245,7 @@ func (m *manager) remediate(ctx context.Context, scan pipeline.DriftScan) error 
 	if err != nil {
 		return err
 	}
-	started, err := pipeline.Remediator{Store: m.store, GitHub: client}.Run(ctx, m.slug(), scan, m.config.Customers)
+	started, err := pipeline.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(), scan, m.config.Customers)
 	for _, r := range started {
 		if r.Started {
 			m.app.tell("%s/%s: started a request to apply", r.Customer, r.Environment)

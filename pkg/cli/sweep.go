@@ -93,7 +93,7 @@ func sweepEnd(result pipeline.SweepResult, fix bool) error {
 
 func (m *manager) sweeper(own, source *github.Client, p places) *pipeline.Sweeper {
 	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Now: m.app.Now}
-	return &pipeline.Sweeper{Store: m.store, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
+	return &pipeline.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
 		Close: func(ctx context.Context, request pipeline.Request, cancelled bool) error {
 			return m.closeRequest(ctx, source, request, cancelled)
 		},

@@ -51,9 +51,9 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
 	}
-	last, err := lastUse(ctx, a.Store, folder)
+	last, err := lastUse(ctx, a.records(), folder)
 	if err != nil {
-		return TargetResult{}, fmt.Errorf("read what became of the plan of %s/%s: %w", request.Customer, in.Environment, err)
+		return TargetResult{}, tamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
 	}
 	if last.ended != nil && last.ended.Outcome == OutcomeApplied { // a job that is run again goes on from there
 		receipt, err := readReceipt(ctx, a.Store, folder)
@@ -97,12 +97,17 @@ func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) 
 		return planning{}, Ended{}, missing
 	}
 	var ended Ended
-	err = readJSON(ctx, a.Store, folder.key(objectPlanned), &ended)
-	if errors.Is(err, ErrNotFound) {
+	err = a.records().read(ctx, folder, objectPlanned, &ended)
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return planning{}, Ended{}, missing
+	case err != nil:
+		return planning{}, Ended{}, tamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
 	}
-	return folder, ended, err
+	return folder, ended, nil
 }
+
+func (a *Applier) records() records { return records{a.Store, a.Sealer} }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
 // somebody else uses leaves the record alone. What says nothing about the plan
@@ -155,7 +160,7 @@ func (a *Applier) applied(ctx context.Context, request Request, folder planning,
 	if err := a.burn(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
 	}
-	if err := noteLastApply(ctx, a.Store, request, folder, *ended); err != nil { // a drift scan will miss it
+	if err := noteLastApply(ctx, a.records(), request, folder, *ended); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
 	}
 }
@@ -164,9 +169,9 @@ func (a *Applier) applied(ctx context.Context, request Request, folder planning,
 // once, and gives way to an apply that has begun meanwhile.
 func (a *Applier) record(ctx context.Context, in TargetInput, folder planning, ended Ended) error {
 	if ended.claimed {
-		return createJSON(ctx, a.Store, folder.key(useEnded(ended.use.number+1)), ended)
+		return a.records().create(ctx, folder, useEnded(ended.use.number+1), ended)
 	}
-	_, err := beginUse(ctx, a.Store, folder, ended.use, Begun{Run: in.Run, At: ended.At, Over: &ended})
+	_, err := beginUse(ctx, a.records(), folder, ended.use, Begun{Run: in.Run, At: ended.At, Over: &ended})
 	return err
 }
 
@@ -249,7 +254,7 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning
 // claim marks the plan as used before anything changes: it will not be applied a
 // second time, unless this apply lives to tell that it has changed nothing.
 func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning, last use) error {
-	won, err := beginUse(ctx, a.Store, folder, last, Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
+	won, err := beginUse(ctx, a.records(), folder, last, Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
@@ -257,7 +262,7 @@ func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning, la
 		return nil
 	}
 	winner := use{number: last.number + 1}
-	if err := readJSON(ctx, a.Store, folder.key(useBegun(winner.number)), &winner.begun); err == nil && winner.voided() {
+	if err := a.records().read(ctx, folder, useBegun(winner.number), &winner.begun); err == nil && winner.voided() {
 		winner.ended = winner.begun.Over
 	}
 	return winner.refusal(in)
@@ -321,9 +326,12 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 		if !request.Applies(env) {
 			continue
 		}
-		standing, err := targetStanding(ctx, a.Store, request, env)
+		standing, err := targetStanding(ctx, a.records(), request, env)
 		if err != nil {
 			return err
+		}
+		if standing.doubt != nil {
+			return tamperedOr(standing.doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
 		}
 		if !standing.ended.Outcome.Succeeded() {
 			return &RefusedError{Reason: ReasonOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), standing.ended.Outcome),

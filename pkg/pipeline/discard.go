@@ -30,6 +30,9 @@ func (r *Reporter) discard(ctx context.Context, report Report) {
 // spent reports whether the plan cannot be applied any more. One that was only
 // cancelled, or that a reviewer declined, can: its job may be run again.
 func (t TargetReport) spent() bool {
+	if t.Reason == ReasonUnknownKey { // with its key it is what it was
+		return false
+	}
 	if !t.use.free() {
 		return t.Outcome.Final()
 	}

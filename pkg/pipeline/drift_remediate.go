@@ -15,6 +15,7 @@ const DeployWorkflow = "infra-deploy.yml"
 // gated and applied as any other.
 type Remediator struct {
 	Store  Store
+	Sealer Sealer
 	GitHub workflowStarter
 }
 
@@ -75,7 +76,7 @@ func (r Remediator) Run(ctx context.Context, manager Slug, scan DriftScan, custo
 // against says why a target gets no request, "" where it gets one. What a summary
 // tells when it is run again may have been put right since.
 func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
-	last, found, err := loadLastApply(ctx, r.Store, result.Customer, result.Environment)
+	last, found, err := loadLastApply(ctx, records{r.Store, r.Sealer}, result.Customer, result.Environment)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +96,7 @@ func (r Remediator) open(ctx context.Context, result DriftResult) (string, error
 	if err != nil {
 		return "", err
 	}
-	standing, err := targetStanding(ctx, r.Store, request, result.Environment)
+	standing, err := targetStanding(ctx, records{r.Store, r.Sealer}, request, result.Environment)
 	if err != nil || standing.ended.Outcome.Final() {
 		return "", err
 	}

@@ -153,7 +153,7 @@ func (r *DriftResult) fail(err error) {
 func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
 	env := result.Environment
 	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
-	record, found, err := loadLastApply(ctx, w.Store, c.Name, env)
+	record, found, err := loadLastApply(ctx, records{w.Store, w.Sealer}, c.Name, env)
 	if err != nil {
 		return err
 	}

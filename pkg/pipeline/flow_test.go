@@ -173,10 +173,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	key := w.folder(request, "staging") + "apply-0001.json"
-	if err := w.store.Create(context.Background(), key, strings.NewReader("{}")); err != nil {
-		t.Fatal(err)
-	}
+	w.vouch(w.folder(request, "staging")+"apply-0001.json", "{}")
 	_, err := w.apply(w.target(request, "staging"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUsed || w.engine.applies != 0 {

@@ -127,7 +127,7 @@ func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) e
 		if end := t.use.ended; t.use.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
 			errs = append(errs, ledger.finish(ctx, ledgerEnd(report.Request, t.Environment, *end, t.Receipt)))
 		}
-		if e.Event == LedgerClosed || e.Event == LedgerSuperseded {
+		if e.Event == LedgerClosed || e.Event == LedgerSuperseded || t.doubted {
 			_, err := ledger.Append(ctx, e)
 			errs = append(errs, err)
 		} else if t.use.number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {

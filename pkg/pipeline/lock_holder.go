@@ -89,13 +89,13 @@ func stepIn(ctx context.Context, s Store, request Request, env Environment, fits
 	var holder *Holder
 	for _, step := range steps {
 		var begun Begun
-		if err := readJSON(ctx, s, folder.key(step.begun), &begun); err != nil {
+		if err := peekRecord(ctx, s, folder.key(step.begun), &begun); err != nil {
 			return nil, err
 		}
 		var ended *Ended
 		if folder.has(step.ended) {
 			ended = &Ended{}
-			if err := readJSON(ctx, s, folder.key(step.ended), ended); err != nil {
+			if err := peekRecord(ctx, s, folder.key(step.ended), ended); err != nil {
 				return nil, err
 			}
 		}

@@ -73,7 +73,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := newPlanning(ctx, p.Store, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	folder, err := newPlanning(ctx, records{p.Store, p.Sealer}, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
@@ -94,7 +94,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		}
 		err = errors.Join(err, recordErr)
 	}
-	recordErr := createJSON(last, p.Store, folder.key(objectPlanned), ended)
+	recordErr := records{p.Store, p.Sealer}.create(last, folder, objectPlanned, ended)
 	log.keep(last, p.Store, p.Sealer, in, folder.key(objectPlanLog))
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))

@@ -68,7 +68,8 @@ type Ended struct {
 
 // planning names the numbered folder of one planning.
 type planning struct {
-	prefix string
+	customer CustomerName
+	prefix   string
 	// objects are those that the folder held when it was looked up.
 	objects []string
 }
@@ -79,14 +80,14 @@ func (p planning) key(object string) string { return p.prefix + object }
 
 // newPlanning claims the next number. Two claims at once get different numbers,
 // since begun.json is write-once.
-func newPlanning(ctx context.Context, s Store, request Request, env Environment, begun Begun) (planning, error) {
+func newPlanning(ctx context.Context, s records, request Request, env Environment, begun Begun) (planning, error) {
 	last, _, err := lastPlanning(ctx, s, request, env)
 	if err != nil {
 		return planning{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := planning{prefix: folderOf(request, env, n)}
-		err := createJSON(ctx, s, p.key(objectBegun), begun)
+		p := planning{customer: request.Customer, prefix: folderOf(request, env, n)}
+		err := s.create(ctx, p, objectBegun, begun)
 		if errors.Is(err, ErrExists) {
 			continue
 		}
@@ -104,7 +105,7 @@ func latestPlanning(ctx context.Context, s Store, request Request, env Environme
 	if err != nil || n == 0 {
 		return planning{}, false, err
 	}
-	return planning{prefix: folderOf(request, env, n), objects: objects}, true, nil
+	return planning{customer: request.Customer, prefix: folderOf(request, env, n), objects: objects}, true, nil
 }
 
 func folderOf(request Request, env Environment, n int) string {

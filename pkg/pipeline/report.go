@@ -146,14 +146,14 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (TargetReport, error) {
-	st, err := targetStanding(ctx, r.Store, request, env)
+	st, err := targetStanding(ctx, records{r.Store, r.Sealer}, request, env)
 	if err != nil {
 		return TargetReport{}, err
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.ended
 	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, run: e.Run, folder: st.folder, use: st.use}
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, doubted: st.doubt != nil, run: e.Run, folder: st.folder, use: st.use}
 	if e.Internal {
 		t.internal = e.Message
 	}

@@ -53,6 +53,7 @@ type TargetReport struct {
 	folder   planning
 	internal string // the part of the message that names the manager's own places
 	closed   bool   // by this report: no job would have finished it
+	doubted  bool   // nothing vouches for its record in the store
 	use      use    // the last one of its plan
 }
 

@@ -11,37 +11,43 @@ import (
 type standing struct {
 	ended  Ended
 	folder planning
-	use    use // the last one of its plan
+	use    use   // the last one of its plan
+	doubt  error // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
 
-// targetStanding reads the newest planning of a target and what became of it.
-func targetStanding(ctx context.Context, s Store, request Request, env Environment) (standing, error) {
+// targetStanding reads the newest planning of a target and what became of it. A
+// record that nothing vouches for is no error: the target stands as failed.
+func targetStanding(ctx context.Context, s records, request Request, env Environment) (standing, error) {
 	st := standing{ended: Ended{Outcome: OutcomeRequested}}
 	folder, found, err := latestPlanning(ctx, s, request, env)
 	if err != nil || !found {
 		return st, err
 	}
 	st.folder = folder
-	told := func(err error) error {
+	told := func(err error) (standing, error) {
 		if errors.Is(err, ErrNotFound) {
-			return nil
+			return st, nil
 		}
-		return fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
+		if ended, doubt := doubted(err); doubt {
+			st.ended, st.doubt, st.use.ended, st.use.begun = ended, err, nil, Begun{}
+			return st, nil
+		}
+		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
 	}
 	switch {
 	case folder.has(objectPlanned):
-		err = readJSON(ctx, s, folder.key(objectPlanned), &st.ended)
+		err = s.read(ctx, folder, objectPlanned, &st.ended)
 	case folder.has(objectBegun):
 		var b Begun
-		if err = readJSON(ctx, s, folder.key(objectBegun), &b); err == nil {
+		if err = s.read(ctx, folder, objectBegun, &b); err == nil {
 			st.ended.Outcome, st.ended.Run, st.ended.At = OutcomePlanning, b.Run, b.At
 		}
 	}
 	if err != nil {
-		return st, told(err)
+		return told(err)
 	}
 	if st.use, err = lastUse(ctx, s, folder); err != nil {
-		return st, told(err)
+		return told(err)
 	}
 	st.used()
 	return st, nil

@@ -27,7 +27,7 @@ func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Reques
 		if old.Rejected() || old.ManagerRun.ID == in.Run.ID {
 			continue
 		}
-		env, ended, err := endSuperseded(ctx, f.Store, old, f.Now())
+		env, ended, err := endSuperseded(ctx, records{f.Store, f.Sealer}, old, f.Now())
 		if err == nil && ended {
 			f.Tell("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
 			err = f.endRun(ctx, old)
@@ -53,7 +53,7 @@ func (f *FetchVars) endRun(ctx context.Context, old Request) error {
 // has a newer request. The first target that is not done decides: those after it come only
 // when it has succeeded. An apply that has begun is never touched, and neither is a
 // plan that is being made, since it ends by itself.
-func endSuperseded(ctx context.Context, s Store, old Request, now time.Time) (Environment, bool, error) {
+func endSuperseded(ctx context.Context, s records, old Request, now time.Time) (Environment, bool, error) {
 	for _, env := range old.Targets {
 		if !old.Applies(env) {
 			continue

@@ -12,6 +12,7 @@ import (
 // number of open requests and not with that of all there ever were.
 type Sweeper struct {
 	Store     Store
+	Sealer    Sealer
 	Runs      sweepGitHub
 	Customers customerRegistry
 	Locks     lockReader
@@ -219,7 +220,7 @@ func (w *sweeping) over(ctx context.Context, customer Customer) error {
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, env := range w.request.Targets {
-		st, err := targetStanding(ctx, w.Store, w.request, env)
+		st, err := targetStanding(ctx, records{w.Store, w.Sealer}, w.request, env)
 		if err != nil || !st.ended.Outcome.Final() {
 			return false, err
 		}

@@ -14,7 +14,7 @@ func (w *sweeping) going(ctx context.Context) error {
 		if !w.request.Applies(env) {
 			continue
 		}
-		st, err := targetStanding(ctx, w.Store, w.request, env)
+		st, err := targetStanding(ctx, records{w.Store, w.Sealer}, w.request, env)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
 func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
-	voided, err := voidPlan(ctx, w.Store, st, why)
+	voided, err := voidPlan(ctx, records{w.Store, w.Sealer}, st, why)
 	if err != nil || !voided {
 		return err
 	}

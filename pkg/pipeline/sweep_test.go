@@ -14,7 +14,7 @@ import (
 func (w *world) sweep(locks *lockStore, fix bool) pipeline.SweepResult {
 	w.t.Helper()
 	w.tick()
-	s := &pipeline.Sweeper{Store: w.store, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
+	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
 		Close: func(_ context.Context, r pipeline.Request, _ bool) error { w.report(r, true); return nil },
 		Unlock: func(_ context.Context, _ pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
 			return w.unlock(locks, func(in *pipeline.UnlockInput) { in.LockID = id })
@@ -195,7 +195,7 @@ func TestSweepStopped(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &pipeline.Sweeper{Store: w.store, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
+	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
 		Close: func(_ context.Context, request pipeline.Request, _ bool) error {
 			cancel()
 			w.report(request, true)

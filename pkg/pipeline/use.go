@@ -45,24 +45,24 @@ func (p planning) uses() int {
 }
 
 // lastUse reads the last use of a plan.
-func lastUse(ctx context.Context, s Store, folder planning) (use, error) {
+func lastUse(ctx context.Context, s records, folder planning) (use, error) {
 	u := use{number: folder.uses()}
 	switch {
 	case u.number == 0:
 		return u, nil
 	case folder.has(useEnded(u.number)):
 		u.ended = &Ended{}
-		return u, readJSON(ctx, s, folder.key(useEnded(u.number)), u.ended)
+		return u, s.read(ctx, folder, useEnded(u.number), u.ended)
 	}
-	err := readJSON(ctx, s, folder.key(useBegun(u.number)), &u.begun)
+	err := s.read(ctx, folder, useBegun(u.number), &u.begun)
 	u.ended = u.begun.Over
 	return u, err
 }
 
 // beginUse writes the mark of the use after the last one; won is false when
 // somebody else was faster.
-func beginUse(ctx context.Context, s Store, folder planning, last use, begun Begun) (won bool, err error) {
-	err = createJSON(ctx, s, folder.key(useBegun(last.number+1)), begun)
+func beginUse(ctx context.Context, s records, folder planning, last use, begun Begun) (won bool, err error) {
+	err = s.create(ctx, folder, useBegun(last.number+1), begun)
 	if errors.Is(err, ErrExists) {
 		return false, nil
 	}
@@ -71,7 +71,7 @@ func beginUse(ctx context.Context, s Store, folder planning, last use, begun Beg
 
 // voidPlan takes a plan out of use, for ever: voided is false when it is being
 // applied, or was.
-func voidPlan(ctx context.Context, s Store, st standing, why Ended) (voided bool, err error) {
+func voidPlan(ctx context.Context, s records, st standing, why Ended) (voided bool, err error) {
 	if !st.use.free() {
 		return false, nil
 	}

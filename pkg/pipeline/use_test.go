@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -81,9 +80,7 @@ func TestUsesOfAPlan(t *testing.T) {
 			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 			keys := []string{"apply-0001.json", "apply-0001-ended.json", "apply-0002.json", "apply-0002-ended.json"}
 			for i, body := range c.uses {
-				if err := w.store.Create(context.Background(), w.folder(request, "staging")+keys[i], strings.NewReader(body)); err != nil {
-					t.Fatal(err)
-				}
+				w.vouch(w.folder(request, "staging")+keys[i], body)
 			}
 			_, err := w.apply(w.target(request, "staging"))
 			var refused *pipeline.RefusedError

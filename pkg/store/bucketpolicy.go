@@ -145,7 +145,7 @@ func (s Scope) grants() map[Role]grant {
 			list: []string{c + "/*", "_metapipe/open/*"},
 			read: []string{state, lock, c + "/requests/*", target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, open},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: append(spent(target), lock, open), lock: true, open: true,
+			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", "_metapipe/scans/*"},

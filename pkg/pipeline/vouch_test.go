@@ -1,0 +1,186 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// vouch writes a record as a verb would have.
+func (w *world) vouch(key, body string) {
+	w.t.Helper()
+	if err := pipeline.CreateRecord(context.Background(), w.store, w.sealer, "acme", key, json.RawMessage(body)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestForgedRecords: who can write to the store lies about how a plan or an apply
+// of staging ended. Nobody is told so, production does not overtake, and the plan is
+// not applied.
+func TestForgedRecords(t *testing.T) {
+	t.Parallel()
+	const applied = `{"outcome": "applied", "outputs": [{"name": "url", "value": "\"https://evil\""}]}`
+	for name, c := range map[string]struct {
+		forge  func(w *world, r pipeline.Request, folder string)
+		reason pipeline.Reason
+	}{
+		"end of an apply": {func(w *world, _ pipeline.Request, folder string) {
+			w.vouch(folder+"apply-0001.json", `{}`)
+			w.write(folder+"apply-0001-ended.json", []byte(applied))
+		}, pipeline.ReasonTampered},
+		"mark of an apply": {func(w *world, _ pipeline.Request, folder string) {
+			w.write(folder+"apply-0001.json", []byte(`{"over": `+applied+`}`))
+		}, pipeline.ReasonTampered},
+		"taken out of use": {func(w *world, _ pipeline.Request, folder string) {
+			w.write(folder+"apply-0001.json", []byte(`{"void": true, "over": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
+		}, pipeline.ReasonTampered},
+		"no changes": {func(w *world, r pipeline.Request, _ string) {
+			w.replace(r, "staging", "planned.json", func(b []byte) []byte {
+				return bytes.Replace(b, []byte(`"waiting"`), []byte(`"no-changes"`), 1)
+			})
+		}, pipeline.ReasonTampered},
+		"without a seal": {func(w *world, r pipeline.Request, _ string) {
+			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"record": {"outcome": "no-changes"}}`) })
+		}, pipeline.ReasonTampered},
+		"of an older version": {func(w *world, r pipeline.Request, _ string) {
+			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"outcome": "no-changes"}`) })
+		}, pipeline.ReasonTampered},
+		"no record at all": {func(w *world, r pipeline.Request, _ string) {
+			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte("\x00[") })
+		}, pipeline.ReasonTampered},
+		"of another request": {func(w *world, _ pipeline.Request, folder string) {
+			other := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+			must[pipeline.TargetResult](w.t)(w.plan(other, "staging"))
+			w.write(folder+"planned.json", w.read(w.folder(other, "staging")+"planned.json"))
+		}, pipeline.ReasonTampered},
+		"of another environment": {func(w *world, r pipeline.Request, folder string) {
+			w.write(folder+"planned.json", w.read(w.folder(r, "production")+"planned.json"))
+		}, pipeline.ReasonTampered},
+		"under a key of one's own": {func(w *world, _ pipeline.Request, folder string) {
+			own := must[*store.Sealer](w.t)(store.NewSealer(store.NewKey()))
+			w.vouch(folder+"apply-0001.json", `{}`)
+			if err := pipeline.CreateRecord(context.Background(), w.store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
+				w.t.Fatal(err)
+			}
+		}, pipeline.ReasonUnknownKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			for _, env := range []pipeline.Environment{"staging", "production"} {
+				must[pipeline.TargetResult](t)(w.plan(request, env))
+			}
+			c.forge(w, request, w.folder(request, "staging"))
+			for _, env := range []pipeline.Environment{"staging", "production"} {
+				_, err := w.apply(w.target(request, env))
+				var refused *pipeline.RefusedError
+				if !errors.As(err, &refused) || refused.Reason != c.reason {
+					t.Errorf("apply of %s: %v, want %s", env, err, c.reason)
+				}
+			}
+			if w.engine.applies != 0 {
+				t.Fatalf("%d applies", w.engine.applies)
+			}
+			got := w.report(request, true).Targets[0]
+			if got.Outcome != pipeline.OutcomeFailed || got.Reason != c.reason || len(got.Outputs) != 0 || strings.Contains(got.Message+got.Next, "evil") {
+				t.Errorf("told as %+v", got)
+			}
+			if len(w.hub.deployments) != 0 {
+				t.Errorf("deployments: %+v", w.hub.deployments)
+			}
+		})
+	}
+}
+
+// TestForgedLastApply: what a drift scan tells of the last apply is what somebody
+// vouches for.
+func TestForgedLastApply(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	load := func() (pipeline.DriftLastApply, error) {
+		return pipeline.LastApply(context.Background(), w.store, w.sealer, "acme", "staging")
+	}
+	genuine, err := load()
+	if err != nil || genuine.Actor != "dev" {
+		t.Fatalf("%+v %v", genuine, err)
+	}
+	keys := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/"))
+	b := w.read(keys[0])
+	w.write(keys[0], bytes.Replace(b, []byte(`"dev"`), []byte(`"eve"`), 1))
+	if got, err := load(); err != nil || got.Actor != "" || got.Commit != genuine.Commit || !got.At.Before(genuine.At) {
+		t.Fatalf("another actor: %+v %v", got, err)
+	}
+	w.write(keys[0], bytes.Replace(b, []byte(string(request.Commit)), []byte(strings.Repeat("b", 40)), 1))
+	if got, err := load(); !errors.Is(err, pipeline.ErrTampered) {
+		t.Fatalf("another commit: %+v %v", got, err)
+	}
+}
+
+// FuzzRecord: whatever is laid into the place of a record, it is read as what was
+// written there or not at all.
+func FuzzRecord(f *testing.F) {
+	objects, err := store.NewDirectory(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	sealer, err := store.NewSealer(store.NewKey())
+	if err != nil {
+		f.Fatal(err)
+	}
+	const key = "acme/staging/plans/x/0001/planned.json"
+	want := pipeline.Ended{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
+	if err := pipeline.CreateRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
+		f.Fatal(err)
+	}
+	genuine := readAll(f, objects, key)
+	for _, seed := range [][]byte{genuine, bytes.Replace(genuine, []byte("waiting"), []byte("applied"), 1), []byte(`{"outcome":"applied"}`), []byte(`{"record":{},"seal":""}`), []byte(`{"record":`), nil} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var got pipeline.Ended
+		err := pipeline.ReadRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
+		if err == nil && (got.Outcome != want.Outcome || got.Message != want.Message) {
+			t.Fatalf("%q is believed: %+v", b, got)
+		}
+		if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
+			t.Fatalf("%q: %v", b, err)
+		}
+		if bytes.Equal(b, genuine) && err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// one is a store whose every object is the same.
+type one struct {
+	pipeline.Store
+	object []byte
+}
+
+func (s one) Open(context.Context, string) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(s.object)), nil
+}
+
+func readAll(t testing.TB, s pipeline.Store, key string) []byte {
+	t.Helper()
+	r, err := s.Open(context.Background(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -74,6 +74,9 @@ func TestDriftInABucket(t *testing.T) {
 	// The run that it started makes a request like any other; another scan leaves it alone.
 	fetched := w.newJob(started).with(b.as(store.RoleFetchVars, "shop", "*")...).do(0, "fetch-vars", "--customer", "shop", "--environment", "staging", "--mode", "apply")
 	fetched.want(t, "outcome=requested")
+	// So does one under a role that was cut to this target.
+	narrow := w.driftJob().with(b.as(store.RoleDrift, "shop", "staging")...).with("GITHUB_TOKEN=" + token)
+	narrow.do(6, "drift", "--customer", "shop", "--environment", "staging", "--remediate").says(t, "shop/staging: no request started: request "+fetched.outputs["request-id"][:8])
 	drift(6, "--remediate").says(t, "shop/staging: no request started: request "+fetched.outputs["request-id"][:8])
 }
 

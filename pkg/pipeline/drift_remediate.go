@@ -92,7 +92,16 @@ func (r Remediator) open(ctx context.Context, result DriftResult) (string, error
 	if err != nil || len(keys) == 0 {
 		return "", err
 	}
-	request, err := loadRequest(ctx, r.Store, result.Customer, requestOf(keys[len(keys)-1]))
+	// A request that is closed stays queued, also for targets that it never came to.
+	id := requestOf(keys[len(keys)-1])
+	entries, err := openEntries(ctx, r.Store, openPrefix(result.Customer))
+	if err != nil || !slices.ContainsFunc(entries, func(e openEntry) bool { return e.request == id }) {
+		return "", err
+	}
+	request, err := loadRequest(ctx, r.Store, result.Customer, id)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil // its first job died before it wrote it
+	}
 	if err != nil {
 		return "", err
 	}

@@ -73,8 +73,8 @@ func monorepoInAct(t *testing.T, w *actWorld) {
 	run := w.push("main", map[string]string{"services/blog/variables.yml": "name: blog\nenvironments:\n  dev: {}\n  qa-eu-west: {}\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan dev", "report", "apply dev", "report", "plan qa-eu-west", "report", "apply qa-eu-west", "report",
-		"plan production", "report", "apply production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan dev", "report", "report --applying", "apply dev", "report", "plan qa-eu-west", "report", "report --applying", "apply qa-eu-west", "report",
+		"plan production", "report", "report --applying", "apply production", "report", "report --final")
 	w.wantStatus(run.sha, "infra/terraform-deploy/shop", "success: Nothing to do")
 	w.wantStatus(run.sha, "infra/terraform-deploy/blog", "success: Applied")
 	for _, env := range []string{"dev", "qa-eu-west", "production"} {

@@ -129,7 +129,7 @@ func passedOverInAct(t *testing.T, w *actWorld) {
 	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan production", "report", "apply production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan production", "report", "report --applying", "apply production", "report", "report --final")
 	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Applied")
 	w.wantDeployments(run.sha, "infra/production success")
 	w.wantNothingPending()
@@ -162,7 +162,7 @@ func operatorInAct(t *testing.T, w *actWorld) {
 	}
 
 	j = w.manual("main", inputs)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "apply staging", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
 	w.wantStatus(sha, "infra/terraform-deploy/staging", "success: Applied")
 	if !j.manager || !strings.Contains(w.state("shop/staging"), "shop in staging") || w.state("shop/production") != "" {
 		t.Error("not staging alone was applied")

@@ -60,8 +60,10 @@ func (j journey) wantSteps(t *testing.T, want ...string) {
 	var got []string
 	for _, s := range j.answered {
 		name := strings.TrimSpace(s.verb + " " + s.environment)
-		if slices.Contains(s.args, "--final") {
-			name += " --final"
+		for _, flag := range []string{"--applying", "--final"} {
+			if slices.Contains(s.args, flag) {
+				name += " " + flag
+			}
 		}
 		got = append(got, name)
 	}
@@ -93,7 +95,7 @@ func pullRequestInAct(t *testing.T, w *actWorld) {
 	merged := must(w.customer.MergePull(number, hub.Squash, "casey"))(t)
 	j = w.through(w.pushedFrom("main", before, merged), nil)
 	w.wantEnds(j, true, true)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "apply staging", "report", "plan production", "report", "apply production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --applying", "apply production", "report", "report --final")
 	for _, env := range []string{"staging", "production"} {
 		w.wantStatus(merged, "infra/terraform-deploy/"+env, "success: ")
 		if !strings.Contains(w.state("shop/"+env), "shop in "+env) {
@@ -156,7 +158,7 @@ func failedApplyInAct(t *testing.T, w *actWorld) {
 	run := w.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop") + "command: exit 3\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "apply staging", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
 	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: ")
 	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")
 	if w.state("shop/production") != "" {
@@ -173,7 +175,7 @@ func rejectedGateInAct(t *testing.T, w *actWorld) {
 	run := w.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
-	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "apply staging", "report", "plan production", "report", "report --final")
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --final")
 	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: ")
 	w.wantStatus(run.sha, "infra/terraform-deploy/production", "failure: ")
 	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: ")

@@ -44,6 +44,9 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 	step(report...)
 	for _, env := range []string{"staging", "production"} {
 		for _, verb := range []string{"plan", "apply"} {
+			if verb == "apply" {
+				step(append(report, "--applying", env)...)
+			}
 			step(r.args(verb, env)...)
 			step(report...)
 		}

@@ -70,6 +70,8 @@ func TestBucket(t *testing.T) {
 		return w.newJob(r.run).with(b.as(role, customer, "staging")...).do(exit, args...)
 	}
 	step(0, store.RolePlan, "shop", r.args("plan", "staging")...).want(t, "outcome=waiting", "create=2")
+	step(0, store.RoleApply, "shop", "report", "--customer", r.customer, "--request", r.id, "--applying", "staging")
+	w.wantStatus(r.trigger.sha, "infra/terraform-deploy/staging", "pending: Applying")
 	step(0, store.RoleApply, "shop", r.args("apply", "staging")...).want(t, "outcome=applied")
 	step(0, store.RoleReport, "shop", "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
 	w.wantStatus(r.trigger.sha, "infra/terraform-deploy/staging", "success")

@@ -146,6 +146,11 @@ func (c *carrier) target(p *prepared, env string) (good bool) {
 		return good
 	}
 	j = c.newJob(p.run)
+	begins := c.do(j, "report", "--customer", p.customer, "--request", p.id, "--applying", env) // whatever comes of it, the apply follows
+	if p.cancelled = p.cancelled || stopped(begins); p.cancelled {
+		c.report(j, p)
+		return false
+	}
 	applied := c.do(j, append(args("apply"), "--receipt", planned.outputs["receipt"])...)
 	p.cancelled = p.cancelled || stopped(applied)
 	return c.report(j, p) && applied.exit == 0

@@ -58,6 +58,12 @@ func plannedStatus(sent map[string]any) bool {
 	return sent["context"] == "infra/terraform-deploy/staging" && sent["state"] == "pending" && strings.Contains(link, "#receipt-")
 }
 
+// applyingStatus is the status that tells that an apply begins.
+func applyingStatus(sent map[string]any) bool {
+	link, _ := sent["target_url"].(string)
+	return sent["context"] == "infra/terraform-deploy/staging" && strings.Contains(link, "#applying-")
+}
+
 const statusRoute = "/repos/{owner}/{repo}/statuses/{sha}"
 
 var githubWrites = []githubWrite{
@@ -65,6 +71,7 @@ var githubWrites = []githubWrite{
 	{name: "accepted status", method: "POST", route: statusRoute, body: status("infra/terraform-deploy", "pending", "Accepted")},
 	{name: "accepted status of the environment", method: "POST", route: statusRoute, body: status("infra/terraform-deploy/staging", "pending", "Waiting for the plan")},
 	{name: "planned status", method: "POST", route: statusRoute, body: plannedStatus},
+	{name: "applying status", method: "POST", route: statusRoute, body: applyingStatus},
 	{name: "deployment", method: "POST", route: "/repos/{owner}/{repo}/deployments"},
 	{name: "deployment status", method: "POST", route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"},
 	{name: "final status of the environment", method: "POST", route: statusRoute, body: status("infra/terraform-deploy/staging", "final", "")},

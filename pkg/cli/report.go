@@ -14,6 +14,7 @@ import (
 type reportOptions struct {
 	places
 	customer, request      string
+	applying               string
 	final, cancelled, json bool
 }
 
@@ -28,6 +29,8 @@ on the pull request, and to the job summary. It can run after any step and again
 what is written already is not written twice.
 
 With --final it closes everything that is still open, since no later job will.
+With --applying it tells that an apply begins, in the status of that environment
+alone: the first step of the job behind the gate, for those who wait.
 Without a request (an earlier step left none) it only explains in the summary.
 
 Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
@@ -39,6 +42,7 @@ Outputs: outcome (the state of the overall status).`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
 	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`; may be empty when fetch-vars accepted none")
+	cmd.Flags().StringVar(&o.applying, "applying", "", "`ENVIRONMENT` whose apply begins: tell that and nothing else")
 	cmd.Flags().BoolVar(&o.final, "final", false, "close what is still open: this is the last report of the run")
 	cmd.Flags().BoolVar(&o.cancelled, "cancelled", false, "with --final: a job of the run was cancelled")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")
@@ -46,6 +50,9 @@ Outputs: outcome (the state of the overall status).`,
 }
 
 func (a *App) report(ctx context.Context, o reportOptions) error {
+	if o.applying != "" && o.final {
+		return &pipeline.UsageError{Message: "--applying is the first report of a job and --final the last of the run", Next: "use one of them"}
+	}
 	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err
@@ -65,7 +72,13 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	result, summary, err := m.reporter(client).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()})
+	in := pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
+	if o.applying != "" {
+		if in.Applying, err = pipeline.ParseEnvironment(o.applying); err != nil {
+			return &pipeline.UsageError{Message: "--applying", Err: err}
+		}
+	}
+	result, summary, err := m.reporter(client).Run(ctx, in)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return errors.Join(m.reportNothing(ctx), m.outputs("outcome", ""))
 	}

@@ -40,11 +40,15 @@ Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
 and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
 METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
 MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
-Where the wait ends first the exit code is 5 and the request goes on: a person may
-have to approve it.
+--wait shows the stages as they pass. The manager tells the customer nothing before
+it has verified a request, so that one is picked up and verified at once
+(--pickup-timeout). Then each environment is planned (within 2h), approved where it
+is gated, and applied (within 6h of its beginning). Where a deadline passes or
+the wait ends first, the message names the stage, the exit code is 5 and the request
+goes on: a person may have to approve it.
 Outputs: request-id, run-url, outcome, skipped, stage (what was waited for last:
-picked-up, planned, applied or end), outputs (JSON: environment → name
-→ JSON text of the value).`,
+picked-up, planned, approved, applied or end), outputs (JSON: environment →
+name → JSON text of the value).`,
 		Example: "  metapipe trigger --wait 1h",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.trigger(cmd.Context(), o) },

@@ -2,26 +2,39 @@ package pipeline
 
 import "strings"
 
-// receiptMark precedes the digest of a receipt in the fragment of a status's
+// A mark precedes the digest of a receipt in the fragment of a status's
 // target_url: a place that people's browsers ignore, and that who can write to
-// the store cannot change.
-const receiptMark = "#receipt-"
+// the store cannot change. Which one it is tells a waiting trigger the stage.
+const (
+	receiptMark  = "#receipt-"
+	approvalMark = "#approval-" // the plan waits for people
+	applyingMark = "#applying-" // the job of its apply has begun
+)
 
-// receiptURL adds the digest of a receipt to the address of a run.
-func receiptURL(run, receipt string) string {
-	if run == "" || receipt == "" {
-		return run
+// receiptURL is the address of the target's run with the digest of its receipt.
+func (t TargetReport) receiptURL() string {
+	if t.RunURL == "" || t.Receipt == "" {
+		return t.RunURL
 	}
-	return run + receiptMark + receipt
+	mark := receiptMark
+	switch {
+	case t.Outcome == OutcomeApplying:
+		mark = applyingMark
+	case t.Outcome == OutcomeWaiting && t.Gated:
+		mark = approvalMark
+	}
+	return t.RunURL + mark + t.Receipt
 }
 
-// receiptOf reads the digest out of a status's target_url; "" when it has none.
-func receiptOf(url string) string {
-	_, digest, _ := strings.Cut(url, receiptMark)
-	if !isDigest(digest) {
-		return ""
+// receiptOf reads the digest out of a status's target_url, and the mark before
+// it; both are "" when it has none.
+func receiptOf(url string) (digest, mark string) {
+	for _, mark := range []string{receiptMark, approvalMark, applyingMark} {
+		if _, digest, _ := strings.Cut(url, mark); isDigest(digest) {
+			return digest, mark
+		}
 	}
-	return digest
+	return "", ""
 }
 
 // isDigest reports whether s is a SHA-256 in hexadecimal.

@@ -182,7 +182,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 			return fmt.Errorf("read the receipts on %s: %w", sha.Short(), err)
 		}
 		for _, s := range statuses {
-			receipt := receiptOf(s.TargetURL)
+			receipt, _ := receiptOf(s.TargetURL)
 			mine := slices.ContainsFunc(contexts, func(context string) bool { return strings.EqualFold(context, s.Context) })
 			id := taggedWith(s.Description)
 			if receipt == "" || !mine || slices.Contains(shown[id], receipt) {

@@ -52,7 +52,10 @@ type ReportInput struct {
 	Final bool
 	// Cancelled tells a final report that a job was cancelled.
 	Cancelled bool
-	Run       Run
+	// Applying, when set, is the environment whose apply begins: its status says so,
+	// and nothing else is told.
+	Applying Environment
+	Run      Run
 }
 
 // Run reports. It returns the report and its job summary also when GitHub could
@@ -64,6 +67,10 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	}
 	if err := reportsTo(in.Customer, request); err != nil {
 		return Report{}, "", err
+	}
+	if in.Applying != "" {
+		report, err := r.applying(ctx, in, request)
+		return report, "", err
 	}
 	report, err := r.collect(ctx, in, request)
 	if err != nil {

@@ -9,13 +9,6 @@ import (
 
 func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	request := report.Request
-	set := func(env Environment, state StatusState, url string) error {
-		s := Status{Context: request.StatusContext(env), State: state, Description: tagged(r.Renderer.Status(report, env), request.ID), TargetURL: url}
-		if err := r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s); err != nil {
-			return fmt.Errorf("post status %s on %s of %s: %w", s.Context, request.Commit.Short(), request.Repository, err)
-		}
-		return nil
-	}
 	// Requests for one commit share its statuses: the newest that works on a
 	// target has the say over the target's, and the newest of all over the rest.
 	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
@@ -24,17 +17,32 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	}
 	var errs []error
 	for _, t := range report.Targets {
-		if !slices.ContainsFunc(newer, func(n Request) bool { return slices.Contains(n.Targets, t.Environment) }) {
-			errs = append(errs, set(t.Environment, t.Outcome.Status(), receiptURL(t.RunURL, t.Receipt)))
+		if !anyTargets(newer, t.Environment) {
+			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.receiptURL()))
 		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
 	if len(newer) == 0 {
-		errs = append(errs, set("", report.Overall(), request.ManagerRun.URL))
+		errs = append(errs, r.status(ctx, report, "", report.Overall(), request.ManagerRun.URL))
 	} else {
 		r.Tell("request %s is newer: it has the statuses of %s", newer[0].ID.Short(), request.Commit.Short())
 	}
 	return errors.Join(errs...)
+}
+
+// status posts the status of env, or with an empty env that of the whole request.
+func (r *Reporter) status(ctx context.Context, report Report, env Environment, state StatusState, url string) error {
+	request := report.Request
+	s := Status{Context: request.StatusContext(env), State: state, Description: tagged(r.Renderer.Status(report, env), request.ID), TargetURL: url}
+	if err := r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s); err != nil {
+		return fmt.Errorf("post status %s on %s of %s: %w", s.Context, request.Commit.Short(), request.Repository, err)
+	}
+	return nil
+}
+
+// anyTargets reports whether one of the requests works on env.
+func anyTargets(requests []Request, env Environment) bool {
+	return slices.ContainsFunc(requests, func(r Request) bool { return slices.Contains(r.Targets, env) })
 }
 
 // deployments creates the deployment that carries the outputs of each applied

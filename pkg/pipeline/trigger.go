@@ -57,7 +57,7 @@ type TriggerResult struct {
 	Request RequestID // empty when nothing was sent
 	Outcome Outcome   // as far as it was waited for
 	RunURL  string    // the manager's run, once known
-	Stage   string    // what was waited for last: picked-up, planned, applied or end
+	Stage   string    // what was waited for last: picked-up, planned, approved, applied or end
 	Skipped string    // why nothing was sent
 	// Outputs are the outputs of each environment as JSON text, after a wait.
 	Outputs map[Environment]map[string]string

@@ -10,20 +10,28 @@ import (
 // again for the queue before it.
 const planDeadline = 2 * time.Hour
 
+// applyDeadline bounds the wait for one apply once its job has begun: a job on a
+// runner of GitHub ends after six hours
+// (https://docs.github.com/en/actions/reference/limits). The wait for people, and
+// for a job to begin, ends with the whole wait alone.
+const applyDeadline = 6 * time.Hour
+
 // The stages that a customer's job can see from its own repository. The manager
 // writes nothing before the origin of a request is proved, so that it was picked
 // up and that it was verified are one.
 const (
 	stagePickedUp = "picked-up" // the manager has verified the request
 	stagePlanned  = "planned"   // an environment has its plan
-	stageApplied  = "applied"   // people approve the plan, and it is applied
+	stageApproved = "approved"  // people approve the plan, where they have to
+	stageApplied  = "applied"   // the plan is applied
 	stageEnd      = "end"
 )
 
 // stage is what a request that has been picked up waits for.
 type stage struct {
-	name string
-	env  Environment
+	name  string
+	env   Environment
+	begun bool // the job of the apply
 }
 
 // stageOf reads the stage from the statuses of the request's environments: one
@@ -36,22 +44,29 @@ func stageOf(statuses []Status, overall string, id RequestID) stage {
 			continue
 		}
 		env := Environment(name)
-		switch {
-		case receiptOf(s.TargetURL) != "":
-			return stage{stageApplied, env} // the plans of later environments come after it
+		// The plans of later environments come after the apply of this one.
+		switch _, mark := receiptOf(s.TargetURL); {
+		case mark == approvalMark:
+			return stage{name: stageApproved, env: env}
+		case mark != "":
+			return stage{name: stageApplied, env: env, begun: mark == applyingMark}
 		case now.name == stageEnd || env < now.env:
-			now = stage{stagePlanned, env}
+			now = stage{name: stagePlanned, env: env}
 		}
 	}
 	return now
 }
 
 func (s stage) String() string {
-	switch s.name {
-	case stagePlanned:
-		return "waiting for the plan"
-	case stageApplied:
-		return fmt.Sprintf("the plan of %s is made: waiting for its approval and its apply", s.env)
+	switch {
+	case s.name == stagePlanned:
+		return fmt.Sprintf("waiting for the plan of %s", s.env)
+	case s.name == stageApproved:
+		return fmt.Sprintf("the plan of %s is made: waiting for its approval", s.env)
+	case s.begun:
+		return fmt.Sprintf("the plan of %s is being applied", s.env)
+	case s.name == stageApplied:
+		return fmt.Sprintf("the plan of %s is made: waiting for its apply to begin", s.env)
 	}
 	return "waiting for the end"
 }
@@ -76,10 +91,16 @@ func (w *stageWatch) late(in TriggerInput, id RequestID, waited time.Duration, n
 	long := now.Sub(w.since)
 	switch {
 	case waited >= in.Wait:
-		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has not ended after %s: %s since %s", id.Short(), in.Wait, w.at, w.since.UTC().Format(time.RFC3339)),
-			Next: "it goes on; run this job again to go on waiting for the same request"}
+		next := "it goes on; run this job again to go on waiting for the same request"
+		if w.at.name == stageApproved {
+			next = "a reviewer of " + in.Manager.String() + " approves it in the manager's run, and " + next
+		}
+		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has not ended after %s: %s since %s", id.Short(), in.Wait, w.at, w.since.UTC().Format(time.RFC3339)), Next: next}
 	case w.at.name == stagePlanned && long >= planDeadline:
 		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.env, planDeadline),
+			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
+	case w.at.begun && long >= applyDeadline:
+		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s is still being applied to %s after %s", id.Short(), w.at.env, applyDeadline),
 			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
 	}
 	return nil

@@ -15,7 +15,8 @@ import (
 // asks of GitHub.
 func TestTriggerStages(t *testing.T) {
 	t.Parallel()
-	receipt := "https://hub/manager-run#receipt-" + strings.Repeat("ab", 32)
+	marked := func(mark string) string { return "https://hub/manager-run#" + mark + "-" + strings.Repeat("ab", 32) }
+	receipt := marked("receipt")
 	for name, c := range map[string]struct {
 		staging, production string // target URL of the pending status; "done" is final, empty is none
 		wait                time.Duration
@@ -24,8 +25,12 @@ func TestTriggerStages(t *testing.T) {
 		"nobody picks it up":          {wait: time.Hour, stage: "picked-up", says: "was not picked up by ops/manager within 1m0s"},
 		"no plan in its time":         {staging: "https://hub/manager-run", production: "https://hub/manager-run", wait: 30 * time.Hour, stage: "planned", says: "has no plan for production after 2h0m0s"},
 		"no plan in the wait":         {staging: "https://hub/manager-run", wait: 30 * time.Minute, stage: "planned", says: "has not ended after 30m0s"},
-		"nobody approves":             {staging: receipt, production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "applied", says: "the plan of staging is made: waiting for its approval"},
-		"nobody approves the second":  {staging: "done", production: receipt, wait: 30 * time.Minute, stage: "applied", says: "the plan of production is made"},
+		"nobody approves":             {staging: marked("approval"), production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "approved", says: "the plan of staging is made: waiting for its approval since"},
+		"nobody approves for days":    {staging: marked("approval"), wait: 72 * time.Hour, stage: "approved", says: "has not ended after 72h0m0s"},
+		"nobody approves the second":  {staging: "done", production: marked("approval"), wait: 30 * time.Minute, stage: "approved", says: "a reviewer of ops/manager approves it"},
+		"no gate, and no job":         {staging: receipt, production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "applied", says: "the plan of staging is made: waiting for its apply to begin since"},
+		"it is being applied":         {staging: "done", production: marked("applying"), wait: 30 * time.Minute, stage: "applied", says: "the plan of production is being applied since"},
+		"no apply in its time":        {staging: marked("applying"), wait: 72 * time.Hour, stage: "applied", says: "is still being applied to staging after 6h0m0s"},
 		"the finaliser does not come": {staging: "done", production: "done", wait: 30 * time.Minute, stage: "end", says: "has not ended after 30m0s: waiting for the end"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +69,7 @@ func TestTriggerStages(t *testing.T) {
 			if c.wait <= time.Hour && polls >= 60 {
 				t.Errorf("%d questions to GitHub", polls)
 			}
-			if c.stage == "applied" && !contains(strings.Join(told, "\n"), "waiting for its approval") {
+			if all := strings.Join(told, "\n"); contains(all, "waiting for its approval") != (c.stage == "approved") {
 				t.Errorf("the stage was not told: %q", told)
 			}
 		})

@@ -119,6 +119,16 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 	return m.tellNews(result.event)
 }
 
+// applying tells that the apply begins: `continue-on-error: true`.
+func (m *managerRun) applying(ctx context.Context, j *job, env string) error {
+	result, err := m.verb(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", env)
+	if err != nil {
+		return err
+	}
+	j.failed = false
+	return m.tellNews(result.event)
+}
+
 // prepare is the first job: who asks, for what?
 func (m *managerRun) prepare(ctx context.Context) error {
 	j, err := m.newJob("prepare")
@@ -171,6 +181,9 @@ func (m *managerRun) target(ctx context.Context, verb, env, environment string, 
 	var secrets []string
 	if verb == "apply" {
 		secrets = []string{"GITHUB_TOKEN"}
+		if err := m.applying(ctx, j, env); err != nil {
+			return stepResult{}, errors.Join(err, j.close(true))
+		}
 	}
 	args := append([]string{verb, "--customer", m.customer, "--request", m.request, "--environment", env}, more...)
 	result, err := m.verb(ctx, j, secrets, args...)

@@ -1,0 +1,34 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// applying tells the customer that the apply of one environment begins: a waiting
+// trigger cannot see otherwise that nobody is waited for any more. It is one status
+// and nothing else, and none where the plan does not wait: the report after the
+// apply says why.
+func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request) (Report, error) {
+	report := Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
+	if !slices.Contains(request.Targets, in.Applying) {
+		return report, &UsageError{Message: fmt.Sprintf("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying), Next: "name one of " + fmt.Sprint(request.Targets)}
+	}
+	t, err := r.target(ctx, in, request, in.Applying)
+	if err != nil || t.Outcome != OutcomeWaiting || !t.Applies {
+		return report, err
+	}
+	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
+	if err != nil || anyTargets(newer, t.Environment) {
+		return report, err
+	}
+	if in.Run.Attempt > 1 { // an earlier attempt may have closed the request, and nothing may be pending that no sweep finds
+		if err := open(ctx, r.Store, request); err != nil {
+			return report, err
+		}
+	}
+	t.Outcome, t.RunURL = OutcomeApplying, in.Run.URL
+	report.Targets = []TargetReport{t.Redacted(in.Customer.Manager.Redaction)}
+	return report, r.status(ctx, report, t.Environment, StatusPending, t.receiptURL())
+}

@@ -111,4 +111,9 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	if fresh, _ := next(pipeline.DriftReal); !fresh.FirstSeen.Equal(fresh.CheckedAt) {
 		t.Errorf("a new difference was first seen %s, and looked at %s", fresh.FirstSeen, fresh.CheckedAt)
 	}
+	// A file that is gone is an error, and not a target without a difference.
+	must(repo.Commit("main", hub.Change{Message: "Gone", Remove: []string{"infra/variables.yml"}}))(t)
+	if gone, _ := next(pipeline.DriftError); gone.Failure.Cause != "repository" || !strings.Contains(gone.Failure.Message, "infra/variables.yml") || !strings.Contains(gone.Failure.Next, "it does not exist") {
+		t.Errorf("without its file: %+v", gone.Failure)
+	}
 }

@@ -69,7 +69,7 @@ func (d *desiredFiles) of(ctx context.Context, c Customer, env Environment, last
 	d.mu.Unlock()
 	read.once.Do(func() { read.file, read.err = d.github.BranchFile(ctx, c.Repository, want.branch, name) })
 	if read.err != nil {
-		return want, fmt.Errorf("read %s of %s: %w", name, c.Repository, read.err)
+		return want, read.err // it names the file and the repository, and what to do
 	}
 	want.file = read.file
 	if last == nil || last.Receipt.Blob != want.file.Blob {

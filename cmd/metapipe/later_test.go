@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/cli"
@@ -18,7 +20,9 @@ func mainLater() {
 	if err != nil {
 		panic(err)
 	}
-	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.App{
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Dir: dir,
 		Now: func() time.Time { return time.Now().Add(later) },
 		Sleep: func(_ context.Context, d time.Duration) error {

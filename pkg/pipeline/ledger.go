@@ -270,11 +270,9 @@ func (l Ledger) Read(ctx context.Context, c CustomerName, env Environment) ([]Le
 		entries []LedgerEntry
 		head    LedgerHead
 	)
-	for first := 0; first < len(keys); first += readAtOnce {
-		for i, r := range l.some(ctx, c, env, first+1, min(readAtOnce, len(keys)-first)) {
-			if want, key := ledgerKey(c, env, first+i+1), keys[first+i]; key != want {
-				return entries, head, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, want, key)
-			}
+	last, gap := l.upTo(ctx, c, env, 1, keys)
+	for first := 0; first < last; first += readAtOnce {
+		for _, r := range l.some(ctx, c, env, first+1, min(readAtOnce, last-first)) {
 			if r.err != nil {
 				return entries, head, r.err
 			}
@@ -284,7 +282,7 @@ func (l Ledger) Read(ctx context.Context, c CustomerName, env Environment) ([]Le
 			entries, head = append(entries, r.LedgerEntry), LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
 		}
 	}
-	return entries, head, nil
+	return entries, head, gap
 }
 
 // readAtOnce is how many entries are on their way at a time: each is an object.

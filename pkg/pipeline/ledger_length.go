@@ -45,19 +45,31 @@ func (l Ledger) length(ctx context.Context, c CustomerName, env Environment) (in
 // page returns the number of the last entry of a page, which must be there without
 // a gap; 0 when the page is empty.
 func (l Ledger) page(ctx context.Context, c CustomerName, env Environment, page int) (int, error) {
-	first := ledgerKey(c, env, page*ledgerPage)
-	keys, err := l.Store.List(ctx, strings.TrimSuffix(first, "000.json"))
+	keys, err := l.Store.List(ctx, strings.TrimSuffix(ledgerKey(c, env, page*ledgerPage), "000.json"))
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	last := page*ledgerPage + len(keys) - 1
-	if page == 0 {
-		last++ // there is no entry 0
+	return l.upTo(ctx, c, env, max(page*ledgerPage, 1), keys) // there is no entry 0
+}
+
+// upTo returns the number of the last entry of a list that begins with entry
+// first. What was written while a folder was read may be left out of its list, with
+// a later entry in it: such an entry is looked for by its key.
+func (l Ledger) upTo(ctx context.Context, c CustomerName, env Environment, first int, keys []string) (int, error) {
+	next := first
+	for _, key := range keys {
+		for ; key != ledgerKey(c, env, next); next++ {
+			found, err := l.has(ctx, c, env, next)
+			if err != nil {
+				return 0, err
+			}
+			if !found {
+				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, ledgerKey(c, env, next), key)
+			}
+		}
+		next++
 	}
-	if found := keys[len(keys)-1]; found != ledgerKey(c, env, last) {
-		return 0, fmt.Errorf("%w: from %s on there are %d objects, and the last one is %s", ErrBrokenLedger, first, len(keys), found)
-	}
-	return last, nil
+	return next - 1, nil
 }
 
 // has reports whether an entry is there, whatever it says.

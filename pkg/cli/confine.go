@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -29,10 +30,15 @@ func (m *manager) confine(ctx context.Context, c pipeline.Customer, env pipeline
 	return nil
 }
 
+// driftWaitDelay is how long a stopped look may take to end by itself: it holds no
+// lock and writes no state, and the runner kills the step after ten seconds.
+const driftWaitDelay = 5 * time.Second
+
 // fleet looks at many targets, each with the credentials of its own role where
 // there is one. The store stays open under those of the job.
 func (m *manager) fleet(dir string) *terraform.Fleet {
 	o := m.engineOptions()
+	o.WaitDelay = driftWaitDelay
 	o.EnvironOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
 		if job.Customer.Manager.Role == "" || !m.context.InActions {
 			return o.Environ, nil

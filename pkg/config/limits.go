@@ -29,7 +29,7 @@ func (d *decoder) limitFields(l *pipeline.Limits) fields {
 	}
 }
 
-var sizePattern = regexp.MustCompile(`^([0-9]{1,9}) ?(B|KiB|MiB)?$`)
+var sizePattern = regexp.MustCompile(`^([0-9]+) ?(B|KiB|MiB)?$`)
 
 // size reads bytes: a whole number, or text with the unit B, KiB or MiB.
 func (d *decoder) size(v value, to *int) {

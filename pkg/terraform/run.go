@@ -91,7 +91,7 @@ func (w *workspace) stderr(verb string) string {
 }
 
 // prosePlace is how the tool names a place to people.
-var prosePlace = regexp.MustCompile(`^\s*on (\S+) line (\d{1,7})[,:]`)
+var prosePlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
 
 // proseDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.

@@ -18,7 +18,7 @@ import (
 var namedVariable = regexp.MustCompile(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variable "([A-Za-z_][A-Za-z0-9_-]*)"`)
 
 // declaredAt finds the place of the declaration in such messages.
-var declaredAt = regexp.MustCompile(`(?:declared|validation rule) at ([^\s:,]+):(\d{1,7}),(\d{1,7})`)
+var declaredAt = regexp.MustCompile(`(?:declared|validation rule) at ([^\s:,]+):(\d+),(\d+)`)
 
 // source notes the line of variables.yml that decides the failing value, and the
 // remedy in the customer's own terms.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -16,20 +15,10 @@ import (
 // describes it: results, missing targets and issues are in the order of their
 // names. Invisible and control characters are written as \u escapes.
 func DriftJSON(w io.Writer, scan pipeline.DriftScan) error {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
 	if scan.Results == nil {
 		scan.Results = []pipeline.DriftResult{}
 	}
-	if err := e.Encode(scan); err != nil {
-		return fmt.Errorf("write scan %s as JSON: %w", scan.ID, err)
-	}
-	if _, err := io.WriteString(w, escapeJSON(out.String())); err != nil {
-		return fmt.Errorf("write scan %s: %w", scan.ID, err)
-	}
-	return nil
+	return writeJSON(w, "scan "+scan.ID, scan)
 }
 
 // slowest is how many of the slowest targets are named.

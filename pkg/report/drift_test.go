@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,21 +15,6 @@ import (
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
-func readScan(t *testing.T, file string) pipeline.DriftScan {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	var scan pipeline.DriftScan
-	if err := d.Decode(&scan); err != nil {
-		t.Fatalf("%s: %v", file, err)
-	}
-	return scan
-}
-
 // TestDriftGolden renders every testdata/drift/*.json and compares with its twins.
 func TestDriftGolden(t *testing.T) {
 	t.Parallel()
@@ -41,7 +25,7 @@ func TestDriftGolden(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			scan, name := readScan(t, file), strings.TrimSuffix(file, ".json")
+			scan, name := readCase[pipeline.DriftScan](t, file), strings.TrimSuffix(file, ".json")
 			var r report.Renderer
 			summary := r.Drift(scan)
 			golden(t, name+".summary.md", summary)
@@ -72,7 +56,7 @@ func TestDriftGolden(t *testing.T) {
 // TestIssuesOfEqualResultsAreEqual leaves out what a scan finds otherwise each time.
 func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
 	t.Parallel()
-	scan := readScan(t, "testdata/drift/fleet.json")
+	scan := readCase[pipeline.DriftScan](t, "testdata/drift/fleet.json")
 	for _, result := range scan.Results {
 		if result.Plan == nil {
 			continue
@@ -93,7 +77,7 @@ func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
 // about ten thousand resources into one issue.
 func TestDriftFitsItsRoom(t *testing.T) {
 	t.Parallel()
-	one := readScan(t, "testdata/drift/fleet.json")
+	one := readCase[pipeline.DriftScan](t, "testdata/drift/fleet.json")
 	scan := one
 	scan.Results, scan.Missing, scan.Issues = nil, nil, nil
 	long := strings.Repeat("a long message | ", 200)

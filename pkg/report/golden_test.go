@@ -28,7 +28,7 @@ func TestGolden(t *testing.T) {
 		name := strings.TrimSuffix(file, ".json")
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()
-			rep := readReport(t, file)
+			rep := readCase[pipeline.Report](t, file)
 			var r report.Renderer
 			comment, summary := r.Comment(rep), r.Summary(rep)
 			golden(t, name+".comment.md", comment)
@@ -58,7 +58,8 @@ func statuses(r report.Renderer, rep pipeline.Report) string {
 	return out.String()
 }
 
-func readReport(t *testing.T, file string) pipeline.Report {
+// readCase reads a value of the given type, which must know every key of the file.
+func readCase[T any](t *testing.T, file string) T {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -66,11 +67,11 @@ func readReport(t *testing.T, file string) pipeline.Report {
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	var rep pipeline.Report
-	if err := d.Decode(&rep); err != nil {
+	var value T
+	if err := d.Decode(&value); err != nil {
 		t.Fatalf("%s: %v", file, err)
 	}
-	return rep
+	return value
 }
 
 func golden(t *testing.T, file, got string) {

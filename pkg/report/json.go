@@ -15,15 +15,20 @@ import (
 // mean the same to every JSON reader. Errors are the writer's, or name a value
 // that JSON cannot hold.
 func JSON(w io.Writer, rep pipeline.Report) error {
+	return writeJSON(w, "report of request "+string(rep.Request.ID), rep)
+}
+
+// writeJSON writes a value as JSON says; what names it in errors.
+func writeJSON(w io.Writer, what string, value any) error {
 	var out strings.Builder
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(rep); err != nil {
-		return fmt.Errorf("write report of request %s as JSON: %w", rep.Request.ID, err)
+	if err := e.Encode(value); err != nil {
+		return fmt.Errorf("write %s as JSON: %w", what, err)
 	}
 	if _, err := io.WriteString(w, escapeJSON(out.String())); err != nil {
-		return fmt.Errorf("write report of request %s: %w", rep.Request.ID, err)
+		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
 }

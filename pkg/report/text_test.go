@@ -137,7 +137,7 @@ func TestSensitiveWins(t *testing.T) {
 // TestCommentIsStable checks that only the time of writing changes nothing.
 func TestCommentIsStable(t *testing.T) {
 	t.Parallel()
-	rep := readReport(t, "testdata/waiting-approval.json")
+	rep := readCase[pipeline.Report](t, "testdata/waiting-approval.json")
 	later := rep
 	later.At = rep.At.AddDate(0, 0, 1)
 	var r report.Renderer

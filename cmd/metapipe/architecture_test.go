@@ -37,10 +37,12 @@ var mayImport = map[string][]string{
 	"workflow":  {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline"},
+	// The one place that starts git.
+	"gitrepo": {},
 	// Runs the verbs as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
-	"rehearsal": {"pipeline", "config"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal"},
+	"rehearsal": {"pipeline", "config", "gitrepo"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo"},
 }
 
 // goPackage is what `go list -json` tells of a package.

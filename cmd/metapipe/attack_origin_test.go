@@ -33,6 +33,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "lay": (*attempt).lay, "disbelieved": (*attempt).disbelieved, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
 	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
+	"checkout": (*attempt).checkout, "lose-object": (*attempt).loseObject, "embed": (*attempt).embed, "ran-nothing": (*attempt).ranNothing,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
 }
 

@@ -110,6 +110,7 @@ type attempt struct {
 	receipts       map[string]string // what was approved, by environment
 	folders        map[string]string // of plans that were kept, by a name
 	secrets        []string
+	laptop         string // the operator's folder
 	before         string // the victim's repository
 	verdicts       int
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/cli/startup"
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -167,11 +166,15 @@ func (m *manager) commit(ctx context.Context) pipeline.SHA {
 	if m.context.InActions {
 		return m.context.SHA
 	}
-	out, err := exec.CommandContext(ctx, "git", "-C", m.dir, "rev-parse", "HEAD").Output()
+	repository, ok := gitrepo.Open(ctx, m.dir, m.app.Environ)
+	if !ok {
+		return ""
+	}
+	head, err := repository.Head(ctx)
 	if err != nil {
 		return ""
 	}
-	sha, err := pipeline.ParseSHA(strings.TrimSpace(string(out)))
+	sha, err := pipeline.ParseSHA(head)
 	if err != nil {
 		return ""
 	}

@@ -1,17 +1,17 @@
 package rehearsal
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
@@ -24,23 +24,25 @@ const maxCheckout = 512 << 20
 type checkout struct {
 	dir   string
 	files map[string]hub.File // by path with slashes
-	// git is the git binary when dir is inside a work tree, else empty.
-	git     string
-	environ []string
+	root  *os.Root
+	git   *gitrepo.Repository // nil where dir lies in no work tree
 }
 
 // readCheckout reads dir. Without git, or outside of a work tree, everything
 // counts as committed.
 func readCheckout(ctx context.Context, dir string, environ []string) (*checkout, error) {
-	c := &checkout{dir: dir, files: map[string]hub.File{}, environ: withoutGit(environ)}
+	c := &checkout{dir: dir, files: map[string]hub.File{}}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("%s is not a directory", dir), Next: "name the checkout of a repository", Err: err}
 	}
-	if git, err := exec.LookPath("git"); err == nil {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	defer root.Close()
+	c.root = root
+	if git, ok := gitrepo.Open(ctx, dir, environ); ok {
 		c.git = git
-		if out, err := c.run(ctx, "rev-parse", "--is-inside-work-tree"); err != nil || strings.TrimSpace(string(out)) != "true" {
-			c.git = ""
-		}
 	}
 	paths, err := c.list(ctx)
 	if err != nil {
@@ -60,18 +62,9 @@ func readCheckout(ctx context.Context, dir string, environ []string) (*checkout,
 }
 
 func (c *checkout) list(ctx context.Context) ([]string, error) {
-	if c.git != "" {
-		out, err := c.run(ctx, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-		if err != nil {
-			return nil, err
-		}
-		var paths []string
-		for p := range strings.SplitSeq(string(out), "\x00") {
-			if p != "" && !leftOut(p) {
-				paths = append(paths, p)
-			}
-		}
-		return paths, nil
+	if c.git != nil {
+		paths, err := c.git.Files(ctx)
+		return slices.DeleteFunc(paths, leftOut), err
 	}
 	var paths []string
 	err := filepath.WalkDir(c.dir, func(at string, e fs.DirEntry, err error) error {
@@ -105,12 +98,23 @@ func leftOut(p string) bool {
 	return strings.HasSuffix(name, ".tfstate") || strings.Contains(name, ".tfstate.") || name == "crash.log"
 }
 
+// behindLink reports whether a directory of the path is a symbolic link by now.
+// To git such a file is deleted.
+func (c *checkout) behindLink(p string) bool {
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		if info, err := c.root.Lstat(filepath.FromSlash(dir)); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // take reads one file. What was deleted from the work tree, or has no form in
 // git, is skipped.
 func (c *checkout) take(p string) (int64, error) {
-	at := filepath.Join(c.dir, filepath.FromSlash(p))
-	info, err := os.Lstat(at)
-	if errors.Is(err, fs.ErrNotExist) {
+	at := filepath.FromSlash(p)
+	info, err := c.root.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) || c.behindLink(p) {
 		return 0, nil
 	}
 	if err != nil {
@@ -119,7 +123,7 @@ func (c *checkout) take(p string) (int64, error) {
 	f := hub.File{Mode: hub.ModeFile}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
-		target, err := os.Readlink(at)
+		target, err := c.root.Readlink(at)
 		if err != nil {
 			return 0, err
 		}
@@ -133,7 +137,7 @@ func (c *checkout) take(p string) (int64, error) {
 		if info.Mode()&0o111 != 0 {
 			f.Mode = hub.ModeExec
 		}
-		if f.Content, err = os.ReadFile(at); err != nil {
+		if f.Content, err = c.root.ReadFile(at); err != nil {
 			return 0, err
 		}
 	}
@@ -142,29 +146,29 @@ func (c *checkout) take(p string) (int64, error) {
 }
 
 // committed is the content of a file at HEAD. known is false when there is no
-// git, no commit, or no such file in it.
-func (c *checkout) committed(ctx context.Context, p string) (content []byte, known bool) {
-	if c.git == "" {
-		return nil, false
+// git, no commit, or no such file in it; an error means that git could not say.
+func (c *checkout) committed(ctx context.Context, p string) (content []byte, known bool, err error) {
+	if c.git == nil {
+		return nil, false, nil
 	}
-	out, err := c.run(ctx, "cat-file", "blob", "HEAD:./"+p)
-	return out, err == nil
+	content, err = c.git.Committed(ctx, p)
+	if errors.Is(err, gitrepo.ErrNotCommitted) {
+		return nil, false, nil
+	}
+	return content, err == nil, err
 }
 
 // origin is the owner/name that the remote "origin" points to. A directory
 // below the top of its work tree has none of its own.
 func (c *checkout) origin(ctx context.Context) (pipeline.Slug, bool) {
-	if c.git == "" {
+	if c.git == nil {
 		return pipeline.Slug{}, false
 	}
-	if prefix, err := c.run(ctx, "rev-parse", "--show-prefix"); err != nil || strings.TrimSpace(string(prefix)) != "" {
+	url, ok := c.git.Origin(ctx)
+	if !ok {
 		return pipeline.Slug{}, false
 	}
-	out, err := c.run(ctx, "config", "--get", "remote.origin.url")
-	if err != nil {
-		return pipeline.Slug{}, false
-	}
-	return slugOfURL(strings.TrimSpace(string(out)))
+	return slugOfURL(url)
 }
 
 // slugOfURL reads owner/name from the end of https://host/owner/name.git and of
@@ -177,28 +181,4 @@ func slugOfURL(url string) (pipeline.Slug, bool) {
 	}
 	slug, err := pipeline.ParseSlug(parts[len(parts)-2] + "/" + parts[len(parts)-1])
 	return slug, err == nil
-}
-
-func (c *checkout) run(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, c.git, args...)
-	cmd.Dir, cmd.Env = c.dir, c.environ
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return out, nil
-}
-
-// withoutGit keeps variables away that point git at another repository, as they
-// are set in a git hook.
-func withoutGit(environ []string) []string {
-	var out []string
-	for _, pair := range environ {
-		if !strings.HasPrefix(pair, "GIT_") {
-			out = append(out, pair)
-		}
-	}
-	return append(out, "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0")
 }

@@ -21,7 +21,7 @@ func paths(c *checkout) []string { return slices.Sorted(maps.Keys(c.files)) }
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"}, args...)...)
-	cmd.Dir, cmd.Env = dir, append(withoutGit(os.Environ()), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
 	}
@@ -97,10 +97,10 @@ func TestReadCheckoutOfGit(t *testing.T) {
 	if got := string(c.files["edited"].Content); got != "2" {
 		t.Errorf("the edit is lost: %q", got)
 	}
-	if was, known := c.committed(t.Context(), "edited"); !known || string(was) != "1" {
+	if was, known, err := c.committed(t.Context(), "edited"); err != nil || !known || string(was) != "1" {
 		t.Errorf("committed: %q, %v", was, known)
 	}
-	if _, known := c.committed(t.Context(), "new"); known {
+	if _, known, err := c.committed(t.Context(), "new"); err != nil || known {
 		t.Error("a new file counts as committed")
 	}
 	if slug, ok := c.origin(t.Context()); ok {
@@ -203,5 +203,23 @@ func TestBrokenAndCommented(t *testing.T) {
 	}
 	if got := string(commented([]byte("a: 1"))); got != "a: 1\n# a comment changes nothing\n" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Git lists the path of a file whose directory has become a symbolic link: what
+// the link leads to is not part of the checkout.
+func TestReadCheckoutFollowsNoLinkOut(t *testing.T) {
+	t.Parallel()
+	needGit(t)
+	outside := tree(t, map[string]string{"credentials": "of the operator"})
+	dir := tree(t, map[string]string{"notes/credentials": "x", "README.md": "x"})
+	git(t, dir, "init", "-q")
+	git(t, dir, "add", "-A")
+	must(t, os.RemoveAll(filepath.Join(dir, "notes")))
+	must(t, os.Symlink(outside, filepath.Join(dir, "notes")))
+	c, err := readCheckout(t.Context(), dir, os.Environ())
+	must(t, err)
+	if d := cmp.Diff([]string{"README.md", "notes"}, paths(c)); d != "" {
+		t.Error(d)
 	}
 }

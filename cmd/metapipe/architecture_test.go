@@ -27,22 +27,24 @@ var repoRoot = filepath.Join("..", "..")
 // Arrows point inward: cli → adapters → pipeline.
 var mayImport = map[string][]string{
 	"pipeline":  {},
-	"actions":   {"pipeline"},
+	"actions":   {"pipeline", "text"},
 	"config":    {"pipeline", "strictyaml"},
 	"github":    {"pipeline"},
 	"report":    {"pipeline"},
 	"store":     {"pipeline"},
-	"terraform": {"pipeline"},
+	"terraform": {"pipeline", "text"},
 	"variables": {"pipeline", "strictyaml"},
 	"workflow":  {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline"},
+	// What a secret may look like, for the mask of the log and for that of plans.
+	"text": {},
 	// The one place that starts git.
 	"gitrepo": {},
 	// Runs the verbs as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
 	"rehearsal": {"pipeline", "config", "gitrepo"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text"},
 }
 
 // goPackage is what `go list -json` tells of a package.

@@ -46,7 +46,7 @@ func (r *Runner) annotateAll(kind string, problems pipeline.Problems) error {
 		shown = max(room-1, 0) // the last place is for the summary
 	}
 	for _, p := range problems[:shown] {
-		if err := r.annotate(kind, place(p), text(p)); err != nil {
+		if err := r.annotate(kind, place(p), messageAndRemedy(p)); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func place(p pipeline.Problem) githubactions.CommandProperties {
 	return properties
 }
 
-func text(p pipeline.Problem) string {
+func messageAndRemedy(p pipeline.Problem) string {
 	if p.Remedy == "" {
 		return p.Message
 	}

@@ -2,20 +2,19 @@ package actions
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Mask makes GitHub replace secrets in the log by ***: each whole, each line of
-// it, and its usual encodings (see secretForms). Outside of Actions it does
+// it, and all their spellings (see text.Spellings). Outside of Actions it does
 // nothing, and prints nothing.
 func (r *Runner) Mask(secrets ...string) error {
 	r.mu.Lock()
@@ -35,94 +34,57 @@ func (r *Runner) Mask(secrets ...string) error {
 
 // masked is text without the secrets; r.mu is held. The runner masks the log and
 // the summary itself, unless a mask came too late or was lost.
-func (r *Runner) masked(text string) string {
+func (r *Runner) masked(s string) string {
 	if len(r.hidden) == 0 {
-		return text
+		return s
 	}
 	var out strings.Builder
 	w := NewMaskingWriter(&out, r.hidden)
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, s)
 	if err = errors.Join(err, w.Close()); err != nil {
 		return "***" // a builder takes everything
 	}
 	return out.String()
 }
 
-// minPart is the length below which a part of a secret is not hidden: a closing
+// minLine is the length below which a line of a secret is not hidden: a closing
 // brace is a line of many keys.
-const minPart = 4
+const minLine = text.MinSecret
 
-// secretForms returns what must not be seen of secrets, longest first and
-// without duplicates: each secret, its lines, and both in base64 (for URLs
-// too, and inside a longer text), percent-encoded and as JSON text.
+// secretForms returns what must not be seen of secrets, without duplicates.
 func secretForms(secrets []string) []string {
 	var forms []string
-	add := func(form string, least int) {
-		if form = strings.TrimSpace(form); len(form) >= least {
-			forms = append(forms, form)
-		}
-	}
 	for _, secret := range secrets {
-		add(secret, 1)
-		lines := strings.FieldsFunc(secret, func(r rune) bool { return r == '\n' || r == '\r' })
-		for _, plain := range append(lines, secret, strings.TrimSpace(secret)) {
-			add(plain, minPart)
-			if len(plain) >= minPart {
-				for _, form := range encodings(plain) {
-					add(form, minPart)
-				}
-			}
-		}
+		forms = append(forms, text.Spellings(secret, minLine)...)
 	}
-	slices.SortFunc(forms, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
+	slices.Sort(forms)
 	return slices.Compact(forms)
 }
 
-func encodings(s string) []string {
-	forms := []string{url.QueryEscape(s), url.PathEscape(s)}
-	for shift := range 3 {
-		std := shifted(s, shift)
-		forms = append(forms, std, strings.NewReplacer("+", "-", "/", "_").Replace(std))
-	}
-	// A string always encodes.
-	if quoted, err := json.Marshal(s); err == nil {
-		forms = append(forms, string(quoted[1:len(quoted)-1]))
-	}
-	return forms
-}
-
-// shifted returns the base64 characters that depend on nothing but s when shift
-// bytes (mod 3) stand before it, as the user name does in basic authentication.
-func shifted(s string, shift int) string {
-	text := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("x", shift) + s))
-	if (shift+len(s))%3 != 0 {
-		text = text[:len(text)-1]
-	}
-	return text[[...]int{0, 2, 3}[shift]:]
-}
-
 // MaskingWriter replaces secrets, in all forms that Runner.Mask knows, by ***
-// before text goes on, also when a secret is spread over several writes. What
-// might be the beginning of a secret is held back until the next write or Close.
-// It is safe for concurrent use.
+// before text goes on, also when a secret is spread over several writes or has
+// terminal escape sequences inside. What might be the beginning of a secret is
+// held back until the next write or Close. It is safe for concurrent use.
 type MaskingWriter struct {
 	mu      sync.Mutex
 	w       io.Writer
-	forms   map[string]bool
-	byFirst [256][]string // the forms by first byte, longest first
-	longest int
-	held    []byte
-	covered int // bytes at the start of held for which *** was written already
+	forms   []string
+	matcher *text.Matcher
+	seen    []byte     // what is held back, without escape sequences
+	escapes []sequence // where they stood in it
+	rest    []byte     // an escape sequence that has not ended
+	covered int        // bytes at the start of seen for which *** was written already
+}
+
+// sequence is an escape sequence before seen[at].
+type sequence struct {
+	at   int
+	text string
 }
 
 // NewMaskingWriter returns a writer that masks on the way to w.
 func NewMaskingWriter(w io.Writer, secrets []string) *MaskingWriter {
-	m := &MaskingWriter{w: w, forms: map[string]bool{}}
+	m := &MaskingWriter{w: w}
 	m.Add(secrets...)
 	return m
 }
@@ -131,15 +93,9 @@ func NewMaskingWriter(w io.Writer, secrets []string) *MaskingWriter {
 func (m *MaskingWriter) Add(secrets ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, form := range secretForms(secrets) {
-		if m.forms[form] {
-			continue
-		}
-		m.forms[form] = true
-		same := append(m.byFirst[form[0]], form)
-		slices.SortStableFunc(same, func(a, b string) int { return len(b) - len(a) })
-		m.byFirst[form[0]] = same
-		m.longest = max(m.longest, len(form))
+	if fresh := secretForms(secrets); len(fresh) > 0 {
+		m.forms = append(m.forms, fresh...)
+		m.matcher = text.NewMatcher(m.forms)
 	}
 }
 
@@ -147,10 +103,10 @@ func (m *MaskingWriter) Add(secrets ...string) {
 func (m *MaskingWriter) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.longest == 0 {
+	if m.matcher == nil {
 		return m.w.Write(p)
 	}
-	m.held = append(m.held, p...)
+	m.take(string(p), false)
 	if err := m.pass(m.holdFrom()); err != nil {
 		return 0, err
 	}
@@ -161,53 +117,88 @@ func (m *MaskingWriter) Write(p []byte) (int, error) {
 func (m *MaskingWriter) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.pass(len(m.held))
+	m.take("", true)
+	return m.pass(len(m.seen))
+}
+
+// take parts what is new into text and escape sequences. At the end an unfinished
+// sequence is one too.
+func (m *MaskingWriter) take(p string, last bool) {
+	if len(m.rest) > 0 {
+		p = string(m.rest) + p
+		m.rest = m.rest[:0]
+	}
+	for p != "" {
+		n, whole := text.Escape(p)
+		switch {
+		case n > 0 && !whole && !last:
+			m.rest = append(m.rest, p...)
+			return
+		case n > 0:
+			m.escapes = append(m.escapes, sequence{at: len(m.seen), text: p[:n]})
+			p = p[n:]
+		default:
+			// Up to the next byte that may begin one.
+			n = 1
+			for n < len(p) && p[n] != '\x1b' && p[n] != 0xc2 {
+				n++
+			}
+			m.seen = append(m.seen, p[:n]...)
+			p = p[n:]
+		}
+	}
 }
 
 // holdFrom finds the earliest place from which all of the text could be the
 // beginning of a secret.
 func (m *MaskingWriter) holdFrom() int {
-	for i := max(0, len(m.held)-m.longest+1); i < len(m.held); i++ {
-		for _, form := range m.byFirst[m.held[i]] {
-			if len(form) > len(m.held)-i && form[:len(m.held)-i] == string(m.held[i:]) {
-				return i
-			}
+	for i := max(0, len(m.seen)-m.matcher.Longest()+1); i < len(m.seen); i++ {
+		if m.matcher.Begins(string(m.seen[i:])) {
+			return i
 		}
 	}
-	return len(m.held)
+	return len(m.seen)
 }
 
 // pass writes the first n bytes of the held text. Secrets that overlap are
-// masked as one.
+// masked as one, and escape sequences inside of a secret come behind its mask.
 func (m *MaskingWriter) pass(n int) error {
 	var out bytes.Buffer
 	masked := m.covered
+	held := string(m.seen)
+	next := 0
 	for i := range n {
-		if l := m.match(i); l > 0 {
+		for ; next < len(m.escapes) && m.escapes[next].at == i && i >= masked; next++ {
+			out.WriteString(m.escapes[next].text)
+		}
+		if l := m.matcher.Match(held[i:]); l > 0 {
 			if i >= masked {
 				out.WriteString("***")
 			}
 			masked = max(masked, i+l)
 		}
 		if i >= masked {
-			out.WriteByte(m.held[i])
+			out.WriteByte(m.seen[i])
+			continue
+		}
+		for ; next < len(m.escapes) && m.escapes[next].at <= i; next++ {
+			out.WriteString(m.escapes[next].text)
 		}
 	}
 	m.covered = max(0, masked-n)
-	m.held = append(m.held[:0], m.held[n:]...)
+	m.seen = append(m.seen[:0], m.seen[n:]...)
+	if len(m.seen) == 0 {
+		for ; next < len(m.escapes); next++ {
+			out.WriteString(m.escapes[next].text)
+		}
+	}
+	m.escapes = append(m.escapes[:0], m.escapes[next:]...)
+	for i := range m.escapes {
+		m.escapes[i].at -= n
+	}
 	if out.Len() == 0 {
 		return nil
 	}
 	_, err := m.w.Write(out.Bytes())
 	return err
-}
-
-// match returns the length of the longest secret at i, 0 when there is none.
-func (m *MaskingWriter) match(i int) int {
-	for _, form := range m.byFirst[m.held[i]] {
-		if len(form) <= len(m.held)-i && string(m.held[i:i+len(form)]) == form {
-			return len(form)
-		}
-	}
-	return 0
 }

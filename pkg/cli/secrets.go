@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // ownSecrets are secret by their name, whatever their value looks like.
@@ -25,7 +26,9 @@ var (
 		"ACCESS_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "METAPIPE_KEY"}
 	secretEnds   = []string{"_PAT", "_PWD", "_DSN"}
 	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
-		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE"}
+		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE",
+		"_LENGTH", "_LEN", "_SIZE", "_COUNT", "_VERSION", "_PORT", "_DAYS", "_HOURS", "_MINUTES", "_SECONDS", "_EXPIRY", "_ROTATION", "_POLICY", "_MODE",
+		"_ALGORITHM", "_METHOD", "_FORMAT", "_ENABLED", "_REQUIRED"}
 )
 
 func endsInAny(name string, ends []string) bool {
@@ -56,19 +59,50 @@ func worthMasking(value string) bool {
 	return !plain || len(value) >= 3*guessable
 }
 
+// minKey is the length below which a part of METAPIPE_KEY is not a key: 32 bytes
+// take 43 characters, and a shorter word may be part of our own message about it.
+const minKey = 16
+
 // secretsOf returns the secret parts of a variable's value: itself, the keys of a
-// list, the secret members of a JSON object, the password of a URL.
+// list, the secret members of a JSON object, the password of a URL. Whatever is
+// declared secret is one, whatever it looks like: our own secrets, and variables
+// that tool.env lists under the name of a secret.
 func secretsOf(name, value string, listed bool) []string {
 	var found []string
-	whole := slices.Contains(ownSecrets, name)
-	if whole || (listed || namedSecret(name)) && worthMasking(value) {
+	if declaredSecret(name, value, listed) || (listed || namedSecret(name)) && worthMasking(value) {
 		found = append(found, value)
 		if name == envKey {
-			found = append(found, store.SplitKeys(value)...)
+			found = append(found, slices.DeleteFunc(store.SplitKeys(value), func(key string) bool { return len(key) < minKey })...)
 		}
 		found = append(found, jsonSecrets(value)...)
 	}
 	return append(found, urlPassword(value)...)
+}
+
+// declaredSecret reports whether a variable is secret by what it is, not by what
+// its value looks like. A switch is none: TOKEN_CACHE=true.
+func declaredSecret(name, value string, listed bool) bool {
+	if slices.Contains(ownSecrets, name) {
+		return true
+	}
+	return listed && namedSecret(name) && !slices.Contains([]string{"true", "false", "0", "1"}, strings.TrimSpace(value))
+}
+
+// tooShortToMask finds a declared secret that would be found everywhere, so that
+// nothing can hide it.
+func (a *App) tooShortToMask(listed func(name string) bool) error {
+	for _, pair := range a.Environ {
+		name, value, _ := strings.Cut(pair, "=")
+		value = strings.TrimSpace(value)
+		if value == "" || len(value) >= text.MinSecret || !declaredSecret(name, value, listed(name)) {
+			continue
+		}
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("%s is a secret of %d characters, too short to be masked in logs", name, len(value)),
+			Next:    fmt.Sprintf("use a secret of %d characters or more, or remove %s from tool.env and the environment", text.MinSecret, name),
+		}
+	}
+	return nil
 }
 
 // urlPassword is the password of a URL, as it stands there and as it is meant:
@@ -84,7 +118,7 @@ func urlPassword(value string) []string {
 	}
 	user, _, ok := cutLast(authority, "@")
 	_, written, has := strings.Cut(user, ":")
-	if !ok || !has || len(written) < minPassword {
+	if !ok || !has || len(written) < text.MinSecret {
 		return nil
 	}
 	found := []string{written}
@@ -101,8 +135,6 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	}
 	return s, "", false
 }
-
-const minPassword = 4
 
 // jsonSecrets are the members of a JSON object that are secret by their name, as
 // in the key file of a service account.
@@ -192,6 +224,9 @@ func (s *step) mask(secrets ...string) error {
 
 // maskEnviron masks what the environment brings along.
 func (s *step) maskEnviron() error {
+	if err := s.app.tooShortToMask(nothingListed); err != nil {
+		return err
+	}
 	if err := s.mask(s.app.environSecrets(nothingListed)...); err != nil {
 		return fmt.Errorf("mask the secrets of the environment: %w", err)
 	}
@@ -202,6 +237,9 @@ func (s *step) maskEnviron() error {
 func (s *step) maskPassed(rules []string) error {
 	if len(rules) == 0 {
 		return nil
+	}
+	if err := s.app.tooShortToMask(passedSecrets(rules)); err != nil {
+		return err
 	}
 	if err := s.mask(s.app.environSecrets(passedSecrets(rules))...); err != nil {
 		return fmt.Errorf("mask the variables of tool.env: %w", err)

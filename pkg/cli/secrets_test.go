@@ -25,7 +25,8 @@ func TestSecretsOf(t *testing.T) {
 		want        []string
 	}{
 		{"GITHUB_TOKEN", "abc", false, []string{"abc"}},
-		{"METAPIPE_KEY", "key-one-1,key-two-2\nkey-three-3", false, []string{"key-one-1,key-two-2\nkey-three-3", "key-one-1", "key-two-2", "key-three-3"}},
+		{"METAPIPE_KEY", "key-one-1-of-three,key-two-2-of-three\nkey-three-3-of-three", false, []string{"key-one-1-of-three,key-two-2-of-three\nkey-three-3-of-three", "key-one-1-of-three", "key-two-2-of-three", "key-three-3-of-three"}},
+		{"METAPIPE_KEY", "not base64!!", false, []string{"not base64!!"}}, // "not" is a word of our own message
 		{"SOME_APP_PRIVATE_KEY", "-----BEGIN-----\nx", false, []string{"-----BEGIN-----\nx"}},
 		{"TEAM_PAT", "0123456789", false, []string{"0123456789"}},
 		{"AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI", false, []string{"wJalrXUtnFEMI"}},
@@ -38,7 +39,12 @@ func TestSecretsOf(t *testing.T) {
 		{"DB_PASSWORD", "Ch4ngeMe!", false, []string{"Ch4ngeMe!"}},
 		{"DATADOG_THING", "0123456789", true, []string{"0123456789"}},
 		{"DATADOG_THING", "staging", true, nil},
-		{"METAPIPE_KEY", "key-one-1\tkey-two-2", false, []string{"key-one-1\tkey-two-2", "key-one-1", "key-two-2"}},
+		{"METAPIPE_KEY", "key-one-1-of-two\tkey-two-2-of-two", false, []string{"key-one-1-of-two\tkey-two-2-of-two", "key-one-1-of-two", "key-two-2-of-two"}},
+		{"DB_PASSWORD", "correct-horse-battery", true, []string{"correct-horse-battery"}}, // declared: whatever it looks like
+		{"DB_PASSWORD", "hunter2", true, []string{"hunter2"}},
+		{"db_password", "word", true, []string{"word"}},
+		{"TF_VAR_password_length", "1234", true, nil},
+		{"USE_TOKEN_CACHE", "true", true, nil},
 		{"HTTPS_PROXY", "http://robin:p4ss@proxy.example:8080", false, []string{"p4ss"}},
 		{"DATABASE_URL", "postgres://robin:p%40ss$w@db.example/x@y", false, []string{"p%40ss$w", "p@ss$w"}},
 		{"DATABASE_URL", "postgres://robin:p%zz1/2#3@db.example", false, []string{"p%zz1/2#3"}},
@@ -49,6 +55,22 @@ func TestSecretsOf(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tc.want, secretsOf(tc.name, tc.value, tc.listed)); diff != "" {
 			t.Errorf("%s=%s (-want +got):\n%s", tc.name, tc.value, diff)
+		}
+	}
+}
+
+// TestShortSecretsAreRefused: what would be found everywhere cannot be hidden, and
+// silence would show it.
+func TestShortSecretsAreRefused(t *testing.T) {
+	t.Parallel()
+	listed := passedSecrets([]string{"DB_*", "LOG_LEVEL"})
+	for pair, refused := range map[string]bool{
+		"DB_PASSWORD=abc": true, "DB_PASSWORD=abcd": false, "DB_PASSWORD=": false, "DB_PASSWORD= ab ": true, "LOG_LEVEL=err": false, "DB_PASSWORD_LENGTH=16": false,
+		"OTHER_PASSWORD=abc": false, "DB_TOKEN_CACHE=1": false, "GITHUB_TOKEN=abc": true, "SOURCE_REPOS_PAT=x": true,
+	} {
+		app := App{Environ: []string{"PATH=/bin", pair}}
+		if err := app.tooShortToMask(listed); (err != nil) != refused {
+			t.Errorf("%s: %v", pair, err)
 		}
 	}
 }

@@ -46,14 +46,14 @@ check "length" {
 func TestEnvironmentSecretsAreRedacted(t *testing.T) {
 	t.Parallel()
 	withTools(t, func(t *testing.T, tool realTool) {
-		engine := testEngine(t, tool, func(o *Options) { o.Secrets = func() []string { return []string{"dd-4711-secret", "short", ""} } })
+		engine := testEngine(t, tool, func(o *Options) { o.Secrets = func() []string { return []string{"dd-4711-secret", "abc", ""} } })
 		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": `
-resource "terraform_data" "a" { input = "key=dd-4711-secret short" }
+resource "terraform_data" "a" { input = "key=dd-4711-secret abc" }
 output "url" { value = "https://x/?k=${terraform_data.a.output}" }
 check "never" {
   assert {
     condition     = terraform_data.a.input == "x"
-    error_message = "base64 ${base64encode("u:dd-4711-secret")} of short"
+    error_message = "base64 ${base64encode("u:dd-4711-secret")} of abc"
   }
 }
 `})
@@ -62,18 +62,18 @@ check "never" {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
 		a := planned.Plan.Changes[0].Attributes
-		if !slices.ContainsFunc(a, func(a pipeline.AttributeChange) bool { return a.After.Text == `"key=(sensitive value) short"` }) {
+		if !slices.ContainsFunc(a, func(a pipeline.AttributeChange) bool { return a.After.Text == `"key=(sensitive value) abc"` }) {
 			t.Errorf("attributes %+v", a)
 		}
 		applied, err := engine.Apply(t.Context(), job, stored(planned))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
-		if len(applied.Outputs) != 1 || applied.Outputs[0].Value != `"https://x/?k=key=(sensitive value) short"` {
+		if len(applied.Outputs) != 1 || applied.Outputs[0].Value != `"https://x/?k=key=(sensitive value) abc"` {
 			t.Errorf("outputs %+v", applied.Outputs)
 		}
 		log := job.Log.(*testLog).String()
-		if strings.Contains(log, "4711") || strings.Contains(log, "ZGQtNDcx") || !strings.Contains(log, "of short") {
+		if strings.Contains(log, "4711") || strings.Contains(log, "ZGQtNDcx") || !strings.Contains(log, "of abc") {
 			t.Errorf("log:\n%s", log)
 		}
 	})

@@ -1,22 +1,19 @@
 package terraform
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Shorter strings are too common to be looked for inside of others.
 const (
-	minSecret     = 4  // characters of a whole value
-	minSecretLine = 12 // characters of one line of a longer value
-	minFragment   = 8  // characters of an encoded form
-	minDigits     = 6  // digits of a number
+	minSecret     = text.MinSecret // characters of a whole value
+	minSecretLine = 12             // characters of one line of a longer value
+	minDigits     = 6              // digits of a number
 )
 
 // secretSet holds the strings that stood at sensitive places.
@@ -87,8 +84,8 @@ func (s secretSet) addRaw(raw json.RawMessage) error {
 
 // redactor replaces secrets inside of texts, in time linear in the text.
 type redactor struct {
-	texts *matcher // all secrets in all their forms
-	names *matcher // those that no name of an attribute or a key looks like
+	texts *text.Matcher // all secrets in all their forms
+	names *text.Matcher // those that no name of an attribute or a key looks like
 	// blind: the secrets are not known, so what a provider wrote is left out.
 	blind bool
 }
@@ -97,63 +94,14 @@ func newRedactor(secrets secretSet) *redactor {
 	if len(secrets) == 0 {
 		return &redactor{}
 	}
-	forms, names := secretSet{}, secretSet{}
+	var forms, names []string
 	for secret := range secrets {
-		before := len(forms)
-		addForms(forms, secret)
-		if len(forms) > before && !isWord(secret) {
-			names[secret] = struct{}{}
+		forms = append(forms, text.Spellings(secret, minSecretLine)...)
+		if !isWord(secret) {
+			names = append(names, secret)
 		}
 	}
-	return &redactor{texts: newMatcher(forms), names: newMatcher(names)}
-}
-
-// addForms adds the spellings in which a secret appears inside of other strings:
-// itself, in JSON, in URLs, in base64 at each of the three alignments, and line by line.
-func addForms(forms secretSet, secret string) {
-	forms[secret] = struct{}{}
-	lines := strings.Split(secret, "\n")
-	for _, line := range lines {
-		if line = strings.TrimSpace(line); len(lines) > 1 && utf8.RuneCountInString(line) >= minSecretLine {
-			forms[line] = struct{}{}
-		}
-	}
-	once := string(appendJSONString(nil, secret))
-	once = once[1 : len(once)-1]
-	if html, err := json.Marshal(secret); err == nil {
-		forms[string(html[1:len(html)-1])] = struct{}{}
-	}
-	if once != secret {
-		forms[once] = struct{}{}
-		twice := string(appendJSONString(nil, once))
-		forms[twice[1:len(twice)-1]] = struct{}{}
-	}
-	// As a provider writes it into a connection string.
-	for _, form := range []string{url.QueryEscape(secret), url.PathEscape(secret), strings.TrimPrefix(url.UserPassword("", secret).String(), ":")} {
-		forms[form], forms[lowerEscapes(form)] = struct{}{}, struct{}{}
-	}
-	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
-		forms[encoding.EncodeToString([]byte(secret))] = struct{}{}
-		for shift := range 3 {
-			// The characters that also hold bits of neighbouring bytes are cut off.
-			text := encoding.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, shift), secret...))
-			from, to := (shift*8+5)/6, (shift+len(secret))*8/6
-			if to-from >= minFragment {
-				forms[text[from:to]] = struct{}{}
-			}
-		}
-	}
-}
-
-// lowerEscapes writes percent escapes in small letters, as some encoders do.
-func lowerEscapes(s string) string {
-	b := []byte(s)
-	for i := 0; i+2 < len(b); i++ {
-		if b[i] == '%' {
-			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
-		}
-	}
-	return string(b)
+	return &redactor{texts: text.NewMatcher(forms), names: text.NewMatcher(names)}
 }
 
 // isWord reports secrets such as "main" or "production", which replaced in
@@ -171,28 +119,28 @@ func isWord(secret string) bool {
 }
 
 // text redacts free text.
-func (r *redactor) text(s string) string { return r.texts.replace(s) }
+func (r *redactor) text(s string) string { return r.texts.Replace(s, sensitiveText) }
 
 // name redacts addresses and paths.
-func (r *redactor) name(s string) string { return r.names.replace(s) }
+func (r *redactor) name(s string) string { return r.names.Replace(s, sensitiveText) }
 
 // json redacts the strings inside of a JSON text.
-func (r *redactor) json(text string) string {
-	if r.texts == nil || len(text) < minSecret {
-		return text
+func (r *redactor) json(s string) string {
+	if r.texts == nil || len(s) < minSecret {
+		return s
 	}
-	if text[0] != '"' && text[0] != '{' && text[0] != '[' {
-		if r.text(text) == sensitiveText {
+	if s[0] != '"' && s[0] != '{' && s[0] != '[' {
+		if r.text(s) == sensitiveText {
 			return string(appendJSONString(nil, sensitiveText))
 		}
-		return text // other numbers, and words, hold no secret string
+		return s // other numbers, and words, hold no secret string
 	}
-	if text[0] == '"' && !strings.Contains(text, `\`) {
-		if inner := text[1 : len(text)-1]; r.texts.replace(inner) == inner {
-			return text
+	if s[0] == '"' && !strings.Contains(s, `\`) {
+		if inner := s[1 : len(s)-1]; r.text(inner) == inner {
+			return s
 		}
 	}
-	value, err := decodeAny(json.RawMessage(text))
+	value, err := decodeAny(json.RawMessage(s))
 	if err != nil {
 		return string(appendJSONString(nil, sensitiveText))
 	}

@@ -36,10 +36,6 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, er
 	return newRedactor(set), nil
 }
 
-// minEnviron is the length below which a text of the environment is not looked
-// for: it would be found everywhere.
-const minEnviron = 8
-
 func (e *Engine) secrets() []string {
 	if e.options.Secrets == nil {
 		return nil
@@ -50,7 +46,7 @@ func (e *Engine) secrets() []string {
 func environSecrets(secrets []string) secretSet {
 	set := secretSet{}
 	for _, secret := range secrets {
-		if secret = strings.TrimSpace(secret); len(secret) >= minEnviron {
+		if secret = strings.TrimSpace(secret); len(secret) >= minSecret {
 			set[secret] = struct{}{}
 		}
 	}

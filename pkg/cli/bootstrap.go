@@ -142,9 +142,9 @@ func (m *manager) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[stor
 		scope.Customer = string(c.Name)
 	}
 	if o.environment != "" {
-		env, err := pipeline.ParseEnvironment(o.environment)
+		env, err := m.environment("environment", o.environment)
 		if err != nil {
-			return nil, &pipeline.UsageError{Message: "--environment", Err: err}
+			return nil, err
 		}
 		scope.Environment = string(env)
 	}

@@ -115,19 +115,21 @@ func (o driftOptions) check() error {
 	return nil
 }
 
-func (o driftOptions) filter() (pipeline.DriftFilter, error) {
+// filter reads the flags that choose targets. What is not registered is a mistake,
+// and not a scan of nothing.
+func (o driftOptions) filter(m *manager) (pipeline.DriftFilter, error) {
 	f := pipeline.DriftFilter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
-		name, err := pipeline.ParseCustomerName(s)
+		c, err := m.customer(s)
 		if err != nil {
-			return f, &pipeline.UsageError{Message: "--customer", Err: err}
+			return f, err
 		}
-		f.Customers = append(f.Customers, name)
+		f.Customers = append(f.Customers, c.Name)
 	}
 	for _, s := range o.environments {
-		env, err := pipeline.ParseEnvironment(s)
+		env, err := m.environment("environment", s)
 		if err != nil {
-			return f, &pipeline.UsageError{Message: "--environment", Err: err}
+			return f, err
 		}
 		f.Environments = append(f.Environments, env)
 	}
@@ -138,11 +140,11 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	filter, err := o.filter()
-	if err != nil {
+	var filter pipeline.DriftFilter
+	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) (err error) {
+		filter, err = o.filter(m)
 		return err
-	}
-	m, err := a.openManager(ctx, o.places)
+	})
 	if err != nil {
 		return err
 	}

@@ -150,8 +150,8 @@ func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
 		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
 	}
 	if o.environment != "" {
-		if ask.Environment, err = pipeline.ParseEnvironment(o.environment); err != nil {
-			return nil, &pipeline.UsageError{Message: "--environment", Err: err}
+		if ask.Environment, err = m.environment("environment", o.environment); err != nil {
+			return nil, err
 		}
 	}
 	if o.commit != "" {

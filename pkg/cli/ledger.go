@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -86,7 +85,7 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 	auditor := pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
 		if o.environment != "" || o.verify {
-			return nil, &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: "name one of the files in customers/, without .yml"}
+			return nil, &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
 		}
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []pipeline.LedgerReport{fleet}, err
@@ -103,12 +102,12 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		auditor.GitHub = client
 	}
 	if o.environment != "" {
-		env, err := pipeline.ParseEnvironment(o.environment)
-		if err == nil && !c.Allows(env) {
-			err = errors.New("customer " + string(c.Name) + " has no such environment")
-		}
+		env, err := m.environment("environment", o.environment)
 		if err != nil {
-			return nil, &pipeline.UsageError{Message: "--environment", Err: err, Next: "metapipe.yml and the customer's file say which there are"}
+			return nil, err
+		}
+		if err := allowed(c, env); err != nil {
+			return nil, err
 		}
 		target, err := auditor.Target(ctx, c, env)
 		return []pipeline.LedgerReport{target}, err

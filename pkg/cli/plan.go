@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -124,9 +123,12 @@ func (m *manager) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Envi
 	if err != nil {
 		return c, "", err
 	}
+	if o.environment == "" {
+		return c, "", &pipeline.UsageError{Message: "--environment is missing", Next: "one of " + pipeline.AllowedNames(c)}
+	}
 	env, err := pipeline.ParseEnvironment(o.environment)
 	if err != nil {
-		return c, "", &pipeline.UsageError{Message: "--environment", Err: err}
+		return c, "", &pipeline.UsageError{Message: "--environment", Err: err, Next: "one of " + pipeline.AllowedNames(c)}
 	}
 	return c, env, nil
 }
@@ -195,7 +197,8 @@ func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err e
 		return m, false, err
 	}
 	dir = s.app.absolute(dir)
-	return &manager{step: s, dir: dir, config: config.Config{Manager: config.Default()}, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, true, nil
+	c, _ := config.Load(dir) // with its customers: their roots and paths hold here too
+	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, true, nil
 }
 
 // guess gives a manager without metapipe.yml the environments that the
@@ -219,17 +222,14 @@ func (m *manager) guess(document pipeline.Document) {
 }
 
 func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
-	if info, err := os.Stat(m.app.absolute(o.customerDir)); err != nil || !info.IsDir() {
-		return job, nil, &pipeline.UsageError{Message: fmt.Sprintf("--customer-dir %s is not a directory", o.customerDir), Next: "name the checkout of a customer repository"}
-	}
-	c, err := m.dryRunCustomer(o)
+	c, err := m.dryRunCustomer(ctx, o)
 	if err != nil {
 		return job, nil, err
 	}
 	env := pipeline.Environment("") // DryRun says which there are
 	if o.environment != "" {
 		if env, err = pipeline.ParseEnvironment(o.environment); err != nil {
-			return job, nil, &pipeline.UsageError{Message: "--environment", Err: err}
+			return job, nil, &pipeline.UsageError{Message: "--environment", Err: err, Next: "one of " + pipeline.AllowedNames(c)}
 		}
 	}
 	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
@@ -260,18 +260,20 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 	return job, remove, err
 }
 
-// dryRunCustomer is the registered customer that --customer names, or one made up
-// for the checkout.
-func (m *manager) dryRunCustomer(o planOptions) (pipeline.Customer, error) {
-	if o.customer != "" {
-		return m.customer(o.customer)
+// dryRunCustomer is the registered customer that the checkout belongs to, or one
+// made up for the checkout.
+func (m *manager) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Customer, error) {
+	dir := m.app.absolute(o.customerDir)
+	if o.state && o.customer == "" {
+		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers", Next: m.config.Advice()}
 	}
-	if o.state {
-		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers"}
+	match, err := m.match(ctx, m.config, config.Checkout{Dir: dir, Name: o.customer})
+	if err != nil || match.Found {
+		return match.Customer, err
 	}
-	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(m.app.absolute(o.customerDir)))
+	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(dir))
 	if !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
-		return c, &pipeline.UsageError{Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root), Next: "name the manager checkout with --manager-dir, or a customer whose file names another root with --customer"}
+		return c, &pipeline.UsageError{Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root), Next: "name the manager checkout with --manager-dir, or a customer with another root with --customer"}
 	}
 	return c, nil
 }

@@ -57,6 +57,12 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	if a.Binary == "" {
 		return errNoBinary
 	}
+	if err := a.checkoutDir("--customer-dir", o.customerDir); err != nil {
+		return err
+	}
+	if err := a.checkoutDir("--manager-dir", o.managerDir); err != nil {
+		return err
+	}
 	options := rehearsal.Options{
 		Tool: func(ctx context.Context, rule pipeline.ToolRule) error {
 			_, err := (&step{app: a}).engine().Locate(ctx, rule)

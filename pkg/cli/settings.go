@@ -147,19 +147,6 @@ func (s *step) loadManager(dir string) (*manager, error) {
 	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
 }
 
-// customer finds a registered customer by its flag.
-func (m *manager) customer(name string) (pipeline.Customer, error) {
-	parsed, err := pipeline.ParseCustomerName(name)
-	if err != nil {
-		return pipeline.Customer{}, &pipeline.UsageError{Message: "--customer", Err: err}
-	}
-	c, ok := m.config.Customer(parsed)
-	if !ok {
-		return pipeline.Customer{}, &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered in %s", name, filepath.Join(m.dir, "customers")), Next: "name one of the files there, without .yml"}
-	}
-	return c, nil
-}
-
 // commit is the manager's own commit: from the runner, else from git. A manager
 // directory that is no checkout has none; its content is compared all the same.
 func (m *manager) commit(ctx context.Context) pipeline.SHA {

@@ -138,6 +138,11 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.environment != "" {
+		if _, err := m.environment("environment", o.environment); err != nil {
+			return err
+		}
+	}
 	customers := m.config.Customers
 	if o.customer != "" {
 		c, err := m.customer(o.customer)

@@ -136,8 +136,7 @@ func (s *step) managerOf(o triggerOptions) (pipeline.Slug, error) {
 // schema where the token can read it: fetch-vars checks again in any case.
 func (s *step) validateAgainst(manager *github.Client, in pipeline.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
 	return func(ctx context.Context) pipeline.Problems {
-		limits := config.Default().Limits
-		schema, err := s.managerSchema(ctx, manager, in.Manager)
+		schema, limits, err := s.managerRules(ctx, manager, in.Manager)
 		if err != nil {
 			s.app.tell("the manager's schema could not be read, so only the general rules are checked here: %v", err)
 		}
@@ -146,23 +145,32 @@ func (s *step) validateAgainst(manager *github.Client, in pipeline.TriggerInput,
 	}
 }
 
-func (s *step) managerSchema(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, error) {
+// managerRules are the schema of variables.yml, nil where metapipe.yml names none, and
+// the manager's limits. Where they cannot be read the widest limits hold: fetch-vars
+// knows the right ones.
+func (s *step) managerRules(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
+	limits := pipeline.Limits{VariablesBytes: config.MaxVariables}
 	repo, err := manager.Repository(ctx, slug)
 	if err != nil {
-		return nil, err
+		return nil, limits, err
 	}
 	file, err := manager.File(ctx, slug, repo.DefaultBranch, config.ManagerFile)
 	if err != nil {
-		return nil, err
+		return nil, limits, err
 	}
 	m, problems := config.ParseManager(file.Content)
-	if err := problems.Err(); err != nil || m.Schema == "" {
-		return nil, err
+	if err := problems.Err(); err != nil {
+		return nil, limits, err
+	}
+	limits = m.Limits
+	if m.Schema == "" {
+		return nil, limits, nil
 	}
 	if file, err = manager.File(ctx, slug, repo.DefaultBranch, m.Schema); err != nil {
-		return nil, err
+		return nil, limits, err
 	}
-	return variables.Compile(m.Schema, file.Content)
+	schema, err := variables.Compile(m.Schema, file.Content)
+	return schema, limits, err
 }
 
 // maskedIDToken masks the token before anything can print it.

@@ -88,11 +88,15 @@ func (m *manager) unlocker() (*pipeline.Unlocker, error) {
 
 // target reads the flags that name a target which the customer may use.
 func (m *manager) target(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
-	c, env, err := m.namedTarget(o)
-	if err == nil && !c.Allows(env) {
-		err = &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no environment %q", c.Name, env), Next: "metapipe.yml and the customer's file say which there are"}
+	c, err := m.customer(o.customer)
+	if err != nil {
+		return c, "", err
 	}
-	return c, env, err
+	env, err := m.environment("environment", o.environment)
+	if err != nil {
+		return c, "", err
+	}
+	return c, env, allowed(c, env)
 }
 
 // Lock reads the lock that lies beside a state in the store. The locks of a table

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,13 +43,13 @@ Exit code 6 means that there are problems.`,
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout")
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
-	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the customer checkout")
+	cmd.Flags().StringVar(&o.path, "path", "", "`DIR` of variables.yml in the customer checkout (default: the customer's, else infra)")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
 	cmd.Flags().BoolVar(&o.writeWorkflows, "write-workflows", false, "write the chain of jobs for the environments of metapipe.yml into the manager's workflow first")
 	return cmd
 }
 
-func (a *App) validate(_ context.Context, o validateOptions) error {
+func (a *App) validate(ctx context.Context, o validateOptions) error {
 	s, err := a.newStep()
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
 	}
 	var problems pipeline.Problems
-	customer := pipeline.Customer{Path: o.path, Manager: config.Default()}
+	customer := pipeline.Customer{Path: cmp.Or(o.path, config.DefaultPath), Manager: config.Default()}
 	rules := schemas{dir: o.managerDir, compiled: map[string]*variables.Schema{}}
 	var registered []pipeline.Customer
 	if o.managerDir != "" {
@@ -73,21 +74,33 @@ func (a *App) validate(_ context.Context, o validateOptions) error {
 		}
 		problems = append(problems, chain...)
 		customer.Manager = loaded.Manager
-		if o.customer != "" {
-			m := &manager{step: s, dir: o.managerDir, config: loaded}
-			if customer, err = m.customer(o.customer); err != nil {
-				return err
-			}
+		if customer, err = s.validated(ctx, o, loaded); err != nil {
+			return err
 		}
 	}
 	if o.customerDir != "" {
 		found := s.validateVariables(o, customer, rules)
-		if o.customer == "" {
+		if customer.File == "" {
 			suggestCustomer(found, o.customerDir, registered)
 		}
 		problems = append(problems, found...)
 	}
 	return s.showProblems(o, problems)
+}
+
+// validated is the customer that the checkout is checked as.
+func (s *step) validated(ctx context.Context, o validateOptions, c config.Config) (pipeline.Customer, error) {
+	if o.customerDir == "" {
+		if o.customer != "" {
+			return c.Named(o.customer)
+		}
+		return pipeline.Customer{Manager: c.Manager}, nil
+	}
+	match, err := s.match(ctx, c, config.Checkout{Dir: o.customerDir, Name: o.customer, Path: o.path})
+	if err != nil || match.Found {
+		return match.Customer, err
+	}
+	return pipeline.Customer{Path: cmp.Or(o.path, config.DefaultPath), Manager: c.Manager}, nil
 }
 
 // detect decides what the working directory is when no flag says so.
@@ -96,10 +109,10 @@ func (a *App) detect(o *validateOptions) error {
 		switch {
 		case exists(filepath.Join(a.Dir, config.ManagerFile)):
 			o.managerDir = a.Dir
-		case exists(filepath.Join(a.Dir, o.path)):
+		case exists(filepath.Join(a.Dir, cmp.Or(o.path, config.DefaultPath))):
 			o.customerDir = a.Dir
 		default:
-			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, o.path), Next: "go to one, or name it with --manager-dir or --customer-dir"}
+			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, cmp.Or(o.path, config.DefaultPath)), Next: "go to one, or name it with --manager-dir or --customer-dir"}
 		}
 	}
 	if o.managerDir != "" {

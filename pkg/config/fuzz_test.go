@@ -50,7 +50,7 @@ func checkManager(t *testing.T, m pipeline.Manager) {
 			t.Error(err)
 		}
 	}
-	if m.State.Directory == "." || m.Limits.VariablesBytes > maxVariables || m.Limits.PlanTTL > maxPlanTTL {
+	if m.State.Directory == "." || m.Limits.VariablesBytes > MaxVariables || m.Limits.PlanTTL > maxPlanTTL {
 		t.Errorf("accepted %+v", m)
 	}
 }

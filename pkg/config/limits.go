@@ -11,11 +11,13 @@ import (
 	"github.com/metapipe/metapipe/pkg/strictyaml"
 )
 
-// The bounds of limits. GitHub waits at most 30 days for an approval and has no
-// files above 1 MiB inline in its contents API.
+// MaxVariables bounds limits.variables_size, in bytes: GitHub has no larger files
+// inline in its contents API.
+const MaxVariables = 1 << 20
+
+// The bounds of limits. GitHub waits at most 30 days for an approval.
 const (
 	minVariables = 1 << 10
-	maxVariables = 1 << 20
 	maxPlanTTL   = 30 * 24 * time.Hour
 )
 
@@ -48,7 +50,7 @@ func (d *decoder) size(v value, to *int) {
 	}
 	n, err := strconv.Atoi(m[1])
 	unit := map[string]int{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[m[2]]
-	if err != nil || n > math.MaxInt32/unit || n*unit < minVariables || n*unit > maxVariables {
+	if err != nil || n > math.MaxInt32/unit || n*unit < minVariables || n*unit > MaxVariables {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is out of range", v.name, text), "use 1KiB to 1MiB")
 		return
 	}

@@ -39,10 +39,10 @@ func (d DryRun) Run(ctx context.Context, job Job) (TargetReport, error) {
 // variables.yml.
 func declared(job Job) error {
 	if job.Environment == "" {
-		return &UsageError{Message: "no environment is named", Next: "use " + allowedNames(job.Customer)}
+		return &UsageError{Message: "no environment is named", Next: "use " + AllowedNames(job.Customer)}
 	}
 	if !job.Customer.Allows(job.Environment) {
-		return &UsageError{Message: fmt.Sprintf("environment %q is not one that %s may use", job.Environment, job.Customer.Name), Next: "use " + allowedNames(job.Customer)}
+		return &UsageError{Message: fmt.Sprintf("environment %q is not one that %s may use", job.Environment, job.Customer.Name), Next: "use " + AllowedNames(job.Customer)}
 	}
 	if slices.ContainsFunc(job.Variables.Environments(), func(d DeclaredEnvironment) bool { return d.Name == string(job.Environment) }) {
 		return nil

@@ -162,6 +162,18 @@ func ParseSlug(s string) (Slug, error) {
 	return Slug{Owner: owner, Name: name}, nil
 }
 
+// ParseRemote reads owner/name from the end of https://host/owner/name.git and of
+// git@host:owner/name.git; false where the URL of a remote has another form.
+func ParseRemote(url string) (Slug, bool) {
+	url = strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
+	parts := strings.FieldsFunc(url, func(r rune) bool { return r == '/' || r == ':' })
+	if len(parts) < 3 {
+		return Slug{}, false
+	}
+	slug, err := ParseSlug(parts[len(parts)-2] + "/" + parts[len(parts)-1])
+	return slug, err == nil
+}
+
 func (s Slug) String() string { return s.Owner + "/" + s.Name }
 
 // Equal compares as GitHub does: without regard to case.

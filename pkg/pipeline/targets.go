@@ -37,7 +37,8 @@ func targets(from origin, document Document, request *Request) Problems {
 	return problems
 }
 
-func allowedNames(c Customer) string {
+// AllowedNames lists the environments that a customer may use, in promotion order.
+func AllowedNames(c Customer) string {
 	var names []string
 	for _, rule := range c.Manager.Environments {
 		if c.Allows(rule.Name) {
@@ -84,8 +85,8 @@ func CheckEnvironments(c Customer, document Document) Problems {
 		if c.Allows(Environment(d.Name)) {
 			continue
 		}
-		remedy := "use " + allowedNames(c) + ", or ask your service provider for it"
-		if like := nearest(d.Name, strings.Split(allowedNames(c), ", ")); like != "" {
+		remedy := "use " + AllowedNames(c) + ", or ask your service provider for it"
+		if like := nearest(d.Name, strings.Split(AllowedNames(c), ", ")); like != "" {
 			remedy = fmt.Sprintf("did you mean %q? Else %s", like, remedy)
 		}
 		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),

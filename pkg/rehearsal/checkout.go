@@ -168,17 +168,5 @@ func (c *checkout) origin(ctx context.Context) (pipeline.Slug, bool) {
 	if !ok {
 		return pipeline.Slug{}, false
 	}
-	return slugOfURL(url)
-}
-
-// slugOfURL reads owner/name from the end of https://host/owner/name.git and of
-// git@host:owner/name.git.
-func slugOfURL(url string) (pipeline.Slug, bool) {
-	url = strings.TrimSuffix(strings.TrimRight(url, "/"), ".git")
-	parts := strings.FieldsFunc(url, func(r rune) bool { return r == '/' || r == ':' })
-	if len(parts) < 3 {
-		return pipeline.Slug{}, false
-	}
-	slug, err := pipeline.ParseSlug(parts[len(parts)-2] + "/" + parts[len(parts)-1])
-	return slug, err == nil
+	return pipeline.ParseRemote(url)
 }

@@ -128,7 +128,7 @@ func TestSlugOfURL(t *testing.T) {
 		"https://github.com/acme/shop.git": "acme/shop", "git@github.com:acme/shop.git": "acme/shop", "ssh://git@host:22/acme/shop": "acme/shop",
 		"https://github.com/acme/shop/": "acme/shop", "/srv/git": "", "": "", "../other": "", "https://host/": "",
 	} {
-		slug, ok := slugOfURL(url)
+		slug, ok := pipeline.ParseRemote(url)
 		if ok != (want != "") || ok && slug.String() != want {
 			t.Errorf("%q: got %s, %v; want %q", url, slug, ok, want)
 		}

@@ -27,41 +27,14 @@ func readRegistry(dir string) (c config.Config, missing bool, err error) {
 	return c, false, nil
 }
 
-// choose finds the customer that a directory belongs to: the named one, the one
-// whose repository is the remote of the directory, the one called like the
-// directory, or the only one. found is false when none is registered.
-func choose(customers []pipeline.Customer, name string, remote pipeline.Slug, dir string) (c pipeline.Customer, found bool, err error) {
-	by := func(match func(pipeline.Customer) bool) bool {
-		i := slices.IndexFunc(customers, match)
-		if i >= 0 {
-			c = customers[i]
-		}
-		return i >= 0
+// choose finds the registered customer of a checkout, as all commands do. found is
+// false when none is registered at all.
+func choose(c config.Config, checkout config.Checkout) (m config.Match, err error) {
+	m, err = c.Match(checkout)
+	if err == nil && !m.Found && len(c.Customers) > 0 {
+		err = &pipeline.UsageError{Message: "the manager has several customers, and none of them is clearly the one of " + checkout.Dir, Next: c.Advice()}
 	}
-	named := func(c pipeline.Customer) bool { return string(c.Name) == name }
-	switch {
-	case name != "":
-		if !by(named) {
-			return c, false, &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered with the manager", name), Next: "name one of: " + names(customers)}
-		}
-	case by(func(c pipeline.Customer) bool { return remote != (pipeline.Slug{}) && c.Repository.Equal(remote) }):
-	case by(func(c pipeline.Customer) bool { return string(c.Name) == filepath.Base(dir) }):
-	case len(customers) == 1:
-		c = customers[0]
-	case len(customers) > 1:
-		return c, false, &pipeline.UsageError{Message: "the manager has several customers, and none of them is clearly the one of " + dir, Next: "name it with --customer: " + names(customers)}
-	default:
-		return c, false, nil
-	}
-	return c, true, nil
-}
-
-func names(customers []pipeline.Customer) string {
-	out := make([]string, len(customers))
-	for i, c := range customers {
-		out[i] = string(c.Name)
-	}
-	return strings.Join(out, ", ")
+	return m, err
 }
 
 // defaultManager is a metapipe.yml for a manager that has none, with the

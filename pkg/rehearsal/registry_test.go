@@ -100,7 +100,8 @@ func TestChoose(t *testing.T) {
 				remote, err = pipeline.ParseSlug(c.remote)
 				must(t, err)
 			}
-			got, found, err := choose(c.customers, c.name, remote, c.dir)
+			m, err := choose(config.Config{Customers: c.customers}, config.Checkout{Dir: c.dir, Remote: remote, Name: c.name})
+			got, found := m.Customer, m.Found
 			switch {
 			case c.want == "!":
 				if err == nil {

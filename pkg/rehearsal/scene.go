@@ -56,6 +56,7 @@ type parties struct {
 	manager, customer         *checkout
 	managerSlug, customerSlug pipeline.Slug
 	who                       pipeline.Customer
+	match                     config.Match
 	missingManager            bool // no metapipe.yml
 	missingCustomer           bool // no file in customers/
 	change                    proposal
@@ -78,11 +79,11 @@ func readParties(ctx context.Context, o Options) (parties, error) {
 	}
 	p.missingManager = missing
 	remote, _ := p.customer.origin(ctx)
-	who, found, err := choose(registry.Customers, o.Customer, remote, o.CustomerDir)
-	if err != nil {
+	if p.match, err = choose(registry, config.Checkout{Dir: o.CustomerDir, Remote: remote, Name: o.Customer}); err != nil {
 		return p, err
 	}
-	if !found {
+	who := p.match.Customer
+	if !p.match.Found {
 		who, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
 	}
 	p.who, p.customerSlug = who, who.Repository
@@ -109,6 +110,9 @@ func setScene(ctx context.Context, o Options, server *hub.Server, work string, t
 	s.key = base64.StdEncoding.EncodeToString(key)
 	if err := os.MkdirAll(s.store, 0o700); err != nil {
 		return nil, fmt.Errorf("make the store: %w", err)
+	}
+	if p.match.Found {
+		tell.note("The checkout is rehearsed %s.", p.match)
 	}
 	if err := s.addRepositories(p); err != nil {
 		return nil, err

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/gitrepo"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// customer finds a registered customer by its flag.
+func (m *manager) customer(name string) (pipeline.Customer, error) { return m.config.Named(name) }
+
+// environment reads a flag that names an environment of metapipe.yml. It does not
+// look whether a customer may use it.
+func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
+	choices := "one of " + environmentNames(m.config.Manager.Environments)
+	if name == "" {
+		return "", &pipeline.UsageError{Message: "--" + flag + " is missing", Next: choices}
+	}
+	if _, ok := m.config.Manager.Rule(pipeline.Environment(name)); !ok {
+		return "", &pipeline.UsageError{Message: fmt.Sprintf("environment %q does not exist in %s", name, config.ManagerFile), Next: choices}
+	}
+	return pipeline.Environment(name), nil
+}
+
+// allowed refuses an environment that the customer may not use.
+func allowed(c pipeline.Customer, env pipeline.Environment) error {
+	if c.Allows(env) {
+		return nil
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("customer %s may not use the environment %q", c.Name, env), Next: "one of " + pipeline.AllowedNames(c) + "; " + c.File + " says which"}
+}
+
+// match finds the customer that a checkout belongs to, and says whom it took.
+func (s *step) match(ctx context.Context, c config.Config, checkout config.Checkout) (config.Match, error) {
+	if err := s.app.checkoutDir("--customer-dir", checkout.Dir); err != nil {
+		return config.Match{}, err
+	}
+	checkout.Remote = s.remote(ctx, checkout.Dir)
+	m, err := c.Match(checkout)
+	if err != nil {
+		return m, err
+	}
+	if m.Found {
+		s.app.tell("%s", m)
+	} else {
+		s.app.tell("%s: %s", m, c.Advice())
+	}
+	return m, nil
+}
+
+// remote is the repository that the remote origin of a checkout names; the zero
+// value where none is known.
+func (s *step) remote(ctx context.Context, dir string) pipeline.Slug {
+	repository, ok := gitrepo.Open(ctx, dir, s.app.Environ)
+	if !ok {
+		return pipeline.Slug{}
+	}
+	url, ok := repository.Origin(ctx)
+	if !ok {
+		return pipeline.Slug{}
+	}
+	slug, _ := pipeline.ParseRemote(url)
+	return slug
+}
+
+// checkoutDir refuses a directory that is not there. The flag stands in the message.
+func (a *App) checkoutDir(flag, dir string) error {
+	info, err := os.Stat(a.absolute(dir))
+	next := "name the checkout of a repository"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s does not exist", flag, dir), Next: next}
+	case err != nil:
+		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s cannot be read", flag, dir), Next: next, Err: err}
+	case !info.IsDir():
+		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s is not a directory", flag, dir), Next: next}
+	}
+	return nil
+}
+
+func environmentNames(rules []pipeline.EnvironmentRule) string {
+	text := ""
+	for i, rule := range rules {
+		if i > 0 {
+			text += ", "
+		}
+		text += string(rule.Name)
+	}
+	return text
+}

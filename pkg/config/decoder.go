@@ -106,7 +106,7 @@ func (d *decoder) number(v value) (int64, bool) {
 	}
 	n, err := strconv.ParseInt(v.Text, 10, 64)
 	if err != nil {
-		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is not a whole number that fits", v.name, v.Text), "write a whole number")
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is not a whole number that fits", v.name, v.Written()), "write a whole number")
 		return 0, false
 	}
 	return n, true

@@ -35,7 +35,7 @@ var sizePattern = regexp.MustCompile(`^([0-9]+) ?(B|KiB|MiB)?$`)
 
 // size reads bytes: a whole number, or text with the unit B, KiB or MiB.
 func (d *decoder) size(v value, to *int) {
-	text := v.Text
+	text := v.Source
 	if v.Kind != strictyaml.Number {
 		s, ok := d.text(v)
 		if !ok {
@@ -61,7 +61,7 @@ func (d *decoder) duration(v value, to *time.Duration, least, most time.Duration
 	s := v.Text
 	t, err := time.ParseDuration(s)
 	if err != nil || v.Kind != strictyaml.String {
-		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a duration", v.name, strictyaml.Short(s)), "write hours, minutes and seconds such as 72h or 1h30m")
+		d.add(v.at, RuleValue, fmt.Sprintf("%s is %s, which is not a duration", v.name, v.Written()), "write hours, minutes and seconds such as 72h or 1h30m")
 		return
 	}
 	if t < least || t > most {

@@ -144,8 +144,10 @@ var userInfo = regexp.MustCompile(`://[^/@]*@`)
 
 func (d *decoder) argument(v value) (string, bool) {
 	switch v.Kind {
-	case strictyaml.Bool, strictyaml.Number:
+	case strictyaml.Bool:
 		return v.Text, true
+	case strictyaml.Number:
+		return v.Source, true // an argument is text to the tool: 1.10 stays 1.10
 	}
 	s, ok := d.text(v)
 	if !ok {

@@ -105,8 +105,8 @@ func isUnquotedPlaceholder(y *yaml.Node) bool {
 		y.Content[0].Kind == yaml.MappingNode && y.Content[0].Style&yaml.FlowStyle != 0
 }
 
-// key checks that a key is text of a sane form. Words that only old readers
-// take for booleans (on, yes) are text here, and are written quoted.
+// key checks that a key is text of a sane form. Like a
+// value, it is refused where two readers of YAML differ.
 func (p *parser) key(y *yaml.Node) (string, bool) {
 	if !p.count(y, 0) {
 		return "", false
@@ -120,6 +120,12 @@ func (p *parser) key(y *yaml.Node) (string, bool) {
 		return "", false
 	case y.Value == "<<":
 		p.add(position(y), RuleMergeKey, "the merge key << is not allowed", "write the merged keys out in full")
+		return "", false
+	}
+	core, other, differ := readings(y.Value)
+	if isPlain(y) && differ && !(p.opt.PlainWords && kindOf(core) == String) {
+		message, _ := explainReadings(y.Value, core, other)
+		p.add(position(y), RuleAmbiguous, "the key "+message, fmt.Sprintf("put it in quotes: %q", Short(y.Value)))
 		return "", false
 	}
 	if kind := plainKind(y); kind != String {
@@ -139,6 +145,9 @@ func notInKey(r rune) bool { return r == '\n' || r == '\r' || r == '\t' || forbi
 func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	s := resolve(y)
 	n.Kind, n.Text = s.kind, s.text
+	if isPlain(y) {
+		n.Source = y.Value
+	}
 	pos := pipeline.Position{Line: y.Line, Column: y.Column}
 	if s.rule != "" && !(p.opt.PlainWords && s.kind == String) {
 		p.add(pos, s.rule, s.message, s.remedy)

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -49,19 +50,19 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 	case *kind.Type:
 		e.wrongType(path, k)
 	case *kind.Enum:
-		e.add(path, "enum", name+" is "+show(k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
+		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
 	case *kind.Const:
-		e.add(path, "const", name+" is "+show(k.Got), "it must be "+show(k.Want))
+		e.add(path, "const", name+" is "+e.written(path, k.Got), "it must be "+show(k.Want))
 	case *kind.Pattern:
 		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Want))
 	case *kind.Format:
-		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, show(k.Got), k.Want), "write a valid "+k.Want)
+		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, e.written(path, k.Got), k.Want), "write a valid "+k.Want)
 	case *kind.FalseSchema:
 		e.falseSchema(path, name)
 	case *kind.UniqueItems:
 		e.add(path, "unique", fmt.Sprintf("%s holds the same value twice, as items %d and %d", name, k.Duplicates[0]+1, k.Duplicates[1]+1), "remove one of them")
 	default:
-		if rule, message, remedy, ok := bound(name, k); ok {
+		if rule, message, remedy, ok := e.bound(path, k); ok {
 			e.add(path, rule, message, remedy)
 			return
 		}
@@ -128,7 +129,7 @@ func (e *explainer) wrongType(path []string, k *kind.Type) {
 	value := e.root.At(path...)
 	got := typeNames[k.Got]
 	if value != nil && value.inline() && value.Kind != Null && value.Kind != Array && value.Kind != Object {
-		got = show(value.Any()) + ", " + got
+		got = value.Written() + ", " + got
 	}
 	remedy := "write " + wanted
 	switch {
@@ -160,7 +161,8 @@ func (e *explainer) described(v *jsonschema.ValidationError) string {
 }
 
 // bound explains the rules that compare a quantity with a limit.
-func bound(name string, k jsonschema.ErrorKind) (rule, message, remedy string, ok bool) {
+func (e *explainer) bound(path []string, k jsonschema.ErrorKind) (rule, message, remedy string, ok bool) {
+	name := pathName(path)
 	size := func(rule, what string, got, want int, least bool) (string, string, string, bool) {
 		word := "at most"
 		if least {
@@ -169,7 +171,7 @@ func bound(name string, k jsonschema.ErrorKind) (rule, message, remedy string, o
 		return rule, fmt.Sprintf("%s has %d %s", name, got, what), fmt.Sprintf("%s %d are allowed", word, want), true
 	}
 	number := func(rule string, got, want *big.Rat, word string) (string, string, string, bool) {
-		return rule, fmt.Sprintf("%s is %s", name, rat(got)), "it must be " + word + " " + rat(want), true
+		return rule, fmt.Sprintf("%s is %s", name, e.written(path, json.Number(rat(got)))), "it must be " + word + " " + rat(want), true
 	}
 	switch k := k.(type) {
 	case *kind.Minimum:
@@ -222,6 +224,15 @@ func enumRemedy(got any, want []any) string {
 		}
 	}
 	return "allowed are: " + strings.Join(words, ", ")
+}
+
+// written is the value at path as the file has it; got stands in for a value
+// that is not in the file.
+func (e *explainer) written(path []string, got any) string {
+	if n := e.root.At(path...); n != nil && (n.Kind == Bool || n.Kind == Number) {
+		return n.Written()
+	}
+	return show(got)
 }
 
 // show is a value in a message: short, text in quotes.

@@ -30,7 +30,10 @@ type Node struct {
 	Kind Kind
 	// Text is the value of a scalar: text as it is, a number in plain decimal
 	// digits without exponent, "true", "false" or "null".
-	Text    string
+	Text string
+	// Source is a scalar without quotes as the file writes it, such as 1.10 or
+	// True; it is empty for everything else.
+	Source  string
 	Entries []Entry // of an Object, in file order; keys are unique
 	Items   []*Node // of an Array
 	Line    int
@@ -59,6 +62,20 @@ func (n *Node) Entry(key string) (Entry, bool) {
 func (n *Node) Get(key string) *Node {
 	e, _ := n.Entry(key)
 	return e.Value
+}
+
+// Written is a scalar as the file has it: a number with the digits that were
+// written, text in quotes. Maps and lists are named by their kind.
+func (n *Node) Written() string {
+	switch {
+	case n.Kind == String:
+		return strconv.Quote(Short(n.Text))
+	case n.Kind == Null || n.Kind == Array || n.Kind == Object:
+		return n.Kind.String()
+	case n.Source != "":
+		return Short(n.Source)
+	}
+	return Short(n.Text)
 }
 
 // Locate finds the place of the value at path (keys, and indexes as decimal

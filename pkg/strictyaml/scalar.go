@@ -19,12 +19,9 @@ type scalar struct {
 
 var (
 	decimalPattern = regexp.MustCompile(`^([-+]?)(\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE]([-+]?[0-9]+))?$`)
-	// oddNumberPattern matches numbers that readers of YAML 1.1, of YAML 1.2 and
-	// Terraform's yamldecode understand in different ways: 010 is eight or ten,
-	// 1_000 is a number or text.
-	oddNumberPattern = regexp.MustCompile(`^[-+]?(0[0-9]+(\.[0-9]*)?|0o[0-7_]+|0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?)$`)
-	infinityPattern  = regexp.MustCompile(`^(?i:[-+]?\.inf|\.nan)$`)
-	oldBoolPattern   = regexp.MustCompile(`^(?i:yes|no|on|off|y|n)$`)
+	// otherFormPattern matches numbers with a leading zero or in base 16. Both
+	// resolvers may agree on one, but people do not: 007 is seldom meant as seven.
+	otherFormPattern = regexp.MustCompile(`^[-+]?(0[0-9]+(\.[0-9]*)?([eE].*)?|0x[0-9a-fA-F]+)$`)
 )
 
 // maxDigits bounds numbers: Terraform computes with 512 bits, which hold 154
@@ -32,52 +29,80 @@ var (
 const maxDigits = 100
 
 // resolve gives the meaning of a scalar. Plain ones follow the core schema of
-// YAML 1.2; the library's own resolution is not used, since it knows
-// timestamps, octal numbers and floats that lose digits.
+// YAML 1.2, and are refused where YAML 1.1 reads them in another way; the
+// library's own resolution is not used, since it knows timestamps, octal numbers
+// and floats that lose digits.
 func resolve(y *yaml.Node) scalar {
 	v := y.Value
-	switch plainKind(y) {
-	case Null:
-		return scalar{kind: Null, text: "null"}
-	case Bool:
-		return scalar{kind: Bool, text: strings.ToLower(v)}
-	case Number:
-		return resolveNumber(v)
+	if !isPlain(y) {
+		return scalar{kind: String, text: v}
 	}
-	s := scalar{kind: String, text: v}
-	if y.Style == 0 && oldBoolPattern.MatchString(v) {
+	core, other, differ := readings(v)
+	s := scalar{kind: kindOf(core), text: v}
+	switch s.kind {
+	case Null:
+		s.text = "null"
+	case Bool:
+		s.text = strings.ToLower(v)
+	case Number:
+		s = resolveNumber(v)
+	}
+	if differ {
 		s.rule = RuleAmbiguous
-		s.message = fmt.Sprintf("%s is text to some readers of YAML and true or false to others", v)
-		s.remedy = fmt.Sprintf("write true or false, or %q if it is meant as text", v)
+		s.message, s.remedy = explainReadings(v, core, other)
 	}
 	return s
 }
 
-// plainKind is the kind of a scalar: text for everything quoted.
-func plainKind(y *yaml.Node) Kind {
-	if y.Style&^yaml.TaggedStyle != 0 || y.Style&yaml.TaggedStyle != 0 {
-		return String
-	}
-	switch y.Value {
-	case "", "~", "null", "Null", "NULL":
+// isPlain reports that a scalar stands without quotes and without a tag.
+func isPlain(y *yaml.Node) bool { return y.Style == 0 }
+
+func kindOf(r reading) Kind {
+	switch r.kind {
+	case readNull:
 		return Null
-	case "true", "True", "TRUE", "false", "False", "FALSE":
+	case readBool:
 		return Bool
-	}
-	if decimalPattern.MatchString(y.Value) || oddNumberPattern.MatchString(y.Value) || infinityPattern.MatchString(y.Value) {
+	case readNumber:
 		return Number
 	}
 	return String
 }
 
+// plainKind is the kind of a scalar: text for everything quoted.
+func plainKind(y *yaml.Node) Kind {
+	if !isPlain(y) {
+		return String
+	}
+	return kindOf(resolve12(y.Value))
+}
+
+// explainReadings names both readings of a plain scalar.
+func explainReadings(v string, core, other reading) (message, remedy string) {
+	shown := Short(v)
+	quoted := fmt.Sprintf("%q", shown)
+	if core.kind == other.kind {
+		return fmt.Sprintf("%s is the number %s to some readers of YAML and %s to others", shown, Short(other.value), Short(core.value)),
+			"write it as a plain decimal number, or put it in quotes if it is meant as text: " + quoted
+	}
+	message = fmt.Sprintf("%s is %s to some readers of YAML and %s to others", shown, core.kind, other.kind)
+	switch {
+	case other.kind == readBool:
+		return message, "write true or false, or " + quoted + " if it is meant as text"
+	case core.kind == readNumber || other.kind == readNumber:
+		return message, "put it in quotes if it is meant as text: " + quoted + ", else write it as a plain decimal number"
+	}
+	return message, "put it in quotes: " + quoted
+}
+
 func resolveNumber(v string) scalar {
 	bad := scalar{kind: Number, text: "0", rule: RuleNumber}
 	switch {
-	case infinityPattern.MatchString(v):
+	case infinity.MatchString(v):
 		bad.message = v + " is not a number that can be stored"
 		bad.remedy = "write a finite number, or quote it if it is meant as text"
 		return bad
-	case oddNumberPattern.MatchString(v):
+	case otherFormPattern.MatchString(v):
 		bad.rule = RuleAmbiguous
 		bad.message = fmt.Sprintf("%s is read differently by different readers of YAML", Short(v))
 		bad.remedy = fmt.Sprintf("put it in quotes if it is meant as text: %q, else write it as a plain decimal number", Short(v))

@@ -45,7 +45,7 @@ func (w *world) newJob(run workflowRun) *job {
 		"GITHUB_REPOSITORY": run.repo.Slug(), "GITHUB_REPOSITORY_ID": strconv.FormatInt(run.repo.ID(), 10),
 		"GITHUB_SHA": run.sha, "GITHUB_REF": run.ref, "GITHUB_HEAD_REF": run.head, "GITHUB_BASE_REF": run.base,
 		"GITHUB_RUN_ID": strconv.FormatInt(run.run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.run.Attempt),
-		"GITHUB_JOB": name, "GITHUB_ACTOR": run.run.Actor, "GITHUB_SERVER_URL": w.hub.URL(), "GITHUB_API_URL": w.hub.URL(),
+		"GITHUB_JOB": name, "GITHUB_ACTOR": run.run.Actor, "GITHUB_ACTOR_ID": fmt.Sprint(w.hub.AccountID(run.run.Actor)), "GITHUB_TRIGGERING_ACTOR": run.run.TriggeringActor, "GITHUB_SERVER_URL": w.hub.URL(), "GITHUB_API_URL": w.hub.URL(),
 		"GITHUB_WORKFLOW_REF": run.repo.Slug() + "/" + run.run.Path + "@" + run.ref,
 		"GITHUB_WORKSPACE":    j.workspace(), "RUNNER_TEMP": filepath.Join(j.dir, "temp"), "RUNNER_ENVIRONMENT": "self-hosted",
 	}

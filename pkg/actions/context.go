@@ -32,11 +32,15 @@ type Context struct {
 	Ref          string // full ref
 	WorkflowRef  string // owner/name/path@ref; empty on old servers
 	Job          string
-	Actor        string
-	Workspace    string
-	RunnerTemp   string
-	OutputFile   string
-	SummaryFile  string
+	Actor        string // login of who caused the run's first attempt
+	ActorID      int64  // id of Actor; 0 when the runner does not say
+	// TriggeringActor is the login of who caused this attempt: on a re-run, who asked
+	// for it. The runner does not give its id.
+	TriggeringActor string
+	Workspace       string
+	RunnerTemp      string
+	OutputFile      string
+	SummaryFile     string
 }
 
 // The addresses of the public GitHub.
@@ -82,6 +86,8 @@ func ReadContext(lookup func(string) (string, bool)) (Context, error) {
 		c.WorkflowRef = r.text("GITHUB_WORKFLOW_REF")
 		c.Job = r.text("GITHUB_JOB")
 		c.Actor = r.text("GITHUB_ACTOR")
+		c.ActorID = parsed(r, r.text("GITHUB_ACTOR_ID"), "GITHUB_ACTOR_ID", parseID)
+		c.TriggeringActor = r.text("GITHUB_TRIGGERING_ACTOR")
 		c.Workspace = r.text("GITHUB_WORKSPACE")
 		c.RunnerTemp = r.text("RUNNER_TEMP")
 		c.OutputFile = r.text("GITHUB_OUTPUT")

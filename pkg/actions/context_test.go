@@ -24,7 +24,7 @@ func runnerEnv(changes map[string]string) map[string]string {
 		"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REPOSITORY": "acme/shop", "GITHUB_REPOSITORY_ID": "7",
 		"GITHUB_RUN_ID": "99", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_SHA": string(mergeSHA), "GITHUB_REF": "refs/heads/main",
 		"GITHUB_SERVER_URL": "https://ghe.example.com/", "GITHUB_API_URL": "https://ghe.example.com/api/v3",
-		"GITHUB_ACTOR": "kim", "GITHUB_WORKFLOW_REF": "acme/shop/.github/workflows/x.yml@refs/heads/main",
+		"GITHUB_ACTOR": "kim", "GITHUB_ACTOR_ID": "5", "GITHUB_TRIGGERING_ACTOR": "robin", "GITHUB_WORKFLOW_REF": "acme/shop/.github/workflows/x.yml@refs/heads/main",
 	}
 	maps.Copy(m, changes)
 	return m
@@ -37,7 +37,7 @@ func TestReadContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := pipeline.Run{Repository: pipeline.Slug{Owner: "acme", Name: "shop"}, ID: 99, Attempt: 2, URL: "https://ghe.example.com/acme/shop/actions/runs/99"}
-	if diff := cmp.Diff(want, c.Run()); diff != "" || c.RepositoryID != 7 || c.SHA != mergeSHA {
+	if diff := cmp.Diff(want, c.Run()); diff != "" || c.RepositoryID != 7 || c.Actor != "kim" || c.ActorID != 5 || c.TriggeringActor != "robin" || c.SHA != mergeSHA {
 		t.Errorf("%+v\n%s", c, diff)
 	}
 	if c, err = actions.ReadContext(env(runnerEnv(map[string]string{"GITHUB_RUN_ATTEMPT": ""}))); err != nil || c.RunAttempt != 1 {
@@ -59,7 +59,7 @@ func TestReadContextNamesBadValues(t *testing.T) {
 	bad := map[string]string{
 		"GITHUB_EVENT_NAME": "", "GITHUB_REPOSITORY": "acme", "GITHUB_REPOSITORY_ID": "-7", "GITHUB_RUN_ID": "x",
 		"GITHUB_RUN_ATTEMPT": "0", "GITHUB_SHA": "abc", "GITHUB_REF": "main", "GITHUB_SERVER_URL": "ghe.example.com",
-		"GITHUB_API_URL": "http://ghe.example.com", "GITHUB_ACTOR": "a\nb",
+		"GITHUB_API_URL": "http://ghe.example.com", "GITHUB_ACTOR": "a\nb", "GITHUB_ACTOR_ID": "kim",
 	}
 	_, err := actions.ReadContext(env(runnerEnv(bad)))
 	var usage *pipeline.UsageError

@@ -1,6 +1,7 @@
 package actions_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -230,4 +231,84 @@ func FuzzReadEvent(f *testing.F) {
 			t.Error("the head is the merge commit")
 		}
 	})
+}
+
+// grow gives every object keys that are not known, and every repository custom
+// properties of the given form.
+func grow(v any, properties string) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for key, child := range x {
+			if key != "client_payload" && key != "inputs" {
+				x[key] = grow(child, properties)
+			}
+		}
+		if x["full_name"] != nil {
+			x["custom_properties"] = json.RawMessage(properties)
+		}
+		x["a_new_key"], x["another"] = []any{map[string]any{"id": "x"}}, nil
+	case []any:
+		for i := range x {
+			x[i] = grow(x[i], properties)
+		}
+	}
+	return v
+}
+
+// TestEventsGrow: custom properties of any form, and keys that GitHub adds later,
+// change nothing in any kind of event.
+func TestEventsGrow(t *testing.T) {
+	t.Parallel()
+	kinds := map[string]bool{}
+	for name, f := range fixtures(t) {
+		kinds[f.Event] = true
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			t.Parallel()
+			want, err := actions.ReadEvent(f.Event, f.Payload, runContext(f.Event))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, form := range []string{
+				`{"tools":["terraform","ansible"],"tier":"x","owner":null}`, `{}`, `null`, `[]`, `"none"`, `7`,
+				`{"a":{"b":[{"c":1}]},"id":1,"full_name":["evil/repo"],"default_branch":null}`,
+			} {
+				var v any
+				decoder := json.NewDecoder(bytes.NewReader(f.Payload))
+				decoder.UseNumber()
+				if err := decoder.Decode(&v); err != nil {
+					t.Fatal(err)
+				}
+				raw, err := json.Marshal(grow(v, form))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := actions.ReadEvent(f.Event, raw, runContext(f.Event))
+				got.Payload, want.Payload = compacted(t, got.Payload), compacted(t, want.Payload)
+				if err != nil || !cmp.Equal(want, got) {
+					t.Errorf("custom_properties %s: %v %s", form, err, cmp.Diff(want, got))
+				}
+			}
+		})
+	}
+	for _, kind := range []string{"push", "pull_request", "merge_group", "workflow_dispatch", "repository_dispatch", "schedule"} {
+		if !kinds[kind] {
+			t.Errorf("no fixture of %s", kind)
+		}
+	}
+}
+
+func compacted(t *testing.T, raw json.RawMessage) json.RawMessage {
+	t.Helper()
+	if len(raw) == 0 {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -117,7 +117,7 @@ func (i *issuer) claims(changes map[string]any) map[string]any {
 		"iss": i.name(), "aud": audience, "sub": "repo:acme/shop:ref:refs/heads/main", "jti": "j-1",
 		"iat": issued.Unix(), "nbf": issued.Add(-5 * time.Second).Unix(), "exp": issued.Add(5 * time.Minute).Unix(),
 		"repository_id": "7", "repository": "acme/shop", "run_id": "99", "run_attempt": "2", "event_name": "push",
-		"ref": "refs/heads/main", "actor": "kim", "sha": string(mergeSHA),
+		"ref": "refs/heads/main", "actor": "kim", "actor_id": "5", "sha": string(mergeSHA),
 		"workflow_ref": "acme/shop/.github/workflows/x.yml@refs/heads/main", "job_workflow_ref": "acme/manager/.github/workflows/y.yml@v1",
 	}
 	maps.Copy(c, changes)
@@ -144,7 +144,7 @@ func TestVerify(t *testing.T) {
 		}
 		want := pipeline.Claims{
 			Issuer: i.name(), Subject: "repo:acme/shop:ref:refs/heads/main", Audience: audience, RepositoryID: 7, Repository: "acme/shop",
-			RunID: 99, RunAttempt: 2, EventName: "push", Ref: "refs/heads/main", Actor: "kim", SHA: mergeSHA,
+			RunID: 99, RunAttempt: 2, EventName: "push", Ref: "refs/heads/main", Actor: "kim", ActorID: 5, SHA: mergeSHA,
 			WorkflowRef:    "acme/shop/.github/workflows/x.yml@refs/heads/main",
 			JobWorkflowRef: "acme/manager/.github/workflows/y.yml@v1", JTI: "j-1",
 			IssuedAt: issued, ExpiresAt: issued.Add(5 * time.Minute),
@@ -197,6 +197,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"two audiences":    {with(map[string]any{"aud": []string{audience, "other"}}), audience, 0, "other audiences"},
 		"other issuer":     {with(map[string]any{"iss": "https://evil.example.com"}), audience, 0, "is believed"},
 		"expired":          {good, audience, 6 * time.Minute, "expired"},
+		"actor id":         {with(map[string]any{"actor_id": "kim"}), audience, 0, "claim actor_id"},
 		"never expires":    {with(map[string]any{"exp": nil}), audience, 0, "expired"},
 		"future iat":       {with(map[string]any{"iat": issued.Add(2 * time.Minute).Unix()}), audience, 0, "was issued at"},
 		"received before":  {good, audience, -2 * time.Minute, "was issued at"},

@@ -164,6 +164,7 @@ type rawClaims struct {
 	EventName      string      `json:"event_name"`
 	Ref            string      `json:"ref"`
 	Actor          string      `json:"actor"`
+	ActorID        string      `json:"actor_id"`
 	SHA            string      `json:"sha"`
 	WorkflowRef    string      `json:"workflow_ref"`
 	JobWorkflowRef string      `json:"job_workflow_ref"`
@@ -175,7 +176,7 @@ func (r rawClaims) claims() (pipeline.Claims, error) {
 		Repository: r.Repository, EventName: r.EventName, Ref: r.Ref, Actor: r.Actor,
 		WorkflowRef: r.WorkflowRef, JobWorkflowRef: r.JobWorkflowRef, JTI: r.JTI,
 	}
-	var errs [4]error
+	var errs [5]error
 	c.RepositoryID, errs[0] = idClaim("repository_id", r.RepositoryID)
 	c.RunID, errs[1] = idClaim("run_id", r.RunID)
 	c.RunAttempt, errs[2] = strconv.Atoi(r.RunAttempt)
@@ -183,6 +184,9 @@ func (r rawClaims) claims() (pipeline.Claims, error) {
 		errs[2] = fmt.Errorf("claim run_attempt: %.40q is not a positive number", r.RunAttempt)
 	}
 	c.SHA, errs[3] = pipeline.ParseSHA(r.SHA)
+	if r.ActorID != "" { // older servers do not say
+		c.ActorID, errs[4] = idClaim("actor_id", r.ActorID)
+	}
 	return c, errors.Join(errs[:]...)
 }
 

@@ -18,19 +18,19 @@ import (
 func (c *Client) Comments(ctx context.Context, slug pipeline.Slug, number int) ([]pipeline.Comment, error) {
 	k := get(slug, fmt.Sprintf("list the comments on #%d", number),
 		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
-	got, err := collect[*github.IssueComment](ctx, c, k)
+	got, err := collect[commentAnswer](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
 	comments := make([]pipeline.Comment, 0, len(got))
 	for _, g := range got {
-		comments = append(comments, comment(g))
+		one, err := g.comment()
+		if err != nil {
+			return nil, k.fail(err)
+		}
+		comments = append(comments, one)
 	}
 	return comments, nil
-}
-
-func comment(g *github.IssueComment) pipeline.Comment {
-	return pipeline.Comment{ID: g.GetID(), Author: g.GetUser().GetLogin(), Body: g.GetBody(), UpdatedAt: g.GetUpdatedAt().Time}
 }
 
 // CreateComment adds a comment. When the answer is lost, one of ours with the
@@ -38,7 +38,7 @@ func comment(g *github.IssueComment) pipeline.Comment {
 func (c *Client) CreateComment(ctx context.Context, slug pipeline.Slug, number int, body string) (pipeline.Comment, error) {
 	k := write(http.MethodPost, slug, fmt.Sprintf("comment on #%d", number),
 		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
-	var got github.IssueComment
+	var got commentAnswer
 	var found pipeline.Comment
 	err := c.create(ctx, k, github.IssueComment{Body: &body}, &got, func(ctx context.Context) (bool, error) {
 		var err error
@@ -51,7 +51,11 @@ func (c *Client) CreateComment(ctx context.Context, slug pipeline.Slug, number i
 	if found.ID != 0 {
 		return found, nil
 	}
-	return comment(&got), nil
+	one, err := got.comment()
+	if err != nil {
+		return pipeline.Comment{}, k.fail(err)
+	}
+	return one, nil
 }
 
 // findComment returns our newest comment with that text; the zero value when
@@ -79,11 +83,15 @@ func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, 
 	k := write(http.MethodPatch, slug, fmt.Sprintf("edit comment %d", id),
 		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
 	k.repeatable = true
-	var got github.IssueComment
+	var got commentAnswer
 	if _, err := c.send(ctx, k, github.IssueComment{Body: &body}, &got); err != nil {
 		return pipeline.Comment{}, err
 	}
-	return comment(&got), nil
+	one, err := got.comment()
+	if err != nil {
+		return pipeline.Comment{}, k.fail(err)
+	}
+	return one, nil
 }
 
 // DeleteComment removes a comment; one that is gone already is no error.

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,33 +36,34 @@ func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeli
 func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
 	k := get(slug, fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), "/repos/{owner}/{repo}/deployments")
 	k.query = url.Values{"environment": {environment}}
-	var got []*github.Deployment
+	var got []deploymentAnswer
 	var err error
 	if sha == "" {
 		k.query.Set("per_page", strconv.Itoa(newestDeployments)) // newest first
 		_, err = c.send(ctx, k, nil, &got)
 	} else {
 		k.query.Set("sha", string(sha))
-		got, err = collect[*github.Deployment](ctx, c, k)
+		got, err = collect[deploymentAnswer](ctx, c, k)
 	}
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(got, func(a, b *github.Deployment) int {
-		if byTime := b.GetCreatedAt().Compare(a.GetCreatedAt().Time); byTime != 0 {
+	slices.SortStableFunc(got, func(a, b deploymentAnswer) int {
+		if byTime := b.CreatedAt.Compare(a.CreatedAt); byTime != 0 {
 			return byTime
 		}
-		return int(min(max(b.GetID()-a.GetID(), -1), 1))
+		return cmp.Compare(b.ID, a.ID)
 	})
 	list := make([]pipeline.Deployment, 0, len(got))
 	for _, g := range got {
-		if sha != "" && g.GetSHA() != string(sha) || g.GetEnvironment() != environment {
+		if sha != "" && g.SHA != string(sha) || g.Environment != environment {
 			continue // a server that ignores the filter must not mix them up
 		}
-		list = append(list, pipeline.Deployment{
-			ID: g.GetID(), SHA: pipeline.SHA(g.GetSHA()), Ref: g.GetRef(), Environment: environment,
-			Description: g.GetDescription(), Payload: payload(g.Payload),
-		})
+		one, err := g.deployment()
+		if err != nil {
+			return nil, k.fail(err)
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -92,12 +94,12 @@ func (c *Client) readState(ctx context.Context, slug pipeline.Slug, d *pipeline.
 	k := get(slug, fmt.Sprintf("read the state of deployment %d", d.ID),
 		"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", strconv.FormatInt(d.ID, 10))
 	k.query = url.Values{"per_page": {"1"}} // newest first
-	var got []*github.DeploymentStatus
+	var got []deploymentStateAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return err
 	}
 	if len(got) > 0 {
-		d.State, d.LogURL = got[0].GetState(), got[0].GetLogURL()
+		d.State, d.LogURL = got[0].State, got[0].LogURL
 	}
 	return nil
 }
@@ -159,19 +161,19 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 		// statuses to be green.
 		AutoMerge: github.Bool(false), RequiredContexts: &[]string{},
 	}
-	var got github.Deployment
+	var got deploymentAnswer
 	err := c.create(ctx, k, in, &got, func(ctx context.Context) (bool, error) {
 		there, err := c.deploymentOf(ctx, slug, d)
-		got = github.Deployment{ID: &there.ID}
+		got = deploymentAnswer{ID: there.ID}
 		return there.ID != 0, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	if got.GetID() <= 0 {
+	if got.ID <= 0 {
 		return 0, k.fail(errors.New("the answer lacks the deployment's id"))
 	}
-	return got.GetID(), nil
+	return got.ID, nil
 }
 
 // setState leaves auto_inactive at its default (true): older deployments to the

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -18,7 +16,7 @@ import (
 func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, environment string) (exists bool, reviewers, waitMinutes int, err error) {
 	k := get(slug, fmt.Sprintf("read the protection rules of environment %q", environment),
 		"/repos/{owner}/{repo}/environments/{environment_name}", environment)
-	var got github.Environment
+	var got environmentAnswer
 	_, err = c.send(ctx, k, nil, &got)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return false, 0, 0, nil
@@ -27,11 +25,15 @@ func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, 
 		return false, 0, 0, err
 	}
 	for _, rule := range got.ProtectionRules {
-		switch rule.GetType() {
+		switch rule.Type {
 		case "required_reviewers":
-			reviewers += len(rule.Reviewers)
+			for _, r := range rule.Reviewers {
+				if r.Reviewer.ID > 0 { // one that is gone lets nobody pass
+					reviewers++
+				}
+			}
 		case "wait_timer":
-			waitMinutes = max(waitMinutes, rule.GetWaitTimer())
+			waitMinutes = max(waitMinutes, rule.WaitTimer)
 		}
 	}
 	return true, reviewers, waitMinutes, nil
@@ -42,11 +44,7 @@ func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, 
 func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, run int64) ([]string, error) {
 	k := get(slug, fmt.Sprintf("read what workflow run %d waits for", run),
 		"/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments", strconv.FormatInt(run, 10))
-	var got []struct {
-		Environment struct {
-			Name string `json:"name"`
-		} `json:"environment"`
-	}
+	var got []pendingAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}
@@ -62,25 +60,13 @@ func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, ru
 func (c *Client) Approvals(ctx context.Context, slug pipeline.Slug, run int64) ([]pipeline.Approval, error) {
 	k := get(slug, fmt.Sprintf("read who approved workflow run %d", run),
 		"/repos/{owner}/{repo}/actions/runs/{run_id}/approvals", strconv.FormatInt(run, 10))
-	var got []struct {
-		State        string `json:"state"` // approved, rejected or pending
-		Environments []struct {
-			Name string `json:"name"`
-		} `json:"environments"`
-		User struct {
-			Login string `json:"login"`
-		} `json:"user"`
-	}
+	var got []approvalAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}
 	list := make([]pipeline.Approval, 0, len(got))
 	for _, g := range got {
-		a := pipeline.Approval{Login: g.User.Login, Approved: g.State == "approved"}
-		for _, e := range g.Environments {
-			a.Environments = append(a.Environments, e.Name)
-		}
-		list = append(list, a)
+		list = append(list, g.approval())
 	}
 	return list, nil
 }

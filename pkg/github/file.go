@@ -14,8 +14,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -89,22 +87,22 @@ func decodeFile(raw json.RawMessage, name string) (pipeline.File, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
 		return pipeline.File{}, &NotAFileError{Path: name, Kind: "dir"}
 	}
-	var got github.RepositoryContent
+	var got contentAnswer
 	if err := json.Unmarshal(raw, &got); err != nil {
 		return pipeline.File{}, fmt.Errorf("decode the answer: %w", err)
 	}
-	if kind := kindOf(&got); kind != "file" {
+	if kind := got.kind(); kind != "file" {
 		return pipeline.File{}, &NotAFileError{Path: name, Kind: kind}
 	}
-	if got.GetSize() > maxFile {
-		return pipeline.File{}, &TooLargeError{Path: name, Size: got.GetSize()}
+	if got.Size > maxFile {
+		return pipeline.File{}, &TooLargeError{Path: name, Size: got.Size}
 	}
-	blob, err := pipeline.ParseSHA(got.GetSHA())
+	blob, err := pipeline.ParseSHA(got.SHA)
 	if err != nil {
 		return pipeline.File{}, err
 	}
-	if got.Content == nil || got.GetEncoding() != "base64" {
-		return pipeline.File{}, fmt.Errorf("the answer has the unknown encoding %q", got.GetEncoding())
+	if got.Content == nil || got.Encoding != "base64" {
+		return pipeline.File{}, fmt.Errorf("the answer has the unknown encoding %q", got.Encoding)
 	}
 	// The decoder skips the line breaks that GitHub puts in.
 	content, err := base64.StdEncoding.DecodeString(*got.Content)
@@ -130,18 +128,18 @@ func (c *Client) checkRegular(ctx context.Context, slug pipeline.Slug, ref strin
 	if _, err := c.send(ctx, k, nil, &raw); err != nil {
 		return err
 	}
-	var entries []*github.RepositoryContent
+	var entries []contentAnswer
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return &NotAFileError{Path: dir, Kind: "symlink"} // only a directory is a list
 	}
 	for _, entry := range entries {
-		if entry.GetName() != path.Base(file.Path) {
+		if entry.Name != path.Base(file.Path) {
 			continue
 		}
-		if kind := kindOf(entry); kind != "file" {
+		if kind := entry.kind(); kind != "file" {
 			return &NotAFileError{Path: file.Path, Kind: kind}
 		}
-		if entry.GetSHA() != string(file.Blob) {
+		if entry.SHA != string(file.Blob) {
 			return fmt.Errorf("%s changed while it was read; ask again", file.Path)
 		}
 		return nil
@@ -153,15 +151,15 @@ func (c *Client) checkRegular(ctx context.Context, slug pipeline.Slug, ref strin
 	return errors.New("the file is not in the listing of its directory")
 }
 
-// kindOf returns "file", "dir", "symlink" or "submodule". A listing calls a
+// kind returns "file", "dir", "symlink" or "submodule". A listing calls a
 // submodule a file for old clients; its git address gives it away.
-func kindOf(entry *github.RepositoryContent) string {
-	kind := entry.GetType()
-	if entry.GetSubmoduleGitURL() != "" || (kind == "file" && strings.Contains(entry.GetGitURL(), "/git/trees/")) {
+func (c contentAnswer) kind() string {
+	kind := c.Type
+	if c.SubmoduleURL != "" || (kind == "file" && strings.Contains(c.GitURL, "/git/trees/")) {
 		return "submodule"
 	}
 	switch {
-	case entry.GetTarget() != "":
+	case c.Target != "":
 		return "symlink"
 	case kind == "file", kind == "dir", kind == "symlink", kind == "submodule":
 		return kind

@@ -19,27 +19,28 @@ import (
 // issues are disabled.
 func (c *Client) Issue(ctx context.Context, slug pipeline.Slug, number int) (pipeline.Issue, error) {
 	k := get(slug, fmt.Sprintf("read issue #%d", number), "/repos/{owner}/{repo}/issues/{issue_number}", strconv.Itoa(number))
-	var got github.Issue
+	var got issueAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.Issue{}, err
 	}
 	switch {
-	case !strings.HasSuffix(strings.ToLower(got.GetRepositoryURL()), "/repos/"+strings.ToLower(slug.String())):
+	case !strings.HasSuffix(strings.ToLower(got.RepositoryURL), "/repos/"+strings.ToLower(slug.String())):
 		return pipeline.Issue{}, k.fail(fmt.Errorf("%w: it has moved to another repository", pipeline.ErrNotFound))
-	case got.IsPullRequest():
+	case got.isPull():
 		return pipeline.Issue{}, k.fail(fmt.Errorf("%w: it is a pull request", pipeline.ErrNotFound))
-	case got.GetNumber() != number:
-		return pipeline.Issue{}, k.fail(fmt.Errorf("the answer is about #%d", got.GetNumber()))
+	case got.Number != number:
+		return pipeline.Issue{}, k.fail(fmt.Errorf("the answer is about #%d", got.Number))
 	}
-	return issue(&got), nil
+	return issueOf(k, got)
 }
 
-func issue(g *github.Issue) pipeline.Issue {
-	i := pipeline.Issue{Number: g.GetNumber(), Author: g.GetUser().GetLogin(), State: g.GetState(), Body: g.GetBody(), URL: g.GetHTMLURL()}
-	for _, label := range g.Labels {
-		i.Labels = append(i.Labels, label.GetName())
+// issueOf is the issue of an answer to k.
+func issueOf(k call, got issueAnswer) (pipeline.Issue, error) {
+	i, err := got.issue()
+	if err != nil {
+		return pipeline.Issue{}, k.fail(err)
 	}
-	return i
+	return i, nil
 }
 
 // Issues lists the open and closed issues with a label, newest first. Pull
@@ -47,14 +48,18 @@ func issue(g *github.Issue) pipeline.Issue {
 func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) ([]pipeline.Issue, error) {
 	k := get(slug, fmt.Sprintf("list the issues labelled %q", label), "/repos/{owner}/{repo}/issues")
 	k.query = url.Values{"labels": {label}, "state": {"all"}}
-	got, err := collect[*github.Issue](ctx, c, k)
+	got, err := collect[issueAnswer](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
-	got = slices.DeleteFunc(got, func(g *github.Issue) bool { return g.IsPullRequest() })
+	got = slices.DeleteFunc(got, issueAnswer.isPull)
 	list := make([]pipeline.Issue, 0, len(got))
 	for _, g := range got {
-		list = append(list, issue(g))
+		one, err := issueOf(k, g)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -65,7 +70,7 @@ func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) (
 func (c *Client) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pipeline.IssueDraft) (pipeline.Issue, error) {
 	k := write(http.MethodPost, slug, "open an issue", "/repos/{owner}/{repo}/issues")
 	k.advice = map[int]string{http.StatusGone: "issues are disabled in this repository: enable them in its settings, or set `drift: {drift: report}` in the customer's file"}
-	var got github.Issue
+	var got issueAnswer
 	var found pipeline.Issue
 	err := c.create(ctx, k, github.IssueRequest{Title: &draft.Title, Body: &draft.Body, Labels: &draft.Labels}, &got, func(ctx context.Context) (bool, error) {
 		var err error
@@ -78,7 +83,7 @@ func (c *Client) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pipe
 	if found.Number != 0 {
 		return found, nil
 	}
-	return issue(&got), nil
+	return issueOf(k, got)
 }
 
 // findIssue returns our newest open issue with that text; the zero value when there
@@ -117,9 +122,9 @@ func (c *Client) EditIssue(ctx context.Context, slug pipeline.Slug, number int, 
 	if edit.Labels != nil {
 		in.Labels = &edit.Labels
 	}
-	var got github.Issue
+	var got issueAnswer
 	if _, err := c.send(ctx, k, in, &got); err != nil {
 		return pipeline.Issue{}, err
 	}
-	return issue(&got), nil
+	return issueOf(k, got)
 }

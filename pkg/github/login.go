@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-
-	"github.com/google/go-github/v60/github"
 )
 
 // actionsLogin is who writes when a job uses its own GITHUB_TOKEN.
@@ -30,16 +28,16 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 		return login, err
 	}
 	k := call{op: "ask who the token belongs to", method: http.MethodGet, route: "/user", repeatable: true}
-	var got github.User
+	var got accountAnswer
 	_, err := c.send(ctx, k, nil, &got)
 	var refused *Error
 	switch {
 	case errors.As(err, &refused) && refused.Status == http.StatusForbidden && !isLimit(err):
 		c.login, err = c.viewer(ctx)
-	case err == nil && got.GetLogin() == "":
+	case err == nil && got.Login == "":
 		err = k.fail(errors.New("the answer lacks the login"))
 	case err == nil:
-		c.login = got.GetLogin()
+		c.login = got.Login
 	}
 	return c.login, err
 }

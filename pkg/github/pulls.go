@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -24,11 +22,11 @@ const (
 // PullRequest reads one pull request.
 func (c *Client) PullRequest(ctx context.Context, slug pipeline.Slug, number int) (pipeline.PullRequest, error) {
 	k := get(slug, fmt.Sprintf("read pull request %d", number), "/repos/{owner}/{repo}/pulls/{pull_number}", strconv.Itoa(number))
-	var got github.PullRequest
+	var got pullAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.PullRequest{}, err
 	}
-	pull, err := pullRequest(&got)
+	pull, err := got.pull()
 	if err == nil && pull.Number != number {
 		err = fmt.Errorf("the answer is about pull request %d", pull.Number)
 	}
@@ -42,42 +40,19 @@ func (c *Client) PullRequest(ctx context.Context, slug pipeline.Slug, number int
 // were merged with it, and the open ones that hold it.
 func (c *Client) PullRequestsOf(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.PullRequest, error) {
 	k := get(slug, "list the pull requests of commit "+sha.Short(), "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", string(sha))
-	got, err := collect[*github.PullRequest](ctx, c, k)
+	got, err := collect[pullAnswer](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
 	pulls := make([]pipeline.PullRequest, 0, len(got))
 	for _, p := range got {
-		pull, err := pullRequest(p)
+		pull, err := p.pull()
 		if err != nil {
 			return nil, k.fail(err)
 		}
 		pulls = append(pulls, pull)
 	}
 	return pulls, nil
-}
-
-func pullRequest(p *github.PullRequest) (pipeline.PullRequest, error) {
-	head, err := pipeline.ParseSHA(p.GetHead().GetSHA())
-	if err != nil {
-		return pipeline.PullRequest{}, fmt.Errorf("head: %w", err)
-	}
-	if p.GetNumber() <= 0 {
-		return pipeline.PullRequest{}, errors.New("the answer lacks the pull request's number")
-	}
-	pull := pipeline.PullRequest{
-		Number: p.GetNumber(), State: p.GetState(), Merged: p.GetMerged() || p.MergedAt != nil,
-		Head: head, HeadBranch: p.GetHead().GetRef(),
-		HeadRepoID: p.GetHead().GetRepo().GetID(), // 0 when the fork was deleted
-		BaseBranch: p.GetBase().GetRef(),
-	}
-	// There is none while GitHub has not tried the merge, or cannot do it.
-	if merge := p.GetMergeCommitSHA(); merge != "" {
-		if pull.MergeSHA, err = pipeline.ParseSHA(merge); err != nil {
-			return pipeline.PullRequest{}, fmt.Errorf("merge commit: %w", err)
-		}
-	}
-	return pull, nil
 }
 
 // ChangedPaths lists the paths that differ between head and its merge base with
@@ -93,7 +68,7 @@ func (c *Client) ChangedPaths(ctx context.Context, slug pipeline.Slug, base, hea
 	if err != nil {
 		return nil, false, err
 	}
-	if status := got.GetStatus(); status != "ahead" && status != "identical" {
+	if status := got.Status; status != "ahead" && status != "identical" {
 		return nil, false, nil
 	}
 	return changedPaths(got.Files), len(got.Files) < maxComparedFiles, nil
@@ -105,9 +80,9 @@ func (c *Client) ChangedPaths(ctx context.Context, slug pipeline.Slug, base, hea
 func (c *Client) PullRequestPaths(ctx context.Context, slug pipeline.Slug, number int) (paths []string, complete bool, err error) {
 	k := get(slug, fmt.Sprintf("list the files of pull request %d", number),
 		"/repos/{owner}/{repo}/pulls/{pull_number}/files", strconv.Itoa(number))
-	var files []*github.CommitFile
+	var files []fileAnswer
 	err = c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
-		var page []*github.CommitFile
+		var page []fileAnswer
 		err := json.Unmarshal(raw, &page)
 		files = append(files, page...)
 		return len(files) < maxPullFiles, err
@@ -118,11 +93,11 @@ func (c *Client) PullRequestPaths(ctx context.Context, slug pipeline.Slug, numbe
 	return changedPaths(files), len(files) < maxPullFiles, nil
 }
 
-func changedPaths(files []*github.CommitFile) []string {
+func changedPaths(files []fileAnswer) []string {
 	paths := make([]string, 0, len(files))
 	for _, f := range files {
-		paths = append(paths, f.GetFilename())
-		if old := f.GetPreviousFilename(); old != "" && old != f.GetFilename() {
+		paths = append(paths, f.Filename)
+		if old := f.PreviousFilename; old != "" && old != f.Filename {
 			paths = append(paths, old)
 		}
 	}

@@ -312,26 +312,26 @@ func TestEnvironments(t *testing.T) {
 			switch r.PathValue("name") {
 			case "infra/prod":
 				answer(200, `{"name":"infra/prod","protection_rules":[{"type":"wait_timer","wait_timer":30},
-					{"type":"required_reviewers","reviewers":[{"type":"User"},{"type":"Team"}]},{"type":"branch_policy"}]}`)(w, r)
+					{"type":"required_reviewers","reviewers":[{"type":"User","reviewer":{"id":4,"login":"robin"}},{"type":"Team","reviewer":{"id":5,"slug":"ops"}},{"type":"Gadget","reviewer":{"id":6}}]},{"type":"branch_policy"}]}`)(w, r)
 			case "open":
 				answer(200, `{"name":"open"}`)(w, r)
 			default:
 				answer(404, `{"message":"Not Found"}`)(w, r)
 			}
 		},
-		"GET /repos/acme/shop/actions/runs/9/approvals": answer(200, `[{"state":"approved","comment":"","environments":[{"id":1,"name":"production-apply"}],"user":{"login":"robin"}},
+		"GET /repos/acme/shop/actions/runs/9/approvals": answer(200, `[{"state":"approved","comment":"","environments":[{"id":1,"name":"production-apply"}],"user":{"id":4,"login":"robin"}},
 			{"state":"rejected","environments":[],"user":null}]`),
 		"GET /repos/acme/shop/actions/runs/9/pending_deployments": answer(200, `[{"environment":{"name":"production-apply"},"reviewers":[]}]`),
 	})
 	c := s.client(t)
-	for name, want := range map[string]string{"infra/prod": "true 2 30", "open": "true 0 0", "gone": "false 0 0"} {
+	for name, want := range map[string]string{"infra/prod": "true 3 30", "open": "true 0 0", "gone": "false 0 0"} {
 		exists, reviewers, wait, err := c.EnvironmentProtection(t.Context(), acme, name)
 		if got := fmt.Sprint(exists, reviewers, wait); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
 		}
 	}
 	approvals, err := c.Approvals(t.Context(), acme, 9)
-	if got := fmt.Sprint(approvals); err != nil || got != "[{robin true [production-apply]} { false []}]" {
+	if got := fmt.Sprint(approvals); err != nil || got != "[{robin {4 robin} true [production-apply]} { {0 } false []}]" {
 		t.Errorf("got %s, %v", got, err)
 	}
 	if got, err := c.PendingEnvironments(t.Context(), acme, 9); err != nil || !slices.Equal(got, []string{"production-apply"}) {

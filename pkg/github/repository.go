@@ -8,52 +8,41 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/go-github/v60/github"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // Repository reads a repository: its spelling, its id and its default branch.
 func (c *Client) Repository(ctx context.Context, slug pipeline.Slug) (pipeline.Repository, error) {
 	k := get(slug, "read the repository", "/repos/{owner}/{repo}")
-	var got github.Repository
+	var got repositoryAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.Repository{}, err
 	}
-	name, err := pipeline.ParseSlug(got.GetFullName())
+	name, err := pipeline.ParseSlug(got.FullName)
 	if err != nil {
 		return pipeline.Repository{}, k.fail(err)
 	}
-	if got.GetID() <= 0 || got.GetDefaultBranch() == "" {
+	if got.ID <= 0 || got.DefaultBranch == "" {
 		return pipeline.Repository{}, k.fail(errors.New("the answer lacks the id or the default branch"))
 	}
-	return pipeline.Repository{Slug: name, ID: got.GetID(), DefaultBranch: got.GetDefaultBranch()}, nil
+	return pipeline.Repository{Slug: name, ID: got.ID, DefaultBranch: got.DefaultBranch}, nil
 }
 
 // WorkflowRun reads one workflow run in its newest attempt.
 func (c *Client) WorkflowRun(ctx context.Context, slug pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
 	k := get(slug, fmt.Sprintf("read workflow run %d", id), "/repos/{owner}/{repo}/actions/runs/{run_id}", strconv.FormatInt(id, 10))
-	var got struct {
-		github.WorkflowRun
-		Path string `json:"path"` // go-github does not know it
-	}
+	var got runAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.WorkflowRun{}, err
 	}
-	head, err := pipeline.ParseSHA(got.GetHeadSHA())
+	run, err := got.run()
+	if err == nil && run.ID != id {
+		err = fmt.Errorf("the answer is about workflow run %d", run.ID)
+	}
 	if err != nil {
 		return pipeline.WorkflowRun{}, k.fail(err)
 	}
-	if got.GetID() != id || got.GetRepository().GetID() <= 0 {
-		return pipeline.WorkflowRun{}, k.fail(errors.New("the answer is about another run or lacks its repository"))
-	}
-	return pipeline.WorkflowRun{
-		ID: id, Attempt: got.GetRunAttempt(), Event: got.GetEvent(),
-		Status: got.GetStatus(), Conclusion: got.GetConclusion(),
-		HeadSHA: head, HeadBranch: got.GetHeadBranch(), Path: workflowFile(got.Path),
-		Actor: got.GetActor().GetLogin(), URL: got.GetHTMLURL(), RepoID: got.GetRepository().GetID(),
-		CreatedAt: got.GetCreatedAt().Time, UpdatedAt: got.GetUpdatedAt().Time,
-	}, nil
+	return run, nil
 }
 
 // workflowFile cuts the ref off that GitHub may append: "a.yml@refs/heads/main".
@@ -70,14 +59,14 @@ func workflowFile(path string) string {
 // itself, so that a tag or a commit of the same name cannot take its place.
 func (c *Client) BranchHead(ctx context.Context, slug pipeline.Slug, branch string) (pipeline.SHA, error) {
 	k := get(slug, fmt.Sprintf("read the head of branch %q", branch), "/repos/{owner}/{repo}/git/ref/{+ref}", "heads/"+branch)
-	var got github.Reference
+	var got refAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return "", err
 	}
-	if got.GetRef() != "refs/heads/"+branch || got.GetObject().GetType() != "commit" {
-		return "", k.fail(fmt.Errorf("the answer is about %q", got.GetRef()))
+	if got.Ref != "refs/heads/"+branch || got.Object.Type != "commit" {
+		return "", k.fail(fmt.Errorf("the answer is about %q", got.Ref))
 	}
-	sha, err := pipeline.ParseSHA(got.GetObject().GetSHA())
+	sha, err := pipeline.ParseSHA(got.Object.SHA)
 	if err != nil {
 		return "", k.fail(err)
 	}
@@ -105,7 +94,7 @@ func (c *Client) Reachable(ctx context.Context, slug pipeline.Slug, branch strin
 	if err != nil {
 		return false, err
 	}
-	return got.GetStatus() == "identical" || got.GetStatus() == "behind", nil
+	return got.Status == "identical" || got.Status == "behind", nil
 }
 
 // Compare reports whether head has commits that base has not, and base some that
@@ -115,13 +104,13 @@ func (c *Client) Compare(ctx context.Context, slug pipeline.Slug, base, head pip
 	if err != nil {
 		return false, false, err
 	}
-	return got.GetAheadBy() > 0, got.GetBehindBy() > 0, nil
+	return got.AheadBy > 0, got.BehindBy > 0, nil
 }
 
 // compare asks for base...head (from their merge base). One commit per page is
 // enough: the changed files are on the first page whatever its size.
 // https://docs.github.com/rest/commits/commits#compare-two-commits
-func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (*github.CommitsComparison, error) {
+func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (*comparisonAnswer, error) {
 	k := get(slug, fmt.Sprintf("compare %s with %s", base.Short(), head.Short()),
 		"/repos/{owner}/{repo}/compare/{basehead}", string(base)+"..."+string(head))
 	k.query = url.Values{"per_page": {"1"}, "page": {"1"}}
@@ -130,13 +119,13 @@ func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pip
 			return nil, k.fail(err)
 		}
 	}
-	var got github.CommitsComparison
+	var got comparisonAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}
-	switch got.GetStatus() {
+	switch got.Status {
 	case "identical", "ahead", "behind", "diverged":
 		return &got, nil
 	}
-	return nil, k.fail(fmt.Errorf("the answer has the unknown status %q", got.GetStatus()))
+	return nil, k.fail(fmt.Errorf("the answer has the unknown status %q", got.Status))
 }

@@ -24,27 +24,22 @@ func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.
 	var all []pipeline.Status
 	seen := map[string]bool{}
 	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
-		var page github.CombinedStatus
+		var page struct {
+			Statuses []statusAnswer `json:"statuses"`
+		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return false, err
 		}
 		for _, s := range page.Statuses {
 			// Contexts compare without regard to case.
-			if key := strings.ToLower(s.GetContext()); !seen[key] {
+			if key := strings.ToLower(s.Context); !seen[key] {
 				seen[key] = true
-				all = append(all, status(s))
+				all = append(all, s.status())
 			}
 		}
 		return true, nil
 	})
 	return all, err
-}
-
-func status(s *github.RepoStatus) pipeline.Status {
-	return pipeline.Status{
-		Context: s.GetContext(), State: pipeline.StatusState(s.GetState()),
-		Description: s.GetDescription(), TargetURL: s.GetTargetURL(), CreatedAt: s.GetCreatedAt().Time,
-	}
 }
 
 // SetStatus writes a status, unless the newest one of its context is the same

@@ -17,6 +17,7 @@ type Claims struct {
 	EventName    string
 	Ref          string // full ref; refs/pull/N/merge on pull requests
 	Actor        string
+	ActorID      int64 // 0 when the token does not say
 	// SHA is the commit the run checked out: on pull requests the merge commit.
 	SHA SHA
 	// WorkflowRef and JobWorkflowRef name workflow files as

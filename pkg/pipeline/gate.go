@@ -16,7 +16,8 @@ type gateReader interface {
 // Approval is what one reviewer said to the jobs of a run that waited for
 // environments.
 type Approval struct {
-	Login        string
+	Login        string  // of User
+	User         Account // unknown when the account was deleted
 	Approved     bool
 	Environments []string
 }

@@ -2,6 +2,18 @@ package pipeline
 
 import "time"
 
+// Account is an account of GitHub as an answer names it. Its id is who it is: the login
+// can be renamed, and taken by somebody else. The id is 0 where GitHub does not say,
+// such as for a deleted account, which it shows as "ghost". Two unknown accounts are
+// neither the same nor different: compare ids only where both are Known.
+type Account struct {
+	ID    int64  `json:"id,omitempty"`
+	Login string `json:"login,omitempty"` // for people to read
+}
+
+// Known reports whether GitHub said which account it is.
+func (a Account) Known() bool { return a.ID > 0 }
+
 // Status is one commit status. Description is at most 140 characters
 // (GitHub answers 422 above); contexts compare without regard to case.
 type Status struct {
@@ -36,18 +48,22 @@ type PullRequest struct {
 // WorkflowRun is a run as GitHub reports it.
 type WorkflowRun struct {
 	ID         int64
-	Attempt    int
+	Attempt    int // 0 when GitHub does not say
 	Event      string
 	Status     string // queued, in_progress, completed …
 	Conclusion string
 	HeadSHA    SHA
 	HeadBranch string
 	Path       string // workflow file, such as .github/workflows/trigger-infra.yml
-	Actor      string
-	URL        string
-	RepoID     int64
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	Actor      string // login of StartedBy
+	// StartedBy caused the first attempt (GitHub's actor). TriggeredBy caused this
+	// one (triggering_actor): on a re-run, who asked for it. Either may be unknown.
+	StartedBy   Account
+	TriggeredBy Account
+	URL         string
+	RepoID      int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 // File is one file of a repository at a commit.

@@ -131,7 +131,7 @@ func (j *job) environ(stepDir string, extra map[string]string) []string {
 		"GITHUB_HEAD_REF": j.run.head, "GITHUB_BASE_REF": j.run.base,
 		"GITHUB_RUN_ID": strconv.FormatInt(run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.Attempt), "GITHUB_RUN_NUMBER": strconv.Itoa(run.Number),
 		"GITHUB_WORKFLOW": run.Name, "GITHUB_WORKFLOW_REF": repo.Slug() + "/" + run.Path + "@" + j.run.ref, "GITHUB_WORKFLOW_SHA": j.run.sha,
-		"GITHUB_JOB": j.name, "GITHUB_ACTOR": run.Actor, "GITHUB_TRIGGERING_ACTOR": run.Actor,
+		"GITHUB_JOB": j.name, "GITHUB_ACTOR": run.Actor, "GITHUB_ACTOR_ID": strconv.FormatInt(j.scene.hub.AccountID(run.Actor), 10), "GITHUB_TRIGGERING_ACTOR": run.TriggeringActor,
 		"GITHUB_SERVER_URL": server, "GITHUB_API_URL": server, "GITHUB_WORKSPACE": j.workspace,
 		"RUNNER_TEMP": filepath.Join(j.dir, "temp"), "RUNNER_OS": runnerOS(), "RUNNER_ARCH": runnerArch(),
 		"RUNNER_ENVIRONMENT": "self-hosted", "RUNNER_NAME": "rehearsal", "RUNNER_TOOL_CACHE": filepath.Join(j.dir, "tools"),

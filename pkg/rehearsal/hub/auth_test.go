@@ -124,7 +124,7 @@ func TestRepositories(t *testing.T) {
 	good(t, err)
 	equal(t, "by id", r.GetFullName(), "acme/store")
 	// The name can change hands, the id cannot.
-	got(s.hub.AddRepo("acme", "shop", hub.RepoOptions{}))(t)
+	got(s.hub.AddRepo("acme", "shop", hub.RepoOptions{Properties: hub.Properties{}}))(t)
 	r, _, err = c.Repositories.Get(ctx, "acme", "shop")
 	good(t, err)
 	if r.GetID() == 4711 {

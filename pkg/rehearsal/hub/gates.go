@@ -204,9 +204,9 @@ func (r *Repo) Review(runID int64, env, login string, approved bool, comment str
 	return nil
 }
 
-// reviewer: one of the list, and not the actor where self-review is prevented.
+// reviewer: one of the list, and not who caused the attempt where self-review is prevented.
 func (e *environment) reviewer(login string, x *run) bool {
-	if e.rules.PreventSelfReview && strings.EqualFold(login, x.Actor) {
+	if e.rules.PreventSelfReview && strings.EqualFold(login, x.TriggeringActor) {
 		return false
 	}
 	return slices.ContainsFunc(e.rules.Reviewers, func(l string) bool { return strings.EqualFold(l, login) })

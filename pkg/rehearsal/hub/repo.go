@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type RepoOptions struct {
 	Private       bool
 	NoIssues      bool
 	Description   string
+	Properties    Properties // nil: some of every form
 }
 
 // Repo is a repository. Its methods are safe for concurrent use.
@@ -37,6 +39,7 @@ type Repo struct {
 	private       bool
 	noIssues      bool
 	description   string
+	properties    Properties
 	created       time.Time
 	pushed        time.Time
 	parent        *Repo
@@ -84,9 +87,12 @@ func (s *Server) addRepo(owner, name string, o RepoOptions, git *objectStore) (*
 	if o.DefaultBranch == "" {
 		o.DefaultBranch = "main"
 	}
+	if o.Properties == nil {
+		o.Properties = commonProperties()
+	}
 	r := &Repo{
 		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
-		noIssues: o.NoIssues, description: o.Description, created: s.clock(), pushed: s.clock(),
+		noIssues: o.NoIssues, description: o.Description, properties: maps.Clone(o.Properties), created: s.clock(), pushed: s.clock(),
 		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
 		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{},
 	}
@@ -114,7 +120,7 @@ func (s *Server) Repo(slug string) (*Repo, error) {
 func (r *Repo) Fork(owner, name string) (*Repo, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	f, err := r.s.addRepo(owner, name, RepoOptions{DefaultBranch: r.defaultBranch, Private: r.private}, r.git)
+	f, err := r.s.addRepo(owner, name, RepoOptions{DefaultBranch: r.defaultBranch, Private: r.private, Properties: r.properties}, r.git)
 	if err != nil {
 		return nil, fmt.Errorf("fork %s: %w", r.slug(), err)
 	}

@@ -54,7 +54,7 @@ func (r *Repo) view() object {
 		"has_downloads": true, "archived": false, "disabled": false, "visibility": visibility, "is_template": false,
 		"allow_forking": true, "web_commit_signoff_required": false, "license": nil,
 		"pushed_at": stamp(r.pushed), "created_at": stamp(r.created), "updated_at": stamp(r.pushed),
-		"subscribers_count": 0, "network_count": forks,
+		"subscribers_count": 0, "network_count": forks, "custom_properties": r.properties,
 	}
 	for _, name := range apiLinks {
 		v[name+"_url"] = r.api() + "/" + name

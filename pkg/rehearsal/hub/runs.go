@@ -10,22 +10,24 @@ import (
 
 // Run is a workflow run.
 type Run struct {
-	ID         int64     `json:"id"`
-	Number     int       `json:"number"`
-	Attempt    int       `json:"attempt"`
-	Event      string    `json:"event"`
-	Path       string    `json:"path"` // of the workflow file
-	Name       string    `json:"name"` // of the workflow
-	Title      string    `json:"title"`
-	HeadSHA    string    `json:"head_sha"`
-	HeadBranch string    `json:"head_branch"`
-	Status     string    `json:"status"` // queued, in_progress, waiting, completed
-	Conclusion string    `json:"conclusion,omitempty"`
-	Actor      string    `json:"actor"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
-	StartedAt  time.Time `json:"started_at"` // of this attempt
-	URL        string    `json:"url"`
+	ID         int64  `json:"id"`
+	Number     int    `json:"number"`
+	Attempt    int    `json:"attempt"`
+	Event      string `json:"event"`
+	Path       string `json:"path"` // of the workflow file
+	Name       string `json:"name"` // of the workflow
+	Title      string `json:"title"`
+	HeadSHA    string `json:"head_sha"`
+	HeadBranch string `json:"head_branch"`
+	Status     string `json:"status"` // queued, in_progress, waiting, completed
+	Conclusion string `json:"conclusion,omitempty"`
+	Actor      string `json:"actor"` // who caused the first attempt
+	// TriggeringActor caused this attempt: on a re-run, who asked for it.
+	TriggeringActor string    `json:"triggering_actor"`
+	CreatedAt       time.Time `json:"created_at"`
+	UpdatedAt       time.Time `json:"updated_at"`
+	StartedAt       time.Time `json:"started_at"` // of this attempt
+	URL             string    `json:"url"`
 	// CancelRequested: somebody asked to stop it while it was in progress.
 	CancelRequested bool     `json:"cancel_requested,omitempty"`
 	Jobs            []Job    `json:"jobs,omitempty"`
@@ -98,7 +100,7 @@ func (r *Repo) newRun(n NewRun) *run {
 	}
 	x := &run{workflow: w, head: n.HeadRepo, Run: Run{
 		ID: r.s.id("run"), Number: w.runs, Attempt: 1, Event: n.Event, Path: n.Path, Name: w.Name, Title: title, HeadSHA: n.HeadSHA,
-		HeadBranch: n.HeadBranch, Status: n.Status, Actor: n.Actor, CreatedAt: now, UpdatedAt: now, StartedAt: now,
+		HeadBranch: n.HeadBranch, Status: n.Status, Actor: n.Actor, TriggeringActor: n.Actor, CreatedAt: now, UpdatedAt: now, StartedAt: now,
 	}}
 	x.URL = fmt.Sprintf("%s/actions/runs/%d", r.html(), x.ID)
 	r.runs = append(r.runs, x)
@@ -137,17 +139,30 @@ func (x *run) set(status, conclusion string, at time.Time) {
 	x.Status, x.Conclusion, x.UpdatedAt = status, conclusion, at
 }
 
-// Rerun begins the next attempt of a completed run.
-func (r *Repo) Rerun(id int64) (Run, error) {
+// Rerun begins the next attempt of a completed run, asked for by whoever caused the
+// last one.
+func (r *Repo) Rerun(id int64) (Run, error) { return r.RerunBy(id, "") }
+
+// RerunBy begins the next attempt of a completed run in the name of login. The run's
+// actor stays: https://docs.github.com/actions/reference/workflows-and-actions/contexts#github-context
+func (r *Repo) RerunBy(id int64, login string) (Run, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	x := r.run(id)
 	if x == nil || x.Status != "completed" {
 		return Run{}, fmt.Errorf("rerun %d of %s: no such completed run", id, r.slug())
 	}
+	if login == "" {
+		login = x.TriggeringActor
+	}
+	by, err := r.s.user(login)
+	if err != nil {
+		return Run{}, fmt.Errorf("rerun %d of %s: %w", id, r.slug(), err)
+	}
 	now := r.s.clock()
 	x.past = append(x.past, x.copy())
 	x.Attempt++
+	x.TriggeringActor = by.Login
 	x.StartedAt, x.CancelRequested, x.gates = now, false, nil
 	x.set("queued", "", now)
 	return x.copy(), nil

@@ -27,7 +27,7 @@ func (r *Repo) viewRun(x *run) object {
 		"status": x.Status, "conclusion": orNull(x.Conclusion), "workflow_id": x.workflow.id, "check_suite_id": x.ID + 1000000,
 		"check_suite_node_id": nodeID("CS", x.ID), "url": self, "html_url": x.URL, "pull_requests": pulls,
 		"created_at": stamp(x.CreatedAt), "updated_at": stamp(x.UpdatedAt), "run_started_at": stamp(x.StartedAt),
-		"actor": actor, "triggering_actor": actor, "referenced_workflows": []object{},
+		"actor": actor, "triggering_actor": r.s.viewUser(r.s.users[strings.ToLower(x.TriggeringActor)]), "referenced_workflows": []object{},
 		"jobs_url": self + "/jobs", "logs_url": self + "/logs", "artifacts_url": self + "/artifacts",
 		"check_suite_url": fmt.Sprintf("%s/check-suites/%d", r.api(), x.ID+1000000), "cancel_url": self + "/cancel",
 		"rerun_url": self + "/rerun", "previous_attempt_url": nil, "workflow_url": workflow,

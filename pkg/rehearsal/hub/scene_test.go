@@ -43,7 +43,8 @@ func (c *clock) pass(d time.Duration) {
 // scene is a customer's and a manager's repository with people and tokens:
 // "admin" (classic, full), "job" (the customer's GITHUB_TOKEN), "metapipe" (an
 // App on both repositories), "mallory" (classic, of somebody without a role) and
-// "thin" (fine-grained, contents: read of the customer).
+// "thin" (fine-grained, contents: read of the customer). The repositories have no
+// custom properties, since go-github cannot read the lists among them.
 type scene struct {
 	t        testing.TB
 	hub      *hub.Server
@@ -65,8 +66,8 @@ func newScene(t testing.TB, o hub.Options) *scene {
 	} {
 		got(s.hub.AddUser(u))(t)
 	}
-	s.customer = got(s.hub.AddRepo("acme", "shop", hub.RepoOptions{ID: 4711, Private: true}))(t)
-	s.manager = got(s.hub.AddRepo("ops", "manager", hub.RepoOptions{ID: 815}))(t)
+	s.customer = got(s.hub.AddRepo("acme", "shop", hub.RepoOptions{ID: 4711, Private: true, Properties: hub.Properties{}}))(t)
+	s.manager = got(s.hub.AddRepo("ops", "manager", hub.RepoOptions{ID: 815, Properties: hub.Properties{}}))(t)
 	good(t, s.customer.Grant("alice", hub.Write))
 	good(t, s.customer.Grant("ops", hub.Admin))
 	all := map[string]string{

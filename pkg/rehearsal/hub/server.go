@@ -69,6 +69,7 @@ func New(o Options) *Server {
 	}
 	// The identities that GitHub itself acts under; their ids are the real ones.
 	s.users["github-actions[bot]"] = &User{Login: "github-actions[bot]", ID: 41898282, Type: Bot}
+	s.users[ghostLogin] = &User{Login: ghostLogin, ID: 10137, Type: Person, Name: "Deleted user"}
 	s.users["web-flow"] = &User{Login: "web-flow", ID: 19864447, Type: Person, Name: "GitHub", Email: "noreply@github.com"}
 	return s
 }

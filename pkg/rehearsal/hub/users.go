@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -45,6 +46,16 @@ func (s *Server) AddUser(u User) (User, error) {
 	return u, nil
 }
 
+// AccountID is the id of an account; 0 when there is none of that login.
+func (s *Server) AccountID(login string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u, err := s.user(login); err == nil {
+		return u.ID
+	}
+	return 0
+}
+
 func (s *Server) user(login string) (*User, error) {
 	if u, ok := s.users[strings.ToLower(login)]; ok {
 		return u, nil
@@ -69,11 +80,15 @@ func (s *Server) viewUser(u *User) any {
 	if u == nil {
 		return nil
 	}
-	api := s.url + "/users/" + u.Login
+	// The page of a bot is that of its App; elsewhere its brackets are escaped.
+	api, html := s.url+"/users/"+url.PathEscape(u.Login), s.url+"/"+u.Login
+	if slug, isBot := strings.CutSuffix(u.Login, "[bot]"); isBot {
+		html = s.url + "/apps/" + slug
+	}
 	return object{
 		"login": u.Login, "id": u.ID, "node_id": nodeID("U", u.ID),
 		"avatar_url": fmt.Sprintf("%s/avatars/u/%d", s.url, u.ID), "gravatar_id": "",
-		"url": api, "html_url": s.url + "/" + u.Login, "followers_url": api + "/followers",
+		"url": api, "html_url": html, "followers_url": api + "/followers",
 		"following_url": api + "/following{/other_user}", "gists_url": api + "/gists{/gist_id}",
 		"starred_url": api + "/starred{/owner}{/repo}", "subscriptions_url": api + "/subscriptions",
 		"organizations_url": api + "/orgs", "repos_url": api + "/repos", "events_url": api + "/events{/privacy}",

@@ -1,0 +1,25 @@
+package hub
+
+import "maps"
+
+// Properties are the custom properties of a repository: a string, a list of strings
+// for a multi-select one, or nil where it has no value.
+// https://docs.github.com/rest/repos/custom-properties
+type Properties map[string]any
+
+// commonProperties are those of a repository that is made without any of its own:
+// every form of a value that GitHub has, and names of all letters that it allows.
+func commonProperties() Properties {
+	return Properties{
+		"infrastructure_tools": []string{"terraform", "ansible"}, "regions": []string{},
+		"customer_tier": "enterprise", "auto_deploy": "false", "runbook": "https://wiki.example/shop",
+		"team_owner": nil, "id": "1", "full_name": []string{"other/name"}, "cost-center#1$": "4711",
+	}
+}
+
+// SetProperties gives the repository other custom properties.
+func (r *Repo) SetProperties(p Properties) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.properties = maps.Clone(p)
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 
@@ -61,9 +62,15 @@ func (a *attempt) answered(args []string) {
 
 func (a *attempt) misconfigured(args []string) {
 	a.t.Helper()
+	check(a.t, os.MkdirAll(a.store, 0o700)) // nothing comes that far here
 	run := a.dispatches()
+	a.hub.ResetCalls()
 	fetched := a.job(run).do(2, "fetch-vars")
 	fetched.says(a.t, args...)
+	if writes := a.writes(); len(writes) != 0 {
+		a.t.Errorf("written: %v", writes)
+	}
+	a.verdicts++
 }
 
 func (a *attempt) manually(args []string) {

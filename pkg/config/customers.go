@@ -46,7 +46,11 @@ func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {
 		l.checkRoot(node, c)
 		all = append(all, registered{c, node})
 	}
+	markSiblings(all)
 	l.checkTogether(all)
+	if !slices.ContainsFunc(l.problems, func(p pipeline.Problem) bool { return p.File == ManagerFile && !p.Warning }) {
+		l.checkTargets(all) // what could not be read is the same for all
+	}
 	return sorted(all)
 }
 
@@ -66,14 +70,20 @@ func (l *loader) checkCase(entries []fs.DirEntry) {
 	}
 }
 
-func sorted(all []registered) []pipeline.Customer {
+// markSiblings says of each customer whether others live in its repository.
+func markSiblings(all []registered) {
 	count := make(map[int64]int)
 	for _, c := range all {
 		count[c.RepositoryID]++
 	}
+	for i := range all {
+		all[i].Siblings = all[i].RepositoryID != 0 && count[all[i].RepositoryID] > 1
+	}
+}
+
+func sorted(all []registered) []pipeline.Customer {
 	customers := make([]pipeline.Customer, len(all))
 	for i, c := range all {
-		c.Siblings = c.RepositoryID != 0 && count[c.RepositoryID] > 1
 		customers[i] = c.Customer
 	}
 	slices.SortFunc(customers, func(a, b pipeline.Customer) int { return strings.Compare(string(a.Name), string(b.Name)) })

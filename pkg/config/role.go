@@ -28,13 +28,16 @@ func (d *decoder) role(v value, to *pipeline.Role) {
 	if !ok {
 		return
 	}
-	if filled := pipeline.Role(s).Of("x", "x", "x"); strings.Contains(filled, "{{") || strings.Contains(filled, "}}") || !roleForm.fits(filled) {
+	t := pipeline.Template(s)
+	if filled := t.Fill("x", "x", "x"); !roleForm.fits(filled) && !strings.Contains(filled, "{{") {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the ARN of a role", v.name, strictyaml.Short(s)),
 			fmt.Sprintf("write one such as arn:aws:iam::123456789012:role/metapipe, where %s, %s and %s may stand for the target and for plan or apply",
 				pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb))
 		return
 	}
-	*to = pipeline.Role(s)
+	if d.template(v, t, pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb) {
+		*to = pipeline.Role(s)
+	}
 }
 
 // checkRole holds that the names of a customer's roles can exist, and that its

@@ -20,6 +20,8 @@ const (
 	RuleRepositoryMismatch = "repository-mismatch"
 	RuleStrayFile          = "stray-file"
 	RuleUngated            = "ungated-production"
+	RuleTemplate           = "template"
+	RuleShared             = "shared-between-targets"
 )
 
 const (

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -153,10 +154,8 @@ func (d *decoder) argument(v value) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	rest := strings.NewReplacer(pipeline.PlaceholderCustomer, "", pipeline.PlaceholderEnvironment, "").Replace(s)
 	switch {
-	case strings.Contains(rest, "{{") || strings.Contains(rest, "}}"):
-		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which holds another placeholder", v.name, strictyaml.Short(s)), "there are two, written just so: "+pipeline.PlaceholderCustomer+" and "+pipeline.PlaceholderEnvironment)
+	case !d.template(v, pipeline.Template(s), pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment):
 	case userInfo.MatchString(s):
 		d.add(v.at, RuleValue, v.name+" holds a user in its URL: the tool would write it into every plan", "pass credentials through the environment of the jobs, and name those variables in tool.env")
 	case len(s) > 1024 || strings.ContainsFunc(s, unicode.IsControl):
@@ -167,15 +166,27 @@ func (d *decoder) argument(v value) (string, bool) {
 	return "", false
 }
 
+// template checks a text with placeholders, as every template is checked.
+func (d *decoder) template(v value, t pipeline.Template, placeholders ...string) bool {
+	err := t.Check(placeholders...)
+	if err == nil {
+		return true
+	}
+	message, remedy := err.Error(), ""
+	var why *pipeline.TemplateError
+	if errors.As(err, &why) {
+		message, remedy = why.Message, why.Next
+	}
+	d.add(v.at, RuleTemplate, v.name+" "+message, remedy)
+	return false
+}
+
 // apart holds that no two targets have the same state.
 func (d *decoder) apart(v value, b pipeline.Backend) {
 	var customer, environment bool
-	for name, text := range b.Config {
-		customer = customer || strings.Contains(text, pipeline.PlaceholderCustomer)
-		environment = environment || strings.Contains(text, pipeline.PlaceholderEnvironment)
-		if adjoining.MatchString(text) {
-			d.add(v.at, RuleValue, fmt.Sprintf("%s.config.%s joins the two placeholders by what names may hold: customer a-b in c, and a in b-c, would share a state", v.name, name), "put a / between them, or a _")
-		}
+	for _, text := range b.Config {
+		customer = customer || pipeline.Template(text).Holds(pipeline.PlaceholderCustomer)
+		environment = environment || pipeline.Template(text).Holds(pipeline.PlaceholderEnvironment)
 	}
 	if !customer || !environment {
 		d.add(v.at, RuleValue, v.name+" gives several targets one state", "use both "+pipeline.PlaceholderCustomer+" and "+pipeline.PlaceholderEnvironment+" in its config")
@@ -184,6 +195,3 @@ func (d *decoder) apart(v value, b pipeline.Backend) {
 		d.add(v.at, RulePath, v.name+".config.path must be absolute: workspaces are removed", "write the whole path of the file")
 	}
 }
-
-// adjoining finds placeholders with nothing between them that names cannot hold.
-var adjoining = regexp.MustCompile(`\{\{ (customer|environment) \}\}[a-z0-9-]*\{\{ (customer|environment) \}\}`)

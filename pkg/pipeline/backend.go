@@ -126,17 +126,10 @@ func (b Bucket) target(c CustomerName, env Environment) Backend {
 	return Backend{Type: BackendS3, Config: config}
 }
 
-// The placeholders of a backend template, as variables.yml writes its own.
-const (
-	PlaceholderCustomer    = "{{ customer }}"
-	PlaceholderEnvironment = "{{ environment }}"
-)
-
 func (b Backend) fill(c CustomerName, env Environment) Backend {
-	values := strings.NewReplacer(PlaceholderCustomer, string(c), PlaceholderEnvironment, string(env))
 	filled := Backend{Type: b.Type, Config: make(map[string]string, len(b.Config))}
 	for name, value := range b.Config {
-		filled.Config[name] = values.Replace(value)
+		filled.Config[name] = Template(value).Fill(c, env, "")
 	}
 	return filled
 }

@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Work is what is done on a target, where that decides about its credentials.
 type Work string
@@ -14,17 +11,13 @@ const (
 	WorkApply Work = "apply"
 )
 
-// PlaceholderVerb stands for the Work in the template of a role, beside
-// PlaceholderCustomer and PlaceholderEnvironment.
-const PlaceholderVerb = "{{ verb }}"
-
-// Role is the name of the cloud role that works on a target, or a template for
-// it. Empty means that the credentials of the job are used as they are.
+// Role is the name of the cloud role that works on a target, or a Template for
+// it with all placeholders. Empty means that the credentials of the job are used as they are.
 type Role string
 
 // Of returns the name for one target and one kind of work.
 func (r Role) Of(c CustomerName, env Environment, work Work) string {
-	return strings.NewReplacer(PlaceholderCustomer, string(c), PlaceholderEnvironment, string(env), PlaceholderVerb, string(work)).Replace(string(r))
+	return Template(r).Fill(c, env, work)
 }
 
 // sessionMargin is the time around the tool's own, for the store and the report of

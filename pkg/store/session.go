@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -101,10 +103,16 @@ func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, e
 
 func (o SessionOptions) target() string { return string(o.Customer) + "/" + string(o.Environment) }
 
-// sessionName has 64 characters at most.
+// sessionName has 64 characters at most. A name that is cut ends in a dot, which
+// names cannot hold, and a hash: the logs of AWS never show one target as another.
 func (o SessionOptions) sessionName() string {
-	env := "@" + string(o.Environment)
-	return string(o.Customer)[:min(len(o.Customer), 64-len(env))] + env
+	customer, env := string(o.Customer), "@"+string(o.Environment)
+	if room := 64 - len(env); len(customer) > room {
+		sum := sha256.Sum256([]byte(customer))
+		hash := "." + hex.EncodeToString(sum[:])[:8]
+		customer = customer[:room-len(hash)] + hash
+	}
+	return customer + env
 }
 
 // refused says what to do about the errors that STS names.

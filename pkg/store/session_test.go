@@ -121,8 +121,16 @@ func TestSessionName(t *testing.T) {
 	if _, err := store.OpenSession(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if name := asked.Get("RoleSessionName"); name != strings.Repeat("c", 23)+"@"+strings.Repeat("e", 40) {
+	name := asked.Get("RoleSessionName")
+	if len(name) != 64 || !strings.HasPrefix(name, strings.Repeat("c", 14)+".") || !strings.HasSuffix(name, "@"+strings.Repeat("e", 40)) {
 		t.Errorf("the session is called %q", name)
+	}
+	o.Customer = pipeline.CustomerName(strings.Repeat("c", 62) + "d")
+	if _, err := store.OpenSession(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if other := asked.Get("RoleSessionName"); other == name {
+		t.Errorf("two customers have sessions called %q", name)
 	}
 }
 

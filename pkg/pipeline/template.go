@@ -1,0 +1,109 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The placeholders of templates, as variables.yml writes its own.
+const (
+	PlaceholderCustomer    = "{{ customer }}"
+	PlaceholderEnvironment = "{{ environment }}"
+	PlaceholderVerb        = "{{ verb }}" // a Work
+)
+
+// Template is a text in which placeholders stand for parts of a target. All
+// templates of metapipe.yml and customers/ are of this type, so that one check
+// keeps their targets apart.
+type Template string
+
+// Fill returns the text for one target. An empty work leaves its placeholder.
+func (t Template) Fill(c CustomerName, env Environment, work Work) string {
+	pairs := []string{PlaceholderCustomer, string(c), PlaceholderEnvironment, string(env)}
+	if work != "" {
+		pairs = append(pairs, PlaceholderVerb, string(work))
+	}
+	return strings.NewReplacer(pairs...).Replace(string(t))
+}
+
+// Holds reports whether a placeholder occurs.
+func (t Template) Holds(placeholder string) bool { return strings.Contains(string(t), placeholder) }
+
+// TemplateError says why two targets could get the same text, and what to write.
+type TemplateError struct{ Message, Next string }
+
+func (e *TemplateError) Error() string { return withNext(e.Message, e.Next, nil) }
+
+// Check refuses what is not one of the placeholders, and templates that can give two
+// targets the same text: placeholders joined by what names may hold, and path
+// segments or fragments that a reader of the text drops. The error is a
+// *TemplateError; its message follows the name of the key.
+func (t Template) Check(placeholders ...string) error {
+	literals, names := t.parts(placeholders)
+	for _, literal := range literals {
+		if strings.Contains(literal, "{{") || strings.Contains(literal, "}}") {
+			return &TemplateError{fmt.Sprintf("is %q, which holds another placeholder", short(string(t))), "write these placeholders exactly so: " + strings.Join(placeholders, ", ")}
+		}
+	}
+	for i := 1; i < len(names); i++ {
+		if names[i-1] != names[i] && onlyNameCharacters(literals[i]) {
+			return &TemplateError{
+				fmt.Sprintf("joins %s and %s by %q, which names may hold: customer a-b in c, and a in b-c, would be one", names[i-1], names[i], literals[i]),
+				"put a / or a _ between them"}
+		}
+	}
+	if len(names) > 0 {
+		return t.checkDropped()
+	}
+	return nil
+}
+
+// checkDropped refuses parts of an address that programs leave out or resolve.
+func (t Template) checkDropped() error {
+	text := string(t)
+	if strings.ContainsAny(text, "#\\") {
+		return &TemplateError{fmt.Sprintf("is %q: readers drop what follows a #, and some take a \\ for a /", short(text)), "leave both out of a text with placeholders"}
+	}
+	for segment := range strings.SplitSeq(text, "/") {
+		if segment == "." || segment == ".." {
+			return &TemplateError{fmt.Sprintf("is %q: readers resolve the part %q and drop what is before it", short(text), segment), "write the path without . and .."}
+		}
+	}
+	return nil
+}
+
+// parts splits the template: literals[i] stands before names[i], the last one behind
+// all. A verb counts as a literal, since names may hold its words.
+func (t Template) parts(placeholders []string) (literals, names []string) {
+	rest := string(t)
+	if slices.Contains(placeholders, PlaceholderVerb) {
+		rest = strings.ReplaceAll(rest, PlaceholderVerb, string(WorkPlan))
+	}
+	for {
+		at, name := len(rest), ""
+		for _, p := range placeholders {
+			if i := strings.Index(rest, p); i >= 0 && i < at && p != PlaceholderVerb {
+				at, name = i, p
+			}
+		}
+		literals = append(literals, rest[:at])
+		if name == "" {
+			return literals, names
+		}
+		names = append(names, name)
+		rest = rest[at+len(name):]
+	}
+}
+
+// onlyNameCharacters reports whether a text could be part of a name. Letters count in
+// either case: some services do not tell them apart.
+func onlyNameCharacters(s string) bool { return strings.Trim(s, lower+upper+digits+"-") == "" }
+
+// short bounds what an error quotes.
+func short(s string) string {
+	if r := []rune(s); len(r) > 120 {
+		return string(r[:119]) + "…"
+	}
+	return s
+}

@@ -39,12 +39,14 @@ var mayImport = map[string][]string{
 	"strictyaml": {"pipeline"},
 	// What a secret may look like, for the mask of the log and for that of plans.
 	"text": {},
+	// Directories that no killed process leaves behind for long.
+	"tempdir": {},
 	// The one place that starts git.
 	"gitrepo": {},
 	// Runs the verbs as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
-	"rehearsal": {"pipeline", "config", "gitrepo"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text"},
+	"rehearsal": {"pipeline", "config", "gitrepo", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // goPackage is what `go list -json` tells of a package.

@@ -18,6 +18,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/tempdir"
 	"github.com/metapipe/metapipe/pkg/terraform"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -235,20 +236,18 @@ func (s *step) workDir(p places, parts ...string) (dir string, remove func(), er
 		}
 		remove = func() {}
 	} else {
-		base := s.context.RunnerTemp
-		dir, err = os.MkdirTemp(base, "metapipe-")
-		remove = func() { s.removeAll(dir) }
+		var clean func() error
+		dir, clean, err = tempdir.New(s.context.RunnerTemp)
+		remove = func() {
+			if err := clean(); err != nil {
+				s.app.tell("could not remove the run directory %s, which holds secrets: %v", dir, err)
+			}
+		}
 	}
 	if err != nil {
 		return "", nil, &pipeline.UsageError{Message: "make the run directory", Err: err, Next: "free some space, or name a directory that this user may write with --run-dir"}
 	}
 	return dir, remove, nil
-}
-
-func (s *step) removeAll(dir string) {
-	if err := os.RemoveAll(dir); err != nil {
-		s.app.tell("could not remove the run directory %s, which holds secrets: %v", dir, err)
-	}
 }
 
 func (a *App) absolute(dir string) string {

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/tempdir"
 )
 
 // stage is everything that a running rehearsal needs.
@@ -41,11 +41,11 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	if err := o.check(); err != nil {
 		return Result{}, err
 	}
-	work, err := os.MkdirTemp("", "metapipe-rehearsal-")
+	work, remove, err := tempdir.New("")
 	if err != nil {
-		return Result{}, fmt.Errorf("make a directory for the jobs: %w", err)
+		return Result{}, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	server := hub.New(hub.Options{Now: o.Now})
 	if err := server.Start(); err != nil {
 		return Result{}, err

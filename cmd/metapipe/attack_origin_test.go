@@ -35,6 +35,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
 	"checkout": (*attempt).checkout, "lose-object": (*attempt).loseObject, "embed": (*attempt).embed, "ran-nothing": (*attempt).ranNothing,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
+	"unplanned": (*attempt).unplanned,
 }
 
 // asks makes the request of the present run, changed by NAME=VALUE, with a genuine

@@ -14,6 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/terraform"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -73,6 +74,7 @@ func (a *App) validate(ctx context.Context, o validateOptions) error {
 			return err
 		}
 		problems = append(problems, chain...)
+		problems = append(problems, rootProblems(o.managerDir, loaded)...)
 		customer.Manager = loaded.Manager
 		if customer, err = s.validated(ctx, o, loaded); err != nil {
 			return err
@@ -101,6 +103,23 @@ func (s *step) validated(ctx context.Context, o validateOptions, c config.Config
 		return match.Customer, err
 	}
 	return pipeline.Customer{Path: cmp.Or(o.path, config.DefaultPath), Manager: c.Manager}, nil
+}
+
+// rootProblems checks each root module that customers are planned with, once.
+func rootProblems(dir string, c config.Config) pipeline.Problems {
+	customers := c.Customers
+	if len(customers) == 0 {
+		customers = []pipeline.Customer{config.Unregistered(c.Manager, dir, "new")}
+	}
+	var problems pipeline.Problems
+	checked := map[string]bool{}
+	for _, customer := range customers {
+		if !checked[customer.Root] {
+			checked[customer.Root] = true
+			problems = append(problems, terraform.CheckRoot(dir, customer.Root, customer.Manager.Tool.Name)...)
+		}
+	}
+	return problems
 }
 
 // detect decides what the working directory is when no flag says so.

@@ -37,7 +37,10 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	if err != nil && ctx.Err() != nil {
 		return applied, w.stoppedHalfway(ctx, applied)
 	}
-	return applied, err
+	if err != nil {
+		return applied, err
+	}
+	return w.readBack(ctx, plan.Receipt.State, applied)
 }
 
 // restore builds the workspace of the plan again and compares it with the receipt.
@@ -59,6 +62,12 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 	}
 	if err := extractBundle(plan.BundleFile, w.tree); err != nil {
 		return nil, w.failed("restore the files of the plan", err)
+	}
+	if w.module, err = readRoot(w.root, tool.Name); err != nil { // the plan may have written code
+		return nil, w.failed("read the root module", err)
+	}
+	if err := w.module.refusal(job.Customer.Root); err != nil {
+		return nil, err
 	}
 	lock, err := w.lockFile()
 	if err != nil {

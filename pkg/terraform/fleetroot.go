@@ -69,6 +69,9 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if p.module, err = readRoot(w.root, tool.Name); err != nil {
 		return err
 	}
+	if err := p.module.refusal(job.Customer.Root); err != nil {
+		return err
+	}
 	if said, err := w.initialise(ctx, "-backend=false"); err != nil {
 		return w.failure("init", err, w.diagnose(said.diagnostics, w.fed))
 	}
@@ -205,13 +208,13 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, erro
 	if err := p.writeLock(w, p.lock); err != nil {
 		return &stream{}, w.failed("write the lock file", err)
 	}
-	said, err := w.initialise(ctx, append(p.initArgs(), w.backendArgs...)...)
+	said, err := w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
 	if err != nil {
 		return said, err
 	}
 	content, err := os.ReadFile(note)
 	if err != nil {
-		return said, p.writeLock(w, p.bare) // a backend without a note: everybody is initialised
+		return said, w.failed("read which backend the tool uses", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

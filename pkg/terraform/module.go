@@ -1,7 +1,6 @@
 package terraform
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,14 +18,17 @@ import (
 // rootModule is what must be known of the root before the tool runs.
 type rootModule struct {
 	variables map[string]*tfconfig.Variable
-	cloud     *hcl.Range // a cloud block, which no override replaces
-	backend   string     // the type of its backend block; empty: there is none
-	ephemeral []string   // ephemeral variables, which an apply must be told again
+	backend   string       // the type of its backend block; empty: there is none
+	ephemeral []string     // ephemeral variables, which an apply must be told again
+	state     []stateBlock // blocks that would decide where the state is kept, in place of ours
 }
 
 // declaresVariable finds the keyword. A file without it declares no variable;
 // one with it may use the word for something else.
 var declaresVariable = regexp.MustCompile(`\bvariable\b`)
+
+// inspected finds the keywords that inspect looks for.
+var inspected = regexp.MustCompile(`\b(cloud|state_store|backend|ephemeral)\b`)
 
 // readRoot parses those files of the root module that may tell something. To
 // parse all of it is left to the tool, which explains mistakes better.
@@ -48,7 +50,7 @@ func readRoot(dir, tool string) (rootModule, error) {
 		// In JSON a keyword may be spelled with escapes.
 		inJSON := strings.HasSuffix(name, ".json")
 		shown.files[name] = inJSON || declaresVariable.Match(content)
-		if inJSON || bytes.Contains(content, []byte("cloud")) || bytes.Contains(content, []byte("backend")) || bytes.Contains(content, []byte("ephemeral")) {
+		if inJSON || inspected.Match(content) {
 			m.inspect(name, content)
 		}
 	}
@@ -64,14 +66,13 @@ func (m *rootModule) inspect(name string, content []byte) {
 		return
 	}
 	for _, block := range blocksOf(body, "terraform") {
-		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "backend", LabelNames: []string{"type"}}}})
+		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "state_store", LabelNames: []string{"type"}}, {Type: "backend", LabelNames: []string{"type"}}}})
 		for _, found := range inner.Blocks {
-			switch found.Type {
-			case "cloud":
-				m.cloud = found.DefRange.Ptr()
-			case "backend":
+			if found.Type == "backend" && !isOverride(name) {
 				m.backend = found.Labels[0]
+				continue
 			}
+			m.state = append(m.state, stateBlock{kind: found.Type, at: found.DefRange})
 		}
 	}
 	for _, block := range blocksOf(body, "variable", "name") {

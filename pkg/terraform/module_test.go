@@ -69,8 +69,8 @@ func TestReadRoot(t *testing.T) {
 			if diff := cmp.Diff(c.variables, slices.Sorted(maps.Keys(root.variables))); diff != "" {
 				t.Errorf("variables: %s", diff)
 			}
-			if diff := cmp.Diff(c.ephemeral, root.ephemeral); diff != "" || c.cloud != (root.cloud != nil) {
-				t.Errorf("ephemeral: %s, cloud: %v", diff, root.cloud)
+			if diff := cmp.Diff(c.ephemeral, root.ephemeral); diff != "" || c.cloud != (root.refusal("terraform") != nil) {
+				t.Errorf("ephemeral: %s, state: %v", diff, root.state)
 			}
 		})
 	}

@@ -137,7 +137,17 @@ func proseDiagnostics(text string) []tfjson.Diagnostic {
 
 // init prepares the workspace: providers, modules, backend.
 func (w *workspace) init(ctx context.Context) (*stream, error) {
-	return w.initialise(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
+	return w.connect(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
+}
+
+// connect initialises the workspace with its backend, and makes sure that the tool
+// uses that one.
+func (w *workspace) connect(ctx context.Context, args ...string) (*stream, error) {
+	said, err := w.initialise(ctx, args...)
+	if err != nil {
+		return said, err
+	}
+	return said, w.sameBackend()
 }
 
 func (w *workspace) initialise(ctx context.Context, extra ...string) (*stream, error) {

@@ -29,11 +29,20 @@ func TestProseDiagnostics(t *testing.T) {
 	}
 }
 
+// connects is the beginning of a script for a tool. What it calls connected notes the
+// backend as init does.
+const connects = `#!/bin/sh
+connected() {
+  path=$(sed 's/.*"path":"\([^"]*\)".*/\1/' metapipe_backend_override.tf.json)
+  printf '{"backend": {"type": "local", "config": {"path": "%s"}}}' "$path" > "$TF_DATA_DIR/terraform.tfstate"
+}
+`
+
 // oldTool answers like versions whose init knows no JSON.
 func oldTool(t *testing.T, script string) realTool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "terraform")
-	writeFile(t, path, "#!/bin/sh\ncase \"$1\" in\nversion) echo '{\"terraform_version\": \"1.5.7\"}' ;;\n"+script+"esac\n")
+	writeFile(t, path, connects+"case \"$1\" in\nversion) echo '{\"terraform_version\": \"1.5.7\"}' ;;\n"+script+"esac\n")
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +65,7 @@ func TestInitOfOldVersions(t *testing.T) {
 
 func TestToolThatPicksAnotherVersion(t *testing.T) {
 	t.Parallel()
-	tool := oldTool(t, "init) exit 0 ;;\nplan) echo '{\"type\":\"version\",\"terraform\":\"1.6.0\"}'; exit 0 ;;\n")
+	tool := oldTool(t, "init) connected; exit 0 ;;\nplan) echo '{\"type\":\"version\",\"terraform\":\"1.6.0\"}'; exit 0 ;;\n")
 	job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	var usage *pipeline.UsageError
@@ -69,10 +78,10 @@ func TestToolThatSaysNothing(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
 		"init":      "init) exit 3 ;;\n",
-		"plan":      "init) exit 0 ;;\nplan) exit 3 ;;\n",
-		"no plan":   "init) exit 0 ;;\nplan) exit 0 ;;\nshow) exit 3 ;;\n",
-		"nonsense":  "init) exit 0 ;;\nplan) echo '{{{'; exit 0 ;;\nshow) echo '{\"format_version\": \"7.0\"}' ;;\n",
-		"no binary": "init) rm -f \"$0\" ;;\n",
+		"plan":      "init) connected; exit 0 ;;\nplan) exit 3 ;;\n",
+		"no plan":   "init) connected; exit 0 ;;\nplan) exit 0 ;;\nshow) exit 3 ;;\n",
+		"nonsense":  "init) connected; exit 0 ;;\nplan) echo '{{{'; exit 0 ;;\nshow) echo '{\"format_version\": \"7.0\"}' ;;\n",
+		"no binary": "init) connected; rm -f \"$0\" ;;\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

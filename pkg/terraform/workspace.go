@@ -23,6 +23,11 @@ const (
 	lockFileName    = ".terraform.lock.hcl"
 )
 
+// ownNames are the names in the root module that belong to metapipe: what the
+// manager has there is left out. OpenTofu would read the last one in the place of
+// the override.
+var ownNames = []string{sourceVariables, backendOverride, "metapipe_backend_override.tofu.json"}
+
 // workspace is a private copy of the manager tree for one run of one target:
 //
 //	<job.Dir>/workspace/tree      the copy
@@ -86,12 +91,15 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 			Err:     err,
 		}
 	}
-	return w, nil
+	return w, w.module.refusal(job.Customer.Root)
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
 	root := filepath.Join(w.job.ManagerDir, filepath.FromSlash(w.job.Customer.Root))
-	skip := []string{w.job.Dir, filepath.Join(root, sourceVariables), filepath.Join(root, backendOverride)}
+	skip := []string{w.job.Dir}
+	for _, name := range ownNames {
+		skip = append(skip, filepath.Join(root, name))
+	}
 	if dir := w.job.Customer.Manager.State.Directory; dir != "" {
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(w.job.ManagerDir, dir)
@@ -132,21 +140,15 @@ func (w *workspace) written(what string, err error) error {
 
 // ownFiles are the paths in the tree that metapipe itself writes.
 func (w *workspace) ownFiles() map[string]bool {
-	root := w.job.Customer.Root
-	return map[string]bool{
-		path.Join(root, sourceVariables): true,
-		path.Join(root, backendOverride): true,
+	own := map[string]bool{}
+	for _, name := range ownNames {
+		own[path.Join(w.job.Customer.Root, name)] = true
 	}
+	return own
 }
 
 // feed writes what the tool sees of the customer, and the backend.
 func (w *workspace) feed() error {
-	if c := w.module.cloud; c != nil {
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("%s:%d: a cloud block decides where the state is kept", path.Join(w.job.Customer.Root, c.Filename), c.Start.Line),
-			Next:    "remove the cloud block: metapipe keeps the state of each target and passes the backend itself",
-		}
-	}
 	config, err := w.job.Variables.Effective(w.job.Environment)
 	if err != nil {
 		return w.failed("read the variables", err)

@@ -1,0 +1,181 @@
+package terraform
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// stateBlock is a block of the root module that the tool would follow in the place
+// of the backend that metapipe passes.
+type stateBlock struct {
+	kind string // cloud, state_store, or a backend in an override file
+	at   hcl.Range
+}
+
+// isOverride reports whether the tool merges a file over the rest of the module.
+// Of several such files the last by name wins, so ours need not.
+// https://developer.hashicorp.com/terraform/language/files/override
+func isOverride(name string) bool {
+	base, _ := cutAny(name, ".tf.json", ".tofu.json", ".tf", ".tofu")
+	return base == "override" || strings.HasSuffix(base, "_override")
+}
+
+// RuleStateBlock is the rule of a block that decides where the state is kept.
+const RuleStateBlock = "state-block"
+
+// problems names the blocks of a root module (slash path in the manager directory)
+// that no backend of ours replaces.
+func (m rootModule) problems(root string) pipeline.Problems {
+	var found pipeline.Problems
+	for _, block := range m.state {
+		p := pipeline.Problem{
+			Position: pipeline.Position{File: path.Join(root, block.at.Filename), Line: block.at.Start.Line, Column: block.at.Start.Column},
+			Rule:     RuleStateBlock,
+			Message:  fmt.Sprintf("a %s block decides where the state is kept", block.kind),
+			Remedy:   fmt.Sprintf("remove the %s block: metapipe keeps the state of each target and passes the backend itself", block.kind),
+		}
+		if block.kind == "backend" {
+			p.Message = "a backend block in an override file decides where the state is kept"
+			p.Remedy = "remove the backend block: metapipe keeps the state of each target and passes the backend itself; what a backend needs beyond its place belongs into a backend block of a file that is no override"
+		}
+		found = append(found, p)
+	}
+	slices.SortFunc(found, func(a, b pipeline.Problem) int {
+		return cmp.Or(strings.Compare(a.Position.File, b.Position.File), a.Position.Line-b.Position.Line)
+	})
+	return found
+}
+
+// refusal is the error of a root module that keeps its state elsewhere, nil for any
+// other.
+func (m rootModule) refusal(root string) error {
+	found := m.problems(root)
+	if len(found) == 0 {
+		return nil
+	}
+	first := found[0]
+	return &pipeline.UsageError{Message: fmt.Sprintf("%s:%d: %s", first.Position.File, first.Position.Line, first.Message), Next: first.Remedy}
+}
+
+// sameBackend reads from the tool's own note which backend init has chosen. A block
+// that was not found beforehand must not take the state elsewhere.
+func (w *workspace) sameBackend() error {
+	content, err := os.ReadFile(filepath.Join(w.data, "terraform.tfstate"))
+	if err != nil {
+		return w.failed("read which backend the tool uses", err)
+	}
+	var note struct {
+		Backend struct {
+			Type   string         `json:"type"`
+			Config map[string]any `json:"config"`
+		} `json:"backend"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(content)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&note); err != nil {
+		return w.failed("read which backend the tool uses", err)
+	}
+	differs := ""
+	if note.Backend.Type != w.backend.Type {
+		differs = fmt.Sprintf("type %q instead of %q", note.Backend.Type, w.backend.Type)
+	}
+	for name, want := range w.backend.Config {
+		if differs == "" && !sameArgument(note.Backend.Config[name], want) {
+			differs = "another " + name
+		}
+	}
+	if differs == "" {
+		return nil
+	}
+	return &pipeline.UsageError{
+		Message: fmt.Sprintf("%s uses another backend for %s than metapipe passed: %s", w.tool.Name, target(w.job), differs),
+		Next:    fmt.Sprintf("remove what sets the backend in %s of the manager: metapipe keeps the state of each target", w.job.Customer.Root),
+	}
+}
+
+// sameArgument compares an argument with the text that it was passed as.
+func sameArgument(noted any, passed string) bool {
+	switch v := noted.(type) {
+	case string:
+		return v == passed
+	case bool:
+		b, err := strconv.ParseBool(passed)
+		return err == nil && b == v
+	case json.Number:
+		a, errA := v.Float64()
+		b, errB := strconv.ParseFloat(passed, 64)
+		return errA == nil && errB == nil && a == b
+	}
+	return false
+}
+
+// readBackTime bounds how long the state is looked for after an apply.
+const readBackTime = 2 * time.Minute
+
+// readBack makes sure that the state of an apply that went well lies where the next
+// plan looks for it. A cancel that comes now does not keep us from knowing.
+func (w *workspace) readBack(ctx context.Context, planned pipeline.StateVersion, applied pipeline.Applied) (pipeline.Applied, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTime)
+	defer cancel()
+	now, err := w.currentState(ctx)
+	if err != nil {
+		return applied, &pipeline.FailedError{
+			Message: fmt.Sprintf("%s was applied, but its state could not be read back from %s", target(w.job), w.job.Backend),
+			Next:    "make sure that the state is there (metapipe state list) before anything else is deployed; then " + nextPlan,
+			Err:     err,
+		}
+	}
+	why := misplaced(planned, now, applied.Done)
+	if why == "" {
+		return applied, nil
+	}
+	if stray := filepath.Join(w.root, "terraform.tfstate"); isFile(stray) {
+		w.kept, applied.ErroredState = stray, stray
+	}
+	return applied, &pipeline.FailedError{
+		Message: fmt.Sprintf("%s was applied, but its state is not in %s: %s", target(w.job), w.job.Backend, why),
+		Next:    "find out where the state went, and bring it back before anything else is deployed",
+	}
+}
+
+// misplaced says why the state that was read after an apply cannot be the one that
+// the apply wrote, "" when it can. The tool counts further only where the content
+// changes, and what is created or deleted changes it.
+func misplaced(planned, now pipeline.StateVersion, done []pipeline.AppliedResource) string {
+	counts := slices.ContainsFunc(done, func(r pipeline.AppliedResource) bool {
+		return !r.Failed && !r.Unfinished && (r.Action == pipeline.ActionCreate || r.Action == pipeline.ActionDelete)
+	})
+	switch {
+	case now.Lineage == "" && (counts || planned.Lineage != ""):
+		return "there is no state"
+	case planned.Lineage != "" && now.Lineage != planned.Lineage:
+		return fmt.Sprintf("there is another one, %s; the plan was made on %s", describeState(now), describeState(planned))
+	case planned.Lineage != "" && (now.Serial < planned.Serial || counts && now.Serial == planned.Serial):
+		return fmt.Sprintf("there is still %s", describeState(now))
+	}
+	return ""
+}
+
+// CheckRoot reports what keeps metapipe from using a root module: dir is the manager
+// directory, root the module's slash path in it, tool "terraform" or "tofu". What
+// cannot be read at all is left to others.
+func CheckRoot(dir, root, tool string) pipeline.Problems {
+	module, err := readRoot(filepath.Join(dir, filepath.FromSlash(root)), tool)
+	if err != nil {
+		return nil
+	}
+	return module.problems(root)
+}

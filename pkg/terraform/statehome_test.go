@@ -1,0 +1,176 @@
+package terraform
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// TestStateBlocksAreRefused finds each block that would take the state elsewhere
+// before the tool runs, whatever the name of its file sorts to.
+func TestStateBlocksAreRefused(t *testing.T) {
+	t.Parallel()
+	const block, inJSON = "terraform {\n  backend \"local\" { path = \"mine.tfstate\" }\n}\n", `{"terraform": [{"\u0062ackend": {"local": {"path": "mine.tfstate"}}}]}`
+	for name, c := range map[string]struct {
+		tool, file, content string
+		line                int // 0: it is not refused
+	}{
+		"override":                    {"terraform", "override.tf", block, 2},
+		"before ours":                 {"terraform", "a_override.tf", block, 2},
+		"behind ours":                 {"terraform", "zz_override.tf", block, 2},
+		"in JSON":                     {"terraform", "override.tf.json", inJSON, 1},
+		"in JSON, behind ours":        {"tofu", "prod_override.tf.json", inJSON, 1},
+		"no name before the suffix":   {"terraform", "_override.tf", block, 2},
+		"of OpenTofu":                 {"tofu", "override.tofu", block, 2},
+		"of OpenTofu in JSON":         {"tofu", "z_override.tofu.json", inJSON, 1},
+		"cloud":                       {"terraform", "z_override.tf", "\nterraform {\n  cloud {}\n}\n", 3},
+		"state store":                 {"terraform", "main.tf", "terraform {\n  state_store \"x_y\" {\n  }\n}\n", 2},
+		"of OpenTofu under Terraform": {"terraform", "override.tofu", block, 0},
+		"no override":                 {"terraform", "my-override.tf", block, 0},
+		"in a comment":                {"terraform", "override.tf", "# terraform { backend \"local\" {} }\n", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			job := testJob(t, realTool{name: c.tool}, defaultVariables, map[string]string{"terraform/base.tf": "locals {}\n", "terraform/" + c.file: c.content})
+			tool := realTool{c.tool, fakeBinary(t, filepath.Join(t.TempDir(), c.tool), "1.11.0")}
+			engine := testEngine(t, tool)
+			place := fmt.Sprintf("terraform/%s:%d: ", c.file, c.line)
+			plans := map[string]func() error{
+				"plan": func() error { _, err := engine.Plan(t.Context(), job); return err },
+				"drift": func() error {
+					looked := again(t, job)
+					looked.ReadOnly = true
+					_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), looked)
+					return err
+				},
+			}
+			for verb, plan := range plans {
+				err := plan()
+				var usage *pipeline.UsageError
+				if refused := errors.As(err, &usage) && strings.HasPrefix(usage.Message, place) && strings.Contains(usage.Next, "remove the "); refused != (c.line > 0) {
+					t.Errorf("%s: %v", verb, err)
+				}
+			}
+			problems := CheckRoot(job.ManagerDir, "terraform", c.tool)
+			if (len(problems) == 1 && problems[0].File == "terraform/"+c.file && problems[0].Line == c.line) != (c.line > 0) {
+				t.Errorf("problems: %v", problems)
+			}
+		})
+	}
+}
+
+// TestOwnOverrideHasNoTwin keeps a state where it belongs although the manager has a
+// file that OpenTofu reads in the place of ours.
+func TestOwnOverrideHasNoTwin(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot, "terraform/metapipe_backend_override.tofu.json": "{}", "terraform/metapipe_backend_override.tf": ""})
+		engine := testEngine(t, tool)
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(job.Backend.Path()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestOtherBackendIsNoticed initialises with a tool that follows another block than
+// the one that it was given.
+func TestOtherBackendIsNoticed(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		wrapped := wrapTool(t, tool, `
+if [ "$1" = init ]; then
+  printf 'terraform {\n  backend "local" { path = "elsewhere.tfstate" }\n}\n' > zz_override.tf
+fi
+exec %[1]q "$@"
+`)
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+		_, err := testEngine(t, wrapped).Plan(t.Context(), job)
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(usage.Message, "another backend for acme/staging") {
+			t.Errorf("got %v", err)
+		}
+		if _, err := os.Stat(filepath.Join(job.Dir, "plan.tfplan")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("it was planned: %v", err)
+		}
+	})
+}
+
+// TestApplyReadsTheStateBack takes the state away under an apply that went well.
+func TestApplyReadsTheStateBack(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+		wrapped := wrapTool(t, tool, `
+%[1]q "$@" || exit $?
+if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; fi
+`)
+		engine := testEngine(t, wrapped)
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		var failed *pipeline.FailedError
+		if !errors.As(err, &failed) || !strings.Contains(failed.Message, "its state is not in") || failed.Next == "" {
+			t.Errorf("got %v", err)
+		}
+		if !applied.Started || len(applied.Done) != 1 || applied.ErroredState == "" {
+			t.Errorf("applied %+v", applied)
+		}
+	})
+}
+
+// wrapTool is a script around a tool; %[1]q in it stands for the tool.
+func wrapTool(t *testing.T, tool realTool, script string) realTool {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), tool.name)
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n"+script, tool.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return realTool{tool.name, path}
+}
+
+func TestMisplacedState(t *testing.T) {
+	t.Parallel()
+	at := func(serial uint64, lineage string) pipeline.StateVersion {
+		return pipeline.StateVersion{Serial: serial, Lineage: lineage}
+	}
+	created := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionCreate}}
+	updated := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate}}
+	for name, c := range map[string]struct {
+		planned, now pipeline.StateVersion
+		done         []pipeline.AppliedResource
+		want         string // "": it is where it belongs
+	}{
+		"a first state":                     {now: at(1, "a"), done: created},
+		"no first state":                    {done: created, want: "no state"},
+		"nothing but an action":             {},
+		"the next one":                      {planned: at(3, "a"), now: at(4, "a"), done: created},
+		"the same one":                      {planned: at(3, "a"), now: at(3, "a"), done: created, want: "still serial 3"},
+		"the same one, with nothing new":    {planned: at(3, "a"), now: at(3, "a"), done: updated},
+		"an older one":                      {planned: at(3, "a"), now: at(2, "a"), done: updated, want: "still serial 2"},
+		"another one":                       {planned: at(3, "a"), now: at(9, "b"), done: created, want: "another one"},
+		"gone":                              {planned: at(3, "a"), done: updated, want: "no state"},
+		"what failed proves nothing by far": {planned: at(3, "a"), now: at(3, "a"), done: []pipeline.AppliedResource{{Action: pipeline.ActionCreate, Failed: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := misplaced(c.planned, c.now, c.done)
+			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -57,10 +57,48 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 	if got := taken.Snapshot().Issues[0]; got.State != "open" {
 		t.Errorf("the issue behind a name that was taken: %+v", got)
 	}
+	// A repository that does not let us in is asked again: it may be the token.
+	check(t, f.sleep(t.Context(), time.Hour))
+	f.hub.ResetCalls()
+	if did := f.issues(&scan, 100); did[pipeline.IssueUnchanged] != 1 || did[pipeline.IssueFailed] != 1 || len(did) != 2 || len(f.hub.Calls()) != 1 {
+		t.Errorf("the next scan: %v, %v", did, f.hub.Calls())
+	}
+	f.hub.ClearFaults()
+	check(t, f.sleep(t.Context(), time.Hour))
+	if did := f.issues(&scan, 100); did[pipeline.IssueClosed] != 1 || must(f.hub.Repo(all[3].Repository.String()))(t).Snapshot().Issues[0].State != "closed" {
+		t.Errorf("with the access back: %v", did)
+	}
 	check(t, f.sleep(t.Context(), time.Hour))
 	f.hub.ResetCalls()
 	if did := f.issues(&scan, 100); did[pipeline.IssueUnchanged] != 1 || len(did) != 1 || len(f.hub.Calls()) != 0 {
-		t.Errorf("the next scan: %v, %v", did, f.hub.Calls())
+		t.Errorf("the last scan: %v, %v", did, f.hub.Calls())
+	}
+}
+
+// TestIssueOfATargetThatIsOutOfReach is tried for a month and not for ever.
+func TestIssueOfATargetThatIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	f := newThousand(t)
+	f.customers = f.customers[4:6]
+	for _, c := range f.customers {
+		f.tool.meddle(string(c.Name)+"/staging", "meddled")
+	}
+	scan := f.scan(0)
+	f.issues(&scan, 100)
+	away := f.customers[0]
+	f.customers = f.customers[1:]
+	f.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+away.Repository.String()) }},
+		hub.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1000)
+	for _, days := range []int{1, 20, 20} {
+		check(t, f.sleep(t.Context(), time.Duration(days)*24*time.Hour))
+		scan = f.scan(0)
+		if did := f.issues(&scan, 100); did[pipeline.IssueFailed] != 1 {
+			t.Fatalf("after %d more days: %v", days, did)
+		}
+	}
+	check(t, f.sleep(t.Context(), time.Hour))
+	if did := f.issues(&scan, 100); did[pipeline.IssueFailed] != 0 {
+		t.Errorf("after a month: %v", did)
 	}
 }
 

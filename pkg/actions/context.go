@@ -111,7 +111,7 @@ func (c Context) Run() pipeline.Run {
 	if !c.InActions {
 		return pipeline.Run{}
 	}
-	return pipeline.Run{Repository: c.Repository, ID: c.RunID, Attempt: c.RunAttempt, URL: c.RunURL()}
+	return pipeline.Run{Repository: c.Repository, ID: c.RunID, Attempt: c.RunAttempt, URL: c.RunURL(), RepositoryID: c.RepositoryID}
 }
 
 // RunURL is the page of the run; empty outside of Actions.

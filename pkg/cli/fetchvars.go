@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"path"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -32,7 +34,9 @@ operator's request for the head of the customer's default branch, or --commit.
 
 An older request that waits for an approval of the same target is superseded: its
 plan is taken out of use, its run is cancelled, and its statuses are closed. An
-apply that has begun is left alone.
+apply that has begun is left alone. A request that is superseded itself (its pull
+request has moved on, or the branch of its merge queue is gone) gets its status and
+ends with exit code 0: there is nothing left to do.
 
 Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
 statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
@@ -72,12 +76,23 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	request, err := f.Run(ctx, in)
-	return errors.Join(err, m.fetchResult(request, err))
+	result := m.fetchResult(request, err)
+	if rejected, ok := err.(*pipeline.RejectedError); ok && rejected.Reason == pipeline.ReasonSuperseded && request.ID != "" { //nolint:errorlint // nothing but that has happened
+		a.tell("%v", rejected) // an ordinary end: a newer commit carries on
+		err = nil
+	}
+	return errors.Join(err, result)
 }
 
 // superseding lets fetch-vars end the runs of older requests. A laptop has none.
 func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) error {
-	f.Close = func(ctx context.Context, old pipeline.Request) error { return m.closeRequest(ctx, source, old, false) }
+	f.Close = func(ctx context.Context, old pipeline.Request) error {
+		c, err := m.customer(string(old.Customer))
+		if err != nil {
+			return err
+		}
+		return m.closeRequest(ctx, source, pipeline.Closing{Customer: c, Request: old})
+	}
 	if m.app.getenv(envOwnToken) == "" {
 		return nil
 	}
@@ -89,13 +104,19 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 }
 
 // closeRequest reports on a request for the last time.
-func (m *manager) closeRequest(ctx context.Context, source *github.Client, old pipeline.Request, cancelled bool) error {
-	c, err := m.customer(string(old.Customer))
-	if err != nil {
-		return err
-	}
-	_, _, err = m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: old.ID, Final: true, Cancelled: cancelled, Run: m.run()})
+func (m *manager) closeRequest(ctx context.Context, source *github.Client, c pipeline.Closing) error {
+	_, _, err := m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
 	return err
+}
+
+// departed is a customer that only the record of a request knows: the rules are those
+// that metapipe.yml has for everybody, and no more is shown than the strictest level
+// allows, since the customer's own level is not known.
+func (m *manager) departed(request pipeline.Request) pipeline.Customer {
+	rules := m.config.Manager
+	rules.Redaction = pipeline.RedactionSummary
+	return pipeline.Customer{Name: request.Customer, File: "the record of request " + request.ID.Short(), Repository: request.Repository.Slug, RepositoryID: request.Repository.ID,
+		Path: path.Dir(request.File), Root: config.DefaultRoot, Siblings: request.Siblings, Manager: rules}
 }
 
 func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.FetchInput, error) {
@@ -167,7 +188,9 @@ func (m *manager) fetchResult(r pipeline.Request, cause error) error {
 	var rejected *pipeline.RejectedError
 	switch {
 	case errors.As(cause, &rejected):
-		outcome, reason = pipeline.OutcomeRejected, rejected.Reason
+		if outcome, reason = pipeline.OutcomeRejected, rejected.Reason; reason == pipeline.ReasonSuperseded {
+			outcome = pipeline.OutcomeSuperseded
+		}
 	case cause != nil:
 		outcome = pipeline.OutcomeFailed
 	}

@@ -33,6 +33,10 @@ With --applying it tells that an apply begins, in the status of that environment
 alone: the first step of the job behind the gate, for those who wait.
 Without a request (an earlier step left none) it only explains in the summary.
 
+What GitHub refuses to take now and each time (a locked conversation, an archived
+repository, the 1,000th status of a commit) stands in the summary and in the
+ledger, and is no failure: the request is closed all the same.
+
 Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
 requests write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY.
 Outputs: outcome (the state of the overall status).`,
@@ -79,8 +83,10 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 		}
 	}
 	result, summary, err := m.reporter(client).Run(ctx, in)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return errors.Join(m.reportNothing(ctx), m.outputs("outcome", ""))
+	var none *pipeline.NoRequestError
+	if errors.As(err, &none) {
+		a.tell("%v", none)
+		return m.reportNothing(ctx)
 	}
 	if summary == "" {
 		return err

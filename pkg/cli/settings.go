@@ -169,6 +169,11 @@ func (m *manager) commit(ctx context.Context) pipeline.SHA {
 	return sha
 }
 
+// repository is the manager's own one as the runner names it; zero on a laptop.
+func (m *manager) repository() pipeline.Repository {
+	return pipeline.Repository{Slug: m.context.Repository, ID: m.context.RepositoryID}
+}
+
 // slug is the manager's repository.
 func (m *manager) slug() pipeline.Slug {
 	if m.context.InActions {

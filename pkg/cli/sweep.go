@@ -92,11 +92,10 @@ func sweepEnd(result pipeline.SweepResult, fix bool) error {
 }
 
 func (m *manager) sweeper(own, source *github.Client, p places) *pipeline.Sweeper {
-	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Now: m.app.Now}
+	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
 	return &pipeline.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
-		Close: func(ctx context.Context, request pipeline.Request, cancelled bool) error {
-			return m.closeRequest(ctx, source, request, cancelled)
-		},
+		Manager: m.repository(), Departed: m.departed,
+		Close: func(ctx context.Context, closing pipeline.Closing) error { return m.closeRequest(ctx, source, closing) },
 		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
 			dir, remove, err := m.workDir(p, string(c.Name), string(env))
 			if err != nil {

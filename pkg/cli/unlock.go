@@ -75,7 +75,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 }
 
 func (m *manager) unlocker() (*pipeline.Unlocker, error) {
-	u := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Now: m.app.Now}
+	u := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
 	if m.app.getenv(envOwnToken) == "" {
 		return u, nil
 	}

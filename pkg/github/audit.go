@@ -33,10 +33,14 @@ func (c *Client) AllDeployments(ctx context.Context, slug pipeline.Slug, environ
 }
 
 // StatusHistory lists every status that a commit has had, newest first, with
-// their creators.
+// their creators. A commit that does not exist is a *pipeline.GoneError where the
+// token can read other statuses of the repository.
 func (c *Client) StatusHistory(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
 	k := get(slug, fmt.Sprintf("read the history of the statuses of commit %s", sha.Short()), "/repos/{owner}/{repo}/commits/{ref}/statuses", string(sha))
 	got, err := collect[statusAnswer](ctx, c, k)
+	if pipeline.NotVisible(err) {
+		err = c.statusGone(ctx, slug, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -47,4 +51,14 @@ func (c *Client) StatusHistory(ctx context.Context, slug pipeline.Slug, sha pipe
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// statusGone is err, or a *pipeline.GoneError where the token can read the statuses
+// of the default branch.
+func (c *Client) statusGone(ctx context.Context, slug pipeline.Slug, err error) error {
+	repo, repoErr := c.Repository(ctx, slug)
+	if repoErr != nil {
+		return err
+	}
+	return c.goneUnless(ctx, err, get(slug, "read the statuses of the default branch", "/repos/{owner}/{repo}/commits/{ref}/statuses", repo.DefaultBranch))
 }

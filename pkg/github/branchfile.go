@@ -41,7 +41,7 @@ func (e *Error) Cause() string {
 		return "rate-limit"
 	case errors.As(e.Err, &none), e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return "permission"
-	case errors.Is(e.Err, pipeline.ErrNotFound), e.Status == http.StatusMovedPermanently, e.Status == http.StatusPermanentRedirect, e.Status == http.StatusTemporaryRedirect:
+	case pipeline.NotVisible(e.Err), pipeline.Gone(e.Err), e.Status == http.StatusMovedPermanently, e.Status == http.StatusPermanentRedirect, e.Status == http.StatusTemporaryRedirect:
 		return "repository"
 	}
 	return ""

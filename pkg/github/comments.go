@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -94,13 +93,19 @@ func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, 
 	return one, nil
 }
 
-// DeleteComment removes a comment; one that is gone already is no error.
+// DeleteComment removes a comment; one that is gone already is no error. One that
+// the token can read and not delete, to which GitHub says "not found" too, is a
+// *pipeline.NotVisibleError.
 func (c *Client) DeleteComment(ctx context.Context, slug pipeline.Slug, id int64) error {
 	k := write(http.MethodDelete, slug, fmt.Sprintf("delete comment %d", id),
 		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
 	k.repeatable = true
 	_, err := c.send(ctx, k, nil, nil)
-	if errors.Is(err, pipeline.ErrNotFound) {
+	if !pipeline.NotVisible(err) {
+		return err
+	}
+	look := get(slug, fmt.Sprintf("read comment %d", id), "/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
+	if _, lookErr := c.send(ctx, look, nil, nil); pipeline.NotVisible(lookErr) || pipeline.Gone(lookErr) {
 		return nil
 	}
 	return err

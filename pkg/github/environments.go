@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -11,14 +10,15 @@ import (
 
 // EnvironmentProtection reads the gate of an environment: whether it exists,
 // how many people and teams may approve (one approval is enough), and how many
-// minutes a deployment waits. GitHub creates a missing environment without any
+// minutes a deployment waits. One that the token may not see does not exist either:
+// a gate that cannot be seen is none. GitHub creates a missing environment without any
 // gate as soon as a job names it, so a gate must be seen to be relied on.
 func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, environment string) (exists bool, reviewers, waitMinutes int, err error) {
 	k := get(slug, fmt.Sprintf("read the protection rules of environment %q", environment),
 		"/repos/{owner}/{repo}/environments/{environment_name}", environment)
 	var got environmentAnswer
 	_, err = c.send(ctx, k, nil, &got)
-	if errors.Is(err, pipeline.ErrNotFound) {
+	if pipeline.NotVisible(err) {
 		return false, 0, 0, nil
 	}
 	if err != nil {

@@ -14,9 +14,10 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Error is a question that GitHub did not answer as hoped. It wraps
-// pipeline.ErrNotFound when the asked thing does not exist, or the token cannot
-// see it: GitHub does not tell these apart.
+// Error is a question that GitHub did not answer as hoped. It wraps a
+// *pipeline.NotVisibleError when the thing does not exist or the token may not see
+// it, a *pipeline.GoneError when GitHub says that it is gone, and a
+// *pipeline.PermanentError when GitHub will refuse the same write each time.
 type Error struct {
 	Op      string // what was asked, such as "read pull request 5"
 	Repo    string // owner/name; empty when it was about no repository
@@ -75,11 +76,18 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 	e := k.fail(err)
 	e.Status = resp.StatusCode
 	e.Message = c.transport.secrets.hide(oneLine(message(err), 500))
+	cause := refusal(k, e.Status, e.Message)
+	switch {
+	case cause != "":
+		e.Err, e.Next = &pipeline.PermanentError{Cause: cause, Err: err}, refusalAdvice[cause]
+		return e
+	case e.Status == http.StatusNotFound:
+		e.Err = &pipeline.NotVisibleError{Err: err}
+	case gone(e.Status, e.Message):
+		e.Err = &pipeline.GoneError{Err: err}
+	}
 	if e.Next = k.advice[e.Status]; e.Next == "" {
 		e.Next = c.next(e.Status, resp.Header)
-	}
-	if missing(e.Status, e.Message) {
-		e.Err = fmt.Errorf("%w: %w", pipeline.ErrNotFound, err)
 	}
 	return e
 }
@@ -138,12 +146,12 @@ func message(err error) string {
 	return text
 }
 
-// missing reports whether an answer means "there is no such thing". Beside 404
-// GitHub says 410 for disabled features, 422 for unknown commits and 409 for
-// repositories without any commit.
-func missing(status int, message string) bool {
+// gone reports whether an answer means "there is no such thing" and nothing else:
+// GitHub says 410 for disabled features and deleted issues, 422 for unknown commits
+// and 409 for repositories without any commit.
+func gone(status int, message string) bool {
 	switch status {
-	case http.StatusNotFound, http.StatusGone:
+	case http.StatusGone:
 		return true
 	case http.StatusUnprocessableEntity:
 		return strings.Contains(message, "No commit found")

@@ -60,7 +60,8 @@ func (e *TooLargeError) Unwrap() error {
 }
 
 // File reads a regular file of at most 1 MiB at ref, a commit or a branch. A
-// missing file wraps pipeline.ErrNotFound; anything but a regular file is a
+// missing file is a *pipeline.GoneError where the token can read the repository
+// at ref, else a *pipeline.NotVisibleError; anything but a regular file is a
 // *NotAFileError, a larger one a *TooLargeError. The content is what the git
 // blob id says, or it is an error.
 func (c *Client) File(ctx context.Context, slug pipeline.Slug, ref, name string) (pipeline.File, error) {
@@ -71,7 +72,9 @@ func (c *Client) File(ctx context.Context, slug pipeline.Slug, ref, name string)
 	k.query = url.Values{"ref": {ref}}
 	var raw json.RawMessage
 	if _, err := c.send(ctx, k, nil, &raw); err != nil {
-		return pipeline.File{}, err
+		top := get(slug, "list the files at "+shortRef(ref), "/repos/{owner}/{repo}/contents")
+		top.query = url.Values{"ref": {ref}}
+		return pipeline.File{}, c.goneUnless(ctx, err, top)
 	}
 	file, err := decodeFile(raw, name)
 	if err == nil {

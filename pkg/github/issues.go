@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,7 +16,7 @@ import (
 )
 
 // Issue reads an issue. One that was deleted, that is a pull request or that has
-// moved to another repository is pipeline.ErrNotFound, and so is every issue where
+// moved to another repository is a *pipeline.GoneError, and so is every issue where
 // issues are disabled.
 func (c *Client) Issue(ctx context.Context, slug pipeline.Slug, number int) (pipeline.Issue, error) {
 	k := get(slug, fmt.Sprintf("read issue #%d", number), "/repos/{owner}/{repo}/issues/{issue_number}", strconv.Itoa(number))
@@ -25,9 +26,9 @@ func (c *Client) Issue(ctx context.Context, slug pipeline.Slug, number int) (pip
 	}
 	switch {
 	case !strings.HasSuffix(strings.ToLower(got.RepositoryURL), "/repos/"+strings.ToLower(slug.String())):
-		return pipeline.Issue{}, k.fail(fmt.Errorf("%w: it has moved to another repository", pipeline.ErrNotFound))
+		return pipeline.Issue{}, k.fail(&pipeline.GoneError{Err: errors.New("it has moved to another repository")})
 	case got.isPull():
-		return pipeline.Issue{}, k.fail(fmt.Errorf("%w: it is a pull request", pipeline.ErrNotFound))
+		return pipeline.Issue{}, k.fail(&pipeline.GoneError{Err: errors.New("it is a pull request")})
 	case got.Number != number:
 		return pipeline.Issue{}, k.fail(fmt.Errorf("the answer is about #%d", got.Number))
 	}

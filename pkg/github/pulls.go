@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -58,11 +57,11 @@ func (c *Client) PullRequestsOf(ctx context.Context, slug pipeline.Slug, sha pip
 // ChangedPaths lists the paths that differ between head and its merge base with
 // base, the old names of renamed files included. It is not complete when GitHub
 // stopped at its limit of 300 files, when head does not build on base (a forced
-// push: the comparison leaves out what base had), or when base is gone; then any
-// path may have changed.
+// push: the comparison leaves out what base had), or when base is gone or not visible; then any path
+// may have changed.
 func (c *Client) ChangedPaths(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (paths []string, complete bool, err error) {
 	got, err := c.compare(ctx, slug, base, head)
-	if errors.Is(err, pipeline.ErrNotFound) {
+	if pipeline.NotVisible(err) || pipeline.Gone(err) {
 		return nil, false, nil
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -61,7 +62,9 @@ func (c *Client) BranchHead(ctx context.Context, slug pipeline.Slug, branch stri
 	k := get(slug, fmt.Sprintf("read the head of branch %q", branch), "/repos/{owner}/{repo}/git/ref/{+ref}", "heads/"+branch)
 	var got refAnswer
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
-		return "", err
+		all := get(slug, "list the branches", "/repos/{owner}/{repo}/branches")
+		all.query = url.Values{"per_page": {"1"}}
+		return "", c.goneUnless(ctx, err, all)
 	}
 	if got.Ref != "refs/heads/"+branch || got.Object.Type != "commit" {
 		return "", k.fail(fmt.Errorf("the answer is about %q", got.Ref))
@@ -78,7 +81,8 @@ func (c *Client) BranchHead(ctx context.Context, slug pipeline.Slug, branch stri
 // GitHub shows the commits of forks under the name of the parent repository
 // too, so that a commit exists says nothing about whose it is; only
 // reachability from an own branch does. A commit that does not exist is not
-// reachable; a branch that does not exist is an error.
+// reachable. A branch that does not exist is a *pipeline.GoneError where the token
+// can read the branches of the repository, else a *pipeline.NotVisibleError.
 func (c *Client) Reachable(ctx context.Context, slug pipeline.Slug, branch string, sha pipeline.SHA) (bool, error) {
 	head, err := c.BranchHead(ctx, slug, branch)
 	if err != nil {
@@ -88,8 +92,8 @@ func (c *Client) Reachable(ctx context.Context, slug pipeline.Slug, branch strin
 		return true, nil
 	}
 	got, err := c.compare(ctx, slug, head, sha)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return false, nil // the branch was just seen, so it is the commit that is missing
+	if pipeline.NotVisible(err) || pipeline.Gone(err) {
+		return false, nil // the same token has just seen the branch, so it is the commit that is missing
 	}
 	if err != nil {
 		return false, err
@@ -128,4 +132,49 @@ func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pip
 		return &got, nil
 	}
 	return nil, k.fail(fmt.Errorf("the answer has the unknown status %q", got.Status))
+}
+
+// goneUnless turns "not found" into a *pipeline.GoneError where the same token may
+// list what the thing would be among: then it is the thing that is missing, and not
+// the right to see it.
+func (c *Client) goneUnless(ctx context.Context, err error, list call) error {
+	if !pipeline.NotVisible(err) {
+		return err
+	}
+	var raw json.RawMessage
+	if _, listErr := c.send(ctx, list, nil, &raw); listErr != nil {
+		return err
+	}
+	return &pipeline.GoneError{Err: withoutAdvice(err)}
+}
+
+// withoutAdvice drops the advice about the token's rights, which the token has.
+func withoutAdvice(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	short := *e
+	var unseen *pipeline.NotVisibleError
+	if short.Next = ""; errors.As(short.Err, &unseen) {
+		short.Err = unseen.Err
+	}
+	return &short
+}
+
+// ListsRuns is nil when the token can list the workflow runs of a repository: only
+// then a run that it does not see does not exist.
+func (c *Client) ListsRuns(ctx context.Context, slug pipeline.Slug) error {
+	k := get(slug, "list the workflow runs", "/repos/{owner}/{repo}/actions/runs")
+	k.query = url.Values{"per_page": {"1"}}
+	var got struct {
+		Runs []json.RawMessage `json:"workflow_runs"`
+	}
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return err
+	}
+	if got.Runs == nil {
+		return k.fail(errors.New("the answer has no list of runs"))
+	}
+	return nil
 }

@@ -30,6 +30,9 @@ type issueRecord struct {
 	Hash       string `json:"hash,omitempty"` // of the body as it was written; empty: closed, or not written
 	Open       bool   `json:"open,omitempty"` // not closed by us
 	Failed     bool   `json:"failed,omitempty"`
+	// Unreached is since when the repository of a target that is gone cannot be
+	// reached; zero: it was reached the last time.
+	Unreached time.Time `json:"unreached,omitzero"`
 }
 
 // of returns the record of a target; one of another repository is none.
@@ -134,9 +137,9 @@ func (w *issueWork) find(ctx context.Context, repo *issueRepo, t issueTarget, nu
 		if err == nil && ours(issue) {
 			return issue, true, nil
 		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil && !NotVisible(err) && !Gone(err) {
 			return Issue{}, false, err
-		}
+		} // that the token may read issues is seen below
 	}
 	if !repo.asked {
 		if repo.ours, err = w.GitHub.Issues(ctx, repo.slug, driftLabel); err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // gone are the open issues of targets that are not in the registry any more: no
@@ -39,14 +40,31 @@ func (w *issueWork) gone(customers []Customer) []issueTarget {
 	return todo
 }
 
+// unreachedFor is how long an issue of a target that is gone is tried again where its
+// repository does not let us in: a token may get its access back.
+const unreachedFor = 30 * 24 * time.Hour
+
 // forget drops the record of a target that is gone when there is nothing left to
-// try: its issue is closed, or its repository is out of reach for good.
+// try: its issue is closed, its repository is another one or takes no writes any
+// more, or it was out of reach for long. GitHub says "not found" also of what the
+// token may not see, so that one such answer is no reason to forget.
 func (w *issueWork) forget(ctx context.Context, t issueTarget, err error) {
+	record := w.book.Targets[t.name]
+	_, refused := refusalOf(err)
 	var github interface{ Cause() string }
-	if err == nil || errors.Is(err, errOtherRepository) ||
-		errors.As(err, &github) && (github.Cause() == "repository" || github.Cause() == "permission") && ctx.Err() == nil {
+	switch {
+	case err == nil || refused || errors.Is(err, errOtherRepository):
 		delete(w.book.Targets, t.name)
+		return
+	case ctx.Err() != nil || !errors.As(err, &github) || github.Cause() != "repository" && github.Cause() != "permission":
+		return
+	case record.Unreached.IsZero():
+		record.Unreached = w.Now().UTC()
+	case w.Now().Sub(record.Unreached) >= unreachedFor:
+		delete(w.book.Targets, t.name)
+		return
 	}
+	w.book.Targets[t.name] = record
 }
 
 // errOtherRepository is a name that was given to another repository.

@@ -30,8 +30,8 @@ type DriftIssuer struct {
 type issueTracker interface {
 	Login(ctx context.Context) (string, error)
 	Repository(ctx context.Context, repo Slug) (Repository, error)
-	// Issue reads an issue of this very repository; ErrNotFound for one that was
-	// deleted or has moved to another one.
+	// Issue reads an issue of this very repository; a *GoneError for one that was
+	// deleted or has moved to another one, a *NotVisibleError for one that is not shown.
 	Issue(ctx context.Context, repo Slug, number int) (Issue, error)
 	// Issues lists the open and closed issues with a label, without pull requests.
 	Issues(ctx context.Context, repo Slug, label string) ([]Issue, error)

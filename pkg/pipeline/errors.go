@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ErrNotFound is what stores and GitHub readers return (wrapped) when the asked
-// thing does not exist.
+// ErrNotFound is what a Store returns (wrapped) when a key has no object. What
+// GitHub does not show is a *NotVisibleError.
 var ErrNotFound = errors.New("not found")
 
 // ErrExists is what a write-once store returns (wrapped) when the key is taken.

@@ -41,7 +41,7 @@ type sourceGitHub interface {
 	PullRequestsOf(ctx context.Context, repo Slug, sha SHA) ([]PullRequest, error)
 	Reachable(ctx context.Context, repo Slug, branch string, sha SHA) (bool, error)
 	// Compare reports whether head has commits that base has not, and the other way
-	// round; ErrNotFound when one of them does not exist.
+	// round; a *NotVisibleError when one of them does not exist.
 	Compare(ctx context.Context, repo Slug, base, head SHA) (ahead, behind bool, err error)
 	BranchHead(ctx context.Context, repo Slug, branch string) (SHA, error)
 	File(ctx context.Context, repo Slug, ref, path string) (File, error)
@@ -157,7 +157,7 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Requ
 // the customer can mend are put into the request.
 func (f *FetchVars) read(ctx context.Context, from origin, request *Request) ([]byte, error) {
 	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
-	if errors.Is(err, ErrNotFound) {
+	if Gone(err) {
 		request.Reason = ReasonMissingVariables
 		request.Problems = Problems{{Position: Position{File: request.File}, Rule: "missing-file", Message: "the file does not exist at commit " + from.commit.Short(), Remedy: "add " + request.File + " with a project_name and an environments map"}}
 		return nil, nil
@@ -229,7 +229,12 @@ func (f *FetchVars) announce(ctx context.Context, request Request) error {
 	}
 	for _, s := range statuses {
 		s.State, s.TargetURL, s.Description = StatusPending, request.ManagerRun.URL, tagged(s.Description, request.ID)
-		if err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s); err != nil {
+		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s)
+		if cause, refused := refusalOf(err); refused { // the report says it too; the plan does not depend on it
+			f.Tell("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,6 +63,8 @@ func (w *world) tell(format string, args ...any) { w.t.Logf(format, args...) }
 
 var managerSlug = pipeline.Slug{Owner: "ops", Name: "manager"}
 
+const managerID = 99
+
 const managerCommit = pipeline.SHA("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 
 // ask builds what trigger would send for a commit of the hub.
@@ -94,7 +97,7 @@ func (w *world) fetchInput(a pipeline.Ask, claims pipeline.Claims) pipeline.Fetc
 		w.t.Fatal(err)
 	}
 	return pipeline.FetchInput{Event: pipeline.Event{Name: "repository_dispatch", Payload: payload}, Manager: managerSlug, ManagerCommit: managerCommit,
-		Run: pipeline.Run{Repository: managerSlug, ID: a.RunID + 1000, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
+		Run: pipeline.Run{Repository: managerSlug, RepositoryID: managerID, ID: a.RunID + 1000, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
 }
 
 // claims are those that the runner would sign for the ask.
@@ -169,6 +172,27 @@ func (w *world) report(request pipeline.Request, final bool) pipeline.Report {
 		w.t.Fatal(err)
 	}
 	return report
+}
+
+// reportAs is a report that may fail.
+func (w *world) reportAs(in pipeline.ReportInput) (pipeline.Report, error) {
+	w.t.Helper()
+	w.tick()
+	in.Manager = managerSlug
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Tell: w.tell}
+	report, _, err := r.Run(context.Background(), in)
+	return report, err
+}
+
+// close is how a sweep ends a request.
+func (w *world) close(_ context.Context, c pipeline.Closing) error {
+	_, err := w.reportAs(pipeline.ReportInput{Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen})
+	return err
+}
+
+// departed is a customer as the record of a request knows it.
+func (w *world) departed(r pipeline.Request) pipeline.Customer {
+	return pipeline.Customer{Name: r.Customer, File: "the record", Repository: r.Repository.Slug, RepositoryID: r.Repository.ID, Path: "infra", Manager: w.customer.Manager}
 }
 
 // must fails the test on an error and returns the value.
@@ -308,12 +332,31 @@ type hub struct {
 	reads       int // of runs
 	line        []pipeline.SHA
 	compared    int
-	undelivered error // what a dispatch answers
+	undelivered error                               // what a dispatch answers
+	blind       error                               // what is said of the manager's repository and its runs
+	managerID   int64                               // of the repository that has the manager's name now
+	unlisted    error                               // what a list of runs answers
+	deleted     map[string]bool                     // branches
+	refuses     func(op string) error               // what a write answers, by its name and object
+	repository  func() (pipeline.Repository, error) // instead of the customer's
+}
+
+// unseen is GitHub's 404.
+func unseen() error { return &pipeline.NotVisibleError{Err: errors.New("HTTP 404: Not Found")} }
+
+// absent is what is known not to be there.
+func absent() error { return &pipeline.GoneError{Err: errors.New("it does not exist")} }
+
+func (h *hub) refused(op string) error {
+	if h.refuses == nil {
+		return nil
+	}
+	return h.refuses(op)
 }
 
 func newHub(w *world) *hub {
 	return &hub{w: w, files: map[pipeline.SHA]string{}, unreachable: map[pipeline.SHA]bool{}, runs: map[int64]pipeline.WorkflowRun{}, pulls: map[int]pipeline.PullRequest{},
-		merged: map[pipeline.SHA]int{}, statuses: map[string]pipeline.Status{}, reviewers: 1}
+		managerID: managerID, deleted: map[string]bool{}, merged: map[pipeline.SHA]int{}, statuses: map[string]pipeline.Status{}, reviewers: 1}
 }
 
 // commit adds a commit with this variables.yml and returns its id.
@@ -329,25 +372,35 @@ func (h *hub) status(sha pipeline.SHA, context string) pipeline.Status {
 }
 
 func (h *hub) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Repository, error) {
+	if repo.Equal(managerSlug) {
+		return pipeline.Repository{Slug: managerSlug, ID: h.managerID, DefaultBranch: "main"}, h.blind
+	}
+	if h.repository != nil {
+		return h.repository()
+	}
 	if !repo.Equal(h.w.customer.Repository) {
-		return pipeline.Repository{}, pipeline.ErrNotFound
+		return pipeline.Repository{}, unseen()
 	}
 	return pipeline.Repository{Slug: h.w.customer.Repository, ID: 7, DefaultBranch: "main"}, nil
 }
 
-func (h *hub) WorkflowRun(_ context.Context, _ pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
+func (h *hub) WorkflowRun(_ context.Context, repo pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
 	h.reads++
 	run, ok := h.runs[id]
-	if !ok {
-		return run, pipeline.ErrNotFound
+	if !ok || repo.Equal(managerSlug) && h.blind != nil {
+		return pipeline.WorkflowRun{}, unseen()
 	}
 	return run, nil
+}
+
+func (h *hub) ListsRuns(context.Context, pipeline.Slug) error {
+	return errors.Join(h.blind, h.unlisted)
 }
 
 func (h *hub) PullRequest(_ context.Context, _ pipeline.Slug, number int) (pipeline.PullRequest, error) {
 	pr, ok := h.pulls[number]
 	if !ok {
-		return pr, pipeline.ErrNotFound
+		return pr, unseen()
 	}
 	return pr, nil
 }
@@ -361,6 +414,9 @@ func (h *hub) PullRequestsOf(_ context.Context, _ pipeline.Slug, sha pipeline.SH
 
 func (h *hub) Reachable(_ context.Context, _ pipeline.Slug, branch string, sha pipeline.SHA) (bool, error) {
 	_, known := h.files[sha]
+	if h.deleted[branch] {
+		return false, absent()
+	}
 	return known && !h.unreachable[sha] && branch != "gone", nil
 }
 
@@ -370,7 +426,7 @@ func (h *hub) Compare(_ context.Context, _ pipeline.Slug, base, head pipeline.SH
 	h.compared++
 	b, a := slices.Index(h.line, base), slices.Index(h.line, head)
 	if a < 0 || b < 0 {
-		return false, false, pipeline.ErrNotFound
+		return false, false, unseen()
 	}
 	if h.unreachable[base] != h.unreachable[head] {
 		return true, true, nil
@@ -382,19 +438,22 @@ func (h *hub) BranchHead(context.Context, pipeline.Slug, string) (pipeline.SHA, 
 	for sha := range h.files {
 		return sha, nil
 	}
-	return "", pipeline.ErrNotFound
+	return "", absent()
 }
 
 func (h *hub) File(_ context.Context, _ pipeline.Slug, ref, path string) (pipeline.File, error) {
 	content, ok := h.files[pipeline.SHA(ref)]
 	if !ok || content == "" {
-		return pipeline.File{}, pipeline.ErrNotFound
+		return pipeline.File{}, absent()
 	}
 	sum := sha1.Sum([]byte(fmt.Sprintf("blob %d\x00%s", len(content), content)))
 	return pipeline.File{Path: path, Blob: pipeline.SHA(hex.EncodeToString(sum[:])), Content: []byte(content)}, nil
 }
 
 func (h *hub) SetStatus(_ context.Context, _ pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
+	if err := h.refused("status " + s.Context); err != nil {
+		return err
+	}
 	if n := len([]rune(s.Description)); n > 140 {
 		return fmt.Errorf("422: description has %d characters", n)
 	}
@@ -464,6 +523,9 @@ func (h *hub) Comments(context.Context, pipeline.Slug, int) ([]pipeline.Comment,
 }
 
 func (h *hub) CreateComment(_ context.Context, _ pipeline.Slug, _ int, body string) (pipeline.Comment, error) {
+	if err := h.refused("comment"); err != nil {
+		return pipeline.Comment{}, err
+	}
 	h.writes++
 	c := pipeline.Comment{ID: int64(len(h.comments) + 1), Author: "metapipe-bot", Body: body}
 	h.comments = append(h.comments, c)
@@ -471,6 +533,9 @@ func (h *hub) CreateComment(_ context.Context, _ pipeline.Slug, _ int, body stri
 }
 
 func (h *hub) EditComment(_ context.Context, _ pipeline.Slug, id int64, body string) (pipeline.Comment, error) {
+	if err := h.refused("edit"); err != nil {
+		return pipeline.Comment{}, err
+	}
 	h.writes++
 	for i := range h.comments {
 		if h.comments[i].ID == id {
@@ -478,10 +543,13 @@ func (h *hub) EditComment(_ context.Context, _ pipeline.Slug, id int64, body str
 			return h.comments[i], nil
 		}
 	}
-	return pipeline.Comment{}, pipeline.ErrNotFound
+	return pipeline.Comment{}, unseen()
 }
 
 func (h *hub) DeleteComment(_ context.Context, _ pipeline.Slug, id int64) error {
+	if err := h.refused("delete"); err != nil {
+		return err
+	}
 	h.writes++
 	for i := range h.comments {
 		if h.comments[i].ID == id {
@@ -493,6 +561,9 @@ func (h *hub) DeleteComment(_ context.Context, _ pipeline.Slug, id int64) error 
 }
 
 func (h *hub) CreateDeployment(_ context.Context, _ pipeline.Slug, d pipeline.Deployment) (int64, error) {
+	if err := h.refused("deployment"); err != nil {
+		return 0, err
+	}
 	for _, old := range h.deployments {
 		if old.Payload.Request == d.Payload.Request && old.Environment == d.Environment {
 			return old.ID, nil

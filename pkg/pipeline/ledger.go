@@ -37,6 +37,7 @@ const (
 	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped
 	LedgerSuperseded LedgerEvent = "superseded" // a newer request took its place
 	LedgerClosed     LedgerEvent = "closed"     // nobody will finish it any more: the finaliser or the sweep says so
+	LedgerUnreported LedgerEvent = "unreported" // GitHub will never accept a part of the report; the message says why
 	LedgerUnlocked   LedgerEvent = "unlocked"   // a lock of the state was released by hand or by the sweep
 	LedgerRecovered  LedgerEvent = "recovered"  // a kept state was brought back
 	LedgerRejected   LedgerEvent = "rejected"   // a request was not accepted
@@ -326,7 +327,7 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 // a store is no entry.
 func (e LedgerEntry) check() error {
 	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
-		LedgerSuperseded, LedgerClosed, LedgerUnlocked, LedgerRecovered, LedgerRejected}
+		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
 	}

@@ -174,7 +174,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 	shown := map[RequestID][]string{} // by the short id
 	for _, sha := range commits {
 		statuses, err := a.GitHub.StatusHistory(ctx, c.Repository, sha)
-		if errors.Is(err, ErrNotFound) {
+		if Gone(err) {
 			r.Notes = append(r.Notes, "commit "+sha.Short()+" is not in "+c.Repository.String()+" any more")
 			continue
 		}

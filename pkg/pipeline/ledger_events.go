@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -134,6 +135,29 @@ func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) e
 			e.Run = t.run
 			errs = append(errs, ledger.finishPlan(ctx, e, report.Request.CreatedAt))
 		}
+	}
+	return errors.Join(errs...)
+}
+
+// accountUnreported records what of a finished request the customer cannot be shown.
+func (r *Reporter) accountUnreported(ctx context.Context, in ReportInput, report Report) error {
+	if len(report.Unreported) == 0 {
+		return nil
+	}
+	words := make([]string, 0, len(report.Unreported))
+	for _, u := range report.Unreported {
+		words = append(words, u.String())
+	}
+	envs := report.Request.Targets
+	if len(envs) == 0 {
+		envs = []Environment{""}
+	}
+	var errs []error
+	for _, env := range envs {
+		e := ledgerEntry(LedgerUnreported, report.Request, env, in.Run)
+		e.Message = strings.Join(words, "; ")
+		_, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

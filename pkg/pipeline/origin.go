@@ -75,8 +75,9 @@ func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask Ask) (Custome
 		return Customer{}, Repository{}, unknown
 	}
 	repo, err := f.GitHub.Repository(ctx, slug)
-	if errors.Is(err, ErrNotFound) {
-		return Customer{}, Repository{}, unknown
+	if NotVisible(err) || Gone(err) {
+		return Customer{}, Repository{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("GitHub does not show repository %s (id %d)", slug, ask.RepositoryID),
+			Next: "when it exists, give the token that reads the customers' repositories access to it; then run this again"}
 	}
 	if err != nil {
 		return Customer{}, Repository{}, fmt.Errorf("look up repository %s: %w", slug, err)
@@ -112,8 +113,8 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...)}
 	}
 	run, err := f.GitHub.WorkflowRun(ctx, from.repository.Slug, ask.RunID)
-	if errors.Is(err, ErrNotFound) {
-		return unproved("run %d does not exist in that repository", ask.RunID)
+	if NotVisible(err) || Gone(err) {
+		return unproved("run %d does not exist in that repository, or the token may not read its actions", ask.RunID)
 	}
 	if err != nil {
 		return fmt.Errorf("look up run %d of %s: %w", ask.RunID, from.repository, err)
@@ -186,6 +187,9 @@ func (f *FetchVars) branch(ctx context.Context, ask Ask, from *origin) error {
 		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
 	}
 	reachable, err := f.GitHub.Reachable(ctx, from.repository.Slug, branch, ask.Commit)
+	if Gone(err) || err == nil && !reachable && ask.Event == mergeGroup {
+		return leftBranch(from, branch, ask.Commit, Gone(err))
+	}
 	if err != nil {
 		return fmt.Errorf("ask whether %s is on branch %q of %s: %w", ask.Commit.Short(), branch, from.repository, err)
 	}
@@ -194,6 +198,27 @@ func (f *FetchVars) branch(ctx context.Context, ask Ask, from *origin) error {
 	}
 	from.branch = branch
 	return f.mergedPullRequest(ctx, from)
+}
+
+// mergeGroup is the event of a merge queue, which makes a branch for each group and
+// deletes it when the queue is built anew.
+const mergeGroup = "merge_group"
+
+// leftBranch is the answer to a commit that a branch does not lead to any more: the
+// branch was deleted, or the merge queue has made it anew. The run, which is one of
+// the repository itself, still proves where the commit comes from. A request that no
+// run stands behind is rejected.
+func leftBranch(from *origin, branch string, commit SHA, deleted bool) error {
+	message, remedy := fmt.Sprintf("the merge queue has made it anew, without %s", commit.Short()), "nothing: the run of the newer merge group carries on"
+	if deleted {
+		message, remedy = "it has been deleted", "nothing, or push again when the commit is still wanted"
+	}
+	if from.run.ID == 0 {
+		return &RejectedError{Reason: ReasonUnreachable, Message: fmt.Sprintf("branch %q of %s does not exist", branch, from.repository), Next: "name a commit of a branch that exists"}
+	}
+	from.branch = branch
+	from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: "branch " + branch}, Rule: string(ReasonSuperseded), Message: message, Remedy: remedy}}}
+	return nil
 }
 
 // mergedPullRequest finds the pull request whose merge put the commit on its
@@ -281,7 +306,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	commit := ask.Commit
 	if commit == "" {
 		commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
-		if errors.Is(err, ErrNotFound) {
+		if Gone(err) {
 			return origin{}, &RejectedError{Reason: ReasonUnreachable, Message: fmt.Sprintf("the default branch %s of %s has no commit", repo.DefaultBranch, repo)}
 		}
 		if err != nil {

@@ -97,7 +97,7 @@ func beside(keys []string, key string, id RequestID) []RequestID {
 func (f *FetchVars) descends(ctx context.Context, request, other Request) (bool, error) {
 	repo := request.Repository.Slug
 	ahead, behind, err := f.GitHub.Compare(ctx, repo, other.Commit, request.Commit)
-	gone := errors.Is(err, ErrNotFound)
+	gone := NotVisible(err) || Gone(err)
 	if err != nil && !gone {
 		return false, fmt.Errorf("compare %s with %s of %s: %w", other.Commit.Short(), request.Commit.Short(), repo, err)
 	}

@@ -41,6 +41,7 @@ type reportGitHub interface {
 	EditComment(ctx context.Context, repo Slug, id int64, body string) (Comment, error)
 	DeleteComment(ctx context.Context, repo Slug, id int64) error
 	CreateDeployment(ctx context.Context, repo Slug, deployment Deployment) (int64, error)
+	Repository(ctx context.Context, repo Slug) (Repository, error)
 }
 
 // ReportInput is one call of report.
@@ -55,13 +56,20 @@ type ReportInput struct {
 	// Applying, when set, is the environment whose apply begins: its status says so,
 	// and nothing else is told.
 	Applying Environment
-	Run      Run
+	// Unseen closes the request also where its repository cannot be seen: there is
+	// no use in waiting for it.
+	Unseen bool
+	Run    Run
 }
 
-// Run reports. It returns the report and its job summary also when GitHub could
-// not be told everything; what failed is in the error.
+// Run reports. It returns the report and its job summary also when not everything
+// has reached GitHub; what failed is in the error. What GitHub will never accept is
+// in Report.Unreported and is no error: it says nothing about the plan or the apply.
 func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, error) {
 	request, err := loadRequest(ctx, r.Store, in.Customer.Name, in.Request)
+	if errors.Is(err, ErrNotFound) {
+		return Report{}, "", &NoRequestError{Request: in.Request, Customer: in.Customer.Name}
+	}
 	if err != nil {
 		return Report{}, "", err
 	}
@@ -76,18 +84,55 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	if err != nil {
 		return Report{}, "", err
 	}
-	summary := r.Renderer.Summary(report)
-	// Each part is tried: a comment that fails must not leave a status pending. The
-	// statuses come last, since a customer's job that waits for the overall one
-	// reads the outputs from the deployments as soon as it is final.
-	err = errors.Join(r.account(ctx, in, report), r.deployments(ctx, report), r.comment(ctx, in, report), r.statuses(ctx, report))
-	if err == nil && !report.unsettled && report.Overall() != StatusPending {
-		err = settle(ctx, r.Store, request)
+	err = r.account(ctx, in, report)
+	refused, failed := r.write(ctx, in, report)
+	report.Unreported = refused
+	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != StatusPending {
+		if err = r.accountUnreported(ctx, in, report); err == nil {
+			err = settle(ctx, r.Store, request)
+		}
 	}
 	if in.Final {
 		r.discard(ctx, report)
 	}
-	return report, summary, err
+	return report, r.Renderer.Summary(report), err
+}
+
+// write brings GitHub in line with a report. Each part is tried: a comment that fails
+// must not leave a status pending. The statuses come last, since a customer's job
+// that waits for the overall one reads the outputs from the deployments as soon as
+// it is final.
+func (r *Reporter) write(ctx context.Context, in ReportInput, report Report) ([]Unreported, error) {
+	request := report.Request
+	if in.Run.ID != request.ManagerRun.ID { // the run that was proved may be long over, and the name may have changed hands
+		if refused, err := r.place(ctx, in, request); refused != nil || err != nil {
+			return refused, err
+		}
+	}
+	refused, err := withoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report), r.statuses(ctx, report)))
+	for _, u := range refused {
+		r.Tell("%s; GitHub will not accept it later either", u)
+	}
+	return refused, err
+}
+
+// place looks whether the repository of a request is still the one that it was.
+func (r *Reporter) place(ctx context.Context, in ReportInput, request Request) ([]Unreported, error) {
+	all := func(cause RefusalCause) []Unreported {
+		u := Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)", request.ID.Short(), request.Repository, request.Repository.ID), Cause: cause}
+		r.Tell("%s", u)
+		return []Unreported{u}
+	}
+	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
+	switch {
+	case NotVisible(err) && in.Unseen, Gone(err):
+		return all(CauseUnseen), nil
+	case err != nil:
+		return nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
+	case repo.ID != request.Repository.ID:
+		return all(CauseRepository), nil
+	}
+	return nil, nil
 }
 
 // reportsTo refuses a record that leads to somebody else's repository: it is not

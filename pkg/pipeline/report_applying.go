@@ -30,5 +30,9 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request
 	}
 	t.Outcome, t.RunURL = OutcomeApplying, in.Run.URL
 	report.Targets = []TargetReport{t.Redacted(in.Customer.Manager.Redaction)}
-	return report, r.status(ctx, report, t.Environment, StatusPending, t.receiptURL())
+	report.Unreported, err = withoutRefusals(r.status(ctx, report, t.Environment, StatusPending, t.receiptURL()))
+	for _, u := range report.Unreported {
+		r.Tell("%s; the apply does not depend on it", u)
+	}
+	return report, err
 }

@@ -28,7 +28,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 		return nil
 	}
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
-	var wrote Comment
+	var work commentWork
 	for round := range maxCommentRounds {
 		newer, err := newerRequests(ctx, r.Store, request, pullPrefix(request.Customer, request.PullRequest))
 		if err != nil {
@@ -47,9 +47,9 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 				return fmt.Errorf("%s: %w", what, err)
 			}
 		}
-		changed, err := r.upsert(ctx, report, &wrote)
+		changed, err := r.upsert(ctx, report, &work)
 		if err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return partFailed(err, "%s", what)
 		}
 		if !changed {
 			break
@@ -58,9 +58,17 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 	return nil
 }
 
+// commentWork is what the rounds of one report know of each other.
+type commentWork struct {
+	wrote Comment // last, which a list may not show yet
+	// unseen are the comments that GitHub said not to find when they were written
+	// to: somebody has deleted them since, or the token may not write to them.
+	unseen map[int64]error
+}
+
 // upsert brings the comment to what the report says and reports whether it had to
-// write. wrote is what was written last, which a list may not show yet.
-func (r *Reporter) upsert(ctx context.Context, report Report, wrote *Comment) (changed bool, err error) {
+// write.
+func (r *Reporter) upsert(ctx context.Context, report Report, work *commentWork) (changed bool, err error) {
 	repo, number := report.Request.Repository.Slug, report.Request.PullRequest
 	comments, err := r.GitHub.Comments(ctx, repo, number)
 	if err != nil {
@@ -73,15 +81,20 @@ func (r *Reporter) upsert(ctx context.Context, report Report, wrote *Comment) (c
 	if err != nil {
 		return false, fmt.Errorf("find out who we are: %w", err)
 	}
-	if len(ours) == 0 && wrote.ID != 0 {
-		ours = []Comment{*wrote}
+	for _, c := range ours {
+		if err := work.unseen[c.ID]; err != nil { // it is there all the same
+			return false, err
+		}
+	}
+	if len(ours) == 0 && work.wrote.ID != 0 {
+		ours = []Comment{work.wrote}
 	}
 	if len(ours) == 0 {
-		*wrote, err = r.GitHub.CreateComment(ctx, repo, number, body)
+		work.wrote, err = r.GitHub.CreateComment(ctx, repo, number, body)
 		return true, err
 	}
 	// Everybody keeps the oldest one, so that two who meet do not delete both.
-	return r.edit(ctx, report, ours, body, wrote)
+	return r.edit(ctx, report, ours, body, work)
 }
 
 // ours keeps the comments that we wrote: anybody can paste a marker.
@@ -96,23 +109,27 @@ func (r *Reporter) ours(ctx context.Context, comments []Comment) ([]Comment, err
 	return slices.DeleteFunc(comments, func(c Comment) bool { return !strings.EqualFold(c.Author, login) }), nil
 }
 
-func (r *Reporter) edit(ctx context.Context, report Report, ours []Comment, body string, wrote *Comment) (changed bool, err error) {
+func (r *Reporter) edit(ctx context.Context, report Report, ours []Comment, body string, work *commentWork) (changed bool, err error) {
 	repo := report.Request.Repository.Slug
 	var errs []error
+	missing := func(id int64, err error) error {
+		if !NotVisible(err) && !Gone(err) {
+			return err
+		}
+		if work.unseen == nil {
+			work.unseen = map[int64]error{}
+		}
+		work.unseen[id] = err // the next round looks whether somebody has deleted it
+		return nil
+	}
 	if ours[0].Body != body {
 		edited, err := r.GitHub.EditComment(ctx, repo, ours[0].ID, body)
-		switch {
-		case errors.Is(err, ErrNotFound): // somebody has deleted it since
-			*wrote = Comment{}
-		case err == nil:
-			*wrote = edited
-		default:
-			errs = append(errs, err)
-		}
+		work.wrote = edited // none when it is gone
+		errs = append(errs, missing(ours[0].ID, err))
 		changed = true
 	}
 	for _, duplicate := range ours[1:] {
-		errs = append(errs, r.GitHub.DeleteComment(ctx, repo, duplicate.ID))
+		errs = append(errs, missing(duplicate.ID, r.GitHub.DeleteComment(ctx, repo, duplicate.ID)))
 		changed = true
 	}
 	return changed, errors.Join(errs...)

@@ -10,6 +10,8 @@ type Report struct {
 	Targets []TargetReport `json:"targets"`
 	At      time.Time      `json:"at"`
 	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
+	// Unreported is what GitHub refuses to take, now and each time.
+	Unreported []Unreported `json:"unreported,omitempty"`
 
 	// unsettled: a job was stopped in the middle of its work and may have left a
 	// lock, or a run was cancelled and may not end. The request stays open for the

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -34,10 +33,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 func (r *Reporter) status(ctx context.Context, report Report, env Environment, state StatusState, url string) error {
 	request := report.Request
 	s := Status{Context: request.StatusContext(env), State: state, Description: tagged(r.Renderer.Status(report, env), request.ID), TargetURL: url}
-	if err := r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s); err != nil {
-		return fmt.Errorf("post status %s on %s of %s: %w", s.Context, request.Commit.Short(), request.Repository, err)
-	}
-	return nil
+	return partFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
 // anyTargets reports whether one of the requests works on env.
@@ -69,9 +65,7 @@ func (r *Reporter) deployments(ctx context.Context, report Report) error {
 			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
 				Ledger: head, Receipt: t.Receipt},
 		})
-		if err != nil {
-			errs = append(errs, fmt.Errorf("create deployment %s of %s: %w", request.DeploymentEnvironment(t.Environment), request.Repository, err))
-		}
+		errs = append(errs, partFailed(err, "create deployment %s of %s, which carries the outputs", request.DeploymentEnvironment(t.Environment), request.Repository))
 	}
 	return errors.Join(errs...)
 }

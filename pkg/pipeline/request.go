@@ -38,6 +38,9 @@ type Run struct {
 	Attempt    int       `json:"attempt"`
 	URL        string    `json:"url"`
 	CreatedAt  time.Time `json:"created_at,omitzero"`
+	// RepositoryID is the id of Repository, whose name may change hands; 0 in older
+	// records.
+	RepositoryID int64 `json:"repository_id,omitempty"`
 }
 
 // Request is the record of one accepted or rejected request, written once by

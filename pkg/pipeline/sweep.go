@@ -16,11 +16,25 @@ type Sweeper struct {
 	Runs      sweepGitHub
 	Customers customerRegistry
 	Locks     lockReader
+	// Manager is the repository of this run, for records that hold no id of theirs.
+	Manager Repository
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c Customer, env Environment, request RequestID, lockID string) error
 	// Close reports on a request for the last time.
-	Close func(ctx context.Context, request Request, cancelled bool) error
-	Now   func() time.Time
+	Close func(ctx context.Context, closing Closing) error
+	// Departed is what the manager's rules are for a customer that is not registered
+	// any more, or is registered for another repository now.
+	Departed func(request Request) Customer
+	Now      func() time.Time
+}
+
+// Closing is the end of a request.
+type Closing struct {
+	Customer  Customer
+	Request   Request
+	Cancelled bool
+	// Unseen: close it also where its repository cannot be seen.
+	Unseen bool
 }
 
 type sweepGitHub interface {
@@ -35,6 +49,9 @@ const (
 	sweepOrphan  = time.Hour        // for a fetch-vars that has announced a request and not written it
 	sweepCancel  = 10 * time.Minute // for a run that was asked to end
 	sweepPatient = 24 * time.Hour   // for a reviewer
+	// sweepUnseen is for a repository that the token does not see: it was deleted, or
+	// the access may come back.
+	sweepUnseen = 7 * 24 * time.Hour
 )
 
 // FindingKind says what is wrong with an open request.
@@ -108,6 +125,8 @@ type sweeping struct {
 	fix      bool
 	entry    openEntry
 	request  Request
+	customer Customer
+	departed bool // the customer is not registered for that repository any more
 	run      WorkflowRun
 	findings []Finding
 }
@@ -134,18 +153,13 @@ func (w *sweeping) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	customer, registered := w.Customers.Customer(w.request.Customer)
-	if !registered {
-		return fmt.Errorf("customer %s is not registered any more", w.request.Customer)
+	if err := w.whose(ctx); err != nil {
+		return err
 	}
 	if w.request.ManagerRun.ID == 0 {
 		return nil // born on somebody's machine: there is no run to ask
 	}
-	w.run, err = w.Runs.WorkflowRun(ctx, w.request.ManagerRun.Repository, w.request.ManagerRun.ID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		w.run = WorkflowRun{Status: "completed", Conclusion: "deleted"}
-	case err != nil:
+	if w.run, err = findRun(ctx, w.Runs, w.Manager, w.request.ManagerRun); err != nil {
 		return err
 	}
 	if w.run.Status != "completed" {
@@ -154,7 +168,37 @@ func (w *sweeping) look(ctx context.Context) error {
 	if w.Now().Sub(w.run.UpdatedAt) < sweepGrace {
 		return nil
 	}
-	return w.over(ctx, customer)
+	return w.over(ctx)
+}
+
+// whose finds the customer of the request. One who was removed from the registry, or
+// has got another repository, is taken from the record: that repository still waits
+// for its statuses. The record has to be authentic, since nothing else says where the
+// report goes.
+func (w *sweeping) whose(ctx context.Context) error {
+	var registered bool
+	w.customer, registered = w.Customers.Customer(w.request.Customer)
+	w.departed = !registered || w.customer.RepositoryID != w.request.Repository.ID
+	if !w.departed {
+		return nil
+	}
+	w.customer = w.Departed(w.request)
+	if w.request.Rejected() && w.request.Blob == "" {
+		return nil // it has no variables to hold it to
+	}
+	if err := verifyRequest(ctx, w.Store, w.Sealer, w.request); err != nil {
+		return fmt.Errorf("customer %s is not registered for %s (id %d) any more, and the record of its request cannot be used: %w", w.request.Customer, w.request.Repository, w.request.Repository.ID, err)
+	}
+	return nil
+}
+
+// close reports on the request for the last time.
+func (w *sweeping) close(ctx context.Context, cancelled bool) error {
+	since := w.run.UpdatedAt
+	if since.IsZero() { // a run that was deleted
+		since = w.request.CreatedAt
+	}
+	return w.Close(ctx, Closing{Customer: w.customer, Request: w.request, Cancelled: cancelled, Unseen: w.departed || w.Now().Sub(since) >= sweepUnseen})
 }
 
 // orphan is an entry that fetch-vars made before it died: nobody was told of that
@@ -196,8 +240,8 @@ func (w *sweeping) accountOrphan(ctx context.Context, since time.Time, message s
 }
 
 // over is a request whose run can do nothing any more.
-func (w *sweeping) over(ctx context.Context, customer Customer) error {
-	locked, err := w.locks(ctx, customer)
+func (w *sweeping) over(ctx context.Context) error {
+	locked, err := w.locks(ctx, w.customer)
 	if err != nil {
 		return err
 	}
@@ -205,10 +249,10 @@ func (w *sweeping) over(ctx context.Context, customer Customer) error {
 		if err != nil || !w.fix || locked {
 			return err
 		}
-		return errors.Join(w.Close(ctx, w.request, true), settle(ctx, w.Store, w.request))
+		return errors.Join(w.close(ctx, true), settle(ctx, w.Store, w.request))
 	}
 	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), and nobody has closed it", w.run.Conclusion)}, func() error {
-		if err := w.Close(ctx, w.request, w.run.Conclusion == "cancelled"); err != nil || locked {
+		if err := w.close(ctx, w.run.Conclusion == "cancelled"); err != nil || locked {
 			return err
 		}
 		return settle(ctx, w.Store, w.request)

@@ -25,7 +25,7 @@ func (w *sweeping) going(ctx context.Context) error {
 			return w.waits(ctx, env, st)
 		case st.use.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
 			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.ended.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
-				return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, true), w.Close(ctx, w.request, true))
+				return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, true), w.close(ctx, true))
 			})
 		}
 		return nil // those after it come when it has succeeded
@@ -75,5 +75,5 @@ func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
 	if err != nil || !voided {
 		return err
 	}
-	return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, false), w.Close(ctx, w.request, true))
+	return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, false), w.close(ctx, true))
 }

@@ -15,7 +15,7 @@ func (w *world) sweep(locks *lockStore, fix bool) pipeline.SweepResult {
 	w.t.Helper()
 	w.tick()
 	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
-		Close: func(_ context.Context, r pipeline.Request, _ bool) error { w.report(r, true); return nil },
+		Manager: pipeline.Repository{Slug: managerSlug, ID: managerID}, Departed: w.departed, Close: w.close,
 		Unlock: func(_ context.Context, _ pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
 			return w.unlock(locks, func(in *pipeline.UnlockInput) { in.LockID = id })
 		}}
@@ -196,7 +196,8 @@ func TestSweepStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
-		Close: func(_ context.Context, request pipeline.Request, _ bool) error {
+		Close: func(_ context.Context, closing pipeline.Closing) error {
+			request := closing.Request
 			cancel()
 			w.report(request, true)
 			return nil

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -18,7 +17,9 @@ type Unlocker struct {
 	Engine lockReleaser
 	// Runs asks GitHub for the run behind a lock; nil on a laptop without a token.
 	Runs runReader
-	Now  func() time.Time
+	// Manager is the repository of this run, for records that hold no id of theirs.
+	Manager Repository
+	Now     func() time.Time
 }
 
 type lockReader interface {
@@ -32,10 +33,6 @@ type lockReleaser interface {
 	// target; a *RefusedError when a process of this machine holds it, an error when
 	// the lock is another one.
 	ReleaseLock(ctx context.Context, job Job, id string) error
-}
-
-type runReader interface {
-	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
 }
 
 // UnlockInput is one call of Unlocker.Run. Request and Receipt of the target are
@@ -85,7 +82,7 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 		return err
 	}
 	if holder != nil && holder.Run.ID != 0 {
-		over, why, err := runIsOver(ctx, u.Runs, holder.Run)
+		over, why, err := runIsOver(ctx, u.Runs, u.Manager, holder.Run)
 		if err != nil {
 			return err
 		}
@@ -126,23 +123,4 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor
 
 func lockRefused(message, next string) error {
 	return &RefusedError{Reason: ReasonLocked, Message: message, Next: next}
-}
-
-// runIsOver asks GitHub whether an attempt of a run can do anything any more.
-func runIsOver(ctx context.Context, runs runReader, run Run) (over bool, why string, err error) {
-	if runs == nil {
-		return false, "", &UsageError{Message: fmt.Sprintf("whether run %d is over cannot be asked", run.ID), Next: "set GITHUB_TOKEN to a token that may read the actions of " + run.Repository.String()}
-	}
-	now, err := runs.WorkflowRun(ctx, run.Repository, run.ID)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return true, "the run was deleted", nil
-	case err != nil:
-		return false, "", fmt.Errorf("look up run %d of %s: %w", run.ID, run.Repository, err)
-	case now.Status == "completed":
-		return true, "the run is " + now.Conclusion, nil
-	case now.Attempt > run.Attempt:
-		return true, fmt.Sprintf("attempt %d of the run has begun", now.Attempt), nil
-	}
-	return false, "the run is " + now.Status, nil
 }

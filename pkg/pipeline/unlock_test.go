@@ -83,12 +83,26 @@ func TestUnlock(t *testing.T) {
 		"its run was started again": {happens: func(w *world, r pipeline.Request, _ *lockStore) {
 			w.hub.runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 2, Status: "in_progress"}
 		}},
-		"its run was deleted": {happens: func(w *world, r pipeline.Request, _ *lockStore) { delete(w.hub.runs, r.ManagerRun.ID) }},
-		"another lock":        {refused: true, change: func(in *pipeline.UnlockInput) { in.LockID = "l-2" }},
-		"a young lock":        {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Minute) }},
-		"no lock":             {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock = nil }},
-		"of another machine":  {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
-		"older than its run":  {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Hour) }},
+		"its run was deleted":                               {happens: func(w *world, r pipeline.Request, _ *lockStore) { delete(w.hub.runs, r.ManagerRun.ID) }},
+		"the token sees neither the run nor its repository": {refused: true, happens: func(w *world, _ pipeline.Request, _ *lockStore) { w.hub.blind = unseen() }},
+		"the token sees the repository and not its runs": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
+			delete(w.hub.runs, r.ManagerRun.ID)
+			w.hub.unlisted = errors.New("HTTP 403: Resource not accessible by integration")
+		}},
+		"the name belongs to another repository": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
+			delete(w.hub.runs, r.ManagerRun.ID)
+			w.hub.managerID++
+		}},
+		"the run is one of another repository": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
+			run := w.hub.runs[r.ManagerRun.ID]
+			run.RepoID = managerID + 1
+			w.hub.runs[r.ManagerRun.ID] = run
+		}},
+		"another lock":       {refused: true, change: func(in *pipeline.UnlockInput) { in.LockID = "l-2" }},
+		"a young lock":       {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Minute) }},
+		"no lock":            {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock = nil }},
+		"of another machine": {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
+		"older than its run": {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Hour) }},
 		"of another machine, and somebody vouches for it": {change: func(in *pipeline.UnlockInput) { in.NoRun = true },
 			happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
 		"its run goes on, and somebody vouches for it": {refused: true, change: func(in *pipeline.UnlockInput) { in.NoRun = true },

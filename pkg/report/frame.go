@@ -28,7 +28,7 @@ func (s scribe) compose(rep pipeline.Report) string {
 // frame writes what stands around the sections of the first n targets.
 func (s scribe) frame(rep pipeline.Report, n int) string {
 	top := s.title(rep) + s.overview(rep)
-	bottom := removed(rep.Request) + footer(rep)
+	bottom := removed(rep.Request) + unreported(s.sink, rep.Unreported) + footer(rep)
 	if hidden := len(rep.Targets) - n; hidden > 0 {
 		bottom = fmt.Sprintf("%s The details of %s found no room here; %s.\n\n",
 			signCare, plural(hidden, "environment"), s.elsewhere(rep.Targets[n])) + bottom

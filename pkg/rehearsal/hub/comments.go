@@ -83,6 +83,9 @@ func postComment(c *call) reply {
 	if t == nil {
 		return refusal
 	}
+	if refusal, good := c.mayComment(t); !good {
+		return refusal
+	}
 	body, refusal, good := c.commentBody()
 	if !good {
 		return refusal

@@ -135,6 +135,9 @@ func (s *Server) decide(c *call) reply {
 		if refusal, good := c.authorize(); !good {
 			return refusal
 		}
+		if refusal, good := c.frozen(); !good {
+			return refusal
+		}
 	}
 	return c.route.handle(c)
 }

@@ -86,7 +86,7 @@ func (r *Repo) viewIssue(t *thread) object {
 		"state_reason": orNull(i.reason), "url": self, "repository_url": r.api(), "labels_url": self + "/labels{/name}",
 		"comments_url": self + "/comments", "events_url": self + "/events", "timeline_url": self + "/timeline", "html_url": html,
 		"user": r.s.viewUser(r.s.users[strings.ToLower(i.author)]), "labels": r.viewLabels(i.labels), "assignee": nil,
-		"assignees": []object{}, "milestone": nil, "locked": false, "active_lock_reason": nil, "comments": len(i.comments),
+		"assignees": []object{}, "milestone": nil, "locked": r.locked[i.number], "active_lock_reason": nil, "comments": len(i.comments),
 		"closed_at": when(i.closedAt), "created_at": stamp(i.created), "updated_at": stamp(i.updated),
 		"author_association": r.association(i.author), "closed_by": r.s.viewUser(r.s.users[strings.ToLower(i.closedBy)]),
 	}

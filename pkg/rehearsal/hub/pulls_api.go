@@ -15,7 +15,7 @@ func (r *Repo) viewPull(p *pull) object {
 	author := r.s.users[strings.ToLower(p.author)]
 	statuses := r.api() + "/statuses/" + p.head
 	return object{
-		"id": p.id, "node_id": nodeID("PR", p.id), "number": p.number, "state": p.state, "locked": false, "title": p.title,
+		"id": p.id, "node_id": nodeID("PR", p.id), "number": p.number, "state": p.state, "locked": r.locked[p.number], "title": p.title,
 		"body": orNull(p.body), "user": r.s.viewUser(author), "draft": p.draft, "url": self, "html_url": html,
 		"diff_url": html + ".diff", "patch_url": html + ".patch", "issue_url": issue, "commits_url": self + "/commits",
 		"review_comments_url": self + "/comments", "review_comment_url": r.api() + "/pulls/comments{/number}",

@@ -38,6 +38,8 @@ type Repo struct {
 	defaultBranch string
 	private       bool
 	noIssues      bool
+	archived      bool
+	locked        map[int]bool // conversations, by their number
 	description   string
 	properties    Properties
 	created       time.Time
@@ -94,7 +96,7 @@ func (s *Server) addRepo(owner, name string, o RepoOptions, git *objectStore) (*
 		s: s, id: o.ID, owner: account.Login, name: name, defaultBranch: o.DefaultBranch, private: o.Private,
 		noIssues: o.NoIssues, description: o.Description, properties: maps.Clone(o.Properties), created: s.clock(), pushed: s.clock(),
 		roles: map[string]Role{}, git: git, refs: map[string]string{}, statuses: map[string][]*status{},
-		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{},
+		pulls: map[int]*pull{}, issues: map[int]*issue{}, gone: map[int]string{}, locked: map[int]bool{},
 	}
 	if account.Type == Person {
 		r.roles[strings.ToLower(account.Login)] = Admin

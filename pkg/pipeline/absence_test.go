@@ -1,0 +1,314 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// A sweep whose token sees neither the manager nor its runs touches nothing: the runs
+// may go on.
+func TestSweepWithABlindToken(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(w *world, r pipeline.Request){
+		"no repository":      func(w *world, _ pipeline.Request) { w.hub.blind = unseen() },
+		"no list of runs":    func(w *world, r pipeline.Request) { delete(w.hub.runs, r.ManagerRun.ID); w.hub.unlisted = unseen() },
+		"another repository": func(w *world, r pipeline.Request) { delete(w.hub.runs, r.ManagerRun.ID); w.hub.managerID = 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request, locks := w.killedPlan()
+			w.now = w.now.Add(24 * time.Hour)
+			change(w, request)
+			before, writes := *locks.lock, w.hub.writes
+			result := w.sweep(locks, true)
+			if len(result.Findings) != 1 || result.Findings[0].Kind != pipeline.FindingUnreadable || !strings.Contains(result.Findings[0].Error, "cannot be asked") || result.Findings[0].Fixed {
+				t.Fatalf("%+v", result.Findings)
+			}
+			if locks.lock == nil || *locks.lock != before || w.hub.writes != writes || len(w.openKeys()) != 1 {
+				t.Errorf("something was touched: lock %v, %d writes, open %v", locks.lock, w.hub.writes-writes, w.openKeys())
+			}
+		})
+	}
+}
+
+func forEver(cause pipeline.RefusalCause) error {
+	return &pipeline.PermanentError{Cause: cause, Err: errors.New("HTTP 403: no")}
+}
+
+// What GitHub refuses for ever is reported once and fails nothing; the request is
+// closed, so that no sweep comes back to it.
+func TestReportRefusedForEver(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refuses func(op string) error
+		causes  string
+	}{
+		"a locked conversation": {causes: "conversation-locked", refuses: func(op string) error {
+			if op == "comment" || op == "edit" {
+				return forEver(pipeline.CauseLocked)
+			}
+			return nil
+		}},
+		"an archived repository": {causes: "repository-archived repository-archived repository-archived repository-archived", refuses: func(string) error { return forEver(pipeline.CauseArchived) }},
+		"too many statuses": {causes: "status-limit", refuses: func(op string) error {
+			if op == "status infra/terraform-deploy/staging" {
+				return forEver(pipeline.CauseStatusLimit)
+			}
+			return nil
+		}},
+		"a commit that is gone": {causes: "gone gone gone", refuses: func(op string) error {
+			if strings.HasPrefix(op, "status") {
+				return absent()
+			}
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, locks := newWorld(t), &lockStore{}
+			r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+			for _, env := range r.Targets {
+				must[pipeline.TargetResult](t)(w.plan(r, env))
+			}
+			w.hub.refuses = c.refuses
+			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var causes []string
+			for _, u := range report.Unreported {
+				causes = append(causes, string(u.Cause))
+			}
+			if got := strings.Join(causes, " "); got != c.causes {
+				t.Errorf("causes %q, want %q", got, c.causes)
+			}
+			if keys := w.openKeys(); len(keys) != 0 {
+				t.Errorf("open: %v", keys)
+			}
+			if got := w.lastEvent("acme", "staging"); got.Event != pipeline.LedgerUnreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
+				t.Errorf("ledger: %+v", got)
+			}
+			if got := kinds(w.sweep(locks, true)); got != "" {
+				t.Errorf("a sweep finds %q", got)
+			}
+		})
+	}
+}
+
+// A refusal that may pass, or that has two causes, fails the report as before.
+func TestReportFailsForWhatMayPass(t *testing.T) {
+	t.Parallel()
+	for name, cause := range map[string]error{
+		"no right to write": unseen(),
+		"a limit":           errors.New("HTTP 403: You have exceeded a secondary rate limit"),
+		"two causes":        errors.Join(forEver(pipeline.CauseLocked), errors.New("HTTP 502")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+			must[pipeline.TargetResult](t)(w.plan(r, "staging"))
+			w.hub.refuses = func(string) error { return cause }
+			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
+			if err == nil || len(report.Unreported) != 0 || len(w.openKeys()) != 1 {
+				t.Errorf("%v, %+v, open %v", err, report.Unreported, w.openKeys())
+			}
+			if errors.Is(err, pipeline.ErrNotFound) {
+				t.Error("an answer of GitHub is taken for one of the store")
+			}
+		})
+	}
+}
+
+// Only a record that is not in the store means that there is no request: what GitHub
+// does not show means nothing of the kind.
+func TestReportWithoutARecord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var none *pipeline.NoRequestError
+	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: pipeline.NewRequestID()}); !errors.As(err, &none) {
+		t.Errorf("%v", err)
+	}
+	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+	w.hub.refuses = func(string) error { return unseen() }
+	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID}); err == nil || errors.As(err, &none) {
+		t.Errorf("a 404 of GitHub: %v", err)
+	}
+}
+
+// An apply begins whatever becomes of the status that announces it.
+func TestApplyingIsRefusedForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.waitingRequest()
+	w.hub.refuses = func(string) error { return forEver(pipeline.CauseArchived) }
+	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Applying: "staging"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")); err != nil {
+		t.Errorf("fetch-vars: %v", err)
+	}
+}
+
+// A comment that GitHub says not to find is deleted only when no list shows it.
+func TestCommentThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, op := range []string{"edit", "delete"} {
+		w := newWorld(t)
+		r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
+		must[pipeline.TargetResult](t)(w.plan(r, "staging"))
+		w.report(r, false)
+		if op == "delete" {
+			w.hub.comments = append(w.hub.comments, pipeline.Comment{ID: 77, Author: "metapipe-bot", Body: w.hub.comments[0].Body})
+		} else {
+			must[pipeline.TargetResult](t)(w.plan(r, "production"))
+		}
+		w.hub.refuses = func(asked string) error {
+			if asked == op {
+				return unseen()
+			}
+			return nil
+		}
+		if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID}); !pipeline.NotVisible(err) {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
+// lastEvent is the last entry of a ledger.
+func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) pipeline.LedgerEntry {
+	w.t.Helper()
+	report := must[pipeline.LedgerReport](w.t)(pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: w.store, Now: func() time.Time { return w.now }}}.Chain(context.Background(), c, env))
+	if len(report.Entries) == 0 {
+		w.t.Fatal("the ledger is empty")
+	}
+	return report.Entries[len(report.Entries)-1]
+}
+
+// A customer who was removed gets final statuses, from the record of the request.
+func TestSweepOfARemovedCustomer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		happens func(w *world, r pipeline.Request)
+		want    string
+		state   pipeline.StatusState
+		open    int
+	}{
+		"removed": {func(w *world, _ pipeline.Request) { w.customer.Name = "other" }, "unfinished fixed=true", pipeline.StatusFailure, 0},
+		"registered for another repository": {func(w *world, _ pipeline.Request) {
+			w.customer.RepositoryID, w.customer.Repository.Name = 8, "new"
+			w.hub.repository = func() (pipeline.Repository, error) {
+				return pipeline.Repository{Slug: pipeline.Slug{Owner: "acme", Name: "infra"}, ID: 7}, nil
+			}
+		}, "unfinished fixed=true", pipeline.StatusFailure, 0},
+		"removed, and its repository is gone": {func(w *world, _ pipeline.Request) {
+			w.customer.Name = "other"
+			w.hub.repository = func() (pipeline.Repository, error) { return pipeline.Repository{}, unseen() }
+		}, "unfinished fixed=true", pipeline.StatusPending, 0},
+		"removed, and the name belongs to another repository": {func(w *world, _ pipeline.Request) {
+			w.customer.Name = "other"
+			w.hub.repository = func() (pipeline.Repository, error) {
+				return pipeline.Repository{Slug: w.customer.Repository, ID: 70}, nil
+			}
+		}, "unfinished fixed=true", pipeline.StatusPending, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, locks := newWorld(t), &lockStore{}
+			r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			w.setRun(r, "completed", "failure")
+			w.now = w.now.Add(time.Hour)
+			c.happens(w, r)
+			if got := kinds(w.sweep(locks, true)); got != c.want {
+				t.Fatalf("got %q", got)
+			}
+			for _, env := range []string{"", "/staging", "/production"} {
+				if s := w.hub.status(r.Commit, "infra/terraform-deploy"+env); (s.State == pipeline.StatusPending) != (c.state == pipeline.StatusPending) {
+					t.Errorf("%s: %+v", env, s)
+				}
+			}
+			if keys := w.openKeys(); len(keys) != c.open {
+				t.Errorf("open: %v", keys)
+			}
+			if got := kinds(w.sweep(locks, true)); got != "" {
+				t.Errorf("the next sweep: %q", got)
+			}
+		})
+	}
+}
+
+// A repository that the token does not see is asked for again for some days: it may
+// be the token. Then the request is closed in the ledger, and the sweep goes on.
+func TestSweepOfARepositoryThatIsNotSeen(t *testing.T) {
+	t.Parallel()
+	w, locks := newWorld(t), &lockStore{}
+	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	w.setRun(r, "completed", "failure")
+	w.hub.repository = func() (pipeline.Repository, error) { return pipeline.Repository{}, unseen() }
+	w.now = w.now.Add(6 * 24 * time.Hour)
+	if got := kinds(w.sweep(locks, true)); !strings.HasPrefix(got, "unfinished fixed=false") || len(w.openKeys()) != 1 {
+		t.Fatalf("after six days: %q, open %v", got, w.openKeys())
+	}
+	w.now = w.now.Add(2 * 24 * time.Hour)
+	if got := kinds(w.sweep(locks, true)); got != "unfinished fixed=true" || len(w.openKeys()) != 0 {
+		t.Fatalf("after eight days: %q, open %v", got, w.openKeys())
+	}
+	if got := w.lastEvent("acme", "production"); got.Event != pipeline.LedgerUnreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
+		t.Errorf("ledger: %+v", got)
+	}
+}
+
+// A branch that is gone for an ordinary reason is no lack of rights: the request is
+// superseded, and its commit gets a final status.
+func TestBranchIsGone(t *testing.T) {
+	t.Parallel()
+	queue := "gh-readonly-queue/main/pr-5-" + strings.Repeat("a", 40)
+	for name, c := range map[string]struct {
+		event, branch string
+		happens       func(w *world, commit pipeline.SHA, branch string)
+		superseded    bool
+	}{
+		"a queue's branch is deleted":    {"merge_group", queue, func(w *world, _ pipeline.SHA, b string) { w.hub.deleted[b] = true }, true},
+		"a queue's branch is made anew":  {"merge_group", queue, func(w *world, c pipeline.SHA, _ string) { w.hub.unreachable[c] = true }, true},
+		"a pushed branch is deleted":     {"push", "main", func(w *world, _ pipeline.SHA, b string) { w.hub.deleted[b] = true }, true},
+		"a commit that is on no branch":  {"push", "main", func(w *world, c pipeline.SHA, _ string) { w.hub.unreachable[c] = true }, false},
+		"a branch by hand that was lost": {"workflow_dispatch", "main", func(w *world, _ pipeline.SHA, b string) { w.hub.deleted[b] = true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			commit := w.hub.commit(bothEnvironments)
+			a := w.ask(commit, c.event)
+			a.Ref = "refs/heads/" + c.branch
+			run := w.hub.runs[a.RunID]
+			run.HeadBranch = c.branch
+			w.hub.runs[a.RunID] = run
+			c.happens(w, commit, c.branch)
+			request, err := w.send(a)
+			var rejected *pipeline.RejectedError
+			if !errors.As(err, &rejected) {
+				t.Fatalf("%+v %v", request, err)
+			}
+			if superseded := rejected.Reason == pipeline.ReasonSuperseded; superseded != c.superseded || superseded != (request.ID != "") {
+				t.Fatalf("%s: %v", rejected.Reason, fmt.Sprint(err))
+			}
+			if !c.superseded {
+				return
+			}
+			w.report(request, false)
+			if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError {
+				t.Errorf("status: %+v", s)
+			}
+			if keys := w.openKeys(); len(keys) != 0 {
+				t.Errorf("open: %v", keys)
+			}
+		})
+	}
+}

@@ -93,6 +93,7 @@ func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 				"keep one of the two")
 			continue
 		}
+		p.hintAtEmpty(y, key, value)
 		n.index[name] = len(n.Entries)
 		n.Entries = append(n.Entries, Entry{Key: name, Line: key.Line, Column: key.Column, Value: value})
 	}
@@ -133,14 +134,21 @@ func (p *parser) key(y *yaml.Node) (string, bool) {
 		return "", false
 	}
 	if utf8.RuneCountInString(y.Value) > maxKeyLength || strings.ContainsFunc(y.Value, notInKey) {
-		p.add(position(y), RuleKeyForm, fmt.Sprintf("the key %q is too long or holds a line break or an invisible character", Short(y.Value)),
+		what := "is too long or holds a line break or an invisible character"
+		if i := strings.IndexFunc(y.Value, isForeignSpace); i >= 0 {
+			r, _ := utf8.DecodeRuneInString(y.Value[i:])
+			what = "holds " + nameOf(r)
+		}
+		p.add(position(y), RuleKeyForm, fmt.Sprintf("the key %q %s", Short(y.Value), what),
 			fmt.Sprintf("use at most %d visible characters on one line", maxKeyLength))
 		return "", false
 	}
 	return y.Value, true
 }
 
-func notInKey(r rune) bool { return r == '\n' || r == '\r' || r == '\t' || forbidden(r) }
+func notInKey(r rune) bool {
+	return r == '\n' || r == '\r' || r == '\t' || forbidden(r) || isForeignSpace(r)
+}
 
 func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	s := resolve(y)
@@ -155,6 +163,23 @@ func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	if i := strings.IndexFunc(y.Value, forbidden); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(y.Value[i:])
 		p.add(pos, RuleControl, fmt.Sprintf("the text holds the invisible character U+%04X", r), "remove it")
+	} else if r, found := misleading(y.Value); found {
+		p.warn(pos, RuleInvisible, "the text holds "+nameOf(r)+", which a reviewer cannot see", "write a plain blank, or remove it")
+	}
+}
+
+// hintAtEmpty looks at a key without a value: a comment may have swallowed it,
+// or the blank behind the colon is missing in a map in braces.
+func (p *parser) hintAtEmpty(y, key *yaml.Node, value *Node) {
+	if value.Kind != Null || value.Source != "" {
+		return
+	}
+	if at, ok := p.seen.empty[key.Line]; ok && y.Style&yaml.FlowStyle == 0 {
+		p.warn(pipeline.Position{Line: key.Line, Column: at}, RuleComment, fmt.Sprintf("everything behind \" #\" is a comment, so %q has no value", Short(key.Value)),
+			"put the value in quotes if # belongs to it, else write a blank behind #")
+	}
+	if m := noBlankPattern.FindStringSubmatch(key.Value); m != nil && isPlain(key) {
+		p.add(position(key), RuleNoBlank, fmt.Sprintf("a blank is missing after the colon of %q", Short(m[1])), fmt.Sprintf("write %q", Short(m[1]+": "+m[2])))
 	}
 }
 

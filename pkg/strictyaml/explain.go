@@ -48,8 +48,12 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 	case *kind.PropertyNames:
 		e.add(append(slices.Clone(path), k.Property), "key", fmt.Sprintf("the key %q is not allowed in %s", Short(k.Property), name), "rename it")
 	case *kind.Type:
-		e.wrongType(path, k)
+		e.wrongType(v, k)
 	case *kind.Enum:
+		if k.Got == nil {
+			e.add(path, "enum", name+" has no value", "write a value: "+enumRemedy(k.Got, k.Want))
+			return
+		}
 		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
 	case *kind.Const:
 		e.add(path, "const", name+" is "+e.written(path, k.Got), "it must be "+show(k.Want))
@@ -120,7 +124,8 @@ var typeNames = map[string]string{
 	"string": "text", "array": "a list", "object": "a map",
 }
 
-func (e *explainer) wrongType(path []string, k *kind.Type) {
+func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
+	path := v.InstanceLocation
 	want := make([]string, len(k.Want))
 	for i, w := range k.Want {
 		want[i] = typeNames[w]
@@ -133,6 +138,13 @@ func (e *explainer) wrongType(path []string, k *kind.Type) {
 	}
 	remedy := "write " + wanted
 	switch {
+	case k.Got == "null":
+		e.add(path, "type", pathName(path)+" has no value, where "+wanted+" is expected", e.emptyRemedy(v, wanted))
+		return
+	case k.Got == "string" && value != nil && value.Source != "" && slices.Equal(k.Want, []string{"object"}):
+		if m := noBlankPattern.FindStringSubmatch(value.Source); m != nil {
+			remedy = fmt.Sprintf("a blank is missing after the colon: write %q on a line below", Short(m[1]+": "+m[2]))
+		}
 	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
 		remedy = "write true or false, without quotes"
 	case k.Got == "string" && value != nil && decimalPattern.MatchString(value.Text):
@@ -141,6 +153,15 @@ func (e *explainer) wrongType(path []string, k *kind.Type) {
 		remedy += ": put the value in quotes"
 	}
 	e.add(path, "type", fmt.Sprintf("%s is %s, where %s is expected", pathName(path), got, wanted), remedy)
+}
+
+// emptyRemedy asks for a value of the right kind in the words of the schema.
+func (e *explainer) emptyRemedy(v *jsonschema.ValidationError, wanted string) string {
+	remedy := "write a value: " + wanted
+	if d := e.described(v); d != "" {
+		remedy += " (" + d + ")"
+	}
+	return remedy
 }
 
 func (e *explainer) falseSchema(path []string, name string) {

@@ -86,7 +86,7 @@ func TestAcceptedScalarsHaveOneReading(t *testing.T) {
 	random := rand.New(rand.NewSource(11))
 	letters := []string{"0", "1", "7", "9", "_", ".", ":", "-", "+", "e", "E", "x", "o", "b", "a", "F", "T", "Z", "y", "n", "=", "<", "~", ".inf", "0x", "0b", "true", "null", "-01-02"}
 	accepted := 0
-	for range 20_000 {
+	for range 6_000 {
 		var b strings.Builder
 		for range 1 + random.Intn(6) {
 			b.WriteString(letters[random.Intn(len(letters))])
@@ -114,7 +114,7 @@ func TestAcceptedScalarsHaveOneReading(t *testing.T) {
 			t.Fatalf("%s is %s here and %s to the library", v, n.Kind, library.ShortTag())
 		}
 	}
-	if accepted < 1000 {
+	if accepted < 400 {
 		t.Errorf("only %d were accepted", accepted)
 	}
 }

@@ -26,6 +26,12 @@ const (
 	RuleNotMap       = "not-a-map"
 	RuleSyntax       = "yaml-syntax"
 	RuleTab          = "tab-indentation"
+	RuleInvisible    = "invisible-character"
+	RuleConflict     = "merge-conflict"
+	RuleDirective    = "directive"
+	RuleQuote        = "quote"
+	RuleComment      = "comment-in-value"
+	RuleNoBlank      = "missing-blank"
 	RuleDocuments    = "multiple-documents"
 	RuleDepth        = "too-deep"
 	RuleNodes        = "too-many-values"
@@ -106,6 +112,7 @@ type parser struct {
 	nodes    int
 	hidden   bool // a part of the text could not be understood
 	stopped  bool // a bound was met: nothing more is read
+	seen     *inspector
 }
 
 func (p *parser) add(pos pipeline.Position, rule, message, remedy string) {
@@ -113,9 +120,17 @@ func (p *parser) add(pos pipeline.Position, rule, message, remedy string) {
 	p.problems = append(p.problems, pipeline.Problem{Position: pos, Rule: rule, Message: message, Remedy: remedy})
 }
 
+func (p *parser) warn(pos pipeline.Position, rule, message, remedy string) {
+	p.add(pos, rule, message, remedy)
+	p.problems[len(p.problems)-1].Warning = true
+}
+
 func (p *parser) parse(raw []byte) *Node {
 	raw, ok := p.checkText(raw)
 	if !ok {
+		return nil
+	}
+	if !p.inspect(raw) {
 		return nil
 	}
 	doc, ok := p.decode(raw)
@@ -128,6 +143,7 @@ func (p *parser) parse(raw []byte) *Node {
 			"begin with a key, for example: "+p.opt.Example)
 		return nil
 	}
+	p.hints()
 	root := p.convert(top, 1)
 	if p.hidden || p.stopped {
 		return nil

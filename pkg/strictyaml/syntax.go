@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,36 +15,18 @@ import (
 
 var (
 	errorPattern       = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
-	tabPattern         = regexp.MustCompile(`^[ ]*\t[ \t]*[^ \t\r\n#]`)
 	placeholderPattern = regexp.MustCompile(`^[^"'#]*[:\-] +\{\{`)
 )
 
-// plainWords explains the library's messages. The parser's own (not the
-// scanner's) count lines from 0.
-var plainWords = []struct {
-	has             string
-	message, remedy string
-	fromZero        bool
-	search          bool // the line is where the surrounding map begins: look for the real one
-}{
-	{"did not find expected key", "this line does not fit the indentation of the lines around it", "align it with the other keys of its map", true, true},
-	{"did not find expected '-' indicator", "this line does not fit the list it stands in", "begin it with \"- \" in the column of the other items, or align it with the key it belongs to", true, true},
-	{"did not find expected ',' or ']'", "a list that begins with [ on this line is not closed, or lacks a comma", "close it with ]", true, false},
-	{"did not find expected ',' or '}'", "a map that begins with { on this line is not closed, or lacks a comma", "close it with }", true, false},
-	{"did not find expected node content", "a value is missing or begins with a character that YAML reserves", "put the value in quotes", true, false},
-	{"did not find expected <document start>", "the text goes on after the end of the document", "remove what stands before or between documents", true, false},
-	{"mapping values are not allowed", "there is a second \": \" where only a value is expected", "put the value in quotes if it holds a colon, or check the indentation", false, false},
-	{"block sequence entries are not allowed", "a list item is not allowed here", "begin the list on its own line below the key", false, false},
-	{"mapping keys are not allowed", "a key is not allowed here", "check the indentation", false, false},
-	{"could not find expected ':'", "a key without \":\" and a value", "write \"key: value\"", false, false},
-	{"found character that cannot start any token", "a value begins with a character that YAML reserves", "put the value in quotes", false, false},
-	{"found unexpected end of stream", "a quote that is opened here is never closed", "close the quote", false, false},
-	{"found unexpected document indicator", "a quote that is opened here is never closed", "close the quote", false, false},
-	{"found unknown escape character", "a backslash sequence in double quotes that YAML does not know", "use single quotes, or write \\\\ for a backslash", false, false},
-	{"found invalid Unicode character escape", "a Unicode escape that is no character", "write the character itself", false, false},
-	{"did not find expected hexdecimal", "a Unicode escape that is no character", "write the character itself", false, false},
-	{"did not find expected alphabetic", "& and * begin names of anchors and aliases, which are not allowed", "put the value in quotes", false, false},
-	{"exceeded max depth", "maps and lists are nested too deep", "flatten this part", false, false},
+// failure is an error of the library on its way to plain words.
+type failure struct {
+	raw     []byte
+	lines   []string
+	said    string // the library's message without the line
+	line    int    // where the library puts it, or 0
+	last    int    // the last line of the shortest text that fails so
+	message string
+	remedy  string
 }
 
 // syntax reports an error of the library in plain words, with the line where a
@@ -54,60 +37,149 @@ func (p *parser) syntax(raw []byte, err error) {
 		p.add(pipeline.Position{Line: 1}, RuleSyntax, "the file is not valid YAML: "+Short(err.Error()), "check it with a YAML editor")
 		return
 	}
-	if opener, line := unclosed(raw); opener != 0 {
-		what, closer := "list", "]"
-		if opener == '{' {
-			what, closer = "map", "}"
-		}
-		p.addSyntax(raw, line, fmt.Sprintf("a %s that begins with %c on this line is not closed", what, opener), "close it with "+closer)
-		return
-	}
-	line, _ := strconv.Atoi(m[1]) // 0 when there is none: the first line
 	if name, ok := strings.CutPrefix(m[2], "unknown anchor '"); ok {
 		name = strings.TrimSuffix(name, "' referenced")
 		p.add(findLine(raw, "*"+name), RuleAlias, "the alias *"+Short(name)+" is not allowed", "write the values out in full; quote the value if it is meant as text")
 		return
 	}
-	message, remedy := "this is not valid YAML: "+Short(m[2]), "check the indentation and the quotes"
-	for _, w := range plainWords {
-		if !strings.Contains(m[2], w.has) {
-			continue
-		}
-		message, remedy = w.message, w.remedy
-		if w.fromZero && line > 0 {
-			line++
-		}
-		if w.search {
-			line = firstFailing(raw, m[2])
-		}
-		break
-	}
-	p.addSyntax(raw, max(line, 1), message, remedy)
+	f := failure{raw: raw, lines: strings.Split(string(raw), "\n"), said: m[2]}
+	f.line, _ = strconv.Atoi(m[1]) // 0 when there is none: the first line
+	p.explainFailure(&f)
 }
 
-// addSyntax looks for the two usual causes near the line before it reports the
-// general one.
-func (p *parser) addSyntax(raw []byte, line int, message, remedy string) {
-	lines := strings.Split(string(raw), "\n")
-	line = min(line, len(lines))
-	for i := max(line-2, 0); i < min(line+1, len(lines)); i++ {
-		if tabPattern.MatchString(lines[i]) {
-			column := strings.IndexByte(lines[i], '\t') + 1
-			p.add(pipeline.Position{Line: i + 1, Column: column}, RuleTab, "the line is indented with a tab", "indent with spaces")
-			return
-		}
+func (p *parser) explainFailure(f *failure) {
+	w := lookUp(f.said)
+	if w.fromZero && f.line > 0 {
+		f.line++
 	}
-	at := pipeline.Position{Line: line}
-	if placeholderPattern.MatchString(lines[line-1]) {
+	f.line = min(max(f.line, 1), len(f.lines))
+	f.last = firstFailing(f.raw, f.said, f.line)
+	f.message, f.remedy = w.message, w.remedy
+	switch {
+	case p.tabFailure(f), p.slipFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.reservedFailure(f):
+		return
+	}
+	at := pipeline.Position{Line: f.line}
+	if w.search {
+		at.Line = f.last
+	}
+	if placeholderPattern.MatchString(f.lines[at.Line-1]) {
 		p.add(at, RuleUnquoted, "a placeholder without quotes is a map to YAML", `put the whole value in quotes: "{{ … }}"`)
 		return
 	}
-	p.add(at, RuleSyntax, message, remedy)
+	rule := RuleSyntax
+	if w.tag {
+		rule = RuleTag
+	}
+	p.add(at, rule, f.message, f.remedy)
+}
+
+// tabFailure blames tabs when the error goes away without them.
+func (p *parser) tabFailure(f *failure) bool {
+	var found []int
+	lines := slices.Clone(f.lines)
+	for _, i := range p.seen.tabs {
+		if i+1 < f.line-1 || i+1 > f.last {
+			continue
+		}
+		found = append(found, i)
+		rest := strings.TrimLeft(lines[i], " \t")
+		if !isContent(lines[i]) {
+			lines[i] = ""
+		} else {
+			lines[i] = strings.Repeat(" ", len(lines[i])-len(rest)) + rest
+		}
+	}
+	if len(found) == 0 || failsWith([]byte(strings.Join(lines[:f.last], "\n")), f.said) && !strings.Contains(f.said, "tab character") {
+		return false
+	}
+	line := found[0]
+	p.add(pipeline.Position{Line: line + 1, Column: column(f.lines[line], strings.IndexByte(f.lines[line], '\t'))}, RuleTab,
+		"the line is indented with a tab", "indent with spaces; leave blank lines empty")
+	return true
+}
+
+// slipFailure blames a line that lacks its colon, or the blank behind it.
+func (p *parser) slipFailure(f *failure) bool {
+	var best *slip
+	for i := range p.seen.slips {
+		if s := &p.seen.slips[i]; s.atKey && s.line <= f.last && (s.line >= f.line-1 || strings.Contains(f.said, "could not find expected ':'")) {
+			best = s
+		}
+	}
+	if best == nil {
+		return false
+	}
+	p.add(pipeline.Position{Line: best.line, Column: best.column}, RuleSyntax, best.message, best.remedy)
+	return true
+}
+
+// bracketFailure blames a bracket that nothing closes.
+func (p *parser) bracketFailure(f *failure, w plain) bool {
+	n := len(p.seen.open)
+	if n == 0 || strings.HasPrefix(f.said, "exceeded") || !w.bracket && f.last < len(f.lines)-1 {
+		return false
+	}
+	open := p.seen.open[n-1]
+	what, closer := "list", "]"
+	if open.opener == '{' {
+		what, closer = "map", "}"
+	}
+	if placeholderPattern.MatchString(f.lines[open.at.Line-1]) {
+		return false
+	}
+	p.add(open.at, RuleSyntax, fmt.Sprintf("a %s that begins with %c on this line is not closed", what, open.opener), "close it with "+closer)
+	return true
+}
+
+// listFailure explains list items and keys that stand side by side.
+func (p *parser) listFailure(f *failure) bool {
+	text := strings.TrimLeft(f.lines[f.last-1], " ")
+	indent := len(f.lines[f.last-1]) - len(text)
+	isItem := func(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
+	switch {
+	case strings.Contains(f.said, "expected key") && isItem(text):
+		p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax, "a list item stands among the keys of a map", "write it as \"key: value\", without the hyphen")
+		return true
+	case !strings.Contains(f.said, "'-' indicator") || isItem(text):
+		return false
+	}
+	first := 0
+	for i := f.last - 2; i >= 0; i-- {
+		rest := strings.TrimLeft(f.lines[i], " ")
+		if n := len(f.lines[i]) - len(rest); n < indent && isContent(rest) {
+			break
+		} else if n == indent && isItem(rest) {
+			first = i + 1
+		}
+	}
+	if first == 0 {
+		return false
+	}
+	p.add(pipeline.Position{Line: first, Column: indent + 1}, RuleSyntax,
+		fmt.Sprintf("a list begins here, and line %d goes on with a key as in a map", f.last),
+		"where a map is wanted, remove the hyphen and indent what belongs to the key; else begin each item with \"- \"")
+	return true
+}
+
+func (p *parser) reservedFailure(f *failure) bool {
+	if !strings.Contains(f.said, "cannot start any token") {
+		return false
+	}
+	for _, at := range p.seen.reserved {
+		if at.Line == f.line {
+			c := []rune(f.lines[at.Line-1])[at.Column-1]
+			p.add(at, RuleSyntax, fmt.Sprintf("a value begins with %c, a character that YAML reserves", c), "put the value in quotes")
+			return true
+		}
+	}
+	return false
 }
 
 // firstFailing finds the shortest text, in lines, that fails with the same
-// message: its last line is the one that breaks the rule.
-func firstFailing(raw []byte, message string) int {
+// message: its last line is the one that breaks the rule. It looks around the
+// line that the library names before it looks further.
+func firstFailing(raw []byte, message string, near int) int {
 	var ends []int
 	for i, c := range raw {
 		if c == '\n' {
@@ -115,7 +187,11 @@ func firstFailing(raw []byte, message string) int {
 		}
 	}
 	ends = append(ends, len(raw))
-	low, high := 0, len(ends)-1
+	low, high := 0, near
+	for high < len(ends)-1 && !failsWith(raw[:ends[high]], message) {
+		low, high = high+1, high*2+1
+	}
+	high = min(high, len(ends)-1)
 	for low < high {
 		mid := (low + high) / 2
 		if failsWith(raw[:ends[mid]], message) {
@@ -125,22 +201,6 @@ func firstFailing(raw []byte, message string) int {
 		}
 	}
 	return low + 1
-}
-
-// unclosed finds the bracket that is still open at the end of the text, when
-// closing it is all that is wrong; 0 for none.
-func unclosed(raw []byte) (opener byte, line int) {
-	for _, pair := range []string{"[]", "{}"} {
-		i := bytes.LastIndexByte(raw, pair[0])
-		if i < 0 {
-			continue
-		}
-		closed := append(bytes.Clone(raw), "\n "+pair[1:]...)
-		if yaml.NewDecoder(bytes.NewReader(closed)).Decode(new(yaml.Node)) == nil {
-			return pair[0], bytes.Count(raw[:i], []byte("\n")) + 1
-		}
-	}
-	return 0, 0
 }
 
 func failsWith(raw []byte, message string) bool {

@@ -1,0 +1,288 @@
+package strictyaml
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// inspector looks at the text before the library does, for what the library
+// reads without a word or reports at another place.
+type inspector struct {
+	p         *parser
+	started   bool // content was seen
+	documents int
+	ended     int // line after which nothing may follow, from 1; 0 for none
+	conflicts []int
+	foreign   *pipeline.Problem   // in indentation: the first one
+	foreignIn []int               // its lines, from 0
+	tabs      []int               // lines that are indented with a tab, from 0
+	slips     []slip              // that matter when the library cannot read the text
+	reserved  []pipeline.Position // of scalars that begin with a character that YAML reserves
+	open      []bracket           // that nothing closes
+	comments  []hint
+	empty     map[int]int // line of a key without a value → column of a comment behind it, all from 1
+	last      plainText
+	lastLine  int
+	lastText  string
+}
+
+// hint is advice about a place, given when the text can be read.
+type hint struct {
+	at              pipeline.Position
+	message, remedy string
+}
+
+type bracket struct {
+	at     pipeline.Position
+	opener byte
+}
+
+// slip is a line of plain text that looks like a key and a value, and is none.
+type slip struct {
+	line, column int  // from 1
+	own          bool // it stands on a line of its own
+	goesOn       bool // it goes on with the plain text of the line above it
+	atKey        bool // a key must stand here
+	text         string
+	message      string
+	remedy       string
+}
+
+var (
+	namePattern     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
+	noBlankPattern  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
+	equalsPattern   = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:?=[ \t]*(\S.*)$`)
+	conflictPattern = regexp.MustCompile(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
+)
+
+// inspect reports what makes the text unreadable or another text than it seems.
+func (p *parser) inspect(raw []byte) bool {
+	in := &inspector{p: p, lastLine: -1, empty: make(map[int]int)}
+	p.seen = in
+	before := len(p.problems)
+	in.open = lex(raw, in)
+	in.reportForeign()
+	in.reportConflicts()
+	return len(p.problems) == before
+}
+
+func (in *inspector) at(line int, s string, byteAt int) pipeline.Position {
+	return pipeline.Position{Line: line + 1, Column: column(s, byteAt)}
+}
+
+func (in *inspector) column0(l *lexer, s string) int {
+	if conflictPattern.MatchString(s) && (l.quote == nil || s[0] == '<' || s[0] == '>') {
+		in.conflicts = append(in.conflicts, l.line)
+		return len(s)
+	}
+	marker := len(s) >= 3 && (s[:3] == "---" || s[:3] == "...") && endsWord(s, 3)
+	switch {
+	case l.quote != nil:
+		if marker {
+			in.quoted(l, l.quote)
+		}
+		return 0
+	case strings.HasPrefix(s, "%") && !l.plain:
+		in.p.add(pipeline.Position{Line: l.line + 1}, RuleDirective, fmt.Sprintf("the line %q is a directive, which is not allowed", Short(s)),
+			"remove it; the file needs no directive and no --- at its beginning")
+		return len(s)
+	case marker && s[0] == '-' && !in.started && in.documents == 0:
+		in.documents++
+		return 3
+	case marker && s[0] == '-':
+		in.p.add(pipeline.Position{Line: l.line + 1}, RuleDocuments, "the file holds more than one YAML document", "keep one document: remove the line \"---\" between them")
+		l.stop = true
+	case marker:
+		in.ended, in.started = l.line+1, true
+		l.plain = false
+		return len(s)
+	case isContent(s) && in.ended > 0:
+		in.p.add(pipeline.Position{Line: in.ended}, RuleDocuments, "the text goes on after the line \"...\", which ends the document", "keep one document: remove the line \"...\"")
+		l.stop = true
+	case isContent(s):
+		in.started = true
+	}
+	return 0
+}
+
+func isContent(s string) bool {
+	s = strings.TrimSpace(s)
+	return s != "" && s[0] != '#'
+}
+
+func (in *inspector) indentation(l *lexer, s string, end int) {
+	if i := strings.IndexFunc(s[:end], isForeignSpace); i >= 0 {
+		r := []rune(s[i:end])[0]
+		if in.foreign == nil {
+			in.foreign = &pipeline.Problem{Position: in.at(l.line, s, i), Message: nameOf(r)}
+		}
+		in.foreignIn = append(in.foreignIn, l.line)
+		return
+	}
+	if strings.Contains(s[:end], "\t") {
+		in.tabs = append(in.tabs, l.line)
+	}
+}
+
+func (in *inspector) reportForeign() {
+	if in.foreign == nil {
+		return
+	}
+	more := ""
+	if n := len(in.foreignIn); n > 1 {
+		more = ", and so are further lines: " + lineList(in.foreignIn[1:])
+	}
+	in.p.add(in.foreign.Position, RuleInvisible, "the line is indented with "+in.foreign.Message+more, "indent with plain spaces")
+}
+
+func (in *inspector) reportConflicts() {
+	if len(in.conflicts) == 0 {
+		return
+	}
+	in.p.add(pipeline.Position{Line: in.conflicts[0] + 1, Column: 1}, RuleConflict, "a merge conflict is not resolved: its markers stand on "+lineWord(in.conflicts)+" "+lineList(in.conflicts),
+		"keep the lines that are right and remove the markers")
+	// What else was found follows from the two versions of the text.
+	for i := len(in.p.problems) - 1; i >= 0; i-- {
+		if in.p.problems[i].Rule != RuleConflict {
+			in.p.problems = append(in.p.problems[:i], in.p.problems[i+1:]...)
+		}
+	}
+}
+
+func lineWord(lines []int) string {
+	if len(lines) == 1 {
+		return "line"
+	}
+	return "lines"
+}
+
+// lineList writes line numbers, which are given from 0, as people read them.
+func lineList(lines []int) string {
+	const most = 6
+	var words []string
+	for i, line := range lines {
+		if i == most {
+			words = append(words, "…")
+			break
+		}
+		words = append(words, fmt.Sprint(line+1))
+	}
+	return strings.Join(words, ", ")
+}
+
+func (in *inspector) scalar(l *lexer, s string, t plainText) {
+	if t.start == t.end {
+		return
+	}
+	in.last, in.lastLine, in.lastText = t, l.line, s[t.start:t.end]
+	indentedSo := len(in.foreignIn) > 0 && in.foreignIn[len(in.foreignIn)-1] == l.line
+	if at, message, remedy := foreignInPlain(s, t); message != "" && !indentedSo {
+		in.p.add(in.at(l.line, s, at), RuleInvisible, message, remedy)
+		return
+	}
+	if !t.goesOn && strings.IndexByte("%@`", s[t.start]) >= 0 {
+		in.reserved = append(in.reserved, in.at(l.line, s, t.start))
+	}
+	if (t.first || t.goesOn) && l.flow == 0 {
+		in.noteSlip(l, s, t)
+	}
+}
+
+func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
+	text := in.lastText
+	at := in.at(l.line, s, t.start)
+	found := slip{line: at.Line, column: at.Column, own: strings.TrimSpace(s[:t.start]) == "", goesOn: t.goesOn, text: text}
+	found.atKey = !t.goesOn && !t.key && found.column-1 == l.indent()
+	noBlank, equals := noBlankPattern.FindStringSubmatch(text), equalsPattern.FindStringSubmatch(text)
+	switch {
+	case t.key && t.goesOn:
+		if n := len(in.slips); n > 0 && in.slips[n-1].own && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
+			in.slips[n-1].atKey = true
+			return
+		}
+		found.atKey = true
+		found.message = fmt.Sprintf("%q stands deeper than the line above it, which has a value already", Short(text+":"))
+		found.remedy = "align it with the other keys of its map"
+	case t.key:
+		return
+	case noBlank != nil:
+		found.message = fmt.Sprintf("a blank is missing after the colon of %q", Short(noBlank[1]))
+		found.remedy = fmt.Sprintf("write %q", Short(noBlank[1]+": "+noBlank[2]))
+	case equals != nil:
+		found.message = fmt.Sprintf("%q has = where YAML has a colon", Short(equals[1]))
+		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[2]))
+	case found.own && !t.goesOn:
+		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
+		found.remedy = `write "key: value"`
+	default:
+		return
+	}
+	in.slips = append(in.slips, found)
+}
+
+func (in *inspector) comment(l *lexer, s string, at int, after byte) {
+	if at+1 >= len(s) || isBlankByte(s[at+1]) || s[at+1] == '#' {
+		return
+	}
+	switch {
+	case after == 'a' && in.lastLine == l.line && !in.last.key && resolve12(in.lastText).kind == readText:
+		in.comments = append(in.comments, hint{in.at(l.line, s, at),
+			fmt.Sprintf("everything behind \" #\" is a comment, so the value is %q", Short(in.lastText)),
+			"put the value in quotes if # belongs to it, else write a blank behind #"})
+	case after == ':':
+		in.empty[l.line+1] = column(s, at)
+	}
+}
+
+func (in *inspector) quoted(l *lexer, q *quote) {
+	rest := strings.TrimLeft(q.rest, " \t")
+	inFlow := l.flow > 0 && rest != "" && strings.IndexByte(",]}:", rest[0]) >= 0
+	garbage := q.closed && rest != "" && !inFlow && rest[0] != ':' && (rest[0] != '#' || len(rest) == len(q.rest))
+	if q.closed && !garbage && (q.end == q.line || q.keyed == 0) {
+		return
+	}
+	opened := in.at(q.line, l.lines[q.line], q.column)
+	switch {
+	case !q.closed:
+		in.p.add(opened, RuleSyntax, "a quote that is opened here is never closed", fmt.Sprintf("close it with %c on the same line", q.mark))
+	case q.end != q.line && (q.keyed > 0 || garbage):
+		in.p.add(opened, RuleSyntax, fmt.Sprintf("a quote that is opened here is closed on line %d only", q.end+1),
+			fmt.Sprintf("close it with %c on the same line; write text of several lines with |", q.mark))
+	default:
+		in.afterQuote(l, q, rest)
+	}
+	l.stop = true
+}
+
+func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
+	s := l.lines[l.line]
+	at := in.at(l.line, s, q.restColumn+len(q.rest)-len(rest))
+	if startsForeign(rest) {
+		in.p.add(at, RuleInvisible, nameOf([]rune(rest)[0])+" stands behind a closing quote", "remove it")
+		return
+	}
+	remedy := "put the whole value in quotes, or remove what stands behind them"
+	if q.mark == '\'' {
+		remedy += "; inside of single quotes a quote is written ''"
+	}
+	in.p.add(at, RuleSyntax, fmt.Sprintf("%q stands behind a closing quote", Short(strings.TrimRight(rest, "\r"))), remedy)
+}
+
+// hints gives the advice about a text that the library could read.
+func (p *parser) hints() {
+	for _, h := range p.seen.comments {
+		p.warn(h.at, RuleComment, h.message, h.remedy)
+	}
+	for _, s := range p.seen.slips {
+		at := pipeline.Position{Line: s.line, Column: s.column}
+		switch {
+		case s.goesOn && !s.atKey:
+			p.add(at, RuleNoBlank, "the line goes on with the value of the line above it, and "+s.message, s.remedy+", or put the whole text in quotes")
+		case s.own && (noBlankPattern.MatchString(s.text) || equalsPattern.MatchString(s.text)):
+			p.warn(at, RuleNoBlank, s.message, s.remedy+", or put it in quotes if it is text")
+		}
+	}
+}

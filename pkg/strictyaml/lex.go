@@ -1,0 +1,262 @@
+package strictyaml
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// lexer walks over the text as the scanner of YAML does, as far as it takes to
+// know where comments, quotes, plain scalars and block scalars begin and end. It
+// builds nothing: it hands what it finds to a visitor, with the places that the
+// library's messages lack.
+type lexer struct {
+	visit   visitor
+	lines   []string // without line breaks
+	line    int      // index of the current line
+	flow    int      // open brackets and braces
+	open    []bracket
+	indents []int  // columns of the block maps and lists around, from 0
+	plain   bool   // a plain scalar may go on in the next line
+	quote   *quote // that is open at the end of the line
+	block   *block // block scalar that is open at the end of the line
+	stop    bool
+	known   struct{ line, at, column int } // a place on a line, so that columns cost no second count
+}
+
+// visitor receives the parts of a text in their order.
+type visitor interface {
+	// column0 sees each line that is no part of a block scalar, before
+	// anything else. It returns how many bytes it has dealt with.
+	column0(l *lexer, s string) int
+	indentation(l *lexer, s string, end int)
+	scalar(l *lexer, s string, t plainText)
+	comment(l *lexer, s string, at int, after byte)
+	quoted(l *lexer, q *quote)
+}
+
+// quote is a scalar in quotes. Lines and columns count from 0, columns in bytes.
+type quote struct {
+	mark         byte
+	line, column int
+	end          int    // line that closes it
+	keyed        int    // first line inside of it that looks like a key or an item, or 0
+	closed       bool   // else the text ends first
+	rest         string // what stands behind it on its last line
+	restColumn   int
+}
+
+// plainText is one line of a plain scalar.
+type plainText struct {
+	start, end int
+	first      bool // nothing but list items before it on the line
+	goesOn     bool // the scalar began on a line before
+	key        bool // a colon follows
+}
+
+type block struct {
+	parent int // column of the map or list that holds it, -1 at the top
+	indent int // of its text; 0 until the first line shows it
+}
+
+// lex visits the whole text and returns the brackets that nothing closes.
+func lex(raw []byte, v visitor) []bracket {
+	l := &lexer{visit: v, lines: strings.Split(string(raw), "\n")}
+	for i, s := range l.lines {
+		l.line = i
+		l.oneLine(strings.TrimSuffix(s, "\r"))
+		if l.stop {
+			return nil
+		}
+	}
+	if l.quote != nil {
+		l.visit.quoted(l, l.quote)
+	}
+	return l.open
+}
+
+func (l *lexer) indent() int {
+	if len(l.indents) == 0 {
+		return -1
+	}
+	return l.indents[len(l.indents)-1]
+}
+
+// roll opens a block map or list at a column.
+func (l *lexer) roll(s string, at int) {
+	if l.flow > 0 {
+		return
+	}
+	if column := l.column(s, at); l.indent() < column {
+		l.indents = append(l.indents, column)
+	}
+}
+
+// column counts the characters before a byte of the current line.
+func (l *lexer) column(s string, at int) int {
+	if k := &l.known; k.line != l.line || k.at > at {
+		k.line, k.at, k.column = l.line, 0, 0
+	}
+	l.known.column += utf8.RuneCountInString(s[l.known.at:at])
+	l.known.at = at
+	return l.known.column
+}
+
+func (l *lexer) oneLine(s string) {
+	if l.block != nil {
+		if l.block.holds(s) {
+			return
+		}
+		l.block = nil
+	}
+	at := l.visit.column0(l, s)
+	switch {
+	case l.stop:
+		return
+	case l.quote != nil:
+		if looksLikeEntry(s) && l.quote.keyed == 0 {
+			l.quote.keyed = l.line
+		}
+		if at = l.closeQuote(s, 0); at >= 0 {
+			l.tokens(s, at, false)
+		}
+		return
+	}
+	start := at + spaces(s[at:], isForeignSpace)
+	l.visit.indentation(l, s, start)
+	at += spaces(s[at:], nil)
+	if at == len(s) {
+		return
+	}
+	if l.flow == 0 {
+		column := l.column(s, at)
+		l.plain = l.plain && column > l.indent()
+		for l.indent() > column {
+			l.indents = l.indents[:len(l.indents)-1]
+		}
+	}
+	l.tokens(s, at, true)
+}
+
+// tokens reads what stands on a line from at on. First says that nothing but
+// indentation stands before it.
+func (l *lexer) tokens(s string, at int, first bool) {
+	last := byte(0) // the token before
+	for at += spaces(s[at:], nil); at < len(s) && !l.stop; at += spaces(s[at:], nil) {
+		c, flow := s[at], l.flow > 0
+		switch {
+		case c == '#' && (at == 0 || isBlankByte(s[at-1])):
+			l.plain = false
+			l.visit.comment(l, s, at, last)
+			return
+		case l.plain:
+			at, c = l.plainLine(s, at, first), 'a'
+		case c == '"' || c == '\'':
+			l.quote = &quote{mark: c, line: l.line, column: at}
+			if at = l.closeQuote(s, at+1); at < 0 {
+				return
+			}
+		case !flow && (c == '|' || c == '>'):
+			l.openBlock(s, at)
+			return
+		case c == '[' || c == '{':
+			l.flow++
+			l.open = append(l.open, bracket{pipeline.Position{Line: l.line + 1, Column: l.column(s, at) + 1}, c})
+			at++
+		case flow && (c == ']' || c == '}'):
+			l.flow--
+			l.open = l.open[:l.flow]
+			at++
+		case flow && (c == ',' || c == '?' || c == ':'), c == ':' && endsWord(s, at+1):
+			at++
+		case c == '&' || c == '*' || c == '!':
+			at += len(word(s[at:], flow))
+		case (c == '-' || c == '?') && endsWord(s, at+1):
+			l.roll(s, at)
+			last = c
+			at++
+			continue // still at the beginning of an entry
+		default:
+			at, c = l.plainLine(s, at, first), 'a'
+		}
+		first, last = false, c
+	}
+}
+
+// plainLine reads a plain scalar as far as this line goes.
+func (l *lexer) plainLine(s string, at int, first bool) (next int) {
+	end, stop := at, len(s)
+	for i := at; i < len(s); i++ {
+		c := s[i]
+		if c == ':' && endsWord(s, i+1) || c == '#' && i > at && isBlankByte(s[i-1]) || l.flow > 0 && strings.IndexByte(",?[]{}", c) >= 0 {
+			stop = i
+			break
+		}
+		if !isBlankByte(c) {
+			end = i + 1
+		}
+	}
+	t := plainText{start: at, end: end, first: first, goesOn: l.plain, key: stop < len(s) && s[stop] == ':'}
+	l.plain = stop == len(s)
+	if t.key && !t.goesOn {
+		l.roll(s, at)
+	}
+	l.visit.scalar(l, s, t)
+	return stop
+}
+
+// closeQuote looks for the end of the open quote on this line, and returns
+// where to read on, or -1 when there is nothing to read.
+func (l *lexer) closeQuote(s string, at int) (next int) {
+	q := l.quote
+	for ; at < len(s); at++ {
+		switch {
+		case s[at] == '\\' && q.mark == '"':
+			at++
+		case s[at] == q.mark && q.mark == '\'' && at+1 < len(s) && s[at+1] == '\'':
+			at++
+		case s[at] == q.mark:
+			l.quote, q.closed, q.end = nil, true, l.line
+			q.rest, q.restColumn = s[at+1:], at+1
+			return l.afterQuote(q, s, at+1)
+		}
+	}
+	return -1
+}
+
+func (l *lexer) afterQuote(q *quote, s string, at int) (next int) {
+	l.visit.quoted(l, q)
+	if l.stop {
+		return -1
+	}
+	if next := at + spaces(s[at:], nil); next < len(s) && s[next] == ':' && q.line == l.line {
+		l.roll(s, q.column)
+		return next + 1
+	}
+	return at
+}
+
+func (l *lexer) openBlock(s string, at int) {
+	l.block = &block{parent: l.indent()}
+	for at++; at < len(s) && !isBlankByte(s[at]); at++ {
+		if c := s[at]; c >= '1' && c <= '9' {
+			l.block.indent = max(l.block.parent, 0) + int(c-'0')
+		}
+	}
+	if i := strings.Index(s[at:], "#"); i >= 0 {
+		l.visit.comment(l, s, at+i, '|')
+	}
+}
+
+// holds reports whether a line belongs to the block scalar.
+func (b *block) holds(s string) bool {
+	n := len(s) - len(strings.TrimLeft(s, " "))
+	if n == len(s) {
+		return true
+	}
+	if b.indent == 0 {
+		b.indent = max(n, b.parent+1, 1)
+	}
+	return n >= b.indent
+}

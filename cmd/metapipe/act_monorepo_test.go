@@ -85,7 +85,7 @@ func monorepoInAct(t *testing.T, w *actWorld) {
 	}
 	w.wantDeployments(run.sha, "infra/blog/dev success", "infra/blog/production success", "infra/blog/qa-eu-west success")
 	w.wantNothingPending()
-	if want := "blog " + j.answered[0].outputs["request-id"]; j.run.Title != want {
+	if want := "Request by sender[bot]"; j.run.Title != want {
 		t.Errorf("the run is called %q, want %q", j.run.Title, want)
 	}
 	if len(j.run.Reviews) != 1 {

@@ -168,7 +168,7 @@ func operatorInAct(t *testing.T, w *actWorld) {
 		t.Error("not staging alone was applied")
 	}
 	w.wantNothingPending()
-	if j.run.Title != "shop by hand" {
+	if j.run.Title != "shop by robin" {
 		t.Errorf("the run is called %q", j.run.Title)
 	}
 }

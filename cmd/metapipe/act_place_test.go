@@ -5,7 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +15,7 @@ import (
 // job, and leaves a folder that tells what the step was asked, said and answered.
 const recorder = `#!/usr/bin/env bash
 set -u
+if [ "${1:-}" = version ]; then echo 'metapipe %s'; exit; fi
 export HOME=$RUNNER_TEMP/home XDG_CACHE_HOME=$RUNNER_TEMP/cache TMPDIR=$RUNNER_TEMP
 mkdir -p "$HOME" "$XDG_CACHE_HOME"
 said=$(mktemp -d "$RECORD/$(date +%%s%%N)-XXXXXX")
@@ -65,13 +66,22 @@ func stepOf(steps []actStep, verb, environment string) (actStep, bool) {
 	return steps[i], true
 }
 
-// placeMetapipe puts the binary under test into a runner's tool cache.
-func (w *world) placeMetapipe(cache string) {
-	t := w.t
+// placeMetapipe makes a gh that hands out a release with the binary under test, and
+// attests it: the action takes nothing else.
+func placeMetapipe(t *testing.T, folder string) {
 	t.Helper()
-	folder := filepath.Join(cache, "tool_cache", "metapipe", actionVersion(t), "linux_"+runtime.GOARCH)
-	check(t, os.MkdirAll(folder, 0o700))
-	check(t, os.WriteFile(filepath.Join(folder, "metapipe"), fmt.Appendf(nil, recorder, must(exec.LookPath("metapipe"))(t)), 0o700))
+	version := actionVersion(t)
+	archive := filepath.Join(folder, "release.tar.gz")
+	check(t, os.WriteFile(archive, releaseArchive(t, fmt.Sprintf(recorder, version, must(exec.LookPath("metapipe"))(t))), 0o600))
+	gh := fmt.Sprintf(`#!/usr/bin/env bash
+set -euo pipefail
+case "$1 $2 $3" in
+"release download %[1]s") cp '%[2]s' "$7/$9"; (cd "$7" && sha256sum "$9" >checksums.txt) ;;
+"attestation verify"*) [ "$8 $9" = "--source-ref refs/tags/%[1]s" ] ;;
+*) exit 1 ;;
+esac
+`, version, archive)
+	check(t, os.WriteFile(filepath.Join(folder, "gh"), []byte(gh), 0o700))
 }
 
 // handedOn is the record of what a job that needs the infrastructure was given.
@@ -86,16 +96,15 @@ func placeJQ(t *testing.T, dir string) string {
 	return folder
 }
 
-// actionVersion is the version at which the workflows use this project's action.
+// actionVersion is the release that the workflows install.
 func actionVersion(t *testing.T) string {
 	t.Helper()
 	text := string(must(os.ReadFile(filepath.Join(root(t), "workflows", "customer", "trigger-infra.yml")))(t))
-	_, rest, ok := strings.Cut(text, "uses: metapipe/metapipe@")
-	if !ok {
-		t.Fatal("the customer's workflow does not use the action")
+	found := regexp.MustCompile(`(?m)^ +version: (v\S+)$`).FindStringSubmatch(text)
+	if found == nil {
+		t.Fatal("the customer's workflow names no release of the action")
 	}
-	version, _, _ := strings.Cut(rest, "\n")
-	return version
+	return found[1]
 }
 
 const emptyAction = `name: empty

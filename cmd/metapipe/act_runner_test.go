@@ -183,8 +183,8 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 	}
 	check(t, os.WriteFile(filepath.Join(dir, "event.json"), run.event, 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
-	w.placeMetapipe(cache)
 	tools := placeJQ(t, dir)
+	placeMetapipe(t, tools)
 
 	environ := w.runner(run)
 	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates

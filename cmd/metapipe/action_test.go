@@ -37,8 +37,8 @@ func newInstaller(t *testing.T) *installer {
 	}}
 }
 
-func (i *installer) run(verb string, env ...string) (string, error) {
-	cmd := exec.CommandContext(i.t.Context(), filepath.Join(root(i.t), ".ci", "action", "install"), verb)
+func (i *installer) run(env ...string) (string, error) {
+	cmd := exec.CommandContext(i.t.Context(), filepath.Join(root(i.t), ".ci", "action", "install"))
 	for name, value := range i.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -47,21 +47,55 @@ func (i *installer) run(verb string, env ...string) (string, error) {
 	return string(out), err
 }
 
+// installed is the binary that the next steps of the job find, "" for none.
+func (i *installer) installed() string {
+	i.t.Helper()
+	folder := strings.TrimSpace(readOptional(i.t, i.env["GITHUB_PATH"]))
+	if folder == "" {
+		return ""
+	}
+	if !strings.HasPrefix(folder, i.env["RUNNER_TEMP"]+"/") {
+		i.t.Errorf("installed in %s, outside of the job's own folder", folder)
+	}
+	return filepath.Join(folder, "metapipe")
+}
+
+// proves is a gh that hands out the release and attests it as GitHub does: to the
+// tag that its source has.
+const proves = `case "$1 $2" in
+"release download") [ "$3 $4 $5 $6" = "v1.2.3 --repo metapipe/metapipe --dir" ]; cp "$RELEASE"/* "$7" ;;
+"attestation verify") [ "$4 $5 $6 $7" = "--repo metapipe/metapipe --signer-workflow metapipe/metapipe/.github/workflows/release.yml" ]; [ "$8 $9" = "--source-ref $ATTESTED" ] ;;
+*) exit 1 ;;
+esac
+`
+
+// plant leaves a binary wherever an earlier job could have left one.
+func (i *installer) plant() {
+	i.t.Helper()
+	for _, version := range []string{"v1.2.3", "source-main", "source-local"} {
+		at := filepath.Join(i.env["RUNNER_TOOL_CACHE"], "metapipe", version, "linux_amd64", "metapipe")
+		check(i.t, os.MkdirAll(filepath.Dir(at), 0o700))
+		check(i.t, os.WriteFile(at, []byte("#!/bin/sh\necho PLANTED\n"), 0o700))
+	}
+}
+
 // script puts a program into the installer's PATH.
 func (i *installer) script(name, text string) {
 	i.t.Helper()
 	check(i.t, os.WriteFile(filepath.Join(i.dir, "bin", name), []byte("#!/usr/bin/env bash\nset -euo pipefail\n"+text), 0o700))
 }
 
-func TestActionPlaces(t *testing.T) {
+// TestActionChooses: the input, else the ref of the action, else its source. The
+// build is the one of a go that shows which settings it was given.
+func TestActionChooses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name, version, ref, want, key string
-		fails                         bool
+		name, version, ref, want string
+		fails                    bool
 	}{
 		{name: "at a release", ref: "v1.2.3", want: "v1.2.3"},
-		{name: "another release", version: "v1.2.4-rc.1", ref: "main", want: "v1.2.4-rc.1"},
-		{name: "at a commit", ref: strings.Repeat("a1", 20), want: "source-" + strings.Repeat("a1", 20), key: "metapipe-source-" + strings.Repeat("a1", 20) + "-linux_amd64"},
+		{name: "a release by name", version: "v1.2.3", ref: strings.Repeat("a1", 20), want: "v1.2.3"},
+		{name: "at a commit", ref: strings.Repeat("a1", 20), want: "source-" + strings.Repeat("a1", 20)},
 		{name: "at a branch", ref: "feature/$(x)", want: "source-feature---x-"},
 		{name: "from this repository", want: "source-local"},
 		{name: "no release", version: "latest", fails: true},
@@ -70,61 +104,77 @@ func TestActionPlaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			i := newInstaller(t)
-			out, err := i.run("place", "VERSION="+c.version, "ACTION_REF="+c.ref)
+			i.plant()
+			i.offers(releaseArchive(t, "#!/bin/sh\necho metapipe v1.2.3\n"), "")
+			i.script("gh", proves)
+			i.script("go", `[ "$GOENV" = off ] && [ "$GOFLAGS" = -modcacherw ] && [ "$GOWORK" = off ]
+case "$GOCACHE $GOMODCACHE" in "$RUNNER_TEMP"/*" $RUNNER_TEMP"/*) ;; *) exit 1 ;; esac
+[ ! -e "$GOCACHE" ] && [ ! -e "$GOMODCACHE" ]
+while [ "$1" != -o ]; do shift; done
+printf '#!/bin/sh\necho metapipe built\n' >"$2"
+chmod +x "$2"
+`)
+			out, err := i.run("VERSION="+c.version, "ACTION_REF="+c.ref, "ATTESTED=refs/tags/v1.2.3", "GOFLAGS=-toolexec=/tmp/evil", "GOCACHE=/tmp/evil")
 			if (err != nil) != c.fails {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			outputs := parseOutputs(t, readOptional(t, i.env["GITHUB_OUTPUT"]))
-			if outputs["version"] != c.want || outputs["key"] != c.key {
-				t.Errorf("outputs %v", outputs)
+			if outputs["version"] != c.want || (i.installed() == "") != c.fails || strings.Contains(out, "PLANTED") {
+				t.Errorf("outputs %v, installed %q:\n%s", outputs, i.installed(), out)
 			}
 		})
 	}
 }
 
+const archiveName = "metapipe_1.2.3_linux_amd64.tar.gz"
+
+// offers puts a release where the gh of the test finds it; sum is the checksum
+// that it comes with, "" for the right one.
+func (i *installer) offers(content []byte, sum string) {
+	i.t.Helper()
+	if sum == "" {
+		sum = fmt.Sprintf("%x", sha256.Sum256(content))
+	}
+	check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], archiveName), content, 0o600))
+	check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], "checksums.txt"), []byte("00  other.tar.gz\n"+sum+"  "+archiveName+"\n"), 0o600))
+}
+
 // TestActionInstallsReleases gives the script a gh that hands out a release which
-// was, or was not, tampered with.
+// was, or was not, tampered with, on a runner on which an earlier job left a binary.
 func TestActionInstallsReleases(t *testing.T) {
 	t.Parallel()
-	const archive = "metapipe_1.2.3_linux_amd64.tar.gz"
-	for _, c := range []struct{ name, sum, attested, says string }{
-		{name: "proved", attested: "yes"},
-		{name: "wrong checksum", sum: strings.Repeat("0", 64), attested: "yes", says: "checksum of " + archive + " is wrong"},
-		{name: "not attested", attested: "no", says: "is not attested"},
+	for _, c := range []struct{ name, sum, attested, program, says string }{
+		{name: "proved", attested: "refs/tags/v1.2.3"},
+		{name: "wrong checksum", sum: strings.Repeat("0", 64), attested: "refs/tags/v1.2.3", says: "checksum of " + archiveName + " is wrong"},
+		{name: "not attested", attested: "none", says: "is not attested"},
+		{name: "attested for an older release", attested: "refs/tags/v1.2.2", says: "is not attested"},
+		{name: "attested for a branch", attested: "refs/heads/v1.2.3", says: "is not attested"},
+		{name: "another version inside", attested: "refs/tags/v1.2.3", program: "#!/bin/sh\necho metapipe v1.2.2\n", says: "does not call itself v1.2.3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			i := newInstaller(t)
-			content := release(t, "#!/bin/sh\necho metapipe v1.2.3\n")
-			if c.sum == "" {
-				c.sum = fmt.Sprintf("%x", sha256.Sum256(content))
+			i.plant()
+			if c.program == "" {
+				c.program = "#!/bin/sh\necho metapipe v1.2.3 go1.26 linux/amd64\n"
 			}
-			check(t, os.WriteFile(filepath.Join(i.env["RELEASE"], archive), content, 0o600))
-			check(t, os.WriteFile(filepath.Join(i.env["RELEASE"], "checksums.txt"), []byte("00  other.tar.gz\n"+c.sum+"  "+archive+"\n"), 0o600))
-			i.script("gh", `case "$1 $2" in
-"release download") [ "$3 $4 $5 $6" = "v1.2.3 --repo metapipe/metapipe --dir" ]; cp "$RELEASE"/* "$7" ;;
-"attestation verify") [ "$ATTESTED" = yes ] ;;
-*) exit 1 ;;
-esac
-`)
-			folder := filepath.Join(i.dir, "tools", "x")
-			out, err := i.run("install", "VERSION=v1.2.3", "FOLDER="+folder, "ATTESTED="+c.attested)
-			_, statErr := os.Stat(filepath.Join(folder, "metapipe"))
-			if c.says != "" {
-				if err == nil || statErr == nil || !strings.Contains(out, c.says) || readOptional(t, i.env["GITHUB_PATH"]) != "" {
-					t.Errorf("installed all the same (%v):\n%s", err, out)
-				}
-				return
-			}
-			if err != nil || statErr != nil || readOptional(t, i.env["GITHUB_PATH"]) != folder+"\n" {
+			i.offers(releaseArchive(t, c.program), c.sum)
+			i.script("gh", proves)
+			out, err := i.run("VERSION=v1.2.3", "ATTESTED="+c.attested)
+			switch {
+			case strings.Contains(out, "PLANTED"):
+				t.Errorf("a binary that lay on the runner ran:\n%s", out)
+			case c.says != "" && (err == nil || !strings.Contains(out, c.says) || i.installed() != ""):
+				t.Errorf("installed all the same (%v):\n%s", err, out)
+			case c.says == "" && (err != nil || i.installed() == ""):
 				t.Errorf("not installed (%v):\n%s", err, out)
 			}
 		})
 	}
 }
 
-// release is an archive that holds a metapipe.
-func release(t *testing.T, script string) []byte {
+// releaseArchive is an archive that holds a metapipe.
+func releaseArchive(t *testing.T, script string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
@@ -136,15 +186,17 @@ func release(t *testing.T, script string) []byte {
 	return out.Bytes()
 }
 
+// TestActionBuildsFromSource builds this checkout, with the caches of this machine
+// behind the caches that the script names: those would fetch every module anew.
 func TestActionBuildsFromSource(t *testing.T) {
 	t.Parallel()
 	i := newInstaller(t)
-	folder := filepath.Join(i.dir, "tools", "x")
-	for range 2 { // the second time it is there already
-		out, err := i.run("install", "VERSION=source-main", "FOLDER="+folder)
-		if err != nil || !strings.Contains(out, "metapipe source-main") {
-			t.Fatalf("%v\n%s", err, out)
-		}
+	i.plant()
+	modules := strings.TrimSpace(string(must(exec.Command("go", "env", "GOMODCACHE").Output())(t)))
+	i.script("go", "GOCACHE='"+i.env["GOCACHE"]+"' GOMODCACHE='"+modules+"' exec '"+must(exec.LookPath("go"))(t)+"' \"$@\"\n")
+	out, err := i.run("ACTION_REF=main")
+	if err != nil || !strings.Contains(out, "metapipe source-main") || i.installed() == "" {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/text"
+	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 // App is what a process brings along: nothing in this package reads globals.
@@ -27,7 +29,8 @@ type App struct {
 	Now      func() time.Time
 	Sleep    func(context.Context, time.Duration) error
 
-	onTerminal bool // Err is one; asked before a mask is put before it
+	onTerminal bool     // Err is one; asked before a mask is put before it
+	pen        text.Pen // of Out, likewise
 
 	commands io.Writer  // Out, before it was disarmed
 	step     *step      // made once: masks are printed once
@@ -44,6 +47,7 @@ type Version struct {
 // been printed to app.Err.
 func Main(ctx context.Context, args []string, app App) int {
 	app.commands, app.onTerminal = app.Out, isTerminal(app.Err, app.lookup)
+	app.pen = penOf(app.Out, app.lookup)
 	defer app.flush()
 	root := NewRoot(&app)
 	root.SetArgs(args)
@@ -81,7 +85,7 @@ on a laptop as well.`,
 		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
+	root.SuggestionsMinimumDistance = -1 // suggested here, see near
 	root.AddCommand(
 		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
 		newValidateCmd(app), newRehearseCmd(app), newStateCmd(app), newUnlockCmd(app), newSweepCmd(app), newLedgerCmd(app), newDriftCmd(app), newBootstrapCmd(app), newVersionCmd(app), newReferenceCmd(app),
@@ -95,10 +99,22 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	next := "see `" + cmd.CommandPath() + " --help`"
-	if near := cmd.Root().SuggestionsFor(args[0]); len(near) > 0 && cmd == cmd.Root() {
-		next = "did you mean `" + cmd.CommandPath() + " " + near[0] + "`?"
+	if like := near(cmd, args[0]); like != "" {
+		next = "did you mean `" + cmd.CommandPath() + " " + like + "`?"
 	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
+}
+
+// near is the command below cmd that was probably meant, "" when none is near: the
+// same rule as for keys of files, so "man" is not taken for "plan".
+func near(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return variables.Suggest(word, names)
 }
 
 // tell prints a line of progress for people; it goes to stderr, so that stdout

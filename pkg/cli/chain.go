@@ -5,52 +5,81 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/workflow"
+	"github.com/metapipe/metapipe/workflows"
 )
 
-// chain compares the manager's workflow with its environments, and writes it
-// before that where the operator asks for it. A manager without the workflow has
-// no chain to compare, and one whose metapipe.yml has errors no environments. The
-// errors of customers do not matter: those may wait for the new environments.
-func (s *step) chain(o validateOptions, m pipeline.Manager, found pipeline.Problems) (problems pipeline.Problems, err error) {
-	if slices.ContainsFunc(found, func(p pipeline.Problem) bool { return p.File == config.ManagerFile && !p.Warning }) {
-		if o.writeWorkflows {
-			s.app.tell("not written: %s; mend %s first", workflow.File, config.ManagerFile)
+// workflows checks the manager's workflows, and writes them before that where the
+// operator asks for it. A manager whose metapipe.yml has errors has no environments to
+// compare with.
+func (v *validation) workflows(found pipeline.Problems) error {
+	if broken(found) {
+		if v.o.writeWorkflows {
+			v.app.tell("not written: %s; mend %s first", workflow.File, config.ManagerFile)
 		}
-		return nil, nil
+		return nil
 	}
-	environments := make([]pipeline.Environment, len(m.Environments))
-	for i, rule := range m.Environments {
-		environments[i] = rule.Name
-	}
-	root, err := os.OpenRoot(o.managerDir)
+	root, err := os.OpenRoot(v.o.managerDir)
 	if err != nil {
-		return nil, fmt.Errorf("open the manager checkout: %w", err)
+		return fmt.Errorf("open the manager checkout: %w", err)
 	}
 	defer root.Close()
-	raw, err := readWorkflow(root)
-	if errors.Is(err, fs.ErrNotExist) && !o.writeWorkflows {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, &pipeline.UsageError{Message: "read " + workflow.File + " of the manager", Err: err, Next: "copy it from the workflows of metapipe, beside infra-target.yml"}
-	}
-	if o.writeWorkflows {
-		if raw, err = s.writeChain(root, raw, environments); err != nil {
-			return nil, err
+	if v.o.writeWorkflows {
+		if err := v.writeMissing(root); err != nil {
+			return err
 		}
 	}
-	problems = workflow.Check(raw, environments)
-	if _, err := root.Stat(workflow.Target); errors.Is(err, fs.ErrNotExist) {
-		problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: workflow.File}, Rule: workflow.RuleChain,
-			Message: "the jobs call " + workflow.Target + ", which is not there: GitHub would start no run at all", Remedy: "copy it from the workflows of metapipe"})
+	raw, err := readWorkflow(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		v.lacks(forGitHub, "the workflows in "+workflow.Dir, "run `metapipe validate --write-workflows` and commit them")
+		return nil
 	}
-	return problems, nil
+	if err != nil {
+		return &pipeline.UsageError{Message: "read " + workflow.File + " of the manager", Err: err, Next: "make it a plain file, or remove it and run `metapipe validate --write-workflows`"}
+	}
+	if v.o.writeWorkflows {
+		if raw, err = v.writeChain(root, raw, environmentsOf(v.config.Manager)); err != nil {
+			return err
+		}
+	}
+	v.add(workflow.Check(raw, environmentsOf(v.config.Manager))...)
+	if _, err := root.Stat(workflow.Target); errors.Is(err, fs.ErrNotExist) {
+		v.add(pipeline.Problem{Position: pipeline.Position{File: workflow.File}, Rule: workflow.RuleChain,
+			Message: "the jobs call " + workflow.Target + ", which is not there: GitHub would start no run at all", Remedy: "run `metapipe validate --write-workflows` and commit the file"})
+	}
+	v.add(workflow.CheckScheduled(root.FS())...)
+	v.add(workflow.CheckState(root.FS(), pipeline.Position{File: config.ManagerFile}, v.config.Manager.State)...)
+	v.checked("the workflows in %s", workflow.Dir)
+	return nil
+}
+
+// writeMissing writes the shipped workflows that the manager lacks. It replaces nothing.
+func (v *validation) writeMissing(root *os.Root) error {
+	shipped, err := fs.Sub(workflows.Files, "manager")
+	if err != nil {
+		return fmt.Errorf("read the shipped workflows: %w", err)
+	}
+	missing, err := workflow.Missing(root.FS(), shipped)
+	if err != nil {
+		return err
+	}
+	if err := root.MkdirAll(workflow.Dir, 0o755); err != nil {
+		return &pipeline.UsageError{Message: "make " + workflow.Dir, Err: err, Next: "make it a plain directory that this user may write"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		if err := replace(root, name, missing[name]); err != nil {
+			return err
+		}
+		v.app.tell("written: %s", name)
+	}
+	return nil
 }
 
 func readWorkflow(root *os.Root) (raw []byte, err error) {
@@ -66,22 +95,29 @@ func readWorkflow(root *os.Root) (raw []byte, err error) {
 	return raw, err
 }
 
-func (s *step) writeChain(root *os.Root, raw []byte, environments []pipeline.Environment) ([]byte, error) {
+func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeline.Environment) ([]byte, error) {
 	written, err := workflow.Write(raw, environments)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "write the chain of jobs into " + workflow.File, Err: err, Next: "copy the workflow anew, or put the two comments around its jobs for environments"}
+		return nil, &pipeline.UsageError{Message: "write the chain of jobs into " + workflow.File, Err: err, Next: "put the two comments around its jobs for environments, or remove the file and run this again"}
 	}
 	if string(written) == string(raw) {
 		return raw, nil
 	}
-	// Beside it first, so that a full disk leaves the old one.
-	const beside = workflow.File + ".new"
-	if err := root.WriteFile(beside, written, 0o644); err != nil {
-		return nil, fmt.Errorf("write %s: %w", beside, err)
+	if err := replace(root, workflow.File, written); err != nil {
+		return nil, err
 	}
-	if err := root.Rename(beside, workflow.File); err != nil {
-		return nil, fmt.Errorf("write %s: %w", workflow.File, err)
-	}
-	s.app.tell("written: %s", workflow.File)
+	v.app.tell("written: %s", workflow.File)
 	return written, nil
+}
+
+// replace writes a file beside the old one first, so that a full disk leaves that.
+func replace(root *os.Root, name string, content []byte) error {
+	beside := strings.TrimSuffix(name, "/") + ".new"
+	if err := root.WriteFile(beside, content, 0o644); err != nil {
+		return fmt.Errorf("write %s: %w", beside, err)
+	}
+	if err := root.Rename(beside, name); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	return nil
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal"
@@ -77,12 +75,7 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	if o.out != "" {
 		options.Out = a.absolute(o.out)
 	}
-	if f, ok := a.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		options.Color = a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			options.Width = width
-		}
-	}
+	options.Color, options.Width = a.pen.Color, a.pen.Width
 	result, err := rehearsal.Run(ctx, options)
 	if err != nil {
 		return err

@@ -214,7 +214,7 @@ func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
 		schema, err = variables.Compile(path, raw)
 	}
 	if err != nil {
-		return nil, pipeline.Problems{{Position: pipeline.Position{File: path}, Rule: "schema", Message: err.Error(), Remedy: "mend the manager's schema"}}
+		return nil, variables.SchemaProblems(path, err)
 	}
 	s.compiled[path] = schema
 	return schema, nil

@@ -3,24 +3,20 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform"
-	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 type validateOptions struct {
-	managerDir, customerDir, path, customer string
-	writeWorkflows                          bool
+	managerDir, customerDir, path, customer, schema string
+	writeWorkflows, json                            bool
 }
 
 func newValidateCmd(app *App) *cobra.Command {
@@ -28,25 +24,33 @@ func newValidateCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Show every problem of a manager or customer checkout at once",
-		Long: `validate checks the checkout it stands in: metapipe.yml, customers/ and the schema
-of a manager; variables.yml of a customer. Each problem is printed as
-file:line:column, rule, and what to do; in Actions also as an annotation. A
-customer's file is checked under the rules of a manager with --manager-dir.
+		Long: `validate checks the checkout that it runs in. Of a manager: metapipe.yml, customers/,
+the schema, the syntax of the root modules and the workflows. Of a customer:
+variables.yml, the workflow and the default branch. Each problem is printed as
+file:line:column, rule, and what to do; in Actions also as an annotation. At the end
+it says what it checked and what is missing for a first rehearsal.
 
-Where a manager has the workflow .github/workflows/infra-deploy.yml, its chain of jobs
-must lead through the environments of metapipe.yml in their order; with
---write-workflows it is written so first.
+A customer's file is checked under the rules of a manager with --manager-dir, or
+under a schema alone with --schema. Without either only the built-in rules apply.
 
-Exit code 6 means that there are problems.`,
-		Example: "  metapipe validate --customer-dir ../shop-platform --manager-dir .",
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.validate(cmd.Context(), o) },
+The chain of jobs in .github/workflows/infra-deploy.yml must lead through the
+environments of metapipe.yml in their order. --write-workflows writes it so first, and
+writes the workflows that the manager lacks.
+
+Exit code 6 means that there are errors. Warnings alone end with 0.`,
+		Example: `  metapipe validate
+  metapipe validate --customer-dir ../shop-platform --manager-dir .
+  metapipe validate --json`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.validate(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout")
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
 	cmd.Flags().StringVar(&o.path, "path", "", "`DIR` of variables.yml in the customer checkout (default: the customer's, else infra)")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
-	cmd.Flags().BoolVar(&o.writeWorkflows, "write-workflows", false, "write the chain of jobs for the environments of metapipe.yml into the manager's workflow first")
+	cmd.Flags().StringVar(&o.schema, "schema", "", "JSON Schema `FILE` of variables.yml, where there is no manager checkout")
+	cmd.Flags().BoolVar(&o.writeWorkflows, "write-workflows", false, "write the manager's workflows for the environments of metapipe.yml first")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
 
@@ -58,80 +62,30 @@ func (a *App) validate(ctx context.Context, o validateOptions) error {
 	if err := a.detect(&o); err != nil {
 		return err
 	}
-	if o.writeWorkflows && o.managerDir == "" {
-		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
-	}
-	var problems pipeline.Problems
-	customer := pipeline.Customer{Path: cmp.Or(o.path, config.DefaultPath), Manager: config.Default()}
-	rules := schemas{dir: o.managerDir, compiled: map[string]*variables.Schema{}}
-	var registered []pipeline.Customer
+	v := &validation{step: s, o: o, result: validateResult{Problems: pipeline.Problems{}, Checked: []string{}, Missing: []missing{}}}
 	if o.managerDir != "" {
-		loaded, found := config.Load(o.managerDir)
-		registered = loaded.Customers
-		problems = append(problems, found...)
-		chain, err := s.chain(o, loaded.Manager, found)
-		if err != nil {
-			return err
-		}
-		problems = append(problems, chain...)
-		problems = append(problems, rootProblems(o.managerDir, loaded)...)
-		customer.Manager = loaded.Manager
-		if customer, err = s.validated(ctx, o, loaded); err != nil {
+		v.result.ManagerDir = o.managerDir
+		if err := v.manager(); err != nil {
 			return err
 		}
 	}
-	if o.customerDir != "" {
-		found := s.validateVariables(o, customer, rules)
-		if customer.File == "" {
-			suggestCustomer(found, o.customerDir, registered)
-		}
-		problems = append(problems, found...)
+	if err := v.customer(ctx); err != nil {
+		return err
 	}
-	return s.showProblems(o, problems)
-}
-
-// validated is the customer that the checkout is checked as.
-func (s *step) validated(ctx context.Context, o validateOptions, c config.Config) (pipeline.Customer, error) {
-	if o.customerDir == "" {
-		if o.customer != "" {
-			return c.Named(o.customer)
-		}
-		return pipeline.Customer{Manager: c.Manager}, nil
-	}
-	match, err := s.match(ctx, c, config.Checkout{Dir: o.customerDir, Name: o.customer, Path: o.path})
-	if err != nil || match.Found {
-		return match.Customer, err
-	}
-	return pipeline.Customer{Path: cmp.Or(o.path, config.DefaultPath), Manager: c.Manager}, nil
-}
-
-// rootProblems checks each root module that customers are planned with, once.
-func rootProblems(dir string, c config.Config) pipeline.Problems {
-	customers := c.Customers
-	if len(customers) == 0 {
-		customers = []pipeline.Customer{config.Unregistered(c.Manager, dir, "new")}
-	}
-	var problems pipeline.Problems
-	checked := map[string]bool{}
-	for _, customer := range customers {
-		if !checked[customer.Root] {
-			checked[customer.Root] = true
-			problems = append(problems, terraform.CheckRoot(dir, customer.Root, customer.Manager.Tool.Name)...)
-		}
-	}
-	return problems
+	return v.end()
 }
 
 // detect decides what the working directory is when no flag says so.
 func (a *App) detect(o *validateOptions) error {
 	if o.managerDir == "" && o.customerDir == "" {
+		folder := cmp.Or(o.path, config.DefaultPath)
 		switch {
 		case exists(filepath.Join(a.Dir, config.ManagerFile)):
 			o.managerDir = a.Dir
-		case exists(filepath.Join(a.Dir, cmp.Or(o.path, config.DefaultPath))):
+		case exists(filepath.Join(a.Dir, folder)):
 			o.customerDir = a.Dir
 		default:
-			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, cmp.Or(o.path, config.DefaultPath)), Next: "go to one, or name it with --manager-dir or --customer-dir"}
+			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder), Next: "go to one, or name it with --manager-dir or --customer-dir"}
 		}
 	}
 	if o.managerDir != "" {
@@ -139,6 +93,19 @@ func (a *App) detect(o *validateOptions) error {
 	}
 	if o.customerDir != "" {
 		o.customerDir = a.absolute(o.customerDir)
+		if err := a.checkoutDir("--customer-dir", o.customerDir); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.writeWorkflows && o.managerDir == "":
+		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
+	case o.schema != "" && o.managerDir != "":
+		return &pipeline.UsageError{Message: "--schema and --manager-dir name two schemas", Next: "leave one of them out"}
+	case o.schema != "" && o.customerDir == "":
+		return &pipeline.UsageError{Message: "--schema without a customer checkout", Next: "name one with --customer-dir"}
+	case o.customer != "" && o.managerDir == "":
+		return &pipeline.UsageError{Message: "--customer without a manager checkout, which registers the customers", Next: "name one with --manager-dir"}
 	}
 	return nil
 }
@@ -148,59 +115,53 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (s *step) validateVariables(o validateOptions, c pipeline.Customer, rules schemas) pipeline.Problems {
-	var schema *variables.Schema
-	if o.managerDir != "" {
-		var problems pipeline.Problems
-		if schema, problems = rules.of(c.Manager.Schema); problems != nil {
-			return problems
-		}
-	}
-	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
-	_, raw, problems := variables.LoadFile(o.customerDir, file, c.Manager.Limits, schema)
-	if o.managerDir == "" || raw == nil {
-		return problems
-	}
-	if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
-		problems = append(problems, pipeline.CheckEnvironments(c, outline)...)
-	}
-	return problems
+// validation collects what validate finds.
+type validation struct {
+	*step
+	o      validateOptions
+	config config.Config // of the manager; the default one without it
+	result validateResult
+	// writeErr is of the lines that were printed.
+	writeErr error
 }
 
-// suggestCustomer tells of a file that is missing at the default path and stands
-// where registered customers have theirs.
-func suggestCustomer(problems pipeline.Problems, dir string, registered []pipeline.Customer) {
-	for i, p := range problems {
-		if p.Rule != variables.RuleMissingFile {
-			continue
-		}
-		var remedies []string
-		for _, c := range registered {
-			file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
-			if file != p.File && len(remedies) < 5 && exists(filepath.Join(dir, filepath.FromSlash(file))) {
-				remedies = append(remedies, fmt.Sprintf("--customer %s (%s)", c.Name, file))
-			}
-		}
-		if len(remedies) > 0 {
-			problems[i].Remedy = "say whose file is meant: " + strings.Join(remedies, ", ")
-		}
-	}
+// validateResult is what --json prints.
+type validateResult struct {
+	ManagerDir  string                `json:"manager_dir,omitempty"`  // absolute
+	CustomerDir string                `json:"customer_dir,omitempty"` // absolute
+	Customer    pipeline.CustomerName `json:"customer,omitempty"`     // whose rules hold
+	Problems    pipeline.Problems     `json:"problems"`
+	Checked     []string              `json:"checked"`
+	Missing     []missing             `json:"missing"`
+	OK          bool                  `json:"ok"` // no problem is an error
 }
 
-func (s *step) showProblems(o validateOptions, problems pipeline.Problems) error {
-	if err := report.Problems(s.app.Out, problems); err != nil {
-		return err
-	}
-	if err := s.runner.Annotate(problems); err != nil {
-		return err
-	}
-	if problems.Err() != nil {
-		return findingsError{count: len(problems)}
-	}
-	what := o.managerDir
-	if o.customerDir != "" {
-		what = o.customerDir
-	}
-	_, err := fmt.Fprintf(s.app.Out, "%s: no problems\n", what)
-	return errors.Join(err)
+// missing is what somebody still has to write. It is no mistake.
+type missing struct {
+	For  string `json:"for"` // "a first rehearsal", or "GitHub"
+	What string `json:"what"`
+	Next string `json:"next"`
+}
+
+const (
+	forRehearsal = "a first rehearsal"
+	forGitHub    = "GitHub"
+)
+
+func (v *validation) add(problems ...pipeline.Problem) {
+	v.result.Problems = append(v.result.Problems, problems...)
+}
+
+func (v *validation) checked(format string, args ...any) {
+	v.result.Checked = append(v.result.Checked, fmt.Sprintf(format, args...))
+}
+
+func (v *validation) lacks(whom, what, next string) {
+	v.result.Missing = append(v.result.Missing, missing{For: whom, What: what, Next: next})
+}
+
+// broken reports whether metapipe.yml itself has errors: then nothing that follows
+// from it can be checked. Errors of customers do not matter.
+func broken(problems pipeline.Problems) bool {
+	return slices.ContainsFunc(problems, func(p pipeline.Problem) bool { return p.File == config.ManagerFile && !p.Warning })
 }

@@ -39,7 +39,7 @@ func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pip
 	at, _ := n.Locate()
 	for _, key := range []string{"repository", "repository_id"} {
 		if n.Get(key) == nil {
-			d.add(at, RuleMissingKey, fmt.Sprintf("the file lacks the key %q", key), "add it; a customer's file is at least "+customerExample)
+			d.add(at, RuleMissingKey, fmt.Sprintf("the file lacks the key %q", key), "add it; a customer's file is at least "+CustomerExample)
 		}
 	}
 	d.checkStricter(n, o, m)

@@ -36,7 +36,7 @@ func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {
 			continue
 		}
 		file := customerFile(e.Name())
-		node := l.read(file, customerExample)
+		node := l.read(file, CustomerExample)
 		if node == nil {
 			continue
 		}

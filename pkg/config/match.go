@@ -104,7 +104,7 @@ func (c Config) Named(name string) (pipeline.Customer, error) {
 // choices names the registered customers, or says how to register one.
 func (c Config) choices() string {
 	if len(c.Customers) == 0 {
-		return "register one: write " + CustomersDir + "/NAME.yml with " + customerExample
+		return "register one: write " + CustomersDir + "/NAME.yml with " + CustomerExample
 	}
 	return "one of " + names(c.Customers)
 }

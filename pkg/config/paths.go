@@ -121,8 +121,10 @@ func (l *loader) checkSchema(n *strictyaml.Node, m pipeline.Manager) {
 		return
 	}
 	if _, err := strictyaml.Compile(m.Schema, raw); err != nil {
-		l.add(pipeline.Position{File: m.Schema}, RuleSchema, err.Error(), "make it a valid JSON Schema that refers to nothing outside of itself")
+		l.problems = append(l.problems, strictyaml.SchemaProblems(m.Schema, err)...)
+		return
 	}
+	l.problems = append(l.problems, strictyaml.CheckKeywords(m.Schema, raw)...)
 }
 
 var (

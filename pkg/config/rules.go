@@ -14,7 +14,6 @@ const (
 	RulePath               = "path"
 	RuleMissingPath        = "missing-path"
 	RuleNoModule           = "no-root-module"
-	RuleSchema             = "schema"
 	RuleLooser             = "looser-than-manager"
 	RuleUnknownEnvironment = "unknown-environment"
 	RuleRepositoryMismatch = "repository-mismatch"
@@ -24,9 +23,11 @@ const (
 	RuleShared             = "shared-between-targets"
 )
 
+// CustomerExample is the least that a file in customers/ holds.
+const CustomerExample = "{repository: owner/name, repository_id: 123456789}"
+
 const (
 	managerExample  = "environments: [{name: staging}, {name: production, gated: true}]"
-	customerExample = "{repository: owner/name, repository_id: 123456789}"
 	maxFileBytes    = 256 << 10
 	maxSchemaBytes  = 1 << 20
 	maxEnvironments = 20

@@ -150,3 +150,33 @@ func (r *Repository) run(ctx context.Context, args ...string) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// DefaultBranch is the branch that origin/HEAD names, else the only local one, main
+// or master. ok is false when that is not clear, and for a directory below the top
+// of its work tree.
+func (r *Repository) DefaultBranch(ctx context.Context) (branch string, ok bool) {
+	if prefix, err := r.run(ctx, "rev-parse", "--show-prefix"); err != nil || strings.TrimSpace(string(prefix)) != "" {
+		return "", false
+	}
+	if out, err := r.run(ctx, "symbolic-ref", "--short", "--quiet", "refs/remotes/origin/HEAD"); err == nil {
+		branch, ok = strings.CutPrefix(strings.TrimSpace(string(out)), "origin/")
+		return branch, ok
+	}
+	out, err := r.run(ctx, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+	if err != nil {
+		return "", false
+	}
+	names := strings.Fields(string(out))
+	switch {
+	case len(names) == 0: // nothing is committed yet
+		out, err = r.run(ctx, "symbolic-ref", "--short", "--quiet", "HEAD")
+		return strings.TrimSpace(string(out)), err == nil
+	case len(names) == 1:
+		return names[0], true
+	case slices.Contains(names, "main"):
+		return "main", true
+	case slices.Contains(names, "master"):
+		return "master", true
+	}
+	return "", false
+}

@@ -30,7 +30,7 @@ func targets(from origin, document Document, request *Request) Problems {
 			continue
 		}
 		request.Targets = append(request.Targets, rule.Name)
-		if request.Mode == ModeApply && !mayApply(rule, request.Branch, request.Repository.DefaultBranch) {
+		if request.Mode == ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
 			request.Held[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
 		}
 	}
@@ -48,12 +48,13 @@ func AllowedNames(c Customer) string {
 	return strings.Join(names, ", ")
 }
 
-// mayApply compares whole branch names: "maintenance" does not contain "main".
-func mayApply(rule EnvironmentRule, branch, defaultBranch string) bool {
-	if len(rule.Branches) == 0 {
+// Admits reports whether a branch may apply to the environment. It compares whole
+// branch names: "maintenance" does not contain "main".
+func (r EnvironmentRule) Admits(branch, defaultBranch string) bool {
+	if len(r.Branches) == 0 {
 		return branch != "" && branch == defaultBranch
 	}
-	return slices.ContainsFunc(rule.Branches, func(pattern string) bool {
+	return slices.ContainsFunc(r.Branches, func(pattern string) bool {
 		ok, err := path.Match(pattern, branch)
 		return err == nil && ok
 	})

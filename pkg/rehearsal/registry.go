@@ -3,9 +3,7 @@ package rehearsal
 import (
 	"fmt"
 	"os/exec"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
@@ -114,7 +112,7 @@ func deployBranch(c pipeline.Customer) string {
 	for _, branch := range candidates {
 		n := 0
 		for _, rule := range c.Manager.Environments {
-			if admits(rule, branch) {
+			if rule.Admits(branch, branch) {
 				n++
 			}
 		}
@@ -123,12 +121,4 @@ func deployBranch(c pipeline.Customer) string {
 		}
 	}
 	return best
-}
-
-// admits reports whether a default branch of that name may apply.
-func admits(rule pipeline.EnvironmentRule, branch string) bool {
-	return len(rule.Branches) == 0 || slices.ContainsFunc(rule.Branches, func(pattern string) bool {
-		ok, err := path.Match(pattern, branch)
-		return err == nil && ok
-	})
 }

@@ -179,7 +179,7 @@ func nothingToApply(m *managerRun) bool {
 func (s *stage) held() []string {
 	var out []string
 	for _, rule := range s.scene.who.Manager.Environments {
-		if s.scene.who.Allows(rule.Name) && !admits(rule, s.branch()) {
+		if s.scene.who.Allows(rule.Name) && !rule.Admits(s.branch(), s.branch()) {
 			out = append(out, string(rule.Name))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+	pen "github.com/metapipe/metapipe/pkg/text"
 )
 
 // terminal prints the story line by line. Its left column says who acts, so that
@@ -29,15 +30,15 @@ type terminal struct {
 // gutter is the width of the left column.
 const gutter = 10
 
-// The SGR codes of the few styles in use.
+// The few styles in use.
 const (
-	bold   = "1"
-	faint  = "2"
-	red    = "31"
-	green  = "32"
-	yellow = "33"
-	blue   = "34"
-	purple = "35"
+	bold   = pen.Bold
+	faint  = pen.Faint
+	red    = pen.Red
+	green  = pen.Green
+	yellow = pen.Yellow
+	blue   = pen.Blue
+	purple = pen.Purple
 )
 
 var actorStyle = map[story.Who]string{story.Customer: blue, story.Manager: purple, story.Reviewer: yellow, story.GitHub: faint}
@@ -46,12 +47,10 @@ var markSign = map[story.Mark]struct{ sign, style string }{
 	story.Said: {"·", faint}, story.Done: {"✓", green}, story.Failed: {"✗", red}, story.Waiting: {"…", yellow}, story.Stopped: {"–", yellow},
 }
 
-func (t *terminal) paint(style, text string) string {
-	if !t.color || text == "" {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[0m"
-}
+// pen writes as every command does on a terminal.
+func (t *terminal) pen() pen.Pen { return pen.Pen{Color: t.color, Width: t.width} }
+
+func (t *terminal) paint(style, text string) string { return t.pen().Paint(style, text) }
 
 // print writes lines at once, so that those of another job do not come between.
 // The first failure is kept: a rehearsal goes on without its audience.
@@ -104,12 +103,7 @@ func (t *terminal) chapter(title, lead string) {
 }
 
 // columns is the width for running text.
-func (t *terminal) columns() int {
-	if t.width <= 0 || t.width > 100 {
-		return 100
-	}
-	return t.width
-}
+func (t *terminal) columns() int { return t.pen().Columns() }
 
 // act prints who did what, with a sign before it and the answer behind.
 func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
@@ -161,21 +155,7 @@ func cut(text string, n int) string {
 	return string([]rune(text)[:n-1]) + "…"
 }
 
-// wrap breaks text between words.
-func wrap(text string, n int) []string {
-	var lines []string
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > n {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
+func wrap(text string, n int) []string { return pen.Wrap(text, n) }
 
 // escapes are terminal control sequences: CSI, OSC, and two-character ones.
 var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-Z\\\\^-~])")

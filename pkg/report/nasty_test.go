@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/text"
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
@@ -103,7 +104,7 @@ func checkHarmless(t *testing.T, s string, outcomes ...pipeline.Outcome) {
 		checkVisible(t, out.String())
 	}
 	var out bytes.Buffer
-	if err := report.Problems(&out, everywhere(s, "").Request.Problems); err != nil {
+	if err := report.Problems(&out, text.Pen{}, everywhere(s, "").Request.Problems); err != nil {
 		t.Fatal(err)
 	}
 	checkVisible(t, out.String())

@@ -7,36 +7,58 @@ import (
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Problems writes problems for a terminal, in their order: one line with place,
 // kind, message and rule, and the remedy below the message. Nothing in it can
-// move a cursor or change a colour. The error is the writer's.
-func Problems(w io.Writer, problems pipeline.Problems) error {
+// move a cursor or change a color but pen itself, which also breaks long lines where
+// it knows a width. The error is the writer's.
+func Problems(w io.Writer, pen text.Pen, problems pipeline.Problems) error {
 	width := 0
 	for _, p := range problems {
 		width = max(width, utf8.RuneCountInString(placeWords(p)))
 	}
 	width = min(width, 48)
 	for _, p := range problems {
-		kind := "error  "
-		if p.Warning {
-			kind = "warning"
-		}
-		where := placeWords(p)
-		pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(where)))
-		text := fmt.Sprintf("%s%s  %s  %s", where, pad, kind, plain(p.Message, sentenceLimit))
-		if p.Rule != "" {
-			text += "  [" + plain(p.Rule, 80) + "]"
-		}
-		if p.Remedy != "" {
-			text += "\n" + strings.Repeat(" ", width+len(kind)+4) + "→ " + plain(p.Remedy, sentenceLimit)
-		}
-		if _, err := io.WriteString(w, text+"\n"); err != nil {
+		if _, err := io.WriteString(w, problemLines(pen, p, width)); err != nil {
 			return fmt.Errorf("write problems: %w", err)
 		}
 	}
 	return nil
+}
+
+// problemLines are the lines of one problem behind a column of places.
+func problemLines(pen text.Pen, p pipeline.Problem, width int) string {
+	kind, style := "error  ", text.Red
+	if p.Warning {
+		kind, style = "warning", text.Yellow
+	}
+	where := placeWords(p)
+	pad := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(where)))
+	message := plain(p.Message, sentenceLimit)
+	if p.Rule != "" {
+		message += "  [" + plain(p.Rule, 80) + "]"
+	}
+	indent := width + len(kind) + 4
+	if pen.Width > 0 && pen.Width < indent+30 { // too narrow for two columns
+		indent = len(kind) + 6
+		pad += "\n  "
+	}
+	out := pen.Paint(text.Bold, where) + pad + "  " + pen.Paint(style, kind) + "  " + broken(pen, message, indent, "") + "\n"
+	if p.Remedy != "" {
+		out += strings.Repeat(" ", indent) + "→ " + broken(pen, plain(p.Remedy, sentenceLimit), indent, "  ") + "\n"
+	}
+	return out
+}
+
+// broken breaks a sentence that begins at a column, where the width is known.
+func broken(pen text.Pen, sentence string, column int, hang string) string {
+	if pen.Width <= 0 {
+		return sentence
+	}
+	lines := text.Wrap(sentence, max(20, pen.Width-column-len(hang)))
+	return strings.Join(lines, "\n"+strings.Repeat(" ", column)+hang)
 }
 
 func placeWords(p pipeline.Problem) string {

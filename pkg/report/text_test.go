@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/text"
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
@@ -57,7 +58,7 @@ func TestAddress(t *testing.T) {
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	err := report.Problems(&out, pipeline.Problems{
+	err := report.Problems(&out, text.Pen{}, pipeline.Problems{
 		{Position: pipeline.Position{File: "infra/variables.yml", Line: 12, Column: 3}, Rule: "unknown-key", Message: "unknown key `regoin`", Remedy: "Did you mean `region`?"},
 		{Position: pipeline.Position{File: "metapipe.yml"}, Rule: "advice", Message: "red \x1b[31m text", Warning: true},
 		{Message: "nowhere"},
@@ -80,7 +81,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("disk full
 
 func TestWriterFails(t *testing.T) {
 	t.Parallel()
-	if err := report.Problems(brokenWriter{}, pipeline.Problems{{Message: "x"}}); err == nil {
+	if err := report.Problems(brokenWriter{}, text.Pen{}, pipeline.Problems{{Message: "x"}}); err == nil {
 		t.Error("Problems swallowed the error of the writer")
 	}
 	if err := report.JSON(brokenWriter{}, pipeline.Report{}); err == nil {

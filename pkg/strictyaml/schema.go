@@ -29,50 +29,55 @@ type Schema struct {
 // stands in errors. Formats are asserted. A reference that leads out of the text
 // is an error: nothing is loaded, neither files nor URLs.
 func Compile(name string, raw []byte) (*Schema, error) {
+	at := pipeline.Position{File: name}
 	if len(raw) > maxSchemaBytes {
-		return nil, fmt.Errorf("schema %s: larger than %s", name, Size(maxSchemaBytes))
+		return nil, &SchemaError{Position: at, Message: "it is larger than " + Size(maxSchemaBytes), Remedy: "shorten it"}
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(bytes.TrimPrefix(raw, byteOrderMark)))
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("schema %s: not valid JSON: %w", name, err)
+		return nil, notJSON(name, raw, err)
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	c.UseLoader(noLoader{})
 	if err := c.AddResource(schemaURL, doc); err != nil {
-		return nil, fmt.Errorf("schema %s: %w", name, err)
+		return nil, &SchemaError{Position: at, Message: "it cannot be used", Err: err, Remedy: "make it a valid JSON Schema"}
 	}
 	compiled, err := c.Compile(schemaURL)
 	if err != nil {
-		var load *jsonschema.LoadURLError
-		if errors.As(err, &load) {
-			return nil, fmt.Errorf("schema %s: the reference %s leads out of the file: %w", name, load.URL, errOutside)
-		}
-		var invalid *jsonschema.SchemaValidationError
-		if errors.As(err, &invalid) {
-			return nil, fmt.Errorf("schema %s: %w", name, plainSchemaError(invalid.Err))
-		}
-		return nil, fmt.Errorf("schema %s: %w", name, err)
+		return nil, notSchema(name, raw, err)
 	}
 	return &Schema{compiled: compiled, doc: doc}, nil
 }
 
-// plainSchemaError says on one line what the metaschema found first.
-func plainSchemaError(err error) error {
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
-		return err
+// notSchema says where and why JSON is no schema.
+func notSchema(name string, raw []byte, err error) *SchemaError {
+	e := &SchemaError{Position: pipeline.Position{File: name}, Message: "it is no valid JSON Schema", Err: err, Remedy: "make it a valid JSON Schema"}
+	var load *jsonschema.LoadURLError
+	if errors.As(err, &load) {
+		e.Message, e.Err, e.Remedy = fmt.Sprintf("the reference %s leads out of the file", load.URL), nil, errOutside.Error()
+		return e
 	}
-	e := explainer{schema: &Schema{}, root: &Node{}}
-	for _, leaf := range leaves(invalid) {
-		e.explain(leaf)
+	var invalid *jsonschema.SchemaValidationError
+	var found *jsonschema.ValidationError
+	if !errors.As(err, &invalid) || !errors.As(invalid.Err, &found) {
+		return e
 	}
-	if len(e.problems) == 0 {
-		return err
+	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	if root == nil {
+		root = &Node{}
 	}
-	p := e.problems[0]
-	return fmt.Errorf("it is no valid JSON Schema: %s (%s)", p.Message, p.Remedy)
+	x := explainer{schema: &Schema{}, file: name, root: root}
+	for _, leaf := range leaves(found) {
+		x.explain(leaf)
+	}
+	if len(x.problems) > 0 {
+		p := x.problems[0]
+		e.Position, e.Message, e.Err, e.Remedy = p.Position, "it is no valid JSON Schema: "+p.Message, nil, p.Remedy
+	}
+	return e
 }
 
 var errOutside = errors.New("copy what it names into $defs and refer to it with #/$defs/…")

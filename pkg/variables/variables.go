@@ -44,6 +44,15 @@ type Schema = strictyaml.Schema
 // errors: nothing is ever loaded.
 func Compile(name string, raw []byte) (*Schema, error) { return strictyaml.Compile(name, raw) }
 
+// Suggest returns the word that was probably meant, or "" when none is near.
+func Suggest(word string, known []string) string { return strictyaml.Suggest(word, known) }
+
+// SchemaProblems turns an error of Compile, or of reading the file, into problems
+// with their places.
+func SchemaProblems(name string, err error) pipeline.Problems {
+	return strictyaml.SchemaProblems(name, err)
+}
+
 // Document is a valid variables.yml. It is immutable and implements
 // pipeline.Document.
 type Document struct {

@@ -1,0 +1,146 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/gitrepo"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables"
+	"github.com/metapipe/metapipe/pkg/workflow"
+)
+
+// customer checks the customer's checkout, where there is one.
+func (v *validation) customer(ctx context.Context) error {
+	if v.o.managerDir == "" {
+		v.config = config.Config{Manager: config.Default()}
+	}
+	if v.o.customerDir == "" {
+		if v.o.customer != "" {
+			c, err := v.config.Named(v.o.customer)
+			v.result.Customer = c.Name
+			return err
+		}
+		return nil
+	}
+	c, err := v.whose(ctx)
+	if err != nil {
+		return err
+	}
+	v.result.CustomerDir, v.result.Customer = v.o.customerDir, c.Name
+	schema, problems := v.schema(c)
+	if problems != nil {
+		if v.o.managerDir == "" { // the manager's was reported with its checkout
+			v.add(problems...)
+		}
+		if problems.Err() != nil {
+			return nil
+		}
+	}
+	v.variables(c, schema)
+	v.add(workflow.CheckTrigger(os.DirFS(v.o.customerDir))...)
+	v.defaultBranch(ctx, c)
+	return nil
+}
+
+// whose is the customer that the checkout is checked as.
+func (v *validation) whose(ctx context.Context) (pipeline.Customer, error) {
+	if v.o.managerDir != "" {
+		match, err := v.match(ctx, v.config, config.Checkout{Dir: v.o.customerDir, Name: v.o.customer, Path: v.o.path})
+		if err != nil || match.Found {
+			return match.Customer, err
+		}
+	}
+	return pipeline.Customer{Path: cmp.Or(v.o.path, config.DefaultPath), Manager: v.config.Manager}, nil
+}
+
+// schema is the one of --schema, else the manager's; nil where there is none.
+func (v *validation) schema(c pipeline.Customer) (*variables.Schema, pipeline.Problems) {
+	if v.o.schema == "" {
+		if v.o.managerDir == "" {
+			return nil, nil
+		}
+		return schemas{dir: v.o.managerDir, compiled: map[string]*variables.Schema{}}.of(c.Manager.Schema)
+	}
+	file := v.app.absolute(v.o.schema)
+	return schemas{dir: filepath.Dir(file), compiled: map[string]*variables.Schema{}}.of(filepath.Base(file))
+}
+
+func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
+	file := path.Join(c.Path, pipeline.VariablesFile)
+	_, raw, problems := variables.LoadFile(v.o.customerDir, file, c.Manager.Limits, schema)
+	if c.File == "" {
+		suggestCustomer(problems, v.o.customerDir, v.config.Customers)
+	}
+	v.add(problems...)
+	rules := "the built-in rules"
+	switch {
+	case schema != nil && v.o.schema != "":
+		rules += ", " + v.o.schema
+	case schema != nil:
+		rules += ", " + c.Manager.Schema
+	case v.o.managerDir == "":
+		v.lacks(forRehearsal, "the manager's rules: only the built-in ones were applied", "name the manager checkout with --manager-dir, or its schema of variables.yml with --schema FILE")
+	}
+	if v.o.managerDir != "" && raw != nil {
+		rules += ", the environments of " + cmp.Or(string(c.Name), config.ManagerFile)
+		if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
+			v.add(pipeline.CheckEnvironments(c, outline)...)
+		}
+	}
+	v.checked("%s: %s", file, rules)
+}
+
+// defaultBranch warns of a repository from which nothing can ever be applied.
+func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
+	if v.o.managerDir == "" || len(c.Manager.Environments) == 0 {
+		return
+	}
+	repository, ok := gitrepo.Open(ctx, v.o.customerDir, v.app.Environ)
+	if !ok {
+		return
+	}
+	branch, ok := repository.DefaultBranch(ctx)
+	if !ok {
+		return
+	}
+	var allowed []string
+	for _, rule := range c.Manager.Environments {
+		if rule.Admits(branch, branch) {
+			v.checked("the default branch %s", branch)
+			return
+		}
+		allowed = append(allowed, fmt.Sprintf("%s: %s", rule.Name, strings.Join(rule.Branches, ", ")))
+	}
+	v.add(pipeline.Problem{Position: pipeline.Position{File: config.ManagerFile}, Rule: "default-branch", Warning: true,
+		Message: fmt.Sprintf("%q is the default branch of the customer's repository, and no environment allows it (%s): nothing is ever applied", branch, strings.Join(allowed, "; ")),
+		Remedy:  fmt.Sprintf("add %q to branches in %s, or rename the branch", branch, config.ManagerFile)})
+}
+
+// suggestCustomer tells of a file that is missing at the default path and stands
+// where registered customers have theirs.
+func suggestCustomer(problems pipeline.Problems, dir string, registered []pipeline.Customer) {
+	for i, p := range problems {
+		if p.Rule != variables.RuleMissingFile {
+			continue
+		}
+		var remedies []string
+		for _, c := range registered {
+			file := path.Join(c.Path, pipeline.VariablesFile)
+			if file != p.File && len(remedies) < 5 && exists(filepath.Join(dir, filepath.FromSlash(file))) {
+				remedies = append(remedies, fmt.Sprintf("--customer %s (%s)", c.Name, file))
+			}
+		}
+		if len(remedies) > 0 {
+			slices.Sort(remedies)
+			problems[i].Remedy = "say whose file is meant: " + strings.Join(remedies, ", ")
+		}
+	}
+}

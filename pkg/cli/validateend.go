@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/text"
+)
+
+// end prints what was found and decides the exit code.
+func (v *validation) end() error {
+	v.result.OK = v.result.Problems.Err() == nil
+	var err error
+	if v.o.json {
+		err = v.app.printJSON(v.result)
+	} else {
+		err = v.print()
+	}
+	if err = errors.Join(err, v.runner.Annotate(v.result.Problems)); err != nil {
+		return err
+	}
+	if !v.result.OK {
+		return findingsError{count: len(v.result.Problems)}
+	}
+	return nil
+}
+
+func (v *validation) print() error {
+	pen := v.app.pen
+	if err := report.Problems(v.app.Out, pen, v.result.Problems); err != nil {
+		return err
+	}
+	errs, warnings := 0, 0
+	for _, p := range v.result.Problems {
+		if p.Warning {
+			warnings++
+		} else {
+			errs++
+		}
+	}
+	what := v.o.managerDir
+	if v.o.customerDir != "" {
+		what = v.o.customerDir
+	}
+	what = report.TerminalLine(what)
+	switch {
+	case errs > 0:
+		v.line("\n%s: %s, %s", what, pen.Paint(text.Red, count(errs, "error")), count(warnings, "warning"))
+	case warnings > 0:
+		v.line("\n%s: no problems, %s", what, pen.Paint(text.Yellow, count(warnings, "warning")))
+	default:
+		v.line("%s: %s", what, pen.Paint(text.Green, "no problems"))
+	}
+	v.paragraph(count(len(v.result.Checked), "check")+" made: ", strings.Join(v.result.Checked, "; "))
+	for _, whom := range []string{forRehearsal, forGitHub} {
+		v.printMissing(whom)
+	}
+	return v.writeErr
+}
+
+func (v *validation) printMissing(whom string) {
+	first := true
+	for _, m := range v.result.Missing {
+		if m.For != whom {
+			continue
+		}
+		if first {
+			v.line("missing for %s:", whom)
+			first = false
+		}
+		v.paragraph("- ", m.What)
+		v.paragraph("  → ", m.Next)
+	}
+}
+
+// paragraph prints running text behind a beginning, broken at the terminal's width.
+func (v *validation) paragraph(begin, running string) {
+	running = report.TerminalLine(running)
+	if v.app.pen.Width <= 0 {
+		v.line("%s%s", begin, running)
+		return
+	}
+	lines := text.Wrap(begin+running, v.app.pen.Columns())
+	v.line("%s%s", begin[:len(begin)-len(strings.TrimLeft(begin, " "))], strings.Join(lines, "\n    "))
+}
+
+func (v *validation) line(format string, args ...any) {
+	_, err := fmt.Fprintf(v.app.Out, format+"\n", args...)
+	v.writeErr = errors.Join(v.writeErr, err)
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform"
+)
+
+// manager checks the manager's checkout.
+func (v *validation) manager() error {
+	loaded, found := config.Load(v.o.managerDir)
+	v.config = loaded
+	v.add(found...)
+	if _, err := os.Stat(v.o.managerDir); err != nil {
+		return nil // told already
+	}
+	v.checked("%s: %s", config.ManagerFile, count(len(loaded.Manager.Environments), "environment"))
+	if loaded.Manager.Schema != "" {
+		v.checked("the schema %s", loaded.Manager.Schema)
+	} else {
+		v.lacks(forRehearsal, "a schema of variables.yml: only the built-in rules apply to customers' files", "write a JSON Schema and name it with schema in "+config.ManagerFile)
+	}
+	v.customers()
+	v.roots()
+	return v.workflows(found)
+}
+
+func (v *validation) customers() {
+	n := len(v.config.Customers)
+	if n > 0 {
+		v.checked("%s in %s/", count(n, "customer"), config.CustomersDir)
+		return
+	}
+	v.lacks(forRehearsal, "a customer in "+config.CustomersDir+"/ (a rehearsal makes one up)", "write "+config.CustomersDir+"/NAME.yml with "+config.CustomerExample)
+}
+
+// roots parses the code of every root module. A missing root of a customer is an error
+// that config.Load finds; without customers it is only missing.
+func (v *validation) roots() {
+	tool := v.config.Manager.Tool.Name
+	var roots []string
+	for _, c := range v.config.Customers {
+		if !slices.Contains(roots, c.Root) {
+			roots = append(roots, c.Root)
+		}
+	}
+	if len(roots) == 0 {
+		c := config.Unregistered(v.config.Manager, v.o.managerDir, "customer")
+		roots = append(roots, c.Root)
+	}
+	for _, root := range roots {
+		if !config.HoldsCode(v.o.managerDir + string(os.PathSeparator) + root) {
+			if len(v.config.Customers) == 0 {
+				v.lacks(forRehearsal, "Terraform code in "+root+"/", "write "+root+"/main.tf, or name another directory as root in "+config.CustomersDir+"/NAME.yml")
+			}
+			continue
+		}
+		problems := terraform.Syntax(v.o.managerDir, root, tool)
+		if problems == nil { // what does not parse says nothing about its state
+			problems = terraform.CheckRoot(v.o.managerDir, root, tool)
+		}
+		v.add(problems...)
+		v.checked("the syntax of the root module %s", root)
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// environmentsOf are the names in promotion order.
+func environmentsOf(m pipeline.Manager) []pipeline.Environment {
+	names := make([]pipeline.Environment, len(m.Environments))
+	for i, rule := range m.Environments {
+		names[i] = rule.Name
+	}
+	return names
+}

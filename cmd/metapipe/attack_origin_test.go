@@ -34,6 +34,8 @@ var attackCommands = map[string]func(*attempt, []string){
 	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,
 	"checkout": (*attempt).checkout, "lose-object": (*attempt).loseObject, "embed": (*attempt).embed, "ran-nothing": (*attempt).ranNothing,
+	"put": (*attempt).put, "drop": (*attempt).drop, "foreign-run": (*attempt).foreignRun, "going": (*attempt).going, "swept": (*attempt).swept,
+	"untold": (*attempt).untold, "not-green": (*attempt).notGreen, "scanned": (*attempt).scanned, "unexplained": (*attempt).unexplained,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
 	"unplanned": (*attempt).unplanned,
 }
@@ -238,7 +240,14 @@ func (a *attempt) accepted(args []string) {
 		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})
 	}
 	a.r = &request{w: a.world, trigger: a.run, run: run, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
+	a.values["EARLIER"] = a.values["REQUEST"]
+	a.noteRun(run)
 	a.values["REQUEST"], a.plans, a.receipts = a.r.id, map[string]result{}, map[string]string{}
+}
+
+// noteRun remembers the manager's run of the present request.
+func (a *attempt) noteRun(run workflowRun) {
+	a.managerRun, a.values["MANAGER_RUN"] = run, fmt.Sprint(run.run.ID)
 }
 
 // back goes back to the request that was accepted before.

@@ -122,9 +122,10 @@ func (a *attempt) overwrite(file string, content []byte) {
 
 func (a *attempt) object(args []string) (file string, content []byte) {
 	a.t.Helper()
-	file = filepath.Join(a.folder(args[0]), args[1])
 	if strings.Contains(args[1], "/") { // of the store, and not of the plan
 		file = filepath.Join(a.store, filepath.FromSlash(args[1]))
+	} else {
+		file = filepath.Join(a.folder(args[0]), args[1])
 	}
 	return file, must(os.ReadFile(file))(a.t)
 }

@@ -99,6 +99,7 @@ type attempt struct {
 	next           map[string]hub.File // what the next push adds
 	remove         []string            // what stood in its place
 	run, victimRun workflowRun
+	managerRun     workflowRun // of the present request
 	ask            pipeline.Ask
 	proof          map[string]any
 	extra          map[string]any // fields that a request does not have

@@ -18,6 +18,7 @@ func (a *attempt) rejected(args []string) {
 func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, flags ...string) {
 	a.t.Helper()
 	before := a.seenIn(a.customer)
+	a.noteRun(run)
 	a.hub.ResetCalls()
 	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, flags...)...)
 	fetched.want(a.t, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
@@ -50,7 +51,9 @@ func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, f
 func (a *attempt) answered(args []string) {
 	a.t.Helper()
 	run := a.dispatches()
+	a.noteRun(run)
 	fetched := a.job(run).do(3, "fetch-vars")
+	a.values["REQUEST"] = fetched.outputs["request-id"]
 	fetched.want(a.t, "outcome=rejected", "reason="+args[0], "customer=shop", "environments=[]", "applies=[]")
 	fetched.says(a.t, args[1:]...)
 	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")

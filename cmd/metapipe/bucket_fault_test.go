@@ -291,7 +291,7 @@ func TestBootstrapState(t *testing.T) {
 		t.Helper()
 		return w.newJob(run).with(b.root()...).do(exit, append([]string{"bootstrap", "state"}, args...)...)
 	}
-	bootstrap(0).says(t, "s3://new-states", "versioning     missing", "nothing was changed: --apply sets the 7 that are missing", "policy of the role of fetch-vars:", `"arn:aws:s3:::new-states/*/requests/*"`)
+	bootstrap(0).says(t, "s3://new-states", "versioning     missing", "nothing was changed: --apply sets the 9 that are missing", "policy of the role of fetch-vars:", `"arn:aws:s3:::new-states/*/requests/*"`)
 	buckets := must(b.server.Client(b.server.Root()).ListBuckets(t.Context(), nil))(t)
 	if len(buckets.Buckets) != 1 {
 		t.Errorf("the dry run has made a bucket: %v", buckets.Buckets)

@@ -148,7 +148,7 @@ func (f *thousand) client() *github.Client {
 func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
 	t := f.t
 	t.Helper()
-	plan := must((pipeline.DriftLister{Store: f.store, Now: f.now}).Run(t.Context(), pipeline.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+	plan := must((pipeline.DriftLister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), pipeline.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
 		Customers: f.customers, Filter: pipeline.DriftFilter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
 		scanner := &pipeline.DriftScanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
@@ -173,7 +173,7 @@ func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
 func (f *thousand) issues(scan *pipeline.DriftScan, budget int) map[pipeline.IssueDeed]int {
 	f.t.Helper()
 	var err error
-	issuer := &pipeline.DriftIssuer{Store: f.store, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
+	issuer := &pipeline.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	check(f.t, err)
 	did := map[pipeline.IssueDeed]int{}
@@ -294,7 +294,7 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := 0
 	body := func(r pipeline.DriftResult) string { return report.Renderer{}.Issue(r) }
-	issuer := &pipeline.DriftIssuer{Store: f.store, GitHub: noticing{f.client(), func() {
+	issuer := &pipeline.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
 		if opened++; opened == 2 {
 			cancel()
 		}

@@ -36,7 +36,7 @@ func TestReadContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := pipeline.Run{Repository: pipeline.Slug{Owner: "acme", Name: "shop"}, ID: 99, Attempt: 2, URL: "https://ghe.example.com/acme/shop/actions/runs/99"}
+	want := pipeline.Run{Repository: pipeline.Slug{Owner: "acme", Name: "shop"}, RepositoryID: 7, ID: 99, Attempt: 2, URL: "https://ghe.example.com/acme/shop/actions/runs/99"}
 	if diff := cmp.Diff(want, c.Run()); diff != "" || c.RepositoryID != 7 || c.Actor != "kim" || c.ActorID != 5 || c.TriggeringActor != "robin" || c.SHA != mergeSHA {
 		t.Errorf("%+v\n%s", c, diff)
 	}

@@ -148,7 +148,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	lister := pipeline.DriftLister{Store: m.store, Now: a.Now}
+	lister := pipeline.DriftLister{Store: m.store, Sealer: m.sealer, Now: a.Now}
 	switch {
 	case o.resume:
 		o.scan, err = lister.Unfinished(ctx)

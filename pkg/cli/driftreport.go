@@ -19,7 +19,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o d
 	if err != nil {
 		return err
 	}
-	issuer := &pipeline.DriftIssuer{Store: m.store, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	issuer := &pipeline.DriftIssuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
 		if i.Did != pipeline.IssueUnchanged {

@@ -107,7 +107,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 // customer's repo, since nobody's origin was proved.
 func (m *manager) reportNothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
-	found, err := pipeline.FindRejected(ctx, m.store, m.run())
+	found, err := pipeline.FindRejected(ctx, m.store, m.sealer, m.run())
 	if err == nil {
 		text = report.Unproved(found)
 	} else if !errors.Is(err, pipeline.ErrNotFound) {

@@ -29,8 +29,11 @@ that wait for a reviewer for more than a day.
 
 With --fix it closes statuses, releases such locks by their exact id, takes plans
 out of use and cancels their runs. It never touches an apply that goes on, nor a
-lock that no run of metapipe has taken. Without --fix it changes nothing and ends
-with exit code 6 when it finds something.
+lock that no run of metapipe has taken or that several may have taken. Without --fix
+it changes nothing and ends with exit code 6 when it finds something.
+
+A request whose record was changed in the store is believed by no command: nothing is
+written for it, and the sweep that finds it with --fix fails once and names the object.
 
 Environment: SOURCE_REPOS_PAT (as report), METAPIPE_KEY, GITHUB_TOKEN (own
 repository: actions write).`,
@@ -76,13 +79,18 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 
 // sweepEnd is how a sweep ends: what people have to do is no failure of --fix.
 func sweepEnd(result pipeline.SweepResult, fix bool) error {
-	failed := 0
+	failed, tampered := 0, 0
 	for _, f := range result.Findings {
 		if f.Error != "" {
 			failed++
 		}
+		if f.Kind == pipeline.FindingTampered {
+			tampered++
+		}
 	}
 	switch {
+	case tampered > 0 && fix: // once: the next sweep does not find them again
+		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d findings are records that are not what was stored", tampered, len(result.Findings)), Next: "the findings name the objects: find out who can write to the store"}
 	case failed > 0:
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d findings could not be looked at or repaired", failed, len(result.Findings)), Next: "the findings say why; the next sweep tries again"}
 	case !fix && len(result.Findings) > 0:

@@ -28,9 +28,9 @@ type Applier struct {
 // again. A plan that may not be applied is a *RefusedError, a tool that failed a
 // *FailedError; both are recorded for report.
 func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error) {
-	request, err := loadTarget(ctx, a.Store, in)
+	request, err := loadTarget(ctx, a.records(), in)
 	if err != nil {
-		return TargetResult{}, err
+		return TargetResult{}, errors.Join(err, accountUnread(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
 	}
 	result, err := a.run(ctx, in, request)
 	return result, errors.Join(err, a.account(ctx, in, request, result, err))
@@ -56,7 +56,7 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 		return TargetResult{}, tamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
 	}
 	if last.ended != nil && last.ended.Outcome == OutcomeApplied { // a job that is run again goes on from there
-		receipt, err := readReceipt(ctx, a.Store, folder)
+		receipt, _, err := readReceipt(ctx, a.records(), folder)
 		if err != nil {
 			return TargetResult{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 		}
@@ -226,7 +226,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	explainLock(ctx, a.Store, request.Customer, in.Environment, err)
+	explainLock(ctx, a.records(), in, folder.key(useBegun(ended.use.number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	if applied.ErroredState != "" {
 		result.StateKept = true
@@ -283,14 +283,14 @@ func (u use) refusal(in TargetInput) error {
 // receipt reads the receipt and compares it with what is asked for and with what
 // stands around it now.
 func (a *Applier) receipt(ctx context.Context, folder planning, request Request, in TargetInput) (Receipt, error) {
-	receipt, err := readReceipt(ctx, a.Store, folder)
+	receipt, _, err := readReceipt(ctx, a.records(), folder)
 	if err != nil {
 		return Receipt{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 	}
 	if err := a.compare(receipt, request, in); err != nil {
 		return Receipt{}, err
 	}
-	return receipt, checkNewest(ctx, a.Store, request, in.Environment)
+	return receipt, checkNewest(ctx, a.records(), request, in.Environment)
 }
 
 func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) error {
@@ -344,9 +344,6 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planning, receipt Receipt) (Job, StoredPlan, error) {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	if err := verifyRequest(ctx, a.Store, a.Sealer, request); err != nil {
-		return Job{}, StoredPlan{}, tamperedOr(err, "the record of request "+request.ID.Short()+" of "+target)
-	}
 	raw, err := unsealBytes(ctx, a.Store, a.Sealer, folder.key(objectVariables), binding(receipt, objectVariables))
 	if err != nil {
 		return Job{}, StoredPlan{}, tamperedOr(err, "the variables of the plan of "+target)

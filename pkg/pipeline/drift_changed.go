@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"strings"
 	"sync"
 	"time"
 )
@@ -41,17 +39,13 @@ func changedSince(ctx context.Context, s Store, targets []scanTarget, since time
 
 func touchedSince(ctx context.Context, s Store, t scanTarget, since time.Time) (bool, error) {
 	for _, prefix := range []string{queuePrefix(t.Customer, t.Environment), lastApplyPrefix(t.Customer, t.Environment)} {
-		keys, err := s.List(ctx, prefix)
+		// Keys begin with their time. One that cannot be read stands behind those, and may
+		// be new.
+		keys, err := s.ListAfter(ctx, prefix, prefix+orderStart(since))
 		if err != nil {
 			return false, fmt.Errorf("look when %s/%s changed: %w", t.Customer, t.Environment, err)
 		}
-		if len(keys) == 0 {
-			continue
-		}
-		// Keys begin with their time, so the last one is the newest.
-		at, _, _ := strings.Cut(path.Base(keys[len(keys)-1]), "-")
-		when, err := time.Parse("20060102T150405.000000000Z", at)
-		if err != nil || !when.Before(since) { // one that cannot be read may be new
+		if len(keys) > 0 {
 			return true, nil
 		}
 	}

@@ -28,6 +28,11 @@ func (k keyList) List(_ context.Context, prefix string) ([]string, error) {
 	return found, k.err
 }
 
+func (k keyList) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	found, err := k.List(ctx, prefix)
+	return slices.DeleteFunc(found, func(key string) bool { return key <= after }), err
+}
+
 func (k keyList) Open(context.Context, string) (io.ReadCloser, error) { return nil, ErrNotFound }
 
 func TestChangedSince(t *testing.T) {

@@ -44,16 +44,21 @@ func (b issueBook) of(t issueTarget) (issueRecord, bool) {
 	return record, true
 }
 
-func loadIssues(ctx context.Context, s Store) (issueBook, error) {
+// loadIssues reads the newest book. One under a key that is not at hand any more is
+// forgotten: issues are found by their marker and author then.
+func loadIssues(ctx context.Context, s records, now time.Time) (issueBook, error) {
 	book := issueBook{Version: 1, Targets: map[string]issueRecord{}}
-	keys, err := s.List(ctx, scansIssues)
+	key, err := newestKey(ctx, s, scansIssues, now, func(string) bool { return true })
 	if err != nil {
 		return book, fmt.Errorf("look for the issues of earlier scans: %w", err)
 	}
-	if len(keys) == 0 {
+	if key == "" {
 		return book, nil
 	}
-	err = readJSON(ctx, s, keys[len(keys)-1], &book)
+	err = readFleet(ctx, s, key, &book)
+	if errors.Is(err, ErrUnknownKey) {
+		return book, nil
+	}
 	if err == nil && book.Version != 1 {
 		err = errors.New("it is not in the form of this metapipe")
 	}
@@ -66,9 +71,9 @@ func loadIssues(ctx context.Context, s Store) (issueBook, error) {
 	return book, nil
 }
 
-func keepIssues(ctx context.Context, s Store, book issueBook, scan string, now time.Time) error {
+func keepIssues(ctx context.Context, s records, book issueBook, scan string, now time.Time) error {
 	key := scansIssues + now.UTC().Format("20060102T150405.000000000Z") + "-" + scan + ".json"
-	if err := createJSON(ctx, s, key, book); err != nil {
+	if err := createFleet(ctx, s, key, book); err != nil {
 		return fmt.Errorf("keep the numbers of the issues: %w", err)
 	}
 	return nil
@@ -87,7 +92,7 @@ func (w *issueWork) intend(ctx context.Context, todo []issueTarget) error {
 	if !changed {
 		return nil
 	}
-	return keepIssues(ctx, w.Store, intended, w.scan.ID+"-intended", w.Now())
+	return keepIssues(ctx, w.records(), intended, w.scan.ID+"-intended", w.Now())
 }
 
 func issueHash(body string) string {

@@ -19,6 +19,7 @@ import (
 // opened again when what differs has changed.
 type DriftIssuer struct {
 	Store  Store
+	Sealer Sealer
 	GitHub issueTracker
 	// Body is the text for what differs, Closing the comment that ends it; equal
 	// results give equal texts.
@@ -117,11 +118,11 @@ func snoozedUntil(labels []string) time.Time {
 // about. What a later scan has looked at is left to that one. The error is that of the store alone: what GitHub refuses is told target
 // by target.
 func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Customer, budget int) ([]TargetIssue, error) {
-	book, err := loadIssues(ctx, d.Store)
+	book, err := loadIssues(ctx, d.records(), d.Now())
 	if err != nil {
 		return nil, err
 	}
-	history, err := lastHistory(ctx, d.Store, "")
+	history, err := lastHistory(ctx, d.records(), "", d.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +142,7 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 		// A cancelled run keeps what it has done as well.
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if err := keepIssues(keep, d.Store, w.book, scan.ID, d.Now()); err != nil {
+		if err := keepIssues(keep, d.records(), w.book, scan.ID, d.Now()); err != nil {
 			return told, err
 		}
 	}
@@ -150,6 +151,8 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 	})
 	return told, ctx.Err()
 }
+
+func (d *DriftIssuer) records() records { return records{d.Store, d.Sealer} }
 
 // issueWork is one run.
 type issueWork struct {

@@ -16,9 +16,9 @@ import (
 
 // What a scan leaves in the store. Each object is written once:
 //
-//	_metapipe/scans/begun/<id>.json                   the targets and their shards
+//	_metapipe/scans/begun/<id>.json                   the targets and their shards: a record with a seal
 //	_metapipe/scans/results/<id>/<customer>/<env>     sealed: what was found
-//	_metapipe/scans/history/<id>.json                 the fleet after the scan
+//	_metapipe/scans/history/<id>.json                 the fleet after the scan: a record with a seal
 const (
 	scansBegun   = "_metapipe/scans/begun/"
 	scansResults = "_metapipe/scans/results/"
@@ -104,12 +104,12 @@ func newScanID(now time.Time) string {
 	return now.UTC().Format("20060102T150405.000Z") + "-" + string(NewRequestID()[:8])
 }
 
-func loadScan(ctx context.Context, s Store, id string) (scanRecord, error) {
+func loadScan(ctx context.Context, s records, id string) (scanRecord, error) {
 	if err := checkScanID(id); err != nil {
 		return scanRecord{}, err
 	}
 	var record scanRecord
-	err := readJSON(ctx, s, scansBegun+id+".json", &record)
+	err := readFleet(ctx, s, scansBegun+id+".json", &record)
 	if errors.Is(err, ErrNotFound) {
 		return record, &UsageError{Message: "there is no scan " + id + " in the store", Next: "begin one with `drift --list`, with the same store"}
 	}
@@ -169,18 +169,18 @@ func loadResult(ctx context.Context, s Store, sealer Sealer, scan string, t scan
 	return r, nil
 }
 
-// lastHistory is the newest history, leaving out that of the scan itself.
-func lastHistory(ctx context.Context, s Store, except string) (fleetHistory, error) {
+// lastHistory is the newest history, leaving out that of the scan itself. One under a
+// key that is not at hand any more is forgotten: each scan writes the whole of it anew.
+func lastHistory(ctx context.Context, s records, except string, now time.Time) (fleetHistory, error) {
 	h := fleetHistory{Targets: map[string]targetHistory{}}
-	keys, err := s.List(ctx, scansHistory)
+	key, err := newestKey(ctx, s, scansHistory, now, func(key string) bool { return key != scansHistory+except+".json" })
 	if err != nil {
 		return h, fmt.Errorf("look for earlier scans: %w", err)
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return key == scansHistory+except+".json" })
-	if len(keys) == 0 {
+	if key == "" {
 		return h, nil
 	}
-	if err := readJSON(ctx, s, keys[len(keys)-1], &h); err != nil {
+	if err := readFleet(ctx, s, key, &h); err != nil && !errors.Is(err, ErrUnknownKey) {
 		return h, fmt.Errorf("read the last scan: %w", err)
 	}
 	if h.Targets == nil {
@@ -196,10 +196,12 @@ type DriftSummary struct {
 	Now    func() time.Time
 }
 
+func (s DriftSummary) records() records { return records{s.Store, s.Sealer} }
+
 // Run returns the scan with the results in the order of their names, and writes the
 // history that the next scan builds on. Run again it returns the same.
 func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) (DriftScan, error) {
-	record, err := loadScan(ctx, s.Store, id)
+	record, err := loadScan(ctx, s.records(), id)
 	if err != nil {
 		return DriftScan{}, err
 	}
@@ -207,7 +209,7 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 	if err != nil {
 		return DriftScan{}, err
 	}
-	history, err := lastHistory(ctx, s.Store, id)
+	history, err := lastHistory(ctx, s.records(), id, s.Now())
 	if err != nil {
 		return DriftScan{}, err
 	}
@@ -227,7 +229,7 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 	}
 	slices.Sort(scan.Missing)
 	history.take(&scan)
-	err = createJSON(ctx, s.Store, scansHistory+id+".json", history)
+	err = createFleet(ctx, s.records(), scansHistory+id+".json", history)
 	if err != nil && !errors.Is(err, ErrExists) {
 		return scan, fmt.Errorf("keep the history of the fleet: %w", err)
 	}

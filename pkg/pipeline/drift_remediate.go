@@ -86,28 +86,32 @@ func (r Remediator) against(ctx context.Context, result DriftResult) (string, er
 	return r.open(ctx, result)
 }
 
-// open says which request for the target has not ended, "" where all have.
+// open says which request for the target has not ended, "" where all have. A request
+// that is closed stays queued, also for targets that it never came to, so that only the
+// newest of those that are open counts, and it only when none was queued after it.
 func (r Remediator) open(ctx context.Context, result DriftResult) (string, error) {
-	keys, err := r.Store.List(ctx, queuePrefix(result.Customer, result.Environment))
-	if err != nil || len(keys) == 0 {
-		return "", err
-	}
-	// A request that is closed stays queued, also for targets that it never came to.
-	id := requestOf(keys[len(keys)-1])
-	entries, err := openEntries(ctx, r.Store, openPrefix(result.Customer))
-	if err != nil || !slices.ContainsFunc(entries, func(e openEntry) bool { return e.request == id }) {
-		return "", err
-	}
-	request, err := loadRequest(ctx, r.Store, result.Customer, id)
-	if errors.Is(err, ErrNotFound) {
-		return "", nil // its first job died before it wrote it
-	}
+	s := records{r.Store, r.Sealer}
+	entries, err := openEntries(ctx, s, openPrefix(result.Customer))
 	if err != nil {
 		return "", err
 	}
-	standing, err := targetStanding(ctx, records{r.Store, r.Sealer}, request, result.Environment)
-	if err != nil || standing.ended.Outcome.Final() {
-		return "", err
+	queue := queueOf(result.Customer, result.Environment)
+	for _, entry := range slices.Backward(entries) {
+		request, err := entry.load(ctx, s)
+		if errors.Is(err, ErrNotFound) || err == nil && !queue.holds(request) {
+			continue // its first job died before it wrote it, or it does not apply here
+		}
+		if err != nil {
+			return "", err
+		}
+		if _, newer, err := queue.newest(ctx, s, request, nil); err != nil || newer {
+			return "", err
+		}
+		standing, err := targetStanding(ctx, s, request, result.Environment)
+		if err != nil || standing.ended.Outcome.Final() {
+			return "", err
+		}
+		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), standing.ended.Outcome), nil
 	}
-	return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), standing.ended.Outcome), nil
+	return "", nil
 }

@@ -45,7 +45,7 @@ type ScanInput struct {
 // Run looks at the targets of a shard that have no result yet. A target that
 // cannot be looked at is a result too; the error is that of the scan itself.
 func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
-	record, err := loadScan(ctx, s.Store, in.Scan)
+	record, err := loadScan(ctx, records{s.Store, s.Sealer}, in.Scan)
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,9 @@ type DriftPlan struct {
 
 // DriftLister begins scans.
 type DriftLister struct {
-	Store Store
-	Now   func() time.Time
+	Store  Store
+	Sealer Sealer
+	Now    func() time.Time
 }
 
 // ListInput is one call of a lister.
@@ -51,11 +52,11 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 	if in.Shards < 1 || in.Shards > MaxShards {
 		return DriftPlan{}, &UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
 	}
-	history, err := lastHistory(ctx, l.Store, "")
+	now := l.Now().UTC()
+	history, err := lastHistory(ctx, records{l.Store, l.Sealer}, "", now)
 	if err != nil {
 		return DriftPlan{}, err
 	}
-	now := l.Now().UTC()
 	targets, err := in.Filter.targets(in.Customers, history, now)
 	if err != nil {
 		return DriftPlan{}, err
@@ -68,7 +69,7 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 	record := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
 		Shards: max(1, min(in.Shards, len(targets))), Targets: targets}
 	balance(record.Targets, record.Shards, history)
-	if err := createJSON(ctx, l.Store, scansBegun+record.ID+".json", record); err != nil {
+	if err := createFleet(ctx, records{l.Store, l.Sealer}, scansBegun+record.ID+".json", record); err != nil {
 		return DriftPlan{}, fmt.Errorf("begin the scan: %w", err)
 	}
 	plan := DriftPlan{Scan: record.ID, Targets: len(targets), Shards: []int{}}

@@ -1,19 +1,37 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+	"strings"
+)
+
+// placeOf is where a record lies: its customer, and its environment when the key names
+// one.
+func placeOf(c CustomerName, key string) planning {
+	p := planning{customer: c}
+	if parts := strings.Split(key, "/"); len(parts) > 3 && (parts[2] == "plans" || parts[2] == "kept" || parts[2] == "applied" || parts[2] == "queue") {
+		p.env = Environment(parts[1])
+	}
+	return p
+}
 
 // CreateRecord writes a record as the verbs do, with what vouches for it.
 func CreateRecord(ctx context.Context, s Store, sealer Sealer, c CustomerName, key string, value any) error {
-	return records{s, sealer}.create(ctx, planning{customer: c}, key, value)
+	return records{s, sealer}.create(ctx, placeOf(c, key), key, value)
 }
 
 // ReadRecord reads a record as the verbs do.
 func ReadRecord(ctx context.Context, s Store, sealer Sealer, c CustomerName, key string, into any) error {
-	return records{s, sealer}.read(ctx, planning{customer: c}, key, into)
+	return records{s, sealer}.read(ctx, placeOf(c, key), key, into)
 }
 
 // LastApply is what a drift scan tells of the last apply.
 func LastApply(ctx context.Context, s Store, sealer Sealer, c CustomerName, env Environment) (DriftLastApply, error) {
 	last, _, err := loadLastApply(ctx, records{s, sealer}, c, env)
 	return *last.told(), err
+}
+
+// LockHolders are the steps that may have taken a lock.
+func LockHolders(ctx context.Context, s Store, sealer Sealer, c CustomerName, env Environment, lock Lock) (Holders, error) {
+	return lockHolders(ctx, records{s, sealer}, c, env, lock)
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -121,9 +120,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 // known returns the request when this manager run has accepted it before (a
 // re-run of the job), and rejects one that another run has accepted.
 func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Request, bool, error) {
-	request, err := loadRequest(ctx, f.Store, from.customer.Name, from.id)
+	request, err := loadRequest(ctx, f.records(), from.customer.Name, from.id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Request{}, false, err
+		return Request{}, false, tamperedOr(err, fmt.Sprintf("the record %s, which stands where this request is to be written,", requestKey(from.customer.Name, from.id)))
 	}
 	if err == nil {
 		if request.ManagerRun.ID != in.Run.ID || request.Commit != from.commit {
@@ -138,20 +137,28 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Requ
 		return Request{}, false, nil
 	}
 	sum := sha256.Sum256([]byte(from.token))
-	key, owner := "_metapipe/tokens/"+hex.EncodeToString(sum[:]), strconv.FormatInt(in.Run.ID, 10)
-	err = f.Store.Create(ctx, key, strings.NewReader(owner))
-	if errors.Is(err, ErrExists) {
-		used, err := readAll(ctx, f.Store, key)
-		if err != nil {
-			return Request{}, false, err
-		}
-		if string(used) != owner {
-			return Request{}, false, f.unproved(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %s", from.id.Short(), used)})
-		}
-		return Request{}, false, nil
-	}
-	return Request{}, false, err
+	return Request{}, false, f.useToken(ctx, in, from, hex.EncodeToString(sum[:]))
 }
+
+// useToken marks the signature of a request as used by this run, and rejects one that
+// another run has used.
+func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, sum string) error {
+	mark, key := planning{customer: from.customer.Name}, "_metapipe/tokens/"+sum
+	err := f.records().create(ctx, mark, key, in.Run.ID)
+	if !errors.Is(err, ErrExists) {
+		return err
+	}
+	var used int64
+	switch err := f.records().read(ctx, mark, key, &used); {
+	case err != nil:
+		return tamperedOr(err, fmt.Sprintf("the mark of the used signature of request %s, %s,", from.id.Short(), key))
+	case used != in.Run.ID:
+		return f.unproved(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %d", from.id.Short(), used)})
+	}
+	return nil
+}
+
+func (f *FetchVars) records() records { return records{f.Store, f.Sealer} }
 
 // read fetches and checks variables.yml and works out the targets. Problems that
 // the customer can mend are put into the request.
@@ -174,6 +181,9 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *Request) ([]
 	document, problems := f.Parse(from.customer, request.File, file.Content)
 	if problems.Err() == nil {
 		problems = append(problems, targets(from, document, request)...)
+		if problems.Err() == nil && len(request.Targets) == 0 { // it would count as done
+			problems = append(problems, Problem{Position: Position{File: request.File}, Rule: "no-environments", Message: "no environment is left to work on", Remedy: "list one of " + AllowedNames(from.customer) + " under `environments`"})
+		}
 	}
 	if problems.Err() != nil {
 		request.Reason, request.Problems = ReasonInvalidVariables, problems
@@ -190,7 +200,7 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 		if err := sealInto(ctx, f.Store, f.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, ErrExists) {
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
 		} else if err != nil { // of a run that died here before, and may have known less
-			if err := verifyRequest(ctx, f.Store, f.Sealer, request); err != nil {
+			if err := verifyRequest(ctx, f.records(), request); err != nil {
 				return tamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
 			}
 		}
@@ -212,7 +222,7 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 	if err := f.account(ctx, request); err != nil {
 		return err
 	}
-	if err := createJSON(ctx, f.Store, requestKey(request.Customer, request.ID), request); err != nil {
+	if err := f.records().create(ctx, planning{customer: request.Customer}, requestKey(request.Customer, request.ID), request); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
 	return nil
@@ -267,7 +277,7 @@ func (f *FetchVars) unproved(ctx context.Context, in FetchInput, cause error) er
 	if json.Valid(in.Event.Payload) {
 		record.Payload = withoutToken(in.Event.Payload)
 	}
-	if err := createJSON(ctx, f.Store, unprovedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
+	if err := f.records().create(ctx, planning{customer: fleet}, unprovedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
 	return errors.Join(cause, f.accountUnproved(ctx, in, rejected))

@@ -79,7 +79,7 @@ func TestRefusals(t *testing.T) {
 		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
 			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
 			w.copyPlan(request, "production", "staging")
-		}, pipeline.ReasonOtherEnvironment, pipeline.OutcomeRefused},
+		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"tampered plan", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.replace(request, "staging", "plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
@@ -95,7 +95,7 @@ func TestRefusals(t *testing.T) {
 			w.replace(request, "staging", "receipt.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), string(request.Blob), strings.Repeat("0", 40), 1))
 			})
-		}, pipeline.ReasonStaleVariables, pipeline.OutcomeRefused},
+		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"production before staging", func(w *world, request pipeline.Request, in *pipeline.TargetInput) {
 			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
 			*in = w.target(request, "production")

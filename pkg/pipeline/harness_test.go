@@ -31,6 +31,7 @@ type world struct {
 	customer pipeline.Customer
 	dir      string
 	run      int64
+	manager  pipeline.Repository // whose runs the sweep looks after
 }
 
 func newWorld(t *testing.T) *world {
@@ -51,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), store: directory, sealer: sealer, dir: dir, run: 100,
 		customer: pipeline.Customer{Name: "acme", Repository: pipeline.Slug{Owner: "acme", Name: "app"}, RepositoryID: 7, Path: "infra", Root: "terraform", Manager: manager}}
-	w.hub = newHub(w)
+	w.hub, w.manager = newHub(w), pipeline.Repository{Slug: managerSlug, ID: managerID}
 	w.engine = &engine{states: map[string]uint64{}}
 	return w
 }

@@ -27,7 +27,7 @@ func lastApplyPrefix(c CustomerName, env Environment) string {
 // noteLastApply writes the record and removes the older ones. The new one comes
 // first, so that there is one at any time.
 func noteLastApply(ctx context.Context, s records, request Request, folder planning, ended Ended) error {
-	receipt, err := readReceipt(ctx, s, folder)
+	receipt, _, err := readReceipt(ctx, s, folder)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 	}
 	key := base + ".json" // comes before its variables
 	record := lastApply{Receipt: receipt, Variables: base + ".variables", Actor: request.Actor, Run: ended.Run, At: ended.At}
-	if err := s.create(ctx, planning{customer: receipt.Customer}, key, record); err != nil && !errors.Is(err, ErrExists) {
+	if err := s.create(ctx, planning{customer: receipt.Customer, env: receipt.Environment}, key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
 	for _, k := range older {
@@ -58,9 +58,7 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 	return err
 }
 
-// loadLastApply returns the record, and false where metapipe applied nothing yet. Where
-// nothing vouches for the record, as earlier versions wrote it, it returns what the
-// sealed variables vouch for: all but who applied it, in which run and when.
+// loadLastApply returns the record, and false where metapipe applied nothing yet.
 func loadLastApply(ctx context.Context, s records, c CustomerName, env Environment) (lastApply, bool, error) {
 	fail := func(err error) (lastApply, bool, error) {
 		return lastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
@@ -75,22 +73,11 @@ func loadLastApply(ctx context.Context, s records, c CustomerName, env Environme
 	}
 	var record lastApply
 	key := keys[len(keys)-1]
-	err = s.read(ctx, planning{customer: c}, key, &record)
-	unvouched := errors.Is(err, ErrTampered)
-	if unvouched {
-		err = peekRecord(ctx, s, key, &record)
-	}
-	if err != nil {
+	if err = s.read(ctx, planning{customer: c, env: env}, key, &record); err != nil {
 		return fail(err)
 	}
 	if record.Receipt.Customer != c || record.Receipt.Environment != env || !strings.HasPrefix(record.Variables, lastApplyPrefix(c, env)) {
 		return fail(fmt.Errorf("%w: the record is of %s/%s", ErrTampered, record.Receipt.Customer, record.Receipt.Environment))
-	}
-	if unvouched {
-		if _, err := record.variables(ctx, s, s.Sealer); err != nil {
-			return fail(err)
-		}
-		record.Actor, record.Run, record.At = "", Run{}, record.Receipt.PlannedAt
 	}
 	return record, true, nil
 }

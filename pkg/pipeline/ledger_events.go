@@ -98,6 +98,21 @@ func (a *Applier) account(ctx context.Context, in TargetInput, request Request, 
 	return err
 }
 
+// accountUnread records that a plan or an apply was refused since the record of its
+// request cannot be believed: nothing else is known of the request.
+func accountUnread(ctx context.Context, ledger Ledger, in TargetInput, cause error) error {
+	var refused *RefusedError
+	if !errors.As(cause, &refused) || refused.Reason != ReasonTampered && refused.Reason != ReasonUnknownKey {
+		return nil
+	}
+	last, cancel := lasting(ctx)
+	defer cancel()
+	e := ledgerEntry(LedgerRefused, Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
+	e.Outcome, e.Reason, e.Message = OutcomeRefused, refused.Reason, refused.Message
+	_, err := ledger.Append(last, e)
+	return err
+}
+
 // accountApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
 func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []string) (head LedgerHead, err error) {

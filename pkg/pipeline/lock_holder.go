@@ -13,12 +13,15 @@ import (
 // tool and metapipe round them, and the clock may be set in between.
 const clockStep = 2 * time.Second
 
-// Holder is the step of a request that took a lock.
+// Holder is a step of a request that may have taken a lock.
 type Holder struct {
 	Request Request
 	Verb    string // plan or apply
 	Run     Run
 	Begun   time.Time
+
+	mark string // key of the record of its begin
+	near bool   // its time fits only when the clock was wrong
 }
 
 // String is the holder for people.
@@ -30,105 +33,177 @@ func (h Holder) String() string {
 	return s
 }
 
-// LockHolder finds the step that took a lock, or nil when none of an open request
-// did. The tool writes its machine and the time into the lock; a step has written
-// the same into its mark, by the same clock, before it started the tool. Requests
-// that were stopped in the middle stay open until the sweep has looked at their locks.
-func LockHolder(ctx context.Context, s Store, c CustomerName, env Environment, lock Lock) (*Holder, error) {
-	return stepOf(ctx, s, c, env, func(begun Begun, ended *Ended) bool {
-		return begun.Host != "" && begun.Host == lock.Host() && !lock.Created.Before(begun.At.Add(-clockStep)) &&
-			(ended == nil || !lock.Created.After(ended.At.Add(clockStep)))
+// Holders are all steps that may have taken one lock.
+type Holders []Holder
+
+// String names all of them.
+func (hs Holders) String() string {
+	names := make([]string, len(hs))
+	for i, h := range hs {
+		names[i] = h.String()
+	}
+	return strings.Join(names, " or ")
+}
+
+// Likely are the steps that the lock is blamed on: those that went on when it was taken,
+// and only without any such step those within the clock's error of it. More than one
+// means that nobody can say who holds the lock.
+func (hs Holders) Likely() Holders {
+	sure := slices.DeleteFunc(slices.Clone(hs), func(h Holder) bool { return h.near })
+	if len(sure) > 0 {
+		return sure
+	}
+	return hs
+}
+
+// possible leaves out the steps whose run had ended when the lock was taken, where more
+// than one is likely and GitHub can be asked through ask. A step that is left out wrongly,
+// by a clock that goes wrong, is dead all the same.
+func (hs Holders) possible(ctx context.Context, lock Lock, ask func(context.Context, Run) (WorkflowRun, error)) (Holders, error) {
+	if len(hs.Likely()) < 2 {
+		return hs, nil
+	}
+	var left Holders
+	for _, h := range hs {
+		if h.Run.ID != 0 {
+			now, err := ask(ctx, h.Run)
+			if err != nil {
+				return nil, err
+			}
+			ended := now.Status == "completed" && !now.UpdatedAt.IsZero() // not known of a deleted run
+			if ended && now.Attempt <= h.Run.Attempt && lock.Created.After(now.UpdatedAt.Add(clockStep)) {
+				continue
+			}
+		}
+		left = append(left, h)
+	}
+	return left, nil
+}
+
+// of reports whether one of the steps belongs to a request.
+func (hs Holders) of(id RequestID) bool {
+	return slices.ContainsFunc(hs, func(h Holder) bool { return h.Request.ID == id })
+}
+
+// lockHolders finds the steps of open requests that may have taken a lock. The tool
+// writes its machine and the time into the lock; a step has written the same into its
+// mark, by the same clock, before it started the tool. Requests that were stopped in
+// the middle stay open until the sweep has looked at their locks.
+func lockHolders(ctx context.Context, s reader, c CustomerName, env Environment, lock Lock) (Holders, error) {
+	went := func(h Holder, host string, ended *Ended, step time.Duration) bool {
+		return host != "" && host == lock.Host() && !lock.Created.Before(h.Begun.Add(-step)) && (ended == nil || !lock.Created.After(ended.At.Add(step)))
+	}
+	all, err := stepsOf(ctx, s, c, env, func(h *Holder, host string, ended *Ended) bool {
+		h.near = !went(*h, host, ended, 0)
+		return went(*h, host, ended, clockStep)
 	})
+	// The steps of one attempt follow each other: the one before is no other suspect.
+	sure := all.Likely()
+	return slices.DeleteFunc(all, func(h Holder) bool {
+		return h.near && slices.ContainsFunc(sure, func(o Holder) bool {
+			return !o.near && o.Request.ID == h.Request.ID && o.Run.ID == h.Run.ID && o.Run.Attempt == h.Run.Attempt
+		})
+	}), err
 }
 
-// unfinishedStep finds a step of an open request that has begun and told no end.
-func unfinishedStep(ctx context.Context, s Store, c CustomerName, env Environment) (*Holder, error) {
-	return stepOf(ctx, s, c, env, func(_ Begun, ended *Ended) bool { return ended == nil })
+// unfinishedSteps finds the steps of open requests that have begun and recorded no end.
+func unfinishedSteps(ctx context.Context, s reader, c CustomerName, env Environment) (Holders, error) {
+	return stepsOf(ctx, s, c, env, noEnd)
 }
 
-// stepOf finds the newest step of an open request that may hold locks and fits.
-func stepOf(ctx context.Context, s Store, c CustomerName, env Environment, fits func(begun Begun, ended *Ended) bool) (*Holder, error) {
+func noEnd(_ *Holder, _ string, ended *Ended) bool { return ended == nil }
+
+// stepsOf finds the steps of open requests that may hold locks and fit, oldest first.
+func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fits func(h *Holder, host string, ended *Ended) bool) (Holders, error) {
 	entries, err := openEntries(ctx, s, openPrefix(c))
 	if err != nil {
 		return nil, err
 	}
-	var found *Holder
+	var found Holders
 	for _, e := range entries {
-		request, err := loadRequest(ctx, s, e.customer, e.request)
+		request, err := e.load(ctx, s)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Contains(request.Targets, env) || !request.Applies(env) {
+		if !request.worksOn(env) || !request.Applies(env) {
 			continue // plans without an apply take no lock
 		}
-		h, err := stepIn(ctx, s, request, env, fits)
+		steps, err := stepsIn(ctx, s, request, env, fits)
 		if err != nil {
 			return nil, err
 		}
-		if h != nil && (found == nil || h.Begun.After(found.Begun)) {
-			found = h
+		found = append(found, steps...)
+	}
+	slices.SortStableFunc(found, func(a, b Holder) int { return a.Begun.Compare(b.Begun) })
+	return found, nil
+}
+
+// stepsIn looks at all plannings of a request: a job that was run again may have left
+// the lock of its first attempt.
+func stepsIn(ctx context.Context, s reader, request Request, env Environment, fits func(h *Holder, host string, ended *Ended) bool) (Holders, error) {
+	folders, err := plannings(ctx, s, request, env)
+	if err != nil {
+		return nil, err
+	}
+	var found Holders
+	for _, folder := range folders {
+		type step struct{ verb, begun, ended string }
+		steps := []step{{"plan", objectBegun, objectPlanned}}
+		for n := 1; n <= folder.uses(); n++ {
+			steps = append(steps, step{"apply", useBegun(n), useEnded(n)})
+		}
+		for _, step := range steps {
+			var begun Begun
+			if err := s.read(ctx, folder, step.begun, &begun); err != nil {
+				return nil, err
+			}
+			var ended *Ended
+			if folder.has(step.ended) {
+				ended = &Ended{}
+				if err := s.read(ctx, folder, step.ended, ended); err != nil {
+					return nil, err
+				}
+			}
+			h := Holder{Request: request, Verb: step.verb, Run: begun.Run, Begun: begun.At, mark: folder.key(step.begun)}
+			if begun.Over == nil && fits(&h, begun.Host, ended) {
+				found = append(found, h)
+			}
 		}
 	}
 	return found, nil
 }
 
-// stepIn looks at the newest planning of a request.
-func stepIn(ctx context.Context, s Store, request Request, env Environment, fits func(Begun, *Ended) bool) (*Holder, error) {
-	folder, found, err := latestPlanning(ctx, s, request, env)
-	if err != nil || !found {
-		return nil, err
-	}
-	type step struct{ verb, begun, ended string }
-	steps := []step{{"plan", objectBegun, objectPlanned}}
-	for n := 1; n <= folder.uses(); n++ {
-		steps = append(steps, step{"apply", useBegun(n), useEnded(n)})
-	}
-	var holder *Holder
-	for _, step := range steps {
-		var begun Begun
-		if err := peekRecord(ctx, s, folder.key(step.begun), &begun); err != nil {
-			return nil, err
-		}
-		var ended *Ended
-		if folder.has(step.ended) {
-			ended = &Ended{}
-			if err := peekRecord(ctx, s, folder.key(step.ended), ended); err != nil {
-				return nil, err
-			}
-		}
-		if begun.Over == nil && fits(begun, ended) {
-			holder = &Holder{Request: request, Verb: step.verb, Run: begun.Run, Begun: begun.At}
-		}
-	}
-	return holder, nil
-}
-
 // Host is the machine that took the lock: the tool writes user@host.
 func (l Lock) Host() string { return l.Who[strings.LastIndexByte(l.Who, '@')+1:] }
 
-// explainLock adds to an error about a lock whose it is and how it goes on.
-func explainLock(ctx context.Context, s Store, c CustomerName, env Environment, cause error) {
+// explainLock adds to an error about a lock who may hold it and how it goes on. own is
+// the mark of the step that met the lock, and so does not hold it.
+func explainLock(ctx context.Context, s records, in TargetInput, own string, cause error) {
 	var failed *FailedError
 	if !errors.As(cause, &failed) || failed.Lock == nil {
 		return
 	}
 	last, cancel := lasting(ctx)
 	defer cancel()
-	holder, err := LockHolder(last, s, c, env, *failed.Lock)
+	c, env := in.Customer.Name, in.Environment
+	holders, err := lockHolders(last, s, c, env, *failed.Lock)
 	if err != nil {
-		return // the lock itself is told already
+		return // the lock itself is in the message already
 	}
+	holders = slices.DeleteFunc(holders, func(h Holder) bool { return h.mark == own }).Likely()
 	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
-	if failed.Lock.Who == "" {
+	since := failed.Lock.Created.Format(time.RFC3339)
+	switch {
+	case failed.Lock.Who == "":
 		failed.Next = fmt.Sprintf("the backend does not tell whose lock %s is: wait and run this job again; when you know that the process that took it is dead, `%s --no-run`", failed.Lock.ID, unlock)
-		return
-	}
-	if holder == nil {
+	case len(holders) == 0:
 		failed.Next = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
-		return
+	case len(holders) > 1:
+		failed.Next = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
+	default:
+		failed.Next = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
 	}
-	failed.Next = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holder, failed.Lock.Created.Format(time.RFC3339), unlock)
 }

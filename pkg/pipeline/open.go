@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // The index of open requests names every request that nobody has closed yet, so
 // that looking for what hangs costs as much as there is open, and not as much as
 // there ever was. fetch-vars writes an entry before the request itself; the
-// report that finds nothing open any more removes it.
+// report that finds nothing open any more removes it. The name of an entry is all
+// that is read of it, and its request says whether that is right.
 
 const openRoot = "_metapipe/open/"
 
@@ -39,34 +41,60 @@ func openEntries(ctx context.Context, s Store, prefix string) ([]openEntry, erro
 		if err != nil {
 			continue // not ours
 		}
-		if id, err := ParseRequestID(string(requestOf(key))); err == nil {
+		if id, known := entryOf(key); known {
 			entries = append(entries, openEntry{key: key, customer: customer, request: id})
 		}
 	}
 	return entries, nil
 }
 
-// openBeside are the open requests of r's customer but for r itself, oldest first.
-func openBeside(ctx context.Context, s Store, r Request) ([]Request, error) {
+// load reads the request of an entry; ErrNotFound also for an entry that is not where
+// its request stands.
+func (e openEntry) load(ctx context.Context, s reader) (Request, error) {
+	request, err := loadRequest(ctx, s, e.customer, e.request)
+	if err == nil && openKey(request) != e.key {
+		err = fmt.Errorf("%s: %w: the entry of request %s is %s", e.key, ErrNotFound, request.ID.Short(), openKey(request))
+	}
+	return request, err
+}
+
+// mostOlder is how many older requests a new one looks at: each new one has ended
+// those before it, so that more than a few cannot wait. What is left is the sweep's.
+const mostOlder = 8
+
+// openBefore are the open requests that are queued for a target of r, the newest
+// first and mostOlder at most.
+func openBefore(ctx context.Context, s Store, r Request) ([]openEntry, error) {
 	entries, err := openEntries(ctx, s, openPrefix(r.Customer))
-	if err != nil {
+	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	var requests []Request
-	for _, e := range entries {
-		if e.request == r.ID {
+	queued := map[RequestID]bool{}
+	for _, env := range r.Targets {
+		if !r.Applies(env) {
 			continue
 		}
-		request, err := loadRequest(ctx, s, e.customer, e.request)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
+		prefix := queuePrefix(r.Customer, env)
+		keys, err := s.ListAfter(ctx, prefix, prefix+entries[0].before())
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("look for older requests of %s/%s: %w", r.Customer, env, err)
 		}
-		requests = append(requests, request)
+		for _, key := range keys {
+			if id, known := entryOf(key); known {
+				queued[id] = true
+			}
+		}
 	}
-	return requests, nil
+	slices.Reverse(entries)
+	entries = slices.DeleteFunc(entries, func(e openEntry) bool { return e.request == r.ID || !queued[e.request] })
+	return entries[:min(len(entries), mostOlder)], nil
+}
+
+// before is a place in a queue in front of the request of the entry and of those after
+// it.
+func (e openEntry) before() string {
+	order := strings.TrimPrefix(e.key, openPrefix(e.customer))
+	return order[:max(0, len(order)-len(e.request))]
 }
 
 // open enters a request into the index; an entry that is there already stays.

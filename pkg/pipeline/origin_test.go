@@ -71,7 +71,7 @@ func TestOriginMustBeProved(t *testing.T) {
 			if request.ID != "" || w.hub.writes != 0 {
 				t.Fatalf("something was written to the customer's repo")
 			}
-			found, err := pipeline.FindRejected(context.Background(), w.store, in.Run)
+			found, err := pipeline.FindRejected(context.Background(), w.store, w.sealer, in.Run)
 			if err != nil || found.Reason != c.want {
 				t.Fatalf("the manager does not know of it: %+v %v", found, err)
 			}

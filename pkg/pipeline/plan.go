@@ -73,7 +73,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := newPlanning(ctx, records{p.Store, p.Sealer}, request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	folder, err := newPlanning(ctx, p.records(), request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
@@ -81,7 +81,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
-		explainLock(ctx, p.Store, request.Customer, in.Environment, err)
+		explainLock(ctx, p.records(), in, folder.key(objectBegun), err)
 		ended.fail(ctx, err)
 	}
 	ended.At = p.Now().UTC()
@@ -94,7 +94,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		}
 		err = errors.Join(err, recordErr)
 	}
-	recordErr := records{p.Store, p.Sealer}.create(last, folder, objectPlanned, ended)
+	recordErr := p.records().create(last, folder, objectPlanned, ended)
 	log.keep(last, p.Store, p.Sealer, in, folder.key(objectPlanLog))
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
@@ -105,7 +105,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	}
 	// A newer request that was accepted meanwhile has either found this plan waiting,
 	// and ended it, or is found here.
-	if err = checkNewest(ctx, p.Store, request, in.Environment); err != nil {
+	if err = checkNewest(ctx, p.records(), request, in.Environment); err != nil {
 		var refused *RefusedError
 		if errors.As(err, &refused) {
 			result.Outcome, result.Reason = OutcomeSuperseded, refused.Reason
@@ -114,22 +114,24 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	return result, err
 }
 
+func (p *Planner) records() records { return records{p.Store, p.Sealer} }
+
 func (p *Planner) begin(ctx context.Context, in TargetInput) (Request, error) {
-	request, err := loadTarget(ctx, p.Store, in)
+	request, err := loadTarget(ctx, p.records(), in)
 	if err != nil {
-		return Request{}, err
+		return Request{}, errors.Join(err, accountUnread(ctx, Ledger{Store: p.Store, Now: p.Now}, in, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
 }
 
 // loadTarget reads the request and checks that the target is part of it.
-func loadTarget(ctx context.Context, s Store, in TargetInput) (Request, error) {
+func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error) {
 	request, err := loadRequest(ctx, s, in.Customer.Name, in.Request)
 	if errors.Is(err, ErrNotFound) {
 		return Request{}, &UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
 	}
 	if err != nil {
-		return Request{}, err
+		return Request{}, tamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
 	}
 	if request.Rejected() {
 		return Request{}, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
@@ -148,7 +150,7 @@ func loadTarget(ctx context.Context, s Store, in TargetInput) (Request, error) {
 
 func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planning, ended *Ended) (TargetResult, error) {
 	if request.Applies(in.Environment) {
-		if err := checkNewest(ctx, p.Store, request, in.Environment); err != nil {
+		if err := checkNewest(ctx, p.records(), request, in.Environment); err != nil {
 			return TargetResult{}, err
 		}
 	}
@@ -214,7 +216,7 @@ func (r Reviewed) orNone() string {
 func (p *Planner) variables(ctx context.Context, in TargetInput, request Request) ([]byte, Document, error) {
 	raw, err := unsealBytes(ctx, p.Store, p.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request))
 	if err != nil {
-		return nil, nil, tamperedOr(err, fmt.Sprintf("the record of request %s, or its variables,", request.ID.Short()))
+		return nil, nil, tamperedOr(err, "the variables of request "+request.ID.Short())
 	}
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if err := problems.Err(); err != nil {
@@ -271,10 +273,10 @@ func opener(file string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(file) }
 }
 
-func checkNewest(ctx context.Context, s Store, request Request, env Environment) error {
+func checkNewest(ctx context.Context, s records, request Request, env Environment) error {
 	newer, err := superseding(ctx, s, request, env)
 	if err != nil {
-		return err
+		return tamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
 	}
 	if newer != "" {
 		return supersededError(request, env, newer)

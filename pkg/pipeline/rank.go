@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,23 +14,13 @@ import (
 // history was rewritten, the one that the branch still leads to.
 //
 // The verdict is an entry of the winner in the queue of the target, right behind
-// that of the loser. Every later step reads the queue alone, so that all agree.
+// that of the loser, sealed as a record. Every later step reads the queue alone, so
+// that all agree.
 
 const (
 	rankDoubt = 10 * time.Minute // how close two runs are whose order is asked for
 	rankAsked = 4                // how many others are asked about, the nearest first
 )
-
-// highest is the last entry of a request in an index; base is where it stands
-// by its own order.
-func highest(keys []string, id RequestID, base string) string {
-	for _, key := range keys {
-		if requestOf(key) == id && key > base {
-			base = key
-		}
-	}
-	return base
-}
 
 // rank settles the order of a request and those that were pushed to its branch at
 // about the same time. It comes after the request has been written: of two that
@@ -42,20 +31,20 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 		if !request.Applies(env) || request.Event != "push" {
 			continue
 		}
-		prefix := queuePrefix(request.Customer, env)
-		keys, err := f.Store.List(ctx, prefix)
+		queue := queueOf(request.Customer, env)
+		keys, err := f.Store.ListAfter(ctx, queue.prefix, queue.prefix+orderStart(orderTime(queue.own(request)).Add(-rankDoubt)))
 		if err != nil {
 			return fmt.Errorf("look for requests beside %s: %w", request.ID.Short(), err)
 		}
-		for _, id := range beside(keys, prefix+request.order(), request.ID) {
-			other, err := loadRequest(ctx, f.Store, request.Customer, id)
+		for _, id := range beside(keys, queue.own(request), request.ID) {
+			other, err := loadRequest(ctx, f.records(), request.Customer, id)
 			if errors.Is(err, ErrNotFound) {
 				continue
 			}
 			if err != nil {
-				return err
+				return tamperedOr(err, fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", id.Short(), request.ID.Short()))
 			}
-			if other.Event != "push" || other.Branch != request.Branch || other.Commit == request.Commit || other.Repository.ID != request.Repository.ID {
+			if !queue.holds(other) || other.Event != "push" || other.Branch != request.Branch || other.Commit == request.Commit || other.Repository.ID != request.Repository.ID {
 				continue
 			}
 			wins, asked := newer[id]
@@ -69,7 +58,7 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 			if !wins {
 				winner, loser = other, request
 			}
-			if err := f.promote(ctx, keys, prefix, winner, loser); err != nil {
+			if err := f.promote(ctx, queue, keys, winner, loser); err != nil {
 				return err
 			}
 		}
@@ -81,12 +70,15 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 func beside(keys []string, key string, id RequestID) []RequestID {
 	at := orderTime(key)
 	away := func(k string) time.Duration { return orderTime(k).Sub(at).Abs() }
-	near := slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return requestOf(k) == id || away(k) > rankDoubt })
+	near := slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
+		other, known := entryOf(k)
+		return !known || other == id || away(k) > rankDoubt
+	})
 	slices.SortStableFunc(near, func(a, b string) int { return int(away(a) - away(b)) })
 	var ids []RequestID
 	for _, k := range near {
-		if !slices.Contains(ids, requestOf(k)) && len(ids) < rankAsked {
-			ids = append(ids, requestOf(k))
+		if other, _ := entryOf(k); !slices.Contains(ids, other) && len(ids) < rankAsked {
+			ids = append(ids, other)
 		}
 	}
 	return ids
@@ -113,14 +105,17 @@ func (f *FetchVars) descends(ctx context.Context, request, other Request) (bool,
 }
 
 // promote puts the winner right behind the loser, unless it is there already.
-func (f *FetchVars) promote(ctx context.Context, keys []string, prefix string, winner, loser Request) error {
-	ahead := highest(keys, loser.ID, prefix+loser.order())
-	if highest(keys, winner.ID, prefix+winner.order()) > ahead {
-		return nil
+func (f *FetchVars) promote(ctx context.Context, queue index, keys []string, winner, loser Request) error {
+	ahead, err := queue.highest(ctx, f.records(), keys, loser)
+	if err != nil {
+		return err
+	}
+	if at, err := queue.highest(ctx, f.records(), keys, winner); err != nil || at > ahead {
+		return err
 	}
 	f.Tell("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
-	err := f.Store.Create(ctx, prefix+winner.orderAt(orderTime(ahead).Add(time.Nanosecond)), strings.NewReader(string(winner.ID)))
-	if err != nil && !errors.Is(err, ErrExists) {
+	err = queue.promote(ctx, f.records(), queue.prefix+winner.orderAt(orderTime(ahead).Add(time.Nanosecond)), winner.ID)
+	if err != nil {
 		return fmt.Errorf("note that request %s is newer than %s: %w", winner.ID.Short(), loser.ID.Short(), err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -66,9 +67,11 @@ type Ended struct {
 	started bool // the tool may have changed something
 }
 
-// planning names the numbered folder of one planning.
+// planning names the numbered folder of one planning. Records that lie elsewhere have
+// no prefix: their object is the whole key.
 type planning struct {
 	customer CustomerName
+	env      Environment
 	prefix   string
 	// objects are those that the folder held when it was looked up.
 	objects []string
@@ -86,7 +89,7 @@ func newPlanning(ctx context.Context, s records, request Request, env Environmen
 		return planning{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := planning{customer: request.Customer, prefix: folderOf(request, env, n)}
+		p := planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n)}
 		err := s.create(ctx, p, objectBegun, begun)
 		if errors.Is(err, ErrExists) {
 			continue
@@ -105,7 +108,7 @@ func latestPlanning(ctx context.Context, s Store, request Request, env Environme
 	if err != nil || n == 0 {
 		return planning{}, false, err
 	}
-	return planning{customer: request.Customer, prefix: folderOf(request, env, n), objects: objects}, true, nil
+	return planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: objects}, true, nil
 }
 
 func folderOf(request Request, env Environment, n int) string {
@@ -115,71 +118,85 @@ func folderOf(request Request, env Environment, n int) string {
 // lastPlanning returns the highest number that was begun, 0 when there is none,
 // and the names of the objects in its folder.
 func lastPlanning(ctx context.Context, s Store, request Request, env Environment) (last int, objects []string, err error) {
+	folders, err := folders(ctx, s, request, env)
+	if err != nil || len(folders) == 0 {
+		return 0, nil, err
+	}
+	last = slices.Max(slices.Collect(maps.Keys(folders)))
+	return last, folders[last], nil
+}
+
+// plannings returns all plannings of a target that were begun, oldest first.
+func plannings(ctx context.Context, s Store, request Request, env Environment) ([]planning, error) {
+	folders, err := folders(ctx, s, request, env)
+	if err != nil {
+		return nil, err
+	}
+	var all []planning
+	for _, n := range slices.Sorted(maps.Keys(folders)) {
+		all = append(all, planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: folders[n]})
+	}
+	return all, nil
+}
+
+// folders are the names of the objects in the folders of plannings that were begun, by
+// their number.
+func folders(ctx context.Context, s Store, request Request, env Environment) (map[int][]string, error) {
 	prefix := plansPrefix(request.Customer, env, request.ID)
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
-		return 0, nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
+		return nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
 	}
 	folders := map[int][]string{}
 	for _, key := range keys {
 		number, name, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
-		if n, err := strconv.Atoi(number); err == nil {
+		if n, err := strconv.Atoi(number); err == nil && n > 0 {
 			folders[n] = append(folders[n], name)
-			if name == objectBegun {
-				last = max(last, n)
-			}
 		}
 	}
-	return last, folders[last], nil
+	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, objectBegun) })
+	return folders, nil
 }
 
-// superseding returns the id of the newest request in the queue of the target
-// when that is newer than request, or "".
-func superseding(ctx context.Context, s Store, request Request, env Environment) (RequestID, error) {
-	newer, err := newerRequests(ctx, s, request, queuePrefix(request.Customer, env))
-	if err != nil || len(newer) == 0 {
-		return "", err
-	}
-	return newer[0].ID, nil
-}
-
-// newerRequests returns the requests under an index prefix that are newer than
-// request, newest first. An entry without its request is none: fetch-vars writes
-// the request last, and may have died before.
-func newerRequests(ctx context.Context, s Store, request Request, prefix string) ([]Request, error) {
-	keys, err := s.List(ctx, prefix)
-	if err != nil {
-		return nil, fmt.Errorf("look for requests that are newer than %s: %w", request.ID.Short(), err)
-	}
-	var newer []Request
-	own := highest(keys, request.ID, prefix+request.order())
-	for i := len(keys) - 1; i >= 0 && keys[i] > own; i-- {
-		r, err := loadRequest(ctx, s, request.Customer, requestOf(keys[i]))
-		if errors.Is(err, ErrNotFound) || r.ID == request.ID {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		newer = append(newer, r)
-	}
-	return newer, nil
-}
-
-func loadRequest(ctx context.Context, s Store, customer CustomerName, id RequestID) (Request, error) {
+// loadRequest reads the record of a request, accepted or rejected: the one place
+// where it is read. One that is not the request with this id, or that asks for nothing
+// and was not rejected, is ErrTampered; fetch-vars writes none such.
+func loadRequest(ctx context.Context, s reader, customer CustomerName, id RequestID) (Request, error) {
 	var r Request
-	if err := readJSON(ctx, s, requestKey(customer, id), &r); err != nil {
+	key := requestKey(customer, id)
+	if err := s.read(ctx, planning{customer: customer}, key, &r); err != nil {
 		return Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
 	}
-	if r.ID != id || r.Customer != customer {
-		return Request{}, fmt.Errorf("request %s of %s: the stored record is of request %s of %s", id.Short(), customer, r.ID, r.Customer)
+	switch {
+	case r.ID != id || r.Customer != customer:
+		return Request{}, fmt.Errorf("request %s of %s: %w: %s is of request %s of %s", id.Short(), customer, ErrTampered, key, r.ID, r.Customer)
+	case !r.Rejected() && len(r.Targets) == 0:
+		return Request{}, fmt.Errorf("request %s of %s: %w: %s is accepted and names no environment", id.Short(), customer, ErrTampered, key)
 	}
 	return r, nil
 }
 
-// readReceipt reads the receipt of a planning. One that is no receipt is
-// ErrTampered: we write none such.
-func readReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
+// readReceipt reads the receipt of a planning with the model of its plan, which
+// vouches for it. A receipt that the model is not bound to is ErrTampered, a planning
+// without one ErrNotFound.
+func readReceipt(ctx context.Context, s records, folder planning) (Receipt, []byte, error) {
+	receipt, err := parseReceipt(ctx, s, folder)
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	model, err := unsealBytes(ctx, s, s.Sealer, folder.key(objectModel), binding(receipt, objectModel))
+	if errors.Is(err, ErrNotFound) { // it is written before the receipt, and stays
+		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.key(objectReceipt), ErrTampered)
+	}
+	if err != nil {
+		return Receipt{}, nil, err
+	}
+	return receipt, model, nil
+}
+
+// parseReceipt reads a receipt that the caller verifies by what is sealed with it. One
+// that is no receipt is ErrTampered: we write none such.
+func parseReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
 	b, err := readAll(ctx, s, folder.key(objectReceipt))
 	if err != nil {
 		return Receipt{}, err
@@ -199,19 +216,8 @@ func createJSON(ctx context.Context, s Store, key string, value any) error {
 	return s.Create(ctx, key, bytes.NewReader(append(b, '\n')))
 }
 
-func readJSON(ctx context.Context, s Store, key string, into any) error {
-	b, err := readAll(ctx, s, key)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("decode %s: %w", key, err)
-	}
-	return nil
-}
-
-// maxRecord bounds what is read of a record that nothing vouches for: no store can
-// fill the memory.
+// maxRecord bounds what is read of a record before it is verified: no store can fill
+// the memory.
 const maxRecord = 64 << 20
 
 var errTooLarge = errors.New("it is larger than anything that is written there")

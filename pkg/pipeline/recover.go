@@ -54,7 +54,7 @@ func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
-	kept := planning{prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
+	kept := planning{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
 	storeErr := a.Store.Create(ctx, kept.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
 	if storeErr == nil {
 		storeErr = a.sealFile(file, func(body io.Reader) error {
@@ -140,7 +140,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	if err = errors.Join(err, os.Remove(clear)); err != nil {
 		return state, err
 	}
-	err = createJSON(ctx, r.Store, folder.key(objectRecovered), Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
+	err = records{r.Store, r.Sealer}.create(ctx, folder, objectRecovered, Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
@@ -150,11 +150,14 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 // recovered returns the record of a state that was brought back before, or nil.
 func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered, error) {
 	var done Recovered
-	err := readJSON(ctx, r.Store, folder.key(objectRecovered), &done)
-	if errors.Is(err, ErrNotFound) {
+	err := records{r.Store, r.Sealer}.read(ctx, folder, objectRecovered, &done)
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return nil, nil
+	case err != nil:
+		return nil, tamperedOr(err, fmt.Sprintf("the record %s, which says that the state is back,", folder.key(objectRecovered)))
 	}
-	return &done, err
+	return &done, nil
 }
 
 // open finds the planning that the kept state belongs to and writes it in clear.
@@ -166,7 +169,7 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, clear string) (pl
 		return planning{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
 	}
 	for _, folder := range folders {
-		receipt, err := readReceipt(ctx, r.Store, folder)
+		receipt, err := parseReceipt(ctx, r.Store, folder)
 		if err == nil {
 			err = unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
 		}
@@ -207,7 +210,7 @@ func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, er
 		}
 		for _, key := range slices.Backward(keys) {
 			if folder, ok := strings.CutSuffix(key, objectReceipt); ok {
-				folders = append(folders, planning{prefix: folder})
+				folders = append(folders, planning{customer: in.Customer.Name, env: in.Environment, prefix: folder})
 			}
 		}
 	}
@@ -237,11 +240,11 @@ func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, clear string)
 		return planning{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
 	}
 	for _, folder := range folders {
-		if stored, err := readReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
+		if stored, err := parseReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
 			return folder, receipt, nil
 		}
 	}
-	return planning{prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
+	return planning{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
 }
 
 func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, clear string) (Receipt, error) {

@@ -66,12 +66,12 @@ type ReportInput struct {
 // has reached GitHub; what failed is in the error. What GitHub will never accept is
 // in Report.Unreported and is no error: it says nothing about the plan or the apply.
 func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, error) {
-	request, err := loadRequest(ctx, r.Store, in.Customer.Name, in.Request)
+	request, err := loadRequest(ctx, r.records(), in.Customer.Name, in.Request)
 	if errors.Is(err, ErrNotFound) {
 		return Report{}, "", &NoRequestError{Request: in.Request, Customer: in.Customer.Name}
 	}
 	if err != nil {
-		return Report{}, "", err
+		return Report{}, "", tamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
 	}
 	if err := reportsTo(in.Customer, request); err != nil {
 		return Report{}, "", err
@@ -135,9 +135,9 @@ func (r *Reporter) place(ctx context.Context, in ReportInput, request Request) (
 	return nil, nil
 }
 
-// reportsTo refuses a record that leads to somebody else's repository: it is not
-// sealed, and whoever can write to the store could let one customer read another's
-// plan. Under its owner the repository may have got another name.
+// reportsTo refuses a record that leads to another repository than the customer's:
+// one customer could read another's plan. Under its owner the repository may have got
+// another name.
 func reportsTo(c Customer, request Request) error {
 	if request.Repository.ID == c.RepositoryID && strings.EqualFold(request.Repository.Owner, c.Repository.Owner) {
 		return nil
@@ -198,7 +198,7 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (TargetReport, error) {
-	st, err := targetStanding(ctx, records{r.Store, r.Sealer}, request, env)
+	st, err := targetStanding(ctx, r.records(), request, env)
 	if err != nil {
 		return TargetReport{}, err
 	}
@@ -213,7 +213,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}
 	if !t.Outcome.Final() && t.Applies {
-		newer, err := superseding(ctx, r.Store, request, env)
+		newer, err := superseding(ctx, r.records(), request, env)
 		if err != nil {
 			return TargetReport{}, err
 		}
@@ -230,23 +230,21 @@ func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error
 	if !st.folder.has(objectReceipt) {
 		return nil
 	}
-	var b []byte
-	receipt, err := readReceipt(ctx, r.Store, st.folder)
-	if err != nil && !errors.Is(err, ErrTampered) {
-		return err
-	}
-	if err == nil {
-		t.Receipt, t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Digest(), receipt.Code(), receipt.Expires, receipt.PlannedAt
-		b, err = unsealBytes(ctx, r.Store, r.Sealer, st.folder.key(objectModel), binding(receipt, objectModel))
-	}
-	if err != nil {
+	receipt, model, err := readReceipt(ctx, r.records(), st.folder)
+	switch {
+	case errors.Is(err, ErrTampered), errors.Is(err, ErrUnknownKey):
 		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")
 		r.Tell("%v", err)
 		return nil
+	case err != nil:
+		return err
 	}
+	t.Receipt, t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Digest(), receipt.Code(), receipt.Expires, receipt.PlannedAt
 	t.Plan = &Plan{}
-	return json.Unmarshal(b, t.Plan)
+	return json.Unmarshal(model, t.Plan)
 }
+
+func (r *Reporter) records() records { return records{r.Store, r.Sealer} }
 
 // Overall sums the targets up: the worst final state wins, and anything open
 // keeps the whole pending.
@@ -256,6 +254,9 @@ func (r Report) Overall() StatusState {
 	}
 	if r.Request.Rejected() {
 		return StatusFailure
+	}
+	if len(r.Targets) == 0 {
+		return StatusError // nothing was looked at, so that nothing is known to be done
 	}
 	worst := StatusSuccess
 	rank := map[StatusState]int{StatusSuccess: 0, StatusError: 1, StatusFailure: 2}
@@ -273,7 +274,11 @@ func (r Report) Overall() StatusState {
 
 // FindRejected returns what fetch-vars wrote down about a run whose request had
 // no proved origin, or ErrNotFound.
-func FindRejected(ctx context.Context, s Store, run Run) (Unproved, error) {
+func FindRejected(ctx context.Context, s Store, sealer Sealer, run Run) (Unproved, error) {
 	var u Unproved
-	return u, readJSON(ctx, s, unprovedKey(run), &u)
+	err := records{s, sealer}.read(ctx, planning{customer: fleet}, unprovedKey(run), &u)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		err = tamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
+	}
+	return u, err
 }

@@ -19,8 +19,8 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request
 	if err != nil || t.Outcome != OutcomeWaiting || !t.Applies {
 		return report, err
 	}
-	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
-	if err != nil || anyTargets(newer, t.Environment) {
+	_, taken, err := commitOf(request).newest(ctx, r.records(), request, func(o Request) bool { return o.worksOn(t.Environment) })
+	if err != nil || taken {
 		return report, err
 	}
 	if in.Run.Attempt > 1 { // an earlier attempt may have closed the request, and nothing may be pending that no sweep finds

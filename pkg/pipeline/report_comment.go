@@ -30,17 +30,20 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
 	var work commentWork
 	for round := range maxCommentRounds {
-		newer, err := newerRequests(ctx, r.Store, request, pullPrefix(request.Customer, request.PullRequest))
+		newer, found, err := pullOf(request.Customer, request.PullRequest).newest(ctx, r.records(), request, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		if round == 0 && len(newer) > 0 {
-			r.Tell("request %s is newer: it has the %s", newer[0].ID.Short(), what)
+		if round == 0 && found {
+			r.Tell("request %s is newer: it has the %s", newer.ID.Short(), what)
 			return nil
 		}
 		if round > 0 {
-			if len(newer) > 0 {
-				request, in = newer[0], ReportInput{Manager: in.Manager, Customer: in.Customer, Request: newer[0].ID, Run: in.Run}
+			if found {
+				if err := reportsTo(in.Customer, newer); err != nil {
+					return err
+				}
+				request, in = newer, ReportInput{Manager: in.Manager, Customer: in.Customer, Request: newer.ID, Run: in.Run}
 				r.Tell("request %s is newer: the %s is about it", request.ID.Short(), what)
 			}
 			if report, err = r.collect(ctx, in, request); err != nil {

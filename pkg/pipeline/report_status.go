@@ -3,28 +3,30 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"slices"
 )
 
 func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	request := report.Request
 	// Requests for one commit share its statuses: the newest that works on a
 	// target has the say over the target's, and the newest of all over the rest.
-	newer, err := newerRequests(ctx, r.Store, request, commitPrefix(request))
+	newer, found, err := commitOf(request).newest(ctx, r.records(), request, nil)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, t := range report.Targets {
-		if !anyTargets(newer, t.Environment) {
+		taken, err := r.taken(ctx, request, newer, t.Environment)
+		if err != nil || taken {
+			errs = append(errs, err)
+		} else {
 			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.receiptURL()))
 		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
-	if len(newer) == 0 {
+	if !found {
 		errs = append(errs, r.status(ctx, report, "", report.Overall(), request.ManagerRun.URL))
 	} else {
-		r.Tell("request %s is newer: it has the statuses of %s", newer[0].ID.Short(), request.Commit.Short())
+		r.Tell("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
 	}
 	return errors.Join(errs...)
 }
@@ -36,9 +38,14 @@ func (r *Reporter) status(ctx context.Context, report Report, env Environment, s
 	return partFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
-// anyTargets reports whether one of the requests works on env.
-func anyTargets(requests []Request, env Environment) bool {
-	return slices.ContainsFunc(requests, func(r Request) bool { return slices.Contains(r.Targets, env) })
+// taken reports whether a newer request for the commit works on env: newest is the
+// newest of all, the zero Request when there is none.
+func (r *Reporter) taken(ctx context.Context, request, newest Request, env Environment) (bool, error) {
+	if newest.ID == "" || newest.worksOn(env) {
+		return newest.ID != "", nil
+	}
+	_, found, err := commitOf(request).newest(ctx, r.records(), request, func(o Request) bool { return o.worksOn(env) })
+	return found, err
 }
 
 // deployments creates the deployment that carries the outputs of each applied

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -33,18 +34,18 @@ type Event struct {
 
 // Run is the workflow run that a verb is part of; zero on a laptop.
 type Run struct {
-	Repository Slug      `json:"repository"`
-	ID         int64     `json:"id"`
-	Attempt    int       `json:"attempt"`
-	URL        string    `json:"url"`
-	CreatedAt  time.Time `json:"created_at,omitzero"`
-	// RepositoryID is the id of Repository, whose name may change hands; 0 in older
-	// records.
-	RepositoryID int64 `json:"repository_id,omitempty"`
+	Repository Slug `json:"repository"`
+	// RepositoryID is the id of Repository, whose name may change hands; 0 when the runner
+	// did not say.
+	RepositoryID int64     `json:"repository_id,omitempty"`
+	ID           int64     `json:"id"`
+	Attempt      int       `json:"attempt"`
+	URL          string    `json:"url"`
+	CreatedAt    time.Time `json:"created_at,omitzero"`
 }
 
 // Request is the record of one accepted or rejected request, written once by
-// fetch-vars. Its facts come from GitHub and from the manager's own files.
+// fetch-vars, with a seal. It is read by loadRequest alone. Its facts come from GitHub and from the manager's own files.
 type Request struct {
 	ID         RequestID    `json:"id"`
 	Customer   CustomerName `json:"customer"`
@@ -81,6 +82,9 @@ type Request struct {
 
 // Rejected reports whether the request was not accepted.
 func (r Request) Rejected() bool { return r.Reason != "" }
+
+// worksOn reports whether env is one of the targets.
+func (r Request) worksOn(env Environment) bool { return slices.Contains(r.Targets, env) }
 
 // Applies reports whether env is to be applied, not only planned.
 func (r Request) Applies(env Environment) bool {

@@ -25,16 +25,16 @@ type Sealer interface {
 type Binding struct {
 	Customer    CustomerName
 	Environment Environment // empty: of no environment
-	Data        []byte      // what else it is tied to
+	// Record: the object vouches for a record and holds nothing itself.
+	Record bool
+	Data   []byte // what else it is tied to
 }
 
-// variablesBinding ties the stored variables to the record of their request, which
-// is not sealed: whoever can write to the store could otherwise turn a plan into an
-// apply, or name another requester. What a fetch-vars that runs again may find
-// different is left out.
+// variablesBinding ties the stored variables to the facts of their request. What a
+// fetch-vars that runs again may find different is left out.
 func variablesBinding(r Request) Binding {
 	facts := r
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID}
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
 	b, err := json.Marshal(facts)
 	if err != nil {
 		panic("request: " + err.Error()) // plain strings, numbers and times always encode

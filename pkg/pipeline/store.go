@@ -17,6 +17,9 @@ type Store interface {
 	Open(ctx context.Context, key string) (io.ReadCloser, error)
 	// List returns the keys under prefix in ascending byte order.
 	List(ctx context.Context, prefix string) ([]string, error)
+	// ListAfter is List without the keys up to after, which are not asked for: its cost
+	// is that of what it returns.
+	ListAfter(ctx context.Context, prefix, after string) ([]string, error)
 	// Delete removes an object; a missing one is no error.
 	Delete(ctx context.Context, key string) error
 }
@@ -80,16 +83,16 @@ func (r Request) order() string {
 	return r.orderAt(r.CustomerRun.CreatedAt)
 }
 
+// orderTimes is the time at the beginning of an order.
+const orderTimes = "20060102T150405.000000000Z"
+
+// orderStart stands before every order of that time and later ones.
+func orderStart(at time.Time) string { return at.UTC().Format(orderTimes) }
+
 func (r Request) orderAt(at time.Time) string {
 	run := r.CustomerRun
 	if run.CreatedAt.IsZero() {
 		run = r.ManagerRun
 	}
-	return fmt.Sprintf("%s-%020d-%06d-%s", at.UTC().Format("20060102T150405.000000000Z"), run.ID, run.Attempt, r.ID)
-}
-
-// requestOf reads the request id out of a queue or pull request key.
-func requestOf(key string) RequestID {
-	const uuid = 36
-	return RequestID(key[max(0, len(key)-uuid):])
+	return fmt.Sprintf("%s-%020d-%06d-%s", orderStart(at), run.ID, run.Attempt, r.ID)
 }

@@ -18,30 +18,35 @@ type runCanceller interface {
 // target for up to 30 days. What cannot be ended now is told and left to the
 // sweep, since the new request is none the worse for it.
 func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Request) {
-	others, err := openBeside(ctx, f.Store, request)
+	others, err := openBefore(ctx, f.Store, request)
 	if err != nil {
 		f.Tell("older requests were not looked for: %v", err)
 		return
 	}
-	for _, old := range others {
-		if old.Rejected() || old.ManagerRun.ID == in.Run.ID {
-			continue
-		}
-		env, ended, err := endSuperseded(ctx, records{f.Store, f.Sealer}, old, f.Now())
-		if err == nil && ended {
-			f.Tell("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
-			err = f.endRun(ctx, old)
-		}
-		if err != nil {
-			f.Tell("request %s could not be ended, `metapipe sweep --fix` will: %v", old.ID.Short(), err)
+	for _, entry := range others {
+		if err := f.supersedeOne(ctx, in, entry); err != nil && !errors.Is(err, ErrNotFound) {
+			f.Tell("request %s could not be ended, `metapipe sweep --fix` will: %v", entry.request.Short(), err)
 		}
 	}
 }
 
-func (f *FetchVars) endRun(ctx context.Context, old Request) error {
+func (f *FetchVars) supersedeOne(ctx context.Context, in FetchInput, entry openEntry) error {
+	old, err := entry.load(ctx, f.records())
+	if err != nil || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
+		return err
+	}
+	env, ended, err := endSuperseded(ctx, f.records(), old, f.Now())
+	if err != nil || !ended {
+		return err
+	}
+	f.Tell("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
+	return f.endRun(ctx, in, old)
+}
+
+func (f *FetchVars) endRun(ctx context.Context, in FetchInput, old Request) error {
 	var err error
 	if f.Runs != nil && old.ManagerRun.ID != 0 {
-		err = f.Runs.CancelRun(ctx, old.ManagerRun.Repository, old.ManagerRun.ID, false)
+		err = ownRuns{f.Runs, in.Run.owner(in.Manager)}.cancel(ctx, old.ManagerRun, false)
 	}
 	if f.Close != nil {
 		err = errors.Join(err, f.Close(ctx, old))

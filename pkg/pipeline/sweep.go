@@ -11,13 +11,14 @@ import (
 // lost, whose run was deleted, or that wait for ever. What it costs grows with the
 // number of open requests and not with that of all there ever were.
 type Sweeper struct {
+	// Manager is the repository of the runs that are looked at and cancelled; zero
+	// outside of a workflow run.
+	Manager   Repository
 	Store     Store
 	Sealer    Sealer
 	Runs      sweepGitHub
 	Customers customerRegistry
 	Locks     lockReader
-	// Manager is the repository of this run, for records that hold no id of theirs.
-	Manager Repository
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c Customer, env Environment, request RequestID, lockID string) error
 	// Close reports on a request for the last time.
@@ -57,7 +58,7 @@ const (
 // FindingKind says what is wrong with an open request.
 type FindingKind string
 
-// The kinds. All but the last four are repaired by the sweep.
+// The kinds. Repairable says which of them the sweep repairs.
 const (
 	FindingUnfinished  FindingKind = "unfinished"   // its run is over, and nobody has closed it
 	FindingLock        FindingKind = "lock"         // its run is over and has left a lock
@@ -65,8 +66,11 @@ const (
 	FindingSuperseded  FindingKind = "superseded"   // a newer request took its place, and its run still waits
 	FindingStuck       FindingKind = "stuck"        // its run was asked to end and does not
 	FindingOrphan      FindingKind = "orphan"       // an entry of the index without a request
+	FindingTampered    FindingKind = "tampered"     // the record of the request is not what was stored
+	FindingUnknownKey  FindingKind = "unknown-key"  // the record of the request is sealed under a key that is not at hand
 	FindingWaiting     FindingKind = "waiting"      // reviewers let it wait for long
 	FindingForeignLock FindingKind = "foreign-lock" // no run of metapipe holds the lock of its state
+	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state
 	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
 	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
 )
@@ -87,7 +91,11 @@ type Finding struct {
 
 // Repairable reports whether the sweep can mend it.
 func (f Finding) Repairable() bool {
-	return f.Kind != FindingWaiting && f.Kind != FindingForeignLock && f.Kind != FindingUnseenLock && f.Kind != FindingUnreadable
+	switch f.Kind {
+	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
+		return false
+	}
+	return true
 }
 
 // SweepResult is what one sweep has seen.
@@ -145,21 +153,29 @@ func (w *sweeping) found(f Finding, mend func() error) {
 }
 
 func (w *sweeping) look(ctx context.Context) error {
-	var err error
-	w.request, err = loadRequest(ctx, w.Store, w.entry.customer, w.entry.request)
-	if errors.Is(err, ErrNotFound) {
+	request, err := loadRequest(ctx, w.records(), w.entry.customer, w.entry.request)
+	switch {
+	case errors.Is(err, ErrNotFound):
 		return w.orphan(ctx)
-	}
-	if err != nil {
+	case errors.Is(err, ErrTampered), errors.Is(err, ErrUnknownKey):
+		w.disbelieved(ctx, err)
+		return nil
+	case err != nil:
 		return err
+	case openKey(request) != w.entry.key:
+		w.stray(ctx, request)
+		return nil
 	}
-	if err := w.whose(ctx); err != nil {
-		return err
-	}
+	w.request = request
+	w.whose()
 	if w.request.ManagerRun.ID == 0 {
 		return nil // born on somebody's machine: there is no run to ask
 	}
-	if w.run, err = findRun(ctx, w.Runs, w.Manager, w.request.ManagerRun); err != nil {
+	run := w.request.ManagerRun
+	if run.Repository, err = w.Manager.runOf(run); err != nil {
+		return err
+	}
+	if w.run, err = findRun(ctx, w.Runs, w.Manager, run); err != nil {
 		return err
 	}
 	if w.run.Status != "completed" {
@@ -172,24 +188,15 @@ func (w *sweeping) look(ctx context.Context) error {
 }
 
 // whose finds the customer of the request. One who was removed from the registry, or
-// has got another repository, is taken from the record: that repository still waits
-// for its statuses. The record has to be authentic, since nothing else says where the
-// report goes.
-func (w *sweeping) whose(ctx context.Context) error {
+// has got another repository, is taken from the record, which is verified: that
+// repository still waits for its statuses.
+func (w *sweeping) whose() {
 	var registered bool
 	w.customer, registered = w.Customers.Customer(w.request.Customer)
 	w.departed = !registered || w.customer.RepositoryID != w.request.Repository.ID
-	if !w.departed {
-		return nil
+	if w.departed {
+		w.customer = w.Departed(w.request)
 	}
-	w.customer = w.Departed(w.request)
-	if w.request.Rejected() && w.request.Blob == "" {
-		return nil // it has no variables to hold it to
-	}
-	if err := verifyRequest(ctx, w.Store, w.Sealer, w.request); err != nil {
-		return fmt.Errorf("customer %s is not registered for %s (id %d) any more, and the record of its request cannot be used: %w", w.request.Customer, w.request.Repository, w.request.Repository.ID, err)
-	}
-	return nil
 }
 
 // close reports on the request for the last time.
@@ -205,7 +212,7 @@ func (w *sweeping) close(ctx context.Context, cancelled bool) error {
 // request.
 func (w *sweeping) orphan(ctx context.Context) error {
 	since := orderTime(w.entry.key)
-	if w.Now().Sub(since) < sweepOrphan {
+	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan { // a time that is far ahead is none of ours
 		return nil
 	}
 	const message = "fetch-vars began to write this request down and did not end"
@@ -264,7 +271,7 @@ func (w *sweeping) over(ctx context.Context) error {
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, env := range w.request.Targets {
-		st, err := targetStanding(ctx, records{w.Store, w.Sealer}, w.request, env)
+		st, err := targetStanding(ctx, w.records(), w.request, env)
 		if err != nil || !st.ended.Outcome.Final() {
 			return false, err
 		}
@@ -293,29 +300,59 @@ func (w *sweeping) locks(ctx context.Context, customer Customer) (remain bool, e
 		if lock == nil {
 			continue
 		}
-		holder, err := LockHolder(ctx, w.Store, customer.Name, env, *lock)
-		switch {
-		case err != nil:
+		left, err := w.lock(ctx, customer, env, *lock)
+		if err != nil {
 			return true, err
-		case holder == nil:
-			w.found(Finding{Kind: FindingForeignLock, Environment: env, Since: lock.Created, Message: "the state is locked: " + lock.String(),
-				Next: fmt.Sprintf("when you know that its process is dead: metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, env, lock.ID)}, nil)
-		case holder.Request.ID == w.request.ID:
-			w.found(Finding{Kind: FindingLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", holder, lock)}, func() error {
-				return w.Unlock(ctx, customer, env, w.request.ID, lock.ID)
-			})
-			remain = remain || !w.findings[len(w.findings)-1].Fixed
 		}
+		remain = remain || left
 	}
 	return remain, nil
 }
 
+// lock finds out whether the request has left a lock, and releases it when no other step
+// may hold it.
+func (w *sweeping) lock(ctx context.Context, customer Customer, env Environment, lock Lock) (remain bool, err error) {
+	holders, err := lockHolders(ctx, w.records(), customer.Name, env, lock)
+	if err != nil {
+		return true, err
+	}
+	holders, err = holders.possible(ctx, lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
+		var err error
+		if run.Repository, err = w.Manager.runOf(run); err != nil {
+			return WorkflowRun{}, err
+		}
+		return findRun(ctx, w.Runs, w.Manager, run)
+	})
+	if err != nil {
+		return true, err
+	}
+	likely := holders.Likely()
+	byHand := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, env, lock.ID)
+	switch {
+	case len(likely) == 0:
+		w.found(Finding{Kind: FindingForeignLock, Environment: env, Since: lock.Created, Message: "the state is locked: " + lock.String(),
+			Next: "when you know that its process is dead: " + byHand}, nil)
+		return false, nil
+	case !likely.of(w.request.ID):
+		return false, nil
+	case len(likely) > 1:
+		w.found(Finding{Kind: FindingSharedLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
+			Next: "when you know that the process of each is dead: " + byHand}, nil)
+		return true, nil
+	}
+	w.found(Finding{Kind: FindingLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
+		return w.Unlock(ctx, customer, env, w.request.ID, lock.ID)
+	})
+	return !w.findings[len(w.findings)-1].Fixed, nil
+}
+
 // unseen tells of a lock that the run may have left where only the tool can look.
 func (w *sweeping) unseen(ctx context.Context, c CustomerName, env Environment) error {
-	step, err := stepIn(ctx, w.Store, w.request, env, func(_ Begun, ended *Ended) bool { return ended == nil })
-	if err != nil || step == nil {
+	steps, err := stepsIn(ctx, w.records(), w.request, env, noEnd)
+	if err != nil || len(steps) == 0 {
 		return err
 	}
+	step := steps[len(steps)-1]
 	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.Begun, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
 		Next: fmt.Sprintf("when the next plan meets a lock, it tells its id: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
 	return nil
@@ -323,9 +360,9 @@ func (w *sweeping) unseen(ctx context.Context, c CustomerName, env Environment) 
 
 // orderTime reads the time out of the key of an index.
 func orderTime(key string) time.Time {
-	const layout, rest = "20060102T150405.000000000Z", 1 + 20 + 1 + 6 + 1 + 36
-	if at := len(key) - rest; at >= len(layout) {
-		if t, err := time.Parse(layout, key[at-len(layout):at]); err == nil {
+	const rest = 1 + 20 + 1 + 6 + 1 + 36
+	if at := len(key) - rest; at >= len(orderTimes) {
+		if t, err := time.Parse(orderTimes, key[at-len(orderTimes):at]); err == nil {
 			return t
 		}
 	}

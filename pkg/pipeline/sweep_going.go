@@ -14,7 +14,7 @@ func (w *sweeping) going(ctx context.Context) error {
 		if !w.request.Applies(env) {
 			continue
 		}
-		st, err := targetStanding(ctx, records{w.Store, w.Sealer}, w.request, env)
+		st, err := targetStanding(ctx, w.records(), w.request, env)
 		if err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func (w *sweeping) going(ctx context.Context) error {
 			return w.waits(ctx, env, st)
 		case st.use.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
 			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.ended.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
-				return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, true), w.close(ctx, true))
+				return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
 			})
 		}
 		return nil // those after it come when it has succeeded
@@ -35,11 +35,11 @@ func (w *sweeping) going(ctx context.Context) error {
 
 // waits is a target with a plan that nobody has applied yet.
 func (w *sweeping) waits(ctx context.Context, env Environment, st standing) error {
-	newer, err := superseding(ctx, w.Store, w.request, env)
+	newer, err := superseding(ctx, w.records(), w.request, env)
 	if err != nil {
 		return err
 	}
-	receipt, err := readReceipt(ctx, w.Store, st.folder)
+	receipt, _, err := readReceipt(ctx, w.records(), st.folder)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,11 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 			return w.end(ctx, st, Ended{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: "push again to get a fresh plan", Run: w.request.ManagerRun, At: now})
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
-		pending, err := w.Runs.PendingEnvironments(ctx, w.request.ManagerRun.Repository, w.run.ID)
+		repo, err := w.Manager.runOf(w.request.ManagerRun)
+		if err != nil {
+			return err
+		}
+		pending, err := w.Runs.PendingEnvironments(ctx, repo, w.request.ManagerRun.ID)
 		if err != nil {
 			return err
 		}
@@ -71,9 +75,9 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
 func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
-	voided, err := voidPlan(ctx, records{w.Store, w.Sealer}, st, why)
+	voided, err := voidPlan(ctx, w.records(), st, why)
 	if err != nil || !voided {
 		return err
 	}
-	return errors.Join(w.Runs.CancelRun(ctx, w.request.ManagerRun.Repository, w.run.ID, false), w.close(ctx, true))
+	return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))
 }

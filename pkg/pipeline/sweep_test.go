@@ -15,7 +15,7 @@ func (w *world) sweep(locks *lockStore, fix bool) pipeline.SweepResult {
 	w.t.Helper()
 	w.tick()
 	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
-		Manager: pipeline.Repository{Slug: managerSlug, ID: managerID}, Departed: w.departed, Close: w.close,
+		Manager: w.manager, Departed: w.departed, Close: w.close,
 		Unlock: func(_ context.Context, _ pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
 			return w.unlock(locks, func(in *pipeline.UnlockInput) { in.LockID = id })
 		}}

@@ -74,36 +74,53 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 	case known && u.Now().Sub(lock.Created) < lockAge:
 		return lockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holder, err := LockHolder(ctx, u.Store, in.Customer.Name, in.Environment, *lock)
+	holders, err := lockHolders(ctx, unverified{u.Store}, in.Customer.Name, in.Environment, *lock)
 	if !known { // it may be that of any step that goes on
-		holder, err = unfinishedStep(ctx, u.Store, in.Customer.Name, in.Environment)
+		holders, err = unfinishedSteps(ctx, unverified{u.Store}, in.Customer.Name, in.Environment)
+	}
+	if err == nil && known && u.Runs != nil {
+		holders, err = holders.possible(ctx, *lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
+			return findRun(ctx, u.Runs, u.Manager, run)
+		})
+	}
+	if err == nil {
+		err = u.allOver(ctx, target, holders, known)
 	}
 	if err != nil {
 		return err
 	}
-	if holder != nil && holder.Run.ID != 0 {
-		over, why, err := runIsOver(ctx, u.Runs, u.Manager, holder.Run)
+	likely := holders.Likely()
+	switch {
+	case in.NoRun, known && len(likely) == 1 && likely[0].Run.ID != 0:
+		return nil
+	case known && len(likely) > 1:
+		return lockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock), "when you know that the process of each is dead, run it again with --no-run")
+	case known:
+		return lockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
+	}
+	return lockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
+}
+
+// allOver refuses while the run of any step goes on that may hold the lock, however
+// likely it is.
+func (u *Unlocker) allOver(ctx context.Context, target string, holders Holders, known bool) error {
+	for _, h := range holders {
+		if h.Run.ID == 0 {
+			continue // of somebody's machine: there is no run to ask
+		}
+		over, why, err := runIsOver(ctx, u.Runs, u.Manager, h.Run)
 		if err != nil {
 			return err
 		}
 		if !over {
 			holds := "holds"
-			if !known {
+			if !known || len(holders) > 1 {
 				holds = "may hold"
 			}
-			return lockRefused(fmt.Sprintf("%s %s the lock of %s: %s", holder, holds, target, why), "wait for that run, or cancel it")
-		}
-		if known {
-			return nil
+			return lockRefused(fmt.Sprintf("%s %s the lock of %s: %s", h, holds, target, why), "wait for that run, or cancel it")
 		}
 	}
-	switch {
-	case in.NoRun:
-		return nil
-	case known:
-		return lockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
-	}
-	return lockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
+	return nil
 }
 
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor string) error {

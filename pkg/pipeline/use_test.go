@@ -132,9 +132,9 @@ func TestLockOfALaterUse(t *testing.T) {
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
 	w.engine.duringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
-		holder, err := pipeline.LockHolder(context.Background(), w.store, "acme", "staging", lock)
-		if err != nil || holder == nil || holder.Run.Attempt != 2 || holder.Verb != "apply" {
-			t.Errorf("%+v %v", holder, err)
+		holders, err := pipeline.LockHolders(context.Background(), w.store, w.sealer, "acme", "staging", lock)
+		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Verb != "apply" {
+			t.Errorf("%+v %v", holders, err)
 		}
 	}
 	must[pipeline.TargetResult](t)(w.apply(in))

@@ -9,10 +9,11 @@ import (
 	"io"
 )
 
-// records is a store together with what vouches for its small records: how a plan
-// or an apply began and ended, and what was applied last. They decide what customers
-// are told, in which order environments come, and whether a plan is used, so none is
-// believed that was not written with the key, for this very place.
+// records is a store together with what vouches for its small records: requests, how
+// a plan or an apply began and ended, what was applied last, and what scans remember.
+// They decide what customers are told, in which order environments come, whether a
+// plan is used and which runs are cancelled, so none is believed that was not written
+// with the key, for this very place.
 //
 // A record stays readable; its seal is an empty object under the Sealer, bound to
 // the key path and the content:
@@ -23,20 +24,36 @@ type records struct {
 	Sealer
 }
 
+// reader reads records. There are two: records verifies each of them, and unverified,
+// which is for `unlock` alone, does not.
+type reader interface {
+	Store
+	// read decodes the record of p that is called object into into.
+	read(ctx context.Context, p planning, object string, into any) error
+}
+
+// unverified reads records without a key. `unlock` asks it whose run took a lock:
+// who can forge the answer can remove the lock itself.
+type unverified struct{ Store }
+
+// fleet is the owner of records that belong to no customer; no customer can have
+// the name.
+const fleet CustomerName = "_metapipe"
+
 // vouchedRecord is the stored form.
 type vouchedRecord struct {
 	Record json.RawMessage `json:"record"`
 	Seal   []byte          `json:"seal"`
 }
 
-// recordBinding ties a record to its place and content. It names no environment:
-// the key path does, and an apply reads how the environments before its own ended,
-// whose data keys of KMS are not for its role.
-func recordBinding(c CustomerName, key string, content []byte) Binding {
-	return Binding{Customer: c, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
+// recordBinding ties a record to its place and content. An apply reads how the
+// environments before its own ended: that it is a record is a part of the binding, so
+// that a role can open the records of other environments and nothing else of them.
+func (p planning) recordBinding(key string, content []byte) Binding {
+	return Binding{Customer: p.customer, Environment: p.env, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
-// create writes a record of a planning with its seal. A taken key is ErrExists.
+// create writes a record with its seal. A taken key is ErrExists.
 func (r records) create(ctx context.Context, p planning, object string, value any) error {
 	key := p.key(object)
 	content, err := json.Marshal(value)
@@ -44,7 +61,7 @@ func (r records) create(ctx context.Context, p planning, object string, value an
 		return fmt.Errorf("encode %s: %w", key, err)
 	}
 	var seal bytes.Buffer
-	w, err := r.Seal(ctx, &seal, recordBinding(p.customer, key, content))
+	w, err := r.Seal(ctx, &seal, p.recordBinding(key, content))
 	if err == nil {
 		err = w.Close()
 	}
@@ -54,8 +71,8 @@ func (r records) create(ctx context.Context, p planning, object string, value an
 	return createJSON(ctx, r.Store, key, vouchedRecord{Record: content, Seal: seal.Bytes()})
 }
 
-// read reads a record of a planning. One that was changed, moved here, made without
-// the key or by a version that did not vouch is ErrTampered, one under a key that is
+// read reads a record. One that was changed, moved here or made without the key is
+// ErrTampered, one under a key that is
 // not at hand ErrUnknownKey; into is untouched then.
 func (r records) read(ctx context.Context, p planning, object string, into any) error {
 	key := p.key(object)
@@ -69,9 +86,9 @@ func (r records) read(ctx context.Context, p planning, object string, into any) 
 		err = json.Compact(&content, stored.Record)
 	}
 	if err != nil || len(stored.Seal) == 0 {
-		return fmt.Errorf("%s: %w: nothing vouches for it", key, ErrTampered)
+		return fmt.Errorf("%s: %w: it carries no seal", key, ErrTampered)
 	}
-	clear, err := r.Unseal(ctx, bytes.NewReader(stored.Seal), recordBinding(p.customer, key, content.Bytes()))
+	clear, err := r.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
 	if err == nil {
 		_, err = io.Copy(io.Discard, clear)
 	}
@@ -84,17 +101,18 @@ func (r records) read(ctx context.Context, p planning, object string, into any) 
 	return nil
 }
 
-// peekRecord reads a record that nobody need vouch for: to whose run a lock leads.
-// That is asked without a key, too; who can forge the answer can remove the lock itself.
-func peekRecord(ctx context.Context, s Store, key string, into any) error {
-	var stored vouchedRecord
-	if err := readJSON(ctx, s, key, &stored); err != nil {
+// read implements reader and verifies nothing.
+func (u unverified) read(ctx context.Context, p planning, object string, into any) error {
+	key := p.key(object)
+	b, err := readAll(ctx, u.Store, key)
+	if err != nil {
 		return err
 	}
-	if stored.Record == nil {
-		return readJSON(ctx, s, key, into) // of an earlier version
+	var stored vouchedRecord
+	if err = json.Unmarshal(b, &stored); err == nil {
+		err = json.Unmarshal(stored.Record, into)
 	}
-	if err := json.Unmarshal(stored.Record, into); err != nil {
+	if err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)
 	}
 	return nil

@@ -118,7 +118,7 @@ func TestForgedLastApply(t *testing.T) {
 	keys := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/"))
 	b := w.read(keys[0])
 	w.write(keys[0], bytes.Replace(b, []byte(`"dev"`), []byte(`"eve"`), 1))
-	if got, err := load(); err != nil || got.Actor != "" || got.Commit != genuine.Commit || !got.At.Before(genuine.At) {
+	if got, err := load(); !errors.Is(err, pipeline.ErrTampered) || got.Actor != "" {
 		t.Fatalf("another actor: %+v %v", got, err)
 	}
 	w.write(keys[0], bytes.Replace(b, []byte(string(request.Commit)), []byte(strings.Repeat("b", 40)), 1))

@@ -113,10 +113,13 @@ func (s *S3) refusedAction(verb string, p setting, err error) error {
 	return &Error{Op: verb + " the " + p.name + " of", Key: s.options.Bucket, Place: s.server, Next: next, Err: cause}
 }
 
+// errUnsupported is a part of S3 that a server lacks.
+var errUnsupported = errors.New("the server does not know this")
+
 // unsupported reports answers of servers that are not AWS and lack a part of S3.
 func unsupported(err error) bool {
 	e := answer(err)
-	return e != nil && (e.code == "NotImplemented" || e.code == "MethodNotAllowed")
+	return errors.Is(err, errUnsupported) || e != nil && (e.code == "NotImplemented" || e.code == "MethodNotAllowed")
 }
 
 // absent reports the answer to a question for a property that was never set.
@@ -153,7 +156,8 @@ func (s *S3) existence(exists bool) setting {
 }
 
 func (s *S3) properties(rules BucketRules) []setting {
-	all := []setting{s.versioning(), s.encryption(), s.publicAccess(), s.ownership(), s.tlsOnly(), s.lifecycle(rules)}
+	all := []setting{s.versioning(), s.encryption(), s.publicAccess(), s.ownership()}
+	all = append(append(all, s.guards()...), s.lifecycle(rules))
 	if rules.LogBucket != "" {
 		all = append(all, s.logging(rules.LogBucket))
 	}

@@ -208,7 +208,7 @@ func TestBootstrap(t *testing.T) {
 		}
 	}
 	var policy struct{ Statement []struct{ Sid string } }
-	if err := json.Unmarshal([]byte(settings.kept["policy"]), &policy); err != nil || len(policy.Statement) != 2 || policy.Statement[0].Sid != "Theirs" {
+	if err := json.Unmarshal([]byte(settings.kept["policy"]), &policy); err != nil || len(policy.Statement) != 4 || policy.Statement[0].Sid != "Theirs" {
 		t.Errorf("the policy is %s: %v", settings.kept["policy"], err)
 	}
 	if rules := settings.kept["lifecycle"]; !strings.Contains(rules, "theirs") || !strings.Contains(rules, "acme/staging/plans/") {

@@ -71,6 +71,9 @@ type grant struct {
 	list, read, write, remove []string
 	lock                      bool // takes locks in the table
 	seal, open                bool // asks KMS for data keys
+	sealRequests              bool // seals also what belongs to no environment
+	sealFleet, openFleet      bool // the same for what belongs to no customer
+	openRecords               bool // opens the records of any environment of the customer
 	allEnvironments           bool // opens what belongs to any environment of the customer
 }
 
@@ -116,7 +119,9 @@ func (s Scope) grants() map[Role]grant {
 	keys := target + "/keys/*"                 // of fingerprints, where KMS seals
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
 	ledger := target + "/ledger/*"             // nobody may remove from one
-	fetched := []string{c + "/requests/*", c + "/pulls/*", target + "/queue/*", ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
+	queue := target + "/queue/*"
+	requests, pulls := c+"/requests/*", c+"/pulls/*"
+	fetched := []string{requests, pulls, queue, ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
@@ -125,33 +130,34 @@ func (s Scope) grants() map[Role]grant {
 	}
 	return map[Role]grant{
 		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
-			write: slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}), remove: []string{open}, seal: true, open: true},
+			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
+			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
-			list:  []string{target + "/*", c + "/requests/*", c + "/pulls/*"},
-			read:  []string{state, lock, plans, keys, ledger, c + "/requests/*"},
+			list:  []string{target + "/*", requests, pulls},
+			read:  []string{state, lock, plans, keys, ledger, queue, requests, pulls},
 			write: []string{lock, plans, kept, keys, ledger}, remove: []string{lock}, lock: true, seal: true, open: true,
 		},
 		RoleApply: {
-			list:  []string{target + "/*", c + "/*/plans/*", c + "/requests/*"},
-			read:  slices.Concat([]string{state, lock, plans, kept, ledger, c + "/requests/*"}, records),
-			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true,
+			list:  []string{target + "/*", c + "/*/plans/*", requests},
+			read:  slices.Concat([]string{state, lock, plans, kept, ledger, queue, requests}, records),
+			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true, openRecords: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
-			read:  append(shown, c+"/requests/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
-			write: []string{c + "/*/ledger/*"}, remove: append(spent(c+"/*"), open), open: true, allEnvironments: true,
+			read:  append(shown, requests, pulls, c+"/*/queue/*", c+"/*/ledger/*", c+"/ledger/*", "_metapipe/rejected/*", "_metapipe/ledger/*"),
+			write: []string{c + "/*/ledger/*"}, remove: append(spent(c+"/*"), open), open: true, openFleet: true, allEnvironments: true,
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
-			read: []string{state, lock, c + "/requests/*", target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, open},
+			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", ledger}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
+			write: []string{target + "/plans/*/apply-????.json", ledger, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", "_metapipe/scans/*", open},
-			read: []string{state, lock, applied, keys, c + "/requests/*", target + "/plans/*.json", "_metapipe/scans/*"},
+			read: []string{state, lock, applied, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
-			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true,
+			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},
 	}
 }

@@ -127,6 +127,19 @@ func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
 	return keys, nil
 }
 
+// ListAfter implements pipeline.Store.
+func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	keys, err := d.List(ctx, prefix)
+	if err != nil {
+		return nil, err
+	}
+	first, found := slices.BinarySearch(keys, after)
+	if found {
+		first++
+	}
+	return keys[first:], nil
+}
+
 func walk(ctx context.Context, root *os.Root, folder, prefix string) ([]string, error) {
 	var keys []string
 	err := fs.WalkDir(root.FS(), folder, func(key string, entry fs.DirEntry, err error) error {

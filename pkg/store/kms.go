@@ -36,6 +36,9 @@ const (
 	contextCustomer    = "metapipe:customer"
 	contextEnvironment = "metapipe:environment"
 	contextBinding     = "metapipe:binding" // the SHA-256 of what else the object is bound to
+	contextKind        = "metapipe:kind"    // "record" where it vouches for a record
+	kindRecord         = "record"
+	fleetCustomer      = "_metapipe" // whose records belong to no customer
 )
 
 func encryptionContext(to pipeline.Binding) map[string]string {
@@ -43,6 +46,9 @@ func encryptionContext(to pipeline.Binding) map[string]string {
 	c := map[string]string{contextBinding: hex.EncodeToString(sum[:]), contextCustomer: string(to.Customer)}
 	if to.Environment != "" {
 		c[contextEnvironment] = string(to.Environment)
+	}
+	if to.Record {
+		c[contextKind] = kindRecord
 	}
 	return c
 }

@@ -22,24 +22,55 @@ func (s Scope) kms(writes bool) Statement {
 func (s Scope) sealing(g grant) []Statement {
 	var all []Statement
 	for i, key := range s.SealingKeys {
-		var actions []string
+		add := func(name, action string, conditions map[string]map[string][]string) {
+			st := s.ofKey(fmt.Sprintf("%s%d", name, i+1), key, []string{action})
+			for operator, keys := range conditions {
+				st.Condition[operator] = keys
+			}
+			all = append(all, st)
+		}
+		const open, seal = "kms:Decrypt", "kms:GenerateDataKey"
 		if g.open {
-			actions = append(actions, "kms:Decrypt")
+			add("Open", open, s.context(g.allEnvironments, false))
 		}
-		if g.seal && i == 0 {
-			actions = append(actions, "kms:GenerateDataKey")
+		if g.openRecords { // of the environments that come before its own
+			records := s.context(true, false)
+			records["StringEquals"] = map[string][]string{"kms:EncryptionContext:" + contextKind: {kindRecord}}
+			add("OpenRecords", open, records)
 		}
-		if len(actions) == 0 {
+		if g.openFleet {
+			add("OpenFleet", open, fleetContext())
+		}
+		if i > 0 {
 			continue
 		}
-		st := s.ofKey(fmt.Sprintf("Seal%d", i+1), key, actions)
-		st.Condition["StringLike"] = map[string][]string{"kms:EncryptionContext:" + contextCustomer: {s.Customer}}
-		if !g.allEnvironments {
-			st.Condition["StringLikeIfExists"] = map[string][]string{"kms:EncryptionContext:" + contextEnvironment: {s.Environment}}
+		if g.seal {
+			add("Seal", seal, s.context(false, !g.sealRequests))
 		}
-		all = append(all, st)
+		if g.sealFleet {
+			add("SealFleet", seal, fleetContext())
+		}
 	}
 	return all
+}
+
+// context asks for the encryption context of the scope. With owned, an object must
+// belong to its environment; else it may belong to none.
+func (s Scope) context(allEnvironments, owned bool) map[string]map[string][]string {
+	const customer, environment = "kms:EncryptionContext:" + contextCustomer, "kms:EncryptionContext:" + contextEnvironment
+	c := map[string]map[string][]string{"StringLike": {customer: {s.Customer}}}
+	switch {
+	case owned:
+		c["StringLike"][environment] = []string{s.Environment}
+	case !allEnvironments:
+		c["StringLikeIfExists"] = map[string][]string{environment: {s.Environment}}
+	}
+	return c
+}
+
+// fleetContext asks for what belongs to no customer.
+func fleetContext() map[string]map[string][]string {
+	return map[string]map[string][]string{"StringEquals": {"kms:EncryptionContext:" + contextCustomer: {fleetCustomer}}}
 }
 
 // ofKey allows actions on a key. An alias is no resource of its own.

@@ -131,10 +131,15 @@ func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 // whose key is not a valid one are left out, such as the empty ones that stand
 // for folders; the tool's own state files are in the list.
 func (s *S3) List(ctx context.Context, prefix string) ([]string, error) {
+	return s.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter implements pipeline.Store.
+func (s *S3) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	if _, err := checkPrefix(prefix); err != nil {
 		return nil, s.fail("list", prefix, err)
 	}
-	keys, err := s.list(ctx, prefix)
+	keys, err := s.list(ctx, prefix, after)
 	if err != nil {
 		return nil, s.fail("list", prefix, err)
 	}
@@ -143,13 +148,17 @@ func (s *S3) List(ctx context.Context, prefix string) ([]string, error) {
 	return keys, nil
 }
 
-func (s *S3) list(ctx context.Context, prefix string) ([]string, error) {
+func (s *S3) list(ctx context.Context, prefix, after string) ([]string, error) {
 	var keys []string
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{
+	input := &s3.ListObjectsV2Input{
 		Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix),
 		// Somebody's key may hold a character that XML cannot.
 		EncodingType: types.EncodingTypeUrl,
-	}, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
+	}
+	if after != "" {
+		input.StartAfter = aws.String(s.prefix + after)
+	}
+	pages := s3.NewListObjectsV2Paginator(s.client, input, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
 	for pages.HasMorePages() {
 		page, err := s.page(ctx, pages)
 		if err != nil {
@@ -161,7 +170,7 @@ func (s *S3) list(ctx context.Context, prefix string) ([]string, error) {
 				return nil, err
 			}
 			key, ours := strings.CutPrefix(key, s.prefix)
-			if ours && strings.HasPrefix(key, prefix) && CheckKey(key) == nil {
+			if ours && strings.HasPrefix(key, prefix) && key > after && CheckKey(key) == nil {
 				keys = append(keys, key)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/store/kmstest"
 )
 
 const shopRole = "arn:aws:iam::123456789012:role/tenants/shop"
@@ -134,20 +135,29 @@ func TestSessionName(t *testing.T) {
 	}
 }
 
-// allows evaluates a session policy for one action, as IAM does it for policies
-// without Deny: one statement that fits is enough.
+// asked is a request to S3 as a policy sees it.
+type asked struct {
+	action, resource, prefix string
+	keys                     map[string]string // of conditions; absent ones are not there
+}
+
+// allows evaluates a policy for one request, as IAM does: a Deny that fits wins, and
+// without an Allow that fits nothing is allowed.
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func allows(t *testing.T, policy, action, resource, prefix string) bool {
+func allows(t *testing.T, policy string, a asked) bool {
 	t.Helper()
 	var p struct {
 		Statement []struct {
 			Effect                                   string
-			Action, NotAction, Resource, NotResource []string
-			Condition                                map[string]map[string][]string
+			Action, NotAction, Resource, NotResource kmstest.Texts
+			Condition                                map[string]map[string]kmstest.Texts
 		}
 	}
 	if err := json.Unmarshal([]byte(policy), &p); err != nil {
 		t.Fatal(err)
+	}
+	if a.prefix != "" {
+		a.keys = map[string]string{"s3:prefix": a.prefix}
 	}
 	fits := func(patterns []string, value string) bool {
 		return slices.ContainsFunc(patterns, func(pattern string) bool {
@@ -156,21 +166,44 @@ func allows(t *testing.T, policy, action, resource, prefix string) bool {
 			return err == nil && ok
 		})
 	}
+	allowed := false
 	for _, s := range p.Statement {
-		if s.Effect != "Allow" || (len(s.Action) == 0) == (len(s.NotAction) == 0) || (len(s.Resource) == 0) == (len(s.NotResource) == 0) {
-			t.Fatalf("not a statement of a session policy: %+v", s)
+		if (len(s.Action) == 0) == (len(s.NotAction) == 0) || (len(s.Resource) == 0) == (len(s.NotResource) == 0) {
+			t.Fatalf("not a statement: %+v", s)
 		}
-		action := len(s.Action) > 0 && fits(s.Action, action) || len(s.NotAction) > 0 && !fits(s.NotAction, action)
-		resource := len(s.Resource) > 0 && fits(s.Resource, resource) || len(s.NotResource) > 0 && !fits(s.NotResource, resource)
+		action := len(s.Action) > 0 && fits(s.Action, a.action) || len(s.NotAction) > 0 && !fits(s.NotAction, a.action)
+		resource := len(s.Resource) > 0 && fits(s.Resource, a.resource) || len(s.NotResource) > 0 && !fits(s.NotResource, a.resource)
 		condition := true
-		if prefixes := s.Condition["StringLike"]["s3:prefix"]; prefixes != nil {
-			condition = fits(prefixes, prefix)
+		for operator, keys := range s.Condition {
+			for key, want := range keys {
+				value, there := a.keys[key]
+				switch operator {
+				case "StringLike":
+					condition = condition && there && fits(want, value)
+				case "ForAllValues:StringLike":
+					condition = condition && (!there || fits(want, value))
+				case "StringLikeIfExists":
+					condition = condition && (!there || fits(want, value))
+				case "Bool", "StringEquals", "ForAnyValue:StringEquals":
+					condition = condition && there && slices.Contains(want, value)
+				case "StringNotEquals":
+					condition = condition && !(there && slices.Contains(want, value))
+				case "Null":
+					condition = condition && slices.Contains(want, fmt.Sprint(!there))
+				default:
+					t.Fatalf("a condition that is not known here: %s", operator)
+				}
+			}
 		}
-		if action && resource && condition {
-			return true
+		if !action || !resource || !condition {
+			continue
 		}
+		if s.Effect == "Deny" {
+			return false
+		}
+		allowed = true
 	}
-	return false
+	return allowed
 }
 
 func TestSessionPolicy(t *testing.T) {
@@ -193,6 +226,17 @@ func TestSessionPolicy(t *testing.T) {
 		{"s3:GetObject", states + "/live/shop/requests/1.json", "", true},
 		{"s3:GetObject", states + "/live/shop/production/plans/1/apply-0001-ended.json", "", true},
 		{"s3:PutObject", states + "/live/shop/production/plans/1/apply-0001-ended.json", "", false},
+		{"s3:GetObject", states + "/live/shop/production/plans/1/plan.sealed", "", false},
+		{"s3:GetObject", states + "/live/shop/production/plans/1/variables.sealed", "", false},
+		{"s3:GetObject", states + "/live/shop/staging/plans/1/plan.sealed", "", true},
+		{"s3:DeleteObject", states + "/live/shop/staging/plans/1/plan.sealed", "", true},
+		{"s3:DeleteObject", states + "/live/shop/staging/applied/1.json", "", true},
+		{"s3:DeleteObject", states + "/live/shop/staging/plans/1/receipt.json", "", false},
+		{"s3:DeleteObject", states + "/live/shop/staging/ledger/0000000001.json", "", false},
+		{"s3:DeleteObject", states + "/live/shop/staging/queue/1", "", false},
+		{"s3:PutObject", states + "/live/_metapipe/open/shop/1", "", true},
+		{"s3:DeleteObject", states + "/live/_metapipe/open/shop/1", "", false},
+		{"s3:PutObject", states + "/live/_metapipe/open/blog/1", "", false},
 		{"s3:GetObject", states + "/live/shop/production/terraform.tfstate", "", false},
 		{"s3:PutObject", states + "/live/shop/requests/1.json", "", false},
 		{"s3:GetObject", states + "/live/blog/staging/terraform.tfstate", "", false},
@@ -211,15 +255,34 @@ func TestSessionPolicy(t *testing.T) {
 		{"s3:CreateBucket", "arn:aws:s3:::shop-assets", "", true},
 		{"kms:Decrypt", "arn:aws:kms:eu-central-1:123456789012:key/x", "", true},
 	} {
-		if got := allows(t, policy, c.action, c.resource, c.prefix); got != c.want {
+		if got := allows(t, policy, asked{action: c.action, resource: c.resource, prefix: c.prefix}); got != c.want {
 			t.Errorf("%s on %s (%s): %v, want %v\n%s", c.action, c.resource, c.prefix, got, c.want, policy)
+		}
+	}
+}
+
+// TestSessionPolicyByAccessPoint: another name of the bucket opens nothing.
+func TestSessionPolicyByAccessPoint(t *testing.T) {
+	t.Parallel()
+	policy, err := store.Scope{Bucket: pipeline.Bucket{Name: "states"}, Customer: "shop", Environment: "staging"}.SessionPolicy(shopRole, pipeline.Backend{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const point = "arn:aws:s3:eu-central-1:123456789012:accesspoint/back-door"
+	through := map[string]string{"s3:DataAccessPointArn": point}
+	for _, action := range []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion"} {
+		if allows(t, policy, asked{action: action, resource: point + "/object/crm/staging/terraform.tfstate", keys: through}) {
+			t.Errorf("%s by way of an access point is allowed:\n%s", action, policy)
+		}
+		if !allows(t, policy, asked{action: action, resource: "arn:aws:s3:::shop-assets/x"}) {
+			t.Errorf("%s on what the tool builds is refused:\n%s", action, policy)
 		}
 	}
 }
 
 func TestSessionPolicyHasRoom(t *testing.T) {
 	t.Parallel()
-	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 63)}, Customer: strings.Repeat("c", 40), Environment: strings.Repeat("e", 20), SealingKeys: []string{"alias/plans"}}
+	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 63)}, Customer: strings.Repeat("c", 35), Environment: strings.Repeat("e", 20), SealingKeys: []string{"alias/plans"}}
 	policy, err := long.SessionPolicy(shopRole, pipeline.Backend{})
 	if err != nil {
 		t.Error(err)

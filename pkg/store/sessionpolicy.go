@@ -24,12 +24,17 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 	rest := Statement{Effect: "Allow", Action: []string{"s3:*"}}
 	c, target := s.Customer, s.Customer+"/"+s.Environment
 	if s.Bucket.Name != "" {
-		shared := []string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*"} // promotion order asks for the other environments
+		// Promotion order asks how the other environments ended, and for nothing else of them.
+		read := []string{c + "/requests/*", c + "/pulls/*", c + "/*/plans/*.json"}
+		// Short patterns: what may not be removed is the same in every target.
+		records := []string{"*/plans/*.json", "*/ledger/*", "*/queue/*"}
 		rest.NotResource = append(rest.NotResource, s.bucketARN(), s.bucketARN()+"/*")
 		p.Statement = append(p.Statement,
-			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(shared)}}},
-			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(shared)},
-			Statement{Effect: "Allow", Action: []string{"s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"}, Resource: s.objects([]string{target + "/*", "_metapipe/open/" + c + "/*"})})
+			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{c + "/*"})}}},
+			Statement{Effect: "Allow", Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:Abort*"}, Resource: s.objects([]string{target + "/*"})},
+			Statement{Effect: "Deny", Action: []string{"s3:DeleteObject"}, Resource: s.objects(records)},
+			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(read)},
+			Statement{Effect: "Allow", Action: []string{"s3:PutObject"}, Resource: s.objects([]string{"_metapipe/open/" + c + "/*"})})
 	}
 	if s.Bucket.LockTable != "" {
 		lock := s.table()
@@ -46,11 +51,12 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 	p.Statement = append(p.Statement, rest)
 	if strings.HasPrefix(role, "arn:aws") { // other servers have S3 alone, and refuse what they do not know
 		p.Statement = append(p.Statement, Statement{Effect: "Allow", NotAction: rest.Action, Resource: []string{"*"}})
+		p.Statement = append(p.Statement, notByAccessPoint())
 		if len(s.SealingKeys) > 0 {
 			p.Statement = append(p.Statement, s.notOfOthers())
 		}
 	}
-	b, err := json.Marshal(p)
+	b, err := p.compact()
 	if err != nil {
 		return "", fmt.Errorf("write the session policy of %s: %w", target, err)
 	}
@@ -63,12 +69,28 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 	return string(b), nil
 }
 
+// singles are lists of one string, which may stand without the list.
+var singles = pattern(`\[("[^"]*")\]`)
+
+// compact is the document in as few characters as IAM reads.
+func (p Policy) compact() ([]byte, error) {
+	b, err := json.Marshal(p)
+	return singles().ReplaceAll(b, []byte("$1")), err
+}
+
 // notOfOthers refuses the data keys of other customers, whatever the role's own
 // policies say. What is asked of KMS in another context, or in none, is the tool's.
 func (s Scope) notOfOthers() Statement {
 	const customer = "kms:EncryptionContext:" + contextCustomer
 	return Statement{Effect: "Deny", Action: []string{"kms:*"}, Resource: []string{"*"},
 		Condition: map[string]map[string][]string{"StringNotEquals": {customer: {s.Customer}}, "Null": {customer: {"false"}}}}
+}
+
+// notByAccessPoint refuses objects by way of an access point: its ARN does not show
+// which bucket is behind it, and it may be the store.
+func notByAccessPoint() Statement {
+	return Statement{Effect: "Deny", Action: []string{"s3:*Object*"}, Resource: []string{"*"},
+		Condition: map[string]map[string][]string{"Null": {"s3:DataAccessPointArn": {"false"}}}}
 }
 
 // elsewhere allows a state, and its lock, in a bucket of its own, and returns what

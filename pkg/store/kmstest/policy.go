@@ -13,10 +13,22 @@ import (
 type policy struct {
 	Statement []struct {
 		Effect                string
-		Action, NotAction     []string
-		Resource, NotResource []string
-		Condition             map[string]map[string][]string
+		Action, NotAction     Texts
+		Resource, NotResource Texts
+		Condition             map[string]map[string]Texts
 	}
+}
+
+// Texts is a string or a list of them, as IAM reads it.
+type Texts []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *Texts) UnmarshalJSON(b []byte) error {
+	if strings.HasPrefix(string(b), `"`) {
+		*l = make(Texts, 1)
+		return json.Unmarshal(b, &(*l)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(l))
 }
 
 // ask is what a caller wants to do.
@@ -66,7 +78,7 @@ func like(pattern, value string) bool {
 
 // meets evaluates conditions, all of which must hold. One that is not known here
 // is an error: a test must not pass by it.
-func (a ask) meets(conditions map[string]map[string][]string) (bool, error) {
+func (a ask) meets(conditions map[string]map[string]Texts) (bool, error) {
 	for operator, keys := range conditions {
 		for key, want := range keys {
 			holds, err := a.holds(operator, want, a.values[key])

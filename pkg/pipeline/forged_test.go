@@ -1,0 +1,371 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// reportError reports and returns only the error.
+func (w *world) reportError(id pipeline.RequestID, final bool) error {
+	w.t.Helper()
+	w.tick()
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Tell: w.tell}
+	_, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: id, Final: final})
+	return err
+}
+
+func requestFile(id pipeline.RequestID) string { return "acme/requests/" + string(id) + ".json" }
+
+// wantRefused wants a refusal with a reason and a remedy.
+func wantRefused(t *testing.T, what string, err error, reason pipeline.Reason) {
+	t.Helper()
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != reason || refused.Next == "" {
+		t.Errorf("%s: %v, want a refusal for %s with a remedy", what, err, reason)
+	}
+}
+
+// edits are what a writer of the store without the key may change in a record.
+var edits = map[string][2]string{
+	"targets":                  {`"staging",`, ``},
+	"mode":                     {`"mode": "apply"`, `"mode": "plan"`},
+	"commit":                   {`"commit": "`, `"commit": "0000000000000000000000000000000000000000", "x": "`},
+	"pull request":             {`"event": "push"`, `"event": "push", "pull_request": 77`},
+	"id of the run":            {`"id": RUN`, `"id": 987654`},
+	"address of the run":       {`https://hub/run`, `https://evil.example/log-in`},
+	"repository of the run":    {`"name": "manager"`, `"name": "other"`},
+	"id of its repository":     {`"repository_id": 99`, `"repository_id": 9`},
+	"accepted turned rejected": {`"mode": "apply"`, `"mode": "apply", "reason": "invalid-variables", "problems": [{"message": "go to https://evil.example"}]`},
+	"sender":                   {`"actor": "dev"`, `"actor": "eve"`},
+	"customer":                 {`"customer": "acme"`, `"customer": "crm"`},
+	"no record":                {`{`, `[`},
+}
+
+// edit changes the record of a request as somebody without the key can.
+func (w *world) edit(id pipeline.RequestID, change [2]string) {
+	w.t.Helper()
+	before := w.read(requestFile(id))
+	var r struct{ Record pipeline.Request }
+	if err := json.Unmarshal(before, &r); err != nil {
+		w.t.Fatal(err)
+	}
+	old := strings.ReplaceAll(change[0], "RUN", fmt.Sprint(r.Record.ManagerRun.ID))
+	after := bytes.Replace(before, []byte(old), []byte(change[1]), 1)
+	if bytes.Equal(before, after) {
+		w.t.Fatalf("no %s in %s", old, before)
+	}
+	w.write(requestFile(id), after)
+}
+
+// TestEditedRequest: whatever is edited in the record of an open request, no command
+// acts on it, nothing is written to any repository, no run is cancelled, and the sweep
+// finds it once.
+func TestEditedRequest(t *testing.T) {
+	t.Parallel()
+	for name, change := range edits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := w.waitingRequest()
+			w.edit(request.ID, change)
+			writes := w.hub.writes
+			wantRefused(t, "report", w.reportError(request.ID, false), pipeline.ReasonTampered)
+			wantRefused(t, "last report", w.reportError(request.ID, true), pipeline.ReasonTampered)
+			_, err := w.plan(request, "production")
+			wantRefused(t, "plan", err, pipeline.ReasonTampered)
+			_, err = w.apply(w.target(request, "staging"))
+			wantRefused(t, "apply", err, pipeline.ReasonTampered)
+			w.now = w.now.Add(2 * time.Hour)
+			if got := kinds(w.sweep(&lockStore{}, false)); got != "tampered fixed=false" {
+				t.Errorf("the sweep finds %q", got)
+			}
+			if got := kinds(w.sweep(&lockStore{}, true)); got != "tampered fixed=true" {
+				t.Errorf("the sweep with fix finds %q", got)
+			}
+			if got := kinds(w.sweep(&lockStore{}, true)); got != "" {
+				t.Errorf("the next sweep finds %q", got)
+			}
+			if w.hub.writes != writes || len(w.hub.cancelled) != 0 || len(w.hub.comments) != 0 {
+				t.Errorf("%d writes, cancelled %v, comments %v", w.hub.writes-writes, w.hub.cancelled, w.hub.comments)
+			}
+			if events := w.events("acme", ""); !strings.Contains(events, "refused") {
+				t.Errorf("the ledger of the customer has %q", events)
+			}
+			if w.engine.applies != 0 {
+				t.Error("it was applied")
+			}
+		})
+	}
+}
+
+// TestEditedOlderRequest: a new request ends no older one whose record was edited.
+func TestEditedOlderRequest(t *testing.T) {
+	t.Parallel()
+	for name, change := range edits {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			old := w.waitingRequest()
+			w.now = w.now.Add(time.Hour) // no order is asked for
+			w.edit(old.ID, change)
+			must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			if len(w.hub.cancelled) != 0 {
+				t.Errorf("cancelled runs: %v", w.hub.cancelled)
+			}
+		})
+	}
+}
+
+// TestForgedRejection: a rejected request is a record as any other.
+func TestForgedRejection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.ask(w.hub.commit("nonsense"), "pull_request")
+	if _, err := w.send(a); err == nil {
+		t.Fatal("it was accepted")
+	}
+	writes := w.hub.writes
+	w.edit(a.ID, [2]string{"want two words", "call +1 555 0100"})
+	wantRefused(t, "report", w.reportError(a.ID, true), pipeline.ReasonTampered)
+	if w.hub.writes != writes || len(w.hub.comments) != 0 {
+		t.Errorf("%d writes, comments %v", w.hub.writes-writes, w.hub.comments)
+	}
+}
+
+// TestMadeUpRequest: a record and an entry of the index, laid by hand for a commit that
+// no run planned, turn nothing green.
+func TestMadeUpRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	genuine := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	forged := genuine
+	forged.ID, forged.Commit, forged.Targets = pipeline.NewRequestID(), w.hub.commit("evil"), nil
+	b, err := json.Marshal(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := w.read(requestFile(genuine.ID))
+	for _, body := range [][]byte{b, fmt.Appendf(nil, `{"record": %s}`, b), fmt.Appendf(nil, `{"record": %s, "seal": "bWV0YXBpcGU="}`, b), sealed} {
+		w.write(requestFile(forged.ID), body)
+		entry := w.openKeys()[0]
+		entry = strings.Replace(entry, string(genuine.ID), string(forged.ID), 1)
+		w.write(entry, nil)
+		w.now = w.now.Add(2 * time.Hour)
+		writes := w.hub.writes
+		wantRefused(t, "report", w.reportError(forged.ID, true), pipeline.ReasonTampered)
+		result := w.sweep(&lockStore{}, false)
+		if got := kinds(result); !strings.Contains(got, "tampered") {
+			t.Errorf("the sweep finds %q", got)
+		}
+		if s := w.hub.status(forged.Commit, "infra/terraform-deploy"); w.hub.writes != writes || s.State != "" {
+			t.Errorf("%d writes; the commit that no run planned says %+v", w.hub.writes-writes, s)
+		}
+	}
+}
+
+// TestNothingIsNotSuccess: an accepted request without targets is an error, even when it
+// was made with the key.
+func TestNothingIsNotSuccess(t *testing.T) {
+	t.Parallel()
+	if got := (pipeline.Report{}).Overall(); got != pipeline.StatusError {
+		t.Errorf("a report about nothing is %q", got)
+	}
+	w := newWorld(t)
+	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	r.ID, r.Targets = pipeline.NewRequestID(), nil
+	if err := pipeline.CreateRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, "report", w.reportError(r.ID, true), pipeline.ReasonTampered)
+}
+
+// TestRunOfAnotherRepository: a run is cancelled and asked for only where it is the
+// manager's own, even when the record was made with the key. Ids go before names.
+func TestRunOfAnotherRepository(t *testing.T) {
+	t.Parallel()
+	other := pipeline.Slug{Owner: "ops", Name: "payments"}
+	for name, c := range map[string]struct {
+		run     func(*pipeline.Run)
+		foreign bool
+	}{
+		"its own":                 {run: func(*pipeline.Run) {}},
+		"its own, renamed":        {run: func(r *pipeline.Run) { r.Repository = other }},
+		"another name, no id":     {run: func(r *pipeline.Run) { r.Repository, r.RepositoryID = other, 0 }, foreign: true},
+		"the name of today":       {run: func(r *pipeline.Run) { r.RepositoryID = 91 }, foreign: true},
+		"another name and its id": {run: func(r *pipeline.Run) { r.Repository, r.RepositoryID = other, 91 }, foreign: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			r := w.waitingRequest()
+			c.run(&r.ManagerRun)
+			w.remove(requestFile(r.ID))
+			if err := pipeline.CreateRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+				t.Fatal(err)
+			}
+			w.setRun(r, "waiting", "")
+			w.now = w.now.Add(2 * time.Hour) // its plan is past its time
+			reads := w.hub.reads
+			got := kinds(w.sweep(&lockStore{}, true))
+			switch {
+			case c.foreign && (len(w.hub.cancelled) != 0 || w.hub.reads != reads || !strings.Contains(got, "not a run of the manager")):
+				t.Errorf("cancelled %v, %d reads; the sweep finds %q", w.hub.cancelled, w.hub.reads-reads, got)
+			case !c.foreign && !slices.Equal(w.hub.cancelled, []int64{r.ManagerRun.ID}):
+				t.Errorf("cancelled %v; the sweep finds %q", w.hub.cancelled, got)
+			}
+		})
+	}
+}
+
+// TestForgedEntries: entries of an index that are laid by hand move no request.
+func TestForgedEntries(t *testing.T) {
+	t.Parallel()
+	const late = "29990101T000000.000000000Z-00000000000000000001-000001-"
+	for _, body := range []string{"", "%s", `"%s"`, `{"record": "%s"}`, `{"record": "%s", "seal": "bWV0YXBpcGU="}`} {
+		w := newWorld(t)
+		old := w.waitingRequest()
+		w.now = w.now.Add(time.Hour)
+		newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+		must[pipeline.TargetResult](t)(w.plan(newer, "staging"))
+		for _, prefix := range []string{"acme/staging/queue/", "acme/requests/by-commit/" + string(newer.Commit) + "/", "acme/pulls/5/"} {
+			w.write(prefix+late+string(old.ID), []byte(strings.ReplaceAll(body, "%s", string(old.ID))))
+		}
+		if got := w.report(newer, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting {
+			t.Errorf("%q: the newer request is %s", body, got.Outcome)
+		}
+		if got := must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
+			t.Errorf("%q: the newer request is %s", body, got.Outcome)
+		}
+		_, err := w.apply(w.target(old, "staging"))
+		wantRefused(t, "the older request", err, pipeline.ReasonSuperseded)
+	}
+}
+
+// TestForgedOpenEntry: an entry that is not where its request stands is dropped, and the
+// request closed no second time.
+func TestForgedOpenEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	w.setRun(r, "in_progress", "")
+	for _, at := range []string{"20010101T000000.000000000Z", "29990101T000000.000000000Z"} {
+		w.write("_metapipe/open/acme/"+at+"-00000000000000000001-000001-"+string(r.ID), nil)
+	}
+	if got := kinds(w.sweep(&lockStore{}, true)); got != "orphan fixed=true, orphan fixed=true" {
+		t.Errorf("the sweep finds %q", got)
+	}
+	if keys := w.openKeys(); len(keys) != 1 {
+		t.Errorf("open: %v", keys)
+	}
+}
+
+// TestUnknownKeyOfARequest: a request under a key that is gone is reported and not acted
+// on, makes no sweep fail, and is dropped when no run can live any more.
+func TestUnknownKeyOfARequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	w.sealer = newWorld(t).sealer
+	wantRefused(t, "report", w.reportError(r.ID, true), pipeline.ReasonUnknownKey)
+	if got := kinds(w.sweep(&lockStore{}, true)); got != "unknown-key fixed=false" {
+		t.Errorf("the sweep finds %q", got)
+	}
+	w.now = w.now.AddDate(0, 0, 40)
+	if got := kinds(w.sweep(&lockStore{}, true)); got != "unknown-key fixed=true" {
+		t.Errorf("the sweep finds %q", got)
+	}
+	if keys := w.openKeys(); len(keys) != 0 {
+		t.Errorf("open: %v", keys)
+	}
+}
+
+// silent is a tracker of issues that must not be spoken to.
+type silent struct{ t *testing.T }
+
+func (s silent) Login(context.Context) (string, error) { return "metapipe-bot", nil }
+func (s silent) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Repository, error) {
+	s.t.Errorf("asked for %s", repo)
+	return pipeline.Repository{}, nil
+}
+func (s silent) Issue(_ context.Context, repo pipeline.Slug, n int) (pipeline.Issue, error) {
+	s.t.Errorf("asked for #%d of %s", n, repo)
+	return pipeline.Issue{}, nil
+}
+func (s silent) Issues(_ context.Context, repo pipeline.Slug, _ string) ([]pipeline.Issue, error) {
+	s.t.Errorf("asked for the issues of %s", repo)
+	return nil, nil
+}
+func (s silent) CreateIssue(_ context.Context, repo pipeline.Slug, _ pipeline.IssueDraft) (pipeline.Issue, error) {
+	s.t.Errorf("an issue in %s", repo)
+	return pipeline.Issue{}, nil
+}
+func (s silent) EditIssue(_ context.Context, repo pipeline.Slug, n int, _ pipeline.IssueDraft) (pipeline.Issue, error) {
+	s.t.Errorf("#%d of %s is edited", n, repo)
+	return pipeline.Issue{}, nil
+}
+func (s silent) CreateComment(_ context.Context, repo pipeline.Slug, n int, _ string) (pipeline.Comment, error) {
+	s.t.Errorf("a comment on #%d of %s", n, repo)
+	return pipeline.Comment{}, nil
+}
+
+// TestForgedFleetRecords: what the fleet remembers is sealed too; a forged book of
+// issues leads to no repository.
+func TestForgedFleetRecords(t *testing.T) {
+	t.Parallel()
+	const book = `{"version": 1, "targets": {"gone/staging": {"repository_id": 4711, "repository": {"owner": "victim", "name": "app"}, "number": 5, "open": true}}}`
+	for name, body := range map[string]string{"plain": book, "without a seal": `{"record": ` + book + `}`, "with another seal": `{"record": ` + book + `, "seal": "bWV0YXBpcGU="}`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			now := func() time.Time { return w.now }
+			w.write("_metapipe/scans/issues/20260301T115900.000000000Z-x.json", []byte(body))
+			issuer := &pipeline.DriftIssuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(pipeline.DriftResult) string { return "" },
+				Closing: func(pipeline.DriftResult) string { return "" }, Now: now}
+			_, err := issuer.Run(t.Context(), pipeline.DriftScan{Manager: managerSlug}, nil, 10)
+			wantRefused(t, "issues", err, pipeline.ReasonTampered)
+			w.write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
+			_, err = pipeline.DriftLister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), pipeline.ListInput{Manager: managerSlug, Shards: 1})
+			wantRefused(t, "history", err, pipeline.ReasonTampered)
+			w.write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
+			_, err = pipeline.DriftSummary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
+			wantRefused(t, "scan", err, pipeline.ReasonTampered)
+			run := pipeline.Run{ID: 1, Attempt: 1}
+			w.write("_metapipe/rejected/1-1.json", []byte(body))
+			_, err = pipeline.FindRejected(t.Context(), w.store, w.sealer, run)
+			wantRefused(t, "rejection", err, pipeline.ReasonTampered)
+		})
+	}
+}
+
+// TestForgedTokenMark: who used a signature is sealed, so that a mark cannot be turned
+// to let another run use it again.
+func TestForgedTokenMark(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.ask(w.hub.commit("staging one\n"), "push")
+	request := must[pipeline.Request](t)(w.send(a))
+	marks := must[[]string](t)(w.store.List(t.Context(), "_metapipe/tokens/"))
+	in := w.fetchInput(a, w.claims(a))
+	in.Run.ID = 4242 // a replay, in a run of its own
+	w.write(marks[0], bytes.Replace(w.read(marks[0]), fmt.Append(nil, request.ManagerRun.ID), []byte("4242"), 1))
+	w.remove(requestFile(request.ID))
+	_, err := w.fetcher().Run(t.Context(), in)
+	wantRefused(t, "a replay", err, pipeline.ReasonTampered)
+}
+
+// remove deletes an object.
+func (w *world) remove(key string) {
+	w.t.Helper()
+	if err := w.store.Delete(context.Background(), key); err != nil {
+		w.t.Fatal(err)
+	}
+}

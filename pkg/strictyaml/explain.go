@@ -56,10 +56,18 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		}
 		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
 	case *kind.Const:
+		if k.Got == nil {
+			e.add(path, "const", name+" has no value", "write a value: it must be "+show(k.Want))
+			return
+		}
 		e.add(path, "const", name+" is "+e.written(path, k.Got), "it must be "+show(k.Want))
 	case *kind.Pattern:
 		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Want))
 	case *kind.Format:
+		if what, remedy, ok := cidrProblem(k.Err); ok {
+			e.add(path, "format", name+" is "+e.written(path, k.Got)+", which "+what, remedy)
+			return
+		}
 		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, e.written(path, k.Got), k.Want), "write a valid "+k.Want)
 	case *kind.FalseSchema:
 		e.falseSchema(path, name)

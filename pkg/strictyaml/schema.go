@@ -26,7 +26,8 @@ type Schema struct {
 }
 
 // Compile compiles a JSON Schema (draft 2020-12 unless it says otherwise). Name
-// stands in errors. Formats are asserted. A reference that leads out of the text
+// stands in errors. Formats are asserted, with
+// cidr (a private network) and any-cidr beside those of the drafts. A reference that leads out of the text
 // is an error: nothing is loaded, neither files nor URLs.
 func Compile(name string, raw []byte) (*Schema, error) {
 	at := pipeline.Position{File: name}
@@ -41,6 +42,7 @@ func Compile(name string, raw []byte) (*Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	registerFormats(c)
 	c.UseLoader(noLoader{})
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, &SchemaError{Position: at, Message: "it cannot be used", Err: err, Remedy: "make it a valid JSON Schema"}

@@ -50,6 +50,9 @@ func isPlain(dir, file string) bool {
 func LoadFile(dir, file string, limits pipeline.Limits, schema *Schema) (*Document, []byte, pipeline.Problems) {
 	raw, problems := ReadFile(dir, file, limits)
 	if problems != nil {
+		for i := range problems {
+			problems[i].Remedy = strings.Replace(problems[i].Remedy, example, sample(schema), 1)
+		}
 		return nil, nil, problems
 	}
 	d, problems := Parse(file, raw, limits, schema)

@@ -57,6 +57,8 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 // pipeline.Document.
 type Document struct {
 	file         string
+	schema       *Schema         // or nil
+	misplaced    map[string]bool // entries of environments with a wrong indentation
 	root         *strictyaml.Node
 	environments []pipeline.DeclaredEnvironment
 }
@@ -71,17 +73,18 @@ var _ pipeline.Document = (*Document)(nil)
 // placeholders are checked against the schema as each environment will see them.
 func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Document, pipeline.Problems) {
 	root, problems := strictyaml.Parse(file, raw, strictyaml.Options{
-		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: example,
+		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: sample(schema),
 	})
 	if root == nil {
 		return nil, problems
 	}
-	d := &Document{file: file, root: root}
+	d := &Document{file: file, schema: schema, root: root}
 	problems = append(problems, d.readEnvironments()...)
 	placeholders, found := checkPlaceholders(file, root)
 	problems = append(problems, placeholders...)
 	if schema != nil {
-		problems = appendNew(problems, d.validate(schema, found))
+		problems = appendNew(problems, d.withoutMisplaced(d.validate(schema, found)))
+		problems = append(problems, schema.NearMisses(file, root)...)
 	}
 	problems = strictyaml.Limit(problems)
 	if problems.Err() != nil {
@@ -126,7 +129,7 @@ func (d *Document) problem(pos pipeline.Position, rule, message, remedy string) 
 func (d *Document) readEnvironments() pipeline.Problems {
 	entry, ok := d.root.Entry(environmentsKey)
 	if !ok {
-		remedy := "add the environments to deploy to: " + example
+		remedy := "add the environments to deploy to: " + d.sample()
 		keys := make([]string, 0, len(d.root.Entries))
 		for _, e := range d.root.Entries {
 			keys = append(keys, e.Key)
@@ -140,28 +143,60 @@ func (d *Document) readEnvironments() pipeline.Problems {
 	all := entry.Value
 	switch {
 	case all.Kind == strictyaml.Null || all.Kind == strictyaml.Object && len(all.Entries) == 0:
-		return d.problem(entry.KeyPlace(), RuleNoEnvironments, "no environment is listed under \"environments\"",
-			"name at least one: "+example)
+		remedy := "name at least one: " + d.sample()
+		if run := d.below(); all.Kind == strictyaml.Null && len(run) > 0 {
+			remedy = fmt.Sprintf("indent %s: %s to %q", d.lines(run), theyBelong(run), environmentsKey)
+		}
+		return d.problem(entry.KeyPlace(), RuleNoEnvironments, "no environment is listed under \"environments\"", remedy)
 	case all.Kind != strictyaml.Object:
 		return d.problem(entry.Place(), RuleEnvironmentsNotMap, "\"environments\" is "+all.Kind.String()+", where a map of environments is expected",
-			"write the name of each environment as a key: "+example)
+			"write the name of each environment as a key: "+d.sample())
 	case len(all.Entries) > maxEnvironments:
 		return d.problem(entry.KeyPlace(), RuleTooManyEnvironments,
 			fmt.Sprintf("%d environments are listed; at most %d are read", len(all.Entries), maxEnvironments), "remove those that the service does not offer")
 	}
-	var problems pipeline.Problems
+	problems, handled := d.outdented(all)
+	d.misplaced = handled
 	for _, e := range all.Entries {
 		pos := e.KeyPlace()
 		pos.File = d.file
 		d.environments = append(d.environments, pipeline.DeclaredEnvironment{Name: e.Key, Position: pos})
-		if e.Value.Kind != strictyaml.Object {
-			name := strictyaml.Short(e.Key)
-			problems = append(problems, d.problem(e.Place(), RuleEnvironmentNotMap,
-				fmt.Sprintf("the environment %q is %s, where a map of its settings is expected", name, e.Value.Kind),
-				fmt.Sprintf("write its settings below it, or %q for none", name+": {}"))...)
+		if e.Value.Kind != strictyaml.Object && !handled[e.Key] {
+			problems = append(problems, d.environmentNotMap(e)...)
 		}
 	}
-	return problems
+	return append(problems, d.strayEnvironments()...)
+}
+
+func (d *Document) environmentNotMap(e strictyaml.Entry) pipeline.Problems {
+	name := strictyaml.Short(e.Key)
+	remedy := "write its settings below it"
+	switch entry := d.schema.SampleEntry(environmentsKey, e.Key); {
+	case entry != "":
+		remedy += ", for example " + entry
+	case d.schema == nil:
+		remedy += fmt.Sprintf(", or %q for none", name+": {}")
+	}
+	if e.Value.Kind != strictyaml.Null {
+		return d.problem(e.Place(), RuleEnvironmentNotMap, fmt.Sprintf("the environment %q is %s, where a map of its settings is expected", name, e.Value.Kind), remedy)
+	}
+	if run := d.settingsBelow(e); len(run) > 0 {
+		remedy = fmt.Sprintf("indent %s if %s to %q", d.lines(run), theyBelong(run), name)
+	}
+	return d.problem(e.Place(), RuleEnvironmentNotMap, fmt.Sprintf("the environment %q has no value, where a map of its settings is expected", name), remedy)
+}
+
+// sample is a small file that the schema accepts.
+func (d *Document) sample() string { return sample(d.schema) }
+
+func sample(schema *Schema) string {
+	if schema == nil {
+		return example
+	}
+	if text := schema.Sample(environmentsKey, "staging"); text != "" {
+		return text
+	}
+	return "environments: {staging: …}, with the keys that the schema requires"
 }
 
 // validate checks the document against the schema: as written when it has no

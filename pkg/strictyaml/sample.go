@@ -1,0 +1,258 @@
+package strictyaml
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+)
+
+// sampler builds small values that a schema accepts, for remedies.
+type sampler struct {
+	s      *Schema
+	must   []string // path of keys that the sample has in any case
+	budget int
+}
+
+// Sample is a small text on one line that the schema accepts, with the keys of
+// must one below the other; "" when none was found. It is valid YAML.
+func (s *Schema) Sample(must ...string) string {
+	m := s.sample(must)
+	text := flowText(m)
+	switch len(m) {
+	case 0:
+		return ""
+	case 1:
+		return strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	}
+	return text
+}
+
+// SampleEntry is the last key of must and its value in a text that the schema
+// accepts, or "".
+func (s *Schema) SampleEntry(must ...string) string {
+	var v any = s.sample(must)
+	for _, step := range must {
+		m, _ := v.(map[string]any)
+		if v = m[step]; v == nil {
+			return ""
+		}
+	}
+	return flowText(must[len(must)-1]) + ": " + flowText(v)
+}
+
+func (s *Schema) sample(must []string) map[string]any {
+	if s == nil {
+		return nil
+	}
+	const budget, longestSample = 60, 600
+	b := sampler{s: s, must: must, budget: budget}
+	m, ok := b.value(s.follow(s.doc), 0).(map[string]any)
+	if !ok || b.budget < 0 || len(flowText(m)) > longestSample || s.compiled.Validate(m) != nil {
+		return nil
+	}
+	return m
+}
+
+// value builds a value for a part of the schema; depth counts the keys of must
+// on the way to it, or is beyond them.
+func (b *sampler) value(part map[string]any, depth int) any {
+	b.budget--
+	if b.budget < 0 {
+		return nil
+	}
+	if v, ok := part["const"]; ok {
+		return v
+	}
+	for _, list := range []string{"enum", "examples"} {
+		if values, ok := part[list].([]any); ok && len(values) > 0 {
+			return values[0]
+		}
+	}
+	if v, ok := part["default"]; ok {
+		return v
+	}
+	kind := kindOfPart(part)
+	if depth <= len(b.must) {
+		kind = "object"
+	}
+	switch kind {
+	case "object":
+		return b.object(part, depth)
+	case "array":
+		return b.array(part)
+	case "boolean":
+		return true
+	case "integer", "number":
+		return sampleNumber(part)
+	case "null":
+		return nil
+	}
+	return sampleText(part)
+}
+
+func kindOfPart(part map[string]any) string {
+	switch t := part["type"].(type) {
+	case string:
+		return t
+	case []any:
+		if len(t) > 0 {
+			s, _ := t[0].(string)
+			return s
+		}
+	}
+	switch {
+	case part["properties"] != nil || part["required"] != nil || part["additionalProperties"] != nil:
+		return "object"
+	case part["items"] != nil:
+		return "array"
+	case part["minimum"] != nil || part["maximum"] != nil:
+		return "number"
+	}
+	return "string"
+}
+
+func (b *sampler) object(part map[string]any, depth int) any {
+	m := make(map[string]any)
+	required, _ := part["required"].([]any)
+	for _, name := range required {
+		if key, ok := name.(string); ok {
+			m[key] = b.value(b.s.child(part, key), math.MaxInt)
+		}
+	}
+	if depth < len(b.must) {
+		m[b.must[depth]] = b.value(b.s.child(part, b.must[depth]), depth+1)
+	}
+	return m
+}
+
+func (b *sampler) array(part map[string]any) any {
+	list := []any{}
+	least := asNumber(part["minItems"], 0)
+	for len(list) < int(least) && b.budget > 0 {
+		list = append(list, b.value(b.s.follow(part["items"]), math.MaxInt))
+	}
+	return list
+}
+
+func asNumber(v any, otherwise float64) float64 {
+	if n, ok := v.(json.Number); ok {
+		if f, err := n.Float64(); err == nil {
+			return f
+		}
+	}
+	if f, ok := v.(float64); ok {
+		return f
+	}
+	return otherwise
+}
+
+func sampleNumber(part map[string]any) any {
+	n := math.Max(asNumber(part["minimum"], math.Min(1, asNumber(part["maximum"], 1))), asNumber(part["exclusiveMinimum"], -math.MaxFloat64)+1)
+	if step := asNumber(part["multipleOf"], 0); step > 0 {
+		n = math.Ceil(n/step) * step
+	}
+	return json.Number(fmt.Sprint(math.Ceil(n)))
+}
+
+var (
+	formatSamples = map[string]string{formatCIDR: "10.0.0.0/16", formatAnyCIDR: "10.0.0.0/16", "email": "team@example.com", "ipv4": "10.0.0.1", "ipv6": "fd00::1",
+		"uri": "https://example.com/", "date": "2031-04-05", "hostname": "www.example.com"}
+	samplePattern = regexp.MustCompile(`"([^"]+)"|such as ([^\s;,]+)`)
+)
+
+// sampleText prefers an example in the description to one made of the pattern.
+func sampleText(part map[string]any) string {
+	var candidates []string
+	description, _ := part["description"].(string)
+	for _, m := range samplePattern.FindAllStringSubmatch(description, -1) {
+		candidates = append(candidates, m[1]+m[2])
+	}
+	format, _ := part["format"].(string)
+	pattern, _ := part["pattern"].(string)
+	candidates = append(candidates, formatSamples[format], "shop", "example", fromPattern(pattern))
+	re, err := regexp.Compile(pattern)
+	least := int(asNumber(part["minLength"], 1))
+	most := int(asNumber(part["maxLength"], math.MaxInt32))
+	for _, c := range candidates {
+		if err == nil && re.MatchString(c) && len(c) >= least && len(c) <= most && (c != "" || pattern != "") {
+			return c
+		}
+	}
+	return strings.Repeat("x", max(min(least, maxKeyLength), 1))
+}
+
+// fromPattern makes a short text that a regular expression matches, as a rule.
+func fromPattern(pattern string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	matching(&b, re)
+	return b.String()
+}
+
+func matching(b *strings.Builder, re *syntax.Regexp) {
+	if b.Len() > maxKeyLength {
+		return
+	}
+	switch re.Op {
+	case syntax.OpLiteral:
+		b.WriteString(string(re.Rune))
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			if re.Rune[i] <= 'a' && 'a' <= re.Rune[i+1] {
+				b.WriteByte('a')
+				return
+			}
+		}
+		if len(re.Rune) > 0 {
+			b.WriteRune(re.Rune[0])
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		b.WriteByte('a')
+	case syntax.OpPlus, syntax.OpCapture, syntax.OpAlternate:
+		matching(b, re.Sub[0])
+	case syntax.OpRepeat:
+		for range re.Min {
+			matching(b, re.Sub[0])
+		}
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			matching(b, sub)
+		}
+	}
+}
+
+var wordPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
+
+// flowText writes a value as YAML on one line, keys sorted.
+func flowText(v any) string {
+	switch v := v.(type) {
+	case string:
+		if _, _, differ := readings(v); wordPattern.MatchString(v) && !differ && resolve12(v).kind == readText {
+			return v
+		}
+		return fmt.Sprintf("%q", v)
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = flowText(item)
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case map[string]any:
+		var entries []string
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			entries = append(entries, flowText(key)+": "+flowText(v[key]))
+		}
+		return "{" + strings.Join(entries, ", ") + "}"
+	case nil:
+		return "null"
+	}
+	return fmt.Sprint(v)
+}

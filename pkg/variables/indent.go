@@ -1,0 +1,189 @@
+package variables
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
+)
+
+// RuleIndentation is a key that stands at another level than it belongs to.
+const RuleIndentation = "indentation"
+
+// settings are the keys that an environment may have: those of the schema, and
+// without any those that the environments of the file have.
+func (d *Document) settings() []string {
+	known := d.schema.Keys(environmentsKey, "*")
+	if len(known) > 0 {
+		return known
+	}
+	if all := d.root.Get(environmentsKey); all != nil {
+		for _, env := range all.Entries {
+			for _, e := range env.Value.Entries {
+				known = append(known, e.Key)
+			}
+		}
+	}
+	return known
+}
+
+// outdented finds settings at the level of the environments. Handled are the
+// entries that need no further problem.
+func (d *Document) outdented(all *strictyaml.Node) (problems pipeline.Problems, handled map[string]bool) {
+	handled = make(map[string]bool)
+	known := d.settings()
+	for i := 0; i < len(all.Entries); {
+		run := i
+		for run < len(all.Entries) && isOutdented(all.Entries, i, run, known) {
+			run++
+		}
+		if run == i {
+			i++
+			continue
+		}
+		owner := ""
+		if i > 0 {
+			owner = all.Entries[i-1].Key
+			handled[owner] = true
+		}
+		problems = append(problems, d.indentProblem(all.Entries[i:run], owner)...)
+		for _, e := range all.Entries[i:run] {
+			handled[e.Key] = true
+		}
+		i = run
+	}
+	return problems, handled
+}
+
+// isOutdented reports that the entry at belongs below the one before start: it
+// is a known setting, or it is no map while that one has nothing in it.
+func isOutdented(entries []strictyaml.Entry, start, at int, known []string) bool {
+	e := entries[at]
+	setting := slices.Contains(known, e.Key)
+	if start == 0 {
+		return setting && e.Value.Kind != strictyaml.Object
+	}
+	flat := e.Value.Kind != strictyaml.Object && e.Value.Kind != strictyaml.Null
+	if entries[start-1].Value.Kind != strictyaml.Null {
+		return setting && e.Value.Kind != strictyaml.Object
+	}
+	// Below an empty environment a misspelled setting may follow a known one.
+	return setting || flat && (at > start || len(known) == 0)
+}
+
+func (d *Document) indentProblem(run []strictyaml.Entry, owner string) pipeline.Problems {
+	what := fmt.Sprintf("the setting %q stands", strictyaml.Short(run[0].Key))
+	if len(run) > 1 {
+		what = fmt.Sprintf("%d settings from %q on stand", len(run), strictyaml.Short(run[0].Key))
+	}
+	if owner == "" {
+		return d.problem(run[0].KeyPlace(), RuleIndentation, what+" where the name of an environment is expected",
+			"write the name of the environment above, and indent "+d.lines(run)+" below it")
+	}
+	return d.problem(run[0].KeyPlace(), RuleIndentation, what+" at the level of the environments",
+		fmt.Sprintf("indent %s: %s to %q", d.lines(run), theyBelong(run), strictyaml.Short(owner)))
+}
+
+func theyBelong(run []strictyaml.Entry) string {
+	if run[0].Line == lastLine(run[len(run)-1].Value) {
+		return "it belongs"
+	}
+	return "they belong"
+}
+
+// lines names the lines of entries that follow each other.
+func (d *Document) lines(run []strictyaml.Entry) string {
+	first, last := run[0].Line, max(run[len(run)-1].Line, lastLine(run[len(run)-1].Value))
+	if first == last {
+		return fmt.Sprintf("line %d", first)
+	}
+	return fmt.Sprintf("lines %d–%d", first, last)
+}
+
+func lastLine(n *strictyaml.Node) int {
+	last := n.Line
+	n.Walk(func(_ []string, v *strictyaml.Node) {
+		last = max(last, v.Line)
+		for _, e := range v.Entries {
+			last = max(last, e.Line)
+		}
+	})
+	return last
+}
+
+// below returns the top-level entries behind `environments` that nothing but
+// their indentation keeps out of it.
+func (d *Document) below() []strictyaml.Entry {
+	known := d.schema.Keys()
+	i := slices.IndexFunc(d.root.Entries, func(e strictyaml.Entry) bool { return e.Key == environmentsKey })
+	run := d.root.Entries[i+1:]
+	for n, e := range run {
+		if slices.Contains(known, e.Key) || n == 0 && e.Value.Kind != strictyaml.Object && e.Value.Kind != strictyaml.Null {
+			return run[:n]
+		}
+	}
+	return run
+}
+
+// settingsBelow are the settings at the top level directly behind the last
+// environment, which is empty.
+func (d *Document) settingsBelow(env strictyaml.Entry) []strictyaml.Entry {
+	known := d.settings()
+	i := slices.IndexFunc(d.root.Entries, func(e strictyaml.Entry) bool { return e.Key == environmentsKey })
+	all := d.root.Entries[i].Value.Entries
+	if all[len(all)-1].Key != env.Key {
+		return nil
+	}
+	run := d.root.Entries[i+1:]
+	for n, e := range run {
+		if !slices.Contains(known, e.Key) {
+			return run[:n]
+		}
+	}
+	return run
+}
+
+// strayEnvironments warns of maps at the top level that hold the settings of an
+// environment: an environment that is not indented would be left out in silence.
+func (d *Document) strayEnvironments() pipeline.Problems {
+	top, known := d.schema.Keys(), d.settings()
+	var problems pipeline.Problems
+	for _, e := range d.root.Entries {
+		if e.Key == environmentsKey || slices.Contains(top, e.Key) || e.Value.Kind != strictyaml.Object {
+			continue
+		}
+		settings := 0
+		for _, setting := range e.Value.Entries {
+			if slices.Contains(known, setting.Key) {
+				settings++
+			}
+		}
+		if settings == 0 || 2*settings < len(e.Value.Entries) {
+			continue
+		}
+		run := []strictyaml.Entry{e}
+		found := d.problem(e.KeyPlace(), RuleIndentation, fmt.Sprintf("%q has the settings of an environment and stands outside of \"environments\", so nothing is deployed to it", strictyaml.Short(e.Key)),
+			fmt.Sprintf("indent %s if they belong to %q", d.lines(run), environmentsKey))
+		found[0].Warning = true
+		problems = append(problems, found...)
+	}
+	return problems
+}
+
+// withoutMisplaced drops what the schema says about entries that a problem with
+// their indentation covers.
+func (d *Document) withoutMisplaced(problems pipeline.Problems) pipeline.Problems {
+	return slices.DeleteFunc(problems, func(p pipeline.Problem) bool {
+		all := d.root.Get(environmentsKey)
+		if all == nil {
+			return false
+		}
+		for _, e := range all.Entries {
+			if d.misplaced[e.Key] && p.Line >= e.Line && p.Line <= max(e.Line, lastLine(e.Value)) {
+				return true
+			}
+		}
+		return false
+	})
+}

@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"report":    {"pipeline", "text"},
 	"store":     {"pipeline"},
 	"terraform": {"pipeline", "text"},
-	"variables": {"pipeline", "strictyaml"},
+	"variables": {"pipeline", "strictyaml", "text"},
 	"workflow":  {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline"},

@@ -162,15 +162,15 @@ var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(
 
 // printable removes what would move the cursor or change the colours, as a log
 // may hold anything. Tabs become blanks.
-func printable(text string) string {
-	text = strings.ToValidUTF8(escapes.ReplaceAllString(text, ""), "�")
+func printable(s string) string {
+	s = strings.ToValidUTF8(escapes.ReplaceAllString(s, ""), "�")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\n':
 			return ' '
-		case unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+		case r != '\ufe0f' && pen.Invisible(r) && !unicode.Is(unicode.Zs, r):
 			return -1
 		}
 		return r
-	}, text)
+	}, s)
 }

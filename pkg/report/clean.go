@@ -1,10 +1,10 @@
 package report
 
 import (
-	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // breaks says what becomes of line breaks and tabs in untrusted text.
@@ -17,8 +17,8 @@ const (
 )
 
 // clean makes every character of s visible and harmless: control characters
-// (so also ANSI sequences), bidirectional overrides and other invisible format
-// characters become \u escapes, invalid UTF-8 becomes U+FFFD. A reviewer shall
+// (so also ANSI sequences), bidirectional overrides and whatever else a reader
+// does not see become \u escapes, invalid UTF-8 becomes U+FFFD. A reviewer shall
 // see that something was hidden, so nothing is dropped.
 func clean(s string, b breaks) string {
 	if printable(s) {
@@ -61,13 +61,10 @@ func cleanRune(r rune, b breaks) string {
 	if r < 0x80 && r >= ' ' && r != 0x7f {
 		return string(r)
 	}
-	if !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
+	if !text.Invisible(r) {
 		return string(r) // utf8.RuneError included
 	}
-	if r > 0xffff {
-		return fmt.Sprintf(`\U%08x`, r)
-	}
-	return fmt.Sprintf(`\u%04x`, r)
+	return text.EscapeRune(r)
 }
 
 // clip shortens s to at most limit characters, the ellipsis included; the least

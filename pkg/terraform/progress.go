@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // lineLimit cuts lines for people, in bytes.
@@ -56,7 +58,7 @@ func (p *progress) print(text string) {
 // and `##[command]` anywhere in it.
 // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 func plainLine(line string) string {
-	line = strings.TrimRightFunc(stripControl(line), unicode.IsSpace)
+	line = strings.TrimRightFunc(stripControl(line, true), unicode.IsSpace)
 	if len(line) > lineLimit {
 		cut := lineLimit
 		for cut > 0 && !utf8.RuneStart(line[cut]) {
@@ -72,9 +74,11 @@ func plainLine(line string) string {
 	return line
 }
 
-// stripControl drops ANSI escape sequences, control characters, and characters
-// that change the direction or the visibility of text. Tabs become spaces.
-func stripControl(s string) string {
+// stripControl drops ANSI escape sequences and control characters. Characters that
+// change the direction of text or are invisible become escapes, since two addresses
+// that differ in one must not look alike; a log goes without most of them. Tabs
+// become spaces.
+func stripControl(s string, log bool) string {
 	if isPlain(s) {
 		return s
 	}
@@ -91,7 +95,9 @@ func stripControl(s string) string {
 			out.WriteByte(' ')
 		case r == utf8.RuneError && size == 1:
 			out.WriteRune(utf8.RuneError)
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp):
+		case unicode.Is(unicode.Cc, r), log && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
+		case text.Invisible(r) && !(log && unicode.Is(unicode.Zs, r)):
+			out.WriteString(text.EscapeRune(r))
 		default:
 			out.WriteRune(r)
 		}
@@ -142,7 +148,7 @@ func cleanText(s string) string {
 	}
 	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = strings.TrimRightFunc(stripControl(line), unicode.IsSpace)
+		lines[i] = strings.TrimRightFunc(stripControl(line, false), unicode.IsSpace)
 	}
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }

@@ -27,6 +27,7 @@ const (
 	RuleUnknownPlaceholder    = "unknown-placeholder"
 	RuleUnfinishedPlaceholder = "unfinished-placeholder"
 	RulePlaceholderInKey      = "placeholder-in-key"
+	RuleInvisible             = "invisible-character"
 	environmentsKey           = "environments"
 	maxDepth                  = 32
 	maxNodes                  = 10_000
@@ -82,6 +83,7 @@ func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Do
 	problems = append(problems, d.readEnvironments()...)
 	placeholders, found := checkPlaceholders(file, root)
 	problems = append(problems, placeholders...)
+	problems = appendNew(problems, checkInvisible(file, root))
 	if schema != nil {
 		problems = appendNew(problems, d.withoutMisplaced(d.validate(schema, found)))
 		problems = append(problems, schema.NearMisses(file, root)...)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 //go:embed page.tmpl page.css
@@ -50,6 +52,9 @@ func Page(w io.Writer, s Story) error {
 	return nil
 }
 
+// emojiStyle makes an emoji of the sign before it, as in those of the reports.
+const emojiStyle = '\ufe0f'
+
 // visible writes out what a browser hides or obeys: controls, and characters
 // that turn the direction of text, so that a line reads otherwise than it runs.
 // The page's own text has none, and the escapes mean nothing in HTML.
@@ -57,8 +62,8 @@ func visible(page string) string {
 	var out strings.Builder
 	out.Grow(len(page))
 	for _, r := range page { // invalid UTF-8 becomes U+FFFD
-		if r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {
-			fmt.Fprintf(&out, "\\u%04x", r)
+		if r != '\n' && r != '\t' && r != emojiStyle && text.Invisible(r) && !unicode.Is(unicode.Zs, r) {
+			out.WriteString(text.EscapeRune(r))
 			continue
 		}
 		out.WriteRune(r)

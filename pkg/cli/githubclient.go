@@ -87,14 +87,11 @@ func (s *step) budget() pipeline.Budget {
 }
 
 // tellBudget ends a verb that has asked GitHub anything: limits are easier to keep
-// when everybody sees what is spent.
+// when the log shows what is spent. A job summary is for reviewers, who need not
+// know.
 func (a *App) tellBudget() {
 	if a.step == nil || a.step.budget() == (pipeline.Budget{}) {
 		return
 	}
-	sum := a.step.budget().String()
-	a.tell("GitHub was asked: %s", sum)
-	if err := a.step.runner.AppendSummary("\n<sub>`" + a.verb + "` asked GitHub: " + sum + "</sub>\n"); err != nil {
-		a.tell("%v", err)
-	}
+	a.tell("GitHub was asked: %s", a.step.budget())
 }

@@ -56,7 +56,7 @@ token and cut to the target; the store and the tool get no other AWS credentials
 Environment: METAPIPE_KEY (not for a dry run); METAPIPE_TOOL, the path of the
 terraform or tofu binary that plans (default: the first fitting one in PATH).
 Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt-code
-(what people compare), create, update, replace, delete, import, move, forget.`,
+(what people compare), create, update, replace, delete, import, move, forget, invoke.`,
 		Example: "  metapipe plan --customer-dir ../shop-platform --environment staging",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,7 +111,7 @@ func (s *step) planOutputs(r pipeline.TargetResult) error {
 	for _, n := range []struct {
 		name  string
 		count int
-	}{{"create", c.Create}, {"update", c.Update}, {"replace", c.Replace}, {"delete", c.Delete}, {"import", c.Import}, {"move", c.Move}, {"forget", c.Forget}} {
+	}{{"create", c.Create}, {"update", c.Update}, {"replace", c.Replace}, {"delete", c.Delete}, {"import", c.Import}, {"move", c.Move}, {"forget", c.Forget}, {"invoke", c.Invoke}} {
 		pairs = append(pairs, n.name, strconv.Itoa(n.count))
 	}
 	return s.outputs(pairs...)

@@ -23,7 +23,7 @@ type looked struct {
 // look leaves out noise and what rules hide, and tells drift from other changes.
 func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Hash) (looked, error) {
 	l := looked{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
-	l.plan.Changes, l.plan.Drift, l.plan.Outputs = nil, nil, nil
+	l.plan.Changes, l.plan.Drift, l.plan.Outputs, l.plan.Invocations = nil, nil, nil, nil
 	hide := ignoring{rules: rules, now: now}
 	for _, d := range planned.Plan.Drift {
 		if d.Relevant && hide.resource(&d) {
@@ -40,15 +40,24 @@ func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Ha
 			l.plan.Outputs = append(l.plan.Outputs, o)
 		}
 	}
+	for _, v := range planned.Plan.Invocations {
+		if hide.invocation(v) {
+			l.plan.Invocations = append(l.plan.Invocations, v)
+		}
+	}
 	l.ignored = hide.hidden()
-	l.plan.Counts = countChanges(l.plan.Changes)
+	l.plan.Counts = CountChanges(l.plan.Changes)
+	l.plan.Counts.Invoke = len(l.plan.Invocations)
 	l.drift = len(l.plan.Drift) > 0
-	l.rest = slices.ContainsFunc(l.plan.Changes, func(c ResourceChange) bool { return !c.Reverts && (!l.drift || !follows(c)) }) ||
-		slices.ContainsFunc(l.plan.Outputs, func(o OutputChange) bool { return !l.drift || !o.After.Unknown })
+	l.rest = l.more()
 	if !l.drift && !l.rest {
 		return l, nil
 	}
-	shown, err := json.Marshal([]any{l.plan.Changes, l.plan.Drift, l.plan.Outputs})
+	differs := []any{l.plan.Changes, l.plan.Drift, l.plan.Outputs}
+	if len(l.plan.Invocations)+len(l.plan.Deferred)+len(l.plan.Unknown) > 0 {
+		differs = append(differs, l.plan.Invocations, l.plan.Deferred, l.plan.Unknown)
+	}
+	shown, err := json.Marshal(differs)
 	if err != nil {
 		return l, fmt.Errorf("encode what differs: %w", err)
 	}
@@ -58,39 +67,22 @@ func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Ha
 	return l, nil
 }
 
+// more reports whether the plan does more than change back what drifted. An action
+// that a change triggers is judged with that change.
+func (l looked) more() bool {
+	return l.plan.Unexplained || len(l.plan.Deferred) > 0 ||
+		slices.ContainsFunc(l.plan.Changes, func(c ResourceChange) bool { return !c.Reverts && (!l.drift || !follows(c)) }) ||
+		slices.ContainsFunc(l.plan.Outputs, func(o OutputChange) bool { return !l.drift || !o.After.Unknown }) ||
+		slices.ContainsFunc(l.plan.Invocations, func(v Invocation) bool {
+			return !slices.ContainsFunc(l.plan.Changes, func(c ResourceChange) bool { return c.Address == v.Resource })
+		})
+}
+
 // follows reports whether a change is nothing but a consequence of another one:
 // all that it changes is computed when that is done.
 func follows(c ResourceChange) bool {
 	return c.Action == ActionUpdate && len(c.Attributes) > 0 &&
 		!slices.ContainsFunc(c.Attributes, func(a AttributeChange) bool { return !a.After.Unknown })
-}
-
-func countChanges(changes []ResourceChange) Counts {
-	var n Counts
-	for _, c := range changes {
-		if c.Data {
-			continue
-		}
-		switch c.Action {
-		case ActionCreate:
-			n.Create++
-		case ActionUpdate:
-			n.Update++
-		case ActionReplace:
-			n.Replace++
-		case ActionDelete:
-			n.Delete++
-		case ActionForget:
-			n.Forget++
-		}
-		if c.PreviousAddress != "" {
-			n.Move++
-		}
-		if c.ImportID != "" {
-			n.Import++
-		}
-	}
-	return n
 }
 
 // ignoring applies the rules that have not expired and remembers what they hid.
@@ -128,7 +120,20 @@ func (h *ignoring) resource(c *ResourceChange) bool {
 		left = append(left, a)
 	}
 	c.Attributes = left
-	return len(left) > 0 || c.PreviousAddress != "" || c.ImportID != ""
+	return len(left) > 0 || c.PreviousAddress != "" || c.IsImport()
+}
+
+// invocation reports whether an action is left: one that is triggered by a resource
+// goes with it.
+func (h *ignoring) invocation(v Invocation) bool {
+	if _, ok := h.rule(v.Resource, ""); ok && v.Resource != "" {
+		return false
+	}
+	rule, ok := h.rule(v.Address, "")
+	if ok {
+		h.hid = append(h.hid, IgnoredDrift{Address: v.Address, Reason: rule.Reason})
+	}
+	return !ok
 }
 
 func (h *ignoring) output(o OutputChange) bool {

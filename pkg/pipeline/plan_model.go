@@ -10,22 +10,32 @@ type Plan struct {
 	Complete bool        `json:"complete"` // false: the tool deferred some changes
 	Errored  bool        `json:"errored"`  // the plan stopped at an error
 	// Changes are ordered by address and leave out resources without any change.
-	Changes     []ResourceChange `json:"changes,omitempty"`
-	Drift       []ResourceChange `json:"drift,omitempty"` // changed outside of the tool
-	Outputs     []OutputChange   `json:"outputs,omitempty"`
-	Checks      []Check          `json:"checks,omitempty"`
-	Diagnostics []Diagnostic     `json:"diagnostics,omitempty"`
+	Changes []ResourceChange `json:"changes,omitempty"`
+	Drift   []ResourceChange `json:"drift,omitempty"` // changed outside of the tool
+	// Deferred are changes that the tool put off: they are no part of this apply.
+	Deferred []ResourceChange `json:"deferred,omitempty"`
+	// Invocations are actions that the apply invokes, in the order of their addresses.
+	Invocations []Invocation   `json:"invocations,omitempty"`
+	Outputs     []OutputChange `json:"outputs,omitempty"`
+	Checks      []Check        `json:"checks,omitempty"`
+	Diagnostics []Diagnostic   `json:"diagnostics,omitempty"`
+	// Unknown are top-level members of the tool's plan that this version cannot
+	// read. They are part of the fingerprint.
+	Unknown []string `json:"unknown,omitempty"`
+	// Unexplained: the tool may do something that no list above holds.
+	Unexplained bool `json:"unexplained,omitempty"`
 }
 
-// HasChanges reports whether applying the plan would do anything, an output
-// change included.
+// HasChanges reports whether applying the plan would do anything: an output
+// change, an invoked action and what this version cannot explain included.
+// Changes that were put off count too, since the infrastructure is not as asked.
 func (p Plan) HasChanges() bool {
 	for _, c := range p.Changes {
 		if c.Action != ActionRead {
 			return true
 		}
 	}
-	return len(p.Outputs) > 0
+	return p.Unexplained || len(p.Outputs)+len(p.Invocations)+len(p.Deferred) > 0
 }
 
 // ToolVersion is the binary that made a plan.
@@ -35,32 +45,6 @@ type ToolVersion struct {
 }
 
 func (t ToolVersion) String() string { return t.Name + " " + t.Version }
-
-// Counts are numbers of managed resources. A replacement counts once in
-// Replace, and neither in Create nor in Delete.
-type Counts struct {
-	Create  int `json:"create"`
-	Update  int `json:"update"`
-	Replace int `json:"replace"`
-	Delete  int `json:"delete"`
-	Import  int `json:"import"`
-	Move    int `json:"move"`
-	Forget  int `json:"forget"`
-}
-
-// Action is what will happen to a resource or an output.
-type Action string
-
-// The actions, as Terraform's plan JSON combines them.
-const (
-	ActionNone    Action = "no-op" // only with a move or an import
-	ActionCreate  Action = "create"
-	ActionRead    Action = "read"
-	ActionUpdate  Action = "update"
-	ActionReplace Action = "replace"
-	ActionDelete  Action = "delete"
-	ActionForget  Action = "forget"
-)
 
 // ResourceChange is one resource instance that changes.
 type ResourceChange struct {
@@ -72,22 +56,51 @@ type ResourceChange struct {
 	Data            bool   `json:"data,omitempty"` // a data source
 	Action          Action `json:"action"`
 	// CreateFirst: a replacement that creates before it destroys.
-	CreateFirst bool   `json:"create_first,omitempty"`
-	Reason      string `json:"reason,omitempty"`    // action_reason, as the tool names it
-	ImportID    string `json:"import_id,omitempty"` // set when the change imports
+	CreateFirst bool `json:"create_first,omitempty"`
+	// KeepsOld: a replacement that leaves the old object as it is, no longer managed.
+	KeepsOld bool   `json:"keeps_old,omitempty"`
+	Reason   string `json:"reason,omitempty"`   // action_reason, as the tool names it
+	Deferred string `json:"deferred,omitempty"` // why the tool put the change off, as it names it
+	// Imports: the change imports an object by its id or its identity. Both are empty
+	// where they are known only during the apply.
+	Imports        bool   `json:"imports,omitempty"`
+	ImportID       string `json:"import_id,omitempty"`
+	ImportIdentity string `json:"import_identity,omitempty"` // JSON text
 	// Relevant marks an entry of Plan.Drift that the plan has changes because of.
 	Relevant bool `json:"relevant,omitempty"`
 	// Reverts marks an entry of Plan.Changes that does nothing but put back what
 	// Plan.Drift says of the same resource.
 	Reverts bool `json:"reverts,omitempty"`
+	// Causes are what of the configuration the change comes from, as far as the code
+	// could be followed.
+	Causes []Cause `json:"causes,omitempty"`
 	// Attributes that differ, ordered by path. Paths that force a replacement
 	// are marked.
 	Attributes []AttributeChange `json:"attributes,omitempty"`
 }
 
+// IsImport reports whether the change imports an object that exists. Records of
+// earlier versions have its id only.
+func (c ResourceChange) IsImport() bool {
+	return c.Imports || c.ImportID != "" || c.ImportIdentity != ""
+}
+
+// Cause is a key of variables.yml that differs from the one applied last, and
+// that a change was computed from. Where none was found it is the nearest name in
+// the manager's code.
+type Cause struct {
+	Path   string   `json:"path,omitempty"`  // for example environments.production.region
+	Where  Position `json:"where"`           // of the key; of the local in the manager's code
+	Before Value    `json:"before"`          // absent: the key is new
+	After  Value    `json:"after"`           // absent: the key is gone
+	Local  string   `json:"local,omitempty"` // for example local.subnets; then Path is empty
+}
+
 // AttributeChange is one attribute path whose value differs.
 type AttributeChange struct {
-	Path   string `json:"path"` // for example `ingress[0].cidr` or `tags["a b"]`
+	// Path is for example `ingress[0].cidr` or `tags["a b"]`. `cidrs[]` is an element
+	// that is in one of two lists only.
+	Path   string `json:"path"`
 	Before Value  `json:"before"`
 	After  Value  `json:"after"`
 	// ForcesReplacement marks a path named in replace_paths.

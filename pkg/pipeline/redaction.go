@@ -39,7 +39,11 @@ func (p Plan) Redacted(l Redaction) Plan {
 	if !l.hides() {
 		return p
 	}
-	p.Changes, p.Drift = bareChanges(p.Changes), bareChanges(p.Drift)
+	p.Changes, p.Drift, p.Deferred = bareChanges(p.Changes), bareChanges(p.Drift), bareChanges(p.Deferred)
+	p.Invocations = slices.Clone(p.Invocations)
+	for i, v := range p.Invocations {
+		p.Invocations[i] = Invocation{Address: v.Address, Event: v.Event, Resource: v.Resource, OnFailure: v.OnFailure, Deferred: v.Deferred}
+	}
 	p.Outputs = slices.Clone(p.Outputs)
 	for i, o := range p.Outputs {
 		p.Outputs[i] = OutputChange{Name: o.Name, Action: o.Action}
@@ -61,9 +65,21 @@ func bareChanges(changes []ResourceChange) []ResourceChange {
 	bare := make([]ResourceChange, len(changes))
 	for i, c := range changes {
 		bare[i] = ResourceChange{Address: c.Address, PreviousAddress: c.PreviousAddress, Module: c.Module, Type: c.Type,
-			Data: c.Data, Action: c.Action, CreateFirst: c.CreateFirst, Reason: c.Reason}
+
+			Data: c.Data, Action: c.Action, CreateFirst: c.CreateFirst, KeepsOld: c.KeepsOld, Causes: ownCauses(c.Causes), Reason: c.Reason, Deferred: c.Deferred, Imports: c.IsImport()}
 	}
 	return bare
+}
+
+// ownCauses are those in the customer's own file.
+func ownCauses(all []Cause) []Cause {
+	var own []Cause
+	for _, c := range all {
+		if c.Path != "" {
+			own = append(own, c)
+		}
+	}
+	return own
 }
 
 // whereItIs is what stands for a text that is not shown.

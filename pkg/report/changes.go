@@ -27,12 +27,12 @@ func (s scribe) changes(d draft, room size) string {
 	note := apart + s.elsewhere(d.t) + ":\n\n"
 	f := entries{
 		n:     n,
-		full:  func(i int) string { return s.changeBlock(at(i)) },
-		short: func(i int) string { return changeLine(at(i)) },
+		full:  func(i int) string { return s.changeBlock(at(i), tenseOf(d.t)) },
+		short: func(i int) string { return changeLine(at(i), tenseOf(d.t)) },
 		more: func(shown int) string {
 			var c pipeline.Counts
 			for i := shown; i < n; i++ {
-				count(&c, at(i).Action)
+				c.Add(at(i).Action)
 			}
 			return fmt.Sprintf("- and more that found no room here: %s\n", strings.Join(countWords(c, tenseOf(d.t)), ", "))
 		},
@@ -44,23 +44,20 @@ func (s scribe) changes(d draft, room size) string {
 	return title + full + short + end
 }
 
-func changeLine(c *pipeline.ResourceChange) string {
-	return "- " + verb(c.Action) + " " + resource(c) + "\n"
+func changeLine(c *pipeline.ResourceChange, t tense) string {
+	return "- " + verbIn(c.Action, t) + " " + resource(c) + "\n"
 }
 
 // changeBlock is one resource with its attributes, folded.
-func (s scribe) changeBlock(c *pipeline.ResourceChange) string {
+func (s scribe) changeBlock(c *pipeline.ResourceChange, t tense) string {
 	if len(c.Attributes) == 0 {
-		return changeLine(c) + "\n"
+		return changeLine(c, t) + "\n"
 	}
-	summary := verb(c.Action)
-	switch c.Action {
-	case pipeline.ActionDelete:
-		summary = signBad + " destroy"
-	case pipeline.ActionReplace:
-		summary = signCare + " replace"
+	word := verbIn(c.Action, t)
+	if !c.Action.Known() {
+		word = htmlCode(string(c.Action))
 	}
-	summary += " " + htmlCode(c.Address)
+	summary := actionSign(c.Action) + word + " " + htmlCode(c.Address)
 	if c.Deposed != "" {
 		summary += " " + htmlCode(c.Deposed)
 	}

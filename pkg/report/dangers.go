@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -9,31 +10,82 @@ import (
 
 const forcingLimit = 5 // attributes named for one replacement
 
-// dangers is the list of everything that is destroyed or replaced, with the
-// reason and with what forces the replacement. It is never folded.
-func (s scribe) dangers(d draft, room size) string {
-	n := len(d.d.dangers)
+// dangerous is one change that destroys or replaces something.
+type dangerous struct {
+	t  *pipeline.TargetReport
+	c  *pipeline.ResourceChange
+	at string // the environment in words, where there are several
+}
+
+// dangers is the list of everything that targets destroy or replace: destroys
+// first, with the reason and with what forces a replacement. It is never folded.
+func (s scribe) dangers(drafts []draft, room size) string {
+	all := dangersOf(drafts)
+	n := len(all)
 	if n == 0 {
 		return ""
 	}
-	title := "Destroys and replaces"
-	switch {
-	case tenseOf(d.t) == past:
-		title = "Destroyed and replaced"
-	case d.t.Outcome.Final() && !d.t.Outcome.Succeeded():
-		title = "The plan was to destroy or replace"
-	}
-	return list(fmt.Sprintf("%s %s (%d)", signCare, title, n), entries{
+	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), n), entries{
 		n:     n,
-		full:  func(i int) string { return danger(d.d.change(d.d.dangers, i)) },
-		short: func(i int) string { return dangerLine(d.d.change(d.d.dangers, i)) + "\n" },
+		full:  func(i int) string { return all[i].full() },
+		short: func(i int) string { return all[i].line() + "\n" },
 		more: func(shown int) string {
-			destroys := max(0, d.d.destroys-shown)
-			c := pipeline.Counts{Delete: destroys, Replace: n - shown - destroys}
+			var c pipeline.Counts
+			for _, d := range all[shown:] {
+				c.Add(d.c.Action)
+			}
 			return fmt.Sprintf("- %s **and more that found no room here: %s**; %s\n",
-				signCare, strings.Join(countWords(c, tenseOf(d.t)), ", "), s.elsewhere(d.t))
+				signCare, strings.Join(countWords(c, tenseOf(*all[shown].t)), ", "), s.elsewhere(*all[shown].t))
 		},
 	}, room)
+}
+
+func dangersOf(drafts []draft) []dangerous {
+	var ranks [3][]dangerous
+	for i := range drafts {
+		d := &drafts[i]
+		at := ""
+		if len(drafts) > 1 {
+			at = " in " + codeOr(clip(string(d.t.Environment), 40), "one environment")
+			if abandoned(d.t) {
+				at += " (" + outcomeWords(d.t) + ")"
+			}
+		}
+		for _, index := range d.d.dangers {
+			c := &d.d.plan.Changes[index]
+			rank := 1
+			switch c.Action {
+			case pipeline.ActionDelete:
+				rank = 0
+			case pipeline.ActionReplace:
+				rank = 2
+			}
+			ranks[rank] = append(ranks[rank], dangerous{&d.t, c, at})
+		}
+	}
+	return slices.Concat(ranks[:]...)
+}
+
+// abandoned reports a plan that was not carried out, at least not in full.
+func abandoned(t pipeline.TargetReport) bool { return t.Outcome.Final() && !t.Outcome.Succeeded() }
+
+func dangersTitle(all []dangerous) string {
+	done, given := 0, 0
+	for _, d := range all {
+		switch {
+		case tenseOf(*d.t) == past:
+			done++
+		case abandoned(*d.t):
+			given++
+		}
+	}
+	switch len(all) {
+	case done:
+		return signDestroy + " Destroyed and replaced"
+	case given:
+		return signCare + " The plan was to destroy or replace"
+	}
+	return signCare + " Destroys and replaces"
 }
 
 // list writes a heading and what of e fits.
@@ -45,11 +97,8 @@ func list(title string, e entries, room size) string {
 	return head + e.fit(room.minus(measure(head+"\n"))).join() + "\n"
 }
 
-func dangerLine(c *pipeline.ResourceChange) string {
-	if c.Action == pipeline.ActionDelete {
-		return "- " + signBad + " **destroy** " + resource(c)
-	}
-	return "- " + signCare + " **replace** " + resource(c)
+func (d dangerous) line() string {
+	return "- " + actionSign(d.c.Action) + "**" + verbIn(d.c.Action, tenseOf(*d.t)) + "** " + resource(d.c) + d.at
 }
 
 // resource is the address of c in a code span, with the deposed object's key.
@@ -60,20 +109,24 @@ func resource(c *pipeline.ResourceChange) string {
 	return code(c.Address) + " (an earlier object that was left behind, " + code(c.Deposed) + ")"
 }
 
-func danger(c *pipeline.ResourceChange) string {
+func (d dangerous) full() string {
+	c := d.c
 	var out strings.Builder
-	out.WriteString(dangerLine(c))
-	if c.Action == pipeline.ActionReplace {
-		order := "destroyed first, then created anew"
-		if c.CreateFirst {
-			order = "the new one is created before the old one is destroyed"
+	out.WriteString(d.line())
+	switch {
+	case c.Action == pipeline.ActionReplace:
+		out.WriteString(", " + orderWords(c, tenseOf(*d.t)))
+	case !c.Action.Known():
+		out.WriteString(", which this version of metapipe does not know")
+		if !d.t.Outcome.Final() || d.t.Outcome == pipeline.OutcomePlanned {
+			out.WriteString(": ask the service provider before you approve")
 		}
-		out.WriteString(", " + order)
 	}
 	if why := whyWords(c.Reason); why != "" {
 		out.WriteString(": " + why)
 	}
 	out.WriteString("\n")
+	out.WriteString(causes(c))
 	named, more := 0, 0
 	for i := range c.Attributes {
 		a := &c.Attributes[i]
@@ -90,6 +143,21 @@ func danger(c *pipeline.ResourceChange) string {
 		fmt.Fprintf(&out, "  - and because of %s more\n", plural(more, "attribute"))
 	}
 	return out.String()
+}
+
+// orderWords says what becomes of the old object of a replacement.
+func orderWords(c *pipeline.ResourceChange, t tense) string {
+	switch {
+	case c.KeepsOld && t == past:
+		return "the old one stayed as it is, and is no longer managed"
+	case c.KeepsOld:
+		return "the old one stays as it is, and is no longer managed"
+	case c.CreateFirst && t == past:
+		return "the new one was created before the old one was destroyed"
+	case c.CreateFirst:
+		return "the new one is created before the old one is destroyed"
+	}
+	return "destroyed first, then created anew"
 }
 
 // transition is one attribute with its values before and after, on one line.

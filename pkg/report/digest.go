@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -8,8 +10,7 @@ import (
 // walk. The slices hold indexes into Plan.Changes.
 type digest struct {
 	plan     *pipeline.Plan
-	dangers  []int // destroys, then replacements
-	destroys int   // how many of dangers are destroys
+	dangers  []int // destroys, what is not known, replacements
 	changes  []int // everything with a diff, the dangerous first
 	moved    []int
 	imported []int
@@ -25,25 +26,31 @@ func digestOf(t pipeline.TargetReport) digest {
 		return digest{plan: &pipeline.Plan{}}
 	}
 	d := digest{plan: t.Plan}
+	var others []int
 	byAction := map[pipeline.Action][]int{}
 	for i := range t.Plan.Changes {
 		c := &t.Plan.Changes[i]
+		if !c.Action.Known() {
+			others = append(others, i)
+			continue
+		}
 		byAction[c.Action] = append(byAction[c.Action], i)
+		if c.KeepsOld {
+			d.forgot = append(d.forgot, i)
+		}
 		if c.PreviousAddress != "" && c.PreviousAddress != c.Address {
 			d.moved = append(d.moved, i)
 		}
-		if c.ImportID != "" {
+		if c.IsImport() {
 			d.imported = append(d.imported, i)
 		}
 	}
-	destroys, replaces := byAction[pipeline.ActionDelete], byAction[pipeline.ActionReplace]
-	d.destroys = len(destroys)
-	d.dangers = append(append(make([]int, 0, len(destroys)+len(replaces)), destroys...), replaces...)
+	d.dangers = slices.Concat(byAction[pipeline.ActionDelete], others, byAction[pipeline.ActionReplace])
 	d.changes = append(make([]int, 0, len(t.Plan.Changes)), d.dangers...)
 	d.changes = append(d.changes, byAction[pipeline.ActionUpdate]...)
 	d.changes = append(d.changes, byAction[pipeline.ActionCreate]...)
-	d.forgot, d.reads = byAction[pipeline.ActionForget], byAction[pipeline.ActionRead]
-	d.weight = len(t.Plan.Changes) + len(t.Plan.Drift) + len(t.Plan.Outputs)
+	d.forgot, d.reads = append(d.forgot, byAction[pipeline.ActionForget]...), byAction[pipeline.ActionRead]
+	d.weight = len(t.Plan.Changes) + len(t.Plan.Drift) + len(t.Plan.Outputs) + len(t.Plan.Invocations) + len(t.Plan.Deferred)
 	return d
 }
 

@@ -113,6 +113,11 @@ func addresses(r pipeline.DriftResult, limit int) string {
 			break
 		}
 	}
+	for _, v := range r.Plan.Invocations {
+		if len(names) <= limit {
+			names = append(names, v.Address)
+		}
+	}
 	for _, o := range r.Plan.Outputs {
 		if len(names) <= limit {
 			names = append(names, "output."+o.Name)

@@ -119,11 +119,12 @@ func (s scribe) differences(r pipeline.DriftResult, room size) string {
 		room = room.minus(measure(text))
 	}
 	part("Changed outside of the service", driftEntries(r.Plan.Drift), room.part(1, 2))
-	if danger := s.dangers(d, room.part(1, 2)); danger != "" {
+	if danger := s.dangers([]draft{d}, room.part(1, 2)); danger != "" {
 		danger = strings.Replace(danger, "Destroys and replaces", "An apply would destroy or replace", 1)
 		out.WriteString(danger)
 		room = room.minus(measure(danger))
 	}
+	part("Actions that an apply would invoke", invocations(r.Plan.Invocations, false), room.part(1, 4))
 	part("Outputs that an apply would change", outputChanges(d), room.part(1, 4))
 	if changes := s.changes(d, room); changes != "" {
 		out.WriteString(strings.Replace(changes, "All changes", "What an apply would do", 1))

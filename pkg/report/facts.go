@@ -22,14 +22,17 @@ func (s scribe) facts(d draft, room size) string {
 	}{
 		{signBad + " Failed checks", false, checkEntries(plan.Checks)},
 		{signCare + " Changed outside of the service", true, driftEntries(plan.Drift)},
+		{invokedTitle(d.t), false, invocations(plan.Invocations, false)},
+		{signCare + " Put off by the tool: another plan is needed", true, deferredChanges(plan.Deferred)},
+		{signCare + " Actions put off by the tool", true, invocations(plan.Invocations, true)},
 		{"Moved", true, s.addresses(d, d.d.moved, func(c *pipeline.ResourceChange) string {
 			return code(c.PreviousAddress) + " → " + code(c.Address)
 		})},
 		{"Imported", true, s.addresses(d, d.d.imported, func(c *pipeline.ResourceChange) string {
-			return code(c.Address) + " from id " + code(c.ImportID)
+			return code(c.Address) + importWords(c)
 		})},
 		{"Forgotten: they stay as they are, and are no longer managed", true, s.addresses(d, d.d.forgot, resource)},
-		{"Outputs that change", true, outputChanges(d)},
+		{outputsTitle(d.t), true, outputChanges(d)},
 		{"Read during the apply", true, s.addresses(d, d.d.reads, readLine)},
 		{signCare + " Warnings", true, s.warnings(problemsOf(d.t).warnings)},
 	}

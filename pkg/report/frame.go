@@ -27,7 +27,7 @@ func (s scribe) compose(rep pipeline.Report) string {
 
 // frame writes what stands around the sections of the first n targets.
 func (s scribe) frame(rep pipeline.Report, n int) string {
-	top := s.title(rep) + s.overview(rep)
+	top := s.title(rep) + s.overview(rep) + receiptWords(rep)
 	bottom := removed(rep.Request) + unreported(s.sink, rep.Unreported) + footer(rep)
 	if hidden := len(rep.Targets) - n; hidden > 0 {
 		bottom = fmt.Sprintf("%s The details of %s found no room here; %s.\n\n",
@@ -36,7 +36,18 @@ func (s scribe) frame(rep pipeline.Report, n int) string {
 	room := s.room.minus(measure(top)).minus(measure(bottom))
 	problems := s.problems(rep.Request, room.part(1, 2))
 	room = room.minus(measure(problems))
-	return top + problems + s.sections(rep.Targets[:n], room) + bottom
+	dangers, sections := s.sections(rep.Targets, n, room)
+	return top + dangers + problems + sections + bottom
+}
+
+// receiptWords says once what the receipt code is for.
+func receiptWords(rep pipeline.Report) string {
+	for _, t := range rep.Targets {
+		if t.ReceiptCode != "" && t.Outcome != pipeline.OutcomeApplied {
+			return "The receipt code names one plan: approve only if the job behind the gate shows this code.\n\n"
+		}
+	}
+	return ""
 }
 
 func (s scribe) title(rep pipeline.Report) string {
@@ -51,7 +62,11 @@ func (s scribe) title(rep pipeline.Report) string {
 	if req.Actor != "" {
 		parts = append(parts, "by "+code(clip(req.Actor, 60)))
 	}
-	if req.Mode != "" && req.Mode != pipeline.ModeApply {
+	switch req.Mode {
+	case "", pipeline.ModeApply:
+	case pipeline.ModePlan:
+		parts = append(parts, "a plan only: nothing is changed")
+	default:
 		parts = append(parts, "mode "+code(clip(string(req.Mode), 20)))
 	}
 	if run := address(req.ManagerRun.URL); run != "" {
@@ -104,11 +119,21 @@ func changesCell(t pipeline.TargetReport) string {
 		return planWords(*t.Plan, when)
 	}
 	for i, w := range words {
-		if strings.Contains(w, "destroy") || strings.Contains(w, "replace") {
+		if dangerWords(w) {
 			words[i] = "**" + w + "**"
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+// dangerWords reports a count that is shown in bold.
+func dangerWords(w string) bool {
+	for _, word := range []string{"destroy", "replace", "invoke", "unknown"} {
+		if strings.Contains(w, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func tenseOf(t pipeline.TargetReport) tense {

@@ -6,8 +6,10 @@ import (
 
 // The few signs that are used, each with one meaning.
 const (
-	signBad     = "❌"  // failed, rejected, destroyed
+	signBad     = "❌"  // failed, rejected
 	signCare    = "⚠️" // look here
+	signDestroy = "🗑️" // destroy, destroyed
+	signReplace = "♻️" // replace, replaced
 	signGood    = "✅"
 	signWaiting = "⏳"
 	signStopped = "➖" // ended without being done
@@ -25,16 +27,21 @@ func sign(o pipeline.Outcome) string {
 	return signStopped
 }
 
-// targetSign is the sign of a target: a plan that destroys or replaces something
-// asks for care even when nothing went wrong, and so does one whose checks fail.
+// targetSign is the sign of a target. A plan asks for care even when nothing went
+// wrong: it destroys, replaces or invokes something, or its checks fail.
 func targetSign(t pipeline.TargetReport) string {
-	if t.Outcome == pipeline.OutcomePlanned && t.Plan != nil && t.Plan.Counts.Delete+t.Plan.Counts.Replace > 0 {
+	if t.Outcome == pipeline.OutcomePlanned && t.Plan != nil && careful(*t.Plan) {
 		return signCare
 	}
 	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && checkEntries(t.Plan.Checks).n > 0 {
 		return signCare
 	}
 	return sign(t.Outcome)
+}
+
+// careful reports a plan that a reviewer should look at twice.
+func careful(p pipeline.Plan) bool {
+	return p.Counts.Careful() || p.Unexplained || len(p.Unknown)+len(p.Invocations) > 0
 }
 
 // outcomeWords names the outcome of a target in two or three words.
@@ -97,6 +104,9 @@ func explain(t pipeline.TargetReport) (what, next string) {
 	return what, next
 }
 
+// planOnly is left out where the title says it.
+const planOnly = "A plan only: nothing was changed."
+
 func ownWords(t pipeline.TargetReport) (what, next string) {
 	switch t.Outcome {
 	case pipeline.OutcomeRequested, "":
@@ -114,7 +124,7 @@ func ownWords(t pipeline.TargetReport) (what, next string) {
 		return "The infrastructure is as the variables ask for. Nothing was done.", ""
 	case pipeline.OutcomePlanned:
 		if !t.Applies && t.Held == "" {
-			return "A plan only: nothing was changed.", ""
+			return planOnly, ""
 		}
 	case pipeline.OutcomeRefused:
 		return "The plan was not applied: " + prose(refusedWords(t)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."

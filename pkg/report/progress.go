@@ -67,10 +67,11 @@ func (s *tally) add(t pipeline.TargetReport) {
 	if t.Plan == nil {
 		return
 	}
-	c, o := &s.plan.Counts, t.Plan.Counts
-	c.Create, c.Update, c.Replace = c.Create+o.Create, c.Update+o.Update, c.Replace+o.Replace
-	c.Delete, c.Import, c.Move, c.Forget = c.Delete+o.Delete, c.Import+o.Import, c.Move+o.Move, c.Forget+o.Forget
+	s.plan.Counts = s.plan.Counts.Plus(t.Plan.Counts)
 	s.plan.Outputs = append(s.plan.Outputs, t.Plan.Outputs...)
+	s.plan.Invocations = append(s.plan.Invocations, t.Plan.Invocations...)
+	s.plan.Deferred = append(s.plan.Deferred, t.Plan.Deferred...)
+	s.plan.Unexplained = s.plan.Unexplained || t.Plan.Unexplained
 }
 
 func (s *tally) words(t tense) string {

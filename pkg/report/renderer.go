@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -47,7 +49,11 @@ func (r Renderer) Summary(rep pipeline.Report) string {
 // terminal or a file on a laptop. It holds no control characters.
 func (r Renderer) Plan(t pipeline.TargetReport) string {
 	s := r.comment(pipeline.Request{}, laptopSink)
-	return s.sections([]pipeline.TargetReport{t}, s.room)
+	dangers, section := s.sections([]pipeline.TargetReport{t}, 1, s.room)
+	if head, rest, ok := strings.Cut(section, "\n\n"); ok {
+		return head + "\n\n" + dangers + rest
+	}
+	return section + dangers
 }
 
 func (r Renderer) comment(req pipeline.Request, to sink) scribe {

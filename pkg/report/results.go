@@ -62,7 +62,7 @@ func (s scribe) done(d draft, room size) string {
 			if all[i].Failed {
 				return "- " + signBad + " failed: " + verb(all[i].Action) + " " + code(all[i].Address) + "\n"
 			}
-			return "- " + signGood + " " + verb(all[i].Action) + " " + code(all[i].Address) + "\n"
+			return "- " + signGood + " " + verbIn(all[i].Action, past) + " " + code(all[i].Address) + "\n"
 		},
 		more: func(shown int) string {
 			return fmt.Sprintf("- and %d more; %s\n", len(all)-shown, s.elsewhere(d.t))

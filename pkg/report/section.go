@@ -21,7 +21,6 @@ const (
 	partProblems = iota
 	partDone
 	partOutputs
-	partDangers
 	partFacts
 	partChanges
 	partCount
@@ -37,8 +36,7 @@ type pass struct {
 
 func passes() []pass {
 	return []pass{
-		{partProblems, 1, 3, scribe.diagnostics},
-		{partDangers, 4, 5, scribe.dangers},
+		{partProblems, 1, 2, scribe.diagnostics},
 		{partDone, 1, 2, scribe.done},
 		{partOutputs, 1, 2, scribe.outputs},
 		{partFacts, 1, 2, scribe.facts},
@@ -46,14 +44,21 @@ func passes() []pass {
 	}
 }
 
-// sections writes the sections of targets within room. Sections that need less
-// than their share leave the rest to the bigger ones.
-func (s scribe) sections(targets []pipeline.TargetReport, room size) string {
+// sections writes what all targets destroy and replace, and then the sections of
+// the first n of them, within room. Sections that need less than their share leave
+// the rest to the bigger ones.
+func (s scribe) sections(targets []pipeline.TargetReport, n int, room size) (dangers, sections string) {
 	drafts := make([]draft, len(targets))
 	for i, t := range targets {
-		drafts[i] = draft{t: t, d: digestOf(t), head: s.head(t)}
+		drafts[i] = draft{t: t, d: digestOf(t)}
+		if i < n {
+			drafts[i].head = s.head(t)
+		}
 		room = room.minus(measure(drafts[i].head))
 	}
+	dangers = s.dangers(drafts, room.part(3, 5))
+	room = room.minus(measure(dangers))
+	drafts = drafts[:n]
 	smallFirst := make([]int, len(drafts))
 	for i := range smallFirst {
 		smallFirst[i] = i
@@ -76,7 +81,7 @@ func (s scribe) sections(targets []pipeline.TargetReport, room size) string {
 			out.WriteString(text)
 		}
 	}
-	return out.String()
+	return dangers, out.String()
 }
 
 // head is what a reviewer sees first: outcome, counts, and what to be careful of.
@@ -87,6 +92,9 @@ func (s scribe) head(t pipeline.TargetReport) string {
 		out.WriteString("**" + words + "**\n\n")
 	}
 	what, next := explain(t)
+	if what == planOnly && s.req.Mode == pipeline.ModePlan {
+		what = "" // the title says it
+	}
 	if what != "" {
 		out.WriteString(what + "\n\n")
 	}
@@ -130,6 +138,9 @@ func notices(t pipeline.TargetReport) []string {
 	if t.Held != "" {
 		out = append(out, signCare+" **Only planned:** "+prose(t.Held))
 	}
+	if t.Plan != nil && !t.Plan.Errored {
+		out = append(out, unexplained(t)...)
+	}
 	if p := t.Plan; p != nil && !p.Complete && !p.Errored && t.Outcome != pipeline.OutcomeFailed {
 		out = append(out, signCare+" **The plan is not complete.** The tool put some changes off; another plan is needed when this one is applied.")
 	}
@@ -151,7 +162,7 @@ func provenance(t pipeline.TargetReport) string {
 	if !t.Expires.IsZero() && (t.Outcome == pipeline.OutcomeWaiting || t.Outcome == pipeline.OutcomeExpired) {
 		parts = append(parts, "valid until "+moment(t.Expires))
 	}
-	if t.Outcome.Final() && !t.EndedAt.IsZero() {
+	if t.Outcome.Final() && !t.EndedAt.IsZero() && (t.PlannedAt.IsZero() || moment(t.EndedAt) != moment(t.PlannedAt)) {
 		parts = append(parts, "ended "+moment(t.EndedAt))
 	}
 	if t.Plan != nil && t.Plan.Tool != (pipeline.ToolVersion{}) {

@@ -96,7 +96,7 @@ func checkDangers(t *testing.T, text string, rep pipeline.Report) {
 		destroys += target.Plan.Counts.Delete
 		replaces += target.Plan.Counts.Replace
 	}
-	gotD, gotR := strings.Count(text, "- ❌ **destroy** "), strings.Count(text, "- ⚠️ **replace** ")
+	gotD, gotR := strings.Count(text, "- 🗑️ **destroy** "), strings.Count(text, "- ♻️ **replace** ")
 	for line := range strings.Lines(text) {
 		left, found := strings.CutPrefix(line, "- ⚠️ **and more that found no room here: ")
 		if !found {

@@ -27,8 +27,10 @@ func countWords(c pipeline.Counts, t tense) []string {
 		{c.Import, "to import", "imported"},
 		{c.Move, "to move", "moved"},
 		{c.Forget, "to forget", "forgotten"},
+		{c.Invoke, "to invoke", "invoked"},
 		{c.Replace, "to replace", "replaced"},
 		{c.Delete, "to destroy", "destroyed"},
+		{c.Other, "unknown to this version", "unknown to this version"},
 	}
 	var out []string
 	for _, row := range rows {
@@ -54,6 +56,10 @@ func planWords(p pipeline.Plan, t tense) string {
 		return plural(n, "output") + " changed"
 	case n > 0:
 		return plural(n, "output") + " to change"
+	case p.Unexplained:
+		return "something that this version of metapipe cannot read"
+	case len(p.Deferred)+len(p.Invocations) > 0:
+		return fmt.Sprintf("nothing yet, %d put off", len(p.Deferred)+len(p.Invocations))
 	}
 	return "no changes"
 }
@@ -65,24 +71,9 @@ func doneCounts(done []pipeline.AppliedResource) (c pipeline.Counts, failed int)
 			failed++
 			continue
 		}
-		count(&c, d.Action)
+		c.Add(d.Action)
 	}
 	return c, failed
-}
-
-func count(c *pipeline.Counts, a pipeline.Action) {
-	switch a {
-	case pipeline.ActionCreate:
-		c.Create++
-	case pipeline.ActionUpdate:
-		c.Update++
-	case pipeline.ActionReplace:
-		c.Replace++
-	case pipeline.ActionDelete:
-		c.Delete++
-	case pipeline.ActionForget:
-		c.Forget++
-	}
 }
 
 func plural(n int, noun string) string {
@@ -107,6 +98,42 @@ func verb(a pipeline.Action) string {
 		return string(a)
 	}
 	return code(string(a))
+}
+
+// verbIn is verb, or after an apply what was done.
+func verbIn(a pipeline.Action, t tense) string {
+	if t == future {
+		return verb(a)
+	}
+	switch a {
+	case pipeline.ActionCreate:
+		return "added"
+	case pipeline.ActionUpdate:
+		return "changed"
+	case pipeline.ActionDelete:
+		return "destroyed"
+	case pipeline.ActionNone:
+		return "kept"
+	case pipeline.ActionReplace:
+		return "replaced"
+	case pipeline.ActionForget:
+		return "forgotten"
+	}
+	return verb(a) // "read" is its own past
+}
+
+// actionSign is the sign before what is done to a resource, with a blank behind
+// it; empty for what needs none.
+func actionSign(a pipeline.Action) string {
+	switch {
+	case a == pipeline.ActionDelete:
+		return signDestroy + " "
+	case a == pipeline.ActionReplace:
+		return signReplace + " "
+	case !a.Known():
+		return signCare + " "
+	}
+	return ""
 }
 
 // whyWords explains an action_reason of the plan format. The keys are the ones

@@ -3,6 +3,7 @@ package terraform
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -21,36 +22,41 @@ type changeJSON struct {
 
 // changeBody is what happens to one object or output.
 type changeBody struct {
-	Actions         []string `json:"actions"`
-	Before          any      `json:"before"`
-	After           any      `json:"after"`
-	AfterUnknown    any      `json:"after_unknown"`
-	BeforeSensitive any      `json:"before_sensitive"`
-	AfterSensitive  any      `json:"after_sensitive"`
-	ReplacePaths    [][]any  `json:"replace_paths"`
-	Importing       *struct {
-		ID string `json:"id"`
-	} `json:"importing"`
+	Actions         []string   `json:"actions"`
+	Before          any        `json:"before"`
+	After           any        `json:"after"`
+	AfterUnknown    any        `json:"after_unknown"`
+	BeforeSensitive any        `json:"before_sensitive"`
+	AfterSensitive  any        `json:"after_sensitive"`
+	ReplacePaths    [][]any    `json:"replace_paths"`
+	Importing       *importing `json:"importing"`
 }
 
-// action combines the list of the plan JSON. The second result reports a
-// replacement that creates first.
-func (c changeBody) action() (pipeline.Action, bool, error) {
+// importing is there when the change imports an object. It holds an id, an
+// identity, or neither.
+type importing struct {
+	ID       string `json:"id"`
+	Identity any    `json:"identity"`
+	Unknown  bool   `json:"unknown"`
+}
+
+// action is what the list of the plan JSON comes to. The tools pair what they do
+// with the old object and with the new one, and the pairs grow in number: one that
+// is not known keeps its own words, so that a reviewer reads them.
+func (c changeBody) action() (pipeline.Action, error) {
 	switch {
-	case len(c.Actions) == 1:
-		switch a := pipeline.Action(c.Actions[0]); a {
-		case pipeline.ActionNone, pipeline.ActionCreate, pipeline.ActionRead,
-			pipeline.ActionUpdate, pipeline.ActionDelete, pipeline.ActionForget:
-			return a, false, nil
-		}
-	case slices.Equal(c.Actions, []string{"delete", "create"}):
-		return pipeline.ActionReplace, false, nil
-	case slices.Equal(c.Actions, []string{"create", "delete"}):
-		return pipeline.ActionReplace, true, nil
-	case slices.Equal(c.Actions, []string{"create", "forget"}):
-		return pipeline.ActionReplace, true, nil // the old object is left alone
+	case len(c.Actions) == 0 || slices.Contains(c.Actions, ""):
+		return "", fmt.Errorf("the list of actions %q holds none", c.Actions)
+	case len(c.Actions) == 2 && slices.Contains(c.Actions, "create") && (slices.Contains(c.Actions, "delete") || c.keepsOld()):
+		return pipeline.ActionReplace, nil
 	}
-	return "", false, fmt.Errorf("actions %q are not known to this metapipe", c.Actions)
+	return pipeline.Action(cleanText(strings.Join(c.Actions, "+"))), nil
+}
+
+// createFirst and keepsOld describe a replacement.
+func (c changeBody) createFirst() bool { return c.Actions[0] == "create" }
+func (c changeBody) keepsOld() bool {
+	return len(c.Actions) == 2 && slices.Contains(c.Actions, "create") && slices.Contains(c.Actions, "forget")
 }
 
 // secrets adds what the marks of a change name.
@@ -76,7 +82,6 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	if still && change.PreviousAddress == "" && c.Change.Importing == nil {
 		return nil
 	}
-	p.count(change, c.Change.Importing != nil)
 	if p.print != nil && change.Action != pipeline.ActionRead {
 		p.print.resource(c)
 	}
@@ -106,52 +111,32 @@ func (p *planReader) drift(into *[]pipeline.ResourceChange) error {
 }
 
 func (c changeJSON) model() (pipeline.ResourceChange, error) {
-	action, createFirst, err := c.Change.action()
+	action, err := c.Change.action()
 	if err != nil {
 		return pipeline.ResourceChange{}, fmt.Errorf("%s: %w", c.Address, err)
 	}
 	change := pipeline.ResourceChange{
-		Address:     c.Address,
-		Module:      c.ModuleAddress,
-		Type:        c.Type,
-		Deposed:     c.Deposed,
-		Data:        c.Mode == "data",
-		Action:      action,
-		CreateFirst: createFirst,
-		Reason:      c.ActionReason,
+		Address: c.Address,
+		Module:  c.ModuleAddress,
+		Type:    c.Type,
+		Deposed: c.Deposed,
+		Data:    c.Mode == "data",
+		Action:  action,
+		Reason:  c.ActionReason,
+	}
+	if action == pipeline.ActionReplace {
+		change.CreateFirst, change.KeepsOld = c.Change.createFirst(), c.Change.keepsOld()
 	}
 	if c.PreviousAddress != c.Address {
 		change.PreviousAddress = c.PreviousAddress
 	}
-	if c.Change.Importing != nil {
-		change.ImportID = c.Change.Importing.ID
+	if from := c.Change.Importing; from != nil {
+		change.Imports, change.ImportID = true, from.ID
+		if from.Identity != nil {
+			change.ImportIdentity = textOf(from.Identity, nil)
+		}
 	}
 	return change, nil
-}
-
-func (p *planReader) count(change pipeline.ResourceChange, imports bool) {
-	if change.Data {
-		return
-	}
-	counts := &p.plan.Counts
-	switch change.Action {
-	case pipeline.ActionCreate:
-		counts.Create++
-	case pipeline.ActionUpdate:
-		counts.Update++
-	case pipeline.ActionReplace:
-		counts.Replace++
-	case pipeline.ActionDelete:
-		counts.Delete++
-	case pipeline.ActionForget:
-		counts.Forget++
-	}
-	if change.PreviousAddress != "" {
-		counts.Move++
-	}
-	if imports {
-		counts.Import++
-	}
 }
 
 func (p *planReader) output(name string) error {
@@ -160,7 +145,7 @@ func (p *planReader) output(name string) error {
 		return err
 	}
 	c.secrets(p.secrets)
-	action, _, err := c.action()
+	action, err := c.action()
 	if err != nil || action == pipeline.ActionNone {
 		return err
 	}

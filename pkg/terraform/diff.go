@@ -92,13 +92,10 @@ func (d *differ) leaf(before, after pipeline.Value) {
 
 // forces reports whether a path of replace_paths leads here, or goes on from here.
 func (d *differ) forces() bool {
-	for _, path := range d.replace {
+	return slices.ContainsFunc(d.replace, func(path []string) bool {
 		n := min(len(path), len(d.steps))
-		if slices.Equal(path[:n], d.steps[:n]) {
-			return true
-		}
-	}
-	return false
+		return slices.Equal(path[:n], d.steps[:n])
+	})
 }
 
 func (d *differ) object(b, a side) {
@@ -167,48 +164,6 @@ func markIndex(mark any, i int) any {
 	return nil
 }
 
-// list leaves out what both lists begin and end with, so that an element taken
-// from the middle is one difference, and compares the rest by position.
-func (d *differ) list(b, a side) {
-	before, _ := b.value.([]any)
-	after, _ := a.value.([]any)
-	unknown, _ := a.unknown.([]any)
-	m, n := len(before), max(len(after), len(unknown))
-	if m+n == 0 {
-		d.empty(b, a)
-		return
-	}
-	same := func(i, j int) bool {
-		return j < len(after) && !containsTrue(markIndex(a.unknown, j)) &&
-			sameMarks(markIndex(b.sensitive, i), markIndex(a.sensitive, j)) && sameValue(before[i], after[j])
-	}
-	start := 0
-	for start < m && start < n && same(start, start) {
-		start++
-	}
-	for m > start && n > start && same(m-1, n-1) {
-		m, n = m-1, n-1
-	}
-	for i := start; i < max(m, n); i++ {
-		x, y := element(b, before, i, m), element(a, after, i, n)
-		y.present = y.present && y.unknown != true
-		mark := d.pushIndex(i)
-		d.compare(x, y)
-		d.pop(mark)
-	}
-}
-
-func element(s side, list []any, i, end int) side {
-	if i >= end {
-		return side{}
-	}
-	e := side{sensitive: markIndex(s.sensitive, i), unknown: markIndex(s.unknown, i)}
-	if i < len(list) {
-		e.value, e.present = list[i], true
-	}
-	return e
-}
-
 // empty compares two containers without content, one of which may be absent.
 func (d *differ) empty(b, a side) {
 	if b.present != a.present && len(d.path) > 0 {
@@ -237,6 +192,15 @@ func (d *differ) pushIndex(i int) int {
 	d.path = append(d.path, '[')
 	d.path = strconv.AppendInt(d.path, int64(i), 10)
 	d.path = append(d.path, ']')
+	d.steps = append(d.steps, strconv.Itoa(i))
+	return mark
+}
+
+// pushElement stands for an element that is in one list only: its index says
+// nothing to a reader, but may be what forces a replacement.
+func (d *differ) pushElement(i int) int {
+	mark := len(d.path)
+	d.path = append(d.path, "[]"...)
 	d.steps = append(d.steps, strconv.Itoa(i))
 	return mark
 }

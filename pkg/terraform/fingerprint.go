@@ -37,8 +37,39 @@ func (f *fingerprinter) resource(c changeJSON) {
 	}
 	if c.Change.Importing != nil {
 		b = strconv.AppendQuote(append(b, "import"...), c.Change.Importing.ID)
+		if identity := c.Change.Importing.Identity; identity != nil {
+			b = canonicalJSON(append(b, " identity "...), identity)
+		}
+		if c.Change.Importing.Unknown {
+			b = append(b, " unknown"...)
+		}
 	}
 	f.add("resource "+c.Address+" "+c.Deposed, f.body(b, c.Change))
+}
+
+// deferred adds a change that the tool put off.
+func (f *fingerprinter) deferred(reason string, c changeJSON) {
+	b := strconv.AppendQuote(append(f.buffer[:0], "deferred"...), reason)
+	f.add("deferred "+c.Address+" "+c.Deposed, f.body(strconv.AppendQuote(b, c.Address), c.Change))
+}
+
+// invocation adds an action with all that the document says of it but for the
+// marks, which tools spell out differently.
+func (f *fingerprinter) invocation(reason string, document map[string]any) {
+	rest := maps.Clone(document)
+	delete(rest, "config_sensitive")
+	delete(rest, "config_unknown")
+	b := strconv.AppendQuote(append(f.buffer[:0], "invocation"...), reason)
+	b = canonicalJSON(b, rest)
+	b = canonicalMarks(append(b, " unknown "...), document["config_unknown"])
+	address, _ := document["address"].(string)
+	f.add("invocation "+address, b)
+}
+
+// member adds a top-level member that is not known.
+func (f *fingerprinter) member(name string, value any) {
+	b := strconv.AppendQuote(append(f.buffer[:0], "member"...), name)
+	f.add("member "+name, canonicalJSON(b, value))
 }
 
 func (f *fingerprinter) output(name string, c changeBody) {

@@ -124,3 +124,14 @@ func decodeAny(raw json.RawMessage) (any, error) {
 	err := d.Decode(&v)
 	return v, err
 }
+
+// reread decodes a document into a struct, keeping numbers as they are written.
+func reread(document, into any) error {
+	raw, err := json.Marshal(document)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return d.Decode(into)
+}

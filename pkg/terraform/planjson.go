@@ -24,8 +24,8 @@ type ReadOptions struct {
 }
 
 // ReadPlan reads the output of `show -json` of a saved plan, format version 1.x.
-// Fields that it does not know are ignored, an unknown major version or action
-// is an error. The plan holds no sensitive value: what the document marks at any
+// An unknown major version is an error. A top-level member that it does not know is
+// named in the plan, as is an action. The plan holds no sensitive value: what the document marks at any
 // depth becomes a mark, and strings that contain such a value elsewhere get it
 // replaced. The document is read once, as a stream; only what differs is kept.
 // The second result is the fingerprint in hexadecimal digits.
@@ -58,6 +58,7 @@ type planReader struct {
 	sensitive []string // names of sensitive variables
 	drifted   map[string]drifted
 	used      map[string][]string // attributes that changes were computed from, by resource
+	applyable *bool               // nil: the tool does not say
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
@@ -80,6 +81,8 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	}
 	sortChanges(p.plan.Changes)
 	sortChanges(p.plan.Drift)
+	sortChanges(p.plan.Deferred)
+	p.effects()
 	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
@@ -98,6 +101,8 @@ func (p *planReader) section(key string) error {
 		return p.formatVersion()
 	case "terraform_version":
 		return p.toolVersion()
+	case "applyable":
+		return p.decode(&p.applyable)
 	case "complete":
 		return p.decode(&p.plan.Complete)
 	case "errored":
@@ -106,10 +111,24 @@ func (p *planReader) section(key string) error {
 		return p.array(func() error { return p.change(&p.plan.Changes) })
 	case "resource_drift":
 		return p.array(func() error { return p.drift(&p.plan.Drift) })
+	case "deferred_changes":
+		return p.array(p.deferredChange)
+	case "action_invocations":
+		return p.array(p.invoked)
+	case "deferred_action_invocations":
+		return p.array(p.deferredInvocation)
 	case "relevant_attributes":
 		return p.array(p.relevant)
 	case "output_changes":
 		return p.object(p.output)
+	}
+	return p.background(key)
+}
+
+// background reads the members that tell of the plan's surroundings and do
+// nothing. Any other one may stand for an effect.
+func (p *planReader) background(key string) error {
+	switch key {
 	case "checks":
 		return p.array(p.check)
 	case "variables":
@@ -120,8 +139,10 @@ func (p *planReader) section(key string) error {
 		return p.object(func(key string) error { return p.only(key, "values", p.stateValues) })
 	case "planned_values":
 		return p.object(p.stateMember)
+	case "proposed_unknown", "timestamp":
+		return p.skip()
 	}
-	return p.skip()
+	return p.unknownMember(key)
 }
 
 func (p *planReader) formatVersion() error {

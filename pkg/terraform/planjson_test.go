@@ -102,7 +102,7 @@ func TestReadPlanRefuses(t *testing.T) {
 		"next version":      `{"format_version": "2.0"}`,
 		"almost a version":  `{"format_version": "12"}`,
 		"cut":               `{"format_version": "1.2", "resource_changes": [{"address": "a"`,
-		"unknown action":    `{"format_version": "1.2", "resource_changes": [{"address": "a", "change": {"actions": ["explode"]}}]}`,
+		"empty action":      `{"format_version": "1.2", "resource_changes": [{"address": "a", "change": {"actions": ["create", ""]}}]}`,
 		"no action":         `{"format_version": "1.2", "resource_changes": [{"address": "a"}]}`,
 		"wrong types":       `{"format_version": "1.2", "resource_changes": {"a": 1}}`,
 		"deep modules":      `{"format_version": "1.2", "planned_values": {"root_module": ` + strings.Repeat(`{"child_modules": [`, 2000) + `]}`,

@@ -202,10 +202,17 @@ func (r *redactor) address(s string) string {
 
 // plan redacts every text of the plan.
 func (r *redactor) plan(p *pipeline.Plan) {
-	for _, changes := range [][]pipeline.ResourceChange{p.Changes, p.Drift} {
+	for _, changes := range [][]pipeline.ResourceChange{p.Changes, p.Drift, p.Deferred} {
 		for i := range changes {
 			r.change(&changes[i])
 		}
+	}
+	for i := range p.Invocations {
+		v := &p.Invocations[i]
+		for _, s := range []*string{&v.Address, &v.Resource, &v.Event, &v.OnFailure} {
+			*s = r.name(cleanText(*s))
+		}
+		r.attributes(v.Arguments)
 	}
 	for i := range p.Outputs {
 		r.value(&p.Outputs[i].Before)
@@ -224,8 +231,15 @@ func (r *redactor) change(c *pipeline.ResourceChange) {
 		*s = r.name(cleanText(*s))
 	}
 	c.ImportID = r.text(cleanText(c.ImportID))
-	for i := range c.Attributes {
-		a := &c.Attributes[i]
+	if c.ImportIdentity != "" {
+		c.ImportIdentity = r.json(c.ImportIdentity)
+	}
+	r.attributes(c.Attributes)
+}
+
+func (r *redactor) attributes(all []pipeline.AttributeChange) {
+	for i := range all {
+		a := &all[i]
 		a.Path = r.name(a.Path)
 		r.value(&a.Before)
 		r.value(&a.After)

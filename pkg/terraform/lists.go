@@ -1,0 +1,176 @@
+package terraform
+
+import (
+	"strconv"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
+)
+
+// list compares two lists by whole elements: what their longest common
+// subsequence holds stays. The JSON has an array for a list and for a set alike, so
+// the index of an element means something only where two elements are paired. A
+// list that comes or goes as a whole is shown with its indexes.
+func (d *differ) list(b, a side) {
+	before, _ := b.value.([]any)
+	after, _ := a.value.([]any)
+	unknown, _ := a.unknown.([]any)
+	m, n := len(before), max(len(after), len(unknown))
+	if m+n == 0 {
+		d.empty(b, a)
+		return
+	}
+	old, planned := make([]side, m), make([]side, n)
+	for i := range old {
+		old[i] = element(b, before, i)
+	}
+	for j := range planned {
+		planned[j] = element(a, after, j)
+		planned[j].present = planned[j].present && planned[j].unknown != true
+	}
+	if !b.present || !a.present {
+		for i := range max(m, n) {
+			d.paired(i, at(old, i), at(planned, i))
+		}
+		return
+	}
+	from := text.Pair{}
+	for _, same := range append(sameElements(old, planned), text.Pair{A: m, B: n}) {
+		d.gap(old[from.A:same.A], planned[from.B:same.B], from)
+		from = text.Pair{A: same.A + 1, B: same.B + 1}
+	}
+}
+
+func element(s side, list []any, i int) side {
+	e := side{sensitive: markIndex(s.sensitive, i), unknown: markIndex(s.unknown, i)}
+	if i < len(list) {
+		e.value, e.present = list[i], true
+	}
+	return e
+}
+
+func at(list []side, i int) side {
+	if i < len(list) {
+		return list[i]
+	}
+	return side{}
+}
+
+// sameElements pairs the elements that stay. What both lists begin and end with is
+// compared in place, since most lists differ in little.
+func sameElements(old, planned []side) []text.Pair {
+	same := func(b, a side) bool {
+		return a.present && !containsTrue(a.unknown) && sameMarks(b.sensitive, a.sensitive) && sameValue(b.value, a.value)
+	}
+	var pairs, tail []text.Pair
+	head, m, n := 0, len(old), len(planned)
+	for ; head < min(m, n) && same(old[head], planned[head]); head++ {
+		pairs = append(pairs, text.Pair{A: head, B: head})
+	}
+	for m > head && n > head && same(old[m-1], planned[n-1]) {
+		m, n = m-1, n-1
+	}
+	for i := range len(old) - m {
+		tail = append(tail, text.Pair{A: m + i, B: n + i})
+	}
+	ids := map[string]int{}
+	for _, p := range text.Align(elementIDs(ids, old[head:m]), elementIDs(ids, planned[head:n])) {
+		pairs = append(pairs, text.Pair{A: head + p.A, B: head + p.B})
+	}
+	return append(pairs, tail...)
+}
+
+// elementIDs numbers elements, equal ones alike. One that is not wholly known is
+// like no other.
+func elementIDs(ids map[string]int, list []side) []int {
+	out := make([]int, len(list))
+	for i, e := range list {
+		key := string(canonicalMarks(append(canonicalJSON(nil, e.value), ' '), e.sensitive))
+		if !e.present || containsTrue(e.unknown) {
+			key = "?" + strconv.Itoa(len(ids))
+		}
+		if _, ok := ids[key]; !ok {
+			ids[key] = len(ids)
+		}
+		out[i] = ids[key]
+	}
+	return out
+}
+
+// gap is what lies between elements that stay. Elements that are one and the same
+// thing, changed, are compared; the others went or came.
+func (d *differ) gap(old, planned []side, from text.Pair) {
+	next := text.Pair{}
+	for _, p := range append(matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
+		for ; next.A < p.A; next.A++ {
+			d.single(from.A+next.A, old[next.A], side{})
+		}
+		for ; next.B < p.B; next.B++ {
+			d.single(from.B+next.B, side{}, planned[next.B])
+		}
+		if p.A < len(old) && p.B < len(planned) {
+			d.paired(from.B+p.B, old[p.A], planned[p.B])
+		}
+		next = text.Pair{A: p.A + 1, B: p.B + 1}
+	}
+}
+
+func (d *differ) paired(i int, b, a side) {
+	mark := d.pushIndex(i)
+	d.compare(b, a)
+	d.pop(mark)
+}
+
+// single is an element of one of the lists only, as a whole.
+func (d *differ) single(i int, b, a side) {
+	mark := d.pushElement(i)
+	switch {
+	case b.sensitive == true || a.sensitive == true:
+		d.leaf(hide(b, b.present), hide(a, a.present || a.unknown == true))
+	case containsTrue(a.unknown):
+		a.value = withUnknown(a.value, a.unknown)
+		d.leaf(pipeline.Value{}, show(a))
+	default:
+		d.leaf(show(b), show(a))
+	}
+	d.pop(mark)
+}
+
+// unknownText stands for what is known after the apply, inside of an element.
+const unknownText = "(known after apply)"
+
+// withUnknown puts unknownText where a value is not known yet.
+func withUnknown(value, mark any) any {
+	switch m := mark.(type) {
+	case bool:
+		if m {
+			return unknownText
+		}
+	case map[string]any:
+		object, _ := value.(map[string]any)
+		filled := make(map[string]any, len(object)+len(m))
+		for key, v := range object {
+			filled[key] = v
+		}
+		for key, inner := range m {
+			if containsTrue(inner) {
+				filled[key] = withUnknown(object[key], inner)
+			}
+		}
+		return filled
+	case []any:
+		list, _ := value.([]any)
+		filled := append([]any(nil), list...)
+		for i, inner := range m {
+			if !containsTrue(inner) {
+				continue
+			}
+			for len(filled) <= i {
+				filled = append(filled, nil)
+			}
+			filled[i] = withUnknown(filled[i], inner)
+		}
+		return filled
+	}
+	return value
+}

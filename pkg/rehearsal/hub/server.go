@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -52,8 +51,7 @@ type Server struct {
 	queueWake chan struct{}
 
 	lifecycle sync.Mutex
-	http      *http.Server
-	done      chan error
+	serving   *serving // nil while it is not started
 }
 
 // New returns a server without any user or repository.
@@ -78,7 +76,7 @@ func New(o Options) *Server {
 func (s *Server) Start() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if s.http != nil {
+	if s.serving != nil {
 		return errors.New("start the GitHub double: it runs already")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -90,9 +88,7 @@ func (s *Server) Start() error {
 		h = s.opts.Wrap(h)
 	}
 	s.SetURL("http://" + l.Addr().String())
-	s.http = &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second}
-	s.done = make(chan error, 1)
-	go func(srv *http.Server, done chan<- error) { done <- srv.Serve(l) }(s.http, s.done)
+	s.serving = serve(l, h)
 	return nil
 }
 
@@ -111,24 +107,16 @@ func (s *Server) SetURL(u string) {
 	s.url = strings.TrimRight(u, "/")
 }
 
-// Close stops serving. The state stays readable. Requests in flight get five
-// seconds to end.
+// Close stops serving and returns when no request is in flight any more. The state
+// stays readable. Answers that a fault delays are not waited for.
 func (s *Server) Close() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()
-	if s.http == nil {
+	if s.serving == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	err := s.http.Shutdown(ctx)
-	if err != nil {
-		err = errors.Join(err, s.http.Close())
-	}
-	if e := <-s.done; !errors.Is(e, http.ErrServerClosed) {
-		err = errors.Join(err, e)
-	}
-	s.http = nil
+	err := s.serving.close()
+	s.serving = nil
 	if err != nil {
 		return fmt.Errorf("stop the GitHub double: %w", err)
 	}

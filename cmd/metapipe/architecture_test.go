@@ -27,11 +27,11 @@ var repoRoot = filepath.Join("..", "..")
 // Arrows point inward: cli → adapters → pipeline.
 var mayImport = map[string][]string{
 	"pipeline":  {},
-	"actions":   {"pipeline", "text"},
+	"actions":   {"pipeline", "retry", "text"},
 	"config":    {"pipeline", "strictyaml"},
-	"github":    {"pipeline"},
+	"github":    {"pipeline", "retry"},
 	"report":    {"pipeline", "text"},
-	"store":     {"pipeline"},
+	"store":     {"pipeline", "retry"},
 	"terraform": {"pipeline", "text"},
 	"variables": {"pipeline", "strictyaml", "text"},
 	"workflow":  {"pipeline"},
@@ -41,6 +41,8 @@ var mayImport = map[string][]string{
 	"text": {},
 	// Directories that no killed process leaves behind for long.
 	"tempdir": {},
+	// When and how often a request is sent again, the same for all servers.
+	"retry": {},
 	// The one place that starts git.
 	"gitrepo": {},
 	// Runs the verbs as processes, as Actions does; it reads the manager's

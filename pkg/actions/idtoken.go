@@ -7,19 +7,29 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
-const (
-	maxTokenAnswer = 64 << 10
-	tokenAttempts  = 3
-)
+const maxTokenAnswer = 64 << 10
+
+// NoIDTokenError says that the runner's token endpoint gave no ID token, although the
+// job may have one.
+type NoIDTokenError struct{ Err error }
+
+func (e *NoIDTokenError) Error() string {
+	return "ask the runner for an ID token: " + e.Err.Error() + "\n→ run this job again; if it goes on, see https://www.githubstatus.com"
+}
+
+func (e *NoIDTokenError) Unwrap() error { return e.Err }
+
+// Short is why there is no token, in words for a commit status.
+func (e *NoIDTokenError) Short() string { return "the runner gave no ID token" }
 
 // IDToken asks the runner for an ID token for audience and masks it. Without
-// the permission it is a *pipeline.UsageError. The request, which costs nothing
-// to repeat, is sent up to three times.
+// the permission it is a *pipeline.UsageError, otherwise a *NoIDTokenError. The
+// request, which costs nothing to repeat, is sent again as package retry says.
 // https://docs.github.com/actions/reference/security/oidc
 func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	address, _ := r.o.Lookup("ACTIONS_ID_TOKEN_REQUEST_URL")
@@ -38,20 +48,13 @@ func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	query.Set("audience", audience)
 	u.RawQuery = query.Encode()
 	var token string
-	for attempt := 1; ; attempt++ {
-		var again bool
-		token, again, err = r.askToken(ctx, u.String(), bearer)
-		if err == nil {
-			break
-		}
-		if !again || attempt == tokenAttempts {
-			return "", fmt.Errorf("ask the runner for an ID token: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("ask the runner for an ID token: %w", ctx.Err())
-		case <-time.After(time.Duration(attempt) * time.Second / 2):
-		}
+	rule := retry.Rule{Sleep: r.o.Sleep, MaxWait: r.o.MaxWait, Near: retry.Near(u.Hostname())}
+	err = rule.Do(ctx, func(ctx context.Context) (v retry.Verdict) {
+		token, v = r.askToken(ctx, rule, u.String(), bearer)
+		return v
+	})
+	if err != nil {
+		return "", &NoIDTokenError{Err: err}
 	}
 	if err := r.Mask(token); err != nil {
 		return "", err
@@ -59,30 +62,30 @@ func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	return token, nil
 }
 
-func (r *Runner) askToken(ctx context.Context, address, bearer string) (token string, again bool, err error) {
+func (r *Runner) askToken(ctx context.Context, rule retry.Rule, address, bearer string) (string, retry.Verdict) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return "", false, errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")
+		return "", retry.Verdict{Err: errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")}
 	}
 	req.Header.Set("Authorization", "Bearer "+bearer)
 	req.Header.Set("Accept", "application/json")
 	resp, err := r.o.HTTP.Do(req)
 	if err != nil {
-		return "", ctx.Err() == nil, err
+		return "", retry.Verdict{Err: err, Again: true}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenAnswer))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return "", ctx.Err() == nil, err
+		return "", retry.Verdict{Err: err, Again: true}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", resp.StatusCode >= 500, fmt.Errorf("HTTP %d", resp.StatusCode)
+		return "", rule.Judge(resp.StatusCode, resp.Header, fmt.Errorf("HTTP %d", resp.StatusCode))
 	}
 	var got struct {
 		Value string `json:"value"`
 	}
 	// The answer is a secret, so no error repeats it.
 	if err := json.Unmarshal(body, &got); err != nil || !compact(got.Value) {
-		return "", false, errors.New("the answer holds no token")
+		return "", retry.Verdict{Err: errors.New("the answer holds no token")}
 	}
-	return got.Value, false, nil
+	return got.Value, retry.Verdict{}
 }

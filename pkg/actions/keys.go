@@ -7,15 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
-const (
-	maxKeys     = 1 << 20
-	keyAttempts = 3
-)
+const maxKeys = 1 << 20
 
 // KeysUnavailableError says that the issuer's keys could not be fetched, so
 // nothing is known about the token. It is worth trying again.
@@ -30,44 +28,40 @@ func (e *KeysUnavailableError) Unwrap() error { return e.Err }
 // Temporary tells callers that know only interfaces what this error means.
 func (e *KeysUnavailableError) Temporary() bool { return true }
 
-// keyTransport fetches a key set: bounded, checked and up to three times.
+// keyTransport fetches a key set: bounded, checked and as often as package retry says.
 type keyTransport struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	for attempt := 1; ; attempt++ {
-		resp, err := t.once(req)
-		if err == nil {
-			return resp, nil
-		}
-		if attempt == keyAttempts {
-			return nil, &KeysUnavailableError{Err: err}
-		}
-		select {
-		case <-req.Context().Done():
-			return nil, &KeysUnavailableError{Err: req.Context().Err()}
-		case <-time.After(time.Duration(attempt) * time.Second / 2):
-		}
+	var resp *http.Response
+	rule := retry.Rule{Near: retry.Near(req.URL.Hostname())}
+	err := rule.Do(req.Context(), func(context.Context) (v retry.Verdict) {
+		resp, v = t.once(req, rule)
+		return v
+	})
+	if err != nil {
+		return nil, &KeysUnavailableError{Err: err}
 	}
+	return resp, nil
 }
 
-func (t *keyTransport) once(req *http.Request) (*http.Response, error) {
+func (t *keyTransport) once(req *http.Request, rule retry.Rule) (*http.Response, retry.Verdict) {
 	resp, err := t.base.RoundTrip(req.Clone(req.Context()))
 	if err != nil {
-		return nil, err
+		return nil, retry.Verdict{Err: err, Again: true}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeys+1))
 	if err := errors.Join(err, resp.Body.Close()); err != nil {
-		return nil, err
+		return nil, retry.Verdict{Err: err, Again: true}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers HTTP %d", req.URL, resp.StatusCode)
+		return nil, rule.Judge(resp.StatusCode, resp.Header, fmt.Errorf("%s answers HTTP %d", req.URL, resp.StatusCode))
 	}
 	if len(body) > maxKeys {
-		return nil, fmt.Errorf("%s answers with more than %d MiB", req.URL, maxKeys>>20)
+		return nil, retry.Verdict{Err: fmt.Errorf("%s answers with more than %d MiB", req.URL, maxKeys>>20)}
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return resp, nil
+	return resp, retry.Verdict{}
 }
 
 // recordingKeys keeps the error of a key set, whose type go-oidc loses.

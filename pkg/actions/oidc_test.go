@@ -22,6 +22,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // rsaKeys are made once: they are what is slow about these tests.
@@ -283,7 +284,7 @@ func TestVerifyWithoutKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.mu.Lock()
-	i.fail = 4
+	i.fail = retry.Attempts + 1
 	i.mu.Unlock()
 	_, err = v.Verify(t.Context(), token, audience, issued)
 	var unavailable *actions.KeysUnavailableError
@@ -377,5 +378,57 @@ func TestIDTokenNeedsPermission(t *testing.T) {
 	_, err = actions.NewRunner(actions.Options{Lookup: env(vars)}).IDToken(t.Context(), "a")
 	if !errors.As(err, &usage) || strings.Contains(err.Error(), "request-token") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestIDTokenAskedAgain: the token endpoint is asked again for all that passes, as long
+// as it asks for, and not for what is final.
+func TestIDTokenAskedAgain(t *testing.T) {
+	t.Parallel()
+	says := func(status int, retryAfter string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			if retryAfter != "" {
+				w.Header().Set("Retry-After", retryAfter)
+			}
+			w.WriteHeader(status)
+			fmt.Fprint(w, `{"message":"no"}`)
+		}
+	}
+	resets := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	// net/http itself repeats a read whose connection was used before: so that comes first.
+	passing := []http.HandlerFunc{resets, says(429, ""), says(403, "7"), says(500, ""), says(503, "20")}
+	for name, tc := range map[string]struct {
+		faults []http.HandlerFunc
+		asked  int32
+		slept  time.Duration // at least
+		want   string        // of the error; empty: there is a token
+	}{
+		"all that passes":  {passing, retry.Attempts, 28 * time.Second, ""},
+		"one too many":     {append(passing, says(502, "")), retry.Attempts, 28 * time.Second, "HTTP 502"},
+		"a pause too long": {[]http.HandlerFunc{says(429, "3600")}, 1, 0, "HTTP 429"},
+		"a plain refusal":  {[]http.HandlerFunc{says(403, "")}, 1, 0, "HTTP 403"},
+	} {
+		var asked atomic.Int32
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if n := int(asked.Add(1)); n <= len(tc.faults) {
+				tc.faults[n-1](w, r)
+				return
+			}
+			fmt.Fprint(w, `{"value":"aaaa.bbbb.cccc"}`)
+		}))
+		t.Cleanup(server.Close)
+		var slept time.Duration
+		vars := map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "/t", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"}
+		r := actions.NewRunner(actions.Options{Lookup: env(vars), Sleep: func(_ context.Context, d time.Duration) error { slept += d; return nil }})
+		token, err := r.IDToken(t.Context(), "a")
+		var none *actions.NoIDTokenError
+		switch {
+		case asked.Load() != tc.asked || slept < tc.slept:
+			t.Errorf("%s: asked %d times, slept %s: %v", name, asked.Load(), slept, err)
+		case tc.want == "" && (err != nil || token == ""):
+			t.Errorf("%s: %q, %v", name, token, err)
+		case tc.want != "" && (!errors.As(err, &none) || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "run this job again")):
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -30,6 +31,10 @@ type Options struct {
 	Outputs io.Writer
 	// HTTP carries the request for an ID token; nil means a client of our own.
 	HTTP *http.Client
+	// Sleep and MaxWait are for the pauses between those requests; nil and 0 mean
+	// those of package retry.
+	Sleep   func(context.Context, time.Duration) error
+	MaxWait time.Duration
 }
 
 // Runner writes what a step tells GitHub Actions. Outside of Actions masks,

@@ -62,7 +62,7 @@ func (a *App) newStep() (*step, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands})}
+	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands, Sleep: a.Sleep})}
 	if err := s.maskEnviron(); err != nil {
 		return nil, err
 	}

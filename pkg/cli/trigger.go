@@ -68,56 +68,69 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.triggerInput(o)
+	event, err := s.triggerEvent()
 	if err != nil {
 		return err
 	}
-	own, err := s.client(envOwnToken)
-	if err != nil {
-		return err
+	in, err := s.triggerInput(o, event)
+	own, ownErr := s.client(envOwnToken)
+	if ownErr != nil { // without it no status can say anything
+		return errors.Join(err, ownErr)
 	}
 	_, look := paces(s.context.APIURL)
 	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell}
-	if !in.Event.Fork && !in.Event.Dependabot { // those runs have no secrets
-		manager, err := s.client(envManagerToken)
-		if err != nil {
-			return err
-		}
-		t.Manager, t.Validate = manager, s.validateAgainst(manager, in, a.absolute(o.customerDir))
-		if a.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
-			t.IDToken = s.maskedIDToken
-		}
+	if err == nil && !event.Fork && !event.Dependabot { // those runs have no secrets
+		err = s.equip(t, in, a.absolute(o.customerDir))
+	}
+	if err != nil {
+		return t.Unsent(ctx, in, err)
 	}
 	result, err := t.Run(ctx, in)
 	return errors.Join(err, s.triggerResult(result))
 }
 
-func (s *step) triggerInput(o triggerOptions) (pipeline.TriggerInput, error) {
+// equip gives a trigger what needs the secrets of the run.
+func (s *step) equip(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
+	manager, err := s.client(envManagerToken)
+	if err != nil {
+		return err
+	}
+	t.Manager, t.Validate = manager, s.validateAgainst(manager, in, customerDir)
+	if s.app.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
+		t.IDToken = s.maskedIDToken
+	}
+	return nil
+}
+
+func (s *step) triggerEvent() (pipeline.Event, error) {
+	if !s.context.InActions {
+		return pipeline.Event{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
+	}
+	return actions.LoadEvent(s.context)
+}
+
+// triggerInput is as much of the input as can be read, also beside an error.
+func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (pipeline.TriggerInput, error) {
+	in := pipeline.TriggerInput{Event: event, Run: s.run(), Path: o.path, Pickup: o.pickup, Wait: o.wait}
 	mode, err := pipeline.ParseMode(o.mode)
 	if err != nil {
-		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "--mode", Err: err}
+		return in, &pipeline.UsageError{Message: "--mode", Err: err}
 	}
+	in.Mode = mode
 	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
-		return pipeline.TriggerInput{}, err
+		return in, err
 	}
-	var customer pipeline.CustomerName
 	if o.customer != "" {
-		if customer, err = pipeline.ParseCustomerName(o.customer); err != nil {
-			return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "--customer", Err: err}
+		if in.Customer, err = pipeline.ParseCustomerName(o.customer); err != nil {
+			return in, &pipeline.UsageError{Message: "--customer", Err: err}
 		}
-	}
-	if !s.context.InActions {
-		return pipeline.TriggerInput{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
-	}
-	event, err := actions.LoadEvent(s.context)
-	if err != nil {
-		return pipeline.TriggerInput{}, err
 	}
 	manager, err := s.managerOf(o)
 	if err != nil && !event.Fork && !event.Dependabot { // those runs need not know it
-		return pipeline.TriggerInput{}, err
+		return in, err
 	}
-	return pipeline.TriggerInput{Event: event, Run: s.run(), Manager: manager, Path: o.path, Mode: mode, Customer: customer, Pickup: o.pickup, Wait: o.wait}, nil
+	in.Manager = manager
+	return in, nil
 }
 
 // managerOf is the manager's repository of the flag, or of the two variables.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-github/v60/github"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // DefaultBaseURL is the API of the public GitHub.
@@ -111,7 +111,7 @@ func parseBase(s string, token bool) (*url.URL, error) {
 			Next:    "set GITHUB_API_URL to a value such as https://api.github.com or https://HOST/api/v3",
 		}
 	}
-	if token && u.Scheme == "http" && !loopback(u.Hostname()) {
+	if token && u.Scheme == "http" && !retry.Near(u.Hostname()) {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("the GitHub API address %s would send the token in clear text", u.Redacted()),
 			Next:    "use https in GITHUB_API_URL",
@@ -121,14 +121,6 @@ func parseBase(s string, token bool) (*url.URL, error) {
 		u.Path += "/"
 	}
 	return u, nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // send performs one call; in and out are JSON values or nil. Errors are *Error.

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-)
 
-// maxCreates is how often a write that makes something is sent at most.
-const maxCreates = 3
+	"github.com/metapipe/metapipe/pkg/retry"
+)
 
 // create sends a write that would make a second thing when it were done twice.
 //
@@ -22,7 +21,7 @@ func (c *Client) create(ctx context.Context, k call, in, out any, find func(cont
 		if err == nil || !fateUnknown(err) || ctx.Err() != nil {
 			return err
 		}
-		if pauseErr := c.transport.pause(ctx, backoff(attempt)); pauseErr != nil {
+		if pauseErr := c.transport.pause(ctx, c.transport.backoff(attempt)); pauseErr != nil {
 			return err
 		}
 		found, findErr := find(ctx)
@@ -31,7 +30,7 @@ func (c *Client) create(ctx context.Context, k call, in, out any, find func(cont
 			return errors.Join(err, fmt.Errorf("look whether it was done all the same: %w", findErr))
 		case found:
 			return nil
-		case attempt == maxCreates:
+		case attempt == retry.Attempts:
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // fault is one way in which an answer goes wrong.
@@ -198,7 +199,7 @@ func (k writeKind) play(t *testing.T, f fault, times int) {
 	}
 	most := 1
 	if k.twice && hasEffect {
-		most = 5
+		most = retry.Attempts
 	}
 	if effects > most {
 		t.Errorf("it has had its effect %d times", effects)

@@ -10,21 +10,19 @@ import (
 	"time"
 
 	"github.com/gofri/go-github-ratelimit/v2/github_ratelimit/github_secondary_ratelimit"
+
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // limited reports whether GitHub turned the request away for a rate limit. A
 // plain 403 is a missing permission; only these signs make it a limit:
 // https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
 func limited(resp *http.Response) bool {
-	switch resp.StatusCode {
-	case http.StatusTooManyRequests:
+	if retry.Limited(resp.StatusCode, resp.Header) {
 		return true
-	case http.StatusForbidden:
-	default:
-		return false
 	}
-	if resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-RateLimit-Remaining") == "0" {
-		return true
+	if resp.StatusCode != http.StatusForbidden {
+		return false
 	}
 	var said github_secondary_ratelimit.SecondaryRateLimitBody
 	if err := json.Unmarshal(peek(resp), &said); err != nil {
@@ -46,21 +44,13 @@ func peek(resp *http.Response) []byte {
 // limitPause is how long GitHub wants to be left alone: what it says, else at
 // least a minute and longer each time.
 func limitPause(h http.Header, now time.Time, attempt int) time.Duration {
-	if after, ok := seconds(h, "Retry-After"); ok {
-		return after + time.Second // its clock is cut to whole seconds
+	if after, asked := retry.After(h, now); asked {
+		return after
 	}
 	if at, ok := reset(h); ok && h.Get("X-RateLimit-Remaining") == "0" {
 		return max(at.Sub(now), 0) + time.Second
 	}
 	return time.Minute << (attempt - 1)
-}
-
-func seconds(h http.Header, name string) (time.Duration, bool) {
-	n, err := strconv.Atoi(h.Get(name))
-	if err != nil || n < 0 || n > 1<<20 {
-		return 0, false
-	}
-	return time.Duration(n) * time.Second, true
 }
 
 func reset(h http.Header) (time.Time, bool) {

@@ -6,18 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
-const (
-	maxAttempts = 5
-	maxBody     = 32 << 20 // a comparison with 300 patches is the largest answer
-	maxBackoff  = 30 * time.Second
-)
+const maxBody = 32 << 20 // a comparison with 300 patches is the largest answer
 
 // transport adds the token, bounds and counts each attempt, and repeats what
 // may be repeated.
@@ -51,7 +48,7 @@ func newTransport(o Options, host *url.URL) *transport {
 		t.timeout = 30 * time.Second
 	}
 	if t.maxWait <= 0 {
-		t.maxWait = 3 * time.Minute
+		t.maxWait = retry.MaxWait
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -104,7 +101,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err := req.Context().Err(); again && err != nil {
 			return nil, err
 		}
-		if !again || attempt == maxAttempts || waited+pause > t.maxWait {
+		if !again || attempt == retry.Attempts || waited+pause > t.maxWait || !retry.Before(req.Context(), pause) {
 			return t.last(resp, err)
 		}
 		waited += pause
@@ -175,11 +172,9 @@ func (*tooLargeError) Error() string {
 	return fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20)
 }
 
-// backoff doubles with each attempt, half to one and a half of it by chance, so
-// that jobs which failed together do not come back together.
-func backoff(attempt int) time.Duration {
-	d := min(time.Second<<(attempt-1), maxBackoff)
-	return d/2 + rand.N(d)
+// backoff is the pause after a failed attempt that GitHub does not ask for.
+func (t *transport) backoff(attempt int) time.Duration {
+	return retry.Pause(attempt, retry.Near(t.host.Hostname()))
 }
 
 // unsent reports whether a request has certainly not left this machine.
@@ -202,7 +197,7 @@ func (e *unauthorisedError) Unwrap() error { return e.err }
 
 // judge decides whether an attempt is worth another one, and after which pause.
 func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
-	backoff := backoff(attempt)
+	backoff := t.backoff(attempt)
 	if err != nil {
 		var large *tooLargeError
 		return (k.repeatable || unsent(err)) && !errors.As(err, &large), backoff
@@ -213,14 +208,13 @@ func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (
 		t.quiet.until(t.now().Add(pause))
 		return true, pause
 	}
-	switch resp.StatusCode {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		if after, ok := seconds(resp.Header, "Retry-After"); ok {
-			backoff = max(backoff, after)
-		}
-		return k.repeatable, backoff
+	if !retry.Passing(resp.StatusCode) {
+		return false, 0
 	}
-	return false, 0
+	if after, asked := retry.After(resp.Header, t.now()); asked {
+		backoff = max(backoff, after)
+	}
+	return k.repeatable, backoff
 }
 
 // last prepares the final answer. go-github refuses calls by its own clock when

@@ -14,6 +14,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 func TestReadsAreRetried(t *testing.T) {
@@ -24,10 +25,10 @@ func TestReadsAreRetried(t *testing.T) {
 		first    http.HandlerFunc
 		min, max time.Duration
 	}{
-		"network":             {hangUp, time.Second / 2, 3 * time.Second / 2},
-		"500":                 {answer(500, `{}`), time.Second / 2, 3 * time.Second / 2},
-		"502":                 {answer(502, `<html>`), time.Second / 2, 3 * time.Second / 2},
-		"503 with advice":     {answer(503, `{}`, "Retry-After", "9"), 9 * time.Second, 9 * time.Second},
+		"network":             {hangUp, time.Second / 40, 3 * time.Second / 40},
+		"500":                 {answer(500, `{}`), time.Second / 40, 3 * time.Second / 40},
+		"502":                 {answer(502, `<html>`), time.Second / 40, 3 * time.Second / 40},
+		"503 with advice":     {answer(503, `{}`, "Retry-After", "9"), 10 * time.Second, 10 * time.Second},
 		"429":                 {answer(429, `{}`, "Retry-After", "20"), 20 * time.Second, 22 * time.Second},
 		"429 without advice":  {answer(429, `{}`), time.Minute, time.Minute},
 		"403 primary":         {answer(403, `{"message":"API rate limit exceeded"}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1772366490"), 90 * time.Second, 92 * time.Second},
@@ -54,7 +55,7 @@ func TestRetriesEnd(t *testing.T) {
 		requests int
 		want     string
 	}{
-		"always 500":       {answer(500, `{"message":"oops"}`), 5, "githubstatus.com"},
+		"always 500":       {answer(500, `{"message":"oops"}`), retry.Attempts, "githubstatus.com"},
 		"long limit":       {answer(403, `{"message":"API rate limit exceeded"}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1772369000"), 1, "run this again after 12:43:20 UTC"},
 		"plain 403":        {answer(403, `{"message":"no"}`), 1, "lacks a permission"},
 		"hostile advice":   {answer(429, `{}`, "Retry-After", "99999999999999999999"), 3, "some minutes"},
@@ -169,8 +170,8 @@ func TestServerGone(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "can be reached from here") {
 		t.Errorf("got %v", err)
 	}
-	if len(s.slept) != 4 {
-		t.Errorf("a write that never left was tried %d times again, want 4", len(s.slept))
+	if len(s.slept) != retry.Attempts-1 {
+		t.Errorf("a write that never left was tried %d times again, want %d", len(s.slept), retry.Attempts-1)
 	}
 }
 

@@ -334,6 +334,7 @@ type hub struct {
 	line        []pipeline.SHA
 	compared    int
 	undelivered error                               // what a dispatch answers
+	unreadable  error                               // what a look at the statuses answers
 	blind       error                               // what is said of the manager's repository and its runs
 	managerID   int64                               // of the repository that has the manager's name now
 	unlisted    error                               // what a list of runs answers
@@ -467,6 +468,9 @@ func (h *hub) SetStatus(_ context.Context, _ pipeline.Slug, sha pipeline.SHA, s 
 }
 
 func (h *hub) Statuses(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
+	if h.unreadable != nil {
+		return nil, h.unreadable
+	}
 	if h.onPoll != nil {
 		h.onPoll()
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,7 +75,7 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	context := in.request().StatusContext("")
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
-		return TriggerResult{}, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err)
+		return TriggerResult{}, t.Unsent(ctx, in, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err))
 	}
 	if !relevant {
 		why := "Nothing to do: no change under " + in.Path + "/"
@@ -86,19 +87,65 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	}
 	id, sent, err := t.earlier(ctx, in, context)
 	if err != nil {
-		return TriggerResult{}, err
+		return TriggerResult{}, t.Unsent(ctx, in, err)
 	}
 	if sent {
 		t.Tell("request %s of an earlier attempt is still under way: waiting for it", id.Short())
 	} else if err := t.send(ctx, in, id); err != nil {
-		// A required check must say why nothing comes. Where the request has arrived
-		// after all, the manager's own statuses replace this one.
-		last, cancel := lasting(ctx)
-		defer cancel()
-		t.close(last, in, id, context, "Not sent to "+in.Manager.String()+": see the log of this run")
-		return TriggerResult{}, err
+		return TriggerResult{}, t.unsent(ctx, in, id, err)
 	}
 	return t.follow(ctx, in, id, context)
+}
+
+// Unsent leaves a final status on the commit of a run that sends nothing because of
+// err, and returns err: a required check must say why nothing comes, and what to do.
+// Runs that need not send anything are left alone.
+func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error {
+	if notOurs(in.Event) != "" || in.Event.Head.Zero() {
+		return err
+	}
+	return t.unsent(ctx, in, in.ownID(in.Run.Attempt), err)
+}
+
+// unsent is Unsent for the request with that id. Where the request has arrived after
+// all, the manager's own statuses replace this one.
+func (t *Trigger) unsent(ctx context.Context, in TriggerInput, id RequestID, err error) error {
+	last, cancel := lasting(ctx)
+	defer cancel()
+	t.close(last, in, id, in.request().StatusContext(""), whyUnsent(in.Manager, err))
+	return err
+}
+
+// brief is an error with a form that fits into a commit status.
+type brief interface {
+	error
+	Short() string // why, in a few words
+}
+
+// whyUnsent is the description of a status; what to do stands last but for the id, and
+// is never cut off.
+func whyUnsent(manager Slug, err error) string {
+	to := ""
+	if manager != (Slug{}) {
+		to = " to " + manager.String()
+	}
+	why, next := "", "see the log of this job, then run it again"
+	var short brief
+	var usage *UsageError
+	switch {
+	case errors.As(err, &short):
+		why, next = short.Short(), "run this job again"
+	case errors.As(err, &usage):
+		why, next = usage.Message, "see the log of this job"
+	}
+	if why != "" {
+		why += "; "
+	}
+	text := "Not sent" + to + ": " + why
+	if room := 120 - len(next); len(text) > room {
+		text = strings.ToValidUTF8(text[:room], "") + "… "
+	}
+	return text + next
 }
 
 // notOurs says why a run cannot or need not ask for anything.
@@ -164,24 +211,27 @@ func (in TriggerInput) request() Request {
 // earlier returns the id for this attempt, or the id of an earlier attempt of
 // the same run whose request has not ended yet.
 func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) (RequestID, bool, error) {
-	if in.Run.ID == 0 {
-		return NewRequestID(), false, nil
-	}
-	derive := func(attempt int) RequestID {
-		return Ask{RepositoryID: in.Event.Repository.ID, RunID: in.Run.ID, RunAttempt: attempt, Path: in.Path, Customer: in.Customer}.OwnID()
-	}
-	if in.Run.Attempt > 1 {
+	if in.Run.ID > 0 && in.Run.Attempt > 1 {
 		statuses, err := t.Own.Statuses(ctx, in.Event.Repository.Slug, in.Event.Head)
 		if err != nil {
 			return "", false, fmt.Errorf("look for the request of an earlier attempt: %w", err)
 		}
 		for attempt := in.Run.Attempt - 1; attempt > 0; attempt-- {
-			if s, ok := statusOf(statuses, context, derive(attempt)); ok && s.State == StatusPending {
-				return derive(attempt), true, nil
+			id := in.ownID(attempt)
+			if s, ok := statusOf(statuses, context, id); ok && s.State == StatusPending {
+				return id, true, nil
 			}
 		}
 	}
-	return derive(in.Run.Attempt), false, nil
+	return in.ownID(in.Run.Attempt), false, nil
+}
+
+// ownID is the id of the request that an attempt of the run sends.
+func (in TriggerInput) ownID(attempt int) RequestID {
+	if in.Run.ID == 0 {
+		return NewRequestID()
+	}
+	return Ask{RepositoryID: in.Event.Repository.ID, RunID: in.Run.ID, RunAttempt: attempt, Path: in.Path, Customer: in.Customer}.OwnID()
 }
 
 func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -189,16 +190,52 @@ func FuzzParsePayload(f *testing.F) {
 	})
 }
 
-// A request that could not be sent leaves no required check without an answer.
+// noToken is an error that can say itself in a few words.
+type noToken struct{}
+
+func (noToken) Error() string { return "HTTP 429" }
+func (noToken) Short() string { return "the runner gave no ID token" }
+
+// A request that was not sent leaves no required check without an answer, which says
+// what to do however long the rest of it is.
 func TestTriggerCannotSend(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	w.hub.undelivered = errors.New("403 Forbidden")
-	if _, err := w.trigger().Run(context.Background(), w.triggerInput("push", commit)); !errors.Is(err, w.hub.undelivered) {
-		t.Fatalf("%v", err)
-	}
-	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError || !contains(s.Description, "Not sent to ops/manager") {
-		t.Errorf("%+v", s)
+	forbidden := errors.New("403 Forbidden")
+	for name, c := range map[string]struct {
+		spoil func(w *world, tr *pipeline.Trigger, in *pipeline.TriggerInput)
+		says  []string
+	}{
+		"dispatch": {func(w *world, _ *pipeline.Trigger, _ *pipeline.TriggerInput) { w.hub.undelivered = forbidden }, []string{"Not sent to ops/manager: ", "see the log of this job, then run it again"}},
+		"token": {func(_ *world, tr *pipeline.Trigger, _ *pipeline.TriggerInput) {
+			tr.IDToken = func(context.Context, string) (string, error) { return "", noToken{} }
+		}, []string{"the runner gave no ID token; run this job again"}},
+		"permission": {func(_ *world, tr *pipeline.Trigger, _ *pipeline.TriggerInput) {
+			tr.IDToken = func(context.Context, string) (string, error) {
+				return "", &pipeline.UsageError{Message: strings.Repeat("ä long message ", 30)}
+			}
+		}, []string{"Not sent to ops/manager: ä long", "see the log of this job"}},
+		"long manager": {func(w *world, _ *pipeline.Trigger, in *pipeline.TriggerInput) {
+			w.hub.undelivered, in.Manager.Name = forbidden, strings.Repeat("n", 100)
+		}, []string{"see the log of this job, then run it again"}},
+		"earlier attempt": {func(w *world, _ *pipeline.Trigger, in *pipeline.TriggerInput) {
+			w.hub.unreadable, in.Run.Attempt = forbidden, 2
+		}, []string{"see the log of this job, then run it again"}},
+	} {
+		w := newWorld(t)
+		commit := w.hub.commit(bothEnvironments)
+		in, tr := w.triggerInput("push", commit), w.trigger()
+		c.spoil(w, tr, &in)
+		if _, err := tr.Run(context.Background(), in); err == nil || len(w.hub.dispatched) != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+		s := w.hub.status(commit, "infra/terraform-deploy")
+		if s.State != pipeline.StatusError || utf8.RuneCountInString(s.Description) > 140 || s.TargetURL != in.Run.URL {
+			t.Errorf("%s: %+v", name, s)
+		}
+		for _, want := range c.says {
+			if !strings.Contains(s.Description, want) {
+				t.Errorf("%s: %q lacks %q", name, s.Description, want)
+			}
+		}
 	}
 }

@@ -53,10 +53,6 @@ func encryptionContext(to pipeline.Binding) map[string]string {
 	return c
 }
 
-// kmsAttempts is how often a call is made in all. Quotas are shared by everything
-// in the account, so throttling is nothing unusual.
-const kmsAttempts = 6
-
 type kmsKeys struct {
 	names   []string
 	client  *kms.Client
@@ -82,10 +78,10 @@ func NewKMSSealer(ctx context.Context, o KMSOptions, keys ...Key) (*Sealer, erro
 		return nil, &pipeline.UsageError{Message: "the region of the KMS key " + o.Keys[0] + " is not set", Next: "name the key by its ARN in `sealing_keys`, or set `state.region` or AWS_REGION"}
 	}
 	s.kms = &kmsKeys{names: o.Keys, objects: o.Objects, client: kms.NewFromConfig(c, func(ko *kms.Options) {
-		ko.RetryMaxAttempts = kmsAttempts
 		if endpoint := env.first("AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"); endpoint != "" {
 			ko.BaseEndpoint = &endpoint
 		}
+		ko.Retryer = retryAt(aws.ToString(ko.BaseEndpoint))
 	})}
 	return s, nil
 }

@@ -52,6 +52,7 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 		if endpoint != "" {
 			so.BaseEndpoint = &endpoint
 		}
+		so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
 		so.UsePathStyle = o.PathStyle || !ofAWS(aws.ToString(so.BaseEndpoint))
 		// Not to be turned off by a variable of the environment.
 		so.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenSupported
@@ -137,7 +138,7 @@ func (e environ) config(ctx context.Context, region string) (aws.Config, error) 
 // settings are the variables in the words of the SDK.
 func (e environ) settings(region string) ([]func(*config.LoadOptions) error, error) {
 	client := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = answerTimeout })
-	settings := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+	settings := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithRetryer(func() aws.Retryer { return retryAt("") })}
 	add := func(value string, set func(string) config.LoadOptionsFunc) {
 		if value != "" {
 			settings = append(settings, set(value))
@@ -182,6 +183,7 @@ func (e environ) webIdentity(c aws.Config) aws.CredentialsProvider {
 		if endpoint := e.first("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
 			so.BaseEndpoint = &endpoint
 		}
+		so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
 	})
 	return stscreds.NewWebIdentityRoleProvider(client, role, stscreds.IdentityTokenFile(file), func(wo *stscreds.WebIdentityRoleOptions) {
 		wo.RoleSessionName = e.get("AWS_ROLE_SESSION_NAME")

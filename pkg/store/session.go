@@ -95,6 +95,7 @@ func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, e
 				if endpoint := env.first("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"); endpoint != "" {
 					so.BaseEndpoint = &endpoint
 				}
+				so.Retryer = retryAt(aws.ToString(so.BaseEndpoint))
 			}), nil
 		}
 	}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+const (
+	tokenRoute   = "/_services/idtoken/{run_id}/{job}"
+	compareRoute = "/repos/{owner}/{repo}/compare/{basehead}"
+)
+
+// TestTriggerUnsent: a trigger that sends nothing leaves a final status that says why
+// and what to do; one whose trouble passes sends its request.
+func TestTriggerUnsent(t *testing.T) {
+	t.Parallel()
+	asks := func(status int, after string) hub.Fault {
+		return hub.Fault{Status: status, Message: "no", Header: http.Header{"Retry-After": {after}}}
+	}
+	for name, c := range map[string]struct {
+		route string
+		fault hub.Fault
+		times int
+		with  string // variable of the job
+		exit  int
+		says  string // in the status; empty: the request is sent
+	}{
+		"ID token, 429 that passes":  {route: tokenRoute, fault: asks(429, "0"), times: 2},
+		"ID token, 403 that passes":  {route: tokenRoute, fault: asks(403, "1"), times: 1},
+		"ID token, 500 that passes":  {route: tokenRoute, fault: hub.Fault{Status: 500}, times: 5},
+		"ID token, reset":            {route: tokenRoute, fault: hub.Fault{Reset: true}, times: 3},
+		"ID token, 429 for an hour":  {route: tokenRoute, fault: asks(429, "3600"), times: 1000, exit: 1, says: "the runner gave no ID token; run this job again"},
+		"ID token, 500 for ever":     {route: tokenRoute, fault: hub.Fault{Status: 500}, times: 1000, exit: 1, says: "the runner gave no ID token; run this job again"},
+		"changes cannot be read":     {route: compareRoute, fault: hub.Fault{Status: 500}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"changes may not be read":    {route: compareRoute, fault: hub.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"no token for the manager":   {with: "MANAGER_REPO_PAT=", exit: 2, says: "MANAGER_REPO_PAT is not set; see the log of this job"},
+		"no manager":                 {with: "MANAGER_REPO_NAME=", exit: 2, says: "Not sent: the manager repository; see the log of this job"},
+		"half of an App":             {with: "METAPIPE_APP_ID=5", exit: 2, says: "only one of METAPIPE_APP_ID"},
+		"dispatch refused for good":  {route: "/repos/{owner}/{repo}/dispatches", fault: hub.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"dispatch limited, it waits": {route: "/repos/{owner}/{repo}/dispatches", fault: asks(429, "0"), times: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.push("main", map[string]string{"README.md": "first\n"}) // so that the next push has a base
+			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+			j := w.newJob(run).with(c.with)
+			if c.route != "" {
+				w.hub.Fail(hub.Matcher{Route: c.route}, c.fault, c.times)
+			}
+			if c.says == "" {
+				p := j.start("trigger")
+				fetched := w.newJob(w.queued()).do(0, "fetch-vars")
+				fetched.want(t, "outcome=requested")
+				if end := p.wait(); end.exit != 0 {
+					t.Errorf("exit code %d:\n%s", end.exit, end.log)
+				}
+				return
+			}
+			end := j.do(c.exit, "trigger")
+			if !strings.Contains(end.log, "→") {
+				t.Errorf("the log has no remedy:\n%s", end.log)
+			}
+			records := w.customer.Snapshot().Statuses[run.sha]
+			if len(records) == 0 {
+				t.Fatalf("the commit has no status:\n%s", end.log)
+			}
+			last := records[len(records)-1]
+			if last.State != "error" || last.Context != "infra/terraform-deploy" || !strings.Contains(last.Description, c.says) || last.TargetURL != run.run.URL {
+				t.Errorf("status %+v", last)
+			}
+		})
+	}
+}

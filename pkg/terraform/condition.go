@@ -146,7 +146,12 @@ func (t *tracer) keys(at place) []string {
 // enter notes the for_each of the block around a line, and the key if the tool
 // names it.
 func (t *tracer) enter(s *scope, d tfjson.Diagnostic) {
-	t.each, t.eachKey, t.eachScope, t.looked = nil, "", s, 0
+	t.each, t.eachKey, t.eachScope, t.self, t.looked = nil, "", s, nil, 0
+	for _, b := range s.blocks {
+		if b.file == t.managerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
+			t.self = b.body
+		}
+	}
 	for _, b := range s.repeated {
 		if b.file == t.managerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
 			t.each = b.each

@@ -34,7 +34,7 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 			p.Remedy = w.knownRemedy(d)
 		}
 		if p.Remedy == "" && isCondition(d) {
-			p.Remedy = w.holdRemedy()
+			p.Remedy = ruleRemedy(p.Where)
 		}
 		r.diagnostic(&p)
 		diagnostics = append(diagnostics, p)
@@ -70,14 +70,13 @@ func (p *progress) diagnostic(d pipeline.Diagnostic) {
 	}
 }
 
-// holdRemedy is for a rule of the manager that does not hold: the manager is as
-// it should be.
-func (w *workspace) holdRemedy() string {
-	file := "variables.yml"
-	if pos, _ := w.job.Variables.Locate(); pos.File != "" {
-		file = pos.File
+// ruleRemedy is for a rule of the manager that does not hold and whose values could
+// not be followed to the customer's file: the customer cannot know what to change.
+func ruleRemedy(where pipeline.Position) string {
+	if where.File == "" {
+		return "ask the manager's maintainers about this rule"
 	}
-	return "change " + file + " so that this holds"
+	return fmt.Sprintf("ask the manager's maintainers about this rule (%s)", where)
 }
 
 func compareBool(a, b bool) int {
@@ -190,12 +189,8 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
 	case strings.HasPrefix(summary, "Error acquiring the state lock"):
 		return lockRemedy(d.Summary, d.Detail)
-	case strings.HasPrefix(summary, "Failed to query available provider packages"),
-		strings.HasPrefix(summary, "Failed to install provider"):
-		return "the provider could not be downloaded: check the network of the runner and the version that the manager asks for, or configure a provider mirror in the file that TF_CLI_CONFIG_FILE names"
-	case strings.Contains(summary, "dependency lock file"), strings.HasPrefix(summary, "Provider dependency changes detected"):
-		return fmt.Sprintf("run `%s init -upgrade` (and `%s providers lock` for each platform) in %s of the manager, and commit %s",
-			w.tool.Name, w.tool.Name, w.job.Customer.Root, lockFileName)
+	case aboutProviders.MatchString(summary):
+		return providerRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
 	}

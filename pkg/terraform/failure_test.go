@@ -116,7 +116,79 @@ resource "terraform_data" "a" {
 			files: map[string]string{"terraform/main.tf": ruled(`environments = 0
  e = length("abc")`, ``, `local.e > 99`)},
 			summary: "Mend it.", where: "terraform/main.tf:11:23", source: "", exact: false,
-			remedy: "change infra/variables.yml so that this holds",
+			remedy: "ask the manager's maintainers about this rule (terraform/main.tf:11:23)",
+		}, {
+			name: "check that reads nothing of the customer",
+			files: map[string]string{"terraform/main.tf": `resource "terraform_data" "a" { input = "x" }
+resource "terraform_data" "b" {
+  input = "y"
+  lifecycle {
+    precondition {
+      condition     = terraform_data.a.input == "y"
+      error_message = "No answer."
+    }
+  }
+}
+`},
+			summary: "No answer.", where: "terraform/main.tf:6:23", remedy: "ask the manager's maintainers about this rule (terraform/main.tf:6:23)",
+		}, {
+			name: "postcondition on an argument of the customer's",
+			files: map[string]string{"terraform/main.tf": `variable "config" {}
+resource "terraform_data" "b" {
+  input = var.config.environments.staging.max_instances
+  lifecycle {
+    postcondition {
+      condition     = self.input > 5
+      error_message = "More."
+    }
+  }
+}
+`},
+			summary: "More.", where: "terraform/main.tf:6:23", source: "infra/variables.yml:6:5", exact: true,
+			remedy: "change `environments.staging.max_instances`",
+		}, {
+			name: "precondition on another resource",
+			files: map[string]string{"terraform/main.tf": `variable "region" {}
+resource "terraform_data" "a" {
+  count = 1
+  input = { where = var.region }
+}
+output "o" {
+  value = 1
+  precondition {
+    condition     = terraform_data.a[0].input.where == "us"
+    error_message = "Elsewhere."
+  }
+}
+`},
+			summary: "Elsewhere.", where: "terraform/main.tf:9:21", source: "infra/variables.yml:5:5", exact: true,
+			remedy: "change `environments.staging.region`",
+		}, {
+			name:    "validation of a default of the manager",
+			files:   map[string]string{"terraform/main.tf": "variable \"size\" {\n  default = 1\n  validation {\n    condition = var.size > 5\n    error_message = \"More.\"\n  }\n}\n"},
+			summary: "More.", where: "terraform/main.tf:3:3", remedy: "ask the manager's maintainers about this rule (terraform/main.tf:3:3)",
+		}, {
+			name: "variable of a module, named like one of the customer's",
+			files: map[string]string{
+				"terraform/main.tf": "module \"m\" {\n  source = \"./m\"\n  region = []\n}\n",
+				"terraform/m/m.tf":  "variable \"region\" { type = string }\n",
+			},
+			summary: "Invalid value for input variable", where: "terraform/m/m.tf:1:1",
+		}, {
+			name: "variable of a module that gets a value of the customer's",
+			files: map[string]string{
+				"terraform/main.tf": "variable \"list\" {}\nmodule \"m\" {\n  source = \"./m\"\n  region = var.list\n}\n",
+				"terraform/m/m.tf":  "variable \"region\" { type = string }\n",
+			},
+			summary: "Invalid value for input variable", where: "terraform/m/m.tf:1:1", source: "infra/variables.yml:2:1", exact: true,
+			remedy: "change `list` in infra/variables.yml",
+		}, {
+			name: "rule of a module on a constant, named like one of the customer's",
+			files: map[string]string{
+				"terraform/main.tf": "module \"m\" {\n  source = \"./m\"\n  region = \"x\"\n}\n",
+				"terraform/m/m.tf":  "variable \"region\" {\n  validation {\n    condition = var.region != \"x\"\n    error_message = \"Set var.region to a region.\"\n  }\n}\n",
+			},
+			summary: "Set var.region to a region.", where: "terraform/m/m.tf:2:3", remedy: "ask the manager's maintainers about this rule (terraform/m/m.tf:2:3)",
 		}, {
 			name:    "typed variable of another type",
 			files:   map[string]string{"terraform/main.tf": "variable \"region\" { type = object({ a = number }) }\n"},

@@ -31,7 +31,7 @@ func (t *tracer) scope(dir string) *scope {
 
 // load parses one module. Files that cannot be read hold nothing to follow.
 func (t *tracer) load(dir string) *scope {
-	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}}
+	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}, resources: map[string]*hclsyntax.Body{}}
 	t.scopes[dir] = s
 	full := filepath.Join(t.tree, filepath.FromSlash(dir))
 	names, err := configFiles(full, t.tool.Name)
@@ -51,9 +51,15 @@ func (t *tracer) load(dir string) *scope {
 	return s
 }
 
-// repeat notes the blocks that have a for_each.
+// repeat notes the resources, and the blocks that have a for_each.
 func (s *scope) repeat(file string, body *hclsyntax.Body) {
 	for _, block := range body.Blocks {
+		if (block.Type == "resource" || block.Type == "data") && len(block.Labels) == 2 {
+			s.blocks = append(s.blocks, resourceBlock{file: file, from: block.Range().Start.Line, to: block.Body.EndRange.Start.Line, body: block.Body})
+			if block.Type == "resource" {
+				s.resources[block.Labels[0]+"."+block.Labels[1]] = block.Body
+			}
+		}
 		if each, ok := block.Body.Attributes["for_each"]; ok {
 			s.repeated = append(s.repeated, repeated{file: file, from: block.Range().Start.Line, to: block.Body.EndRange.Start.Line, each: each.Expr})
 		}

@@ -30,6 +30,11 @@ func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if t.isVarsFile(d.Range.Filename) {
 		dir = t.rootDir()
 	}
+	// What is wrong with a variable of a module is told at the call; its names are
+	// those of the module.
+	if at, ok := t.declaration(d); ok {
+		p.Where, dir = at, path.Dir(at.File)
+	}
 	s := t.scope(dir)
 	if s == nil {
 		return
@@ -46,8 +51,8 @@ func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 			t.values(p, d.Snippet.Values, s)
 		}
 	}
-	if s.root && strings.HasPrefix(d.Summary, "Invalid value for") {
-		t.variableValue(p, d)
+	if p.Remedy == "" && strings.HasPrefix(d.Summary, "Invalid value for") {
+		t.variableValue(p, d, s)
 	}
 	if p.Remedy == "" && isCondition(d) {
 		t.condition(p, d, s)
@@ -150,27 +155,34 @@ func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpres
 	p.Remedy = fmt.Sprintf("change %s in %s", strings.Join(named, " or "), p.Source.File)
 }
 
-// variableValue handles a value that does not fit its variable in the root. The
-// tools name the file of variables or the declaration: we name the declaration.
-func (t *tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
-	if m := declaredAt.FindStringSubmatch(d.Detail); m != nil {
-		line, lineErr := strconv.Atoi(m[2])
-		column, columnErr := strconv.Atoi(m[3])
-		if lineErr == nil && columnErr == nil {
-			p.Where = pipeline.Position{File: t.managerPath(m[1]), Line: line, Column: column}
-		}
+// declaration is the place of the variable that a diagnostic is about. The tools
+// name the file of variables or the call of a module first.
+func (t *tracer) declaration(d tfjson.Diagnostic) (pipeline.Position, bool) {
+	m := declaredAt.FindStringSubmatch(d.Detail)
+	if m == nil || !strings.HasPrefix(d.Summary, "Invalid value for") {
+		return pipeline.Position{}, false
 	}
+	line, lineErr := strconv.Atoi(m[2])
+	column, columnErr := strconv.Atoi(m[3])
+	return pipeline.Position{File: t.managerPath(m[1]), Line: line, Column: column}, lineErr == nil && columnErr == nil
+}
+
+// variableValue handles a value that does not fit its variable.
+func (t *tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
 	m := namedVariable.FindStringSubmatch(d.Detail)
-	if m == nil || p.Remedy != "" {
+	if m == nil {
 		return
 	}
-	switch name := m[1] + m[2]; name {
-	case "config", "environment", "source_repo":
-	default:
-		at := place{steps: []string{name}, overlay: true}
-		p.Source, p.Exact = t.locate(at)
-		p.Remedy = fmt.Sprintf("change `%s` in %s", t.overlaid(at), p.Source.File)
+	at, ok := t.variable(s, m[1]+m[2], nil, 0)
+	if !ok || len(at.steps) == 0 {
+		return
 	}
+	p.Source, p.Exact = t.locate(at)
+	shown := at.String()
+	if at.overlay {
+		shown = t.overlaid(at)
+	}
+	p.Remedy = fmt.Sprintf("change `%s` in %s", shown, p.Source.File)
 }
 
 // locate finds a place; a typed variable first among the environment's own keys.

@@ -22,7 +22,8 @@ type tracer struct {
 	eachKey string // its key, where the tool named it
 	// eachScope is where that expression stands.
 	eachScope *scope
-	looked    int // expressions looked at for one diagnostic
+	self      *hclsyntax.Body // of the resource around the failing expression
+	looked    int             // expressions looked at for one diagnostic
 }
 
 // scope is one module directory.
@@ -35,6 +36,16 @@ type scope struct {
 	root    bool
 	// repeated are the blocks with a for_each.
 	repeated []repeated
+	// resources are the bodies of managed resources by type.name.
+	resources map[string]*hclsyntax.Body
+	blocks    []resourceBlock
+}
+
+// resourceBlock is where a managed resource or a data source stands.
+type resourceBlock struct {
+	file     string // relative to the tree
+	from, to int    // lines
+	body     *hclsyntax.Body
 }
 
 type repeated struct {
@@ -219,18 +230,45 @@ func (t *tracer) traversal(s *scope, traversal hcl.Traversal, rest []string, hop
 		if name == "value" && t.each != nil && s == t.eachScope {
 			return t.element(s, rest, hops)
 		}
+	case "self":
+		if t.self != nil && s == t.eachScope {
+			return t.argument(s, t.self, join([]string{name}, rest), hops)
+		}
+	default:
+		if body := s.resources[traversal.RootName()+"."+name]; body != nil && body.Attributes["for_each"] == nil {
+			return t.argument(s, body, rest, hops)
+		}
 	}
 	return place{}, false
+}
+
+// argument follows an attribute of a resource to the argument that sets it. What the
+// provider computes leads nowhere.
+func (t *tracer) argument(s *scope, body *hclsyntax.Body, rest []string, hops int) (place, bool) {
+	if body.Attributes["count"] != nil && len(rest) > 0 && isDigits(rest[0]) {
+		rest = rest[1:]
+	}
+	if len(rest) == 0 || body.Attributes[rest[0]] == nil {
+		return place{}, false
+	}
+	return t.expr(s, body.Attributes[rest[0]].Expr, rest[1:], hops)
+}
+
+// feeds reports whether the customer's file gives the variable of the root a value.
+func (t *tracer) feeds(name string) bool {
+	_, top := t.job.Variables.Locate(name)
+	_, own := t.job.Variables.Locate(t.ownSteps(place{steps: []string{name}})...)
+	return top || own
 }
 
 // variable is where a variable gets its value. Several calls of a module count
 // only when they agree.
 func (t *tracer) variable(s *scope, name string, rest []string, hops int) (place, bool) {
 	if s.root {
-		switch name {
-		case "config":
+		switch {
+		case name == "config":
 			return place{steps: rest}, true
-		case "environment", "source_repo":
+		case ownVariable(name), !t.feeds(name): // ours, or a default of the manager
 			return place{}, false
 		}
 		return place{steps: join([]string{name}, rest), overlay: true}, true

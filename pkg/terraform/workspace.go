@@ -257,3 +257,9 @@ func (w *workspace) lockFile() (string, error) {
 	}
 	return sum, err
 }
+
+// ownVariable reports the variables of a root module that metapipe feeds, whatever
+// the customer's file says.
+func ownVariable(name string) bool {
+	return name == "config" || name == "environment" || name == "source_repo"
+}

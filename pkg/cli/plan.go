@@ -198,7 +198,7 @@ func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err e
 	}
 	dir = s.app.absolute(dir)
 	c, _ := config.Load(dir) // with its customers: their roots and paths hold here too
-	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, true, nil
+	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, true, nil
 }
 
 // guess gives a manager without metapipe.yml the environments that the

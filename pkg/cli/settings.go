@@ -20,7 +20,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/tempdir"
 	"github.com/metapipe/metapipe/pkg/terraform"
-	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 // The environment variables that metapipe itself reads. The secrets have the
@@ -106,7 +105,7 @@ type manager struct {
 	// directory is the absolute one of the store; empty when that is a bucket.
 	directory string
 	sealer    *store.Sealer
-	rules     schemas
+	rules     *rules
 }
 
 // openManager loads the configuration and opens the store.
@@ -145,7 +144,7 @@ func (s *step) loadManager(dir string) (*manager, error) {
 	if err := s.maskPassed(c.Manager.Tool.Env); err != nil {
 		return nil, err
 	}
-	return &manager{step: s, dir: dir, config: c, rules: schemas{dir: dir, compiled: map[string]*variables.Schema{}}}, nil
+	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, nil
 }
 
 // commit is the manager's own commit: from the runner, else from git. A manager
@@ -180,44 +179,6 @@ func (m *manager) slug() pipeline.Slug {
 		return m.context.Repository
 	}
 	return pipeline.Slug{Owner: "local", Name: "manager"}
-}
-
-// parse reads variables.yml under the rules of the manager.
-func (m *manager) parse(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
-	schema, problems := m.rules.of(c.Manager.Schema)
-	if problems != nil {
-		return nil, problems
-	}
-	d, problems := variables.Parse(file, raw, c.Manager.Limits, schema)
-	if d == nil {
-		return nil, problems
-	}
-	return d, problems
-}
-
-// schemas compiles each schema of the manager once.
-type schemas struct {
-	dir      string
-	compiled map[string]*variables.Schema
-}
-
-func (s schemas) of(path string) (*variables.Schema, pipeline.Problems) {
-	if path == "" {
-		return nil, nil
-	}
-	if schema, ok := s.compiled[path]; ok {
-		return schema, nil
-	}
-	raw, err := os.ReadFile(filepath.Join(s.dir, filepath.FromSlash(path)))
-	var schema *variables.Schema
-	if err == nil {
-		schema, err = variables.Compile(path, raw)
-	}
-	if err != nil {
-		return nil, variables.SchemaProblems(path, err)
-	}
-	s.compiled[path] = schema
-	return schema, nil
 }
 
 // engine runs terraform or tofu.

@@ -67,15 +67,25 @@ func (v *validation) schema(c pipeline.Customer) (*variables.Schema, pipeline.Pr
 		if v.o.managerDir == "" {
 			return nil, nil
 		}
-		return schemas{dir: v.o.managerDir, compiled: map[string]*variables.Schema{}}.of(c.Manager.Schema)
+		return newRules(v.o.managerDir).schema(c.Manager.Schema)
 	}
 	file := v.app.absolute(v.o.schema)
-	return schemas{dir: filepath.Dir(file), compiled: map[string]*variables.Schema{}}.of(filepath.Base(file))
+	return newRules(filepath.Dir(file)).schema(filepath.Base(file))
 }
 
 func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 	file := path.Join(c.Path, pipeline.VariablesFile)
-	_, raw, problems := variables.LoadFile(v.o.customerDir, file, c.Manager.Limits, schema)
+	raw, problems := variables.ReadFile(v.o.customerDir, file, c.Manager.Limits)
+	switch {
+	case raw == nil:
+	case v.o.managerDir == "":
+		_, problems = variables.Parse(file, raw, c.Manager.Limits, schema)
+	default:
+		if c.Root == "" { // not registered
+			c.Root = config.Unregistered(c.Manager, v.o.managerDir, "customer").Root
+		}
+		_, problems = newRules(v.o.managerDir).parse(c, file, raw)
+	}
 	if c.File == "" {
 		suggestCustomer(problems, v.o.customerDir, v.config.Customers)
 	}

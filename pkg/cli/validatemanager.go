@@ -22,7 +22,10 @@ func (v *validation) manager() error {
 	if loaded.Manager.Schema != "" {
 		v.checked("the schema %s", loaded.Manager.Schema)
 	} else {
-		v.lacks(forRehearsal, "a schema of variables.yml: only the built-in rules apply to customers' files", "write a JSON Schema and name it with schema in "+config.ManagerFile)
+		v.lacks(forRehearsal, "a schema of variables.yml: customers may write any key, and set each variable of a root module that has no default", "write a JSON Schema and name it with schema in "+config.ManagerFile)
+	}
+	if !broken(found) {
+		v.add(newRules(v.o.managerDir).openness(loaded.Manager)...)
 	}
 	v.customers()
 	v.roots()

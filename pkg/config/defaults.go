@@ -25,7 +25,9 @@ func Default() pipeline.Manager {
 		Environments: []pipeline.EnvironmentRule{{Name: "staging"}, {Name: "production", Gated: true}},
 		Tool:         pipeline.ToolRule{Name: "terraform"},
 		Trust:        pipeline.TrustRequired,
-		Redaction:    pipeline.RedactionValues,
+		// Where there are no rules yet, none is broken.
+		CustomerVariables: []string{"*"},
+		Redaction:         pipeline.RedactionValues,
 		Limits: pipeline.Limits{
 			VariablesBytes: 256 << 10,
 			PlanTTL:        72 * time.Hour,

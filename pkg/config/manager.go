@@ -17,7 +17,7 @@ import (
 // manager reads metapipe.yml over the defaults.
 func (d *decoder) manager(n *strictyaml.Node) pipeline.Manager {
 	m := Default()
-	m.Environments = nil
+	m.Environments, m.CustomerVariables = nil, nil
 	d.read(top(n), d.managerFields(&m))
 	d.checkRemediate(n, m.Drift, m)
 	d.checkSession(n, m)
@@ -43,12 +43,30 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 				m.Schema = p
 			}
 		},
-		"trust":     func(v value) { d.trust(v, &m.Trust) },
-		"issuer":    func(v value) { d.issuer(v, &m.Issuer) },
-		"redaction": func(v value) { d.redaction(v, &m.Redaction) },
-		"limits":    func(v value) { d.read(v, d.limitFields(&m.Limits)) },
-		"drift":     func(v value) { d.drift(v, &m.Drift) },
+		"customer_variables": func(v value) { d.customerVariables(v, &m.CustomerVariables) },
+		"trust":              func(v value) { d.trust(v, &m.Trust) },
+		"issuer":             func(v value) { d.issuer(v, &m.Issuer) },
+		"redaction":          func(v value) { d.redaction(v, &m.Redaction) },
+		"limits":             func(v value) { d.read(v, d.limitFields(&m.Limits)) },
+		"drift":              func(v value) { d.drift(v, &m.Drift) },
 	}
+}
+
+// variableName is how Terraform writes the name of a variable.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+
+func (d *decoder) customerVariables(v value, to *[]string) {
+	d.list(v, func(item value) {
+		name, ok := d.text(item)
+		if !ok {
+			return
+		}
+		if name != "*" && !variableName.MatchString(name) {
+			d.add(item.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of a variable", item.name, strictyaml.Short(name)), "write the name of a variable of the root module, or \"*\" for all of them")
+			return
+		}
+		*to = append(*to, name)
+	})
 }
 
 func (d *decoder) trust(v value, t *pipeline.Trust) {

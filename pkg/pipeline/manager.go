@@ -13,7 +13,10 @@ type Manager struct {
 	// Schema is the path of the JSON Schema of variables.yml, relative to the
 	// manager directory; empty means that only the built-in rules hold.
 	Schema string
-	Trust  Trust
+	// CustomerVariables are variables of the root modules that customers may set
+	// although the schema does not name them; "*" stands for all.
+	CustomerVariables []string `json:",omitempty"`
+	Trust             Trust
 	// Issuer signs the ID tokens of customers' runs; empty: the usual one of the
 	// GitHub server.
 	Issuer string

@@ -44,7 +44,7 @@ func defaultManager(versions ...[]byte) hub.File {
 		names = append(names, declared(v)...)
 	}
 	var b strings.Builder
-	b.WriteString("# written by the rehearsal\nenvironments:\n")
+	b.WriteString("# written by the rehearsal\ncustomer_variables: [\"*\"]\nenvironments:\n")
 	for _, rule := range config.DefaultFor(names).Environments {
 		fmt.Fprintf(&b, "  - name: %s\n", quoted(string(rule.Name)))
 		if rule.Gated {

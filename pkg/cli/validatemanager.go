@@ -24,7 +24,8 @@ func (v *validation) manager() error {
 	} else {
 		v.lacks(forRehearsal, "a schema of variables.yml: customers may write any key, and set each variable of a root module that has no default", "write a JSON Schema and name it with schema in "+config.ManagerFile)
 	}
-	if !broken(found) {
+	ofSchema := func(p pipeline.Problem) bool { return p.File == loaded.Manager.Schema }
+	if !broken(found) && !slices.ContainsFunc(found, ofSchema) {
 		v.add(newRules(v.o.managerDir).openness(loaded.Manager)...)
 	}
 	v.customers()

@@ -22,7 +22,7 @@ func (d *decoder) stateFields(s *pipeline.State) fields {
 		"bucket":     func(v value) { d.matched(v, &s.Bucket.Name, bucketForm) },
 		"region":     func(v value) { d.matched(v, &s.Bucket.Region, regionForm) },
 		"prefix":     func(v value) { d.prefix(v, &s.Bucket.Prefix) },
-		"kms_key":    func(v value) { d.matched(v, &s.Bucket.KMSKey, keyForm) },
+		"kms_key":    func(v value) { d.keyID(v, &s.Bucket.KMSKey) },
 		"lock_table": func(v value) { d.matched(v, &s.Bucket.LockTable, tableForm) },
 		"backend":    func(v value) { d.backend(v, &s.Backend) },
 	}

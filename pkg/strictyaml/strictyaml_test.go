@@ -87,7 +87,7 @@ func TestCompileLoadsNothing(t *testing.T) {
 		`{"$schema": "https://example.com/meta.json"}`, `{"type": "objekt"}`, `{"pattern": "("}`, `{`, ``, `[]`, `{} {}`,
 		`{"$ref": "#/$defs/none"}`, "{\"a\": \"" + strings.Repeat("x", maxSchemaBytes) + "\"}",
 	} {
-		if _, err := Compile("s.json", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), "schema s.json: ") || strings.Contains(err.Error(), "\n") {
+		if _, err := Compile("s.json", []byte(text)); err == nil || !strings.HasPrefix(err.Error(), "schema s.json:") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60s: %v", text, err)
 		}
 	}

@@ -2,6 +2,7 @@ package variables
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -63,4 +64,11 @@ func marked(s string) string {
 		out.WriteRune(r)
 	}
 	return out.String()
+}
+
+// unseen drops what the parser has already reported of the same place.
+func unseen(problems, more pipeline.Problems) pipeline.Problems {
+	return slices.DeleteFunc(more, func(p pipeline.Problem) bool {
+		return slices.ContainsFunc(problems, func(q pipeline.Problem) bool { return q.Position == p.Position && q.Rule == strictyaml.RuleInvisible })
+	})
 }

@@ -83,7 +83,7 @@ func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Do
 	problems = append(problems, d.readEnvironments()...)
 	placeholders, found := checkPlaceholders(file, root)
 	problems = append(problems, placeholders...)
-	problems = appendNew(problems, checkInvisible(file, root))
+	problems = appendNew(problems, unseen(problems, checkInvisible(file, root)))
 	problems = append(problems, checkSecrets(file, root)...)
 	if schema != nil {
 		problems = appendNew(problems, d.withoutMisplaced(d.validate(schema, found)))

@@ -38,6 +38,30 @@ func TestBad(t *testing.T) {
 	}
 }
 
+// TestSlips reads every testdata/slips/*.yml, each a file with one slip of a
+// person, and compares what that person is shown with the .golden beside it.
+func TestSlips(t *testing.T) {
+	t.Parallel()
+	schema := testSchema(t)
+	for _, file := range list(t, "testdata/slips/*.yml") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			_, problems := variables.Parse("infra/variables.yml", read(t, file), pipeline.Limits{}, schema)
+			if len(problems) == 0 {
+				t.Error("no problem was found")
+			}
+			lines := make([]string, len(problems))
+			for i, p := range problems {
+				lines[i] = p.String()
+				if p.Warning {
+					lines[i] = "warning: " + lines[i]
+				}
+			}
+			golden(t, strings.TrimSuffix(file, ".yml")+".golden", strings.Join(lines, "\n")+"\n")
+		})
+	}
+}
+
 // TestGood reads every testdata/good/*.yml, which must be free of problems, and
 // compares what Terraform would see with the golden file of each environment.
 func TestGood(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path"
 	"strings"
 	"time"
@@ -281,19 +280,4 @@ func (f *FetchVars) unproved(ctx context.Context, in FetchInput, cause error) er
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
 	return errors.Join(cause, f.accountUnproved(ctx, in, rejected))
-}
-
-// withoutToken drops the proof: a token is a credential, even a short-lived one.
-// ParsePayload takes the names of fields in any case.
-func withoutToken(payload json.RawMessage) json.RawMessage {
-	var properties map[string]json.RawMessage
-	if json.Unmarshal(payload, &properties) != nil {
-		return nil
-	}
-	maps.DeleteFunc(properties, func(name string, _ json.RawMessage) bool { return strings.EqualFold(name, "proof") })
-	b, err := json.Marshal(properties)
-	if err != nil {
-		return nil
-	}
-	return b
 }

@@ -22,7 +22,7 @@ endif
 endif
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help build demo test attack lint fuzz fuzz-borders bench golden workflows tools api-description clean
+.PHONY: help build demo test attack lint faults soak fuzz fuzz-borders bench coverage golden workflows pin tools api-description clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -77,6 +77,13 @@ fuzz-borders: ## run the fuzz targets of what crosses a trust border
 bench: ## measure metapipe against bare terraform, as ratios
 	@PATH=$$(.ci/tools/ensure terraform minio terraform-provider-local) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
 
+# Processes of the tests write their part into GOCOVERDIR; both parts are merged.
+coverage: ## print which part of each package the tests reach, processes included
+	@rm -rf bin/coverage && mkdir -p bin/coverage/processes bin/coverage/tests
+	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random terraform-provider-null) METAPIPE_COVERAGE=$(CURDIR)/bin/coverage/processes \
+		go test -count=1 -timeout 40m -cover -coverpkg=./pkg/... ./... -args -test.gocoverdir=$(CURDIR)/bin/coverage/tests >bin/coverage/log.txt || { cat bin/coverage/log.txt; exit 1; }
+	@go tool covdata percent -i=bin/coverage/processes,bin/coverage/tests -pkg=$$(go list ./pkg/... | paste -sd,)
+
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update
 
@@ -86,6 +93,12 @@ workflows: ## copy workflows/ into the examples
 		cp workflows/$${example%-aws}/*.yml examples/$$example/.github/workflows/; \
 	done
 	@cp workflows/customer/PULL_REQUEST_TEMPLATE.md examples/customer/.github/
+
+# A commit that changes the action cannot name itself: run this in the next one.
+pin: ## let the workflows use the action as it was last committed
+	@commit=$$(git log -1 --format=%H -- action.yml .ci/action); \
+		sed -E -i.old "s|(uses: metapipe/metapipe@)[0-9a-f]{40}|\1$$commit|" workflows/*/*.yml && rm -f workflows/*/*.yml.old
+	@$(MAKE) workflows
 
 tools: ## build from source what is not in PATH: terraform, tofu, minio, act, golangci-lint, and providers for tests
 	@path=$$(.ci/tools/ensure terraform tofu minio act golangci-lint terraform-provider-local terraform-provider-random terraform-provider-null); \

@@ -18,9 +18,9 @@ var update = flag.Bool("update", false, "write golden files and the expectations
 // TestMain makes this test binary the metapipe of the scripts: they run the real
 // entry as real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"metapipe":       func() { withoutRaceDelay(); main() },
-		"metapipe-later": func() { withoutRaceDelay(); mainLater() },
+	testscript.Main(covering{m}, map[string]func(){
+		"metapipe":       func() { withoutRaceDelay(); reportCoverage(); main() },
+		"metapipe-later": func() { withoutRaceDelay(); reportCoverage(); mainLater() },
 		"ask-gate":       askGate,
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -16,6 +17,9 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/metapipe/metapipe/pkg/cli"
 )
 
 // scriptCommands are the commands that the scripts of testdata/e2e have beside
@@ -27,6 +31,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"token":     token,
 	"nowhere":   nowhere,
 	"json":      validJSON,
+	"fits":      fits,
 	"overall":   overall,
 	"ended":     ended,
 	"alias":     aliasBomb,
@@ -116,6 +121,23 @@ func validJSON(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s is %q, want %q", path, got, want)
 		}
 	}
+}
+
+// fits holds what a command printed against the schema that metapipe prints for it:
+// fits name file.
+func fits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fits name file")
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(cli.Schemas()[args[0]]))
+	ts.Check(err)
+	c := jsonschema.NewCompiler()
+	ts.Check(c.AddResource("schema.json", document))
+	schema, err := c.Compile("schema.json")
+	ts.Check(err)
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(schema.Validate(value))
 }
 
 // statusFile is one file of customer/statuses in the folder of a rehearsal.

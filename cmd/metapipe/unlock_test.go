@@ -47,7 +47,7 @@ func TestUnlock(t *testing.T) {
 	later().do(4, unlock...)
 	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
 	later().do(0, unlock...).says(t, "the lock of shop/staging is released")
-	later().do(4, unlock...).says(t, "is not locked")
+	later().do(0, unlock...).says(t, "is not locked")
 	w.newJob(r.run).do(0, append([]string{"state", "show"}, target...)...).says(t, "free")
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -81,15 +82,22 @@ on a laptop as well.`,
 
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.verb = cmd.CommandPath() },
 	}
+	root.Version = app.Version.built(debug.ReadBuildInfo).String()
+	root.SetVersionTemplate("{{ .Version }}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SuggestionsMinimumDistance = -1 // suggested here, see near
-	root.AddCommand(
-		newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app),
-		newValidateCmd(app), newRehearseCmd(app), newStateCmd(app), newUnlockCmd(app), newSweepCmd(app), newLedgerCmd(app), newDriftCmd(app), newBootstrapCmd(app), newVersionCmd(app), newReferenceCmd(app),
-	)
+	root.AddGroup(&cobra.Group{ID: groupPeople, Title: "Before anything is pushed:"}, &cobra.Group{ID: groupOperate, Title: "For operators of a manager:"},
+		&cobra.Group{ID: groupWorkflow, Title: "Steps of the workflows:"})
+	root.AddCommand(grouped(groupPeople, newValidateCmd(app), newRehearseCmd(app), newSchemaCmd(app))...)
+	root.AddCommand(grouped(groupOperate, newStateCmd(app), newUnlockCmd(app), newLedgerCmd(app), newDriftCmd(app), newSweepCmd(app), newBootstrapCmd(app))...)
+	root.AddCommand(grouped(groupWorkflow, newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app))...)
+	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
+	root.AddCommand(newTopics()...)
+	if err := app.completeFlags(root); err != nil {
+		panic(err) // two functions for one flag: a mistake in this package
+	}
 	return root
 }
 

@@ -33,7 +33,8 @@ message tells how "metapipe state recover" brings it back. Where the store is go
 it is a sealed file, which a later step should upload: output errored-state.
 
 Outputs: outcome, reason, errored-state.`,
-		Args: noArguments,
+		Example: "  metapipe apply --customer example-customer --environment staging --request \"$REQUEST\" --receipt \"$RECEIPT\"",
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// GitHub drops outputs that hold a masked text: what arrives empty was
 			// not compared by anybody.
@@ -45,6 +46,7 @@ Outputs: outcome, reason, errored-state.`,
 	}
 	o.targetFlags(cmd)
 	cmd.Flags().StringVar(&o.receipt, "receipt", "", "receipt that was approved: its SHA-256 or its short `CODE`; another plan is refused")
+	required(cmd, "customer", "environment", "request")
 	return cmd
 }
 

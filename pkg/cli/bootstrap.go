@@ -22,10 +22,11 @@ type bootstrapOptions struct {
 
 func newBootstrapCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bootstrap",
-		Short: "Set up what the manager needs outside of its repository",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "bootstrap",
+		Short:   "Set up what the manager needs outside of its repository",
+		Example: "  metapipe bootstrap state",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newBootstrapStateCmd(app))
 	return cmd
@@ -45,8 +46,9 @@ Policies and lifecycle rules of others stay.
 It prints the least policies of the roles of fetch-vars, plan, apply, report and
 drift; --customer and --environment cut them to one prefix, as the session policy of
 a job should be.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.bootstrapState(cmd.Context(), o) },
+		Example: "  metapipe bootstrap state\n  metapipe bootstrap state --apply",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.bootstrapState(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
 	cmd.Flags().StringVar(&o.logBucket, "log-bucket", "", "`BUCKET` that takes the access log; it must let S3 write there")

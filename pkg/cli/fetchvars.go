@@ -43,14 +43,15 @@ statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
 GITHUB_TOKEN (own repository: actions write).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.fetchVars(cmd.Context(), o) },
+		Example: "  metapipe fetch-vars --customer example-customer --mode plan",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.fetchVars(cmd.Context(), o) },
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "make a request for this customer `NAME` instead of reading the event")
-	cmd.Flags().StringVar(&o.environment, "environment", "", "with --customer: only this environment")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "with --customer: only this environment `NAME`")
 	cmd.Flags().StringVar(&o.commit, "commit", "", "with --customer: this commit `SHA` of the default branch")
-	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `apply`, plan or dry-run")
+	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `MODE` apply, plan or dry-run")
 	return cmd
 }
 

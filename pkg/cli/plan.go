@@ -27,7 +27,7 @@ func (o *targetOptions) targetFlags(cmd *cobra.Command) {
 	o.flags(cmd)
 	o.runFlag(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
-	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`, as fetch-vars put it out")
+	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`: the whole one that fetch-vars put out, or the short one of a status")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
 }
 
@@ -139,9 +139,9 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 	if err != nil {
 		return in, nil, err
 	}
-	id, err := pipeline.ParseRequestID(o.request)
+	id, err := m.request(ctx, c, o.request)
 	if err != nil {
-		return in, nil, &pipeline.UsageError{Message: "--request", Err: err, Next: "pass the output `request-id` of fetch-vars"}
+		return in, nil, err
 	}
 	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
 	if err != nil {

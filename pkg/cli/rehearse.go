@@ -43,8 +43,9 @@ Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "registered customer `NAME` (default: the one that the checkout belongs to)")
 	cmd.Flags().StringVar(&o.proposal, "proposal", "", "`FILE`: the variables.yml that the pull request proposes")
-	cmd.Flags().StringVar(&o.approve, "approve", "ask", "what the reviewers of gated environments say: `ask`, yes or no")
+	cmd.Flags().StringVar(&o.approve, "approve", "ask", "`ANSWER` of the reviewers of gated environments: ask, yes or no")
 	cmd.Flags().StringVar(&o.out, "out", "", "`DIR` for what every party would see; must be empty (default: a new one under rehearsal/)")
+	required(cmd, "customer-dir")
 	return cmd
 }
 

@@ -40,8 +40,9 @@ ledger, and is no failure: the request is closed all the same.
 Environment: SOURCE_REPOS_PAT (customers: statuses, deployments and issues or pull
 requests write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY.
 Outputs: outcome (the state of the overall status).`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.report(cmd.Context(), o) },
+		Example: "  metapipe report --customer example-customer --request \"$REQUEST\" --final",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.report(cmd.Context(), o) },
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
@@ -68,9 +69,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	id, err := pipeline.ParseRequestID(o.request)
+	id, err := m.request(ctx, c, o.request)
 	if err != nil {
-		return &pipeline.UsageError{Message: "--request", Err: err}
+		return err
 	}
 	client, err := m.client(envSourceToken)
 	if err != nil {

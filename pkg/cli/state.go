@@ -27,10 +27,11 @@ type stateOptions struct {
 
 func newStateCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "state",
-		Short: "Show which states there are, and bring back one that an apply could not write",
-		Args:  noArguments,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "state",
+		Short:   "Show which states there are, and bring back one that an apply could not write",
+		Example: "  metapipe state list",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app))
 	return cmd
@@ -76,6 +77,7 @@ Environment: METAPIPE_KEY (with --log).`,
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&o.log, "log", false, "print what the plans and applies of --request have printed")
 	cmd.Flags().StringVar(&o.request, "request", "", "with --log: request `ID`")
+	required(cmd, "customer", "environment")
 	return cmd
 }
 
@@ -92,12 +94,14 @@ plan. Done a second time it changes nothing.
 With --file it takes the sealed file that apply left where the store was gone too.
 
 Environment: METAPIPE_KEY.`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.stateRecover(cmd.Context(), o) },
+		Example: "  metapipe state recover --customer example-customer --environment staging --request c31892b2",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateRecover(cmd.Context(), o) },
 	}
 	o.targetFlags(cmd)
 	cmd.Flags().StringVar(&o.file, "file", "", "sealed `FILE` that apply left, instead of the one in the store")
 	cmd.Flags().StringVar(&o.unlock, "unlock", "", "release the lock with this `ID` first: that of the failed apply, when its run has ended")
+	required(cmd, "customer", "environment", "request")
 	return cmd
 }
 

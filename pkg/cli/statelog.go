@@ -15,9 +15,9 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 	if !o.log || o.request == "" {
 		return &pipeline.UsageError{Message: "--log and --request belong together", Next: "name the request whose log is to be shown: its report says which"}
 	}
-	id, err := pipeline.ParseRequestID(o.request)
+	id, err := m.request(ctx, c, o.request)
 	if err != nil {
-		return &pipeline.UsageError{Message: "--request", Err: err}
+		return err
 	}
 	if m.sealer, err = m.openSealer(ctx); err != nil {
 		return err

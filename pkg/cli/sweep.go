@@ -37,8 +37,9 @@ written for it, and the sweep that finds it with --fix fails once and names the 
 
 Environment: SOURCE_REPOS_PAT (as report), METAPIPE_KEY, GITHUB_TOKEN (own
 repository: actions write).`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return app.sweep(cmd.Context(), o) },
+		Example: "  metapipe sweep\n  metapipe sweep --fix",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.sweep(cmd.Context(), o) },
 	}
 	o.flags(cmd)
 	o.runFlag(cmd)

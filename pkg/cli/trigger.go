@@ -57,9 +57,9 @@ name → JSON text of the value).`,
 	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the repository")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME` in the manager; needed where the repository holds several customers")
 	cmd.Flags().StringVar(&o.manager, "manager", "", "manager repository `OWNER/NAME` (env MANAGER_REPO_OWNER, MANAGER_REPO_NAME)")
-	cmd.Flags().StringVar(&o.mode, "mode", "apply", "how far to go at most: `apply`, plan or dry-run")
-	cmd.Flags().DurationVar(&o.pickup, "pickup-timeout", 5*time.Minute, "how long the manager may take to pick the request up")
-	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait this long for the end of the request and hand its outputs on")
+	cmd.Flags().StringVar(&o.mode, "mode", "apply", "`MODE`, how far to go at most: apply, plan or dry-run")
+	cmd.Flags().DurationVar(&o.pickup, "pickup-timeout", 5*time.Minute, "`DURATION` that the manager may take to pick the request up")
+	cmd.Flags().DurationVar(&o.wait, "wait", 0, "wait this `DURATION` for the end of the request and hand its outputs on")
 	return cmd
 }
 

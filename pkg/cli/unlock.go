@@ -14,8 +14,8 @@ import (
 
 type unlockOptions struct {
 	targetOptions
-	lockID string
-	noRun  bool
+	lockID      string
+	noRun, json bool
 }
 
 func newUnlockCmd(app *App) *cobra.Command {
@@ -44,6 +44,8 @@ Environment: GITHUB_TOKEN (own repository: actions read).`,
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
 	cmd.Flags().StringVar(&o.lockID, "lock-id", "", "`ID` of the lock, as `state show` tells it")
 	cmd.Flags().BoolVar(&o.noRun, "no-run", false, "release a lock that no run of metapipe has taken")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	required(cmd, "customer", "environment", "lock-id")
 	return cmd
 }
 
@@ -55,6 +57,13 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	c, env, err := m.target(o.targetOptions)
 	if err != nil {
 		return err
+	}
+	free, err := m.free(ctx, c, env)
+	if err != nil {
+		return err
+	}
+	if free && o.lockID != "" {
+		return a.printUnlocked(o, unlockResult{Customer: c.Name, Environment: env})
 	}
 	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
 	if err != nil {
@@ -70,8 +79,36 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", c.Name, env, report.TerminalLine(lock.String()))
+	return a.printUnlocked(o, unlockResult{Customer: c.Name, Environment: env, Released: true, Lock: &lock})
+}
+
+// unlockResult is what --json prints.
+type unlockResult struct {
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment"`
+	Released    bool                  `json:"released"` // false: there was no lock
+	Lock        *pipeline.Lock        `json:"lock,omitempty"`
+}
+
+func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
+	switch {
+	case o.json:
+		return a.printJSON(r)
+	case r.Released:
+		_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", r.Customer, r.Environment, report.TerminalLine(r.Lock.String()))
+	default:
+		_, err = fmt.Fprintf(a.Out, "the state of %s/%s is not locked: nothing to do\n", r.Customer, r.Environment)
+	}
 	return err
+}
+
+// free reports whether a state is known to have no lock.
+func (m *manager) free(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
+	lock, known, err := m.Lock(ctx, c, env)
+	if err != nil {
+		return false, fmt.Errorf("read the lock of %s/%s: %w", c.Name, env, err)
+	}
+	return known && lock == nil, nil
 }
 
 func (m *manager) unlocker() (*pipeline.Unlocker, error) {

@@ -155,7 +155,7 @@ func TestKindsOf(t *testing.T) {
 
 func TestShardsAreBalanced(t *testing.T) {
 	t.Parallel()
-	history := fleetHistory{Targets: map[string]targetHistory{"slow/s": {Duration: 90 * time.Second}, "a/s": {Duration: 10 * time.Second}, "b/s": {Duration: 10 * time.Second}}}
+	history := fleetHistory{Targets: map[string]targetHistory{"slow/s": {Duration: Seconds(90 * time.Second)}, "a/s": {Duration: Seconds(10 * time.Second)}, "b/s": {Duration: Seconds(10 * time.Second)}}}
 	var targets []scanTarget
 	for _, name := range []CustomerName{"a", "b", "c", "d", "slow"} {
 		targets = append(targets, scanTarget{Customer: name, Environment: "s"})

@@ -49,9 +49,9 @@ type DriftResult struct {
 	Failure     *DriftFailure   `json:"failure,omitempty"`
 	Applied     *DriftLastApply `json:"applied,omitempty"` // nil: metapipe applied nothing here
 	// FirstSeen is when a scan first met this state of affairs, with the same kinds.
-	FirstSeen time.Time     `json:"first_seen,omitzero"`
-	CheckedAt time.Time     `json:"checked_at"`
-	Duration  time.Duration `json:"duration"` // nanoseconds
+	FirstSeen time.Time `json:"first_seen,omitzero"`
+	CheckedAt time.Time `json:"checked_at"`
+	Duration  Seconds   `json:"duration_seconds"`
 }
 
 // Clean reports whether the target is as it should be.

@@ -55,11 +55,11 @@ type fleetHistory struct {
 }
 
 type targetHistory struct {
-	Kinds     []DriftKind   `json:"kinds,omitempty"`
-	FirstSeen time.Time     `json:"first_seen,omitzero"` // of these kinds
-	LastSeen  time.Time     `json:"last_seen,omitzero"`  // of any kind
-	CheckedAt time.Time     `json:"checked_at"`
-	Duration  time.Duration `json:"duration"` // nanoseconds, of the last check
+	Kinds     []DriftKind `json:"kinds,omitempty"`
+	FirstSeen time.Time   `json:"first_seen,omitzero"` // of these kinds
+	LastSeen  time.Time   `json:"last_seen,omitzero"`  // of any kind
+	CheckedAt time.Time   `json:"checked_at"`
+	Duration  Seconds     `json:"duration_seconds"` // of the last check
 	// Hidden are the kinds that errors say nothing about now, and HiddenSince when
 	// those were first seen.
 	Hidden      []DriftKind `json:"hidden,omitempty"`

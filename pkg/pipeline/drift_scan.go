@@ -131,7 +131,7 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	result.Duration = w.Now().Sub(began)
+	result.Duration = Seconds(w.Now().Sub(began))
 	if err := keepResult(ctx, w.Store, w.Sealer, w.in.Scan, result); err != nil {
 		return err
 	}

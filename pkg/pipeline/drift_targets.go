@@ -142,12 +142,12 @@ func balance(targets []scanTarget, shards int, history fleetHistory) {
 	known := 0
 	for _, t := range history.Targets {
 		if t.Duration > 0 {
-			sum, known = sum+t.Duration, known+1
+			sum, known = sum+time.Duration(t.Duration), known+1
 		}
 	}
 	average := sum/time.Duration(max(known, 1)) + 1
 	cost := func(t scanTarget) time.Duration {
-		return cmp.Or(history.Targets[targetName(t.Customer, t.Environment)].Duration, average)
+		return cmp.Or(time.Duration(history.Targets[targetName(t.Customer, t.Environment)].Duration), average)
 	}
 	byCost := make([]int, len(targets))
 	for i := range byCost {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -28,6 +30,24 @@ type Store interface {
 
 func requestKey(c CustomerName, id RequestID) string {
 	return fmt.Sprintf("%s/requests/%s.json", c, id)
+}
+
+// RequestsLike returns the ids of a customer's requests that begin with short, in
+// ascending order. short is 8 or more characters of an id, as statuses, comments and
+// the ledger print them.
+func RequestsLike(ctx context.Context, s Store, c CustomerName, short string) ([]RequestID, error) {
+	keys, err := s.List(ctx, fmt.Sprintf("%s/requests/%s", c, short))
+	if err != nil {
+		return nil, fmt.Errorf("look for requests that begin with %s: %w", short, err)
+	}
+	var ids []RequestID
+	for _, key := range keys {
+		name, isRecord := strings.CutSuffix(path.Base(key), ".json")
+		if id, err := ParseRequestID(name); isRecord && err == nil && requestKey(c, id) == key {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 func requestVariablesKey(c CustomerName, id RequestID) string {

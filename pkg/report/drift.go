@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	_ "embed" // the schema
 	"fmt"
 	"io"
 	"slices"
@@ -10,6 +11,12 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
+
+//go:embed schema/drift.schema.json
+var driftSchema []byte
+
+// DriftSchema is the JSON Schema (draft 2020-12) of what DriftJSON writes.
+func DriftSchema() []byte { return slices.Clone(driftSchema) }
 
 // DriftJSON writes a scan as one indented JSON object, as schema/drift.schema.json
 // describes it: results, missing targets and issues are in the order of their

@@ -62,7 +62,7 @@ func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
 			continue
 		}
 		later := result
-		later.CheckedAt, later.Duration = later.CheckedAt.Add(24*time.Hour), time.Hour
+		later.CheckedAt, later.Duration = later.CheckedAt.Add(24*time.Hour), pipeline.Seconds(time.Hour)
 		if (report.Renderer{}).Issue(result) != (report.Renderer{}).Issue(later) {
 			t.Errorf("%s: the issue changes with the time of the scan", result.Customer)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -164,7 +165,7 @@ func (f fleet) slowRows() entries { return tookRows(f.slow) }
 
 func tookRows(results []pipeline.DriftResult) entries {
 	return entries{n: len(results), short: func(i int) string {
-		return tableRow(code(driftTarget(results[i].Customer, results[i].Environment)), took(results[i].Duration))
+		return tableRow(code(driftTarget(results[i].Customer, results[i].Environment)), took(time.Duration(results[i].Duration)))
 	}}
 }
 

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/metapipe/metapipe/pkg/config"
+)
+
+// choices are the flags that take one of a few words.
+var choices = map[string][]string{
+	"approve": {"ask\task at the terminal", "yes", "no"},
+	"mode":    {"apply", "plan", "dry-run"},
+	"fail-on": {"drift\tdrift or errors", "error\terrors alone", "none"},
+}
+
+// completeFlags lets a shell complete the values of flags, of all commands below cmd.
+// Names come from the manager checkout of --manager-dir, or the working directory.
+func (a *App) completeFlags(cmd *cobra.Command) error {
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		complete := a.completion(f.Name)
+		if complete == nil {
+			return
+		}
+		if err := cmd.RegisterFlagCompletionFunc(f.Name, complete); err != nil && failed == nil {
+			failed = err
+		}
+	})
+	for _, below := range cmd.Commands() {
+		if err := a.completeFlags(below); err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+func (a *App) completion(flag string) cobra.CompletionFunc {
+	if words, ok := choices[flag]; ok {
+		return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+	}
+	var names func(config.Config) []string
+	switch flag {
+	case "customer":
+		names = func(c config.Config) (names []string) {
+			for _, customer := range c.Customers {
+				names = append(names, string(customer.Name)+"\t"+customer.Repository.String())
+			}
+			return names
+		}
+	case "environment", "applying":
+		names = func(c config.Config) (names []string) {
+			for _, env := range environmentsOf(c.Manager) {
+				names = append(names, string(env))
+			}
+			return names
+		}
+	default:
+		return nil
+	}
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		dir := a.Dir
+		if f := cmd.Flags().Lookup("manager-dir"); f != nil && f.Value.String() != "" {
+			dir = a.absolute(f.Value.String())
+		}
+		c, problems := config.Load(dir)
+		if config.IsMissing(problems) { // no manager: its defaults are nobody's names
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names(c), cobra.ShellCompDirectiveNoFileComp
+	}
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func commands(cmd *cobra.Command) (all []*cobra.Command) {
+	for _, below := range cmd.Commands() {
+		if !below.Hidden && below.Name() != "help" && below.Name() != "completion" {
+			all = append(append(all, below), commands(below)...)
+		}
+	}
+	return all
+}
+
+// TestHelp: every command has an example, every value of a flag a name in capitals,
+// and flags without which a command refuses are marked.
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	marked := 0
+	for _, cmd := range commands(NewRoot(&App{})) {
+		if cmd.RunE == nil {
+			continue
+		}
+		if cmd.Example == "" {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			name, usage := pflag.UnquoteUsage(f)
+			if f.Value.Type() != "bool" && f.Name != "help" && (name == "" || name != strings.ToUpper(name)) {
+				t.Errorf("%s --%s takes %q", cmd.CommandPath(), f.Name, name)
+			}
+			if strings.HasSuffix(usage, "(required)") {
+				marked++
+			}
+		})
+	}
+	if marked < 10 {
+		t.Errorf("only %d flags are marked as required", marked)
+	}
+}
+
+func TestHelpTopics(t *testing.T) {
+	t.Parallel()
+	for args, wants := range map[string][]string{
+		"--help":           {"Before anything is pushed:", "For operators of a manager:", "Steps of the workflows:", "completion", "metapipe environment", "metapipe exit-codes"},
+		"help environment": {"METAPIPE_KEY", "NO_COLOR", "METAPIPE_TOOL"},
+		"help exit-codes":  {"  0  done", "130  cancelled", "  6  findings"},
+		"schema":           {"customer\n", "validate\n", "drift\n"},
+		"schema customer":  {`"title": "customers/<name>.yml"`},
+	} {
+		var out, complaints bytes.Buffer
+		if code := Main(t.Context(), strings.Fields(args), testApp(&out, &complaints, "GITHUB_ACTIONS=false")); code != ExitDone {
+			t.Errorf("%s: code %d: %s", args, code, &complaints)
+		}
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in:\n%s", args, want, &out)
+			}
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	dir := managerTree(t)
+	for args, wants := range map[string][]string{
+		"plan --customer ":    {"blog\tacme/blog", "reports", "shop"},
+		"plan --environment ": {"staging", "live"},
+		"report --applying ":  {"staging", "live"},
+		"rehearse --approve ": {"ask", "yes", "no"},
+		"trigger --mode ":     {"apply", "plan", "dry-run"},
+		"drift --fail-on ":    {"drift", "error", "none"},
+		"validate --manager-dir ../nowhere/at/all --path ": {},
+		"schema ": {"metapipe", "customer", "state-list"},
+	} {
+		var out, complaints bytes.Buffer
+		app := testApp(&out, &complaints, "GITHUB_ACTIONS=false")
+		app.Dir = dir
+		words := append(strings.Fields("__complete "+args), "")
+		if code := Main(t.Context(), words, app); code != ExitDone {
+			t.Errorf("%s: code %d: %s", args, code, &complaints)
+		}
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %q in:\n%s", args, want, &out)
+			}
+		}
+	}
+}

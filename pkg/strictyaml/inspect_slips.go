@@ -1,0 +1,90 @@
+package strictyaml
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
+	text := in.lastText
+	at := in.at(l.line, s, t.start)
+	found := slip{line: at.Line, column: at.Column, own: strings.TrimSpace(s[:t.start]) == "", goesOn: t.goesOn, text: text}
+	found.atKey = !t.goesOn && !t.key && found.column-1 == l.indent()
+	noBlank, equals := noBlankPattern.FindStringSubmatch(text), equalsPattern.FindStringSubmatch(text)
+	switch {
+	case t.key && t.goesOn:
+		if n := len(in.slips); n > 0 && in.slips[n-1].own && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
+			in.slips[n-1].atKey = true
+			return
+		}
+		found.atKey = true
+		found.message = fmt.Sprintf("%q stands deeper than the line above it, which has a value already", Short(text+":"))
+		found.remedy = "align it with the other keys of its map"
+	case t.key:
+		return
+	case noBlank != nil:
+		found.message = fmt.Sprintf("a blank is missing after the colon of %q", Short(noBlank[1]))
+		found.remedy = fmt.Sprintf("write %q", Short(noBlank[1]+": "+noBlank[2]))
+	case equals != nil:
+		found.message = fmt.Sprintf("%q has = where YAML has a colon", Short(equals[1]))
+		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[2]))
+	case found.own && !t.goesOn:
+		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
+		found.remedy = `write "key: value"`
+	default:
+		return
+	}
+	in.slips = append(in.slips, found)
+}
+
+func (in *inspector) quoted(l *lexer, q *quote) {
+	rest := strings.TrimLeft(q.rest, " \t")
+	inFlow := l.flow > 0 && rest != "" && strings.IndexByte(",]}:", rest[0]) >= 0
+	garbage := q.closed && rest != "" && !inFlow && rest[0] != ':' && (rest[0] != '#' || len(rest) == len(q.rest))
+	if q.closed && !garbage && (q.end == q.line || q.keyed == 0) {
+		return
+	}
+	opened := in.at(q.line, l.lines[q.line], q.column)
+	switch {
+	case !q.closed:
+		in.p.add(opened, RuleSyntax, "a quote that is opened here is never closed", fmt.Sprintf("close it with %c on the same line", q.mark))
+	case q.end != q.line && (q.keyed > 0 || garbage):
+		in.p.add(opened, RuleSyntax, fmt.Sprintf("a quote that is opened here is closed on line %d only", q.end+1),
+			fmt.Sprintf("close it with %c on the same line; write text of several lines with |", q.mark))
+	default:
+		in.afterQuote(l, q, rest)
+	}
+	l.stop = true
+}
+
+func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
+	s := l.lines[l.line]
+	at := in.at(l.line, s, q.restColumn+len(q.rest)-len(rest))
+	if startsForeign(rest) {
+		in.p.add(at, RuleInvisible, nameOf([]rune(rest)[0])+" stands behind a closing quote", "remove it")
+		return
+	}
+	remedy := "put the whole value in quotes, or remove what stands behind them"
+	if q.mark == '\'' {
+		remedy += "; inside of single quotes a quote is written ''"
+	}
+	in.p.add(at, RuleSyntax, fmt.Sprintf("%q stands behind a closing quote", Short(strings.TrimRight(rest, "\r"))), remedy)
+}
+
+// hints gives the advice about a text that the library could read.
+func (p *parser) hints() {
+	for _, h := range p.seen.comments {
+		p.warn(h.at, RuleComment, h.message, h.remedy)
+	}
+	for _, s := range p.seen.slips {
+		at := pipeline.Position{Line: s.line, Column: s.column}
+		switch {
+		case s.goesOn && !s.atKey:
+			p.add(at, RuleNoBlank, "the line goes on with the value of the line above it, and "+s.message, s.remedy+", or put the whole text in quotes")
+		case s.own && (noBlankPattern.MatchString(s.text) || equalsPattern.MatchString(s.text)):
+			p.warn(at, RuleNoBlank, s.message, s.remedy+", or put it in quotes if it is text")
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,14 +33,39 @@ resource "terraform_data" "environment" {
 	senderID, senderKey, err := w.hub.AddApp(hub.GitHubApp{Slug: "sender", Owner: "acme", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
 	check(t, err)
 
+	table := documentedPermissions(t)
+	seen := map[string]bool{}
+	// narrowed looks whether the tokens that the App has got since the last look can
+	// do what the table says, and no more.
+	narrowed := func(app string, want map[string]string) {
+		t.Helper()
+		fresh := 0
+		for _, token := range w.hub.AppTokens(app) {
+			if seen[token.Secret] {
+				continue
+			}
+			seen[token.Secret] = true
+			fresh++
+			if !maps.Equal(token.Permissions, want) {
+				t.Errorf("a token of %s may do %v, want %v", app, token.Permissions, want)
+			}
+		}
+		if fresh == 0 {
+			t.Errorf("%s got no token", app)
+		}
+	}
 	play := func(run workflowRun, apply bool) {
 		triggered := w.newJob(run).asApp(senderID, senderKey).start("trigger", "--wait", "1m")
 		q := w.queued()
+		narrowed("sender", table[[2]string{"trigger", "MANAGER_REPO_PAT"}])
 		fetched := w.newJob(q).asApp(carrierID, carrierKey).do(0, "fetch-vars")
+		narrowed("carrier", table[[2]string{"fetch-vars", "SOURCE_REPOS_PAT"}])
 		r := &request{w: w, trigger: run, run: q, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
 		// The workflow does not give the key to these; it must not matter if it does.
 		w.newJob(q).asApp(carrierID, carrierKey).do(0, r.args("plan", "staging")...)
 		if apply {
+			w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--applying", "staging")
+			narrowed("carrier", map[string]string{"statuses": "write"})
 			j := w.newJob(q).asApp(carrierID, carrierKey)
 			j.do(0, r.args("apply", "staging")...)
 			environment := readOptional(t, j.dir+"/home/environment")
@@ -54,11 +80,16 @@ resource "terraform_data" "environment" {
 		}
 		told := w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--final")
 		told.want(t, "outcome=success")
+		narrowed("carrier", table[[2]string{"report", "SOURCE_REPOS_PAT"}])
 		if !strings.Contains(told.log, "GitHub was asked: ") || strings.Contains(told.summary, "asked GitHub") {
 			t.Errorf("what was asked of GitHub belongs into the log alone:\n%s\n%s", told.log, told.summary)
 		}
 		if end := triggered.wait(); end.exit != 0 {
 			t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)
+		}
+		if apply {
+			w.newJob(q).asApp(carrierID, carrierKey).do(0, "ledger", "--customer", r.customer, "--verify")
+			narrowed("carrier", map[string]string{"deployments": "read", "statuses": "read"})
 		}
 	}
 	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
@@ -88,7 +119,7 @@ func TestHalfAnAppIsRefused(t *testing.T) {
 	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
 	for _, tc := range []struct{ id, key, want string }{
 		{"123", "", "only one of METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY is set"},
-		{"", "key", "only one of METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY is set"},
+		{"", "a key", "only one of METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY is set"},
 		{"123", "not a key", "not in PEM form"},
 		{"", "", "MANAGER_REPO_PAT is not set"},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -41,6 +42,12 @@ func (a *attempt) pushes(args []string) {
 	sha := must(a.customer.Commit(args[0], hub.Change{Files: a.content(args), Remove: a.remove, Message: "Change"}))(a.t)
 	a.run = a.pushedFrom(args[0], before, sha)
 	a.values["COMMIT"], a.values["RUN"], a.values["BEFORE"] = sha, fmt.Sprint(a.run.run.ID), before
+}
+
+// properties gives the customer's repository custom properties of any form, also those
+// that GitHub does not have: properties JSON.
+func (a *attempt) properties(args []string) {
+	a.customer.SetProperties(json.RawMessage(args[0]))
 }
 
 // pulls opens a pull request of a branch: pull BRANCH [FOLDER].

@@ -198,7 +198,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 	progress := newDriftProgress(m.app, m.context.InActions)
 	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Told: progress.told}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
-		client, err := m.client(envSourceToken)
+		client, err := m.clientFor(envSourceToken, grantScan)
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o d
 	if o.issues == 0 {
 		return nil
 	}
-	client, err := m.client(envSourceToken)
+	client, err := m.clientFor(envSourceToken, grantIssues)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.client(envSourceToken)
+	client, err := m.clientFor(envSourceToken, grantFetch)
 	if err != nil {
 		return err
 	}

@@ -20,11 +20,14 @@ const (
 // client returns a GitHub client with the token of a variable. Where the App's
 // variables are set it acts as the App instead, but never for the run's own
 // repository: that is what its GITHUB_TOKEN is for.
-func (s *step) client(name string) (*github.Client, error) {
+func (s *step) client(name string) (*github.Client, error) { return s.clientFor(name, nil) }
+
+// clientFor is client with the permissions that a token of the App gets.
+func (s *step) clientFor(name string, needs grants) (*github.Client, error) {
 	gap, _ := paces(s.context.APIURL)
 	o := github.Options{
 		BaseURL: s.context.APIURL, Token: s.app.getenv(name), Credential: name, Needs: s.app.verb, UserAgent: "metapipe/" + s.app.Version.Number,
-		WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep,
+		Grants: needs, WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep,
 	}
 	if name != envOwnToken {
 		if err := s.asApp(&o); err != nil {

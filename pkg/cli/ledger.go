@@ -95,7 +95,7 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		return nil, err
 	}
 	if o.verify {
-		client, err := m.client(envSourceToken)
+		client, err := m.clientFor(envSourceToken, grantCompare)
 		if err != nil {
 			return nil, err
 		}

@@ -73,7 +73,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.client(envSourceToken)
+	client, err := m.clientFor(envSourceToken, reportGrants(o.applying))
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	source, err := m.client(envSourceToken)
+	source, err := m.clientFor(envSourceToken, sweepGrants(o.fix))
 	if err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 
 // equip gives a trigger what needs the secrets of the run.
 func (s *step) equip(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
-	manager, err := s.client(envManagerToken)
+	manager, err := s.clientFor(envManagerToken, grantSend)
 	if err != nil {
 		return err
 	}

@@ -55,10 +55,7 @@ func (c *Client) forbidden(h http.Header) string {
 	if scopes != "" && (classic || permissions == "") {
 		wants = append(wants, "one of the scopes "+oneLine(scopes, 200)+" (classic token)")
 	}
-	who := ""
-	if c.named.needs != "" {
-		who = ", which `" + c.named.needs + "` needs"
-	}
+	who := who(c.named.needs)
 	if len(wants) == 0 {
 		return c.credential() + " lacks a permission for this repository" + who + ": compare its permissions with what the docs ask for"
 	}
@@ -67,6 +64,14 @@ func (c *Client) forbidden(h http.Header) string {
 		advice += "; it has the scopes " + oneLine("["+strings.Join(have, ", ")+"]", 200) + ", and its user has to have access"
 	}
 	return advice
+}
+
+// who says which command needs what is missing.
+func who(command string) string {
+	if command == "" {
+		return ""
+	}
+	return ", which `" + command + "` needs"
 }
 
 // permissionHint is for a 404 of a token whose permissions could be why.

@@ -5,7 +5,9 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +31,7 @@ const (
 )
 
 // App is a GitHub App that we act as. For each repository it gets a token of the
-// App's installation there, cut down to that one repository.
+// App's installation there, cut down to that one repository and to Options.Grants.
 type App struct {
 	issuer string
 	key    *rsa.PrivateKey
@@ -70,6 +72,7 @@ type appCredentials struct {
 	app    *App
 	client *Client
 	tell   func(token string) error // of each new one; nil: nobody
+	grants map[string]string        // of each token; nil: all that the App has
 
 	mu     sync.Mutex
 	tokens map[string]*appToken // by lower-case owner/name
@@ -138,10 +141,11 @@ func (a *appCredentials) renew(ctx context.Context, slug pipeline.Slug, t *appTo
 	}
 	k := write(http.MethodPost, slug, "get a token of the GitHub App for the repository",
 		"/app/installations/{installation_id}/access_tokens", strconv.FormatInt(t.installation, 10))
-	k.asApp, k.repeatable, k.harmless, k.advice = true, true, true, appAdvice
+	k.asApp, k.repeatable, k.harmless, k.advice = true, true, true, a.tokenAdvice()
 	in := struct {
-		Repositories []string `json:"repositories"`
-	}{[]string{slug.Name}}
+		Repositories []string          `json:"repositories"`
+		Permissions  map[string]string `json:"permissions,omitempty"`
+	}{[]string{slug.Name}, a.grants}
 	var got struct {
 		Token     string    `json:"token"`
 		ExpiresAt time.Time `json:"expires_at"`
@@ -170,6 +174,22 @@ var appAdvice = map[int]string{
 	http.StatusNotFound:     "the App is not installed for this repository: install it, or add the repository to its installation, and use the repository's present name",
 	http.StatusUnprocessableEntity: "the App's installation has no access to this repository, or the repository has moved: add it to the installation, " +
 		"and use its present name",
+}
+
+// tokenAdvice names the permissions that are asked for: GitHub refuses a token when the
+// installation lacks one of them, and does not say which.
+func (a *appCredentials) tokenAdvice() map[int]string {
+	if len(a.grants) == 0 {
+		return appAdvice
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(a.grants)) {
+		list = append(list, name+"="+a.grants[name])
+	}
+	advice := maps.Clone(appAdvice)
+	advice[http.StatusUnprocessableEntity] += "; or it lacks one of the permissions " + strings.Join(list, ", ") +
+		who(a.client.named.needs) + ": give them to the App, and let the owner of the installation accept them"
+	return advice
 }
 
 // refused implements credentials: a token can be revoked before its end.

@@ -196,3 +196,34 @@ func FuzzParseApp(f *testing.F) {
 		}
 	})
 }
+
+// TestAppTokensAreNarrowed: a token of the App can do what the command needs and not
+// all that the App may, and one that the App cannot give is named.
+func TestAppTokensAreNarrowed(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	grants := map[string]string{"statuses": "write"}
+	c, _ := w.appOf(func(o *github.Options) { o.Grants, o.Needs = grants, "metapipe report" })
+	grants["issues"] = "write" // the client has a copy
+	check(t, c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending}))
+	must(c.Repository(t.Context(), acme))(t)
+	var refused *github.Error
+	if _, err := c.CreateComment(t.Context(), acme, w.pull, "x"); !errors.As(err, &refused) || refused.Status != 403 {
+		t.Errorf("the token can comment: %v", err)
+	}
+	for _, token := range w.hub.AppTokens("carrier") {
+		if len(token.Permissions) != 1 || token.Permissions["statuses"] != "write" {
+			t.Errorf("the token may do %v", token.Permissions)
+		}
+	}
+	w = newTown(t)
+	c, _ = w.appOf(func(o *github.Options) {
+		o.Grants, o.Needs = map[string]string{"deployments": "write", "statuses": "write"}, "metapipe report"
+	})
+	_, err := c.Repository(t.Context(), acme)
+	for _, want := range []string{"deployments=write, statuses=write", "which `metapipe report` needs", "give them to the App"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -33,6 +34,9 @@ type Options struct {
 	Token string
 	// App is used instead of Token when it is set.
 	App *App
+	// Grants are the permissions that a token of the App gets, such as "statuses" →
+	// "write"; reading metadata is always among them. Nil: all that the App has.
+	Grants map[string]string
 	// OnToken is told of each token that was made for the App, before it is used:
 	// it has to be masked.
 	OnToken func(token string) error
@@ -94,7 +98,7 @@ func New(o Options) (*Client, error) {
 	c.named.credential, c.named.needs = o.Credential, o.Needs
 	t.auth = fixedToken(token)
 	if o.App != nil {
-		c.app = &appCredentials{app: o.App, client: c, tell: o.OnToken}
+		c.app = &appCredentials{app: o.App, client: c, tell: o.OnToken, grants: maps.Clone(o.Grants)}
 		t.auth = c.app
 	}
 	return c, nil

@@ -111,6 +111,20 @@ func (s *Server) RevokeAppTokens(slug string) {
 	}
 }
 
+// AppTokens are the tokens that an App has got so far and that count, the oldest first.
+func (s *Server) AppTokens(slug string) []Token {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Token
+	for _, t := range s.tokens {
+		if t.Kind == App && t.installation != nil && t.User == slug+"[bot]" {
+			list = append(list, *t)
+		}
+	}
+	slices.SortFunc(list, func(a, b Token) int { return a.Expires.Compare(b.Expires) })
+	return list
+}
+
 // at is the App's installation for the owner of a repository.
 func (a *app) at(r *Repo) *installation {
 	for _, in := range a.installations {

@@ -17,9 +17,13 @@ func commonProperties() Properties {
 	}
 }
 
-// SetProperties gives the repository other custom properties.
-func (r *Repo) SetProperties(p Properties) {
+// SetProperties gives the repository other custom properties: Properties, or a
+// json.RawMessage of any form, also one that GitHub does not have today.
+func (r *Repo) SetProperties(p any) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	r.properties = maps.Clone(p)
+	if known, isKnown := p.(Properties); isKnown {
+		p = maps.Clone(known)
+	}
+	r.properties = p
 }

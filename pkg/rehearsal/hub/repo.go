@@ -41,7 +41,7 @@ type Repo struct {
 	archived      bool
 	locked        map[int]bool // conversations, by their number
 	description   string
-	properties    Properties
+	properties    any
 	created       time.Time
 	pushed        time.Time
 	parent        *Repo
@@ -122,11 +122,11 @@ func (s *Server) Repo(slug string) (*Repo, error) {
 func (r *Repo) Fork(owner, name string) (*Repo, error) {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	f, err := r.s.addRepo(owner, name, RepoOptions{DefaultBranch: r.defaultBranch, Private: r.private, Properties: r.properties}, r.git)
+	f, err := r.s.addRepo(owner, name, RepoOptions{DefaultBranch: r.defaultBranch, Private: r.private}, r.git)
 	if err != nil {
 		return nil, fmt.Errorf("fork %s: %w", r.slug(), err)
 	}
-	f.parent = r
+	f.parent, f.properties = r, r.properties
 	for ref, sha := range r.refs {
 		if strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/") {
 			f.refs[ref] = sha

@@ -1,0 +1,33 @@
+package cli
+
+// grants are the permissions that a command needs of a token for another repository, in
+// the names of GitHub's API. A token of an App gets these and no others; docs/SETUP.md
+// says the same to those who make tokens by hand ("What each verb needs").
+type grants map[string]string
+
+var (
+	grantSend     = grants{"contents": "write"} // trigger, of the manager's repository
+	grantFetch    = grants{"actions": "read", "contents": "read", "pull_requests": "read", "statuses": "write"}
+	grantReport   = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
+	grantApplying = grants{"statuses": "write"} // report --applying
+	grantLook     = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
+	grantCompare  = grants{"deployments": "read", "statuses": "read"} // ledger --verify
+	grantScan     = grants{"contents": "read"}                        // drift
+	grantIssues   = grants{"issues": "write"}                         // drift --issues
+)
+
+// reportGrants are those of report, which has a small form.
+func reportGrants(applying string) grants {
+	if applying != "" {
+		return grantApplying
+	}
+	return grantReport
+}
+
+// sweepGrants are those of sweep, which writes only when it repairs.
+func sweepGrants(fix bool) grants {
+	if fix {
+		return grantReport
+	}
+	return grantLook
+}

@@ -55,6 +55,59 @@ func TestFaultStore(t *testing.T) {
 	}
 }
 
+// storeReadFaults are the ways in which a read goes wrong, and how often. Message is the
+// code of the error.
+var storeReadFaults = []struct {
+	name string
+	hub.Fault
+	times int
+}{
+	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
+	{"404 of the bucket", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
+	{"500 that passes", hub.Fault{Status: 500, Message: "InternalError"}, 5},
+	{"503", hub.Fault{Status: 503, Message: "SlowDown"}, 1000},
+	{"reset", hub.Fault{Reset: true}, 4},
+}
+
+// TestFaultStoreReads lets the reads of each kind of object, and the lists, fail from
+// each step on.
+func TestFaultStoreReads(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	var m tally
+	m.tell(t)
+	n := 0
+	for _, verb := range []string{"fetch-vars", "plan", "apply", "report"} {
+		for _, fault := range storeReadFaults {
+			n++
+			bucket := fmt.Sprintf("fault-reads-%d", n)
+			m.run(t, verb+"/"+fault.name, func(t *testing.T) {
+				s := newScene(t, server, bucket)
+				s.withReads()
+				left, hits := fault.times, 0
+				s.arm(s.hub, &fault.Fault, func(name string) bool {
+					read := strings.HasPrefix(name, "S3 GET ") || strings.HasPrefix(name, "S3 HEAD ")
+					if s.current().verb != verb || !read || tools(name) || left == 0 {
+						return false
+					}
+					left--
+					hits++
+					return true
+				}, nil)
+				s.carry(s.run)
+				s.disarm(s.hub)
+				if hits == 0 {
+					t.Error("nothing went wrong: there was no read")
+				}
+				s.wantSettled(s, s.run.sha, "first in staging")
+				if fault.times > 100 {
+					s.wantRerun(s)
+				}
+			})
+		}
+	}
+}
+
 // tools reports whether a write is the tool's own.
 func tools(name string) bool { return strings.Contains(name, "terraform.tfstate") }
 

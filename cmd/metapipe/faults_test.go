@@ -166,11 +166,57 @@ func (g githubWrite) play(t *testing.T, fault hub.Fault, times int) {
 	c.carry(run)
 	w.hub.ClearFaults()
 	if hits.Load() == 0 {
-		t.Error("nothing went wrong: the write did not come")
+		t.Error("nothing went wrong: the request did not come")
 	}
 	c.wantSettled(w.directory(), sha, "first in staging")
 	if times > 1 {
 		c.wantRerun(w.directory())
+	}
+}
+
+// githubReads are the kinds of reads of a request, the ID token among them.
+var githubReads = []githubWrite{
+	{name: "ID token", method: "GET", route: tokenRoute},
+	{name: "repository", method: "GET", route: "/repos/{owner}/{repo}"},
+	{name: "run", method: "GET", route: "/repos/{owner}/{repo}/actions/runs/{run_id}"},
+	{name: "branch", method: "GET", route: "/repos/{owner}/{repo}/git/ref/{ref}"},
+	{name: "comparison", method: "GET", route: compareRoute},
+	{name: "file", method: "GET", route: "/repos/{owner}/{repo}/contents/{path}"},
+	{name: "statuses", method: "GET", route: "/repos/{owner}/{repo}/commits/{ref}/status"},
+	{name: "deployments", method: "GET", route: "/repos/{owner}/{repo}/deployments"},
+	{name: "pull request", method: "GET", route: "/repos/{owner}/{repo}/pulls/{pull_number}", proposed: true},
+	{name: "files of a pull request", method: "GET", route: "/repos/{owner}/{repo}/pulls/{pull_number}/files", proposed: true},
+	{name: "comments", method: "GET", route: commentsRoute, proposed: true},
+	{name: "all reads", method: "GET"},
+}
+
+// readFaults are the ways in which a read goes wrong, and how often.
+var readFaults = []struct {
+	name string
+	hub.Fault
+	times int
+}{
+	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, 1000},
+	{"404 once", hub.Fault{Status: 404, Message: "Not Found"}, 1},
+	{"404", hub.Fault{Status: 404, Message: "Not Found"}, 1000},
+	{"403 limit", hub.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"0"}}}, 2},
+	{"429 for an hour", hub.Fault{Status: 429, Message: "Too many requests", Header: http.Header{"Retry-After": {"3600"}}}, 1000},
+	{"500", hub.Fault{Status: 500, Message: "oops"}, 5},
+	{"502", hub.Fault{Status: 502, Message: "bad gateway"}, 1000},
+	{"reset", hub.Fault{Reset: true}, 3},
+	{"half body", hub.Fault{HalfBody: true}, 2},
+}
+
+// TestFaultReads lets every kind of read of a request from GitHub and from the runner
+// fail, for a while and for the rest of its run.
+func TestFaultReads(t *testing.T) {
+	t.Parallel()
+	var m tally
+	m.tell(t)
+	for _, read := range githubReads {
+		for _, fault := range readFaults {
+			m.run(t, read.name+"/"+fault.name, func(t *testing.T) { read.play(t, fault.Fault, fault.times) })
+		}
 	}
 }
 

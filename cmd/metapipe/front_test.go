@@ -30,6 +30,8 @@ type front struct {
 	bucket string
 
 	mu sync.Mutex
+	// reads: see is told of reads too.
+	reads bool
 	// see is told of each write, one at a time, and picks those that go wrong.
 	see func(name string) bool
 	// call is what a picked write does first, and fault how its answer goes wrong:
@@ -73,7 +75,7 @@ func (f *front) arm(github *hub.Server, fault *hub.Fault, see func(name string) 
 		wrong = *fault
 	}
 	github.Fail(hub.Matcher{Request: func(r *http.Request) bool {
-		return r.Method != http.MethodGet && r.Method != http.MethodHead && f.picks(githubName(r)) && fault != nil
+		return f.watches(r) && f.picks(githubName(r)) && fault != nil
 	}}, wrong, 1<<30)
 }
 
@@ -83,6 +85,20 @@ func (f *front) disarm(github *hub.Server) {
 	f.see = func(string) bool { return false }
 	f.mu.Unlock()
 	github.ClearFaults()
+}
+
+// watches reports whether see is told of a request.
+func (f *front) watches(r *http.Request) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reads || r.Method != http.MethodGet && r.Method != http.MethodHead
+}
+
+// withReads lets reads go wrong too from now on.
+func (f *front) withReads() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reads = true
 }
 
 func (f *front) picks(name string) bool {
@@ -107,7 +123,7 @@ func githubName(r *http.Request) string {
 }
 
 func (f *front) serve(proxy http.Handler, w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if !f.watches(r) {
 		proxy.ServeHTTP(w, r)
 		return
 	}

@@ -35,20 +35,21 @@ func TestSoak(t *testing.T) {
 	fmt.Printf("%s: %d rounds, %d ok\n", t.Name(), played, played)
 }
 
-// soak is one round: three requests, each with random faults on its way, and then
+// soak is one round: three requests, each with random faults of its reads and writes, and then
 // one with none. It reports whether all is well.
 func soak(t *testing.T, server *miniotest.Server, seed uint64) bool {
 	return t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 		fmt.Printf("soak: seed %d (again: SEED=%[1]d make soak)\n", seed)
 		r := rand.New(rand.NewPCG(seed, seed)) // reproducible
 		s := newScene(t, server, fmt.Sprintf("soak-%d", seed))
+		s.withReads()
 		for n := range 3 {
 			name := fmt.Sprintf("soak-%d", n)
 			run := s.push("main", map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"})
 			fault, share, most := randomFault(r), 1+r.IntN(12), 1+r.IntN(6)
-			t.Logf("request %d: %+v, 1 of %d writes, %d at most", n, fault, share, most)
+			t.Logf("request %d: %+v, 1 of %d reads and writes, %d at most", n, fault, share, most)
 			// By its number, since the names of writes hold what differs each time.
-			at := r.Perm(64)[:64/share]
+			at := r.Perm(128)[:128/share] // a request has about as many reads and writes
 			hit := map[int]bool{}
 			for _, number := range at {
 				hit[number] = true

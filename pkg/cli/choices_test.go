@@ -65,7 +65,7 @@ func TestFlagsNameTheChoices(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
 			var out, complaints bytes.Buffer
-			app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", key, "METAPIPE_STORE="+filepath.Join(t.TempDir(), "store"))
+			app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", key, "METAPIPE_STORE="+t.TempDir())
 			app.Dir = managerTree(t)
 			if code := Main(t.Context(), strings.Fields(c.args), app); code != ExitUsage {
 				t.Errorf("exit code %d", code)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -142,8 +143,10 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	}
 	var filter pipeline.DriftFilter
 	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) (err error) {
-		filter, err = o.filter(m)
-		return err
+		if filter, err = o.filter(m); err != nil {
+			return err
+		}
+		return m.driftWrites(ctx, o)
 	})
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 			shards = o.shards
 		}
 		var plan pipeline.DriftPlan
-		plan, err = lister.Run(ctx, pipeline.ListInput{Manager: m.slug(), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
+		plan, err = lister.Run(ctx, pipeline.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
 		o.scan = plan.Scan
 		if err == nil && o.list {
 			return m.driftList(plan)
@@ -173,6 +176,18 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		}
 	}
 	return m.driftSummary(ctx, o)
+}
+
+// driftWrites looks whether --remediate and --issues can be meant, before a scan that
+// may take hours.
+func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
+	if (o.remediate || o.issues > 0) && m.slug(ctx) == localManager {
+		return &pipeline.UsageError{Message: "--remediate and --issues need the manager's repository on GitHub, and " + m.dir + " has no remote origin", Next: "run it in a clone of that repository"}
+	}
+	if o.remediate && len(m.config.Manager.Drift.Remediate) == 0 {
+		m.app.tell("--remediate starts nothing: drift.remediate in %s names no environment", config.ManagerFile)
+	}
+	return nil
 }
 
 // driftList tells the workflow what its matrix is.
@@ -196,6 +211,8 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 		workers = defaultWorkers()
 	}
 	progress := newDriftProgress(m.app, m.context.InActions)
+	// Where the summary follows at once, each target is printed there.
+	progress.quiet = o.shard == 0 && !m.context.InActions && !o.json
 	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Told: progress.told}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.clientFor(envSourceToken, grantScan)
@@ -247,7 +264,7 @@ func (m *manager) remediate(ctx context.Context, scan pipeline.DriftScan) error 
 	if err != nil {
 		return err
 	}
-	started, err := pipeline.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(), scan, m.config.Customers)
+	started, err := pipeline.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(ctx), scan, m.config.Customers)
 	for _, r := range started {
 		if r.Started {
 			m.app.tell("%s/%s: started a request to apply", r.Customer, r.Environment)

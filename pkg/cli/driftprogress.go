@@ -15,6 +15,7 @@ import (
 // driftProgress tells how far a scan is: in a line that is written over on a
 // terminal, in plain lines elsewhere.
 type driftProgress struct {
+	quiet    bool // the lines of targets come later
 	app      *App
 	terminal bool
 	began    time.Time
@@ -47,7 +48,7 @@ func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 // told is called after each target.
 func (p *driftProgress) told(done, total int, r pipeline.DriftResult) {
 	now := p.app.Now()
-	if !r.Clean() {
+	if !r.Clean() && !p.quiet {
 		p.line(driftLine(r))
 	}
 	switch {

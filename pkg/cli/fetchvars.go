@@ -106,7 +106,7 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 
 // closeRequest reports on a request for the last time.
 func (m *manager) closeRequest(ctx context.Context, source *github.Client, c pipeline.Closing) error {
-	_, _, err := m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
+	_, _, err := m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
 	return err
 }
 
@@ -121,7 +121,7 @@ func (m *manager) departed(request pipeline.Request) pipeline.Customer {
 }
 
 func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.FetchInput, error) {
-	in := pipeline.FetchInput{Run: m.run(), Manager: m.slug(), ManagerCommit: m.commit(ctx)}
+	in := pipeline.FetchInput{Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
 	if m.context.InActions {
 		event, err := actions.LoadEvent(m.context)
 		if err != nil {

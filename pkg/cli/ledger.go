@@ -60,6 +60,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 		err = a.printJSON(reports)
 	} else {
 		err = a.printLedgers(reports)
+		if o.customer == "" {
+			a.tell("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
+		}
 	}
 	if err == nil && findings > 0 {
 		return findingsError{findings}

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -65,6 +68,27 @@ func (m *manager) openDirectory(dir string) error {
 	}
 	m.store, m.directory = d, d.Path()
 	return nil
+}
+
+// ignoreStates keeps the default directory of states out of git, before the first
+// object is written there.
+func (m *manager) ignoreStates() error {
+	dir := filepath.Dir(m.directory)
+	if m.directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return &pipeline.UsageError{Message: "make the directory of states", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("keep %s out of git: %w", dir, err)
+	}
+	_, err = f.WriteString("*\n")
+	return errors.Join(err, f.Close())
 }
 
 func (m *manager) openBucket(ctx context.Context, b pipeline.Bucket) error {

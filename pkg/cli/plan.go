@@ -191,9 +191,8 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 // loadManagerOrDefault lets a manager checkout without metapipe.yml be tried;
 // guessed tells that it has none.
 func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
-	m, err = s.loadManager(dir)
-	var problems pipeline.Problems
-	if err == nil || !errors.As(err, &problems) || !config.IsMissing(problems) {
+	if _, problems := config.Load(s.app.absolute(dir)); !config.IsMissing(problems) {
+		m, err = s.loadManager(dir)
 		return m, false, err
 	}
 	dir = s.app.absolute(dir)

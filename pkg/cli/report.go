@@ -77,7 +77,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	in := pipeline.ReportInput{Manager: m.slug(), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
+	in := pipeline.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
 	if o.applying != "" {
 		if in.Applying, err = pipeline.ParseEnvironment(o.applying); err != nil {
 			return &pipeline.UsageError{Message: "--applying", Err: err}

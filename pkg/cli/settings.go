@@ -131,6 +131,11 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 	if err := m.openStore(ctx, p.store); err != nil {
 		return nil, err
 	}
+	if !m.context.InActions {
+		if err := m.ignoreStates(); err != nil {
+			return nil, err
+		}
+	}
 	m.sealer, err = m.openSealer(ctx)
 	return m, err
 }
@@ -138,6 +143,9 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 func (s *step) loadManager(dir string) (*manager, error) {
 	dir = s.app.absolute(dir)
 	c, problems := config.Load(dir)
+	if config.IsMissing(problems) {
+		return nil, s.noManager(dir)
+	}
 	if err := problems.Err(); err != nil {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
 	}
@@ -145,6 +153,16 @@ func (s *step) loadManager(dir string) (*manager, error) {
 		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, nil
+}
+
+// noManager says that a directory is no manager checkout, and what it is instead.
+func (s *step) noManager(dir string) error {
+	err := &pipeline.UsageError{Message: fmt.Sprintf("%s is no manager checkout: it has no %s", dir, config.ManagerFile), Next: "go to one, or name it with --manager-dir"}
+	if exists(filepath.Join(dir, config.DefaultPath, pipeline.VariablesFile)) {
+		err.Message = dir + " is a customer's checkout, and this command works on the manager's"
+		err.Next = "name that with --manager-dir; to try this checkout: metapipe plan --customer-dir . --manager-dir DIR --environment NAME"
+	}
+	return err
 }
 
 // commit is the manager's own commit: from the runner, else from git. A manager
@@ -173,13 +191,20 @@ func (m *manager) repository() pipeline.Repository {
 	return pipeline.Repository{Slug: m.context.Repository, ID: m.context.RepositoryID}
 }
 
-// slug is the manager's repository.
-func (m *manager) slug() pipeline.Slug {
+// slug is the manager's repository: that of the run, on a laptop that of the remote
+// origin, so that what one writes to issues the other finds again.
+func (m *manager) slug(ctx context.Context) pipeline.Slug {
 	if m.context.InActions {
 		return m.context.Repository
 	}
-	return pipeline.Slug{Owner: "local", Name: "manager"}
+	if remote := m.remote(ctx, m.dir); remote != (pipeline.Slug{}) {
+		return remote
+	}
+	return localManager
 }
+
+// localManager stands for a manager that has no repository on GitHub.
+var localManager = pipeline.Slug{Owner: "local", Name: "manager"}
 
 // engine runs terraform or tofu.
 func (s *step) engine() *terraform.Engine { return terraform.New(s.engineOptions()) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -186,7 +189,26 @@ func (a *App) stateManager(ctx context.Context, o stateOptions) (*manager, error
 	if err != nil {
 		return nil, err
 	}
+	if err := m.storeExists(o.store); err != nil {
+		return nil, err
+	}
 	return m, m.openStore(ctx, o.store)
+}
+
+// storeExists refuses a directory that was named and is not there: what a command
+// reads from it would look as if nothing was ever deployed.
+func (m *manager) storeExists(flag string) error {
+	named, by := flag, "--store"
+	if named == "" {
+		named, by = m.app.getenv(envStore), envStore
+	}
+	if named == "" {
+		return nil
+	}
+	if _, err := os.Stat(m.app.absolute(named)); errors.Is(err, fs.ErrNotExist) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
+	}
+	return nil
 }
 
 func (a *App) printJSON(value any) error {

@@ -71,6 +71,9 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	} else {
 		_, printErr := fmt.Fprint(a.Out, report.SweepLines(result))
 		err = errors.Join(err, printErr)
+		if !o.fix && len(result.Findings) > 0 {
+			a.tell("nothing was changed: `metapipe sweep --fix` repairs what can be repaired")
+		}
 	}
 	if err = errors.Join(stopped, err); err != nil { // what was seen until then is told
 		return err

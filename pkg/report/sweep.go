@@ -47,7 +47,8 @@ func findingEnd(f pipeline.Finding) string {
 func SweepLines(r pipeline.SweepResult) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
-		fmt.Fprintf(&b, "%s/%s %s %s: %s", f.Customer, f.Environment, f.Request.Short(), f.Kind, f.Message)
+		target := strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")
+		fmt.Fprintf(&b, "%s %s %s: %s", target, f.Request.Short(), f.Kind, f.Message)
 		switch {
 		case f.Fixed:
 			b.WriteString("; repaired")

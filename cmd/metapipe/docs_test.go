@@ -32,12 +32,28 @@ func TestReference(t *testing.T) {
 	}
 }
 
+// TestConfiguration holds docs/CONFIGURATION.md against the schemas.
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(root(t), "docs", "CONFIGURATION.md")
+	schema := must(os.ReadFile(filepath.Join(root(t), "examples", "manager", "schema", "variables.schema.json")))(t)
+	want := must(cli.Configuration(cli.Schemas()["metapipe"], cli.Schemas()["customer"], schema))(t)
+	if *update {
+		check(t, os.WriteFile(file, []byte(want), 0o600))
+	}
+	if got := must(os.ReadFile(file))(t); string(got) != want {
+		t.Error("docs/CONFIGURATION.md is not what the schemas say; run: make golden")
+	}
+}
+
 var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 
+// onlyFlags are the commands that need a workflow run, a key, a bucket or a lock: of
+// those only the flags are looked at.
+var onlyFlags = regexp.MustCompile(`(?m)^(metapipe (?:trigger|drift|unlock|apply|fetch-vars|report|sweep|bootstrap state|state recover))( |$)`)
+
 // TestDocumentedCommands runs the sh blocks of the documents in a manager checkout
-// with a customer's checkout beside it. make is run dry, since it runs this test;
-// trigger needs a workflow run, drift a key and unlock a lock, so only their flags
-// are looked at.
+// with a customer's checkout beside it. make is run dry, since it runs this test.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	blocks := 0
@@ -49,7 +65,7 @@ func TestDocumentedCommands(t *testing.T) {
 		for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
 			blocks++
 			script := regexp.MustCompile(`(?m)^make `).ReplaceAllString(block[1], "make -n -C '"+root(t)+"' ")
-			script = regexp.MustCompile(`(?m)^(metapipe (?:trigger|drift|unlock)) `).ReplaceAllString(script, "$1 --help ")
+			script = "REQUEST= RECEIPT=\n" + onlyFlags.ReplaceAllString(script, "$1 --help$2")
 			t.Run(document, func(t *testing.T) {
 				t.Parallel()
 				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)

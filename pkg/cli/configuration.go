@@ -128,7 +128,8 @@ func (k keyTable) values(schema map[string]any) string {
 		parts = append(parts, strings.Join(quoted, ", "))
 	}
 	for _, bound := range []struct{ key, word string }{{"minimum", "from"}, {"maximum", "to"}, {"pattern", "like"}} {
-		if v, ok := schema[bound.key]; ok {
+		// A pattern with this in it would look like a link.
+		if v, ok := schema[bound.key]; ok && !strings.Contains(fmt.Sprint(v), "](") {
 			parts = append(parts, fmt.Sprintf("%s `%v`", bound.word, v))
 		}
 	}

@@ -64,12 +64,24 @@ func (s *stage) story(started time.Time, r Result, played error) story.Story {
 		out.Verdict = "Not everything went as it should: see the results."
 	}
 	for _, step := range r.Steps {
-		out.Results = append(out.Results, story.Result{Step: step.Name, Expected: step.Expected, Got: step.Got, OK: step.OK, LeftOut: step.LeftOut, Took: step.Took})
+		out.Results = append(out.Results, story.Result{Step: step.Name, Expected: step.Expected, Got: step.Got, OK: step.OK, LeftOut: step.LeftOut, Took: step.Took, Anchor: anchorOf(chapters, step.Name)})
 	}
 	for _, c := range s.calls {
 		out.Calls = append(out.Calls, story.Calls{Step: c.Step, Reads: c.Reads, Writes: c.Writes})
 	}
 	return out
+}
+
+// anchorOf finds the chapter of a step: its title is the step's name behind a number.
+func anchorOf(chapters []story.Chapter, name string) string {
+	i := slices.IndexFunc(chapters, func(c story.Chapter) bool {
+		_, title, _ := strings.Cut(c.Title, ". ")
+		return title == name
+	})
+	if i < 0 {
+		return ""
+	}
+	return story.ChapterAnchor(i)
 }
 
 // requests is the content of requests.json.

@@ -65,6 +65,7 @@ type event struct {
 	mark    story.Mark
 	answer  string
 	anchor  string
+	quiet   bool // it only passes on what others did
 	parts   []story.Part
 	text    strings.Builder // the log, masked
 	inGroup bool
@@ -104,7 +105,7 @@ func (n *narrator) begin(who story.Who, title, detail string) *event {
 // something to say, or has ended.
 func (n *narrator) beginQuietly(who story.Who, title, detail string) *event {
 	e := n.add(who, title)
-	e.detail = detail
+	e.detail, e.quiet = detail, true
 	return e
 }
 
@@ -277,7 +278,7 @@ func (n *narrator) tellable() ([]story.Chapter, []string) {
 	for _, c := range n.chapters {
 		told := story.Chapter{Title: c.title, Lead: c.lead, Mark: c.mark}
 		for _, e := range c.events {
-			x := story.Event{Who: e.who, Title: e.title, Answer: e.answer, Mark: e.mark, At: e.began, Anchor: e.anchor, Parts: e.parts}
+			x := story.Event{Who: e.who, Title: e.title, Answer: e.answer, Mark: e.mark, At: e.began, Anchor: e.anchor, Quiet: e.quiet, Parts: e.parts}
 			if !e.ended.IsZero() {
 				x.Took = e.ended.Sub(e.began)
 			}

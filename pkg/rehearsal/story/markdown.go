@@ -22,7 +22,8 @@ import (
 // HTML renders a comment or a job summary, GitHub Markdown with <details> in it,
 // as a piece of HTML that can stand anywhere inside a <div>: no scripts, styles,
 // images or forms, links to http and https only, and every element closed, so
-// that hostile Markdown can reach nothing around it. Lines of diff blocks carry
+// that hostile Markdown can reach nothing around it. Headings are two levels
+// lower, below those of the page. Lines of diff blocks carry
 // the classes "add", "del" and "hunk" in a <pre class="diff">.
 //
 // The error names what could not be rendered; there is no half result.
@@ -62,6 +63,10 @@ var allowed = map[atom.Atom]map[string]func(string) bool{
 	atom.Span: {"class": func(v string) bool { return slices.Contains([]string{"add", "del", "hunk", "same"}, v) }},
 	atom.A:    {"href": isWebAddress},
 }
+
+// demoted puts the headings of a comment below those of the page: a chapter's is
+// of the second level.
+var demoted = map[atom.Atom]atom.Atom{atom.H1: atom.H3, atom.H2: atom.H4, atom.H3: atom.H5, atom.H4: atom.H6, atom.H5: atom.H6}
 
 func isAlignment(v string) bool { return v == "left" || v == "right" || v == "center" }
 
@@ -106,7 +111,11 @@ func keep(n *xhtml.Node) []*xhtml.Node {
 	if !ok || n.DataAtom == 0 {
 		return children
 	}
-	kept := &xhtml.Node{Type: xhtml.ElementNode, DataAtom: n.DataAtom, Data: n.DataAtom.String()}
+	element := n.DataAtom
+	if lower, ok := demoted[element]; ok {
+		element = lower
+	}
+	kept := &xhtml.Node{Type: xhtml.ElementNode, DataAtom: element, Data: element.String()}
 	for _, a := range n.Attr {
 		if check := attributes[a.Key]; a.Namespace == "" && check != nil && check(a.Val) {
 			kept.Attr = append(kept.Attr, xhtml.Attribute{Key: a.Key, Val: a.Val})

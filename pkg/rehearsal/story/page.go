@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,8 @@ func Page(w io.Writer, s Story) error {
 		"lines":    func(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") },
 		"diffline": diffLine,
 		"total":    total,
+		"states":   states,
+		"chapter":  ChapterAnchor,
 	}).ParseFS(files, "page.tmpl")
 	if err != nil {
 		return fmt.Errorf("story page: %w", err)
@@ -136,6 +139,26 @@ func diffLine(line string) string {
 		return "hunk"
 	}
 	return "same"
+}
+
+// stateCount is how many statuses have a state.
+type stateCount struct {
+	State string
+	Count int
+}
+
+// states counts the rows of statuses by their state, in the order of the rows.
+func states(rows [][]string) []stateCount {
+	var counts []stateCount
+	for _, row := range rows {
+		i := slices.IndexFunc(counts, func(c stateCount) bool { return c.State == row[0] })
+		if i < 0 {
+			i = len(counts)
+			counts = append(counts, stateCount{State: row[0]})
+		}
+		counts[i].Count++
+	}
+	return counts
 }
 
 func total(calls []Calls) Calls {

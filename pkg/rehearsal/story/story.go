@@ -3,7 +3,11 @@
 // readers would see them.
 package story
 
-import "time"
+import (
+	"slices"
+	"strconv"
+	"time"
+)
 
 // Story is everything that happened, in order.
 type Story struct {
@@ -30,6 +34,9 @@ type Chapter struct {
 	Mark   Mark
 	Events []Event
 }
+
+// ChapterAnchor is the anchor of a chapter by its place, from 0.
+func ChapterAnchor(place int) string { return "chapter-" + strconv.Itoa(place) }
 
 // Who acts in an event.
 type Who string
@@ -63,8 +70,37 @@ type Event struct {
 	At     time.Time
 	Took   time.Duration
 	Anchor string // of the workflow run that begins here; see RunAnchor
+	Quiet  bool   // it only passes on what others did
 	Parts  []Part
 }
+
+// Highlights are what people see and decide, in order: the comments, and the gate.
+func (c Chapter) Highlights() []Event { return c.pick(Event.highlight) }
+
+// Steps are the other events that do something, in order.
+func (c Chapter) Steps() []Event {
+	return c.pick(func(e Event) bool { return !e.highlight() && !e.quiet() })
+}
+
+// Reports are the events that only pass on what others did, in order. One that
+// failed is a step.
+func (c Chapter) Reports() []Event { return c.pick(Event.quiet) }
+
+func (c Chapter) pick(wanted func(Event) bool) []Event {
+	var out []Event
+	for _, e := range c.Events {
+		if wanted(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (e Event) highlight() bool {
+	return e.Who == Reviewer || slices.ContainsFunc(e.Parts, func(p Part) bool { return p.Kind == Comment })
+}
+
+func (e Event) quiet() bool { return e.Quiet && e.Mark != Failed && !e.highlight() }
 
 // Kind is the form of a part.
 type Kind string
@@ -99,6 +135,7 @@ type Result struct {
 	OK       bool
 	LeftOut  bool
 	Took     time.Duration
+	Anchor   string // of the chapter, see ChapterAnchor; "" where it has none
 }
 
 // Calls counts the requests to GitHub of one step.

@@ -36,7 +36,7 @@ func (t *keyTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
 	rule := retry.Rule{Near: retry.Near(req.URL.Hostname())}
 	err := rule.Do(req.Context(), func(context.Context) (v retry.Verdict) {
-		resp, v = t.once(req, rule)
+		resp, v = t.once(req, rule) //nolint:bodyclose // it is in memory, and go-oidc closes it
 		return v
 	})
 	if err != nil {

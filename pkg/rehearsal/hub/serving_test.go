@@ -40,7 +40,7 @@ func TestCloseIsPrompt(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if resp, err := http.DefaultTransport.RoundTrip(req); err == nil { //nolint:bodyclose // closed below
+		if resp, err := http.DefaultTransport.RoundTrip(req); err == nil {
 			_ = resp.Body.Close()
 		}
 	}()

@@ -79,6 +79,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		}
 	}
 	planned.Plan = reading.plan
+	newTracer(w).explain(&planned.Plan, reading.redactor)
 	planned.Plan.Diagnostics = w.diagnose(found, reading.redactor)
 	if failure != nil {
 		planned.Plan.Errored = true

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // scope returns the module in dir, nil when the root does not lead there.
@@ -31,7 +32,8 @@ func (t *tracer) scope(dir string) *scope {
 
 // load parses one module. Files that cannot be read hold nothing to follow.
 func (t *tracer) load(dir string) *scope {
-	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}, resources: map[string]*hclsyntax.Body{}}
+	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}, resources: map[string]*hclsyntax.Body{},
+		outputs: map[string]hclsyntax.Expression{}, sensitive: map[string]bool{}}
 	t.scopes[dir] = s
 	full := filepath.Join(t.tree, filepath.FromSlash(dir))
 	names, err := configFiles(full, t.tool.Name)
@@ -68,6 +70,7 @@ func (s *scope) repeat(file string, body *hclsyntax.Body) {
 
 func (s *scope) read(body *hclsyntax.Body) {
 	for _, block := range body.Blocks {
+		s.note(block)
 		switch block.Type {
 		case "locals":
 			for name, attribute := range block.Body.Attributes {
@@ -82,13 +85,29 @@ func (s *scope) read(body *hclsyntax.Body) {
 			if !ok || !strings.HasPrefix(text, "./") && !strings.HasPrefix(text, "../") {
 				continue
 			}
-			call := moduleCall{dir: path.Join(s.dir, text), args: map[string]hclsyntax.Expression{}}
+			call := moduleCall{name: strings.Join(block.Labels, "."), dir: path.Join(s.dir, text), args: map[string]hclsyntax.Expression{}}
 			for name, attribute := range block.Body.Attributes {
 				call.args[name] = attribute.Expr
 			}
 			if filepath.IsLocal(filepath.FromSlash(call.dir)) {
 				s.calls = append(s.calls, call)
 			}
+		}
+	}
+}
+
+// note keeps what explains a change of a resource.
+func (s *scope) note(block *hclsyntax.Block) {
+	name := strings.Join(block.Labels, ".")
+	switch block.Type {
+	case "output":
+		if value, ok := block.Body.Attributes["value"]; ok {
+			s.outputs[name] = value.Expr
+		}
+	case "variable":
+		if mark, ok := block.Body.Attributes["sensitive"]; ok {
+			value, diags := mark.Expr.Value(nil)
+			s.sensitive[name] = diags.HasErrors() || value.RawEquals(cty.True)
 		}
 	}
 }

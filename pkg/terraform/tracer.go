@@ -39,6 +39,8 @@ type scope struct {
 	// resources are the bodies of managed resources by type.name.
 	resources map[string]*hclsyntax.Body
 	blocks    []resourceBlock
+	outputs   map[string]hclsyntax.Expression // the values of outputs
+	sensitive map[string]bool                 // names of variables that are marked so
 }
 
 // resourceBlock is where a managed resource or a data source stands.
@@ -55,6 +57,7 @@ type repeated struct {
 }
 
 type moduleCall struct {
+	name string
 	dir  string
 	args map[string]hclsyntax.Expression
 }

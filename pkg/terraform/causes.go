@@ -1,0 +1,182 @@
+package terraform
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// maxCauses bounds the causes of one change.
+const maxCauses = 20
+
+// explain notes what of variables.yml the changes of a plan come from: keys that
+// differ from those applied last and that the manager's code leads to from a
+// changed attribute, from the count or for_each of the resource, or from what
+// triggers a replacement. Where it leads to none, the nearest local is noted.
+func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
+	if t.job.Variables == nil || t.scope(t.rootDir()) == nil {
+		return
+	}
+	edits := t.edits()
+	changed := map[string]*pipeline.ResourceChange{}
+	for i := range plan.Changes {
+		changed[withoutKeys(plan.Changes[i].Address)] = &plan.Changes[i]
+	}
+	for i := range plan.Changes {
+		c := &plan.Changes[i]
+		if c.Data || c.Deposed != "" || c.Action == pipeline.ActionRead || c.Action == pipeline.ActionNone || c.Action == pipeline.ActionForget {
+			continue
+		}
+		e := &explanation{tracer: t, edits: edits, changed: changed, seen: map[string]bool{}}
+		e.resource(c.Address, c)
+		c.Causes = e.causes()
+		for k := range c.Causes {
+			cause := &c.Causes[k]
+			cause.Path, cause.Local = r.name(cause.Path), r.name(cause.Local)
+			r.value(&cause.Before)
+			r.value(&cause.After)
+			if r.blind {
+				cause.Before, cause.After = pipeline.Value{Sensitive: true}, pipeline.Value{Sensitive: true}
+			}
+		}
+	}
+}
+
+// edit is a key of variables.yml that differs from the one applied last.
+type edit struct {
+	steps         []string
+	before, after pipeline.Value
+}
+
+// edits are the keys that differ for this environment, in the order of their names.
+// A list counts as one value.
+func (t *tracer) edits() []edit {
+	if t.job.Applied == nil {
+		return nil
+	}
+	old, err := t.job.Applied.Effective(t.job.Environment)
+	if err != nil {
+		return nil
+	}
+	now, err := t.job.Variables.Effective(t.job.Environment)
+	if err != nil {
+		return nil
+	}
+	before, err := decodeAny(old.Whole)
+	if err != nil {
+		return nil
+	}
+	after, err := decodeAny(now.Whole)
+	if err != nil {
+		return nil
+	}
+	var all []edit
+	compareKeys(nil, side{value: before, present: true}, side{value: after, present: true}, &all)
+	return all
+}
+
+func compareKeys(steps []string, b, a side, all *[]edit) {
+	x, isX := b.value.(map[string]any)
+	y, isY := a.value.(map[string]any)
+	if isX && isY {
+		for _, key := range keysOf(x, y) {
+			compareKeys(join(steps, []string{key}), child(b, x, key), child(a, y, key), all)
+		}
+		return
+	}
+	if b.present != a.present || !bytes.Equal(canonicalJSON(nil, b.value), canonicalJSON(nil, a.value)) {
+		*all = append(*all, edit{steps: steps, before: show(b), after: show(a)})
+	}
+}
+
+func keysOf(x, y map[string]any) []string {
+	var keys []string
+	for key := range x {
+		keys = append(keys, key)
+	}
+	for key := range y {
+		if _, ok := x[key]; !ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// under are the edits at, below or above a place.
+func (e *explanation) under(at place) []edit {
+	if !at.overlay {
+		return below(e.edits, at.steps)
+	}
+	if own := below(e.edits, e.ownSteps(at)); len(own) > 0 {
+		return own
+	}
+	if _, exact := e.job.Variables.Locate(e.ownSteps(place{steps: at.steps[:1]})...); exact {
+		return nil // the environment's own key is in force, and is as it was
+	}
+	return below(e.edits, at.steps)
+}
+
+func below(all []edit, steps []string) []edit {
+	if len(steps) == 0 {
+		return nil // everything: it says nothing about one change
+	}
+	var found []edit
+	for _, x := range all {
+		if n := min(len(steps), len(x.steps)); slices.Equal(x.steps[:n], steps[:n]) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// causes are the edits that were found, or else the nearest local.
+func (e *explanation) causes() []pipeline.Cause {
+	var out []pipeline.Cause
+	for _, f := range e.found {
+		if len(out) == maxCauses {
+			break
+		}
+		where, _ := e.job.Variables.Locate(f.steps...)
+		cause := pipeline.Cause{Path: strings.Join(f.steps, "."), Where: where, Before: f.before, After: f.after}
+		if e.guarded {
+			cause.Before, cause.After = concealed(f.before), concealed(f.after)
+		}
+		out = append(out, cause)
+	}
+	if len(out) == 0 && e.local != nil {
+		out = append(out, *e.local)
+	}
+	return out
+}
+
+// concealed hides a value, but not whether there is one.
+func concealed(v pipeline.Value) pipeline.Value {
+	if v.Absent() {
+		return v
+	}
+	return pipeline.Value{Sensitive: true}
+}
+
+// withoutKeys cuts the keys of all instances off an address.
+func withoutKeys(address string) string {
+	var out strings.Builder
+	depth, quoted := 0, false
+	for i := 0; i < len(address); i++ {
+		switch c := address[i]; {
+		case quoted && c == '\\':
+			i++
+		case depth > 0 && c == '"':
+			quoted = !quoted
+		case !quoted && c == '[':
+			depth++
+		case !quoted && c == ']':
+			depth--
+		case depth == 0:
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}

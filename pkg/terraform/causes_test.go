@@ -1,0 +1,103 @@
+package terraform
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+const causesRoot = `locals {
+  config = yamldecode(file("${path.module}/source-variables.yml"))
+  env    = local.config.environments[var.environment]
+  zones  = [for i in range(local.env.count) : "${local.env.region}${i}"]
+  fixed  = "always"
+}
+variable "note" { sensitive = true }
+module "net" {
+  source = "../modules/net"
+  area   = local.env.region
+  zones  = toset(local.zones)
+}
+resource "x_box" "a" {
+  input = [local.env.region, local.config.name]
+}
+resource "x_box" "b" {
+  trigger = x_box.a.id
+}
+resource "x_box" "c" {
+  input = var.note
+}
+resource "x_box" "d" {
+  input = local.fixed
+}
+resource "x_box" "e" {
+  count = local.env.count
+}
+resource "x_box" "f" {
+  rule { port = local.env.count }
+}
+resource "x_box" "g" {
+  input = module.net.area
+}`
+
+const causesModule = `variable "area" {}
+variable "zones" {}
+resource "x_net" "n" {
+  for_each = var.zones
+  area     = var.area
+}
+output "area" { value = upper(var.area) }`
+
+// TestCauses: a change is explained by the customer's own change of the file.
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	file := "name: shop\nnote: %s\nenvironments:\n  staging:\n    region: %s\n    count: %d\n"
+	job := testJob(t, realTool{name: "terraform"}, fmt.Sprintf(file, "new-note", "north", 1), nil)
+	job.Applied = testJob(t, realTool{name: "terraform"}, fmt.Sprintf(file, "old-note", "south", 2), nil).Variables
+	tree := t.TempDir()
+	writeFile(t, filepath.Join(tree, "terraform", "main.tf"), causesRoot)
+	writeFile(t, filepath.Join(tree, "modules", "net", "main.tf"), causesModule)
+	forced := func(path string) []pipeline.AttributeChange {
+		return []pipeline.AttributeChange{{Path: path, ForcesReplacement: true, Before: pipeline.Value{Text: "1"}, After: pipeline.Value{Text: "2"}}}
+	}
+	replaced := func(address, path string) pipeline.ResourceChange {
+		return pipeline.ResourceChange{Address: address, Action: pipeline.ActionReplace, Attributes: forced(path)}
+	}
+	plan := &pipeline.Plan{Changes: []pipeline.ResourceChange{
+		replaced("x_box.a", "input[0]"), replaced("x_box.b", "trigger"), replaced("x_box.c", "input"), replaced("x_box.d", "input"),
+		{Address: "x_box.e[1]", Action: pipeline.ActionDelete}, replaced("x_box.f", "rule[0].port"), replaced("x_box.g", "input"),
+		{Address: `module.net.x_net.n["south.[1]"]`, Action: pipeline.ActionDelete}, replaced(`module.net.x_net.n["north0"]`, "area"),
+	}}
+	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	region, count := `environments.staging.region:5 "south"→"north"`, `environments.staging.count:6 2→1`
+	for i, want := range []string{region, region, "note:2 *→*", "local.fixed:5", count, count, region, count + " " + region, region} {
+		var got []string
+		for _, c := range plan.Changes[i].Causes {
+			text := func(v pipeline.Value) string {
+				if v.Sensitive {
+					return "*"
+				}
+				return v.Text
+			}
+			if c.Path == "" {
+				got = append(got, fmt.Sprintf("%s:%d", c.Local, c.Where.Line))
+				continue
+			}
+			got = append(got, fmt.Sprintf("%s:%d %s→%s", c.Path, c.Where.Line, text(c.Before), text(c.After)))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s, want %s", plan.Changes[i].Address, strings.Join(got, " "), want)
+		}
+	}
+
+	// Without what was applied last only the code is named.
+	job.Applied = nil
+	plan.Changes[0].Causes = nil
+	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	if c := plan.Changes[0].Causes; len(c) != 1 || c[0].Local != "local.env" {
+		t.Errorf("without an apply: %+v", c)
+	}
+}

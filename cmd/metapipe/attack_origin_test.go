@@ -29,7 +29,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"recreate": (*attempt).recreate, "force-branch": (*attempt).forceBranch, "manager-commit": (*attempt).managerCommit,
 	"ask": (*attempt).asks, "ask-as-victim": (*attempt).asksAsVictim, "forge": (*attempt).forges, "sign": (*attempt).signs,
 	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "back": (*attempt).back, "misconfigured": (*attempt).misconfigured,
-	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "reviewers": (*attempt).reviewers,
+	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "tool-shows": (*attempt).toolShows, "reviewers": (*attempt).reviewers,
 	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "lay": (*attempt).lay, "disbelieved": (*attempt).disbelieved, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
 	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -79,6 +80,18 @@ func (a *attempt) holds(args []string) {
 	if state := a.state("shop/" + args[0]); !strings.Contains(state, args[1]) {
 		a.t.Errorf("the state does not hold %q:\n%s", args[1], state)
 	}
+}
+
+// toolShows plays a tool that puts more into the JSON of a plan: tool-shows FILE,
+// where the file of the script holds members of the document.
+func (a *attempt) toolShows(args []string) {
+	dir := a.t.TempDir()
+	members, tool := filepath.Join(dir, "members"), filepath.Join(dir, "terraform")
+	check(a.t, os.WriteFile(members, []byte(strings.ReplaceAll(strings.TrimSpace(a.files[args[0]]), "\n", " ")), 0o600))
+	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" != show ]; then exec %[1]s \"$@\"; fi\n%[1]s \"$@\" >%[2]s.out || exit\nprintf '{'; cat %[2]s; printf ','; tail -c +2 %[2]s.out\n",
+		must(exec.LookPath("terraform"))(a.t), members)
+	check(a.t, os.WriteFile(tool, []byte(script), 0o700))
+	a.with = []string{"METAPIPE_TOOL=" + tool}
 }
 
 // failed applies, and the tool fails: failed ENV.

@@ -99,7 +99,7 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 	}
 	own, err := m.client(envOwnToken)
 	if err == nil {
-		f.Runs = own
+		f.Runs, f.Own = own, own
 	}
 	return err
 }
@@ -158,7 +158,7 @@ func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error
 	if err != nil {
 		return err
 	}
-	in.Run.CreatedAt = run.CreatedAt
+	in.Run.CreatedAt, in.Requesters = run.CreatedAt, run.Requesters()
 	return nil
 }
 
@@ -167,7 +167,7 @@ func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := &pipeline.ManualAsk{Customer: c.Name, Actor: m.context.Actor}
+	ask := &pipeline.ManualAsk{Customer: c.Name, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
 	if ask.Mode, err = pipeline.ParseMode(o.mode); err != nil {
 		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
 	}

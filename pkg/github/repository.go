@@ -46,6 +46,24 @@ func (c *Client) WorkflowRun(ctx context.Context, slug pipeline.Slug, id int64) 
 	return run, nil
 }
 
+// RunAttempt reads one attempt of a workflow run.
+func (c *Client) RunAttempt(ctx context.Context, slug pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error) {
+	k := get(slug, fmt.Sprintf("read attempt %d of workflow run %d", attempt, id), "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
+		strconv.FormatInt(id, 10), strconv.Itoa(attempt))
+	var got runAnswer
+	if _, err := c.send(ctx, k, nil, &got); err != nil {
+		return pipeline.WorkflowRun{}, err
+	}
+	run, err := got.run()
+	if err == nil && (run.ID != id || run.Attempt != attempt) {
+		err = fmt.Errorf("the answer is about attempt %d of run %d", run.Attempt, run.ID)
+	}
+	if err != nil {
+		return pipeline.WorkflowRun{}, k.fail(err)
+	}
+	return run, nil
+}
+
 // workflowFile cuts the ref off that GitHub may append: "a.yml@refs/heads/main".
 func workflowFile(path string) string {
 	for _, extension := range []string{".yml", ".yaml"} {

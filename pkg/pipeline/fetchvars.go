@@ -26,7 +26,9 @@ type FetchVars struct {
 	Verify func(ctx context.Context, token, audience string, at time.Time) (Claims, error)
 	// Runs stops the manager's runs that wait in vain; nil where there are none (a
 	// laptop). Close reports on their requests for the last time.
-	Runs  runCanceller
+	Runs runCanceller
+	// Own reads the manager's repository; nil where there is no token for it.
+	Own   ownGitHub
 	Close func(ctx context.Context, old Request) error
 	Now   func() time.Time
 	Tell  func(format string, args ...any)
@@ -35,6 +37,8 @@ type FetchVars struct {
 type sourceGitHub interface {
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
+	// RunAttempt is one attempt of a run, which need not be the newest.
+	RunAttempt(ctx context.Context, repo Slug, id int64, attempt int) (WorkflowRun, error)
 	PullRequest(ctx context.Context, repo Slug, number int) (PullRequest, error)
 	PullRequestsOf(ctx context.Context, repo Slug, sha SHA) ([]PullRequest, error)
 	Reachable(ctx context.Context, repo Slug, branch string, sha SHA) (bool, error)
@@ -60,6 +64,9 @@ type FetchInput struct {
 	// Manual is set for a request born in the manager (workflow_dispatch, or an
 	// operator): there is no payload then.
 	Manual *ManualAsk
+	// Requesters caused this attempt of the manager's run, as GitHub says: they are
+	// those of a manual request. nil where it was not asked.
+	Requesters []Account
 }
 
 // ManualAsk is a request that an operator of the manager makes.
@@ -71,6 +78,12 @@ type ManualAsk struct {
 	Environment Environment // empty: all
 	Mode        Mode
 	Actor       string
+}
+
+// ownGitHub reads the manager's own repository.
+type ownGitHub interface {
+	Repository(ctx context.Context, repo Slug) (Repository, error)
+	BranchHead(ctx context.Context, repo Slug, branch string) (SHA, error)
 }
 
 // Run accepts or rejects the request. A request that is rejected after its
@@ -90,7 +103,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		return known, err
 	}
 	request := Request{
-		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor,
+		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor, Requesters: from.requesters,
 		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
 		File:     path.Join(from.customer.Path, VariablesFile),
 		Siblings: from.named, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,

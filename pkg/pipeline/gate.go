@@ -11,6 +11,7 @@ import (
 type gateReader interface {
 	EnvironmentProtection(ctx context.Context, repo Slug, environment string) (exists bool, reviewers, waitMinutes int, err error)
 	Approvals(ctx context.Context, repo Slug, run int64) ([]Approval, error)
+	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
 }
 
 // Approval is what one reviewer said to the jobs of a run that waited for
@@ -28,7 +29,7 @@ func (r EnvironmentRule) gated() bool { return r.Gated || r.Wait > 0 || r.Reques
 // checkGate refuses when the environment that should hold the apply back does
 // not: GitHub creates a misspelt environment silently, without any rule. It
 // returns who approved.
-func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []string, err error) {
+func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []Account, err error) {
 	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if a.Gate == nil || !rule.gated() {
 		return nil, nil
@@ -39,7 +40,11 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 		return nil, fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)
 	}
 	if (rule.Gated || rule.RequesterMayNotApprove) && (!exists || reviewers == 0) {
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s is gated, but environment %s of %s has no required reviewers", in.Environment, name, in.Run.Repository),
+		lacks := "has no required reviewers"
+		if !exists {
+			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
+		}
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s is gated, but environment %s of %s %s", in.Environment, name, in.Run.Repository, lacks),
 			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	if has := time.Duration(wait) * time.Minute; has < rule.Wait {
@@ -54,37 +59,63 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%d min", int(d.Minutes())) }
 
-// approvers are the people who let the run pass into the environment, without
-// doubles, as GitHub spells them. The list has neither times nor attempts, so an approval by the
-// requester counts against every attempt of the run.
+// approvers are the people who let the run pass into the environment, without doubles,
+// as GitHub spells them. A gated environment needs one on record: the rules of an
+// environment can be bypassed, and a job without `environment:` meets none. The list
+// has neither times nor attempts, so an approval by a requester counts against every
+// attempt of the run.
 // Source: https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
-func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request, rule EnvironmentRule, name string) ([]string, error) {
+func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request, rule EnvironmentRule, name string) ([]Account, error) {
 	reviews, err := a.Gate.Approvals(ctx, in.Run.Repository, in.Run.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read who approved run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
 	}
-	var logins []string
+	var people []Account
+	unknown := false
 	for _, r := range reviews {
-		here := slices.ContainsFunc(r.Environments, func(e string) bool { return strings.EqualFold(e, name) })
-		known := slices.ContainsFunc(logins, func(l string) bool { return strings.EqualFold(l, r.Login) })
-		if r.Approved && here && !known {
-			logins = append(logins, r.Login)
+		if !r.Approved || !slices.ContainsFunc(r.Environments, func(e string) bool { return strings.EqualFold(e, name) }) {
+			continue
 		}
-	}
-	if !rule.RequesterMayNotApprove {
-		return logins, nil
+		if unknown = unknown || !r.User.Known(); r.User.Known() {
+			people = withAccounts(people, r.User)
+		}
 	}
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
 	switch {
-	case len(logins) == 0:
+	case len(people) == 0 && unknown && (rule.Gated || rule.RequesterMayNotApprove), unknown && rule.RequesterMayNotApprove:
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
+			Next: "push again, and let a reviewer approve whose account exists"}
+	case len(people) == 0 && rule.RequesterMayNotApprove:
 		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
 			Next: "do not let administrators bypass the rules of environment " + name + "; then push again and let a reviewer approve"}
-	case request.Actor == "":
-		return nil, &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
+	case len(people) == 0 && rule.Gated:
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and metapipe.yml says that %s is gated", name, in.Run.ID, in.Run.Repository, target),
+			Next: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then push again and let a reviewer approve"}
+	case !rule.RequesterMayNotApprove:
+		return people, nil
+	}
+	return people, a.othersApproved(ctx, in, request, target, people)
+}
+
+// othersApproved refuses when somebody who asked for the apply has approved it, or may
+// have.
+func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Request, target string, people []Account) error {
+	run, err := a.Gate.WorkflowRun(ctx, in.Run.Repository, in.Run.ID)
+	if err != nil {
+		return fmt.Errorf("read who started run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
+	}
+	asked := withAccounts(slices.Clone(request.Requesters), run.Requesters()...)
+	if len(request.Requesters) == 0 || slices.ContainsFunc(asked, func(account Account) bool { return !account.Known() }) {
+		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
 			Next: "push again from an account that exists"}
-	case slices.ContainsFunc(logins, func(l string) bool { return strings.EqualFold(l, request.Actor) }):
-		return nil, &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", request.Actor, target),
+	}
+	for _, account := range asked {
+		at := slices.IndexFunc(people, func(approver Account) bool { return approver.ID == account.ID })
+		if at < 0 {
+			continue
+		}
+		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", people[at].Login, target),
 			Next: fmt.Sprintf("push again, and let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
 	}
-	return logins, nil
+	return nil
 }

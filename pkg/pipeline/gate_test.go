@@ -9,62 +9,190 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
+// gateCase is who asked, who approved, and what becomes of the apply.
+type gateCase struct {
+	wait      int // minutes of the timer
+	approvals []pipeline.Approval
+	asks      func(w *world, a *pipeline.Ask) // changes who asks; nil: dev
+	want      pipeline.Reason
+	says      string
+}
+
+// asker changes the customer's run.
+func asker(change func(run *pipeline.WorkflowRun)) func(*world, *pipeline.Ask) {
+	return func(w *world, a *pipeline.Ask) {
+		run := w.hub.runs[a.RunID]
+		change(&run)
+		w.hub.runs[a.RunID] = run
+	}
+}
+
+var (
+	renamed = pipeline.Account{ID: dev.ID, Login: "dev-2"}
+	ghost   = pipeline.Account{Login: "ghost"}
+	byRobin = []pipeline.Approval{approved(robin, "production-apply")}
+)
+
+var gateCases = map[string]gateCase{
+	"somebody else":            {10, []pipeline.Approval{approved(robin, "Production-apply")}, nil, "", ""},
+	"longer than asked for":    {30, byRobin, nil, "", ""},
+	"no timer":                 {0, byRobin, nil, pipeline.ReasonUngated, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
+	"shorter timer":            {9, byRobin, nil, pipeline.ReasonUngated, "is 9 min"},
+	"the requester":            {10, []pipeline.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
+	"the requester, renamed":   {10, []pipeline.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 asked for the apply of acme/production and approved it"},
+	"somebody with that login": {10, []pipeline.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
+	"both":                     {10, []pipeline.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
+	"of another environment":   {10, []pipeline.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonUngated, "nobody is on record"},
+	"a rejection":              {10, []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonUngated, "nobody is on record"},
+	"nobody":                   {10, nil, nil, pipeline.ReasonUngated, "nobody is on record"},
+	"an account that is gone":  {10, []pipeline.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonUngated, "does not say which account approved"},
+	"one that is gone, and robin": {10, []pipeline.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonUngated,
+		"does not say which account approved"},
+	"nobody knows who asked": {10, byRobin, asker(func(run *pipeline.WorkflowRun) {
+		run.Actor, run.StartedBy, run.TriggeredBy = "", pipeline.Account{}, pipeline.Account{}
+	}), pipeline.ReasonSelfApproved, "does not say who asked"},
+	"nobody knows who ran it again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = ghost }), pipeline.ReasonSelfApproved, "does not say who asked"},
+	"who ran the customer's run again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = robin }), pipeline.ReasonSelfApproved,
+		"robin asked for the apply"},
+	"who ran it again, before somebody else did": {10, byRobin, func(w *world, a *pipeline.Ask) {
+		run := w.hub.runs[a.RunID]
+		old := run
+		old.TriggeredBy = robin
+		w.hub.attempts[a.RunID] = []pipeline.WorkflowRun{old}
+		run.Attempt = 2
+		w.hub.runs[a.RunID] = run
+	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	"who started the manager's run": {10, byRobin, func(w *world, _ *pipeline.Ask) {
+		run := w.hub.runs[1]
+		run.StartedBy = robin
+		w.hub.runs[1] = run
+	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	"who ran the manager's run again": {10, byRobin, func(w *world, _ *pipeline.Ask) {
+		run := w.hub.runs[1]
+		run.TriggeredBy = robin
+		w.hub.runs[1] = run
+	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	"the same person, thrice": {10, []pipeline.Approval{approved(robin, "production-apply"), approved(robin, "production-apply"), approved(pipeline.Account{ID: robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
+}
+
 func TestGate(t *testing.T) {
 	t.Parallel()
-	approved := func(login, env string) pipeline.Approval {
-		return pipeline.Approval{Login: login, Approved: true, Environments: []string{env}}
-	}
-	cases := map[string]struct {
-		wait      int // minutes of the timer
-		approvals []pipeline.Approval
-		actor     string // who asks, dev when empty
-		want      pipeline.Reason
-		says      string
-	}{
-		"somebody else":           {10, []pipeline.Approval{approved("Robin", "Production-apply")}, "", "", ""},
-		"longer than asked for":   {30, []pipeline.Approval{approved("Robin", "production-apply")}, "", "", ""},
-		"no timer":                {0, []pipeline.Approval{approved("robin", "production-apply")}, "", pipeline.ReasonUngated, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
-		"shorter timer":           {9, []pipeline.Approval{approved("robin", "production-apply")}, "", pipeline.ReasonUngated, "is 9 min"},
-		"the requester":           {10, []pipeline.Approval{approved("DEV", "production-apply")}, "", pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
-		"both":                    {10, []pipeline.Approval{approved("robin", "production-apply"), approved("dev", "production-apply")}, "", pipeline.ReasonSelfApproved, "approved it"},
-		"of another environment":  {10, []pipeline.Approval{approved("robin", "staging-apply")}, "", pipeline.ReasonUngated, "nobody is on record"},
-		"a rejection":             {10, []pipeline.Approval{{Login: "robin", Environments: []string{"production-apply"}}}, "", pipeline.ReasonUngated, "nobody is on record"},
-		"nobody":                  {10, nil, "", pipeline.ReasonUngated, "nobody is on record"},
-		"nobody knows who asked":  {10, []pipeline.Approval{approved("robin", "production-apply")}, "-", pipeline.ReasonSelfApproved, "does not say who asked"},
-		"the same person, thrice": {10, []pipeline.Approval{approved("Robin", "production-apply"), approved("robin", "production-apply"), approved("Robin", "production-apply")}, "", "", ""},
-	}
-	for name, c := range cases {
+	for name, c := range gateCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			rule := &w.customer.Manager.Environments[1]
 			rule.Wait, rule.RequesterMayNotApprove = 10*time.Minute, true
-			w.hub.wait, w.hub.approvals = c.wait, c.approvals
-			a := w.ask(w.hub.commit("production one\n"), "push")
-			if c.actor != "" {
-				run := w.hub.runs[a.RunID]
-				run.Actor = strings.Trim(c.actor, "-")
-				w.hub.runs[a.RunID] = run
+			c.play(t, w)
+		})
+	}
+}
+
+// play asks for production and tries to apply it.
+func (c gateCase) play(t *testing.T, w *world) {
+	t.Helper()
+	w.hub.wait, w.hub.approvals = c.wait, c.approvals
+	a := w.ask(w.hub.commit("production one\n"), "push")
+	if c.asks != nil {
+		c.asks(w, &a)
+	}
+	request := must[pipeline.Request](t)(w.send(a))
+	must[pipeline.TargetResult](t)(w.plan(request, "production"))
+	result, err := w.apply(w.target(request, "production"))
+	if c.want == "" {
+		if err != nil || result.Outcome != pipeline.OutcomeApplied {
+			t.Fatalf("%+v %v", result, err)
+		}
+		w.wantEvents("acme", "production", "requested dev, planned, approved robin, applying, applied")
+		return
+	}
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != c.want || !strings.Contains(refused.Message, c.says) || refused.Next == "" {
+		t.Fatalf("got %v, want %s", err, c.want)
+	}
+	if got := w.events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.engine.applies != 0 {
+		t.Errorf("%d applies, ledger: %s", w.engine.applies, got)
+	}
+	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeRefused || got.Reason != c.want {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestGateNeedsAnApproval: that reviewers are required is a rule, and that one of them
+// approved is a fact.
+func TestGateNeedsAnApproval(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]gateCase{
+		"somebody":               {approvals: byRobin},
+		"who asked":              {approvals: []pipeline.Approval{approved(robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = dev })},
+		"nobody":                 {want: pipeline.ReasonUngated, says: "no approval for environment production-apply is on record in run 1 of ops/manager"},
+		"of another environment": {approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonUngated, says: "no approval"},
+		"of the plan":            {approvals: []pipeline.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonUngated, says: "no approval"},
+		"a rejection":            {approvals: []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonUngated, says: "no approval"},
+		"an account that is gone": {approvals: []pipeline.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonUngated,
+			says: "does not say which account approved"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.customer.Manager.Environments[1].Gated = true
+			c.play(t, w)
+		})
+	}
+}
+
+// TestLedgerNamesTheApprover by an id beside the login.
+func TestLedgerNamesTheApprover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.customer.Manager.Environments[1].Gated = true
+	gateCase{approvals: byRobin}.play(t, w)
+	entries, _, err := w.ledger().Read(t.Context(), "acme", "production")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Event == pipeline.LedgerApproved && (e.ActorID != robin.ID || e.Actor != "robin") {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// TestManualRequestThatRunsAgain uses the commit of the manager that its run began
+// with: an old one is refused.
+func TestManualRequestThatRunsAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		attempt int
+		head    pipeline.SHA
+		blind   error
+		fine    bool
+	}{
+		"the first attempt":               {attempt: 1, head: "b", fine: true},
+		"again, with the newest commit":   {attempt: 2, head: "a", fine: true},
+		"again, with an old commit":       {attempt: 2, head: "b"},
+		"again, and nothing can be asked": {attempt: 2, head: "a", blind: unseen()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.hub.commit("staging one\n")
+			sha := func(c pipeline.SHA) pipeline.SHA { return pipeline.SHA(strings.Repeat(string(c), 40)) }
+			w.hub.managerHead, w.hub.blind = sha(c.head), c.blind
+			f := w.fetcher()
+			f.Own = w.hub
+			in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &pipeline.ManualAsk{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
+				Run: pipeline.Run{Repository: managerSlug, ID: 1, Attempt: c.attempt, URL: "https://hub/run", CreatedAt: w.now}}
+			request, err := f.Run(t.Context(), in)
+			if (err == nil) != c.fine {
+				t.Fatalf("%+v %v", request, err)
 			}
-			request := must[pipeline.Request](t)(w.send(a))
-			must[pipeline.TargetResult](t)(w.plan(request, "production"))
-			result, err := w.apply(w.target(request, "production"))
-			if c.want == "" {
-				if err != nil || result.Outcome != pipeline.OutcomeApplied {
-					t.Fatalf("%+v %v", result, err)
-				}
-				w.wantEvents("acme", "production", "requested dev, planned, approved Robin, applying, applied")
-				return
+			if c.fine && len(request.Requesters) != 2 {
+				t.Errorf("requesters: %+v", request.Requesters)
 			}
-			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || refused.Reason != c.want || !strings.Contains(refused.Message, c.says) || refused.Next == "" {
-				t.Fatalf("got %v, want %s", err, c.want)
-			}
-			if got := w.events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.engine.applies != 0 {
-				t.Errorf("%d applies, ledger: %s", w.engine.applies, got)
-			}
-			if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeRefused || got.Reason != c.want {
-				t.Errorf("%+v", got)
+			f.Own = nil
+			if _, err := f.Run(t.Context(), in); c.attempt > 1 && err == nil {
+				t.Error("it was accepted without a look at the manager")
 			}
 		})
 	}

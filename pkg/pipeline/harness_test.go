@@ -78,7 +78,7 @@ func (w *world) ask(commit pipeline.SHA, event string) pipeline.Ask {
 		a.PullRequest, a.Ref, a.Mode = 5, "refs/pull/5/merge", pipeline.ModePlan
 		w.hub.pulls[5] = pipeline.PullRequest{Number: 5, State: "open", Head: commit, HeadBranch: "change", HeadRepoID: 7, BaseBranch: "main"}
 	}
-	w.hub.runs[w.run] = pipeline.WorkflowRun{ID: w.run, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: pipeline.TriggerWorkflow, Actor: "dev", RepoID: 7, CreatedAt: w.now, UpdatedAt: w.now}
+	w.hub.runs[w.run] = pipeline.WorkflowRun{ID: w.run, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: pipeline.TriggerWorkflow, Actor: "dev", StartedBy: dev, TriggeredBy: dev, RepoID: 7, CreatedAt: w.now, UpdatedAt: w.now}
 	return a
 }
 
@@ -333,14 +333,37 @@ type hub struct {
 	reads       int // of runs
 	line        []pipeline.SHA
 	compared    int
-	undelivered error                               // what a dispatch answers
-	unreadable  error                               // what a look at the statuses answers
-	blind       error                               // what is said of the manager's repository and its runs
+	undelivered error                            // what a dispatch answers
+	unreadable  error                            // what a look at the statuses answers
+	attempts    map[int64][]pipeline.WorkflowRun // earlier ones
+	blind       error                            // what is said of the manager's repository and its runs
+	managerHead pipeline.SHA
 	managerID   int64                               // of the repository that has the manager's name now
 	unlisted    error                               // what a list of runs answers
 	deleted     map[string]bool                     // branches
 	refuses     func(op string) error               // what a write answers, by its name and object
 	repository  func() (pipeline.Repository, error) // instead of the customer's
+}
+
+// The people of the tests.
+var (
+	dev   = pipeline.Account{ID: 31, Login: "dev"}
+	robin = pipeline.Account{ID: 32, Login: "robin"}
+	bot   = pipeline.Account{ID: 33, Login: "metapipe-bot"}
+)
+
+// approved is what an account said to one environment.
+func approved(by pipeline.Account, env string) pipeline.Approval {
+	return pipeline.Approval{Login: by.Login, User: by, Approved: true, Environments: []string{env}}
+}
+
+func (h *hub) RunAttempt(ctx context.Context, repo pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error) {
+	for _, run := range h.attempts[id] {
+		if run.Attempt == attempt {
+			return run, nil
+		}
+	}
+	return h.WorkflowRun(ctx, repo, id)
 }
 
 // unseen is GitHub's 404.
@@ -357,7 +380,7 @@ func (h *hub) refused(op string) error {
 }
 
 func newHub(w *world) *hub {
-	return &hub{w: w, files: map[pipeline.SHA]string{}, unreachable: map[pipeline.SHA]bool{}, runs: map[int64]pipeline.WorkflowRun{}, pulls: map[int]pipeline.PullRequest{},
+	return &hub{w: w, files: map[pipeline.SHA]string{}, unreachable: map[pipeline.SHA]bool{}, runs: map[int64]pipeline.WorkflowRun{1: {ID: 1, Attempt: 1, Status: "in_progress", StartedBy: bot, TriggeredBy: bot}}, attempts: map[int64][]pipeline.WorkflowRun{}, approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply")}, pulls: map[int]pipeline.PullRequest{},
 		managerID: managerID, deleted: map[string]bool{}, merged: map[pipeline.SHA]int{}, statuses: map[string]pipeline.Status{}, reviewers: 1}
 }
 
@@ -436,7 +459,10 @@ func (h *hub) Compare(_ context.Context, _ pipeline.Slug, base, head pipeline.SH
 	return b < a, a < b, nil
 }
 
-func (h *hub) BranchHead(context.Context, pipeline.Slug, string) (pipeline.SHA, error) {
+func (h *hub) BranchHead(_ context.Context, repo pipeline.Slug, _ string) (pipeline.SHA, error) {
+	if repo.Equal(managerSlug) {
+		return h.managerHead, h.blind
+	}
 	for sha := range h.files {
 		return sha, nil
 	}

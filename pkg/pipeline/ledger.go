@@ -54,8 +54,9 @@ type LedgerEntry struct {
 	Environment Environment  `json:"environment"`
 	Request     RequestID    `json:"request,omitempty"`
 	Commit      SHA          `json:"commit,omitempty"`
-	Actor       string       `json:"actor,omitempty"`   // who asked, approved or did it
-	Receipt     string       `json:"receipt,omitempty"` // its SHA-256, hexadecimal
+	Actor       string       `json:"actor,omitempty"`    // who asked, approved or did it
+	ActorID     int64        `json:"actor_id,omitempty"` // of an approver: logins can change hands
+	Receipt     string       `json:"receipt,omitempty"`  // its SHA-256, hexadecimal
 	Outcome     Outcome      `json:"outcome,omitempty"`
 	Reason      Reason       `json:"reason,omitempty"`
 	Message     string       `json:"message,omitempty"` // one line
@@ -207,7 +208,7 @@ const clockSkew = 10 * time.Minute
 // same reports whether two entries record one event. What may happen to a plan
 // several times counts once for each attempt of a run.
 func (e LedgerEntry) same(o LedgerEntry) bool {
-	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.Outcome != o.Outcome || e.Reason != o.Reason {
+	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.ActorID != o.ActorID || e.Outcome != o.Outcome || e.Reason != o.Reason {
 		return false
 	}
 	switch e.Event {

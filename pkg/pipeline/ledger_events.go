@@ -115,11 +115,11 @@ func accountUnread(ctx context.Context, ledger Ledger, in TargetInput, cause err
 
 // accountApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
-func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []string) (head LedgerHead, err error) {
+func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []Account) (head LedgerHead, err error) {
 	ledger := Ledger{Store: a.Store, Now: a.Now}
-	for _, login := range approvers {
+	for _, account := range approvers {
 		e := ledgerEntry(LedgerApproved, request, in.Environment, in.Run)
-		e.Actor, e.Receipt = login, receipt.Digest()
+		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
 		if head, err = ledger.Append(ctx, e); err != nil {
 			return head, err
 		}

@@ -28,6 +28,7 @@ type origin struct {
 	pullRequest int
 	run         Run
 	actor       string
+	requesters  []Account
 	only        Environment
 	named       bool   // status contexts carry the customer's name
 	token       string // identity of the ID token, "" when there is none
@@ -144,11 +145,30 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 			Message: "this repository holds several customers, and the trigger step does not say for which one it asks", Remedy: "add --customer " + string(from.customer.Name) + " to the trigger step"}}}
 	}
 	from.run = Run{Repository: from.repository.Slug, ID: run.ID, Attempt: ask.RunAttempt, URL: run.URL, CreatedAt: run.CreatedAt}
-	from.actor = run.Actor
+	if err := f.askers(ctx, ask, run, from); err != nil {
+		return err
+	}
 	if ask.Event == "pull_request" {
 		return f.pullRequest(ctx, ask, from)
 	}
 	return f.branch(ctx, ask, from)
+}
+
+// askers notes who caused the attempt that asks: a run that is run again has another
+// one, which may have begun meanwhile.
+func (f *FetchVars) askers(ctx context.Context, ask Ask, run WorkflowRun, from *origin) error {
+	if run.Attempt != ask.RunAttempt {
+		var err error
+		run, err = f.GitHub.RunAttempt(ctx, from.repository.Slug, ask.RunID, ask.RunAttempt)
+		if NotVisible(err) || Gone(err) {
+			run, err = WorkflowRun{}, nil // not known, which no rule about people accepts
+		}
+		if err != nil {
+			return fmt.Errorf("look up attempt %d of run %d of %s: %w", ask.RunAttempt, ask.RunID, from.repository, err)
+		}
+	}
+	from.actor, from.requesters = run.asker(), run.Requesters()
+	return nil
 }
 
 // clock is the creation time of the manager's run: a queued run may start long
@@ -289,6 +309,9 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
 		return origin{}, &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %q", in.Event.Ref), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
 	}
+	if err := f.presentManager(ctx, in); err != nil {
+		return origin{}, err
+	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
 		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}
@@ -313,10 +336,38 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}
-	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor, named: customer.Siblings}
+	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, named: customer.Siblings}
 	from.id = NewRequestID()
 	if in.Run.ID != 0 {
 		from.id = DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
 	}
 	return from, f.branch(ctx, Ask{Commit: commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+}
+
+// presentManager refuses to run a manual request again with an old commit of the
+// manager. GitHub keeps the commit of a run for its re-runs, up to 30 days later, and a
+// request that names no commit takes the newest one of the customer.
+func (f *FetchVars) presentManager(ctx context.Context, in FetchInput) error {
+	if in.Run.Attempt < 2 {
+		return nil
+	}
+	refused := func(why string) error {
+		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
+			Next: "start the workflow anew on the default branch, and do not run an old run again"}
+	}
+	if f.Own == nil {
+		return refused("whether that is still the newest one cannot be asked without GITHUB_TOKEN")
+	}
+	repo, err := f.Own.Repository(ctx, in.Manager)
+	if err != nil {
+		return fmt.Errorf("look up the manager's repository %s: %w", in.Manager, err)
+	}
+	head, err := f.Own.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
+	if err != nil {
+		return fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
+	}
+	if head != in.ManagerCommit {
+		return refused(fmt.Sprintf("%s is at %s now", repo.DefaultBranch, head.Short()))
+	}
+	return nil
 }

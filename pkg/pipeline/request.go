@@ -51,10 +51,14 @@ type Request struct {
 	Customer   CustomerName `json:"customer"`
 	Repository Repository   `json:"repository"`
 	Event      string       `json:"event"`
-	Actor      string       `json:"actor"`
-	Mode       Mode         `json:"mode"`
-	Commit     SHA          `json:"commit"`
-	Branch     string       `json:"branch"`
+	Actor      string       `json:"actor"` // login of who asked for this attempt, for people to read
+	// Requesters are all who caused the attempt of the run that this request comes
+	// from; one without an id is not known. Those of the manager's run join them when
+	// the plan is applied.
+	Requesters []Account `json:"requesters,omitempty"`
+	Mode       Mode      `json:"mode"`
+	Commit     SHA       `json:"commit"`
+	Branch     string    `json:"branch"`
 	// PullRequest is the pull request under review, or the one whose merge this
 	// push is; 0 when there is none.
 	PullRequest int    `json:"pull_request,omitempty"`

@@ -1,0 +1,30 @@
+package pipeline
+
+import "slices"
+
+// People are compared by their ids: a login can be changed by its owner, and given to
+// somebody else. An account whose id GitHub does not say is nobody in particular, and
+// can be anybody.
+
+// Requesters are the accounts that caused an attempt of a run: who started it first, and
+// who asked for this attempt. They are the same but for a re-run. An unknown one stays
+// in the list.
+func (r WorkflowRun) Requesters() []Account { return withAccounts(nil, r.StartedBy, r.TriggeredBy) }
+
+// withAccounts adds accounts that the list does not hold.
+func withAccounts(list []Account, more ...Account) []Account {
+	for _, a := range more {
+		if !slices.ContainsFunc(list, func(b Account) bool { return a.ID == b.ID && (a.Known() || a.Login == b.Login) }) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// asker is the login of who asked for this attempt, for people to read.
+func (r WorkflowRun) asker() string {
+	if r.TriggeredBy.Login != "" {
+		return r.TriggeredBy.Login
+	}
+	return r.Actor
+}

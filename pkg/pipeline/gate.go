@@ -100,6 +100,10 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 // othersApproved refuses when somebody who asked for the apply has approved it, or may
 // have.
 func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Request, target string, people []Account) error {
+	// Who can write to the store could name other requesters.
+	if err := verifyRequest(ctx, a.Store, a.Sealer, request); err != nil {
+		return tamperedOr(err, fmt.Sprintf("the record of request %s of %s", request.ID.Short(), request.Customer))
+	}
 	run, err := a.Gate.WorkflowRun(ctx, in.Run.Repository, in.Run.ID)
 	if err != nil {
 		return fmt.Errorf("read who started run %d of %s: %w", in.Run.ID, in.Run.Repository, err)

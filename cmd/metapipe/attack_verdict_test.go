@@ -94,7 +94,9 @@ func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline
 	if env != "" {
 		args = append(args, "--environment", env)
 	}
-	_, list, _ := strings.Cut("\n"+a.job(run).do(0, args...).log, "\n[")
+	reader := run
+	reader.ref = "refs/heads/main" // also for what was tried on a branch
+	_, list, _ := strings.Cut("\n"+a.job(reader).do(0, args...).log, "\n[")
 	var reports []pipeline.LedgerReport
 	check(a.t, json.Unmarshal([]byte("["+list), &reports))
 	for _, e := range reports[0].Entries {

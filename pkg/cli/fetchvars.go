@@ -56,6 +56,11 @@ promotion order), outcome, reason.`,
 }
 
 func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	s.anyRef = o.customer != "" // a manual request is rejected below, and written down
 	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err

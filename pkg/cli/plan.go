@@ -158,6 +158,9 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	m, guessed, err := s.loadManagerOrDefault(o.managerDir)
+	if err == nil && o.state { // no dry run looks at a real state
+		_, err = s.loadManager(o.managerDir)
+	}
 	if err != nil {
 		return err
 	}
@@ -192,7 +195,7 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 // guessed tells that it has none.
 func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
 	if _, problems := config.Load(s.app.absolute(dir)); !config.IsMissing(problems) {
-		m, err = s.loadManager(dir)
+		m, err = s.readManager(dir)
 		return m, false, err
 	}
 	dir = s.app.absolute(dir)

@@ -58,6 +58,11 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if o.applying != "" && o.final {
 		return &pipeline.UsageError{Message: "--applying is the first report of a job and --final the last of the run", Next: "use one of them"}
 	}
+	s, err := a.newStep()
+	if err != nil {
+		return err
+	}
+	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
 	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err

@@ -43,6 +43,9 @@ type step struct {
 	context actions.Context
 	runner  *actions.Runner
 	clients []*github.Client // those that were made, for their budget
+	// anyRef lets a command open the manager on any ref, since it does nothing there
+	// but say so: see loadManager.
+	anyRef bool
 	// toolEnviron is what the tool sees of the environment, where a target has
 	// credentials of its own; nil: that of this process.
 	toolEnviron []string
@@ -140,7 +143,21 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 	return m, err
 }
 
+// loadManager opens the manager for a command that can change something or reads what
+// is secret: in Actions on the default branch alone, since nobody has reviewed the
+// Terraform, the registry and the rules of other refs. This is the one place that says
+// so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {
+	if s.context.InActions && !s.anyRef {
+		if err := actions.OnDefaultBranch(s.context); err != nil {
+			return nil, err
+		}
+	}
+	return s.readManager(dir)
+}
+
+// readManager reads the configuration of the manager on any ref.
+func (s *step) readManager(dir string) (*manager, error) {
 	dir = s.app.absolute(dir)
 	c, problems := config.Load(dir)
 	if config.IsMissing(problems) {

@@ -101,7 +101,7 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 // have.
 func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Request, target string, people []Account) error {
 	// Who can write to the store could name other requesters.
-	if err := verifyRequest(ctx, a.Store, a.Sealer, request); err != nil {
+	if err := verifyRequest(ctx, a.records(), request); err != nil {
 		return tamperedOr(err, fmt.Sprintf("the record of request %s of %s", request.ID.Short(), request.Customer))
 	}
 	run, err := a.Gate.WorkflowRun(ctx, in.Run.Repository, in.Run.ID)

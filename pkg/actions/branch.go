@@ -1,0 +1,59 @@
+package actions
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// OnDefaultBranch is nil when the run of c is of the default branch of its repository,
+// by the full ref, so that a tag of the same name is another one. Where the event does
+// not say which branch that is, the run counts as one of another branch; only a
+// schedule, which GitHub runs on the default branch alone, needs no answer.
+// https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows#schedule
+func OnDefaultBranch(c Context) error {
+	branch, err := defaultBranch(c)
+	switch {
+	case err != nil:
+		return err
+	case branch == "" && c.EventName == "schedule":
+		return nil
+	case branch == "":
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnproved, Message: fmt.Sprintf("the event %.60q of this run does not say what the default branch of %s is", c.EventName, c.Repository),
+			Next: "start the workflow by schedule, repository_dispatch or workflow_dispatch"}
+	case c.Ref != "refs/heads/"+branch:
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnproved, Message: fmt.Sprintf("this run is of %q, and the manager works on its default branch %s only", c.Ref, branch),
+			Next: "start the workflow on " + branch + "; on other branches `metapipe validate` and dry runs work"}
+	}
+	return nil
+}
+
+// defaultBranch is what the event says; empty when it says nothing.
+func defaultBranch(c Context) (string, error) {
+	if c.EventPath == "" {
+		return "", nil
+	}
+	f, err := os.Open(c.EventPath)
+	if err != nil {
+		return "", fmt.Errorf("read the event file: %w", err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, MaxEvent))
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the event file: %w", err)
+	}
+	var event struct {
+		Repository struct {
+			DefaultBranch string `json:"default_branch"`
+		} `json:"repository"`
+	}
+	if err := json.Unmarshal(raw, &event); err != nil {
+		return "", fmt.Errorf("read the default branch in the %s event: %w", c.EventName, err)
+	}
+	return event.Repository.DefaultBranch, nil
+}

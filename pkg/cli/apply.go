@@ -22,9 +22,10 @@ ends before it could change anything (a lock in the way, an init that failed) le
 it: run the job again.
 
 Where metapipe.yml says that the environment is gated, the protection rules of
-<environment>-apply are read first: without required reviewers nothing is applied.
-The same holds for wait (its wait timer must be as long) and for
-requester_may_not_approve (somebody else than who asked must have approved).
+<environment>-apply are read first: without required reviewers, or without an approval
+on record in this run, nothing is applied. The same holds for wait (its wait timer must
+be as long) and for requester_may_not_approve: no account that started or re-ran the
+customer's run or this one may have approved. Accounts are compared by their ids.
 A role is taken as for plan.
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).

@@ -40,7 +40,7 @@ ends with exit code 0: there is nothing left to do.
 
 Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
 statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
-GITHUB_TOKEN (own repository: actions write).
+GITHUB_TOKEN (own repository: actions write, contents read).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,
 		Example: "  metapipe fetch-vars --customer example-customer --mode plan",

@@ -20,7 +20,7 @@ func (w *actWorld) scans(inputs map[string]string) (steps []actStep, succeeded b
 	t.Helper()
 	event, payload := "schedule", json.RawMessage(`{"schedule":"23 4 * * *"}`)
 	if inputs != nil {
-		event, payload = "workflow_dispatch", must(json.Marshal(map[string]any{"inputs": inputs}))(t)
+		event, payload = "workflow_dispatch", must(json.Marshal(map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}))(t)
 	}
 	head := must(w.manager.Head("main"))(t)
 	run := must(w.manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)

@@ -286,7 +286,7 @@ func TestBootstrapState(t *testing.T) {
 	t.Parallel()
 	b, w := newTenant(t), newWorld(t, nil)
 	b.bucket.Name = "new-states"
-	run := workflowRun{repo: w.manager, run: hub.Run{ID: 1, Attempt: 1, Event: "workflow_dispatch", Path: managerWorkflow, Actor: "robin"}, event: []byte("{}"), sha: must(w.manager.Head("main"))(t), ref: "refs/heads/main"}
+	run := workflowRun{repo: w.manager, run: hub.Run{ID: 1, Attempt: 1, Event: "workflow_dispatch", Path: managerWorkflow, Actor: "robin"}, event: must(w.manager.ManualEvent(managerWorkflow, "main", nil, "robin"))(t), sha: must(w.manager.Head("main"))(t), ref: "refs/heads/main"}
 	bootstrap := func(exit int, args ...string) result {
 		t.Helper()
 		return w.newJob(run).with(b.root()...).do(exit, append([]string{"bootstrap", "state"}, args...)...)

@@ -70,6 +70,13 @@ func (r *request) report(more ...string) result {
 	return r.w.newJob(r.run).do(0, append([]string{"report", "--customer", r.customer, "--request", r.id}, more...)...)
 }
 
+// approve lets the job of the apply wait for its environment, and somebody approve.
+func (r *request) approve(env, login string) {
+	r.w.t.Helper()
+	must(r.w.manager.EnterEnvironment(r.run.run.ID, "apply", env+"-apply"))(r.w.t)
+	check(r.w.t, r.w.manager.Review(r.run.run.ID, env+"-apply", login, true, ""))
+}
+
 // planned is a plan that waits for its apply.
 func (r *request) planned(env string) result {
 	r.w.t.Helper()
@@ -100,6 +107,10 @@ func TestVerbsOneByOne(t *testing.T) {
 		told.want(t, "outcome=pending")
 		if !strings.Contains(told.summary, p.outputs["receipt-code"]) || !strings.Contains(told.summary, "terraform_data.first") {
 			t.Errorf("the summary does not show the plan and its receipt:\n%s", told.summary)
+		}
+		if env == "production" { // gated
+			r.do(4, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "reason=gate-missing")
+			r.approve(env, "robin")
 		}
 		r.do(0, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "outcome=applied", "reason=")
 		r.report()

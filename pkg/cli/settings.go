@@ -148,12 +148,14 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 // Terraform, the registry and the rules of other refs. This is the one place that says
 // so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {
-	if s.context.InActions && !s.anyRef {
-		if err := actions.OnDefaultBranch(s.context); err != nil {
-			return nil, err
-		}
+	m, err := s.readManager(dir) // first, since it masks what the tool gets
+	if err == nil && s.context.InActions && !s.anyRef {
+		err = actions.OnDefaultBranch(s.context)
 	}
-	return s.readManager(dir)
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // readManager reads the configuration of the manager on any ref.

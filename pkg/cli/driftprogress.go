@@ -89,6 +89,26 @@ func (p *driftProgress) end() error {
 	return p.err
 }
 
+// differing names the attributes of a resource that differ, without their values; a
+// created or deleted one differs as a whole.
+func differing(d pipeline.ResourceChange) string {
+	if d.Action == pipeline.ActionCreate || d.Action == pipeline.ActionDelete {
+		return " (" + string(d.Action) + ")"
+	}
+	var paths []string
+	for i, a := range d.Attributes {
+		if i == 3 {
+			paths = append(paths, fmt.Sprintf("%d more", len(d.Attributes)-i))
+			break
+		}
+		paths = append(paths, a.Path)
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(paths, ", ") + ")"
+}
+
 // driftLine tells of one target in a line.
 func driftLine(r pipeline.DriftResult) string {
 	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
@@ -108,17 +128,17 @@ func driftLine(r pipeline.DriftResult) string {
 	// Drift and the change that reverts it have the same address.
 	var addresses []string
 	named := map[string]bool{}
-	add := func(address string) {
+	add := func(address, what string) {
 		if !named[address] {
 			named[address] = true
-			addresses = append(addresses, address)
+			addresses = append(addresses, address+what)
 		}
 	}
 	for _, d := range slices.Concat(r.Plan.Drift, r.Plan.Changes) {
-		add(d.Address)
+		add(d.Address, differing(d))
 	}
 	for _, o := range r.Plan.Outputs {
-		add("output." + o.Name)
+		add("output."+o.Name, "")
 	}
 	if len(addresses) > 3 {
 		addresses = append(addresses[:3], fmt.Sprintf("%d more", len(addresses)-3))

@@ -78,6 +78,8 @@ func TestDriftLine(t *testing.T) {
 		return list
 	}
 	for want, plan := range map[string]pipeline.Plan{
+		"acme/staging: manager: a (size, tags.Name), b (delete)": {Drift: []pipeline.ResourceChange{
+			{Address: "a", Action: pipeline.ActionUpdate, Attributes: []pipeline.AttributeChange{{Path: "size"}, {Path: "tags.Name"}}}, {Address: "b", Action: pipeline.ActionDelete}}},
 		"acme/staging: manager: output.seen":       {Outputs: []pipeline.OutputChange{{Name: "seen"}}},
 		"acme/staging: manager: a.a, b.b":          {Drift: changes("a.a", "b.b"), Changes: changes("a.a", "b.b")},
 		"acme/staging: manager: a, b, c, 2 more":   {Changes: changes("a", "b", "c", "d"), Outputs: []pipeline.OutputChange{{Name: "seen"}}},

@@ -7,7 +7,7 @@ func TestNear(t *testing.T) {
 	root := NewRoot(&App{})
 	for word, want := range map[string]string{
 		"man": "", "plna": "plan", "aply": "apply", "valdate": "validate", "fetchvars": "fetch-vars", "fetch_vars": "fetch-vars", "drif": "drift", "sta": "state",
-		"xyz": "", "ap": "", "ply": "", "mn": "", "led": "ledger", "Sweep": "sweep", "referense": "",
+		"xyz": "", "ap": "", "ply": "", "mn": "", "led": "ledger", "Sweep": "sweep",
 	} {
 		if got := near(root, word); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)

@@ -15,15 +15,20 @@ import (
 func internals() pipeline.TargetReport {
 	value := pipeline.Value{Text: `"INTERNAL"`}
 	change := pipeline.ResourceChange{Address: "SHOWN.a", PreviousAddress: "SHOWN.b", Module: "SHOWN.m", Type: "SHOWN", Deposed: "INTERNAL", Action: pipeline.ActionReplace, Reason: "SHOWN",
-		ImportID: "INTERNAL", Attributes: []pipeline.AttributeChange{{Path: "INTERNAL", Before: value, After: value, ForcesReplacement: true}}}
+		ImportID: "INTERNAL", ImportIdentity: `{"id":"INTERNAL"}`, Imports: true, Deferred: "SHOWN",
+		Causes:     []pipeline.Cause{{Path: "SHOWN.key", Before: pipeline.Value{Text: `"SHOWN"`}}, {Local: "local.INTERNAL", Where: pipeline.Position{File: "INTERNAL.tf"}}},
+		Attributes: []pipeline.AttributeChange{{Path: "INTERNAL", Before: value, After: value, ForcesReplacement: true}}}
 	theirs := pipeline.Diagnostic{Summary: "SHOWN", Detail: "INTERNAL", Address: "SHOWN.c", Where: pipeline.Position{File: "INTERNAL.tf", Line: 1}, Code: "INTERNAL",
 		Source: pipeline.Position{File: "infra/SHOWN.yml", Line: 3}, Exact: true, Remedy: "SHOWN"}
 	ours := pipeline.Diagnostic{Summary: "INTERNAL error", Detail: "INTERNAL detail", Address: "SHOWN.d", Where: pipeline.Position{File: "INTERNAL.tf", Line: 2}, Code: "INTERNAL", Remedy: "ask INTERNAL"}
 	return pipeline.TargetReport{
 		Environment: "staging", Outcome: pipeline.OutcomeFailed, Message: "plan of a/staging failed: INTERNAL error (INTERNAL.tf:2)", Next: "the manager's maintainers mend INTERNAL.tf:2",
 		Plan: &pipeline.Plan{Counts: pipeline.Counts{Replace: 1}, Changes: []pipeline.ResourceChange{change}, Drift: []pipeline.ResourceChange{change},
-			Outputs: []pipeline.OutputChange{{Name: "SHOWN_out", Action: pipeline.ActionUpdate, Before: value, After: value}},
-			Checks:  []pipeline.Check{{Address: "check.SHOWN", Status: "fail", Messages: []string{"INTERNAL"}}}, Diagnostics: []pipeline.Diagnostic{theirs, ours}},
+			Deferred:    []pipeline.ResourceChange{change},
+			Invocations: []pipeline.Invocation{{Address: "SHOWN.act", Event: "SHOWN", Resource: "SHOWN.a", OnFailure: "SHOWN", Deferred: "SHOWN", Arguments: []pipeline.AttributeChange{{Path: "INTERNAL", After: value}}}},
+			Unknown:     []string{"SHOWN_member"},
+			Outputs:     []pipeline.OutputChange{{Name: "SHOWN_out", Action: pipeline.ActionUpdate, Before: value, After: value}},
+			Checks:      []pipeline.Check{{Address: "check.SHOWN", Status: "fail", Messages: []string{"INTERNAL"}}}, Diagnostics: []pipeline.Diagnostic{theirs, ours}},
 		Diagnostics: []pipeline.Diagnostic{ours, theirs},
 		Done:        []pipeline.AppliedResource{{Address: "SHOWN.e", Action: pipeline.ActionCreate}},
 		Outputs:     []pipeline.Output{{Name: "url", Value: `"SHOWN to the customer"`}, {Name: "password", Sensitive: true}},

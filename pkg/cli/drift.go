@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,6 +36,7 @@ func newDriftCmd(app *App) *cobra.Command {
   drift    somebody changed the infrastructure outside of the tool
   pending  the customer's configuration is merged and was never applied
   manager  the manager's code changed since the last apply
+  lost     the state is gone, older or another one than the last apply left
   error    the target could not be looked at: nothing is known about it
 
 Alone it scans everything on this machine. On several machines it takes three steps:
@@ -45,7 +47,8 @@ interrupted goes on with --resume, or with --scan ID. metapipe.yml says under
 
 With --remediate a request to apply is started for each target that needs one, in
 the environments that "drift.remediate" names. It is planned, gated and applied as any
-other; nothing is applied by the scan.
+other; nothing is applied by the scan. A target with a lost state is never remediated:
+restore the state first (state restore).
 
 With --issues N each target that differs has one issue in the customer's repository,
 for the kinds that metapipe.yml says so: opened, edited when something else differs,
@@ -57,7 +60,7 @@ an issue leaves it alone until the end of that day.
 Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues,
 issues write). Without it, outside of Actions, what was applied last is compared.
 GITHUB_TOKEN (actions write) for --remediate. METAPIPE_TOOL, as for plan.
-Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.`,
+Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, lost, errors.`,
 		Example: `  metapipe drift --customer example-customer
   metapipe drift --list --shards 20
   metapipe drift --scan 20300102T030405.678Z-0a1b2c3d --shard 1`,
@@ -78,7 +81,7 @@ Outputs: scan, targets, shards (a JSON list for a matrix), clean, found, errors.
 	f.BoolVar(&o.summary, "summary", false, "with --scan: look at nothing, collect what the shards found")
 	f.BoolVar(&o.resume, "resume", false, "go on with the newest scan that was interrupted")
 	f.IntVar(&o.workers, "workers", 0, "look at `N` targets at once (default: by processors and free memory)")
-	f.StringVar(&o.failOn, "fail-on", "drift", "`WHEN` to exit with code 6: drift (or errors), error or none")
+	f.StringVar(&o.failOn, "fail-on", "drift", "`WHEN` to exit with code 6: drift (or lost states or errors), error (or lost states) or none")
 	f.BoolVar(&o.remediate, "remediate", false, "start requests to apply where metapipe.yml allows it")
 	f.IntVar(&o.issues, "issues", 0, "write at most `N` times to issues in customers' repositories")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -234,27 +237,29 @@ func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	found, failed := 0, len(scan.Missing)
+	found, lost, failed := 0, 0, len(scan.Missing)
 	for _, r := range scan.Results {
 		switch {
+		case slices.Contains(r.Kinds, pipeline.DriftLost):
+			lost++
 		case r.Failure != nil:
 			failed++
 		case !r.Clean():
 			found++
 		}
 	}
-	clean := len(scan.Results) + len(scan.Missing) - found - failed
+	clean := len(scan.Results) + len(scan.Missing) - found - lost - failed
 	issuesErr := m.driftIssues(ctx, &scan, o)
 	err = errors.Join(issuesErr, m.driftReport(scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
-		"clean", strconv.Itoa(clean), "found", strconv.Itoa(found), "errors", strconv.Itoa(failed)))
+		"clean", strconv.Itoa(clean), "found", strconv.Itoa(found), "lost", strconv.Itoa(lost), "errors", strconv.Itoa(failed)))
 	if o.remediate {
 		err = errors.Join(err, m.remediate(ctx, scan))
 	}
 	if err != nil {
 		return err
 	}
-	if o.failOn != "none" && failed > 0 || o.failOn == "drift" && found > 0 {
-		return findingsError{count: found + failed}
+	if o.failOn != "none" && failed+lost > 0 || o.failOn == "drift" && found > 0 {
+		return findingsError{count: found + lost + failed}
 	}
 	return nil
 }

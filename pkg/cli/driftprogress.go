@@ -115,6 +115,9 @@ func driftLine(r pipeline.DriftResult) string {
 	switch {
 	case r.Failure != nil:
 		message, _, _ := strings.Cut(r.Failure.Message, "\n")
+		if slices.Contains(r.Kinds, pipeline.DriftLost) {
+			return name + "lost: " + message
+		}
 		return name + "error (" + r.Failure.Cause + "): " + message
 	case r.Skipped != "":
 		return name + "nothing to check: " + r.Skipped

@@ -169,7 +169,11 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	target, err := pipeline.DryRun{Engine: s.engine()}.Run(ctx, job)
+	dry := pipeline.DryRun{Engine: s.engine()}
+	if o.state {
+		dry.Check = func(ctx context.Context, planned pipeline.Planned) error { return m.checkLost(ctx, job, planned) }
+	}
+	target, err := dry.Run(ctx, job)
 	var failed *pipeline.FailedError
 	if err != nil && !errors.As(err, &failed) {
 		return err

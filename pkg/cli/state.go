@@ -31,12 +31,12 @@ type stateOptions struct {
 func newStateCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "state",
-		Short:   "Show which states there are, and bring back one that an apply could not write",
+		Short:   "Show which states there are, and bring back one that is lost or could not be written",
 		Example: "  metapipe state list",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app))
+	cmd.AddCommand(newStateListCmd(app), newStateShowCmd(app), newStateRecoverCmd(app), newStateRestoreCmd(app), newStateAcceptCmd(app))
 	return cmd
 }
 
@@ -46,7 +46,9 @@ func newStateListCmd(app *App) *cobra.Command {
 		Use:   "list",
 		Short: "List the states of the customers: place, size, serial, last change, lock",
 		Long: `list shows a line for each target: where its state is, its size, serial and last
-change, and who holds its lock. It reads the counting of a state and no value of it.`,
+change, and who holds its lock. It reads the counting of a state and no value of it.
+LOST means that the last apply left a state, and that it is gone, older or another one
+now: state restore brings it back.`,
 		Example: "  metapipe state list --customer example-customer",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateList(cmd.Context(), o) },
@@ -132,8 +134,11 @@ type targetState struct {
 	Size        int64                 `json:"size"` // bytes
 	Serial      uint64                `json:"serial"`
 	Lineage     string                `json:"lineage,omitempty"`
+	Resources   int                   `json:"resources"` // managed ones; -1 where the state does not say
 	Changed     *time.Time            `json:"changed,omitempty"`
-	Lock        *pipeline.Lock        `json:"lock,omitempty"`
+	// Lost says why the state is not the one that the last apply left.
+	Lost *pipeline.LostState `json:"lost,omitempty"`
+	Lock *pipeline.Lock      `json:"lock,omitempty"`
 	// LockUnknown says where the lock is when it cannot be read from here.
 	LockUnknown string `json:"lock_unknown,omitempty"`
 	// Kept are the requests whose state waits for `state recover`.
@@ -224,10 +229,21 @@ func (a *App) printStates(states []targetState) error {
 	for _, s := range states {
 		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\n", s.Customer, s.Environment, s.size(), s.serial(), s.changed(), s.lock(), report.TerminalLine(s.Place))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range states {
+		if s.Lost != nil {
+			fmt.Fprintf(a.Out, "\nLOST %s/%s: %s\n→ %s\n", s.Customer, s.Environment, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
+		}
+	}
+	return nil
 }
 
 func (s targetState) size() string {
+	if s.Lost != nil {
+		return "LOST"
+	}
 	if !s.Exists {
 		return "none"
 	}
@@ -282,6 +298,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
+	if state.Lost != nil {
+		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", report.TerminalLine(state.Lost.Why), state.Lost.Restore())
+	}
 	for _, request := range state.Kept {
 		fmt.Fprintf(w, "kept\tmetapipe state recover --customer %s --environment %s --request %s\n", c.Name, env, request)
 	}
@@ -290,6 +309,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 
 // targetState reads what there is of one target.
 func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
+	if err := m.storeExists(); err != nil {
+		return targetState{}, err
+	}
 	backend := m.backend(c, env)
 	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
 	found, err := m.store.Describe(ctx, string(c.Name)+"/"+string(env)+"/")
@@ -298,10 +320,18 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 	}
 	state.Kept = pipeline.KeptStates(keysOf(found))
 	if m.config.Manager.State.Backend.Type != "" {
-		return state, m.stateByTool(ctx, c, env, &state)
+		err = m.stateByTool(ctx, c, env, &state)
+	} else {
+		err = m.stateInStore(ctx, c, env, found, &state)
 	}
-	if err := m.stateInStore(ctx, c, env, found, &state); err != nil {
+	if err != nil {
 		return state, err
+	}
+	if state.Lost, err = pipeline.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
+		return state, err
+	}
+	if m.config.Manager.State.Backend.Type != "" {
+		return state, nil
 	}
 	if table := m.config.Manager.State.Bucket.LockTable; table != "" {
 		state.LockUnknown = "in the DynamoDB table " + table
@@ -324,16 +354,16 @@ func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pip
 	for _, f := range found {
 		switch {
 		case f.Key == key && f.Size > 0:
-			var version pipeline.StateVersion
+			var version pipeline.StateRecord
 			err := m.read(ctx, key, func(r io.Reader) (err error) {
-				version, err = terraform.ReadStateVersion(r)
+				version, err = terraform.ReadState(r)
 				return err
 			})
 			if err != nil {
 				return fmt.Errorf("state of %s/%s: %w", c.Name, env, err)
 			}
 			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
-			state.Serial, state.Lineage = version.Serial, version.Lineage
+			state.take(version)
 		case locks[f.Key]:
 			err := m.read(ctx, f.Key, func(r io.Reader) error {
 				lock, err := pipeline.ParseLock(r)
@@ -368,7 +398,8 @@ func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipe
 	if err != nil {
 		return err
 	}
-	state.Exists, state.Size, state.Serial, state.Lineage = size > 0, size, version.Serial, version.Lineage
+	state.Exists, state.Size = size > 0, size
+	state.take(version)
 	state.LockUnknown = "in the backend " + job.Backend.Type
 	return nil
 }

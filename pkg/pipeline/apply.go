@@ -228,6 +228,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
 	explainLock(ctx, a.records(), in, folder.key(useBegun(ended.use.number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
+	ended.left, result.left = applied.State, applied.State
 	if applied.ErroredState != "" {
 		result.StateKept = true
 		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)

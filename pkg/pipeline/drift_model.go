@@ -8,6 +8,7 @@ type DriftKind string
 // The kinds, in the order in which they are told.
 const (
 	DriftError   DriftKind = "error"   // the check failed: nothing is known about the target
+	DriftLost    DriftKind = "lost"    // the state is not the one that the last apply left: it is gone, older or another one
 	DriftReal    DriftKind = "drift"   // somebody changed the infrastructure outside of the tool
 	DriftPending DriftKind = "pending" // the customer's configuration is merged and was never applied
 	DriftManager DriftKind = "manager" // the manager's code changed since the last apply
@@ -35,7 +36,8 @@ type DriftResult struct {
 	Commit SHA    `json:"commit,omitempty"`
 	File   string `json:"file,omitempty"`
 	Blob   SHA    `json:"blob,omitempty"`
-	// Kinds that were found; empty for a clean target. An error stands alone.
+	// Kinds that were found; empty for a clean target. An error and a lost state stand
+	// alone, with a failure.
 	Kinds []DriftKind `json:"kinds,omitempty"`
 	// Skipped says why there was nothing to check, such as an environment that the
 	// customer's file does not have; empty where there was.
@@ -67,7 +69,8 @@ type IgnoredDrift struct {
 // DriftFailure says why a target could not be checked.
 type DriftFailure struct {
 	// Cause is a word for people and programs: "timeout", "variables",
-	// "repository", "permission", "rate-limit", "tool", "state" or "internal".
+	// "repository", "permission", "rate-limit", "tool", "state", "state-lost" or
+	// "internal".
 	Cause       string       `json:"cause"`
 	Message     string       `json:"message"`
 	Next        string       `json:"next,omitempty"`

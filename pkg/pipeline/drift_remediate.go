@@ -39,7 +39,7 @@ func (r Remediator) Run(ctx context.Context, manager Slug, scan DriftScan, custo
 	var todo []DriftResult
 	for _, result := range scan.Results {
 		i := slices.IndexFunc(customers, func(c Customer) bool { return c.Name == result.Customer })
-		if i >= 0 && len(result.Kinds) > 0 && result.Failure == nil && customers[i].Manager.Drift.MayRemediate(result.Environment) {
+		if i >= 0 && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, DriftLost) && customers[i].Manager.Drift.MayRemediate(result.Environment) {
 			todo = append(todo, result)
 		}
 	}

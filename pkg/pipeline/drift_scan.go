@@ -149,17 +149,25 @@ func (r *DriftResult) fail(err error) {
 	r.Plan, r.Fingerprint, r.Ignored = nil, "", nil
 }
 
+// lose keeps that a state is lost: what a plan on another one says is worth nothing.
+func (r *DriftResult) lose(lost LostState) {
+	r.Kinds, r.Failure = []DriftKind{DriftLost}, &DriftFailure{Cause: string(ReasonStateLost), Message: lost.Why, Next: lost.Operator()}
+}
+
 // look fills in what one target is like.
 func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
 	env := result.Environment
 	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
-	record, found, err := loadLastApply(ctx, records{w.Store, w.Sealer}, c.Name, env)
+	known, err := recall(ctx, records{w.Store, w.Sealer}, c.Name, env)
+	if known.unread != nil {
+		err = fmt.Errorf("%w\n→ %s", known.unread, rekeyNext)
+	}
 	if err != nil {
 		return err
 	}
-	var last *lastApply
-	if found {
-		last, result.Applied = &record, record.told()
+	last := known.record
+	if last != nil {
+		result.Applied = last.told()
 	}
 	want, err := w.want(ctx, c, env, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
@@ -183,17 +191,23 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
 	job := Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
+	var lost *LostState
 	plan := func(variables Document) (looked, error) {
 		job.Variables = variables
 		planned, err := w.Engine.Plan(ctx, job)
 		if err != nil {
 			return looked{}, err
 		}
+		lost = known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
 		return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)
 	if err != nil {
 		return err
+	}
+	if lost != nil {
+		result.lose(*lost)
+		return nil
 	}
 	kinds, err := kindsOf(l, want.file.Blob, last, func() (looked, error) {
 		document, err := w.lastVariables(ctx, c, *last)

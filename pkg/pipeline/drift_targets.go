@@ -14,7 +14,7 @@ import (
 type DriftFilter struct {
 	Customers    []CustomerName
 	Environments []Environment
-	// Stale leaves out targets that a scan has looked at, without an error, in this
+	// Stale leaves out targets that a scan has looked at, without an error or a lost state, in this
 	// time. 0 leaves out none.
 	Stale time.Duration
 	// ChangedWithin leaves out targets that were neither asked for nor applied in
@@ -106,7 +106,7 @@ func (f DriftFilter) targets(customers []Customer, history fleetHistory, now tim
 				continue
 			}
 			before := history.Targets[targetName(c.Name, rule.Name)]
-			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !slices.Contains(before.Kinds, DriftError) {
+			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !slices.Contains(before.Kinds, DriftError) && !slices.Contains(before.Kinds, DriftLost) {
 				continue
 			}
 			targets = append(targets, scanTarget{Customer: c.Name, Environment: rule.Name})

@@ -10,6 +10,9 @@ import (
 // customer need not be registered.
 type DryRun struct {
 	Engine Engine
+	// Check refuses a plan, such as one that was made on a lost state; nil checks
+	// nothing.
+	Check func(context.Context, Planned) error
 }
 
 // Run returns the target as a report would show it. It comes also beside a
@@ -27,6 +30,11 @@ func (d DryRun) Run(ctx context.Context, job Job) (TargetReport, error) {
 		ended.fail(ctx, err)
 		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, ended.Next
 		return t, err
+	}
+	if d.Check != nil {
+		if err := d.Check(ctx, planned); err != nil {
+			return t, err
+		}
 	}
 	t.Plan, t.Outcome = &planned.Plan, OutcomePlanned
 	if !planned.Plan.HasChanges() {

@@ -59,6 +59,7 @@ type Planned struct {
 	ManagerCode string // digest of what plans of this customer are made from in it
 	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
 	State       StateVersion
+	Resources   int // managed ones in State, or UnknownResources
 	Fingerprint string
 }
 
@@ -84,6 +85,8 @@ type Applied struct {
 	// backend: the only record of what was done. It holds secrets in clear and
 	// goes with the run directory. Empty when the state is where it belongs.
 	ErroredState string
+	// State is what the backend holds after the apply; nil where that is not known.
+	State *StateRecord
 }
 
 // AppliedResource is one resource that the tool began to change.

@@ -54,9 +54,22 @@ type RefusedError struct {
 	Reason  Reason
 	Message string
 	Next    string
+	// Detail and Operator are for the manager's side only: what exactly is wrong, and
+	// what the operator does about it. Message and Next then speak to the customer.
+	Detail   string
+	Operator string
 }
 
-func (e *RefusedError) Error() string { return withNext(e.Message, e.Next, nil) }
+func (e *RefusedError) Error() string {
+	message, next := e.Message, e.Next
+	if e.Detail != "" {
+		message += ": " + e.Detail
+	}
+	if e.Operator != "" {
+		next = e.Operator
+	}
+	return withNext(message, next, nil)
+}
 
 // WaitingError says that the end was not seen in time; the request goes on.
 type WaitingError struct {
@@ -127,4 +140,5 @@ const (
 	ReasonSelfApproved     Reason = "requester-approved"
 	ReasonOtherReceipt     Reason = "other-receipt"
 	ReasonLocked           Reason = "locked"
+	ReasonStateLost        Reason = "state-lost"
 )

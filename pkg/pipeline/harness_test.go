@@ -248,6 +248,8 @@ type engine struct {
 	says       string // in the log
 
 	duringPlan, duringApply func()
+
+	finds func(*pipeline.Planned) // what a plan finds in the place of the state
 }
 
 func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
@@ -262,10 +264,13 @@ func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", State: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.Backend.String()]}}
+	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", Resources: 2, State: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.Backend.String()]}}
 	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1
+	}
+	if e.finds != nil {
+		e.finds(&p)
 	}
 	mac := job.MAC()
 	mac.Write(config.Source)
@@ -307,7 +312,8 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	}
 	e.states[job.Backend.String()]++
 	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
-	return pipeline.Applied{Started: true, Done: done, Outputs: []pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}}, nil
+	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.Backend.String()]}, Resources: 2}
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: []pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}}, nil
 }
 
 // hub is GitHub as far as the use cases see it.

@@ -18,6 +18,26 @@ type lastApply struct {
 	Actor     string    `json:"actor,omitempty"`
 	Run       Run       `json:"run"`
 	At        time.Time `json:"at"`
+	// State is what the apply left in the backend, or what was accepted since; nil in
+	// records of earlier versions.
+	State *StateRecord `json:"state,omitempty"`
+	// Accepted says who set State by hand; nil where the apply did.
+	Accepted *Acceptance `json:"accepted,omitempty"`
+}
+
+// Acceptance is the decision of an operator to go on with a state as it is.
+type Acceptance struct {
+	Actor  string    `json:"actor,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// lastApplyTimes is the time at the beginning of the names of the records.
+const lastApplyTimes = "20060102T150405.000000000Z"
+
+// lastApplyRecord is to whom a record of the last apply belongs.
+func lastApplyRecord(c CustomerName, env Environment) planning {
+	return planning{customer: c, env: env}
 }
 
 func lastApplyPrefix(c CustomerName, env Environment) string {
@@ -36,7 +56,7 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 	if err != nil {
 		return err
 	}
-	base := prefix + ended.At.UTC().Format("20060102T150405.000000000Z") + "-" + string(request.ID)
+	base := prefix + ended.At.UTC().Format(lastApplyTimes) + "-" + string(request.ID)
 	sealed, err := s.Open(ctx, folder.key(objectVariables))
 	if err != nil {
 		return err
@@ -46,8 +66,8 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 		return err
 	}
 	key := base + ".json" // comes before its variables
-	record := lastApply{Receipt: receipt, Variables: base + ".variables", Actor: request.Actor, Run: ended.Run, At: ended.At}
-	if err := s.create(ctx, planning{customer: receipt.Customer, env: receipt.Environment}, key, record); err != nil && !errors.Is(err, ErrExists) {
+	record := lastApply{Receipt: receipt, Variables: base + ".variables", Actor: request.Actor, Run: ended.Run, At: ended.At, State: ended.left}
+	if err := s.create(ctx, lastApplyRecord(receipt.Customer, receipt.Environment), key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
 	for _, k := range older {
@@ -73,7 +93,7 @@ func loadLastApply(ctx context.Context, s records, c CustomerName, env Environme
 	}
 	var record lastApply
 	key := keys[len(keys)-1]
-	if err = s.read(ctx, planning{customer: c, env: env}, key, &record); err != nil {
+	if err = s.read(ctx, lastApplyRecord(c, env), key, &record); err != nil {
 		return fail(err)
 	}
 	if record.Receipt.Customer != c || record.Receipt.Environment != env || !strings.HasPrefix(record.Variables, lastApplyPrefix(c, env)) {

@@ -41,6 +41,8 @@ const (
 	LedgerUnlocked   LedgerEvent = "unlocked"   // a lock of the state was released by hand or by the sweep
 	LedgerRecovered  LedgerEvent = "recovered"  // a kept state was brought back
 	LedgerRejected   LedgerEvent = "rejected"   // a request was not accepted
+	LedgerRestored   LedgerEvent = "restored"   // a lost state was restored from an earlier version
+	LedgerAccepted   LedgerEvent = "accepted"   // the operator accepted the state as it is
 )
 
 // LedgerEntry is one record. Append fills in Version, Sequence, Previous and At.
@@ -61,6 +63,12 @@ type LedgerEntry struct {
 	Reason      Reason       `json:"reason,omitempty"`
 	Message     string       `json:"message,omitempty"` // one line
 	Run         Run          `json:"run,omitzero"`
+	// State is what the event left in the backend of the target; nil where it left none
+	// or the version is not known. One without a lineage: no state, on purpose.
+	State *StateRecord `json:"state,omitempty"`
+	// LastState is the number of the last entry before this one that left a state;
+	// noState where none did, 0 in entries of versions that did not write it down.
+	LastState int `json:"last_state,omitempty"`
 }
 
 // LedgerHead names the last entry of a target's ledger. Kept where the writer of
@@ -119,7 +127,7 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 		if recorded, err := l.recorded(ctx, e, last, tried); err != nil || recorded {
 			return head, err
 		}
-		tried = head.Sequence
+		tried, e.LastState = head.Sequence, last.nextLastState()
 		head, err = l.put(ctx, head, e)
 		if !errors.Is(err, ErrExists) { // else somebody was quicker
 			return head, err
@@ -140,10 +148,13 @@ func (l Ledger) appendAfter(ctx context.Context, head LedgerHead, e LedgerEntry)
 	return next, nil
 }
 
-// put writes e behind head. It is ErrExists when head is not the last entry.
+// put writes e, whose LastState is set or not known, behind head. It is ErrExists when head is not the last entry.
 func (l Ledger) put(ctx context.Context, head LedgerHead, e LedgerEntry) (LedgerHead, error) {
 	e.Version, e.At = 1, l.Now().UTC()
 	e.Sequence, e.Previous = head.Sequence+1, head.SHA256
+	if head.Sequence == 0 {
+		e.LastState = noState
+	}
 	b, err := json.Marshal(e)
 	if err != nil {
 		return LedgerHead{}, err
@@ -163,8 +174,8 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bool, error) {
 	switch e.Event {
-	case LedgerPlanned, LedgerApplying, LedgerUnlocked:
-		return false, nil // each is about another plan, another attempt or another lock
+	case LedgerPlanned, LedgerApplying, LedgerUnlocked, LedgerRestored, LedgerAccepted:
+		return false, nil // each is about another plan, attempt, lock or state
 	}
 	first := e.Event == LedgerRequested || e.Event == LedgerRejected
 	end := max(seen, last.Sequence-maxLookBack, 0)
@@ -328,7 +339,7 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 // a store is no entry.
 func (e LedgerEntry) check() error {
 	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
-		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected}
+		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
 	}
@@ -339,6 +350,9 @@ func (e LedgerEntry) check() error {
 		if plainLine(text) != text {
 			return errors.New("ledger entry: a text is not one short line")
 		}
+	}
+	if e.State != nil && plainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
+		return errors.New("ledger entry: its state is none")
 	}
 	if len(e.Run.URL) > 2048 || strings.ContainsFunc(e.Run.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return errors.New("ledger entry: the address of the run is none")

@@ -17,7 +17,10 @@ func ledgerEntry(event LedgerEvent, request Request, env Environment, run Run) L
 // nothing about a plan, so such an entry names none.
 func ledgerEnd(request Request, env Environment, ended Ended, receipt string) LedgerEntry {
 	e := ledgerEntry(ended.Outcome.ledgerEvent(), request, env, ended.Run)
-	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
+	e.Outcome, e.Reason, e.Message, e.Receipt, e.State = ended.Outcome, ended.Reason, ended.Message, receipt, ended.left
+	if ended.Detail != "" {
+		e.Message += ": " + ended.Detail
+	}
 	if e.Event == LedgerSuperseded {
 		e.Receipt, e.Message = "", ""
 	}
@@ -92,6 +95,7 @@ func (a *Applier) account(ctx context.Context, in TargetInput, request Request, 
 	if ended.Outcome == OutcomeNoChanges {
 		return nil // the plan says so
 	}
+	ended.left = result.left
 	last, cancel := lasting(ctx)
 	defer cancel()
 	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, ledgerEnd(request, in.Environment, ended, result.Receipt))
@@ -202,10 +206,13 @@ func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) 
 }
 
 // account records that a kept state is in its backend again.
-func (r *Recoverer) account(ctx context.Context, in RecoverInput, receipt Receipt) error {
+func (r *Recoverer) account(ctx context.Context, in RecoverInput, receipt Receipt, state StateVersion) error {
 	request := Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
 	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
+	if state.Lineage != "" {
+		e.State = &StateRecord{StateVersion: state, Resources: UnknownResources}
+	}
 	if in.Unlock != "" {
 		e.Message = "lock " + in.Unlock + " was released for it"
 	}

@@ -63,7 +63,8 @@ type TargetResult struct {
 	StateKept bool
 	SpareFile string // where it is when the store could not take it
 
-	head LedgerHead // of the target's ledger, when this apply had begun
+	head LedgerHead   // of the target's ledger, when this apply had begun
+	left *StateRecord // in the backend, when it had ended
 }
 
 // Run plans the target. A tool that failed is a *FailedError whose record stands
@@ -162,10 +163,14 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 	if err != nil {
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
-	planned, err := p.Engine.Plan(ctx, Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: p.applied(ctx, in, request), ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: mac, Log: in.logOrDiscard()})
+	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: p.applied(ctx, in, request), ManagerDir: in.ManagerDir,
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: mac, Log: in.logOrDiscard()}
+	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
+		return TargetResult{}, err
+	}
+	if err := checkState(ctx, records{p.Store, p.Sealer}, job, planned); err != nil {
 		return TargetResult{}, err
 	}
 	receipt, err := p.receipt(in, request, planned)
@@ -317,6 +322,7 @@ func (e *Ended) fail(ctx context.Context, err error) {
 	switch {
 	case errors.As(err, &refused):
 		e.Outcome, e.Reason, e.Message, e.Next = OutcomeRefused, refused.Reason, refused.Message, refused.Next
+		e.Detail, e.Operator = refused.Detail, refused.Operator
 		switch refused.Reason {
 		case ReasonSuperseded:
 			e.Outcome = OutcomeSuperseded

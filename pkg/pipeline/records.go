@@ -49,6 +49,9 @@ type Ended struct {
 	Reason  Reason  `json:"reason,omitempty"`
 	Message string  `json:"message,omitempty"`
 	Next    string  `json:"next,omitempty"`
+	// Detail and Operator are those of RefusedError: customers do not read them.
+	Detail   string `json:"detail,omitempty"`
+	Operator string `json:"operator,omitempty"`
 	// Internal: the message is that of an error on the way, such as a store's, and
 	// speaks of the manager's own places.
 	Internal    bool              `json:"internal,omitempty"`
@@ -65,6 +68,7 @@ type Ended struct {
 	use     use  // that this apply comes after
 	claimed bool // its mark is set
 	started bool // the tool may have changed something
+	left    *StateRecord
 }
 
 // planning names the numbered folder of one planning. Records that lie elsewhere have

@@ -131,7 +131,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	}
 	if done, err := r.recovered(ctx, folder); err != nil || done != nil {
 		if done != nil {
-			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, receipt))
+			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, receipt, done.State))
 		}
 		return StateVersion{}, err
 	}
@@ -144,7 +144,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
-	return state, r.account(ctx, in, receipt)
+	return state, r.account(ctx, in, receipt, state)
 }
 
 // recovered returns the record of a state that was brought back before, or nil.

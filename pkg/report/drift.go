@@ -51,11 +51,11 @@ func (r Renderer) Drift(scan pipeline.DriftScan) string {
 
 // fleet is a scan, sorted by what its reader has to do.
 type fleet struct {
-	failed, differs, skipped, clean []pipeline.DriftResult
-	slow                            []pipeline.DriftResult
-	ignored                         []driftIgnored
-	issues                          map[string]pipeline.TargetIssue
-	kinds                           map[pipeline.DriftKind]int
+	lost, failed, differs, skipped, clean []pipeline.DriftResult
+	slow                                  []pipeline.DriftResult
+	ignored                               []driftIgnored
+	issues                                map[string]pipeline.TargetIssue
+	kinds                                 map[pipeline.DriftKind]int
 }
 
 type driftIgnored struct {
@@ -71,6 +71,8 @@ func fleetOf(scan pipeline.DriftScan) fleet {
 	f := fleet{issues: map[string]pipeline.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
 	for _, r := range scan.Results {
 		switch {
+		case slices.Contains(r.Kinds, pipeline.DriftLost) && r.Failure != nil:
+			f.lost = append(f.lost, r)
 		case r.Failure != nil:
 			f.failed = append(f.failed, r)
 		case !r.Clean():
@@ -104,8 +106,14 @@ func (f fleet) head(scan pipeline.DriftScan) string {
 		sign, words = signCare, "there was no target to look at"
 	}
 	var found []string
+	if n := len(f.lost); n > 0 {
+		sign, found = signBad, append(found, "the state of "+plural(n, "target")+" is lost")
+	}
 	if n := len(f.differs); n > 0 {
-		sign, found = signCare, append(found, fmt.Sprintf("%d of %s differ", n, plural(total, "target")))
+		if sign == signGood {
+			sign = signCare
+		}
+		found = append(found, fmt.Sprintf("%d of %s differ", n, plural(total, "target")))
 	}
 	if n := len(f.failed) + len(scan.Missing); n > 0 {
 		sign, found = signBad, append(found, fmt.Sprintf("nothing is known about %d of %d", n, total))
@@ -143,7 +151,10 @@ func (f fleet) head(scan pipeline.DriftScan) string {
 	}
 	row("Targets", total, before.Targets)
 	row("Clean", len(f.clean)+len(f.skipped), before.Clean)
-	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftError} {
+	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftLost, pipeline.DriftError} {
+		if kind == pipeline.DriftLost && f.kinds[kind]+before.Kinds[kind] == 0 {
+			continue // it is rare
+		}
 		row(kindTitle(kind), f.kinds[kind], before.Kinds[kind])
 	}
 	if n := len(scan.Missing); n > 0 {
@@ -160,6 +171,8 @@ func kindTitle(kind pipeline.DriftKind) string {
 		return "Merged and never applied (`pending`)"
 	case pipeline.DriftManager:
 		return "Manager's code changed (`manager`)"
+	case pipeline.DriftLost:
+		return "State lost (`lost`)"
 	case pipeline.DriftError:
 		return "Errors (`error`)"
 	}

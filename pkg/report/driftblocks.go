@@ -42,6 +42,7 @@ func (b block) text(room size) string {
 // blocks are the tables, in the order of reading.
 func (f fleet) blocks(scan pipeline.DriftScan) []block {
 	return []block{
+		{title: signBad + " Lost states", header: "| target | applied last | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.lostRows()},
 		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
 		{title: signCare + " What differs", header: "| target | kind | where | since | applied last | issue |", columns: 6, num: 1, over: 2, e: f.found()},
 		{title: signBad + " Nobody looked at", header: "| target |", columns: 1, num: 1, over: 3, e: lines(scan.Missing)},
@@ -73,6 +74,24 @@ func (f fleet) errors() entries {
 			return row(i, sentenceOr(f.failed[i].Failure.Message), prose(f.failed[i].Failure.Next))
 		},
 		short: func(i int) string { return row(i, prose(clip(f.failed[i].Failure.Message, 80)), "") },
+	}
+}
+
+func (f fleet) lostRows() entries {
+	row := func(i int, what, next string) string {
+		r := f.lost[i]
+		applied := "not on record"
+		if r.Applied != nil {
+			applied = lastApplied(*r.Applied)
+		}
+		return tableRow(code(driftTarget(r.Customer, r.Environment)), applied, what, next)
+	}
+	return entries{
+		n: len(f.lost),
+		full: func(i int) string {
+			return row(i, sentenceOr(f.lost[i].Failure.Message), prose(f.lost[i].Failure.Next))
+		},
+		short: func(i int) string { return row(i, prose(clip(f.lost[i].Failure.Message, 80)), "") },
 	}
 }
 

@@ -64,6 +64,8 @@ func kindWords(kind pipeline.DriftKind) string {
 		return "**Merged and never applied**: the configuration asks for something that was not built yet."
 	case pipeline.DriftManager:
 		return "**The service has changed**: the service provider's code is newer than the last apply."
+	case pipeline.DriftLost:
+		return "**Not known**: the service provider restores the record of what was built. You have nothing to do."
 	case pipeline.DriftError:
 		return "**Not known**: the check did not succeed."
 	}

@@ -134,7 +134,7 @@ func (s Scope) grants() map[Role]grant {
 			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
 			list:  []string{target + "/*", requests, pulls},
-			read:  []string{state, lock, plans, keys, ledger, queue, requests, pulls},
+			read:  []string{state, lock, plans, keys, applied, ledger, queue, requests, pulls},
 			write: []string{lock, plans, kept, keys, ledger}, remove: []string{lock}, lock: true, seal: true, open: true,
 		},
 		RoleApply: {
@@ -155,7 +155,7 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", "_metapipe/scans/*", open},
-			read: []string{state, lock, applied, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
+			read: []string{state, lock, applied, ledger, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},

@@ -15,13 +15,15 @@ import (
 var errStalled = errors.New("the server sends nothing any more")
 
 func (s *S3) open(ctx context.Context, key string) (io.ReadCloser, error) {
+	return s.openObject(ctx, key, &s3.GetObjectInput{Bucket: &s.options.Bucket, Key: s.object(key), ChecksumMode: types.ChecksumModeEnabled})
+}
+
+func (s *S3) openObject(ctx context.Context, key string, in *s3.GetObjectInput) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	// The answer has its own limit, and its body none in all: so this one ends
 	// when the head is there.
 	head := time.AfterFunc(callTimeout, func() { cancel(errStalled) })
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
-		Bucket: &s.options.Bucket, Key: s.object(key), ChecksumMode: types.ChecksumModeEnabled,
-	})
+	out, err := s.client.GetObject(ctx, in)
 	head.Stop()
 	if err != nil {
 		err = s.fail("open", key, caused(ctx, err))

@@ -176,6 +176,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		w.kept, applied.ErroredState = kept, kept
 	}
 	w.redactApplied(ctx, plan, secrets, said, &applied)
+	w.leave(ctx, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}

@@ -125,10 +125,11 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	}
 	planned.PlanFile = file
 	planned.BundleFile = filepath.Join(w.job.Dir, "plan.bundle.tar")
-	var err error
-	if planned.State, err = w.planState(ctx, file); err != nil {
+	state, err := w.planState(ctx, file)
+	if err != nil {
 		return planned, w.failed("plan", err)
 	}
+	planned.State, planned.Resources = state.StateVersion, state.Resources
 	if planned.LockFile, err = w.lockFile(); err != nil {
 		return planned, w.failed("read the dependency lock file", err)
 	}

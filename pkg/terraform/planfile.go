@@ -19,23 +19,23 @@ import (
 // A plan file is a zip archive whose entry "tfstate" is that state. An encrypted
 // one (OpenTofu) is no archive: then the state itself is asked.
 // https://pkg.go.dev/github.com/hashicorp/terraform/internal/plans/planfile
-func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.StateVersion, error) {
+func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.StateRecord, error) {
 	archive, err := zip.OpenReader(planFile)
 	if errors.Is(err, zip.ErrFormat) {
-		return w.currentState(ctx)
+		return w.stateNow(ctx)
 	}
 	if err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("read the saved plan: %w", err)
+		return pipeline.StateRecord{}, fmt.Errorf("read the saved plan: %w", err)
 	}
 	defer archive.Close()
 	file, err := archive.Open("tfstate")
 	if err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("read the saved plan: %w", err)
+		return pipeline.StateRecord{}, fmt.Errorf("read the saved plan: %w", err)
 	}
 	defer file.Close()
 	state, err := readState(file)
 	if err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("read the state in the saved plan: %w", err)
+		return pipeline.StateRecord{}, fmt.Errorf("read the state in the saved plan: %w", err)
 	}
 	return state, nil
 }
@@ -43,29 +43,36 @@ func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.St
 // fileState reads lineage and serial of a local state file. One that is missing
 // or empty (the tool makes such a file to lock it) is the zero version.
 func fileState(path string) (pipeline.StateVersion, error) {
+	state, err := fileRecord(path)
+	return state.StateVersion, err
+}
+
+// fileRecord is fileState with the number of resources.
+func fileRecord(path string) (pipeline.StateRecord, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return pipeline.StateVersion{}, nil
+		return pipeline.StateRecord{}, nil
 	}
 	if err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("read the state: %w", err)
+		return pipeline.StateRecord{}, fmt.Errorf("read the state: %w", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err == nil && info.Size() == 0 {
-		return pipeline.StateVersion{}, nil
+		return pipeline.StateRecord{}, nil
 	}
 	state, err := readState(file)
 	if err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("read the state %s: %w", path, err)
+		return pipeline.StateRecord{}, fmt.Errorf("read the state %s: %w", path, err)
 	}
 	return state, nil
 }
 
-// readState streams a state and keeps its version only.
-func readState(r io.Reader) (pipeline.StateVersion, error) {
+// readState streams a state and keeps its version and the number of its managed
+// resources only.
+func readState(r io.Reader) (pipeline.StateRecord, error) {
 	j := newJSONReader(r)
-	var state pipeline.StateVersion
+	state := pipeline.StateRecord{Resources: pipeline.UnknownResources}
 	err := j.object(func(key string) error {
 		switch key {
 		case "lineage":
@@ -76,6 +83,20 @@ func readState(r io.Reader) (pipeline.StateVersion, error) {
 				return err
 			}
 			return json.Unmarshal([]byte(serial), &state.Serial)
+		case "resources":
+			state.Resources = 0
+			return j.array(func() error {
+				var resource struct {
+					Mode string `json:"mode"`
+				}
+				if err := j.decode(&resource); err != nil {
+					return err
+				}
+				if resource.Mode == "managed" {
+					state.Resources++
+				}
+				return nil
+			})
 		}
 		return j.skip()
 	})
@@ -96,12 +117,12 @@ func fileSHA256(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// ReadStateVersion reads lineage and serial of a state and nothing else of it. An
-// empty one is the zero version.
-func ReadStateVersion(r io.Reader) (pipeline.StateVersion, error) {
+// ReadState reads lineage, serial and number of resources of a state and nothing else
+// of it. An empty one is the zero version.
+func ReadState(r io.Reader) (pipeline.StateRecord, error) {
 	buffered := bufio.NewReader(r)
 	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
-		return pipeline.StateVersion{}, nil
+		return pipeline.StateRecord{}, nil
 	}
 	return readState(buffered)
 }

@@ -130,7 +130,7 @@ func TestS3(t *testing.T) {
 					t.Errorf("the third plan: %+v %v", third, err)
 				}
 				version, size, err := engine.State(t.Context(), again(t, job))
-				if err != nil || version != third.State || size == 0 {
+				if err != nil || version.StateVersion != third.State || size == 0 {
 					t.Errorf("state %+v of %d bytes, want %+v: %v", version, size, third.State, err)
 				}
 			})

@@ -20,15 +20,32 @@ import (
 // local one is read directly; any other is fetched by the tool, which must be
 // initialised for it. The content never leaves the workspace.
 func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, error) {
+	state, err := w.stateNow(ctx)
+	return state.StateVersion, err
+}
+
+// stateNow is currentState with the number of resources.
+func (w *workspace) stateNow(ctx context.Context) (pipeline.StateRecord, error) {
 	if path := w.localState(); path != "" {
-		return fileState(path)
+		return fileRecord(path)
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
-		return pipeline.StateVersion{}, err
+		return pipeline.StateRecord{}, err
 	}
-	state, err := fileState(file)
+	state, err := fileRecord(file)
 	return state, errors.Join(err, os.Remove(file))
+}
+
+// leave reads what an apply has left in the backend. Where it cannot be read, what was
+// applied stays applied: the state that the plan was made on is remembered then.
+func (w *workspace) leave(ctx context.Context, applied *pipeline.Applied) {
+	if !applied.Started || w.kept != "" {
+		return
+	}
+	if state, err := w.stateNow(ctx); err == nil && state.Lineage != "" {
+		applied.State = &state
+	}
 }
 
 // pull writes the state to a file of the workspace. A backend without a state
@@ -84,21 +101,21 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 
 // State returns the version of the state of job's target, and its size in bytes.
 // Only customer, environment, backend and directory of the job are looked at.
-func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateVersion, int64, error) {
+func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, int64, error) {
 	w, err := e.openState(ctx, job)
 	if err != nil {
-		return pipeline.StateVersion{}, 0, err
+		return pipeline.StateRecord{}, 0, err
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
-		return pipeline.StateVersion{}, 0, err
+		return pipeline.StateRecord{}, 0, err
 	}
 	defer os.Remove(file)
 	info, err := os.Stat(file)
 	if err != nil {
-		return pipeline.StateVersion{}, 0, w.failed("read the state", err)
+		return pipeline.StateRecord{}, 0, w.failed("read the state", err)
 	}
-	state, err := fileState(file)
+	state, err := fileRecord(file)
 	return state, info.Size(), err
 }
 

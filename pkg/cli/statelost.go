@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// storeExists refuses a directory that is not there: a command that reads would find
+// it empty, and everything in it gone.
+func (m *manager) storeExists() error {
+	if m.config.Manager.State.Bucket.Name != "" {
+		return nil // each call to it says so
+	}
+	info, err := os.Stat(m.directory)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s does not exist", m.directory), Next: "name the directory that the states are in with --store, METAPIPE_STORE or `state.directory`"}
+	case err != nil:
+		return &pipeline.UsageError{Message: "open the store " + m.directory, Err: err}
+	case !info.IsDir():
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s is not a directory", m.directory), Next: "name the directory that the states are in with --store, METAPIPE_STORE or `state.directory`"}
+	}
+	return nil
+}
+
+// checkLost refuses a dry run on a lost state. It needs no key: who plans on a laptop
+// has none.
+func (m *manager) checkLost(ctx context.Context, job pipeline.Job, planned pipeline.Planned) error {
+	now := pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}
+	lost, err := pipeline.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
+	if err != nil || lost == nil {
+		return err
+	}
+	return lost.Refusal()
+}
+
+func (s *targetState) take(r pipeline.StateRecord) {
+	s.Serial, s.Lineage, s.Resources = r.Serial, r.Lineage, r.Resources
+}
+
+func (s targetState) record() pipeline.StateRecord {
+	if !s.Exists {
+		return pipeline.StateRecord{}
+	}
+	return pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: s.Lineage, Serial: s.Serial}, Resources: s.Resources}
+}
+
+type acceptOptions struct {
+	targetOptions
+	reason string
+}
+
+func newStateAcceptCmd(app *App) *cobra.Command {
+	var o acceptOptions
+	cmd := &cobra.Command{
+		Use:   "accept",
+		Short: "Accept the state of a target as it is, where it is not the one that was left",
+		Long: `accept records that the state of one target is right as it is now, or that there is
+none on purpose: you have destroyed the infrastructure by hand, or moved the state. Plans
+build on it from then on. It changes no state. Where the state is lost, use state
+restore instead: a plan without it builds everything a second time.
+
+Environment: METAPIPE_KEY.`,
+		Example: `  metapipe state accept --customer example-customer --environment staging --reason "destroyed by hand"`,
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateAccept(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
+	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
+	cmd.Flags().StringVar(&o.reason, "reason", "", "`TEXT` for the ledger: why this state is the right one")
+	return cmd
+}
+
+func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
+	m, state, in, err := a.lostTarget(ctx, o.targetOptions)
+	if err != nil {
+		return err
+	}
+	restorer := &pipeline.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	if err := restorer.Accept(ctx, in, state.record(), o.reason); err != nil {
+		return err
+	}
+	what := "no state"
+	if state.Exists {
+		what = fmt.Sprintf("serial %d of lineage %s", state.Serial, state.Lineage)
+	}
+	_, err = fmt.Fprintf(a.Out, "accepted for %s/%s: %s\n", in.Customer.Name, in.Environment, what)
+	return err
+}
+
+// lostTarget opens the manager, the target that the flags name and its state, which
+// nobody may be working on.
+func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, targetState, pipeline.TargetInput, error) {
+	var in pipeline.TargetInput
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: o})
+	if err != nil {
+		return nil, targetState{}, in, err
+	}
+	c, env, err := m.target(o)
+	if err != nil {
+		return nil, targetState{}, in, err
+	}
+	if m.sealer, err = m.openSealer(ctx); err != nil {
+		return nil, targetState{}, in, err
+	}
+	state, err := m.targetState(ctx, c, env)
+	if err != nil {
+		return nil, targetState{}, in, err
+	}
+	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Log: a.Err}
+	if state.Lock != nil {
+		return nil, state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
+			Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
+	}
+	return m, state, in, nil
+}

@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// noState is LedgerEntry.LastState where no entry before has left a state.
+const noState = -1
+
+// leftState reports whether a state is in the backend since this entry, of whatever
+// version.
+func (e LedgerEntry) leftState() bool {
+	return e.State != nil || slices.Contains([]LedgerEvent{LedgerApplied, LedgerRecovered, LedgerRestored, LedgerAccepted}, e.Event)
+}
+
+// nextLastState is LastState of the entry after this one.
+func (e LedgerEntry) nextLastState() int {
+	if e.leftState() {
+		return e.Sequence
+	}
+	return e.LastState
+}
+
+// lastState returns the newest entry that left a state, and false where none did. Each
+// entry leads to it, but for those of earlier versions, which are read one by one.
+func (l Ledger) lastState(ctx context.Context, c CustomerName, env Environment) (LedgerEntry, bool, error) {
+	_, at, err := l.head(ctx, c, env)
+	for err == nil && at.Sequence > 0 {
+		switch {
+		case at.leftState():
+			return at, true, nil
+		case at.LastState == noState || at.Sequence == 1:
+			return LedgerEntry{}, false, nil
+		case at.LastState > 0:
+			sequence := at.LastState
+			if at, _, err = l.entry(ctx, c, env, sequence); err == nil && !at.leftState() {
+				err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBrokenLedger, sequence)
+			}
+		default:
+			at, _, err = l.entry(ctx, c, env, at.Sequence-1)
+		}
+	}
+	return LedgerEntry{}, false, err
+}

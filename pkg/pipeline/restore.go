@@ -1,0 +1,133 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// Restorer sets what is remembered of the state of a target: after it has restored a
+// lost one, or where the operator accepts the state as it is.
+type Restorer struct {
+	Store  Store
+	Sealer Sealer
+	Engine StatePusher // of use to Restore only
+	Now    func() time.Time
+}
+
+// Remember returns what a state that is there now, or that could be restored, lacks
+// against what is remembered; nil where it fits.
+func (r *Restorer) Remember(ctx context.Context, in TargetInput, now StateRecord) (*LostState, error) {
+	known, err := recall(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	if err != nil {
+		return nil, err
+	}
+	return known.lost(now, in.Backend.String()), nil
+}
+
+// Restore pushes the state in file, which is in clear, to the backend of the target.
+// The tool takes the lock and refuses to replace another state. what says where the
+// state comes from.
+func (r *Restorer) Restore(ctx context.Context, in TargetInput, file string, resources int, what string) (StateVersion, error) {
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	state, err := r.Engine.PushState(ctx, job, KeptState{File: file})
+	if err != nil {
+		return state, err
+	}
+	last, cancel := lasting(ctx)
+	defer cancel()
+	err = r.note(last, in, LedgerRestored, StateRecord{StateVersion: state, Resources: resources}, what)
+	if err != nil {
+		return state, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment %s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
+	}
+	return state, nil
+}
+
+// Accept remembers the state that is there now, or that there is none, as the right
+// one: later plans build on it.
+func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return &UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
+	}
+	return r.note(ctx, in, LedgerAccepted, now, reason)
+}
+
+// note writes the sealed record first, and then the ledger, which can only make the
+// target look worse: done again after an interruption, both agree.
+func (r *Restorer) note(ctx context.Context, in TargetInput, event LedgerEvent, state StateRecord, why string) error {
+	c, env := in.Customer.Name, in.Environment
+	if err := noteState(ctx, records{r.Store, r.Sealer}, c, env, state, Acceptance{Actor: in.Actor, Reason: plainLine(why), At: r.Now().UTC()}); err != nil {
+		return err
+	}
+	e := LedgerEntry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
+	_, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	return err
+}
+
+// noteState writes the record of the last apply again with another state. Without a
+// record that can be read there is none to write: then the ledger alone remembers, and
+// what cannot be believed goes.
+func noteState(ctx context.Context, s records, c CustomerName, env Environment, state StateRecord, by Acceptance) error {
+	older, err := s.List(ctx, lastApplyPrefix(c, env))
+	if err != nil {
+		return err
+	}
+	record, found, err := loadLastApply(ctx, s, c, env)
+	if err != nil && !errors.Is(err, ErrTampered) && !errors.Is(err, ErrUnknownKey) {
+		return err
+	}
+	key := ""
+	if err == nil && found {
+		key = lastApplyPrefix(c, env) + by.At.Format(lastApplyTimes) + "-" + string(record.Receipt.Request) + ".json"
+		record.State, record.Accepted = &state, &by
+		if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil {
+			return err
+		}
+	}
+	for _, old := range older {
+		if old != key && strings.HasSuffix(old, ".json") {
+			if err := s.Delete(ctx, old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// LookForLost compares a state with what the store remembers without a key: with the
+// ledger, and with the names of the records of the last apply. It is for showing.
+func LookForLost(ctx context.Context, s Store, c CustomerName, env Environment, now StateRecord, place string) (*LostState, error) {
+	known := remembered{customer: c, environment: env}
+	entry, left, err := (Ledger{Store: s}).lastState(ctx, c, env)
+	if err != nil {
+		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
+	}
+	if !left {
+		keys, err := s.List(ctx, lastApplyPrefix(c, env))
+		if err != nil {
+			return nil, fmt.Errorf("look for the last apply of %s: %w", targetName(c, env), err)
+		}
+		for _, key := range keys {
+			if at, ok := lastAppliedAt(key); ok {
+				entry, left = LedgerEntry{Event: LedgerApplied, At: at}, true
+			}
+		}
+	}
+	if left {
+		known.entry = &entry
+	}
+	return known.lost(now, place), nil
+}
+
+// lastAppliedAt reads the time out of the key of a record of the last apply.
+func lastAppliedAt(key string) (time.Time, bool) {
+	name, ok := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
+	at, parseErr := time.Parse(lastApplyTimes, name[:min(len(name), len(lastApplyTimes))])
+	return at, ok && parseErr == nil
+}

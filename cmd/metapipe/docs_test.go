@@ -149,5 +149,6 @@ func twoRepos(t *testing.T, manager string) string {
 			t.Fatal(err)
 		}
 	}
+	check(t, os.MkdirAll(filepath.Join(dir, "manager", ".metapipe", "state"), 0o700)) // something was deployed before
 	return filepath.Join(dir, "manager")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -82,6 +83,7 @@ func TestLostStateByEachMemory(t *testing.T) {
 		"record alone": func(w *world) { remove(w, "acme/staging/ledger/") },
 		"ledger alone": func(w *world) { remove(w, "acme/staging/applied/") },
 		"another key": func(w *world) {
+			w.now = w.now.Add(48 * time.Hour) // no request of that time is open
 			w.sealer = must[*store.Sealer](w.t)(store.NewSealer(store.NewKey()))
 		},
 	} {
@@ -114,6 +116,7 @@ func TestUnknownLastApply(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	w.now = w.now.Add(48 * time.Hour)
 	w.sealer = must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
 	var refused *pipeline.RefusedError
 	if err := w.planAgain(); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey {

@@ -108,7 +108,7 @@ func TestStoreThatDoesNotExist(t *testing.T) {
 	for _, args := range [][]string{{"state", "list"}, {"state", "show", "--customer", "shop", "--environment", "staging"}, {"ledger"}, {"ledger", "--customer", "shop"},
 		{"unlock", "--customer", "shop", "--environment", "staging", "--lock-id", "x"}, {"state", "restore", "--customer", "shop", "--environment", "staging"},
 		{"state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "x"}} {
-		w.driftJob().do(2, append(args, "--store", missing)...).says(t, "the store "+missing+" does not exist")
+		w.driftJob().do(2, append(args, "--store", missing)...).says(t, "the store "+missing, "does not exist")
 	}
 	if _, err := os.Stat(missing); err == nil {
 		t.Error("a command that reads has made the store")

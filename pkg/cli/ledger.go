@@ -90,9 +90,6 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		if o.environment != "" || o.verify {
 			return nil, &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
 		}
-		if err := m.storeExists(); err != nil {
-			return nil, err
-		}
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []pipeline.LedgerReport{fleet}, err
 	}
@@ -115,14 +112,8 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		if err := allowed(c, env); err != nil {
 			return nil, err
 		}
-		if err := m.storeExists(); err != nil {
-			return nil, err
-		}
 		target, err := auditor.Target(ctx, c, env)
 		return []pipeline.LedgerReport{target}, err
-	}
-	if err := m.storeExists(); err != nil {
-		return nil, err
 	}
 	own, err := auditor.Chain(ctx, c.Name, "")
 	reports := []pipeline.LedgerReport{own}

@@ -309,9 +309,6 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 
 // targetState reads what there is of one target.
 func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
-	if err := m.storeExists(); err != nil {
-		return targetState{}, err
-	}
 	backend := m.backend(c, env)
 	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
 	found, err := m.store.Describe(ctx, string(c.Name)+"/"+string(env)+"/")

@@ -2,33 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
-
-// storeExists refuses a directory that is not there: a command that reads would find
-// it empty, and everything in it gone.
-func (m *manager) storeExists() error {
-	if m.config.Manager.State.Bucket.Name != "" {
-		return nil // each call to it says so
-	}
-	info, err := os.Stat(m.directory)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s does not exist", m.directory), Next: "name the directory that the states are in with --store, METAPIPE_STORE or `state.directory`"}
-	case err != nil:
-		return &pipeline.UsageError{Message: "open the store " + m.directory, Err: err}
-	case !info.IsDir():
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s is not a directory", m.directory), Next: "name the directory that the states are in with --store, METAPIPE_STORE or `state.directory`"}
-	}
-	return nil
-}
 
 // checkLost refuses a dry run on a lost state. It needs no key: who plans on a laptop
 // has none.

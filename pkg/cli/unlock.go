@@ -58,9 +58,6 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := m.storeExists(); err != nil {
-		return err
-	}
 	free, err := m.free(ctx, c, env)
 	if err != nil {
 		return err

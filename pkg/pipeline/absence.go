@@ -114,7 +114,7 @@ func withoutRefusals(err error) (refused []Unreported, rest error) {
 	if err == nil {
 		return nil, nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // this very error, and not one that it wraps
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // this very error, and not one that it wraps
 		var left []error
 		for _, one := range joined.Unwrap() {
 			more, other := withoutRefusals(one)

@@ -12,7 +12,7 @@ import (
 // of GitHub (https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats).
 var credential = regexp.MustCompile(`[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}|gh[a-z]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`)
 
-const removedCredential = "(a token was removed)"
+const removedMark = "(a token was removed)"
 
 // withoutToken is the payload of a refused request as it may be kept: without its
 // proof, and without anything that looks like a token in another place. A token is
@@ -37,7 +37,7 @@ func withoutToken(payload json.RawMessage) json.RawMessage {
 func withoutCredentials(value any) any {
 	switch v := value.(type) {
 	case string:
-		return credential.ReplaceAllString(v, removedCredential)
+		return credential.ReplaceAllString(v, removedMark)
 	case []any:
 		for i := range v {
 			v[i] = withoutCredentials(v[i])
@@ -45,7 +45,7 @@ func withoutCredentials(value any) any {
 	case map[string]any:
 		clean := make(map[string]any, len(v))
 		for key, inner := range v {
-			clean[credential.ReplaceAllString(key, removedCredential)] = withoutCredentials(inner)
+			clean[credential.ReplaceAllString(key, removedMark)] = withoutCredentials(inner)
 		}
 		return clean
 	}

@@ -2,6 +2,7 @@ package tempdir
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 	}
 	dir, _, err := New(base)
 	if err != nil {
-		os.Stderr.WriteString(err.Error())
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	if os.Getenv("TEMPDIR_CHILD") != "" {
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Stdout.WriteString(dir + "\n")
+	fmt.Println(dir)
 	time.Sleep(time.Minute)
 }
 

@@ -149,13 +149,12 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 // so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {
 	m, err := s.readManager(dir) // first, since it masks what the tool gets
-	if err == nil && s.context.InActions && !s.anyRef {
-		err = actions.OnDefaultBranch(s.context)
+	if s.context.InActions && !s.anyRef { // whatever is wrong with the files of another ref
+		if err := actions.OnDefaultBranch(s.context); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, err
 }
 
 // readManager reads the configuration of the manager on any ref.

@@ -148,7 +148,7 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 // Terraform, the registry and the rules of other refs. This is the one place that says
 // so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {
-	m, err := s.readManager(dir) // first, since it masks what the tool gets
+	m, err := s.readManager(dir)          // first, since it masks what the tool gets
 	if s.context.InActions && !s.anyRef { // whatever is wrong with the files of another ref
 		if err := actions.OnDefaultBranch(s.context); err != nil {
 			return nil, err

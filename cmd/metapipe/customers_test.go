@@ -48,6 +48,7 @@ func TestForksAndDependabotSendNothing(t *testing.T) {
 func TestOtherChangesAreNoneOfOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
+	w.push("main", map[string]string{"infra/variables.yml": variablesYML})
 	run := w.push("main", map[string]string{"app/main.go": "package main\n"})
 	w.newJob(run).do(0, "trigger", "--wait", "1h").want(t, "outcome=no-changes", "request-id=")
 	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Nothing to do")

@@ -17,12 +17,13 @@ import (
 )
 
 type triggerOptions struct {
-	customerDir, path, customer, manager, mode string
-	pickup, wait                               time.Duration
+	customerDir, customer, manager, mode string
+	path                                 pathFlag
+	pickup, wait                         time.Duration
 }
 
 func newTriggerCmd(app *App) *cobra.Command {
-	var o triggerOptions
+	o := triggerOptions{path: pathFlag{text: config.DefaultPath}}
 	cmd := &cobra.Command{
 		Use:   "trigger",
 		Short: "Ask the manager to plan or deploy this commit (customer's workflow)",
@@ -54,7 +55,7 @@ name → JSON text of the value).`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.trigger(cmd.Context(), o) },
 	}
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of the customer checkout (default: the working directory)")
-	cmd.Flags().StringVar(&o.path, "path", "infra", "`DIR` of variables.yml in the repository")
+	cmd.Flags().Var(&o.path, "path", "`DIR` of variables.yml in the repository")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME` in the manager; needed where the repository holds several customers")
 	cmd.Flags().StringVar(&o.manager, "manager", "", "manager repository `OWNER/NAME` (env MANAGER_REPO_OWNER, MANAGER_REPO_NAME)")
 	cmd.Flags().StringVar(&o.mode, "mode", "apply", "`MODE`, how far to go at most: apply, plan or dry-run")
@@ -78,7 +79,8 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 		return errors.Join(err, ownErr)
 	}
 	_, look := paces(s.context.APIURL)
-	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell}
+	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell,
+		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
 	if err == nil && !event.Fork && !event.Dependabot { // those runs have no secrets
 		err = s.equip(t, in, a.absolute(o.customerDir))
 	}
@@ -111,7 +113,12 @@ func (s *step) triggerEvent() (pipeline.Event, error) {
 
 // triggerInput is as much of the input as can be read, also beside an error.
 func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (pipeline.TriggerInput, error) {
-	in := pipeline.TriggerInput{Event: event, Run: s.run(), Path: o.path, Pickup: o.pickup, Wait: o.wait}
+	in := pipeline.TriggerInput{Event: event, Run: s.run(), Pickup: o.pickup, Wait: o.wait}
+	folder, err := o.path.read()
+	if err != nil {
+		return in, err
+	}
+	in.Path = folder
 	mode, err := pipeline.ParseMode(o.mode)
 	if err != nil {
 		return in, &pipeline.UsageError{Message: "--mode", Err: err}

@@ -12,11 +12,14 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 type validateOptions struct {
-	managerDir, customerDir, path, customer, schema string
-	writeWorkflows, json                            bool
+	managerDir, customerDir, customer, schema string
+	path                                      string // of pathFlag
+	pathFlag                                  pathFlag
+	writeWorkflows, json                      bool
 }
 
 func newValidateCmd(app *App) *cobra.Command {
@@ -46,7 +49,7 @@ Exit code 6 means that there are errors. Warnings alone end with 0.`,
 	}
 	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout")
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
-	cmd.Flags().StringVar(&o.path, "path", "", "`DIR` of variables.yml in the customer checkout (default: the customer's, else infra)")
+	cmd.Flags().Var(&o.pathFlag, "path", "`DIR` of variables.yml in the customer checkout (default: the customer's, else infra)")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
 	cmd.Flags().StringVar(&o.schema, "schema", "", "JSON Schema `FILE` of variables.yml, where there is no manager checkout")
 	cmd.Flags().BoolVar(&o.writeWorkflows, "write-workflows", false, "write the manager's workflows for the environments of metapipe.yml first")
@@ -54,7 +57,10 @@ Exit code 6 means that there are errors. Warnings alone end with 0.`,
 	return cmd
 }
 
-func (a *App) validate(ctx context.Context, o validateOptions) error {
+func (a *App) validate(ctx context.Context, o validateOptions) (err error) {
+	if o.path, err = o.pathFlag.read(); err != nil {
+		return err
+	}
 	s, err := a.newStep()
 	if err != nil {
 		return err
@@ -96,8 +102,15 @@ func (a *App) detect(o *validateOptions) error {
 		if err := a.checkoutDir("--customer-dir", o.customerDir); err != nil {
 			return err
 		}
+		if o.path != "" {
+			if err := variables.CheckDirectory(o.customerDir, o.path); err != nil {
+				return err
+			}
+		}
 	}
 	switch {
+	case o.path != "" && o.customerDir == "":
+		return &pipeline.UsageError{Message: "--path without a customer checkout", Next: "name one with --customer-dir"}
 	case o.writeWorkflows && o.managerDir == "":
 		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
 	case o.schema != "" && o.managerDir != "":

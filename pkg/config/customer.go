@@ -97,12 +97,14 @@ func (d *decoder) repositoryID(v value, to *int64) {
 }
 
 func (d *decoder) customerPath(v value, to *string) {
-	p, ok := d.path(v)
+	s, ok := d.text(v)
 	if !ok {
 		return
 	}
-	if p == "." {
-		d.add(v.at, RulePath, v.name+" is the top of the repository, so every commit would ask for a deployment", "use a directory of its own, such as infra")
+	p, err := pipeline.ParseCustomerPath(s)
+	var bad *pipeline.PathError
+	if errors.As(err, &bad) {
+		d.add(v.at, RulePath, v.name+" "+bad.Said(strictyaml.Short(s)), bad.Remedy())
 		return
 	}
 	*to = p

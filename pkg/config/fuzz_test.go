@@ -60,7 +60,7 @@ func checkCustomer(t *testing.T, c pipeline.Customer) {
 	if _, err := pipeline.ParseSlug(c.Repository.String()); err != nil || c.RepositoryID <= 0 {
 		t.Errorf("accepted %+v: %v", c, err)
 	}
-	if message := badPath(c.Path); message != "" {
+	if message := pipeline.BadPath(c.Path); message != "" {
 		t.Errorf("path %q %s", c.Path, message)
 	}
 	limits := Default().Limits

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -21,38 +20,11 @@ func (d *decoder) path(v value) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if message := badPath(s); message != "" {
+	if message := pipeline.BadPath(s); message != "" {
 		d.add(v.at, RulePath, fmt.Sprintf("%s is %q, which %s", v.name, strictyaml.Short(s), message), "write a relative path with / and without ., .. or a trailing /")
 		return "", false
 	}
 	return s, true
-}
-
-func badPath(s string) string {
-	switch {
-	case len(s) > 200:
-		return "is longer than 200 bytes"
-	case path.IsAbs(s), filepath.IsAbs(s), len(s) > 1 && s[1] == ':':
-		return "is absolute"
-	case s == ".." || strings.HasPrefix(s, "../") || strings.Contains(s, "/../") || strings.HasSuffix(s, "/.."):
-		return "leads out with .."
-	case path.Clean(s) != s:
-		return "is not clean"
-	case strings.ContainsFunc(s, notInPath):
-		return "holds a character that paths may not hold here"
-	}
-	for _, part := range strings.Split(s, "/") {
-		if strings.EqualFold(part, ".git") || strings.HasPrefix(part, "-") || strings.TrimSpace(part) != part {
-			return "has a part that is not allowed: " + part
-		}
-	}
-	return ""
-}
-
-// notInPath leaves letters and digits of all scripts, and what names of
-// directories usually have.
-func notInPath(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && !strings.ContainsRune("._-/ +@", r)
 }
 
 // directory reads the place of states: a path below the manager directory, or

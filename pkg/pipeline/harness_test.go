@@ -332,6 +332,7 @@ type hub struct {
 	approvals   []pipeline.Approval
 	dispatched  []json.RawMessage
 	paths       []string
+	incomplete  bool // paths is not all
 	onPoll      func()
 	writes      int
 	cancelled   []int64
@@ -516,11 +517,11 @@ func (h *hub) Statuses(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]
 }
 
 func (h *hub) ChangedPaths(context.Context, pipeline.Slug, pipeline.SHA, pipeline.SHA) ([]string, bool, error) {
-	return h.paths, true, nil
+	return h.paths, !h.incomplete, nil
 }
 
 func (h *hub) PullRequestPaths(context.Context, pipeline.Slug, int) ([]string, bool, error) {
-	return h.paths, true, nil
+	return h.paths, !h.incomplete, nil
 }
 
 func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, environment string) ([]pipeline.Deployment, error) {

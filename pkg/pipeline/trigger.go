@@ -16,6 +16,8 @@ type Trigger struct {
 	Manager dispatcher    // with MANAGER_REPO_PAT
 	// Validate checks variables.yml of the checkout; nil skips it.
 	Validate func(context.Context) Problems
+	// Directory refuses a path that is no directory of the checkout; nil skips it.
+	Directory func() error
 	// IDToken asks the runner for an ID token; nil where there is no runner.
 	IDToken func(ctx context.Context, audience string) (string, error)
 	Now     func() time.Time
@@ -77,7 +79,10 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	if err != nil {
 		return TriggerResult{}, t.Unsent(ctx, in, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err))
 	}
-	if !relevant {
+	if err := t.exists(in, relevant); err != nil {
+		return TriggerResult{}, t.Unsent(ctx, in, err)
+	}
+	if relevant == untouched {
 		why := "Nothing to do: no change under " + in.Path + "/"
 		err := t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
 		return TriggerResult{Skipped: why, Outcome: OutcomeNoChanges}, err
@@ -163,7 +168,16 @@ func notOurs(e Event) string {
 	return ""
 }
 
-func (t *Trigger) relevant(ctx context.Context, in TriggerInput) (bool, error) {
+// relevance says what a change has to do with the customer's path.
+type relevance int
+
+const (
+	unknown   relevance = iota // GitHub did not list all of the change
+	touched                    // it changes something there
+	untouched                  // it changes nothing there
+)
+
+func (t *Trigger) relevant(ctx context.Context, in TriggerInput) (relevance, error) {
 	var paths []string
 	var complete bool
 	var err error
@@ -171,19 +185,32 @@ func (t *Trigger) relevant(ctx context.Context, in TriggerInput) (bool, error) {
 	case e.Name == "pull_request":
 		paths, complete, err = t.Own.PullRequestPaths(ctx, e.Repository.Slug, e.PullRequest)
 	case e.Name == "workflow_dispatch" || e.Base.Zero():
-		return true, nil
+		return unknown, nil
 	default:
 		paths, complete, err = t.Own.ChangedPaths(ctx, e.Repository.Slug, e.Base, e.Head)
 	}
-	if err != nil || !complete {
-		return true, err
+	if err != nil {
+		return unknown, err
 	}
 	for _, p := range paths {
-		if in.Path == "." || strings.HasPrefix(p, in.Path+"/") {
-			return true, nil
+		if touches(p, in.Path) {
+			return touched, nil
 		}
 	}
-	return false, nil
+	if !complete {
+		return unknown, nil
+	}
+	return untouched, nil
+}
+
+// exists refuses a path that the checkout does not have: "no change under it" would
+// hold for ever. A change that takes the directory away is let through, so that the
+// missing file is reported.
+func (t *Trigger) exists(in TriggerInput, r relevance) error {
+	if t.Directory == nil || r == touched {
+		return nil
+	}
+	return t.Directory()
 }
 
 func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string) error {

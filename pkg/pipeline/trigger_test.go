@@ -239,3 +239,103 @@ func TestTriggerCannotSend(t *testing.T) {
 		}
 	}
 }
+
+// TestTriggerSeesItsPath: a change counts as one of the path also where a link, a file
+// or a submodule stands in the place of the directory; and what GitHub did not list
+// counts as unknown.
+func TestTriggerSeesItsPath(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		paths      []string
+		incomplete bool
+		sent       bool
+	}{
+		"a file below it":          {paths: []string{"live/eu/variables.yml"}, sent: true},
+		"the directory is a link":  {paths: []string{"live/eu"}, sent: true},
+		"its parent is a link":     {paths: []string{"README.md", "live"}, sent: true},
+		"names that begin alike":   {paths: []string{"live/eu-west/x", "live/eu.md", "liv", "live/e"}},
+		"another case":             {paths: []string{"Live/eu/variables.yml"}},
+		"nothing":                  {},
+		"nothing, but not all":     {paths: []string{"app/1"}, incomplete: true, sent: true},
+		"something, but not all":   {paths: []string{"live/eu/x"}, incomplete: true, sent: true},
+		"a parent with more names": {paths: []string{"live/x"}},
+	} {
+		w := newWorld(t)
+		in := w.triggerInput("push", w.hub.commit(bothEnvironments))
+		w.hub.paths, w.hub.incomplete, in.Path, in.Wait = c.paths, c.incomplete, "live/eu", 0
+		_, err := w.trigger().Run(context.Background(), in)
+		if sent := len(w.hub.dispatched) == 1; sent != c.sent {
+			t.Errorf("%s: sent %v, %v", name, sent, err)
+		}
+	}
+}
+
+// TestTriggerNeedsItsDirectory: a path that the checkout does not hold never gets a
+// green status, and the change that takes it away is reported as one.
+func TestTriggerNeedsItsDirectory(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*pipeline.TriggerInput, *hub)
+		says   string
+	}{
+		"nothing changes there": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/x"} }, "no directory"},
+		"a manual run":          {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name = "workflow_dispatch" }, "no directory"},
+		"a new branch":          {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Base = "" }, "no directory"},
+		"it is taken away":      {func(*pipeline.TriggerInput, *hub) {}, "no such file"},
+	} {
+		w := newWorld(t)
+		commit := w.hub.commit(bothEnvironments)
+		in := w.triggerInput("push", commit)
+		c.change(&in, w.hub)
+		trigger := w.trigger()
+		trigger.Directory = func() error { return &pipeline.UsageError{Message: "no directory"} }
+		trigger.Validate = func(context.Context) pipeline.Problems {
+			return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml"}, Rule: "missing-file", Message: "no such file"}}
+		}
+		_, err := trigger.Run(context.Background(), in)
+		if err == nil || !strings.Contains(err.Error(), c.says) || len(w.hub.dispatched) != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError && s.State != pipeline.StatusFailure || !strings.Contains(s.Description, c.says) {
+			t.Errorf("%s: status %+v", name, s)
+		}
+	}
+}
+
+func TestParseCustomerPath(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"infra", "deploy/eu-west 1", "größe/構成", "a+b@c", ".config/infra"} {
+		if got, err := pipeline.ParseCustomerPath(good); err != nil || got != good {
+			t.Errorf("%q: %q, %v", good, got, err)
+		}
+	}
+	for bad, clean := range map[string]string{"a/": "a", "./a": "a", "/a/b": "a/b", `a\b`: "a/b", "a//b": "a/b", ".": "", "": "", "/": "", "..": "", "a/..": "", "~/a\x00": "", "C:/a": ""} {
+		_, err := pipeline.ParseCustomerPath(bad)
+		var e *pipeline.PathError
+		if !errors.As(err, &e) || e.Clean != clean {
+			t.Errorf("%q: %+v", bad, err)
+		}
+	}
+}
+
+func FuzzParseCustomerPath(f *testing.F) {
+	for _, seed := range []string{"infra", "./infra/", `a\b`, "..", "a/../b", "\xff", ".git", "/"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := pipeline.ParseCustomerPath(s)
+		var e *pipeline.PathError
+		switch {
+		case err == nil && got != s:
+			t.Errorf("%q became %q", s, got)
+		case err == nil && (strings.HasPrefix(s, "/") || strings.Contains(s, "..") && strings.Contains("/"+s+"/", "/../")):
+			t.Errorf("%q is accepted", s)
+		case err != nil && !errors.As(err, &e):
+			t.Errorf("%q: %v", s, err)
+		case e != nil && e.Clean != "":
+			if again, err := pipeline.ParseCustomerPath(e.Clean); err != nil || again != e.Clean {
+				t.Errorf("%q suggests %q: %v", s, e.Clean, err)
+			}
+		}
+	})
+}

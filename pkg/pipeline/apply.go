@@ -123,7 +123,9 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	}
 	if err != nil {
 		ended.fail(ctx, err)
-		ended.Untouched = !ended.started && !ended.Reason.dooms()
+		var failed *FailedError
+		lasting := errors.As(err, &failed) && failed.Lasting
+		ended.Untouched = !ended.started && !ended.Reason.dooms() && !lasting
 	}
 	if ended.claimed && ended.Untouched {
 		const again = "nothing was changed: this job, run again, applies the same plan"

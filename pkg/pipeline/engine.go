@@ -57,6 +57,7 @@ type Planned struct {
 	Tool        ToolVersion
 	ManagerTree string // digest of the copied manager tree
 	ManagerCode string // digest of what plans of this customer are made from in it
+	Modules     string // digest of the modules that were fetched; empty when there are none
 	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
 	State       StateVersion
 	Resources   int // managed ones in State, or UnknownResources

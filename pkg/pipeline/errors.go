@@ -87,7 +87,9 @@ type FailedError struct {
 	Diagnostics []Diagnostic
 	// Lock is the one that was in the way, nil when none was.
 	Lock *Lock
-	Err  error
+	// Lasting: the same plan fails in the same way when it is applied again.
+	Lasting bool
+	Err     error
 }
 
 func (e *FailedError) Error() string { return withNext(e.Message, e.Next, e.Err) }

@@ -258,7 +258,7 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 	return Receipt{
 		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
 		Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
-		Tool: planned.Tool, LockFile: planned.LockFile, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
+		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
 }

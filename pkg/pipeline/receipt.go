@@ -26,8 +26,9 @@ type Receipt struct {
 	// Nothing is refused by it: drift scans ask what has changed since.
 	ManagerCode string       `json:"manager_code,omitempty"`
 	Tool        ToolVersion  `json:"tool"`
-	LockFile    string       `json:"lock_file"` // SHA-256 of the dependency lock file, also a generated one
-	Backend     string       `json:"backend"`   // the state's place
+	LockFile    string       `json:"lock_file"`         // SHA-256 of the dependency lock file, also a generated one
+	Modules     string       `json:"modules,omitempty"` // digest of the modules that init fetched; empty: none
+	Backend     string       `json:"backend"`           // the state's place
 	State       StateVersion `json:"state"`
 	PlanSHA256  string       `json:"plan_sha256"`
 	Fingerprint string       `json:"fingerprint"`

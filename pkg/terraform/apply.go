@@ -154,6 +154,9 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
 	w.diagnose(said.diagnostics, w.fed) // warnings, for the log
+	if err := w.sameModules(plan.Receipt); err != nil {
+		return pipeline.Applied{}, err
+	}
 	if w.localState() == "" {
 		if err := w.sameState(ctx, plan.Receipt); err != nil {
 			return pipeline.Applied{}, err

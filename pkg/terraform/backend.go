@@ -50,7 +50,7 @@ func (w *workspace) writeBackend() error {
 		if err != nil {
 			return err
 		}
-		w.backendArgs = []string{"-backend-config=" + filepath.Join(w.dir, backendFile)}
+		w.backendArgs = []string{"-backend-config=" + w.fromRoot(filepath.Join(w.dir, backendFile))}
 		if err := os.WriteFile(filepath.Join(w.dir, backendFile), content, 0o600); err != nil || completes {
 			return err
 		}

@@ -85,6 +85,9 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	if p.print != nil && change.Action != pipeline.ActionRead {
 		p.print.resource(c)
 	}
+	if at, ok := placedIn(c.Change.After, p.places); ok && p.placed == "" && change.Action != pipeline.ActionRead && !still {
+		p.placed = c.Address + at
+	}
 	if !still {
 		change.Attributes = c.Change.attributes()
 		change.Reverts = p.reverts(c)

@@ -138,7 +138,8 @@ func writtenWords(summary, detail string) (string, string) {
 // relative takes the paths of the run directory out of a text, also where the
 // tool has followed links to it.
 func (w *workspace) relative(text string) string {
-	dirs := []string{w.tree, w.data, w.dir, w.job.Dir}
+	fixed := filepath.FromSlash(fixedPlace)
+	dirs := []string{w.tree, w.data, w.dir, w.job.Dir, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed}
 	for _, dir := range dirs {
 		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
 			dirs = append(dirs, real)
@@ -159,7 +160,7 @@ func (w *workspace) isVarsFile(name string) bool {
 // absolute, into one relative to the manager directory. A module that init
 // fetched lies outside; it is named by its path in the data directory.
 func (w *workspace) managerPath(name string) string {
-	full := filepath.FromSlash(name)
+	full := w.own(filepath.FromSlash(name))
 	if !filepath.IsAbs(full) {
 		full = filepath.Join(w.root, full)
 	}
@@ -179,6 +180,10 @@ func highlightedLine(s *tfjson.DiagnosticSnippet) string {
 	return line
 }
 
+// inconsistent begins the summaries of values that were others when the plan was
+// made.
+const inconsistent = "Provider produced inconsistent"
+
 // lockInfo reads who holds a lock from the text of the tool.
 var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
 
@@ -191,6 +196,8 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 		return lockRemedy(d.Summary, d.Detail)
 	case aboutProviders.MatchString(summary):
 		return providerRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
+	case strings.HasPrefix(summary, inconsistent):
+		return "an argument has another value each time that the code runs: the manager's maintainers take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
 	}

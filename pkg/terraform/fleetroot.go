@@ -57,9 +57,6 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	p.rel = filepath.FromSlash(job.Customer.Root)
 	w.root = filepath.Join(w.tree, p.rel)
 	var err error
-	if w.env, err = f.engine.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
-		return err
-	}
 	if err := errors.Join(removeLeftovers(p.dir), os.Mkdir(w.data, 0o700)); err != nil {
 		return w.written("make the run directory", err)
 	}
@@ -69,7 +66,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if p.module, err = readRoot(w.root, tool.Name); err != nil {
 		return err
 	}
-	if err := p.module.refusal(job.Customer.Root); err != nil {
+	if err := errors.Join(p.module.refusal(job.Customer.Root), w.settle()); err != nil {
 		return err
 	}
 	if said, err := w.initialise(ctx, "-backend=false"); err != nil {
@@ -113,17 +110,13 @@ func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
 	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log), module: p.module, digest: p.digest, openBackend: true}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, p.rel)
-	var err error
-	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
-		return nil, err
-	}
 	if err := errors.Join(removeLeftovers(w.dir), os.Mkdir(w.data, 0o700)); err != nil {
 		return nil, w.written("make the run directory", err)
 	}
 	if err := p.fill(w); err != nil {
 		return nil, w.written("copy the prepared root", err)
 	}
-	return w, nil
+	return w, w.settle()
 }
 
 // fill copies the tree, since a plan may write into it (archives, for example),

@@ -226,6 +226,7 @@ func stored(planned pipeline.Planned) pipeline.StoredPlan {
 			ManagerTree: planned.ManagerTree,
 			Tool:        planned.Tool,
 			LockFile:    planned.LockFile,
+			Modules:     planned.Modules,
 			State:       planned.State,
 		},
 	}

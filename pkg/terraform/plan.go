@@ -55,6 +55,9 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
+	if planned.Modules, err = w.modulesDigest(); err != nil {
+		return planned, w.failed("read the modules", err)
+	}
 	return w.plan(ctx, planned, said)
 }
 
@@ -86,6 +89,11 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
+	if reading.placed != "" && !w.job.ReadOnly {
+		planned.Plan.Errored = true
+		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
+		return planned, w.placedError(reading.placed)
+	}
 	return w.collect(ctx, planned, file)
 }
 
@@ -103,7 +111,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Secrets: w.engine.secrets()})
+	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Secrets: w.engine.secrets()})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{

@@ -17,6 +17,8 @@ import (
 type ReadOptions struct {
 	// Tool is noted in the plan. An empty Version is read from the document.
 	Tool pipeline.ToolVersion
+	// Places are paths that no plan may hold, since another run has others.
+	Places []string
 	// MAC returns the keyed hash of the fingerprint; nil leaves it empty.
 	MAC func() hash.Hash
 	// Secrets are redacted beside those that the document marks.
@@ -44,6 +46,7 @@ type planReading struct {
 	redactor    *redactor
 	secrets     secretSet
 	later       map[string]any // marks of what is sensitive and not yet known, by address
+	placed      string         // an attribute that holds a path of this run
 }
 
 // planReader holds what is gathered while the document streams by.
@@ -59,10 +62,12 @@ type planReader struct {
 	drifted   map[string]drifted
 	used      map[string][]string // attributes that changes were computed from, by resource
 	applyable *bool               // nil: the tool does not say
+	places    []string
+	placed    string // the first attribute that holds one of the places
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), later: map[string]any{}, variables: map[string]json.RawMessage{},
+	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), places: o.Places, later: map[string]any{}, variables: map[string]json.RawMessage{},
 		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
@@ -86,7 +91,7 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
-	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later}
+	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later, placed: p.placed}
 	reading.redactor.plan(&reading.plan)
 	if p.print != nil {
 		reading.fingerprint = p.print.sum()

@@ -19,6 +19,7 @@ type process struct {
 	env       []string
 	stdout    *os.File
 	stderr    *os.File
+	place     *os.File // becomes fixedPlace; nil: there is none
 	waitDelay time.Duration
 }
 
@@ -47,6 +48,9 @@ func (p process) run(ctx context.Context) error {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.Stdout, cmd.Stderr = p.stdout, p.stderr
+	if p.place != nil && hasFixedPlace {
+		cmd.ExtraFiles = []*os.File{p.place}
+	}
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.path, err)

@@ -66,8 +66,13 @@ func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (er
 		return w.failed("record the output of "+w.tool.Name, err)
 	}
 	defer func() { err = errors.Join(err, errs.Close()) }()
+	place, err := os.Open(w.dir)
+	if err != nil {
+		return w.failed("open the workspace", err)
+	}
+	defer func() { err = errors.Join(err, place.Close()) }()
 	return process{
-		path: w.tool.Path, args: args, dir: w.root, env: w.env,
+		path: w.tool.Path, args: args, dir: w.root, env: w.env, place: place,
 		stdout: out, stderr: errs, waitDelay: w.engine.options.WaitDelay,
 	}.run(ctx)
 }
@@ -194,6 +199,7 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 		}
 		failed.Message += ": " + firstLine(d.Summary)
 		failed.Lock = lockOf(d.Summary, d.Detail)
+		failed.Lasting = strings.HasPrefix(d.Summary, inconsistent)
 		switch { // the customer's own line says more to them than the manager's
 		case d.Source.File != "":
 			failed.Message += fmt.Sprintf(" (%s)", d.Source)

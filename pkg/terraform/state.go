@@ -81,14 +81,14 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	}
 	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
 	w.tree, w.root, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
-	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
-		return nil, err
-	}
 	if err := w.checkBackend(); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(os.RemoveAll(w.dir), os.MkdirAll(w.tree, 0o700), os.MkdirAll(w.data, 0o700)); err != nil {
 		return nil, w.failed("make the run directory", err)
+	}
+	if err := w.settle(); err != nil {
+		return nil, err
 	}
 	if err := w.writeBackend(); err != nil {
 		return nil, w.failed("write the backend", err)

@@ -69,9 +69,6 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
 	var err error
-	if w.env, err = e.toolEnv(job.Customer.Manager.Tool, w.data); err != nil {
-		return nil, err
-	}
 	if err := os.RemoveAll(w.dir); err != nil {
 		return nil, w.written("clear the run directory", err)
 	}
@@ -91,7 +88,10 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 			Err:     err,
 		}
 	}
-	return w, w.module.refusal(job.Customer.Root)
+	if err := w.module.refusal(job.Customer.Root); err != nil {
+		return nil, err
+	}
+	return w, w.settle()
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
@@ -138,11 +138,24 @@ func (w *workspace) written(what string, err error) error {
 	return w.failed(what, err)
 }
 
+// realRoot is the root module in the tree where links lead to it.
+func (w *workspace) realRoot() string {
+	root, err := filepath.EvalSymlinks(w.root)
+	tree, treeErr := filepath.EvalSymlinks(w.tree)
+	rel, relErr := filepath.Rel(tree, root)
+	if errors.Join(err, treeErr, relErr) != nil {
+		return w.job.Customer.Root
+	}
+	return filepath.ToSlash(rel)
+}
+
 // ownFiles are the paths in the tree that metapipe itself writes.
 func (w *workspace) ownFiles() map[string]bool {
 	own := map[string]bool{}
-	for _, name := range ownNames {
-		own[path.Join(w.job.Customer.Root, name)] = true
+	for _, root := range []string{w.job.Customer.Root, w.realRoot()} {
+		for _, name := range ownNames {
+			own[path.Join(root, name)] = true
+		}
 	}
 	return own
 }

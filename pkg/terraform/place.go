@@ -1,0 +1,195 @@
+package terraform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// fixedPlace is the path by which the tool and what it starts know the workspace on
+// Linux: a directory that they inherit as the first open file after the standard
+// ones. So path.cwd and abspath() have one value in every job of a target, wherever
+// the workspace lies, and two jobs on one machine cannot meet there.
+const fixedPlace = "/proc/self/fd/3"
+
+// hasFixedPlace reports whether this system knows such paths.
+const hasFixedPlace = runtime.GOOS == "linux"
+
+// settle makes the environment of the tool when the tree is there. The data
+// directory is named relative to the root module: that path becomes path.module of
+// remote modules, and a saved plan keeps it.
+func (w *workspace) settle() error {
+	root, err := filepath.EvalSymlinks(w.root)
+	if err != nil {
+		return w.failed("find the root module", err)
+	}
+	dir, err := filepath.EvalSymlinks(w.dir)
+	if err != nil {
+		return w.failed("find the workspace", err)
+	}
+	within, err := filepath.Rel(dir, root)
+	if err != nil {
+		return w.failed("find the root module", err)
+	}
+	data, err := filepath.Rel(root, filepath.Join(dir, filepath.Base(w.data)))
+	if err != nil {
+		return w.failed("find the data directory", err)
+	}
+	if w.env, err = w.engine.toolEnv(w.job.Customer.Manager.Tool, data); err != nil {
+		return err
+	}
+	if hasFixedPlace {
+		w.env = append(w.env, "PWD="+fixedPlace+"/"+filepath.ToSlash(within))
+	}
+	return nil
+}
+
+// fromRoot names a path relative to the root module, as arguments have to: the tool
+// makes some absolute paths relative to its working directory, by its fixed name.
+func (w *workspace) fromRoot(path string) string {
+	root, err := filepath.EvalSymlinks(w.root)
+	if err != nil {
+		return path
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(root, filepath.Join(dir, filepath.Base(path)))
+	if err != nil {
+		return path
+	}
+	return rel
+}
+
+// own turns a path below the fixed place into the real one.
+func (w *workspace) own(path string) string {
+	if rest, ok := strings.CutPrefix(path, fixedPlace+"/"); ok {
+		return filepath.Join(w.dir, filepath.FromSlash(rest))
+	}
+	return path
+}
+
+// modulesDigest covers what init fetched of modules: paths, contents, executable
+// bits and links, without what version control keeps beside them. It is empty where
+// there are none.
+func (w *workspace) modulesDigest() (string, error) {
+	dir, err := filepath.EvalSymlinks(filepath.Join(w.data, "modules"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	sum, count := sha256.New(), 0
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		switch rel = filepath.ToSlash(rel); {
+		case entry.Name() == ".git" && entry.IsDir():
+			return fs.SkipDir
+		case entry.IsDir(), entry.Name() == ".git", rel == "modules.json": // the tool's own list
+			return nil
+		}
+		kind, content, err := moduleEntry(path, entry)
+		if err != nil {
+			return err
+		}
+		count++
+		fmt.Fprintf(sum, "%s %d %s %d %s\n", kind, len(rel), rel, len(content), content)
+		return nil
+	})
+	if err != nil || count == 0 {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func moduleEntry(path string, entry fs.DirEntry) (kind, content string, err error) {
+	switch {
+	case entry.Type()&fs.ModeSymlink != 0:
+		content, err = os.Readlink(path)
+		return "link", filepath.ToSlash(content), err
+	case !entry.Type().IsRegular():
+		return "", "", fmt.Errorf("%s is neither file, directory nor link", path)
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return "", "", err
+	}
+	kind = "file"
+	if info.Mode().Perm()&0o111 != 0 {
+		kind = "program"
+	}
+	content, err = fileSHA256(path)
+	return kind, content, err
+}
+
+// sameModules compares what init has fetched now with what the plan was made from.
+func (w *workspace) sameModules(receipt pipeline.Receipt) error {
+	now, err := w.modulesDigest()
+	if err != nil {
+		return w.failed("read the modules", err)
+	}
+	if now == receipt.Modules {
+		return nil
+	}
+	return &pipeline.RefusedError{
+		Reason:  pipeline.ReasonStaleManager,
+		Message: "a module that the manager's code fetches is not the one that the plan was made from",
+		Next:    "let the manager's maintainers name each module by a version or commit that stays the same; then " + nextPlan,
+	}
+}
+
+// places are the paths of this run, which no other run has.
+func (w *workspace) places() []string {
+	dirs := []string{w.job.Dir}
+	if real, err := filepath.EvalSymlinks(w.job.Dir); err == nil && real != w.job.Dir {
+		dirs = append(dirs, real)
+	}
+	return dirs
+}
+
+// placedError is the error of a plan that holds the directory of this run.
+func (w *workspace) placedError(attribute string) error {
+	return &pipeline.FailedError{
+		Message: fmt.Sprintf("%s cannot be planned: %s holds the directory of this run, which no other run has", target(w.job), attribute),
+		Next:    "the manager's maintainers take a path that is relative to the module (path.module), or leave the path out of the resource",
+	}
+}
+
+// placedIn is the path of the first text in a value that holds one of the places.
+func placedIn(value any, places []string) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return "", slices.ContainsFunc(places, func(place string) bool { return strings.Contains(v, place) })
+	case []any:
+		for i, e := range v {
+			if at, ok := placedIn(e, places); ok {
+				return fmt.Sprintf("[%d]%s", i, at), true
+			}
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if at, ok := placedIn(v[name], places); ok {
+				return "." + name + at, true
+			}
+		}
+	}
+	return "", false
+}

@@ -39,6 +39,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"untold": (*attempt).untold, "not-green": (*attempt).notGreen, "scanned": (*attempt).scanned, "unexplained": (*attempt).unexplained,
 	"comments": (*attempt).comments, "shown": (*attempt).shown, "manually": (*attempt).manually,
 	"event": (*attempt).changeEvent, "unsent": (*attempt).unsent,
+	"close-pull": (*attempt).closePull, "superseded": (*attempt).superseded, "red": (*attempt).red, "still-red": (*attempt).stillRed,
 	"unplanned": (*attempt).unplanned, "properties": (*attempt).properties,
 }
 

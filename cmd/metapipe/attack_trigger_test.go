@@ -2,9 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
 // changeEvent changes fields of the event file of the present run:
@@ -53,4 +56,50 @@ func (a *attempt) unsent(args []string) {
 		}
 	}
 	a.verdicts++
+}
+
+// closePull closes the attacker's pull request: close-pull [merge].
+func (a *attempt) closePull(args []string) {
+	a.t.Helper()
+	number := must(strconv.Atoi(a.values["PULL"]))(a.t)
+	if len(args) > 0 {
+		must(a.customer.MergePull(number, hub.MergeCommit, "casey"))(a.t)
+		return
+	}
+	check(a.t, a.customer.ClosePull(number))
+}
+
+// superseded sends the request, which comes too late to be planned: superseded TEXT...
+func (a *attempt) superseded(args []string) {
+	a.t.Helper()
+	run := a.dispatches()
+	a.noteRun(run)
+	fetched := a.job(run).do(0, "fetch-vars")
+	fetched.want(a.t, "outcome=superseded", "reason=superseded", "environments=[]", "applies=[]")
+	fetched.says(a.t, args...)
+	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final")
+	a.notGreen([]string{a.values["COMMIT"]})
+	a.wantNothingPending()
+	a.verdicts++
+}
+
+// red gives the present commit the failure of an earlier request.
+func (a *attempt) red([]string) {
+	secret := a.token(hub.Token{Name: "red", Kind: hub.Actions, Repositories: []string{customerSlug}, Permissions: permissions("", "statuses")})
+	body := strings.NewReader(`{"context":"infra/terraform-deploy","state":"failure","description":"1 of 2 failed (00000000)"}`)
+	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+customerSlug+"/statuses/"+a.values["COMMIT"], body))(a.t)
+	post.Header.Set("Authorization", "Bearer "+secret)
+	post.Header.Set("Content-Type", "application/json")
+	answer := must(http.DefaultClient.Do(post))(a.t)
+	check(a.t, answer.Body.Close())
+	if answer.StatusCode != http.StatusCreated {
+		a.t.Fatalf("GitHub says %s", answer.Status)
+	}
+}
+
+// stillRed wants that failure to be the last word: still-red.
+func (a *attempt) stillRed([]string) {
+	if got := a.statuses(a.values["COMMIT"])["infra/terraform-deploy"]; !strings.HasPrefix(got, "failure: ") {
+		a.t.Errorf("the status says %q", got)
+	}
 }

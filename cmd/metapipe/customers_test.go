@@ -8,37 +8,60 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-func TestForksAndDependabotSendNothing(t *testing.T) {
+func TestForksSendNothing(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name, says string
-		fork       bool
-		with       []string
+	w := newWorld(t, nil)
+	must(w.hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
+	from := must(w.customer.Fork("mallory", "shop"))(t)
+	run, _ := w.pull(from, "change", map[string]string{"infra/variables.yml": variablesYML})
+	run.permitsIDToken = false
+	w.hub.ResetCalls()
+	end := w.newJob(run).with("MANAGER_REPO_PAT=", "MANAGER_REPO_OWNER=", "MANAGER_REPO_NAME=").do(0, "trigger", "--wait", "1h")
+	end.says(t, "comes from a fork")
+	end.want(t, "request-id=", "outputs={}")
+	if !strings.Contains(end.outputs["skipped"], "comes from a fork") || !strings.Contains(end.summary, "comes from a fork") {
+		t.Errorf("skipped %q, summary %q", end.outputs["skipped"], end.summary)
+	}
+	if writes := w.writes(); len(writes) != 0 {
+		t.Errorf("written: %v", writes)
+	}
+	w.wantNoDispatch()
+}
+
+// TestDependabotGetsAnAnswer: a required check on a pull request of Dependabot ends: green
+// where nothing of ours changes, else with what to do. A token that may not write is
+// explained, and fails nothing.
+func TestDependabotGetsAnAnswer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		files   map[string]string
+		token   string // permissions that are read only
+		says    string
+		status  string
+		outcome string
 	}{
-		{name: "fork", says: "comes from a fork", fork: true},
-		{name: "dependabot", says: "Dependabot", with: []string{"GITHUB_ACTOR=dependabot[bot]"}},
+		"elsewhere":           {files: map[string]string{"app/go.sum": "new\n"}, says: "no change under infra/", status: "success: Nothing to do", outcome: "no-changes"},
+		"under the path":      {files: map[string]string{"infra/variables.yml": variablesYML + "# new\n"}, says: "runs this workflow by hand", status: "error: Not sent: runs of Dependabot have no secrets."},
+		"may only read":       {files: map[string]string{"app/go.sum": "new\n"}, token: "contents deployments pull_requests statuses", says: "`statuses: write`"},
+		"may not read a pull": {files: map[string]string{"app/go.sum": "new\n"}, token: "contents", says: "`pull-requests: read`"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
-			from := w.customer
-			if c.fork {
-				must(w.hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
-				from = must(w.customer.Fork("mallory", "shop"))(t)
-			}
-			run, _ := w.pull(from, "change", map[string]string{"infra/variables.yml": variablesYML})
+			w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+			run, number := w.pull(w.customer, "dependabot/go_modules/x", c.files)
 			run.permitsIDToken = false
-			j := w.newJob(run).with("MANAGER_REPO_PAT=", "MANAGER_REPO_OWNER=", "MANAGER_REPO_NAME=")
-			j.with(c.with...)
-			w.hub.ResetCalls()
+			j := w.newJob(run).with("MANAGER_REPO_PAT=", "MANAGER_REPO_OWNER=", "MANAGER_REPO_NAME=", "GITHUB_ACTOR=dependabot[bot]")
+			if c.token != "" {
+				j.with("GITHUB_TOKEN=" + w.token(hub.Token{Name: "narrow", Kind: hub.Actions, Repositories: []string{customerSlug}, Permissions: permissions(c.token, "")}))
+			}
 			end := j.do(0, "trigger", "--wait", "1h")
-			end.says(t, c.says)
-			end.want(t, "request-id=", "outputs={}")
+			end.want(t, "request-id=", "outputs={}", "outcome="+c.outcome)
 			if !strings.Contains(end.outputs["skipped"], c.says) || !strings.Contains(end.summary, c.says) {
 				t.Errorf("skipped %q, summary %q", end.outputs["skipped"], end.summary)
 			}
-			if writes := w.writes(); len(writes) != 0 {
-				t.Errorf("written: %v", writes)
+			if got := w.statuses(must(w.customer.Pull(number))(t).Head)["infra/terraform-deploy"]; (got == "") != (c.status == "") || !strings.HasPrefix(got, c.status) {
+				t.Errorf("status %q, want %q", got, c.status)
 			}
 			w.wantNoDispatch()
 		})

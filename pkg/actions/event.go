@@ -57,15 +57,15 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 		return pipeline.Event{}, refuseEvent(name)
 	}
 	if len(raw) > MaxEvent {
-		return pipeline.Event{}, fmt.Errorf("read the %s event: the payload is larger than %d MiB", name, MaxEvent>>20)
+		return pipeline.Event{}, badEvent(name, fmt.Errorf("the payload is larger than %d MiB", MaxEvent>>20))
 	}
 	var p payload
 	if err := json.Unmarshal(raw, &p); err != nil {
-		return pipeline.Event{}, fmt.Errorf("read the %s event: %w", name, err)
+		return pipeline.Event{}, badEvent(name, err)
 	}
 	repo, err := p.Repository.identity(c)
 	if err != nil {
-		return pipeline.Event{}, fmt.Errorf("read the %s event: repository: %w", name, err)
+		return pipeline.Event{}, badEvent(name, fmt.Errorf("repository: %w", err))
 	}
 	event := pipeline.Event{Name: name, Repository: repo, Actor: c.Actor}
 	if event.Actor == "" {
@@ -73,9 +73,15 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 	}
 	event.Dependabot = event.Actor == dependabot || p.Sender.Login == dependabot
 	if err := read(&p, c, &event); err != nil {
-		return pipeline.Event{}, fmt.Errorf("read the %s event: %w", name, err)
+		return pipeline.Event{}, badEvent(name, err)
 	}
 	return event, nil
+}
+
+// badEvent says that an event file is not what GitHub writes for the event.
+func badEvent(name string, err error) error {
+	return &pipeline.UsageError{Message: "read the " + name + " event", Err: err,
+		Next: "run this as a step of a workflow on GitHub; outside of it, GITHUB_EVENT_PATH must name a whole event file of the event and the repository that GITHUB_EVENT_NAME and GITHUB_REPOSITORY name"}
 }
 
 func refuseEvent(name string) error {
@@ -99,11 +105,14 @@ type payload struct {
 	Before      string     `json:"before"`
 	After       string     `json:"after"`
 	Deleted     bool       `json:"deleted"`
+	Action      string     `json:"action"`
 	Number      int        `json:"number"`
 	PullRequest *struct {
-		Number int  `json:"number"`
-		Head   side `json:"head"`
-		Base   side `json:"base"`
+		Number int    `json:"number"`
+		State  string `json:"state"`
+		Merged bool   `json:"merged"`
+		Head   side   `json:"head"`
+		Base   side   `json:"base"`
 	} `json:"pull_request"`
 	MergeGroup *struct {
 		HeadSHA string `json:"head_sha"`
@@ -133,6 +142,9 @@ type repository struct {
 }
 
 func (r repository) identity(c Context) (pipeline.Repository, error) {
+	if r.FullName == "" && r.ID == 0 {
+		return pipeline.Repository{}, errors.New("it is missing")
+	}
 	slug, err := pipeline.ParseSlug(r.FullName)
 	if err != nil {
 		return pipeline.Repository{}, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -61,7 +62,12 @@ func readPullRequest(p *payload, c Context, e *pipeline.Event) (err error) {
 		e.Ref = fmt.Sprintf("refs/pull/%d/merge", pr.Number)
 	}
 	e.Fork = pr.Head.Repo == nil || pr.Head.Repo.ID != pr.Base.Repo.ID
-	return nil
+	if pr.State != "open" && pr.State != "closed" {
+		return errors.New("pull_request.state is neither open nor closed")
+	}
+	e.Closed = pr.State == "closed" || pr.Merged
+	e.Action, err = parseAction(p.Action)
+	return err
 }
 
 func readMergeGroup(p *payload, _ Context, e *pipeline.Event) (err error) {
@@ -75,7 +81,10 @@ func readMergeGroup(p *payload, _ Context, e *pipeline.Event) (err error) {
 	if e.Head, err = parseCommit("merge_group.head_sha", p.MergeGroup.HeadSHA); err != nil {
 		return err
 	}
-	e.Base, err = parseCommit("merge_group.base_sha", p.MergeGroup.BaseSHA)
+	if e.Base, err = parseCommit("merge_group.base_sha", p.MergeGroup.BaseSHA); err != nil {
+		return err
+	}
+	e.Action, err = parseAction(p.Action)
 	return err
 }
 
@@ -159,6 +168,14 @@ func readRepositoryDispatch(p *payload, c Context, e *pipeline.Event) error {
 func readSchedule(_ *payload, c Context, e *pipeline.Event) error {
 	e.Ref, e.Branch, e.Head = c.Ref, branchOf(c.Ref), c.SHA
 	return nil
+}
+
+// parseAction reads what happened. Without it nobody knows whether anything is asked.
+func parseAction(s string) (string, error) {
+	if s == "" || len(s) > 60 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return "", fmt.Errorf("action %.60q is not one of GitHub's", s)
+	}
+	return s, nil
 }
 
 // parseCommit reads a commit id; git's null id becomes the zero SHA.

@@ -108,6 +108,64 @@ func TestHeadIsNeverTheMergeCommit(t *testing.T) {
 	}
 }
 
+// TestPullRequestActions: what happened and whether the pull request is open are read,
+// and an event without either is refused with a remedy.
+func TestPullRequestActions(t *testing.T) {
+	t.Parallel()
+	f := fixtures(t)["testdata/events/pull-request"]
+	with := func(action, state, merged string) []byte {
+		var event map[string]json.RawMessage
+		var pull map[string]json.RawMessage
+		if err := errors.Join(json.Unmarshal(f.Payload, &event), json.Unmarshal(event["pull_request"], &pull)); err != nil {
+			t.Fatal(err)
+		}
+		event["action"], pull["state"], pull["merged"] = json.RawMessage(action), json.RawMessage(state), json.RawMessage(merged)
+		b, err := json.Marshal(pull)
+		event["pull_request"] = b
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = json.Marshal(event); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		action, state, merged string
+		closed, refused       bool
+	}{
+		{`"opened"`, `"open"`, `false`, false, false},
+		{`"labeled"`, `"open"`, `null`, false, false},
+		{`"labeled"`, `"closed"`, `false`, true, false},
+		{`"closed"`, `"closed"`, `true`, true, false},
+		{`"locked"`, `"open"`, `true`, true, false},
+		{`""`, `"open"`, `false`, false, true},
+		{`null`, `"open"`, `false`, false, true},
+		{`"opened"`, `null`, `false`, false, true},
+		{`"opened"`, `"OPEN"`, `false`, false, true},
+		{`"opened\n"`, `"open"`, `false`, false, true},
+	} {
+		event, err := actions.ReadEvent(f.Event, with(c.action, c.state, c.merged), runContext(f.Event))
+		var usage *pipeline.UsageError
+		if (err != nil) != c.refused || err == nil && (event.Closed != c.closed || `"`+event.Action+`"` != c.action) || err != nil && (!errors.As(err, &usage) || usage.Next == "") {
+			t.Errorf("%+v: %+v, %v", c, event, err)
+		}
+	}
+}
+
+// TestEventsThatLackFields: an event file that is not GitHub's is no failure of the
+// network: it names the field and what to do.
+func TestEventsThatLackFields(t *testing.T) {
+	t.Parallel()
+	for event, payload := range map[string]string{"schedule": `{"schedule":"5 4 * * *"}`, "push": `{"ref":"refs/heads/main"}`, "merge_group": `{}`, "repository_dispatch": `{"repository":null}`, "pull_request": `{"repository":[]}`} {
+		_, err := actions.ReadEvent(event, []byte(payload), runContext(event))
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || !strings.Contains(err.Error(), "repository") || !strings.Contains(usage.Next, "GITHUB_EVENT_PATH") {
+			t.Errorf("%s: %v", event, err)
+		}
+	}
+}
+
 func TestDependabotByActor(t *testing.T) {
 	t.Parallel()
 	f := fixtures(t)["testdata/events/pull-request"]

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path"
 
 	"github.com/spf13/cobra"
@@ -61,7 +62,15 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	s.anyRef = o.customer != "" // a manual request is rejected below, and written down
+	event, err := a.fetchEvent(o)
+	if err != nil {
+		return err
+	}
 	m, err := a.openManager(ctx, o.places)
+	if err != nil {
+		return err
+	}
+	in, err := m.fetchInput(ctx, o, event)
 	if err != nil {
 		return err
 	}
@@ -73,8 +82,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	in, err := m.fetchInput(ctx, o)
-	if err != nil {
+	if err := m.runCreated(ctx, &in); err != nil {
 		return err
 	}
 	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
@@ -125,22 +133,37 @@ func (m *manager) departed(request pipeline.Request) pipeline.Customer {
 		Path: path.Dir(request.File), Root: config.DefaultRoot, Siblings: request.Siblings, Manager: rules}
 }
 
-func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.FetchInput, error) {
-	in := pipeline.FetchInput{Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
-	if m.context.InActions {
-		event, err := actions.LoadEvent(m.context)
-		if err != nil {
-			return in, err
-		}
-		in.Event = event
-		if err := m.runCreated(ctx, &in); err != nil {
-			return in, err
+// fetchEvent checks all that needs neither the store nor GitHub: the flags, the kind of
+// the event and its file. It is zero on a laptop.
+func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
+	s, err := a.newStep()
+	if err != nil {
+		return pipeline.Event{}, err
+	}
+	if _, err := pipeline.ParseMode(o.mode); err != nil {
+		return pipeline.Event{}, &pipeline.UsageError{Message: "--mode", Err: err}
+	}
+	if o.commit != "" {
+		if _, err := pipeline.ParseSHA(o.commit); err != nil {
+			return pipeline.Event{}, &pipeline.UsageError{Message: "--commit", Err: err}
 		}
 	}
-	if o.customer == "" {
-		if in.Event.Name != "repository_dispatch" {
-			return in, &pipeline.UsageError{Message: "there is no repository_dispatch event to read", Next: "run it in the manager's workflow, or name a customer with --customer"}
+	if kind := s.context.EventName; o.customer == "" && kind != "repository_dispatch" {
+		message := "there is no repository_dispatch event to read"
+		if kind != "" {
+			message += fmt.Sprintf(": this run was started by %.40q", kind)
 		}
+		return pipeline.Event{}, &pipeline.UsageError{Message: message, Next: "run it in the manager's workflow, or name a customer with --customer"}
+	}
+	if !s.context.InActions {
+		return pipeline.Event{}, nil
+	}
+	return actions.LoadEvent(s.context)
+}
+
+func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline.Event) (pipeline.FetchInput, error) {
+	in := pipeline.FetchInput{Event: event, Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
+	if o.customer == "" {
 		return in, nil
 	}
 	manual, err := manualAsk(o, m)
@@ -150,10 +173,15 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions) (pipeline.Fetc
 
 // runCreated asks GitHub when this run was created: a run may wait in a queue
 // for longer than a signature lives. Without a token of our own the clock of
-// this machine has to do.
+// this machine has to do. A payload that is none is rejected without asking.
 func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error {
-	if m.app.getenv(envOwnToken) == "" {
+	if m.app.getenv(envOwnToken) == "" || !m.context.InActions {
 		return nil
+	}
+	if in.Manual == nil {
+		if _, err := pipeline.ParsePayload(in.Event.Payload); err != nil {
+			return nil //nolint:nilerr // FetchVars says so
+		}
 	}
 	client, err := m.client(envOwnToken)
 	if err != nil {

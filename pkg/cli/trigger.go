@@ -32,8 +32,10 @@ customer's path, checks variables.yml, sends the request to the manager and stay
 until the manager has picked it up; with --wait until the request has ended.
 
 Pull requests and merge groups are planned; pushes and manual runs are applied as
-far as the branch may. Runs for forks and for Dependabot send nothing and succeed.
-A change outside the path posts success, so that a required check never hangs.
+far as the branch may. Of the pull request events only opened, reopened, synchronize
+and ready_for_review ask for a plan. Runs for forks and for Dependabot send nothing and
+succeed; those of Dependabot post a final status that says what to do. A change outside
+the path posts success, so that a required check never hangs.
 Running the job again goes on waiting for the same request while it is under way.
 
 Reads: the event file, variables.yml in the checkout, the manager's schema.
@@ -73,6 +75,9 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := event.CanAsk(); err != nil {
+		return err
+	}
 	in, err := s.triggerInput(o, event)
 	own, ownErr := s.client(envOwnToken)
 	if ownErr != nil { // without it no status can say anything
@@ -81,7 +86,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	_, look := paces(s.context.APIURL)
 	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
-	if err == nil && !event.Fork && !event.Dependabot { // those runs have no secrets
+	if err == nil && asks(event) {
 		err = s.equip(t, in, a.absolute(o.customerDir))
 	}
 	if err != nil {
@@ -90,6 +95,10 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	result, err := t.Run(ctx, in)
 	return errors.Join(err, s.triggerResult(result))
 }
+
+// asks reports whether the run of an event needs the manager and the secrets: those of
+// forks and of Dependabot have none, and others ask for nothing.
+func asks(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabot }
 
 // equip gives a trigger what needs the secrets of the run.
 func (s *step) equip(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
@@ -107,6 +116,10 @@ func (s *step) equip(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir 
 func (s *step) triggerEvent() (pipeline.Event, error) {
 	if !s.context.InActions {
 		return pipeline.Event{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
+	}
+	switch kind := s.context.EventName; kind {
+	case "schedule", "repository_dispatch":
+		return pipeline.Event{}, pipeline.Event{Name: kind}.CanAsk()
 	}
 	return actions.LoadEvent(s.context)
 }
@@ -133,7 +146,7 @@ func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (pipeline.Tr
 		}
 	}
 	manager, err := s.managerOf(o)
-	if err != nil && !event.Fork && !event.Dependabot { // those runs need not know it
+	if err != nil && asks(event) {
 		return in, err
 	}
 	in.Manager = manager

@@ -172,3 +172,7 @@ func oneLine(s string, n int) string {
 	}
 	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
 }
+
+// MayNot reports whether GitHub answered that the token lacks a permission, which is
+// neither a limit nor an outage.
+func (e *Error) MayNot() bool { return e.Status == http.StatusForbidden && !isLimit(e) }

@@ -197,8 +197,21 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask Ask, from *origin) erro
 		from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded),
 			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
 	}
+	if from.answer == nil && (pr.State != "open" || pr.Merged) {
+		from.answer = closedPull(pr)
+	}
 	from.branch = pr.HeadBranch
 	return nil
+}
+
+// closedPull is the answer to a request for a pull request that is not open any more:
+// nobody will merge what the plan would show.
+func closedPull(pr PullRequest) *RejectedError {
+	message, remedy := "it has been closed", "nothing, or reopen it to get a plan"
+	if pr.Merged {
+		message, remedy = "it has been merged", "nothing: the run of the merge carries on"
+	}
+	return &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded), Message: message, Remedy: remedy}}}
 }
 
 func (f *FetchVars) branch(ctx context.Context, ask Ask, from *origin) error {

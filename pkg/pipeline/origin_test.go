@@ -264,3 +264,30 @@ func TestManualRequest(t *testing.T) {
 		t.Fatal("an unknown customer was accepted")
 	}
 }
+
+// TestClosedPullRequestIsNotPlanned: a request for a pull request that is closed or
+// merged by now is answered and never planned, whatever event its run was started by.
+func TestClosedPullRequestIsNotPlanned(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		state  string
+		merged bool
+		says   string
+	}{
+		"closed":           {"closed", false, "has been closed"},
+		"merged":           {"closed", true, "has been merged"},
+		"merged, no state": {"", true, "has been merged"},
+		"no state":         {"", false, "has been closed"},
+	} {
+		w := newWorld(t)
+		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
+		pr := w.hub.pulls[5]
+		pr.State, pr.Merged = c.state, c.merged
+		w.hub.pulls[5] = pr
+		request, err := w.send(a)
+		var rejected *pipeline.RejectedError
+		if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonSuperseded || !strings.Contains(err.Error(), c.says) || len(request.Targets) != 0 {
+			t.Errorf("%s: %+v, %v", name, request, err)
+		}
+	}
+}

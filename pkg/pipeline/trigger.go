@@ -70,20 +70,26 @@ type TriggerResult struct {
 // success, since a required check must not hang. Problems in variables.yml are a
 // *RejectedError, an end that was not seen in time is a *WaitingError.
 func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, error) {
-	if why := notOurs(in.Event); why != "" {
+	if why := in.Event.Idle(); why != "" {
 		return TriggerResult{Skipped: why}, nil
+	}
+	if err := in.Event.CanAsk(); err != nil {
+		return TriggerResult{}, err
 	}
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	context := in.request().StatusContext("")
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
-		return TriggerResult{}, t.Unsent(ctx, in, fmt.Errorf("find out what %s changes in %s: %w", head.Short(), repo, err))
+		return t.unreadable(ctx, in, err)
 	}
 	if err := t.exists(in, relevant); err != nil {
 		return TriggerResult{}, t.Unsent(ctx, in, err)
 	}
+	if in.Event.Dependabot {
+		return t.dependabot(ctx, in, relevant)
+	}
 	if relevant == untouched {
-		why := "Nothing to do: no change under " + in.Path + "/"
+		why := in.nothingToDo()
 		err := t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
 		return TriggerResult{Skipped: why, Outcome: OutcomeNoChanges}, err
 	}
@@ -106,7 +112,7 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 // err, and returns err: a required check must say why nothing comes, and what to do.
 // Runs that need not send anything are left alone.
 func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error {
-	if notOurs(in.Event) != "" || in.Event.Head.Zero() {
+	if in.Event.Idle() != "" || in.Event.CanAsk() != nil || in.Event.Head.Zero() {
 		return err
 	}
 	return t.unsent(ctx, in, in.ownID(in.Run.Attempt), err)
@@ -151,21 +157,6 @@ func whyUnsent(manager Slug, err error) string {
 		text = strings.ToValidUTF8(text[:room], "") + "… "
 	}
 	return text + next
-}
-
-// notOurs says why a run cannot or need not ask for anything.
-func notOurs(e Event) string {
-	switch {
-	case strings.HasPrefix(e.Ref, "refs/tags/"):
-		return "A tag deploys nothing: only branches do."
-	case e.Deleted:
-		return "The branch was deleted; nothing to deploy."
-	case e.Fork:
-		return "This pull request comes from a fork. GitHub gives such runs no secrets, so nothing was sent. A maintainer can push the commit to a branch of this repository to get a plan."
-	case e.Dependabot:
-		return "This run was started by Dependabot. GitHub gives such runs no secrets, so nothing was sent. A maintainer can run the workflow by hand to get a plan."
-	}
-	return ""
 }
 
 // relevance says what a change has to do with the customer's path.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,8 +41,25 @@ func TestTriggerSendsNothing(t *testing.T) {
 		change func(in *pipeline.TriggerInput, h *hub)
 		state  pipeline.StatusState
 	}{
-		"fork":                 {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
-		"dependabot":           {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Dependabot = true }, ""},
+		"fork":                  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
+		"dependabot":            {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Dependabot = true }, pipeline.StatusError},
+		"dependabot, elsewhere": {func(in *pipeline.TriggerInput, h *hub) { in.Event.Dependabot, h.paths = true, []string{"go.mod"} }, pipeline.StatusSuccess},
+		"dependabot, not all listed": {func(in *pipeline.TriggerInput, h *hub) {
+			in.Event.Dependabot, h.paths, h.incomplete = true, []string{"go.mod"}, true
+		}, pipeline.StatusError},
+		"dependabot, a token that only reads": {func(in *pipeline.TriggerInput, h *hub) {
+			in.Event.Dependabot, h.paths = true, []string{"go.mod"}
+			h.refuses = func(string) error { return &pipeline.PermanentError{Cause: "may-not", Err: errors.New("HTTP 403")} }
+		}, ""},
+		"closed": {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Closed = "pull_request", true }, ""},
+		"merged and labeled": {func(in *pipeline.TriggerInput, _ *hub) {
+			in.Event.Name, in.Event.Action, in.Event.Closed = "pull_request", "labeled", true
+		}, ""},
+		"labeled": {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "pull_request", "labeled" }, ""},
+		"labeled, elsewhere": {func(in *pipeline.TriggerInput, h *hub) {
+			in.Event.Name, in.Event.Action, h.paths = "pull_request", "labeled", nil
+		}, ""},
+		"merge group is gone":  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "merge_group", "destroyed" }, ""},
 		"tag":                  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Ref = "refs/tags/v1" }, ""},
 		"deleted branch":       {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
 		"no change under path": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
@@ -75,6 +93,71 @@ func TestTriggerStopsAtProblems(t *testing.T) {
 	}
 	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || !strings.Contains(s.Description, "infra/variables.yml:3") {
 		t.Fatalf("%+v", s)
+	}
+}
+
+// TestTriggerActions: only what brings something new to plan asks for a plan; nothing else
+// touches the status of the head, whatever goes wrong beside it.
+func TestTriggerActions(t *testing.T) {
+	t.Parallel()
+	planned := []string{"opened", "reopened", "synchronize", "ready_for_review"}
+	for _, action := range append(planned, "assigned", "unassigned", "labeled", "unlabeled", "edited", "closed", "locked", "unlocked", "converted_to_draft", "enqueued", "dequeued",
+		"auto_merge_enabled", "milestoned", "review_requested", "a_later_one") {
+		w := newWorld(t)
+		commit := w.hub.commit(bothEnvironments)
+		in := w.triggerInput("pull_request", commit)
+		in.Event.Action, in.Wait = action, 0
+		w.postStatus(commit, "infra/terraform-deploy", pipeline.StatusFailure, "1 of 2 failed (00000000)", "")
+		got, err := w.trigger().Run(context.Background(), in)
+		if sent := len(w.hub.dispatched) == 1; sent != slices.Contains(planned, action) {
+			t.Errorf("%s: sent %v, %+v, %v", action, sent, got, err)
+		}
+		if slices.Contains(planned, action) {
+			continue
+		}
+		if err := w.trigger().Unsent(context.Background(), in, errors.New("no secret")); err == nil {
+			t.Errorf("%s: the error is lost", action)
+		}
+		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || got.Skipped == "" || err != nil {
+			t.Errorf("%s: status %+v, %+v, %v", action, s, got, err)
+		}
+	}
+}
+
+// TestTriggerCannotAsk: events that deploy nothing are refused before anything is asked.
+func TestTriggerCannotAsk(t *testing.T) {
+	t.Parallel()
+	for _, event := range []string{"schedule", "repository_dispatch", "release"} {
+		w := newWorld(t)
+		_, err := w.trigger().Run(context.Background(), w.triggerInput(event, w.hub.commit(bothEnvironments)))
+		var usage *pipeline.UsageError
+		if !errors.As(err, &usage) || len(w.hub.dispatched)+len(w.hub.statuses) != 0 {
+			t.Errorf("%s: %v", event, err)
+		}
+	}
+}
+
+// TestDependabotSaysWhatToDo: the status names the way to a plan, within GitHub's limit.
+func TestDependabotSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	commit := w.hub.commit(bothEnvironments)
+	in := w.triggerInput("pull_request", commit)
+	in.Event.Dependabot, in.Manager = true, pipeline.Slug{}
+	got, err := w.trigger().Run(context.Background(), in)
+	s := w.hub.status(commit, "infra/terraform-deploy")
+	if err != nil || !strings.Contains(got.Skipped, "by hand") || !strings.Contains(s.Description, "by hand") || utf8.RuneCountInString(s.Description) > 140 || s.TargetURL == "" {
+		t.Errorf("%+v, %v, status %+v", got, err, s)
+	}
+	w.hub.refuses = func(string) error {
+		return &pipeline.PermanentError{Err: errors.New("HTTP 403: Resource not accessible by integration")}
+	}
+	if got, err = w.trigger().Run(context.Background(), in); err != nil || !strings.Contains(got.Skipped, "statuses: write") {
+		t.Errorf("refused: %+v, %v", got, err)
+	}
+	w.hub.refuses = func(string) error { return errors.New("HTTP 502") }
+	if _, err = w.trigger().Run(context.Background(), in); err == nil {
+		t.Error("a status that could not be posted for now is lost")
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,7 +17,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
@@ -311,15 +309,15 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
 	backend := m.backend(c, env)
 	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
-	found, err := m.store.Describe(ctx, string(c.Name)+"/"+string(env)+"/")
+	kept, err := m.store.List(ctx, pipeline.KeptPrefix(c.Name, env))
 	if err != nil {
 		return state, err
 	}
-	state.Kept = pipeline.KeptStates(keysOf(found))
+	state.Kept = pipeline.KeptStates(kept)
 	if m.config.Manager.State.Backend.Type != "" {
 		err = m.stateByTool(ctx, c, env, &state)
 	} else {
-		err = m.stateInStore(ctx, c, env, found, &state)
+		err = m.stateInStore(ctx, c, env, &state)
 	}
 	if err != nil {
 		return state, err
@@ -336,18 +334,22 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 	return state, nil
 }
 
-func keysOf(found []store.Described) []string {
-	keys := make([]string, len(found))
-	for i, f := range found {
-		keys[i] = f.Key
-	}
-	return keys
-}
-
-// stateInStore reads a state that lies beside the objects of the store.
-func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, found []store.Described, state *targetState) error {
+// stateInStore reads a state that lies beside the objects of the store. It looks at the
+// state and its locks alone: what else lies under the target grows with its requests.
+func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
 	key := pipeline.StateKey(c.Name, env)
-	locks := map[string]bool{key + ".tflock": true, strings.TrimSuffix(key, "terraform.tfstate") + ".terraform.tfstate.lock.info": true}
+	found, err := m.store.Describe(ctx, key)
+	if err != nil {
+		return err
+	}
+	if m.backend(c, env).Type == "local" { // such a state has its lock beside it
+		noted, err := m.store.Describe(ctx, lockNote(c.Name, env))
+		if err != nil {
+			return err
+		}
+		found = append(found, noted...)
+	}
+	locks := map[string]bool{key + ".tflock": true, lockNote(c.Name, env): true}
 	for _, f := range found {
 		switch {
 		case f.Key == key && f.Size > 0:

@@ -192,6 +192,8 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 		t.Outcome, t.Message = OutcomeRejected, "the apply did not begin: a reviewer said no, or its job ended before it could"
 	case began == OutcomeWaiting:
 		t.Outcome, t.Message = OutcomeCancelled, "the apply did not start"
+	case began == OutcomeRequested:
+		t.Outcome, t.Message = OutcomeFailed, "the plan never began: its job did not start, or ended before it could plan"
 	default:
 		t.Outcome, t.Message = OutcomeFailed, "the plan did not finish: its job ended without a result"
 	}

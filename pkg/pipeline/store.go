@@ -64,8 +64,11 @@ func plansPrefix(c CustomerName, env Environment, id RequestID) string {
 // numbered as those of its plans. They lie beside the plans since those are removed
 // after their time, and these may be the only record of what was made.
 func keptPrefix(c CustomerName, env Environment, id RequestID) string {
-	return fmt.Sprintf("%s/%s/kept/%s/", c, env, id)
+	return KeptPrefix(c, env) + string(id) + "/"
 }
+
+// KeptPrefix holds the kept states of all requests of a target.
+func KeptPrefix(c CustomerName, env Environment) string { return fmt.Sprintf("%s/%s/kept/", c, env) }
 
 // queueKey sorts the requests of a target by their age.
 func queueKey(r Request, env Environment) string {

@@ -1,0 +1,112 @@
+package pipeline_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// tally counts what is asked of a store as a bucket bills it: one for each object,
+// and one for each page of a list.
+type tally struct {
+	pipeline.Store
+	asked int
+}
+
+const keysOfAPage = 1000 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+
+func (c *tally) Create(ctx context.Context, key string, body io.Reader) error {
+	c.asked++
+	return c.Store.Create(ctx, key, body)
+}
+
+func (c *tally) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	c.asked++
+	return c.Store.Open(ctx, key)
+}
+
+func (c *tally) Delete(ctx context.Context, key string) error {
+	c.asked++
+	return c.Store.Delete(ctx, key)
+}
+
+func (c *tally) List(ctx context.Context, prefix string) ([]string, error) {
+	keys, err := c.Store.List(ctx, prefix)
+	c.asked += 1 + len(keys)/keysOfAPage
+	return keys, err
+}
+
+func (c *tally) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	keys, err := c.Store.ListAfter(ctx, prefix, after)
+	c.asked += 1 + len(keys)/keysOfAPage
+	return keys, err
+}
+
+// costs are what the steps of a request ask of the store when others of the same
+// customer are open before it and others have come after it.
+func costs(t *testing.T, before, after int) map[string]int {
+	t.Helper()
+	w := newWorld(t)
+	c := &tally{Store: w.store}
+	w.store = c
+	counted := map[string]int{}
+	count := func(step string, run func() error) {
+		t.Helper()
+		c.asked = 0
+		if err := run(); err != nil {
+			t.Fatalf("%s with %d before: %v", step, before, err)
+		}
+		counted[step] = c.asked
+	}
+	send := func() (request pipeline.Request) {
+		t.Helper()
+		w.now = w.now.Add(11 * time.Minute) // no two are so close that their order is asked for
+		return must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	}
+	for range before {
+		send()
+	}
+	var request pipeline.Request
+	count("fetch-vars", func() error { request = send(); return nil })
+	count("plan", func() error { _, err := w.plan(request, "staging"); return err })
+	count("report", func() error { w.report(request, false); return nil })
+	for range after {
+		send()
+	}
+	// The request has been overtaken: all that is left to do is to say so.
+	count("plan, overtaken", func() error { _, _ = w.plan(request, "production"); return nil })
+	count("apply, overtaken", func() error { _, _ = w.apply(w.target(request, "staging")); return nil })
+	count("report, overtaken", func() error { w.report(request, true); return nil })
+	return counted
+}
+
+// TestCostDoesNotGrowWithRequests: what a step asks of the store depends on its own
+// request, and not on how many others there were, are open or came later. The bounds
+// (a ledger looks back over 100 entries, a new request at 8 older ones) are reached
+// by the smaller numbers already.
+func TestCostDoesNotGrowWithRequests(t *testing.T) {
+	t.Parallel()
+	few, many := costs(t, 12, 105), costs(t, 60, 135)
+	for step, least := range few {
+		if most := many[step]; float64(most) > 1.1*float64(least) {
+			t.Errorf("%s asks the store %d times with few other requests and %d times with many", step, least, most)
+		}
+		if least > 300 {
+			t.Errorf("%s asks the store %d times", step, least)
+		}
+	}
+}
+
+// A plan whose job did not start is not one that was begun and lost.
+func TestPlanThatNeverBegan(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	if got := w.report(request, true).Targets[0].Message; !strings.Contains(got, "the plan never began") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -44,7 +44,7 @@ Exit code 6: something is missing, changed, reordered, or not what GitHub rememb
 }
 
 func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places}})
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places, customer: o.customer}})
 	if err != nil {
 		return err
 	}

@@ -84,6 +84,7 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 // onTarget opens the manager and the target that the flags name, with the role of
 // the target where there is one, and removes the run directory afterwards.
 func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work, do func(*manager, pipeline.TargetInput) error) error {
+	o.only = o.customer
 	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) error {
 		c, env, err := m.namedTarget(o)
 		if err != nil {
@@ -157,6 +158,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
+	s.only = o.customer
 	m, guessed, err := s.loadManagerOrDefault(o.managerDir)
 	if err == nil && o.state { // no dry run looks at a real state
 		_, err = s.loadManager(o.managerDir)
@@ -198,12 +200,12 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 // loadManagerOrDefault lets a manager checkout without metapipe.yml be tried;
 // guessed tells that it has none.
 func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
-	if _, problems := config.Load(s.app.absolute(dir)); !config.IsMissing(problems) {
+	if _, problems := s.configuration(s.app.absolute(dir)); !config.IsMissing(problems) {
 		m, err = s.readManager(dir)
 		return m, false, err
 	}
 	dir = s.app.absolute(dir)
-	c, _ := config.Load(dir) // with its customers: their roots and paths hold here too
+	c, _ := s.configuration(dir) // with its customers: their roots and paths hold here too
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, true, nil
 }
 

@@ -63,6 +63,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 		return err
 	}
 	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
+	o.only = o.customer
 	m, err := a.openManager(ctx, o.places)
 	if err != nil {
 		return err

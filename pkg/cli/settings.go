@@ -46,6 +46,8 @@ type step struct {
 	// anyRef lets a command open the manager on any ref, since it does nothing there
 	// but say so: see loadManager.
 	anyRef bool
+	// only names the customer that the command works for; empty: all of them.
+	only string
 	// toolEnviron is what the tool sees of the environment, where a target has
 	// credentials of its own; nil: that of this process.
 	toolEnviron []string
@@ -88,6 +90,7 @@ func (s *step) run() pipeline.Run { return s.context.Run() }
 // places are the directories that the manager's verbs share as flags.
 type places struct {
 	managerDir, store, runDir string
+	only                      string // the customer that the command works for; empty: all
 }
 
 func (p *places) flags(cmd *cobra.Command) {
@@ -123,6 +126,7 @@ func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*mana
 	if err != nil {
 		return nil, err
 	}
+	s.only = p.only
 	m, err := s.loadManager(p.managerDir)
 	if err != nil {
 		return nil, err
@@ -160,7 +164,7 @@ func (s *step) loadManager(dir string) (*manager, error) {
 // readManager reads the configuration of the manager on any ref.
 func (s *step) readManager(dir string) (*manager, error) {
 	dir = s.app.absolute(dir)
-	c, problems := config.Load(dir)
+	c, problems := s.configuration(dir)
 	if config.IsMissing(problems) {
 		return nil, s.noManager(dir)
 	}
@@ -171,6 +175,14 @@ func (s *step) readManager(dir string) (*manager, error) {
 		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, nil
+}
+
+// configuration reads no more customers than the command needs.
+func (s *step) configuration(dir string) (config.Config, pipeline.Problems) {
+	if s.only == "" {
+		return config.Load(dir)
+	}
+	return config.LoadCustomer(dir, pipeline.CustomerName(s.only))
 }
 
 // noManager says that a directory is no manager checkout, and what it is instead.

@@ -188,6 +188,7 @@ func (a *App) stateManager(ctx context.Context, o stateOptions) (*manager, error
 	if err != nil {
 		return nil, err
 	}
+	s.only = o.customer
 	m, err := s.loadManager(o.managerDir)
 	if err != nil {
 		return nil, err

@@ -35,23 +35,35 @@ func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {
 		if !ok {
 			continue
 		}
-		file := customerFile(e.Name())
-		node := l.read(file, CustomerExample)
-		if node == nil {
-			continue
+		if c, ok := l.register(m, e.Name(), name); ok {
+			all = append(all, c)
 		}
-		d := &decoder{file: file}
-		c := d.customer(node, name, m)
-		l.problems = append(l.problems, d.problems...)
-		l.checkRoot(node, c)
-		all = append(all, registered{c, node})
 	}
+	l.checkAll(all)
+	return sorted(all)
+}
+
+// register parses the file of one customer.
+func (l *loader) register(m pipeline.Manager, base string, name pipeline.CustomerName) (registered, bool) {
+	file := customerFile(base)
+	node := l.read(file, CustomerExample)
+	if node == nil {
+		return registered{}, false
+	}
+	d := &decoder{file: file}
+	c := d.customer(node, name, m)
+	l.problems = append(l.problems, d.problems...)
+	l.checkRoot(node, c)
+	return registered{c, node}, true
+}
+
+// checkAll compares the customers that were parsed.
+func (l *loader) checkAll(all []registered) {
 	markSiblings(all)
 	l.checkTogether(all)
 	if !slices.ContainsFunc(l.problems, func(p pipeline.Problem) bool { return p.File == ManagerFile && !p.Warning }) {
 		l.checkTargets(all) // what could not be read is the same for all
 	}
-	return sorted(all)
 }
 
 // checkCase reports names that some file systems cannot keep apart.

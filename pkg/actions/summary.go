@@ -12,11 +12,14 @@ import (
 // https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 const maxSummary = 1 << 20
 
+// ErrSummaryFull says that the summary of the step has no room for anything.
+var ErrSummaryFull = errors.New("write the job summary: its 1 MiB is full")
+
 const cutNote = "\n\n> This summary was cut: GitHub shows at most 1 MiB per step. The log of the step has the rest.\n"
 
 // AppendSummary adds Markdown to the summary of the step. When it would grow
 // over GitHub's limit of 1 MiB, the new part is cut as CutMarkdown does, with a
-// note; when not even the note fits, that is an error.
+// note; when not even the note fits, the error is ErrSummaryFull.
 func (r *Runner) AppendSummary(markdown string) error {
 	if !r.o.Context.InActions {
 		return nil
@@ -39,7 +42,7 @@ func (r *Runner) AppendSummary(markdown string) error {
 	room := maxSummary - int(min(used, maxSummary))
 	if len(markdown) > room {
 		if room < len(cutNote) {
-			return fmt.Errorf("write the job summary: its 1 MiB is full")
+			return ErrSummaryFull
 		}
 		markdown = CutMarkdown(markdown, room-len(cutNote)) + cutNote
 	}

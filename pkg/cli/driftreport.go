@@ -44,7 +44,7 @@ func issueLine(i pipeline.TargetIssue) string {
 
 // driftReport prints what a scan found, and puts it into the job's summary.
 func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
-	err := m.runner.AppendSummary(report.Renderer{}.Drift(scan))
+	err := m.summarize(report.Renderer{}.Drift(scan))
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))
 	}

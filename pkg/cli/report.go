@@ -98,7 +98,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if summary == "" {
 		return err
 	}
-	err = errors.Join(err, m.runner.AppendSummary(summary), m.outputs("outcome", string(result.Overall())))
+	err = errors.Join(err, m.summarize(summary), m.outputs("outcome", string(result.Overall())))
 	if o.json {
 		asked := m.budget()
 		result.GitHub = &asked
@@ -121,5 +121,5 @@ func (m *manager) reportNothing(ctx context.Context) error {
 		return err
 	}
 	m.app.tell("no request to report on")
-	return errors.Join(m.runner.AppendSummary(text), m.outputs("outcome", ""))
+	return errors.Join(m.summarize(text), m.outputs("outcome", ""))
 }

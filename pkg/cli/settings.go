@@ -74,6 +74,16 @@ func (a *App) newStep() (*step, error) {
 	return s, nil
 }
 
+// summarize adds to the job summary. One that is full is no failure: the log says so.
+func (s *step) summarize(markdown string) error {
+	err := s.runner.AppendSummary(markdown)
+	if errors.Is(err, actions.ErrSummaryFull) {
+		s.app.tell("%v", err)
+		return nil
+	}
+	return err
+}
+
 // outputs sets several outputs; empty values are set too, so that a workflow can
 // rely on each name.
 func (s *step) outputs(pairs ...string) error {

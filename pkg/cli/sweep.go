@@ -65,7 +65,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if stopped != nil && ctx.Err() == nil {
 		return stopped
 	}
-	err = m.runner.AppendSummary(report.Sweep(result))
+	err = m.summarize(report.Sweep(result))
 	if o.json {
 		err = errors.Join(err, a.printJSON(result))
 	} else {

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"fmt"
 	"path"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -90,10 +91,11 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 		err = s.equip(t, in, a.absolute(o.customerDir))
 	}
 	if err != nil {
-		return t.Unsent(ctx, in, err)
+		err = t.Unsent(ctx, in, err)
+		return errors.Join(err, s.summarize(report.Renderer{}.Customer(report.CustomerJob{Err: err, Manager: in.Manager})))
 	}
 	result, err := t.Run(ctx, in)
-	return errors.Join(err, s.triggerResult(result))
+	return errors.Join(err, s.triggerResult(in, result, err))
 }
 
 // asks reports whether the run of an event needs the manager and the secrets: those of
@@ -215,20 +217,23 @@ func (s *step) maskedIDToken(ctx context.Context, audience string) (string, erro
 	return token, s.mask(token)
 }
 
-func (s *step) triggerResult(r pipeline.TriggerResult) error {
-	outputs := "{}"
-	if r.Outputs != nil {
-		b, err := json.Marshal(r.Outputs)
-		if err != nil {
-			return err
-		}
-		outputs = string(b)
-	}
+// triggerResult hands the result to the later steps, and shows it to people. What a
+// channel has no room for is left out and named: it makes no failure of a success.
+func (s *step) triggerResult(in pipeline.TriggerInput, r pipeline.TriggerResult, cause error) error {
 	if r.Skipped != "" {
 		s.app.tell("%s", r.Skipped)
-		if err := s.runner.AppendSummary("### Infrastructure\n\n" + r.Skipped + "\n"); err != nil {
-			return err
-		}
 	}
-	return s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage, "outputs", outputs)
+	outputs, left, err := fitOutputs(r.Outputs, maxJobOutputs)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		err = s.warnLeftOut(left)
+	}
+	job := report.CustomerJob{Result: r, Err: cause, Manager: in.Manager, LeftOut: left}
+	if n := in.Event.PullRequest; n > 0 {
+		job.Pull = fmt.Sprintf("%s/%s/pull/%d", s.context.ServerURL, in.Event.Repository.Slug, n)
+	}
+	return errors.Join(err, s.summarize(report.Renderer{}.Customer(job)),
+		s.outputs("request-id", string(r.Request), "run-url", r.RunURL, "outcome", string(r.Outcome), "skipped", r.Skipped, "stage", r.Stage, "outputs", outputs))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,8 +63,19 @@ type TriggerResult struct {
 	RunURL  string    // the manager's run, once known
 	Stage   string    // what was waited for last: picked-up, planned, approved, applied or end
 	Skipped string    // why nothing was sent
+	Says    string    // the description of the overall status, once there is one
+	// Environments are those of the request by their names, as far as they were seen.
+	Environments []EnvironmentStatus
+	Problems     Problems // of variables.yml; nothing was sent then
 	// Outputs are the outputs of each environment as JSON text, after a wait.
 	Outputs map[Environment]map[string]string
+}
+
+// EnvironmentStatus is how far a request has come in one environment.
+type EnvironmentStatus struct {
+	Environment Environment
+	State       StatusState
+	Says        string // without the request's id
 }
 
 // Run sends the request. A change that is none of metapipe's business posts
@@ -93,8 +105,8 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 		err := t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
 		return TriggerResult{Skipped: why, Outcome: OutcomeNoChanges}, err
 	}
-	if err := t.validate(ctx, in, context); err != nil {
-		return TriggerResult{Outcome: OutcomeRejected}, err
+	if problems, err := t.validate(ctx, in, context); err != nil {
+		return TriggerResult{Outcome: OutcomeRejected, Problems: problems}, err
 	}
 	id, sent, err := t.earlier(ctx, in, context)
 	if err != nil {
@@ -204,13 +216,13 @@ func (t *Trigger) exists(in TriggerInput, r relevance) error {
 	return t.Directory()
 }
 
-func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string) error {
+func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string) (Problems, error) {
 	if t.Validate == nil {
-		return nil
+		return nil, nil
 	}
 	problems := t.Validate(ctx)
 	if problems.Err() == nil {
-		return nil
+		return problems, nil
 	}
 	first := problems[0]
 	description := first.Position.String() + ": " + first.Message
@@ -218,7 +230,7 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string)
 	if err != nil {
 		t.Tell("could not post the status: %v", err)
 	}
-	return &RejectedError{Reason: ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
+	return problems, &RejectedError{Reason: ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
 }
 
 // request is the request as far as the names of contexts need it.
@@ -299,6 +311,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 		picked = shown
 		if picked {
 			result.RunURL = status.TargetURL
+			result.Says, result.Environments = strings.TrimSuffix(status.Description, tag(id)), environmentsOf(statuses, context, id)
 			if status.Description != said {
 				said = status.Description
 				t.Tell("%s", said)
@@ -368,11 +381,8 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 	repo := in.Event.Repository.Slug
 	result.Outcome, result.Outputs = OutcomeNoChanges, map[Environment]map[string]string{}
 	request := in.request()
-	for _, s := range statuses {
-		env, ok := strings.CutPrefix(s.Context, request.StatusContext("")+"/")
-		if !ok || !strings.HasSuffix(s.Description, tag(result.Request)) {
-			continue
-		}
+	for _, e := range environmentsOf(statuses, request.StatusContext(""), result.Request) {
+		env := string(e.Environment)
 		for _, sha := range []SHA{in.Event.Head, ""} {
 			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(Environment(env)))
 			if err != nil {
@@ -388,6 +398,20 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 		}
 	}
 	return result, nil
+}
+
+// environmentsOf are the environments of a request as its statuses show them.
+func environmentsOf(statuses []Status, overall string, id RequestID) []EnvironmentStatus {
+	var all []EnvironmentStatus
+	for _, s := range statuses {
+		env, ok := strings.CutPrefix(s.Context, overall+"/")
+		says, ours := strings.CutSuffix(s.Description, tag(id))
+		if ok && ours {
+			all = append(all, EnvironmentStatus{Environment: Environment(env), State: s.State, Says: says})
+		}
+	}
+	slices.SortFunc(all, func(a, b EnvironmentStatus) int { return strings.Compare(string(a.Environment), string(b.Environment)) })
+	return all
 }
 
 func newestSuccess(newestFirst []Deployment) (Deployment, bool) {

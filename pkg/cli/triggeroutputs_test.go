@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+type byEnvironment = map[pipeline.Environment]map[string]string
+
+// TestOutputsFit: what GitHub has no room for is left out by name, the largest first, and
+// the rest stays.
+func TestOutputsFit(t *testing.T) {
+	t.Parallel()
+	kib := func(n int) string { return `"` + strings.Repeat("x", n<<10) + `"` }
+	for name, c := range map[string]struct {
+		all  byEnvironment
+		left []string
+	}{
+		"none":               {nil, nil},
+		"small":              {byEnvironment{"staging": {"url": `"u"`}, "live": {}}, nil},
+		"one is too large":   {byEnvironment{"staging": {"big": kib(1500), "url": `"u"`}, "live": {"url": `"v"`}}, []string{"staging/big"}},
+		"together too large": {byEnvironment{"staging": {"a": kib(200), "b": kib(201)}, "live": {"c": kib(202)}}, []string{"live/c"}},
+		"UTF-16 counts":      {byEnvironment{"staging": {"big": kib(600), "url": `"u"`}}, []string{"staging/big"}},
+		"escapes count":      {byEnvironment{"staging": {"big": strings.Repeat("<", 100<<10)}}, []string{"staging/big"}},
+		"all are too large":  {byEnvironment{"staging": {"a": kib(2000), "b": kib(3000)}}, []string{"staging/a", "staging/b"}},
+	} {
+		text, left, err := fitOutputs(c.all, maxJobOutputs)
+		var kept byEnvironment
+		if err != nil || json.Unmarshal([]byte(text), &kept) != nil || utf16Bytes(text) > 1<<20 {
+			t.Fatalf("%s: %v, %d bytes", name, err, utf16Bytes(text))
+		}
+		var names []string
+		for _, l := range left {
+			names = append(names, string(l.Environment)+"/"+l.Name)
+			if _, there := kept[l.Environment][l.Name]; there {
+				t.Errorf("%s: %s is there", name, l.Name)
+			}
+		}
+		if strings.Join(names, " ") != strings.Join(c.left, " ") || len(kept) != len(c.all) {
+			t.Errorf("%s: left out %v, want %v; %d environments", name, names, c.left, len(kept))
+		}
+		for env, outputs := range kept {
+			for name, value := range outputs {
+				if c.all[env][name] != value {
+					t.Errorf("%s of %s changed", name, env)
+				}
+			}
+		}
+	}
+}

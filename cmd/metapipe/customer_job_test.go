@@ -46,3 +46,17 @@ func TestCustomerJobShowsProblems(t *testing.T) {
 		t.Errorf("summary:\n%s", end.summary)
 	}
 }
+
+// TestRejectedPullRequestGetsTheComment: what the manager finds stands in the one comment
+// of the pull request, however often it is reported.
+func TestRejectedPullRequestGetsTheComment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  quality: {}\n"})
+	r, _ := w.ask(run, 3)
+	r.report("--final")
+	comments := w.customer.Snapshot().Pulls[0].Comments
+	if len(comments) != 1 || !strings.Contains(comments[0].Body, "What to mend") || !strings.Contains(comments[0].Body, "infra/variables.yml:3") {
+		t.Errorf("comments %+v", comments)
+	}
+}

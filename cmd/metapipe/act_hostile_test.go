@@ -90,7 +90,7 @@ func hostileInAct(t *testing.T, w *actWorld) {
 		values[a.name] = a.text
 		file += fmt.Sprintf("  %s: %s\n", a.name, strconv.QuoteToASCII(a.text))
 	}
-	const key = "::set-output name=outcome::pwned'\"`touch $CANARY/pwned-key`$(touch $CANARY/pwned-key)\u200f"
+	const key = "::set-output name=outcome::pwned'\"`touch $CANARY/pwned-key`$(touch $CANARY/pwned-key)"
 	values[key] = "pwned"
 	file += fmt.Sprintf("  %s: pwned\n", strconv.QuoteToASCII(key))
 

@@ -69,7 +69,7 @@ func monorepoInAct(t *testing.T, w *actWorld) {
 		delete(s.secrets, "MANAGER_REPO_PAT")
 		s.secrets["METAPIPE_APP_PRIVATE_KEY"], s.vars["METAPIPE_APP_ID"] = a.key, a.id
 	}
-	w.commit(w.customer, "main", map[string]string{pipeline.TriggerWorkflow: monorepoWorkflow(t)})
+	w.commit(w.customer, "main", map[string]string{pipeline.TriggerWorkflow: monorepoWorkflow(t), "services/shop/variables.yml": variablesYML})
 	run := w.push("main", map[string]string{"services/blog/variables.yml": "name: blog\nenvironments:\n  dev: {}\n  qa-eu-west: {}\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)

@@ -35,6 +35,7 @@ func mergeQueueInAct(t *testing.T, w *actWorld) {
 	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Plan: 2 to add")
 	w.states.wantNone("terraform.tfstate", "a merge queue")
 
+	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": variablesYML})
 	run = w.inQueue("application", map[string]string{"app/main.go": "package main\n"})
 	asked := w.trigger(run, nil)
 	if !asked.wait() {
@@ -69,8 +70,7 @@ func noChangesInAct(t *testing.T, w *actWorld) {
 // sizeTF refuses a value that metapipe itself cannot know to be wrong.
 const sizeTF = `
 variable "size" {
-  type    = number
-  default = 1
+  type = number
   validation {
     condition     = var.size <= 3
     error_message = "A shop has three machines at most."

@@ -146,7 +146,7 @@ func TestReportWithoutRequest(t *testing.T) {
 	if writes := w.writes(); len(writes) != 0 {
 		t.Errorf("written: %v", writes)
 	}
-	w.newJob(r.run).do(2, "report", "--customer", "nobody", "--request", r.id).says(t, `customer "nobody" is not registered`)
+	w.newJob(r.run).do(2, "report", "--customer", "nobody", "--request", r.id).says(t, `customer "nobody" does not exist`)
 	// A run whose jobs never came further ends all the same.
 	r.report("--final").want(t, "outcome=failure")
 	w.wantNothingPending()

@@ -21,6 +21,28 @@ func causes(c *pipeline.ResourceChange) string {
 	return out.String()
 }
 
+// causeLine is the first change of the customer's file that an update or a creation
+// comes from, and how many there are besides, on one line; empty when none is known.
+// Destroys and replacements have all of their causes above.
+func causeLine(c *pipeline.ResourceChange) string {
+	if c.Action != pipeline.ActionUpdate && c.Action != pipeline.ActionCreate {
+		return ""
+	}
+	first, n := "", 0
+	for i := range c.Causes {
+		if c.Causes[i].Path == "" {
+			continue // of the provider's code, and no news
+		}
+		if n++; n == 1 {
+			first = cause(&c.Causes[i])
+		}
+	}
+	if n > 1 {
+		first += fmt.Sprintf(", and because of %s more", plural(n-1, "change"))
+	}
+	return first
+}
+
 func cause(c *pipeline.Cause) string {
 	if c.Path == "" {
 		text := "because of " + code(c.Local)

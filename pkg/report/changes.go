@@ -48,10 +48,17 @@ func changeLine(c *pipeline.ResourceChange, t tense) string {
 	return "- " + verbIn(c.Action, t) + " " + resource(c) + "\n"
 }
 
-// changeBlock is one resource with its attributes, folded.
+// changeBlock is one resource with its cause and its attributes, folded.
 func (s scribe) changeBlock(c *pipeline.ResourceChange, t tense) string {
+	why := causeLine(c)
 	if len(c.Attributes) == 0 {
-		return changeLine(c, t) + "\n"
+		if why != "" {
+			why = "  - " + why + "\n"
+		}
+		return changeLine(c, t) + why + "\n"
+	}
+	if why != "" {
+		why = "B" + strings.TrimPrefix(why, "b") + ".\n\n"
 	}
 	word := verbIn(c.Action, t)
 	if !c.Action.Known() {
@@ -61,7 +68,7 @@ func (s scribe) changeBlock(c *pipeline.ResourceChange, t tense) string {
 	if c.Deposed != "" {
 		summary += " " + htmlCode(c.Deposed)
 	}
-	return folded(summary, fence("diff", s.diff(c.Attributes)))
+	return folded(summary, why+fence("diff", s.diff(c.Attributes)))
 }
 
 // diff is the lines of a diff of attributes, at most s.block long.

@@ -23,6 +23,7 @@ import (
 type stateOptions struct {
 	targetOptions
 	json, log    bool
+	list         bool // a manager that has deployed nothing yet has no directory
 	file, unlock string
 }
 
@@ -66,8 +67,9 @@ func newStateShowCmd(app *App) *cobra.Command {
 		Long: `show tells what list tells, and the lineage of the state and the requests whose
 apply could not write it (state recover brings those back). No value is shown.
 
-With --log it prints instead what the plans and applies of --request have printed,
-redacted as their live log was; it is kept as long as the plan.
+With --log it prints instead what the plans and applies of --request have printed, or
+those of the request with the newest log, redacted as their live log was. A log is kept
+as long as its plan.
 
 Environment: METAPIPE_KEY (with --log).`,
 		Example: "  metapipe state show --customer example-customer --environment staging",
@@ -78,8 +80,8 @@ Environment: METAPIPE_KEY (with --log).`,
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&o.log, "log", false, "print what the plans and applies of --request have printed")
-	cmd.Flags().StringVar(&o.request, "request", "", "with --log: request `ID`")
+	cmd.Flags().BoolVar(&o.log, "log", false, "print what the plans and applies of --request, or of the newest request, have printed")
+	cmd.Flags().StringVar(&o.request, "request", "", "with --log: request `ID` (default: the one with the newest log)")
 	required(cmd, "customer", "environment")
 	return cmd
 }
@@ -144,6 +146,7 @@ type targetState struct {
 }
 
 func (a *App) stateList(ctx context.Context, o stateOptions) error {
+	o.list = true
 	m, err := a.stateManager(ctx, o)
 	if err != nil {
 		return err
@@ -193,26 +196,49 @@ func (a *App) stateManager(ctx context.Context, o stateOptions) (*manager, error
 	if err != nil {
 		return nil, err
 	}
-	if err := m.storeExists(o.store); err != nil {
+	if err := m.storeExists(o); err != nil {
 		return nil, err
 	}
 	return m, m.openStore(ctx, o.store)
 }
 
 // storeExists refuses a directory that was named and is not there: what a command
-// reads from it would look as if nothing was ever deployed.
-func (m *manager) storeExists(flag string) error {
-	named, by := flag, "--store"
+// reads from it would look as if nothing was ever deployed. Where metapipe.yml names
+// it, the manager may be new: a list of states says so.
+func (m *manager) storeExists(o stateOptions) error {
+	named, by := o.store, "--store"
 	if named == "" {
 		named, by = m.app.getenv(envStore), envStore
 	}
 	if named == "" {
-		return nil
+		return m.directoryExists(o.list)
 	}
-	if _, err := os.Stat(m.app.absolute(named)); errors.Is(err, fs.ErrNotExist) {
+	if absent(m.app.absolute(named)) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
 	}
 	return nil
+}
+
+// directoryExists looks at the directory that is used without a flag.
+func (m *manager) directoryExists(list bool) error {
+	named := m.config.Manager.State.Directory != ""
+	m.chooseStore("")
+	state := m.config.Manager.State
+	switch {
+	case state.Bucket.Name != "" || !absent(state.Directory):
+		return nil
+	case list:
+		m.app.tell("no state yet: %s does not exist", state.Directory)
+		return nil
+	case !named:
+		return nil
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", state.Directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
+}
+
+func absent(dir string) bool {
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func (a *App) printJSON(value any) error {

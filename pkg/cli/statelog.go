@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-// showLog prints what the plans and applies of a request have printed.
+// showLog prints what the plans and applies of a request have printed: of the one
+// that --request names, or of the one with the newest log.
 func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline.Environment, o stateOptions) error {
-	if !o.log || o.request == "" {
-		return &pipeline.UsageError{Message: "--log and --request belong together", Next: "name the request whose log is to be shown: its report says which"}
+	if !o.log {
+		return &pipeline.UsageError{Message: "--request needs --log", Next: "add --log to print what its plans and applies have printed"}
 	}
-	id, err := m.request(ctx, c, o.request)
+	id, err := m.loggedRequest(ctx, c, env, o.request)
 	if err != nil {
 		return err
 	}
@@ -41,4 +43,28 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 		}
 	}
 	return nil
+}
+
+// loggedRequest reads the flag, or finds the request whose log of the target is the
+// newest.
+func (m *manager) loggedRequest(ctx context.Context, c pipeline.Customer, env pipeline.Environment, given string) (pipeline.RequestID, error) {
+	if given != "" {
+		return m.request(ctx, c, given)
+	}
+	found, err := m.store.Describe(ctx, fmt.Sprintf("%s/%s/plans/", c.Name, env))
+	if err != nil {
+		return "", fmt.Errorf("look for the newest log of %s/%s: %w", c.Name, env, err)
+	}
+	var newest pipeline.RequestID
+	var at time.Time
+	for _, object := range found {
+		id, ok := pipeline.LoggedRequest(c.Name, env, object.Key)
+		if ok && (newest == "" || object.Changed.After(at)) {
+			newest, at = id, object.Changed
+		}
+	}
+	if newest == "" {
+		return "", &pipeline.UsageError{Message: fmt.Sprintf("no log is kept for %s/%s", c.Name, env), Next: "a log is kept as long as its plan; before that, the run itself has it"}
+	}
+	return newest, nil
 }

@@ -134,6 +134,15 @@ func KeptLogs(ctx context.Context, s Store, sealer Sealer, c CustomerName, env E
 	return append(plans, applies...), nil
 }
 
+// LoggedRequest is the request that the log with this key belongs to; false where the
+// key is not that of a log of the target.
+func LoggedRequest(c CustomerName, env Environment, key string) (RequestID, bool) {
+	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/%s/plans/", c, env))
+	name, _, _ := strings.Cut(rest, "/")
+	id, err := ParseRequestID(name)
+	return id, ok && err == nil && strings.HasSuffix(key, logSuffix)
+}
+
 // logHint adds to what is to be done where the log of a target is that went wrong.
 func (t *TargetReport) logHint(request Request) {
 	kept := slices.ContainsFunc(t.folder.objects, func(object string) bool { return strings.HasSuffix(object, logSuffix) })

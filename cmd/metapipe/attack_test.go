@@ -90,6 +90,7 @@ func readAttempt(t *testing.T, file string) (title string, script []string, file
 // attempt is a world with an attacker in it.
 type attempt struct {
 	*world
+	temp   string            // for temporary files, with a trap
 	files  map[string]string // of the script
 	values map[string]string // $NAMES of the script
 	victim *hub.Repo

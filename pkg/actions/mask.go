@@ -55,8 +55,12 @@ const minLine = text.MinSecret
 func secretForms(secrets []string) []string {
 	var forms []string
 	for _, secret := range secrets {
-		forms = append(forms, text.Spellings(secret, minLine)...)
+		for _, form := range text.Spellings(secret, minLine) {
+			// What is looked through has nothing that cannot be seen.
+			forms = append(forms, form, text.StripUnseen(form))
+		}
 	}
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < text.MinSecret })
 	slices.Sort(forms)
 	return slices.Compact(forms)
 }
@@ -121,15 +125,15 @@ func (m *MaskingWriter) Close() error {
 	return m.pass(len(m.seen))
 }
 
-// take parts what is new into text and escape sequences. At the end an unfinished
-// sequence is one too.
+// take parts what is new into text and what no reader sees. At the end an unfinished
+// sequence is such, too.
 func (m *MaskingWriter) take(p string, last bool) {
 	if len(m.rest) > 0 {
 		p = string(m.rest) + p
 		m.rest = m.rest[:0]
 	}
 	for p != "" {
-		n, whole := text.Escape(p)
+		n, whole := text.Unseen(p)
 		switch {
 		case n > 0 && !whole && !last:
 			m.rest = append(m.rest, p...)
@@ -138,9 +142,9 @@ func (m *MaskingWriter) take(p string, last bool) {
 			m.escapes = append(m.escapes, sequence{at: len(m.seen), text: p[:n]})
 			p = p[n:]
 		default:
-			// Up to the next byte that may begin one.
+			// Up to the next byte that may begin one; the rest of a character is its own.
 			n = 1
-			for n < len(p) && p[n] != '\x1b' && p[n] != 0xc2 {
+			for n < len(p) && (p[n] >= ' ' && p[n] < 0x7f || p[n] == '\n' || p[n] >= 0x80 && p[n] < 0xc0) {
 				n++
 			}
 			m.seen = append(m.seen, p[:n]...)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,15 +22,20 @@ import (
 var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envAppKey, envKey}
 
 // What the names of secrets are made of, and the ends of names that only say
-// where a secret is, or whose.
+// where a secret is, or whose, or count something about it.
 var (
-	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "CREDENTIAL", "API_KEY", "APIKEY", "APP_KEY",
-		"ACCESS_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "METAPIPE_KEY"}
-	secretEnds   = []string{"_PAT", "_PWD", "_DSN"}
+	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "CREDENTIAL", "API_KEY", "APIKEY", "APP_KEY",
+		"ACCESS_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "LICENSE_KEY", "SSH_KEY", "METAPIPE_KEY", "WEBHOOK"}
+	// As a part of a name between underscores, or at its end.
+	secretParts  = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS"}
+	secretEnds   = []string{"PASS", "PWD"}
 	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
-		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE",
-		"_LENGTH", "_LEN", "_SIZE", "_COUNT", "_VERSION", "_PORT", "_DAYS", "_HOURS", "_MINUTES", "_SECONDS", "_EXPIRY", "_ROTATION", "_POLICY", "_MODE",
-		"_ALGORITHM", "_METHOD", "_FORMAT", "_ENABLED", "_REQUIRED"}
+		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE"}
+	// Ends that are harmless where the value is a number.
+	countingEnds = []string{"_LENGTH", "_LEN", "_SIZE", "_COUNT", "_VERSION", "_PORT", "_DAYS", "_HOURS", "_MINUTES", "_SECONDS", "_EXPIRY", "_ROTATION"}
+	// Names that end harmlessly and are secrets all the same: who knows the id of a
+	// secret of Vault's AppRole, or the address of a webhook, needs nothing else.
+	secretAllTheSame = []string{"SECRET_ID", "WEBHOOK_URL", "WEBHOOK_URI", "WEBHOOK_ADDRESS", "WEBHOOK_ENDPOINT"}
 )
 
 func endsInAny(name string, ends []string) bool {
@@ -39,10 +46,14 @@ func endsInAny(name string, ends []string) bool {
 // whole families, since every provider has names of its own.
 func namedSecret(name string) bool {
 	upper := strings.ToUpper(name)
+	if endsInAny(upper, secretAllTheSame) {
+		return true
+	}
 	if endsInAny(upper, harmlessEnds) {
 		return false
 	}
-	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) })
+	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) ||
+		slices.ContainsFunc(strings.Split(upper, "_"), func(part string) bool { return slices.Contains(secretParts, part) })
 }
 
 // guessable is the length below which a value is no secret. Masking a word would
@@ -74,9 +85,13 @@ func secretsOf(name, value string, listed bool) []string {
 		if name == envKey {
 			found = append(found, slices.DeleteFunc(store.SplitKeys(value), func(key string) bool { return len(key) < minKey })...)
 		}
-		found = append(found, jsonSecrets(value)...)
 	}
-	return append(found, urlPassword(value)...)
+	for _, part := range slices.Concat(urlPassword(value), jsonSecrets(value), pairSecrets(value)) {
+		if !slices.Contains(found, part) {
+			found = append(found, part)
+		}
+	}
+	return found
 }
 
 // declaredSecret reports whether a variable is secret by what it is, not by what
@@ -85,7 +100,14 @@ func declaredSecret(name, value string, listed bool) bool {
 	if slices.Contains(ownSecrets, name) {
 		return true
 	}
-	return listed && namedSecret(name) && !slices.Contains([]string{"true", "false", "0", "1"}, strings.TrimSpace(value))
+	value = strings.TrimSpace(value)
+	switch {
+	case !listed || !namedSecret(name), slices.Contains([]string{"true", "false", "0", "1"}, value):
+		return false
+	case endsInAny(strings.ToUpper(name), countingEnds):
+		return strings.Trim(value, "0123456789.") != ""
+	}
+	return true
 }
 
 // tooShortToMask finds a declared secret that would be found everywhere, so that
@@ -136,18 +158,65 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// jsonSecrets are the members of a JSON object that are secret by their name, as
-// in the key file of a service account.
+// jsonSecrets are the members of a JSON document that are secret by their name, at
+// any depth, as in the key file of a service account.
 func jsonSecrets(value string) []string {
-	var object map[string]any
-	if !strings.HasPrefix(strings.TrimSpace(value), "{") || json.Unmarshal([]byte(value), &object) != nil {
+	if trimmed := strings.TrimSpace(value); !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") {
 		return nil
 	}
-	var found []string
-	for name, member := range object {
-		if text, ok := member.(string); ok && namedSecret(name) && worthMasking(text) {
-			found = append(found, text)
+	var document any
+	if json.Unmarshal([]byte(value), &document) != nil {
+		return nil
+	}
+	return membersOf(document, false)
+}
+
+func membersOf(value any, secret bool) (found []string) {
+	switch v := value.(type) {
+	case string:
+		if secret && len(v) >= text.MinSecret {
+			found = append(found, v)
 		}
+	case []any:
+		for _, inner := range v {
+			found = append(found, membersOf(inner, secret)...)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			found = append(found, membersOf(v[name], secret || namedSecret(separated(name)))...)
+		}
+	}
+	return found
+}
+
+// separated writes clientSecret and client-secret as CLIENT_SECRET.
+func separated(name string) string {
+	return strings.ReplaceAll(wordBorder.ReplaceAllString(name, "${1}_${2}"), "-", "_")
+}
+
+var wordBorder = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+
+// pair matches NAME=VALUE in the query of a URL and in the lists of connection strings.
+var pair = regexp.MustCompile(`(?:^|[?&;\s,])([A-Za-z][A-Za-z0-9_ -]*)=("[^"]*"|'[^']*'|[^&;\s,]+)`)
+
+// userPassword matches USER:PASSWORD@ where there is no scheme before it, as in the
+// DSN of Go's MySQL driver.
+var userPassword = regexp.MustCompile(`^[^:/@\s]+:([^/@\s][^@\s]*)@[^@]*$`)
+
+// pairSecrets are the values that a connection string gives to names of secrets.
+func pairSecrets(value string) (found []string) {
+	for _, m := range pair.FindAllStringSubmatch(value, -1) {
+		written := strings.Trim(m[2], `"'`)
+		if !namedSecret(separated(strings.ReplaceAll(strings.TrimSpace(m[1]), " ", "_"))) || len(written) < text.MinSecret {
+			continue
+		}
+		found = append(found, written)
+		if meant, err := url.QueryUnescape(written); err == nil && meant != written {
+			found = append(found, meant)
+		}
+	}
+	if m := userPassword.FindStringSubmatch(value); m != nil && len(m[1]) >= text.MinSecret {
+		found = append(found, m[1])
 	}
 	return found
 }
@@ -170,7 +239,7 @@ func nothingListed(string) bool { return false }
 // all that it names, but for those whose names say that they are addresses.
 func passedSecrets(rules []string) func(string) bool {
 	return func(name string) bool {
-		return !endsInAny(strings.ToUpper(name), harmlessEnds) && !pipeline.WithheldFromTool(name) && terraform.PassedByRule(name, rules)
+		return (!endsInAny(strings.ToUpper(name), harmlessEnds) || namedSecret(name)) && !pipeline.WithheldFromTool(name) && terraform.PassedByRule(name, rules)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"html"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -77,7 +78,8 @@ func (s *spellings) all(text string) {
 	s.percent(text)
 	s.add(entities(text)...)
 	s.binary([]byte(text))
-	s.base64(utf16LE(text))
+	s.base64(utf16Bytes(text, false))
+	s.base64(utf16Bytes(text, true))
 	// Twice, as a secret of Kubernetes that holds a docker configuration.
 	s.base64([]byte(base64.StdEncoding.EncodeToString([]byte(text))))
 }
@@ -107,21 +109,23 @@ func jsonForms(text string) []string {
 	inner := strings.TrimSuffix(plain.String(), "\n")
 	inner = inner[1 : len(inner)-1]
 	forms := []string{inner, string(escaped[1 : len(escaped)-1])}
-	ascii := toASCII(inner)
-	return append(forms, ascii, strings.ReplaceAll(inner, "/", `\/`), strings.ReplaceAll(ascii, "/", `\/`))
+	ascii := toASCII(inner, `\u%04x`, "")
+	forms = append(forms, ascii, strings.ReplaceAll(inner, "/", `\/`), strings.ReplaceAll(ascii, "/", `\/`))
+	// .NET escapes more, and in capital letters.
+	return append(forms, toASCII(inner, `\u%04X`, ""), toASCII(text, `\u%04X`, "\"&'+<>`"), toASCII(text, `\u%04x`, "\"&'+<>`"))
 }
 
-func toASCII(text string) string {
+// toASCII writes what is not ASCII, and the characters of also, by a format for each
+// UTF-16 unit.
+func toASCII(text, format, also string) string {
 	var out strings.Builder
 	for _, r := range text {
-		switch {
-		case r < utf8.RuneSelf:
+		if r < utf8.RuneSelf && !strings.ContainsRune(also, r) {
 			out.WriteRune(r)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&out, format, unit)
 		}
 	}
 	return out.String()
@@ -172,14 +176,58 @@ func entities(text string) []string {
 	for _, quotes := range [][2]string{{"&quot;", "&#39;"}, {"&#34;", "&apos;"}, {"&quot;", "&apos;"}, {"&#34;", "&#x27;"}, {"&quot;", "&#x27;"}, {`"`, "'"}, {`"`, "&#39;"}, {"&quot;", "'"}} {
 		forms = append(forms, strings.NewReplacer("&#34;", quotes[0], "&#39;", quotes[1]).Replace(escaped))
 	}
+	// Numbers in the place of names, for as few and for as many characters as encoders do.
+	for _, also := range []string{"&\"'<>", "&\"'<>/", "&\"'<>/+=`"} {
+		for _, format := range []string{"&#%d;", "&#x%x;", "&#x%X;", "&#x%02x;"} {
+			forms = append(forms, numeric(text, format, also))
+		}
+	}
 	return forms
+}
+
+// numeric writes what is not ASCII, and the characters of also, as numbers.
+func numeric(text, format, also string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r < utf8.RuneSelf && !strings.ContainsRune(also, r) {
+			out.WriteRune(r)
+			continue
+		}
+		fmt.Fprintf(&out, format, r)
+	}
+	return out.String()
 }
 
 // binary adds the forms of bytes.
 func (s *spellings) binary(b []byte) {
-	digits := hex.EncodeToString(b)
-	s.add(digits, strings.ToUpper(digits))
+	for _, format := range []string{"%x", "% x", "%X", "% X"} {
+		s.add(fmt.Sprintf(format, b))
+	}
+	for _, each := range []string{"%02x:", "%02X:", `\x%02x`, `\x%02X`, "%%%02X", "%%%02x", `\%03o`} {
+		var out strings.Builder
+		for _, c := range b {
+			fmt.Fprintf(&out, each, c)
+		}
+		s.add(strings.TrimSuffix(out.String(), ":"))
+	}
 	s.base64(b)
+	// In lines, as base64, openssl and xxd write long ones.
+	encoded := base64.StdEncoding.EncodeToString(b)
+	s.lines(encoded, 76)
+	s.lines(encoded, 64)
+	s.lines(hex.EncodeToString(b), 60)
+}
+
+// lines adds the lines of a text that is wrapped at a column.
+func (s *spellings) lines(text string, column int) {
+	if len(text) <= column {
+		return
+	}
+	for line := range slices.Chunk([]byte(text), column) {
+		if len(line) >= 2*minFragment {
+			s.add(string(line))
+		}
+	}
 }
 
 // base64 adds the characters that depend on nothing but b when 0, 1 or 2 bytes
@@ -199,11 +247,15 @@ func (s *spellings) base64(b []byte) {
 	}
 }
 
-// utf16LE is text as PowerShell and Windows encode it before base64.
-func utf16LE(text string) []byte {
+// utf16Bytes is text as PowerShell and Windows encode it before base64.
+func utf16Bytes(text string, bigEndian bool) []byte {
 	var out []byte
 	for _, unit := range utf16.Encode([]rune(text)) {
-		out = append(out, byte(unit), byte(unit>>8))
+		if bigEndian {
+			out = append(out, byte(unit>>8), byte(unit))
+		} else {
+			out = append(out, byte(unit), byte(unit>>8))
+		}
 	}
 	return out
 }

@@ -3,6 +3,8 @@ package text
 import (
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,6 +40,13 @@ func TestSpellings(t *testing.T) {
 		"shell quotes":              `p@s"s'\''<w>ö/d&1 ${x}`,
 		"printf %q":                 `p@s\"s\'\<w\>ö/d\&1\ \$\{x\}`,
 		"YAML quotes":               `p@s"s''<w>ö/d&1 ${x}`,
+		"JSON of .NET":              `p@s\u0022s\u0027\u003Cw\u003E\u00F6/d\u00261 ${x}`,
+		"numeric entities":          `p@s&#34;s&#39;&#60;w&#62;&#246;/d&#38;1 ${x}`,
+		"entities of OWASP":         `p@s&#x22;s&#x27;&#x3c;w&#x3e;&#xf6;&#x2f;d&#x26;1 ${x}`,
+		"xxd with blanks":           fmt.Sprintf("% x", secret),
+		"openssl with colons":       strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", secret), " ", ":")),
+		"all percent-encoded":       strings.ToUpper("%" + strings.ReplaceAll(fmt.Sprintf("% x", secret), " ", "%")),
+		"C escapes":                 `\x` + strings.ReplaceAll(fmt.Sprintf("% x", secret), " ", `\x`),
 		"base64":                    base64.StdEncoding.EncodeToString([]byte(secret)),
 		"base64 for URLs, no pads":  base64.RawURLEncoding.EncodeToString([]byte(secret)),
 		"base64 behind a user":      base64.StdEncoding.EncodeToString([]byte("robin:" + secret)),
@@ -119,6 +128,7 @@ func TestEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain": "plain", "\x1b[1;31mred\x1b[0m": "red", "\u009b31mred": "red", "\x1b]0;title\atext": "text", "\x1b]8;;http://x\x1b\\link": "link",
 		"\x1b(Bset": "set", "\x1bcreset": "reset", "\x1bPq#0\x1b\\x": "x", "\x1b[31\nx": "\nx", "\x1b]0;never ends\nx": "\nx", "ö\u00a0é": "ö\u00a0é", "\x1b": "", "\x1b[": "",
+		"\x1b\x1b[0mx": "x", "\u0090data\u009cx": "x", "\u009fdata\x1b\\x": "x", "\x1b]0;\rx": "\rx", "\x1b]0;" + strings.Repeat("y", 5000) + "\ax": "x",
 	} {
 		if got := StripEscapes(in); got != want {
 			t.Errorf("%q → %q, want %q", in, got, want)
@@ -126,5 +136,30 @@ func TestEscape(t *testing.T) {
 	}
 	if n, _ := Escape("\x1b]" + strings.Repeat("x", 2*maxEscape)); n != 0 {
 		t.Errorf("a sequence of %d bytes is hidden", n)
+	}
+}
+
+func TestWrappedSecrets(t *testing.T) {
+	t.Parallel()
+	secret := strings.Repeat("session-token/+", 20)
+	mask := NewMatcher(Spellings(secret, 4))
+	for _, column := range []int{64, 76} {
+		encoded := base64.StdEncoding.EncodeToString([]byte(secret))
+		for line := range slices.Chunk([]byte(encoded), column) {
+			if got := mask.Replace(string(line), "***"); len(line) >= 2*minFragment && got != "***" {
+				t.Errorf("wrapped at %d, %q is shown as %q", column, line, got)
+			}
+		}
+	}
+}
+
+func TestStripUnseen(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"hun\x00ter2": "hunter2", "hun\x07\x0b\x0e\x7f\u0085ter2": "hunter2", "hun\u200b\u00ad\u2060\ufeffter2": "hunter2", "a\n\tb\r": "a\n\tb\r", "äö€😀": "äö€😀", "\xff\xfe": "\xff\xfe",
+	} {
+		if got := StripUnseen(in); got != want {
+			t.Errorf("%q → %q, want %q", in, got, want)
+		}
 	}
 }

@@ -200,6 +200,8 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
 		return "an argument has another value each time that the code runs: the manager's maintainers take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
+	case strings.Contains(d.Detail, fixedPlace+"/"):
+		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: the manager's maintainers use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
 	}
 	return ""
 }

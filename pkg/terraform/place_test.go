@@ -59,6 +59,33 @@ func TestOnePathInEveryJob(t *testing.T) {
 	})
 }
 
+// TestPathThatAProgramCannotRead: a program that has another file in the place of the
+// workspace is told what to use.
+func TestPathThatAProgramCannotRead(t *testing.T) {
+	t.Parallel()
+	if !hasFixedPlace {
+		t.Skip("this system has no path that is the same in every job")
+	}
+	withTools(t, func(t *testing.T, tool realTool) {
+		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": `
+resource "terraform_data" "a" {
+  provisioner "local-exec" { command = "exec 3>&1; ls ${abspath(path.module)}/main.tf" }
+}
+resource "terraform_data" "b" {
+  provisioner "local-exec" { command = "exec 3>&1; ls ${path.module}/main.tf" }
+}
+`})
+		planned, err := testEngine(t, tool).Plan(t.Context(), again(t, job))
+		if err != nil {
+			t.Fatal(err)
+		}
+		applied, err := testEngine(t, tool).Apply(t.Context(), again(t, job), stored(planned))
+		if err == nil || len(applied.Diagnostics) != 1 || !strings.Contains(applied.Diagnostics[0].Remedy, "use path.module") {
+			t.Errorf("%v: %+v", err, applied.Diagnostics)
+		}
+	})
+}
+
 // TestPathOfTheRunIsRefused lets a program find out where the workspace really lies.
 func TestPathOfTheRunIsRefused(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ var ExitCodes = []struct {
 	{ExitRejected, "rejected: the request or its variables.yml is not accepted"},
 	{ExitRefused, "refused: the plan may not be applied; the output `reason` says why"},
 	{ExitWaiting, "still waiting: a deadline passed, or a person has to approve"},
-	{ExitFindings, "findings: `validate`, `ledger` or `drift` found problems, or `sweep` without --fix requests that hang"},
+	{ExitFindings, "findings: `validate`, `ledger` or `drift` found problems, `sweep` without --fix requests that hang, or `rekey` records that need an older key"},
 	{ExitCancelled, "cancelled: interrupted by a signal"},
 }
 

@@ -7,6 +7,18 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
+// openFirstKey seals and opens under the first key alone.
+func (m *manager) openFirstKey(ctx context.Context) (*store.Sealer, error) {
+	if kms := m.config.Manager.SealingKeys; len(kms) > 0 {
+		return store.NewKMSSealer(ctx, store.KMSOptions{Keys: kms[:1], Region: m.config.Manager.State.Bucket.Region, Objects: m.store, Lookup: m.app.lookup})
+	}
+	keys, err := store.ParseKeys(m.app.getenv(envKey))
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err}
+	}
+	return store.NewSealer(keys[0])
+}
+
 // openSealer seals under the KMS keys of metapipe.yml, else under METAPIPE_KEY.
 // Beside KMS keys, METAPIPE_KEY goes on opening what it has sealed.
 func (m *manager) openSealer(ctx context.Context) (*store.Sealer, error) {

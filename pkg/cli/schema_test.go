@@ -27,6 +27,7 @@ var outputs = map[string]reflect.Type{
 	"drift-list":      reflect.TypeFor[pipeline.DriftPlan](),
 	"ledger":          reflect.TypeFor[[]pipeline.LedgerReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),
+	"rekey":           reflect.TypeFor[pipeline.RekeyResult](),
 	"report":          reflect.TypeFor[pipeline.Report](),
 	"state-list":      reflect.TypeFor[[]targetState](),
 	"state-log":       reflect.TypeFor[[]pipeline.KeptLog](),

@@ -168,4 +168,4 @@ func checkState(ctx context.Context, s records, job Job, planned Planned) error 
 }
 
 // rekeyNext is what the operator does about a record under a key that is not at hand.
-const rekeyNext = "run `metapipe rekey` once with that key behind the present one; where it is gone, `metapipe rekey` says what is left"
+const rekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"A key or token has leaked\""

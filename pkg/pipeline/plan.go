@@ -350,8 +350,8 @@ func (e *Ended) fail(ctx context.Context, err error) {
 // tamperedOr turns an authentication failure into its refusal.
 func tamperedOr(err error, what string) error {
 	if errors.Is(err, ErrUnknownKey) {
-		return &RefusedError{Reason: ReasonUnknownKey, Message: fmt.Sprintf("%s cannot be opened: %v", what, err),
-			Next: "add the key of that id behind the first one and run this job again; where it is gone, push again to get a fresh plan"}
+		return &RefusedError{Reason: ReasonUnknownKey, Message: otherKeyMessage, Next: otherKeyNext,
+			Detail: fmt.Sprintf("%s cannot be opened: %v", what, err), Operator: rekeyNext}
 	}
 	if errors.Is(err, ErrTampered) {
 		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed",

@@ -25,7 +25,7 @@ var rawReads = map[string][]string{
 	},
 	"readAtMost":   {"Ledger.entry", "readAll"},
 	"readAll":      {"parseReceipt", "records.read", "unverified.read"},
-	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "readReceipt"}, // what is sealed with it is opened next
+	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
 	"unverified":   {"Unlocker.check"},                                      // `unlock` has no key
 }
 

@@ -28,7 +28,7 @@ func targetStanding(ctx context.Context, s records, request Request, env Environ
 		if errors.Is(err, ErrNotFound) {
 			return st, nil
 		}
-		if ended, doubt := doubted(err); doubt {
+		if ended, doubt := doubted(err, folder.has(useBegun(1))); doubt {
 			st.ended, st.doubt, st.use.ended, st.use.begun = ended, err, nil, Begun{}
 			return st, nil
 		}

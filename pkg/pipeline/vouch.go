@@ -119,15 +119,24 @@ func (u unverified) read(ctx context.Context, p planning, object string, into an
 }
 
 // doubted is how a target stands whose record cannot be believed: not as that
-// record says. False when err is of another kind.
-func doubted(err error) (Ended, bool) {
+// record says. applying: an apply has begun. False when err is of another kind.
+func doubted(err error, applying bool) (Ended, bool) {
 	const next = "find out who can write to the store; then push again to get a fresh plan"
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		return Ended{Outcome: OutcomeFailed, Reason: ReasonUnknownKey, Message: "how it ended is recorded under a key that is not at hand",
-			Next: "add the key of that id behind the first one and report again; where it is gone, push again"}, true
+		e := Ended{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage, Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
+		if applying { // it may have changed something
+			e.Outcome, e.Message = OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
+		}
+		return e, true
 	case errors.Is(err, ErrTampered):
 		return Ended{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: next}, true
 	}
 	return Ended{}, false
 }
+
+// A customer can do nothing about a key of the provider, so that is what they read.
+const (
+	otherKeyMessage = "your service provider has changed an encryption key, and a record of this request is under the old one, so nothing was applied"
+	otherKeyNext    = "you have nothing to do but wait: your service provider runs this again, or asks you to push again"
+)

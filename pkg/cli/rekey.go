@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type rekeyOptions struct {
+	places
+	apply, json bool
+}
+
+func newRekeyCmd(app *App) *cobra.Command {
+	var o rekeyOptions
+	cmd := &cobra.Command{
+		Use:   "rekey",
+		Short: "Seal again what must last, after a change of METAPIPE_KEY",
+		Long: `rekey lists the records in the store that an older key than the first one has sealed.
+With --apply it seals those again that must last: the records of the last applies and
+their variables. It lists what needs an older key until it ends, such as open requests
+and kept states, and says when only the first key is needed.
+
+It overwrites and removes nothing, so it can be stopped, run again, and run beside an
+apply. A record that no key at hand opens, or that was changed, is never sealed again
+(exit code 1). Without --apply it changes nothing, and ends with exit code 6 while an
+older key is needed.
+
+A rotation that AWS KMS makes by itself needs no rekey. A change to another key in
+sealing_keys does, and so does a change from METAPIPE_KEY to KMS.
+
+Environment: METAPIPE_KEY, the new key before the old one. AWS: the rights of the roles
+of drift and apply.`,
+		Example: "  metapipe rekey\n  metapipe rekey --apply",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return app.rekey(cmd.Context(), o) },
+	}
+	o.flags(cmd)
+	cmd.Flags().BoolVar(&o.apply, "apply", false, "seal again what must last")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
+	m, err := a.openManager(ctx, o.places)
+	if err != nil {
+		return err
+	}
+	first, err := m.openFirstKey(ctx)
+	if err != nil {
+		return err
+	}
+	rekeyer := &pipeline.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now}
+	result, stopped := rekeyer.Run(ctx, m.environments(), o.apply)
+	if o.json {
+		err = a.printJSON(result)
+	} else {
+		err = a.printRekey(result, stopped == nil)
+	}
+	if err = errors.Join(stopped, err); err != nil {
+		return err
+	}
+	return rekeyEnd(result)
+}
+
+// environments are those of all customers, also those that a customer may not use any
+// more: what was applied there lasts.
+func (m *manager) environments() map[pipeline.CustomerName][]pipeline.Environment {
+	targets := map[pipeline.CustomerName][]pipeline.Environment{}
+	for _, c := range m.config.Customers {
+		targets[c.Name] = nil
+		for _, rule := range c.Manager.Environments {
+			targets[c.Name] = append(targets[c.Name], rule.Name)
+		}
+	}
+	return targets
+}
+
+func (a *App) printRekey(r pipeline.RekeyResult, whole bool) error {
+	if len(r.Records) > 0 {
+		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
+		for _, record := range r.Records {
+			next := record.Until
+			if record.Error != "" {
+				next = record.Error + " → " + next
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(record.Key), record.State, report.TerminalLine(next))
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	if !whole {
+		return nil
+	}
+	verdict := "the older keys are still needed"
+	if r.Removable {
+		verdict = "only the first key is needed: the older ones can go"
+	}
+	_, err := fmt.Fprintf(a.Out, "%d records checked, %d sealed again: %s\n", r.Checked, r.Count(pipeline.RekeyDone), verdict)
+	return err
+}
+
+func rekeyEnd(r pipeline.RekeyResult) error {
+	if bad := r.Count(pipeline.RekeyUnknown) + r.Count(pipeline.RekeyTampered); bad > 0 {
+		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d records cannot be sealed again", bad, r.Checked), Next: "the list names each and says what to do"}
+	}
+	if !r.Removable {
+		return findingsError{count: len(r.Records)}
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// rotated is a world with an apply under an old key, and a rekeyer with both keys.
+func rotated(t *testing.T) (*world, *pipeline.Rekeyer) {
+	t.Helper()
+	old, next := store.NewKey(), store.NewKey()
+	w := newWorld(t)
+	w.sealer = must[*store.Sealer](t)(store.NewSealer(old))
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	return w, &pipeline.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}
+}
+
+var stagingOnly = map[pipeline.CustomerName][]pipeline.Environment{"acme": {"staging"}}
+
+func states(r pipeline.RekeyResult) string {
+	var all []string
+	for _, record := range r.Records {
+		if strings.Contains(record.Key, "/applied/") {
+			all = append(all, string(record.State))
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// TestRekeySealsAgain: dry by default, once with apply, and a later apply is newer.
+func TestRekeySealsAgain(t *testing.T) {
+	t.Parallel()
+	w, r := rotated(t)
+	before := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/"))
+	for _, step := range []struct {
+		apply bool
+		want  string
+	}{{false, "old-key"}, {true, "resealed"}, {true, ""}, {false, ""}} {
+		if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, step.apply))); got != step.want {
+			t.Errorf("apply %v: %q, want %q", step.apply, got, step.want)
+		}
+		if now := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")); !step.apply && step.want != "" && !slices.Equal(now, before) {
+			t.Errorf("a dry run wrote %v", now)
+		}
+	}
+	if _, err := pipeline.LastApply(context.Background(), w.store, r.First, "acme", "staging"); err != nil {
+		t.Errorf("with the new key alone: %v", err)
+	}
+	w.sealer = r.All.(*store.Sealer)
+	w.now = w.now.Add(1)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	if last, err := pipeline.LastApply(context.Background(), w.store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
+		t.Errorf("the last apply is %s, %v", last.Request, err)
+	}
+}
+
+// TestRekeyAdoptsNothing: what no key opens, and what was changed, is never sealed again.
+func TestRekeyAdoptsNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spoil func(*world, *pipeline.Rekeyer)
+		want  string
+	}{
+		"foreign key": {func(_ *world, r *pipeline.Rekeyer) { r.All = r.First }, "no-key"},
+		"changed":     {func(w *world, _ *pipeline.Rekeyer) { w.spoilApplied(".json") }, "tampered"},
+		"variables":   {func(w *world, _ *pipeline.Rekeyer) { w.spoilApplied(".variables") }, "tampered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, r := rotated(t)
+			c.spoil(w, r)
+			before := must[[]string](t)(w.store.List(context.Background(), ""))
+			result := must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, true))
+			if got := states(result); got != c.want || result.Removable {
+				t.Errorf("%q removable=%v, want %q", got, result.Removable, c.want)
+			}
+			if after := must[[]string](t)(w.store.List(context.Background(), "")); !slices.Equal(before, after) {
+				t.Errorf("written: %v", after)
+			}
+		})
+	}
+}
+
+// spoilApplied changes the objects of the last apply with a suffix.
+func (w *world) spoilApplied(suffix string) {
+	w.t.Helper()
+	for _, key := range must[[]string](w.t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+		if !strings.HasSuffix(key, suffix) {
+			continue
+		}
+		b := w.read(key)
+		changed := bytes.Replace(b, []byte(`"actor"`), []byte(`"actoR"`), 1)
+		if bytes.Equal(changed, b) {
+			changed[len(changed)-1] ^= 1
+		}
+		if err := errors.Join(w.store.Delete(context.Background(), key), w.store.Create(context.Background(), key, bytes.NewReader(changed))); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// TestRekeyFault: a store that fails between the two writes leaves the old record, and
+// a repetition ends the work.
+func TestRekeyFault(t *testing.T) {
+	t.Parallel()
+	w, r := rotated(t)
+	r.Store = failing{w.store, ".json"}
+	if _, err := r.Run(context.Background(), stagingOnly, true); err == nil {
+		t.Fatal("no error")
+	}
+	if _, err := pipeline.LastApply(context.Background(), w.store, r.All, "acme", "staging"); err != nil {
+		t.Errorf("the old record is gone: %v", err)
+	}
+	r.Store, w.now = w.store, w.now.Add(1)
+	if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, true))); got != "resealed" {
+		t.Errorf("again: %q", got)
+	}
+}
+
+// failing is a store that takes no object with a suffix.
+type failing struct {
+	pipeline.Store
+	suffix string
+}
+
+func (f failing) Create(ctx context.Context, key string, body io.Reader) error {
+	if strings.HasSuffix(key, f.suffix) {
+		return errors.New("the store is gone")
+	}
+	return f.Store.Create(ctx, key, body)
+}

@@ -26,7 +26,7 @@ var rawReads = map[string][]string{
 	"readAtMost":   {"Ledger.entry", "readAll"},
 	"readAll":      {"parseReceipt", "records.read", "unverified.read"},
 	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
-	"unverified":   {"Unlocker.check"},                                      // `unlock` has no key
+	"unverified":   {"Unlocker.check"},                                                       // `unlock` has no key
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

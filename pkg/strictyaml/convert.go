@@ -67,7 +67,7 @@ func (p *parser) checkProperties(y *yaml.Node) {
 	if y.Anchor != "" {
 		p.add(position(y), RuleAnchor, fmt.Sprintf("the anchor &%s is not allowed", Short(y.Anchor)), "remove it and write the values out where they are needed")
 	}
-	if y.Style&yaml.TaggedStyle != 0 || y.Tag == "!" {
+	if y.Style&yaml.TaggedStyle != 0 {
 		p.add(position(y), RuleTag, fmt.Sprintf("the tag %s is not allowed", Short(y.Tag)), "remove it; quote the value if it is meant as text")
 	}
 }
@@ -90,13 +90,25 @@ func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 		if first, taken := n.index[name]; taken {
 			p.add(position(key), RuleDuplicateKey,
 				fmt.Sprintf("the key %q is here for the second time; the first is on line %d", Short(name), n.Entries[first].Line),
-				"keep one of the two")
+				duplicateRemedy(n.Entries[first], key, value))
 			continue
 		}
 		p.hintAtEmpty(y, key, value)
 		n.index[name] = len(n.Entries)
 		n.Entries = append(n.Entries, Entry{Key: name, Line: key.Line, Column: key.Column, Value: value})
 	}
+}
+
+// duplicateRemedy joins two maps under one key; of two other values one must go.
+func duplicateRemedy(first Entry, second *yaml.Node, value *Node) string {
+	maps := first.Value.Kind == Object && value.Kind == Object
+	switch {
+	case maps && (first.Line == second.Line || value.Line == second.Line):
+		return fmt.Sprintf("move the keys of the second map into the one on line %d, and remove the second", first.Line)
+	case maps:
+		return fmt.Sprintf("move what stands below line %d under the key of line %d, and remove line %d", second.Line, first.Line, second.Line)
+	}
+	return "keep one of the two"
 }
 
 // isUnquotedPlaceholder recognises `{{ name }}`: to YAML a flow map whose only

@@ -63,10 +63,10 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Want))
 	case *kind.Format:
 		if what, remedy, ok := cidrProblem(k.Err); ok {
-			e.add(path, "format", name+" is "+e.written(path, k.Got)+", which "+what, remedy)
+			e.add(path, "format", name+" is "+e.written(path, k.Got)+", which "+what, e.withDescription(v, remedy))
 			return
 		}
-		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, e.written(path, k.Got), k.Want), "write a valid "+k.Want)
+		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, e.written(path, k.Got), k.Want), e.withDescription(v, "write a valid "+k.Want))
 	case *kind.FalseSchema:
 		e.falseSchema(path, name)
 	case *kind.UniqueItems:
@@ -163,7 +163,11 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 
 // emptyRemedy asks for a value of the right kind in the words of the schema.
 func (e *explainer) emptyRemedy(v *jsonschema.ValidationError, wanted string) string {
-	remedy := "write a value: " + wanted
+	return e.withDescription(v, "write a value: "+wanted)
+}
+
+// withDescription adds the words of the schema to a remedy.
+func (e *explainer) withDescription(v *jsonschema.ValidationError, remedy string) string {
 	if d := e.described(v); d != "" {
 		remedy += " (" + d + ")"
 	}
@@ -184,7 +188,10 @@ func (e *explainer) patternRemedy(v *jsonschema.ValidationError, pattern string)
 
 // described is the schema's own description of the value that failed.
 func (e *explainer) described(v *jsonschema.ValidationError) string {
-	return e.schema.description(v.SchemaURL)
+	if d := e.schema.description(v.SchemaURL); d != "" {
+		return d
+	}
+	return e.schema.describedAt(v.InstanceLocation)
 }
 
 func enumRemedy(got any, want []any) string {

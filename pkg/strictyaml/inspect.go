@@ -23,7 +23,8 @@ type inspector struct {
 	reserved  []pipeline.Position // of scalars that begin with a character that YAML reserves
 	open      []bracket           // that nothing closes
 	comments  []hint
-	empty     map[int]int // line of a key without a value → column of a comment behind it, all from 1
+	bareTags  []pipeline.Position // of tags "!", which the library drops
+	empty     map[int]int         // line of a key without a value → column of a comment behind it, all from 1
 	last      plainText
 	lastLine  int
 	lastText  string
@@ -189,6 +190,10 @@ func (in *inspector) scalar(l *lexer, s string, t plainText) {
 	if (t.first || t.goesOn) && l.flow == 0 {
 		in.noteSlip(l, s, t)
 	}
+}
+
+func (in *inspector) bareTag(l *lexer, s string, at int) {
+	in.bareTags = append(in.bareTags, in.at(l.line, s, at))
 }
 
 func (in *inspector) comment(l *lexer, s string, at int, after byte) {

@@ -75,6 +75,9 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 
 // hints gives the advice about a text that the library could read.
 func (p *parser) hints() {
+	for _, at := range p.seen.bareTags {
+		p.add(at, RuleTag, "the tag ! is not allowed", "remove it; quote the value if it is meant as text")
+	}
 	for _, h := range p.seen.comments {
 		p.warn(h.at, RuleComment, h.message, h.remedy)
 	}

@@ -33,6 +33,7 @@ type visitor interface {
 	indentation(l *lexer, s string, end int)
 	scalar(l *lexer, s string, t plainText)
 	comment(l *lexer, s string, at int, after byte)
+	bareTag(l *lexer, s string, at int)
 	quoted(l *lexer, q *quote)
 }
 
@@ -171,7 +172,11 @@ func (l *lexer) tokens(s string, at int, first bool) {
 		case flow && (c == ',' || c == '?' || c == ':'), c == ':' && endsWord(s, at+1):
 			at++
 		case c == '&' || c == '*' || c == '!':
-			at += len(word(s[at:], flow))
+			w := word(s[at:], flow)
+			if w == "!" {
+				l.visit.bareTag(l, s, at)
+			}
+			at += len(w)
 		case (c == '-' || c == '?') && endsWord(s, at+1):
 			l.roll(s, at)
 			last = c

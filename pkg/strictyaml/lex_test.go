@@ -34,6 +34,7 @@ func (r *quoteRecorder) column0(_ *lexer, s string) int {
 func (r *quoteRecorder) indentation(*lexer, string, int)   {}
 func (r *quoteRecorder) scalar(*lexer, string, plainText)  {}
 func (r *quoteRecorder) comment(*lexer, string, int, byte) {}
+func (r *quoteRecorder) bareTag(*lexer, string, int)       {}
 func (r *quoteRecorder) quoted(l *lexer, q *quote) {
 	if q.closed {
 		r.places[[2]int{q.line + 1, column(l.lines[q.line], q.column)}] = true

@@ -58,6 +58,29 @@ func (s *Schema) child(part map[string]any, key string) map[string]any {
 	return s.follow(part["additionalProperties"])
 }
 
+// describedAt is the description that stands beside the reference or the rule for
+// the value at path, or "".
+func (s *Schema) describedAt(path []string) string {
+	part := s.follow(s.doc)
+	var own any = s.doc
+	for _, step := range path {
+		properties, _ := part["properties"].(map[string]any)
+		named, ok := properties[step]
+		switch {
+		case ok:
+			own = named
+		case isIndex(step) && part["items"] != nil:
+			own = part["items"]
+		default:
+			own = part["additionalProperties"]
+		}
+		part = s.follow(own)
+	}
+	m, _ := own.(map[string]any)
+	d, _ := m["description"].(string)
+	return d
+}
+
 // NearMisses warns of keys that are allowed only because the schema allows
 // further ones, and that look like one that it names.
 func (s *Schema) NearMisses(file string, root *Node) pipeline.Problems {

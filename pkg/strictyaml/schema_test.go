@@ -9,24 +9,55 @@ func TestCIDR(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[string]string{
 		"10.4.0.0/16": "", "172.31.0.0/20": "", "192.168.7.0/24": "", "100.64.0.0/10": "", "fd12:3456::/48": "", "10.0.0.1/32": "", "10.0.0.0/8": "",
-		"10.4.0.9/16":       `which has host bits set: it is an address inside of a network of 16 bits → write "10.4.0.0/16" for the whole network, or "10.4.0.9/32" for this address alone`,
-		"fd12::7/64":        `write "fd12::/64" for the whole network, or "fd12::7/128" for this address alone`,
+		"10.4.0.9/16":       `which has host bits set: it is an address inside of a network of 16 bits → write "10.4.0.0/16" for the whole network`,
+		"fd12::7/64":        `write "fd12::/64" for the whole network`,
 		"172.32.0.0/16":     "which is not a private network → use one inside of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10",
 		"10.0.0.0/7":        "not a private network", // it holds 11.0.0.0/8 too
 		"172.16.0.0/11":     "host bits",
 		"172.0.0.0/8":       "not a private network",
 		"0.0.0.0/0":         "not a private network",
 		"2001:db8::/32":     "not a private network → use one inside of fc00::/7",
-		"10.4.0.0":          `lacks the length of its prefix → write the network, such as "10.4.0.0/32"`,
-		"10.4.0.0/33":       "is no network in CIDR notation",
-		"010.4.0.0/16":      "is no network in CIDR notation",
+		"10.4.0.0":          `lacks the length of its prefix → add the length of the prefix behind the address, for example "10.4.0.0/16" for a network of 16 bits`,
+		"10.4.7.0":          `for example "10.4.7.0/24"`,
+		"10.4.7.9":          `for example "10.4.7.0/24" for a network of 24 bits`,
+		"fd12:7::":          `for example "fd12:7::/48"`,
+		"81.2.69.0":         "lacks the length of its prefix and is not a private network → use a network inside of 10.0.0.0/8",
+		"10.4.0.0/":         "lacks the length of its prefix behind the slash",
+		"10.4.0.0/33":       "has a prefix of 33 bits, above 32 → write a length from 0 to 32",
+		"fd12::/129":        "has a prefix of 129 bits, above 128",
+		"10.4.256.0/24":     "has the number 256 above 255 in its address",
+		"10.4.0.256":        "has the number 256 above 255 in its address",
+		"010.4.0.0/16":      "has the number 010 with a leading zero in its address → write 10",
 		"10.4.0.0 /16":      "is no network in CIDR notation",
 		"::ffff:10.0.0.0/8": "is no network in CIDR notation",
 	} {
 		checkFormat(t, "cidr", s, want)
 	}
-	for s, want := range map[string]string{"8.8.8.0/24": "", "0.0.0.0/0": "", "2001:db8::/32": "", "8.8.8.8/24": `write "8.8.8.0/24"`} {
+	for s, want := range map[string]string{"8.8.8.0/24": "", "0.0.0.0/0": "", "2001:db8::/32": "", "8.8.8.8/24": `write "8.8.8.0/24" for the whole network, or "8.8.8.8/32" for this address alone`,
+		"8.8.8.8": `for example "8.8.8.0/24" for a network of 24 bits, or "8.8.8.8/32" for this address alone`, "8.8.8.0": `"8.8.8.0/24" for a network of 24 bits`} {
 		checkFormat(t, "any-cidr", s, want)
+	}
+}
+
+// TestFormatsShowTheDescription holds for every format and pattern, and for a
+// description beside a reference.
+func TestFormatsShowTheDescription(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{`"format": "cidr"`, `"format": "any-cidr"`, `"format": "email"`, `"format": "ipv4"`, `"pattern": "^[0-9]+$"`} {
+		for _, text := range []string{
+			`{"properties": {"a": {"description": "ask the network team", ` + rule + `}}}`,
+			`{"properties": {"a": {"description": "ask the network team", "$ref": "#/$defs/x"}}, "$defs": {"x": {` + rule + `}}}`,
+			`{"properties": {"a": {"description": "ask the network team", "allOf": [{` + rule + `}]}}}`,
+		} {
+			schema, err := Compile("s.json", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, _ := Parse("f", []byte("a: north\n"), options)
+			if problems := schema.Validate("f", root); len(problems) != 1 || !strings.Contains(problems[0].Remedy, "ask the network team") {
+				t.Errorf("%s: %v", text, problems)
+			}
+		}
 	}
 }
 

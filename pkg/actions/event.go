@@ -99,14 +99,17 @@ func refuseEvent(name string) error {
 
 // payload is the part of the payloads that matters here.
 type payload struct {
-	Repository  repository `json:"repository"`
-	Sender      account    `json:"sender"`
-	Ref         string     `json:"ref"`
-	Before      string     `json:"before"`
-	After       string     `json:"after"`
-	Deleted     bool       `json:"deleted"`
-	Action      string     `json:"action"`
-	Number      int        `json:"number"`
+	Repository repository `json:"repository"`
+	Sender     account    `json:"sender"`
+	Ref        string     `json:"ref"`
+	Before     string     `json:"before"`
+	After      string     `json:"after"`
+	Deleted    bool       `json:"deleted"`
+	Action     string     `json:"action"`
+	Changes    struct {
+		Base json.RawMessage `json:"base"` // of a pull request that was retargeted
+	} `json:"changes"`
+	Number      int `json:"number"`
 	PullRequest *struct {
 		Number int    `json:"number"`
 		State  string `json:"state"`

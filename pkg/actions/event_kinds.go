@@ -66,6 +66,7 @@ func readPullRequest(p *payload, c Context, e *pipeline.Event) (err error) {
 		return errors.New("pull_request.state is neither open nor closed")
 	}
 	e.Closed = pr.State == "closed" || pr.Merged
+	e.Retargeted = len(p.Changes.Base) > 0 && string(p.Changes.Base) != "null"
 	e.Action, err = parseAction(p.Action)
 	return err
 }

@@ -110,6 +110,27 @@ func TestHeadIsNeverTheMergeCommit(t *testing.T) {
 
 // TestPullRequestActions: what happened and whether the pull request is open are read,
 // and an event without either is refused with a remedy.
+// A pull request that gets another base branch has another diff to plan.
+func TestRetargetedPullRequest(t *testing.T) {
+	t.Parallel()
+	f := fixtures(t)["testdata/events/pull-request"]
+	for changes, want := range map[string]bool{`{"base":{"ref":{"from":"main"}}}`: true, `{"title":{"from":"x"}}`: false, `{"base":null}`: false, `null`: false} {
+		var event map[string]json.RawMessage
+		if err := json.Unmarshal(f.Payload, &event); err != nil {
+			t.Fatal(err)
+		}
+		event["action"], event["changes"] = json.RawMessage(`"edited"`), json.RawMessage(changes)
+		b, err := json.Marshal(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := actions.ReadEvent("pull_request", b, runContext("pull_request"))
+		if err != nil || got.Retargeted != want || (got.Idle() == "") != want {
+			t.Errorf("%s: %v, %q, %v", changes, got.Retargeted, got.Idle(), err)
+		}
+	}
+}
+
 func TestPullRequestActions(t *testing.T) {
 	t.Parallel()
 	f := fixtures(t)["testdata/events/pull-request"]

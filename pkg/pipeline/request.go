@@ -26,8 +26,10 @@ type Event struct {
 	PullRequest int // 0 when the event is not about one
 	// Action is what happened to the pull request or the merge group, such as opened;
 	// Closed says that the pull request was closed or merged then.
-	Action string `json:",omitempty"`
-	Closed bool   `json:",omitempty"`
+	// Retargeted says that it got another base branch.
+	Action     string `json:",omitempty"`
+	Closed     bool   `json:",omitempty"`
+	Retargeted bool   `json:",omitempty"`
 	// Fork and Dependabot runs have neither secrets nor an ID token.
 	Fork       bool
 	Dependabot bool

@@ -23,7 +23,7 @@ func (e Event) Idle() string {
 		return "The branch was deleted; nothing to deploy."
 	case e.Closed || e.Name == "pull_request" && e.Action == "closed":
 		return "Nothing to do: the pull request is closed."
-	case e.Name == "pull_request" && e.Action != "" && !slices.Contains(planningActions, e.Action):
+	case e.Name == "pull_request" && e.Action != "" && !slices.Contains(planningActions, e.Action) && !e.Retargeted:
 		return fmt.Sprintf("Nothing to do: the pull request event %.40q brings no new commit.", e.Action)
 	case e.Name == mergeGroup && e.Action != "" && e.Action != "checks_requested":
 		return fmt.Sprintf("Nothing to do: the merge group event %.40q asks for no checks.", e.Action)

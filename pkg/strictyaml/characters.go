@@ -17,7 +17,7 @@ func isForeignSpace(r rune) bool {
 
 const (
 	typographicQuotes = "“”„‟«»‘’‚‛‹›＂＇″′"
-	colonLookalikes   = "：﹕︓꞉∶ː"
+	colonLookalikes   = "：；﹕︓꞉∶ː"
 	dashLookalikes    = "–—−‐‑‒―•·▪◦∙－﹣"
 )
 

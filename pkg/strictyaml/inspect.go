@@ -47,16 +47,22 @@ type slip struct {
 	own          bool // it stands on a line of its own
 	goesOn       bool // it goes on with the plain text of the line above it
 	atKey        bool // a key must stand here
+	hint         bool // worth a warning where the text can be read
+	hyphen       bool // a list item without a blank behind its hyphen
+	joins        bool // that took the item below it into its text
 	text         string
 	message      string
 	remedy       string
 }
 
 var (
-	namePattern     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
-	noBlankPattern  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
-	equalsPattern   = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:?=[ \t]*(\S.*)$`)
-	conflictPattern = regexp.MustCompile(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
+	namePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
+	noBlankPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
+	equalsPattern  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:?=[ \t]*(\S.*)$`)
+	// blankBeforePattern matches "a :1", and no :name: inside of a text.
+	blankBeforePattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
+	hyphenPattern      = regexp.MustCompile(`^-([^-\s].*)$`)
+	conflictPattern    = regexp.MustCompile(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
 )
 
 // inspect reports what makes the text unreadable or another text than it seems.

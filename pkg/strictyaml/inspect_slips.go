@@ -13,7 +13,15 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	found := slip{line: at.Line, column: at.Column, own: strings.TrimSpace(s[:t.start]) == "", goesOn: t.goesOn, text: text}
 	found.atKey = !t.goesOn && !t.key && found.column-1 == l.indent()
 	noBlank, equals := noBlankPattern.FindStringSubmatch(text), equalsPattern.FindStringSubmatch(text)
+	if noBlank == nil {
+		noBlank = blankBeforePattern.FindStringSubmatch(text)
+	}
+	hyphen := hyphenPattern.FindStringSubmatch(text)
 	switch {
+	case t.key && t.goesOn && in.lacksColon(found):
+		return
+	case t.goesOn && strings.HasPrefix(text, "-") && in.afterHyphen(found):
+		return
 	case t.key && t.goesOn:
 		if n := len(in.slips); n > 0 && in.slips[n-1].own && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
 			in.slips[n-1].atKey = true
@@ -25,9 +33,15 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	case t.key:
 		return
 	case noBlank != nil:
+		found.hint = true
 		found.message = fmt.Sprintf("a blank is missing after the colon of %q", Short(noBlank[1]))
 		found.remedy = fmt.Sprintf("write %q", Short(noBlank[1]+": "+noBlank[2]))
+	case found.own && !t.goesOn && hyphen != nil:
+		found.hyphen, found.hint = true, resolve12(text).kind == readText
+		found.message = fmt.Sprintf("a blank is missing after the hyphen of %q", Short(text))
+		found.remedy = fmt.Sprintf("write %s", Short("- "+hyphen[1]))
 	case equals != nil:
+		found.hint = true
 		found.message = fmt.Sprintf("%q has = where YAML has a colon", Short(equals[1]))
 		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[2]))
 	case found.own && !t.goesOn:
@@ -37,6 +51,38 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		return
 	}
 	in.slips = append(in.slips, found)
+}
+
+// before is the slip directly above a line that goes on with its text.
+func (in *inspector) before(line int) *slip {
+	n := len(in.slips)
+	if n == 0 || in.slips[n-1].line >= line || !in.slips[n-1].own || in.slips[n-1].goesOn {
+		return nil
+	}
+	return &in.slips[n-1]
+}
+
+// lacksColon blames a lone word for the key below it, which stands deeper.
+func (in *inspector) lacksColon(key slip) bool {
+	above := in.before(key.line)
+	if above == nil || above.column >= key.column || !namePattern.MatchString(above.text) {
+		return false
+	}
+	above.atKey = true
+	above.message = fmt.Sprintf("a colon is missing after %q", Short(above.text))
+	above.remedy = fmt.Sprintf("write %q", Short(above.text+":"))
+	return true
+}
+
+// afterHyphen blames an item without a blank for the item below it, which YAML
+// reads as more of the same text.
+func (in *inspector) afterHyphen(item slip) bool {
+	above := in.before(item.line)
+	if above == nil || !above.hyphen || above.column != item.column {
+		return false
+	}
+	above.joins = true
+	return true
 }
 
 func (in *inspector) quoted(l *lexer, q *quote) {
@@ -84,9 +130,12 @@ func (p *parser) hints() {
 	for _, s := range p.seen.slips {
 		at := pipeline.Position{Line: s.line, Column: s.column}
 		switch {
+		case s.joins:
+			p.hidden = true
+			p.add(at, RuleNoBlank, s.message+", so this line and the next one are one text", s.remedy+", or put the whole text in quotes")
 		case s.goesOn && !s.atKey:
 			p.add(at, RuleNoBlank, "the line goes on with the value of the line above it, and "+s.message, s.remedy+", or put the whole text in quotes")
-		case s.own && (noBlankPattern.MatchString(s.text) || equalsPattern.MatchString(s.text)):
+		case s.own && s.hint:
 			p.warn(at, RuleNoBlank, s.message, s.remedy+", or put it in quotes if it is text")
 		}
 	}

@@ -27,8 +27,8 @@ func (s scribe) compose(rep pipeline.Report) string {
 
 // frame writes what stands around the sections of the first n targets.
 func (s scribe) frame(rep pipeline.Report, n int) string {
-	top := s.title(rep) + s.overview(rep) + receiptWords(rep)
-	bottom := removed(rep.Request) + unreported(s.sink, rep.Unreported) + footer(rep)
+	top := s.title(rep) + removed(rep.Request) + s.overview(rep) + receiptWords(rep)
+	bottom := unreported(s.sink, rep.Unreported) + footer(rep)
 	if hidden := len(rep.Targets) - n; hidden > 0 {
 		bottom = fmt.Sprintf("%s The details of %s found no room here; %s.\n\n",
 			signCare, plural(hidden, "environment"), s.elsewhere(rep.Targets[n])) + bottom
@@ -40,11 +40,15 @@ func (s scribe) frame(rep pipeline.Report, n int) string {
 	return top + dangers + problems + sections + bottom
 }
 
-// receiptWords says once what the receipt code is for.
+// receiptWords says once what the receipt code is for. There is nothing to approve
+// in a rejected request.
 func receiptWords(rep pipeline.Report) string {
+	if rep.Request.Rejected() {
+		return ""
+	}
 	for _, t := range rep.Targets {
 		if t.ReceiptCode != "" && t.Outcome != pipeline.OutcomeApplied {
-			return "The receipt code names one plan: approve only if the job behind the gate shows this code.\n\n"
+			return "The receipt code names one plan. Before you approve, compare it with the code in the summary of the plan job of the run that you approve.\n\n"
 		}
 	}
 	return ""

@@ -30,7 +30,8 @@ func sign(o pipeline.Outcome) string {
 // targetSign is the sign of a target. A plan asks for care even when nothing went
 // wrong: it destroys, replaces or invokes something, or its checks fail.
 func targetSign(t pipeline.TargetReport) string {
-	if t.Outcome == pipeline.OutcomePlanned && t.Plan != nil && careful(*t.Plan) {
+	planned := t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeWaiting && t.Gated
+	if planned && t.Plan != nil && careful(*t.Plan) {
 		return signCare
 	}
 	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && checkEntries(t.Plan.Checks).n > 0 {
@@ -197,13 +198,13 @@ func overallSign(r pipeline.Report) string {
 		return signGood
 	}
 	w := worst(r.Targets)
-	if severity(w.Outcome) < 6 {
+	if severity(w.Outcome) < 5 {
 		return sign(w.Outcome)
 	}
 	for _, t := range r.Targets {
-		if targetSign(t) == signCare {
+		if targetSign(t) == signCare && (w.Outcome.Final() || t.Outcome == pipeline.OutcomeWaiting) {
 			return signCare
 		}
 	}
-	return signGood
+	return sign(w.Outcome)
 }

@@ -18,7 +18,7 @@ func progressWords(targets []pipeline.TargetReport) string {
 		case t.Outcome == pipeline.OutcomeApplying:
 			return "Applying " + string(t.Environment)
 		case t.Gated:
-			return "Waiting for approval of " + string(t.Environment)
+			return waitingWords(t)
 		}
 		return "Planned " + string(t.Environment) + "; the apply comes next"
 	}
@@ -28,6 +28,28 @@ func progressWords(targets []pipeline.TargetReport) string {
 		}
 	}
 	return "Accepted"
+}
+
+// waitingWords names what the approver of an environment decides about. What is
+// destroyed and replaced goes first, since the line may be cut.
+func waitingWords(t pipeline.TargetReport) string {
+	head := plain(string(t.Environment), 40) + " waits for approval"
+	if t.Plan == nil {
+		return head
+	}
+	words := countWords(t.Plan.Counts, future)
+	if len(words) == 0 {
+		return joinWords(head, planWords(*t.Plan, future))
+	}
+	var rest, risky []string
+	for _, w := range words {
+		if dangerWords(w) {
+			risky = append(risky, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	return joinWords(head, strings.Join(append(risky, rest...), ", "))
 }
 
 // successWords sums up a report in which everything that was asked for is done.

@@ -1,0 +1,40 @@
+package report_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// TestRejectedHasNoReceiptLine: nothing can be approved in a rejected request.
+func TestRejectedHasNoReceiptLine(t *testing.T) {
+	t.Parallel()
+	rep := readCase[pipeline.Report](t, "testdata/waiting-approval.json")
+	var r report.Renderer
+	const line = "Before you approve, compare it with the code in the summary of the plan job"
+	if text := r.Comment(rep); !strings.Contains(text, line) {
+		t.Errorf("the comment does not say where to compare the code:\n%s", text)
+	}
+	rep.Request.Reason = pipeline.ReasonInvalidVariables
+	if text := r.Comment(rep); strings.Contains(text, line) {
+		t.Errorf("a rejected request asks for an approval:\n%s", text)
+	}
+}
+
+// TestPlanningIsNotCareful: the sign of care waits until somebody can act on it.
+func TestPlanningIsNotCareful(t *testing.T) {
+	t.Parallel()
+	rep := readCase[pipeline.Report](t, "testdata/waiting-approval.json")
+	var r report.Renderer
+	if text := r.Comment(rep); !strings.Contains(text, "## ⚠️ Infrastructure") {
+		t.Errorf("no sign of care:\n%.200s", text)
+	}
+	for i := range rep.Targets {
+		rep.Targets[i].Outcome = pipeline.OutcomePlanning
+	}
+	if text := r.Comment(rep); strings.Contains(text, "## ⚠️ Infrastructure") {
+		t.Errorf("a sign of care while planning:\n%.200s", text)
+	}
+}

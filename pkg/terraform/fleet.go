@@ -131,9 +131,13 @@ func (w *workspace) look(ctx context.Context, planned pipeline.Planned) (pipelin
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
 	reading.plan.Complete = true
+	state, err := w.planState(ctx, file)
+	if err != nil {
+		return planned, w.failed("plan", err)
+	}
+	planned.State, planned.Resources = state.StateVersion, state.Resources
 	// Only a stream that was heard to its end tells that nothing changes.
 	if said.changing || !said.summed {
-		var err error
 		if reading, err = w.show(ctx, file, &planned); err != nil {
 			return planned, err
 		}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -37,7 +38,26 @@ func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.St
 	if err != nil {
 		return pipeline.StateRecord{}, fmt.Errorf("read the state in the saved plan: %w", err)
 	}
-	return state, nil
+	return state, beforeRefresh(archive, &state)
+}
+
+// beforeRefresh counts the resources of the state as it was read: the other one in
+// the archive lacks what was deleted outside.
+func beforeRefresh(archive *zip.ReadCloser, state *pipeline.StateRecord) error {
+	file, err := archive.Open("tfstate-prev")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the saved plan: %w", err)
+	}
+	defer file.Close()
+	before, err := readState(file)
+	if err != nil {
+		return fmt.Errorf("read the state before the refresh in the saved plan: %w", err)
+	}
+	state.Resources = before.Resources
+	return nil
 }
 
 // fileState reads lineage and serial of a local state file. One that is missing

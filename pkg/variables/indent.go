@@ -3,6 +3,7 @@ package variables
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
@@ -92,13 +93,67 @@ func theyBelong(run []strictyaml.Entry) string {
 	return "they belong"
 }
 
-// lines names the lines of entries that follow each other.
+// lines names the lines of entries, without the environments below one of them
+// that are indented as they should be.
 func (d *Document) lines(run []strictyaml.Entry) string {
-	first, last := run[0].Line, max(run[len(run)-1].Line, lastLine(run[len(run)-1].Value))
-	if first == last {
-		return fmt.Sprintf("line %d", first)
+	var spans [][2]int
+	joined := false
+	for _, e := range run {
+		last, whole := d.ownLines(e)
+		if n := len(spans); joined && !d.between(spans[n-1][1], e.Line) {
+			spans[n-1][1] = last
+		} else {
+			spans = append(spans, [2]int{e.Line, last})
+		}
+		joined = whole
 	}
-	return fmt.Sprintf("lines %d–%d", first, last)
+	words := make([]string, len(spans))
+	for i, s := range spans {
+		words[i] = fmt.Sprintf("%d–%d", s[0], s[1])
+		if s[0] == s[1] {
+			words[i] = fmt.Sprint(s[0])
+		}
+	}
+	if len(spans) == 1 && spans[0][0] == spans[0][1] {
+		return "line " + words[0]
+	}
+	return "lines " + strings.Join(words, " and ")
+}
+
+// ownLines is the last line of an entry before the first environment below it;
+// whole says that there is none.
+func (d *Document) ownLines(e strictyaml.Entry) (last int, whole bool) {
+	last = e.Line
+	for _, child := range e.Value.Entries {
+		if d.isEnvironment(child) {
+			return last, false
+		}
+		last = max(last, child.Line, lastLine(child.Value))
+	}
+	return max(last, lastLine(e.Value)), true
+}
+
+// between reports that a top-level key stands between two lines.
+func (d *Document) between(after, before int) bool {
+	return slices.ContainsFunc(d.root.Entries, func(e strictyaml.Entry) bool { return e.Line > after && e.Line < before })
+}
+
+// isEnvironment reports that an entry has the settings of an environment.
+func (d *Document) isEnvironment(e strictyaml.Entry) bool {
+	known := d.settings()
+	if e.Value.Kind != strictyaml.Object || slices.Contains(known, e.Key) {
+		return false
+	}
+	settings, other := 0, 0
+	for _, setting := range e.Value.Entries {
+		switch {
+		case slices.Contains(known, setting.Key):
+			settings++
+		case setting.Value.Kind != strictyaml.Object:
+			other++
+		}
+	}
+	return settings > 0 && settings >= other
 }
 
 func lastLine(n *strictyaml.Node) int {
@@ -147,34 +202,69 @@ func (d *Document) settingsBelow(env strictyaml.Entry) []strictyaml.Entry {
 // strayEnvironments warns of maps at the top level that hold the settings of an
 // environment: an environment that is not indented would be left out in silence.
 func (d *Document) strayEnvironments() pipeline.Problems {
-	top, known := d.schema.Keys(), d.settings()
 	var problems pipeline.Problems
-	for _, e := range d.root.Entries {
-		if e.Key == environmentsKey || slices.Contains(top, e.Key) || e.Value.Kind != strictyaml.Object {
-			continue
-		}
-		settings := 0
-		for _, setting := range e.Value.Entries {
-			if slices.Contains(known, setting.Key) {
-				settings++
-			}
-		}
-		if settings == 0 || 2*settings < len(e.Value.Entries) {
-			continue
-		}
+	for _, e := range d.strays() {
 		run := []strictyaml.Entry{e}
 		found := d.problem(e.KeyPlace(), RuleIndentation, fmt.Sprintf("%q has the settings of an environment and stands outside of \"environments\", so nothing is deployed to it", strictyaml.Short(e.Key)),
 			fmt.Sprintf("indent %s if they belong to %q", d.lines(run), environmentsKey))
 		found[0].Warning = true
 		problems = append(problems, found...)
 	}
+	return append(problems, d.straySettings()...)
+}
+
+// strays are the environments at the top level.
+func (d *Document) strays() (found []strictyaml.Entry) {
+	top := d.schema.Keys()
+	for _, e := range d.root.Entries {
+		if e.Key != environmentsKey && !slices.Contains(top, e.Key) && d.isEnvironment(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// straySettings warns of settings at the top level directly behind the
+// environments, which the schema names for an environment only.
+func (d *Document) straySettings() pipeline.Problems {
+	top, known := d.schema.Keys(), d.schema.Keys(environmentsKey, "*")
+	i := slices.IndexFunc(d.root.Entries, func(e strictyaml.Entry) bool { return e.Key == environmentsKey })
+	var problems pipeline.Problems
+	envs := d.root.Entries[i].Value.Entries
+	if envs[len(envs)-1].Value.Kind == strictyaml.Null {
+		return nil // environmentNotMap names them
+	}
+	for _, e := range d.root.Entries[i+1:] {
+		if slices.Contains(top, e.Key) || !slices.Contains(known, e.Key) {
+			break
+		}
+		found := d.problem(e.KeyPlace(), RuleIndentation, fmt.Sprintf("the setting %q of an environment stands outside of \"environments\"", strictyaml.Short(e.Key)),
+			fmt.Sprintf("indent %s below the environment that needs it", d.lines([]strictyaml.Entry{e})))
+		found[0].Warning = true
+		problems = append(problems, found...)
+	}
 	return problems
+}
+
+// promote makes an error of a warning about the indentation of a key that the
+// schema refuses: its remedy is the right one, and "remove it" would lose the key.
+func promote(problems, refused pipeline.Problems) {
+	for i, p := range problems {
+		if p.Rule == RuleIndentation && slices.ContainsFunc(refused, func(q pipeline.Problem) bool { return q.Position == p.Position && !q.Warning }) {
+			problems[i].Warning = false
+		}
+	}
 }
 
 // withoutMisplaced drops what the schema says about entries that a problem with
 // their indentation covers.
 func (d *Document) withoutMisplaced(problems pipeline.Problems) pipeline.Problems {
 	return slices.DeleteFunc(problems, func(p pipeline.Problem) bool {
+		for _, e := range d.covered {
+			if p.Line >= e.Line && p.Line <= lastLine(e.Value) {
+				return true
+			}
+		}
 		all := d.root.Get(environmentsKey)
 		if all == nil {
 			return false

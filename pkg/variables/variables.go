@@ -58,8 +58,9 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 // pipeline.Document.
 type Document struct {
 	file         string
-	schema       *Schema         // or nil
-	misplaced    map[string]bool // entries of environments with a wrong indentation
+	schema       *Schema            // or nil
+	misplaced    map[string]bool    // entries of environments with a wrong indentation
+	covered      []strictyaml.Entry // top-level entries that belong to environments
 	root         *strictyaml.Node
 	environments []pipeline.DeclaredEnvironment
 }
@@ -86,7 +87,9 @@ func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Do
 	problems = appendNew(problems, unseen(problems, checkInvisible(file, root)))
 	problems = append(problems, checkSecrets(file, root)...)
 	if schema != nil {
-		problems = appendNew(problems, d.withoutMisplaced(d.validate(schema, found)))
+		refused := d.withoutMisplaced(d.validate(schema, found))
+		promote(problems, refused)
+		problems = appendNew(problems, refused)
 		problems = append(problems, schema.NearMisses(file, root)...)
 	}
 	problems = strictyaml.Limit(problems)
@@ -147,7 +150,12 @@ func (d *Document) readEnvironments() pipeline.Problems {
 	switch {
 	case all.Kind == strictyaml.Null || all.Kind == strictyaml.Object && len(all.Entries) == 0:
 		remedy := "name at least one: " + d.sample()
-		if run := d.below(); all.Kind == strictyaml.Null && len(run) > 0 {
+		run := d.below()
+		if len(run) == 0 {
+			run = d.strays()
+		}
+		if all.Kind == strictyaml.Null && len(run) > 0 {
+			d.covered = run
 			remedy = fmt.Sprintf("indent %s: %s to %q", d.lines(run), theyBelong(run), environmentsKey)
 		}
 		return d.problem(entry.KeyPlace(), RuleNoEnvironments, "no environment is listed under \"environments\"", remedy)
@@ -184,6 +192,7 @@ func (d *Document) environmentNotMap(e strictyaml.Entry) pipeline.Problems {
 		return d.problem(e.Place(), RuleEnvironmentNotMap, fmt.Sprintf("the environment %q is %s, where a map of its settings is expected", name, e.Value.Kind), remedy)
 	}
 	if run := d.settingsBelow(e); len(run) > 0 {
+		d.covered = run
 		remedy = fmt.Sprintf("indent %s if %s to %q", d.lines(run), theyBelong(run), name)
 	}
 	return d.problem(e.Place(), RuleEnvironmentNotMap, fmt.Sprintf("the environment %q has no value, where a map of its settings is expected", name), remedy)

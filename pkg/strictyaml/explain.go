@@ -151,6 +151,8 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 		if m := noBlankPattern.FindStringSubmatch(value.Source); m != nil {
 			remedy = fmt.Sprintf("a blank is missing after the colon: write %q on a line below", Short(m[1]+": "+m[2]))
 		}
+	case k.Got == "string" && value != nil && slices.Equal(k.Want, []string{"array"}) && strings.Contains(value.Text, ","):
+		remedy = "write a list: " + Short(listOf(value.Text))
 	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
 		remedy = "write true or false, without quotes"
 	case k.Got == "string" && value != nil && decimalPattern.MatchString(value.Text):
@@ -159,6 +161,17 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 		remedy += ": put the value in quotes"
 	}
 	e.add(path, "type", fmt.Sprintf("%s is %s, where %s is expected", pathName(path), got, wanted), remedy)
+}
+
+// listOf writes the parts between commas as a list of texts.
+func listOf(text string) string {
+	var items []string
+	for _, part := range strings.Split(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			items = append(items, fmt.Sprintf("%q", part))
+		}
+	}
+	return "[" + strings.Join(items, ", ") + "]"
 }
 
 // emptyRemedy asks for a value of the right kind in the words of the schema.

@@ -75,33 +75,93 @@ func likeness(b, a side) int {
 		}
 		return 0
 	}
-	same, all := 0, 0
+	return enough(commonKeys(x, y))
+}
+
+// whole is what a member counts that is equal on both sides.
+const whole = 1000
+
+// commonKeys counts what two objects have in common, in parts of whole. A list in
+// both counts by its members.
+func commonKeys(x, y map[string]any) (same, all int) {
 	for key, v := range x {
 		w, ok := y[key]
-		switch {
-		case ok && isEmpty(v) && isEmpty(w):
-		case ok && sameValue(v, w):
-			same, all = same+1, all+1
-		default:
-			all++
+		if ok && isEmpty(v) && isEmpty(w) {
+			continue
+		}
+		all += whole
+		if ok {
+			same += common(v, w)
 		}
 	}
-	for key, mark := range y {
-		if _, ok := x[key]; !ok && !isEmpty(mark) {
-			all++
+	for key, v := range y {
+		if _, ok := x[key]; !ok && !isEmpty(v) {
+			all += whole
 		}
 	}
-	return enough(same, all)
+	return same, all
+}
+
+// common is the part of whole that two values share.
+func common(v, w any) int {
+	if sameValue(v, w) {
+		return whole
+	}
+	x, isX := v.([]any)
+	y, isY := w.([]any)
+	if isX && isY && len(x)+len(y) > 0 {
+		same, all := commonMembers(x, y)
+		return whole * same / all
+	}
+	return 0
 }
 
 func likeLists(x, y []any) int {
-	same := 0
-	for i := range min(len(x), len(y)) {
-		if sameValue(x[i], y[i]) {
-			same++
+	if len(x)+len(y) == 0 {
+		return 0
+	}
+	return enough(commonMembers(x, y))
+}
+
+// commonMembers counts the members that two lists share, wherever they are, in
+// parts of whole. Its time is linear. Where one member is left on each side, what
+// these have in common counts too.
+func commonMembers(x, y []any) (same, all int) {
+	left := map[string][]any{}
+	for _, v := range x {
+		key := string(canonicalJSON(nil, v))
+		left[key] = append(left[key], v)
+	}
+	shared := 0
+	var rest any
+	for _, w := range y {
+		key := string(canonicalJSON(nil, w))
+		if n := len(left[key]); n > 0 {
+			left[key] = left[key][:n-1]
+			shared++
+		} else {
+			rest = w
 		}
 	}
-	return enough(same, max(len(x), len(y)))
+	same = whole * shared
+	if len(x)-shared == 1 && len(y)-shared == 1 {
+		for _, vs := range left {
+			if len(vs) == 1 {
+				same += commonInside(vs[0], rest)
+			}
+		}
+	}
+	return same, whole * max(len(x), len(y))
+}
+
+func commonInside(v, w any) int {
+	x, isX := v.(map[string]any)
+	y, isY := w.(map[string]any)
+	if !isX || !isY {
+		return common(v, w)
+	}
+	same, all := commonKeys(x, y)
+	return whole * same / max(all, 1)
 }
 
 // enough is the likeness of things of which at least half is the same.

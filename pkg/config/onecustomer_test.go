@@ -111,12 +111,12 @@ func BenchmarkLoadCustomer(b *testing.B) {
 	dir := registry(b, files)
 	b.Run("one", func(b *testing.B) {
 		for b.Loop() {
-			LoadCustomer(dir, "c417")
+			_, _ = LoadCustomer(dir, "c417")
 		}
 	})
 	b.Run("all", func(b *testing.B) {
 		for b.Loop() {
-			Load(dir)
+			_, _ = Load(dir)
 		}
 	})
 }

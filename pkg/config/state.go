@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -181,17 +182,48 @@ func (d *decoder) template(v value, t pipeline.Template, placeholders ...string)
 	return false
 }
 
-// apart holds that no two targets have the same state.
+// locating are the arguments of a backend that say where a state lies. Others, such as
+// the address of its lock, do not keep two states apart.
+// https://developer.hashicorp.com/terraform/language/backend
+var locating = map[string][]string{
+	pipeline.BackendLocal: {"path"},
+	"azurerm":             {"storage_account_name", "container_name", "key"},
+	"consul":              {"path"},
+	"cos":                 {"bucket", "prefix", "key"},
+	"gcs":                 {"bucket", "prefix"},
+	"http":                {"address"},
+	"kubernetes":          {"namespace", "secret_suffix"},
+	"oss":                 {"bucket", "prefix", "key"},
+	"pg":                  {"conn_str", "schema_name"},
+	"s3":                  {"bucket", "key"},
+}
+
+// apart holds that no two targets have the same state. Of a backend that is not known
+// here one argument has to name both.
 func (d *decoder) apart(v value, b pipeline.Backend) {
-	var customer, environment bool
-	for _, text := range b.Config {
-		customer = customer || pipeline.Template(text).Holds(pipeline.PlaceholderCustomer)
-		environment = environment || pipeline.Template(text).Holds(pipeline.PlaceholderEnvironment)
-	}
-	if !customer || !environment {
-		d.add(v.at, RuleValue, v.name+" gives several targets one state", "use both "+pipeline.PlaceholderCustomer+" and "+pipeline.PlaceholderEnvironment+" in its config")
+	if !namesTarget(b) {
+		next := "use both " + pipeline.PlaceholderCustomer + " and " + pipeline.PlaceholderEnvironment + " in its config"
+		if arguments := locating[b.Type]; arguments != nil {
+			next += ", in what says where the state lies: " + strings.Join(arguments, ", ")
+		}
+		d.add(v.at, RuleValue, v.name+" gives several targets one state", next)
 	}
 	if p := b.Path(); b.Type == pipeline.BackendLocal && !filepath.IsAbs(p) {
 		d.add(v.at, RulePath, v.name+".config.path must be absolute: workspaces are removed", "write the whole path of the file")
 	}
+}
+
+func namesTarget(b pipeline.Backend) bool {
+	holds := func(placeholder string, arguments ...string) bool {
+		return slices.ContainsFunc(arguments, func(name string) bool { return pipeline.Template(b.Config[name]).Holds(placeholder) })
+	}
+	if arguments, known := locating[b.Type]; known {
+		return holds(pipeline.PlaceholderCustomer, arguments...) && holds(pipeline.PlaceholderEnvironment, arguments...)
+	}
+	for name := range b.Config {
+		if holds(pipeline.PlaceholderCustomer, name) && holds(pipeline.PlaceholderEnvironment, name) {
+			return true
+		}
+	}
+	return false
 }

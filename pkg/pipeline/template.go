@@ -62,6 +62,10 @@ func (t Template) Check(placeholders ...string) error {
 // checkDropped refuses parts of an address that programs leave out or resolve.
 func (t Template) checkDropped() error {
 	text := string(t)
+	// %2D is a - to a server, and a character without a shape is none to a reader.
+	if i := strings.IndexFunc(text, func(r rune) bool { return r == '%' || r < ' ' || r > '~' }); i >= 0 {
+		return &TemplateError{fmt.Sprintf("is %q: servers decode what follows a %%, and not every reader sees all characters", short(text)), "use printable ASCII without % in a text with placeholders"}
+	}
 	if strings.ContainsAny(text, "#\\") {
 		return &TemplateError{fmt.Sprintf("is %q: readers drop what follows a #, and some take a \\ for a /", short(text)), "leave both out of a text with placeholders"}
 	}

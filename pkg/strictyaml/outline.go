@@ -62,7 +62,7 @@ func (s *Schema) child(part map[string]any, key string) map[string]any {
 // the value at path, or "".
 func (s *Schema) describedAt(path []string) string {
 	part := s.follow(s.doc)
-	own := any(s.doc)
+	own := s.doc
 	for _, step := range path {
 		properties, _ := part["properties"].(map[string]any)
 		named, ok := properties[step]

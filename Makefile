@@ -40,7 +40,7 @@ test: api-description lint bin/testreport ## run every check and test there is
 	@$(if $(RACE),,echo "there is no C compiler: the tests run without the race detector")
 	@go test -C .ci/tools/testreport -count=1 .
 	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random terraform-provider-null) bin/testreport -expected .ci/expected-skips -- \
-		go test -json $(RACE) -shuffle=on -count=1 -timeout 25m ./...
+		go test -json $(RACE) -shuffle=on -count=1 -timeout 50m ./...
 	@$(MAKE) fuzz-borders
 
 attack: ## play every attempt of testdata/attack against the binary and its GitHub

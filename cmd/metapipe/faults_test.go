@@ -168,6 +168,7 @@ func (g githubWrite) play(t *testing.T, fault hub.Fault, times int) {
 	if hits.Load() == 0 {
 		t.Error("nothing went wrong: the request did not come")
 	}
+	check(t, os.MkdirAll(w.store, 0o700)) // nothing may have come that far
 	c.wantSettled(w.directory(), sha, "first in staging")
 	if times > 1 {
 		c.wantRerun(w.directory())

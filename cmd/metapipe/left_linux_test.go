@@ -67,6 +67,7 @@ func TestNothingIsLeft(t *testing.T) {
 		temp := t.TempDir()
 		cmd, reader := laptopPlan(t, temp, "plan", "--environment", "staging")
 		must(bufio.NewReader(reader).ReadString('\n'))(t)
+		await(t, "its directory", func() bool { return len(leftIn(t, temp)) > 0 })
 		check(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
 		_, _ = io.Copy(io.Discard, reader) // until the tool has ended, too
 		_ = cmd.Wait()

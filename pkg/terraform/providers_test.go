@@ -61,11 +61,11 @@ func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]string{
 		"could not query provider registry for registry.example/a/b: the request failed after 2 attempts, please try again later: Get \"https://registry.example/.well-known/terraform.json\": dial tcp: lookup registry.example: no such host": "network",
-		"Error while installing a/b v1.0.0: could not query provider registry: failed to retrieve cryptographic signature: 503 Service Unavailable":                                                                                                            "network",
-		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                                        "signed",
-		"Error while installing a/b v1.0.0: provider registry does not have a package available for your current platform, linux_riscv64":                                                                                                                      "has a package for",
-		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                                        "`tofu init -upgrade`",
-		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                                           "",
+		"Error while installing a/b v1.0.0: could not query provider registry: failed to retrieve cryptographic signature: 503 Service Unavailable":                                                                                             "network",
+		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                         "signed",
+		"Error while installing a/b v1.0.0: provider registry does not have a package available for your current platform, linux_riscv64":                                                                                                       "has a package for",
+		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                         "`tofu init -upgrade`",
+		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                            "",
 	} {
 		got := providerRemedy("Failed to install provider\n"+said, "tofu", "terraform")
 		if (want == "") != (got == "") || !strings.Contains(got, want) {

@@ -114,3 +114,44 @@ func TestStoreThatDoesNotExist(t *testing.T) {
 		t.Error("a command that reads has made the store")
 	}
 }
+
+// TestMovedStore: a manager whose store is another one than before plans nothing of what
+// GitHub knows as applied. It goes on at the old place, or where the operator accepts
+// that there is no state.
+func TestMovedStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "drift: {remediate: [staging]}\n"})
+	w.deployed(variablesYML)
+	check(t, os.Rename(w.store, w.store+".before"))
+	check(t, os.Mkdir(w.store, 0o700))
+
+	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# moved\n" + variablesYML}))
+	refused := r.do(4, "plan", "staging")
+	refused.want(t, "outcome=refused", "reason=state-lost", "receipt=")
+	refused.says(t, "deployment ", "says that it was applied", "TF_STATE_BUCKET", "metapipe state accept --customer shop --environment staging")
+	r.report("--final")
+	found, _, log := w.scan(6, "--remediate")
+	if !slices.Equal(found.Kinds, []pipeline.DriftKind{pipeline.DriftLost}) || !strings.Contains(found.Failure.Next, "has the store moved") || strings.Contains(log.log, "started a request") {
+		t.Errorf("drift found %+v %+v", found, found.Failure)
+	}
+
+	checkout := t.TempDir()
+	check(t, os.MkdirAll(filepath.Join(checkout, "infra"), 0o700))
+	check(t, os.WriteFile(filepath.Join(checkout, "infra", "variables.yml"), []byte(variablesYML), 0o600))
+	dry := func(exit int, env ...string) result {
+		t.Helper()
+		return w.newJob(r.run).with(env...).do(exit, "plan", "--state", "--customer", "shop", "--environment", "staging", "--customer-dir", checkout)
+	}
+	dry(4).says(t, "says that it was applied")
+	dry(0, "SOURCE_REPOS_PAT=").says(t, "Without SOURCE_REPOS_PAT, metapipe cannot ask GitHub whether it was applied")
+
+	accept := []string{"state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "destroyed"}
+	w.newJob(r.run).do(0, accept...)
+	again := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# new\n" + variablesYML}))
+	again.do(0, "plan", "staging").want(t, "outcome=waiting", "create=2")
+
+	check(t, os.RemoveAll(w.store))
+	check(t, os.Rename(w.store+".before", w.store))
+	back := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# back\n" + variablesYML}))
+	back.do(0, "plan", "staging").want(t, "outcome=no-changes")
+}

@@ -104,7 +104,7 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		}
 	}
 	// statuses comes last: without it fetch-vars accepts the request, and fails to say so.
-	for _, name := range []string{"actions", "contents", "pull_requests", "statuses"} {
+	for _, name := range []string{"actions", "contents", "deployments", "pull_requests", "statuses"} {
 		without("fetch-vars", name)
 	}
 	fetched := w.newJob(q).do(0, "fetch-vars")

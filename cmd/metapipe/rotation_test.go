@@ -1,8 +1,11 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -73,9 +76,47 @@ func TestRekey(t *testing.T) {
 	waiting.do(0, "plan", "staging")
 	waiting.do(0, "apply", "staging")
 	waiting.report("--final")
+	rekey(6, "--apply").says(t, "shop/requests/"+waiting.id, "the order of a push before then is compared with it")
+	w.pushesPass()
 	rekey(0, "--apply").says(t, "the older ones can go")
 	w.key = next
 	rekey(0).says(t, "the older ones can go")
+	w.scan(0)
+}
+
+// pushesPass lets so much time pass for the store of shop that no push is compared with
+// the earlier ones: their entries are an hour older then.
+func (w *world) pushesPass() {
+	w.t.Helper()
+	const layout = "20060102T150405.000000000Z"
+	for _, file := range must(filepath.Glob(filepath.Join(w.store, "shop", "*", "queue", "*")))(w.t) {
+		dir, name := filepath.Split(file)
+		at := must(time.Parse(layout, name[:len(layout)]))(w.t)
+		check(w.t, os.Rename(file, filepath.Join(dir, at.Add(-time.Hour).Format(layout)+name[len(layout):])))
+	}
+}
+
+// TestRekeyInABucket: rekey works with the policy of its own role in a bucket, and
+// without --apply with none to write.
+func TestRekeyInABucket(t *testing.T) {
+	t.Parallel()
+	b, w := newTenant(t), newWorld(t, nil)
+	r := b.accepted(w)
+	step := func(exit int, role store.Role, env string, args ...string) result {
+		t.Helper()
+		return w.newJob(r.run).with(b.as(role, "*", env)...).do(exit, args...)
+	}
+	step(0, store.RolePlan, "staging", r.args("plan", "staging")...)
+	step(0, store.RoleApply, "staging", r.args("apply", "staging")...).want(t, "outcome=applied")
+	step(0, store.RoleReport, "staging", "report", "--customer", r.customer, "--request", r.id, "--final")
+	old, next := w.key, store.NewKey().Secret()
+	w.key = next + "\n" + old
+	step(6, store.RoleRekey, "*", "rekey").says(t, "old-key", "shop/staging/applied/")
+	step(1, store.RoleDrift, "*", "rekey", "--apply").says(t, "AccessDenied", "s3:ListBucket")
+	step(6, store.RoleRekey, "*", "rekey", "--apply").says(t, "resealed", "1 sealed again")
+	w.key = next
+	j := w.driftJob().with(b.as(store.RoleDrift, "*", "*")...)
+	j.do(0, "drift", "--environment", "staging").want(t, "errors=0", "found=0", "lost=0")
 }
 
 // acceptUnder accepts a request under the old key alone, as one that was open before the
@@ -101,6 +142,8 @@ func TestRecoverLeakedKey(t *testing.T) {
 	}
 	page.next(1).says(t, "no-key", "shop/staging/applied/", "needs the key with the id")
 	page.next(0).says(t, "accepted for shop/staging")
+	w.pushesPass()
 	page.next(0).says(t, "the older ones can go")
 	page.done()
+	w.scan(0)
 }

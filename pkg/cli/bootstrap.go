@@ -43,8 +43,8 @@ account, TLS only, logged, and with an end for plans and replaced versions. It t
 what it would set; with --apply it sets that, and changes nothing that is good.
 Policies and lifecycle rules of others stay.
 
-It prints the least policies of the roles of fetch-vars, plan, apply, report and
-drift; --customer and --environment cut them to one prefix, as the session policy of
+It prints the least policies of the roles of fetch-vars, plan, apply, report, drift,
+sweep (and unlock) and rekey; --customer and --environment cut them to one prefix, as the session policy of
 a job should be.`,
 		Example: "  metapipe bootstrap state\n  metapipe bootstrap state --apply",
 		Args:    noArguments,

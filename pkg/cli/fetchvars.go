@@ -39,8 +39,8 @@ apply that has begun is left alone. A request that is superseded itself (its pul
 request has moved on, or the branch of its merge queue is gone) gets its status and
 ends with exit code 0: there is nothing left to do.
 
-Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions read;
-statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
+Environment: SOURCE_REPOS_PAT (customers: contents, pull requests, actions,
+deployments read; statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY, METAPIPE_KEY,
 GITHUB_TOKEN (own repository: actions write, contents read).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,

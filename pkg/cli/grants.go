@@ -7,12 +7,13 @@ type grants map[string]string
 
 var (
 	grantSend     = grants{"contents": "write"} // trigger, of the manager's repository
-	grantFetch    = grants{"actions": "read", "contents": "read", "pull_requests": "read", "statuses": "write"}
+	grantFetch    = grants{"actions": "read", "contents": "read", "deployments": "read", "pull_requests": "read", "statuses": "write"}
 	grantReport   = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
 	grantApplying = grants{"statuses": "write"} // report --applying
 	grantLook     = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
 	grantCompare  = grants{"deployments": "read", "statuses": "read"} // ledger --verify
-	grantScan     = grants{"contents": "read"}                        // drift
+	grantScan     = grants{"contents": "read", "deployments": "read"} // drift
+	grantMoved    = grants{"deployments": "read"}                     // plan --state
 	grantIssues   = grants{"issues": "write"}                         // drift --issues
 )
 

@@ -24,8 +24,9 @@ func newRekeyCmd(app *App) *cobra.Command {
 		Short: "Seal again what must last, after a change of METAPIPE_KEY",
 		Long: `rekey lists the records in the store that an older key than the first one has sealed.
 With --apply it seals those again that must last: the records of the last applies and
-their variables. It lists what needs an older key until it ends, such as open requests
-and kept states, and says when only the first key is needed.
+their variables, also of customers that are not registered any more. It lists what needs
+an older key until it ends, such as open requests, pushes of the last twenty minutes and
+kept states, and says when only the first key is needed.
 
 It overwrites and removes nothing, so it can be stopped, run again, and run beside an
 apply. A record that no key at hand opens, or that was changed, is never sealed again
@@ -35,8 +36,8 @@ older key is needed.
 A rotation that AWS KMS makes by itself needs no rekey. A change to another key in
 sealing_keys does, and so does a change from METAPIPE_KEY to KMS.
 
-Environment: METAPIPE_KEY, the new key before the old one. AWS: the rights of the roles
-of drift and apply.`,
+Environment: METAPIPE_KEY, the new key before the old one. AWS: a role with the policy
+that bootstrap state prints for rekey; without --apply it needs no right to write.`,
 		Example: "  metapipe rekey\n  metapipe rekey --apply",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.rekey(cmd.Context(), o) },
@@ -57,7 +58,7 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 		return err
 	}
 	rekeyer := &pipeline.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now}
-	result, stopped := rekeyer.Run(ctx, m.environments(), o.apply)
+	result, stopped := rekeyer.Run(ctx, o.apply)
 	if o.json {
 		err = a.printJSON(result)
 	} else {
@@ -67,19 +68,6 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 		return err
 	}
 	return rekeyEnd(result)
-}
-
-// environments are those of all customers, also those that a customer may not use any
-// more: what was applied there lasts.
-func (m *manager) environments() map[pipeline.CustomerName][]pipeline.Environment {
-	targets := map[pipeline.CustomerName][]pipeline.Environment{}
-	for _, c := range m.config.Customers {
-		targets[c.Name] = nil
-		for _, rule := range c.Manager.Environments {
-			targets[c.Name] = append(targets[c.Name], rule.Name)
-		}
-	}
-	return targets
 }
 
 func (a *App) printRekey(r pipeline.RekeyResult, whole bool) error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/github"
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // canned answers every request with the same bytes.
@@ -80,6 +81,10 @@ func FuzzAnswers(f *testing.F) {
 			if err == nil && one.User.Known() && (one.User.Login == "" || strings.EqualFold(one.User.Login, "ghost")) {
 				t.Errorf("an approval by nobody is known: %+v", one)
 			}
+		}
+		one, found, err := c.FindDeployment(ctx, acme, "e", func(pipeline.Deployment) bool { return true })
+		if found && (err != nil || one.ID <= 0) {
+			t.Errorf("found %+v, %v", one, err)
 		}
 		_, _ = c.PullRequestsOf(ctx, acme, shaA)
 		_, _, _ = c.PullRequestPaths(ctx, acme, 5)

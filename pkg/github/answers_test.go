@@ -136,6 +136,10 @@ var readKinds = []readKind{
 	{"all deployments", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
 		return c.AllDeployments(ctx, acme, "infra/staging")
 	}},
+	{"found deployment", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+		d, found, err := c.FindDeployment(ctx, acme, "infra/staging", func(pipeline.Deployment) bool { return true })
+		return []any{d, found}, err
+	}},
 	{"environment", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
 		exists, reviewers, wait, err := c.EnvironmentProtection(ctx, acme, "gated")
 		return []any{exists, reviewers, wait}, err
@@ -292,8 +296,12 @@ func TestAnswersLackWhatMatters(t *testing.T) {
 		"issues":      func() error { _, err := c.Issues(ctx, acme, "drift"); return err },
 		"deployments": func() error { _, err := c.Deployments(ctx, acme, shaA, "e"); return err },
 		"all":         func() error { _, err := c.AllDeployments(ctx, acme, "e"); return err },
-		"pull":        func() error { _, err := c.PullRequest(ctx, acme, 5); return err },
-		"edit":        func() error { _, err := c.EditComment(ctx, acme, 3, "x"); return err },
+		"found": func() error {
+			_, _, err := c.FindDeployment(ctx, acme, "e", func(pipeline.Deployment) bool { return true })
+			return err
+		},
+		"pull": func() error { _, err := c.PullRequest(ctx, acme, 5); return err },
+		"edit": func() error { _, err := c.EditComment(ctx, acme, 3, "x"); return err },
 	} {
 		if err := read(); err == nil {
 			t.Errorf("%s: an answer without an id was taken", name)

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/url"
 
@@ -31,6 +32,42 @@ func (c *Client) AllDeployments(ctx context.Context, slug pipeline.Slug, environ
 	}
 	return list, nil
 }
+
+// FindDeployment returns the newest deployment of any commit to an environment that
+// fits. It reads at most maxDeploymentPages pages, and fails when there are more and
+// none has fitted: what was not looked at may be there.
+func (c *Client) FindDeployment(ctx context.Context, slug pipeline.Slug, environment string, fits func(pipeline.Deployment) bool) (found pipeline.Deployment, is bool, err error) {
+	k := get(slug, "look for deployments to "+environment, "/repos/{owner}/{repo}/deployments")
+	k.query = url.Values{"environment": {environment}}
+	pages := 0
+	err = c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
+		if pages++; pages > maxDeploymentPages {
+			return false, nil
+		}
+		var page []deploymentAnswer
+		if err := json.Unmarshal(raw, &page); err != nil {
+			return false, err
+		}
+		for _, g := range page {
+			one, err := g.deployment()
+			if err != nil {
+				return false, err
+			}
+			if g.Environment == environment && fits(one) { // a server that ignores the filter must not mix them up
+				found, is = one, true
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err == nil && pages > maxDeploymentPages {
+		err = k.fail(fmt.Errorf("there are more than %d, and metapipe made none of the newest", maxDeploymentPages*100))
+	}
+	return found, is, err
+}
+
+// maxDeploymentPages bounds the search for a deployment.
+const maxDeploymentPages = 5
 
 // StatusHistory lists every status that a commit has had, newest first, with
 // their creators. A commit that does not exist is a *pipeline.GoneError where the

@@ -184,6 +184,12 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 		result.Skipped = skipped
 		return nil
 	}
+	return w.compare(ctx, c, known, want, result)
+}
+
+// compare plans a target as it should be, and says what differs.
+func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, want desired, result *DriftResult) error {
+	env, last := result.Environment, known.record
 	mac, err := w.Sealer.MAC(ctx, c.Name, env)
 	if err != nil {
 		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
@@ -192,18 +198,25 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
 	job := Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
 	var lost *LostState
+	noState := false
 	plan := func(variables Document) (looked, error) {
 		job.Variables = variables
 		planned, err := w.Engine.Plan(ctx, job)
 		if err != nil {
 			return looked{}, err
 		}
+		noState = planned.State.Lineage == ""
 		lost = known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
 		return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)
 	if err != nil {
 		return err
+	}
+	if noState && known.nothing() && w.GitHub != nil {
+		if lost, err = CheckMoved(ctx, w.GitHub, c, env, job.Backend.String()); err != nil {
+			return err
+		}
 	}
 	if lost != nil {
 		result.lose(*lost)

@@ -11,6 +11,7 @@ import (
 
 // driftGitHub reads what customers want now.
 type driftGitHub interface {
+	deployedGitHub
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	// BranchFile reads a file at a branch, empty for the default one, in one call.
 	BranchFile(ctx context.Context, repo Slug, branch, path string) (File, error)

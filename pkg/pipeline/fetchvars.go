@@ -35,6 +35,7 @@ type FetchVars struct {
 }
 
 type sourceGitHub interface {
+	deployedGitHub
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
 	// RunAttempt is one attempt of a run, which need not be the newest.
@@ -202,7 +203,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *Request) ([]
 		request.Targets, request.Held = nil, nil
 		return file.Content, nil
 	}
-	return file.Content, f.removed(ctx, from, document, request)
+	return file.Content, errors.Join(f.removed(ctx, from, document, request), f.deployed(ctx, from.customer, request))
 }
 
 // write stores the request: variables and index entries first, the request

@@ -318,38 +318,40 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 
 // hub is GitHub as far as the use cases see it.
 type hub struct {
-	w           *world
-	files       map[pipeline.SHA]string // variables.yml by commit
-	unreachable map[pipeline.SHA]bool
-	runs        map[int64]pipeline.WorkflowRun
-	pulls       map[int]pipeline.PullRequest
-	merged      map[pipeline.SHA]int
-	statuses    map[string]pipeline.Status // "<sha> <context>"
-	comments    []pipeline.Comment
-	deployments []pipeline.Deployment
-	reviewers   int
-	wait        int // minutes
-	approvals   []pipeline.Approval
-	dispatched  []json.RawMessage
-	paths       []string
-	incomplete  bool // paths is not all
-	onPoll      func()
-	writes      int
-	cancelled   []int64
-	forced      []int64
-	reads       int // of runs
-	line        []pipeline.SHA
-	compared    int
-	undelivered error                            // what a dispatch answers
-	unreadable  error                            // what a look at the statuses answers
-	attempts    map[int64][]pipeline.WorkflowRun // earlier ones
-	blind       error                            // what is said of the manager's repository and its runs
-	managerHead pipeline.SHA
-	managerID   int64                               // of the repository that has the manager's name now
-	unlisted    error                               // what a list of runs answers
-	deleted     map[string]bool                     // branches
-	refuses     func(op string) error               // what a write answers, by its name and object
-	repository  func() (pipeline.Repository, error) // instead of the customer's
+	w            *world
+	files        map[pipeline.SHA]string // variables.yml by commit
+	unreachable  map[pipeline.SHA]bool
+	runs         map[int64]pipeline.WorkflowRun
+	pulls        map[int]pipeline.PullRequest
+	merged       map[pipeline.SHA]int
+	statuses     map[string]pipeline.Status // "<sha> <context>"
+	comments     []pipeline.Comment
+	deployments  []pipeline.Deployment
+	searches     int   // for deployments of any commit
+	unsearchable error // what such a search answers
+	reviewers    int
+	wait         int // minutes
+	approvals    []pipeline.Approval
+	dispatched   []json.RawMessage
+	paths        []string
+	incomplete   bool // paths is not all
+	onPoll       func()
+	writes       int
+	cancelled    []int64
+	forced       []int64
+	reads        int // of runs
+	line         []pipeline.SHA
+	compared     int
+	undelivered  error                            // what a dispatch answers
+	unreadable   error                            // what a look at the statuses answers
+	attempts     map[int64][]pipeline.WorkflowRun // earlier ones
+	blind        error                            // what is said of the manager's repository and its runs
+	managerHead  pipeline.SHA
+	managerID    int64                               // of the repository that has the manager's name now
+	unlisted     error                               // what a list of runs answers
+	deleted      map[string]bool                     // branches
+	refuses      func(op string) error               // what a write answers, by its name and object
+	repository   func() (pipeline.Repository, error) // instead of the customer's
 }
 
 // The people of the tests.
@@ -532,6 +534,16 @@ func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, en
 		}
 	}
 	return list, nil
+}
+
+func (h *hub) FindDeployment(_ context.Context, _ pipeline.Slug, environment string, fits func(pipeline.Deployment) bool) (pipeline.Deployment, bool, error) {
+	h.searches++
+	for _, d := range slices.Backward(h.deployments) {
+		if d.Environment == environment && fits(d) {
+			return d, true, h.unsearchable
+		}
+	}
+	return pipeline.Deployment{}, false, h.unsearchable
 }
 
 func (h *hub) Dispatch(_ context.Context, _ pipeline.Slug, _ string, payload json.RawMessage) error {

@@ -25,7 +25,11 @@ type remembered struct {
 	record      *lastApply   // nil: there is none that can be read
 	entry       *LedgerEntry // the newest that left a state; nil: there is none
 	unread      error        // why the record cannot be read; the ledger knows the state then
+	deployed    *Deployed    // an apply that only GitHub remembers; nil: none, or not asked
 }
+
+// nothing reports whether the store remembers no state.
+func (r remembered) nothing() bool { return r.record == nil && r.entry == nil }
 
 // recall reads both memories of a target. A record under a key that is not at hand is
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
@@ -59,6 +63,9 @@ type LostState struct {
 	Environment Environment  `json:"environment"`
 	// Why is for the operator: what was expected and what is there.
 	Why string `json:"why"`
+	// Moved: the store has no record of the apply either, so that the store is
+	// probably another one than before.
+	Moved bool `json:"-"`
 }
 
 // Restore is the command that lists what a state can be restored from.
@@ -68,6 +75,9 @@ func (l LostState) Restore() string {
 
 // Operator says what the operator does about it.
 func (l LostState) Operator() string {
+	if l.Moved {
+		return fmt.Sprintf("has the store moved (`state` in metapipe.yml, TF_STATE_BUCKET, `--store`)? Then name the old place again, or copy all of it to the new one (docs/RECOVERY.md, \"The store has moved\"); where the infrastructure is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Customer, l.Environment)
+	}
 	return fmt.Sprintf("list what it can be restored from: `%s`; where it is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Restore(), l.Customer, l.Environment)
 }
 
@@ -87,6 +97,9 @@ func (l LostState) Refusal() *RefusedError {
 func (r remembered) lost(now StateRecord, place string) *LostState {
 	lost := func(format string, args ...any) *LostState {
 		return &LostState{Customer: r.customer, Environment: r.environment, Why: fmt.Sprintf("the state of %s ", targetName(r.customer, r.environment)) + fmt.Sprintf(format, args...)}
+	}
+	if r.nothing() && r.deployed != nil && now.Lineage == "" {
+		return r.deployed.moved(r.customer, r.environment, place)
 	}
 	for _, left := range r.left() {
 		if left.none() {
@@ -156,10 +169,13 @@ func (r remembered) left() []left {
 }
 
 // checkState refuses a plan that was made on a lost state.
-func checkState(ctx context.Context, s records, job Job, planned Planned) error {
+func checkState(ctx context.Context, s records, request Request, job Job, planned Planned) error {
 	known, err := recall(ctx, s, job.Customer.Name, job.Environment)
 	if err != nil {
 		return err
+	}
+	if apply, found := request.Deployed[job.Environment]; found {
+		known.deployed = &apply
 	}
 	if lost := known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String()); lost != nil {
 		return lost.Refusal()

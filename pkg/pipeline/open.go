@@ -36,16 +36,20 @@ func openEntries(ctx context.Context, s Store, prefix string) ([]openEntry, erro
 	}
 	var entries []openEntry
 	for _, key := range keys {
-		name, _, _ := strings.Cut(strings.TrimPrefix(key, openRoot), "/")
-		customer, err := ParseCustomerName(name)
-		if err != nil {
-			continue // not ours
-		}
-		if id, known := entryOf(key); known {
-			entries = append(entries, openEntry{key: key, customer: customer, request: id})
+		if e, is := openEntryOf(key); is {
+			entries = append(entries, e)
 		}
 	}
 	return entries, nil
+}
+
+// openEntryOf reads the key of an entry; false for one that is not ours.
+func openEntryOf(key string) (openEntry, bool) {
+	rest, is := strings.CutPrefix(key, openRoot)
+	name, _, _ := strings.Cut(rest, "/")
+	customer, err := ParseCustomerName(name)
+	id, known := entryOf(key)
+	return openEntry{key: key, customer: customer, request: id}, is && err == nil && known
 }
 
 // load reads the request of an entry; ErrNotFound also for an entry that is not where

@@ -170,7 +170,7 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
 	}
-	if err := checkState(ctx, records{p.Store, p.Sealer}, job, planned); err != nil {
+	if err := checkState(ctx, p.records(), request, job, planned); err != nil {
 		return TargetResult{}, err
 	}
 	receipt, err := p.receipt(in, request, planned)

@@ -19,6 +19,7 @@ import (
 
 const (
 	rankDoubt = 10 * time.Minute // how close two runs are whose order is asked for
+	rankAfter = 2 * rankDoubt    // how long a request is asked about: also by one that waited for its job
 	rankAsked = 4                // how many others are asked about, the nearest first
 )
 
@@ -40,6 +41,9 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 			other, err := loadRequest(ctx, f.records(), request.Customer, id)
 			if errors.Is(err, ErrNotFound) {
 				continue
+			}
+			if errors.Is(err, ErrUnknownKey) {
+				return unranked(err, request, id, keys)
 			}
 			if err != nil {
 				return tamperedOr(err, fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", id.Short(), request.ID.Short()))
@@ -64,6 +68,26 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 		}
 	}
 	return nil
+}
+
+// unranked refuses a request whose place beside another one cannot be known, since the
+// key of that one is not at hand. A push that comes later is not compared with it.
+func unranked(err error, request Request, other RequestID, keys []string) error {
+	what := fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", other.Short(), request.ID.Short())
+	refused := tamperedOr(err, what)
+	var known *RefusedError
+	if !errors.As(refused, &known) {
+		return refused
+	}
+	var last time.Time
+	for _, key := range keys {
+		if id, _ := entryOf(key); id == other {
+			last = orderTime(key)
+		}
+	}
+	after := *known
+	after.Operator = fmt.Sprintf("add the key of that id behind the first one and run this again; where the key is gone, let the customer push again after %s: then the two are not compared", last.Add(rankDoubt).UTC().Format(time.RFC3339))
+	return &after
 }
 
 // beside are the requests of an index that lie close to key, the nearest first.

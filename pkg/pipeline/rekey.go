@@ -68,30 +68,67 @@ func (r RekeyResult) Count(state RekeyState) int {
 }
 
 // Run looks at the store, and with apply seals again what has to last. A record that no
-// key at hand opens, or that was changed, is never sealed again. targets holds the
-// environments of each customer. On an error the result holds what was seen until then.
-func (r *Rekeyer) Run(ctx context.Context, targets map[CustomerName][]Environment, apply bool) (RekeyResult, error) {
+// key at hand opens, or that was changed, is never sealed again. Customers that are not
+// registered any more are looked at like the others. On an error the result holds what
+// was seen until then.
+func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 	result := RekeyResult{Records: []RekeyRecord{}}
-	customers := make([]CustomerName, 0, len(targets))
-	for c := range targets {
-		customers = append(customers, c)
+	keys, err := r.Store.List(ctx, "")
+	if err != nil {
+		return result, fmt.Errorf("list the store: %w", err)
 	}
-	slices.Sort(customers)
-	for _, c := range customers {
-		if err := r.requests(ctx, c, &result); err != nil {
+	for _, t := range rekeyTargets(keys) {
+		if err := r.lastApply(ctx, t, apply, &result); err != nil {
 			return result, err
 		}
-		for _, env := range targets[c] {
-			if err := r.lastApply(ctx, c, env, apply, &result); err != nil {
-				return result, err
-			}
-			if err := r.kept(ctx, c, env, &result); err != nil {
-				return result, err
-			}
+		if err := r.kept(ctx, t, &result); err != nil {
+			return result, err
 		}
+	}
+	if err := r.requests(ctx, keys, &result); err != nil {
+		return result, err
 	}
 	result.Removable = len(result.Records) == result.Count(RekeyDone)
 	return result, nil
+}
+
+// rekeyTarget holds the keys of one target that have to do with what lasts.
+type rekeyTarget struct {
+	customer      CustomerName
+	env           Environment
+	applied, kept []string
+}
+
+// rekeyTargets picks them out of all keys of the store, which are in ascending order.
+func rekeyTargets(keys []string) []rekeyTarget {
+	var targets []rekeyTarget
+	for _, key := range keys {
+		c, env, of, is := targetOfKey(key)
+		if !is || of != "applied" && of != "kept" {
+			continue
+		}
+		if n := len(targets); n == 0 || targets[n-1].customer != c || targets[n-1].env != env {
+			targets = append(targets, rekeyTarget{customer: c, env: env})
+		}
+		t := &targets[len(targets)-1]
+		if of == "kept" {
+			t.kept = append(t.kept, key)
+		} else if strings.HasSuffix(key, ".json") {
+			t.applied = append(t.applied, key)
+		}
+	}
+	return targets
+}
+
+// targetOfKey splits a key CUSTOMER/ENVIRONMENT/OF/...; false for one of another form.
+func targetOfKey(key string) (c CustomerName, env Environment, of string, is bool) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) < 4 {
+		return "", "", "", false
+	}
+	c, customerErr := ParseCustomerName(parts[0])
+	env, envErr := ParseEnvironment(parts[1])
+	return c, env, parts[2], customerErr == nil && envErr == nil
 }
 
 // judge says how a record stands that the first key alone, and all keys, read with these
@@ -131,17 +168,13 @@ func openLastApply(ctx context.Context, s records, c CustomerName, env Environme
 	return opened{record, variables, true}, err
 }
 
-func (r *Rekeyer) lastApply(ctx context.Context, c CustomerName, env Environment, apply bool, result *RekeyResult) error {
-	keys, err := r.Store.List(ctx, lastApplyPrefix(c, env))
-	if err != nil {
-		return fmt.Errorf("look for the last apply of %s: %w", targetName(c, env), err)
-	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ".json") })
-	if len(keys) == 0 {
+func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, result *RekeyResult) error {
+	if len(t.applied) == 0 {
 		return nil
 	}
+	c, env := t.customer, t.env
 	result.Checked++
-	newest := keys[len(keys)-1]
+	newest := t.applied[len(t.applied)-1]
 	_, first := openLastApply(ctx, records{r.Store, r.First}, c, env)
 	last, all := openLastApply(ctx, records{r.Store, r.All}, c, env)
 	record, is, err := judge(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
@@ -177,44 +210,63 @@ func (r *Rekeyer) reseal(ctx context.Context, c CustomerName, env Environment, n
 // so that they come after the record that they were made of.
 const rekeyed = ".rekeyed-"
 
-// requests reports the open requests under an older key.
-func (r *Rekeyer) requests(ctx context.Context, c CustomerName, result *RekeyResult) error {
-	entries, err := openEntries(ctx, r.Store, openPrefix(c))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		key := requestKey(c, e.request)
-		result.Checked++
-		_, first := e.load(ctx, records{r.Store, r.First})
-		_, all := e.load(ctx, records{r.Store, r.All})
-		if errors.Is(first, ErrNotFound) {
-			continue // the sweep removes such an entry
+// requests reports the requests under an older key that are open, or that were pushed so
+// short a time ago that a new one is ranked against them.
+func (r *Rekeyer) requests(ctx context.Context, keys []string, result *RekeyResult) error {
+	open := map[string]bool{} // keys of requests
+	for _, key := range keys {
+		e, is := openEntryOf(key)
+		if !is {
+			continue
 		}
-		record, is, err := judge(key, first, all, RekeyWaits, "until the request is closed, and its plan applied or expired")
-		if err != nil {
+		open[requestKey(e.customer, e.request)] = true
+		load := func(sealer Sealer) error { _, err := e.load(ctx, records{r.Store, sealer}); return err }
+		if err := r.request(requestKey(e.customer, e.request), load, "until the request is closed, and its plan applied or expired", result); err != nil {
 			return err
 		}
-		if is {
-			result.Records = append(result.Records, record)
+	}
+	for _, key := range keys {
+		c, _, of, is := targetOfKey(key)
+		id, known := entryOf(key)
+		until := orderTime(key).Add(rankAfter)
+		if !is || !known || of != "queue" || open[requestKey(c, id)] || !r.Now().Before(until) {
+			continue
+		}
+		open[requestKey(c, id)] = true // once, whatever number of targets it has
+		load := func(sealer Sealer) error {
+			_, err := loadRequest(ctx, records{r.Store, sealer}, c, id)
+			return err
+		}
+		if err := r.request(requestKey(c, id), load, fmt.Sprintf("until %s: the order of a push before then is compared with it", until.UTC().Format(time.RFC3339)), result); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// kept reports states that wait to be brought back and are under an older key.
-func (r *Rekeyer) kept(ctx context.Context, c CustomerName, env Environment, result *RekeyResult) error {
-	keys, err := r.Store.List(ctx, KeptPrefix(c, env))
-	if err != nil {
-		return fmt.Errorf("look for kept states of %s: %w", targetName(c, env), err)
+// request reports a request that the first key alone does not open.
+func (r *Rekeyer) request(key string, load func(Sealer) error, until string, result *RekeyResult) error {
+	result.Checked++
+	first := load(r.First)
+	if errors.Is(first, ErrNotFound) {
+		return nil // the sweep removes such an entry
 	}
-	for _, key := range keys {
+	record, is, err := judge(key, first, load(r.All), RekeyWaits, until)
+	if err == nil && is {
+		result.Records = append(result.Records, record)
+	}
+	return err
+}
+
+// kept reports states that wait to be brought back and are under an older key.
+func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) error {
+	for _, key := range t.kept {
 		prefix, is := strings.CutSuffix(key, objectErrored)
-		if !is || slices.Contains(keys, prefix+objectRecovered) {
+		if !is || slices.Contains(t.kept, prefix+objectRecovered) {
 			continue
 		}
 		result.Checked++
-		folder := planning{customer: c, env: env, prefix: prefix}
+		folder := planning{customer: t.customer, env: t.env, prefix: prefix}
 		record, is, err := judge(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
 		if err != nil {
 			return err

@@ -17,16 +17,21 @@ import (
 // rotated is a world with an apply under an old key, and a rekeyer with both keys.
 func rotated(t *testing.T) (*world, *pipeline.Rekeyer) {
 	t.Helper()
+	w, r, _ := rotatedRequest(t)
+	return w, r
+}
+
+// rotatedRequest is rotated with the request of the apply, which is open.
+func rotatedRequest(t *testing.T) (*world, *pipeline.Rekeyer, pipeline.Request) {
+	t.Helper()
 	old, next := store.NewKey(), store.NewKey()
 	w := newWorld(t)
 	w.sealer = must[*store.Sealer](t)(store.NewSealer(old))
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-	return w, &pipeline.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}
+	return w, &pipeline.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}, request
 }
-
-var stagingOnly = map[pipeline.CustomerName][]pipeline.Environment{"acme": {"staging"}}
 
 func states(r pipeline.RekeyResult) string {
 	var all []string
@@ -47,7 +52,7 @@ func TestRekeySealsAgain(t *testing.T) {
 		apply bool
 		want  string
 	}{{false, "old-key"}, {true, "resealed"}, {true, ""}, {false, ""}} {
-		if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, step.apply))); got != step.want {
+		if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), step.apply))); got != step.want {
 			t.Errorf("apply %v: %q, want %q", step.apply, got, step.want)
 		}
 		if now := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")); !step.apply && step.want != "" && !slices.Equal(now, before) {
@@ -83,7 +88,7 @@ func TestRekeyAdoptsNothing(t *testing.T) {
 			w, r := rotated(t)
 			c.spoil(w, r)
 			before := must[[]string](t)(w.store.List(context.Background(), ""))
-			result := must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, true))
+			result := must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
 			if got := states(result); got != c.want || result.Removable {
 				t.Errorf("%q removable=%v, want %q", got, result.Removable, c.want)
 			}
@@ -118,14 +123,14 @@ func TestRekeyFault(t *testing.T) {
 	t.Parallel()
 	w, r := rotated(t)
 	r.Store = failing{w.store, ".json"}
-	if _, err := r.Run(context.Background(), stagingOnly, true); err == nil {
+	if _, err := r.Run(context.Background(), true); err == nil {
 		t.Fatal("no error")
 	}
 	if _, err := pipeline.LastApply(context.Background(), w.store, r.All, "acme", "staging"); err != nil {
 		t.Errorf("the old record is gone: %v", err)
 	}
 	r.Store, w.now = w.store, w.now.Add(1)
-	if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), stagingOnly, true))); got != "resealed" {
+	if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))); got != "resealed" {
 		t.Errorf("again: %q", got)
 	}
 }
@@ -141,4 +146,44 @@ func (f failing) Create(ctx context.Context, key string, body io.Reader) error {
 		return errors.New("the store is gone")
 	}
 	return f.Store.Create(ctx, key, body)
+}
+
+// TestRekeyNamesRecentRequests: a closed request under the old key is compared with pushes
+// that come close behind it, so that its key is needed until they cannot come any more.
+func TestRekeyNamesRecentRequests(t *testing.T) {
+	t.Parallel()
+	w, r, request := rotatedRequest(t)
+	w.report(request, true)
+	run := func() pipeline.RekeyResult {
+		t.Helper()
+		return must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
+	}
+	if got := run(); got.Removable || got.Count(pipeline.RekeyWaits) != 1 || !slices.ContainsFunc(got.Records, func(one pipeline.RekeyRecord) bool {
+		return one.Key == "acme/requests/"+string(request.ID)+".json" && strings.Contains(one.Until, "the order of a push before then")
+	}) {
+		t.Errorf("right after: %+v", got)
+	}
+	w.sealer = r.First.(*store.Sealer)
+	_, err := w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push"))
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey || !strings.Contains(refused.Operator, "push again after") {
+		t.Errorf("a push that cannot be ranked: %v", err)
+	}
+	w.now = w.now.Add(21 * time.Minute)
+	if got := run(); !got.Removable {
+		t.Errorf("20 minutes later: %+v", got)
+	}
+	must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
+}
+
+// TestRekeyOfARemovedCustomer: what a customer had applied lasts, and an open request waits,
+// also when the customer is not registered any more.
+func TestRekeyOfARemovedCustomer(t *testing.T) {
+	t.Parallel()
+	w, r := rotated(t)
+	w.customer.Name = "other" // of the manager's files
+	got := must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
+	if states(got) != "resealed" || got.Count(pipeline.RekeyWaits) != 1 {
+		t.Errorf("%+v", got)
+	}
 }

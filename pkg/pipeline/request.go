@@ -78,6 +78,9 @@ type Request struct {
 	// Removed are environments that were deployed before and are not in
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
+	// Deployed are applies that GitHub remembers of targets that the store has no
+	// record of: the store was moved, or emptied.
+	Deployed map[Environment]Deployed `json:"deployed,omitempty"`
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`

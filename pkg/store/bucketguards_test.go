@@ -150,6 +150,10 @@ func TestRolesAndKMS(t *testing.T) {
 		{store.RoleSweep, seal, "shop", "", "record", "a request", false},
 		{store.RoleDrift, seal, "_metapipe", "", "record", "a scan", true},
 		{store.RoleDrift, seal, "shop", "", "record", "a request", false},
+		{store.RoleRekey, seal, "shop", "staging", "record", "the record of the last apply", true},
+		{store.RoleRekey, open, "shop", "", "record", "a request", true},
+		{store.RoleRekey, seal, "shop", "", "record", "a request", false},
+		{store.RoleRekey, open, "_metapipe", "", "record", "what belongs to no customer", false},
 	} {
 		policy, err := store.RolePolicy(c.role, scope)
 		if err != nil {

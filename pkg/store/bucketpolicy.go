@@ -20,11 +20,12 @@ const (
 	RoleReport    Role = "report"
 	RoleDrift     Role = "drift"
 	RoleSweep     Role = "sweep" // and unlock
+	RoleRekey     Role = "rekey"
 )
 
 // Roles are all of them.
 func Roles() []Role {
-	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep}
+	return []Role{RoleFetchVars, RolePlan, RoleApply, RoleReport, RoleDrift, RoleSweep, RoleRekey}
 }
 
 // Scope is what a policy is cut to. Customer and Environment may be "*": then it
@@ -129,7 +130,7 @@ func (s Scope) grants() map[Role]grant {
 		return []string{of + "/plans/*/plan.sealed", of + "/plans/*/plan-json.sealed", of + "/plans/*/bundle.sealed"}
 	}
 	return map[Role]grant{
-		RoleFetchVars: {list: slices.Concat(fetched, []string{open, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
+		RoleFetchVars: {list: slices.Concat(fetched, []string{open, applied, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
 			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
 			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
@@ -158,6 +159,10 @@ func (s Scope) grants() map[Role]grant {
 			read: []string{state, lock, applied, ledger, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
+		},
+		RoleRekey: { // finds what lasts by one list of the store, and writes it beside the old one
+			list: []string{"*"},
+			read: []string{applied, kept, requests}, write: []string{applied}, seal: true, open: true,
 		},
 	}
 }

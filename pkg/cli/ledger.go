@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -61,6 +63,11 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 	} else {
 		err = a.printLedgers(reports)
 		if o.customer == "" {
+			if left, err := m.unregistered(ctx); err != nil {
+				return err
+			} else if len(left) > 0 {
+				a.tell("not registered any more, with a ledger that --customer shows: %s", joined(left))
+			}
 			a.tell("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
 		}
 	}
@@ -92,6 +99,13 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		}
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []pipeline.LedgerReport{fleet}, err
+	}
+	left, err := m.unregistered(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(left, pipeline.CustomerName(o.customer)) {
+		return m.leftLedgers(ctx, auditor, o)
 	}
 	c, err := m.customer(o.customer)
 	if err != nil {
@@ -126,4 +140,41 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		reports = append(reports, target)
 	}
 	return reports, err
+}
+
+// leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
+func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAuditor, o ledgerOptions) ([]pipeline.LedgerReport, error) {
+	name := pipeline.CustomerName(o.customer)
+	if o.verify {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more: --verify needs its repository", name), Next: "leave --verify out: the chain of the ledger is verified all the same"}
+	}
+	envs, err := pipeline.StoredEnvironments(ctx, m.store, name)
+	if err != nil {
+		return nil, err
+	}
+	if o.environment == "" {
+		envs = append([]pipeline.Environment{""}, envs...)
+	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + joined(envs)}
+	}
+	var reports []pipeline.LedgerReport
+	for _, env := range envs {
+		if o.environment != "" && o.environment != string(env) {
+			continue
+		}
+		report, err := auditor.Chain(ctx, name, env)
+		if err != nil {
+			return reports, err
+		}
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+func joined[T ~string](names []T) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = string(name)
+	}
+	return strings.Join(all, ", ")
 }

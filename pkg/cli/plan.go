@@ -262,6 +262,9 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 		if err := m.openStore(ctx, o.store); err != nil {
 			return job, nil, err
 		}
+		if err := pipeline.CheckRegistered(ctx, m.store, nil, c); err != nil {
+			return job, nil, err
+		}
 		job.Backend = m.backend(c, env)
 	}
 	job.Dir, remove, err = m.workDir(o.places)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -46,7 +47,8 @@ func newStateListCmd(app *App) *cobra.Command {
 		Short: "List the states of the customers: place, size, serial, last change, lock",
 		Long: `list shows a line for each target: where its state is, its size, serial and last
 change, and who holds its lock. It reads the counting of a state and no value of it.
-LOST means that the last apply left a state, and that it is gone, older or another one
+Customers without a file in customers/ are shown where the store has a state of them:
+a renamed file leaves its states under the old name. LOST means that the last apply left a state, and that it is gone, older or another one
 now: state restore brings it back.`,
 		Example: "  metapipe state list --customer example-customer",
 		Args:    noArguments,
@@ -141,6 +143,8 @@ type targetState struct {
 	Lock *pipeline.Lock      `json:"lock,omitempty"`
 	// LockUnknown says where the lock is when it cannot be read from here.
 	LockUnknown string `json:"lock_unknown,omitempty"`
+	// Unregistered: the store has records of the customer, and customers/ has no file.
+	Unregistered bool `json:"unregistered,omitempty"`
 	// Kept are the requests whose state waits for `state recover`.
 	Kept []string `json:"kept,omitempty"`
 }
@@ -156,8 +160,16 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 			return err
 		}
 	}
+	left, err := m.unregistered(ctx)
+	if err != nil {
+		return err
+	}
 	customers := m.config.Customers
 	if o.customer != "" {
+		left = slices.DeleteFunc(left, func(name pipeline.CustomerName) bool { return string(name) != o.customer })
+		customers = nil
+	}
+	if o.customer != "" && len(left) == 0 {
 		c, err := m.customer(o.customer)
 		if err != nil {
 			return err
@@ -176,6 +188,13 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 			}
 			states = append(states, state)
 		}
+	}
+	for _, name := range left {
+		more, err := m.leftStates(ctx, name, o.environment)
+		if err != nil {
+			return err
+		}
+		states = append(states, more...)
 	}
 	if len(states) == 0 && o.environment != "" {
 		return &pipeline.UsageError{Message: fmt.Sprintf("no customer asked for has an environment %q", o.environment), Next: "metapipe.yml and the customer's file say which there are"}
@@ -257,6 +276,7 @@ func (a *App) printStates(states []targetState) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	a.printUnregistered(states)
 	for _, s := range states {
 		if s.Lost != nil {
 			fmt.Fprintf(a.Out, "\nLOST %s/%s: %s\n→ %s\n", s.Customer, s.Environment, report.TerminalLine(s.Lost.Why), s.Lost.Operator())

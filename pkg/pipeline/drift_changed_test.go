@@ -33,6 +33,8 @@ func (k keyList) ListAfter(ctx context.Context, prefix, after string) ([]string,
 	return slices.DeleteFunc(found, func(key string) bool { return key <= after }), err
 }
 
+func (k keyList) Folders(context.Context, string) ([]string, error) { return nil, k.err }
+
 func (k keyList) Open(context.Context, string) (io.ReadCloser, error) { return nil, ErrNotFound }
 
 func TestChangedSince(t *testing.T) {

@@ -158,6 +158,9 @@ func (r *DriftResult) lose(lost LostState) {
 func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
 	env := result.Environment
 	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
+	if err := CheckRegistered(ctx, w.Store, w.Sealer, c); err != nil {
+		return err
+	}
 	known, err := recall(ctx, records{w.Store, w.Sealer}, c.Name, env)
 	if known.unread != nil {
 		err = fmt.Errorf("%w\n→ %s", known.unread, rekeyNext)

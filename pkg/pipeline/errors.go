@@ -119,6 +119,7 @@ const (
 	ReasonMissingVariables Reason = "missing-variables"
 	ReasonUnreachable      Reason = "unreachable-commit"
 	ReasonNotAllowed       Reason = "environment-not-allowed"
+	ReasonRenamed          Reason = "customer-renamed"
 )
 
 // The reasons for which a plan is refused.

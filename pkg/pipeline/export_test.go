@@ -35,3 +35,6 @@ func LastApply(ctx context.Context, s Store, sealer Sealer, c CustomerName, env 
 func LockHolders(ctx context.Context, s Store, sealer Sealer, c CustomerName, env Environment, lock Lock) (Holders, error) {
 	return lockHolders(ctx, records{s, sealer}, c, env, lock)
 }
+
+// Register registers a customer as fetch-vars does.
+func (f *FetchVars) Register(ctx context.Context, c Customer) error { return f.register(ctx, c) }

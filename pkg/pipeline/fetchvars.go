@@ -103,6 +103,10 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		f.supersede(ctx, in, known)
 		return known, err
 	}
+	renamed, err := f.registered(ctx, &from)
+	if err != nil {
+		return Request{}, err
+	}
 	request := Request{
 		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor, Requesters: from.requesters,
 		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
@@ -123,7 +127,11 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		return Request{}, err
 	}
 	if request.Rejected() {
-		return request, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
+		rejected := &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
+		if renamed != nil {
+			rejected.Message, rejected.Next = rejected.Message+": "+renamed.what(), renamed.Operator()
+		}
+		return request, rejected
 	}
 	err = errors.Join(f.rank(ctx, request), f.announce(ctx, request))
 	f.supersede(ctx, in, request)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -13,11 +14,14 @@ import (
 // where it is found without going through the history of the target, and with the
 // variables beside it, since it outlasts the plan.
 type lastApply struct {
-	Receipt   Receipt   `json:"receipt"`
-	Variables string    `json:"variables"` // key of the sealed variables.yml
-	Actor     string    `json:"actor,omitempty"`
-	Run       Run       `json:"run"`
-	At        time.Time `json:"at"`
+	Receipt   Receipt `json:"receipt"`
+	Variables string  `json:"variables"` // key of the sealed variables.yml
+	// Path is the directory of variables.yml in the customer's repository; empty in
+	// records of earlier versions.
+	Path  string    `json:"path,omitempty"`
+	Actor string    `json:"actor,omitempty"`
+	Run   Run       `json:"run"`
+	At    time.Time `json:"at"`
 	// State is what the apply left in the backend, or what was accepted since; nil in
 	// records of earlier versions.
 	State *StateRecord `json:"state,omitempty"`
@@ -66,7 +70,7 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 		return err
 	}
 	key := base + ".json" // comes before its variables
-	record := lastApply{Receipt: receipt, Variables: base + ".variables", Actor: request.Actor, Run: ended.Run, At: ended.At, State: ended.left}
+	record := lastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: ended.left}
 	if err := s.create(ctx, lastApplyRecord(receipt.Customer, receipt.Environment), key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}

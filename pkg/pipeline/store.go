@@ -22,6 +22,10 @@ type Store interface {
 	// ListAfter is List without the keys up to after, which are not asked for: its cost
 	// is that of what it returns.
 	ListAfter(ctx context.Context, prefix, after string) ([]string, error)
+	// Folders returns the first parts, each with its slash, of what follows prefix in the
+	// keys that have a slash there; each once, in ascending byte order. prefix is empty or
+	// ends at a slash.
+	Folders(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes an object; a missing one is no error.
 	Delete(ctx context.Context, key string) error
 }

@@ -75,6 +75,8 @@ type grant struct {
 	sealRequests              bool // seals also what belongs to no environment
 	sealFleet, openFleet      bool // the same for what belongs to no customer
 	openRecords               bool // opens the records of any environment of the customer
+	names                     bool // lists the names of customers and environments
+	openLastApplies           bool // opens records of all customers
 	allEnvironments           bool // opens what belongs to any environment of the customer
 }
 
@@ -87,6 +89,10 @@ func RolePolicy(role Role, s Scope) (Policy, error) {
 	p := Policy{Version: "2012-10-17"}
 	p.Statement = append(p.Statement, Statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},
 		Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys(g.list)}}})
+	if g.names {
+		p.Statement = append(p.Statement, Statement{Sid: "Names", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},
+			Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{"", "*/"})}, "StringEquals": {"s3:delimiter": {"/"}}}})
+	}
 	for _, part := range []struct {
 		sid     string
 		actions []string
@@ -122,7 +128,9 @@ func (s Scope) grants() map[Role]grant {
 	ledger := target + "/ledger/*"             // nobody may remove from one
 	queue := target + "/queue/*"
 	requests, pulls := c+"/requests/*", c+"/pulls/*"
-	fetched := []string{requests, pulls, queue, ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*"}
+	const registered = "_metapipe/customers/*" // which customer a path of a repository is
+	const lastApplies = "*/applied/*.json"     // of all customers, since a renamed one has another name
+	fetched := []string{requests, pulls, queue, ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
@@ -130,9 +138,10 @@ func (s Scope) grants() map[Role]grant {
 		return []string{of + "/plans/*/plan.sealed", of + "/plans/*/plan-json.sealed", of + "/plans/*/bundle.sealed"}
 	}
 	return map[Role]grant{
-		RoleFetchVars: {list: slices.Concat(fetched, []string{open, applied, target + "/plans/*"}), read: slices.Concat(fetched, superseded),
+		RoleFetchVars: { // the names in the store, and what was applied last, tell a renamed customer from a new one
+			list: slices.Concat(fetched, []string{open, target + "/plans/*", "*/applied/*"}), read: slices.Concat(fetched, superseded, []string{lastApplies}), names: true, openLastApplies: true,
 			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
-			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
+			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true, openFleet: true},
 		RolePlan: {
 			list:  []string{target + "/*", requests, pulls},
 			read:  []string{state, lock, plans, keys, applied, ledger, queue, requests, pulls},
@@ -155,8 +164,8 @@ func (s Scope) grants() map[Role]grant {
 			write: []string{target + "/plans/*/apply-????.json", ledger, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
-			list: []string{target + "/*", "_metapipe/scans/*", open},
-			read: []string{state, lock, applied, ledger, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
+			list: []string{target + "/*", "_metapipe/scans/*", open, registered},
+			read: []string{registered, state, lock, applied, ledger, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},

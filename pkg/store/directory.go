@@ -140,6 +140,36 @@ func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]stri
 	return keys[first:], nil
 }
 
+// Folders implements pipeline.Store.
+func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error) {
+	folder, err := checkPrefix(prefix)
+	if err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if missing(err) {
+		return nil, d.fail("list", prefix, ctx.Err())
+	}
+	if err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	entries, err := fs.ReadDir(root.FS(), folder)
+	if missing(err) {
+		err = nil
+	}
+	if err = errors.Join(err, root.Close(), ctx.Err()); err != nil {
+		return nil, d.fail("list", prefix, err)
+	}
+	var folders []string
+	for _, entry := range entries {
+		if entry.IsDir() && CheckKey(prefix+entry.Name()+"/x") == nil {
+			folders = append(folders, entry.Name()+"/")
+		}
+	}
+	slices.Sort(folders)
+	return folders, nil
+}
+
 func walk(ctx context.Context, root *os.Root, folder, prefix string) ([]string, error) {
 	var keys []string
 	err := fs.WalkDir(root.FS(), folder, func(key string, entry fs.DirEntry, err error) error {

@@ -148,6 +148,34 @@ func (s *S3) ListAfter(ctx context.Context, prefix, after string) ([]string, err
 	return keys, nil
 }
 
+// Folders implements pipeline.Store.
+func (s *S3) Folders(ctx context.Context, prefix string) ([]string, error) {
+	if _, err := checkPrefix(prefix); err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	input := &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix), Delimiter: aws.String("/"), EncodingType: types.EncodingTypeUrl}
+	var folders []string
+	pages := s3.NewListObjectsV2Paginator(s.client, input, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
+	for pages.HasMorePages() {
+		page, err := s.page(ctx, pages)
+		if err != nil {
+			return nil, s.fail("list", prefix, err)
+		}
+		for _, common := range page.CommonPrefixes {
+			folder, err := decodeListed(aws.ToString(common.Prefix), page.EncodingType)
+			if err != nil {
+				return nil, s.fail("list", prefix, err)
+			}
+			folder, ours := strings.CutPrefix(folder, s.prefix+prefix)
+			if ours && CheckKey(prefix+folder+"x") == nil {
+				folders = append(folders, folder)
+			}
+		}
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders), nil
+}
+
 func (s *S3) list(ctx context.Context, prefix, after string) ([]string, error) {
 	var keys []string
 	input := &s3.ListObjectsV2Input{

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) pipeline.Store) {
 		{"keeps the chain of a ledger", ledgerRace},
 		{"lists in byte order", listsInOrder},
 		{"lists by prefix", listsByPrefix},
+		{"lists folders", listsFolders},
 		{"deletes", deletes},
 		{"never overwrites a key that differs in case", caseOnly},
 		{"refuses keys that are none", refusesKeys},
@@ -403,4 +404,23 @@ func namesKey(t *testing.T, s pipeline.Store) {
 			t.Errorf("got %v, want an error that contains %s", err, op)
 		}
 	}
+}
+
+func listsFolders(t *testing.T, s pipeline.Store) {
+	want := func(prefix string, want ...string) {
+		t.Helper()
+		got, err := s.Folders(t.Context(), prefix)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("folders of %q: %q, %v; want %q", prefix, got, err, want)
+		}
+	}
+	want("")
+	want("a/")
+	for _, key := range []string{"a/staging/x", "a/staging/y", "a/prod/x", "a-b/staging/x", "top", "a/file"} {
+		create(t, s, key, []byte("x"))
+	}
+	want("", "a-b/", "a/")
+	want("a/", "prod/", "staging/")
+	want("a/staging/")
+	want("b/")
 }

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// unregistered are the customers that the store knows and customers/ does not, in
+// ascending order: they were renamed or removed.
+func (m *manager) unregistered(ctx context.Context) ([]pipeline.CustomerName, error) {
+	names, err := pipeline.StoredCustomers(ctx, m.store)
+	if err != nil {
+		return nil, err
+	}
+	var left []pipeline.CustomerName
+	for _, name := range names {
+		if _, registered := m.config.Customer(name); !registered {
+			left = append(left, name)
+		}
+	}
+	return left, nil
+}
+
+// leftStates are the states that a customer without a file has in the store. Which
+// customer's backend another kind of state is in is not known without the file.
+func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
+	envs, err := pipeline.StoredEnvironments(ctx, m.store, name)
+	if err != nil {
+		return nil, err
+	}
+	var states []targetState
+	for _, env := range envs {
+		if only != "" && only != string(env) {
+			continue
+		}
+		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
+		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: true}
+		kept, err := m.store.List(ctx, pipeline.KeptPrefix(name, env))
+		if err != nil {
+			return nil, err
+		}
+		state.Kept = pipeline.KeptStates(kept)
+		if m.config.Manager.State.Backend.Type == "" {
+			err = m.stateInStore(ctx, c, env, &state)
+		} else {
+			state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
+		}
+		if err != nil {
+			return nil, err
+		}
+		states = append(states, state)
+	}
+	return states, nil
+}
+
+// printUnregistered names the customers of a list that have no file any more.
+func (a *App) printUnregistered(states []targetState) {
+	environments := map[pipeline.CustomerName][]string{}
+	var order []pipeline.CustomerName
+	for _, s := range states {
+		if !s.Unregistered {
+			continue
+		}
+		if environments[s.Customer] == nil {
+			order = append(order, s.Customer)
+		}
+		environments[s.Customer] = append(environments[s.Customer], string(s.Environment))
+	}
+	for _, name := range order {
+		fmt.Fprintf(a.Out, "\nNOT REGISTERED %s (%s): %s/%s.yml does not exist\n→ %s\n", name, strings.Join(environments[name], ", "), config.CustomersDir, name, unregisteredNext)
+	}
+}
+
+const unregisteredNext = "if the file was renamed, give it its old name; the states stay where they are"

@@ -1,0 +1,214 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// registrations lie under the fleet's root and not under a customer's: the path of a
+// repository keeps its records when the customer's file has another name.
+const registrations = "_metapipe/customers/"
+
+// registration says which customer a path of a repository is. Records are numbered and
+// write-once, and the last one counts: the first one is of fetch-vars.
+type registration struct {
+	RepositoryID int64        `json:"repository_id"`
+	Path         string       `json:"path"`
+	Customer     CustomerName `json:"customer"`
+	At           time.Time    `json:"at"`
+}
+
+func registrationPrefix(c Customer) string {
+	return fmt.Sprintf("%s%d/%s/", registrations, c.RepositoryID, sha256Hex([]byte(c.Path))[:32])
+}
+
+func registrationKey(c Customer, number int) string {
+	return fmt.Sprintf("%s%06d.json", registrationPrefix(c), number)
+}
+
+// RenamedError says that the path of a repository belongs to another customer's name.
+// Its states and records lie under that name: a plan would build all a second time.
+type RenamedError struct {
+	Old CustomerName
+	New Customer
+}
+
+func (e *RenamedError) Error() string {
+	return withNext(e.what(), e.Operator(), nil)
+}
+
+// Unwrap is what commands that plan without a request refuse with.
+func (e *RenamedError) Unwrap() error {
+	return &RefusedError{Reason: ReasonRenamed, Message: e.what(), Next: e.Operator()}
+}
+
+func (e *RenamedError) what() string {
+	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.place(), e.Old, e.New.File, e.New.Name)
+}
+
+// Operator says what the operator does about it.
+func (e *RenamedError) Operator() string {
+	return fmt.Sprintf("give the file its old name (%s.yml)", e.Old)
+}
+
+// place is what a customer is known by, whatever its name.
+func (c Customer) place() string {
+	return fmt.Sprintf("path %q of repository %s (id %d)", c.Path, c.Repository, c.RepositoryID)
+}
+
+// loadRegistration reads the last record for the path and the repository of a customer:
+// the one place where it is read. number is 0 where there is none. One that was changed,
+// moved here or made without the key is ErrTampered.
+func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (last registration, number int, err error) {
+	keys, err := s.List(ctx, registrationPrefix(c))
+	if err != nil {
+		return last, 0, fmt.Errorf("look for the registration of customer %s: %w", c.Name, err)
+	}
+	if len(keys) == 0 {
+		return last, 0, nil
+	}
+	key := registrationKey(c, len(keys))
+	err = read.read(ctx, planning{customer: fleet}, key, &last)
+	if errors.Is(err, ErrNotFound) { // there is another object among them
+		err = fmt.Errorf("%s: %w: the records are not numbered without a gap", key, ErrTampered)
+	}
+	if err == nil && (last.RepositoryID != c.RepositoryID || last.Path != c.Path) {
+		err = fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, last.Path, last.RepositoryID)
+	}
+	if err != nil {
+		return registration{}, len(keys), err
+	}
+	return last, len(keys), nil
+}
+
+// checkClaim is for a registration that cannot be verified with the keys at hand, which
+// can only refuse: it must claim to be of the same name.
+func checkClaim(ctx context.Context, s Store, c Customer) error {
+	claimed, number, err := loadRegistration(ctx, s, unverified{s}, c)
+	if err == nil && number > 0 && claimed.Customer != c.Name {
+		return &RenamedError{Old: claimed.Customer, New: c}
+	}
+	return err
+}
+
+func registrationError(err error, c Customer) error {
+	if err == nil {
+		return nil
+	}
+	var renamed *RenamedError
+	if errors.As(err, &renamed) {
+		return err
+	}
+	return tamperedOr(err, fmt.Sprintf("the registration of customer %s below %s", c.Name, registrationPrefix(c)))
+}
+
+// CheckRegistered refuses a customer that is registered under another name: the error is
+// a *RenamedError. One that is not registered yet passes. Without a sealer, as on a
+// laptop, and under a key that is not at hand, a record can only refuse.
+func CheckRegistered(ctx context.Context, s Store, sealer Sealer, c Customer) error {
+	if sealer == nil {
+		return registrationError(checkClaim(ctx, s, c), c)
+	}
+	known, number, err := loadRegistration(ctx, s, records{s, sealer}, c)
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		err = checkClaim(ctx, s, c)
+	case err == nil && number > 0 && known.Customer != c.Name:
+		err = &RenamedError{Old: known.Customer, New: c}
+	}
+	return registrationError(err, c)
+}
+
+// register writes down which customer a path of a repository is, before its first
+// request, and again where that is recorded under a key that is not at hand. Where the
+// store knows another name, it is a *RenamedError.
+func (f *FetchVars) register(ctx context.Context, c Customer) error {
+	known, number, err := loadRegistration(ctx, f.Store, f.records(), c)
+	unknown := errors.Is(err, ErrUnknownKey)
+	if unknown {
+		err = checkClaim(ctx, f.Store, c)
+	}
+	if err != nil {
+		return registrationError(err, c)
+	}
+	if number > 0 && !unknown {
+		if known.Customer != c.Name {
+			return &RenamedError{Old: known.Customer, New: c}
+		}
+		return nil
+	}
+	former, err := f.formerName(ctx, c)
+	if err != nil {
+		return err
+	}
+	if former != "" {
+		return &RenamedError{Old: former, New: c}
+	}
+	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
+	err = createFleet(ctx, f.records(), registrationKey(c, number+1), record)
+	if errors.Is(err, ErrExists) { // another run was quicker
+		return CheckRegistered(ctx, f.Store, f.Sealer, c)
+	}
+	if err != nil {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// registered registers the customer of a request whose origin is proved. One that has
+// another name in the store gets an answer, and nothing is planned.
+func (f *FetchVars) registered(ctx context.Context, from *origin) (*RenamedError, error) {
+	err := f.register(ctx, from.customer)
+	var renamed *RenamedError
+	if errors.As(err, &renamed) {
+		from.answer = renamed.answer(path.Join(from.customer.Path, VariablesFile))
+		return renamed, nil
+	}
+	return nil, err
+}
+
+// answer is the answer to the customer: nothing is wrong on that side.
+func (e *RenamedError) answer(file string) *RejectedError {
+	return &RejectedError{Reason: ReasonRenamed, Problems: Problems{{Position: Position{File: file}, Rule: string(ReasonRenamed),
+		Message: "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name", Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
+}
+
+// StoredCustomers are the names of customers that have records or states in the store,
+// in ascending order.
+func StoredCustomers(ctx context.Context, s Store) ([]CustomerName, error) {
+	folders, err := s.Folders(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("look for customers in the store: %w", err)
+	}
+	var names []CustomerName
+	for _, folder := range folders {
+		if name, err := ParseCustomerName(strings.TrimSuffix(folder, "/")); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// StoredEnvironments are the environments of a customer that have a folder in the store,
+// in ascending order.
+func StoredEnvironments(ctx context.Context, s Store, c CustomerName) ([]Environment, error) {
+	folders, err := s.Folders(ctx, string(c)+"/")
+	if err != nil {
+		return nil, fmt.Errorf("look for environments of %s in the store: %w", c, err)
+	}
+	var envs []Environment
+	for _, folder := range folders {
+		switch folder {
+		case "requests/", "pulls/", "ledger/": // no environment can have these names
+			continue
+		}
+		if env, err := ParseEnvironment(strings.TrimSuffix(folder, "/")); err == nil {
+			envs = append(envs, env)
+		}
+	}
+	return envs, nil
+}

@@ -1,0 +1,174 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
+)
+
+// applied brings a customer to where its states and the records of an apply are.
+func (w *world) appliedOnce() {
+	w.t.Helper()
+	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	must[pipeline.TargetResult](w.t)(w.plan(request, "staging"))
+	must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging")))
+	w.report(request, true)
+}
+
+// registrations are the keys of the records about names.
+func (w *world) registrations() []string {
+	w.t.Helper()
+	return must[[]string](w.t)(w.store.List(context.Background(), "_metapipe/customers/"))
+}
+
+func (w *world) lay(key, content string) {
+	w.t.Helper()
+	if err := w.store.Create(context.Background(), key, strings.NewReader(content)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) forget() {
+	w.t.Helper()
+	for _, key := range w.registrations() {
+		if err := w.store.Delete(context.Background(), key); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// wantRenamed asks for a deployment under the new name and wants an answer, and no target.
+func (w *world) wantRenamed(old string) {
+	w.t.Helper()
+	request, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+	var rejected *pipeline.RejectedError
+	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed || !strings.Contains(err.Error(), old+".yml") || !strings.Contains(err.Error(), `"`+old+`"`) {
+		w.t.Fatalf("got %v", err)
+	}
+	if len(request.Targets) != 0 || len(request.Problems) != 1 || strings.Contains(request.Problems.Error(), "acme") || !strings.Contains(request.Problems.Error(), "nothing was applied") {
+		w.t.Errorf("the customer reads %v of %v", request.Problems, request.Targets)
+	}
+}
+
+// TestRenamedCustomer: what is registered under another name is not planned, also where
+// the registration is missing, as with customers of earlier versions.
+func TestRenamedCustomer(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*world){
+		"registered":         func(*world) {},
+		"before the records": (*world).forget,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.appliedOnce()
+			prepare(w)
+			w.customer.Name = "store"
+			w.wantRenamed("acme")
+			w.wantRenamed("acme")
+			w.customer.Name = "acme"
+			must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			if keys := w.registrations(); len(keys) != 1 {
+				t.Errorf("registered: %v", keys)
+			}
+		})
+	}
+}
+
+// TestRegistrationOfOthers: another path, and another repository, are other customers.
+func TestRegistrationOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	other := w.customer
+	other.Name, other.Path = "other", "deploy"
+	for range 2 {
+		if err := w.fetcher().Register(context.Background(), other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Name, other.RepositoryID, other.Path = "third", 8, "infra"
+	if err := w.fetcher().Register(context.Background(), other); err != nil {
+		t.Fatal(err)
+	}
+	if keys := w.registrations(); len(keys) != 3 {
+		t.Errorf("registered: %v", keys)
+	}
+}
+
+// TestForgedRegistration: a record that was changed, moved or made without the key
+// registers nobody, and lets no renamed customer plan.
+func TestForgedRegistration(t *testing.T) {
+	t.Parallel()
+	for name, forge := range map[string]func(w *world, key string){
+		"edited": func(w *world, key string) {
+			w.write(key, []byte(strings.Replace(string(w.read(key)), "acme", "store", 1)))
+		},
+		"made up": func(w *world, key string) { w.write(key, []byte(`{"record": {"customer": "store"}, "seal": "AAAA"}`)) },
+		"no seal": func(w *world, key string) { w.write(key, []byte(`{"record": {"customer": "store"}}`)) },
+		"empty":   func(w *world, key string) { w.write(key, nil) },
+		"laid behind": func(w *world, key string) {
+			w.lay(strings.Replace(key, "000001", "000002", 1), `{"record": {}, "seal": "AA=="}`)
+		},
+		"copied": func(w *world, key string) { w.lay(strings.Replace(key, "000001", "000002", 1), string(w.read(key))) },
+		"stray":  func(w *world, key string) { w.lay(strings.Replace(key, "000001", "000009", 1), string(w.read(key))) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.appliedOnce()
+			forge(w, w.registrations()[0])
+			for _, customer := range []pipeline.CustomerName{"store", "acme"} {
+				w.customer.Name = customer
+				_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+				wantRefused(t, "fetch-vars of "+string(customer), err, pipeline.ReasonTampered)
+				wantRefused(t, "drift of "+string(customer), pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer), pipeline.ReasonTampered)
+			}
+		})
+	}
+}
+
+// TestEvidenceThatWasChanged: without the registration, an edited record of the last apply
+// does not make a renamed customer new.
+func TestEvidenceThatWasChanged(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	w.forget()
+	for _, key := range must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+		if strings.HasSuffix(key, ".json") {
+			w.write(key, []byte(strings.Replace(string(w.read(key)), `"repository_id": 7`, `"repository_id": 8`, 1)))
+		}
+	}
+	w.customer.Name = "store"
+	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+	wantRefused(t, "fetch-vars", err, pipeline.ReasonTampered)
+}
+
+// TestRegistrationUnderALostKey: it is written again under the new key, and a renamed
+// customer does not pass by it.
+func TestRegistrationUnderALostKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	w.now = w.now.Add(2 * time.Hour) // no order is asked for
+	w.sealer = must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
+	w.customer.Name = "store"
+	w.wantRenamed("acme")
+	w.customer.Name = "acme"
+	for range 2 {
+		must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	}
+	if keys := w.registrations(); len(keys) != 2 {
+		t.Errorf("registered: %v", keys)
+	}
+	w.forget()
+	w.customer.Name = "store"
+	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+	wantRefused(t, "without a registration", err, pipeline.ReasonUnknownKey)
+}

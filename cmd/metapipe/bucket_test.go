@@ -29,10 +29,20 @@ func (b tenant) as(role store.Role, customer, env string) []string {
 	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env})
 	check(b.t, err)
 	vars := []string{"METAPIPE_STORE=", "TF_STATE_BUCKET=" + b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted"}
-	for name, value := range b.server.Environ(b.server.Session(b.t, string(policy.JSON()))) {
+	for name, value := range b.server.Environ(b.server.Session(b.t, b.short(policy))) {
 		vars = append(vars, name+"="+value)
 	}
 	return vars
+}
+
+// short is a policy in the 2,048 characters that a session takes. The policy of a role of
+// its own, as the docs have it, may be longer. The server has one bucket of that letter.
+func (b tenant) short(policy store.Policy) string {
+	for i := range policy.Statement {
+		policy.Statement[i].Sid = ""
+	}
+	text := string(must(json.Marshal(policy))(b.t))
+	return strings.ReplaceAll(text, ":::"+b.bucket.Name, ":::"+b.bucket.Name[:1]+"*")
 }
 
 // accepted sends a push and lets the manager accept it with the role of fetch-vars.

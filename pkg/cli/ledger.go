@@ -100,11 +100,9 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []pipeline.LedgerReport{fleet}, err
 	}
-	left, err := m.unregistered(ctx)
-	if err != nil {
+	if left, err := m.isUnregistered(ctx, o.customer); err != nil {
 		return nil, err
-	}
-	if slices.Contains(left, pipeline.CustomerName(o.customer)) {
+	} else if left {
 		return m.leftLedgers(ctx, auditor, o)
 	}
 	c, err := m.customer(o.customer)

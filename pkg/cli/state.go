@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -160,21 +159,9 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 			return err
 		}
 	}
-	left, err := m.unregistered(ctx)
+	customers, left, err := m.stateCustomers(ctx, o.customer)
 	if err != nil {
 		return err
-	}
-	customers := m.config.Customers
-	if o.customer != "" {
-		left = slices.DeleteFunc(left, func(name pipeline.CustomerName) bool { return string(name) != o.customer })
-		customers = nil
-	}
-	if o.customer != "" && len(left) == 0 {
-		c, err := m.customer(o.customer)
-		if err != nil {
-			return err
-		}
-		customers = []pipeline.Customer{c}
 	}
 	states := []targetState{}
 	for _, c := range customers {

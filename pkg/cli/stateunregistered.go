@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
@@ -23,6 +24,30 @@ func (m *manager) unregistered(ctx context.Context) ([]pipeline.CustomerName, er
 		}
 	}
 	return left, nil
+}
+
+// isUnregistered reports whether the store knows a name that customers/ does not. Of a
+// registered one nothing is asked, so that a role of one customer is enough.
+func (m *manager) isUnregistered(ctx context.Context, name string) (bool, error) {
+	if _, registered := m.config.Customer(pipeline.CustomerName(name)); registered {
+		return false, nil
+	}
+	left, err := m.unregistered(ctx)
+	return slices.Contains(left, pipeline.CustomerName(name)), err
+}
+
+// stateCustomers are the customers whose states are shown: all, or the one that is named.
+func (m *manager) stateCustomers(ctx context.Context, name string) (registered []pipeline.Customer, left []pipeline.CustomerName, err error) {
+	if name == "" {
+		left, err = m.unregistered(ctx)
+		return m.config.Customers, left, err
+	}
+	is, err := m.isUnregistered(ctx, name)
+	if err != nil || is {
+		return nil, []pipeline.CustomerName{pipeline.CustomerName(name)}, err
+	}
+	c, err := m.customer(name)
+	return []pipeline.Customer{c}, nil, err
 }
 
 // leftStates are the states that a customer without a file has in the store. Which

@@ -127,7 +127,10 @@ func failureOf(err error) *DriftFailure {
 		problems Problems
 		github   interface{ Cause() string }
 	)
+	var renamed *RenamedError
 	switch {
+	case errors.As(err, &renamed):
+		f.Cause, f.Message, f.Next = string(ReasonRenamed), renamed.what(), renamed.Operator()
 	case errors.As(err, &known):
 		f.Cause = known.cause
 	case errors.Is(err, context.DeadlineExceeded):

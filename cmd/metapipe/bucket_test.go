@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +43,7 @@ func (b tenant) short(policy store.Policy) string {
 		policy.Statement[i].Sid = ""
 	}
 	text := string(must(json.Marshal(policy))(b.t))
+	text = regexp.MustCompile(`\[("[^"]*")\]`).ReplaceAllString(text, "$1")
 	return strings.ReplaceAll(text, ":::"+b.bucket.Name, ":::"+b.bucket.Name[:1]+"*")
 }
 
@@ -104,7 +106,7 @@ func (b tenant) wantAppendOnly(key string) {
 	b.t.Helper()
 	for _, role := range store.Roles() {
 		policy := must(store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: "shop", Environment: "staging"}))(b.t)
-		client := b.server.Client(b.server.Session(b.t, string(policy.JSON())))
+		client := b.server.Client(b.server.Session(b.t, b.short(policy)))
 		if _, err := client.DeleteObject(b.t.Context(), &s3.DeleteObjectInput{Bucket: &b.bucket.Name, Key: &key}); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
 			b.t.Errorf("%s removes %s: %v", role, key, err)
 		}

@@ -140,6 +140,10 @@ func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error)
 	if request.Repository.ID != in.Customer.RepositoryID {
 		return Request{}, &UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
 	}
+	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
+	if err := CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
+		return Request{}, err
+	}
 	for _, env := range request.Targets {
 		if env == in.Environment {
 			return request, nil

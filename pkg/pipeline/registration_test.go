@@ -172,3 +172,18 @@ func TestRegistrationUnderALostKey(t *testing.T) {
 	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
 	wantRefused(t, "without a registration", err, pipeline.ReasonUnknownKey)
 }
+
+// TestPlanOfARenamedCustomer: a request that was accepted under the name before is neither
+// planned nor applied once the store knows another one.
+func TestPlanOfARenamedCustomer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	key := w.registrations()[0]
+	w.lay(strings.Replace(key, "000001", "000002", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "store"}, "seal": "AA=="}`)
+	_, err := w.plan(request, "staging")
+	wantRefused(t, "plan", err, pipeline.ReasonRenamed)
+	_, err = w.apply(w.target(request, "staging"))
+	wantRefused(t, "apply", err, pipeline.ReasonRenamed)
+}

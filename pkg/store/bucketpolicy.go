@@ -141,15 +141,15 @@ func (s Scope) grants() map[Role]grant {
 		RoleFetchVars: { // the names in the store, and what was applied last, tell a renamed customer from a new one
 			list: slices.Concat(fetched, []string{open, target + "/plans/*", "*/applied/*"}), read: slices.Concat(fetched, superseded, []string{lastApplies}), names: true, openLastApplies: true,
 			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
-			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true, openFleet: true},
+			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
-			list:  []string{target + "/*", requests, pulls},
-			read:  []string{state, lock, plans, keys, applied, ledger, queue, requests, pulls},
+			list:  []string{target + "/*", requests, pulls, registered},
+			read:  []string{state, lock, plans, keys, applied, ledger, queue, requests, pulls, registered},
 			write: []string{lock, plans, kept, keys, ledger}, remove: []string{lock}, lock: true, seal: true, open: true,
 		},
 		RoleApply: {
-			list:  []string{target + "/*", c + "/*/plans/*", requests},
-			read:  slices.Concat([]string{state, lock, plans, kept, ledger, queue, requests}, records),
+			list:  []string{target + "/*", c + "/*/plans/*", requests, registered},
+			read:  slices.Concat([]string{state, lock, plans, kept, ledger, queue, requests, registered}, records),
 			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true, openRecords: true,
 		},
 		RoleReport: {

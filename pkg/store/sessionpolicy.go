@@ -24,13 +24,16 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 	rest := Statement{Effect: "Allow", Action: []string{"s3:*"}}
 	c, target := s.Customer, s.Customer+"/"+s.Environment
 	if s.Bucket.Name != "" {
+		// No customer has a name that begins with _, so this is _metapipe/customers/.
+		const registered = "_*/customers/*"
 		// Promotion order asks how the other environments ended, and for nothing else of them.
-		read := []string{c + "/requests/*", c + "/pulls/*", c + "/*/plans/*.json"}
+		// The names of what lies in pulls/ are all that is read there.
+		read := []string{c + "/requests/*", c + "/*/plans/*.json", registered}
 		// Short patterns: what may not be removed is the same in every target.
 		records := []string{"*/plans/*.json", "*/ledger/*", "*/queue/*"}
 		rest.NotResource = append(rest.NotResource, s.bucketARN(), s.bucketARN()+"/*")
 		p.Statement = append(p.Statement,
-			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*"})}}},
+			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*", registered})}}},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:Abort*"}, Resource: s.objects([]string{target + "/*"})},
 			Statement{Effect: "Deny", Action: []string{"s3:DeleteObject"}, Resource: s.objects(records)},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(read)},

@@ -33,7 +33,7 @@ func (w *world) lay(key, content string) {
 	}
 }
 
-func (w *world) forget() {
+func (w *world) forgetNames() {
 	w.t.Helper()
 	for _, key := range w.registrations() {
 		if err := w.store.Delete(context.Background(), key); err != nil {
@@ -61,7 +61,7 @@ func TestRenamedCustomer(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*world){
 		"registered":         func(*world) {},
-		"before the records": (*world).forget,
+		"before the records": (*world).forgetNames,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,7 +139,7 @@ func TestEvidenceThatWasChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.appliedOnce()
-	w.forget()
+	w.forgetNames()
 	for _, key := range must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")) {
 		if strings.HasSuffix(key, ".json") {
 			w.write(key, []byte(strings.Replace(string(w.read(key)), `"repository_id": 7`, `"repository_id": 8`, 1)))
@@ -167,7 +167,7 @@ func TestRegistrationUnderALostKey(t *testing.T) {
 	if keys := w.registrations(); len(keys) != 2 {
 		t.Errorf("registered: %v", keys)
 	}
-	w.forget()
+	w.forgetNames()
 	w.customer.Name = "store"
 	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
 	wantRefused(t, "without a registration", err, pipeline.ReasonUnknownKey)

@@ -77,7 +77,7 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 	for role, may := range map[store.Role]struct{ read, list, create, remove, never []string }{
-		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/staging/applied/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "plan.sealed", state}},
+		store.RoleFetchVars: {[]string{request}, []string{"/staging/queue/", "/pulls/1/"}, []string{"/requests/n.json", "/staging/queue/2-n", "/pulls/1/2-n"}, nil, []string{plan + "plan.sealed", state}},
 		store.RolePlan:      {[]string{request, state, plan + "plan.sealed"}, []string{"/staging/queue/", "/staging/plans/r/", "/pulls/1/"}, []string{plan + "new"}, nil, []string{"/production/plans/r/0001/planned.json"}},
 		store.RoleApply:     {[]string{request, state, plan + "plan.sealed", "/production/plans/r/0001/planned.json"}, []string{"/staging/queue/", "/production/plans/r/"}, []string{plan + "apply-0001-ended.json", "/staging/applied/n.json"}, []string{plan + "plan-json.sealed", "/staging/applied/n.json"}, nil},
 		store.RoleReport:    {[]string{request, plan + "receipt.json"}, []string{"/staging/queue/", "/pulls/1/", "/production/plans/r/"}, nil, []string{plan + "bundle.sealed"}, []string{state, plan + "plan.sealed"}},
@@ -98,8 +98,11 @@ func TestPolicies(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := newS3(t, store.S3Options{Bucket: "tenants", Prefix: "t", Lookup: lookup(server.Environ(server.Session(t, regexp.MustCompile(`\[("[^"]*")\]`).ReplaceAllString(string(compact), "$1"))))})
-			if _, err := s.Folders(t.Context(), ""); (err == nil) != (role == store.RoleFetchVars) {
+			if _, err := s.Folders(t.Context(), ""); (err == nil) != (role == store.RoleFetchVars || role == store.RoleRekey) {
 				t.Errorf("list the names: %v", err)
+			}
+			if _, err := s.List(t.Context(), "other/staging/applied/"); (err == nil) != (role == store.RoleFetchVars || role == store.RoleRekey) {
+				t.Errorf("list what another customer applied last: %v", err) // a renamed customer has another name
 			}
 			for customer, allowed := range map[string]bool{"acme": true, "other": false} {
 				expect := func(what, key string, err error, good bool) {

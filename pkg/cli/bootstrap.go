@@ -28,7 +28,7 @@ func newBootstrapCmd(app *App) *cobra.Command {
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBootstrapStateCmd(app))
+	cmd.AddCommand(newBootstrapStateCmd(app), newBootstrapRolesCmd(app))
 	return cmd
 }
 

@@ -176,7 +176,7 @@ func (s Scope) grants() map[Role]grant {
 	}
 }
 
-func (s Scope) arn() string { return "arn:" + partition(s.Bucket.Region) + ":" }
+func (s Scope) arn() string { return "arn:" + Partition(s.Bucket.Region) + ":" }
 
 func (s Scope) bucketARN() string { return s.arn() + "s3:::" + s.Bucket.Name }
 

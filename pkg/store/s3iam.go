@@ -33,7 +33,7 @@ func (s *S3) nextOfDenial(key string, e *s3Error) string {
 	return next + "; if that is allowed, look for a deny in the bucket policy, such as one that asks for another encryption"
 }
 
-func (s *S3) bucketARN() string { return "arn:" + partition(s.region) + ":s3:::" + s.options.Bucket }
+func (s *S3) bucketARN() string { return "arn:" + Partition(s.region) + ":s3:::" + s.options.Bucket }
 
 func (s *S3) objectARN(key string) string { return s.bucketARN() + "/" + s.prefix + key }
 
@@ -48,9 +48,9 @@ func (s *S3) keyName() string {
 	return "the KMS key of bucket " + s.options.Bucket
 }
 
-// partition is the first part of an ARN after "arn".
+// Partition is the first part of an ARN after "arn".
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
-func partition(region string) string {
+func Partition(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
 		return "aws-cn"

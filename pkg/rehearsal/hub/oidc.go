@@ -205,7 +205,7 @@ func (j *jobIdentity) claims(audience string) object {
 }
 
 func (j *jobIdentity) subject() string {
-	repo := "repo:" + j.Repo.slug()
+	repo := j.Repo.subjectPrefix()
 	switch {
 	case j.Environment != "":
 		return repo + ":environment:" + strings.ReplaceAll(j.Environment, ":", "%3A")
@@ -213,6 +213,25 @@ func (j *jobIdentity) subject() string {
 		return repo + ":pull_request"
 	}
 	return repo + ":ref:" + j.Ref
+}
+
+// SetImmutableSubject lets ID tokens name the repository and its owner by ids too.
+func (r *Repo) SetImmutableSubject(on bool) {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.immutableSubject = on
+}
+
+func (r *Repo) subjectPrefix() string {
+	if !r.immutableSubject {
+		return "repo:" + r.slug()
+	}
+	return fmt.Sprintf("repo:%s@%d/%s@%d", r.owner, r.s.users[strings.ToLower(r.owner)].ID, r.name, r.id)
+}
+
+// getSubjectForm is GET …/actions/oidc/customization/sub.
+func getSubjectForm(c *call) reply {
+	return ok(object{"use_default": true, "use_immutable_subject": c.repo.immutableSubject, "sub_claim_prefix": c.repo.subjectPrefix()})
 }
 
 func asUUID(b []byte) string {

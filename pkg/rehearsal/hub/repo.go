@@ -39,25 +39,27 @@ type Repo struct {
 	private       bool
 	noIssues      bool
 	archived      bool
-	locked        map[int]bool // conversations, by their number
-	description   string
-	properties    any
-	created       time.Time
-	pushed        time.Time
-	parent        *Repo
-	roles         map[string]Role // by lower-case login
-	git           *objectStore    // shared with forks
-	refs          map[string]string
-	statuses      map[string][]*status // by commit, oldest first
-	number        int                  // the last number of an issue or pull request
-	pulls         map[int]*pull
-	issues        map[int]*issue
-	gone          map[int]string // numbers of issues that were deleted, or where they have moved to
-	labels        []*label
-	deployments   []*deployment
-	environments  []*environment
-	workflows     []*workflow
-	runs          []*run
+	// immutableSubject adds ids to the subject of ID tokens.
+	immutableSubject bool
+	locked           map[int]bool // conversations, by their number
+	description      string
+	properties       any
+	created          time.Time
+	pushed           time.Time
+	parent           *Repo
+	roles            map[string]Role // by lower-case login
+	git              *objectStore    // shared with forks
+	refs             map[string]string
+	statuses         map[string][]*status // by commit, oldest first
+	number           int                  // the last number of an issue or pull request
+	pulls            map[int]*pull
+	issues           map[int]*issue
+	gone             map[int]string // numbers of issues that were deleted, or where they have moved to
+	labels           []*label
+	deployments      []*deployment
+	environments     []*environment
+	workflows        []*workflow
+	runs             []*run
 }
 
 // AddRepo makes an empty repository. The owner has to be a known account; a

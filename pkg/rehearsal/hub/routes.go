@@ -66,6 +66,7 @@ var deployRoutes = []route{
 	{"GET", inRepo + "/deployments/{deployment_id}", reads("deployments"), false, getDeployment},
 	{"GET", inRepo + "/deployments/{deployment_id}/statuses", reads("deployments"), false, listDeploymentStatuses},
 	{"POST", inRepo + "/deployments/{deployment_id}/statuses", writes("deployments"), false, postDeploymentStatus},
+	{"GET", inRepo + "/actions/oidc/customization/sub", reads("actions"), false, getSubjectForm},
 	{"GET", inRepo + "/environments", reads("actions"), false, listEnvironments},
 	{"GET", inRepo + "/environments/{environment_name}", reads("actions"), false, getEnvironment},
 }

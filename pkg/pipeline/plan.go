@@ -354,7 +354,7 @@ func (e *Ended) fail(ctx context.Context, err error) {
 // tamperedOr turns an authentication failure into its refusal.
 func tamperedOr(err error, what string) error {
 	if errors.Is(err, ErrUnknownKey) {
-		return &RefusedError{Reason: ReasonUnknownKey, Message: otherKeyMessage, Next: otherKeyNext,
+		return &RefusedError{Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this step has changed nothing", Next: otherKeyNext,
 			Detail: fmt.Sprintf("%s cannot be opened: %v", what, err), Operator: rekeyNext}
 	}
 	if errors.Is(err, ErrTampered) {

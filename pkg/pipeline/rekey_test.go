@@ -187,3 +187,32 @@ func TestRekeyOfARemovedCustomer(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestOtherKeyAfterAnApply: who cannot read a record does not say that nothing was
+// applied where an apply has begun, and says it where none has.
+func TestOtherKeyAfterAnApply(t *testing.T) {
+	t.Parallel()
+	old, next := store.NewKey(), store.NewKey()
+	both := func(first, second store.Key) *store.Sealer { return must[*store.Sealer](t)(store.NewSealer(first, second)) }
+	w := newWorld(t)
+	w.sealer = both(next, old)
+	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
+	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	w.sealer = both(old, next)
+	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[pipeline.TargetResult](t)(w.plan(request, "production"))
+	w.sealer = must[*store.Sealer](t)(store.NewSealer(next))
+
+	_, err := w.apply(w.target(request, "staging"))
+	var refused *pipeline.RefusedError
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey || strings.Contains(err.Error(), "applied") || !strings.Contains(refused.Message, "this step has changed nothing") {
+		t.Errorf("a second apply: %v", err)
+	}
+	targets := w.report(request, false).Targets
+	if got := targets[0].Message; targets[0].Outcome != pipeline.OutcomeFailed || !strings.Contains(got, "how the apply ended is recorded under another key") {
+		t.Errorf("after the apply the customer reads %q", got)
+	}
+	if got := targets[1].Message; !strings.Contains(got, "so this plan was not applied") || !strings.Contains(targets[1].Next, "nothing to do but wait") {
+		t.Errorf("before the apply the customer reads %q → %q", got, targets[1].Next)
+	}
+}

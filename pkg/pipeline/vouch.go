@@ -124,7 +124,7 @@ func doubted(err error, applying bool) (Ended, bool) {
 	const next = "find out who can write to the store; then push again to get a fresh plan"
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		e := Ended{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage, Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
+		e := Ended{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
 		if applying { // it may have changed something
 			e.Outcome, e.Message = OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
 		}
@@ -135,8 +135,9 @@ func doubted(err error, applying bool) (Ended, bool) {
 	return Ended{}, false
 }
 
-// A customer can do nothing about a key of the provider, so that is what they read.
+// A customer can do nothing about a key of the provider, so that is what they read. What
+// was applied before, only the caller can say.
 const (
-	otherKeyMessage = "your service provider has changed an encryption key, and a record of this request is under the old one, so nothing was applied"
+	otherKeyMessage = "your service provider has changed an encryption key, and a record of this request is under the old one"
 	otherKeyNext    = "you have nothing to do but wait: your service provider runs this again, or asks you to push again"
 )

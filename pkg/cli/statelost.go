@@ -65,7 +65,8 @@ func newStateAcceptCmd(app *App) *cobra.Command {
 		Long: `accept records that the state of one target is right as it is now, or that there is
 none on purpose: you have destroyed the infrastructure by hand, or moved the state. Plans
 build on it from then on. It changes no state. Where the state is lost, use state
-restore instead: a plan without it builds everything a second time.
+restore instead: a plan without it builds everything a second time. Where the state is
+the one that was left, there is nothing to accept (exit code 2).
 
 Environment: METAPIPE_KEY.`,
 		Example: `  metapipe state accept --customer example-customer --environment staging --reason "destroyed by hand"`,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,8 +95,8 @@ func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, 
 }
 
 // DeleteComment removes a comment; one that is gone already is no error. One that
-// the token can read and not delete, to which GitHub says "not found" too, is a
-// *pipeline.NotVisibleError.
+// the token can read and not delete, or any where it can read none, is a
+// *pipeline.NotVisibleError: GitHub says "not found" to these, too.
 func (c *Client) DeleteComment(ctx context.Context, slug pipeline.Slug, id int64) error {
 	k := write(http.MethodDelete, slug, fmt.Sprintf("delete comment %d", id),
 		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
@@ -105,8 +106,14 @@ func (c *Client) DeleteComment(ctx context.Context, slug pipeline.Slug, id int64
 		return err
 	}
 	look := get(slug, fmt.Sprintf("read comment %d", id), "/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
-	if _, lookErr := c.send(ctx, look, nil, nil); pipeline.NotVisible(lookErr) || pipeline.Gone(lookErr) {
-		return nil
+	if _, lookErr := c.send(ctx, look, nil, nil); !pipeline.NotVisible(lookErr) && !pipeline.Gone(lookErr) {
+		return err
 	}
-	return err
+	// A token that sees no pull request at all gets the same two answers.
+	all := get(slug, "list the pull requests", "/repos/{owner}/{repo}/pulls")
+	all.query = url.Values{"per_page": {"1"}}
+	if gone := c.goneUnless(ctx, err, all); !pipeline.Gone(gone) {
+		return gone
+	}
+	return nil
 }

@@ -96,6 +96,7 @@ func TestComments(t *testing.T) {
 		}),
 		"DELETE /repos/acme/shop/issues/comments/1": answer(204, ""),
 		"DELETE /repos/acme/shop/issues/comments/3": answer(403, `{"message":"no"}`),
+		"GET /repos/acme/shop/pulls":                answer(200, `[]`),
 	})
 	c := s.client(t)
 	got, err := c.Comments(t.Context(), acme, 3)
@@ -106,6 +107,16 @@ func TestComments(t *testing.T) {
 		if err := c.DeleteComment(t.Context(), acme, id); (err != nil) != fails {
 			t.Errorf("delete %d: %v", id, err)
 		}
+	}
+}
+
+// TestDeleteCommentUnseen: where nothing of the repository is to be seen, "not found" says
+// nothing about the comment.
+func TestDeleteCommentUnseen(t *testing.T) {
+	t.Parallel()
+	c := serve(t, map[string]http.HandlerFunc{}).client(t)
+	if err := c.DeleteComment(t.Context(), acme, 2); !pipeline.NotVisible(err) {
+		t.Errorf("err = %v", err)
 	}
 }
 

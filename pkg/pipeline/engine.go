@@ -77,6 +77,7 @@ type StoredPlan struct {
 // Applied is the result of Engine.Apply.
 type Applied struct {
 	Done        []AppliedResource // in the order of completion
+	Imported    int               // resources; the tool reports their number alone
 	Outputs     []Output          // ordered by name
 	Diagnostics []Diagnostic
 	// Started reports whether the tool may have begun to change something. False is

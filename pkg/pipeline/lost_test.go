@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,13 @@ func TestAcceptedState(t *testing.T) {
 		t.Errorf("no state, accepted: %v", err)
 	}
 	var usage *pipeline.UsageError
+	before := must[[]string](t)(w.store.List(context.Background(), "acme/staging/"))
+	if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{}, "again"); !errors.As(err, &usage) || !strings.Contains(err.Error(), "nothing to accept") {
+		t.Errorf("a state that is not lost: %v", err)
+	}
+	if after := must[[]string](t)(w.store.List(context.Background(), "acme/staging/")); !slices.Equal(before, after) {
+		t.Errorf("an accept that was refused has written %v", after)
+	}
 	if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{}, " "); !errors.As(err, &usage) {
 		t.Errorf("without a reason: %v", err)
 	}

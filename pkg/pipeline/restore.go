@@ -55,6 +55,17 @@ func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, 
 	if strings.TrimSpace(reason) == "" {
 		return &UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
 	}
+	// A record that was changed, or whose key is gone, is what the operator may accept.
+	known, err := recall(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	var refused *RefusedError
+	switch {
+	case errors.As(err, &refused):
+	case err != nil:
+		return err
+	case !known.nothing() && known.unread == nil && known.lost(now, in.Backend.String()) == nil:
+		return &UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", targetName(in.Customer.Name, in.Environment)),
+			Next: "`metapipe state list` says which states are lost"}
+	}
 	return r.note(ctx, in, LedgerAccepted, now, reason)
 }
 

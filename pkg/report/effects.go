@@ -118,6 +118,9 @@ func unexplained(t pipeline.TargetReport) []string {
 		names = append(names, code(name))
 	}
 	switch {
+	case len(names) > 0 && t.Outcome == pipeline.OutcomeNoChanges:
+		return []string{signCare + " **This version of metapipe cannot read all of this plan:** it does not know " + strings.Join(names, ", ") +
+			". The tool says that there is nothing to apply, so nothing is applied. Ask the service provider what it means."}
 	case len(names) > 0:
 		return []string{signCare + " **This version of metapipe cannot read all of this plan:** it does not know " + strings.Join(names, ", ") +
 			". The apply may do more than what is listed here." + advice}

@@ -28,13 +28,14 @@ func sign(o pipeline.Outcome) string {
 }
 
 // targetSign is the sign of a target. A plan asks for care even when nothing went
-// wrong: it destroys, replaces or invokes something, or its checks fail.
+// wrong: it destroys, replaces or invokes something, its checks fail, or it holds what
+// this version cannot read.
 func targetSign(t pipeline.TargetReport) string {
 	planned := t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeWaiting && t.Gated
 	if planned && t.Plan != nil && careful(*t.Plan) {
 		return signCare
 	}
-	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && checkEntries(t.Plan.Checks).n > 0 {
+	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && (checkEntries(t.Plan.Checks).n > 0 || len(t.Plan.Unknown) > 0) {
 		return signCare
 	}
 	return sign(t.Outcome)

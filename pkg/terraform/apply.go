@@ -174,7 +174,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		w.log.redact(read.redactor())
 	}
 	said, failure := w.speak(ctx, append(args, plan.PlanFile)...)
-	applied := pipeline.Applied{Done: said.touched(), Started: failure == nil || begun(said, failure)}
+	applied := pipeline.Applied{Done: said.touched(), Imported: said.imported, Started: failure == nil || begun(said, failure)}
 	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
 		w.kept, applied.ErroredState = kept, kept
 	}

@@ -138,7 +138,7 @@ func (w *workspace) readBack(ctx context.Context, planned pipeline.StateVersion,
 			Err:     err,
 		}
 	}
-	why := misplaced(planned, now, applied.Done)
+	why := misplaced(planned, now, applied)
 	if why == "" {
 		return applied, nil
 	}
@@ -153,13 +153,14 @@ func (w *workspace) readBack(ctx context.Context, planned pipeline.StateVersion,
 
 // misplaced says why the state that was read after an apply cannot be the one that
 // the apply wrote, "" when it can. The tool counts further only where the content
-// changes, and what is created or deleted changes it.
-func misplaced(planned, now pipeline.StateVersion, done []pipeline.AppliedResource) string {
-	counts := slices.ContainsFunc(done, func(r pipeline.AppliedResource) bool {
+// changes, and what is created, deleted or imported changes it. A first state is written
+// for outputs alone, too.
+func misplaced(planned, now pipeline.StateVersion, applied pipeline.Applied) string {
+	counts := applied.Imported > 0 || slices.ContainsFunc(applied.Done, func(r pipeline.AppliedResource) bool {
 		return !r.Failed && !r.Unfinished && (r.Action == pipeline.ActionCreate || r.Action == pipeline.ActionDelete)
 	})
 	switch {
-	case now.Lineage == "" && (counts || planned.Lineage != ""):
+	case now.Lineage == "" && (counts || len(applied.Outputs) > 0 || planned.Lineage != ""):
 		return "there is no state"
 	case planned.Lineage != "" && now.Lineage != planned.Lineage:
 		return fmt.Sprintf("there is another one, %s; the plan was made on %s", describeState(now), describeState(planned))

@@ -152,11 +152,17 @@ func TestMisplacedState(t *testing.T) {
 	for name, c := range map[string]struct {
 		planned, now pipeline.StateVersion
 		done         []pipeline.AppliedResource
+		imported     int
+		outputs      []pipeline.Output
 		want         string // "": it is where it belongs
 	}{
 		"a first state":                     {now: at(1, "a"), done: created},
 		"no first state":                    {done: created, want: "no state"},
 		"nothing but an action":             {},
+		"no first state, imports alone":     {imported: 1, want: "no state"},
+		"no first state, outputs alone":     {outputs: []pipeline.Output{{Name: "a"}}, want: "no state"},
+		"the same one, after an import":     {planned: at(3, "a"), now: at(3, "a"), imported: 1, want: "still serial 3"},
+		"the same one, with its outputs":    {planned: at(3, "a"), now: at(3, "a"), outputs: []pipeline.Output{{Name: "a"}}},
 		"the next one":                      {planned: at(3, "a"), now: at(4, "a"), done: created},
 		"the same one":                      {planned: at(3, "a"), now: at(3, "a"), done: created, want: "still serial 3"},
 		"the same one, with nothing new":    {planned: at(3, "a"), now: at(3, "a"), done: updated},
@@ -167,7 +173,7 @@ func TestMisplacedState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := misplaced(c.planned, c.now, c.done)
+			got := misplaced(c.planned, c.now, pipeline.Applied{Done: c.done, Imported: c.imported, Outputs: c.outputs})
 			if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}

@@ -25,6 +25,10 @@ type message struct {
 	Diagnostic *tfjson.Diagnostic      `json:"diagnostic"`
 	Hook       *hook                   `json:"hook"`
 	Outputs    map[string]streamOutput `json:"outputs"`
+	Changes    struct {
+		Import    int    `json:"import"`
+		Operation string `json:"operation"`
+	} `json:"changes"` // of a change_summary
 	Terraform  string                  `json:"terraform"` // in the first line
 	Tofu       string                  `json:"tofu"`
 }
@@ -64,6 +68,7 @@ type stream struct {
 	seen        map[string]bool
 	done        []pipeline.AppliedResource
 	underWay    []pipeline.AppliedResource // begun and not ended, in that order
+	imported    int                        // by the apply
 	outputs     map[string]streamOutput
 	version     string // of the tool that really ran
 	started     bool   // a change has begun
@@ -105,6 +110,9 @@ func (s *stream) line(line []byte) {
 		s.changing = true
 	case m.Type == "change_summary":
 		s.summed = true
+		if m.Changes.Operation == "apply" {
+			s.imported = m.Changes.Import
+		}
 	case m.Type == "outputs":
 		for _, output := range m.Outputs {
 			s.changing = s.changing || output.Action != "noop"

@@ -31,7 +31,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"rejected": (*attempt).rejected, "answered": (*attempt).answered, "accepted": (*attempt).accepted, "back": (*attempt).back, "misconfigured": (*attempt).misconfigured,
 	"plan": (*attempt).plan, "approve": (*attempt).approve, "review": (*attempt).review, "with": (*attempt).withVariables, "tool-shows": (*attempt).toolShows, "reviewers": (*attempt).reviewers,
 	"keep": (*attempt).keep, "copy": (*attempt).copyObject, "flip": (*attempt).flip, "cut": (*attempt).cut, "edit": (*attempt).edit, "lay": (*attempt).lay, "disbelieved": (*attempt).disbelieved, "reseal": (*attempt).reseal, "remove": (*attempt).removeObjects,
-	"rotate": (*attempt).rotate, "not-rekeyed": (*attempt).notRekeyed, "move-stored": (*attempt).moveStored,
+	"rotate": (*attempt).rotate, "not-rekeyed": (*attempt).notRekeyed, "move-stored": (*attempt).moveStored, "serve-module": (*attempt).serveModule, "exchange-module": (*attempt).exchangeModule,
 	"take-away": (*attempt).takeAway, "save": (*attempt).save, "lay-back": (*attempt).layBack, "rewrite": (*attempt).rewrite, "rename-customer": (*attempt).renameCustomer, "unregistered": (*attempt).unregistered, "plan-refused": (*attempt).planRefused, "drifted": (*attempt).drifted,
 	"rewrite-ledger": (*attempt).rewriteLedger, "paste": (*attempt).paste, "secret": (*attempt).secret, "state": (*attempt).holds,
 	"refused": (*attempt).refused, "unreported": (*attempt).unreported, "applied": (*attempt).applied, "failed": (*attempt).failed, "found": (*attempt).found, "harmless": (*attempt).harmless,

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +115,7 @@ type attempt struct {
 	secrets        []string
 	laptop         string // the operator's folder
 	before         string // the victim's repository
+	module         *atomic.Pointer[[]byte]
 	verdicts       int
 }
 

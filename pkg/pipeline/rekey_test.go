@@ -193,7 +193,9 @@ func TestRekeyOfARemovedCustomer(t *testing.T) {
 func TestOtherKeyAfterAnApply(t *testing.T) {
 	t.Parallel()
 	old, next := store.NewKey(), store.NewKey()
-	both := func(first, second store.Key) *store.Sealer { return must[*store.Sealer](t)(store.NewSealer(first, second)) }
+	both := func(first, second store.Key) *store.Sealer {
+		return must[*store.Sealer](t)(store.NewSealer(first, second))
+	}
 	w := newWorld(t)
 	w.sealer = both(next, old)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))

@@ -85,8 +85,8 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	if p.print != nil && change.Action != pipeline.ActionRead {
 		p.print.resource(c)
 	}
-	if at, ok := placedIn(c.Change.After, p.places); ok && p.placed == "" && change.Action != pipeline.ActionRead && !still {
-		p.placed = c.Address + at
+	if change.Action != pipeline.ActionRead && !still {
+		p.place(c)
 	}
 	if !still {
 		change.Attributes = c.Change.attributes()
@@ -94,6 +94,16 @@ func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	}
 	*into = append(*into, change)
 	return nil
+}
+
+// place notes what of a change depends on where the plan is made.
+func (p *planReader) place(c changeJSON) {
+	if at, ok := placedIn(c.Change.After, holdsPlace(p.places)); ok && p.placed == "" {
+		p.placed = c.Address + at
+	}
+	if at, ok := placedIn(c.Change.After, isBelow(p.home)); ok && p.homed == "" {
+		p.homed = c.Address + at
+	}
 }
 
 // drift is what changed outside of the tool. It is no part of the fingerprint.

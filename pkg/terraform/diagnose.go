@@ -138,12 +138,16 @@ func writtenWords(summary, detail string) (string, string) {
 // relative takes the paths of the run directory out of a text, also where the
 // tool has followed links to it.
 func (w *workspace) relative(text string) string {
-	fixed := filepath.FromSlash(fixedPlace)
-	dirs := []string{w.tree, w.data, w.dir, w.job.Dir, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed}
+	dirs := []string{w.tree, w.data, w.dir, w.job.Dir}
 	for _, dir := range dirs {
 		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
 			dirs = append(dirs, real)
 		}
+	}
+	// The fixed paths lead to the workspace in the tool alone: in this process they are
+	// whatever it has open.
+	if fixed := filepath.FromSlash(fixedPlace); hasFixedPlace {
+		dirs = append(dirs, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed)
 	}
 	var pairs []string
 	for _, dir := range dirs {

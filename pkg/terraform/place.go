@@ -173,20 +173,68 @@ func (w *workspace) placedError(attribute string) error {
 	}
 }
 
-// placedIn is the path of the first text in a value that holds one of the places.
-func placedIn(value any, places []string) (string, bool) {
+// homeWarning says of a plan that holds the home directory of this machine that its
+// apply needs the same one; nil where no code asks for it, so that the path is written
+// there. The tool finds a difference when it applies, resource by resource.
+func (w *workspace) homeWarning(attribute string) *pipeline.Diagnostic {
+	if attribute == "" || !w.expandsHome() {
+		return nil
+	}
+	return &pipeline.Diagnostic{Warning: true,
+		Summary: attribute + " holds the home directory of the machine that made the plan",
+		Detail:  "The apply fails where its job has another home directory.",
+		Remedy:  "the manager's maintainers leave pathexpand() out of what a resource keeps, or let all jobs run with one home directory"}
+}
+
+// expandsHome reports whether code of the manager, or a module that was fetched, calls
+// pathexpand. Code that cannot be read may.
+func (w *workspace) expandsHome() bool {
+	found := false
+	for _, dir := range []string{w.tree, filepath.Join(w.data, "modules")} {
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || found || entry.IsDir() {
+				return err
+			}
+			if _, code := cutAny(entry.Name(), ".tf.json", ".tofu.json", ".tf", ".tofu"); !code {
+				return nil
+			}
+			text, err := os.ReadFile(filepath.Clean(path))
+			found = found || strings.Contains(string(text), "pathexpand")
+			return err
+		})
+		found = found || err != nil && !errors.Is(err, fs.ErrNotExist)
+	}
+	return found
+}
+
+// holdsPlace fits texts that hold one of the places.
+func holdsPlace(places []string) func(string) bool {
+	return func(text string) bool {
+		return slices.ContainsFunc(places, func(place string) bool { return strings.Contains(text, place) })
+	}
+}
+
+// isBelow fits paths of a directory, and the directory itself.
+func isBelow(dir string) func(string) bool {
+	return func(text string) bool {
+		return dir != "" && dir != "/" && (text == dir || strings.HasPrefix(text, strings.TrimSuffix(dir, "/")+"/"))
+	}
+}
+
+// placedIn is the path of the first text in a value that fits.
+func placedIn(value any, fits func(string) bool) (string, bool) {
 	switch v := value.(type) {
 	case string:
-		return "", slices.ContainsFunc(places, func(place string) bool { return strings.Contains(v, place) })
+		return "", fits(v)
 	case []any:
 		for i, e := range v {
-			if at, ok := placedIn(e, places); ok {
+			if at, ok := placedIn(e, fits); ok {
 				return fmt.Sprintf("[%d]%s", i, at), true
 			}
 		}
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if at, ok := placedIn(v[name], places); ok {
+			if at, ok := placedIn(v[name], fits); ok {
 				return "." + name + at, true
 			}
 		}

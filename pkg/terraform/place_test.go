@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -72,7 +73,13 @@ resource "terraform_data" "a" {
   provisioner "local-exec" { command = "exec 3>&1; ls ${abspath(path.module)}/main.tf" }
 }
 resource "terraform_data" "b" {
-  provisioner "local-exec" { command = "exec 3>&1; ls ${path.module}/main.tf" }
+  provisioner "local-exec" { command = "exec 3>&-; ls ${path.module}/main.tf" }
+}
+resource "terraform_data" "c" {
+  provisioner "local-exec" {
+    interpreter = ["/bin/bash", "-c"]
+    command     = "exec 3>&-; cat '${path.cwd}/main.tf'"
+  }
 }
 `})
 		planned, err := testEngine(t, tool).Plan(t.Context(), again(t, job))
@@ -80,7 +87,7 @@ resource "terraform_data" "b" {
 			t.Fatal(err)
 		}
 		applied, err := testEngine(t, tool).Apply(t.Context(), again(t, job), stored(planned))
-		if err == nil || len(applied.Diagnostics) != 1 || !strings.Contains(applied.Diagnostics[0].Remedy, "use path.module") {
+		if err == nil || len(applied.Diagnostics) != 2 || !strings.Contains(applied.Diagnostics[0].Remedy, "use path.module") || !strings.Contains(applied.Diagnostics[1].Remedy, "use path.module") {
 			t.Errorf("%v: %+v", err, applied.Diagnostics)
 		}
 	})
@@ -156,4 +163,73 @@ func TestRemoteModules(t *testing.T) {
 			t.Errorf("outputs %+v", applied.Outputs)
 		}
 	})
+}
+
+// TestHomeInAPlan: a plan that keeps the home directory says so, and one that names such a
+// path by itself does not.
+func TestHomeInAPlan(t *testing.T) {
+	t.Parallel()
+	withTools(t, func(t *testing.T, tool realTool) {
+		home := t.TempDir()
+		for name, c := range map[string]struct {
+			code  string
+			warns string
+		}{
+			"expanded": {"resource \"terraform_data\" \"a\" {\n  input = { keys = [pathexpand(\"~/.ssh/id\")] }\n}\n", "terraform_data.a.input.keys[0] holds the home directory"},
+			"written":  {"resource \"terraform_data\" \"a\" {\n  input = \"" + home + "/x\"\n}\n", ""},
+			"read":     {"resource \"terraform_data\" \"a\" {\n  input = fileexists(pathexpand(\"~/x\"))\n}\n", ""},
+		} {
+			job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": c.code})
+			planned, err := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "HOME="+home) }).Plan(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var warnings []string
+			for _, d := range planned.Plan.Diagnostics {
+				warnings = append(warnings, d.Summary)
+			}
+			if got := strings.Join(warnings, " "); (c.warns == "") != (got == "") || !strings.Contains(got, c.warns) {
+				t.Errorf("%s: %q, want %q", name, got, c.warns)
+			}
+		}
+	})
+}
+
+// otherPlace is set in the process of TestFixedPlaceIsTheTools.
+const otherPlace = "METAPIPE_TEST_OTHER_PLACE"
+
+// TestFixedPlaceIsTheTools: the fixed path is a path of the tool. What this process has
+// open under the same number is no part of the workspace.
+func TestFixedPlaceIsTheTools(t *testing.T) {
+	t.Parallel()
+	if !hasFixedPlace {
+		t.Skip("this system has no path that is the same in every job")
+	}
+	if other := os.Getenv(otherPlace); other != "" {
+		w := workspace{tree: "/run/workspace/tree", data: "/run/workspace/data", dir: "/run/workspace", job: pipeline.Job{Dir: "/run"}}
+		for text, want := range map[string]string{
+			other + "/main.tf is broken":                    other + "/main.tf is broken",
+			fixedPlace + "/tree/live/main.tf is broken":     "live/main.tf is broken",
+			"/run/workspace/tree/live/main.tf is not there": "live/main.tf is not there",
+		} {
+			if got := w.relative(text); got != want {
+				t.Errorf("%q became %q, want %q", text, got, want)
+			}
+		}
+		return
+	}
+	other, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.Open(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestFixedPlaceIsTheTools$", "-test.count=1")
+	cmd.Env, cmd.ExtraFiles = append(os.Environ(), otherPlace+"="+other), []*os.File{open}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }

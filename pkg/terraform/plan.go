@@ -84,6 +84,10 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	planned.Plan = reading.plan
 	newTracer(w).explain(&planned.Plan, reading.redactor)
 	planned.Plan.Diagnostics = w.diagnose(found, reading.redactor)
+	if warning := w.homeWarning(reading.homed); warning != nil {
+		planned.Plan.Diagnostics = append(planned.Plan.Diagnostics, *warning)
+		w.log.diagnostic(*warning)
+	}
 	if failure != nil {
 		planned.Plan.Errored = true
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
@@ -111,7 +115,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Secrets: w.engine.secrets()})
+	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.getenv("HOME"), Secrets: w.engine.secrets()})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{

@@ -19,6 +19,8 @@ type ReadOptions struct {
 	Tool pipeline.ToolVersion
 	// Places are paths that no plan may hold, since another run has others.
 	Places []string
+	// Home is the home directory that the tool has; empty: values are not compared with it.
+	Home string
 	// MAC returns the keyed hash of the fingerprint; nil leaves it empty.
 	MAC func() hash.Hash
 	// Secrets are redacted beside those that the document marks.
@@ -47,6 +49,7 @@ type planReading struct {
 	secrets     secretSet
 	later       map[string]any // marks of what is sensitive and not yet known, by address
 	placed      string         // an attribute that holds a path of this run
+	homed       string         // an attribute that holds a path of the home directory
 }
 
 // planReader holds what is gathered while the document streams by.
@@ -64,10 +67,12 @@ type planReader struct {
 	applyable *bool               // nil: the tool does not say
 	places    []string
 	placed    string // the first attribute that holds one of the places
+	home      string
+	homed     string // the first attribute that is a path of it
 }
 
 func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), places: o.Places, later: map[string]any{}, variables: map[string]json.RawMessage{},
+	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), places: o.Places, home: o.Home, later: map[string]any{}, variables: map[string]json.RawMessage{},
 		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
@@ -91,7 +96,7 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
-	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later, placed: p.placed}
+	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later, placed: p.placed, homed: p.homed}
 	reading.redactor.plan(&reading.plan)
 	if p.print != nil {
 		reading.fingerprint = p.print.sum()

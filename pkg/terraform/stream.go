@@ -29,8 +29,8 @@ type message struct {
 		Import    int    `json:"import"`
 		Operation string `json:"operation"`
 	} `json:"changes"` // of a change_summary
-	Terraform  string                  `json:"terraform"` // in the first line
-	Tofu       string                  `json:"tofu"`
+	Terraform string `json:"terraform"` // in the first line
+	Tofu      string `json:"tofu"`
 }
 
 type hook struct {

@@ -110,8 +110,27 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
               "_metapipe/tokens/*",
               "_metapipe/rejected/*",
               "_metapipe/ledger/*",
+              "_metapipe/customers/*",
               "_metapipe/open/*/*",
               "*/*/plans/*",
+              "*/applied/*",
+            ]
+          }
+        }
+      },
+      {
+        Sid      = "Names"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = ["arn:aws:s3:::provider-states"]
+        Condition = {
+          StringEquals = {
+            "s3:delimiter" = ["/"]
+          }
+          StringLike = {
+            "s3:prefix" = [
+              "",
+              "*/",
             ]
           }
         }
@@ -129,9 +148,11 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           "arn:aws:s3:::provider-states/_metapipe/tokens/*",
           "arn:aws:s3:::provider-states/_metapipe/rejected/*",
           "arn:aws:s3:::provider-states/_metapipe/ledger/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
           "arn:aws:s3:::provider-states/*/*/plans/*/model.sealed",
+          "arn:aws:s3:::provider-states/*/applied/*.json",
         ]
       },
       {
@@ -150,6 +171,7 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           "arn:aws:s3:::provider-states/_metapipe/tokens/*",
           "arn:aws:s3:::provider-states/_metapipe/rejected/*",
           "arn:aws:s3:::provider-states/_metapipe/ledger/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/_metapipe/open/*/*",
           "arn:aws:s3:::provider-states/*/*/plans/*/apply-????.json",
         ]
@@ -174,6 +196,20 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           }
           StringLikeIfExists = {
             "kms:EncryptionContext:metapipe:environment" = ["*"]
+          }
+        }
+      },
+      {
+        Sid      = "OpenLastApplies1"
+        Effect   = "Allow"
+        Action   = ["kms:Decrypt"]
+        Resource = ["*"]
+        Condition = {
+          "ForAnyValue:StringEquals" = {
+            "kms:ResourceAliases" = ["alias/plans"]
+          }
+          StringEquals = {
+            "kms:EncryptionContext:metapipe:kind" = ["record"]
           }
         }
       },
@@ -369,6 +405,7 @@ resource "aws_iam_role_policy" "drift-drift" {
               "*/*/*",
               "_metapipe/scans/*",
               "_metapipe/open/*/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -378,6 +415,7 @@ resource "aws_iam_role_policy" "drift-drift" {
         Effect = "Allow"
         Action = ["s3:GetObject"]
         Resource = [
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/*/*/terraform.tfstate",
           "arn:aws:s3:::provider-states/*/*/terraform.tfstate.tflock",
           "arn:aws:s3:::provider-states/*/*/applied/*",
@@ -630,6 +668,7 @@ resource "aws_iam_role_policy" "plan-staging-plan" {
               "*/staging/*",
               "*/requests/*",
               "*/pulls/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -648,6 +687,7 @@ resource "aws_iam_role_policy" "plan-staging-plan" {
           "arn:aws:s3:::provider-states/*/staging/queue/*",
           "arn:aws:s3:::provider-states/*/requests/*",
           "arn:aws:s3:::provider-states/*/pulls/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
         ]
       },
       {
@@ -753,6 +793,7 @@ resource "aws_iam_role_policy" "apply-staging-apply" {
               "*/staging/*",
               "*/*/plans/*",
               "*/requests/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -769,6 +810,7 @@ resource "aws_iam_role_policy" "apply-staging-apply" {
           "arn:aws:s3:::provider-states/*/staging/ledger/*",
           "arn:aws:s3:::provider-states/*/staging/queue/*",
           "arn:aws:s3:::provider-states/*/requests/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
         ]
       },
@@ -900,6 +942,7 @@ resource "aws_iam_role_policy" "plan-live-plan" {
               "*/live/*",
               "*/requests/*",
               "*/pulls/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -918,6 +961,7 @@ resource "aws_iam_role_policy" "plan-live-plan" {
           "arn:aws:s3:::provider-states/*/live/queue/*",
           "arn:aws:s3:::provider-states/*/requests/*",
           "arn:aws:s3:::provider-states/*/pulls/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
         ]
       },
       {
@@ -1023,6 +1067,7 @@ resource "aws_iam_role_policy" "apply-live-apply" {
               "*/live/*",
               "*/*/plans/*",
               "*/requests/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1039,6 +1084,7 @@ resource "aws_iam_role_policy" "apply-live-apply" {
           "arn:aws:s3:::provider-states/*/live/ledger/*",
           "arn:aws:s3:::provider-states/*/live/queue/*",
           "arn:aws:s3:::provider-states/*/requests/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
         ]
       },
@@ -1174,6 +1220,7 @@ resource "aws_iam_role_policy" "target-reports-plan" {
               "reports/staging/*",
               "reports/requests/*",
               "reports/pulls/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1192,6 +1239,7 @@ resource "aws_iam_role_policy" "target-reports-plan" {
           "arn:aws:s3:::provider-states/reports/staging/queue/*",
           "arn:aws:s3:::provider-states/reports/requests/*",
           "arn:aws:s3:::provider-states/reports/pulls/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
         ]
       },
       {
@@ -1268,6 +1316,7 @@ resource "aws_iam_role_policy" "target-reports-apply" {
               "reports/staging/*",
               "reports/*/plans/*",
               "reports/requests/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1284,6 +1333,7 @@ resource "aws_iam_role_policy" "target-reports-apply" {
           "arn:aws:s3:::provider-states/reports/staging/ledger/*",
           "arn:aws:s3:::provider-states/reports/staging/queue/*",
           "arn:aws:s3:::provider-states/reports/requests/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/reports/*/plans/*.json",
         ]
       },
@@ -1416,6 +1466,7 @@ resource "aws_iam_role_policy" "target-blog_live_apply-apply" {
               "blog/live/*",
               "blog/*/plans/*",
               "blog/requests/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1432,6 +1483,7 @@ resource "aws_iam_role_policy" "target-blog_live_apply-apply" {
           "arn:aws:s3:::provider-states/blog/live/ledger/*",
           "arn:aws:s3:::provider-states/blog/live/queue/*",
           "arn:aws:s3:::provider-states/blog/requests/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/blog/*/plans/*.json",
         ]
       },
@@ -1567,6 +1619,7 @@ resource "aws_iam_role_policy" "target-blog_live_plan-plan" {
               "blog/live/*",
               "blog/requests/*",
               "blog/pulls/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1585,6 +1638,7 @@ resource "aws_iam_role_policy" "target-blog_live_plan-plan" {
           "arn:aws:s3:::provider-states/blog/live/queue/*",
           "arn:aws:s3:::provider-states/blog/requests/*",
           "arn:aws:s3:::provider-states/blog/pulls/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
         ]
       },
       {
@@ -1691,6 +1745,7 @@ resource "aws_iam_role_policy" "target-blog_staging_apply-apply" {
               "blog/staging/*",
               "blog/*/plans/*",
               "blog/requests/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1707,6 +1762,7 @@ resource "aws_iam_role_policy" "target-blog_staging_apply-apply" {
           "arn:aws:s3:::provider-states/blog/staging/ledger/*",
           "arn:aws:s3:::provider-states/blog/staging/queue/*",
           "arn:aws:s3:::provider-states/blog/requests/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
           "arn:aws:s3:::provider-states/blog/*/plans/*.json",
         ]
       },
@@ -1842,6 +1898,7 @@ resource "aws_iam_role_policy" "target-blog_staging_plan-plan" {
               "blog/staging/*",
               "blog/requests/*",
               "blog/pulls/*",
+              "_metapipe/customers/*",
             ]
           }
         }
@@ -1860,6 +1917,7 @@ resource "aws_iam_role_policy" "target-blog_staging_plan-plan" {
           "arn:aws:s3:::provider-states/blog/staging/queue/*",
           "arn:aws:s3:::provider-states/blog/requests/*",
           "arn:aws:s3:::provider-states/blog/pulls/*",
+          "arn:aws:s3:::provider-states/_metapipe/customers/*",
         ]
       },
       {

@@ -273,7 +273,12 @@ func (s *secretSet) add(mask func(...string) error, secrets ...string) error {
 func (s *secretSet) front(w io.Writer) *actions.MaskingWriter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := actions.NewMaskingWriter(w, s.all)
+	var m *actions.MaskingWriter
+	if len(s.streams) > 0 { // each knows all secrets
+		m = s.streams[0].Before(w)
+	} else {
+		m = actions.NewMaskingWriter(w, s.all)
+	}
 	s.streams = append(s.streams, m)
 	return m
 }
@@ -324,13 +329,13 @@ func (a *App) guard(inActions bool) {
 		return
 	}
 	a.secrets = &secretSet{}
-	secrets := a.environSecrets(nothingListed)
+	known := actions.NewMaskingWriter(io.Discard, a.environSecrets(nothingListed))
 	for _, stream := range []*io.Writer{&a.Out, &a.Err} {
 		w := *stream
 		if inActions {
 			w = actions.Neutralise(w)
 		}
-		masking := actions.NewMaskingWriter(w, secrets)
+		masking := known.Before(w)
 		a.secrets.streams, *stream = append(a.secrets.streams, masking), masking
 	}
 }

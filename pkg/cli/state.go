@@ -330,6 +330,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
+	if err := m.printHolders(ctx, w, state); err != nil {
+		return err
+	}
 	if state.Lost != nil {
 		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", report.TerminalLine(state.Lost.Why), state.Lost.Restore())
 	}

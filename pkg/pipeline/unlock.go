@@ -123,6 +123,16 @@ func (u *Unlocker) allOver(ctx context.Context, target string, holders Holders, 
 	return nil
 }
 
+// WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
+// taken as the store has them: nothing may be released on this alone.
+func WhoHolds(ctx context.Context, s Store, c CustomerName, env Environment, lock Lock) (Holders, error) {
+	all, err := lockHolders(ctx, unverified{s}, c, env, lock)
+	if err != nil {
+		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", c, env, err)
+	}
+	return all.Likely(), nil
+}
+
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor string) error {
 	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {

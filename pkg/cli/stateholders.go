@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// printHolders says whose step took the lock, since the lock itself names a machine only,
+// and what releases it.
+func (m *manager) printHolders(ctx context.Context, w io.Writer, s targetState) error {
+	if s.Lock == nil {
+		return nil
+	}
+	holders, err := pipeline.WhoHolds(ctx, m.store, s.Customer, s.Environment, *s.Lock)
+	if err != nil {
+		return err
+	}
+	who := "no open request of metapipe"
+	if len(holders) > 0 {
+		who = holders.String()
+	}
+	_, err = fmt.Fprintf(w, "held by\t%s\nunlock\tmetapipe unlock --customer %s --environment %s --lock-id %s\n",
+		report.TerminalLine(who), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID))
+	return err
+}

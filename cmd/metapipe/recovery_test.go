@@ -27,10 +27,16 @@ var indentedFence = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 // stands for it.
 func recoveryPage(t *testing.T, title string, names ...string) *recovery {
 	t.Helper()
-	text := string(must(os.ReadFile(filepath.Join(root(t), recoveryPages)))(t))
+	return pageOf(t, recoveryPages, title, names...)
+}
+
+// pageOf is recoveryPage for another file.
+func pageOf(t *testing.T, file, title string, names ...string) *recovery {
+	t.Helper()
+	text := string(must(os.ReadFile(filepath.Join(root(t), file)))(t))
 	_, page, found := strings.Cut(text, "\n## "+title+"\n")
 	if !found {
-		t.Fatalf("%s has no page %q", recoveryPages, title)
+		t.Fatalf("%s has no page %q", file, title)
 	}
 	page, _, _ = strings.Cut(page, "\n## ")
 	r := &recovery{t: t}

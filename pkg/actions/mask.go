@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,10 +19,8 @@ import (
 func (r *Runner) Mask(secrets ...string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.hidden == nil {
-		r.hidden = NewMaskingWriter(io.Discard, nil)
-	}
-	for _, form := range r.hidden.add(secrets) {
+	r.hidden = append(r.hidden, secrets...)
+	for _, form := range secretForms(secrets) {
 		// The runner masks line by line, a form with line breaks would never match.
 		if strings.ContainsAny(form, "\r\n") {
 			continue
@@ -38,11 +35,11 @@ func (r *Runner) Mask(secrets ...string) error {
 // masked is text without the secrets; r.mu is held. The runner masks the log and
 // the summary itself, unless a mask came too late or was lost.
 func (r *Runner) masked(s string) string {
-	if r.hidden == nil {
+	if len(r.hidden) == 0 {
 		return s
 	}
 	var out strings.Builder
-	w := r.hidden.Before(&out)
+	w := NewMaskingWriter(&out, r.hidden)
 	_, err := io.WriteString(w, s)
 	if err = errors.Join(err, w.Close()); err != nil {
 		return "***" // a builder takes everything
@@ -75,13 +72,12 @@ func secretForms(secrets []string) []string {
 type MaskingWriter struct {
 	mu      sync.Mutex
 	w       io.Writer
-	known   map[string]bool // secrets whose forms are below
 	forms   []string
-	matcher *text.Matcher // never changed, so that writers may share it
-	seen    []byte        // what is held back, without escape sequences
-	escapes []sequence    // where they stood in it
-	rest    []byte        // an escape sequence that has not ended
-	covered int           // bytes at the start of seen for which *** was written already
+	matcher *text.Matcher
+	seen    []byte     // what is held back, without escape sequences
+	escapes []sequence // where they stood in it
+	rest    []byte     // an escape sequence that has not ended
+	covered int        // bytes at the start of seen for which *** was written already
 }
 
 // sequence is an escape sequence before seen[at].
@@ -97,39 +93,14 @@ func NewMaskingWriter(w io.Writer, secrets []string) *MaskingWriter {
 	return m
 }
 
-// Before returns a writer that masks what m masks by now on the way to w. It costs no
-// forms of their own: there are some hundred of each secret.
-func (m *MaskingWriter) Before(w io.Writer) *MaskingWriter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return &MaskingWriter{w: w, known: maps.Clone(m.known), forms: slices.Clip(m.forms), matcher: m.matcher}
-}
-
 // Add masks further secrets in what is written from now on.
-func (m *MaskingWriter) Add(secrets ...string) { m.add(secrets) }
-
-// add returns the forms of those that are new.
-func (m *MaskingWriter) add(secrets []string) []string {
+func (m *MaskingWriter) Add(secrets ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var unknown []string
-	for _, secret := range secrets {
-		if !m.known[secret] {
-			unknown = append(unknown, secret)
-		}
-	}
-	fresh := secretForms(unknown)
-	if len(unknown) > 0 && m.known == nil {
-		m.known = map[string]bool{}
-	}
-	for _, secret := range unknown {
-		m.known[secret] = true
-	}
-	if len(fresh) > 0 {
+	if fresh := secretForms(secrets); len(fresh) > 0 {
 		m.forms = append(m.forms, fresh...)
 		m.matcher = text.NewMatcher(m.forms)
 	}
-	return fresh
 }
 
 // Write implements io.Writer.

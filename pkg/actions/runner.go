@@ -44,7 +44,7 @@ type Runner struct {
 	o      Options
 	mu     sync.Mutex
 	issued map[string]int // annotations so far, by command
-	hidden *MaskingWriter // knows the secrets that were masked; nil: none
+	hidden []string       // the secrets that were masked
 }
 
 // NewRunner returns a runner for one step.

@@ -201,26 +201,3 @@ func TestSecretsAreInNoSummary(t *testing.T) {
 		}
 	}
 }
-
-// TestMaskIsSharedAndGrows: a writer before another one knows the same secrets, and what
-// one of them learns later stays its own.
-func TestMaskIsSharedAndGrows(t *testing.T) {
-	t.Parallel()
-	var first, second bytes.Buffer
-	a := actions.NewMaskingWriter(&first, []string{"common-secret-1"})
-	b := a.Before(&second)
-	a.Add("only-of-the-first", "common-secret-1")
-	b.Add("only-of-the-second")
-	const said = "common-secret-1 only-of-the-first only-of-the-second\n"
-	for _, w := range []*actions.MaskingWriter{a, b} {
-		if _, err := io.WriteString(w, said); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if first.String() != "*** *** only-of-the-second\n" || second.String() != "*** only-of-the-first ***\n" {
-		t.Errorf("%q and %q", first.String(), second.String())
-	}
-}

@@ -28,6 +28,41 @@ func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
 	return pipeline.Environment(name), nil
 }
 
+// storedTarget reads a flag that names an environment of a customer: one that the
+// customer may use, or one that the store still has something of.
+func (m *manager) storedTarget(ctx context.Context, c pipeline.Customer, name string) (pipeline.Environment, error) {
+	env, missing := m.environment("environment", name)
+	if missing == nil && c.Allows(env) {
+		return env, nil
+	}
+	if stored, err := pipeline.ParseEnvironment(name); err == nil {
+		if known, err := pipeline.TargetKnown(ctx, m.store, c.Name, stored); err != nil || known {
+			return stored, err
+		}
+	}
+	if missing != nil {
+		return "", missing
+	}
+	return "", allowed(c, env)
+}
+
+// stored are the environments of metapipe.yml that the customer may use, and those that
+// the store still has something of.
+func (m *manager) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.Environment, error) {
+	var all []pipeline.Environment
+	for _, rule := range c.Manager.Environments {
+		if !c.Allows(rule.Name) {
+			if known, err := pipeline.TargetKnown(ctx, m.store, c.Name, rule.Name); err != nil {
+				return nil, err
+			} else if !known {
+				continue
+			}
+		}
+		all = append(all, rule.Name)
+	}
+	return all, nil
+}
+
 // allowed refuses an environment that the customer may not use.
 func allowed(c pipeline.Customer, env pipeline.Environment) error {
 	if c.Allows(env) {

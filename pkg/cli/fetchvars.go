@@ -18,7 +18,7 @@ import (
 
 type fetchOptions struct {
 	places
-	customer, environment, commit, mode string
+	customer, environment, commit, mode, confirm string
 }
 
 func newFetchVarsCmd(app *App) *cobra.Command {
@@ -33,6 +33,11 @@ checks it, writes the request into the store and posts "pending" on the commit.
 With --customer it makes a request of its own instead of reading a payload: an
 operator's request for the head of the customer's default branch, or --commit.
 
+With --mode destroy the request ends one environment: it plans the destroy of all that
+is in its state, with the variables that were applied last, and waits for an approval
+like any apply. Name the target in --customer and --environment, and once more in
+--confirm. No payload can ask for it.
+
 An older request that waits for an approval of the same target is superseded: its
 plan is taken out of use, its run is cancelled, and its statuses are closed. An
 apply that has begun is left alone. A request that is superseded itself (its pull
@@ -44,15 +49,17 @@ deployments read; statuses write) or METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KE
 GITHUB_TOKEN (own repository: actions write, contents read).
 Outputs: request-id, customer, mode, environments and applies (JSON arrays, in
 promotion order), outcome, reason.`,
-		Example: "  metapipe fetch-vars --customer example-customer --mode plan",
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return app.fetchVars(cmd.Context(), o) },
+		Example: "  metapipe fetch-vars --customer example-customer --mode plan\n" +
+			"  metapipe fetch-vars --customer example-customer --environment staging --mode destroy --confirm example-customer/staging",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return app.fetchVars(cmd.Context(), o) },
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "make a request for this customer `NAME` instead of reading the event")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "with --customer: only this environment `NAME`")
 	cmd.Flags().StringVar(&o.commit, "commit", "", "with --customer: this commit `SHA` of the default branch")
-	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `MODE` apply, plan or dry-run")
+	cmd.Flags().StringVar(&o.mode, "mode", "apply", "with --customer: `MODE` apply, plan, dry-run or destroy")
+	cmd.Flags().StringVar(&o.confirm, "confirm", "", "with --mode destroy: the `TARGET` once more, as customer/environment")
 	return cmd
 }
 
@@ -140,8 +147,12 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 	if err != nil {
 		return pipeline.Event{}, err
 	}
-	if _, err := pipeline.ParseMode(o.mode); err != nil {
+	mode, err := pipeline.ParseManualMode(o.mode)
+	if err != nil {
 		return pipeline.Event{}, &pipeline.UsageError{Message: "--mode", Err: err}
+	}
+	if o.customer == "" && (mode == pipeline.ModeDestroy || o.confirm != "") {
+		return pipeline.Event{}, &pipeline.UsageError{Message: "a destroy is a request of the manager's own, and no customer is named", Next: "name the target with --customer and --environment"}
 	}
 	if o.commit != "" {
 		if _, err := pipeline.ParseSHA(o.commit); err != nil {
@@ -167,8 +178,11 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline
 		return in, nil
 	}
 	manual, err := manualAsk(o, m)
+	if err != nil {
+		return in, err
+	}
 	in.Manual = manual
-	return in, err
+	return in, in.CheckDestroy()
 }
 
 // runCreated asks GitHub when this run was created: a run may wait in a queue
@@ -197,11 +211,14 @@ func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error
 
 func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
 	c, err := m.customer(o.customer)
+	if err != nil && o.mode == string(pipeline.ModeDestroy) {
+		return nil, &pipeline.UsageError{Message: "mode destroy works on a registered customer", Err: err, Next: "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md"}
+	}
 	if err != nil {
 		return nil, err
 	}
-	ask := &pipeline.ManualAsk{Customer: c.Name, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
-	if ask.Mode, err = pipeline.ParseMode(o.mode); err != nil {
+	ask := &pipeline.ManualAsk{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
+	if ask.Mode, err = pipeline.ParseManualMode(o.mode); err != nil {
 		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
 	}
 	if o.environment != "" {

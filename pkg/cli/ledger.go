@@ -117,11 +117,8 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 		auditor.GitHub = client
 	}
 	if o.environment != "" {
-		env, err := m.environment("environment", o.environment)
+		env, err := m.storedTarget(ctx, c, o.environment)
 		if err != nil {
-			return nil, err
-		}
-		if err := allowed(c, env); err != nil {
 			return nil, err
 		}
 		target, err := auditor.Target(ctx, c, env)
@@ -129,12 +126,15 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 	}
 	own, err := auditor.Chain(ctx, c.Name, "")
 	reports := []pipeline.LedgerReport{own}
-	for _, rule := range c.Manager.Environments {
-		if err != nil || !c.Allows(rule.Name) {
-			continue
-		}
+	if err != nil {
+		return reports, err
+	}
+	environments, err := m.stored(ctx, c)
+	for _, env := range environments {
 		var target pipeline.LedgerReport
-		target, err = auditor.Target(ctx, c, rule.Name)
+		if target, err = auditor.Target(ctx, c, env); err != nil {
+			return append(reports, target), err
+		}
 		reports = append(reports, target)
 	}
 	return reports, err

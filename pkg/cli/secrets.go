@@ -273,12 +273,7 @@ func (s *secretSet) add(mask func(...string) error, secrets ...string) error {
 func (s *secretSet) front(w io.Writer) *actions.MaskingWriter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var m *actions.MaskingWriter
-	if len(s.streams) > 0 { // each knows all secrets
-		m = s.streams[0].Before(w)
-	} else {
-		m = actions.NewMaskingWriter(w, s.all)
-	}
+	m := actions.NewMaskingWriter(w, s.all)
 	s.streams = append(s.streams, m)
 	return m
 }
@@ -329,13 +324,13 @@ func (a *App) guard(inActions bool) {
 		return
 	}
 	a.secrets = &secretSet{}
-	known := actions.NewMaskingWriter(io.Discard, a.environSecrets(nothingListed))
+	secrets := a.environSecrets(nothingListed)
 	for _, stream := range []*io.Writer{&a.Out, &a.Err} {
 		w := *stream
 		if inActions {
 			w = actions.Neutralise(w)
 		}
-		masking := known.Before(w)
+		masking := actions.NewMaskingWriter(w, secrets)
 		a.secrets.streams, *stream = append(a.secrets.streams, masking), masking
 	}
 }

@@ -47,8 +47,9 @@ func newStateListCmd(app *App) *cobra.Command {
 		Long: `list shows a line for each target: where its state is, its size, serial and last
 change, and who holds its lock. It reads the counting of a state and no value of it.
 Customers without a file in customers/ are shown where the store has a state of them:
-a renamed file leaves its states under the old name. LOST means that the last apply left a state, and that it is gone, older or another one
-now: state restore brings it back.`,
+a renamed file leaves its states under the old name. LOST means that the last apply left
+a state, and that it is gone, older or another one now: state restore brings it back.
+ENDED means that a destroy left nothing, and that nothing was built since.`,
 		Example: "  metapipe state list --customer example-customer",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateList(cmd.Context(), o) },
@@ -139,7 +140,9 @@ type targetState struct {
 	Changed     *time.Time            `json:"changed,omitempty"`
 	// Lost says why the state is not the one that the last apply left.
 	Lost *pipeline.LostState `json:"lost,omitempty"`
-	Lock *pipeline.Lock      `json:"lock,omitempty"`
+	// Ended is when a destroy left nothing, where nothing was built since.
+	Ended *time.Time     `json:"ended,omitempty"`
+	Lock  *pipeline.Lock `json:"lock,omitempty"`
 	// LockUnknown says where the lock is when it cannot be read from here.
 	LockUnknown string `json:"lock_unknown,omitempty"`
 	// Unregistered: the store has records of the customer, and customers/ has no file.
@@ -165,11 +168,15 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	}
 	states := []targetState{}
 	for _, c := range customers {
-		for _, rule := range c.Manager.Environments {
-			if !c.Allows(rule.Name) || o.environment != "" && o.environment != string(rule.Name) {
+		environments, err := m.stored(ctx, c)
+		if err != nil {
+			return err
+		}
+		for _, env := range environments {
+			if o.environment != "" && o.environment != string(env) {
 				continue
 			}
-			state, err := m.targetState(ctx, c, rule.Name)
+			state, err := m.targetState(ctx, c, env)
 			if err != nil {
 				return err
 			}
@@ -276,6 +283,9 @@ func (s targetState) size() string {
 	if s.Lost != nil {
 		return "LOST"
 	}
+	if s.Ended != nil {
+		return "ENDED"
+	}
 	if !s.Exists {
 		return "none"
 	}
@@ -311,7 +321,7 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
-	c, env, err := m.target(o.targetOptions)
+	c, env, err := m.target(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
@@ -362,6 +372,9 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 	if state.Lost, err = pipeline.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
 		return state, err
 	}
+	if err := m.end(ctx, &state); err != nil {
+		return state, err
+	}
 	if m.config.Manager.State.Backend.Type != "" {
 		return state, nil
 	}
@@ -369,6 +382,16 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 		state.LockUnknown = "in the DynamoDB table " + table
 	}
 	return state, nil
+}
+
+// end fills in when a destroy has left nothing of a target, unless its state says
+// otherwise now.
+func (m *manager) end(ctx context.Context, state *targetState) error {
+	at, ended, err := pipeline.LookForEnded(ctx, m.store, state.Customer, state.Environment)
+	if err == nil && ended && state.Lost == nil && state.Resources <= 0 {
+		state.Ended = &at
+	}
+	return err
 }
 
 // stateInStore reads a state that lies beside the objects of the store. It looks at the

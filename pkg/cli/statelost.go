@@ -105,7 +105,7 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	if err != nil {
 		return nil, targetState{}, in, err
 	}
-	c, env, err := m.target(o)
+	c, env, err := m.target(ctx, o)
 	if err != nil {
 		return nil, targetState{}, in, err
 	}

@@ -74,6 +74,9 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 		} else {
 			state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
 		}
+		if err == nil {
+			err = m.end(ctx, &state)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +90,7 @@ func (a *App) printUnregistered(states []targetState) {
 	environments := map[pipeline.CustomerName][]string{}
 	var order []pipeline.CustomerName
 	for _, s := range states {
-		if !s.Unregistered {
+		if !s.Unregistered || s.Ended != nil { // an ended customer needs no file
 			continue
 		}
 		if environments[s.Customer] == nil {

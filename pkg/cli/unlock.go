@@ -54,7 +54,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	c, env, err := m.target(o.targetOptions)
+	c, env, err := m.target(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
@@ -123,17 +123,15 @@ func (m *manager) unlocker() (*pipeline.Unlocker, error) {
 	return u, err
 }
 
-// target reads the flags that name a target which the customer may use.
-func (m *manager) target(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
+// target reads the flags that name a target: one that the customer may use, or one that
+// the store still has something of.
+func (m *manager) target(ctx context.Context, o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
 	c, err := m.customer(o.customer)
 	if err != nil {
 		return c, "", err
 	}
-	env, err := m.environment("environment", o.environment)
-	if err != nil {
-		return c, "", err
-	}
-	return c, env, allowed(c, env)
+	env, err := m.storedTarget(ctx, c, o.environment)
+	return c, env, err
 }
 
 // Lock reads the lock that lies beside a state in the store. The locks of a table

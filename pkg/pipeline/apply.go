@@ -33,6 +33,7 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return TargetResult{}, errors.Join(err, accountUnread(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
 	}
 	result, err := a.run(ctx, in, request)
+	request.advise(err)
 	return result, errors.Join(err, a.account(ctx, in, request, result, err))
 }
 
@@ -117,6 +118,7 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	ended := Ended{Run: in.Run, Outcome: OutcomeApplied, use: last}
 	log := in.record()
 	result, err := a.apply(ctx, in, request, folder, &ended)
+	request.advise(err)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonUsed {
 		return result, err
@@ -144,6 +146,10 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	defer cancel()
 	if err == nil {
 		a.applied(lasts, request, folder, &ended)
+	} else if ended.left != nil {
+		if noteErr := noteFailedApply(lasts, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
+			fmt.Fprintf(in.logOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
+		}
 	}
 	recordErr := a.record(lasts, in, folder, ended)
 	if ended.claimed {
@@ -305,6 +311,8 @@ func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) erro
 	switch {
 	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
 		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
+	case receipt.Mode != request.modeOfReceipt():
+		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
 	case receipt.Environment != in.Environment:
 		return refuse(ReasonOtherEnvironment, again, "was made for environment %s", receipt.Environment)
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:

@@ -186,7 +186,7 @@ func (w *issueWork) sort(customers []Customer) (todo []issueTarget, told []Targe
 	}
 	for _, r := range w.scan.Results {
 		c, ok := byName[r.Customer]
-		if !ok || r.Failure != nil || r.Skipped != "" || w.history.Targets[targetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
+		if !ok || r.Failure != nil || r.Skipped != "" && !r.Ended || w.history.Targets[targetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
 			continue
 		}
 		t := issueTarget{customer: c, result: r, name: targetName(r.Customer, r.Environment)}

@@ -42,6 +42,8 @@ type DriftResult struct {
 	// Skipped says why there was nothing to check, such as an environment that the
 	// customer's file does not have; empty where there was.
 	Skipped string `json:"skipped,omitempty"`
+	// Ended: a destroy left nothing of the target. Skipped says when.
+	Ended bool `json:"ended,omitempty"`
 	// Plan holds what differs and is not ignored, redacted at the customer's level; nil for a clean target
 	// and for an error.
 	Plan *Plan `json:"plan,omitempty"`

@@ -172,6 +172,10 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	if last != nil {
 		result.Applied = last.told()
 	}
+	if known.ended() { // nothing of it is there; what a plan would build is no drift
+		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
+		return nil
+	}
 	want, err := w.want(ctx, c, env, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
 	if last != nil && last.Receipt.Blob == want.file.Blob {

@@ -39,6 +39,8 @@ type Job struct {
 	// Backend is where the state is; the zero value is a scratch state in Dir. The
 	// directory of a local one is created when missing.
 	Backend Backend
+	// Destroy plans the destroy of everything in the state.
+	Destroy bool
 	// ReadOnly plans take no lock and write no state.
 	ReadOnly bool
 	// MAC returns a keyed hash for the fingerprint; nil leaves it empty.

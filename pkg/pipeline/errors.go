@@ -144,4 +144,6 @@ const (
 	ReasonOtherReceipt     Reason = "other-receipt"
 	ReasonLocked           Reason = "locked"
 	ReasonStateLost        Reason = "state-lost"
+	// ReasonNoDestroy: a destroy is refused before it is planned.
+	ReasonNoDestroy Reason = "destroy-refused"
 )

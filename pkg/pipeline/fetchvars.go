@@ -76,9 +76,11 @@ type ManualAsk struct {
 	// Commit is a full SHA on an allowed branch; empty means the head of the
 	// repo's default branch.
 	Commit      SHA
-	Environment Environment // empty: all
+	Environment Environment // empty: all; a destroy needs one
 	Mode        Mode
-	Actor       string
+	// Confirm is the target of a destroy as the operator typed it: customer/environment.
+	Confirm string
+	Actor   string
 }
 
 // ownGitHub reads the manager's own repository.
@@ -114,13 +116,13 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 		Siblings: from.named, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
 		CreatedAt: f.Now().UTC(),
 	}
-	if request.Event != "pull_request" && request.Mode != ModeApply {
+	if request.Event != "pull_request" && !request.Mode.Changes() {
 		request.PullRequest = 0 // a dry run is no part of the story of a merge
 	}
 	var raw []byte
 	if from.answer != nil {
 		request.Reason, request.Problems = from.answer.Reason, from.answer.Problems
-	} else if raw, err = f.read(ctx, from, &request); err != nil {
+	} else if raw, err = f.variables(ctx, from, &request); err != nil {
 		return Request{}, err
 	}
 	if err := f.write(ctx, request, raw); err != nil {
@@ -180,6 +182,15 @@ func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, su
 }
 
 func (f *FetchVars) records() records { return records{f.Store, f.Sealer} }
+
+// variables returns the variables.yml that the request works with, and fills in its
+// targets.
+func (f *FetchVars) variables(ctx context.Context, from origin, request *Request) ([]byte, error) {
+	if request.Mode == ModeDestroy {
+		return f.lastVariables(ctx, from, request)
+	}
+	return f.read(ctx, from, request)
+}
 
 // read fetches and checks variables.yml and works out the targets. Problems that
 // the customer can mend are put into the request.
@@ -254,9 +265,13 @@ func (f *FetchVars) announce(ctx context.Context, request Request) error {
 	for i, env := range request.Targets {
 		names[i] = string(env)
 	}
-	statuses := []Status{{Context: request.StatusContext(""), Description: "Accepted: " + strings.Join(names, ", ")}}
+	accepted, waiting := "Accepted: ", "Waiting for the plan"
+	if request.Mode == ModeDestroy {
+		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"
+	}
+	statuses := []Status{{Context: request.StatusContext(""), Description: accepted + strings.Join(names, ", ")}}
 	for _, env := range request.Targets {
-		statuses = append(statuses, Status{Context: request.StatusContext(env), Description: "Waiting for the plan"})
+		statuses = append(statuses, Status{Context: request.StatusContext(env), Description: waiting})
 	}
 	for _, s := range statuses {
 		s.State, s.TargetURL, s.Description = StatusPending, request.ManagerRun.URL, tagged(s.Description, request.ID)

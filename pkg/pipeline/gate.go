@@ -26,11 +26,26 @@ type Approval struct {
 // gated reports whether anything holds an apply to the environment back.
 func (r EnvironmentRule) gated() bool { return r.Gated || r.Wait > 0 || r.RequesterMayNotApprove }
 
+// gate is the rule of the target's environment for this request, and why it is gated. A
+// destroy needs an approval in every environment.
+func (r Request) gate(in TargetInput) (rule EnvironmentRule, why string) {
+	rule, _ = in.Customer.Manager.Rule(in.Environment)
+	if r.Mode == ModeDestroy && !rule.Gated {
+		rule.Gated = true
+		return rule, "a destroy needs an approval"
+	}
+	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
+}
+
 // checkGate refuses when the environment that should hold the apply back does
 // not: GitHub creates a misspelt environment silently, without any rule. It
 // returns who approved.
 func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []Account, err error) {
-	rule, _ := in.Customer.Manager.Rule(in.Environment)
+	rule, why := request.gate(in)
+	if a.Gate == nil && request.Mode == ModeDestroy {
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
+			Next: "approve it in the run of the request; see docs/ENDING.md"}
+	}
 	if a.Gate == nil || !rule.gated() {
 		return nil, nil
 	}
@@ -44,7 +59,7 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 		if !exists {
 			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
 		}
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s is gated, but environment %s of %s %s", in.Environment, name, in.Run.Repository, lacks),
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
 			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	if has := time.Duration(wait) * time.Minute; has < rule.Wait {
@@ -89,7 +104,7 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
 			Next: "do not let administrators bypass the rules of environment " + name + "; then push again and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and metapipe.yml says that %s is gated", name, in.Run.ID, in.Run.Repository, target),
+		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
 			Next: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then push again and let a reviewer approve"}
 	case !rule.RequesterMayNotApprove:
 		return people, nil

@@ -44,6 +44,9 @@ const (
 	ModeApply  Mode = "apply"
 	ModePlan   Mode = "plan"
 	ModeDryRun Mode = "dry-run"
+	// ModeDestroy ends one target: it plans and applies the destroy of everything in
+	// its state. Only an operator of the manager asks for it, never a payload.
+	ModeDestroy Mode = "destroy"
 )
 
 // Names are checked by hand: a regular expression with a bound is unrolled at
@@ -191,6 +194,21 @@ func ParseMode(s string) (Mode, error) {
 	}
 	return "", fmt.Errorf("mode %q: want apply, plan or dry-run", s)
 }
+
+// ParseManualMode is ParseMode for an operator of the manager, who may also destroy.
+func ParseManualMode(s string) (Mode, error) {
+	if Mode(s) == ModeDestroy {
+		return ModeDestroy, nil
+	}
+	m, err := ParseMode(s)
+	if err != nil {
+		return "", fmt.Errorf("mode %q: want apply, plan, dry-run or destroy", s)
+	}
+	return m, nil
+}
+
+// Changes reports whether a request in this mode may change infrastructure.
+func (m Mode) Changes() bool { return m == ModeApply || m == ModeDestroy }
 
 // Reduce returns the narrower of m and asked.
 func (m Mode) Reduce(asked Mode) Mode {

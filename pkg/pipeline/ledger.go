@@ -33,6 +33,7 @@ const (
 	LedgerApproved   LedgerEvent = "approved"   // people let the apply pass its gate
 	LedgerApplying   LedgerEvent = "applying"   // an apply is about to use the plan
 	LedgerApplied    LedgerEvent = "applied"    // the apply ended well
+	LedgerDestroyed  LedgerEvent = "destroyed"  // the apply of a destroy ended well
 	LedgerRefused    LedgerEvent = "refused"    // the plan may not be applied; the reason says why
 	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped
 	LedgerSuperseded LedgerEvent = "superseded" // a newer request took its place
@@ -339,7 +340,7 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 // a store is no entry.
 func (e LedgerEntry) check() error {
 	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
-		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted}
+		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
 	}

@@ -137,7 +137,7 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 	told := map[RequestID]bool{}
 	for _, d := range anchors {
 		told[d.Payload.Request] = true
-		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.Event == LedgerApplied && e.Request == d.Payload.Request })
+		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
 		switch {
 		case i < 0 && !r.broken:
 			r.find("%s tells that request %s was applied, and the ledger does not", d.anchored(), d.Payload.Request.Short())
@@ -146,7 +146,7 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 		}
 	}
 	for _, e := range r.Entries {
-		if e.Event == LedgerApplied && !told[e.Request] {
+		if e.carriedOut() && !told[e.Request] {
 			r.Notes = append(r.Notes, fmt.Sprintf("entry %d (applied) has no anchor: no report has told of it yet, or its deployment was deleted", e.Sequence))
 		}
 	}
@@ -195,7 +195,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 		}
 	}
 	for _, e := range r.Entries {
-		if receipts := shown[RequestID(e.Request.Short())]; e.Event == LedgerApplied && len(receipts) > 0 && !slices.Contains(receipts, e.Receipt) {
+		if receipts := shown[RequestID(e.Request.Short())]; e.carriedOut() && len(receipts) > 0 && !slices.Contains(receipts, e.Receipt) {
 			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, orNone(ReceiptCode(e.Receipt)), e.Request.Short())
 		}
 	}

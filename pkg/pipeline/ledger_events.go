@@ -21,6 +21,9 @@ func ledgerEnd(request Request, env Environment, ended Ended, receipt string) Le
 	if ended.Detail != "" {
 		e.Message += ": " + ended.Detail
 	}
+	if e.Event == LedgerApplied && request.Mode == ModeDestroy {
+		e.Event = LedgerDestroyed
+	}
 	if e.Event == LedgerSuperseded {
 		e.Receipt, e.Message = "", ""
 	}
@@ -56,8 +59,11 @@ func (f *FetchVars) account(ctx context.Context, request Request) error {
 	for _, env := range request.Targets {
 		e := ledgerEntry(LedgerRequested, request, env, request.ManagerRun)
 		e.Actor = request.Actor
-		if !request.Applies(env) {
+		switch {
+		case !request.Applies(env):
 			e.Message = "to be planned only"
+		case request.Mode == ModeDestroy:
+			e.Message = "to be destroyed"
 		}
 		if _, err := ledger.Append(ctx, e); err != nil {
 			return err

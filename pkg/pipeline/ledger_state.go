@@ -12,7 +12,7 @@ const noState = -1
 // leftState reports whether a state is in the backend since this entry, of whatever
 // version.
 func (e LedgerEntry) leftState() bool {
-	return e.State != nil || slices.Contains([]LedgerEvent{LedgerApplied, LedgerRecovered, LedgerRestored, LedgerAccepted}, e.Event)
+	return e.State != nil || slices.Contains([]LedgerEvent{LedgerApplied, LedgerDestroyed, LedgerRecovered, LedgerRestored, LedgerAccepted}, e.Event)
 }
 
 // nextLastState is LastState of the entry after this one.

@@ -106,6 +106,7 @@ func (r remembered) lost(now StateRecord, place string) *LostState {
 			continue // accepted, or never there
 		}
 		switch {
+		case left.ended && now.Lineage != left.state.Lineage: // nothing was left that could be lost
 		case now.Lineage == "":
 			return lost("is lost: %s, and %s holds no state", left, place)
 		case left.state.Lineage != "" && now.Lineage != left.state.Lineage:
@@ -128,13 +129,15 @@ type left struct {
 	// exact: state is what was left. False: it is what the plan was made on, as earlier
 	// versions remember it, so that a state is there and not older.
 	exact bool
+	// ended: a destroy has left the target without resources.
+	ended bool
 }
 
 // none reports whether no state was left, on purpose.
 func (l left) none() bool { return l.exact && l.state.Lineage == "" }
 
 func (l left) String() string {
-	verb := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted"}[l.what]
+	verb := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed"}[l.what]
 	if verb == "" {
 		verb = "applied"
 	}
@@ -153,6 +156,7 @@ func (r remembered) left() []left {
 		if l.State != nil {
 			one.state, one.exact = *l.State, true
 		}
+		one.ended = l.ended()
 		if l.Accepted != nil {
 			one.what, one.request, one.at = LedgerAccepted, "", l.Accepted.At
 		}
@@ -163,6 +167,7 @@ func (r remembered) left() []left {
 		if e.State != nil {
 			one.state, one.exact = *e.State, true
 		}
+		one.ended = e.ended()
 		known = append(known, one)
 	}
 	return known

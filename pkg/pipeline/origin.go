@@ -325,6 +325,9 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if err := f.presentManager(ctx, in); err != nil {
 		return origin{}, err
 	}
+	if err := in.CheckDestroy(); err != nil {
+		return origin{}, err
+	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
 		return origin{}, &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}
@@ -349,7 +352,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}
-	from := origin{customer: customer, repository: repo, event: "manual", mode: ModeApply.Reduce(ask.Mode), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, named: customer.Siblings}
+	from := origin{customer: customer, repository: repo, event: "manual", mode: ask.mode(), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, named: customer.Siblings}
 	from.id = NewRequestID()
 	if in.Run.ID != 0 {
 		from.id = DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))

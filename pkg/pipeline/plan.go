@@ -82,6 +82,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
+		request.advise(err)
 		explainLock(ctx, p.records(), in, folder.key(objectBegun), err)
 		ended.fail(ctx, err)
 	}
@@ -168,7 +169,7 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
 	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: p.applied(ctx, in, request), ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), MAC: mac, Log: in.logOrDiscard()}
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == ModeDestroy, MAC: mac, Log: in.logOrDiscard()}
 	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
@@ -198,7 +199,7 @@ func (p *Planner) judge(ctx context.Context, in TargetInput, request Request, re
 			ended.Outcome = OutcomeNoChanges
 		}
 		return nil
-	case !receipt.HasChanges:
+	case !receipt.HasChanges && request.Mode != ModeDestroy: // a destroy of nothing is applied, too: it records the end
 		ended.Outcome = OutcomeNoChanges
 		return nil
 	}
@@ -206,6 +207,9 @@ func (p *Planner) judge(ctx context.Context, in TargetInput, request Request, re
 	var err error
 	if ended.Reviewed, err = p.reviewed(ctx, in, request, receipt); err != nil {
 		return err
+	}
+	if request.Mode == ModeDestroy { // no pull request shows one; its approval is the review
+		return nil
 	}
 	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if rule.RequireReviewed && ended.Reviewed != ReviewedSame {
@@ -261,7 +265,7 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 	now := p.Now().UTC()
 	return Receipt{
 		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
-		Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
+		Mode: request.modeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
 		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil

@@ -10,14 +10,16 @@ import (
 // and is the associated data of its encryption, so that neither can be changed
 // or exchanged without the other.
 type Receipt struct {
-	Version       int          `json:"version"` // 1
-	Request       RequestID    `json:"request"`
-	Customer      CustomerName `json:"customer"`
-	RepositoryID  int64        `json:"repository_id"`
-	Environment   Environment  `json:"environment"`
-	Commit        SHA          `json:"commit"`
-	Blob          SHA          `json:"blob"` // git blob of variables.yml
-	ManagerCommit SHA          `json:"manager_commit"`
+	Version      int          `json:"version"` // 1
+	Request      RequestID    `json:"request"`
+	Customer     CustomerName `json:"customer"`
+	RepositoryID int64        `json:"repository_id"`
+	Environment  Environment  `json:"environment"`
+	// Mode is ModeDestroy for the plan of a destroy, and empty for others.
+	Mode          Mode `json:"mode,omitempty"`
+	Commit        SHA  `json:"commit"`
+	Blob          SHA  `json:"blob"` // git blob of variables.yml
+	ManagerCommit SHA  `json:"manager_commit"`
 	// ManagerTree is a digest of the manager tree as it was copied, so that
 	// uncommitted edits and generated files count as well.
 	ManagerTree string `json:"manager_tree"`
@@ -35,6 +37,14 @@ type Receipt struct {
 	HasChanges  bool         `json:"has_changes"`
 	PlannedAt   time.Time    `json:"planned_at"`
 	Expires     time.Time    `json:"expires"`
+}
+
+// modeOfReceipt is Receipt.Mode of the plans of a request.
+func (r Request) modeOfReceipt() Mode {
+	if r.Mode == ModeDestroy {
+		return ModeDestroy
+	}
+	return ""
 }
 
 // StateVersion identifies one version of a Terraform state. The zero value

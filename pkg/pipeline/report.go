@@ -206,7 +206,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.ended
-	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated, Held: request.Held[env],
+	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, Held: request.Held[env],
 		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, doubted: st.doubt != nil, run: e.Run, folder: st.folder, use: st.use}
 	if e.Internal {
 		t.internal = e.Message

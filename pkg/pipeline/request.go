@@ -70,6 +70,9 @@ type Request struct {
 	PullRequest int    `json:"pull_request,omitempty"`
 	File        string `json:"file"` // path of variables.yml in the customer's repo
 	Blob        SHA    `json:"blob"` // git blob of variables.yml; empty when it is missing
+	// AppliedBy is the request that applied the variables of a destroy; empty in other
+	// modes, which read them from Commit.
+	AppliedBy RequestID `json:"applied_by,omitempty"`
 	// Targets are the environments to work on, in promotion order.
 	Targets []Environment `json:"targets"`
 	// Held are the environments that would be planned but may not apply from this
@@ -102,7 +105,7 @@ func (r Request) worksOn(env Environment) bool { return slices.Contains(r.Target
 // Applies reports whether env is to be applied, not only planned.
 func (r Request) Applies(env Environment) bool {
 	_, held := r.Held[env]
-	return r.Mode == ModeApply && !held
+	return r.Mode.Changes() && !held
 }
 
 // Document is a parsed and validated variables.yml. pkg/variables implements it.

@@ -111,6 +111,31 @@ func noteState(ctx context.Context, s records, c CustomerName, env Environment, 
 	return nil
 }
 
+// noteFailedApply keeps beside the newest apply that went well what a later one, which
+// failed, has left: its state is no lost one. Where nothing went well yet, the ledger
+// alone remembers.
+func noteFailedApply(ctx context.Context, s records, c CustomerName, env Environment, state StateRecord, at time.Time) error {
+	older, err := s.List(ctx, lastApplyPrefix(c, env))
+	if err != nil {
+		return err
+	}
+	record, found, err := loadLastApply(ctx, s, c, env)
+	if err != nil || !found {
+		return err
+	}
+	key := lastApplyPrefix(c, env) + at.UTC().Format(lastApplyTimes) + "-" + string(record.Receipt.Request) + ".json"
+	record.State, record.Accepted = &state, nil
+	if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	for _, old := range older {
+		if old < key && strings.HasSuffix(old, ".json") {
+			err = errors.Join(err, s.Delete(ctx, old))
+		}
+	}
+	return err
+}
+
 // LookForLost compares a state with what the store remembers without a key: with the
 // ledger, and with the names of the records of the last apply. It is for showing.
 func LookForLost(ctx context.Context, s Store, c CustomerName, env Environment, now StateRecord, place string) (*LostState, error) {

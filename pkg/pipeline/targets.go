@@ -71,7 +71,10 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document Document,
 		if err != nil {
 			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
 		}
-		if len(keys) > 0 {
+		if len(keys) == 0 {
+			continue
+		}
+		if !f.ended(ctx, from.customer.Name, rule.Name) {
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}

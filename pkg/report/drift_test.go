@@ -36,6 +36,9 @@ func TestDriftGolden(t *testing.T) {
 					body = r.Issue(result) + "\n---\n\n" + body
 					golden(t, name+"."+string(result.Customer)+".issue.md", body)
 				}
+				if result.Ended {
+					golden(t, name+"."+string(result.Customer)+".closing.md", body)
+				}
 				checkMarkdown(t, body)
 			}
 			var out bytes.Buffer

@@ -25,6 +25,9 @@ func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
 		text = signGood + " Nothing is left to be done about " + code(string(result.Environment)) + " here, as the check of " + moment(result.CheckedAt) +
 			" has found. What still differs is the service provider's to look after. "
 	}
+	if result.Ended {
+		return signStopped + " " + prose(result.Skipped) + ". It is not checked any more.\n"
+	}
 	if result.Skipped != "" {
 		return signWaiting + " " + code(string(result.Environment)) + " is not checked any more: " + prose(result.Skipped) + ". Nothing was changed or destroyed.\n"
 	}

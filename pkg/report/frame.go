@@ -68,6 +68,8 @@ func (s scribe) title(rep pipeline.Report) string {
 	}
 	switch req.Mode {
 	case "", pipeline.ModeApply:
+	case pipeline.ModeDestroy:
+		parts = append(parts, "asked for by your service provider")
 	case pipeline.ModePlan:
 		parts = append(parts, "a plan only: nothing is changed")
 	default:
@@ -77,7 +79,19 @@ func (s scribe) title(rep pipeline.Report) string {
 		parts = append(parts, link("run", run))
 	}
 	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(clip(string(req.Customer), 63), "this repository") + "\n\n" +
-		prose(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
+		destroyWords(rep) + prose(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
+}
+
+// destroyWords says before all else that a request destroys.
+func destroyWords(rep pipeline.Report) string {
+	if rep.Request.Mode != pipeline.ModeDestroy {
+		return ""
+	}
+	var names []string
+	for _, env := range rep.Request.Targets {
+		names = append(names, code(clip(string(rep.Request.Customer), 63)+"/"+clip(string(env), 40)))
+	}
+	return "**" + signDestroy + " DESTROY: this request destroys everything that was deployed to " + strings.Join(names, ", ") + ".** It uses the variables that were applied last.\n\n"
 }
 
 func codeOr(s, otherwise string) string {
@@ -164,7 +178,7 @@ func removed(req pipeline.Request) string {
 	if len(req.Removed) > 1 {
 		verb = "are"
 	}
-	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here.\n\n",
+	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here. Ask your service provider to end it.\n\n",
 		signCare, strings.Join(names, ", "), verb)
 }
 

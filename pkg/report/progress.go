@@ -71,7 +71,7 @@ func successWords(targets []pipeline.TargetReport) string {
 	case len(applied.names) == 0:
 		return "Plan for " + planned.words(future)
 	case len(planned.names) == 0 && len(targets) == 1:
-		return appliedWords(targets[0])
+		return appliedWords(pipeline.Report{}, targets[0])
 	case len(planned.names) == 0:
 		return "Applied to " + applied.words(past)
 	}

@@ -88,10 +88,17 @@ func (s scribe) sections(targets []pipeline.TargetReport, n int, room size) (dan
 func (s scribe) head(t pipeline.TargetReport) string {
 	var out strings.Builder
 	out.WriteString("### " + targetSign(t) + " " + codeOr(clip(string(t.Environment), 40), "plan") + ": " + outcomeWords(t) + "\n\n")
-	if words := headline(t); words != "" {
+	words := headline(t)
+	if s.req.Mode == pipeline.ModeDestroy && words != "" && !t.Plan.HasChanges() {
+		words = "Nothing is left to destroy: the apply records the end."
+	}
+	if words != "" {
 		out.WriteString("**" + words + "**\n\n")
 	}
 	what, next := explain(t)
+	if s.req.Mode == pipeline.ModeDestroy {
+		next = destroyAgain.Replace(next)
+	}
 	if what == planOnly && s.req.Mode == pipeline.ModePlan {
 		what = "" // the title says it
 	}
@@ -109,6 +116,13 @@ func (s scribe) head(t pipeline.TargetReport) string {
 	}
 	return out.String()
 }
+
+// destroyAgain turns how a request is repeated into how a destroy is: a push asks for
+// something else.
+var destroyAgain = strings.NewReplacer(
+	"Push again, or run the customer's workflow again.", "Ask your service provider to start the destroy again.",
+	"Ask for a fresh plan: push again, or run the customer's workflow again.", "Ask your service provider to start the destroy again.",
+	"Ask for a fresh plan: it goes on", "Ask your service provider to start the destroy again: it goes on")
 
 func headline(t pipeline.TargetReport) string {
 	if t.Plan == nil {

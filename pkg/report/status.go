@@ -24,6 +24,16 @@ func (r Renderer) Status(rep pipeline.Report, env pipeline.Environment) string {
 }
 
 func status(rep pipeline.Report, env pipeline.Environment) string {
+	if rep.Request.Mode == pipeline.ModeDestroy {
+		if env == "" && len(rep.Targets) == 1 { // as it always has
+			env = rep.Targets[0].Environment
+		}
+		return "Destroy · " + ordinaryStatus(rep, env)
+	}
+	return ordinaryStatus(rep, env)
+}
+
+func ordinaryStatus(rep pipeline.Report, env pipeline.Environment) string {
 	if env != "" {
 		for _, t := range rep.Targets {
 			if t.Environment == env {
@@ -113,13 +123,13 @@ func idleWords(req pipeline.Request, env pipeline.Environment) string {
 func targetStatus(rep pipeline.Report, t pipeline.TargetReport) string {
 	plan := ""
 	if t.Plan != nil {
-		plan = planWords(*t.Plan, future)
+		plan = wordsOf(rep, *t.Plan, future)
 	}
 	switch t.Outcome {
 	case pipeline.OutcomeWaiting:
 		return joinWords(outcomeWords(t), plan)
 	case pipeline.OutcomeApplied:
-		return appliedWords(t)
+		return appliedWords(rep, t)
 	case pipeline.OutcomePlanned:
 		if plan == "" {
 			return "Planned"
@@ -185,9 +195,17 @@ func heldWords(t pipeline.TargetReport) string {
 	return "; only planned: " + t.Held
 }
 
-func appliedWords(t pipeline.TargetReport) string {
+// wordsOf is planWords for a request, which may be one to destroy.
+func wordsOf(rep pipeline.Report, p pipeline.Plan, when tense) string {
+	if rep.Request.Mode == pipeline.ModeDestroy && !p.HasChanges() {
+		return "nothing to destroy"
+	}
+	return planWords(p, when)
+}
+
+func appliedWords(rep pipeline.Report, t pipeline.TargetReport) string {
 	if t.Plan != nil {
-		return joinWords("Applied", planWords(*t.Plan, past))
+		return joinWords("Applied", wordsOf(rep, *t.Plan, past))
 	}
 	c, _ := doneCounts(t.Done)
 	return joinWords("Applied", strings.Join(countWords(c, past), ", "))

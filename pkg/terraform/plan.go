@@ -69,6 +69,9 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		return planned, w.failed("remove an old plan", err)
 	}
 	args := append([]string{"plan", "-input=false", "-json", "-out=" + file}, w.lockArgs()...)
+	if w.job.Destroy {
+		args = append(args, "-destroy")
+	}
 	if w.vars != "" {
 		args = append(args, "-var-file="+w.vars)
 	}

@@ -86,25 +86,13 @@ func (s *spellings) all(text string) {
 
 // quoted adds what stands between the quotes of a string in JSON, HCL and shells.
 func (s *spellings) quoted(text string) {
-	for _, once := range different(jsonForms(text)) {
+	for _, once := range jsonForms(text) {
 		s.add(once)
 		s.add(strings.NewReplacer("${", "$${", "%{", "%%{").Replace(once)) // HCL
 		s.add(jsonForms(once)...)
 	}
 	s.add(strings.ReplaceAll(text, "'", `'\''`), strings.ReplaceAll(text, "'", `'"'"'`), strings.ReplaceAll(text, "'", "''"))
 	s.add(backslashed(text))
-}
-
-// different are forms without repetitions, in their order. Of a text without special
-// characters there is one.
-func different(forms []string) []string {
-	out := forms[:0:0]
-	for _, form := range forms {
-		if !slices.Contains(out, form) {
-			out = append(out, form)
-		}
-	}
-	return out
 }
 
 // jsonForms are the inner texts that encoders of JSON make of a string: with
@@ -127,17 +115,9 @@ func jsonForms(text string) []string {
 	return append(forms, toASCII(inner, `\u%04X`, ""), toASCII(text, `\u%04X`, "\"&'+<>`"), toASCII(text, `\u%04x`, "\"&'+<>`"))
 }
 
-// isPlain reports whether text is ASCII without the characters of also.
-func isPlain(text, also string) bool {
-	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 && !strings.ContainsAny(text, also)
-}
-
 // toASCII writes what is not ASCII, and the characters of also, by a format for each
 // UTF-16 unit.
 func toASCII(text, format, also string) string {
-	if isPlain(text, also) {
-		return text
-	}
 	var out strings.Builder
 	for _, r := range text {
 		if r < utf8.RuneSelf && !strings.ContainsRune(also, r) {
@@ -172,7 +152,7 @@ func (s *spellings) percent(text string) {
 		strings.TrimPrefix(url.UserPassword("", text).String(), ":"),
 		(&url.URL{Path: text}).EscapedPath(), (&url.URL{Fragment: text}).EscapedFragment(),
 	}
-	for _, form := range different(forms) {
+	for _, form := range forms {
 		s.add(form, lowerEscapes(form))
 		s.add(strings.ReplaceAll(form, "%", "%25"))
 	}
@@ -207,9 +187,6 @@ func entities(text string) []string {
 
 // numeric writes what is not ASCII, and the characters of also, as numbers.
 func numeric(text, format, also string) string {
-	if isPlain(text, also) {
-		return text
-	}
 	var out strings.Builder
 	for _, r := range text {
 		if r < utf8.RuneSelf && !strings.ContainsRune(also, r) {
@@ -223,23 +200,16 @@ func numeric(text, format, also string) string {
 
 // binary adds the forms of bytes.
 func (s *spellings) binary(b []byte) {
-	const lower, upper = "0123456789abcdef", "0123456789ABCDEF"
-	for _, form := range []struct{ before, digits, after string }{
-		{"", lower, ""}, {"", lower, " "}, {"", upper, ""}, {"", upper, " "}, {"", lower, ":"}, {"", upper, ":"},
-		{`\x`, lower, ""}, {`\x`, upper, ""}, {"%", upper, ""}, {"%", lower, ""},
-	} {
-		out := make([]byte, 0, len(b)*(len(form.before)+2+len(form.after)))
+	for _, format := range []string{"%x", "% x", "%X", "% X"} {
+		s.add(fmt.Sprintf(format, b))
+	}
+	for _, each := range []string{"%02x:", "%02X:", `\x%02x`, `\x%02X`, "%%%02X", "%%%02x", `\%03o`} {
+		var out strings.Builder
 		for _, c := range b {
-			out = append(append(out, form.before...), form.digits[c>>4], form.digits[c&15])
-			out = append(out, form.after...)
+			fmt.Fprintf(&out, each, c)
 		}
-		s.add(strings.TrimSuffix(string(out), form.after))
+		s.add(strings.TrimSuffix(out.String(), ":"))
 	}
-	octal := make([]byte, 0, 4*len(b))
-	for _, c := range b {
-		octal = append(octal, '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
-	}
-	s.add(string(octal))
 	s.base64(b)
 	// In lines, as base64, openssl and xxd write long ones.
 	encoded := base64.StdEncoding.EncodeToString(b)

@@ -153,6 +153,7 @@ resource "aws_iam_role_policy" "fetch-vars-fetch-vars" {
           "arn:aws:s3:::provider-states/*/*/plans/*.json",
           "arn:aws:s3:::provider-states/*/*/plans/*/model.sealed",
           "arn:aws:s3:::provider-states/*/applied/*.json",
+          "arn:aws:s3:::provider-states/*/*/applied/*",
         ]
       },
       {

@@ -1,0 +1,170 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ended reports whether the last apply was a destroy that left nothing, and no state
+// was put in its place since. Resources of an encrypted state cannot be counted: the
+// destroy went well, so that there are none.
+func (l lastApply) ended() bool {
+	return l.Receipt.Mode == ModeDestroy && l.Accepted == nil && l.State.leftNothing()
+}
+
+// leftNothing reports whether a destroy that went well has left no resource.
+func (s *StateRecord) leftNothing() bool {
+	return s != nil && (s.Resources == 0 || s.Resources == UnknownResources)
+}
+
+// ended reports whether the target was ended and no apply has changed anything since,
+// not even one that failed.
+func (r remembered) ended() bool {
+	return r.record != nil && r.record.ended() && (r.entry == nil || r.entry.ended())
+}
+
+// ended reports whether the entry is that of a destroy that left nothing.
+func (e LedgerEntry) ended() bool { return e.Event == LedgerDestroyed && e.State.leftNothing() }
+
+// carriedOut reports whether the entry is that of an apply that went well, also of a
+// destroy.
+func (e LedgerEntry) carriedOut() bool { return e.Event == LedgerApplied || e.Event == LedgerDestroyed }
+
+// LookForEnded reads from the ledger, without a key, whether a target was ended, and
+// when. It is for showing.
+func LookForEnded(ctx context.Context, s Store, c CustomerName, env Environment) (at time.Time, ended bool, err error) {
+	entry, left, err := (Ledger{Store: s}).lastState(ctx, c, env)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
+	}
+	return entry.At, left && entry.ended(), nil
+}
+
+// mode is how far a manual request goes.
+func (a ManualAsk) mode() Mode {
+	if a.Mode == ModeDestroy {
+		return ModeDestroy
+	}
+	return ModeApply.Reduce(a.Mode)
+}
+
+// CheckDestroy refuses a destroy that nobody of the manager has started by hand, and one
+// without the typed name of its one target. The error is a *UsageError.
+func (in FetchInput) CheckDestroy() error {
+	if in.Manual == nil {
+		return nil
+	}
+	if err := in.Manual.checkDestroy(); err != nil || in.Manual.Mode != ModeDestroy || in.Event.Name == "workflow_dispatch" {
+		return err
+	}
+	by := "outside of GitHub Actions, where no approval of it can be on record"
+	if in.Event.Name != "" {
+		by = fmt.Sprintf("in a run that was started by %q", plainLine(in.Event.Name))
+	}
+	return &UsageError{Message: fmt.Sprintf("the destroy of %s was asked for %s", targetName(in.Manual.Customer, in.Manual.Environment), by),
+		Next: "start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md"}
+}
+
+// checkDestroy refuses a destroy without the typed name of its one target, and a typed
+// name without a destroy.
+func (a ManualAsk) checkDestroy() error {
+	target := targetName(a.Customer, a.Environment)
+	switch {
+	case a.Mode != ModeDestroy && a.Confirm != "":
+		return &UsageError{Message: fmt.Sprintf("a confirmation (%q) belongs to mode destroy, and the mode is %s", plainLine(a.Confirm), a.mode()), Next: "leave the confirmation out, or choose mode destroy"}
+	case a.Mode != ModeDestroy:
+		return nil
+	case a.Environment == "":
+		return &UsageError{Message: fmt.Sprintf("mode destroy works on one environment at a time, and none is named for %s", a.Customer), Next: "name it with --environment"}
+	case a.Commit != "":
+		return &UsageError{Message: fmt.Sprintf("the destroy of %s takes no commit: it uses the variables that were applied last", target), Next: "leave --commit out"}
+	case a.Confirm == "":
+		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed", target), Next: "type the name of the target: --confirm " + target}
+	case a.Confirm != target:
+		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed: %q was typed", target, plainLine(a.Confirm)), Next: "check which target is meant; its name is typed whole: --confirm " + target}
+	}
+	return nil
+}
+
+// advise lets an error of a destroy say how to repeat a destroy: a push asks for
+// something else. The error is one that was made for this request.
+func (r Request) advise(err error) {
+	if r.Mode != ModeDestroy {
+		return
+	}
+	next := func(s string) string { return strings.ReplaceAll(s, "push again", "start the destroy again") }
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		refused.Next = next(refused.Next)
+	}
+	var failed *FailedError
+	if errors.As(err, &failed) {
+		failed.Next = next(failed.Next)
+	}
+}
+
+// ended reports whether a target was ended. Where its record cannot be read, that is
+// not known, and it counts as there: the answer only adds a warning to a report.
+func (f *FetchVars) ended(ctx context.Context, c CustomerName, env Environment) bool {
+	known, err := recall(ctx, f.records(), c, env)
+	if err != nil {
+		f.Tell("whether %s was destroyed is not known, so it counts as there: %v", targetName(c, env), err)
+		return false
+	}
+	return known.ended()
+}
+
+// TargetKnown reports whether the store has anything of a target: a state, an entry in
+// its ledger, or the record of an apply.
+func TargetKnown(ctx context.Context, s Store, c CustomerName, env Environment) (bool, error) {
+	for _, prefix := range []string{StateKey(c, env), ledgerKey(c, env, 1), lastApplyPrefix(c, env)} {
+		keys, err := s.List(ctx, prefix)
+		if err != nil {
+			return false, fmt.Errorf("look for what the store has of %s: %w", targetName(c, env), err)
+		}
+		if len(keys) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// lastVariables gives a destroy the variables that were applied last: the customer may
+// have removed the environment since. Without a record that can be believed it is not
+// known what there is to destroy.
+func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Request) ([]byte, error) {
+	c, env := request.Customer, from.only
+	target := targetName(c, env)
+	refuse := func(next, format string, args ...any) ([]byte, error) {
+		return nil, &RefusedError{Reason: ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: next}
+	}
+	known, err := recall(ctx, f.records(), c, env)
+	if err == nil && known.unread != nil {
+		err = tamperedOr(known.unread, "the record of the last apply of "+target)
+	}
+	if err != nil {
+		return nil, err
+	}
+	last := known.record
+	switch {
+	case last == nil:
+		return refuse("look at `metapipe state list` and `metapipe ledger`; if there is infrastructure, apply it once, so that its variables are on record", "no apply of it is on record, so its variables are not known")
+	case last.Receipt.RepositoryID != request.Repository.ID:
+		return refuse("find out which repository the target belongs to", "it was applied for repository id %d, and %s has id %d", last.Receipt.RepositoryID, request.Repository, request.Repository.ID)
+	case known.ended():
+		return refuse("there is nothing left to do: remove it from the customer's file", "request %s destroyed it at %s", last.Receipt.Request.Short(), last.At.UTC().Format(time.RFC3339))
+	}
+	raw, err := last.variables(ctx, f.Store, f.Sealer)
+	if err != nil {
+		return nil, tamperedOr(err, "the variables that were applied last to "+target)
+	}
+	if _, problems := f.Parse(from.customer, request.File, raw); problems.Err() != nil {
+		return refuse("relax the rule in the manager until the target is destroyed", "the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
+	}
+	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
+	request.Targets, request.Held = []Environment{env}, map[Environment]string{}
+	return raw, nil
+}

@@ -184,6 +184,9 @@ func (a *attempt) play(script []string) {
 			command, known = gateCommands[words[0]]
 		}
 		if !known {
+			command, known = destroyCommands[words[0]]
+		}
+		if !known {
 			a.t.Fatalf("line %d: there is no command %q", i+1, words[0])
 		}
 		failed := a.t.Failed()

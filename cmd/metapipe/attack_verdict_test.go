@@ -78,11 +78,17 @@ func (a *attempt) misconfigured(args []string) {
 
 func (a *attempt) manually(args []string) {
 	a.t.Helper()
-	sha := a.commit(a.manager, args[0], map[string]string{"README.md": "mine"})
+	a.manuallyOn(args[0], args[1:], "--customer", "shop")
+}
+
+// manuallyOn is manually with other flags.
+func (a *attempt) manuallyOn(branch string, texts []string, flags ...string) {
+	a.t.Helper()
+	sha := a.commit(a.manager, branch, map[string]string{"README.md": "mine"})
 	check(a.t, a.manager.Grant("mallory", hub.Write))
-	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: args[0], Actor: "mallory", Status: "in_progress"}))(a.t)
-	event := must(a.manager.ManualEvent(managerWorkflow, args[0], nil, "mallory"))(a.t)
-	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + args[0]}, "unproved-origin", args[1:], "--customer", "shop")
+	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "mallory", Status: "in_progress"}))(a.t)
+	event := must(a.manager.ManualEvent(managerWorkflow, branch, nil, "mallory"))(a.t)
+	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + branch}, "unproved-origin", texts, flags...)
 }
 
 func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline.LedgerEvent, reason pipeline.Reason) {

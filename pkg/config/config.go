@@ -106,6 +106,13 @@ func (c Config) ByRepository(id int64) []pipeline.Customer {
 type loader struct {
 	root     *os.Root
 	problems pipeline.Problems
+	dirs     map[string]listing // of root modules, which most customers share
+}
+
+// listing is what reading a directory gave.
+type listing struct {
+	entries []fs.DirEntry
+	err     error
 }
 
 func (l *loader) add(pos pipeline.Position, rule, message, remedy string) {

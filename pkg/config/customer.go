@@ -245,7 +245,20 @@ func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
 	l.add(at, RuleNoModule, fmt.Sprintf("the root module %s holds no %s file", c.Root, strings.Join(suffixes, " or ")), "point root at a directory with code for "+c.Manager.Tool.Name)
 }
 
+// readDir reads each directory once.
 func (l *loader) readDir(dir string) ([]fs.DirEntry, error) {
+	read, known := l.dirs[dir]
+	if !known {
+		read.entries, read.err = l.list(dir)
+		if l.dirs == nil {
+			l.dirs = map[string]listing{}
+		}
+		l.dirs[dir] = read
+	}
+	return read.entries, read.err
+}
+
+func (l *loader) list(dir string) ([]fs.DirEntry, error) {
 	info, err := l.root.Stat(filepath.FromSlash(dir))
 	if err != nil {
 		return nil, err

@@ -136,10 +136,32 @@ func (l *loader) fileName(e fs.DirEntry) (pipeline.CustomerName, bool) {
 	return name, true
 }
 
+// relations finds, for the index of a customer, those of later ones that name the same
+// repository or its id.
+func relations(all []registered) func(i int) []int {
+	byID, byName := map[int64][]int{}, map[string][]int{}
+	name := func(c registered) string { return strings.ToLower(c.Repository.String()) }
+	for i, c := range all {
+		if c.RepositoryID != 0 {
+			byID[c.RepositoryID] = append(byID[c.RepositoryID], i)
+		}
+		if c.Repository.Name != "" {
+			byName[name(c)] = append(byName[name(c)], i)
+		}
+	}
+	return func(i int) []int {
+		both := slices.Concat(byID[all[i].RepositoryID], byName[name(all[i])])
+		slices.Sort(both)
+		return slices.DeleteFunc(slices.Compact(both), func(j int) bool { return j <= i })
+	}
+}
+
 // checkTogether finds contradictions between files and reports each at both.
 func (l *loader) checkTogether(all []registered) {
+	related := relations(all)
 	for i, a := range all {
-		for _, b := range all[i+1:] {
+		for _, j := range related(i) {
+			b := all[j]
 			same := a.RepositoryID != 0 && a.RepositoryID == b.RepositoryID
 			named := a.Repository.Name != "" && a.Repository.Equal(b.Repository)
 			switch {

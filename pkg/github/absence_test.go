@@ -91,6 +91,8 @@ func TestRefusedForEver(t *testing.T) {
 		"a full conversation":     {said(403, "Commenting is disabled on issues with more than 2500 comments"), comment, pipeline.CauseFull},
 		"a blocked repository":    {said(451, "Repository access blocked"), status, pipeline.CauseBlocked},
 		"the limit of statuses":   {said(422, "Validation Failed: This SHA and context has reached the maximum number of statuses."), status, pipeline.CauseStatusLimit},
+		"a large payload":         {said(413, "Payload too large"), status, pipeline.CauseTooLarge},
+		"a long payload":          {said(422, "Validation Failed; payload is too long (maximum is 65536 characters)"), status, pipeline.CauseTooLarge},
 		"no right":                {said(403, "Resource not accessible by integration"), status, ""},
 		"another 422":             {said(422, "Validation Failed"), status, ""},
 		"a limit":                 {said(429, "Too many requests"), status, ""},

@@ -21,6 +21,11 @@ var refusals = []struct {
 	{[]int{http.StatusForbidden, http.StatusUnprocessableEntity}, "conversation has been locked", pipeline.CauseLocked},
 	{[]int{http.StatusUnprocessableEntity}, "maximum number of statuses", pipeline.CauseStatusLimit},
 	{[]int{http.StatusForbidden, http.StatusUnprocessableEntity}, "commenting is disabled", pipeline.CauseFull},
+	{[]int{http.StatusRequestEntityTooLarge}, "", pipeline.CauseTooLarge},
+	{[]int{http.StatusUnprocessableEntity}, "payload is too long", pipeline.CauseTooLarge},
+	{[]int{http.StatusUnprocessableEntity}, "payload is too large", pipeline.CauseTooLarge},
+	{[]int{http.StatusUnprocessableEntity}, "payload: too_large", pipeline.CauseTooLarge},
+	{[]int{http.StatusUnprocessableEntity}, "payload: too_long", pipeline.CauseTooLarge},
 	{[]int{http.StatusForbidden, http.StatusUnavailableForLegalReasons}, "repository access blocked", pipeline.CauseBlocked},
 }
 
@@ -47,5 +52,6 @@ var refusalAdvice = map[pipeline.RefusalCause]string{
 	pipeline.CauseArchived:    "unarchive the repository when it is to be deployed from, or remove its file from customers/",
 	pipeline.CauseStatusLimit: "push a new commit: its statuses begin anew",
 	pipeline.CauseFull:        "open a new pull request",
+	pipeline.CauseTooLarge:    "let the root module put out less",
 	pipeline.CauseBlocked:     "ask the owner of the repository, or GitHub's support",
 }

@@ -58,6 +58,7 @@ const (
 	CauseGone        RefusalCause = "gone"
 	CauseRepository  RefusalCause = "repository-replaced"
 	CauseUnseen      RefusalCause = "repository-not-visible"
+	CauseTooLarge    RefusalCause = "too-large"
 )
 
 var refusalWords = map[RefusalCause]string{
@@ -68,6 +69,7 @@ var refusalWords = map[RefusalCause]string{
 	CauseBlocked:     "GitHub has blocked access to the repository",
 	CauseGone:        "GitHub does not have it any more",
 	CauseRepository:  "the name belongs to another repository now",
+	CauseTooLarge:    "it is larger than GitHub accepts",
 	CauseUnseen:      "the repository does not exist any more, or the token may not see it",
 }
 

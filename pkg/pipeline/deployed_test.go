@@ -3,6 +3,9 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -102,5 +105,45 @@ func TestDeploymentsAreLookedForOnce(t *testing.T) {
 	w.forget("")
 	if _, err := w.send(w.ask(w.hub.commit("staging three\n"), "push")); err == nil {
 		t.Error("a target that GitHub does not answer for was accepted")
+	}
+}
+
+// TestPayloadThatGitHubDoesNotTake: what was applied stays applied, the small outputs
+// arrive, and the report names those that do not.
+func TestPayloadThatGitHubDoesNotTake(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		room int
+		kept []string
+		left []string
+	}{
+		"all fit":      {0, []string{"large", "medium", "url"}, nil},
+		"some fit":     {20_000, []string{"medium", "url"}, []string{"large"}},
+		"none do":      {5_000, nil, []string{"large", "medium", "url"}},
+		"no room ever": {10, nil, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.engine.outputs = []pipeline.Output{{Name: "large", Value: `"` + strings.Repeat("x", 70_000) + `"`}, {Name: "medium", Value: `"` + strings.Repeat("x", 10_000) + `"`}}
+			w.hub.room = c.room
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: request.ID, Final: true})
+			if err != nil || report.Overall() != pipeline.StatusSuccess {
+				t.Fatalf("%s: %v", report.Overall(), err)
+			}
+			if (len(c.left) > 0 || c.room == 10) != (len(report.Unreported) == 1 && report.Unreported[0].Cause == pipeline.CauseTooLarge) {
+				t.Errorf("unreported: %+v", report.Unreported)
+			}
+			if c.room == 10 {
+				return
+			}
+			d := w.hub.deployments[0].Payload
+			if kept := slices.Sorted(maps.Keys(d.Outputs)); !slices.Equal(kept, c.kept) || !slices.Equal(d.LeftOut, c.left) || d.Ledger == nil {
+				t.Errorf("kept %v, left out %v", kept, d.LeftOut)
+			}
+		})
 	}
 }

@@ -94,6 +94,8 @@ type DeploymentPayload struct {
 	Environment Environment       `json:"environment"`
 	Outcome     Outcome           `json:"outcome"`
 	Outputs     map[string]string `json:"outputs"` // name → JSON text
+	// LeftOut are the names of outputs that GitHub had no room for.
+	LeftOut []string `json:"left_out,omitempty"`
 	// Ledger is the head of the target's ledger when the apply was told of, and
 	// Receipt the digest of the applied plan's receipt: whoever can write to the
 	// store cannot change them here. Older deployments have neither.

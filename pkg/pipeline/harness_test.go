@@ -249,6 +249,8 @@ type engine struct {
 
 	duringPlan, duringApply func()
 
+	outputs []pipeline.Output // further ones of an apply
+
 	finds func(*pipeline.Planned) // what a plan finds in the place of the state
 }
 
@@ -313,7 +315,8 @@ func (e *engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	e.states[job.Backend.String()]++
 	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.states[job.Backend.String()]}, Resources: 2}
-	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: []pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}}, nil
+	outputs := append([]pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}, e.outputs...)
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs}, nil
 }
 
 // hub is GitHub as far as the use cases see it.
@@ -328,6 +331,7 @@ type hub struct {
 	comments     []pipeline.Comment
 	deployments  []pipeline.Deployment
 	searches     int   // for deployments of any commit
+	room         int   // bytes that a payload may have; 0: any number
 	unsearchable error // what such a search answers
 	reviewers    int
 	wait         int // minutes
@@ -618,6 +622,9 @@ func (h *hub) CreateDeployment(_ context.Context, _ pipeline.Slug, d pipeline.De
 		if old.Payload.Request == d.Payload.Request && old.Environment == d.Environment {
 			return old.ID, nil
 		}
+	}
+	if text, err := json.Marshal(d.Payload); err != nil || h.room > 0 && len(text) > h.room {
+		return 0, &pipeline.PermanentError{Cause: pipeline.CauseTooLarge, Err: errors.New("HTTP 413")}
 	}
 	h.writes++
 	d.ID = int64(len(h.deployments) + 1)

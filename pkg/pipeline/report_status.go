@@ -1,8 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 )
 
 func (r *Reporter) statuses(ctx context.Context, report Report) error {
@@ -66,13 +70,55 @@ func (r *Reporter) deployments(ctx context.Context, report Report) error {
 		// Outputs reach the customer also while the ledger cannot be read.
 		head, anchorErr := r.anchor(ctx, request, t)
 		errs = append(errs, anchorErr)
-		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, Deployment{
+		errs = append(errs, r.deploy(ctx, request, Deployment{
 			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
 			Description: r.Renderer.Status(report, t.Environment), State: "success", LogURL: t.RunURL,
 			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
 				Ledger: head, Receipt: t.Receipt},
-		})
-		errs = append(errs, partFailed(err, "create deployment %s of %s, which carries the outputs", request.DeploymentEnvironment(t.Environment), request.Repository))
+		}))
 	}
 	return errors.Join(errs...)
+}
+
+// smallOutputs is what outputs may have together in bytes where GitHub accepts no more:
+// it does not say what its limit is.
+const smallOutputs = 16 << 10
+
+// deploy creates a deployment. Where its payload is larger than GitHub accepts, the
+// largest outputs are left out and named: the apply is done all the same.
+func (r *Reporter) deploy(ctx context.Context, request Request, d Deployment) error {
+	create := func(d Deployment) error {
+		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, d)
+		return partFailed(err, "create deployment %s of %s, which carries the outputs", d.Environment, request.Repository)
+	}
+	err := create(d)
+	all := d.Payload.Outputs
+	for _, limit := range []int{smallOutputs, 0} {
+		if cause, _ := refusalOf(err); cause != CauseTooLarge || len(all) == 0 {
+			break
+		}
+		d.Payload.Outputs, d.Payload.LeftOut = fittingOutputs(all, limit)
+		err = create(d)
+	}
+	if err != nil || len(d.Payload.LeftOut) == 0 {
+		return err
+	}
+	left := &PermanentError{Cause: CauseTooLarge, Err: errors.New("the payload of the deployment does not hold it")}
+	return partFailed(left, "output %s of %s for %s", strings.Join(d.Payload.LeftOut, ", "), d.Payload.Environment, request.Repository)
+}
+
+// fittingOutputs keeps as many outputs as fit into limit bytes, the smallest first, and
+// names the others.
+func fittingOutputs(all map[string]string, limit int) (kept map[string]string, left []string) {
+	kept = map[string]string{}
+	cost := func(name string) int { return len(name) + len(all[name]) }
+	for _, name := range slices.SortedFunc(maps.Keys(all), func(a, b string) int { return cmp.Or(cost(a)-cost(b), strings.Compare(a, b)) }) {
+		if limit -= cost(name); limit < 0 {
+			left = append(left, name)
+			continue
+		}
+		kept[name] = all[name]
+	}
+	slices.Sort(left)
+	return kept, left
 }

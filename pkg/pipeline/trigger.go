@@ -390,6 +390,9 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 			}
 			if d, ok := newestSuccess(deployments); ok {
 				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
+				if left := d.Payload.LeftOut; len(left) > 0 {
+					t.Tell("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, plainLine(strings.Join(left, ", ")))
+				}
 				if d.Payload.Request == result.Request {
 					result.Outcome = OutcomeApplied
 				}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -33,18 +32,15 @@ func TestRunThatTheTokenDoesNotSee(t *testing.T) {
 	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
 	awaitFile(t, begun)
 	target := []string{"--customer", "shop", "--environment", "staging"}
-	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(w.newJob(r.run).do(0, append([]string{"state", "show", "--json"}, target...)...).log)
-	if id == nil {
-		t.Fatal("the state is not locked")
-	}
+	id := r.lockID(target)
 	awaitWritten(t, filepath.Join(filepath.Dir(w.stateFile("shop/staging")), ".terraform.tfstate.lock.info"))
 	later := func(name string) *job {
 		j := w.newJob(r.run).with(w.blind(name))
 		j.binary = "metapipe-later"
 		return j
 	}
-	later("unlocks").do(4, append([]string{"unlock", "--lock-id", id[1]}, target...)...).says(t, "cannot be asked", "does not see provider/infra")
-	later("vouches").do(4, append([]string{"unlock", "--no-run", "--lock-id", id[1]}, target...)...).says(t, "cannot be asked")
+	later("unlocks").do(4, append([]string{"unlock", "--lock-id", id}, target...)...).says(t, "cannot be asked", "does not see provider/infra")
+	later("vouches").do(4, append([]string{"unlock", "--no-run", "--lock-id", id}, target...)...).says(t, "cannot be asked")
 	w.hub.ResetCalls()
 	later("sweeps").do(1, "sweep", "--fix").says(t, "unreadable", "cannot be asked", "NOT repaired")
 	if writes := w.writes(); len(writes) != 0 {

@@ -47,6 +47,13 @@ func (b tenant) short(policy store.Policy) string {
 	return strings.ReplaceAll(text, ":::"+b.bucket.Name, ":::"+b.bucket.Name[:1]+"*")
 }
 
+// do runs a command in the run of a request, under the least policy that a role has in
+// staging of shop.
+func (b tenant) do(r *request, exit int, role store.Role, args ...string) result {
+	b.t.Helper()
+	return r.w.newJob(r.run).with(b.as(role, "shop", "staging")...).do(exit, args...)
+}
+
 // accepted sends a push and lets the manager accept it with the role of fetch-vars.
 func (b tenant) accepted(w *world) *request { return b.acceptedFile(w, variablesYML) }
 
@@ -147,19 +154,15 @@ func TestBucketApplyAsPlan(t *testing.T) {
 	t.Parallel()
 	b, w := newTenant(t), newWorld(t, impatient)
 	r := b.accepted(w)
-	step := func(exit int, role store.Role, args ...string) result {
-		t.Helper()
-		return w.newJob(r.run).with(b.as(role, "shop", "staging")...).do(exit, args...)
-	}
-	step(0, store.RolePlan, r.args("plan", "staging")...)
+	b.do(r, 0, store.RolePlan, r.args("plan", "staging")...)
 	recover := "metapipe state recover --customer shop --environment staging --request " + r.id
-	step(1, store.RolePlan, r.args("apply", "staging")...).says(t, "S3 answered PutObject with AccessDenied: allow s3:PutObject on s3://provider-states/shop/staging/terraform.tfstate; 2 changes were made", recover)
+	b.do(r, 1, store.RolePlan, r.args("apply", "staging")...).says(t, "S3 answered PutObject with AccessDenied: allow s3:PutObject on s3://provider-states/shop/staging/terraform.tfstate; 2 changes were made", recover)
 	if keys := b.keys("errored-state.sealed"); len(keys) != 1 {
 		t.Errorf("the state was not kept beside its plan: %v", keys)
 	}
-	step(0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=failure")
+	b.do(r, 0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=failure")
 	w.wantNothingPending()
-	step(0, store.RoleApply, strings.Fields(recover)[1:]...).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
+	b.do(r, 0, store.RoleApply, strings.Fields(recover)[1:]...).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
 }
 
 // TestBucketWebIdentity takes the role with the token of the run itself, in the

@@ -12,11 +12,7 @@ import (
 
 // storeFaults are the ways in which an answer of S3 goes wrong. Message is the code
 // of the error.
-var storeFaults = []struct {
-	name string
-	hub.Fault
-	times int
-}{
+var storeFaults = []namedFault{
 	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
 	{"404 once", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
 	{"409 once", hub.Fault{Status: 409, Message: "ConditionalRequestConflict"}, 1},
@@ -57,11 +53,7 @@ func TestFaultStore(t *testing.T) {
 
 // storeReadFaults are the ways in which a read goes wrong, and how often. Message is the
 // code of the error.
-var storeReadFaults = []struct {
-	name string
-	hub.Fault
-	times int
-}{
+var storeReadFaults = []namedFault{
 	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
 	{"404 of the bucket", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
 	{"500 that passes", hub.Fault{Status: 500, Message: "InternalError"}, 5},

@@ -191,12 +191,15 @@ var githubReads = []githubWrite{
 	{name: "all reads", method: "GET"},
 }
 
-// readFaults are the ways in which a read goes wrong, and how often.
-var readFaults = []struct {
+// namedFault is one way in which an answer goes wrong, and how often.
+type namedFault struct {
 	name string
 	hub.Fault
 	times int
-}{
+}
+
+// readFaults are the ways in which a read goes wrong, and how often.
+var readFaults = []namedFault{
 	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, 1000},
 	{"404 once", hub.Fault{Status: 404, Message: "Not Found"}, 1},
 	{"404", hub.Fault{Status: 404, Message: "Not Found"}, 1000},

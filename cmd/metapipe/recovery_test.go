@@ -94,13 +94,9 @@ func TestRecoverLostState(t *testing.T) {
 	t.Parallel()
 	b, w := newTenant(t), newWorld(t, impatient)
 	r := b.accepted(w)
-	step := func(exit int, role store.Role, args ...string) result {
-		t.Helper()
-		return w.newJob(r.run).with(b.as(role, "shop", "staging")...).do(exit, args...)
-	}
-	step(0, store.RolePlan, r.args("plan", "staging")...)
-	step(0, store.RoleApply, r.args("apply", "staging")...)
-	step(0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final")
+	b.do(r, 0, store.RolePlan, r.args("plan", "staging")...)
+	b.do(r, 0, store.RoleApply, r.args("apply", "staging")...)
+	b.do(r, 0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final")
 	page := recoveryPage(t, "A state is lost", "NAME", "shop", "ENVIRONMENT", "staging")
 	page.run = func(exit int, args ...string) result {
 		t.Helper()
@@ -114,7 +110,7 @@ func TestRecoverLostState(t *testing.T) {
 	}
 	lose()
 	r = b.acceptedFile(w, "# again\n"+variablesYML)
-	step(4, store.RolePlan, r.args("plan", "staging")...).want(t, "reason=state-lost")
+	b.do(r, 4, store.RolePlan, r.args("plan", "staging")...).want(t, "reason=state-lost")
 	page.next(0).says(t, "LOST")
 	page.next(0).says(t, "VERSION", "yes")
 	page.run(2, append(restore, "--version", "no-such-version", "--apply")...).says(t, "has no version")
@@ -123,10 +119,10 @@ func TestRecoverLostState(t *testing.T) {
 	if strings.Contains(page.run(0, "state", "list").log, "LOST") {
 		t.Error("a restored state is still called lost")
 	}
-	step(0, store.RolePlan, r.args("plan", "staging")...).want(t, "outcome=no-changes")
+	b.do(r, 0, store.RolePlan, r.args("plan", "staging")...).want(t, "outcome=no-changes")
 	lose()
 	page.next(0).says(t, "accepted for shop/staging: no state")
 	r = b.acceptedFile(w, "# anew\n"+variablesYML)
-	step(0, store.RolePlan, r.args("plan", "staging")...).want(t, "outcome=waiting", "create=2")
+	b.do(r, 0, store.RolePlan, r.args("plan", "staging")...).want(t, "outcome=waiting", "create=2")
 	page.done()
 }

@@ -26,11 +26,8 @@ func TestUnlock(t *testing.T) {
 	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
 	awaitFile(t, begun)
 	target := []string{"--customer", "shop", "--environment", "staging"}
-	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(w.newJob(r.run).do(0, append([]string{"state", "show", "--json"}, target...)...).log)
-	if id == nil {
-		t.Fatal("the state is not locked")
-	}
-	unlock := append([]string{"unlock", "--lock-id", id[1]}, target...)
+	id := r.lockID(target)
+	unlock := append([]string{"unlock", "--lock-id", id}, target...)
 	w.newJob(r.run).do(4, unlock...).says(t, "is younger than")
 	note := filepath.Join(filepath.Dir(w.stateFile("shop/staging")), ".terraform.tfstate.lock.info")
 	awaitWritten(t, note)
@@ -49,6 +46,17 @@ func TestUnlock(t *testing.T) {
 	later().do(0, unlock...).says(t, "the lock of shop/staging is released")
 	later().do(0, unlock...).says(t, "is not locked")
 	w.newJob(r.run).do(0, append([]string{"state", "show"}, target...)...).says(t, "free")
+}
+
+// lockID is the id of the lock on a target.
+func (r *request) lockID(target []string) string {
+	r.w.t.Helper()
+	shown := r.w.newJob(r.run).do(0, append([]string{"state", "show", "--json"}, target...)...).log
+	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(shown)
+	if id == nil {
+		r.w.t.Fatal("the state is not locked")
+	}
+	return id[1]
 }
 
 // awaitWritten waits for the note about the lock to be whole.

@@ -63,6 +63,7 @@ func TestRekey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	r := w.deployed(variablesYML)
+	w.scan(0) // what scans remember is under the old key, too
 	old, next := w.key, store.NewKey().Secret()
 	rekey := func(exit int, args ...string) result {
 		t.Helper()
@@ -134,6 +135,7 @@ func TestRecoverLeakedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	r := w.deployed(variablesYML)
+	w.scan(0)
 	w.key = store.NewKey().Secret()
 	page := recoveryPage(t, "A key or token has leaked", "NAME", "shop", "ENVIRONMENT", "staging")
 	page.run = func(exit int, args ...string) result {

@@ -14,7 +14,8 @@ import (
 // Rekeyer seals again, under the first key, what must stay readable without the older
 // ones: the records of the last applies and their variables. Requests, plans and kept
 // states end by themselves; it reports those that still need an older key. What scans
-// remember is written anew by each scan.
+// remember is written anew by each scan. Marks of used signatures need no key: one that
+// cannot be read refuses its signature all the same.
 //
 // It removes and overwrites nothing: a new record takes a name behind the old one's and
 // before that of any later apply, and the next apply removes both. So it can stop

@@ -29,6 +29,8 @@ type carrier struct {
 	steps   int
 	running stepName
 	lost    bool // the machine of the last step is gone, and its job with it
+
+	approver string // approves each apply; empty for none
 }
 
 // newCarrier runs the steps in this process.
@@ -98,9 +100,9 @@ func (c *carrier) ask(run workflowRun) (exit int, runs []*prepared) {
 	return exit, runs
 }
 
-func (c *carrier) prepare(run workflowRun) *prepared {
+func (c *carrier) prepare(run workflowRun, flags ...string) *prepared {
 	j := c.newJob(run)
-	fetched := c.do(j, "fetch-vars")
+	fetched := c.do(j, append([]string{"fetch-vars"}, flags...)...)
 	p := &prepared{run: run, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"], good: fetched.exit == 0, cancelled: stopped(fetched), applies: map[string]bool{}}
 	var applies []string
 	for name, into := range map[string]any{"environments": &p.environments, "applies": &applies} {
@@ -144,6 +146,10 @@ func (c *carrier) target(p *prepared, env string) (good bool) {
 	p.cancelled = p.cancelled || stopped(planned)
 	if good = c.report(j, p) && planned.exit == 0; !good || !p.applies[env] || planned.outputs["outcome"] != "waiting" {
 		return good
+	}
+	if c.approver != "" {
+		must(c.world.manager.EnterEnvironment(p.run.run.ID, "apply", env+"-apply"))(c.t)
+		check(c.t, c.world.manager.Review(p.run.run.ID, env+"-apply", c.approver, true, ""))
 	}
 	j = c.newJob(p.run)
 	begins := c.do(j, "report", "--customer", p.customer, "--request", p.id, "--applying", env) // whatever comes of it, the apply follows

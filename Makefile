@@ -58,7 +58,7 @@ lint: ## check format, modules and code
 
 # Most of the time goes into waiting for repeated requests, so more run than there are cores.
 faults: ## let every read and write of a request fail, and every step die, in every way
-	@set -o pipefail; PATH=$$(.ci/tools/ensure terraform minio) go test ./cmd/metapipe -run '^TestFault(Matrix|Reads|Store|StoreReads|Kills)$$' -parallel 6 -count=1 -timeout 25m -v \
+	@set -o pipefail; PATH=$$(.ci/tools/ensure terraform minio) go test ./cmd/metapipe -run '^TestFault(Matrix|Reads|Store|StoreReads|Destroy|Kills)$$' -parallel 6 -count=1 -timeout 25m -v \
 		| grep -vE '^(=== |PASS|ok )|--- PASS' | awk '/^TestFault.*cases, .* ok$$/ { cases += $$2; good += $$4 } { print } END { printf "%d cases, %d ok\n", cases, good }'
 
 SOAK ?= 2m

@@ -226,7 +226,7 @@ func forgedInAct(t *testing.T, w *actWorld) {
 	j := w.answer(workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/main"}, nil).end()
 	w.wantRejected(j, "3")
 
-	inputs := map[string]string{"customer": text, "environment": text, "commit": text, "mode": "apply"}
+	inputs := map[string]string{"customer": text, "environment": text, "commit": text, "mode": "apply", "confirm": text}
 	w.wantRejected(w.manual("main", inputs), "2")
 	if after := string(must(json.Marshal(w.customer.Snapshot()))(t)); after != before {
 		t.Errorf("the customer's repository has changed:\n%s\n%s", before, after)

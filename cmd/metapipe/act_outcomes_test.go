@@ -171,6 +171,17 @@ func operatorInAct(t *testing.T, w *actWorld) {
 	if j.run.Title != "shop by robin" {
 		t.Errorf("the run is called %q", j.run.Title)
 	}
+
+	destroy := map[string]string{"customer": "shop", "environment": "staging", "commit": "", "mode": "destroy", "confirm": "shop/production"}
+	w.manual("main", destroy).wantSteps(t, "fetch-vars", "report", "report --final")
+	destroy["confirm"] = "shop/staging"
+	check(t, w.manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
+	j = w.manual("main", destroy)
+	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
+	w.wantStatus(sha, "infra/terraform-deploy/staging", "success: Destroy · Applied")
+	if !j.manager || strings.Contains(w.state("shop/staging"), "shop in staging") {
+		t.Error("staging was not destroyed")
+	}
 }
 
 // joins onboards another customer of the same manager.

@@ -26,8 +26,8 @@ var rawReads = map[string][]string{
 	"readAtMost":   {"Ledger.entry", "readAll"},
 	"readAll":      {"parseReceipt", "records.read", "unverified.read"},
 	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
-	// `unlock` has no key. What the other two read can refuse a customer, and do nothing else.
-	"unverified": {"FetchVars.claimedFrom", "Unlocker.check", "checkClaim"},
+	// `unlock` and `state show` have no key. What the other two read can refuse a customer, and do nothing else.
+	"unverified": {"FetchVars.claimedFrom", "Unlocker.check", "WhoHolds", "checkClaim"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

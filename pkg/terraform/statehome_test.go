@@ -180,3 +180,47 @@ func TestMisplacedState(t *testing.T) {
 		})
 	}
 }
+
+// TestRestoredState applies what somebody has removed: the state is the same as before,
+// and the tool does not write it anew.
+func TestRestoredState(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "state")
+	state := `{"version": 4, "resources": [
+		{"mode": "managed", "type": "a", "name": "b", "instances": [{"attributes": {}}]},
+		{"module": "module.m[\"x\"]", "mode": "managed", "type": "a", "name": "c", "instances": [{"index_key": 1}, {"index_key": "k y"}, {"index_key": "old", "deposed": "12345678"}]},
+		{"mode": "data", "type": "a", "name": "d", "instances": [{}]}]}`
+	if err := os.WriteFile(file, []byte(state), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	held, err := addressesIn(file)
+	if err != nil || len(held) != 3 {
+		t.Fatal(held, err)
+	}
+	done := func(action pipeline.Action, addresses ...string) (all []pipeline.AppliedResource) {
+		for _, a := range addresses {
+			all = append(all, pipeline.AppliedResource{Address: a, Action: action})
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		done []pipeline.AppliedResource
+		left int
+	}{
+		"created again":          {done(pipeline.ActionCreate, "a.b", `module.m["x"].a.c[1]`, `module.m["x"].a.c["k y"]`), 0},
+		"replaced":               {append(done(pipeline.ActionDelete, "a.b"), done(pipeline.ActionCreate, "a.b")...), 0},
+		"created, and not there": {done(pipeline.ActionCreate, "a.new", `module.m["x"].a.c["old"]`, "a.d"), 3},
+		"deleted, and there":     {done(pipeline.ActionDelete, "a.b"), 1},
+		"failed":                 {[]pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionCreate, Failed: true}}, 1},
+	} {
+		if left := restored(c.done, held); len(left) != c.left {
+			t.Errorf("%s: %v", name, left)
+		}
+	}
+	if err := os.WriteFile(file, []byte(`{"resources": "secret"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := addressesIn(file); err == nil || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}

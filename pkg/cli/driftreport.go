@@ -59,6 +59,10 @@ func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
 		_, printErr := fmt.Fprintf(m.app.Out, "%s: nobody looked at it\n", report.TerminalLine(name))
 		err = errors.Join(err, printErr)
 	}
+	for _, group := range report.DriftAlike(scan) {
+		_, printErr := fmt.Fprintf(m.app.Out, "alike in %d targets: %s: %s\n", len(group.Targets), report.TerminalLine(group.What), report.TerminalLine(group.Names(5)))
+		err = errors.Join(err, printErr)
+	}
 	for _, rule := range scan.ExpiredRules {
 		m.app.tell("this rule has expired and hides nothing: %s", rule)
 	}

@@ -222,6 +222,12 @@ func TestRunOfAnotherRepository(t *testing.T) {
 			case !c.foreign && !slices.Equal(w.hub.cancelled, []int64{r.ManagerRun.ID}):
 				t.Errorf("cancelled %v; the sweep finds %q", w.hub.cancelled, got)
 			}
+			// The manager that it belonged to is lost: a request does not hang for ever.
+			w.now = w.now.Add(48 * time.Hour)
+			got = kinds(w.sweep(&lockStore{}, true))
+			if c.foreign && (len(w.hub.cancelled) != 0 || w.hub.reads != reads || !strings.Contains(got, "unfinished fixed=true")) {
+				t.Errorf("two days later: cancelled %v; the sweep finds %q", w.hub.cancelled, got)
+			}
 		})
 	}
 }

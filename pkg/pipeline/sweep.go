@@ -173,6 +173,9 @@ func (w *sweeping) look(ctx context.Context) error {
 	}
 	run := w.request.ManagerRun
 	if run.Repository, err = w.Manager.runOf(run); err != nil {
+		if errors.Is(err, errForeignRun) && w.outlived() {
+			return w.over(ctx)
+		}
 		return err
 	}
 	if w.run, err = findRun(ctx, w.Runs, w.Manager, run); err != nil {

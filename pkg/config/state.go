@@ -194,7 +194,7 @@ var locating = map[string][]string{
 	"http":                {"address"},
 	"kubernetes":          {"namespace", "secret_suffix"},
 	"oss":                 {"bucket", "prefix", "key"},
-	"pg":                  {"conn_str", "schema_name"},
+	"pg":                  {"schema_name"}, // conn_str holds a password, and its database may be one for all
 	"s3":                  {"bucket", "key"},
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -14,7 +13,8 @@ type claim struct {
 	of   registered
 	env  pipeline.Environment // empty: of the whole request
 	kind string
-	text string
+	text string // equal for equal things
+	name string // for messages; empty: text
 }
 
 // checkTargets refuses targets that would get one role, state, status or deployment
@@ -46,33 +46,26 @@ func claims(c registered) []claim {
 	repository := fmt.Sprintf("%d ", c.RepositoryID)
 	var list []claim
 	if c.RepositoryID != 0 {
-		list = append(list, claim{c, "", "status", repository + request.StatusContext("")})
+		list = append(list, claim{of: c, kind: "status", text: repository + request.StatusContext("")})
 	}
 	for _, rule := range c.Manager.Environments {
 		env := rule.Name
 		if !c.Allows(env) {
 			continue
 		}
-		list = append(list, claim{c, env, "state", place(c.Manager.State.Target(c.Name, env, c.Manager.State.Directory))})
+		state := c.Manager.State.Target(c.Name, env, c.Manager.State.Directory)
+		list = append(list, claim{of: c, env: env, kind: "state", text: place(state), name: state.String()})
 		if c.RepositoryID != 0 {
-			list = append(list, claim{c, env, "status", repository + request.StatusContext(env)}, claim{c, env, "deployment", repository + request.DeploymentEnvironment(env)})
+			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(env)}, claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(env)})
 		}
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {
 				// AWS does not tell upper from lower case in the names of roles.
-				list = append(list, claim{c, env, "role", strings.ToLower(role.Of(c.Name, env, work))})
+				list = append(list, claim{of: c, env: env, kind: "role", text: strings.ToLower(role.Of(c.Name, env, work))})
 			}
 		}
 	}
 	return list
-}
-
-// place is a backend in a form in which equal places are equal texts.
-func place(b pipeline.Backend) string {
-	if p := b.Path(); p != "" {
-		return filepath.Clean(p)
-	}
-	return strings.ToLower(b.String())
 }
 
 // mayShare reports whether one role for two targets is meant: the manager's role
@@ -96,10 +89,14 @@ func mayShare(a, b claim) bool {
 }
 
 func (l *loader) shared(a, b claim) {
+	name := a.text
+	if a.name != "" {
+		name = a.name
+	}
 	for _, pair := range [][2]claim{{a, b}, {b, a}} {
 		at, _ := pair[0].of.node.Locate(pair[0].kind)
 		at.File = pair[0].of.File
-		l.add(at, RuleShared, fmt.Sprintf("%s and %s would get the same %s: %s", target(pair[0]), target(pair[1]), a.kind, a.text),
+		l.add(at, RuleShared, fmt.Sprintf("%s and %s would get the same %s: %s", target(pair[0]), target(pair[1]), a.kind, name),
 			"give each of them a "+a.kind+" of its own")
 		if a.of.Name == b.of.Name {
 			return

@@ -67,6 +67,9 @@ var secretWords = []string{"secret", "password", "token", "credential", "access_
 // tool writes all arguments into plans.
 func SecretArgument(name string) bool {
 	name = strings.ToLower(name)
+	if name == "secret_suffix" || name == "skip_credentials_validation" {
+		return false // the name of a Kubernetes object, and a switch
+	}
 	return slices.ContainsFunc(secretWords, func(word string) bool {
 		return name == word || strings.Contains(name, word) && word != "sas" || word == "sas" && strings.HasPrefix(name, "sas_")
 	})

@@ -48,7 +48,7 @@ func TestSecretArgument(t *testing.T) {
 	for name, want := range map[string]bool{
 		"password": true, "access_key": true, "secret_key": true, "token": true, "sas_token": true, "client_secret": true, "credentials": true,
 		"client_certificate_path": true, "encryption_key": true, "Access_Key": true, "conn_str": true,
-		"bucket": false, "key": false, "kms_key_id": false, "prefix": false, "storage_account_name": false, "use_oidc": false, "username": false, "role_arn": false,
+		"bucket": false, "key": false, "kms_key_id": false, "prefix": false, "storage_account_name": false, "use_oidc": false, "username": false, "role_arn": false, "secret_suffix": false, "skip_credentials_validation": false,
 	} {
 		if got := pipeline.SecretArgument(name); got != want {
 			t.Errorf("%s: %v", name, got)

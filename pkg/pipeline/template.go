@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The placeholders of templates, as variables.yml writes its own.
@@ -40,6 +42,9 @@ func (e *TemplateError) Error() string { return withNext(e.Message, e.Next, nil)
 // segments or fragments that a reader of the text drops. The error is a
 // *TemplateError; its message follows the name of the key.
 func (t Template) Check(placeholders ...string) error {
+	if i := strings.IndexFunc(string(t), unprintable); i >= 0 || !utf8.ValidString(string(t)) {
+		return &TemplateError{fmt.Sprintf("is %+q: it holds a character that is no letter, digit or sign", short(string(t))), "write one plain line of visible characters"}
+	}
 	literals, names := t.parts(placeholders)
 	for _, literal := range literals {
 		if strings.Contains(literal, "{{") || strings.Contains(literal, "}}") {
@@ -69,6 +74,9 @@ func (t Template) checkDropped() error {
 	if strings.ContainsAny(text, "#\\") {
 		return &TemplateError{fmt.Sprintf("is %q: readers drop what follows a #, and some take a \\ for a /", short(text)), "leave both out of a text with placeholders"}
 	}
+	if name := t.repeated(); name != "" {
+		return &TemplateError{fmt.Sprintf("is %q: readers drop one of two parameters %q, and may change the order of parameters", short(text), name), "name each parameter once, and use placeholders in values only"}
+	}
 	for segment := range strings.SplitSeq(text, "/") {
 		if segment == "." || segment == ".." {
 			return &TemplateError{fmt.Sprintf("is %q: readers resolve the part %q and drop what is before it", short(text), segment), "write the path without . and .."}
@@ -76,6 +84,35 @@ func (t Template) checkDropped() error {
 	}
 	return nil
 }
+
+// repeated returns the name of a parameter that occurs twice, or that a placeholder is
+// part of beside further parameters: two targets could swap their parameters. Parameters
+// are those of a URL, with & or ; between them, and words such as host=a dbname=b.
+func (t Template) repeated() string {
+	const inside = "\x00"
+	text := strings.NewReplacer(PlaceholderCustomer, inside, PlaceholderEnvironment, inside, PlaceholderVerb, inside).Replace(string(t))
+	if _, query, ok := strings.Cut(text, "?"); ok {
+		text = query
+	} else if !strings.ContainsAny(text, "&; ") {
+		return ""
+	}
+	seen := map[string]bool{}
+	parameters := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("?&; ", r) })
+	for _, parameter := range parameters {
+		name, _, assigned := strings.Cut(strings.ToLower(parameter), "=")
+		switch {
+		case strings.Contains(name, inside) && len(parameters) > 1:
+			return strings.ReplaceAll(name, inside, "{{ … }}")
+		case seen[name] && assigned:
+			return name
+		}
+		seen[name] = seen[name] || assigned
+	}
+	return ""
+}
+
+// unprintable reports whether a character is not seen, or is not there for all readers.
+func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
 // parts splits the template: literals[i] stands before names[i], the last one behind
 // all. A verb counts as a literal, since names may hold its words.

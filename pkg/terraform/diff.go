@@ -73,7 +73,7 @@ func (d *differ) compare(b, a side) {
 		!b.present && !a.present && isList(a.unknown):
 		d.list(b, a)
 	default:
-		if b.present != a.present || !sameValue(b.value, a.value) {
+		if (b.present != a.present || !sameValue(b.value, a.value)) && !d.jsonTexts(b, a) {
 			d.leaf(show(b), show(a))
 		}
 	}

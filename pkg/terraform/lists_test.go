@@ -40,9 +40,38 @@ func TestListDifferences(t *testing.T) {
 		{`[{"c":["a","b"]},{"c":["d"]}]`, `[{"c":["b"]},{"c":["d"]}]`, `x[0].c[] "a" → `},
 		{`[["a","b","c"],["d"]]`, `[["b","c"],["d"]]`, `x[0][] "a" → `},
 		{`[{"r":[{"c":["a","b"]}]}]`, `[{"r":[{"c":["b"]}]}]`, `x[0].r[0].c[] "a" → `},
+		{`[["a","b","c","d"]]`, `[["a","e"]]`, `x[0][] "b" → |x[0][] "c" → |x[0][] "d" → |x[0][]  → "e"`},
+		{`[{"n":"a","v":1,"w":1}]`, `[{"n":"a","v":2,"w":2}]`, `x[0].v 1 → 2|x[0].w 1 → 2`},
 		{`["a","b"]`, `["b","a"]`, `x[] "a" → |x[]  → "a"`},
 	} {
 		if got := strings.Join(differences(t, c.before, c.after), "|"); got != c.want {
+			t.Errorf("%s → %s:\n%s, want\n%s", c.before, c.after, got, c.want)
+		}
+	}
+}
+
+// TestJSONTexts: texts that hold JSON are compared by structure, unless that shows
+// nothing or hides something.
+func TestJSONTexts(t *testing.T) {
+	t.Parallel()
+	quote := func(s string) string { return string(appendJSONString(nil, s)) }
+	policy := `{"Statement":[{"Sid":"r","Action":["s3:Get","s3:List"]},{"Sid":"w","Action":"s3:Put"}]}`
+	for _, c := range []struct{ before, after, want string }{
+		{policy, strings.Replace(policy, `,"s3:List"`, `,"s3:Put"`, 1), `x.Statement[0].Action[1] "s3:List" → "s3:Put"`},
+		{policy, ` {"Statement": [{"Action":"s3:Put","Sid":"w"}]}`, `x.Statement[] {"Action":["s3:Get","s3:List"],"Sid":"r"} → `},
+		{`[1,2]`, `[2]`, `x[] 1 → `},
+		{`{"a":"{\"b\":1}"}`, `{"a":"{\"b\":2}"}`, `x.a.b 1 → 2`},
+		{`{"a":null}`, `{}`, `x.a null → `},
+		{`{"a":1}`, `{ "a": 1 }`, "x"},
+		{`{"a":1,"a":2}`, `{"a":2}`, "x"},
+		{`{"a":1}`, `{"a":2} x`, "x"},
+		{`{"a":1}`, `[1]`, "x"},
+		{`{"a":1}`, `{`, "x"},
+	} {
+		if c.want == "x" { // as it is
+			c.want = "x " + quote(c.before) + " → " + quote(c.after)
+		}
+		if got := strings.Join(differences(t, quote(c.before), quote(c.after)), "|"); got != c.want {
 			t.Errorf("%s → %s:\n%s, want\n%s", c.before, c.after, got, c.want)
 		}
 	}

@@ -16,6 +16,9 @@ func matching(old, planned []side) []text.Pair {
 	if m > maxMatches/n {
 		return inPlace(old, planned)
 	}
+	if m == 1 && n == 1 && inCommon(old[0], planned[0]) {
+		return []text.Pair{{}}
+	}
 	width := n + 1
 	alike := make([]int, m*n)
 	best := make([]int, (m+1)*width) // likeness in all from i and j on
@@ -60,6 +63,24 @@ func inPlace(old, planned []side) []text.Pair {
 }
 
 func isContainer(s side) bool { return s.present && (isObject(s.value) || isList(s.value)) }
+
+// inCommon reports that two elements share anything. That is enough where one is
+// left on each side: there is no other that it could be.
+func inCommon(b, a side) bool {
+	if b.sensitive == true || a.sensitive == true || a.unknown == true || !a.present {
+		return false
+	}
+	same := 0
+	if x, ok := b.value.(map[string]any); ok {
+		if y, ok := a.value.(map[string]any); ok {
+			same, _ = commonKeys(x, y)
+		}
+	}
+	if x, ok := b.value.([]any); ok && isList(a.value) {
+		same, _ = commonMembers(x, a.value.([]any))
+	}
+	return same > 0
+}
 
 // likeness says how much two elements have in common, in parts of 1000; 0 when
 // they are two things. Values that are empty on both sides say nothing.

@@ -40,14 +40,15 @@ func (s scribe) frame(rep pipeline.Report, n int) string {
 	return top + dangers + problems + sections + bottom
 }
 
-// receiptWords says once what the receipt code is for. There is nothing to approve
-// in a rejected request.
+// receiptWords says once what the receipt code is for, where a plan waits for an
+// approval or is about to be applied. There is nothing to approve in a request that
+// was rejected or only plans, nor in a plan that ended.
 func receiptWords(rep pipeline.Report) string {
-	if rep.Request.Rejected() {
+	if rep.Request.Rejected() || rep.Request.Mode == pipeline.ModePlan {
 		return ""
 	}
 	for _, t := range rep.Targets {
-		if t.ReceiptCode != "" && t.Outcome != pipeline.OutcomeApplied {
+		if t.ReceiptCode != "" && !t.Outcome.Final() {
 			return "The receipt code names one plan. Before you approve, compare it with the code in the summary of the plan job of the run that you approve.\n\n"
 		}
 	}

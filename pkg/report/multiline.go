@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // contextLines is how many equal lines are shown around a difference.
@@ -48,39 +49,88 @@ type hunk struct {
 	count, lost  int
 }
 
-// compare writes what differs between two texts. It takes equal lines away from
-// both ends only, which is linear and never misleads.
+// compare writes what differs between two texts, by the longest common
+// subsequence of their lines, with a little context around each difference.
 func (h *hunk) compare(before, after []string) {
-	head := 0
-	for head < len(before) && head < len(after) && before[head] == after[head] {
-		head++
+	edits := editsOf(before, after)
+	changed := 0
+	for _, e := range edits {
+		changed += len(e.gone) + len(e.come)
 	}
-	tail := 0
-	for tail < len(before)-head && tail < len(after)-head &&
-		before[len(before)-1-tail] == after[len(after)-1-tail] {
-		tail++
+	from := 0 // the first equal line of before that is not written yet
+	for i, e := range edits {
+		if i > 0 && h.count >= h.limit {
+			h.lost = changed
+			h.flush("    ")
+			return
+		}
+		h.context(before[from:e.at], i > 0, true)
+		h.edit(e, changed)
+		changed -= len(e.gone) + len(e.come)
+		from = e.at + len(e.gone)
 	}
-	start := max(0, head-contextLines)
-	if start > 0 {
-		h.write("    ", []string{"…"})
-	}
-	h.write("    ", before[start:head])
-	// Both sides get a share of the lines, else a long "before" would hide "after".
-	gone, come := before[head:len(before)-tail], after[head:len(after)-tail]
-	half := max(1, (h.limit-h.count)/2)
-	limit := h.limit
-	h.limit = h.count + max(half, limit-h.count-len(come))
-	h.write("-   ", gone)
-	h.flush("-   ")
-	h.limit = limit
-	h.write("+   ", come)
-	h.flush("+   ")
-	end := min(tail, contextLines)
-	h.write("    ", before[len(before)-tail:][:end])
-	if tail > end {
-		h.write("    ", []string{"…"})
+	if len(edits) > 0 {
+		h.context(before[from:], true, false)
 	}
 	h.lost = 0 // context alone is no loss
+}
+
+// edit writes one difference. Both of its sides get a share of the lines, else a
+// long "before" would hide "after"; and what comes later gets its share, too.
+func (h *hunk) edit(e edit, left int) {
+	limit := h.limit
+	room := max(0, limit-h.count)
+	if own := len(e.gone) + len(e.come); left > own && room < left {
+		room = max(2, room*own/left)
+	}
+	gone := max(room/2, room-len(e.come))
+	h.limit = min(limit, h.count+max(1, gone))
+	h.write("-   ", e.gone)
+	h.flush("-   ")
+	h.limit = max(h.limit, min(limit, h.count+max(1, room-min(gone, len(e.gone)))))
+	h.write("+   ", e.come)
+	h.flush("+   ")
+	h.limit = limit
+}
+
+// context writes the equal lines that stand next to a difference, and a mark for
+// those between.
+func (h *hunk) context(lines []string, below, above bool) {
+	head, tail := 0, 0
+	if below {
+		head = contextLines
+	}
+	if above {
+		tail = contextLines
+	}
+	lost := h.lost
+	if len(lines) <= head+tail {
+		h.write("    ", lines)
+	} else {
+		h.write("    ", lines[:head])
+		h.write("    ", []string{"…"})
+		h.write("    ", lines[len(lines)-tail:])
+	}
+	h.lost = lost
+}
+
+// edit is lines that went from a text at one place, and those that came instead.
+type edit struct {
+	at         int // in the text before
+	gone, come []string
+}
+
+// editsOf lists what differs between two texts, in their order.
+func editsOf(before, after []string) []edit {
+	var edits []edit
+	from := text.Pair{}
+	for _, same := range append(text.Align(before, after), text.Pair{A: len(before), B: len(after)}) {
+		if same.A > from.A || same.B > from.B {
+			edits = append(edits, edit{from.A, before[from.A:same.A], after[from.B:same.B]})
+		}
+		from = text.Pair{A: same.A + 1, B: same.B + 1}
+	}
+	return edits
 }
 
 func (h *hunk) write(mark string, lines []string) {

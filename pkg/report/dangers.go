@@ -17,14 +17,43 @@ type dangerous struct {
 	at string // the environment in words, where there are several
 }
 
-// dangers is the list of everything that targets destroy or replace: destroys
-// first, with the reason and with what forces a replacement. It is never folded.
+// dangers lists everything that targets destroy or replace: destroys first, with
+// the reason and with what forces a replacement. What is still to come stands apart
+// from what was given up and from what is done. It is never folded.
 func (s scribe) dangers(drafts []draft, room size) string {
-	all := dangersOf(drafts)
-	n := len(all)
-	if n == 0 {
-		return ""
+	var groups [][]dangerous
+	for _, g := range dangerStages(dangersOf(drafts)) {
+		if len(g) > 0 {
+			groups = append(groups, g)
+		}
 	}
+	var out strings.Builder
+	for i, g := range groups {
+		text := s.dangerList(g, room.part(1, len(groups)-i))
+		room = room.minus(measure(text))
+		out.WriteString(text)
+	}
+	return out.String()
+}
+
+// dangerStages splits dangers into those to come, given up and done, in this order.
+func dangerStages(all []dangerous) (stages [3][]dangerous) {
+	for _, d := range all {
+		stage := 0
+		switch {
+		case tenseOf(*d.t) == past:
+			stage = 2
+		case abandoned(*d.t):
+			stage = 1
+		}
+		stages[stage] = append(stages[stage], d)
+	}
+	return stages
+}
+
+// dangerList is the list of one stage.
+func (s scribe) dangerList(all []dangerous, room size) string {
+	n := len(all)
 	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), n), entries{
 		n:     n,
 		full:  func(i int) string { return all[i].full() },
@@ -69,20 +98,12 @@ func dangersOf(drafts []draft) []dangerous {
 // abandoned reports a plan that was not carried out, at least not in full.
 func abandoned(t pipeline.TargetReport) bool { return t.Outcome.Final() && !t.Outcome.Succeeded() }
 
+// dangersTitle is the heading of one stage.
 func dangersTitle(all []dangerous) string {
-	done, given := 0, 0
-	for _, d := range all {
-		switch {
-		case tenseOf(*d.t) == past:
-			done++
-		case abandoned(*d.t):
-			given++
-		}
-	}
-	switch len(all) {
-	case done:
+	switch first := *all[0].t; {
+	case tenseOf(first) == past:
 		return signDestroy + " Destroyed and replaced"
-	case given:
+	case abandoned(first):
 		return signCare + " The plan was to destroy or replace"
 	}
 	return signCare + " Destroys and replaces"

@@ -35,6 +35,7 @@ it says what it checked and what is missing for a first rehearsal.
 
 A customer's file is checked under the rules of a manager with --manager-dir, or
 under a schema alone with --schema. Without either only the built-in rules apply.
+Warnings of the manager are left out then; validate --manager-dir alone shows them.
 
 The chain of jobs in .github/workflows/infra-deploy.yml must lead through the
 environments of metapipe.yml in their order. --write-workflows writes it so first, and
@@ -74,6 +75,7 @@ func (a *App) validate(ctx context.Context, o validateOptions) (err error) {
 		if err := v.manager(); err != nil {
 			return err
 		}
+		v.forCustomer()
 	}
 	if err := v.customer(ctx); err != nil {
 		return err
@@ -163,6 +165,14 @@ const (
 
 func (v *validation) add(problems ...pipeline.Problem) {
 	v.result.Problems = append(v.result.Problems, problems...)
+}
+
+// forCustomer drops the manager's warnings where a customer's checkout is checked: its
+// owner can do nothing about them. Errors stay, since they may make the rules wrong.
+func (v *validation) forCustomer() {
+	if v.o.customerDir != "" {
+		v.result.Problems = slices.DeleteFunc(v.result.Problems, func(p pipeline.Problem) bool { return p.Warning })
+	}
 }
 
 func (v *validation) checked(format string, args ...any) {

@@ -299,7 +299,9 @@ func TestBootstrapState(t *testing.T) {
 	bootstrap(0, "--apply").says(t, "bucket         changed", "versioning     changed", "encryption     changed", "TLS only       changed", "lifecycle      changed")
 	again := bootstrap(0, "--apply", "--customer", "shop", "--environment", "staging")
 	again.says(t, "versioning     good", "TLS only       good", "lifecycle      good", `"arn:aws:s3:::new-states/shop/staging/plans/*"`)
-	if strings.Contains(again.log, " changed ") || strings.Contains(again.log, "new-states/*/") {
+	// fetch-vars finds the former name of a renamed customer in the last applies of all.
+	others := strings.ReplaceAll(again.log, "new-states/*/applied/*.json", "")
+	if strings.Contains(again.log, " changed ") || strings.Contains(others, "new-states/*/") {
 		t.Errorf("the second time:\n%s", again.log)
 	}
 	bootstrap(1, "--log-bucket", "no-such-bucket", "--apply")

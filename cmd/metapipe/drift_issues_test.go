@@ -173,15 +173,15 @@ func TestIssuesThatCannotBeWritten(t *testing.T) {
 		r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--issues", "1", "--json")
 		return scanOf(t, r).Issues
 	}
-	told := scan(map[string]string{"contents": "read", "issues": "read"})
+	told := scan(map[string]string{"contents": "read", "deployments": "read", "issues": "read"})
 	if len(told) != 2 || told[0].Did != pipeline.IssueFailed || told[1].Did != pipeline.IssueWaiting {
 		t.Fatalf("without the right to write: %+v", told)
 	}
-	told = scan(map[string]string{"contents": "read", "issues": "write"})
+	told = scan(map[string]string{"contents": "read", "deployments": "read", "issues": "write"})
 	if len(told) != 2 || told[0].Did != pipeline.IssueWaiting || told[1].Did != pipeline.IssueOpened {
 		t.Fatalf("what failed the last time does not stand back: %+v", told)
 	}
-	token := w.token(hub.Token{Name: "again", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: permissions("contents", "issues")})
+	token := w.token(hub.Token{Name: "again", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: map[string]string{"contents": "read", "deployments": "read", "issues": "write"}})
 	r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--issues", "1")
 	if !strings.Contains(r.summary, "issues are disabled in this repository") || !strings.Contains(r.summary, "`quiet/staging`") {
 		t.Errorf("disabled issues are not told:\n%s", r.summary)
@@ -190,7 +190,7 @@ func TestIssuesThatCannotBeWritten(t *testing.T) {
 	other := must(w.hub.AddRepo("acme", "shop", hub.RepoOptions{ID: 4713, Private: true}))(t)
 	check(t, other.Grant("metapipe-bot", hub.Write))
 	w.commit(other, "main", want)
-	all := w.token(hub.Token{Name: "all", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: permissions("contents", "issues")})
+	all := w.token(hub.Token{Name: "all", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: map[string]string{"contents": "read", "deployments": "read", "issues": "write"}})
 	r = w.driftJob().with("SOURCE_REPOS_PAT="+all).do(6, "drift", "--environment", "staging", "--customer", "shop", "--issues", "9", "--json")
 	if scan := scanOf(t, r); len(scan.Issues) != 0 || scan.Results[0].Failure == nil || len(other.Snapshot().Issues) != 0 {
 		t.Errorf("another repository of the name: %+v", scan)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -81,7 +82,14 @@ type scanWork struct {
 
 	mu   sync.Mutex
 	done int
+
+	lookups atomic.Int32 // of targets that the store knows nothing of
 }
+
+// maxLookups bounds the targets without a record that a job of a scan asks GitHub about:
+// where a store has moved, the first ones show it, and a fleet of new customers must not
+// use up the calls of the hour.
+const maxLookups = 25
 
 func (w *scanWork) run(ctx context.Context, todo []scanTarget) error {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -220,7 +228,7 @@ func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, wa
 	if err != nil {
 		return err
 	}
-	if noState && known.nothing() && w.GitHub != nil {
+	if noState && known.nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
 		if lost, err = CheckMoved(ctx, w.GitHub, c, env, job.Backend.String()); err != nil {
 			return err
 		}

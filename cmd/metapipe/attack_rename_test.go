@@ -1,8 +1,8 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
@@ -16,14 +16,50 @@ func (a *attempt) unregistered(args []string) {
 	a.t.Helper()
 	run := a.dispatches()
 	a.noteRun(run)
+	before := a.storedRecords()
 	a.hub.ResetCalls()
 	fetched := a.job(run).do(4, "fetch-vars")
 	fetched.says(a.t, append(args, "is not what was stored", "find out who can write to the store")...)
 	if writes := a.writes(); len(writes) != 0 {
 		a.t.Errorf("written: %v", writes)
 	}
-	if _, err := os.Stat(filepath.Join(a.store, "store")); !os.IsNotExist(err) {
-		a.t.Errorf("the store has records of the new name: %v", err)
+	if after := a.storedRecords(); after != before {
+		a.t.Errorf("the store has\n%s\nand had\n%s", after, before)
+	}
+	a.verdicts++
+}
+
+// storedRecords lists the requests and plans of the customer, under both names.
+func (a *attempt) storedRecords() string {
+	var all []string
+	for _, of := range []string{"requests", "*/plans", "*/queue"} {
+		for _, name := range []string{"shop", "store"} {
+			all = append(all, must(filepath.Glob(filepath.Join(a.store, name, of, "*")))(a.t)...)
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// renamed moves the customer to the name of its file: renamed OLD NEW.
+func (a *attempt) renamed(args []string) {
+	a.t.Helper()
+	a.job(a.r.run).do(0, "customer", "rename", args[0], args[1], "--apply").says(a.t, "customer "+args[0]+" is "+args[1]+" now")
+}
+
+// notRenamed looks at the states and moves the customer; what somebody else wrote about its
+// name is not believed, and nothing is moved: not-renamed OLD NEW.
+func (a *attempt) notRenamed(args []string) {
+	a.t.Helper()
+	before := a.storedRecords()
+	listed := a.job(a.r.run).do(0, "state", "list")
+	listed.says(a.t, "NOT REGISTERED "+args[0], "is not what was stored")
+	moved := a.job(a.r.run).do(4, "customer", "rename", args[0], args[1], "--apply")
+	moved.says(a.t, "is not what was stored", "find out who can write to the store")
+	if strings.Contains(listed.log+moved.log, "evil") {
+		a.t.Errorf("the forgery is shown:\n%s\n%s", listed.log, moved.log)
+	}
+	if after := a.storedRecords(); after != before || a.state(args[1]+"/staging") != "" {
+		a.t.Errorf("the store has\n%s\nand had\n%s", after, before)
 	}
 	a.verdicts++
 }

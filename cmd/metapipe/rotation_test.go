@@ -72,7 +72,7 @@ func TestRekey(t *testing.T) {
 	w.key = next + "\n" + old
 	waiting := w.acceptUnder(old, next)
 	rekey(6).says(t, "old-key", "shop/staging/applied/", "waits", "shop/requests/"+waiting.id, "the older keys are still needed")
-	rekey(6, "--apply").says(t, "resealed", "waits", "1 sealed again")
+	rekey(6, "--apply").says(t, "resealed", "waits", "2 sealed again")
 	rekey(6, "--apply").says(t, "waits", "0 sealed again") // a repetition writes nothing
 	waiting.do(0, "plan", "staging")
 	waiting.do(0, "apply", "staging")
@@ -114,7 +114,7 @@ func TestRekeyInABucket(t *testing.T) {
 	w.key = next + "\n" + old
 	step(6, store.RoleRekey, "*", "rekey").says(t, "old-key", "shop/staging/applied/")
 	step(1, store.RoleDrift, "*", "rekey", "--apply").says(t, "AccessDenied", "s3:ListBucket")
-	step(6, store.RoleRekey, "*", "rekey", "--apply").says(t, "resealed", "1 sealed again")
+	step(6, store.RoleRekey, "*", "rekey", "--apply").says(t, "resealed", "2 sealed again")
 	w.key = next
 	j := w.driftJob().with(b.as(store.RoleDrift, "*", "*")...)
 	j.do(0, "drift", "--environment", "staging").want(t, "errors=0", "found=0", "lost=0")

@@ -91,7 +91,7 @@ on a laptop as well.`,
 	root.AddGroup(&cobra.Group{ID: groupPeople, Title: "Before anything is pushed:"}, &cobra.Group{ID: groupOperate, Title: "For operators of a manager:"},
 		&cobra.Group{ID: groupWorkflow, Title: "Steps of the workflows:"})
 	root.AddCommand(grouped(groupPeople, newValidateCmd(app), newRehearseCmd(app), newSchemaCmd(app))...)
-	root.AddCommand(grouped(groupOperate, newStateCmd(app), newUnlockCmd(app), newLedgerCmd(app), newDriftCmd(app), newSweepCmd(app), newRekeyCmd(app), newBootstrapCmd(app))...)
+	root.AddCommand(grouped(groupOperate, newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newDriftCmd(app), newSweepCmd(app), newRekeyCmd(app), newBootstrapCmd(app))...)
 	root.AddCommand(grouped(groupWorkflow, newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app))...)
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)

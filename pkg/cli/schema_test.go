@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "write the schemas of --json anew")
 // schemas. drift has a schema of its own in pkg/report.
 var outputs = map[string]reflect.Type{
 	"bootstrap-state": reflect.TypeFor[bootstrapResult](),
+	"customer-rename": reflect.TypeFor[pipeline.RenameResult](),
 	"drift-list":      reflect.TypeFor[pipeline.DriftPlan](),
 	"ledger":          reflect.TypeFor[[]pipeline.LedgerReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),

@@ -47,9 +47,11 @@ func newStateListCmd(app *App) *cobra.Command {
 		Long: `list shows a line for each target: where its state is, its size, serial and last
 change, and who holds its lock. It reads the counting of a state and no value of it.
 Customers without a file in customers/ are shown where the store has a state of them:
-a renamed file leaves its states under the old name. LOST means that the last apply left
-a state, and that it is gone, older or another one now: state restore brings it back.
-ENDED means that a destroy left nothing, and that nothing was built since.`,
+a renamed file leaves its states under the old name. Those that metapipe customer rename
+has copied are shown with the new name; with METAPIPE_KEY the record of that is verified.
+LOST means that the last apply left a state, and that it is gone, older or another one
+now: state restore brings it back. ENDED means that a destroy left nothing, and that
+nothing was built since.`,
 		Example: "  metapipe state list --customer example-customer",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.stateList(cmd.Context(), o) },
@@ -147,6 +149,10 @@ type targetState struct {
 	LockUnknown string `json:"lock_unknown,omitempty"`
 	// Unregistered: the store has records of the customer, and customers/ has no file.
 	Unregistered bool `json:"unregistered,omitempty"`
+	// RenamedTo is the name that has the state of such a customer now. RenameUnread says why
+	// the record of a rename is not to be believed.
+	RenamedTo    pipeline.CustomerName `json:"renamed_to,omitempty"`
+	RenameUnread string                `json:"rename_unread,omitempty"`
 	// Kept are the requests whose state waits for `state recover`.
 	Kept []string `json:"kept,omitempty"`
 }

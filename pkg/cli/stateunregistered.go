@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
 )
 
 // unregistered are the customers that the store knows and customers/ does not, in
@@ -57,13 +58,14 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 	if err != nil {
 		return nil, err
 	}
+	to, unread := m.renamedTo(ctx, name)
 	var states []targetState
 	for _, env := range envs {
 		if only != "" && only != string(env) {
 			continue
 		}
 		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
-		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: true}
+		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
 		kept, err := m.store.List(ctx, pipeline.KeptPrefix(name, env))
 		if err != nil {
 			return nil, err
@@ -85,22 +87,47 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 	return states, nil
 }
 
+// renamedTo is the name that a customer without a file has now. It is verified with a key
+// where there is one: without it, who can write to the store can say what they like.
+func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
+	var sealer pipeline.Sealer
+	if s, err := m.openSealer(ctx); err == nil {
+		sealer = s
+	}
+	to, err := pipeline.RenamedTo(ctx, m.store, sealer, name)
+	switch {
+	case err != nil:
+		return "", err.Error()
+	case to != "" && sealer == nil:
+		return to, envKey + " is not set, so the record of the rename is not verified"
+	}
+	return to, ""
+}
+
 // printUnregistered names the customers of a list that have no file any more.
 func (a *App) printUnregistered(states []targetState) {
 	environments := map[pipeline.CustomerName][]string{}
-	var order []pipeline.CustomerName
+	var order []targetState // the first of each customer
 	for _, s := range states {
-		if !s.Unregistered || s.Ended != nil { // an ended customer needs no file
+		if s.RenamedTo == "" && (!s.Unregistered || s.Ended != nil) { // an ended customer needs no file
 			continue
 		}
 		if environments[s.Customer] == nil {
-			order = append(order, s.Customer)
+			order = append(order, s)
 		}
 		environments[s.Customer] = append(environments[s.Customer], string(s.Environment))
 	}
-	for _, name := range order {
-		fmt.Fprintf(a.Out, "\nNOT REGISTERED %s (%s): %s/%s.yml does not exist\n→ %s\n", name, strings.Join(environments[name], ", "), config.CustomersDir, name, unregisteredNext)
+	for _, s := range order {
+		envs := strings.Join(environments[s.Customer], ", ")
+		if s.RenamedTo != "" {
+			fmt.Fprintf(a.Out, "\nRENAMED %s (%s): it is customer %s now, and these states are of no use any more\n", s.Customer, envs, s.RenamedTo)
+		} else {
+			fmt.Fprintf(a.Out, "\nNOT REGISTERED %s (%s): %s/%s.yml does not exist\n→ %s\n", s.Customer, envs, config.CustomersDir, s.Customer, unregisteredNext)
+		}
+		if s.RenameUnread != "" {
+			fmt.Fprintf(a.Out, "warning: %s\n", report.TerminalLine(s.RenameUnread))
+		}
 	}
 }
 
-const unregisteredNext = "if the file was renamed, give it its old name; the states stay where they are"
+const unregisteredNext = "if the file was renamed, give it its old name, or move everything to the new one with `metapipe customer rename`"

@@ -23,14 +23,10 @@ func (e evidence) of(c Customer) bool {
 }
 
 // formerName is the name in the store whose records are of the path and the repository
-// of a customer that is not registered yet; empty where there is none. Records of its own
-// name settle it, so that all names are looked at for new and renamed customers alone.
-func (f *FetchVars) formerName(ctx context.Context, c Customer) (CustomerName, error) {
-	own, found, err := f.evidence(ctx, c.Name, c)
-	if err != nil || found && own.of(c) {
-		return "", err
-	}
-	names, err := StoredCustomers(ctx, f.Store)
+// of a customer that is not registered yet; empty where there is none. Its own name is
+// looked at before.
+func (s records) formerName(ctx context.Context, c Customer) (CustomerName, error) {
+	names, err := StoredCustomers(ctx, s)
 	if err != nil {
 		return "", err
 	}
@@ -43,7 +39,7 @@ func (f *FetchVars) formerName(ctx context.Context, c Customer) (CustomerName, e
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			e, found, err := f.evidence(ctx, name, c)
+			e, found, err := s.evidence(ctx, name, c)
 			former[i], failed[i] = found && e.of(c), err
 		})
 	}
@@ -59,13 +55,13 @@ func (f *FetchVars) formerName(ctx context.Context, c Customer) (CustomerName, e
 
 // evidence reads what the records of the last applies of a name say. One that cannot be
 // believed and may be of c is an error: it must not make a renamed customer look new.
-func (f *FetchVars) evidence(ctx context.Context, name CustomerName, c Customer) (best evidence, found bool, err error) {
-	envs, err := StoredEnvironments(ctx, f.Store, name)
+func (s records) evidence(ctx context.Context, name CustomerName, c Customer) (best evidence, found bool, err error) {
+	envs, err := StoredEnvironments(ctx, s, name)
 	if err != nil {
 		return evidence{}, false, err
 	}
 	for _, env := range envs {
-		e, ok, err := f.appliedFrom(ctx, name, env, c)
+		e, ok, err := s.appliedFrom(ctx, name, env, c)
 		if err != nil {
 			return evidence{}, false, err
 		}
@@ -77,11 +73,11 @@ func (f *FetchVars) evidence(ctx context.Context, name CustomerName, c Customer)
 }
 
 // appliedFrom reads the record of the last apply of a target.
-func (f *FetchVars) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (evidence, bool, error) {
-	record, found, err := loadLastApply(ctx, f.records(), name, env)
+func (s records) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (evidence, bool, error) {
+	record, found, err := loadLastApply(ctx, s, name, env)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		return f.claimedFrom(ctx, name, env, c, err)
+		return s.claimedFrom(ctx, name, env, c, err)
 	case err != nil:
 		return evidence{}, false, tamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", targetName(name, env), c.Name))
 	case !found:
@@ -93,11 +89,11 @@ func (f *FetchVars) appliedFrom(ctx context.Context, name CustomerName, env Envi
 // claimedFrom reads a record under a key that is not at hand. It can only refuse: that it
 // claims to be of another repository is all that is known, and the lost key of a customer
 // that is gone keeps no other one out.
-func (f *FetchVars) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (evidence, bool, error) {
+func (s records) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (evidence, bool, error) {
 	if name == c.Name {
 		return evidence{}, false, nil
 	}
-	keys, err := f.Store.List(ctx, lastApplyPrefix(name, env))
+	keys, err := s.List(ctx, lastApplyPrefix(name, env))
 	if err != nil {
 		return evidence{}, false, err
 	}
@@ -106,7 +102,7 @@ func (f *FetchVars) claimedFrom(ctx context.Context, name CustomerName, env Envi
 			continue
 		}
 		var claimed lastApply
-		err := unverified{f.Store}.read(ctx, lastApplyRecord(name, env), key, &claimed)
+		err := unverified{s.Store}.read(ctx, lastApplyRecord(name, env), key, &claimed)
 		if err == nil && claimed.Receipt.RepositoryID != 0 && claimed.Receipt.RepositoryID != c.RepositoryID {
 			return evidence{}, false, nil
 		}

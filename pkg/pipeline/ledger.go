@@ -44,6 +44,7 @@ const (
 	LedgerRejected   LedgerEvent = "rejected"   // a request was not accepted
 	LedgerRestored   LedgerEvent = "restored"   // a lost state was restored from an earlier version
 	LedgerAccepted   LedgerEvent = "accepted"   // the operator accepted the state as it is
+	LedgerRenamed    LedgerEvent = "renamed"    // the customer has another name; the message says which
 )
 
 // LedgerEntry is one record. Append fills in Version, Sequence, Previous and At.
@@ -175,7 +176,7 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bool, error) {
 	switch e.Event {
-	case LedgerPlanned, LedgerApplying, LedgerUnlocked, LedgerRestored, LedgerAccepted:
+	case LedgerPlanned, LedgerApplying, LedgerUnlocked, LedgerRestored, LedgerAccepted, LedgerRenamed:
 		return false, nil // each is about another plan, attempt, lock or state
 	}
 	first := e.Event == LedgerRequested || e.Event == LedgerRejected
@@ -340,7 +341,7 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 // a store is no entry.
 func (e LedgerEntry) check() error {
 	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
-		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed}
+		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed, LedgerRenamed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
 	}

@@ -137,7 +137,7 @@ type left struct {
 func (l left) none() bool { return l.exact && l.state.Lineage == "" }
 
 func (l left) String() string {
-	verb := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed"}[l.what]
+	verb := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
 	if verb == "" {
 		verb = "applied"
 	}

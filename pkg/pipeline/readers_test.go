@@ -26,8 +26,9 @@ var rawReads = map[string][]string{
 	"readAtMost":   {"Ledger.entry", "readAll"},
 	"readAll":      {"parseReceipt", "records.read", "unverified.read"},
 	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
-	// `unlock` and `state show` have no key. What the other two read can refuse a customer, and do nothing else.
-	"unverified": {"FetchVars.claimedFrom", "Unlocker.check", "WhoHolds", "checkClaim"},
+	// `unlock`, `state show` and `state list` have no key. What checkClaim and claimedFrom
+	// read can refuse a customer, and do nothing else.
+	"unverified": {"RenamedTo", "Unlocker.check", "WhoHolds", "checkClaim", "records.claimedFrom"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

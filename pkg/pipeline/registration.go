@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +36,8 @@ func registrationKey(c Customer, number int) string {
 type RenamedError struct {
 	Old CustomerName
 	New Customer
+	// taken: the states under the new name are those of this repository. Old is empty.
+	taken int64
 }
 
 func (e *RenamedError) Error() string {
@@ -47,12 +50,18 @@ func (e *RenamedError) Unwrap() error {
 }
 
 func (e *RenamedError) what() string {
+	if e.taken != 0 {
+		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.taken, e.New.place())
+	}
 	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.place(), e.Old, e.New.File, e.New.Name)
 }
 
 // Operator says what the operator does about it.
 func (e *RenamedError) Operator() string {
-	return fmt.Sprintf("give the file its old name (%s.yml)", e.Old)
+	if e.taken != 0 {
+		return fmt.Sprintf("give this customer another name; or move the other one first (`metapipe customer rename %s NEW`), and then move away what is left below %s/ in the store", e.New.Name, e.New.Name)
+	}
+	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }
 
 // place is what a customer is known by, whatever its name.
@@ -113,40 +122,56 @@ func CheckRegistered(ctx context.Context, s Store, sealer Sealer, c Customer) er
 	if sealer == nil {
 		return registrationError(checkClaim(ctx, s, c), c)
 	}
-	known, number, err := loadRegistration(ctx, s, records{s, sealer}, c)
+	last, number, err := loadRegistration(ctx, s, records{s, sealer}, c)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		err = checkClaim(ctx, s, c)
-	case err == nil && number > 0 && known.Customer != c.Name:
-		err = &RenamedError{Old: known.Customer, New: c}
+	case err == nil && number > 0 && last.Customer != c.Name:
+		err = &RenamedError{Old: last.Customer, New: c}
+	case err == nil:
+		err = records{s, sealer}.notMoved(ctx, c, last.At)
 	}
 	return registrationError(err, c)
+}
+
+// notMoved refuses a name that the states and records of its place have left since its
+// registration, or ever where there is none: a registration that was removed brings no
+// old states back.
+func (s records) notMoved(ctx context.Context, c Customer, since time.Time) error {
+	now, err := follow(ctx, s, c.Name, since, func(r renameRecord) bool { return r.of(c) })
+	if err == nil && now != c.Name {
+		return &RenamedError{Old: now, New: c}
+	}
+	return err
 }
 
 // register writes down which customer a path of a repository is, before its first
 // request, and again where that is recorded under a key that is not at hand. Where the
 // store knows another name, it is a *RenamedError.
 func (f *FetchVars) register(ctx context.Context, c Customer) error {
-	known, number, err := loadRegistration(ctx, f.Store, f.records(), c)
+	last, number, err := loadRegistration(ctx, f.Store, f.records(), c)
 	unknown := errors.Is(err, ErrUnknownKey)
+	if number > 0 && !unknown {
+		return CheckRegistered(ctx, f.Store, f.Sealer, c)
+	}
 	if unknown {
 		err = checkClaim(ctx, f.Store, c)
+	}
+	if err == nil {
+		err = f.records().notMoved(ctx, c, last.At)
 	}
 	if err != nil {
 		return registrationError(err, c)
 	}
-	if number > 0 && !unknown {
-		if known.Customer != c.Name {
-			return &RenamedError{Old: known.Customer, New: c}
-		}
-		return nil
-	}
-	former, err := f.formerName(ctx, c)
+	former, err := f.records().nameByApplies(ctx, c)
 	if err != nil {
 		return err
 	}
-	if former != "" {
+	if former != "" && former != c.Name {
 		return &RenamedError{Old: former, New: c}
+	}
+	if err := f.nameIsFree(ctx, c); err != nil {
+		return err
 	}
 	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
 	err = createFleet(ctx, f.records(), registrationKey(c, number+1), record)
@@ -154,6 +179,46 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 		return CheckRegistered(ctx, f.Store, f.Sealer, c)
 	}
 	if err != nil {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// nameIsFree refuses a new customer under a name whose states are those of another one
+// that has a file of its own by now, or whose states were copied to another name: its
+// plan would change what is not its own.
+func (f *FetchVars) nameIsFree(ctx context.Context, c Customer) error {
+	own, found, err := f.records().evidence(ctx, c.Name, c)
+	if err != nil || !found || own.repositoryID == c.RepositoryID {
+		return err
+	}
+	others := f.Customers.ByRepository(own.repositoryID)
+	taken := slices.ContainsFunc(others, func(o Customer) bool { return o.Name != c.Name && own.of(o) })
+	if !taken {
+		all, err := loadRenames(ctx, f.records(), c.Name)
+		if err != nil {
+			return registrationError(err, c)
+		}
+		taken = slices.ContainsFunc(all, func(r renameRecord) bool { return r.RepositoryID == own.repositoryID })
+	}
+	if taken {
+		return &RenamedError{New: c, taken: own.repositoryID}
+	}
+	return nil
+}
+
+// registerAgain seals the registration again where its key is not at hand: the operator
+// has accepted what was built for the customer under this name.
+func registerAgain(ctx context.Context, s records, c Customer, now time.Time) error {
+	_, number, err := loadRegistration(ctx, s.Store, s, c)
+	if !errors.Is(err, ErrUnknownKey) {
+		return registrationError(err, c)
+	}
+	if err := checkClaim(ctx, s.Store, c); err != nil {
+		return registrationError(err, c)
+	}
+	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
+	if err := createFleet(ctx, s, registrationKey(c, number+1), record); err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("register customer %s: %w", c.Name, err)
 	}
 	return nil

@@ -89,6 +89,9 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 	if err := r.requests(ctx, keys, &result); err != nil {
 		return result, err
 	}
+	if err := r.names(ctx, keys, apply, &result); err != nil {
+		return result, err
+	}
 	result.Removable = len(result.Records) == result.Count(RekeyDone)
 	return result, nil
 }

@@ -87,12 +87,12 @@ func TestRekeyAdoptsNothing(t *testing.T) {
 			t.Parallel()
 			w, r := rotated(t)
 			c.spoil(w, r)
-			before := must[[]string](t)(w.store.List(context.Background(), ""))
+			before := must[[]string](t)(w.store.List(context.Background(), "acme/"))
 			result := must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
 			if got := states(result); got != c.want || result.Removable {
 				t.Errorf("%q removable=%v, want %q", got, result.Removable, c.want)
 			}
-			if after := must[[]string](t)(w.store.List(context.Background(), "")); !slices.Equal(before, after) {
+			if after := must[[]string](t)(w.store.List(context.Background(), "acme/")); !slices.Equal(before, after) {
 				t.Errorf("written: %v", after)
 			}
 		})
@@ -148,43 +148,44 @@ func (f failing) Create(ctx context.Context, key string, body io.Reader) error {
 	return f.Store.Create(ctx, key, body)
 }
 
-// TestRekeyNamesRecentRequests: a closed request under the old key is compared with pushes
-// that come close behind it, so that its key is needed until they cannot come any more.
-func TestRekeyNamesRecentRequests(t *testing.T) {
+// TestRekeyNames: which customer a repository is, and which name a renamed one has, is
+// sealed again; what was changed is not.
+func TestRekeyNames(t *testing.T) {
 	t.Parallel()
-	w, r, request := rotatedRequest(t)
-	w.report(request, true)
-	run := func() pipeline.RekeyResult {
-		t.Helper()
-		return must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
-	}
-	if got := run(); got.Removable || got.Count(pipeline.RekeyWaits) != 1 || !slices.ContainsFunc(got.Records, func(one pipeline.RekeyRecord) bool {
-		return one.Key == "acme/requests/"+string(request.ID)+".json" && strings.Contains(one.Until, "the order of a push before then")
-	}) {
-		t.Errorf("right after: %+v", got)
-	}
-	w.sealer = r.First.(*store.Sealer)
-	_, err := w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push"))
-	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey || !strings.Contains(refused.Operator, "push again after") {
-		t.Errorf("a push that cannot be ranked: %v", err)
-	}
-	w.now = w.now.Add(21 * time.Minute)
-	if got := run(); !got.Removable {
-		t.Errorf("20 minutes later: %+v", got)
-	}
-	must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
-}
-
-// TestRekeyOfARemovedCustomer: what a customer had applied lasts, and an open request waits,
-// also when the customer is not registered any more.
-func TestRekeyOfARemovedCustomer(t *testing.T) {
-	t.Parallel()
+	ctx := context.Background()
 	w, r := rotated(t)
-	w.customer.Name = "other" // of the manager's files
-	got := must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
-	if states(got) != "resealed" || got.Count(pipeline.RekeyWaits) != 1 {
-		t.Errorf("%+v", got)
+	w.forget("_metapipe/open/")
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	of := func(apply bool, state pipeline.RekeyState) (names int) {
+		for _, record := range must[pipeline.RekeyResult](t)(r.Run(ctx, apply)).Records {
+			if strings.HasPrefix(record.Key, "_metapipe/customers/") && record.State == state {
+				names++
+			}
+		}
+		return names
+	}
+	if dry, done, again := of(false, pipeline.RekeyOld), of(true, pipeline.RekeyDone), of(true, pipeline.RekeyDone); dry != 2 || done != 2 || again != 0 {
+		t.Errorf("old: %d, sealed again: %d, and once more: %d", dry, done, again)
+	}
+	for name, good := range map[pipeline.CustomerName]bool{"store": true, "acme": false} {
+		w.customer.Name = name
+		if err := pipeline.CheckRegistered(ctx, w.store, r.First, w.customer); (err == nil) != good {
+			t.Errorf("%s, with the new key alone: %v", name, err)
+		}
+	}
+	w.forgetNumbers()
+	w.customer.Name = "acme"
+	var renamed *pipeline.RenamedError
+	if err := pipeline.CheckRegistered(ctx, w.store, r.First, w.customer); !errors.As(err, &renamed) || renamed.Old != "store" {
+		t.Errorf("without registrations, with the new key alone: %v", err)
+	}
+	for _, key := range w.registrations() {
+		w.write(key, bytes.Replace(w.read(key), []byte("store"), []byte("stole"), 1))
+	}
+	if bad := of(true, pipeline.RekeyTampered); bad != 1 {
+		t.Errorf("%d forged records are found", bad)
 	}
 }
 

@@ -66,7 +66,10 @@ func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, 
 		return &UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", targetName(in.Customer.Name, in.Environment)),
 			Next: "`metapipe state list` says which states are lost"}
 	}
-	return r.note(ctx, in, LedgerAccepted, now, reason)
+	if err := r.note(ctx, in, LedgerAccepted, now, reason); err != nil {
+		return err
+	}
+	return registerAgain(ctx, records{r.Store, r.Sealer}, in.Customer, r.Now())
 }
 
 // note writes the sealed record first, and then the ledger, which can only make the

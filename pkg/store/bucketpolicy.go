@@ -171,7 +171,7 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleRekey: { // finds what lasts by one list of the store, and writes it beside the old one
 			list: []string{"*"},
-			read: []string{applied, kept, requests}, write: []string{applied}, seal: true, open: true,
+			read: []string{applied, kept, requests, registered}, write: []string{applied, registered}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},
 	}
 }

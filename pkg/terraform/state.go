@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -117,6 +118,27 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	}
 	state, err := fileRecord(file)
 	return state, info.Size(), err
+}
+
+// PullState implements pipeline.StateMover: it writes the state to a private file.
+func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
+	if path := job.Backend.Path(); path != "" { // the tool makes a directory where there is none
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return pipeline.StateRecord{}, os.WriteFile(file, nil, 0o600)
+		}
+	}
+	w, err := e.openState(ctx, job)
+	if err != nil {
+		return pipeline.StateRecord{}, err
+	}
+	pulled, err := w.pull(ctx)
+	if err != nil {
+		return pipeline.StateRecord{}, err
+	}
+	if err := errors.Join(os.Rename(pulled, file), os.RemoveAll(w.dir)); err != nil {
+		return pipeline.StateRecord{}, w.failed("keep the state", err)
+	}
+	return fileRecord(file)
 }
 
 // PushState implements pipeline.StatePusher: it writes a state that an apply

@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+type renameOptions struct {
+	places
+	old, new    string
+	apply, json bool
+}
+
+func newCustomerCmd(app *App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "customer",
+		Short:   "Move a customer to another name",
+		Example: "  metapipe customer rename shop store",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCustomerRenameCmd(app))
+	return cmd
+}
+
+func newCustomerRenameCmd(app *App) *cobra.Command {
+	var o renameOptions
+	cmd := &cobra.Command{
+		Use:   "rename OLD NEW",
+		Short: "Copy the states and records of a customer to its new name",
+		Long: `rename moves a customer whose file was renamed from customers/OLD.yml to
+customers/NEW.yml. It prints what it would copy: the state of each environment and the
+record of its last apply. With --apply it copies them, notes the rename in the ledgers of
+both names, and registers the new name last. Plans go on under the new name then.
+
+It removes nothing: what lies under the old name stays readable, and is not used any
+more. It can be stopped at any time; run again, it goes on where it has stopped.
+
+It refuses (exit code 4) while a state is locked or a request is open, where a state is
+lost, and where the new name has a state of its own. Terraform reads and writes the
+states, also those in a backend of your own, and takes the lock of the new one.
+
+Environment: METAPIPE_KEY. AWS: read and write of the bucket.`,
+		Example: "  metapipe customer rename shop store\n  metapipe customer rename shop store --apply",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return &pipeline.UsageError{Message: "rename takes the old and the new name of a customer", Next: "see `" + cmd.CommandPath() + " --help`"}
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.old, o.new = args[0], args[1]
+			return app.customerRename(cmd.Context(), o)
+		},
+	}
+	o.flags(cmd)
+	o.runFlag(cmd)
+	cmd.Flags().BoolVar(&o.apply, "apply", false, "copy, instead of showing what would be copied")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *App) customerRename(ctx context.Context, o renameOptions) error {
+	old, err := pipeline.ParseCustomerName(o.old)
+	if err != nil {
+		return &pipeline.UsageError{Message: "the old name", Err: err, Next: "`metapipe state list` shows the names that the store has"}
+	}
+	m, c, err := a.renamedCustomer(ctx, o, old)
+	if err != nil {
+		return err
+	}
+	dir, remove, err := m.workDir(o.places, "rename", string(c.Name))
+	if err != nil {
+		return err
+	}
+	defer remove()
+	renamer := &pipeline.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: m, Now: a.Now}
+	in := pipeline.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.context.Actor,
+		Backend: func(name pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
+			named := c
+			named.Name = name
+			return m.backend(named, env)
+		}}
+	result, err := renamer.Run(ctx, in, o.apply)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return a.printJSON(result)
+	}
+	return m.printRename(result)
+}
+
+// renamedCustomer opens the manager, whose checkout has the file under its new name.
+func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old pipeline.CustomerName) (*manager, pipeline.Customer, error) {
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places}})
+	if err != nil {
+		return nil, pipeline.Customer{}, err
+	}
+	file := func(name string) string { return config.CustomersDir + "/" + name + ".yml" }
+	c, err := m.customer(o.new)
+	before, stays := m.config.Customer(old)
+	switch {
+	case err != nil && stays:
+		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s does not exist, and %s does", file(o.new), file(o.old)), Next: fmt.Sprintf("rename the file first: `git mv %s %s`", file(o.old), file(o.new))}
+	case err != nil:
+		return nil, c, err
+	case stays && before.RepositoryID == c.RepositoryID && before.Path == c.Path:
+		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", file(o.old), file(o.new)), Next: "keep the file with the new name alone"}
+	}
+	m.sealer, err = m.openSealer(ctx)
+	return m, c, err
+}
+
+func (m *manager) printRename(r pipeline.RenameResult) error {
+	out := m.app.Out
+	if r.Already {
+		_, err := fmt.Fprintf(out, "customer %s is %s already: nothing to do\n", r.Old, r.New)
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "WHAT\tENVIRONMENT\tFROM\tTO")
+	for _, move := range r.Moves {
+		to := report.TerminalLine(move.To)
+		if move.Done {
+			to += " (there already)"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", move.What, move.Environment, report.TerminalLine(move.From), to)
+	}
+	err := w.Flush()
+	if !r.Applied {
+		_, lineErr := fmt.Fprintf(out, "nothing is written: `metapipe customer rename %s %s --apply` does it\n", r.Old, r.New)
+		return errors.Join(err, lineErr)
+	}
+	_, lineErr := fmt.Fprintf(out, "customer %s is %s now. What lies under the old name stays: keep its ledgers and requests as long as your rules say;\nthe states can go: `%s`\n", r.Old, r.New, m.removal(r.Old))
+	return errors.Join(err, lineErr)
+}
+
+// removal is the command that removes the states of an old name.
+func (m *manager) removal(old pipeline.CustomerName) string {
+	state := m.config.Manager.State
+	switch {
+	case state.Backend.Type != "":
+		return "remove them where the backend " + state.Backend.Type + " keeps them"
+	case state.Bucket.Name != "":
+		prefix := state.Bucket.Prefix
+		if prefix != "" {
+			prefix += "/"
+		}
+		return fmt.Sprintf("aws s3 rm s3://%s/%s%s/ --recursive --exclude '*' --include '*/terraform.tfstate'", state.Bucket.Name, prefix, old)
+	}
+	return "rm " + filepath.Join(m.directory, string(old), "*", "terraform.tfstate")
+}

@@ -1,0 +1,86 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// names seals again which customer each repository is, and which name a renamed one has.
+// Of registrations the last one counts, of the records about old names each.
+func (r *Rekeyer) names(ctx context.Context, keys []string, apply bool, result *RekeyResult) error {
+	folders := map[string][]string{}
+	var order []string
+	for _, key := range keys {
+		if !strings.HasPrefix(key, registrations) {
+			continue
+		}
+		folder := path.Dir(key) + "/"
+		if folders[folder] == nil {
+			order = append(order, folder)
+		}
+		folders[folder] = append(folders[folder], key)
+	}
+	for _, folder := range order {
+		all := newestOf(folder, folders[folder])
+		name, renamed := strings.CutPrefix(folder, renames)
+		if !renamed {
+			all = all[len(all)-1:]
+		}
+		for _, key := range all {
+			var err error
+			if renamed {
+				load := func(s records) (renameRecord, error) {
+					return loadRename(ctx, s, CustomerName(strings.TrimSuffix(name, "/")), key)
+				}
+				base, _, _ := strings.Cut(strings.TrimSuffix(key, ".json"), rekeyed)
+				err = rekeyFleet(ctx, r, key, base+rekeyed+r.Now().UTC().Format(lastApplyTimes)+".json", load, "remove this object: it says only that the name is not used any more", apply, result)
+			} else {
+				load := func(s records) (registration, error) { return loadRegistrationAt(ctx, s, folder, key) }
+				err = rekeyFleet(ctx, r, key, fmt.Sprintf("%s%06d.json", folder, len(folders[folder])+1), load, "the next request of the customer registers it again", apply, result)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rekeyFleet seals one record of the fleet again, as next.
+func rekeyFleet[T any](ctx context.Context, r *Rekeyer, key, next string, load func(records) (T, error), lost string, apply bool, result *RekeyResult) error {
+	result.Checked++
+	_, first := load(records{r.Store, r.First})
+	value, all := load(records{r.Store, r.All})
+	record, is, err := judge(key, first, all, RekeyOld, "run `metapipe rekey --apply`")
+	if err != nil || !is {
+		return err
+	}
+	if record.State == RekeyUnknown {
+		record.Until = "add its key behind the first one and run this again; where the key is gone, " + lost
+	}
+	if apply && record.State == RekeyOld {
+		ctx, cancel := lasting(ctx)
+		defer cancel()
+		if err := createFleet(ctx, records{r.Store, r.First}, next, value); err != nil {
+			return fmt.Errorf("seal %s again: %w", key, err)
+		}
+		record.State, record.Until = RekeyDone, ""
+	}
+	result.Records = append(result.Records, record)
+	return nil
+}
+
+// loadRegistrationAt reads a registration of which only the key is known. It must be of
+// the repository and the path that the key leads from.
+func loadRegistrationAt(ctx context.Context, s records, folder, key string) (registration, error) {
+	var r registration
+	if err := s.read(ctx, planning{customer: fleet}, key, &r); err != nil {
+		return registration{}, err
+	}
+	if registrationPrefix(Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {
+		return registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, r.Path, r.RepositoryID)
+	}
+	return r, nil
+}

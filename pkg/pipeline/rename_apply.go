@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// move does all moves. The registration is the last write: until then plans of both
+// names are refused or go on under the old one.
+func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k known) error {
+	if k.number == 0 { // copies under the new name must not look as if it were the first one
+		old := registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.Old, At: r.Now().UTC()}
+		if err := createFleet(ctx, r.records(), registrationKey(in.New, 1), old); err != nil {
+			return fmt.Errorf("register customer %s: %w", in.Old, err)
+		}
+		k.number = 1
+	}
+	for _, t := range targets {
+		if t.state.Lineage == "" && !t.last.found {
+			continue
+		}
+		left := t.state
+		if !t.here() {
+			version, err := r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), KeptState{File: t.file, Planned: t.there.StateVersion})
+			if err != nil {
+				return err
+			}
+			left.StateVersion = version
+		}
+		if err := r.lastApply(ctx, in, t, left); err != nil {
+			return fmt.Errorf("write the record of the last apply of %s: %w", targetName(in.New.Name, t.env), err)
+		}
+		if err := r.account(ctx, in, t.env, &left); err != nil {
+			return err
+		}
+	}
+	if err := r.account(ctx, in, "", nil); err != nil {
+		return err
+	}
+	return r.finish(ctx, in, k)
+}
+
+// lastApply seals the record of the last apply again: a seal is bound to its place.
+func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left StateRecord) error {
+	if !t.last.found {
+		return nil
+	}
+	s, c := r.records(), in.New.Name
+	record := t.last.record
+	there, found, err := loadLastApply(ctx, s, c, t.env)
+	if err != nil {
+		return err
+	}
+	if found && there.Receipt.Request == record.Receipt.Request && there.At.Equal(record.At) && there.State != nil && *there.State == left {
+		return nil
+	}
+	record.Receipt.Customer = c
+	if record.Path == "" {
+		record.Path = in.New.Path
+	}
+	if left.Lineage != "" {
+		record.State = &left
+	}
+	base := lastApplyPrefix(c, t.env) + r.Now().UTC().Format(lastApplyTimes) + "-" + string(record.Receipt.Request)
+	record.Variables = base + ".variables"
+	if err := sealInto(ctx, s, r.Sealer, record.Variables, binding(record.Receipt, objectVariables), bytes.NewReader(t.last.variables)); err != nil {
+		return err
+	}
+	return s.create(ctx, lastApplyRecord(c, t.env), base+".json", record)
+}
+
+// account writes both ledgers of a target, or those of the customers, unless their last
+// entries say it already. Only the new name has the state from then on.
+func (r *Renamer) account(ctx context.Context, in RenameInput, env Environment, left *StateRecord) error {
+	if left != nil && left.Lineage == "" {
+		left = nil
+	}
+	for _, e := range []LedgerEntry{
+		{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)},
+		{Customer: in.New.Name, Message: fmt.Sprintf("from %s", in.Old), State: left},
+	} {
+		l := Ledger{Store: r.Store, Now: r.Now}
+		e.Event, e.Environment, e.Actor, e.Run = LedgerRenamed, env, in.Actor, in.Run
+		_, last, err := l.head(ctx, e.Customer, env)
+		if err != nil {
+			return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, env), err)
+		}
+		if last.Event == LedgerRenamed && last.Message == plainLine(e.Message) {
+			continue
+		}
+		if _, err := l.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish looks once more whether something goes on, and then writes the record of the
+// rename and the registration.
+func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
+	if err := r.quiet(ctx, in); err != nil {
+		return err
+	}
+	now := r.Now().UTC()
+	if k.name != in.New.Name {
+		record := renameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: now}
+		if err := r.writeRename(ctx, record); err != nil {
+			return fmt.Errorf("write that customer %s is %s now: %w", in.Old, in.New.Name, err)
+		}
+		now = now.Add(time.Nanosecond) // the registration is later than the record that it follows
+	}
+	registered := registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: now}
+	err := createFleet(ctx, r.records(), registrationKey(in.New, k.number+1), registered)
+	if errors.Is(err, ErrExists) { // another process was quicker
+		return CheckRegistered(ctx, r.Store, r.Sealer, in.New)
+	}
+	if err != nil {
+		return fmt.Errorf("register customer %s: %w", in.New.Name, err)
+	}
+	return nil
+}
+
+func (r *Renamer) writeRename(ctx context.Context, record renameRecord) error {
+	all, err := loadRenames(ctx, r.records(), record.From)
+	if err != nil {
+		return err
+	}
+	err = createFleet(ctx, r.records(), renameKey(record.From, len(all)+1), record)
+	if errors.Is(err, ErrExists) {
+		return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("another process renames customer %s at this moment", record.From), Next: "wait until that has ended, and run this again"}
+	}
+	return err
+}

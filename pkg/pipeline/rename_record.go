@@ -1,0 +1,155 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// renames lie beside the registrations, by the old name: they say where the states and
+// records of that name have moved. A registration is found by its place alone.
+const renames = registrations + "renamed/"
+
+// renameRecord says that the customer of a place has another name since At. Records are
+// numbered and write-once.
+type renameRecord struct {
+	RepositoryID int64        `json:"repository_id"`
+	Path         string       `json:"path"`
+	From         CustomerName `json:"from"`
+	To           CustomerName `json:"to"`
+	Actor        string       `json:"actor,omitempty"`
+	Run          Run          `json:"run,omitzero"`
+	At           time.Time    `json:"at"`
+}
+
+func (r renameRecord) of(c Customer) bool {
+	return r.RepositoryID == c.RepositoryID && r.Path == c.Path
+}
+
+func renamePrefix(from CustomerName) string { return renames + string(from) + "/" }
+
+func renameKey(from CustomerName, number int) string {
+	return fmt.Sprintf("%s%06d.json", renamePrefix(from), number)
+}
+
+// newestOf leaves the last key of each number: a record that was sealed again lies behind
+// the one that it was made of.
+func newestOf(prefix string, keys []string) []string {
+	var newest []string
+	number := func(key string) string {
+		n, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), ".")
+		return n
+	}
+	for i, key := range keys {
+		if i+1 == len(keys) || number(keys[i+1]) != number(key) {
+			newest = append(newest, key)
+		}
+	}
+	return newest
+}
+
+// loadRenames reads the records about a name, oldest first: the one place where they are
+// read. One that was changed, moved here or made without the key is ErrTampered.
+func loadRenames(ctx context.Context, read reader, from CustomerName) ([]renameRecord, error) {
+	keys, err := read.List(ctx, renamePrefix(from))
+	if err != nil {
+		return nil, fmt.Errorf("look for the new name of customer %s: %w", from, err)
+	}
+	keys = newestOf(renamePrefix(from), keys)
+	all := make([]renameRecord, len(keys))
+	for i, key := range keys {
+		if all[i], err = loadRename(ctx, read, from, key); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func loadRename(ctx context.Context, read reader, from CustomerName, key string) (renameRecord, error) {
+	var r renameRecord
+	if err := read.read(ctx, planning{customer: fleet}, key, &r); err != nil {
+		return renameRecord{}, err
+	}
+	if _, err := ParseCustomerName(string(r.To)); err != nil || r.From != from {
+		return renameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, ErrTampered, plainLine(string(r.From)))
+	}
+	return r, nil
+}
+
+// follow returns the name that a customer has after all renames that came later than
+// since. fits picks the records of its place.
+func follow(ctx context.Context, read reader, name CustomerName, since time.Time, fits func(renameRecord) bool) (CustomerName, error) {
+	for {
+		all, err := loadRenames(ctx, read, name)
+		if err != nil {
+			return name, err
+		}
+		all = slices.DeleteFunc(all, func(r renameRecord) bool { return !fits(r) || !r.At.After(since) })
+		if len(all) == 0 {
+			return name, nil
+		}
+		last := slices.MaxFunc(all, func(a, b renameRecord) int { return a.At.Compare(b.At) })
+		name, since = last.To, last.At // later each time: it ends
+	}
+}
+
+// RenamedTo is the name that the states of a customer without a file have moved to, empty
+// where they have not. Without a sealer nothing is verified: it is for showing.
+func RenamedTo(ctx context.Context, s Store, sealer Sealer, name CustomerName) (CustomerName, error) {
+	var read reader = unverified{s}
+	if sealer != nil {
+		read = records{s, sealer}
+	}
+	all, err := loadRenames(ctx, read, name)
+	if err == nil && len(all) > 0 {
+		last := slices.MaxFunc(all, func(a, b renameRecord) int { return a.At.Compare(b.At) })
+		same := func(r renameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
+		var now CustomerName
+		if now, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
+			return now, nil
+		}
+	}
+	if err != nil {
+		return "", tamperedOr(err, fmt.Sprintf("the record below %s that says where customer %s has moved", renamePrefix(name), name))
+	}
+	return "", nil
+}
+
+// known is what the store says about the place of a customer.
+type known struct {
+	name CustomerName // empty: nothing
+	// registered is the name of the last registration, number its number; 0: there is none.
+	registered CustomerName
+	number     int
+}
+
+// knownAs finds the name of a customer's place: the registration, or the records of the
+// last applies where there is none, and what was renamed since.
+func (s records) knownAs(ctx context.Context, c Customer) (known, error) {
+	last, number, err := loadRegistration(ctx, s.Store, s, c)
+	if err != nil {
+		return known{number: number}, err
+	}
+	k := known{name: last.Customer, registered: last.Customer, number: number}
+	if number == 0 {
+		if k.name, err = s.nameByApplies(ctx, c); err != nil || k.name == "" {
+			return k, err
+		}
+	}
+	k.name, err = follow(ctx, s, k.name, last.At, func(r renameRecord) bool { return r.of(c) })
+	return k, err
+}
+
+// nameByApplies is the name whose records of the last applies are of the place of c.
+func (s records) nameByApplies(ctx context.Context, c Customer) (CustomerName, error) {
+	own, found, err := s.evidence(ctx, c.Name, c)
+	if err != nil {
+		return "", err
+	}
+	if found && own.of(c) {
+		return c.Name, nil
+	}
+	return s.formerName(ctx, c)
+}

@@ -1,0 +1,476 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// mover moves the states of the world's engine. lineages are those of states that are not
+// of the engine's own lineage.
+type mover struct {
+	e        *engine
+	lineages map[string]string
+	fail     func() error
+}
+
+func (m *mover) PullState(_ context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
+	serial, found := m.e.states[job.Backend.String()]
+	if !found {
+		return pipeline.StateRecord{}, os.WriteFile(file, nil, 0o600)
+	}
+	v := pipeline.StateVersion{Lineage: "l", Serial: serial}
+	if other := m.lineages[job.Backend.String()]; other != "" {
+		v.Lineage = other
+	}
+	return pipeline.StateRecord{StateVersion: v, Resources: 2}, os.WriteFile(file, fmt.Append(nil, serial), 0o600)
+}
+
+func (m *mover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	if err := m.fail(); err != nil {
+		return pipeline.StateVersion{}, err
+	}
+	var serial uint64
+	b, err := os.ReadFile(kept.File)
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &serial)
+	}
+	m.e.states[job.Backend.String()] = serial
+	return pipeline.StateVersion{Lineage: "l", Serial: serial}, err
+}
+
+// locks is the lock of one target.
+type locks map[string]*pipeline.Lock
+
+func (l locks) Lock(_ context.Context, c pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
+	return l[string(c.Name)+"/"+string(env)], true, nil
+}
+
+// budget is a store that fails from its n-th write on; a write that fails may have come
+// through all the same.
+type budget struct {
+	pipeline.Store
+	left    *int
+	through bool
+}
+
+var errSpent = errors.New("the process was killed")
+
+func (b budget) Create(ctx context.Context, key string, body io.Reader) error {
+	if *b.left--; *b.left >= 0 {
+		return b.Store.Create(ctx, key, body)
+	}
+	if *b.left == -1 && b.through {
+		return errors.Join(b.Store.Create(ctx, key, body), errSpent)
+	}
+	return errSpent
+}
+
+func (w *world) backend(c pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
+	return pipeline.State{}.Target(c, env, "/state")
+}
+
+func (w *world) renamer() *pipeline.Renamer {
+	m := &mover{e: w.engine, lineages: map[string]string{}, fail: func() error { return nil }}
+	return &pipeline.Renamer{Store: w.store, Sealer: w.sealer, Engine: m, Locks: locks{}, Now: w.tick}
+}
+
+func (w *world) renameInput(old, name pipeline.CustomerName) pipeline.RenameInput {
+	w.customer.Name, w.customer.File = name, "customers/"+string(name)+".yml"
+	return pipeline.RenameInput{Old: old, New: w.customer, Backend: w.backend, ManagerDir: w.dir, RunDir: filepath.Join(w.t.TempDir(), "run"), Actor: "operator"}
+}
+
+func (w *world) rename(old, name pipeline.CustomerName) error {
+	_, err := w.renamer().Run(context.Background(), w.renameInput(old, name), true)
+	return err
+}
+
+// wantNamed wants that a customer plans on what was applied, and that the others do not.
+func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.CustomerName) {
+	w.t.Helper()
+	for _, other := range others {
+		w.customer.Name = other
+		if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err == nil {
+			w.t.Errorf("%s goes on", other)
+		}
+	}
+	w.customer.Name = name
+	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	must[pipeline.TargetResult](w.t)(w.plan(request, "staging"))
+	must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging")))
+	w.report(request, true)
+	last, err := pipeline.LastApply(context.Background(), w.store, w.sealer, name, "staging")
+	if err != nil || last.Request != request.ID {
+		w.t.Errorf("the last apply of %s is %s, %v", name, last.Request, err)
+	}
+}
+
+func (w *world) keys(prefix string) []string {
+	w.t.Helper()
+	return must[[]string](w.t)(w.store.List(context.Background(), prefix))
+}
+
+// TestRename: nothing is written without apply, everything is there with it, nothing
+// under the old name is gone, and done again it changes nothing.
+func TestRename(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	before := w.keys("")
+	result := must[pipeline.RenameResult](t)(w.renamer().Run(context.Background(), w.renameInput("acme", "store"), false))
+	if len(result.Moves) != 3 || result.Applied || !slices.Equal(w.keys(""), before) || len(w.engine.states) != 1 {
+		t.Fatalf("a plan of moves: %+v, and the store has %v", result, w.keys(""))
+	}
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	after := w.keys("")
+	for _, key := range before {
+		if !slices.Contains(after, key) {
+			t.Errorf("%s is gone", key)
+		}
+	}
+	if w.engine.states[w.backend("store", "staging").String()] != 1 || w.engine.states[w.backend("acme", "staging").String()] != 1 {
+		t.Errorf("states: %v", w.engine.states)
+	}
+	if last, err := pipeline.LastApply(context.Background(), w.store, w.sealer, "store", "staging"); err != nil || last.Actor != "dev" {
+		t.Errorf("the last apply of the new name: %+v, %v", last, err)
+	}
+	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
+		for _, env := range []pipeline.Environment{"", "staging"} {
+			entries, _, err := (pipeline.Ledger{Store: w.store}).Read(context.Background(), name, env)
+			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != pipeline.LedgerRenamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
+				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
+			}
+		}
+	}
+	result, err := w.renamer().Run(context.Background(), w.renameInput("acme", "store"), true)
+	if err != nil || !result.Already || !slices.Equal(w.keys(""), after) {
+		t.Errorf("again: %+v, %v", result, err)
+	}
+	if now, err := pipeline.RenamedTo(context.Background(), w.store, w.sealer, "acme"); now != "store" || err != nil {
+		t.Errorf("acme is %q now, %v", now, err)
+	}
+	w.wantNamed("store", "acme")
+}
+
+// TestRenameIsRepeatable stops a rename at each of its writes, before it or after it has
+// come through. Until the end the store knows the old name; done again it ends well.
+func TestRenameIsRepeatable(t *testing.T) {
+	t.Parallel()
+	for _, registered := range []bool{true, false} {
+		for n := 0; ; n++ {
+			stopped := 0
+			for _, through := range []bool{false, true} {
+				w := newWorld(t)
+				w.appliedOnce()
+				if !registered {
+					w.forgetNames()
+				}
+				left := n
+				r := w.renamer()
+				r.Store = budget{w.store, &left, through}
+				r.Engine.(*mover).fail = func() error {
+					if left--; left < 0 {
+						return errSpent
+					}
+					return nil
+				}
+				if _, err := r.Run(context.Background(), w.renameInput("acme", "store"), true); err == nil {
+					continue
+				} else if !errors.Is(err, errSpent) || !strings.Contains(err.Error(), "run it again") {
+					t.Fatalf("stopped at write %d: %v", n, err)
+				}
+				stopped++
+				last := strings.Contains(strings.Join(w.registrations(), " "), "000002.json")
+				_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+				var rejected *pipeline.RejectedError
+				if !last && (!errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed) {
+					t.Errorf("stopped at write %d (%v), the new name plans: %v", n, through, err)
+				}
+				for _, request := range w.keys("_metapipe/open/") { // as the report of the run closes it
+					if err := w.store.Delete(context.Background(), request); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := w.rename("acme", "store"); err != nil {
+					t.Fatalf("again after write %d (%v): %v", n, through, err)
+				}
+				w.wantNamed("store", "acme")
+			}
+			if stopped == 0 {
+				if n < 7 {
+					t.Errorf("only %d writes were stopped", n)
+				}
+				break
+			}
+		}
+	}
+}
+
+// TestRenameRefused: while something goes on, or where the new name has something of its
+// own, or the store knows another name, nothing is written.
+func TestRenameRefused(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		prepare func(*world, *pipeline.Renamer)
+		old     pipeline.CustomerName
+		says    string
+	}{
+		"open request": {func(w *world, _ *pipeline.Renamer) {
+			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push")))
+		}, "acme", "is open"},
+		"open request of the new name": {func(w *world, _ *pipeline.Renamer) {
+			key := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push"))).ID
+			w.forget("_metapipe/open/acme/")
+			w.lay("_metapipe/open/store/20260301T120000.000000000Z-1-1-"+string(key), "x")
+		}, "acme", "of customer store is open"},
+		"lock":          {func(_ *world, r *pipeline.Renamer) { r.Locks = locks{"acme/staging": {ID: "x", Who: "casey"}} }, "acme", "locked by casey"},
+		"another state": {func(w *world, r *pipeline.Renamer) { w.occupy(r, "other", 1) }, "acme", "has another state"},
+		"newer state":   {func(w *world, r *pipeline.Renamer) { w.occupy(r, "", 5) }, "acme", "has a newer state"},
+		"lost state":    {func(w *world, _ *pipeline.Renamer) { delete(w.engine.states, w.backend("acme", "staging").String()) }, "acme", "is lost"},
+		"not its name":  {func(*world, *pipeline.Renamer) {}, "other", "is registered as customer acme, not as other"},
+		"nothing known": {func(w *world, _ *pipeline.Renamer) { w.customer.RepositoryID = 8 }, "acme", "the store knows no customer of"},
+		"same name":     {func(*world, *pipeline.Renamer) {}, "store", "are both store"},
+		"forged registration": {func(w *world, _ *pipeline.Renamer) {
+			w.write(w.registrations()[0], []byte(`{"record": {}, "seal": "AA=="}`))
+		}, "acme", "not what was stored"},
+		"forged last apply": {func(w *world, _ *pipeline.Renamer) { w.spoilApplied(".json") }, "acme", "not what was stored"},
+		"forged rename": {func(w *world, _ *pipeline.Renamer) {
+			w.lay("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
+		}, "acme", "not what was stored"},
+		"kept state": {func(w *world, _ *pipeline.Renamer) {
+			w.lay("acme/staging/kept/11111111-1111-4111-8111-111111111111/0001/errored-state.sealed", "x")
+		}, "acme", "waits to be brought back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.appliedOnce()
+			r := w.renamer()
+			c.prepare(w, r)
+			before, states := w.keys(""), len(w.engine.states)
+			for _, apply := range []bool{false, true} {
+				if _, err := r.Run(ctx, w.renameInput(c.old, "store"), apply); err == nil || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if !slices.Equal(before, w.keys("")) || len(w.engine.states) != states {
+				t.Errorf("written: %v, %v", w.keys(""), w.engine.states)
+			}
+		})
+	}
+}
+
+// occupy lays a state under the new name.
+func (w *world) occupy(r *pipeline.Renamer, lineage string, serial uint64) {
+	place := w.backend("store", "staging").String()
+	w.engine.states[place], r.Engine.(*mover).lineages[place] = serial, lineage
+}
+
+// TestRenameChains: one name after the other, also back to the first one.
+func TestRenameChains(t *testing.T) {
+	t.Parallel()
+	for name, steps := range map[string][]pipeline.CustomerName{
+		"chain":         {"acme", "bolt", "cog"},
+		"back":          {"acme", "bolt", "acme"},
+		"there again":   {"acme", "bolt", "acme", "bolt"},
+		"in a circle":   {"acme", "bolt", "cog", "acme", "cog"},
+		"names skipped": {"acme", "cog"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.appliedOnce()
+			for i, next := range steps[1:] {
+				if err := w.rename(steps[i], next); err != nil {
+					t.Fatalf("%s to %s: %v", steps[i], next, err)
+				}
+				others := slices.DeleteFunc([]pipeline.CustomerName{"acme", "bolt", "cog"}, func(n pipeline.CustomerName) bool { return n == next })
+				w.wantNamed(next, others...)
+			}
+			end := steps[len(steps)-1]
+			for _, old := range steps {
+				if now, err := pipeline.RenamedTo(context.Background(), w.store, w.sealer, old); err != nil || old != end && now != end || old == end && now != "" {
+					t.Errorf("%s is %q now, %v", old, now, err)
+				}
+			}
+			// Without the registrations the records about old names decide.
+			w.forgetNumbers()
+			for _, old := range steps {
+				w.customer.Name = old
+				if err := w.fetcher().Register(context.Background(), w.customer); (err == nil) != (old == end) {
+					t.Errorf("without registrations, %s: %v", old, err)
+				}
+			}
+		})
+	}
+}
+
+// forgetNumbers removes the registrations and leaves what is known of old names.
+func (w *world) forgetNumbers() {
+	w.t.Helper()
+	for _, key := range w.registrations() {
+		if !strings.HasPrefix(key, "_metapipe/customers/renamed/") {
+			w.forget(key)
+		}
+	}
+}
+
+// TestRenameRolledBack: who removes the last registration brings no old states back.
+func TestRenameRolledBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range w.registrations() {
+		if strings.HasSuffix(key, "000002.json") {
+			w.forget(key)
+		}
+	}
+	for _, name := range []pipeline.CustomerName{"acme", "store"} {
+		w.customer.Name = name
+		request, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+		var rejected *pipeline.RejectedError
+		if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed || len(request.Targets) > 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.forget("_metapipe/open/")
+	}
+	if err := w.rename("acme", "store"); err != nil { // the registration alone is written again
+		t.Fatal(err)
+	}
+	w.wantNamed("store", "acme")
+}
+
+// TestRenameWithTheRepository: the id stays when GitHub has another name for it.
+func TestRenameWithTheRepository(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	w.customer.Repository = pipeline.Slug{Owner: "initech", Name: "moved"}
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRenameBesideAnother: another customer of the same repository is another place.
+func TestRenameBesideAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	other := w.customer
+	other.Name, other.Path = "data", "data"
+	if err := w.fetcher().Register(context.Background(), other); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.rename("data", "store"); err == nil || !strings.Contains(err.Error(), "is registered as customer acme") {
+		t.Errorf("the other one's name: %v", err)
+	}
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, other); err != nil {
+		t.Errorf("the other customer: %v", err)
+	}
+	w.wantNamed("store", "acme")
+}
+
+// TestSwappedNames: two customers change names by way of a third one. What the first has
+// left is in the way of the second until it is moved away.
+func TestSwappedNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	first := w.customer
+	second := first
+	second.Name, second.RepositoryID, second.Path = "bolt", 8, "infra"
+	if err := w.fetcher().Register(context.Background(), second); err != nil {
+		t.Fatal(err)
+	}
+	m := w.renamer()
+	m.Engine.(*mover).lineages[w.backend("bolt", "staging").String()] = "of bolt"
+	w.engine.states[w.backend("bolt", "staging").String()] = 3
+	rename := func(c pipeline.Customer, old, name pipeline.CustomerName) error {
+		w.customer = c
+		_, err := m.Run(context.Background(), w.renameInput(old, name), true)
+		return err
+	}
+	wantRefused(t, "a direct swap", rename(first, "acme", "bolt"), pipeline.ReasonStaleState)
+	if err := rename(first, "acme", "third"); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, "onto what was left", rename(second, "bolt", "acme"), pipeline.ReasonStaleState)
+	w.forget("acme/staging/applied/")
+	delete(w.engine.states, w.backend("acme", "staging").String())
+	if err := rename(second, "bolt", "acme"); err != nil {
+		t.Fatal(err)
+	}
+	delete(w.engine.states, w.backend("bolt", "staging").String())
+	if err := rename(first, "third", "bolt"); err != nil {
+		t.Fatal(err)
+	}
+	first.Name, second.Name = "bolt", "acme"
+	for _, c := range []pipeline.Customer{first, second} {
+		if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, c); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestNameOfAnother: a new customer under a name whose states are another one's plans
+// nothing: neither while that one waits for its rename, nor after it.
+func TestNameOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	renamed := w.customer
+	renamed.Name = "store"
+	newcomer := w.customer
+	newcomer.RepositoryID = 8
+	f := w.fetcher()
+	f.Customers = registry{renamed, newcomer}
+	register := func() error { return f.Register(context.Background(), newcomer) }
+	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
+		t.Errorf("before the rename: %v", err)
+	}
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	f.Customers = registry{newcomer}
+	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
+		t.Errorf("after it: %v", err)
+	}
+	w.forget("acme/")
+	if err := register(); err != nil {
+		t.Errorf("when nothing is left: %v", err)
+	}
+}
+
+type registry []pipeline.Customer
+
+func (r registry) Customer(name pipeline.CustomerName) (pipeline.Customer, bool) {
+	i := slices.IndexFunc(r, func(c pipeline.Customer) bool { return c.Name == name })
+	if i < 0 {
+		return pipeline.Customer{}, false
+	}
+	return r[i], true
+}
+
+func (r registry) ByRepository(id int64) []pipeline.Customer {
+	return slices.DeleteFunc(slices.Clone(r), func(c pipeline.Customer) bool { return c.RepositoryID != id })
+}

@@ -156,7 +156,7 @@ func TestRolesAndKMS(t *testing.T) {
 		{store.RoleRekey, seal, "shop", "staging", "record", "the record of the last apply", true},
 		{store.RoleRekey, open, "shop", "", "record", "a request", true},
 		{store.RoleRekey, seal, "shop", "", "record", "a request", false},
-		{store.RoleRekey, open, "_metapipe", "", "record", "what belongs to no customer", false},
+		{store.RoleRekey, open, "_metapipe", "", "record", "which customer a repository is", true},
 	} {
 		policy, err := store.RolePolicy(c.role, scope)
 		if err != nil {

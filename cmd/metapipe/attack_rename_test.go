@@ -43,7 +43,7 @@ func (a *attempt) storedRecords() string {
 // renamed moves the customer to the name of its file: renamed OLD NEW.
 func (a *attempt) renamed(args []string) {
 	a.t.Helper()
-	a.job(a.r.run).do(0, "customer", "rename", args[0], args[1], "--apply").says(a.t, "customer "+args[0]+" is "+args[1]+" now")
+	a.driftJob().do(0, "customer", "rename", args[0], args[1], "--apply").says(a.t, "customer "+args[0]+" is "+args[1]+" now")
 }
 
 // notRenamed looks at the states and moves the customer; what somebody else wrote about its
@@ -51,9 +51,9 @@ func (a *attempt) renamed(args []string) {
 func (a *attempt) notRenamed(args []string) {
 	a.t.Helper()
 	before := a.storedRecords()
-	listed := a.job(a.r.run).do(0, "state", "list")
+	listed := a.driftJob().do(0, "state", "list")
 	listed.says(a.t, "NOT REGISTERED "+args[0], "is not what was stored")
-	moved := a.job(a.r.run).do(4, "customer", "rename", args[0], args[1], "--apply")
+	moved := a.driftJob().do(4, "customer", "rename", args[0], args[1], "--apply")
 	moved.says(a.t, "is not what was stored", "find out who can write to the store")
 	if strings.Contains(listed.log+moved.log, "evil") {
 		a.t.Errorf("the forgery is shown:\n%s\n%s", listed.log, moved.log)

@@ -53,7 +53,7 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 	}
 	again := w.accept(w.push("main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"}))
 	again.do(0, "plan", "staging").want(t, "outcome=no-changes", "create=0")
-	w.deployed("name: next\nenvironments:\n  staging: {}\n")
+	again.report("--final")
 	page.run(0, "drift", "--customer", "store").want(t, "found=0", "errors=0", "lost=0")
 }
 
@@ -62,12 +62,12 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 func TestRenameKilled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	r := w.deployed(variablesYML)
+	w.deployed(variablesYML)
 	before := w.state("shop/staging")
 	w.renameCustomer("shop", "store")
 	move := []string{"customer", "rename", "shop", "store", "--apply"}
 	for after := 200 * time.Millisecond; after < 4*time.Second; after += after / 2 {
-		running := w.newJob(r.run).start(move...)
+		running := w.driftJob().start(move...)
 		killed := time.AfterFunc(after, func() { _ = running.cmd.Process.Kill() }) // it may have ended
 		running.wait()
 		killed.Stop()
@@ -80,7 +80,7 @@ func TestRenameKilled(t *testing.T) {
 		lock := filepath.Join(filepath.Dir(w.stateFile("store/staging")), ".terraform.tfstate.lock.info")
 		await(t, "the tool to end", func() bool { _, err := os.Stat(lock); return os.IsNotExist(err) }) // it outlives its parent
 	}
-	w.newJob(r.run).do(0, move...)
+	w.driftJob().do(0, move...)
 	again := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# again\n" + variablesYML}))
 	again.do(0, "plan", "staging").want(t, "outcome=no-changes")
 }

@@ -78,8 +78,8 @@ type moving struct {
 }
 
 // here reports whether the state needs no copy.
-func (m moving) here() bool {
-	return m.state.Lineage == "" || m.from.String() == m.to.String() || m.there.StateVersion == m.state.StateVersion
+func (t moving) here() bool {
+	return t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion
 }
 
 // Run checks that the customer can have the new name, and with apply moves it there.

@@ -54,29 +54,29 @@ func (p planning) recordBinding(key string, content []byte) Binding {
 }
 
 // create writes a record with its seal. A taken key is ErrExists.
-func (r records) create(ctx context.Context, p planning, object string, value any) error {
+func (s records) create(ctx context.Context, p planning, object string, value any) error {
 	key := p.key(object)
 	content, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", key, err)
 	}
 	var seal bytes.Buffer
-	w, err := r.Seal(ctx, &seal, p.recordBinding(key, content))
+	w, err := s.Seal(ctx, &seal, p.recordBinding(key, content))
 	if err == nil {
 		err = w.Close()
 	}
 	if err != nil {
 		return fmt.Errorf("vouch for %s: %w", key, err)
 	}
-	return createJSON(ctx, r.Store, key, vouchedRecord{Record: content, Seal: seal.Bytes()})
+	return createJSON(ctx, s.Store, key, vouchedRecord{Record: content, Seal: seal.Bytes()})
 }
 
 // read reads a record. One that was changed, moved here or made without the key is
 // ErrTampered, one under a key that is
 // not at hand ErrUnknownKey; into is untouched then.
-func (r records) read(ctx context.Context, p planning, object string, into any) error {
+func (s records) read(ctx context.Context, p planning, object string, into any) error {
 	key := p.key(object)
-	b, err := readAll(ctx, r.Store, key)
+	b, err := readAll(ctx, s.Store, key)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (r records) read(ctx context.Context, p planning, object string, into any) 
 	if err != nil || len(stored.Seal) == 0 {
 		return fmt.Errorf("%s: %w: it carries no seal", key, ErrTampered)
 	}
-	clear, err := r.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
+	clear, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
 	if err == nil {
 		_, err = io.Copy(io.Discard, clear)
 	}

@@ -43,7 +43,7 @@ func (r *rules) parse(c pipeline.Customer, file string, raw []byte) (*variables.
 	if problems != nil {
 		return nil, problems
 	}
-	d, problems := variables.Parse(file, raw, c.Manager.Limits, schema)
+	d, problems := variables.ParseFor(file, raw, c.Manager.Limits, schema, c.Allowed())
 	settable := variables.Settable{Declared: r.declared(c), Schema: schema, SchemaFile: c.Manager.Schema, Open: c.Manager.CustomerVariables}
 	for _, p := range settable.Check(file, raw, c.Manager.Limits) {
 		// A closed schema has its own words for the same key.

@@ -103,6 +103,17 @@ func (m Manager) Rule(env Environment) (EnvironmentRule, bool) {
 	return EnvironmentRule{}, false
 }
 
+// Allowed returns the environments that the customer may use, in promotion order.
+func (c Customer) Allowed() []Environment {
+	var allowed []Environment
+	for _, rule := range c.Manager.Environments {
+		if c.Allows(rule.Name) {
+			allowed = append(allowed, rule.Name)
+		}
+	}
+	return allowed
+}
+
 // Allows reports whether the customer may use env.
 func (c Customer) Allows(env Environment) bool {
 	if _, declared := c.Manager.Rule(env); !declared {

@@ -75,7 +75,7 @@ func (p *parser) checkProperties(y *yaml.Node) {
 func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 	if isUnquotedPlaceholder(y) {
 		p.hidden = true
-		p.add(position(y), RuleUnquoted, "a placeholder without quotes is a map to YAML", `put the value in quotes: "{{ … }}"`)
+		p.add(position(y), RuleUnquoted, "a placeholder without quotes is a map to YAML", quoteRemedy(p.line(y.Line)))
 		return
 	}
 	n.index = make(map[string]int, len(y.Content)/2)

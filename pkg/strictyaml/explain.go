@@ -151,8 +151,8 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 		if m := noBlankPattern.FindStringSubmatch(value.Source); m != nil {
 			remedy = fmt.Sprintf("a blank is missing after the colon: write %q on a line below", Short(m[1]+": "+m[2]))
 		}
-	case k.Got == "string" && value != nil && slices.Equal(k.Want, []string{"array"}) && strings.Contains(value.Text, ","):
-		remedy = "write a list: " + Short(listOf(value.Text))
+	case value != nil && slices.Equal(k.Want, []string{"array"}) && value.Kind != Object && value.inline():
+		remedy = e.listRemedy(v, value)
 	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
 		remedy = "write true or false, without quotes"
 	case k.Got == "string" && value != nil && decimalPattern.MatchString(value.Text):
@@ -163,11 +163,33 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 	e.add(path, "type", fmt.Sprintf("%s is %s, where %s is expected", pathName(path), got, wanted), remedy)
 }
 
-// listOf writes the parts between commas as a list of texts.
-func listOf(text string) string {
+// listRemedy writes a value as the list that the schema wants.
+func (e *explainer) listRemedy(v *jsonschema.ValidationError, value *Node) string {
+	if m := hyphenPattern.FindStringSubmatch(value.Source); m != nil {
+		return fmt.Sprintf("a blank is missing after the hyphen: write - %s on a line below the key", Short(m[1]))
+	}
+	part, _ := e.schema.at(strings.TrimSuffix(v.SchemaURL, "/type")).(map[string]any)
+	kind := kindOfPart(e.schema.follow(part["items"]))
+	if part["items"] == nil && value.Kind != String {
+		kind = "number"
+	}
+	text := value.Text
+	if value.Source != "" {
+		text = value.Source
+	}
+	return "write a list: " + Short(listOf(text, kind == "integer" || kind == "number"))
+}
+
+// listOf writes the parts between commas as a list.
+func listOf(text string, numbers bool) string {
 	var items []string
-	for _, part := range strings.Split(text, ",") {
-		if part = strings.TrimSpace(part); part != "" {
+	for _, part := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || numbers && r == ' ' }) {
+		part = strings.Trim(part, " ()+*\"'")
+		switch {
+		case part == "":
+		case numbers && decimalPattern.MatchString(part):
+			items = append(items, part)
+		default:
 			items = append(items, fmt.Sprintf("%q", part))
 		}
 	}

@@ -2,10 +2,14 @@ package strictyaml
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
+
+// otherComment begins a comment in other languages.
+var otherComment = regexp.MustCompile(`^(//|/\*|<!--|--(?:\s|$)|;)`)
 
 func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	text := in.lastText
@@ -47,6 +51,10 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	case found.own && !t.goesOn:
 		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
 		found.remedy = `write "key: value"`
+		if m := otherComment.FindString(text); m != "" {
+			found.message = fmt.Sprintf("%q begins no comment in YAML", strings.TrimSpace(m))
+			found.remedy = "begin a comment with #"
+		}
 	default:
 		return
 	}
@@ -113,7 +121,12 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 		return
 	}
 	remedy := "put the whole value in quotes, or remove what stands behind them"
-	if q.mark == '\'' {
+	switch trimmed := strings.TrimSpace(rest); {
+	case strings.Trim(trimmed, ",;") == "":
+		remedy = "remove it"
+	case otherComment.MatchString(trimmed):
+		remedy = "begin a comment with #"
+	case q.mark == '\'':
 		remedy += "; inside of single quotes a quote is written ''"
 	}
 	in.p.add(at, RuleSyntax, fmt.Sprintf("%q stands behind a closing quote", Short(strings.TrimRight(rest, "\r"))), remedy)

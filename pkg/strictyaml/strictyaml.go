@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -113,6 +114,7 @@ type parser struct {
 	hidden   bool // a part of the text could not be understood
 	stopped  bool // a bound was met: nothing more is read
 	seen     *inspector
+	lines    []string
 }
 
 func (p *parser) add(pos pipeline.Position, rule, message, remedy string) {
@@ -130,6 +132,7 @@ func (p *parser) parse(raw []byte) *Node {
 	if !ok {
 		return nil
 	}
+	p.lines = strings.Split(string(raw), "\n")
 	if !p.inspect(raw) {
 		return nil
 	}

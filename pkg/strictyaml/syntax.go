@@ -15,7 +15,7 @@ import (
 
 var (
 	errorPattern       = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
-	placeholderPattern = regexp.MustCompile(`^[^"'#]*[:\-] +\{\{`)
+	placeholderPattern = regexp.MustCompile(`^[^"'#]*[:\-] +(?:\{\{|\{\s*environment\s*\})`)
 )
 
 // failure is an error of the library on its way to plain words.
@@ -56,7 +56,7 @@ func (p *parser) explainFailure(f *failure) {
 	f.last = firstFailing(f.raw, f.said, f.line)
 	f.message, f.remedy = w.message, w.remedy
 	switch {
-	case p.tabFailure(f), p.slipFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.reservedFailure(f):
+	case p.tabFailure(f), p.slipFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.reservedFailure(f), p.signFailure(f), p.columnFailure(f):
 		return
 	}
 	at := pipeline.Position{Line: f.line}
@@ -64,7 +64,7 @@ func (p *parser) explainFailure(f *failure) {
 		at.Line = f.last
 	}
 	if placeholderPattern.MatchString(f.lines[at.Line-1]) {
-		p.add(at, RuleUnquoted, "a placeholder without quotes is a map to YAML", `put the whole value in quotes: "{{ … }}"`)
+		p.add(at, RuleUnquoted, "a placeholder without quotes is a map to YAML", quoteRemedy(f.lines[at.Line-1]))
 		return
 	}
 	rule := RuleSyntax

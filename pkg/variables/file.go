@@ -51,7 +51,7 @@ func LoadFile(dir, file string, limits pipeline.Limits, schema *Schema) (*Docume
 	raw, problems := ReadFile(dir, file, limits)
 	if problems != nil {
 		for i := range problems {
-			problems[i].Remedy = strings.Replace(problems[i].Remedy, example, sample(schema), 1)
+			problems[i].Remedy = strings.Replace(problems[i].Remedy, example, sample(schema, defaultName), 1)
 		}
 		return nil, nil, problems
 	}

@@ -246,16 +246,6 @@ func (d *Document) straySettings() pipeline.Problems {
 	return problems
 }
 
-// promote makes an error of a warning about the indentation of a key that the
-// schema refuses: its remedy is the right one, and "remove it" would lose the key.
-func promote(problems, refused pipeline.Problems) {
-	for i, p := range problems {
-		if p.Rule == RuleIndentation && slices.ContainsFunc(refused, func(q pipeline.Problem) bool { return q.Position == p.Position && !q.Warning }) {
-			problems[i].Warning = false
-		}
-	}
-}
-
 // withoutMisplaced drops what the schema says about entries that a problem with
 // their indentation covers.
 func (d *Document) withoutMisplaced(problems pipeline.Problems) pipeline.Problems {

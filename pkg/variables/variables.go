@@ -28,13 +28,14 @@ const (
 	RuleUnfinishedPlaceholder = "unfinished-placeholder"
 	RulePlaceholderInKey      = "placeholder-in-key"
 	RuleInvisible             = "invisible-character"
+	defaultName               = "staging" // of an environment in a sample
+	example                   = "environments: {staging: {region: eu-west-1}}"
 	environmentsKey           = "environments"
 	maxDepth                  = 32
 	maxNodes                  = 10_000
 	maxEnvironments           = 32
 	defaultBytes              = 256 << 10
 	maxBytes                  = 1 << 20
-	example                   = "environments: {staging: {region: eu-west-1}}"
 )
 
 // Schema is a compiled JSON Schema of variables.yml.
@@ -61,6 +62,7 @@ type Document struct {
 	schema       *Schema            // or nil
 	misplaced    map[string]bool    // entries of environments with a wrong indentation
 	covered      []strictyaml.Entry // top-level entries that belong to environments
+	name         string             // of the environment in samples
 	root         *strictyaml.Node
 	environments []pipeline.DeclaredEnvironment
 }
@@ -74,18 +76,26 @@ var _ pipeline.Document = (*Document)(nil)
 // files inline). Without a schema (nil) only the built-in rules hold. Texts with
 // placeholders are checked against the schema as each environment will see them.
 func Parse(file string, raw []byte, limits pipeline.Limits, schema *Schema) (*Document, pipeline.Problems) {
+	return ParseFor(file, raw, limits, schema, nil)
+}
+
+// ParseFor is Parse with samples in remedies that use the first of the environments
+// that the customer may declare, so that what a customer copies is accepted.
+func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, allowed []pipeline.Environment) (*Document, pipeline.Problems) {
+	name := sampleName(allowed)
 	root, problems := strictyaml.Parse(file, raw, strictyaml.Options{
-		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: sample(schema),
+		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: sample(schema, name),
 	})
 	if root == nil {
 		return nil, problems
 	}
-	d := &Document{file: file, schema: schema, root: root}
+	d := &Document{file: file, schema: schema, name: name, root: root}
 	problems = append(problems, d.readEnvironments()...)
 	placeholders, found := checkPlaceholders(file, root)
 	problems = append(problems, placeholders...)
 	problems = appendNew(problems, unseen(problems, checkInvisible(file, root)))
 	problems = append(problems, checkSecrets(file, root)...)
+	problems = appendNew(problems, unseen(problems, checkSlips(file, root)))
 	if schema != nil {
 		refused := d.withoutMisplaced(d.validate(schema, found))
 		promote(problems, refused)
@@ -199,16 +209,23 @@ func (d *Document) environmentNotMap(e strictyaml.Entry) pipeline.Problems {
 }
 
 // sample is a small file that the schema accepts.
-func (d *Document) sample() string { return sample(d.schema) }
+func (d *Document) sample() string { return sample(d.schema, d.name) }
 
-func sample(schema *Schema) string {
-	if schema == nil {
-		return example
+func sampleName(allowed []pipeline.Environment) string {
+	if len(allowed) > 0 {
+		return string(allowed[0])
 	}
-	if text := schema.Sample(environmentsKey, "staging"); text != "" {
+	return defaultName
+}
+
+func sample(schema *Schema, name string) string {
+	if schema == nil {
+		return "environments: {" + name + ": {region: eu-west-1}}"
+	}
+	if text := schema.Sample(environmentsKey, name); text != "" {
 		return text
 	}
-	return "environments: {staging: …}, with the keys that the schema requires"
+	return "environments: {" + name + ": …}, with the keys that the schema requires"
 }
 
 // validate checks the document against the schema: as written when it has no

@@ -30,7 +30,9 @@ var (
 	secretParts  = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS"}
 	secretEnds   = []string{"PASS", "PWD"}
 	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
-		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE"}
+		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE", "_ASKPASS", "_SOCK", "_SOCKET"}
+	// Names of the shell: the working directory is in most of what we print.
+	harmlessNames = []string{"PWD", "OLDPWD"}
 	// Ends that are harmless where the value is a number.
 	countingEnds = []string{"_LENGTH", "_LEN", "_SIZE", "_COUNT", "_VERSION", "_PORT", "_DAYS", "_HOURS", "_MINUTES", "_SECONDS", "_EXPIRY", "_ROTATION"}
 	// Names that end harmlessly and are secrets all the same: who knows the id of a
@@ -49,7 +51,7 @@ func namedSecret(name string) bool {
 	if endsInAny(upper, secretAllTheSame) {
 		return true
 	}
-	if endsInAny(upper, harmlessEnds) {
+	if endsInAny(upper, harmlessEnds) || slices.Contains(harmlessNames, upper) {
 		return false
 	}
 	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) ||

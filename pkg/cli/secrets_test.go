@@ -54,6 +54,11 @@ func TestSecretsOf(t *testing.T) {
 		{"DB_PASSWORD_ROTATION", "hunter2", true, []string{"hunter2"}},
 		{"DB_PASSWORD_ROTATION", "30", true, nil},
 		{"AUTHOR", "robin-the-first", true, nil},
+		{"PWD", "/home/robin/infra-manager", false, nil}, // the working directory is in most of what we print
+		{"OLDPWD", "/home/robin/infra-manager", false, nil},
+		{"DB_PWD", "/home/robin/infra-manager", false, []string{"/home/robin/infra-manager"}},
+		{"SSH_AUTH_SOCK", "/tmp/ssh-0a1b2c/agent.42", false, nil},
+		{"GIT_ASKPASS", "/usr/lib/git-core/git-askpass", false, nil},
 		{"DATABASE_URL", "postgres://h/db?user=u&password=hun%74er2", false, []string{"hun%74er2", "hunter2"}},
 		{"DB_SETTINGS", `{"db":{"adminPassword":"hunter2","host":"db.example"},"keys":[{"client-secret":"s3cr"}]}`, false, []string{"hunter2", "s3cr"}},
 		{"CONNECTION_STRING", "Server=h;Password=hunter2;User Id=robin;", false, []string{"hunter2"}},

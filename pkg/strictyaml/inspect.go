@@ -58,7 +58,8 @@ type slip struct {
 var (
 	namePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
 	noBlankPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
-	equalsPattern  = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:?=[ \t]*(\S.*)$`)
+	// equalsPattern matches "a = 1", and what other languages write: := == => ->
+	equalsPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(:=|==?>?|->)[ \t]*([^\s=>].*)$`)
 	// blankBeforePattern matches "a :1", and no :name: inside of a text.
 	blankBeforePattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
 	hyphenPattern      = regexp.MustCompile(`^-([^-\s].*)$`)

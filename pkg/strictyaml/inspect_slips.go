@@ -46,8 +46,8 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		found.remedy = fmt.Sprintf("write %s", Short("- "+hyphen[1]))
 	case equals != nil:
 		found.hint = true
-		found.message = fmt.Sprintf("%q has = where YAML has a colon", Short(equals[1]))
-		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[2]))
+		found.message = fmt.Sprintf("%q has %s where YAML has a colon", Short(equals[1]), equals[2])
+		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[3]))
 	case found.own && !t.goesOn:
 		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
 		found.remedy = `write "key: value"`

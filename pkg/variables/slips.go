@@ -57,10 +57,14 @@ func checkSlips(file string, root *strictyaml.Node) (problems pipeline.Problems)
 	return problems
 }
 
+// maxSlipText is the longest text, in bytes, in which slips are looked for: longer ones
+// are scripts and certificates, which no one types in.
+const maxSlipText = 8 << 10
+
 // slipOf looks at one text. What stands in quotes is meant so, but for placeholders.
 func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 	// The placeholder itself holds what looks like {environment}.
-	if strings.Contains(n.Text, "{{{") {
+	if len(n.Text) > maxSlipText || strings.Contains(n.Text, "{{{") {
 		return "", "", "" // checkText has words for it
 	}
 	hidden := strings.NewReplacer("${{", "${{", "{{", "\x00\x00").Replace(n.Text)

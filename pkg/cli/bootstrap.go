@@ -124,10 +124,8 @@ func (m *manager) stateBucket() (pipeline.Bucket, error) {
 func (m *manager) targets() []string {
 	var targets []string
 	for _, c := range m.config.Customers {
-		for _, rule := range c.Manager.Environments {
-			if c.Allows(rule.Name) {
-				targets = append(targets, string(c.Name)+"/"+string(rule.Name))
-			}
+		for _, env := range c.Allowed() {
+			targets = append(targets, string(c.Name)+"/"+string(env))
 		}
 	}
 	slices.Sort(targets)

@@ -18,7 +18,7 @@ func (m *manager) customer(name string) (pipeline.Customer, error) { return m.co
 // environment reads a flag that names an environment of metapipe.yml. It does not
 // look whether a customer may use it.
 func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
-	choices := "one of " + environmentNames(m.config.Manager.Environments)
+	choices := "one of " + pipeline.JoinNames(environmentsOf(m.config.Manager))
 	if name == "" {
 		return "", &pipeline.UsageError{Message: "--" + flag + " is missing", Next: choices}
 	}
@@ -117,15 +117,4 @@ func (a *App) checkoutDir(flag, dir string) error {
 		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s is not a directory", flag, dir), Next: next}
 	}
 	return nil
-}
-
-func environmentNames(rules []pipeline.EnvironmentRule) string {
-	text := ""
-	for i, rule := range rules {
-		if i > 0 {
-			text += ", "
-		}
-		text += string(rule.Name)
-	}
-	return text
 }

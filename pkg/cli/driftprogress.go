@@ -124,10 +124,6 @@ func driftLine(r pipeline.DriftResult) string {
 	case r.Clean():
 		return name + "clean"
 	}
-	kinds := make([]string, len(r.Kinds))
-	for i, kind := range r.Kinds {
-		kinds[i] = string(kind)
-	}
 	// Drift and the change that reverts it have the same address.
 	var addresses []string
 	named := map[string]bool{}
@@ -146,5 +142,5 @@ func driftLine(r pipeline.DriftResult) string {
 	if len(addresses) > 3 {
 		addresses = append(addresses[:3], fmt.Sprintf("%d more", len(addresses)-3))
 	}
-	return name + strings.Join(kinds, ", ") + ": " + strings.Join(addresses, ", ")
+	return name + pipeline.JoinNames(r.Kinds) + ": " + strings.Join(addresses, ", ")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,7 +65,7 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			if left, err := m.unregistered(ctx); err != nil {
 				return err
 			} else if len(left) > 0 {
-				a.tell("not registered any more, with a ledger that --customer shows: %s", joined(left))
+				a.tell("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
 			}
 			a.tell("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
 		}
@@ -153,7 +152,7 @@ func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAudito
 	if o.environment == "" {
 		envs = append([]pipeline.Environment{""}, envs...)
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + joined(envs)}
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
 	}
 	var reports []pipeline.LedgerReport
 	for _, env := range envs {
@@ -167,12 +166,4 @@ func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAudito
 		reports = append(reports, report)
 	}
 	return reports, nil
-}
-
-func joined[T ~string](names []T) string {
-	all := make([]string, len(names))
-	for i, name := range names {
-		all[i] = string(name)
-	}
-	return strings.Join(all, ", ")
 }

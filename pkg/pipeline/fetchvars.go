@@ -261,15 +261,11 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 }
 
 func (f *FetchVars) announce(ctx context.Context, request Request) error {
-	names := make([]string, len(request.Targets))
-	for i, env := range request.Targets {
-		names[i] = string(env)
-	}
 	accepted, waiting := "Accepted: ", "Waiting for the plan"
 	if request.Mode == ModeDestroy {
 		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"
 	}
-	statuses := []Status{{Context: request.StatusContext(""), Description: accepted + strings.Join(names, ", ")}}
+	statuses := []Status{{Context: request.StatusContext(""), Description: accepted + JoinNames(request.Targets)}}
 	for _, env := range request.Targets {
 		statuses = append(statuses, Status{Context: request.StatusContext(env), Description: waiting})
 	}
@@ -284,7 +280,7 @@ func (f *FetchVars) announce(ctx context.Context, request Request) error {
 			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
 		}
 	}
-	f.Tell("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), strings.Join(names, ", "))
+	f.Tell("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), JoinNames(request.Targets))
 	return nil
 }
 

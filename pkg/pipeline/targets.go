@@ -39,13 +39,16 @@ func targets(from origin, document Document, request *Request) Problems {
 
 // AllowedNames lists the environments that a customer may use, in promotion order.
 func AllowedNames(c Customer) string {
-	var names []string
-	for _, rule := range c.Manager.Environments {
-		if c.Allows(rule.Name) {
-			names = append(names, string(rule.Name))
-		}
+	return JoinNames(c.Allowed())
+}
+
+// JoinNames writes names in one line, with commas between them.
+func JoinNames[T ~string](names []T) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = string(name)
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(all, ", ")
 }
 
 // Admits reports whether a branch may apply to the environment. It compares whole

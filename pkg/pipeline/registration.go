@@ -122,16 +122,24 @@ func CheckRegistered(ctx context.Context, s Store, sealer Sealer, c Customer) er
 	if sealer == nil {
 		return registrationError(checkClaim(ctx, s, c), c)
 	}
-	last, number, err := loadRegistration(ctx, s, records{s, sealer}, c)
-	switch {
-	case errors.Is(err, ErrUnknownKey):
-		err = checkClaim(ctx, s, c)
-	case err == nil && number > 0 && last.Customer != c.Name:
-		err = &RenamedError{Old: last.Customer, New: c}
-	case err == nil:
-		err = records{s, sealer}.notMoved(ctx, c, last.At)
+	r := records{s, sealer}
+	last, number, err := loadRegistration(ctx, s, r, c)
+	if errors.Is(err, ErrUnknownKey) {
+		return registrationError(checkClaim(ctx, s, c), c)
+	}
+	if err == nil {
+		err = r.sameName(ctx, c, last, number)
 	}
 	return registrationError(err, c)
+}
+
+// sameName compares a verified registration with the name of a customer; number is 0
+// where there is none.
+func (s records) sameName(ctx context.Context, c Customer, last registration, number int) error {
+	if number > 0 && last.Customer != c.Name {
+		return &RenamedError{Old: last.Customer, New: c}
+	}
+	return s.notMoved(ctx, c, last.At)
 }
 
 // notMoved refuses a name that the states and records of its place have left since its
@@ -151,16 +159,14 @@ func (s records) notMoved(ctx context.Context, c Customer, since time.Time) erro
 func (f *FetchVars) register(ctx context.Context, c Customer) error {
 	last, number, err := loadRegistration(ctx, f.Store, f.records(), c)
 	unknown := errors.Is(err, ErrUnknownKey)
-	if number > 0 && !unknown {
-		return CheckRegistered(ctx, f.Store, f.Sealer, c)
-	}
 	if unknown {
 		err = checkClaim(ctx, f.Store, c)
+		last = registration{Customer: c.Name} // it claims to be of this name
 	}
 	if err == nil {
-		err = f.records().notMoved(ctx, c, last.At)
+		err = f.records().sameName(ctx, c, last, number)
 	}
-	if err != nil {
+	if err != nil || number > 0 && !unknown {
 		return registrationError(err, c)
 	}
 	former, err := f.records().nameByApplies(ctx, c)

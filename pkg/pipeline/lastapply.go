@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,22 @@ func lastApplyPrefix(c CustomerName, env Environment) string {
 	return fmt.Sprintf("%s/%s/applied/", c, env)
 }
 
+// lastApplyBase is the name of a record and of its variables, without the ending: they
+// come in the order of their times.
+func lastApplyBase(c CustomerName, env Environment, at time.Time, id RequestID) string {
+	return lastApplyPrefix(c, env) + at.UTC().Format(lastApplyTimes) + "-" + string(id)
+}
+
+// seal writes a record and its variables anew under base. The variables come first: a
+// record without them never stands.
+func (l lastApply) seal(ctx context.Context, s records, base string, variables []byte) error {
+	l.Variables = base + ".variables"
+	if err := sealInto(ctx, s, s.Sealer, l.Variables, binding(l.Receipt, objectVariables), bytes.NewReader(variables)); err != nil {
+		return err
+	}
+	return s.create(ctx, lastApplyRecord(l.Receipt.Customer, l.Receipt.Environment), base+".json", l)
+}
+
 // noteLastApply writes the record and removes the older ones. The new one comes
 // first, so that there is one at any time.
 func noteLastApply(ctx context.Context, s records, request Request, folder planning, ended Ended) error {
@@ -55,12 +72,11 @@ func noteLastApply(ctx context.Context, s records, request Request, folder plann
 	if err != nil {
 		return err
 	}
-	prefix := lastApplyPrefix(receipt.Customer, receipt.Environment)
-	older, err := s.List(ctx, prefix)
+	older, err := s.List(ctx, lastApplyPrefix(receipt.Customer, receipt.Environment))
 	if err != nil {
 		return err
 	}
-	base := prefix + ended.At.UTC().Format(lastApplyTimes) + "-" + string(request.ID)
+	base := lastApplyBase(receipt.Customer, receipt.Environment, ended.At, request.ID)
 	sealed, err := s.Open(ctx, folder.key(objectVariables))
 	if err != nil {
 		return err

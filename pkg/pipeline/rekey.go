@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -186,7 +185,7 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 		return err
 	}
 	if apply && record.State == RekeyOld && last.found {
-		if err := r.reseal(ctx, c, env, newest, last); err != nil {
+		if err := r.reseal(ctx, newest, last); err != nil {
 			return fmt.Errorf("seal %s again: %w", newest, err)
 		}
 		record.State, record.Until = RekeyDone, ""
@@ -195,19 +194,11 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	return nil
 }
 
-// reseal writes the variables first: a record without them never stands.
-func (r *Rekeyer) reseal(ctx context.Context, c CustomerName, env Environment, newest string, last opened) error {
+func (r *Rekeyer) reseal(ctx context.Context, newest string, last opened) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	name, _, _ := strings.Cut(strings.TrimSuffix(newest, ".json"), rekeyed)
-	base := name + rekeyed + r.Now().UTC().Format(lastApplyTimes)
-	s := records{r.Store, r.First}
-	record := last.record
-	record.Variables = base + ".variables"
-	if err := sealInto(ctx, s, r.First, record.Variables, binding(record.Receipt, objectVariables), bytes.NewReader(last.variables)); err != nil {
-		return err
-	}
-	return s.create(ctx, lastApplyRecord(c, env), base+".json", record)
+	return last.record.seal(ctx, records{r.Store, r.First}, name+rekeyed+r.Now().UTC().Format(lastApplyTimes), last.variables)
 }
 
 // rekeyed stands in the names of records that were sealed again. It sorts behind ".json",

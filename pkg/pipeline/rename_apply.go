@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -64,12 +63,7 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left 
 	if left.Lineage != "" {
 		record.State = &left
 	}
-	base := lastApplyPrefix(c, t.env) + r.Now().UTC().Format(lastApplyTimes) + "-" + string(record.Receipt.Request)
-	record.Variables = base + ".variables"
-	if err := sealInto(ctx, s, r.Sealer, record.Variables, binding(record.Receipt, objectVariables), bytes.NewReader(t.last.variables)); err != nil {
-		return err
-	}
-	return s.create(ctx, lastApplyRecord(c, t.env), base+".json", record)
+	return record.seal(ctx, s, lastApplyBase(c, t.env, r.Now(), record.Receipt.Request), t.last.variables)
 }
 
 // account writes both ledgers of a target, or those of the customers, unless their last

@@ -98,7 +98,7 @@ func noteState(ctx context.Context, s records, c CustomerName, env Environment, 
 	}
 	key := ""
 	if err == nil && found {
-		key = lastApplyPrefix(c, env) + by.At.Format(lastApplyTimes) + "-" + string(record.Receipt.Request) + ".json"
+		key = lastApplyBase(c, env, by.At, record.Receipt.Request) + ".json"
 		record.State, record.Accepted = &state, &by
 		if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil {
 			return err
@@ -126,7 +126,7 @@ func noteFailedApply(ctx context.Context, s records, c CustomerName, env Environ
 	if err != nil || !found {
 		return err
 	}
-	key := lastApplyPrefix(c, env) + at.UTC().Format(lastApplyTimes) + "-" + string(record.Receipt.Request) + ".json"
+	key := lastApplyBase(c, env, at, record.Receipt.Request) + ".json"
 	record.State, record.Accepted = &state, nil
 	if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err

@@ -32,6 +32,13 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 	page.next(0).says(t, "shop/staging: 8 entries, whole")
 	page.run(2, "customer", "rename", "Shop", "store").says(t, "lower-case letters")
 	page.run(2, "customer", "rename", "shop", "stroe").says(t, "stroe")
+	for _, name := range []string{"../store", "", "_metapipe", "a\nb", strings.Repeat("a", 64)} {
+		r := page.run(2, "customer", "rename", "store", name)
+		if r.says(t, "the new name", "lower-case letters"); strings.Contains(r.log, "git mv") {
+			t.Errorf("%q: the advice is to rename a file so:\n%s", name, r.log)
+		}
+	}
+	page.run(2, "customer", "rename", "store", "store").says(t, "the old and the new name are both store")
 	page.next(0).says(t, "last apply", "nothing is written", "--apply")
 	if w.state("store/staging") != "" {
 		t.Error("a plan of moves has written a state")

@@ -74,6 +74,9 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	if err != nil {
 		return &pipeline.UsageError{Message: "the old name", Err: err, Next: "`metapipe state list` shows the names that the store has"}
 	}
+	if _, err := pipeline.ParseCustomerName(o.new); err != nil {
+		return &pipeline.UsageError{Message: "the new name", Err: err, Next: "a name is that of a file in " + config.CustomersDir + "/, without .yml"}
+	}
 	m, c, err := a.renamedCustomer(ctx, o, old)
 	if err != nil {
 		return err
@@ -114,7 +117,7 @@ func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old pipeline
 		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s does not exist, and %s does", file(o.new), file(o.old)), Next: fmt.Sprintf("rename the file first: `git mv %s %s`", file(o.old), file(o.new))}
 	case err != nil:
 		return nil, c, err
-	case stays && before.RepositoryID == c.RepositoryID && before.Path == c.Path:
+	case stays && old != c.Name && before.RepositoryID == c.RepositoryID && before.Path == c.Path:
 		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", file(o.old), file(o.new)), Next: "keep the file with the new name alone"}
 	}
 	m.sealer, err = m.openSealer(ctx)

@@ -131,13 +131,14 @@ func (r *Renamer) records() records { return records{r.Store, r.Sealer} }
 
 // known asks the store whether the place of the customer has the old name.
 func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
+	if in.Old == in.New.Name {
+		return known{}, &UsageError{Message: fmt.Sprintf("the old and the new name are both %s", in.Old), Next: "name the old one first, as `metapipe state list` shows it"}
+	}
 	k, err := r.records().knownAs(ctx, in.New)
 	if err != nil {
 		return k, registrationError(err, in.New)
 	}
 	switch {
-	case in.Old == in.New.Name:
-		return k, &UsageError{Message: fmt.Sprintf("the old and the new name are both %s", in.Old), Next: "name the old one first, as `metapipe state list` shows it"}
 	case k.name == in.New.Name:
 		all, err := loadRenames(ctx, r.records(), in.Old)
 		if err != nil {

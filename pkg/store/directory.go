@@ -107,20 +107,13 @@ func (o *object) Close() error { return o.wrap(o.file.Close()) }
 // are still being written, and files whose name is not a valid key, are left
 // out; the tool's own state files are in the list.
 func (d *Directory) List(ctx context.Context, prefix string) ([]string, error) {
-	folder, err := checkPrefix(prefix)
+	var keys []string
+	err := d.look(ctx, prefix, func(root *os.Root, folder string) (err error) {
+		keys, err = walk(ctx, root, folder, prefix)
+		return err
+	})
 	if err != nil {
-		return nil, d.fail("list", prefix, err)
-	}
-	root, err := os.OpenRoot(d.path)
-	if missing(err) {
-		return nil, d.fail("list", prefix, ctx.Err())
-	}
-	if err != nil {
-		return nil, d.fail("list", prefix, err)
-	}
-	keys, err := walk(ctx, root, folder, prefix)
-	if err = errors.Join(err, root.Close()); err != nil {
-		return nil, d.fail("list", prefix, err)
+		return nil, err
 	}
 	// Folder by folder is not byte order: "a-b" stands before "a/b".
 	slices.Sort(keys)
@@ -140,25 +133,34 @@ func (d *Directory) ListAfter(ctx context.Context, prefix, after string) ([]stri
 	return keys[first:], nil
 }
 
-// Folders implements pipeline.Store.
-func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error) {
+// look opens the store and lets read look at the folder of a prefix. It does nothing
+// where there is no store yet.
+func (d *Directory) look(ctx context.Context, prefix string, read func(root *os.Root, folder string) error) error {
 	folder, err := checkPrefix(prefix)
 	if err != nil {
-		return nil, d.fail("list", prefix, err)
+		return d.fail("list", prefix, err)
 	}
 	root, err := os.OpenRoot(d.path)
 	if missing(err) {
-		return nil, d.fail("list", prefix, ctx.Err())
+		return d.fail("list", prefix, ctx.Err())
 	}
 	if err != nil {
-		return nil, d.fail("list", prefix, err)
+		return d.fail("list", prefix, err)
 	}
-	entries, err := fs.ReadDir(root.FS(), folder)
-	if missing(err) {
-		err = nil
-	}
-	if err = errors.Join(err, root.Close(), ctx.Err()); err != nil {
-		return nil, d.fail("list", prefix, err)
+	return d.fail("list", prefix, errors.Join(read(root, folder), root.Close()))
+}
+
+// Folders implements pipeline.Store.
+func (d *Directory) Folders(ctx context.Context, prefix string) ([]string, error) {
+	var entries []fs.DirEntry
+	err := d.look(ctx, prefix, func(root *os.Root, folder string) (err error) {
+		if entries, err = fs.ReadDir(root.FS(), folder); missing(err) {
+			err = nil
+		}
+		return errors.Join(err, ctx.Err())
+	})
+	if err != nil {
+		return nil, err
 	}
 	var folders []string
 	for _, entry := range entries {

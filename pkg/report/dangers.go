@@ -36,17 +36,24 @@ func (s scribe) dangers(drafts []draft, room size) string {
 	return out.String()
 }
 
-// dangerStages splits dangers into those to come, given up and done, in this order.
-func dangerStages(all []dangerous) (stages [3][]dangerous) {
+// stageTitles are the headings of the stages: to come, given up and done.
+var stageTitles = [...]string{signCare + " Destroys and replaces", signCare + " The plan was to destroy or replace", signDestroy + " Destroyed and replaced"}
+
+// stage is the index of the stage in stageTitles.
+func (d dangerous) stage() int {
+	switch {
+	case tenseOf(*d.t) == past:
+		return 2
+	case abandoned(*d.t):
+		return 1
+	}
+	return 0
+}
+
+// dangerStages splits dangers by their stage.
+func dangerStages(all []dangerous) (stages [len(stageTitles)][]dangerous) {
 	for _, d := range all {
-		stage := 0
-		switch {
-		case tenseOf(*d.t) == past:
-			stage = 2
-		case abandoned(*d.t):
-			stage = 1
-		}
-		stages[stage] = append(stages[stage], d)
+		stages[d.stage()] = append(stages[d.stage()], d)
 	}
 	return stages
 }
@@ -99,15 +106,7 @@ func dangersOf(drafts []draft) []dangerous {
 func abandoned(t pipeline.TargetReport) bool { return t.Outcome.Final() && !t.Outcome.Succeeded() }
 
 // dangersTitle is the heading of one stage.
-func dangersTitle(all []dangerous) string {
-	switch first := *all[0].t; {
-	case tenseOf(first) == past:
-		return signDestroy + " Destroyed and replaced"
-	case abandoned(first):
-		return signCare + " The plan was to destroy or replace"
-	}
-	return signCare + " Destroys and replaces"
-}
+func dangersTitle(all []dangerous) string { return stageTitles[all[0].stage()] }
 
 // list writes a heading and what of e fits.
 func list(title string, e entries, room size) string {

@@ -37,6 +37,10 @@ var (
 	}()
 )
 
+// ownPlaceholder hides our own placeholder, whose inside looks like {environment}, and
+// keeps the length of the text.
+var ownPlaceholder = strings.NewReplacer("${{", "${{", "{{", "\x00\x00")
+
 // checkSlips warns of text that was probably meant as something else.
 func checkSlips(file string, root *strictyaml.Node) (problems pipeline.Problems) {
 	warn := func(at pipeline.Position, rule, message, remedy string) {
@@ -63,12 +67,10 @@ const maxSlipText = 8 << 10
 
 // slipOf looks at one text. What stands in quotes is meant so, but for placeholders.
 func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
-	// The placeholder itself holds what looks like {environment}.
 	if len(n.Text) > maxSlipText || strings.Contains(n.Text, "{{{") {
 		return "", "", "" // checkText has words for it
 	}
-	hidden := strings.NewReplacer("${{", "${{", "{{", "\x00\x00").Replace(n.Text)
-	if at := foreignPlaceholder.FindStringIndex(hidden); at != nil {
+	if at := foreignPlaceholder.FindStringIndex(ownPlaceholder.Replace(n.Text)); at != nil {
 		found := n.Text[at[0]:at[1]]
 		meant := n.Text[:at[0]] + "{{ environment }}" + n.Text[at[1]:]
 		return RuleForeignPlaceholder, fmt.Sprintf("%q is not how variables.yml writes the placeholder of the environment", found), "write " + strictyaml.Quote(meant)

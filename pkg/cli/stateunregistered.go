@@ -90,9 +90,14 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 // renamedTo is the name that a customer without a file has now. It is verified with a key
 // where there is one: without it, who can write to the store can say what they like.
 func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
+	if m.sealer == nil { // the same for all names
+		if s, err := m.openSealer(ctx); err == nil {
+			m.sealer = s
+		}
+	}
 	var sealer pipeline.Sealer
-	if s, err := m.openSealer(ctx); err == nil {
-		sealer = s
+	if m.sealer != nil {
+		sealer = m.sealer
 	}
 	to, err := pipeline.RenamedTo(ctx, m.store, sealer, name)
 	switch {

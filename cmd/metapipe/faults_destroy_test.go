@@ -35,19 +35,7 @@ func (s *scene) ends() (good bool, p *prepared) {
 func writesOfDestroy(t *testing.T, server *miniotest.Server) []writeAt {
 	t.Helper()
 	s := newEndScene(t, server, "recorded-end")
-	var all []writeAt
-	seen := map[string]int{}
-	s.arm(s.hub, nil, func(name string) bool {
-		step := s.current()
-		key := fmt.Sprint(step, name)
-		seen[key]++
-		all = append(all, writeAt{step, name, seen[key]})
-		return false
-	}, nil)
-	if good, _ := s.ends(); !good {
-		t.Fatalf("the destroy does not end well:\n%s", s.log.String())
-	}
-	s.disarm(s.hub)
+	all := s.recorded(func() bool { good, _ := s.ends(); return good })
 	s.wantEnded()
 	return all
 }

@@ -40,6 +40,12 @@ func newScene(t *testing.T, server *miniotest.Server, bucket string) *scene {
 func writesOf(t *testing.T, server *miniotest.Server) []writeAt {
 	t.Helper()
 	s := newScene(t, server, "recorded")
+	return s.recorded(func() bool { good, _ := s.carry(s.run); return good })
+}
+
+// recorded returns all that is written while something is carried to a good end.
+func (s *scene) recorded(carry func() bool) []writeAt {
+	s.t.Helper()
 	var all []writeAt
 	seen := map[string]int{}
 	s.arm(s.hub, nil, func(name string) bool {
@@ -49,8 +55,8 @@ func writesOf(t *testing.T, server *miniotest.Server) []writeAt {
 		all = append(all, writeAt{step, name, seen[key]})
 		return false
 	}, nil)
-	if good, _ := s.carry(s.run); !good {
-		t.Fatalf("the request does not end well:\n%s", s.log.String())
+	if !carry() {
+		s.t.Fatalf("it does not end well:\n%s", s.log.String())
 	}
 	s.disarm(s.hub)
 	return all

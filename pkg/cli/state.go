@@ -5,19 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
 type stateOptions struct {
@@ -127,34 +123,6 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 		_, err = fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d\n", in.Customer.Name, in.Environment, in.Backend, state.Serial)
 		return err
 	})
-}
-
-// targetState is what is told of a state: never a value of it.
-type targetState struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Place       string                `json:"place"`
-	Exists      bool                  `json:"exists"`
-	Size        int64                 `json:"size"` // bytes
-	Serial      uint64                `json:"serial"`
-	Lineage     string                `json:"lineage,omitempty"`
-	Resources   int                   `json:"resources"` // managed ones; -1 where the state does not say
-	Changed     *time.Time            `json:"changed,omitempty"`
-	// Lost says why the state is not the one that the last apply left.
-	Lost *pipeline.LostState `json:"lost,omitempty"`
-	// Ended is when a destroy left nothing, where nothing was built since.
-	Ended *time.Time     `json:"ended,omitempty"`
-	Lock  *pipeline.Lock `json:"lock,omitempty"`
-	// LockUnknown says where the lock is when it cannot be read from here.
-	LockUnknown string `json:"lock_unknown,omitempty"`
-	// Unregistered: the store has records of the customer, and customers/ has no file.
-	Unregistered bool `json:"unregistered,omitempty"`
-	// RenamedTo is the name that has the state of such a customer now. RenameUnread says why
-	// the record of a rename is not to be believed.
-	RenamedTo    pipeline.CustomerName `json:"renamed_to,omitempty"`
-	RenameUnread string                `json:"rename_unread,omitempty"`
-	// Kept are the requests whose state waits for `state recover`.
-	Kept []string `json:"kept,omitempty"`
 }
 
 func (a *App) stateList(ctx context.Context, o stateOptions) error {
@@ -285,43 +253,6 @@ func (a *App) printStates(states []targetState) error {
 	return nil
 }
 
-func (s targetState) size() string {
-	if s.Lost != nil {
-		return "LOST"
-	}
-	if s.Ended != nil {
-		return "ENDED"
-	}
-	if !s.Exists {
-		return "none"
-	}
-	return fmt.Sprintf("%d B", s.Size)
-}
-
-func (s targetState) serial() string {
-	if !s.Exists {
-		return "-"
-	}
-	return fmt.Sprint(s.Serial)
-}
-
-func (s targetState) changed() string {
-	if s.Changed == nil {
-		return "-"
-	}
-	return s.Changed.Format(time.RFC3339)
-}
-
-func (s targetState) lock() string {
-	switch {
-	case s.Lock != nil:
-		return report.TerminalLine(s.Lock.String())
-	case s.LockUnknown != "":
-		return "not visible here (" + report.TerminalLine(s.LockUnknown) + ")"
-	}
-	return "free"
-}
-
 func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 	m, err := a.stateManager(ctx, o)
 	if err != nil {
@@ -356,115 +287,4 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		fmt.Fprintf(w, "kept\tmetapipe state recover --customer %s --environment %s --request %s\n", c.Name, env, request)
 	}
 	return w.Flush()
-}
-
-// targetState reads what there is of one target.
-func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
-	backend := m.backend(c, env)
-	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
-	kept, err := m.store.List(ctx, pipeline.KeptPrefix(c.Name, env))
-	if err != nil {
-		return state, err
-	}
-	state.Kept = pipeline.KeptStates(kept)
-	if m.config.Manager.State.Backend.Type != "" {
-		err = m.stateByTool(ctx, c, env, &state)
-	} else {
-		err = m.stateInStore(ctx, c, env, &state)
-	}
-	if err != nil {
-		return state, err
-	}
-	if state.Lost, err = pipeline.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
-		return state, err
-	}
-	if err := m.end(ctx, &state); err != nil {
-		return state, err
-	}
-	if m.config.Manager.State.Backend.Type != "" {
-		return state, nil
-	}
-	if table := m.config.Manager.State.Bucket.LockTable; table != "" {
-		state.LockUnknown = "in the DynamoDB table " + table
-	}
-	return state, nil
-}
-
-// end fills in when a destroy has left nothing of a target, unless its state says
-// otherwise now.
-func (m *manager) end(ctx context.Context, state *targetState) error {
-	at, ended, err := pipeline.LookForEnded(ctx, m.store, state.Customer, state.Environment)
-	if err == nil && ended && state.Lost == nil && state.Resources <= 0 {
-		state.Ended = &at
-	}
-	return err
-}
-
-// stateInStore reads a state that lies beside the objects of the store. It looks at the
-// state and its locks alone: what else lies under the target grows with its requests.
-func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
-	key := pipeline.StateKey(c.Name, env)
-	found, err := m.store.Describe(ctx, key)
-	if err != nil {
-		return err
-	}
-	if m.backend(c, env).Type == "local" { // such a state has its lock beside it
-		noted, err := m.store.Describe(ctx, lockNote(c.Name, env))
-		if err != nil {
-			return err
-		}
-		found = append(found, noted...)
-	}
-	locks := map[string]bool{key + ".tflock": true, lockNote(c.Name, env): true}
-	for _, f := range found {
-		switch {
-		case f.Key == key && f.Size > 0:
-			var version pipeline.StateRecord
-			err := m.read(ctx, key, func(r io.Reader) (err error) {
-				version, err = terraform.ReadState(r)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("state of %s/%s: %w", c.Name, env, err)
-			}
-			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
-			state.take(version)
-		case locks[f.Key]:
-			err := m.read(ctx, f.Key, func(r io.Reader) error {
-				lock, err := pipeline.ParseLock(r)
-				state.Lock = &lock
-				return err
-			})
-			if err != nil && !errors.Is(err, pipeline.ErrNotFound) { // released since
-				return fmt.Errorf("lock of %s/%s: %w", c.Name, env, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (m *manager) read(ctx context.Context, key string, read func(io.Reader) error) error {
-	r, err := m.store.Open(ctx, key)
-	if err != nil {
-		return err
-	}
-	return errors.Join(read(r), r.Close())
-}
-
-// stateByTool asks the tool, since it alone can read other backends.
-func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
-	dir, remove, err := m.workDir(places{})
-	if err != nil {
-		return err
-	}
-	defer remove()
-	job := pipeline.Job{Customer: c, Environment: env, Dir: filepath.Join(dir, "state"), Backend: m.backend(c, env), Log: io.Discard}
-	version, size, err := m.engine().State(ctx, job)
-	if err != nil {
-		return err
-	}
-	state.Exists, state.Size = size > 0, size
-	state.take(version)
-	state.LockUnknown = "in the backend " + job.Backend.Type
-	return nil
 }

@@ -57,9 +57,10 @@ func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
 	if err != nil {
 		return err
 	}
-	customers := map[CustomerName]Customer{}
+	customers, registered := map[CustomerName]Customer{}, map[CustomerName]func() error{}
 	for _, c := range in.Customers {
 		customers[c.Name] = c
+		registered[c.Name] = sync.OnceValue(func() error { return CheckRegistered(ctx, s.Store, s.Sealer, c) })
 	}
 	var todo []scanTarget
 	for _, t := range record.Targets {
@@ -67,7 +68,7 @@ func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
 			todo = append(todo, t)
 		}
 	}
-	w := &scanWork{DriftScanner: s, in: in, total: len(todo), customers: customers,
+	w := &scanWork{DriftScanner: s, in: in, total: len(todo), customers: customers, registered: registered,
 		files: &desiredFiles{github: s.GitHub, parse: s.Parse, reads: map[string]*desiredRead{}}}
 	return w.run(ctx, todo)
 }
@@ -78,7 +79,9 @@ type scanWork struct {
 	in        ScanInput
 	total     int
 	customers map[CustomerName]Customer
-	files     *desiredFiles
+	// registered checks the name of a customer once, for all of its targets.
+	registered map[CustomerName]func() error
+	files      *desiredFiles
 
 	mu   sync.Mutex
 	done int
@@ -166,7 +169,7 @@ func (r *DriftResult) lose(lost LostState) {
 func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
 	env := result.Environment
 	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
-	if err := CheckRegistered(ctx, w.Store, w.Sealer, c); err != nil {
+	if err := w.registered[c.Name](); err != nil {
 		return err
 	}
 	known, err := recall(ctx, records{w.Store, w.Sealer}, c.Name, env)

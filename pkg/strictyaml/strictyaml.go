@@ -119,6 +119,9 @@ type parser struct {
 
 func (p *parser) add(pos pipeline.Position, rule, message, remedy string) {
 	pos.File = p.file
+	if last := len(p.lines); last > 0 && pos.Line > last { // the library puts what is missing behind the end
+		pos.Line, pos.Column = last, column(p.lines[last-1], len(p.lines[last-1]))
+	}
 	p.problems = append(p.problems, pipeline.Problem{Position: pos, Rule: rule, Message: message, Remedy: remedy})
 }
 

@@ -42,7 +42,7 @@ func (p *parser) syntax(raw []byte, err error) {
 		p.add(findLine(raw, "*"+name), RuleAlias, "the alias *"+Short(name)+" is not allowed", "write the values out in full; quote the value if it is meant as text")
 		return
 	}
-	f := failure{raw: raw, lines: strings.Split(string(raw), "\n"), said: m[2]}
+	f := failure{raw: raw, lines: p.lines, said: m[2]}
 	f.line, _ = strconv.Atoi(m[1]) // 0 when there is none: the first line
 	p.explainFailure(&f)
 }

@@ -56,7 +56,7 @@ func actSteps(t *testing.T, record string) []actStep {
 	return steps
 }
 
-// stepOf finds the step of a verb in an environment; the latter is empty for verbs
+// stepOf finds the step of a command in an environment; the latter is empty for commands
 // that have none.
 func stepOf(steps []actStep, verb, environment string) (actStep, bool) {
 	i := slices.IndexFunc(steps, func(s actStep) bool { return s.verb == verb && s.environment == environment })

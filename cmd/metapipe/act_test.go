@@ -54,7 +54,7 @@ func (w *actWorld) wantEnds(j journey, customer, manager bool) {
 	}
 }
 
-// wantSteps compares the verbs of the manager's run, each with its environment.
+// wantSteps compares the commands of the manager's run, each with its environment.
 func (j journey) wantSteps(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string

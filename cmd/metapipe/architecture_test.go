@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"retry": {},
 	// The one place that starts git.
 	"gitrepo": {},
-	// Runs the verbs as processes, as Actions does; it reads the manager's
+	// Runs the commands as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
 	"rehearsal": {"pipeline", "config", "gitrepo", "tempdir", "text"},
 	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},

@@ -76,5 +76,5 @@ func (a *attempt) destroyAgain(args []string) {
 	must(a.manager.RerunBy(run.run.ID, args[0]))(a.t)
 	check(a.t, a.manager.SetRun(run.run.ID, "in_progress", ""))
 	run.run = must(a.manager.Run(run.run.ID))(a.t)
-	a.wantRejected(run, "unproved-origin", args[1:], destroyOf("staging")...)
+	a.wantRejected(run, "unverified-origin", args[1:], destroyOf("staging")...)
 }

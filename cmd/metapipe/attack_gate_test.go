@@ -54,7 +54,7 @@ func (a *attempt) manuallyAgain(args []string) {
 	must(a.manager.RerunBy(first.ID, args[0]))(a.t)
 	check(a.t, a.manager.SetRun(first.ID, "in_progress", ""))
 	again := must(a.manager.Run(first.ID))(a.t)
-	a.wantRejected(workflowRun{repo: a.manager, run: again, event: event, sha: sha, ref: "refs/heads/main"}, "unproved-origin", args[1:], "--customer", "shop")
+	a.wantRejected(workflowRun{repo: a.manager, run: again, event: event, sha: sha, ref: "refs/heads/main"}, "unverified-origin", args[1:], "--customer", "shop")
 }
 
 // onRef runs a command in a workflow that a member of the manager starts by hand on a

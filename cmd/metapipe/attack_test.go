@@ -27,7 +27,7 @@ const attacksReport = "METAPIPE_ATTACKS"
 
 // TestAttacks plays the attempts of testdata/attack, each in a world of its own:
 // a manager, the attacker's customer shop, and the customer crm, who does nothing
-// and must not be touched. The verbs run as processes, and every attempt has to
+// and must not be touched. The commands run as processes, and every attempt has to
 // end in a verdict: it was refused or harmless, the right party was told why, and
 // a ledger knows of it. testdata/attack/README.md has the commands.
 func TestAttacks(t *testing.T) {

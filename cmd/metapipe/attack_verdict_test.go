@@ -88,7 +88,7 @@ func (a *attempt) manuallyOn(branch string, texts []string, flags ...string) {
 	check(a.t, a.manager.Grant("mallory", hub.Write))
 	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "mallory", Status: "in_progress"}))(a.t)
 	event := must(a.manager.ManualEvent(managerWorkflow, branch, nil, "mallory"))(a.t)
-	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + branch}, "unproved-origin", texts, flags...)
+	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + branch}, "unverified-origin", texts, flags...)
 }
 
 func (a *attempt) recorded(run workflowRun, customer, env string, event pipeline.LedgerEvent, reason pipeline.Reason) {

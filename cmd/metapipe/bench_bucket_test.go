@@ -20,7 +20,7 @@ import (
 // The aims are the counts at the time of writing: more than that has to be a
 // decision.
 var roundTripBudget = []struct {
-	verb       string
+	command    string
 	aim, limit float64
 }{
 	{"fetch-vars", 13, 15}, // the ledger has 2 to 4 of each step's
@@ -44,8 +44,8 @@ func (b *bench) bucket(t *testing.T) {
 	}
 	var total, aim, limit float64
 	for _, budget := range roundTripBudget {
-		total, aim, limit = total+counts[budget.verb], aim+budget.aim, limit+budget.limit
-		b.add(t, row{name: "S3 requests of a merge, two environments: " + budget.verb, measured: counts[budget.verb], aim: budget.aim, limit: budget.limit, unit: "calls"})
+		total, aim, limit = total+counts[budget.command], aim+budget.aim, limit+budget.limit
+		b.add(t, row{name: "S3 requests of a merge, two environments: " + budget.command, measured: counts[budget.command], aim: budget.aim, limit: budget.limit, unit: "calls"})
 	}
 	b.add(t, row{name: "  all together", measured: total, aim: aim, limit: limit, unit: "calls"})
 	b.add(t, row{name: "  those of terraform itself, beside them", measured: float64(tool), unit: "calls"})

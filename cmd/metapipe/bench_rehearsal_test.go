@@ -35,7 +35,7 @@ func (s stepCalls) run() string {
 	return number
 }
 
-func (s stepCalls) verb() string { return s.Step[strings.LastIndex(s.Step, ": ")+2:] }
+func (s stepCalls) command() string { return s.Step[strings.LastIndex(s.Step, ": ")+2:] }
 
 // count returns how many calls the step made, without the polls of a job that
 // waits: those go on as long as the request does.
@@ -46,7 +46,7 @@ func (s stepCalls) count() (calls, writes, polls int) {
 		switch {
 		case c.Method != "GET":
 			writes++
-		case s.verb() == "trigger" && seen[key]:
+		case s.command() == "trigger" && seen[key]:
 			polls++
 			continue
 		}
@@ -60,7 +60,7 @@ func (s stepCalls) count() (calls, writes, polls int) {
 // second behind a gate. The aims are the counts at the time of writing: more
 // than that has to be a decision.
 var callBudget = []struct {
-	verb       string
+	command    string
 	aim, limit float64
 }{
 	{"trigger", 11, 14},
@@ -82,7 +82,7 @@ func (b *bench) countCalls(t *testing.T, file string) {
 	}
 	request := ""
 	for _, s := range log.Steps {
-		if s.verb() == "apply" && request == "" {
+		if s.command() == "apply" && request == "" {
 			request = s.run()
 		}
 	}
@@ -93,7 +93,7 @@ func (b *bench) countCalls(t *testing.T, file string) {
 			continue
 		}
 		calls, writes, waited := s.count()
-		counts[s.verb()] += calls
+		counts[s.command()] += calls
 		total, polls = total+calls, polls+waited
 		// The last report of a run comes right after another one: nothing is new.
 		if strings.Contains(s.Step, "finish: report") {
@@ -110,7 +110,7 @@ func (b *bench) countCalls(t *testing.T, file string) {
 		if budget.limit == 0 {
 			unit = "must be 0"
 		}
-		b.add(t, row{name: "GitHub calls of a request: " + budget.verb, measured: float64(counts[budget.verb]), aim: budget.aim, limit: budget.limit, unit: unit})
+		b.add(t, row{name: "GitHub calls of a request: " + budget.command, measured: float64(counts[budget.command]), aim: budget.aim, limit: budget.limit, unit: unit})
 	}
 	b.add(t, row{name: "  all together", measured: float64(total), aim: aim, limit: limit, unit: "calls"})
 	b.add(t, row{name: "  polls of the waiting trigger, beside them", measured: float64(polls), unit: "calls"})

@@ -58,7 +58,7 @@ var bucketFaults = []struct {
 	{"wrong region", []string{"AWS_REGION=eu-west-1"}, 1, []string{"s3://provider-states", "is in us-east-1 and was looked for in eu-west-1", "set the region to us-east-1"}},
 }
 
-// TestBucketFaults runs each verb in jobs whose bucket is not set up as it should
+// TestBucketFaults runs each command in jobs whose bucket is not set up as it should
 // be, and then in one where it is.
 func TestBucketFaults(t *testing.T) {
 	t.Parallel()

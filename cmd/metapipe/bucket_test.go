@@ -24,7 +24,7 @@ type tenant struct {
 	bucket pipeline.Bucket
 }
 
-// as is the environment of a hosted job with the role of a verb, cut to a prefix.
+// as is the environment of a hosted job with the role of a command, cut to a prefix.
 func (b tenant) as(role store.Role, customer, env string) []string {
 	b.t.Helper()
 	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env})
@@ -78,7 +78,7 @@ func newTenant(t *testing.T) tenant {
 	return b
 }
 
-// TestBucket carries a push to its report with everything in S3, each verb under
+// TestBucket carries a push to its report with everything in S3, each command under
 // the least policy of its role, as on hosted runners.
 func TestBucket(t *testing.T) {
 	t.Parallel()
@@ -120,7 +120,7 @@ func (b tenant) wantAppendOnly(key string) {
 	}
 }
 
-// TestBucketOfOthers runs the verbs under the policies of another customer.
+// TestBucketOfOthers runs the commands under the policies of another customer.
 func TestBucketOfOthers(t *testing.T) {
 	t.Parallel()
 	b, w := newTenant(t), newWorld(t, nil)

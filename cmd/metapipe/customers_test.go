@@ -171,6 +171,6 @@ func TestFailedApplyIsToldAndMended(t *testing.T) {
 		}
 	}
 	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")
-	r.do(4, "apply", "staging").want(t, "reason=used")
+	r.do(4, "apply", "staging").want(t, "reason=already-applied")
 	w.recovers()
 }

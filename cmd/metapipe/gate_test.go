@@ -11,7 +11,7 @@ import (
 // differ from what metapipe.yml asks for.
 func TestGateRules(t *testing.T) {
 	t.Parallel()
-	const asked = "environments:\n  - {name: staging, branches: [main], gated: true, wait: 1m, requester_may_not_approve: true}\n"
+	const asked = "environments:\n  - {name: staging, branches: [main], gated: true, wait_timer: 1m, prevent_self_review: true}\n"
 	cases := map[string]struct {
 		timer    time.Duration
 		approver string // who lets the job pass; nobody when empty
@@ -21,9 +21,9 @@ func TestGateRules(t *testing.T) {
 	}{
 		"somebody else":            {time.Minute, "robin", 0, "", ""},
 		"who asked":                {time.Minute, "casey", 4, "requester-approved", "casey asked for the apply of shop/staging and approved it"},
-		"no timer":                 {0, "robin", 4, "gate-missing", "the wait timer of environment staging-apply of provider/infra is 0 min"},
-		"nobody: rules go around":  {time.Minute, "", 4, "gate-missing", "nobody is on record"},
-		"who asked, without timer": {0, "casey", 4, "gate-missing", "set its wait timer to 1 min"},
+		"no timer":                 {0, "robin", 4, "missing-protection", "the wait timer of environment staging-apply of provider/infra is 0 min"},
+		"nobody: rules go around":  {time.Minute, "", 4, "missing-protection", "nobody is on record"},
+		"who asked, without timer": {0, "casey", 4, "missing-protection", "set its wait timer to 1 min"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

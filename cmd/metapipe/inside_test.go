@@ -13,12 +13,12 @@ import (
 	"github.com/metapipe/metapipe/pkg/cli"
 )
 
-// clock is the time of verbs that run in this process: sleeping moves it and
+// clock is the time of commands that run in this process: sleeping moves it and
 // takes none, so that backing off costs nothing.
 type clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
-	// asleep, when set, is what the world does while a verb sleeps.
+	// asleep, when set, is what the world does while a command sleeps.
 	asleep func()
 }
 
@@ -42,7 +42,7 @@ func (c *clock) sleep(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// lockedBuffer takes what the goroutines of a verb print.
+// lockedBuffer takes what the goroutines of a command print.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

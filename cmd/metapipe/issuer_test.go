@@ -12,7 +12,7 @@ func TestIssuerRotatesItsKeys(t *testing.T) {
 		want    []string
 	}{
 		"the old key is still published": {true, 0, []string{"outcome=requested"}},
-		"the old key is withdrawn":       {false, 3, []string{"outcome=rejected", "reason=unproved-origin", "request-id="}},
+		"the old key is withdrawn":       {false, 3, []string{"outcome=rejected", "reason=unverified-origin", "request-id="}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,6 +36,6 @@ func TestIssuerIsExact(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "issuer: https://token.actions.example.com/acme\n"})
 	_, fetched := w.askInVain(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-	fetched.want(t, "outcome=rejected", "reason=unproved-origin")
+	fetched.want(t, "outcome=rejected", "reason=unverified-origin")
 	fetched.says(t, "only \"https://token.actions.example.com/acme\" is believed")
 }

@@ -51,7 +51,7 @@ func (v vault) accepted(w *world, variables string) *request {
 	return r
 }
 
-// TestKMS carries a push through every verb, each under the least policy of its
+// TestKMS carries a push through every command, each under the least policy of its
 // role in the bucket and in KMS, and without any key of its own.
 func TestKMS(t *testing.T) {
 	t.Parallel()

@@ -119,7 +119,7 @@ func newCrowd(t *testing.T) (*world, []*crowded) {
 	return w, crowd
 }
 
-// inside runs a verb in this very process and returns its job summary.
+// inside runs a command in this very process and returns its job summary.
 func (c *crowded) inside(t *testing.T, step string, args ...string) string {
 	t.Helper()
 	dir := filepath.Join(c.j.dir, step)
@@ -164,7 +164,7 @@ func atOnce(crowd []*crowded, do func(*crowded)) {
 }
 
 // TestTargetsNeverMix deploys fifty targets at once, in one process, with the real
-// verbs and the real tool. Whatever is kept or told of a target is its own.
+// commands and the real tool. Whatever is kept or told of a target is its own.
 func TestTargetsNeverMix(t *testing.T) {
 	t.Parallel()
 	w, crowd := newCrowd(t)

@@ -34,5 +34,5 @@ func TestToolKilled(t *testing.T) {
 	}
 	w.wantStatus(r.trigger.sha, "infra/terraform-deploy/staging", "failure: ")
 	w.wantNothingPending()
-	r.do(4, "apply", "staging").want(t, "reason=used")
+	r.do(4, "apply", "staging").want(t, "reason=already-applied")
 }

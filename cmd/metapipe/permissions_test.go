@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// documentedPermissions reads the table of docs/SETUP.md: verb and token → what
+// documentedPermissions reads the table of docs/SETUP.md: command and token → what
 // the token needs, in the names of a workflow's `permissions:`.
 func documentedPermissions(t *testing.T) map[[2]string]map[string]string {
 	t.Helper()

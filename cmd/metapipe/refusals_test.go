@@ -44,7 +44,7 @@ func refusals() []refusal {
 			name: "another apply in between", reason: "stale-state", says: "state has changed since the plan was made", status: "failure: ",
 			happens: func(t *testing.T, r *request, _ *job) { r.w.applyByHand(r.w.stateFile("shop/staging")) },
 		}, {
-			name: "another receipt was approved", reason: "other-receipt", says: "was approved", status: "failure: ", receipt: "0000-1111-2222",
+			name: "another receipt was approved", reason: "receipt-mismatch", says: "was approved", status: "failure: ", receipt: "0000-1111-2222",
 		}, {
 			name: "sealed with another key", reason: "unknown-key", says: "sealed under a key that is not at hand", status: "error: ", // whoever has no key of ours can record nothing that is believed
 			happens: func(_ *testing.T, _ *request, apply *job) {
@@ -92,7 +92,7 @@ func TestRefusedPlans(t *testing.T) {
 				return // the newer one goes on
 			}
 			w.wantNothingPending()
-			if c.reason == "other-receipt" || c.reason == "unknown-key" { // which says nothing against the plan
+			if c.reason == "receipt-mismatch" || c.reason == "unknown-key" { // which says nothing against the plan
 				r.do(0, "apply", "staging").want(t, "outcome=applied")
 			} else {
 				r.do(4, "apply", "staging").want(t, "reason="+c.reason)
@@ -148,7 +148,7 @@ func TestOrderAndBranch(t *testing.T) {
 	r := w.accept(w.push("main", both))
 	r.planned("staging")
 	r.planned("production")
-	r.do(4, "apply", "production").want(t, "reason=earlier-environment")
+	r.do(4, "apply", "production").want(t, "reason=environment-order")
 	r.report("--final", "--cancelled")
 	w.wantNothingPending()
 

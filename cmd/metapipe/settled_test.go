@@ -113,7 +113,7 @@ func (c *carrier) wantRerun(s storage) {
 	c.ledger("staging")
 }
 
-// onFailure shows what the verbs have said.
+// onFailure shows what the commands have said.
 func (c *carrier) onFailure(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {

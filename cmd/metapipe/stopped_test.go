@@ -11,9 +11,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// TestStoppedBetween stops the verbs that run no tool while GitHub lets them wait,
+// TestStoppedBetween stops the commands that run no tool while GitHub lets them wait,
 // with every further signal that a runner sends. Each ends at once, and what it did
-// not do, the same verb does when it is run again.
+// not do, the same command does when it is run again.
 func TestStoppedBetween(t *testing.T) {
 	t.Parallel()
 	const statuses = "/repos/{owner}/{repo}/statuses/{sha}"

@@ -19,7 +19,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// interrupts are the signals that end a verb early.
+// interrupts are the signals that end a command early.
 var interrupts = []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}
 
 const runRoute = "/repos/{owner}/{repo}/actions/runs/{run_id}"

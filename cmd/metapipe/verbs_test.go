@@ -109,7 +109,7 @@ func TestVerbsOneByOne(t *testing.T) {
 			t.Errorf("the summary does not show the plan and its receipt:\n%s", told.summary)
 		}
 		if env == "production" { // gated
-			r.do(4, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "reason=gate-missing")
+			r.do(4, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "reason=missing-protection")
 			r.approve(env, "robin")
 		}
 		r.do(0, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "outcome=applied", "reason=")

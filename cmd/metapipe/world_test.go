@@ -16,7 +16,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
-// TestTrafficIsValidated shows whether the requests of the verbs were checked
+// TestTrafficIsValidated shows whether the requests of the commands were checked
 // against GitHub's API description.
 func TestTrafficIsValidated(t *testing.T) {
 	t.Parallel()
@@ -73,7 +73,7 @@ output "password" {
 
 const variablesYML = "name: shop\nenvironments:\n  staging: {}\n"
 
-// world is a manager and a customer on the double of GitHub. The verbs run in it
+// world is a manager and a customer on the double of GitHub. The commands run in it
 // as processes, each in a job of its own as on Actions.
 type world struct {
 	t                 *testing.T

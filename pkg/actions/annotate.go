@@ -99,7 +99,7 @@ func (r *Runner) log(problems pipeline.Problems) error {
 	if !r.o.Context.InActions {
 		return nil
 	}
-	w := Neutralise(r.o.Commands)
+	w := Neutralize(r.o.Commands)
 	for _, p := range problems {
 		if _, err := io.WriteString(w, strings.ReplaceAll(r.masked(p.String()), "\n", " ")+"\n"); err != nil {
 			return fmt.Errorf("print a problem: %w", err)

@@ -2,7 +2,7 @@ package actions
 
 import "io"
 
-// Neutralise returns a writer that passes text on to w in a form in which the
+// Neutralize returns a writer that passes text on to w in a form in which the
 // runner finds no workflow command. Tools and providers print what they like;
 // "::add-mask::", "::error::" or "::stop-commands::" at the start of a line would
 // be obeyed, and so would the older "##[command]" anywhere in a line. A space is
@@ -12,9 +12,9 @@ import "io"
 // everything but a visible ASCII character leaves a line "at its start".
 // Nothing is held back: marks spread over several writes are found too. The
 // writer is not safe for concurrent use.
-func Neutralise(w io.Writer) io.Writer { return &neutraliser{w: w, blank: true} }
+func Neutralize(w io.Writer) io.Writer { return &neutralizer{w: w, blank: true} }
 
-type neutraliser struct {
+type neutralizer struct {
 	w      io.Writer
 	blank  bool // the line has no visible ASCII character yet
 	colon  bool // the last byte was the line's first visible one, a colon
@@ -22,7 +22,7 @@ type neutraliser struct {
 }
 
 // Write implements io.Writer.
-func (n *neutraliser) Write(p []byte) (int, error) {
+func (n *neutralizer) Write(p []byte) (int, error) {
 	out := make([]byte, 0, len(p)+8)
 	for _, b := range p {
 		if (b == ':' && n.colon) || (b == '[' && n.hashes == 2) {
@@ -37,7 +37,7 @@ func (n *neutraliser) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (n *neutraliser) step(b byte) {
+func (n *neutralizer) step(b byte) {
 	if b == '#' {
 		n.hashes = min(n.hashes+1, 2)
 	} else {

@@ -55,7 +55,7 @@ func TestNeutralise(t *testing.T) {
 		want = strings.ReplaceAll(want, "：", ":")
 		for n := 1; n <= 4; n++ {
 			var out bytes.Buffer
-			pieces(t, actions.Neutralise(&out), in, n)
+			pieces(t, actions.Neutralize(&out), in, n)
 			if out.String() != want || obeyed(out.String()) {
 				t.Errorf("%q in pieces of %d: got %q, want %q", in, n, &out, want)
 			}
@@ -71,7 +71,7 @@ func FuzzNeutralise(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		pieces(t, actions.Neutralise(&out), text, n)
+		pieces(t, actions.Neutralize(&out), text, n)
 		if obeyed(out.String()) {
 			t.Errorf("%q became %q", text, &out)
 		}

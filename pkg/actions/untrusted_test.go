@@ -17,7 +17,7 @@ func TestUntrustedText(t *testing.T) {
 	t.Parallel()
 	for _, s := range untrusted.Strings(t) {
 		var out bytes.Buffer
-		if _, err := io.WriteString(actions.Neutralise(&out), s); err != nil || untrusted.Command(out.String()) {
+		if _, err := io.WriteString(actions.Neutralize(&out), s); err != nil || untrusted.Command(out.String()) {
 			t.Errorf("log of %q: %q %v", s, &out, err)
 		}
 		r, log, c := step(t)

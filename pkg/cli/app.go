@@ -1,4 +1,4 @@
-// Package cli is the command tree of metapipe, one file per verb: flags and
+// Package cli is the command tree of metapipe, one file per command: flags and
 // environment in, adapters built, errors and exit codes out.
 package cli
 
@@ -73,7 +73,7 @@ func NewRoot(app *App) *cobra.Command {
 		Short: "Carry infrastructure changes from customer repositories to the manager and back",
 		Long: `metapipe carries a change of a customer's infra/variables.yml to the service
 provider's Terraform and the answer back: trigger → fetch-vars → plan → a gate →
-apply → report. Each verb is one step of a GitHub Actions workflow, and each runs
+apply → report. Each command is one step of a GitHub Actions workflow, and each runs
 on a laptop as well.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,

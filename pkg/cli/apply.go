@@ -24,7 +24,7 @@ it: run the job again.
 Where metapipe.yml says that the environment is gated, the protection rules of
 <environment>-apply are read first: without required reviewers, or without an approval
 on record in this run, nothing is applied. The same holds for wait (its wait timer must
-be as long) and for requester_may_not_approve: no account that started or re-ran the
+be as long) and for prevent_self_review: no account that started or re-ran the
 customer's run or this one may have approved. Accounts are compared by their ids.
 A role is taken as for plan.
 

@@ -51,7 +51,7 @@ func TestBootstrapRoles(t *testing.T) {
 	t.Parallel()
 	exit, out, log := rolesOf(t, map[string]string{
 		"metapipe.yml":          rolesManager,
-		"customers/blog.yml":    "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::123456789012:role/tenants/blog_{{ environment }}_{{ verb }}\n",
+		"customers/blog.yml":    "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::123456789012:role/tenants/blog_{{ environment }}_{{ command }}\n",
 		"customers/reports.yml": "repository: acme/reports\nrepository_id: 2\nenvironments: [staging]\nrole: arn:aws:iam::123456789012:role/reports\n",
 	}, known...)
 	if exit != 0 {
@@ -330,8 +330,8 @@ func TestBootstrapRolesRefuses(t *testing.T) {
 func TestBootstrapRolesElsewhere(t *testing.T) {
 	t.Parallel()
 	manager := map[string]string{"metapipe.yml": rolesManager,
-		"customers/blog.yml": "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::111111111111:role/{{ environment }}_{{ verb }}\n",
-		"customers/shop.yml": "repository: acme/shop\nrepository_id: 3\nrole: arn:aws:iam::222222222222:role/shop@{{ verb }}\n"}
+		"customers/blog.yml": "repository: acme/blog\nrepository_id: 1\nrole: arn:aws:iam::111111111111:role/{{ environment }}_{{ command }}\n",
+		"customers/shop.yml": "repository: acme/shop\nrepository_id: 3\nrole: arn:aws:iam::222222222222:role/shop@{{ command }}\n"}
 	_, out, _ := rolesOf(t, manager, append(slices.Clone(known), "--issuer", "https://ghe.example.com/_services/token")...)
 	for _, want := range []string{"--account 111111111111", "--account 222222222222", `"ghe.example.com/_services/token:sub"`, `url            = "https://ghe.example.com/_services/token"`} {
 		if !strings.Contains(out, want) {

@@ -47,7 +47,7 @@ func (b roleBook) targetRoles() (roles []terraform.AWSRole, notes []string, err 
 			}
 			roles = append(roles, role)
 			if len(r.works) == 2 {
-				notes = append(notes, "The role "+r.name+" plans and applies, so that jobs without a reviewer can take it. Put {{ verb }} into `role`.")
+				notes = append(notes, "The role "+r.name+" plans and applies, so that jobs without a reviewer can take it. Put {{ command }} into `role`.")
 			}
 		}
 	}

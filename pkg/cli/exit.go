@@ -7,7 +7,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// The exit codes of every verb.
+// The exit codes of every command.
 const (
 	ExitDone      = 0   // done: applied, planned, no changes, nothing to do
 	ExitFailed    = 1   // the tool, GitHub or the store failed
@@ -40,7 +40,7 @@ type findingsError struct{ count int }
 
 func (findingsError) Error() string { return "problems were found" }
 
-// exitCode maps an error to its code. The order matters: a verb that was
+// exitCode maps an error to its code. The order matters: a command that was
 // interrupted often fails for a second reason.
 func exitCode(ctx context.Context, err error) int {
 	var (

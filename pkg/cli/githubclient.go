@@ -92,7 +92,7 @@ func (s *step) budget() pipeline.Budget {
 	return sum
 }
 
-// tellBudget ends a verb that has asked GitHub anything: limits are easier to keep
+// tellBudget ends a command that has asked GitHub anything: limits are easier to keep
 // when the log shows what is spent. A job summary is for reviewers, who need not
 // know.
 func (a *App) tellBudget() {

@@ -2,7 +2,7 @@ package cli
 
 // grants are the permissions that a command needs of a token for another repository, in
 // the names of GitHub's API. A token of an App gets these and no others; docs/SETUP.md
-// says the same to those who make tokens by hand ("What each verb needs").
+// says the same to those who make tokens by hand ("What each command needs").
 type grants map[string]string
 
 var (

@@ -14,7 +14,7 @@ import (
 func newReferenceCmd(app *App) *cobra.Command {
 	return &cobra.Command{
 		Use:    "reference",
-		Short:  "Print the reference of all verbs as Markdown",
+		Short:  "Print the reference of all commands as Markdown",
 		Hidden: true,
 		Args:   noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

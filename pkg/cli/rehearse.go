@@ -23,7 +23,7 @@ func newRehearseCmd(app *App) *cobra.Command {
 		Use:   "rehearse",
 		Short: "Run the whole two-repo flow on this machine, with real Terraform, without GitHub and cloud",
 		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits, and
-runs the flow from a pull request to the production apply: each verb is a process
+runs the flow from a pull request to the production apply: each command is a process
 of this binary with the environment that Actions would give it, GitHub is a server
 on this machine, states are files. Nothing outside of the output folder is changed.
 

@@ -330,7 +330,7 @@ func (a *App) guard(inActions bool) {
 	for _, stream := range []*io.Writer{&a.Out, &a.Err} {
 		w := *stream
 		if inActions {
-			w = actions.Neutralise(w)
+			w = actions.Neutralize(w)
 		}
 		masking := actions.NewMaskingWriter(w, secrets)
 		a.secrets.streams, *stream = append(a.secrets.streams, masking), masking

@@ -113,7 +113,7 @@ func testApp(out, complaints io.Writer, environ ...string) App {
 }
 
 // TestPrintedSecretsAreMasked lets errors quote a secret, in clear and encoded,
-// before a verb has begun and without any runner.
+// before a command has begun and without any runner.
 func TestPrintedSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cr3t/of+the=manager"

@@ -36,7 +36,7 @@ const (
 	envTool         = "METAPIPE_TOOL"   // path of the binary that plans
 )
 
-// step is what every verb begins with: the runner it runs in and the places it
+// step is what every command begins with: the runner it runs in and the places it
 // works on.
 type step struct {
 	app     *App
@@ -97,7 +97,7 @@ func (s *step) outputs(pairs ...string) error {
 // run is the workflow run of this step.
 func (s *step) run() pipeline.Run { return s.context.Run() }
 
-// places are the directories that the manager's verbs share as flags.
+// places are the directories that the manager's commands share as flags.
 type places struct {
 	managerDir, store, runDir string
 	only                      string // the customer that the command works for; empty: all
@@ -109,7 +109,7 @@ func (p *places) flags(cmd *cobra.Command) {
 }
 
 func (p *places) runFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.runDir, "run-dir", "", "`DIR` for workspaces, which hold secrets (default: a new one in RUNNER_TEMP or the system's temp, removed at the end)")
+	cmd.Flags().StringVar(&p.runDir, "work-dir", "", "`DIR` for workspaces, which hold secrets (default: a new one in RUNNER_TEMP or the system's temp, removed at the end)")
 }
 
 // manager is a manager checkout with its configuration and its store.
@@ -276,7 +276,7 @@ func (s *step) workDir(p places, parts ...string) (dir string, remove func(), er
 		}
 	}
 	if err != nil {
-		return "", nil, &pipeline.UsageError{Message: "make the run directory", Err: err, Next: "free some space, or name a directory that this user may write with --run-dir"}
+		return "", nil, &pipeline.UsageError{Message: "make the run directory", Err: err, Next: "free some space, or name a directory that this user may write with --work-dir"}
 	}
 	return dir, remove, nil
 }

@@ -59,15 +59,15 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 				c.Root = p
 			}
 		},
-		"environments":              func(v value) { c.Environments = d.declared(v, m) },
-		"gated":                     func(v value) { o.gated = d.declared(v, m) },
-		"require_reviewed":          func(v value) { o.requireReviewed = d.declared(v, m) },
-		"requester_may_not_approve": func(v value) { o.otherApprover = d.declared(v, m) },
-		"trust":                     func(v value) { d.trust(v, &o.trust) },
-		"role":                      func(v value) { d.role(v, &o.role) },
-		"redaction":                 func(v value) { d.redaction(v, &o.redaction) },
-		"limits":                    func(v value) { d.read(v, d.limitFields(&o.limits)) },
-		"drift":                     func(v value) { d.customerDrift(v, &o.drift) },
+		"environments":        func(v value) { c.Environments = d.declared(v, m) },
+		"gated":               func(v value) { o.gated = d.declared(v, m) },
+		"require_reviewed":    func(v value) { o.requireReviewed = d.declared(v, m) },
+		"prevent_self_review": func(v value) { o.otherApprover = d.declared(v, m) },
+		"trust":               func(v value) { d.trust(v, &o.trust) },
+		"role":                func(v value) { d.role(v, &o.role) },
+		"redaction":           func(v value) { d.redaction(v, &o.redaction) },
+		"limits":              func(v value) { d.read(v, d.limitFields(&o.limits)) },
+		"drift":               func(v value) { d.customerDrift(v, &o.drift) },
 	}
 }
 
@@ -177,7 +177,7 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 	if len(o.customer.Environments) == 0 {
 		return // all, or a list that is wrong itself
 	}
-	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed, "requester_may_not_approve": o.otherApprover} {
+	for key, envs := range map[string][]pipeline.Environment{"gated": o.gated, "require_reviewed": o.requireReviewed, "prevent_self_review": o.otherApprover} {
 		for _, env := range envs {
 			if !slices.Contains(o.customer.Environments, env) {
 				at, _ := n.Locate(key)
@@ -192,8 +192,8 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 	m.Environments = slices.Clone(m.Environments)
 	for i := range m.Environments {
 		e := &m.Environments[i]
-		e.RequesterMayNotApprove = e.RequesterMayNotApprove || slices.Contains(o.otherApprover, e.Name)
-		e.Gated = e.Gated || e.RequesterMayNotApprove || slices.Contains(o.gated, e.Name)
+		e.PreventSelfReview = e.PreventSelfReview || slices.Contains(o.otherApprover, e.Name)
+		e.Gated = e.Gated || e.PreventSelfReview || slices.Contains(o.gated, e.Name)
 		e.RequireReviewed = e.RequireReviewed || slices.Contains(o.requireReviewed, e.Name)
 	}
 	if trustRank[o.trust] > trustRank[m.Trust] {

@@ -108,11 +108,11 @@ func (d *decoder) checkWaits(n *strictyaml.Node, m pipeline.Manager) {
 				continue
 			}
 			if rule.Wait >= m.Limits.PlanTTL {
-				at, _ := n.Locate("environments", strconv.Itoa(i), "wait")
+				at, _ := n.Locate("environments", strconv.Itoa(i), "wait_timer")
 				d.add(at, RuleValue, fmt.Sprintf("%q waits for %s, but its plans expire after %s", rule.Name, plainDuration(rule.Wait), plainDuration(m.Limits.PlanTTL)), "shorten it, or raise limits.plan_ttl")
 			}
-			if rule.RequesterMayNotApprove && !rule.Gated {
-				at, _ := n.Locate("environments", strconv.Itoa(i), "requester_may_not_approve")
+			if rule.PreventSelfReview && !rule.Gated {
+				at, _ := n.Locate("environments", strconv.Itoa(i), "prevent_self_review")
 				d.add(at, RuleValue, fmt.Sprintf("somebody else than the requester has to approve %q, but it has no approval", rule.Name), "add gated: true")
 			}
 		}

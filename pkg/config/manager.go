@@ -150,12 +150,12 @@ func (d *decoder) checkGate(item value, rule pipeline.EnvironmentRule) {
 
 func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 	return fields{
-		"name":                      func(v value) { r.Name = d.environmentName(v) },
-		"branches":                  func(v value) { d.list(v, func(item value) { d.branch(item, &r.Branches) }) },
-		"gated":                     func(v value) { r.Gated = d.boolean(v) },
-		"wait":                      func(v value) { d.wait(v, &r.Wait) },
-		"requester_may_not_approve": func(v value) { r.RequesterMayNotApprove = d.boolean(v) },
-		"require_reviewed":          func(v value) { r.RequireReviewed = d.boolean(v) },
+		"name":                func(v value) { r.Name = d.environmentName(v) },
+		"branches":            func(v value) { d.list(v, func(item value) { d.branch(item, &r.Branches) }) },
+		"gated":               func(v value) { r.Gated = d.boolean(v) },
+		"wait_timer":          func(v value) { d.wait(v, &r.Wait) },
+		"prevent_self_review": func(v value) { r.PreventSelfReview = d.boolean(v) },
+		"require_reviewed":    func(v value) { r.RequireReviewed = d.boolean(v) },
 	}
 }
 

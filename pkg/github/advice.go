@@ -44,7 +44,7 @@ func (c *Client) credential() string {
 // https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api#insufficient-permissions
 func (c *Client) forbidden(h http.Header) string {
 	if _, address, ok := strings.Cut(h.Get("X-GitHub-SSO"), "url="); ok {
-		return "authorise the token for the organisation's single sign-on: " + oneLine(address, 300)
+		return "authorize the token for the organization's single sign-on: " + oneLine(address, 300)
 	}
 	var wants []string
 	permissions, scopes := h.Get("X-Accepted-GitHub-Permissions"), h.Get("X-Accepted-OAuth-Scopes")

@@ -35,7 +35,7 @@ func (c *Client) BranchFile(ctx context.Context, slug pipeline.Slug, branch, nam
 // where the asked thing does not exist or has moved, or "" for everything else.
 func (e *Error) Cause() string {
 	var limit *limitError
-	var none *unauthorisedError // the App has no token for that repository
+	var none *unauthorizedError // the App has no token for that repository
 	switch {
 	case errors.As(e.Err, &limit), e.Status == http.StatusTooManyRequests:
 		return "rate-limit"

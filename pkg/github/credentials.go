@@ -14,7 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// credentials authorise calls.
+// credentials authorize calls.
 type credentials interface {
 	// token returns the bearer token for a call; "" sends none.
 	token(ctx context.Context, k call) (string, error)

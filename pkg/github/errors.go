@@ -66,9 +66,9 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 		e.Status, e.Message, e.Next = limit.status, limit.message, limit.next()
 		return e
 	}
-	var unauthorised *unauthorisedError
-	if errors.As(err, &unauthorised) {
-		return k.unauthorised(unauthorised.err)
+	var unauthorized *unauthorizedError
+	if errors.As(err, &unauthorized) {
+		return k.unauthorized(unauthorized.err)
 	}
 	if resp == nil || resp.Response == nil {
 		return c.explainSilence(k, err)
@@ -92,10 +92,10 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 	return e
 }
 
-// unauthorised is for calls that were not sent, since the App got no token. That
+// unauthorized is for calls that were not sent, since the App got no token. That
 // there is no installation does not mean that the asked thing is missing.
-func (k call) unauthorised(err error) *Error {
-	e := k.fail(&unauthorisedError{errors.New(err.Error())})
+func (k call) unauthorized(err error) *Error {
+	e := k.fail(&unauthorizedError{errors.New(err.Error())})
 	var limit *limitError
 	if errors.As(err, &limit) {
 		e.Err = limit

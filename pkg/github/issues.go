@@ -66,7 +66,7 @@ func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) (
 }
 
 // CreateIssue opens an issue. Labels that the repository lacks are made by GitHub,
-// in its own colour. When the answer is lost, one of ours with the same text is
+// in its own color. When the answer is lost, one of ours with the same text is
 // taken for it.
 func (c *Client) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pipeline.IssueDraft) (pipeline.Issue, error) {
 	k := write(http.MethodPost, slug, "open an issue", "/repos/{owner}/{repo}/issues")

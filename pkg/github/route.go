@@ -26,7 +26,7 @@ type call struct {
 	// harmless POSTs change nothing for anybody, like a query or a new token:
 	// they neither wait for their turn among the writes nor count as one.
 	harmless bool
-	// asApp calls are authorised by the App's own key, not by a token for a repo.
+	// asApp calls are authorized by the App's own key, not by a token for a repo.
 	asApp bool
 	// advice says what to do about some statuses, instead of the common words.
 	advice map[int]string

@@ -89,7 +89,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		token, err := t.auth.token(req.Context(), k)
 		if err != nil {
-			return nil, &unauthorisedError{err} // retried already where that helps
+			return nil, &unauthorizedError{err} // retried already where that helps
 		}
 		t.secrets.add(token)
 		resp, err := t.once(req, k, k.again || attempt > 1, token)
@@ -189,11 +189,11 @@ type unansweredError struct{ err error }
 func (e *unansweredError) Error() string { return e.err.Error() }
 func (e *unansweredError) Unwrap() error { return e.err }
 
-// unauthorisedError is a call that was not sent, since no token was to be had.
-type unauthorisedError struct{ err error }
+// unauthorizedError is a call that was not sent, since no token was to be had.
+type unauthorizedError struct{ err error }
 
-func (e *unauthorisedError) Error() string { return e.err.Error() }
-func (e *unauthorisedError) Unwrap() error { return e.err }
+func (e *unauthorizedError) Error() string { return e.err.Error() }
+func (e *unauthorizedError) Unwrap() error { return e.err }
 
 // judge decides whether an attempt is worth another one, and after which pause.
 func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Budget is what one verb has asked of GitHub. Requests that were sent again
+// Budget is what one command has asked of GitHub. Requests that were sent again
 // count each time.
 type Budget struct {
 	Reads     int           `json:"reads"`     // requests that change nothing

@@ -65,8 +65,8 @@ type TargetIssue struct {
 	Environment Environment  `json:"environment"`
 	Number      int          `json:"number,omitempty"` // 0: there is none
 	URL         string       `json:"url,omitempty"`
-	Did         IssueDeed    `json:"did"`
-	Why         string       `json:"why,omitempty"` // snoozed, waiting or failed
+	Did         IssueDeed    `json:"action"`
+	Why         string       `json:"reason,omitempty"` // snoozed, waiting or failed
 }
 
 // IssueDeed is what was done with an issue.

@@ -30,7 +30,7 @@ type Remediation struct {
 	Customer    CustomerName `json:"customer"`
 	Environment Environment  `json:"environment"`
 	Started     bool         `json:"started"`
-	Why         string       `json:"why,omitempty"` // not started
+	Why         string       `json:"reason,omitempty"` // not started
 }
 
 // Run starts the requests. A target that has an open request gets no second one: it

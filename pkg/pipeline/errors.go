@@ -106,13 +106,13 @@ func withNext(message, next string, err error) string {
 }
 
 // Reason is a machine-readable word for a refusal or rejection; it is an output
-// of the verbs.
+// of the commands.
 type Reason string
 
 // The reasons for which a request is rejected.
 const (
 	ReasonUnknownCustomer  Reason = "unknown-customer"
-	ReasonUnproved         Reason = "unproved-origin"
+	ReasonUnproved         Reason = "unverified-origin"
 	ReasonReplayed         Reason = "replayed"
 	ReasonInvalidPayload   Reason = "invalid-payload"
 	ReasonInvalidVariables Reason = "invalid-variables"
@@ -133,15 +133,15 @@ const (
 	ReasonTampered         Reason = "tampered"
 	ReasonUnknownKey       Reason = "unknown-key"
 	ReasonSuperseded       Reason = "superseded"
-	ReasonUsed             Reason = "used"
+	ReasonUsed             Reason = "already-applied"
 	ReasonUnreviewed       Reason = "unreviewed"
 	ReasonNotPlanned       Reason = "not-planned"
 	ReasonModeForbids      Reason = "mode-forbids-apply"
 	ReasonBranch           Reason = "branch-may-not-apply"
-	ReasonOrder            Reason = "earlier-environment"
-	ReasonUngated          Reason = "gate-missing"
+	ReasonOrder            Reason = "environment-order"
+	ReasonUngated          Reason = "missing-protection"
 	ReasonSelfApproved     Reason = "requester-approved"
-	ReasonOtherReceipt     Reason = "other-receipt"
+	ReasonOtherReceipt     Reason = "receipt-mismatch"
 	ReasonLocked           Reason = "locked"
 	ReasonStateLost        Reason = "state-lost"
 	// ReasonNoDestroy: a destroy is refused before it is planned.

@@ -15,12 +15,12 @@ func placeOf(c CustomerName, key string) planning {
 	return p
 }
 
-// CreateRecord writes a record as the verbs do, with what vouches for it.
+// CreateRecord writes a record as the commands do, with what vouches for it.
 func CreateRecord(ctx context.Context, s Store, sealer Sealer, c CustomerName, key string, value any) error {
 	return records{s, sealer}.create(ctx, placeOf(c, key), key, value)
 }
 
-// ReadRecord reads a record as the verbs do.
+// ReadRecord reads a record as the commands do.
 func ReadRecord(ctx context.Context, s Store, sealer Sealer, c CustomerName, key string, into any) error {
 	return records{s, sealer}.read(ctx, placeOf(c, key), key, into)
 }

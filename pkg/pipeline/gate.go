@@ -24,7 +24,7 @@ type Approval struct {
 }
 
 // gated reports whether anything holds an apply to the environment back.
-func (r EnvironmentRule) gated() bool { return r.Gated || r.Wait > 0 || r.RequesterMayNotApprove }
+func (r EnvironmentRule) gated() bool { return r.Gated || r.Wait > 0 || r.PreventSelfReview }
 
 // gate is the rule of the target's environment for this request, and why it is gated. A
 // destroy needs an approval in every environment.
@@ -54,7 +54,7 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 	if err != nil {
 		return nil, fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)
 	}
-	if (rule.Gated || rule.RequesterMayNotApprove) && (!exists || reviewers == 0) {
+	if (rule.Gated || rule.PreventSelfReview) && (!exists || reviewers == 0) {
 		lacks := "has no required reviewers"
 		if !exists {
 			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
@@ -97,16 +97,16 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 	}
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
 	switch {
-	case len(people) == 0 && unknown && (rule.Gated || rule.RequesterMayNotApprove), unknown && rule.RequesterMayNotApprove:
+	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
 			Next: "push again, and let a reviewer approve whose account exists"}
-	case len(people) == 0 && rule.RequesterMayNotApprove:
+	case len(people) == 0 && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
 			Next: "do not let administrators bypass the rules of environment " + name + "; then push again and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
 		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
 			Next: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then push again and let a reviewer approve"}
-	case !rule.RequesterMayNotApprove:
+	case !rule.PreventSelfReview:
 		return people, nil
 	}
 	return people, a.othersApproved(ctx, in, request, target, people)

@@ -82,7 +82,7 @@ func TestGate(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			rule := &w.customer.Manager.Environments[1]
-			rule.Wait, rule.RequesterMayNotApprove = 10*time.Minute, true
+			rule.Wait, rule.PreventSelfReview = 10*time.Minute, true
 			c.play(t, w)
 		})
 	}

@@ -99,8 +99,8 @@ func (r recording) keep(ctx context.Context, s Store, sealer Sealer, in TargetIn
 
 // KeptLog is what one plan or apply has printed.
 type KeptLog struct {
-	Verb    string `json:"verb"`
-	Attempt int    `json:"attempt"` // of this verb for this request, from 1
+	Verb    string `json:"command"`
+	Attempt int    `json:"attempt"` // of this command for this request, from 1
 	Text    string `json:"text"`
 }
 

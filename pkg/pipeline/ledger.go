@@ -37,7 +37,7 @@ const (
 	LedgerRefused    LedgerEvent = "refused"    // the plan may not be applied; the reason says why
 	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped
 	LedgerSuperseded LedgerEvent = "superseded" // a newer request took its place
-	LedgerClosed     LedgerEvent = "closed"     // nobody will finish it any more: the finaliser or the sweep says so
+	LedgerClosed     LedgerEvent = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
 	LedgerUnreported LedgerEvent = "unreported" // GitHub will never accept a part of the report; the message says why
 	LedgerUnlocked   LedgerEvent = "unlocked"   // a lock of the state was released by hand or by the sweep
 	LedgerRecovered  LedgerEvent = "recovered"  // a kept state was brought back

@@ -65,7 +65,7 @@ func TestLedgerOfARequest(t *testing.T) {
 	w.report(request, false)
 	w.report(request, true)
 	w.report(request, true)
-	w.wantEvents("acme", "staging", "requested dev, planned, refused other-receipt, applying, applied")
+	w.wantEvents("acme", "staging", "requested dev, planned, refused receipt-mismatch, applying, applied")
 	w.wantEvents("acme", "production", "requested dev, closed")
 
 	entries, head, err := w.ledger().Read(context.Background(), "acme", "staging")

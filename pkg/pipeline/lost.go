@@ -62,7 +62,7 @@ type LostState struct {
 	Customer    CustomerName `json:"customer"`
 	Environment Environment  `json:"environment"`
 	// Why is for the operator: what was expected and what is there.
-	Why string `json:"why"`
+	Why string `json:"reason"`
 	// Moved: the store has no record of the apply either, so that the store is
 	// probably another one than before.
 	Moved bool `json:"-"`

@@ -40,8 +40,8 @@ type EnvironmentRule struct {
 	// Wait is the least that the wait timer of `<name>-apply` must be, in whole
 	// minutes.
 	Wait time.Duration
-	// RequesterMayNotApprove demands that somebody else than who asked has approved.
-	RequesterMayNotApprove bool
+	// PreventSelfReview demands that somebody else than who asked has approved.
+	PreventSelfReview bool
 	// RequireReviewed refuses an apply whose plan differs from the one that the
 	// pull request showed.
 	RequireReviewed bool

@@ -39,8 +39,8 @@ type Begun struct {
 	Host string `json:"host,omitempty"`
 	// Over stands in the mark of an apply that never began, and says why. Void tells
 	// that the plan was taken out of use by somebody else.
-	Over *Ended `json:"over,omitempty"`
-	Void bool   `json:"void,omitempty"`
+	Over *Ended `json:"not_started,omitempty"`
+	Void bool   `json:"revoked,omitempty"`
 }
 
 // Ended records how a plan or an apply ended.
@@ -63,7 +63,7 @@ type Ended struct {
 	At          time.Time         `json:"at"`
 	// Untouched: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
-	Untouched bool `json:"untouched,omitempty"`
+	Untouched bool `json:"retryable,omitempty"`
 
 	use     use  // that this apply comes after
 	claimed bool // its mark is set
@@ -289,8 +289,8 @@ func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding,
 	return nil
 }
 
-// lasting returns a context for the last writes of a verb: they must get through
-// also when the verb itself was cancelled, but not hang.
+// lasting returns a context for the last writes of a command: they must get through
+// also when the command itself was cancelled, but not hang.
 func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

@@ -31,7 +31,7 @@ type TargetReport struct {
 	Applies bool `json:"applies"`
 	Gated   bool `json:"gated,omitempty"`
 	// Held says why the environment is only planned.
-	Held string `json:"held,omitempty"`
+	Held string `json:"plan_only,omitempty"`
 	// Redaction is the level at which the target is told; empty: everything.
 	Redaction Redaction `json:"redaction,omitempty"`
 	// Plan is nil when there is none (yet).

@@ -38,7 +38,7 @@ type Event struct {
 	Inputs     map[string]string
 }
 
-// Run is the workflow run that a verb is part of; zero on a laptop.
+// Run is the workflow run that a command is part of; zero on a laptop.
 type Run struct {
 	Repository Slug `json:"repository"`
 	// RepositoryID is the id of Repository, whose name may change hands; 0 when the runner
@@ -77,7 +77,7 @@ type Request struct {
 	Targets []Environment `json:"targets"`
 	// Held are the environments that would be planned but may not apply from this
 	// branch, with the reason. They are planned only.
-	Held map[Environment]string `json:"held,omitempty"`
+	Held map[Environment]string `json:"plan_only,omitempty"`
 	// Removed are environments that were deployed before and are not in
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
@@ -89,7 +89,7 @@ type Request struct {
 	Problems Problems `json:"problems,omitempty"`
 	// Siblings: the repo holds several customers, so contexts and deployments
 	// carry the customer's name.
-	Siblings      bool      `json:"siblings,omitempty"`
+	Siblings      bool      `json:"shared_repository,omitempty"`
 	ManagerCommit SHA       `json:"manager_commit"`
 	CustomerRun   Run       `json:"customer_run"`
 	ManagerRun    Run       `json:"manager_run"`

@@ -75,7 +75,7 @@ func TestSweep(t *testing.T) {
 			w.now = w.now.Add(time.Hour)
 			return r
 		}},
-		"a killed plan that the finaliser has closed": {want: "lock fixed=true, unfinished fixed=true", status: pipeline.StatusFailure, happens: func(w *world, l *lockStore) pipeline.Request {
+		"a killed plan that the finalizer has closed": {want: "lock fixed=true, unfinished fixed=true", status: pipeline.StatusFailure, happens: func(w *world, l *lockStore) pipeline.Request {
 			r, locks := w.killedPlan()
 			l.lock = locks.lock
 			w.report(r, true)

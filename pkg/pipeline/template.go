@@ -12,7 +12,7 @@ import (
 const (
 	PlaceholderCustomer    = "{{ customer }}"
 	PlaceholderEnvironment = "{{ environment }}"
-	PlaceholderVerb        = "{{ verb }}" // a Work
+	PlaceholderVerb        = "{{ command }}" // a Work
 )
 
 // Template is a text in which placeholders stand for parts of a target. All
@@ -115,7 +115,7 @@ func (t Template) repeated() string {
 func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
 // parts splits the template: literals[i] stands before names[i], the last one behind
-// all. A verb counts as a literal, since names may hold its words.
+// all. A command counts as a literal, since names may hold its words.
 func (t Template) parts(placeholders []string) (literals, names []string) {
 	rest := string(t)
 	if slices.Contains(placeholders, PlaceholderVerb) {

@@ -110,12 +110,12 @@ func TestTemplateCheck(t *testing.T) {
 		"plain":                                                 "",
 		"#1/../plain":                                           "",
 		"{{ customer }}/{{ environment }}":                      "",
-		"{{ customer }}-{{ verb }}":                             "",
-		"{{ verb }}-{{ customer }}_{{ environment }}":           "",
+		"{{ customer }}-{{ command }}":                          "",
+		"{{ command }}-{{ customer }}_{{ environment }}":        "",
 		"{{ environment }}--{{ customer }}":                     `by "--"`,
 		"{{ environment }}{{ customer }}":                       `by ""`,
 		"{{ customer }}Q{{ environment }}":                      `by "Q"`,
-		"{{ customer }}-{{ verb }}-{{ environment }}":           `by "-plan-"`,
+		"{{ customer }}-{{ command }}-{{ environment }}":        `by "-plan-"`,
 		"{{ customer }}/../{{ environment }}":                   `the part ".."`,
 		"x/{{ customer }}/.":                                    `the part "."`,
 		"x#{{ customer }}":                                      "drop what follows a #",
@@ -149,7 +149,7 @@ func TestTemplateCheck(t *testing.T) {
 			t.Errorf("%q: got %v, want %q", template, err, want)
 		}
 	}
-	if err := pipeline.Template("{{ customer }}/{{ verb }}").Check(all[:2]...); err == nil {
-		t.Error("a verb is accepted where there is none")
+	if err := pipeline.Template("{{ customer }}/{{ command }}").Check(all[:2]...); err == nil {
+		t.Error("a command is accepted where there is none")
 	}
 }

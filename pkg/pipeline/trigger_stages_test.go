@@ -31,7 +31,7 @@ func TestTriggerStages(t *testing.T) {
 		"no gate, and no job":         {staging: receipt, production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "applied", says: "the plan of staging is made: waiting for its apply to begin since"},
 		"it is being applied":         {staging: "done", production: marked("applying"), wait: 30 * time.Minute, stage: "applied", says: "the plan of production is being applied since"},
 		"no apply in its time":        {staging: marked("applying"), wait: 72 * time.Hour, stage: "applied", says: "is still being applied to staging after 6h0m0s"},
-		"the finaliser does not come": {staging: "done", production: "done", wait: 30 * time.Minute, stage: "end", says: "has not ended after 30m0s: waiting for the end"},
+		"the finalizer does not come": {staging: "done", production: "done", wait: 30 * time.Minute, stage: "end", says: "has not ended after 30m0s: waiting for the end"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

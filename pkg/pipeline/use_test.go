@@ -64,14 +64,14 @@ func TestUsesOfAPlan(t *testing.T) {
 		reason pipeline.Reason
 	}{
 		"free": {}, "went on and nobody knows": {[]string{`{}`}, pipeline.ReasonUsed},
-		"free again":             {[]string{`{}`, `{"outcome":"failed","untouched":true}`}, ""},
-		"could not begin":        {[]string{`{"over":{"outcome":"refused","reason":"gate-missing","untouched":true}}`}, ""},
-		"doomed":                 {[]string{`{"over":{"outcome":"refused","reason":"tampered"}}`}, pipeline.ReasonTampered},
-		"void":                   {[]string{`{"over":{"outcome":"superseded","reason":"superseded"},"void":true}`}, pipeline.ReasonSuperseded},
-		"void after a free one":  {[]string{`{}`, `{"untouched":true}`, `{"over":{"outcome":"expired","reason":"expired"},"void":true}`}, pipeline.ReasonExpired},
-		"goes on after a free":   {[]string{`{}`, `{"untouched":true}`, `{}`}, pipeline.ReasonUsed},
-		"failed after a free":    {[]string{`{}`, `{"untouched":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonUsed},
-		"free after two of them": {[]string{`{}`, `{"untouched":true}`, `{}`, `{"untouched":true}`}, ""},
+		"free again":             {[]string{`{}`, `{"outcome":"failed","retryable":true}`}, ""},
+		"could not begin":        {[]string{`{"not_started": {"outcome":"refused","reason":"missing-protection","retryable":true}}`}, ""},
+		"doomed":                 {[]string{`{"not_started": {"outcome":"refused","reason":"tampered"}}`}, pipeline.ReasonTampered},
+		"revoked":                {[]string{`{"not_started": {"outcome":"superseded","reason":"superseded"},"revoked":true}`}, pipeline.ReasonSuperseded},
+		"void after a free one":  {[]string{`{}`, `{"retryable":true}`, `{"not_started": {"outcome":"expired","reason":"expired"},"revoked":true}`}, pipeline.ReasonExpired},
+		"goes on after a free":   {[]string{`{}`, `{"retryable":true}`, `{}`}, pipeline.ReasonUsed},
+		"failed after a free":    {[]string{`{}`, `{"retryable":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonUsed},
+		"free after two of them": {[]string{`{}`, `{"retryable":true}`, `{}`, `{"retryable":true}`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

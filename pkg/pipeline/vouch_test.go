@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// vouch writes a record as a verb would have.
+// vouch writes a record as a command would have.
 func (w *world) vouch(key, body string) {
 	w.t.Helper()
 	if err := pipeline.CreateRecord(context.Background(), w.store, w.sealer, "acme", key, json.RawMessage(body)); err != nil {
@@ -39,7 +39,7 @@ func TestForgedRecords(t *testing.T) {
 			w.write(folder+"apply-0001.json", []byte(`{"over": `+applied+`}`))
 		}, pipeline.ReasonTampered},
 		"taken out of use": {func(w *world, _ pipeline.Request, folder string) {
-			w.write(folder+"apply-0001.json", []byte(`{"void": true, "over": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
+			w.write(folder+"apply-0001.json", []byte(`{"revoked": true, "not_started": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
 		}, pipeline.ReasonTampered},
 		"no changes": {func(w *world, r pipeline.Request, _ string) {
 			w.replace(r, "staging", "planned.json", func(b []byte) []byte {

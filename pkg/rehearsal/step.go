@@ -22,7 +22,7 @@ type stepResult struct {
 	event       *event
 }
 
-// step is a verb with the secrets that the workflow gives it.
+// step is a command with the secrets that the workflow gives it.
 type step struct {
 	args    []string
 	secrets []string
@@ -76,7 +76,7 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	return result, j.folder.write([]byte(e.text.String()), string(j.run.who), "logs", name)
 }
 
-// begin tells of a step under the name of its job, and of its verb where the
+// begin tells of a step under the name of its job, and of its command where the
 // name does not say it.
 func (j *job) begin(verb, command string) *event {
 	title := j.name

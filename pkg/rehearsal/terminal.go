@@ -160,7 +160,7 @@ func wrap(text string, n int) []string { return pen.Wrap(text, n) }
 // escapes are terminal control sequences: CSI, OSC, and two-character ones.
 var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[ -/]*[0-Z\\\\^-~])")
 
-// printable removes what would move the cursor or change the colours, as a log
+// printable removes what would move the cursor or change the colors, as a log
 // may hold anything. Tabs become blanks.
 func printable(s string) string {
 	s = strings.ToValidUTF8(escapes.ReplaceAllString(s, ""), "�")

@@ -202,7 +202,7 @@ func TestAnswers(t *testing.T) {
 		want   string
 	}{
 		{stepResult{verb: "fetch-vars", outputs: map[string]string{"environments": `["a","b"]`}}, story.Done, "accepted: a, b"},
-		{stepResult{verb: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unproved-origin"}}, story.Stopped, "rejected: unproved-origin"},
+		{stepResult{verb: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unverified-origin"}}, story.Stopped, "rejected: unverified-origin"},
 		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting", "create": "2", "delete": "1", "update": "0"}}, story.Done, "2 to create, 1 to destroy"},
 		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting"}}, story.Done, "only outputs change"},
 		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "no-changes"}}, story.Done, "no changes"},

@@ -14,7 +14,7 @@ import (
 // These are the two workflows, as the files in .github/workflows of the two
 // repositories say them in YAML.
 
-// triggerJob is the customer's workflow: one job, one verb.
+// triggerJob is the customer's workflow: one job, one command.
 func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait string) (stepResult, error) {
 	j, err := s.newJob(run, "trigger",
 		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{run.repo.Slug()},
@@ -102,7 +102,7 @@ func (m *managerRun) newJob(name string) (*job, error) {
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
 }
 
-// verb is a step of the manager: all of them need the key and the store.
+// command is a step of the manager: all of them need the key and the store.
 func (m *managerRun) verb(ctx context.Context, j *job, secrets []string, args ...string) (stepResult, error) {
 	return j.do(ctx, step{args: args, secrets: secrets, extra: map[string]string{"METAPIPE_KEY": m.scene.key, "METAPIPE_STORE": m.scene.store}})
 }
@@ -168,7 +168,7 @@ func (m *managerRun) environment(ctx context.Context, env string) error {
 	return err
 }
 
-// target is the job of one verb on one environment, followed by its report.
+// target is the job of one command on one environment, followed by its report.
 func (m *managerRun) target(ctx context.Context, verb, env, environment string, more ...string) (stepResult, error) {
 	name := verb + "-" + env
 	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, environment); err != nil {

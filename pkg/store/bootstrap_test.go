@@ -57,7 +57,7 @@ func TestPolicyDocuments(t *testing.T) {
 	}
 }
 
-// TestPolicies tries each role on a real policy engine: with what its verb does,
+// TestPolicies tries each role on a real policy engine: with what its command does,
 // and with the same in the prefix of another customer.
 func TestPolicies(t *testing.T) {
 	t.Parallel()

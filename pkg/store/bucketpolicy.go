@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Role is a verb that works with the state bucket under permissions of its own.
+// Role is a command that works with the state bucket under permissions of its own.
 type Role string
 
 // The roles, in the order of a request.

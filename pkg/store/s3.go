@@ -64,7 +64,7 @@ var _ pipeline.Store = (*S3)(nil)
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 var bucketName = pattern(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-// pattern compiles an expression when it is needed: most verbs never do.
+// pattern compiles an expression when it is needed: most commands never do.
 func pattern(expression string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
 }

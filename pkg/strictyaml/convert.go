@@ -111,7 +111,7 @@ func duplicateRemedy(first Entry, second *yaml.Node, value *Node) string {
 	return "keep one of the two"
 }
 
-// isUnquotedPlaceholder recognises `{{ name }}`: to YAML a flow map whose only
+// isUnquotedPlaceholder recognizes `{{ name }}`: to YAML a flow map whose only
 // key is a flow map.
 func isUnquotedPlaceholder(y *yaml.Node) bool {
 	return y.Style&yaml.FlowStyle != 0 && len(y.Content) == 2 &&

@@ -124,7 +124,7 @@ func withLimit(ctx context.Context, verb string, limit time.Duration) (context.C
 	return context.WithTimeoutCause(ctx, limit, &timeoutError{verb: verb, limit: limit})
 }
 
-// stopped turns the end of ctx into the error of a verb: a limit of ours is a
+// stopped turns the end of ctx into the error of a command: a limit of ours is a
 // failure, everything else is the caller's wish.
 func stopped(ctx context.Context, job pipeline.Job, verb string) error {
 	var limit *timeoutError

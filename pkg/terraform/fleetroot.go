@@ -47,7 +47,7 @@ type preparedRoot struct {
 	templates map[string]*backendTemplate // by type
 }
 
-// prepare copies the manager tree and initialises it without a backend, so that
+// prepare copies the manager tree and initializes it without a backend, so that
 // nothing in it comes from the target that happened to be the first.
 func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool Tool) error {
 	base := job
@@ -69,7 +69,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if err := errors.Join(p.module.refusal(job.Customer.Root), w.settle()); err != nil {
 		return err
 	}
-	if said, err := w.initialise(ctx, "-backend=false"); err != nil {
+	if said, err := w.initialize(ctx, "-backend=false"); err != nil {
 		return w.failure("init", err, w.diagnose(said.diagnostics, w.fed))
 	}
 	p.digest, p.code, p.linked, p.tool = w.digest, w.code.digest(), w.code.registryUnread(), tool
@@ -177,7 +177,7 @@ func cloneTree(from, to string, linked bool) error {
 	})
 }
 
-// backendTemplate is what the tool noted about a backend when it was initialised
+// backendTemplate is what the tool noted about a backend when it was initialized
 // with arguments.
 type backendTemplate struct {
 	arguments map[string]string
@@ -185,9 +185,9 @@ type backendTemplate struct {
 }
 
 // connect makes the tool know its backend. The first target of a root is
-// initialised in earnest; for the others the note that the tool made then is
+// initialized in earnest; for the others the note that the tool made then is
 // written with their own arguments. One whose arguments are of another shape is
-// initialised too.
+// initialized too.
 func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, error) {
 	note := filepath.Join(w.data, "terraform.tfstate")
 	p.mu.Lock()
@@ -217,7 +217,7 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, erro
 	return said, p.writeLock(w, p.bare)
 }
 
-// initArgs are those of the target that is initialised in earnest. Its providers
+// initArgs are those of the target that is initialized in earnest. Its providers
 // come from the prepared ones and from nowhere else, into a folder of its own: a
 // state that names another provider must not bring that to all targets.
 func (p *preparedRoot) initArgs() []string {

@@ -61,9 +61,9 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	return w.plan(ctx, planned, said)
 }
 
-// plan runs plan and show in a workspace that is initialised. A plan that
+// plan runs plan and show in a workspace that is initialized. A plan that
 // stopped at an error is shown too, as far as it came.
-func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialised *stream) (pipeline.Planned, error) {
+func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialized *stream) (pipeline.Planned, error) {
 	file := filepath.Join(w.job.Dir, "plan.tfplan")
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return planned, w.failed("remove an old plan", err)
@@ -76,7 +76,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		args = append(args, "-var-file="+w.vars)
 	}
 	said, failure := w.speak(ctx, args...)
-	found := append(initialised.diagnostics, said.diagnostics...)
+	found := append(initialized.diagnostics, said.diagnostics...)
 	reading := planReading{plan: planned.Plan, redactor: w.fed}
 	if failure == nil || isFile(file) {
 		var err error

@@ -93,7 +93,7 @@ func newRecorder(t *testing.T, tool realTool) (recorder, realTool) {
 	return r, realTool{tool.name, path}
 }
 
-// calls returns the verbs in order, and how many signals came.
+// calls returns the commands in order, and how many signals came.
 func (r recorder) calls(t *testing.T) (verbs []string, signals int) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.dir, "calls"))

@@ -81,7 +81,7 @@ func (w *workspace) stderrFile(verb string) string {
 	return filepath.Join(w.dir, verb+".stderr")
 }
 
-// stderr is the start of what a verb printed there, "" when it cannot be read.
+// stderr is the start of what a command printed there, "" when it cannot be read.
 func (w *workspace) stderr(verb string) string {
 	file, err := os.Open(w.stderrFile(verb))
 	if err != nil {
@@ -145,17 +145,17 @@ func (w *workspace) init(ctx context.Context) (*stream, error) {
 	return w.connect(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
 }
 
-// connect initialises the workspace with its backend, and makes sure that the tool
+// connect initializes the workspace with its backend, and makes sure that the tool
 // uses that one.
 func (w *workspace) connect(ctx context.Context, args ...string) (*stream, error) {
-	said, err := w.initialise(ctx, args...)
+	said, err := w.initialize(ctx, args...)
 	if err != nil {
 		return said, err
 	}
 	return said, w.sameBackend()
 }
 
-func (w *workspace) initialise(ctx context.Context, extra ...string) (*stream, error) {
+func (w *workspace) initialize(ctx context.Context, extra ...string) (*stream, error) {
 	args := []string{"init", "-input=false", "-no-color"}
 	if w.tool.atLeast(1, 9) { // both tools speak JSON here from 1.9 on
 		args = []string{"init", "-input=false", "-json"}
@@ -191,7 +191,7 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 	}
 	if len(diagnostics) == 0 && isFull(w.job.Dir) {
 		failed.Message += ": the disk of the run directory is full"
-		failed.Next = "free space there, or name another directory with --run-dir"
+		failed.Next = "free space there, or name another directory with --work-dir"
 	}
 	for _, d := range diagnostics {
 		if d.Warning {

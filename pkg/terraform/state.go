@@ -19,7 +19,7 @@ import (
 
 // currentState is the version of the state as it lies in its backend now. A
 // local one is read directly; any other is fetched by the tool, which must be
-// initialised for it. The content never leaves the workspace.
+// initialized for it. The content never leaves the workspace.
 func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, error) {
 	state, err := w.stateNow(ctx)
 	return state.StateVersion, err

@@ -84,7 +84,7 @@ func TestOwnOverrideHasNoTwin(t *testing.T) {
 	})
 }
 
-// TestOtherBackendIsNoticed initialises with a tool that follows another block than
+// TestOtherBackendIsNoticed initializes with a tool that follows another block than
 // the one that it was given.
 func TestOtherBackendIsNoticed(t *testing.T) {
 	t.Parallel()

@@ -125,13 +125,13 @@ func (w *workspace) written(what string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &pipeline.FailedError{
 			Message: fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target(w.job)),
-			Next:    "free space there, or name another directory with --run-dir",
+			Next:    "free space there, or name another directory with --work-dir",
 			Err:     err,
 		}
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
 		return &pipeline.UsageError{
 			Message: fmt.Sprintf("%s for %s", what, target(w.job)),
-			Next:    "check who may read the manager directory and write to the run directory, or name another one with --run-dir",
+			Next:    "check who may read the manager directory and write to the run directory, or name another one with --work-dir",
 			Err:     err,
 		}
 	}

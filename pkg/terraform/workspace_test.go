@@ -15,11 +15,11 @@ func TestFullDiskHasARemedy(t *testing.T) {
 	w := &workspace{job: testJob(t, realTool{name: "terraform"}, defaultVariables, nil)}
 	full := &fs.PathError{Op: "write", Path: "/private/x", Err: syscall.ENOSPC}
 	var failed *pipeline.FailedError
-	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Next, "--run-dir") || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {
+	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Next, "--work-dir") || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {
 		t.Errorf("full: %v", err)
 	}
 	var usage *pipeline.UsageError
-	if err := w.written("copy", &fs.PathError{Op: "open", Path: "/private/x", Err: syscall.EACCES}); !errors.As(err, &usage) || !strings.Contains(usage.Next, "--run-dir") {
+	if err := w.written("copy", &fs.PathError{Op: "open", Path: "/private/x", Err: syscall.EACCES}); !errors.As(err, &usage) || !strings.Contains(usage.Next, "--work-dir") {
 		t.Errorf("forbidden: %v", err)
 	}
 	other := errors.New("other")

@@ -1,11 +1,11 @@
 // Package startup keeps the garbage collector away while the packages of this
-// binary initialise themselves.
+// binary initialize themselves.
 //
-// They allocate some 4.5 MB, most of it for schemas and sanitisers that a command
+// They allocate some 4.5 MB, most of it for schemas and sanitizers that a command
 // may never use. That is just above the heap at which the collector starts for
 // the first time, and it was a sixth of the time of `metapipe version`.
 //
-// Go initialises a package as soon as what it imports is ready, in the order of
+// Go initializes a package as soon as what it imports is ready, in the order of
 // import paths (https://go.dev/ref/spec#Program_initialization), so a package
 // that imports next to nothing comes before those.
 package startup

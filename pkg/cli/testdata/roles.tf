@@ -3,7 +3,7 @@
 # rename or transfer of the repository. The outputs are variables of the repository and of
 # its environments on GitHub.
 # What Terraform may read and build is yours to say: plan_policy_arns and apply_policy_arns.
-# The role reports plans and applies, so that jobs without a reviewer can take it. Put {{ verb }} into `role`.
+# The role reports plans and applies, so that jobs without a reviewer can take it. Put {{ command }} into `role`.
 
 terraform {
   required_providers {

@@ -24,7 +24,7 @@ var files embed.FS
 func RunAnchor(id int64) string { return "run-" + strconv.FormatInt(id, 10) }
 
 // Page writes the story as one HTML page without scripts or other files. All
-// text in it counts as hostile: it is escaped, and Markdown is sanitised.
+// text in it counts as hostile: it is escaped, and Markdown is sanitized.
 func Page(w io.Writer, s Story) error {
 	style, err := files.ReadFile("page.css")
 	if err != nil {

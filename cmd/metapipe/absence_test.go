@@ -163,8 +163,8 @@ func TestMergeQueueIsBuiltAnew(t *testing.T) {
 	w.wantNothingPending()
 	// A token that may not read branches is still a lack of rights.
 	token := "SOURCE_REPOS_PAT=" + w.token(hub.Token{Name: "no contents", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug}, Permissions: permissions("actions", "statuses")})
-	var asked any
-	check(t, json.Unmarshal(manager.event, &asked))
+	var requested any
+	check(t, json.Unmarshal(manager.event, &requested))
 	other := manager
 	other.run = must(w.manager.StartRun(hub.NewRun{Event: "repository_dispatch", Path: managerWorkflow, HeadSHA: manager.sha, HeadBranch: "main", Actor: "metapipe-bot", Status: "in_progress"}))(t)
 	w.newJob(other).with(token).do(1, "fetch-vars").says(t, "SOURCE_REPOS_PAT")

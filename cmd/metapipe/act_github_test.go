@@ -28,19 +28,19 @@ type journey struct {
 // through carries a run of the customer through both workflows.
 func (w *actWorld) through(run workflowRun, inputs map[string]string) journey {
 	w.t.Helper()
-	asked := w.trigger(run, inputs)
-	return w.answer(w.dispatched(asked), nil).end().with(asked)
+	requested := w.trigger(run, inputs)
+	return w.answer(w.dispatched(requested), nil).end().with(requested)
 }
 
 // with adds how the customer's workflow ended.
-func (j journey) with(asked *actRun) journey {
-	t := asked.w.t
+func (j journey) with(requested *actRun) journey {
+	t := requested.w.t
 	t.Helper()
-	j.customer = asked.wait()
-	j.asked = actSteps(t, asked.record)
-	j.handedOn = readOptional(t, filepath.Join(asked.record, handedOn))
+	j.customer = requested.wait()
+	j.asked = actSteps(t, requested.record)
+	j.handedOn = readOptional(t, filepath.Join(requested.record, handedOn))
 	if t.Failed() || testing.Verbose() {
-		t.Logf("customer:\n%s", asked.log)
+		t.Logf("customer:\n%s", requested.log)
 	}
 	return j
 }
@@ -52,21 +52,21 @@ func (w *actWorld) trigger(run workflowRun, inputs map[string]string) *actRun {
 }
 
 // dispatched takes the manager's run that a customer's workflow has made.
-func (w *actWorld) dispatched(asked *actRun) workflowRun {
+func (w *actWorld) dispatched(requested *actRun) workflowRun {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	defer cancel()
 	go func() {
 		select {
-		case <-asked.ended:
+		case <-requested.ended:
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
 	q, err := w.hub.NextRun(ctx)
 	if err != nil {
-		asked.wait()
-		w.t.Fatalf("nothing was dispatched: %v\n%s", err, asked.log)
+		requested.wait()
+		w.t.Fatalf("nothing was dispatched: %v\n%s", err, requested.log)
 	}
 	check(w.t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
 	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}
@@ -215,11 +215,11 @@ func askGate() {
 func (w *actWorld) gates(run workflowRun, record string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		environment := strings.TrimPrefix(r.URL.Path, "/")
-		_, verb, _ := strings.Cut(environment, "-")
-		at, err := run.repo.EnterEnvironment(run.run.ID, verb+" "+environment, environment)
+		_, command, _ := strings.Cut(environment, "-")
+		at, err := run.repo.EnterEnvironment(run.run.ID, command+" "+environment, environment)
 		if err == nil && at == hub.GateWaiting {
 			w.review(run, environment, actSteps(w.t, record))
-			at, err = run.repo.AwaitEnvironment(r.Context(), run.run.ID, verb+" "+environment, environment)
+			at, err = run.repo.AwaitEnvironment(r.Context(), run.run.ID, command+" "+environment, environment)
 		}
 		if err != nil {
 			w.t.Errorf("gate of %s: %v", environment, err)

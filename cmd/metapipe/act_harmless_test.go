@@ -20,14 +20,14 @@ func (w *actWorld) wantHarmless(j journey, canary string) {
 	shown := map[string]string{}
 	for i, s := range slices.Concat(j.asked, j.answered) {
 		if found := commandsIn(s.said); len(found) > 0 {
-			t.Errorf("%s writes commands: %q", s.verb, found)
+			t.Errorf("%s writes commands: %q", s.command, found)
 		}
 		for name, value := range s.outputs {
 			if name != "outputs" && strings.Contains(value, "pwned") {
-				t.Errorf("%s has the output %s=%q", s.verb, name, value)
+				t.Errorf("%s has the output %s=%q", s.command, name, value)
 			}
 		}
-		shown[fmt.Sprintf("summary %d of %s", i, s.verb)] = s.summary
+		shown[fmt.Sprintf("summary %d of %s", i, s.command)] = s.summary
 	}
 	for _, pr := range w.customer.Snapshot().Pulls {
 		for _, c := range pr.Comments {
@@ -40,9 +40,9 @@ func (w *actWorld) wantHarmless(j journey, canary string) {
 		}
 	}
 	for sha := range w.customer.Snapshot().Statuses {
-		for context, status := range w.statuses(sha) {
+		for statusContext, status := range w.statuses(sha) {
 			if strings.ContainsFunc(status, invisible) {
-				t.Errorf("status %s: %q", context, status)
+				t.Errorf("status %s: %q", statusContext, status)
 			}
 		}
 	}
@@ -67,8 +67,8 @@ var ownCommands = regexp.MustCompile(`^::(error|warning|notice|group|endgroup|ad
 // commandsIn are the lines in which a runner finds a command that is not one of
 // metapipe's own. The runner looks for the old form, ##[, only in lines that are none
 // of the new one: TryProcessCommand in its ActionCommandManager.cs.
-func commandsIn(said string) (found []string) {
-	for _, line := range strings.FieldsFunc(said, func(r rune) bool { return r == '\n' || r == '\r' }) {
+func commandsIn(output string) (found []string) {
+	for _, line := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		trimmed := strings.TrimSpace(line)
 		own := ownCommands.FindString(trimmed)
 		data := strings.TrimPrefix(trimmed, own)

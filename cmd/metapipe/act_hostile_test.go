@@ -156,11 +156,11 @@ func (w *actWorld) refuses(canary string) {
 		file += fmt.Sprintf("%s: %s\n", strconv.QuoteToASCII(key), strconv.QuoteToASCII(text))
 	}
 	run := w.push("main", map[string]string{"infra/variables.yml": file})
-	asked := w.trigger(run, nil)
-	if asked.wait() {
-		t.Errorf("the workflow succeeded:\n%s", asked.log)
+	requested := w.trigger(run, nil)
+	if requested.wait() {
+		t.Errorf("the workflow succeeded:\n%s", requested.log)
 	}
-	steps := actSteps(t, asked.record)
+	steps := actSteps(t, requested.record)
 	if len(steps) != 1 || steps[0].exit != "3" || steps[0].outputs["outcome"] != "rejected" {
 		t.Errorf("steps: %+v", steps)
 	}

@@ -37,11 +37,11 @@ func mergeQueueInAct(t *testing.T, w *actWorld) {
 
 	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": variablesYML})
 	run = w.inQueue("application", map[string]string{"app/main.go": "package main\n"})
-	asked := w.trigger(run, nil)
-	if !asked.wait() {
-		t.Errorf("the workflow has failed:\n%s", asked.log)
+	requested := w.trigger(run, nil)
+	if !requested.wait() {
+		t.Errorf("the workflow has failed:\n%s", requested.log)
 	}
-	if handed := readOptional(t, filepath.Join(asked.record, handedOn)); handed != "" {
+	if handed := readOptional(t, filepath.Join(requested.record, handedOn)); handed != "" {
 		t.Errorf("what is not merged was deployed: %s", handed)
 	}
 	w.wantStatus(run.sha, "infra/terraform-deploy", "success: Nothing to do")
@@ -112,8 +112,8 @@ func brokenManagerInAct(t *testing.T, w *actWorld) {
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --final")
 	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")
 	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: ")
-	if told := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t)); strings.Contains(told, "local.missing") {
-		t.Errorf("the customer is told of the manager's tree: %s", told)
+	if printed := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t)); strings.Contains(printed, "local.missing") {
+		t.Errorf("the customer is told of the manager's tree: %s", printed)
 	}
 	planned, _ := stepOf(j.answered, "plan", "staging")
 	if !slices.ContainsFunc(j.answered, func(s actStep) bool { return strings.Contains(s.summary, "broken.tf") }) {
@@ -157,8 +157,8 @@ func operatorInAct(t *testing.T, w *actWorld) {
 		t.Errorf("a branch of the manager may deploy: %+v", fetched)
 	}
 	w.states.wantNone("shop/", "a run of another branch") // the fleet's own ledger tells of it
-	if told := w.customer.Snapshot().Statuses; len(told) != 0 {
-		t.Errorf("the customer was told: %v", told)
+	if printed := w.customer.Snapshot().Statuses; len(printed) != 0 {
+		t.Errorf("the customer was told: %v", printed)
 	}
 
 	j = w.manual("main", inputs)
@@ -207,15 +207,15 @@ func (w *actWorld) joins(name string, id int64) *actWorld {
 func twoCustomersInAct(t *testing.T, w *actWorld) {
 	sides := map[string]*actWorld{"shop": w, "blog": w.joins("blog", 4712)}
 	words := map[string]string{"shop": "apricot", "blog": "blackberry"}
-	runs, asked, answered := map[string]workflowRun{}, map[string]*actRun{}, map[string]*answering{}
+	runs, requested, answered := map[string]workflowRun{}, map[string]*actRun{}, map[string]*answering{}
 	for name, side := range sides {
 		runs[name] = side.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, words[name])})
-		asked[name] = side.trigger(runs[name], nil)
-		work := side.dispatched(asked[name])
+		requested[name] = side.trigger(runs[name], nil)
+		work := side.dispatched(requested[name])
 		answered[name] = side.answer(work, nil)
 	}
 	for name, side := range sides {
-		j := answered[name].end().with(asked[name])
+		j := answered[name].end().with(requested[name])
 		side.wantEnds(j, true, true)
 		own, other := words[name], words["shop"]
 		if name == "shop" {

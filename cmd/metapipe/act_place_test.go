@@ -30,7 +30,7 @@ exit "$code"
 
 // actStep is the record of one call of metapipe.
 type actStep struct {
-	verb, environment     string
+	command, environment  string
 	args                  []string
 	exit                  string
 	said, summary, rawOut string
@@ -45,11 +45,11 @@ func actSteps(t *testing.T, record string) []actStep {
 		read := func(name string) string { return readOptional(t, filepath.Join(folder, name)) }
 		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
 			said: read("said"), summary: read("summary"), rawOut: read("outputs")}
-		s.verb, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
-		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.verb == "plan" || s.verb == "apply") {
+		s.command, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
+		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.command == "plan" || s.command == "apply") {
 			s.environment = s.args[i+1]
 		}
-		if s.verb != "version" { // the action shows it
+		if s.command != "version" { // the action shows it
 			steps = append(steps, s)
 		}
 	}
@@ -58,8 +58,8 @@ func actSteps(t *testing.T, record string) []actStep {
 
 // stepOf finds the step of a command in an environment; the latter is empty for commands
 // that have none.
-func stepOf(steps []actStep, verb, environment string) (actStep, bool) {
-	i := slices.IndexFunc(steps, func(s actStep) bool { return s.verb == verb && s.environment == environment })
+func stepOf(steps []actStep, command, environment string) (actStep, bool) {
+	i := slices.IndexFunc(steps, func(s actStep) bool { return s.command == command && s.environment == environment })
 	if i < 0 {
 		return actStep{}, false
 	}

@@ -59,7 +59,7 @@ func (j journey) wantSteps(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
 	for _, s := range j.answered {
-		name := strings.TrimSpace(s.verb + " " + s.environment)
+		name := strings.TrimSpace(s.command + " " + s.environment)
 		for _, flag := range []string{"--applying", "--final"} {
 			if slices.Contains(s.args, flag) {
 				name += " " + flag
@@ -80,8 +80,8 @@ func pullRequestInAct(t *testing.T, w *actWorld) {
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report", "report --final")
 	head := must(w.customer.Pull(number))(t).Head
-	for _, context := range []string{"", "/staging", "/production"} {
-		w.wantStatus(head, "infra/terraform-deploy"+context, "success: ")
+	for _, statusContext := range []string{"", "/staging", "/production"} {
+		w.wantStatus(head, "infra/terraform-deploy"+statusContext, "success: ")
 	}
 	comments := w.customer.Snapshot().Pulls[0].Comments
 	if len(comments) != 1 || !strings.Contains(comments[0].Body, "production") {
@@ -212,9 +212,9 @@ func forkInAct(t *testing.T, w *actWorld) {
 	run, _ := w.pull(fork, "main", map[string]string{"infra/variables.yml": variablesYML})
 	run.permitsIDToken = false
 	before := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t))
-	asked := w.trigger(run, nil)
-	if !asked.wait() {
-		t.Fatalf("the workflow has failed:\n%s", asked.log)
+	requested := w.trigger(run, nil)
+	if !requested.wait() {
+		t.Fatalf("the workflow has failed:\n%s", requested.log)
 	}
 	if after := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t)); after != before {
 		t.Errorf("something was posted: %s", after)

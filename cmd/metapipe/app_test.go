@@ -78,11 +78,11 @@ resource "terraform_data" "environment" {
 				}
 			}
 		}
-		told := w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--final")
-		told.want(t, "outcome=success")
+		printed := w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--final")
+		printed.want(t, "outcome=success")
 		narrowed("carrier", table[[2]string{"report", "SOURCE_REPOS_PAT"}])
-		if !strings.Contains(told.log, "GitHub was asked: ") || strings.Contains(told.summary, "asked GitHub") {
-			t.Errorf("what was asked of GitHub belongs into the log alone:\n%s\n%s", told.log, told.summary)
+		if !strings.Contains(printed.log, "GitHub was asked: ") || strings.Contains(printed.summary, "asked GitHub") {
+			t.Errorf("what was asked of GitHub belongs into the log alone:\n%s\n%s", printed.log, printed.summary)
 		}
 		if end := triggered.wait(); end.exit != 0 {
 			t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)
@@ -106,9 +106,9 @@ resource "terraform_data" "environment" {
 	if len(line) < 60 || !strings.Contains(shown, "::add-mask::"+line+"\n") {
 		t.Error("a line of the App's key is not masked")
 	}
-	for said := range strings.Lines(shown) {
-		if strings.Contains(said, line) && !strings.HasPrefix(said, "::add-mask::") {
-			t.Errorf("a line of the App's key is shown: %s", said)
+	for output := range strings.Lines(shown) {
+		if strings.Contains(output, line) && !strings.HasPrefix(output, "::add-mask::") {
+			t.Errorf("a line of the App's key is shown: %s", output)
 		}
 	}
 }

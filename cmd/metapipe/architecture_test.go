@@ -65,9 +65,9 @@ func (p goPackage) own() bool {
 	return p.ImportPath == modulePath || strings.HasPrefix(p.ImportPath, modulePath+"/")
 }
 
-// house returns the name below pkg that a package belongs to: "rehearsal" for
+// layers returns the name below pkg that a package belongs to: "rehearsal" for
 // pkg/rehearsal/hub. It is empty for packages that are not below pkg.
-func house(importPath string) string {
+func layers(importPath string) string {
 	rest, ok := strings.CutPrefix(importPath, modulePath+"/pkg/")
 	if !ok {
 		return ""
@@ -134,7 +134,7 @@ func checkName(t *testing.T, p goPackage) {
 
 func checkImports(t *testing.T, p goPackage) {
 	t.Helper()
-	self := house(p.ImportPath)
+	self := layers(p.ImportPath)
 	allowed, known := mayImport[self]
 	switch p.ImportPath {
 	case modulePath + "/cmd/metapipe":
@@ -147,7 +147,7 @@ func checkImports(t *testing.T, p goPackage) {
 		return
 	}
 	for _, imported := range p.Imports {
-		other := house(imported)
+		other := layers(imported)
 		if other != "" && other != self && !slices.Contains(allowed, other) {
 			t.Errorf("%s imports %s: it may import %v of this module", p.ImportPath, imported, allowed)
 		}

@@ -16,8 +16,8 @@ func (a *attempt) unplanned(args []string) {
 	planned.want(a.t, "receipt=")
 	a.r.report("--final")
 	a.wantNothingPending()
-	if told := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(told, "failure") && !strings.HasPrefix(told, "error") {
-		a.t.Errorf("the customer is told %q", told)
+	if printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
+		a.t.Errorf("the customer is told %q", printed)
 	}
 	if a.state("shop/"+env) != before {
 		a.t.Error("a plan has changed the state")

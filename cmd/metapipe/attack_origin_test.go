@@ -48,7 +48,7 @@ var attackCommands = map[string]func(*attempt, []string){
 // signature by that run over the changed request.
 func (a *attempt) asks(changes []string) {
 	a.extra = map[string]any{}
-	a.ask = pipeline.Ask{Version: 1, Repository: a.customer.Slug(), RepositoryID: a.customer.ID(), Path: "infra", Event: a.run.run.Event,
+	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.customer.Slug(), RepositoryID: a.customer.ID(), Path: "infra", Event: a.run.run.Event,
 		Commit: pipeline.SHA(a.run.run.HeadSHA), Ref: a.run.ref, Mode: pipeline.ModeApply, RunID: a.run.run.ID, RunAttempt: a.run.run.Attempt}
 	_, err := fmt.Sscanf(a.run.ref, "refs/pull/%d/merge", &a.ask.PullRequest)
 	if (err == nil) != (a.run.run.Event == "pull_request") {
@@ -67,7 +67,7 @@ func (a *attempt) asks(changes []string) {
 func (a *attempt) asksAsVictim(changes []string) {
 	v := a.victimRun
 	a.extra = map[string]any{}
-	a.ask = pipeline.Ask{Version: 1, Repository: a.victim.Slug(), RepositoryID: a.victim.ID(), Path: "infra", Event: v.run.Event,
+	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.victim.Slug(), RepositoryID: a.victim.ID(), Path: "infra", Event: v.run.Event,
 		Commit: pipeline.SHA(v.sha), Ref: v.ref, Mode: pipeline.ModeApply, RunID: v.run.ID, RunAttempt: 1}
 	a.ask.ID = a.ask.OwnID()
 	a.forges(changes)

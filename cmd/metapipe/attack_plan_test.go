@@ -196,10 +196,10 @@ func (a *attempt) reseal(args []string) {
 	}
 	for _, object := range []string{"plan.sealed", "plan-json.sealed", "bundle.sealed", "variables.sealed", "model.sealed"} {
 		sealed := must(os.ReadFile(filepath.Join(from, object)))(t)
-		clear := must(io.ReadAll(must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
+		plaintext := must(io.ReadAll(must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
 		var again bytes.Buffer
 		w := must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
-		must(w.Write(clear))(t)
+		must(w.Write(plaintext))(t)
 		check(t, w.Close())
 		a.overwrite(filepath.Join(to, object), again.Bytes())
 	}

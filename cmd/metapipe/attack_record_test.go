@@ -99,10 +99,10 @@ func (a *attempt) untold(args []string) {
 	a.t.Helper()
 	a.hub.ResetCalls()
 	for _, flags := range [][]string{nil, {"--final"}} {
-		told := a.job(a.managerRun).do(4, append([]string{"report", "--customer", "shop", "--request", args[0]}, flags...)...)
-		told.says(a.t, args[1:]...)
-		if strings.Contains(told.log+told.summary, "evil") {
-			a.t.Errorf("the forgery is shown:\n%s\n%s", told.log, told.summary)
+		printed := a.job(a.managerRun).do(4, append([]string{"report", "--customer", "shop", "--request", args[0]}, flags...)...)
+		printed.says(a.t, args[1:]...)
+		if strings.Contains(printed.log+printed.summary, "evil") {
+			a.t.Errorf("the forgery is shown:\n%s\n%s", printed.log, printed.summary)
 		}
 	}
 	if writes := a.writes(); len(writes) != 0 {
@@ -116,9 +116,9 @@ func (a *attempt) untold(args []string) {
 
 // notGreen wants a commit of the customer without a good status: not-green COMMIT.
 func (a *attempt) notGreen(args []string) {
-	for context, status := range a.statuses(args[0]) {
+	for statusContext, status := range a.statuses(args[0]) {
 		if strings.HasPrefix(status, "success") {
-			a.t.Errorf("%s of %s says %q", context, args[0][:7], status)
+			a.t.Errorf("%s of %s says %q", statusContext, args[0][:7], status)
 		}
 	}
 }
@@ -140,10 +140,10 @@ func (a *attempt) scanned(args []string) {
 func (a *attempt) unexplained(args []string) {
 	a.t.Helper()
 	a.hub.ResetCalls()
-	told := a.job(a.managerRun).do(4, "report")
-	told.says(a.t, args...)
-	if strings.Contains(told.log+told.summary, "evil") {
-		a.t.Errorf("the forgery is shown:\n%s\n%s", told.log, told.summary)
+	printed := a.job(a.managerRun).do(4, "report")
+	printed.says(a.t, args...)
+	if strings.Contains(printed.log+printed.summary, "evil") {
+		a.t.Errorf("the forgery is shown:\n%s\n%s", printed.log, printed.summary)
 	}
 	if writes := a.writes(); len(writes) != 0 {
 		a.t.Errorf("written: %v", writes)

@@ -76,8 +76,8 @@ func (a *attempt) planRefused(args []string) {
 	}
 	a.target().do(4, a.r.args("apply", env)...)
 	a.r.report("--final")
-	if told := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(told, "failure") && !strings.HasPrefix(told, "error") {
-		a.t.Errorf("the customer is told %q", told)
+	if printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
+		a.t.Errorf("the customer is told %q", printed)
 	}
 	a.recorded(a.r.run, "shop", env, pipeline.LedgerRefused, pipeline.Reason(reason))
 	a.verdicts++

@@ -102,7 +102,7 @@ type attempt struct {
 	remove         []string            // what stood in its place
 	run, victimRun workflowRun
 	managerRun     workflowRun // of the present request
-	ask            pipeline.Ask
+	ask            pipeline.DispatchRequest
 	proof          map[string]any
 	extra          map[string]any // fields that a request does not have
 	sent           int

@@ -50,9 +50,9 @@ func (a *attempt) unsent(args []string) {
 		a.t.Errorf("trigger %v does not say %q:\n%s", args[2:], args[1], end.log)
 	}
 	a.wantNoDispatch()
-	for context, status := range a.statuses(a.values["COMMIT"]) {
-		if strings.HasPrefix(status, "success") && status != before[context] {
-			a.t.Errorf("trigger %v: %s says %q", args[2:], context, status)
+	for statusContext, status := range a.statuses(a.values["COMMIT"]) {
+		if strings.HasPrefix(status, "success") && status != before[statusContext] {
+			a.t.Errorf("trigger %v: %s says %q", args[2:], statusContext, status)
 		}
 	}
 	a.verdicts++

@@ -23,15 +23,15 @@ func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, f
 	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, flags...)...)
 	fetched.want(a.t, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
 	fetched.says(a.t, texts...)
-	told := a.job(run).do(0, "report")
-	told.want(a.t, "outcome=")
-	if !strings.Contains(told.summary, "Request rejected: `"+reason+"`") || !strings.Contains(told.summary, "Nothing was written to any customer's repository") {
-		a.t.Errorf("the manager's summary does not explain:\n%s", told.summary)
+	printed := a.job(run).do(0, "report")
+	printed.want(a.t, "outcome=")
+	if !strings.Contains(printed.summary, "Request rejected: `"+reason+"`") || !strings.Contains(printed.summary, "Nothing was written to any customer's repository") {
+		a.t.Errorf("the manager's summary does not explain:\n%s", printed.summary)
 	}
-	for _, problem := range misreadings(told.summary) {
+	for _, problem := range misreadings(printed.summary) {
 		a.t.Error(problem)
 	}
-	if found := commandsIn(fetched.log + told.log); len(found) > 0 {
+	if found := commandsIn(fetched.log + printed.log); len(found) > 0 {
 		a.t.Errorf("a step writes commands: %q", found)
 	}
 	a.job(run).do(0, "report", "--final")
@@ -41,7 +41,7 @@ func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, f
 	if after := a.seenIn(a.customer); after != before {
 		a.t.Errorf("the attacker's repository has changed:\n%s\n%s", before, after)
 	}
-	if sent := string(must(json.Marshal(a.ask))(a.t)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.log+told.summary, "northwind") {
+	if sent := string(must(json.Marshal(a.ask))(a.t)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.log+printed.summary, "northwind") {
 		a.t.Errorf("the rejection names another customer:\n%s", fetched.log)
 	}
 	a.recorded(run, "", "", pipeline.LedgerRejected, pipeline.Reason(reason))
@@ -124,9 +124,9 @@ func (a *attempt) refused(args []string) {
 		a.t.Error("a refused apply has changed the state")
 	}
 	a.r.report("--final")
-	told := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]
-	if strings.HasPrefix(told, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(told, "success") {
-		a.t.Errorf("the customer is told %q", told)
+	printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]
+	if strings.HasPrefix(printed, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(printed, "success") {
+		a.t.Errorf("the customer is told %q", printed)
 	}
 	event := pipeline.LedgerRefused
 	if reason == string(pipeline.ReasonSuperseded) {
@@ -153,7 +153,7 @@ func (a *attempt) unreported(args []string) {
 func (a *attempt) disbelieved(args []string) {
 	a.t.Helper()
 	env := args[0]
-	told := a.r.report()
+	printed := a.r.report()
 	if status := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(status, "failure") {
 		a.t.Errorf("the customer is told %q", status)
 	}
@@ -161,12 +161,12 @@ func (a *attempt) disbelieved(args []string) {
 		a.t.Errorf("deployments tell of an apply: %+v", made)
 	}
 	for _, text := range args[1:] {
-		if !strings.Contains(told.summary, text) {
-			a.t.Errorf("the summary does not say %q:\n%s", text, told.summary)
+		if !strings.Contains(printed.summary, text) {
+			a.t.Errorf("the summary does not say %q:\n%s", text, printed.summary)
 		}
 	}
-	if strings.Contains(told.summary, "evil") {
-		a.t.Errorf("the forgery is shown:\n%s", told.summary)
+	if strings.Contains(printed.summary, "evil") {
+		a.t.Errorf("the forgery is shown:\n%s", printed.summary)
 	}
 	a.recorded(a.r.run, "shop", env, pipeline.LedgerFailed, pipeline.ReasonTampered)
 	a.verdicts++
@@ -180,9 +180,9 @@ func (a *attempt) found(args []string) {
 
 func (a *attempt) harmless(args []string) {
 	a.t.Helper()
-	told := a.r.report("--final")
+	printed := a.r.report("--final")
 	a.wantNothingPending()
-	shown := []string{told.summary}
+	shown := []string{printed.summary}
 	for _, pr := range a.customer.Snapshot().Pulls {
 		for _, c := range pr.Comments {
 			if c.Author == "metapipe-bot" {
@@ -204,9 +204,9 @@ func (a *attempt) harmless(args []string) {
 		}
 	}
 	for sha := range a.customer.Snapshot().Statuses {
-		for context, status := range a.statuses(sha) {
+		for statusContext, status := range a.statuses(sha) {
 			if strings.ContainsFunc(status, invisible) || strings.Contains(status, "\n") {
-				a.t.Errorf("status %s: %q", context, status)
+				a.t.Errorf("status %s: %q", statusContext, status)
 			}
 		}
 	}

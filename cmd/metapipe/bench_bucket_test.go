@@ -34,9 +34,9 @@ func (b *bench) bucket(t *testing.T) {
 	b.largePlan(t)
 	counts, tool := map[string]float64{}, 0
 	for _, step := range metapipe.BucketRoundTrips(t) {
-		t.Logf("%s: store %v, tool %v", step.Verb, step.Store, step.Tool)
+		t.Logf("%s: store %v, tool %v", step.Command, step.Store, step.Tool)
 		for _, n := range step.Store {
-			counts[step.Verb] += float64(n)
+			counts[step.Command] += float64(n)
 		}
 		for _, n := range step.Tool {
 			tool += n
@@ -90,11 +90,11 @@ func throughStore(t *testing.T, objects *store.S3, size int) (grown float64, too
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
+	plaintext, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := io.Copy(io.Discard, clear)
+	n, err := io.Copy(io.Discard, plaintext)
 	if err = errors.Join(err, r.Close()); err != nil || n != int64(size) {
 		t.Fatalf("read %d bytes, %v; want %d", n, err, size)
 	}

@@ -183,8 +183,8 @@ func (b *bench) inFleet(t *testing.T, f *fleet, command string) time.Duration {
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir, cmd.Env = f.dir, append(append([]string(nil), b.env...), "TF_CLI_CONFIG_FILE="+f.config, "TF_IN_AUTOMATION=1")
 	began := time.Now()
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", command, err, said)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, output)
 	}
 	f.bareCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	return time.Since(began)
@@ -247,8 +247,8 @@ func (b *bench) scanFleet(t *testing.T, f *fleet, customers int) (wall time.Dura
 	cmd := exec.Command(b.metapipe, args...)
 	cmd.Env = append(append([]string(nil), b.env...), "TF_CLI_CONFIG_FILE="+f.config, "GITHUB_API_URL="+f.hub.URL(), "SOURCE_REPOS_PAT="+f.token,
 		"METAPIPE_KEY="+base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef")))
-	var said strings.Builder
-	cmd.Stderr = &said
+	var output strings.Builder
+	cmd.Stderr = &output
 	f.hub.ResetCalls()
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
@@ -261,7 +261,7 @@ func (b *bench) scanFleet(t *testing.T, f *fleet, customers int) (wall time.Dura
 		case err := <-ended:
 			tick.Stop()
 			if err != nil {
-				t.Fatalf("%v: %v\n%s", args, err, said.String())
+				t.Fatalf("%v: %v\n%s", args, err, output.String())
 			}
 			f.ownCPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 			return time.Since(began), len(f.hub.Calls()), peak

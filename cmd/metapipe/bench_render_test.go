@@ -127,8 +127,8 @@ func checkComment(t *testing.T, text string, dangers []string) {
 		}
 	}
 	counted := 0
-	if told := noRoom.FindStringSubmatch(text); told != nil {
-		for _, n := range dangerCount.FindAllStringSubmatch(told[1], -1) {
+	if printed := noRoom.FindStringSubmatch(text); printed != nil {
+		for _, n := range dangerCount.FindAllStringSubmatch(printed[1], -1) {
 			count, err := strconv.Atoi(n[1])
 			if err != nil {
 				t.Fatal(err)

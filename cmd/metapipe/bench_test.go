@@ -116,8 +116,8 @@ func goBuild(t *testing.T, out, path string) {
 	t.Helper()
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, path)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", path, err, said)
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", path, err, output)
 	}
 }
 
@@ -164,8 +164,8 @@ func (b *bench) run(t *testing.T, dir string, out *os.File, name string, args ..
 	cmd.Stderr = complaints
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
-		said, readErr := os.ReadFile(complaints.Name())
-		t.Fatalf("%s %s: %v\n%s%v", name, strings.Join(args, " "), err, said, readErr)
+		output, readErr := os.ReadFile(complaints.Name())
+		t.Fatalf("%s %s: %v\n%s%v", name, strings.Join(args, " "), err, output, readErr)
 	}
 	return time.Since(began)
 }

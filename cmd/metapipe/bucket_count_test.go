@@ -12,7 +12,7 @@ import (
 
 // RoundTrips are the requests to S3 of one step.
 type RoundTrips struct {
-	Verb string
+	Command string
 	// Store are those of metapipe, Tool those of the tool's backend. A key is a
 	// method of HTTP; listings are LIST.
 	Store, Tool map[string]int
@@ -43,11 +43,11 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 	}
 	step(report...)
 	for _, env := range []string{"staging", "production"} {
-		for _, verb := range []string{"plan", "apply"} {
-			if verb == "apply" {
+		for _, command := range []string{"plan", "apply"} {
+			if command == "apply" {
 				step(append(report, "--applying", env)...)
 			}
-			step(r.args(verb, env)...)
+			step(r.args(command, env)...)
 			step(report...)
 		}
 	}
@@ -99,9 +99,9 @@ func (c *requestCounter) begin() {
 	c.seen = RoundTrips{Store: map[string]int{}, Tool: map[string]int{}}
 }
 
-func (c *requestCounter) end(verb string) RoundTrips {
+func (c *requestCounter) end(command string) RoundTrips {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seen.Verb = verb
+	c.seen.Command = command
 	return c.seen
 }

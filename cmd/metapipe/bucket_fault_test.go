@@ -106,8 +106,8 @@ func TestBucketThatInsists(t *testing.T) {
 		vars = append(vars, name+"="+value)
 	}
 	r := b.accepted(w)
-	for _, verb := range []string{"plan", "apply"} {
-		w.newJob(r.run).with(vars...).do(0, r.args(verb, "staging")...)
+	for _, command := range []string{"plan", "apply"} {
+		w.newJob(r.run).with(vars...).do(0, r.args(command, "staging")...)
 	}
 }
 
@@ -273,12 +273,12 @@ func fill(t *testing.T, file string) {
 func (h holding) decode(into any, args ...string) {
 	t := h.w.t
 	t.Helper()
-	said := h.job().do(0, args...).log
-	begin, end := strings.Index(said, "{"), strings.LastIndex(said, "}")
+	output := h.job().do(0, args...).log
+	begin, end := strings.Index(output, "{"), strings.LastIndex(output, "}")
 	if begin < 0 || end < begin {
-		t.Fatalf("no JSON:\n%s", said)
+		t.Fatalf("no JSON:\n%s", output)
 	}
-	check(t, json.Unmarshal([]byte(said[begin:end+1]), into))
+	check(t, json.Unmarshal([]byte(output[begin:end+1]), into))
 }
 
 // TestBootstrapState looks, makes the bucket, and finds nothing left to do.

@@ -193,8 +193,8 @@ func TestBucketWebIdentity(t *testing.T) {
 	if end := trigger.wait(); end.exit != 0 {
 		t.Fatal(end.log)
 	}
-	for _, verb := range []string{"plan", "apply"} {
-		step(r.args(verb, "staging")...)
+	for _, command := range []string{"plan", "apply"} {
+		step(r.args(command, "staging")...)
 	}
 	step("report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
 	// Plan and apply have each taken the lock and released it.

@@ -41,11 +41,11 @@ func newCarrier(w *world) *carrier {
 }
 
 func (c *carrier) inside(j *job, args ...string) result {
-	time := c.manager
+	at := c.manager
 	if args[0] == "trigger" {
-		time = c.customer
+		at = c.customer
 	}
-	return j.inside(context.Background(), time, args...)
+	return j.inside(context.Background(), at, args...)
 }
 
 func (c *carrier) do(j *job, args ...string) result {
@@ -64,8 +64,8 @@ func (c *carrier) do(j *job, args ...string) result {
 
 // stepName is one step of a request, by its number.
 type stepName struct {
-	number int
-	verb   string
+	number  int
+	command string
 }
 
 func (c *carrier) current() stepName {
@@ -138,8 +138,8 @@ func (c *carrier) report(j *job, p *prepared, more ...string) bool {
 
 // target runs the two jobs of an environment.
 func (c *carrier) target(p *prepared, env string) (good bool) {
-	args := func(verb string) []string {
-		return []string{verb, "--customer", p.customer, "--request", p.id, "--environment", env}
+	args := func(command string) []string {
+		return []string{command, "--customer", p.customer, "--request", p.id, "--environment", env}
 	}
 	j := c.newJob(p.run)
 	planned := c.do(j, args("plan")...)
@@ -218,7 +218,7 @@ func (c *carrier) ledger(env string) []pipeline.LedgerEntry {
 	if !found {
 		c.t.Fatalf("no ledger:\n%s", r.log)
 	}
-	var told []pipeline.LedgerReport
-	check(c.t, json.NewDecoder(strings.NewReader("["+list)).Decode(&told))
-	return told[0].Entries
+	var printed []pipeline.LedgerReport
+	check(c.t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
+	return printed[0].Entries
 }

@@ -55,20 +55,20 @@ func crowdOnOne(t *testing.T, server *miniotest.Server) {
 	var shas []string
 	for n := range crowd {
 		run := w.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf("name: push-%02d\nenvironments:\n  staging: {}\n", n)})
-		exit, asked := c.ask(run)
-		if exit != 0 || len(asked) != 1 {
-			t.Fatalf("request %d: exit code %d, %d runs", n, exit, len(asked))
+		exit, requested := c.ask(run)
+		if exit != 0 || len(requested) != 1 {
+			t.Fatalf("request %d: exit code %d, %d runs", n, exit, len(requested))
 		}
-		others.start(asked...)
+		others.start(requested...)
 		shas = append(shas, run.sha)
 	}
 	others.all.Wait()
 	c.wantSettled(f, shas[crowd-1], "push-19 in staging")
 	w.wantStatus(shas[crowd-1], "infra/terraform-deploy/staging", "success: Applied")
 	for n, sha := range shas[:crowd-1] {
-		told := w.statuses(sha)["infra/terraform-deploy/staging"]
-		if !strings.HasPrefix(told, "success: Applied") && !strings.Contains(told, "Superseded") {
-			t.Errorf("push %d ended as %q", n, told)
+		printed := w.statuses(sha)["infra/terraform-deploy/staging"]
+		if !strings.HasPrefix(printed, "success: Applied") && !strings.Contains(printed, "Superseded") {
+			t.Errorf("push %d ended as %q", n, printed)
 		}
 	}
 	wantInTurn(t, c.ledger("staging"), shas)

@@ -163,11 +163,11 @@ func TestFailedApplyIsToldAndMended(t *testing.T) {
 	if !strings.Contains(w.state("shop/staging"), "shop in staging") {
 		t.Error("what was made is not in the state")
 	}
-	told := r.report("--final")
-	told.want(t, "outcome=failure")
+	printed := r.report("--final")
+	printed.want(t, "outcome=failure")
 	for _, text := range []string{"terraform_data.first", "make a new plan"} {
-		if !strings.Contains(told.summary, text) {
-			t.Errorf("the report lacks %q:\n%s", text, told.summary)
+		if !strings.Contains(printed.summary, text) {
+			t.Errorf("the report lacks %q:\n%s", text, printed.summary)
 		}
 	}
 	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")

@@ -30,9 +30,9 @@ func destroyFlags(confirm string) []string {
 func (w *world) askDestroy() *request {
 	w.t.Helper()
 	run := w.byHand()
-	asked := w.newJob(run).do(0, destroyFlags("shop/staging")...)
-	asked.want(w.t, "outcome=requested", "mode=destroy", `environments=["staging"]`, `applies=["staging"]`)
-	return &request{w: w, trigger: run, run: run, customer: "shop", id: asked.outputs["request-id"]}
+	requested := w.newJob(run).do(0, destroyFlags("shop/staging")...)
+	requested.want(w.t, "outcome=requested", "mode=destroy", `environments=["staging"]`, `applies=["staging"]`)
+	return &request{w: w, trigger: run, run: run, customer: "shop", id: requested.outputs["request-id"]}
 }
 
 // destroyed asks for the destroy of staging of shop and carries it out: exit is that of
@@ -277,8 +277,8 @@ func TestEndingPage(t *testing.T) {
 	page.next(0).says(t, "shop/staging", "free")
 	w.reviewers("staging", "robin")
 	run := w.byHand()
-	asked := w.newJob(run).do(0, workflowFlags(t, names...)...)
-	r := &request{w: w, trigger: run, run: run, customer: "shop", id: asked.outputs["request-id"]}
+	requested := w.newJob(run).do(0, workflowFlags(t, names...)...)
+	r := &request{w: w, trigger: run, run: run, customer: "shop", id: requested.outputs["request-id"]}
 	plan := r.planned("staging")
 	r.approve("staging", "robin")
 	r.do(0, "apply", "staging", "--receipt", plan.outputs["receipt"])

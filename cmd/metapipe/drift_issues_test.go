@@ -53,7 +53,7 @@ var acmeShop = pipeline.Slug{Owner: "acme", Name: "shop"}
 
 // scan looks at the target with the documented permissions and compares what is
 // written to GitHub, and how often it is read.
-func (s *issueScans) scan(exit int, did pipeline.IssueDeed, reads int, writes ...string) result {
+func (s *issueScans) scan(exit int, did pipeline.IssueAction, reads int, writes ...string) result {
 	s.t.Helper()
 	s.hub.ResetCalls()
 	j := s.driftJob().thin("SOURCE_REPOS_PAT", documentedPermissions(s.t)[[2]string{"drift", "SOURCE_REPOS_PAT"}])
@@ -64,12 +64,12 @@ func (s *issueScans) scan(exit int, did pipeline.IssueDeed, reads int, writes ..
 	if got := len(s.hub.Calls()) - len(s.writes()); got != reads {
 		s.t.Errorf("%q read %d times, want %d: %v", did, got, reads, s.hub.Calls())
 	}
-	told := scanOf(s.t, r).Issues
-	if did == "" && len(told) == 0 {
+	printed := scanOf(s.t, r).Issues
+	if did == "" && len(printed) == 0 {
 		return r
 	}
-	if len(told) != 1 || told[0].Did != did || told[0].Number != 1 || !strings.HasSuffix(told[0].URL, "/issues/1") {
-		s.t.Errorf("told %+v, want %q", told, did)
+	if len(printed) != 1 || printed[0].Action != did || printed[0].Number != 1 || !strings.HasSuffix(printed[0].URL, "/issues/1") {
+		s.t.Errorf("told %+v, want %q", printed, did)
 	}
 	return r
 }
@@ -173,13 +173,13 @@ func TestIssuesThatCannotBeWritten(t *testing.T) {
 		r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--issues", "1", "--json")
 		return scanOf(t, r).Issues
 	}
-	told := scan(map[string]string{"contents": "read", "deployments": "read", "issues": "read"})
-	if len(told) != 2 || told[0].Did != pipeline.IssueFailed || told[1].Did != pipeline.IssueWaiting {
-		t.Fatalf("without the right to write: %+v", told)
+	printed := scan(map[string]string{"contents": "read", "deployments": "read", "issues": "read"})
+	if len(printed) != 2 || printed[0].Action != pipeline.IssueFailed || printed[1].Action != pipeline.IssueWaiting {
+		t.Fatalf("without the right to write: %+v", printed)
 	}
-	told = scan(map[string]string{"contents": "read", "deployments": "read", "issues": "write"})
-	if len(told) != 2 || told[0].Did != pipeline.IssueWaiting || told[1].Did != pipeline.IssueOpened {
-		t.Fatalf("what failed the last time does not stand back: %+v", told)
+	printed = scan(map[string]string{"contents": "read", "deployments": "read", "issues": "write"})
+	if len(printed) != 2 || printed[0].Action != pipeline.IssueWaiting || printed[1].Action != pipeline.IssueOpened {
+		t.Fatalf("what failed the last time does not stand back: %+v", printed)
 	}
 	token := w.token(hub.Token{Name: "again", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: map[string]string{"contents": "read", "deployments": "read", "issues": "write"}})
 	r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--issues", "1")

@@ -19,7 +19,7 @@ func TestIssuesAndRepositoriesThatMove(t *testing.T) {
 	repo := must(f.hub.Repo(c.Repository.String()))(t)
 	other := must(f.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
 	check(t, other.Grant("metapipe-bot", hub.Write))
-	next := func(content string) map[pipeline.IssueDeed]int {
+	next := func(content string) map[pipeline.IssueAction]int {
 		t.Helper()
 		f.tool.meddle(target, content)
 		check(t, f.sleep(t.Context(), time.Hour))

@@ -94,11 +94,11 @@ func TestDriftTellsWhatHappened(t *testing.T) {
 	apply("shop")
 	state := w.state("shop/staging")
 	w.hub.ResetCalls()
-	r, scan, said := w.scan(0)
+	r, scan, output := w.scan(0)
 	if !r.Clean() || r.Applied == nil || r.Applied.Actor != "casey" || len(r.Ignored) != 1 || len(scan.ExpiredRules) != 1 {
 		t.Errorf("clean: %+v, expired %v", r, scan.ExpiredRules)
 	}
-	said.want(t, "targets=1", "clean=1", "found=0", "errors=0")
+	output.want(t, "targets=1", "clean=1", "found=0", "errors=0")
 	if calls := w.hub.Calls(); len(calls) != 1 {
 		t.Errorf("a clean target of one customer took %d calls to GitHub: %v", len(calls), calls)
 	}

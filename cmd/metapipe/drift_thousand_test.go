@@ -170,15 +170,15 @@ func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
 }
 
 // issues brings the customers' issues in line and counts what was done.
-func (f *thousand) issues(scan *pipeline.DriftScan, budget int) map[pipeline.IssueDeed]int {
+func (f *thousand) issues(scan *pipeline.DriftScan, budget int) map[pipeline.IssueAction]int {
 	f.t.Helper()
 	var err error
 	issuer := &pipeline.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	check(f.t, err)
-	did := map[pipeline.IssueDeed]int{}
+	did := map[pipeline.IssueAction]int{}
 	for _, i := range scan.Issues {
-		did[i.Did]++
+		did[i.Action]++
 	}
 	return did
 }
@@ -301,9 +301,9 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 			cancel()
 		}
 	}}, Body: body, Closing: body, Now: f.now}
-	told, err := issuer.Run(ctx, scan, f.customers, 100)
-	if !errors.Is(err, context.Canceled) || len(told) != 4 || told[1].Did != pipeline.IssueOpened || told[2].Did != pipeline.IssueWaiting {
-		t.Fatalf("told %+v, %v", told, err)
+	printed, err := issuer.Run(ctx, scan, f.customers, 100)
+	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != pipeline.IssueOpened || printed[2].Action != pipeline.IssueWaiting {
+		t.Fatalf("told %+v, %v", printed, err)
 	}
 	check(t, f.sleep(t.Context(), time.Second))
 	if did := f.issues(&scan, 100); did[pipeline.IssueUnchanged] != 2 || did[pipeline.IssueOpened] != 2 {

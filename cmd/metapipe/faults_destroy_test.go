@@ -47,10 +47,10 @@ func TestFaultDestroy(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	var m tally
-	m.tell(t)
+	m.report(t)
 	n := 0
 	for _, at := range writesOfDestroy(t, server) {
-		if tools(at.name) || at.step.verb == "report" {
+		if tools(at.name) || at.step.command == "report" {
 			continue // the tool's own writes and those of a report have tests of their own
 		}
 		fault, times := hub.Fault{Status: 500, Message: "InternalError"}, 1000
@@ -92,8 +92,8 @@ func (s *scene) wantEndSettled() (emptied bool) {
 	for _, e := range entries {
 		destroyed = destroyed || e.Event == pipeline.LedgerDestroyed
 	}
-	if told := s.statuses(s.run.sha)["infra/terraform-deploy/staging"]; !emptied && (destroyed || strings.HasPrefix(told, "success: Destroy")) {
-		s.t.Errorf("the status is %q and the ledger says destroyed: %t, and the state holds resources", told, destroyed)
+	if printed := s.statuses(s.run.sha)["infra/terraform-deploy/staging"]; !emptied && (destroyed || strings.HasPrefix(printed, "success: Destroy")) {
+		s.t.Errorf("the status is %q and the ledger says destroyed: %t, and the state holds resources", printed, destroyed)
 	}
 	if list := s.states(); !emptied && strings.Contains(list, `"ended"`) || strings.Contains(list, `"lost"`) {
 		s.t.Errorf("emptied: %t, and the states are\n%s", emptied, list)

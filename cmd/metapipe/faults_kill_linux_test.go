@@ -34,7 +34,7 @@ func TestFaultKills(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	var m tally
-	m.tell(t)
+	m.report(t)
 	n := 0
 	for _, at := range writesOf(t, server) {
 		for _, death := range deaths {

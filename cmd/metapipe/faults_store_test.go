@@ -28,7 +28,7 @@ func TestFaultStore(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	var m tally
-	m.tell(t)
+	m.report(t)
 	n := 0
 	for _, at := range writesOf(t, server) {
 		if !strings.HasPrefix(at.name, "S3 ") || tools(at.name) {
@@ -67,19 +67,19 @@ func TestFaultStoreReads(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	var m tally
-	m.tell(t)
+	m.report(t)
 	n := 0
-	for _, verb := range []string{"fetch-vars", "plan", "apply", "report"} {
+	for _, command := range []string{"fetch-vars", "plan", "apply", "report"} {
 		for _, fault := range storeReadFaults {
 			n++
 			bucket := fmt.Sprintf("fault-reads-%d", n)
-			m.run(t, verb+"/"+fault.name, func(t *testing.T) {
+			m.run(t, command+"/"+fault.name, func(t *testing.T) {
 				s := newScene(t, server, bucket)
 				s.withReads()
 				left, hits := fault.times, 0
 				s.arm(s.hub, &fault.Fault, func(name string) bool {
 					read := strings.HasPrefix(name, "S3 GET ") || strings.HasPrefix(name, "S3 HEAD ")
-					if s.current().verb != verb || !read || tools(name) || left == 0 {
+					if s.current().command != command || !read || tools(name) || left == 0 {
 						return false
 					}
 					left--

@@ -44,11 +44,11 @@ type githubWrite struct {
 	merged, proposed bool
 }
 
-func status(context, state, begin string) func(map[string]any) bool {
+func status(statusContext, state, begin string) func(map[string]any) bool {
 	return func(sent map[string]any) bool {
 		description, _ := sent["description"].(string)
 		final := sent["state"] != "pending"
-		return sent["context"] == context && final == (state == "final") && strings.HasPrefix(description, begin)
+		return sent["context"] == statusContext && final == (state == "final") && strings.HasPrefix(description, begin)
 	}
 }
 
@@ -119,7 +119,7 @@ func (m *tally) note(t *testing.T) {
 	})
 }
 
-func (m *tally) tell(t *testing.T) {
+func (m *tally) report(t *testing.T) {
 	t.Cleanup(func() { fmt.Printf("%s: %d cases, %d ok\n", t.Name(), m.cases.Load(), m.good.Load()) })
 }
 
@@ -128,7 +128,7 @@ func (m *tally) tell(t *testing.T) {
 func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
 	var m tally
-	m.tell(t)
+	m.report(t)
 	for _, write := range githubWrites {
 		for _, fault := range githubFaults {
 			for _, times := range []int{1, 1000} {
@@ -216,7 +216,7 @@ var readFaults = []namedFault{
 func TestFaultReads(t *testing.T) {
 	t.Parallel()
 	var m tally
-	m.tell(t)
+	m.report(t)
 	for _, read := range githubReads {
 		for _, fault := range readFaults {
 			m.run(t, read.name+"/"+fault.name, func(t *testing.T) { read.play(t, fault.Fault, fault.times) })

@@ -11,7 +11,7 @@ import (
 // differ from what metapipe.yml asks for.
 func TestGateRules(t *testing.T) {
 	t.Parallel()
-	const asked = "environments:\n  - {name: staging, branches: [main], gated: true, wait_timer: 1m, prevent_self_review: true}\n"
+	const requested = "environments:\n  - {name: staging, branches: [main], gated: true, wait_timer: 1m, prevent_self_review: true}\n"
 	cases := map[string]struct {
 		timer    time.Duration
 		approver string // who lets the job pass; nobody when empty
@@ -28,7 +28,7 @@ func TestGateRules(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, map[string]string{"metapipe.yml": asked})
+			w := newWorld(t, map[string]string{"metapipe.yml": requested})
 			check(t, w.manager.Grant("casey", hub.Read))
 			check(t, w.manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin", "casey"}, WaitTimer: c.timer}))
 			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})

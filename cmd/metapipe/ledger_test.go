@@ -39,12 +39,12 @@ func TestLedger(t *testing.T) {
 		return w.newJob(r.run).do(exit, append([]string{"ledger", "--customer", "shop", "--store", dir}, more...)...)
 	}
 	audit(t, 0, w.store, "--verify").says(t, "shop: no entries", "shop/staging: 8 entries, whole; fits 2 deployments and 2 receipts on GitHub", "requested", "casey", "applied", "shop/production: no entries")
-	var told []pipeline.LedgerReport
+	var printed []pipeline.LedgerReport
 	whole := audit(t, 0, w.store, "--environment", "staging", "--json")
 	_, list, _ := strings.Cut(whole.log, "\n[") // after the masks
-	check(t, json.Unmarshal([]byte("["+list), &told))
-	if len(told) != 1 || len(told[0].Entries) != 8 || told[0].Head.Sequence != 8 {
-		t.Fatalf("%+v", told)
+	check(t, json.Unmarshal([]byte("["+list), &printed))
+	if len(printed) != 1 || len(printed[0].Entries) != 8 || printed[0].Head.Sequence != 8 {
+		t.Fatalf("%+v", printed)
 	}
 	rewritten := func(change func(*pipeline.LedgerEntry)) func(chain) {
 		return func(c chain) { c.rewrite(t, change) }

@@ -32,11 +32,11 @@ func TestLostState(t *testing.T) {
 	check(t, os.Remove(file))
 
 	run, _ := w.pull(w.customer, "comment", map[string]string{"infra/variables.yml": "# a comment\n" + variablesYML})
-	asked, _ := w.ask(run, 0)
-	refused := asked.do(4, "plan", "staging")
+	requested, _ := w.ask(run, 0)
+	refused := requested.do(4, "plan", "staging")
 	refused.want(t, "outcome=refused", "reason=state-lost", "receipt=")
 	refused.says(t, "it was applied at", "holds no state", "metapipe state restore --customer shop --environment staging")
-	asked.report("--final")
+	requested.report("--final")
 	comment := w.customer.Snapshot().Pulls[0].Comments[0].Body
 	if !strings.Contains(comment, "You have nothing to do") && !strings.Contains(comment, "you have nothing to do") || strings.Contains(comment, "to add") || strings.Contains(comment, "metapipe state") {
 		t.Errorf("the customer reads:\n%s", comment)
@@ -46,7 +46,7 @@ func TestLostState(t *testing.T) {
 	target := []string{"--customer", "shop", "--environment", "staging"}
 	do := func(exit int, args ...string) result {
 		t.Helper()
-		return w.newJob(asked.run).do(exit, append(args, target...)...)
+		return w.newJob(requested.run).do(exit, append(args, target...)...)
 	}
 	do(0, "state", "list").says(t, "LOST", "holds no state", "metapipe state restore")
 	do(0, "state", "show").says(t, "LOST", "metapipe state restore")
@@ -73,7 +73,7 @@ func TestLostState(t *testing.T) {
 	if strings.Contains(do(0, "state", "list").log, "LOST") {
 		t.Error("a restored state is still called lost")
 	}
-	asked.do(0, "plan", "staging").want(t, "outcome=no-changes")
+	requested.do(0, "plan", "staging").want(t, "outcome=no-changes")
 }
 
 // TestStateDestroyedByHand: the operator says so, and the next plan builds anew.

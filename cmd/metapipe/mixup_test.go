@@ -180,8 +180,8 @@ func TestTargetsNeverMix(t *testing.T) {
 	for _, c := range crowd {
 		c.request = parseOutputs(t, readOptional(t, filepath.Join(c.j.dir, "fetch-vars", "output")))["request-id"]
 	}
-	target := func(c *crowded, verb string) []string {
-		return []string{verb, "--customer", c.customer, "--environment", c.env, "--request", c.request}
+	target := func(c *crowded, command string) []string {
+		return []string{command, "--customer", c.customer, "--environment", c.env, "--request", c.request}
 	}
 	atOnce(crowd, func(c *crowded) {
 		c.inside(t, "plan", target(c, "plan")...)
@@ -230,9 +230,9 @@ func (c *crowded) plannedAlone(t *testing.T, w *world) {
 // toldAlone looks at what the customer is told.
 func (c *crowded) toldAlone(t *testing.T) {
 	t.Helper()
-	told := c.repo.Snapshot()
+	printed := c.repo.Snapshot()
 	deployments := 0
-	for _, d := range told.Deployments {
+	for _, d := range printed.Deployments {
 		if d.Environment != "infra/"+c.env {
 			continue
 		}
@@ -243,7 +243,7 @@ func (c *crowded) toldAlone(t *testing.T) {
 		t.Errorf("%s has %d deployments", c.name(), deployments)
 	}
 	last := map[string]string{}
-	for _, statuses := range told.Statuses {
+	for _, statuses := range printed.Statuses {
 		for _, s := range statuses {
 			last[s.Context] = s.State
 		}

@@ -53,10 +53,10 @@ func TestDocumentedPermissionsSuffice(t *testing.T) {
 	t.Parallel()
 	table := documentedPermissions(t)
 	w := newWorld(t, map[string]string{"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\n  - {name: production, branches: [main]}\n"})
-	thin := func(run workflowRun, verb string) *job {
+	thin := func(run workflowRun, command string) *job {
 		j := w.newJob(run)
 		for _, token := range []string{"GITHUB_TOKEN", "SOURCE_REPOS_PAT", "MANAGER_REPO_PAT"} {
-			j.thin(token, table[[2]string{verb, token}])
+			j.thin(token, table[[2]string{command, token}])
 		}
 		return j
 	}
@@ -88,18 +88,18 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
 	triggered := w.newJob(run).start("trigger")
 	q := w.queued()
-	without := func(verb, name string, args ...string) {
+	without := func(command, name string, args ...string) {
 		t.Helper()
 		rest := map[string]string{}
-		for other, have := range table[[2]string{verb, "SOURCE_REPOS_PAT"}] {
+		for other, have := range table[[2]string{command, "SOURCE_REPOS_PAT"}] {
 			if other != name {
 				rest[other] = have
 			}
 		}
-		end := w.newJob(q).thin("SOURCE_REPOS_PAT", rest).do(1, append([]string{verb}, args...)...)
-		for _, want := range []string{"give SOURCE_REPOS_PAT the permission", name + "=", "which `metapipe " + verb + "` needs"} {
+		end := w.newJob(q).thin("SOURCE_REPOS_PAT", rest).do(1, append([]string{command}, args...)...)
+		for _, want := range []string{"give SOURCE_REPOS_PAT the permission", name + "=", "which `metapipe " + command + "` needs"} {
 			if !strings.Contains(end.log, want) {
-				t.Errorf("%s without %s: the error lacks %q:\n%s", verb, name, want, end.log)
+				t.Errorf("%s without %s: the error lacks %q:\n%s", command, name, want, end.log)
 			}
 		}
 	}

@@ -27,7 +27,7 @@ resource "terraform_data" "broken" {
 			run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variables})
 			r := w.accept(run)
 			r.do(0, "plan", "staging").want(t, "outcome=planned")
-			told := r.report("--final", "--json")
+			printed := r.report("--final", "--json")
 
 			pushed := w.push("main", map[string]string{"infra/variables.yml": variables})
 			applied := w.accept(pushed)
@@ -40,7 +40,7 @@ resource "terraform_data" "broken" {
 			failed.says(t, "subnet-0internal2") // in the log of the manager
 			last := broken.report("--final", "--json")
 
-			seen := told.log + told.summary + end.summary + last.log + last.summary + string(must(json.Marshal(w.customer.Snapshot()))(t))
+			seen := printed.log + printed.summary + end.summary + last.log + last.summary + string(must(json.Marshal(w.customer.Snapshot()))(t))
 			for _, internal := range []string{"vpc-0internal1", "subnet-0internal2"} {
 				if got := strings.Contains(seen, internal); got != (level == "values") {
 					t.Errorf("%s shown: %v", internal, got)

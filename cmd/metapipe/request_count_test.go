@@ -12,7 +12,7 @@ import (
 
 // StepCalls are the calls to GitHub of one step.
 type StepCalls struct {
-	Verb          string
+	Command       string
 	Reads, Writes int
 }
 
@@ -75,8 +75,8 @@ func CountPullRequest(t *testing.T) PullRequestCalls {
 
 // callsOf counts what the tokens of a job have asked. A poll that was asked before
 // counts once.
-func (w *world) callsOf(j *job, verb string) StepCalls {
-	steps, seen := StepCalls{Verb: verb}, map[string]bool{}
+func (w *world) callsOf(j *job, command string) StepCalls {
+	steps, seen := StepCalls{Command: command}, map[string]bool{}
 	for _, c := range w.hub.Calls() {
 		if !strings.HasPrefix(c.Token, filepath.Base(j.dir)+" ") {
 			continue
@@ -84,7 +84,7 @@ func (w *world) callsOf(j *job, verb string) StepCalls {
 		switch key := c.Path + "?" + c.Query; {
 		case c.Write():
 			steps.Writes++
-		case verb != "trigger" || !seen[key]:
+		case command != "trigger" || !seen[key]:
 			seen[key] = true
 			steps.Reads++
 		}

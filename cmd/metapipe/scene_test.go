@@ -17,7 +17,7 @@ type writeAt struct {
 }
 
 func (w writeAt) String() string {
-	return strings.ReplaceAll(fmt.Sprintf("%02d %s: %s, %d", w.step.number, w.step.verb, w.name, w.nth), "/", "|")
+	return strings.ReplaceAll(fmt.Sprintf("%02d %s: %s, %d", w.step.number, w.step.command, w.name, w.nth), "/", "|")
 }
 
 // scene is a push on a world whose store is a bucket.

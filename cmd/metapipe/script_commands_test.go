@@ -173,9 +173,9 @@ func ended(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Fatalf("%s: the description of %s has %d characters", file, s.Context, n)
 			}
 		}
-		for context, state := range last {
+		for statusContext, state := range last {
 			if state == "pending" {
-				ts.Fatalf("%s: %s never ended", file, context)
+				ts.Fatalf("%s: %s never ended", file, statusContext)
 			}
 		}
 	}

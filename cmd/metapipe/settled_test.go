@@ -54,13 +54,13 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	t := c.t
 	t.Helper()
 	entries := c.ledger("staging")
-	told := c.statuses(sha)["infra/terraform-deploy/staging"]
+	printed := c.statuses(sha)["infra/terraform-deploy/staging"]
 	wholly := c.statuses(sha)["infra/terraform-deploy"]
 	done := slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool {
 		return string(e.Commit) == sha && (e.Event == pipeline.LedgerApplied || e.Outcome == pipeline.OutcomePlanned)
 	})
-	if got := strings.HasPrefix(told, "success"); got != done {
-		t.Errorf("the status is %q, and the ledger says: done %t\n%s", told, done, events(entries))
+	if got := strings.HasPrefix(printed, "success"); got != done {
+		t.Errorf("the status is %q, and the ledger says: done %t\n%s", printed, done, events(entries))
 	}
 	if strings.HasPrefix(wholly, "success") && !done {
 		t.Errorf("the overall status is %q, and nothing was done", wholly)

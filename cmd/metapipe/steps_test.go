@@ -98,12 +98,12 @@ func (j *job) with(pairs ...string) *job {
 
 // running is a step whose process has been started.
 type running struct {
-	j    *job
-	verb string
-	cmd  *exec.Cmd
-	log  *bytes.Buffer
-	dir  string
-	done chan error
+	j       *job
+	command string
+	cmd     *exec.Cmd
+	log     *bytes.Buffer
+	dir     string
+	done    chan error
 }
 
 // result is what a step left behind.
@@ -117,7 +117,7 @@ func (j *job) start(args ...string) *running {
 	t := j.w.t
 	t.Helper()
 	j.steps++
-	r := &running{j: j, verb: args[0], dir: filepath.Join(j.dir, fmt.Sprintf("step-%d", j.steps)), log: &bytes.Buffer{}, done: make(chan error, 1)}
+	r := &running{j: j, command: args[0], dir: filepath.Join(j.dir, fmt.Sprintf("step-%d", j.steps)), log: &bytes.Buffer{}, done: make(chan error, 1)}
 	check(t, os.Mkdir(r.dir, 0o700))
 	r.cmd = exec.Command(must(exec.LookPath(j.binary))(t), args...)
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = j.workspace(), r.log, r.log
@@ -136,15 +136,15 @@ func (r *running) wait() result {
 	case err = <-r.done:
 	case <-time.After(2 * time.Minute):
 		check(t, r.cmd.Process.Kill())
-		t.Fatalf("%s does not end (%v):\n%s", r.verb, <-r.done, r.log)
+		t.Fatalf("%s does not end (%v):\n%s", r.command, <-r.done, r.log)
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatalf("%s: %v", r.verb, err)
+		t.Fatalf("%s: %v", r.command, err)
 	}
 	out := result{exit: r.cmd.ProcessState.ExitCode(), log: r.log.String(), outputs: map[string]string{}}
 	if strings.Contains(out.log, "DATA RACE") || strings.Contains(out.log, "panic:") {
-		t.Errorf("%s: %s", r.verb, out.log)
+		t.Errorf("%s: %s", r.command, out.log)
 	}
 	out.summary = readOptional(t, filepath.Join(r.dir, "summary"))
 	out.outputs = parseOutputs(t, readOptional(t, filepath.Join(r.dir, "output")))

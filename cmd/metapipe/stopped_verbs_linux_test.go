@@ -34,7 +34,7 @@ func (r *running) stop(signal syscall.Signal) result {
 	check(t, r.cmd.Process.Signal(signal))
 	end := r.wait()
 	if end.exit != 130 || time.Since(begun) > 10*time.Second {
-		t.Fatalf("%s ended with exit code %d after %s:\n%s", r.verb, end.exit, time.Since(begun), end.log)
+		t.Fatalf("%s ended with exit code %d after %s:\n%s", r.command, end.exit, time.Since(begun), end.log)
 	}
 	await(t, "the tool to be gone", func() bool { return !slices.ContainsFunc(tools, lives) })
 	return end
@@ -204,10 +204,10 @@ func TestStoppedValidate(t *testing.T) {
 		cmd.Env, cmd.Dir = j.environ, dir
 		out := must(cmd.StdoutPipe())(t)
 		check(t, cmd.Start())
-		said := bufio.NewReader(out)
-		must(said.ReadString('\n'))(t)
+		output := bufio.NewReader(out)
+		must(output.ReadString('\n'))(t)
 		check(t, cmd.Process.Signal(signal))
-		must(io.Copy(io.Discard, said))(t)
+		must(io.Copy(io.Discard, output))(t)
 		var exit *exec.ExitError
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 130 {
 			t.Errorf("validate: %v", err)

@@ -54,14 +54,14 @@ func (w *world) ask(run workflowRun, exit int, args ...string) (*request, result
 }
 
 // args are the flags that name a target.
-func (r *request) args(verb, env string, more ...string) []string {
-	return append([]string{verb, "--customer", r.customer, "--request", r.id, "--environment", env}, more...)
+func (r *request) args(command, env string, more ...string) []string {
+	return append([]string{command, "--customer", r.customer, "--request", r.id, "--environment", env}, more...)
 }
 
 // do runs plan or apply in a job of its own.
-func (r *request) do(exit int, verb, env string, more ...string) result {
+func (r *request) do(exit int, command, env string, more ...string) result {
 	r.w.t.Helper()
-	return r.w.newJob(r.run).do(exit, r.args(verb, env, more...)...)
+	return r.w.newJob(r.run).do(exit, r.args(command, env, more...)...)
 }
 
 // report runs report in a job of its own.
@@ -103,10 +103,10 @@ func TestVerbsOneByOne(t *testing.T) {
 		if w.state("shop/"+env) != "" {
 			t.Errorf("plan has written a state:\n%s", w.state("shop/"+env))
 		}
-		told := r.report()
-		told.want(t, "outcome=pending")
-		if !strings.Contains(told.summary, p.outputs["receipt-code"]) || !strings.Contains(told.summary, "terraform_data.first") {
-			t.Errorf("the summary does not show the plan and its receipt:\n%s", told.summary)
+		printed := r.report()
+		printed.want(t, "outcome=pending")
+		if !strings.Contains(printed.summary, p.outputs["receipt-code"]) || !strings.Contains(printed.summary, "terraform_data.first") {
+			t.Errorf("the summary does not show the plan and its receipt:\n%s", printed.summary)
 		}
 		if env == "production" { // gated
 			r.do(4, "apply", env, "--receipt", p.outputs["receipt"]).want(t, "reason=missing-protection")

@@ -197,10 +197,10 @@ func (w *world) statuses(sha string) map[string]string {
 }
 
 // wantStatus compares the begin of the last status of a context.
-func (w *world) wantStatus(sha, context, begin string) {
+func (w *world) wantStatus(sha, statusContext, begin string) {
 	w.t.Helper()
-	if got := w.statuses(sha)[context]; !strings.HasPrefix(got, begin) {
-		w.t.Errorf("status %s of %s is %q, want %q", context, sha[:7], got, begin)
+	if got := w.statuses(sha)[statusContext]; !strings.HasPrefix(got, begin) {
+		w.t.Errorf("status %s of %s is %q, want %q", statusContext, sha[:7], got, begin)
 	}
 }
 
@@ -208,9 +208,9 @@ func (w *world) wantStatus(sha, context, begin string) {
 func (w *world) wantNothingPending() {
 	w.t.Helper()
 	for sha := range w.customer.Snapshot().Statuses {
-		for context, status := range w.statuses(sha) {
+		for statusContext, status := range w.statuses(sha) {
 			if strings.HasPrefix(status, "pending") {
-				w.t.Errorf("%s of %s never ended: %s", context, sha[:7], status)
+				w.t.Errorf("%s of %s never ended: %s", statusContext, sha[:7], status)
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	var token string
 	rule := retry.Rule{Sleep: r.o.Sleep, MaxWait: r.o.MaxWait, Near: retry.Near(u.Hostname())}
 	err = rule.Do(ctx, func(ctx context.Context) (v retry.Verdict) {
-		token, v = r.askToken(ctx, rule, u.String(), bearer)
+		token, v = r.requestToken(ctx, rule, u.String(), bearer)
 		return v
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	return token, nil
 }
 
-func (r *Runner) askToken(ctx context.Context, rule retry.Rule, address, bearer string) (string, retry.Verdict) {
+func (r *Runner) requestToken(ctx context.Context, rule retry.Rule, address, bearer string) (string, retry.Verdict) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return "", retry.Verdict{Err: errors.New("ACTIONS_ID_TOKEN_REQUEST_URL is not a URL")}
@@ -78,7 +78,7 @@ func (r *Runner) askToken(ctx context.Context, rule retry.Rule, address, bearer 
 		return "", retry.Verdict{Err: err, Again: true}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", rule.Judge(resp.StatusCode, resp.Header, fmt.Errorf("HTTP %d", resp.StatusCode))
+		return "", rule.Classify(resp.StatusCode, resp.Header, fmt.Errorf("HTTP %d", resp.StatusCode))
 	}
 	var got struct {
 		Value string `json:"value"`

@@ -55,7 +55,7 @@ func (t *keyTransport) once(req *http.Request, rule retry.Rule) (*http.Response,
 		return nil, retry.Verdict{Err: err, Again: true}
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, rule.Judge(resp.StatusCode, resp.Header, fmt.Errorf("%s answers HTTP %d", req.URL, resp.StatusCode))
+		return nil, rule.Classify(resp.StatusCode, resp.Header, fmt.Errorf("%s answers HTTP %d", req.URL, resp.StatusCode))
 	}
 	if len(body) > maxKeys {
 		return nil, retry.Verdict{Err: fmt.Errorf("%s answers with more than %d MiB", req.URL, maxKeys>>20)}

@@ -16,7 +16,7 @@ import (
 type Subject struct{ Before, After string }
 
 // Of returns the claim for a context.
-func (s Subject) Of(context string) string { return s.Before + context + s.After }
+func (s Subject) Of(name string) string { return s.Before + name + s.After }
 
 // Branch is the context of a job without an environment, on a branch.
 func Branch(name string) string { return "ref:refs/heads/" + name }

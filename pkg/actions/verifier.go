@@ -116,18 +116,18 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 // else is wrong also when the keys are out of reach. go-oidc looks again at what
 // is signed.
 func (v *Verifier) checkIssuer(token string) error {
-	var said struct {
+	var output struct {
 		Issuer string `json:"iss"`
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err == nil {
-		err = json.Unmarshal(payload, &said)
+		err = json.Unmarshal(payload, &output)
 	}
 	if err != nil {
 		return errors.New("its claims cannot be read")
 	}
-	if said.Issuer != v.issuer {
-		return fmt.Errorf("it was issued by %.300q, and only %q is believed", said.Issuer, v.issuer)
+	if output.Issuer != v.issuer {
+		return fmt.Errorf("it was issued by %.300q, and only %q is believed", output.Issuer, v.issuer)
 	}
 	return nil
 }

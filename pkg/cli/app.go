@@ -36,7 +36,7 @@ type App struct {
 	commands io.Writer  // Out, before it was disarmed
 	step     *step      // made once: masks are printed once
 	secrets  *secretSet // nil until the streams are guarded
-	verb     string     // such as "metapipe report"
+	command  string     // such as "metapipe report"
 }
 
 // Version is what `metapipe version` prints.
@@ -56,7 +56,7 @@ func Main(ctx context.Context, args []string, app App) int {
 	root.SetOut(app.Out)
 	root.SetErr(app.Err)
 	err := root.ExecuteContext(ctx)
-	app.tellBudget()
+	app.logBudget()
 	var findings findingsError
 	if err != nil && !errors.As(err, &findings) {
 		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
@@ -80,7 +80,7 @@ on a laptop as well.`,
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.verb = cmd.CommandPath() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.command = cmd.CommandPath() },
 	}
 	root.Version = app.Version.built(debug.ReadBuildInfo).String()
 	root.SetVersionTemplate("{{ .Version }}\n")
@@ -107,15 +107,15 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	next := "see `" + cmd.CommandPath() + " --help`"
-	if like := near(cmd, args[0]); like != "" {
+	if like := nearestCommand(cmd, args[0]); like != "" {
 		next = "did you mean `" + cmd.CommandPath() + " " + like + "`?"
 	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
 }
 
-// near is the command below cmd that was probably meant, "" when none is near: the
+// nearestCommand is the command below cmd that was probably meant, "" when none is near: the
 // same rule as for keys of files, so "man" is not taken for "plan".
-func near(cmd *cobra.Command, word string) string {
+func nearestCommand(cmd *cobra.Command, word string) string {
 	var names []string
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
@@ -125,9 +125,9 @@ func near(cmd *cobra.Command, word string) string {
 	return variables.Suggest(word, names)
 }
 
-// tell prints a line of progress for people; it goes to stderr, so that stdout
+// logf prints a line of progress for people; it goes to stderr, so that stdout
 // carries results only.
-func (a *App) tell(format string, args ...any) {
+func (a *App) logf(format string, args ...any) {
 	fmt.Fprintf(a.Err, "metapipe: %s\n", report.Terminal(fmt.Sprintf(format, args...)))
 }
 

@@ -22,7 +22,7 @@ import (
 func (v *validation) workflows(found pipeline.Problems) error {
 	if broken(found) {
 		if v.o.writeWorkflows {
-			v.app.tell("not written: %s; mend %s first", workflow.File, config.ManagerFile)
+			v.app.logf("not written: %s; mend %s first", workflow.File, config.ManagerFile)
 		}
 		return nil
 	}
@@ -77,7 +77,7 @@ func (v *validation) writeMissing(root *os.Root) error {
 		if err := replace(root, name, missing[name]); err != nil {
 			return err
 		}
-		v.app.tell("written: %s", name)
+		v.app.logf("written: %s", name)
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeli
 	if err := replace(root, workflow.File, written); err != nil {
 		return nil, err
 	}
-	v.app.tell("written: %s", workflow.File)
+	v.app.logf("written: %s", workflow.File)
 	return written, nil
 }
 

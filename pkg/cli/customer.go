@@ -82,9 +82,9 @@ func (s *step) match(ctx context.Context, c config.Config, checkout config.Check
 		return m, err
 	}
 	if m.Found {
-		s.app.tell("%s", m)
+		s.app.logf("%s", m)
 	} else {
-		s.app.tell("%s: %s", m, c.Advice())
+		s.app.logf("%s: %s", m, c.Advice())
 	}
 	return m, nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 type renameOptions struct {
-	places
+	directories
 	old, new    string
 	apply, json bool
 }
@@ -81,7 +81,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	if err != nil {
 		return err
 	}
-	dir, remove, err := m.workDir(o.places, "rename", string(c.Name))
+	dir, remove, err := m.workDir(o.directories, "rename", string(c.Name))
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 
 // renamedCustomer opens the manager, whose checkout has the file under its new name.
 func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old pipeline.CustomerName) (*manager, pipeline.Customer, error) {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places}})
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories}})
 	if err != nil {
 		return nil, pipeline.Customer{}, err
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 type driftOptions struct {
-	places
+	directories
 	customers, environments []string
 	stale, changed          time.Duration
 	list, summary, resume   bool
@@ -145,7 +145,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		return err
 	}
 	var filter pipeline.DriftFilter
-	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) (err error) {
+	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {
 			return err
 		}
@@ -188,7 +188,7 @@ func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
 		return &pipeline.UsageError{Message: "--remediate and --issues need the manager's repository on GitHub, and " + m.dir + " has no remote origin", Next: "run it in a clone of that repository"}
 	}
 	if o.remediate && len(m.config.Manager.Drift.Remediate) == 0 {
-		m.app.tell("--remediate starts nothing: drift.remediate in %s names no environment", config.ManagerFile)
+		m.app.logf("--remediate starts nothing: drift.remediate in %s names no environment", config.ManagerFile)
 	}
 	return nil
 }
@@ -204,7 +204,7 @@ func (m *manager) driftList(plan pipeline.DriftPlan) error {
 
 // driftScan looks at the targets of a scan that are left.
 func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
-	dir, remove, err := m.workDir(o.places, "drift")
+	dir, remove, err := m.workDir(o.directories, "drift")
 	if err != nil {
 		return err
 	}
@@ -215,8 +215,8 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 	}
 	progress := newDriftProgress(m.app, m.context.InActions)
 	// Where the summary follows at once, each target is printed there.
-	progress.quiet = o.shard == 0 && !m.context.InActions && !o.json
-	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Told: progress.told}
+	progress.silent = o.shard == 0 && !m.context.InActions && !o.json
+	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.clientFor(envSourceToken, grantScan)
 		if err != nil {
@@ -224,9 +224,9 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 		}
 		scanner.GitHub = client
 	} else {
-		m.app.tell("%s is not set: comparing what was applied last, and not what customers want now", envSourceToken)
+		m.app.logf("%s is not set: comparing what was applied last, and not what customers want now", envSourceToken)
 	}
-	m.app.tell("scan %s, %d at once", o.scan, workers)
+	m.app.logf("scan %s, %d at once", o.scan, workers)
 	err = scanner.Run(ctx, pipeline.ScanInput{Scan: o.scan, Shard: o.shard, Workers: workers, Customers: m.config.Customers, ManagerDir: m.dir, Dir: dir, Backend: m.backend})
 	return errors.Join(err, progress.end())
 }
@@ -272,9 +272,9 @@ func (m *manager) remediate(ctx context.Context, scan pipeline.DriftScan) error 
 	started, err := pipeline.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(ctx), scan, m.config.Customers)
 	for _, r := range started {
 		if r.Started {
-			m.app.tell("%s/%s: started a request to apply", r.Customer, r.Environment)
+			m.app.logf("%s/%s: started a request to apply", r.Customer, r.Environment)
 		} else {
-			m.app.tell("%s/%s: no request started: %s", r.Customer, r.Environment, r.Why)
+			m.app.logf("%s/%s: no request started: %s", r.Customer, r.Environment, r.Reason)
 		}
 	}
 	return err

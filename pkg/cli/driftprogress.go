@@ -15,7 +15,7 @@ import (
 // driftProgress tells how far a scan is: in a line that is written over on a
 // terminal, in plain lines elsewhere.
 type driftProgress struct {
-	quiet    bool // the lines of targets come later
+	silent   bool // the lines of targets come later
 	app      *App
 	terminal bool
 	began    time.Time
@@ -45,10 +45,10 @@ func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
 }
 
-// told is called after each target.
-func (p *driftProgress) told(done, total int, r pipeline.DriftResult) {
+// lastLine is called after each target.
+func (p *driftProgress) lastLine(done, total int, r pipeline.DriftResult) {
 	now := p.app.Now()
-	if !r.Clean() && !p.quiet {
+	if !r.Clean() && !p.silent {
 		p.line(driftLine(r))
 	}
 	switch {

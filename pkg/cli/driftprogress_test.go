@@ -34,7 +34,7 @@ func TestDriftProgress(t *testing.T) {
 			p := newDriftProgress(&App{Err: &out, Now: func() time.Time { return now }, onTerminal: test.terminal}, test.inActions)
 			for i, r := range []pipeline.DriftResult{clean, failed, clean, clean} {
 				now = now.Add(10 * time.Second)
-				p.told(i+1, 4, r)
+				p.lastLine(i+1, 4, r)
 			}
 			if err := p.end(); err != nil || out.String() != test.want {
 				t.Errorf("%v\ngot  %q\nwant %q", err, out.String(), test.want)

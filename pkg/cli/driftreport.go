@@ -22,8 +22,8 @@ func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o d
 	issuer := &pipeline.DriftIssuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
-		if i.Did != pipeline.IssueUnchanged {
-			m.app.tell("%s", issueLine(i))
+		if i.Action != pipeline.IssueUnchanged {
+			m.app.logf("%s", issueLine(i))
 		}
 	}
 	return err
@@ -35,9 +35,9 @@ func issueLine(i pipeline.TargetIssue) string {
 	if i.Number > 0 {
 		line += fmt.Sprintf(" #%d", i.Number)
 	}
-	line += " " + string(i.Did)
-	if i.Why != "" {
-		line += ": " + i.Why
+	line += " " + string(i.Action)
+	if i.Reason != "" {
+		line += ": " + i.Reason
 	}
 	return line
 }
@@ -49,7 +49,7 @@ func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))
 	}
 	if len(scan.Results)+len(scan.Missing) == 0 {
-		m.app.tell("there was no target to look at: no customer has an environment, or the filters leave out all")
+		m.app.logf("there was no target to look at: no customer has an environment, or the filters leave out all")
 	}
 	for _, r := range scan.Results {
 		_, printErr := fmt.Fprintln(m.app.Out, report.Terminal(driftLine(r)))
@@ -64,7 +64,7 @@ func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
 		err = errors.Join(err, printErr)
 	}
 	for _, rule := range scan.ExpiredRules {
-		m.app.tell("this rule has expired and hides nothing: %s", rule)
+		m.app.logf("this rule has expired and hides nothing: %s", rule)
 	}
 	return err
 }

@@ -17,7 +17,7 @@ import (
 )
 
 type fetchOptions struct {
-	places
+	directories
 	customer, environment, commit, mode, confirm string
 }
 
@@ -73,7 +73,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err
 	}
@@ -92,14 +92,14 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err := m.runCreated(ctx, &in); err != nil {
 		return err
 	}
-	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Tell: a.tell}
+	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Logf: a.logf}
 	if err := m.superseding(f, client); err != nil {
 		return err
 	}
 	request, err := f.Run(ctx, in)
 	result := m.fetchResult(request, err)
 	if rejected, ok := err.(*pipeline.RejectedError); ok && rejected.Reason == pipeline.ReasonSuperseded && request.ID != "" { //nolint:errorlint // nothing but that has happened
-		a.tell("%v", rejected) // an ordinary end: a newer commit carries on
+		a.logf("%v", rejected) // an ordinary end: a newer commit carries on
 		err = nil
 	}
 	return errors.Join(err, result)
@@ -112,7 +112,7 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 		if err != nil {
 			return err
 		}
-		return m.closeRequest(ctx, source, pipeline.Closing{Customer: c, Request: old})
+		return m.closeRequest(ctx, source, pipeline.CloseRequest{Customer: c, Request: old})
 	}
 	if m.app.getenv(envOwnToken) == "" {
 		return nil
@@ -125,7 +125,7 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 }
 
 // closeRequest reports on a request for the last time.
-func (m *manager) closeRequest(ctx context.Context, source *github.Client, c pipeline.Closing) error {
+func (m *manager) closeRequest(ctx context.Context, source *github.Client, c pipeline.CloseRequest) error {
 	_, _, err := m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
 	return err
 }
@@ -137,7 +137,7 @@ func (m *manager) departed(request pipeline.Request) pipeline.Customer {
 	rules := m.config.Manager
 	rules.Redaction = pipeline.RedactionSummary
 	return pipeline.Customer{Name: request.Customer, File: "the record of request " + request.ID.Short(), Repository: request.Repository.Slug, RepositoryID: request.Repository.ID,
-		Path: path.Dir(request.File), Root: config.DefaultRoot, Siblings: request.Siblings, Manager: rules}
+		Path: path.Dir(request.File), Root: config.DefaultRoot, SharedRepository: request.SharedRepository, Manager: rules}
 }
 
 // fetchEvent checks all that needs neither the store nor GitHub: the flags, the kind of
@@ -177,7 +177,7 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline
 	if o.customer == "" {
 		return in, nil
 	}
-	manual, err := manualAsk(o, m)
+	manual, err := manualRequest(o, m)
 	if err != nil {
 		return in, err
 	}
@@ -209,7 +209,7 @@ func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error
 	return nil
 }
 
-func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
+func manualRequest(o fetchOptions, m *manager) (*pipeline.ManualRequest, error) {
 	c, err := m.customer(o.customer)
 	if err != nil && o.mode == string(pipeline.ModeDestroy) {
 		return nil, &pipeline.UsageError{Message: "mode destroy works on a registered customer", Err: err, Next: "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md"}
@@ -217,7 +217,7 @@ func manualAsk(o fetchOptions, m *manager) (*pipeline.ManualAsk, error) {
 	if err != nil {
 		return nil, err
 	}
-	ask := &pipeline.ManualAsk{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
+	ask := &pipeline.ManualRequest{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
 	if ask.Mode, err = pipeline.ParseManualMode(o.mode); err != nil {
 		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
 	}

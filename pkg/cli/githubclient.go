@@ -26,7 +26,7 @@ func (s *step) client(name string) (*github.Client, error) { return s.clientFor(
 func (s *step) clientFor(name string, needs grants) (*github.Client, error) {
 	gap, _ := paces(s.context.APIURL)
 	o := github.Options{
-		BaseURL: s.context.APIURL, Token: s.app.getenv(name), Credential: name, Needs: s.app.verb, UserAgent: "metapipe/" + s.app.Version.Number,
+		BaseURL: s.context.APIURL, Token: s.app.getenv(name), Credential: name, Needs: s.app.command, UserAgent: "metapipe/" + s.app.Version.Number,
 		Grants: needs, WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep,
 	}
 	if name != envOwnToken {
@@ -92,12 +92,12 @@ func (s *step) budget() pipeline.Budget {
 	return sum
 }
 
-// tellBudget ends a command that has asked GitHub anything: limits are easier to keep
+// logBudget ends a command that has asked GitHub anything: limits are easier to keep
 // when the log shows what is spent. A job summary is for reviewers, who need not
 // know.
-func (a *App) tellBudget() {
+func (a *App) logBudget() {
 	if a.step == nil || a.step.budget() == (pipeline.Budget{}) {
 		return
 	}
-	a.tell("GitHub was asked: %s", a.step.budget())
+	a.logf("GitHub was asked: %s", a.step.budget())
 }

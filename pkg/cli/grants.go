@@ -10,7 +10,7 @@ var (
 	grantFetch    = grants{"actions": "read", "contents": "read", "deployments": "read", "pull_requests": "read", "statuses": "write"}
 	grantReport   = grants{"deployments": "write", "pull_requests": "write", "statuses": "write"}
 	grantApplying = grants{"statuses": "write"} // report --applying
-	grantLook     = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
+	grantRead     = grants{"deployments": "read", "pull_requests": "read", "statuses": "read"}
 	grantCompare  = grants{"deployments": "read", "statuses": "read"} // ledger --verify
 	grantScan     = grants{"contents": "read", "deployments": "read"} // drift
 	grantMoved    = grants{"deployments": "read"}                     // plan --state
@@ -30,5 +30,5 @@ func sweepGrants(fix bool) grants {
 	if fix {
 		return grantReport
 	}
-	return grantLook
+	return grantRead
 }

@@ -12,7 +12,7 @@ import (
 )
 
 type ledgerOptions struct {
-	places
+	directories
 	customer, environment string
 	verify, json          bool
 }
@@ -45,7 +45,7 @@ Exit code 6: something is missing, changed, reordered, or not what GitHub rememb
 }
 
 func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{places: o.places, customer: o.customer}})
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}})
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			if left, err := m.unregistered(ctx); err != nil {
 				return err
 			} else if len(left) > 0 {
-				a.tell("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
+				a.logf("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
 			}
-			a.tell("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
+			a.logf("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
 		}
 	}
 	if err == nil && findings > 0 {

@@ -9,7 +9,7 @@ func TestNear(t *testing.T) {
 		"man": "", "plna": "plan", "aply": "apply", "valdate": "validate", "fetchvars": "fetch-vars", "fetch_vars": "fetch-vars", "drif": "drift", "sta": "state",
 		"xyz": "", "ap": "", "ply": "", "mn": "", "led": "ledger", "Sweep": "sweep",
 	} {
-		if got := near(root, word); got != want {
+		if got := nearestCommand(root, word); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}

@@ -38,15 +38,15 @@ func TestNewestLog(t *testing.T) {
 	put(0, "staging", "plans", "aaaaaaaa-0000-4000-8000-000000000001", "0001", "plan.sealed")
 	put(0, "staging", "plans", "no-request", "0001", "plan-log.sealed")
 	put(0, "live", "plans", "bbbbbbbb-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
-	if said := show(); !strings.Contains(said, "no log is kept for blog/staging") {
-		t.Errorf("without a log: %s", said)
+	if output := show(); !strings.Contains(output, "no log is kept for blog/staging") {
+		t.Errorf("without a log: %s", output)
 	}
 	put(time.Hour, "staging", "plans", "ffffffff-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
 	put(time.Minute, "staging", "plans", "cccccccc-0000-4000-8000-000000000001", "0001", "apply-0001-log.sealed")
 	put(time.Hour, "staging", "plans", "dddddddd-0000-4000-8000-000000000001", "0001", "plan-log.sealed")
 	// The seal is wrong: the message names the request that was chosen.
-	if said := show(); !strings.Contains(said, "the log of request cccccccc for blog/staging") {
-		t.Errorf("the newest log is not chosen: %s", said)
+	if output := show(); !strings.Contains(output, "the log of request cccccccc for blog/staging") {
+		t.Errorf("the newest log is not chosen: %s", output)
 	}
 }
 

@@ -33,9 +33,9 @@ func TestOtherCustomersMistake(t *testing.T) {
 			app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", key, "METAPIPE_STORE="+store)
 			app.Dir = dir
 			code := Main(t.Context(), strings.Fields(args), app)
-			said := out.String() + complaints.String()
-			if broken := strings.Contains(said, "wiki.yml"); broken != stops || stops && code != ExitUsage && code != ExitFindings {
-				t.Errorf("exit code %d, stopped by the file: %v, want %v\n%s", code, broken, stops, said)
+			output := out.String() + complaints.String()
+			if broken := strings.Contains(output, "wiki.yml"); broken != stops || stops && code != ExitUsage && code != ExitFindings {
+				t.Errorf("exit code %d, stopped by the file: %v, want %v\n%s", code, broken, stops, output)
 			}
 		})
 	}

@@ -119,7 +119,7 @@ func (m *manager) backend(c pipeline.Customer, env pipeline.Environment) pipelin
 
 // spareDir is where a sealed state goes when the store cannot take it: a place
 // that outlasts the run directory, and that a later step of the job can reach.
-func (m *manager) spareDir(p places) string {
+func (m *manager) spareDir(p directories) string {
 	switch {
 	case p.runDir != "":
 		return m.app.absolute(p.runDir)

@@ -19,7 +19,7 @@ import (
 )
 
 type targetOptions struct {
-	places
+	directories
 	customer, request, environment, receipt string
 }
 
@@ -85,7 +85,7 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 // the target where there is one, and removes the run directory afterwards.
 func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work, do func(*manager, pipeline.TargetInput) error) error {
 	o.only = o.customer
-	m, err := a.openManagerAfter(ctx, o.places, func(m *manager) error {
+	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error {
 		c, env, err := m.namedTarget(o)
 		if err != nil {
 			return err
@@ -144,12 +144,12 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 	if err != nil {
 		return in, nil, err
 	}
-	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
+	dir, remove, err := m.workDir(o.directories, string(c.Name), string(env))
 	if err != nil {
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.places), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
+		Backend: m.backend(c, env), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.
@@ -226,7 +226,7 @@ func (m *manager) guess(document pipeline.Document) {
 			m.config.Manager.Tool.Name = "tofu"
 		}
 	}
-	m.app.tell("%s has no %s: using the environments of the customer's file: %s", m.dir, config.ManagerFile, strings.Join(names, ", "))
+	m.app.logf("%s has no %s: using the environments of the customer's file: %s", m.dir, config.ManagerFile, strings.Join(names, ", "))
 }
 
 func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
@@ -267,7 +267,7 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 		}
 		job.Backend = m.backend(c, env)
 	}
-	job.Dir, remove, err = m.workDir(o.places)
+	job.Dir, remove, err = m.workDir(o.directories)
 	return job, remove, err
 }
 

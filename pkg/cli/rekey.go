@@ -13,7 +13,7 @@ import (
 )
 
 type rekeyOptions struct {
-	places
+	directories
 	apply, json bool
 }
 
@@ -49,7 +49,7 @@ that bootstrap state prints for rekey; without --apply it needs no right to writ
 }
 
 func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
-	m, err := a.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 type reportOptions struct {
-	places
+	directories
 	customer, request      string
 	applying               string
 	final, cancelled, json bool
@@ -64,7 +64,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
 	o.only = o.customer
-	m, err := a.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	result, summary, err := m.reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
 	if errors.As(err, &none) {
-		a.tell("%v", none)
+		a.logf("%v", none)
 		return m.reportNothing(ctx)
 	}
 	if summary == "" {
@@ -116,10 +116,10 @@ func (m *manager) reportNothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
 	found, err := pipeline.FindRejected(ctx, m.store, m.sealer, m.run())
 	if err == nil {
-		text = report.Unproved(found)
+		text = report.Unverified(found)
 	} else if !errors.Is(err, pipeline.ErrNotFound) {
 		return err
 	}
-	m.app.tell("no request to report on")
+	m.app.logf("no request to report on")
 	return errors.Join(m.summarize(text), m.outputs("outcome", ""))
 }

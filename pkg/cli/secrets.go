@@ -241,7 +241,7 @@ func nothingListed(string) bool { return false }
 // all that it names, but for those whose names say that they are addresses.
 func passedSecrets(rules []string) func(string) bool {
 	return func(name string) bool {
-		return (!endsInAny(strings.ToUpper(name), harmlessEnds) || namedSecret(name)) && !pipeline.WithheldFromTool(name) && terraform.PassedByRule(name, rules)
+		return (!endsInAny(strings.ToUpper(name), harmlessEnds) || namedSecret(name)) && !pipeline.DeniedToTool(name) && terraform.PassedByRule(name, rules)
 	}
 }
 

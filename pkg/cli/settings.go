@@ -78,7 +78,7 @@ func (a *App) newStep() (*step, error) {
 func (s *step) summarize(markdown string) error {
 	err := s.runner.AppendSummary(markdown)
 	if errors.Is(err, actions.ErrSummaryFull) {
-		s.app.tell("%v", err)
+		s.app.logf("%v", err)
 		return nil
 	}
 	return err
@@ -97,18 +97,18 @@ func (s *step) outputs(pairs ...string) error {
 // run is the workflow run of this step.
 func (s *step) run() pipeline.Run { return s.context.Run() }
 
-// places are the directories that the manager's commands share as flags.
-type places struct {
+// directories are the directories that the manager's commands share as flags.
+type directories struct {
 	managerDir, store, runDir string
 	only                      string // the customer that the command works for; empty: all
 }
 
-func (p *places) flags(cmd *cobra.Command) {
+func (p *directories) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.managerDir, "manager-dir", "", "`DIR` of the manager checkout (default: the working directory)")
 	cmd.Flags().StringVar(&p.store, "store", "", "`DIR` of state and store instead of the one in metapipe.yml (env METAPIPE_STORE)")
 }
 
-func (p *places) runFlag(cmd *cobra.Command) {
+func (p *directories) runFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.runDir, "work-dir", "", "`DIR` for workspaces, which hold secrets (default: a new one in RUNNER_TEMP or the system's temp, removed at the end)")
 }
 
@@ -125,13 +125,13 @@ type manager struct {
 }
 
 // openManager loads the configuration and opens the store.
-func (a *App) openManager(ctx context.Context, p places) (*manager, error) {
+func (a *App) openManager(ctx context.Context, p directories) (*manager, error) {
 	return a.openManagerAfter(ctx, p, func(*manager) error { return nil })
 }
 
 // openManagerAfter prepares the step when it knows the configuration, and before
 // anything is asked of the store.
-func (a *App) openManagerAfter(ctx context.Context, p places, prepare func(*manager) error) (*manager, error) {
+func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(*manager) error) (*manager, error) {
 	s, err := a.newStep()
 	if err != nil {
 		return nil, err
@@ -259,7 +259,7 @@ func (s *step) engineOptions() terraform.Options {
 
 // workDir makes the run directory of one target; remove deletes it, since it
 // holds plans and state in clear.
-func (s *step) workDir(p places, parts ...string) (dir string, remove func(), err error) {
+func (s *step) workDir(p directories, parts ...string) (dir string, remove func(), err error) {
 	if p.runDir != "" {
 		dir = filepath.Join(append([]string{s.app.absolute(p.runDir)}, parts...)...)
 		if err = os.MkdirAll(dir, 0o700); err == nil {
@@ -271,7 +271,7 @@ func (s *step) workDir(p places, parts ...string) (dir string, remove func(), er
 		dir, clean, err = tempdir.New(s.context.RunnerTemp)
 		remove = func() {
 			if err := clean(); err != nil {
-				s.app.tell("could not remove the run directory %s, which holds secrets: %v", dir, err)
+				s.app.logf("could not remove the run directory %s, which holds secrets: %v", dir, err)
 			}
 		}
 	}
@@ -302,7 +302,7 @@ func (a *App) cacheDir() string {
 
 // reporter tells customers how a request stands.
 func (m *manager) reporter(client *github.Client) *pipeline.Reporter {
-	return &pipeline.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Tell: m.app.tell}
+	return &pipeline.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
 }
 
 // annotate shows an error where the runner shows annotations.
@@ -317,7 +317,7 @@ func (a *App) annotate(err error) {
 		problems = rejected.Problems
 	}
 	if err := s.runner.Annotate(problems); err != nil {
-		a.tell("could not annotate: %v", err)
+		a.logf("could not annotate: %v", err)
 	}
 }
 

@@ -215,7 +215,7 @@ func (m *manager) directoryExists(list bool) error {
 	case state.Bucket.Name != "" || !absent(state.Directory):
 		return nil
 	case list:
-		m.app.tell("no state yet: %s does not exist", state.Directory)
+		m.app.logf("no state yet: %s does not exist", state.Directory)
 		return nil
 	case !named:
 		return nil

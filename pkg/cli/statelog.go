@@ -35,7 +35,7 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 		return m.app.printJSON(logs)
 	}
 	for _, log := range logs {
-		fmt.Fprintf(m.app.Out, "== %s %d of request %s for %s/%s\n", log.Verb, log.Attempt, id.Short(), c.Name, env)
+		fmt.Fprintf(m.app.Out, "== %s %d of request %s for %s/%s\n", log.Command, log.Attempt, id.Short(), c.Name, env)
 		for line := range strings.Lines(log.Text) {
 			if _, err := fmt.Fprintln(m.app.Out, report.TerminalLine(strings.TrimSuffix(line, "\n"))); err != nil {
 				return err

@@ -31,7 +31,7 @@ func (m *manager) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.L
 		return nil, err
 	}
 	if m.app.getenv(envSourceToken) == "" && m.app.getenv(envAppID) == "" {
-		m.app.tell("%s/%s has no state and no record of an apply here. Without %s, metapipe cannot ask GitHub whether it was applied from another store", job.Customer.Name, job.Environment, envSourceToken)
+		m.app.logf("%s/%s has no state and no record of an apply here. Without %s, metapipe cannot ask GitHub whether it was applied from another store", job.Customer.Name, job.Environment, envSourceToken)
 		return nil, nil
 	}
 	client, err := m.clientFor(envSourceToken, grantMoved)

@@ -198,7 +198,7 @@ func (a *App) printCandidates(found []candidate, asJSON bool) error {
 
 // restoreState pushes the chosen state out of a private file.
 func (m *manager) restoreState(ctx context.Context, restorer *pipeline.Restorer, o restoreOptions, in pipeline.TargetInput, chosen candidate) error {
-	dir, remove, err := m.workDir(o.places, string(in.Customer.Name), string(in.Environment))
+	dir, remove, err := m.workDir(o.directories, string(in.Customer.Name), string(in.Environment))
 	if err != nil {
 		return err
 	}

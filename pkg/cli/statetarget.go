@@ -173,7 +173,7 @@ func (m *manager) read(ctx context.Context, key string, read func(io.Reader) err
 
 // stateByTool asks the tool, since it alone can read other backends.
 func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
-	dir, remove, err := m.workDir(places{})
+	dir, remove, err := m.workDir(directories{})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 type sweepOptions struct {
-	places
+	directories
 	fix, json bool
 }
 
@@ -49,7 +49,7 @@ repository: actions write).`,
 }
 
 func (a *App) sweep(ctx context.Context, o sweepOptions) error {
-	m, err := a.openManager(ctx, o.places)
+	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	result, stopped := m.sweeper(own, source, o.places).Run(ctx, o.fix)
+	result, stopped := m.sweeper(own, source, o.directories).Run(ctx, o.fix)
 	if stopped != nil && ctx.Err() == nil {
 		return stopped
 	}
@@ -72,7 +72,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 		_, printErr := fmt.Fprint(a.Out, report.SweepLines(result))
 		err = errors.Join(err, printErr)
 		if !o.fix && len(result.Findings) > 0 {
-			a.tell("nothing was changed: `metapipe sweep --fix` repairs what can be repaired")
+			a.logf("nothing was changed: `metapipe sweep --fix` repairs what can be repaired")
 		}
 	}
 	if err = errors.Join(stopped, err); err != nil { // what was seen until then is told
@@ -103,11 +103,13 @@ func sweepEnd(result pipeline.SweepResult, fix bool) error {
 	return nil
 }
 
-func (m *manager) sweeper(own, source *github.Client, p places) *pipeline.Sweeper {
+func (m *manager) sweeper(own, source *github.Client, p directories) *pipeline.Sweeper {
 	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
 	return &pipeline.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
 		Manager: m.repository(), Departed: m.departed,
-		Close: func(ctx context.Context, closing pipeline.Closing) error { return m.closeRequest(ctx, source, closing) },
+		Close: func(ctx context.Context, closing pipeline.CloseRequest) error {
+			return m.closeRequest(ctx, source, closing)
+		},
 		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
 			dir, remove, err := m.workDir(p, string(c.Name), string(env))
 			if err != nil {

@@ -76,7 +76,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := event.CanAsk(); err != nil {
+	if err := event.CheckTrigger(); err != nil {
 		return err
 	}
 	in, err := s.triggerInput(o, event)
@@ -85,10 +85,10 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 		return errors.Join(err, ownErr)
 	}
 	_, look := paces(s.context.APIURL)
-	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Tell: a.tell,
+	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
-	if err == nil && asks(event) {
-		err = s.equip(t, in, a.absolute(o.customerDir))
+	if err == nil && sendsRequest(event) {
+		err = s.addSecrets(t, in, a.absolute(o.customerDir))
 	}
 	if err != nil {
 		err = t.Unsent(ctx, in, err)
@@ -98,12 +98,12 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	return errors.Join(err, s.triggerResult(in, result, err))
 }
 
-// asks reports whether the run of an event needs the manager and the secrets: those of
+// sendsRequest reports whether the run of an event needs the manager and the secrets: those of
 // forks and of Dependabot have none, and others ask for nothing.
-func asks(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabot }
+func sendsRequest(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabot }
 
-// equip gives a trigger what needs the secrets of the run.
-func (s *step) equip(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
+// addSecrets gives a trigger what needs the secrets of the run.
+func (s *step) addSecrets(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
 	manager, err := s.clientFor(envManagerToken, grantSend)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (s *step) triggerEvent() (pipeline.Event, error) {
 	}
 	switch kind := s.context.EventName; kind {
 	case "schedule", "repository_dispatch":
-		return pipeline.Event{}, pipeline.Event{Name: kind}.CanAsk()
+		return pipeline.Event{}, pipeline.Event{Name: kind}.CheckTrigger()
 	}
 	return actions.LoadEvent(s.context)
 }
@@ -148,7 +148,7 @@ func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (pipeline.Tr
 		}
 	}
 	manager, err := s.managerOf(o)
-	if err != nil && asks(event) {
+	if err != nil && sendsRequest(event) {
 		return in, err
 	}
 	in.Manager = manager
@@ -173,7 +173,7 @@ func (s *step) validateAgainst(manager *github.Client, in pipeline.TriggerInput,
 	return func(ctx context.Context) pipeline.Problems {
 		schema, limits, err := s.managerRules(ctx, manager, in.Manager)
 		if err != nil {
-			s.app.tell("the manager's schema could not be read, so only the general rules are checked here: %v", err)
+			s.app.logf("the manager's schema could not be read, so only the general rules are checked here: %v", err)
 		}
 		_, _, problems := variables.LoadFile(customerDir, path.Join(in.Path, pipeline.VariablesFile), limits, schema)
 		return problems
@@ -221,7 +221,7 @@ func (s *step) maskedIDToken(ctx context.Context, audience string) (string, erro
 // channel has no room for is left out and named: it makes no failure of a success.
 func (s *step) triggerResult(in pipeline.TriggerInput, r pipeline.TriggerResult, cause error) error {
 	if r.Skipped != "" {
-		s.app.tell("%s", r.Skipped)
+		s.app.logf("%s", r.Skipped)
 	}
 	outputs, left, err := fitOutputs(r.Outputs, maxJobOutputs)
 	if err != nil {

@@ -70,7 +70,7 @@ func (s *step) warnLeftOut(left []report.LeftOut) error {
 	var problems pipeline.Problems
 	for _, l := range left {
 		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Environment, l.Bytes)
-		s.app.tell("%s", message)
+		s.app.logf("%s", message)
 		problems = append(problems, pipeline.Problem{Rule: "output-too-large", Message: message, Warning: true, Remedy: "read it from the payload of the deployment (docs/PATTERNS.md), or let the root module put out less"})
 	}
 	return s.runner.Annotate(problems)

@@ -65,7 +65,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if free && o.lockID != "" {
 		return a.printUnlocked(o, unlockResult{Customer: c.Name, Environment: env})
 	}
-	dir, remove, err := m.workDir(o.places, string(c.Name), string(env))
+	dir, remove, err := m.workDir(o.directories, string(c.Name), string(env))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (v *validation) customer(ctx context.Context) error {
 		}
 		return nil
 	}
-	c, err := v.whose(ctx)
+	c, err := v.findCustomer(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,8 +50,8 @@ func (v *validation) customer(ctx context.Context) error {
 	return nil
 }
 
-// whose is the customer that the checkout is checked as.
-func (v *validation) whose(ctx context.Context) (pipeline.Customer, error) {
+// findCustomer is the customer that the checkout is checked as.
+func (v *validation) findCustomer(ctx context.Context) (pipeline.Customer, error) {
 	if v.o.managerDir != "" {
 		match, err := v.match(ctx, v.config, config.Checkout{Dir: v.o.customerDir, Name: v.o.customer, Path: v.o.path})
 		if err != nil || match.Found {

@@ -104,7 +104,7 @@ func (d *decoder) customerPath(v value, to *string) {
 	p, err := pipeline.ParseCustomerPath(s)
 	var bad *pipeline.PathError
 	if errors.As(err, &bad) {
-		d.add(v.at, RulePath, v.name+" "+bad.Said(strictyaml.Short(s)), bad.Remedy())
+		d.add(v.at, RulePath, v.name+" "+bad.Describe(strictyaml.Short(s)), bad.Remedy())
 		return
 	}
 	*to = p

@@ -89,7 +89,7 @@ func markSiblings(all []registered) {
 		count[c.RepositoryID]++
 	}
 	for i := range all {
-		all[i].Siblings = all[i].RepositoryID != 0 && count[all[i].RepositoryID] > 1
+		all[i].SharedRepository = all[i].RepositoryID != 0 && count[all[i].RepositoryID] > 1
 	}
 }
 

@@ -153,7 +153,7 @@ func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 		"name":                func(v value) { r.Name = d.environmentName(v) },
 		"branches":            func(v value) { d.list(v, func(item value) { d.branch(item, &r.Branches) }) },
 		"gated":               func(v value) { r.Gated = d.boolean(v) },
-		"wait_timer":          func(v value) { d.wait(v, &r.Wait) },
+		"wait_timer":          func(v value) { d.wait(v, &r.WaitTimer) },
 		"prevent_self_review": func(v value) { r.PreventSelfReview = d.boolean(v) },
 		"require_reviewed":    func(v value) { r.RequireReviewed = d.boolean(v) },
 	}
@@ -234,7 +234,7 @@ func (d *decoder) envName(v value, to *[]string) {
 			`write a name such as "DATADOG_API_KEY" or a prefix such as "DATADOG_*"`)
 		return
 	}
-	if private := pipeline.WithheldByRule(s); private != "" {
+	if private := pipeline.DeniedByRule(s); private != "" {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which covers %s: the tool never gets that", v.name, s, private),
 			"name the variables one by one, or use a longer prefix")
 		return

@@ -32,10 +32,10 @@ func (d *decoder) role(v value, to *pipeline.Role) {
 	if filled := t.Fill("x", "x", "x"); !roleForm.fits(filled) && !strings.Contains(filled, "{{") {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the ARN of a role", v.name, strictyaml.Short(s)),
 			fmt.Sprintf("write one such as arn:aws:iam::123456789012:role/metapipe, where %s, %s and %s may stand for the target and for plan or apply",
-				pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb))
+				pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand))
 		return
 	}
-	if d.template(v, t, pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb) {
+	if d.template(v, t, pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand) {
 		*to = pipeline.Role(s)
 	}
 }

@@ -42,7 +42,7 @@ func (l *loader) checkTargets(all []registered) {
 }
 
 func claims(c registered) []claim {
-	request := pipeline.Request{Customer: c.Name, Siblings: c.Siblings}
+	request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
 	repository := fmt.Sprintf("%d ", c.RepositoryID)
 	var list []claim
 	if c.RepositoryID != 0 {

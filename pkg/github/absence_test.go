@@ -31,7 +31,7 @@ func TestAbsenceIsProved(t *testing.T) {
 	for name, ask := range asks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newTown(t)
+			w := newFixture(t)
 			if err := ask(t, w.client()); !pipeline.Gone(err) || pipeline.NotVisible(err) || strings.Contains(err.Error(), "the token") {
 				t.Errorf("what does not exist: %v", err)
 			}
@@ -50,7 +50,7 @@ func TestAbsenceIsProved(t *testing.T) {
 // TestListsRuns needs a right of its own.
 func TestListsRuns(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	for granted, fine := range map[string]bool{"actions": true, "contents": false} {
 		token := must(w.hub.AddToken(hub.Token{Name: granted, Kind: hub.Actions, Repositories: []string{"acme/shop"}, Permissions: map[string]string{granted: "read"}}))(t)
 		c := w.client(func(o *github.Options) { o.Token = token.Secret })
@@ -63,43 +63,43 @@ func TestListsRuns(t *testing.T) {
 // TestRefusedForEver names why GitHub takes no write, and no lack of rights.
 func TestRefusedForEver(t *testing.T) {
 	t.Parallel()
-	bot := func(t *testing.T, w *town) *github.Client {
+	bot := func(t *testing.T, w *fixture) *github.Client {
 		token := must(w.hub.AddToken(hub.Token{Name: "bot", Kind: hub.App, User: "kim", Repositories: []string{"acme/shop"},
 			Permissions: map[string]string{"issues": "write", "pull_requests": "write", "statuses": "write", "deployments": "write"}}))(t)
 		return w.client(func(o *github.Options) { o.Token = token.Secret })
 	}
-	status := func(t *testing.T, c *github.Client, w *town) error {
+	status := func(t *testing.T, c *github.Client, w *fixture) error {
 		return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending, Description: "Planning"})
 	}
-	comment := func(t *testing.T, c *github.Client, w *town) error {
+	comment := func(t *testing.T, c *github.Client, w *fixture) error {
 		_, err := c.CreateComment(t.Context(), acme, w.pull, "hello")
 		return err
 	}
-	said := func(status int, message string) func(w *town) {
-		return func(w *town) {
+	output := func(status int, message string) func(w *fixture) {
+		return func(w *fixture) {
 			w.hub.Fail(hub.Matcher{Method: "POST"}, hub.Fault{Status: status, Message: message}, 100)
 		}
 	}
 	for name, c := range map[string]struct {
-		happens func(w *town)
-		do      func(t *testing.T, c *github.Client, w *town) error
+		happens func(w *fixture)
+		do      func(t *testing.T, c *github.Client, w *fixture) error
 		cause   pipeline.RefusalCause // empty: it may pass
 	}{
-		"a status in an archive":  {func(w *town) { w.customer.Archive(true) }, status, pipeline.CauseArchived},
-		"a comment in an archive": {func(w *town) { w.customer.Archive(true) }, comment, pipeline.CauseArchived},
-		"a locked conversation":   {func(w *town) { check(w.t, w.customer.LockConversation(w.pull, true)) }, comment, pipeline.CauseLocked},
-		"a full conversation":     {said(403, "Commenting is disabled on issues with more than 2500 comments"), comment, pipeline.CauseFull},
-		"a blocked repository":    {said(451, "Repository access blocked"), status, pipeline.CauseBlocked},
-		"the limit of statuses":   {said(422, "Validation Failed: This SHA and context has reached the maximum number of statuses."), status, pipeline.CauseStatusLimit},
-		"a large payload":         {said(413, "Payload too large"), status, pipeline.CauseTooLarge},
-		"a long payload":          {said(422, "Validation Failed; payload is too long (maximum is 65536 characters)"), status, pipeline.CauseTooLarge},
-		"no right":                {said(403, "Resource not accessible by integration"), status, ""},
-		"another 422":             {said(422, "Validation Failed"), status, ""},
-		"a limit":                 {said(429, "Too many requests"), status, ""},
+		"a status in an archive":  {func(w *fixture) { w.customer.Archive(true) }, status, pipeline.CauseArchived},
+		"a comment in an archive": {func(w *fixture) { w.customer.Archive(true) }, comment, pipeline.CauseArchived},
+		"a locked conversation":   {func(w *fixture) { check(w.t, w.customer.LockConversation(w.pull, true)) }, comment, pipeline.CauseLocked},
+		"a full conversation":     {output(403, "Commenting is disabled on issues with more than 2500 comments"), comment, pipeline.CauseFull},
+		"a blocked repository":    {output(451, "Repository access blocked"), status, pipeline.CauseBlocked},
+		"the limit of statuses":   {output(422, "Validation Failed: This SHA and context has reached the maximum number of statuses."), status, pipeline.CauseStatusLimit},
+		"a large payload":         {output(413, "Payload too large"), status, pipeline.CauseTooLarge},
+		"a long payload":          {output(422, "Validation Failed; payload is too long (maximum is 65536 characters)"), status, pipeline.CauseTooLarge},
+		"no right":                {output(403, "Resource not accessible by integration"), status, ""},
+		"another 422":             {output(422, "Validation Failed"), status, ""},
+		"a limit":                 {output(429, "Too many requests"), status, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newTown(t)
+			w := newFixture(t)
 			client := bot(t, w)
 			c.happens(w)
 			err := c.do(t, client, w)

@@ -55,19 +55,19 @@ func (c *Client) forbidden(h http.Header) string {
 	if scopes != "" && (classic || permissions == "") {
 		wants = append(wants, "one of the scopes "+oneLine(scopes, 200)+" (classic token)")
 	}
-	who := who(c.named.needs)
+	account := accountName(c.named.needs)
 	if len(wants) == 0 {
-		return c.credential() + " lacks a permission for this repository" + who + ": compare its permissions with what the docs ask for"
+		return c.credential() + " lacks a permission for this repository" + account + ": compare its permissions with what the docs ask for"
 	}
-	advice := "give " + c.credential() + " " + strings.Join(wants, ", or ") + who
+	advice := "give " + c.credential() + " " + strings.Join(wants, ", or ") + account
 	if classic {
 		advice += "; it has the scopes " + oneLine("["+strings.Join(have, ", ")+"]", 200) + ", and its user has to have access"
 	}
 	return advice
 }
 
-// who says which command needs what is missing.
-func who(command string) string {
+// accountName says which command needs what is missing.
+func accountName(command string) string {
 	if command == "" {
 		return ""
 	}

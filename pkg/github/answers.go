@@ -18,21 +18,21 @@ import (
 // ghost is the account that GitHub shows in place of every deleted one.
 const ghost = "ghost"
 
-type accountAnswer struct {
+type accountResponse struct {
 	ID    int64  `json:"id"`
 	Login string `json:"login"`
 }
 
 // account is unknown where GitHub names nobody, or the stand-in for deleted accounts:
 // that one id is the id of many people.
-func (a accountAnswer) account() pipeline.Account {
+func (a accountResponse) account() pipeline.Account {
 	if a.ID <= 0 || a.Login == "" || strings.EqualFold(a.Login, ghost) {
 		return pipeline.Account{Login: a.Login}
 	}
 	return pipeline.Account{ID: a.ID, Login: a.Login}
 }
 
-type repositoryAnswer struct {
+type repositoryResponse struct {
 	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
@@ -43,24 +43,24 @@ type repositoryID struct {
 	ID int64 `json:"id"`
 }
 
-type runAnswer struct {
-	ID              int64         `json:"id"`
-	Attempt         int           `json:"run_attempt"`
-	Event           string        `json:"event"`
-	Status          string        `json:"status"`
-	Conclusion      string        `json:"conclusion"`
-	HeadSHA         string        `json:"head_sha"`
-	HeadBranch      string        `json:"head_branch"`
-	Path            string        `json:"path"`
-	Actor           accountAnswer `json:"actor"`
-	TriggeringActor accountAnswer `json:"triggering_actor"`
-	HTMLURL         string        `json:"html_url"`
-	Repository      repositoryID  `json:"repository"`
-	CreatedAt       time.Time     `json:"created_at"`
-	UpdatedAt       time.Time     `json:"updated_at"`
+type runResponse struct {
+	ID              int64           `json:"id"`
+	Attempt         int             `json:"run_attempt"`
+	Event           string          `json:"event"`
+	Status          string          `json:"status"`
+	Conclusion      string          `json:"conclusion"`
+	HeadSHA         string          `json:"head_sha"`
+	HeadBranch      string          `json:"head_branch"`
+	Path            string          `json:"path"`
+	Actor           accountResponse `json:"actor"`
+	TriggeringActor accountResponse `json:"triggering_actor"`
+	HTMLURL         string          `json:"html_url"`
+	Repository      repositoryID    `json:"repository"`
+	CreatedAt       time.Time       `json:"created_at"`
+	UpdatedAt       time.Time       `json:"updated_at"`
 }
 
-func (r runAnswer) run() (pipeline.WorkflowRun, error) {
+func (r runResponse) run() (pipeline.WorkflowRun, error) {
 	if r.ID <= 0 || r.Repository.ID <= 0 {
 		return pipeline.WorkflowRun{}, errors.New("the answer lacks the id of the run or of its repository")
 	}
@@ -76,7 +76,7 @@ func (r runAnswer) run() (pipeline.WorkflowRun, error) {
 	}, nil
 }
 
-type refAnswer struct {
+type refResponse struct {
 	Ref    string `json:"ref"`
 	Object struct {
 		Type string `json:"type"`
@@ -84,35 +84,35 @@ type refAnswer struct {
 	} `json:"object"`
 }
 
-type comparisonAnswer struct {
-	Status   string       `json:"status"`
-	AheadBy  int          `json:"ahead_by"`
-	BehindBy int          `json:"behind_by"`
-	Files    []fileAnswer `json:"files"`
+type comparisonResponse struct {
+	Status   string         `json:"status"`
+	AheadBy  int            `json:"ahead_by"`
+	BehindBy int            `json:"behind_by"`
+	Files    []fileResponse `json:"files"`
 }
 
-type fileAnswer struct {
+type fileResponse struct {
 	Filename         string `json:"filename"`
 	PreviousFilename string `json:"previous_filename"`
 }
 
-type pullAnswer struct {
-	Number   int        `json:"number"`
-	State    string     `json:"state"`
-	Merged   bool       `json:"merged"`
-	MergedAt *time.Time `json:"merged_at"`
-	MergeSHA string     `json:"merge_commit_sha"`
-	Head     sideAnswer `json:"head"`
-	Base     sideAnswer `json:"base"`
+type pullResponse struct {
+	Number   int          `json:"number"`
+	State    string       `json:"state"`
+	Merged   bool         `json:"merged"`
+	MergedAt *time.Time   `json:"merged_at"`
+	MergeSHA string       `json:"merge_commit_sha"`
+	Head     sideResponse `json:"head"`
+	Base     sideResponse `json:"base"`
 }
 
-type sideAnswer struct {
+type sideResponse struct {
 	SHA  string       `json:"sha"`
 	Ref  string       `json:"ref"`
 	Repo repositoryID `json:"repo"` // null when a fork was deleted
 }
 
-func (p pullAnswer) pull() (pipeline.PullRequest, error) {
+func (p pullResponse) pull() (pipeline.PullRequest, error) {
 	head, err := pipeline.ParseSHA(p.Head.SHA)
 	if err != nil {
 		return pipeline.PullRequest{}, fmt.Errorf("head: %w", err)
@@ -135,37 +135,37 @@ func (p pullAnswer) pull() (pipeline.PullRequest, error) {
 	return pull, nil
 }
 
-type commentAnswer struct {
-	ID        int64         `json:"id"`
-	User      accountAnswer `json:"user"`
-	Body      string        `json:"body"`
-	UpdatedAt time.Time     `json:"updated_at"`
+type commentResponse struct {
+	ID        int64           `json:"id"`
+	User      accountResponse `json:"user"`
+	Body      string          `json:"body"`
+	UpdatedAt time.Time       `json:"updated_at"`
 }
 
-func (c commentAnswer) comment() (pipeline.Comment, error) {
+func (c commentResponse) comment() (pipeline.Comment, error) {
 	if c.ID <= 0 {
 		return pipeline.Comment{}, errors.New("the answer lacks the comment's id")
 	}
 	return pipeline.Comment{ID: c.ID, Author: c.User.Login, Body: c.Body, UpdatedAt: c.UpdatedAt}, nil
 }
 
-type issueAnswer struct {
+type issueResponse struct {
 	Number        int             `json:"number"`
-	User          accountAnswer   `json:"user"`
+	User          accountResponse `json:"user"`
 	State         string          `json:"state"`
 	Body          string          `json:"body"`
 	HTMLURL       string          `json:"html_url"`
 	RepositoryURL string          `json:"repository_url"`
-	Labels        []labelAnswer   `json:"labels"`
+	Labels        []labelResponse `json:"labels"`
 	PullRequest   json.RawMessage `json:"pull_request"`
 }
 
 // isPull reports whether GitHub shows a pull request as an issue.
-func (i issueAnswer) isPull() bool {
+func (i issueResponse) isPull() bool {
 	return len(i.PullRequest) > 0 && !bytes.Equal(i.PullRequest, []byte("null"))
 }
 
-func (i issueAnswer) issue() (pipeline.Issue, error) {
+func (i issueResponse) issue() (pipeline.Issue, error) {
 	if i.Number <= 0 {
 		return pipeline.Issue{}, errors.New("the answer lacks the issue's number")
 	}
@@ -176,48 +176,48 @@ func (i issueAnswer) issue() (pipeline.Issue, error) {
 	return issue, nil
 }
 
-// labelAnswer is an object with a name, or the bare name: GitHub's description of an
+// labelResponse is an object with a name, or the bare name: GitHub's description of an
 // issue allows both.
-type labelAnswer struct {
+type labelResponse struct {
 	Name string `json:"name"`
 }
 
-func (l *labelAnswer) UnmarshalJSON(raw []byte) error {
+func (l *labelResponse) UnmarshalJSON(raw []byte) error {
 	if bytes.HasPrefix(raw, []byte(`"`)) {
 		return json.Unmarshal(raw, &l.Name)
 	}
-	type object labelAnswer
+	type object labelResponse
 	return json.Unmarshal(raw, (*object)(l))
 }
 
-type statusAnswer struct {
-	Context     string        `json:"context"`
-	State       string        `json:"state"`
-	Description string        `json:"description"`
-	TargetURL   string        `json:"target_url"`
-	CreatedAt   time.Time     `json:"created_at"`
-	Creator     accountAnswer `json:"creator"`
+type statusResponse struct {
+	Context     string          `json:"context"`
+	State       string          `json:"state"`
+	Description string          `json:"description"`
+	TargetURL   string          `json:"target_url"`
+	CreatedAt   time.Time       `json:"created_at"`
+	Creator     accountResponse `json:"creator"`
 }
 
-func (s statusAnswer) status() pipeline.Status {
+func (s statusResponse) status() pipeline.Status {
 	return pipeline.Status{
 		Context: s.Context, State: pipeline.StatusState(s.State),
 		Description: s.Description, TargetURL: s.TargetURL, CreatedAt: s.CreatedAt,
 	}
 }
 
-type deploymentAnswer struct {
+type deploymentResponse struct {
 	ID          int64           `json:"id"`
 	SHA         string          `json:"sha"`
 	Ref         string          `json:"ref"`
 	Environment string          `json:"environment"`
 	Description string          `json:"description"`
 	Payload     json.RawMessage `json:"payload"`
-	Creator     accountAnswer   `json:"creator"`
+	Creator     accountResponse `json:"creator"`
 	CreatedAt   time.Time       `json:"created_at"`
 }
 
-func (d deploymentAnswer) deployment() (pipeline.Deployment, error) {
+func (d deploymentResponse) deployment() (pipeline.Deployment, error) {
 	if d.ID <= 0 {
 		return pipeline.Deployment{}, errors.New("the answer lacks the deployment's id")
 	}
@@ -227,7 +227,7 @@ func (d deploymentAnswer) deployment() (pipeline.Deployment, error) {
 	}, nil
 }
 
-type deploymentStateAnswer struct {
+type deploymentStateResponse struct {
 	State  string `json:"state"`
 	LogURL string `json:"log_url"`
 }
@@ -236,32 +236,32 @@ type environmentName struct {
 	Name string `json:"name"`
 }
 
-type environmentAnswer struct {
+type environmentResponse struct {
 	ProtectionRules []struct {
-		Type      string           `json:"type"`
-		WaitTimer int              `json:"wait_timer"` // minutes
-		Reviewers []reviewerAnswer `json:"reviewers"`
+		Type      string             `json:"type"`
+		WaitTimer int                `json:"wait_timer"` // minutes
+		Reviewers []reviewerResponse `json:"reviewers"`
 	} `json:"protection_rules"`
 }
 
-// reviewerAnswer is a user, a team, or a kind that GitHub adds later.
-type reviewerAnswer struct {
+// reviewerResponse is a user, a team, or a kind that GitHub adds later.
+type reviewerResponse struct {
 	Reviewer struct {
 		ID int64 `json:"id"`
 	} `json:"reviewer"`
 }
 
-type pendingAnswer struct {
+type pendingResponse struct {
 	Environment environmentName `json:"environment"`
 }
 
-type approvalAnswer struct {
+type approvalResponse struct {
 	State        string            `json:"state"` // approved, rejected or pending
 	Environments []environmentName `json:"environments"`
-	User         accountAnswer     `json:"user"`
+	User         accountResponse   `json:"user"`
 }
 
-func (a approvalAnswer) approval() pipeline.Approval {
+func (a approvalResponse) approval() pipeline.Approval {
 	approval := pipeline.Approval{Login: a.User.Login, User: a.User.account(), Approved: a.State == "approved"}
 	for _, e := range a.Environments {
 		approval.Environments = append(approval.Environments, e.Name)
@@ -269,7 +269,7 @@ func (a approvalAnswer) approval() pipeline.Approval {
 	return approval
 }
 
-type contentAnswer struct {
+type contentResponse struct {
 	Type         string  `json:"type"`
 	Name         string  `json:"name"`
 	Size         int     `json:"size"` // bytes

@@ -16,11 +16,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// grown is a GitHub that has added to its answers: every object has keys that nobody
+// growingBody is a GitHub that has added to its answers: every object has keys that nobody
 // knows, and every repository custom properties of the given form.
-type grown struct{ properties string }
+type growingBody struct{ properties string }
 
-func (g grown) RoundTrip(req *http.Request) (*http.Response, error) {
+func (g growingBody) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil || resp.StatusCode >= 300 {
 		return resp, err
@@ -48,7 +48,7 @@ func (g grown) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (g grown) add(v any) any {
+func (g growingBody) add(v any) any {
 	switch x := v.(type) {
 	case map[string]any:
 		for key, child := range x {
@@ -71,7 +71,7 @@ func (g grown) add(v any) any {
 // readKind is one kind of read, with everything in its answer that metapipe uses.
 type readKind struct {
 	name string
-	do   func(ctx context.Context, c *github.Client, w *town, made made) (any, error)
+	do   func(ctx context.Context, c *github.Client, w *fixture, made made) (any, error)
 }
 
 // made is what the reads are about.
@@ -82,85 +82,85 @@ type made struct {
 }
 
 var readKinds = []readKind{
-	{"repository", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"repository", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Repository(ctx, acme)
 	}},
-	{"run", func(ctx context.Context, c *github.Client, _ *town, m made) (any, error) {
+	{"run", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.WorkflowRun(ctx, acme, m.run)
 	}},
-	{"branch head", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"branch head", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.BranchHead(ctx, acme, "main")
 	}},
-	{"reachable", func(ctx context.Context, c *github.Client, _ *town, m made) (any, error) {
+	{"reachable", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Reachable(ctx, acme, "change", m.commit)
 	}},
-	{"compare", func(ctx context.Context, c *github.Client, w *town, m made) (any, error) {
+	{"compare", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
 		ahead, behind, err := c.Compare(ctx, acme, m.commit, w.head)
 		return []bool{ahead, behind}, err
 	}},
-	{"changed paths", func(ctx context.Context, c *github.Client, w *town, m made) (any, error) {
+	{"changed paths", func(ctx context.Context, c *github.Client, w *fixture, m made) (any, error) {
 		paths, complete, err := c.ChangedPaths(ctx, acme, m.commit, w.head)
 		return []any{paths, complete}, err
 	}},
-	{"pull request", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"pull request", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.PullRequest(ctx, acme, w.pull)
 	}},
-	{"pull requests of a commit", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"pull requests of a commit", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.PullRequestsOf(ctx, acme, w.head)
 	}},
-	{"files of a pull request", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"files of a pull request", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		paths, complete, err := c.PullRequestPaths(ctx, acme, w.pull)
 		return []any{paths, complete}, err
 	}},
-	{"comments", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"comments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Comments(ctx, acme, w.pull)
 	}},
-	{"issue", func(ctx context.Context, c *github.Client, _ *town, m made) (any, error) {
+	{"issue", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Issue(ctx, acme, m.issue)
 	}},
-	{"issues", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"issues", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Issues(ctx, acme, "drift")
 	}},
-	{"statuses", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Statuses(ctx, acme, w.head)
 	}},
-	{"history of the statuses", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"history of the statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.StatusHistory(ctx, acme, w.head)
 	}},
-	{"deployments", func(ctx context.Context, c *github.Client, w *town, _ made) (any, error) {
+	{"deployments", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Deployments(ctx, acme, w.head, "infra/staging")
 	}},
-	{"newest deployments", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"newest deployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.Deployments(ctx, acme, "", "infra/staging")
 	}},
-	{"all deployments", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"all deployments", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.AllDeployments(ctx, acme, "infra/staging")
 	}},
-	{"found deployment", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"found deployment", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		d, found, err := c.FindDeployment(ctx, acme, "infra/staging", func(pipeline.Deployment) bool { return true })
 		return []any{d, found}, err
 	}},
-	{"environment", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"environment", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		exists, reviewers, wait, err := c.EnvironmentProtection(ctx, acme, "gated")
 		return []any{exists, reviewers, wait}, err
 	}},
-	{"pending environments", func(ctx context.Context, c *github.Client, _ *town, m made) (any, error) {
+	{"pending environments", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.PendingEnvironments(ctx, acme, m.run)
 	}},
-	{"approvals", func(ctx context.Context, c *github.Client, _ *town, m made) (any, error) {
+	{"approvals", func(ctx context.Context, c *github.Client, _ *fixture, m made) (any, error) {
 		return c.Approvals(ctx, acme, m.run)
 	}},
-	{"file", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"file", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.File(ctx, acme, "main", "README.md")
 	}},
-	{"file of a branch", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) {
+	{"file of a branch", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) {
 		return c.BranchFile(ctx, acme, "main", "README.md")
 	}},
-	{"login", func(ctx context.Context, c *github.Client, _ *town, _ made) (any, error) { return c.Login(ctx) }},
+	{"login", func(ctx context.Context, c *github.Client, _ *fixture, _ made) (any, error) { return c.Login(ctx) }},
 }
 
 // furnish makes everything that the reads are about.
-func (w *town) furnish() made {
+func (w *fixture) furnish() made {
 	w.t.Helper()
 	c, ctx := w.client(), w.t.Context()
 	m := made{commit: pipeline.SHA(must(w.customer.Head("main"))(w.t))}
@@ -186,7 +186,7 @@ func (w *town) furnish() made {
 // and every read says the same as before.
 func TestAnswersGrow(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	must(w.hub.AddUser(hub.User{Login: "robin"}))(t)
 	m := w.furnish()
 	forms := []string{
@@ -199,7 +199,7 @@ func TestAnswersGrow(t *testing.T) {
 			want, err := kind.do(t.Context(), w.client(), w, m)
 			check(t, err)
 			for _, form := range forms {
-				c := w.client(func(o *github.Options) { o.Transport = grown{form} })
+				c := w.client(func(o *github.Options) { o.Transport = growingBody{form} })
 				got, err := kind.do(t.Context(), c, w, m)
 				if err != nil || !cmp.Equal(want, got) {
 					t.Errorf("custom_properties %s: %v %s", form, err, cmp.Diff(want, got))
@@ -250,7 +250,7 @@ func TestWhoIsUnknown(t *testing.T) {
 // become unknown when they are deleted.
 func TestWhoCausedARun(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	robin := must(w.hub.AddUser(hub.User{Login: "robin"}))(t)
 	m := w.furnish()
 	look := func() (pipeline.WorkflowRun, pipeline.Approval) {

@@ -69,17 +69,17 @@ func (a *App) sign(now time.Time) (string, error) {
 
 // appCredentials keep one token for each repository.
 type appCredentials struct {
-	app    *App
-	client *Client
-	tell   func(token string) error // of each new one; nil: nobody
-	grants map[string]string        // of each token; nil: all that the App has
+	app     *App
+	client  *Client
+	onToken func(token string) error // of each new one; nil: nobody
+	grants  map[string]string        // of each token; nil: all that the App has
 
 	mu     sync.Mutex
 	tokens map[string]*appToken // by lower-case owner/name
 }
 
 type appToken struct {
-	turn         chan struct{} // holds one element; whoever took it out has the rest
+	refreshLock  chan struct{} // holds one element; whoever took it out has the rest
 	installation int64
 	token        string
 	expires      time.Time
@@ -94,8 +94,8 @@ func (a *appCredentials) of(slug pipeline.Slug) *appToken {
 		if a.tokens == nil {
 			a.tokens = map[string]*appToken{}
 		}
-		t = &appToken{turn: make(chan struct{}, 1)}
-		t.turn <- struct{}{}
+		t = &appToken{refreshLock: make(chan struct{}, 1)}
+		t.refreshLock <- struct{}{}
 		a.tokens[key] = t
 	}
 	return t
@@ -109,11 +109,11 @@ func (a *appCredentials) token(ctx context.Context, k call) (string, error) {
 	}
 	t := a.of(k.repo)
 	select {
-	case <-t.turn:
+	case <-t.refreshLock:
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	defer func() { t.turn <- struct{}{} }()
+	defer func() { t.refreshLock <- struct{}{} }()
 	if t.token != "" && now.Before(t.expires.Add(-renewBefore)) {
 		return t.token, nil
 	}
@@ -159,8 +159,8 @@ func (a *appCredentials) renew(ctx context.Context, slug pipeline.Slug, t *appTo
 		return k.fail(errors.New("the answer lacks a token or its end"))
 	}
 	a.client.transport.secrets.add(token)
-	if a.tell != nil {
-		if err := a.tell(token); err != nil {
+	if a.onToken != nil {
+		if err := a.onToken(token); err != nil {
 			return k.fail(fmt.Errorf("mask the token: %w", err))
 		}
 	}
@@ -188,7 +188,7 @@ func (a *appCredentials) tokenAdvice() map[int]string {
 	}
 	advice := maps.Clone(appAdvice)
 	advice[http.StatusUnprocessableEntity] += "; or it lacks one of the permissions " + strings.Join(list, ", ") +
-		who(a.client.named.needs) + ": give them to the App, and let the owner of the installation accept them"
+		accountName(a.client.named.needs) + ": give them to the App, and let the owner of the installation accept them"
 	return advice
 }
 
@@ -199,11 +199,11 @@ func (a *appCredentials) refused(ctx context.Context, k call, token string) bool
 	}
 	t := a.of(k.repo)
 	select {
-	case <-t.turn:
+	case <-t.refreshLock:
 	case <-ctx.Done():
 		return false
 	}
-	defer func() { t.turn <- struct{}{} }()
+	defer func() { t.refreshLock <- struct{}{} }()
 	if t.token == token {
 		t.token = ""
 	}

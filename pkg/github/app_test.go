@@ -21,7 +21,7 @@ import (
 
 // appOf adds an App to the town and returns a client that acts as it, with the
 // tokens it was told of.
-func (w *town) appOf(edit ...func(*github.Options)) (*github.Client, *[]string) {
+func (w *fixture) appOf(edit ...func(*github.Options)) (*github.Client, *[]string) {
 	w.t.Helper()
 	id, key, err := w.hub.AddApp(hub.GitHubApp{
 		Slug: "carrier", Owner: "acme", Repositories: []string{"acme/shop"},
@@ -40,7 +40,7 @@ func (w *town) appOf(edit ...func(*github.Options)) (*github.Client, *[]string) 
 
 func TestAppWritesAndRenewsItsToken(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	c, tokens := w.appOf()
 	set := func(description string) {
 		t.Helper()
@@ -76,7 +76,7 @@ func TestAppWritesAndRenewsItsToken(t *testing.T) {
 
 func TestAppTokenIsForOneRepository(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	must(w.hub.AddUser(hub.User{Login: "other", Type: hub.Organization}))(t)
 	must(w.hub.AddRepo("other", "shop", hub.RepoOptions{Private: true}))(t)
 	c, tokens := w.appOf()
@@ -94,14 +94,14 @@ func TestAppErrorsSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	other := keyPEM(t, 2048)
 	for name, tc := range map[string]struct {
-		prepare func(w *town)
+		prepare func(w *fixture)
 		edit    func(*github.Options)
 		repo    pipeline.Slug
 		write   bool
 		want    []string
 	}{
 		"not installed": {repo: pipeline.Slug{Owner: "acme", Name: "secret"}, want: []string{"find the GitHub App's installation", "acme/secret", "the App is not installed"}},
-		"suspended": {prepare: func(w *town) { w.hub.SuspendApp("carrier", true) }, repo: acme,
+		"suspended": {prepare: func(w *fixture) { w.hub.SuspendApp("carrier", true) }, repo: acme,
 			want: []string{"get a token of the GitHub App", "HTTP 403", "suspended", `under "GitHub Apps"`}},
 		"other key": {repo: acme, edit: func(o *github.Options) { o.App = must(github.ParseApp("1900001", other))(t) },
 			want: []string{"HTTP 401", "does not know the App by its id and key"}},
@@ -116,7 +116,7 @@ func TestAppErrorsSayWhatToDo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newTown(t)
+			w := newFixture(t)
 			edits := []func(*github.Options){}
 			if tc.edit != nil {
 				edits = append(edits, tc.edit)
@@ -201,7 +201,7 @@ func FuzzParseApp(f *testing.F) {
 // all that the App may, and one that the App cannot give is named.
 func TestAppTokensAreNarrowed(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	grants := map[string]string{"statuses": "write"}
 	c, _ := w.appOf(func(o *github.Options) { o.Grants, o.Needs = grants, "metapipe report" })
 	grants["issues"] = "write" // the client has a copy
@@ -216,7 +216,7 @@ func TestAppTokensAreNarrowed(t *testing.T) {
 			t.Errorf("the token may do %v", token.Permissions)
 		}
 	}
-	w = newTown(t)
+	w = newFixture(t)
 	c, _ = w.appOf(func(o *github.Options) {
 		o.Grants, o.Needs = map[string]string{"deployments": "write", "statuses": "write"}, "metapipe report"
 	})

@@ -14,7 +14,7 @@ import (
 func (c *Client) AllDeployments(ctx context.Context, slug pipeline.Slug, environment string) ([]pipeline.Deployment, error) {
 	k := get(slug, "list the deployments to "+environment, "/repos/{owner}/{repo}/deployments")
 	k.query = url.Values{"environment": {environment}}
-	got, err := collect[deploymentAnswer](ctx, c, k)
+	got, err := collect[deploymentResponse](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (c *Client) FindDeployment(ctx context.Context, slug pipeline.Slug, environ
 		if pages++; pages > maxDeploymentPages {
 			return false, nil
 		}
-		var page []deploymentAnswer
+		var page []deploymentResponse
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return false, err
 		}
@@ -74,7 +74,7 @@ const maxDeploymentPages = 5
 // token can read other statuses of the repository.
 func (c *Client) StatusHistory(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
 	k := get(slug, fmt.Sprintf("read the history of the statuses of commit %s", sha.Short()), "/repos/{owner}/{repo}/commits/{ref}/statuses", string(sha))
-	got, err := collect[statusAnswer](ctx, c, k)
+	got, err := collect[statusResponse](ctx, c, k)
 	if pipeline.NotVisible(err) {
 		err = c.statusGone(ctx, slug, err)
 	}

@@ -73,7 +73,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	login    string // remembered answer of Login
-	statuses statusMemory
+	statuses statusCache
 }
 
 // New returns a client. It sends nothing. Unfit options are a
@@ -98,7 +98,7 @@ func New(o Options) (*Client, error) {
 	c.named.credential, c.named.needs = o.Credential, o.Needs
 	t.auth = fixedToken(token)
 	if o.App != nil {
-		c.app = &appCredentials{app: o.App, client: c, tell: o.OnToken, grants: maps.Clone(o.Grants)}
+		c.app = &appCredentials{app: o.App, client: c, onToken: o.OnToken, grants: maps.Clone(o.Grants)}
 		t.auth = c.app
 	}
 	return c, nil

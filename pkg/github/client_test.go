@@ -88,8 +88,8 @@ func answer(status int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// inTurn answers each request with the next handler, the last one for ever.
-func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
+// serialized answers each request with the next handler, the last one for ever.
+func serialized(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var mu sync.Mutex
 	var n int
 	return func(w http.ResponseWriter, r *http.Request) {

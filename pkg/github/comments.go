@@ -18,7 +18,7 @@ import (
 func (c *Client) Comments(ctx context.Context, slug pipeline.Slug, number int) ([]pipeline.Comment, error) {
 	k := get(slug, fmt.Sprintf("list the comments on #%d", number),
 		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
-	got, err := collect[commentAnswer](ctx, c, k)
+	got, err := collect[commentResponse](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (c *Client) Comments(ctx context.Context, slug pipeline.Slug, number int) (
 func (c *Client) CreateComment(ctx context.Context, slug pipeline.Slug, number int, body string) (pipeline.Comment, error) {
 	k := write(http.MethodPost, slug, fmt.Sprintf("comment on #%d", number),
 		"/repos/{owner}/{repo}/issues/{issue_number}/comments", strconv.Itoa(number))
-	var got commentAnswer
+	var got commentResponse
 	var found pipeline.Comment
 	err := c.create(ctx, k, github.IssueComment{Body: &body}, &got, func(ctx context.Context) (bool, error) {
 		var err error
@@ -83,7 +83,7 @@ func (c *Client) EditComment(ctx context.Context, slug pipeline.Slug, id int64, 
 	k := write(http.MethodPatch, slug, fmt.Sprintf("edit comment %d", id),
 		"/repos/{owner}/{repo}/issues/comments/{comment_id}", strconv.FormatInt(id, 10))
 	k.repeatable = true
-	var got commentAnswer
+	var got commentResponse
 	if _, err := c.send(ctx, k, github.IssueComment{Body: &body}, &got); err != nil {
 		return pipeline.Comment{}, err
 	}

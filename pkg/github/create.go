@@ -18,7 +18,7 @@ func (c *Client) create(ctx context.Context, k call, in, out any, find func(cont
 	for attempt := 1; ; attempt++ {
 		k.again = attempt > 1
 		_, err := c.send(ctx, k, in, out)
-		if err == nil || !fateUnknown(err) || ctx.Err() != nil {
+		if err == nil || !outcomeUnknown(err) || ctx.Err() != nil {
 			return err
 		}
 		if pauseErr := c.transport.pause(ctx, c.transport.backoff(attempt)); pauseErr != nil {
@@ -36,13 +36,13 @@ func (c *Client) create(ctx context.Context, k call, in, out any, find func(cont
 	}
 }
 
-// fateUnknown reports whether GitHub may have done what it was asked, although
+// outcomeUnknown reports whether GitHub may have done what it was asked, although
 // that failed here. A 2xx that cannot be read is such a case too.
-func fateUnknown(err error) bool {
-	var lost *unansweredError
-	var said *Error
+func outcomeUnknown(err error) bool {
+	var lost *noResponseError
+	var output *Error
 	if errors.As(err, &lost) {
 		return true
 	}
-	return errors.As(err, &said) && (said.Status >= http.StatusInternalServerError || said.Status/100 == 2)
+	return errors.As(err, &output) && (output.Status >= http.StatusInternalServerError || output.Status/100 == 2)
 }

@@ -36,19 +36,19 @@ func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeli
 func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
 	k := get(slug, fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), "/repos/{owner}/{repo}/deployments")
 	k.query = url.Values{"environment": {environment}}
-	var got []deploymentAnswer
+	var got []deploymentResponse
 	var err error
 	if sha == "" {
 		k.query.Set("per_page", strconv.Itoa(newestDeployments)) // newest first
 		_, err = c.send(ctx, k, nil, &got)
 	} else {
 		k.query.Set("sha", string(sha))
-		got, err = collect[deploymentAnswer](ctx, c, k)
+		got, err = collect[deploymentResponse](ctx, c, k)
 	}
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(got, func(a, b deploymentAnswer) int {
+	slices.SortStableFunc(got, func(a, b deploymentResponse) int {
 		if byTime := b.CreatedAt.Compare(a.CreatedAt); byTime != 0 {
 			return byTime
 		}
@@ -94,7 +94,7 @@ func (c *Client) readState(ctx context.Context, slug pipeline.Slug, d *pipeline.
 	k := get(slug, fmt.Sprintf("read the state of deployment %d", d.ID),
 		"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", strconv.FormatInt(d.ID, 10))
 	k.query = url.Values{"per_page": {"1"}} // newest first
-	var got []deploymentStateAnswer
+	var got []deploymentStateResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return err
 	}
@@ -161,10 +161,10 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 		// statuses to be green.
 		AutoMerge: github.Bool(false), RequiredContexts: &[]string{},
 	}
-	var got deploymentAnswer
+	var got deploymentResponse
 	err := c.create(ctx, k, in, &got, func(ctx context.Context) (bool, error) {
 		there, err := c.deploymentOf(ctx, slug, d)
-		got = deploymentAnswer{ID: there.ID}
+		got = deploymentResponse{ID: there.ID}
 		return there.ID != 0, err
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, environment string) (exists bool, reviewers, waitMinutes int, err error) {
 	k := get(slug, fmt.Sprintf("read the protection rules of environment %q", environment),
 		"/repos/{owner}/{repo}/environments/{environment_name}", environment)
-	var got environmentAnswer
+	var got environmentResponse
 	_, err = c.send(ctx, k, nil, &got)
 	if pipeline.NotVisible(err) {
 		return false, 0, 0, nil
@@ -44,7 +44,7 @@ func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, 
 func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, run int64) ([]string, error) {
 	k := get(slug, fmt.Sprintf("read what workflow run %d waits for", run),
 		"/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments", strconv.FormatInt(run, 10))
-	var got []pendingAnswer
+	var got []pendingResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, ru
 func (c *Client) Approvals(ctx context.Context, slug pipeline.Slug, run int64) ([]pipeline.Approval, error) {
 	k := get(slug, fmt.Sprintf("read who approved workflow run %d", run),
 		"/repos/{owner}/{repo}/actions/runs/{run_id}/approvals", strconv.FormatInt(run, 10))
-	var got []approvalAnswer
+	var got []approvalResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}

@@ -71,7 +71,7 @@ func (c *Client) explain(k call, resp *github.Response, err error) error {
 		return k.unauthorized(unauthorized.err)
 	}
 	if resp == nil || resp.Response == nil {
-		return c.explainSilence(k, err)
+		return c.explainNoResponse(k, err)
 	}
 	e := k.fail(err)
 	e.Status = resp.StatusCode
@@ -110,9 +110,9 @@ func (k call) unauthorized(err error) *Error {
 	return e
 }
 
-// explainSilence is for requests without a usable answer. url.Error repeats the
+// explainNoResponse is for requests without a usable answer. url.Error repeats the
 // method and address, which the operation already says better.
-func (c *Client) explainSilence(k call, err error) error {
+func (c *Client) explainNoResponse(k call, err error) error {
 	var sent *url.Error
 	if errors.As(err, &sent) {
 		err = sent.Err
@@ -128,15 +128,15 @@ func (c *Client) explainSilence(k call, err error) error {
 
 // message is GitHub's message with the details of a 422.
 func message(err error) string {
-	var said *github.ErrorResponse
-	if !errors.As(err, &said) {
+	var output *github.ErrorResponse
+	if !errors.As(err, &output) {
 		return err.Error()
 	}
-	text := said.Message
+	text := output.Message
 	if text == "" {
-		text = http.StatusText(said.Response.StatusCode)
+		text = http.StatusText(output.Response.StatusCode)
 	}
-	for _, detail := range said.Errors {
+	for _, detail := range output.Errors {
 		if detail.Message != "" {
 			text += "; " + detail.Message
 		} else if detail.Code != "" {
@@ -173,6 +173,6 @@ func oneLine(s string, n int) string {
 	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
 }
 
-// MayNot reports whether GitHub answered that the token lacks a permission, which is
+// IsForbidden reports whether GitHub answered that the token lacks a permission, which is
 // neither a limit nor an outage.
-func (e *Error) MayNot() bool { return e.Status == http.StatusForbidden && !isLimit(e) }
+func (e *Error) IsForbidden() bool { return e.Status == http.StatusForbidden && !isLimit(e) }

@@ -43,20 +43,20 @@ var faults = []fault{
 type writeKind struct {
 	name   string
 	match  hub.Matcher
-	do     func(t *testing.T, c *github.Client, w *town, id int64) error
-	done   func(w *town, id int64) int
-	make   func(t *testing.T, c *github.Client, w *town) int64 // what is written on; nil: nothing
-	twice  bool                                                // twice does no harm: the effect can come twice
-	passed map[string]bool                                     // faults that mean "it is done already"
+	do     func(t *testing.T, c *github.Client, w *fixture, id int64) error
+	done   func(w *fixture, id int64) int
+	make   func(t *testing.T, c *github.Client, w *fixture) int64 // what is written on; nil: nothing
+	twice  bool                                                   // twice does no harm: the effect can come twice
+	passed map[string]bool                                        // faults that mean "it is done already"
 }
 
 const commentRoute = "/repos/{owner}/{repo}/issues/comments/{comment_id}"
 
-func aComment(t *testing.T, c *github.Client, w *town) int64 {
+func aComment(t *testing.T, c *github.Client, w *fixture) int64 {
 	return must(c.CreateComment(t.Context(), acme, w.pull, "old"))(t).ID
 }
 
-func (w *town) comments(body string) int {
+func (w *fixture) comments(body string) int {
 	n := 0
 	for _, c := range w.customer.Snapshot().Pulls[0].Comments {
 		if c.Body == body {
@@ -66,7 +66,7 @@ func (w *town) comments(body string) int {
 	return n
 }
 
-func (w *town) issues(body string) int {
+func (w *fixture) issues(body string) int {
 	n := 0
 	for _, i := range w.customer.Snapshot().Issues {
 		if i.Body == body {
@@ -76,67 +76,67 @@ func (w *town) issues(body string) int {
 	return n
 }
 
-func (w *town) deployment() pipeline.Deployment {
+func (w *fixture) deployment() pipeline.Deployment {
 	return pipeline.Deployment{SHA: w.head, Environment: "infra/staging", LogURL: "https://example.com/run",
 		Payload: pipeline.DeploymentPayload{Request: "11111111-2222-4333-8444-555555555555", Environment: "staging", Outcome: pipeline.OutcomeApplied}}
 }
 
-func createDeployment(t *testing.T, c *github.Client, w *town, _ int64) error {
+func createDeployment(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 	_, err := c.CreateDeployment(t.Context(), acme, w.deployment())
 	return err
 }
 
 var writeKinds = []writeKind{
 	{name: "status", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/statuses/{sha}"},
-		do: func(t *testing.T, c *github.Client, w *town, _ int64) error {
+		do: func(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 			return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusSuccess, Description: "done"})
 		},
-		done: func(w *town, _ int64) int { return len(w.customer.Snapshot().Statuses[string(w.head)]) }},
+		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Statuses[string(w.head)]) }},
 	{name: "comment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"},
-		do: func(t *testing.T, c *github.Client, w *town, _ int64) error {
+		do: func(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 			made, err := c.CreateComment(t.Context(), acme, w.pull, "<!-- mark -->\nhello")
 			if err == nil && (made.ID == 0 || made.Author != "kim") {
 				t.Errorf("the comment is %+v", made)
 			}
 			return err
 		},
-		done: func(w *town, _ int64) int { return w.comments("<!-- mark -->\nhello") }},
+		done: func(w *fixture, _ int64) int { return w.comments("<!-- mark -->\nhello") }},
 	{name: "edit of a comment", match: hub.Matcher{Method: "PATCH", Route: commentRoute}, make: aComment,
-		do: func(t *testing.T, c *github.Client, _ *town, id int64) error {
+		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
 			_, err := c.EditComment(t.Context(), acme, id, "new")
 			return err
 		},
-		done: func(w *town, _ int64) int { return w.comments("new") }},
+		done: func(w *fixture, _ int64) int { return w.comments("new") }},
 	{name: "deletion of a comment", match: hub.Matcher{Method: "DELETE", Route: commentRoute}, make: aComment,
-		do: func(t *testing.T, c *github.Client, _ *town, id int64) error {
+		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
 			return c.DeleteComment(t.Context(), acme, id)
 		},
-		done: func(w *town, _ int64) int { return 1 - w.comments("old") }},
+		done: func(w *fixture, _ int64) int { return 1 - w.comments("old") }},
 	{name: "issue", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues"},
-		do: func(t *testing.T, c *github.Client, _ *town, _ int64) error {
+		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
 			made, err := c.CreateIssue(t.Context(), acme, pipeline.IssueDraft{Title: "Differs", Body: "hello", Labels: []string{"drift-detected", "staging"}})
 			if err == nil && (made.Number == 0 || made.Author != "kim" || made.State != "open" || made.URL == "") {
 				t.Errorf("the issue is %+v", made)
 			}
 			return err
 		},
-		done: func(w *town, _ int64) int { return w.issues("hello") }},
+		done: func(w *fixture, _ int64) int { return w.issues("hello") }},
 	{name: "edit of an issue", match: hub.Matcher{Method: "PATCH", Route: "/repos/{owner}/{repo}/issues/{issue_number}"},
-		make: func(t *testing.T, c *github.Client, _ *town) int64 {
+		make: func(t *testing.T, c *github.Client, _ *fixture) int64 {
 			return int64(must(c.CreateIssue(t.Context(), acme, pipeline.IssueDraft{Title: "Differs", Body: "old", Labels: []string{"mine"}}))(t).Number)
 		},
-		do: func(t *testing.T, c *github.Client, _ *town, id int64) error {
+		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
 			edited, err := c.EditIssue(t.Context(), acme, int(id), pipeline.IssueDraft{Body: "new", State: "closed"})
 			if err == nil && (edited.State != "closed" || len(edited.Labels) != 1) {
 				t.Errorf("edited to %+v", edited)
 			}
 			return err
 		},
-		done: func(w *town, _ int64) int { return w.issues("new") }},
+		done: func(w *fixture, _ int64) int { return w.issues("new") }},
 	{name: "deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments"}, do: createDeployment,
-		done: func(w *town, _ int64) int { return len(w.customer.Snapshot().Deployments) }},
+		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Deployments) }},
 	{name: "state of a deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"}, do: createDeployment,
-		done: func(w *town, _ int64) int {
+		done: func(w *fixture, _ int64) int {
 			n := 0
 			for _, d := range w.customer.Snapshot().Deployments {
 				n += len(d.States)
@@ -145,13 +145,13 @@ var writeKinds = []writeKind{
 		}},
 	// The manager accepts a request id once, so a second run is no second deployment.
 	{name: "dispatch", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/dispatches"}, twice: true,
-		do: func(t *testing.T, c *github.Client, _ *town, _ int64) error {
+		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
 			return c.Dispatch(t.Context(), acme, "deploy", json.RawMessage(`{"id":"1"}`))
 		},
-		done: func(w *town, _ int64) int { return len(w.customer.Snapshot().Runs) }},
+		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Runs) }},
 }
 
-func (w *town) faultyClient(f fault) *github.Client {
+func (w *fixture) faultyClient(f fault) *github.Client {
 	return w.client(func(o *github.Options) {
 		if f.Delay > 0 {
 			o.Timeout = time.Second / 2
@@ -176,7 +176,7 @@ func TestFaultsOfWrites(t *testing.T) {
 }
 
 func (k writeKind) play(t *testing.T, f fault, times int) {
-	w := newTown(t)
+	w := newFixture(t)
 	var id int64
 	if k.make != nil {
 		id = k.make(t, w.client(), w)
@@ -207,8 +207,8 @@ func (k writeKind) play(t *testing.T, f fault, times int) {
 	if err == nil && effects == 0 && !k.passed[f.name] {
 		t.Error("it claims to be done, and is not")
 	}
-	var said *github.Error
-	if err != nil && (!errors.As(err, &said) || said.Op == "") {
+	var output *github.Error
+	if err != nil && (!errors.As(err, &output) || output.Op == "") {
 		t.Errorf("the error does not tell what was being done: %v", err)
 	}
 	if waited := w.slept - start; waited > 4*time.Minute {
@@ -231,7 +231,7 @@ func (k writeKind) play(t *testing.T, f fault, times int) {
 // of several.
 func TestFaultsOfReads(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	for n := range 101 {
 		must(w.client().CreateComment(t.Context(), acme, w.pull, fmt.Sprint(n)))(t)
 	}

@@ -90,7 +90,7 @@ func decodeFile(raw json.RawMessage, name string) (pipeline.File, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
 		return pipeline.File{}, &NotAFileError{Path: name, Kind: "dir"}
 	}
-	var got contentAnswer
+	var got contentResponse
 	if err := json.Unmarshal(raw, &got); err != nil {
 		return pipeline.File{}, fmt.Errorf("decode the answer: %w", err)
 	}
@@ -131,7 +131,7 @@ func (c *Client) checkRegular(ctx context.Context, slug pipeline.Slug, ref strin
 	if _, err := c.send(ctx, k, nil, &raw); err != nil {
 		return err
 	}
-	var entries []contentAnswer
+	var entries []contentResponse
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return &NotAFileError{Path: dir, Kind: "symlink"} // only a directory is a list
 	}
@@ -156,7 +156,7 @@ func (c *Client) checkRegular(ctx context.Context, slug pipeline.Slug, ref strin
 
 // kind returns "file", "dir", "symlink" or "submodule". A listing calls a
 // submodule a file for old clients; its git address gives it away.
-func (c contentAnswer) kind() string {
+func (c contentResponse) kind() string {
 	kind := c.Type
 	if c.SubmoduleURL != "" || (kind == "file" && strings.Contains(c.GitURL, "/git/trees/")) {
 		return "submodule"

@@ -17,9 +17,9 @@ func TestTrafficIsValidated(t *testing.T) {
 	hubtest.Require(t)
 }
 
-// town is a double of GitHub with a customer, a pull request in it and a manager.
+// fixture is a double of GitHub with a customer, a pull request in it and a manager.
 // Its clock moves when the client sleeps.
-type town struct {
+type fixture struct {
 	t        *testing.T
 	hub      *hub.Server
 	customer *hub.Repo
@@ -32,9 +32,9 @@ type town struct {
 	slept time.Duration
 }
 
-func newTown(t *testing.T) *town {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	w := &town{t: t, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	w := &fixture{t: t, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	w.hub = hubtest.Start(t, hub.Options{Now: w.now})
 	for _, u := range []hub.User{{Login: "acme", Type: hub.Organization}, {Login: "kim"}} {
 		must(w.hub.AddUser(u))(t)
@@ -50,26 +50,26 @@ func newTown(t *testing.T) *town {
 	return w
 }
 
-func (w *town) now() time.Time {
+func (w *fixture) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.at
 }
 
-func (w *town) sleep(ctx context.Context, d time.Duration) error {
+func (w *fixture) sleep(ctx context.Context, d time.Duration) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at, w.slept = w.at.Add(d), w.slept+d
 	return ctx.Err()
 }
 
-func (w *town) pass(d time.Duration) {
+func (w *fixture) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.at = w.at.Add(d)
 }
 
-func (w *town) client(edit ...func(*github.Options)) *github.Client {
+func (w *fixture) client(edit ...func(*github.Options)) *github.Client {
 	w.t.Helper()
 	o := github.Options{BaseURL: w.hub.URL(), Token: w.token, Now: w.now, Sleep: w.sleep}
 	for _, e := range edit {

@@ -20,7 +20,7 @@ import (
 // issues are disabled.
 func (c *Client) Issue(ctx context.Context, slug pipeline.Slug, number int) (pipeline.Issue, error) {
 	k := get(slug, fmt.Sprintf("read issue #%d", number), "/repos/{owner}/{repo}/issues/{issue_number}", strconv.Itoa(number))
-	var got issueAnswer
+	var got issueResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.Issue{}, err
 	}
@@ -36,7 +36,7 @@ func (c *Client) Issue(ctx context.Context, slug pipeline.Slug, number int) (pip
 }
 
 // issueOf is the issue of an answer to k.
-func issueOf(k call, got issueAnswer) (pipeline.Issue, error) {
+func issueOf(k call, got issueResponse) (pipeline.Issue, error) {
 	i, err := got.issue()
 	if err != nil {
 		return pipeline.Issue{}, k.fail(err)
@@ -49,11 +49,11 @@ func issueOf(k call, got issueAnswer) (pipeline.Issue, error) {
 func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) ([]pipeline.Issue, error) {
 	k := get(slug, fmt.Sprintf("list the issues labelled %q", label), "/repos/{owner}/{repo}/issues")
 	k.query = url.Values{"labels": {label}, "state": {"all"}}
-	got, err := collect[issueAnswer](ctx, c, k)
+	got, err := collect[issueResponse](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
-	got = slices.DeleteFunc(got, issueAnswer.isPull)
+	got = slices.DeleteFunc(got, issueResponse.isPull)
 	list := make([]pipeline.Issue, 0, len(got))
 	for _, g := range got {
 		one, err := issueOf(k, g)
@@ -71,7 +71,7 @@ func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) (
 func (c *Client) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pipeline.IssueDraft) (pipeline.Issue, error) {
 	k := write(http.MethodPost, slug, "open an issue", "/repos/{owner}/{repo}/issues")
 	k.advice = map[int]string{http.StatusGone: "issues are disabled in this repository: enable them in its settings, or set `drift: {drift: report}` in the customer's file"}
-	var got issueAnswer
+	var got issueResponse
 	var found pipeline.Issue
 	err := c.create(ctx, k, github.IssueRequest{Title: &draft.Title, Body: &draft.Body, Labels: &draft.Labels}, &got, func(ctx context.Context) (bool, error) {
 		var err error
@@ -123,7 +123,7 @@ func (c *Client) EditIssue(ctx context.Context, slug pipeline.Slug, number int, 
 	if edit.Labels != nil {
 		in.Labels = &edit.Labels
 	}
-	var got issueAnswer
+	var got issueResponse
 	if _, err := c.send(ctx, k, in, &got); err != nil {
 		return pipeline.Issue{}, err
 	}

@@ -13,7 +13,7 @@ import (
 // none: each is not found, so that nobody writes to them.
 func TestIssuesThatAreGone(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	c := w.client()
 	other := must(w.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
 	check(t, other.Grant("kim", hub.Write))
@@ -44,7 +44,7 @@ func TestIssuesThatAreGone(t *testing.T) {
 // TestDisabledIssues are told with what to do.
 func TestDisabledIssues(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	quiet := must(w.hub.AddRepo("acme", "quiet", hub.RepoOptions{Private: true, NoIssues: true}))(t)
 	check(t, quiet.Grant("kim", hub.Write))
 	slug := pipeline.Slug{Owner: "acme", Name: "quiet"}

@@ -24,11 +24,11 @@ func limited(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusForbidden {
 		return false
 	}
-	var said github_secondary_ratelimit.SecondaryRateLimitBody
-	if err := json.Unmarshal(peek(resp), &said); err != nil {
+	var output github_secondary_ratelimit.SecondaryRateLimitBody
+	if err := json.Unmarshal(peek(resp), &output); err != nil {
 		return false // not GitHub's own error format, so not its limiter
 	}
-	return said.IsSecondaryRateLimit()
+	return output.IsSecondaryRateLimit()
 }
 
 // peek returns the body, which is in memory already, and puts it back.
@@ -69,12 +69,12 @@ type limitError struct {
 }
 
 func newLimitError(resp *http.Response) *limitError {
-	var said struct {
+	var output struct {
 		Message string `json:"message"`
 	}
 	e := &limitError{status: resp.StatusCode, message: "rate limit exceeded"}
-	if err := json.Unmarshal(peek(resp), &said); err == nil && said.Message != "" {
-		e.message = oneLine(said.Message, 300)
+	if err := json.Unmarshal(peek(resp), &output); err == nil && output.Message != "" {
+		e.message = oneLine(output.Message, 300)
 	}
 	e.until, _ = reset(resp.Header)
 	return e

@@ -28,7 +28,7 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 		return login, err
 	}
 	k := call{op: "ask who the token belongs to", method: http.MethodGet, route: "/user", repeatable: true}
-	var got accountAnswer
+	var got accountResponse
 	_, err := c.send(ctx, k, nil, &got)
 	var refused *Error
 	switch {

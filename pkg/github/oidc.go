@@ -7,8 +7,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// subjectAnswer has no form without use_default: GitHub requires it.
-type subjectAnswer struct {
+// subjectResponse has no form without use_default: GitHub requires it.
+type subjectResponse struct {
 	UseDefault *bool    `json:"use_default"`
 	Keys       []string `json:"include_claim_keys"`
 	Immutable  *bool    `json:"use_immutable_subject"`
@@ -18,7 +18,7 @@ type subjectAnswer struct {
 // SubjectClaim reads how the claim sub of the repository's ID tokens is formed.
 func (c *Client) SubjectClaim(ctx context.Context, slug pipeline.Slug) (pipeline.SubjectClaim, error) {
 	k := get(slug, "read the subject of its ID tokens", "/repos/{owner}/{repo}/actions/oidc/customization/sub")
-	var got subjectAnswer
+	var got subjectResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.SubjectClaim{}, err
 	}

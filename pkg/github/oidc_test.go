@@ -13,7 +13,7 @@ import (
 // TestSubjectClaim: what GitHub does not say stays unknown.
 func TestSubjectClaim(t *testing.T) {
 	t.Parallel()
-	w := newTown(t)
+	w := newFixture(t)
 	shop := pipeline.Slug{Owner: "acme", Name: "shop"}
 	claim := must(w.client().SubjectClaim(t.Context(), shop))(t)
 	if !claim.Default || claim.Prefix != "repo:acme/shop" || claim.Immutable == nil || *claim.Immutable {

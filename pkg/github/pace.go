@@ -12,65 +12,65 @@ import (
 // https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#pause-between-mutative-requests
 const burst = 4
 
-// pace is how many of the burst are spent, as of a time. One comes back each gap.
-type pace struct {
-	spent int
-	at    time.Time
+// writeThrottle is how many of the burst are spent, as of a time. One comes back each gap.
+type writeThrottle struct {
+	used int
+	at   time.Time
 }
 
 // next returns how long the next write has to wait, and the pace after it.
-func (p pace) next(now time.Time, gap time.Duration) (wait time.Duration, after pace) {
+func (p writeThrottle) next(now time.Time, gap time.Duration) (wait time.Duration, after writeThrottle) {
 	if gap <= 0 {
 		return 0, p
 	}
-	if back := int(now.Sub(p.at) / gap); back >= p.spent {
-		p = pace{at: now}
+	if back := int(now.Sub(p.at) / gap); back >= p.used {
+		p = writeThrottle{at: now}
 	} else if back > 0 {
-		p.spent, p.at = p.spent-back, p.at.Add(time.Duration(back)*gap)
+		p.used, p.at = p.used-back, p.at.Add(time.Duration(back)*gap)
 	}
-	if p.spent < burst {
-		return 0, pace{spent: p.spent + 1, at: p.at}
+	if p.used < burst {
+		return 0, writeThrottle{used: p.used + 1, at: p.at}
 	}
-	return p.at.Add(gap).Sub(now), pace{spent: burst, at: p.at.Add(gap)}
+	return p.at.Add(gap).Sub(now), writeThrottle{used: burst, at: p.at.Add(gap)}
 }
 
-// takeTurn waits until no other write is under way and the pace allows one.
-func (t *transport) takeTurn(ctx context.Context) (done func(), err error) {
-	var p pace
+// lockWrite waits until no other write is under way and the pace allows one.
+func (t *transport) lockWrite(ctx context.Context) (done func(), err error) {
+	var p writeThrottle
 	select {
-	case p = <-t.turn:
+	case p = <-t.writeLock:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	wait, after := p.next(t.now(), t.writeGap)
 	if wait > 0 {
 		if err := t.pause(ctx, wait); err != nil {
-			t.turn <- p
+			t.writeLock <- p
 			return nil, err
 		}
 	}
-	return func() { t.turn <- after }, nil
+	return func() { t.writeLock <- after }, nil
 }
 
-// quiet is the time until which GitHub wants to be left alone. A limit that one
+// rateLimitPause is the time until which GitHub wants to be left alone. A limit that one
 // request has met holds for all of the same token: going on would only prolong it.
-type quiet struct {
-	mu sync.Mutex
-	t  time.Time
+type rateLimitPause struct {
+	mu  sync.Mutex
+	end time.Time
 }
 
-func (q *quiet) until(at time.Time) {
+func (q *rateLimitPause) until(at time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if at.After(q.t) {
-		q.t = at
+	if at.After(q.end) {
+		q.end = at
 	}
 }
 
 // wait sleeps through the quiet time, as far as the call may wait at all.
-func (q *quiet) wait(ctx context.Context, t *transport, waited *time.Duration) error {
+func (q *rateLimitPause) wait(ctx context.Context, t *transport, waited *time.Duration) error {
 	q.mu.Lock()
-	rest := q.t.Sub(t.now())
+	rest := q.end.Sub(t.now())
 	q.mu.Unlock()
 	if rest <= 0 || *waited+rest > t.maxWait {
 		return nil

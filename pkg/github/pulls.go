@@ -21,7 +21,7 @@ const (
 // PullRequest reads one pull request.
 func (c *Client) PullRequest(ctx context.Context, slug pipeline.Slug, number int) (pipeline.PullRequest, error) {
 	k := get(slug, fmt.Sprintf("read pull request %d", number), "/repos/{owner}/{repo}/pulls/{pull_number}", strconv.Itoa(number))
-	var got pullAnswer
+	var got pullResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.PullRequest{}, err
 	}
@@ -39,7 +39,7 @@ func (c *Client) PullRequest(ctx context.Context, slug pipeline.Slug, number int
 // were merged with it, and the open ones that hold it.
 func (c *Client) PullRequestsOf(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.PullRequest, error) {
 	k := get(slug, "list the pull requests of commit "+sha.Short(), "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", string(sha))
-	got, err := collect[pullAnswer](ctx, c, k)
+	got, err := collect[pullResponse](ctx, c, k)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +79,9 @@ func (c *Client) ChangedPaths(ctx context.Context, slug pipeline.Slug, base, hea
 func (c *Client) PullRequestPaths(ctx context.Context, slug pipeline.Slug, number int) (paths []string, complete bool, err error) {
 	k := get(slug, fmt.Sprintf("list the files of pull request %d", number),
 		"/repos/{owner}/{repo}/pulls/{pull_number}/files", strconv.Itoa(number))
-	var files []fileAnswer
+	var files []fileResponse
 	err = c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
-		var page []fileAnswer
+		var page []fileResponse
 		err := json.Unmarshal(raw, &page)
 		files = append(files, page...)
 		return len(files) < maxPullFiles, err
@@ -92,7 +92,7 @@ func (c *Client) PullRequestPaths(ctx context.Context, slug pipeline.Slug, numbe
 	return changedPaths(files), len(files) < maxPullFiles, nil
 }
 
-func changedPaths(files []fileAnswer) []string {
+func changedPaths(files []fileResponse) []string {
 	paths := make([]string, 0, len(files))
 	for _, f := range files {
 		paths = append(paths, f.Filename)

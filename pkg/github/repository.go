@@ -15,7 +15,7 @@ import (
 // Repository reads a repository: its spelling, its id and its default branch.
 func (c *Client) Repository(ctx context.Context, slug pipeline.Slug) (pipeline.Repository, error) {
 	k := get(slug, "read the repository", "/repos/{owner}/{repo}")
-	var got repositoryAnswer
+	var got repositoryResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.Repository{}, err
 	}
@@ -32,7 +32,7 @@ func (c *Client) Repository(ctx context.Context, slug pipeline.Slug) (pipeline.R
 // WorkflowRun reads one workflow run in its newest attempt.
 func (c *Client) WorkflowRun(ctx context.Context, slug pipeline.Slug, id int64) (pipeline.WorkflowRun, error) {
 	k := get(slug, fmt.Sprintf("read workflow run %d", id), "/repos/{owner}/{repo}/actions/runs/{run_id}", strconv.FormatInt(id, 10))
-	var got runAnswer
+	var got runResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.WorkflowRun{}, err
 	}
@@ -50,7 +50,7 @@ func (c *Client) WorkflowRun(ctx context.Context, slug pipeline.Slug, id int64) 
 func (c *Client) RunAttempt(ctx context.Context, slug pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error) {
 	k := get(slug, fmt.Sprintf("read attempt %d of workflow run %d", attempt, id), "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}",
 		strconv.FormatInt(id, 10), strconv.Itoa(attempt))
-	var got runAnswer
+	var got runResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return pipeline.WorkflowRun{}, err
 	}
@@ -78,7 +78,7 @@ func workflowFile(path string) string {
 // itself, so that a tag or a commit of the same name cannot take its place.
 func (c *Client) BranchHead(ctx context.Context, slug pipeline.Slug, branch string) (pipeline.SHA, error) {
 	k := get(slug, fmt.Sprintf("read the head of branch %q", branch), "/repos/{owner}/{repo}/git/ref/{+ref}", "heads/"+branch)
-	var got refAnswer
+	var got refResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		all := get(slug, "list the branches", "/repos/{owner}/{repo}/branches")
 		all.query = url.Values{"per_page": {"1"}}
@@ -132,7 +132,7 @@ func (c *Client) Compare(ctx context.Context, slug pipeline.Slug, base, head pip
 // compare asks for base...head (from their merge base). One commit per page is
 // enough: the changed files are on the first page whatever its size.
 // https://docs.github.com/rest/commits/commits#compare-two-commits
-func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (*comparisonAnswer, error) {
+func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pipeline.SHA) (*comparisonResponse, error) {
 	k := get(slug, fmt.Sprintf("compare %s with %s", base.Short(), head.Short()),
 		"/repos/{owner}/{repo}/compare/{basehead}", string(base)+"..."+string(head))
 	k.query = url.Values{"per_page": {"1"}, "page": {"1"}}
@@ -141,7 +141,7 @@ func (c *Client) compare(ctx context.Context, slug pipeline.Slug, base, head pip
 			return nil, k.fail(err)
 		}
 	}
-	var got comparisonAnswer
+	var got comparisonResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}

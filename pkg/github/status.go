@@ -25,7 +25,7 @@ func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.
 	seen := map[string]bool{}
 	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
 		var page struct {
-			Statuses []statusAnswer `json:"statuses"`
+			Statuses []statusResponse `json:"statuses"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return false, err

@@ -11,17 +11,17 @@ import (
 // freshStatuses is how old a list may be that says a status need not be written.
 const freshStatuses = time.Second
 
-// statusMemory is the list of one commit's statuses, as it was read and as we
+// statusCache is the list of one commit's statuses, as it was read and as we
 // have written since. It serves SetStatus alone: who asks for statuses gets those
 // that GitHub has.
-type statusMemory struct {
+type statusCache struct {
 	slug pipeline.Slug
 	sha  pipeline.SHA
 	at   time.Time // when it was read; zero when nothing is remembered
 	list []pipeline.Status
 }
 
-func (m *statusMemory) of(slug pipeline.Slug, sha pipeline.SHA) bool {
+func (m *statusCache) of(slug pipeline.Slug, sha pipeline.SHA) bool {
 	return !m.at.IsZero() && m.sha == sha && m.slug.Equal(slug)
 }
 
@@ -38,7 +38,7 @@ func (c *Client) statusesOf(slug pipeline.Slug, sha pipeline.SHA, now time.Time)
 func (c *Client) keepStatuses(slug pipeline.Slug, sha pipeline.SHA, list []pipeline.Status, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.statuses = statusMemory{slug: slug, sha: sha, at: now, list: list}
+	c.statuses = statusCache{slug: slug, sha: sha, at: now, list: list}
 }
 
 // noteStatus adds what was written. After a write of unknown fate nothing is
@@ -50,7 +50,7 @@ func (c *Client) noteStatus(slug pipeline.Slug, sha pipeline.SHA, s pipeline.Sta
 	switch {
 	case !m.of(slug, sha):
 	case err != nil:
-		*m = statusMemory{}
+		*m = statusCache{}
 	default:
 		m.list = slices.DeleteFunc(m.list, func(o pipeline.Status) bool { return strings.EqualFold(o.Context, s.Context) })
 		m.list = append(m.list, s)

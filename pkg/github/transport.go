@@ -30,16 +30,16 @@ type transport struct {
 	sleep    func(context.Context, time.Duration) error
 	calls    counter
 	pages    pageCache
-	quiet    quiet
+	blocked  rateLimitPause
 
-	// turn holds the pace of the writes; whoever took it out may write.
-	turn chan pace
+	// writeLock holds the pace of the writes; whoever took it out may write.
+	writeLock chan writeThrottle
 }
 
 func newTransport(o Options, host *url.URL) *transport {
 	t := &transport{
 		base: o.Transport, host: host, timeout: o.Timeout, maxWait: o.MaxWait,
-		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, turn: make(chan pace, 1),
+		writeGap: o.WriteGap, now: o.Now, sleep: o.Sleep, writeLock: make(chan writeThrottle, 1),
 	}
 	if t.base == nil {
 		t.base = http.DefaultTransport
@@ -56,7 +56,7 @@ func newTransport(o Options, host *url.URL) *transport {
 	if t.sleep == nil {
 		t.sleep = sleep
 	}
-	t.turn <- pace{}
+	t.writeLock <- writeThrottle{}
 	return t
 }
 
@@ -75,7 +75,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	k := callOf(req)
 	if k.writes() {
-		done, err := t.takeTurn(req.Context())
+		done, err := t.lockWrite(req.Context())
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +84,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var waited time.Duration
 	refused := false
 	for attempt := 1; ; attempt++ {
-		if err := t.quiet.wait(req.Context(), t, &waited); err != nil {
+		if err := t.blocked.wait(req.Context(), t, &waited); err != nil {
 			return nil, err
 		}
 		token, err := t.auth.token(req.Context(), k)
@@ -97,7 +97,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			refused = true
 			continue
 		}
-		again, pause := t.judge(k, resp, err, attempt)
+		again, pause := t.classify(k, resp, err, attempt)
 		if err := req.Context().Err(); again && err != nil {
 			return nil, err
 		}
@@ -183,11 +183,11 @@ func unsent(err error) bool {
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
 
-// unansweredError is the failure of a request that GitHub may have carried out.
-type unansweredError struct{ err error }
+// noResponseError is the failure of a request that GitHub may have carried out.
+type noResponseError struct{ err error }
 
-func (e *unansweredError) Error() string { return e.err.Error() }
-func (e *unansweredError) Unwrap() error { return e.err }
+func (e *noResponseError) Error() string { return e.err.Error() }
+func (e *noResponseError) Unwrap() error { return e.err }
 
 // unauthorizedError is a call that was not sent, since no token was to be had.
 type unauthorizedError struct{ err error }
@@ -195,8 +195,8 @@ type unauthorizedError struct{ err error }
 func (e *unauthorizedError) Error() string { return e.err.Error() }
 func (e *unauthorizedError) Unwrap() error { return e.err }
 
-// judge decides whether an attempt is worth another one, and after which pause.
-func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
+// classify decides whether an attempt is worth another one, and after which pause.
+func (t *transport) classify(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
 	backoff := t.backoff(attempt)
 	if err != nil {
 		var large *tooLargeError
@@ -205,7 +205,7 @@ func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (
 	// What GitHub turned away for a rate limit it has not done, whatever it was.
 	if limited(resp) {
 		pause := limitPause(resp.Header, t.now(), attempt)
-		t.quiet.until(t.now().Add(pause))
+		t.blocked.until(t.now().Add(pause))
 		return true, pause
 	}
 	if !retry.Passing(resp.StatusCode) {
@@ -222,7 +222,7 @@ func (t *transport) judge(k call, resp *http.Response, err error, attempt int) (
 func (t *transport) last(resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
 		if !unsent(err) {
-			err = &unansweredError{err}
+			err = &noResponseError{err}
 		}
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func TestReadsAreRetried(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, map[string]http.HandlerFunc{repoRoute: inTurn(tc.first, answer(200, repoBody))})
+			s := serve(t, map[string]http.HandlerFunc{repoRoute: serialized(tc.first, answer(200, repoBody))})
 			if _, err := s.client(t).Repository(t.Context(), acme); err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestWritesAreRepeatedOnlyWhereSafe(t *testing.T) {
 	const create, edit = "POST /repos/acme/shop/issues/3/comments", "PATCH /repos/acme/shop/issues/comments/5"
 	t.Run("create whose fate cannot be known", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, map[string]http.HandlerFunc{create: inTurn(answer(500, `{}`), body)})
+		s := serve(t, map[string]http.HandlerFunc{create: serialized(answer(500, `{}`), body)})
 		_, err := s.client(t).CreateComment(t.Context(), acme, 3, "hello")
 		if err == nil || !strings.Contains(err.Error(), "look whether it was done") || strings.Count(strings.Join(s.seen, " "), "POST") != 1 {
 			t.Errorf("sent %v, %v", s.seen, err)
@@ -104,7 +104,7 @@ func TestWritesAreRepeatedOnlyWhereSafe(t *testing.T) {
 	})
 	t.Run("create after limit", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, map[string]http.HandlerFunc{create: inTurn(answer(429, `{}`, "Retry-After", "1"), body)})
+		s := serve(t, map[string]http.HandlerFunc{create: serialized(answer(429, `{}`, "Retry-After", "1"), body)})
 		got, err := s.client(t).CreateComment(t.Context(), acme, 3, "hello")
 		if err != nil || got.ID != 5 || len(s.seen) != 2 {
 			t.Errorf("%+v, sent %d times, %v", got, len(s.seen), err)
@@ -112,7 +112,7 @@ func TestWritesAreRepeatedOnlyWhereSafe(t *testing.T) {
 	})
 	t.Run("edit after 500", func(t *testing.T) {
 		t.Parallel()
-		s := serve(t, map[string]http.HandlerFunc{edit: inTurn(answer(500, `{}`), body)})
+		s := serve(t, map[string]http.HandlerFunc{edit: serialized(answer(500, `{}`), body)})
 		if _, err := s.client(t).EditComment(t.Context(), acme, 5, "hello"); err != nil || len(s.seen) != 2 {
 			t.Errorf("sent %d times, %v", len(s.seen), err)
 		}
@@ -135,7 +135,7 @@ func TestExhaustedLimitDoesNotBlockTheNextCall(t *testing.T) {
 func TestTimeoutPerAttempt(t *testing.T) {
 	t.Parallel()
 	stuck := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	s := serve(t, map[string]http.HandlerFunc{repoRoute: inTurn(stuck, answer(200, repoBody))})
+	s := serve(t, map[string]http.HandlerFunc{repoRoute: serialized(stuck, answer(200, repoBody))})
 	c := s.client(t, func(o *github.Options) { o.Timeout = 50 * time.Millisecond })
 	if _, err := c.Repository(t.Context(), acme); err != nil {
 		t.Fatal(err)

@@ -63,7 +63,7 @@ func TestSetStatus(t *testing.T) {
 			var bodies []map[string]any
 			s := serve(t, map[string]http.HandlerFunc{
 				"GET /repos/acme/shop/commits/" + string(shaA) + "/status": answer(200, `{"statuses":[{"context":"infra/x","state":"pending","description":"waiting","target_url":"https://x/1"}]}`),
-				"POST /repos/acme/shop/statuses/" + string(shaA):           record(&bodies, inTurn(answer(502, `{}`), answer(201, `{}`))),
+				"POST /repos/acme/shop/statuses/" + string(shaA):           record(&bodies, serialized(answer(502, `{}`), answer(201, `{}`))),
 			})
 			err := s.client(t).SetStatus(t.Context(), acme, shaA, tc.status)
 			if (err != nil) != tc.fails {

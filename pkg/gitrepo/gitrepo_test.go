@@ -112,7 +112,7 @@ func TestForeignConfigurationStartsNothing(t *testing.T) {
 			program := filepath.Join(t.TempDir(), "program")
 			write(t, program, "#!/bin/sh\nenv >"+mark+"\n", 0o700)
 			at := prepare(t, dir, program)
-			ask(t, at)
+			run(t, at)
 			if environ, err := os.ReadFile(mark); err == nil {
 				t.Errorf("the program ran:\n%s", environ)
 			}
@@ -133,7 +133,7 @@ func promise(t *testing.T, dir, url string) string {
 	return dir
 }
 
-func ask(t *testing.T, dir string) {
+func run(t *testing.T, dir string) {
 	t.Helper()
 	r, ok := Open(t.Context(), dir, append(os.Environ(), "GIT_ALLOW_PROTOCOL=ext:file:ssh", "AWS_SECRET_ACCESS_KEY=of-the-operator"))
 	if !ok {

@@ -30,11 +30,11 @@ type Applier struct {
 func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error) {
 	request, err := loadTarget(ctx, a.records(), in)
 	if err != nil {
-		return TargetResult{}, errors.Join(err, accountUnread(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
+		return TargetResult{}, errors.Join(err, appendUnreadable(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
 	}
 	result, err := a.run(ctx, in, request)
 	request.advise(err)
-	return result, errors.Join(err, a.account(ctx, in, request, result, err))
+	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
 }
 
 func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (TargetResult, error) {
@@ -52,11 +52,11 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
 	}
-	last, err := lastUse(ctx, a.records(), folder)
+	last, err := lastAttempt(ctx, a.records(), folder)
 	if err != nil {
 		return TargetResult{}, tamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
 	}
-	if last.ended != nil && last.ended.Outcome == OutcomeApplied { // a job that is run again goes on from there
+	if last.result != nil && last.result.Outcome == OutcomeApplied { // a job that is run again goes on from there
 		receipt, _, err := readReceipt(ctx, a.records(), folder)
 		if err != nil {
 			return TargetResult{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
@@ -75,35 +75,35 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 }
 
 func notAppliedReason(request Request, env Environment) Reason {
-	if _, held := request.Held[env]; held {
+	if _, held := request.PlanOnly[env]; held {
 		return ReasonBranch
 	}
 	return ReasonModeForbids
 }
 
 func whyNotApplied(request Request, env Environment) string {
-	if why, held := request.Held[env]; held {
+	if why, held := request.PlanOnly[env]; held {
 		return why
 	}
 	return "its mode is " + string(request.Mode)
 }
 
-func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (planning, Ended, error) {
+func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (planAttempt, Result, error) {
 	missing := &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: "run plan first"}
-	folder, found, err := latestPlanning(ctx, a.Store, request, in.Environment)
+	folder, found, err := latestPlanAttempt(ctx, a.Store, request, in.Environment)
 	if err != nil {
-		return planning{}, Ended{}, err
+		return planAttempt{}, Result{}, err
 	}
 	if !found {
-		return planning{}, Ended{}, missing
+		return planAttempt{}, Result{}, missing
 	}
-	var ended Ended
+	var ended Result
 	err = a.records().read(ctx, folder, objectPlanned, &ended)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return planning{}, Ended{}, missing
+		return planAttempt{}, Result{}, missing
 	case err != nil:
-		return planning{}, Ended{}, tamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
+		return planAttempt{}, Result{}, tamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
 	}
 	return folder, ended, nil
 }
@@ -114,22 +114,22 @@ func (a *Applier) records() records { return records{a.Store, a.Sealer} }
 // somebody else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
-func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planning, last use) (TargetResult, error) {
-	ended := Ended{Run: in.Run, Outcome: OutcomeApplied, use: last}
+func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planAttempt, last applyAttempt) (TargetResult, error) {
+	ended := Result{Run: in.Run, Outcome: OutcomeApplied, attempt: last}
 	log := in.record()
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	request.advise(err)
 	var refused *RefusedError
-	if errors.As(err, &refused) && refused.Reason == ReasonUsed {
+	if errors.As(err, &refused) && refused.Reason == ReasonAlreadyApplied {
 		return result, err
 	}
 	if err != nil {
 		ended.fail(ctx, err)
 		var failed *FailedError
-		lasting := errors.As(err, &failed) && failed.Lasting
-		ended.Untouched = !ended.started && !ended.Reason.dooms() && !lasting
+		lasting := errors.As(err, &failed) && failed.Permanent
+		ended.Retryable = !ended.started && !ended.Reason.isPermanent() && !lasting
 	}
-	if ended.claimed && ended.Untouched {
+	if ended.claimed && ended.Retryable {
 		const again = "nothing was changed: this job, run again, applies the same plan"
 		if ended.Next == "" || ended.Outcome == OutcomeCancelled {
 			ended.Next = again
@@ -142,18 +142,18 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 		ended.Next = failed.Next // goes before what a cancelled apply is told
 	}
 	ended.At = a.Now().UTC()
-	lasts, cancel := lasting(ctx)
+	cleanupCtx, cancel := cleanupContext(ctx)
 	defer cancel()
 	if err == nil {
-		a.applied(lasts, request, folder, &ended)
+		a.applied(cleanupCtx, request, folder, &ended)
 	} else if ended.left != nil {
-		if noteErr := noteFailedApply(lasts, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
+		if noteErr := noteFailedApply(cleanupCtx, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
 			fmt.Fprintf(in.logOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
 		}
 	}
-	recordErr := a.record(lasts, in, folder, ended)
+	recordErr := a.record(cleanupCtx, in, folder, ended)
 	if ended.claimed {
-		log.keep(lasts, a.Store, a.Sealer, in, folder.key(applyLog(last.number+1)))
+		log.keep(cleanupCtx, a.Store, a.Sealer, in, folder.key(applyLog(last.number+1)))
 	}
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
@@ -164,8 +164,8 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 
 // applied does what follows an apply that went well. What was applied stays
 // applied, so that what fails here is told only.
-func (a *Applier) applied(ctx context.Context, request Request, folder planning, ended *Ended) {
-	if err := a.burn(ctx, folder); err != nil {
+func (a *Applier) applied(ctx context.Context, request Request, folder planAttempt, ended *Result) {
+	if err := a.deletePlan(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
 	}
 	if err := noteLastApply(ctx, a.records(), request, folder, *ended); err != nil { // a drift scan will miss it
@@ -175,26 +175,26 @@ func (a *Applier) applied(ctx context.Context, request Request, folder planning,
 
 // record writes the end of this use. One that never began is mark and end at
 // once, and gives way to an apply that has begun meanwhile.
-func (a *Applier) record(ctx context.Context, in TargetInput, folder planning, ended Ended) error {
+func (a *Applier) record(ctx context.Context, in TargetInput, folder planAttempt, ended Result) error {
 	if ended.claimed {
-		return a.records().create(ctx, folder, useEnded(ended.use.number+1), ended)
+		return a.records().create(ctx, folder, attemptResultObject(ended.attempt.number+1), ended)
 	}
-	_, err := beginUse(ctx, a.records(), folder, ended.use, Begun{Run: in.Run, At: ended.At, Over: &ended})
+	_, err := startAttempt(ctx, a.records(), folder, ended.attempt, StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended})
 	return err
 }
 
-// dooms reports whether a plan that was refused for this reason can never be
+// isPermanent reports whether a plan that was refused for this reason can never be
 // applied.
-func (r Reason) dooms() bool {
+func (r Reason) isPermanent() bool {
 	switch r {
-	case "", ReasonOrder, ReasonUngated, ReasonSelfApproved, ReasonOtherReceipt, ReasonUnknownKey:
+	case "", ReasonEnvironmentOrder, ReasonMissingProtection, ReasonSelfApproved, ReasonReceiptMismatch, ReasonUnknownKey:
 		return false
 	}
 	return true
 }
 
-// burn deletes the secret parts of a plan that has been applied.
-func (a *Applier) burn(ctx context.Context, folder planning) error {
+// deletePlan deletes the secret parts of a plan that has been applied.
+func (a *Applier) deletePlan(ctx context.Context, folder planAttempt) error {
 	for _, object := range secretObjects() {
 		if err := a.Store.Delete(ctx, folder.key(object)); err != nil {
 			return fmt.Errorf("delete the used plan: %w", err)
@@ -203,7 +203,7 @@ func (a *Applier) burn(ctx context.Context, folder planning) error {
 	return nil
 }
 
-func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planning, ended *Ended) (TargetResult, error) {
+func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *Result) (TargetResult, error) {
 	receipt, err := a.receipt(ctx, folder, request, in)
 	if err != nil {
 		return TargetResult{}, err
@@ -222,19 +222,19 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	}
 	// Only now is the receipt known to be the one that the plan was sealed with.
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
-		return result, &RefusedError{Reason: ReasonOtherReceipt, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(ReceiptCode(in.Receipt), in.Receipt)),
+		return result, &RefusedError{Reason: ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(ReceiptCode(in.Receipt), in.Receipt)),
 			Next: "apply the plan that was approved, or approve this one"}
 	}
-	if result.head, err = a.accountApplying(ctx, in, request, receipt, approvers); err != nil {
+	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
-	if err := a.claim(ctx, in, folder, ended.use); err != nil {
+	if err := a.claim(ctx, in, folder, ended.attempt); err != nil {
 		return result, err
 	}
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	explainLock(ctx, a.records(), in, folder.key(useBegun(ended.use.number+1)), err)
+	explainLock(ctx, a.records(), in, folder.key(attemptStartObject(ended.attempt.number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
 	if applied.ErroredState != "" {
@@ -246,7 +246,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 
 // stateKept keeps a state that could not be written and says how to bring it
 // back. The apply has failed by that, whatever the tool said.
-func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning, receipt Receipt, applied Applied, cause error) (string, error) {
+func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, applied Applied, cause error) (string, error) {
 	next, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
 	var failed *FailedError
 	if !errors.As(cause, &failed) {
@@ -262,36 +262,36 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planning
 
 // claim marks the plan as used before anything changes: it will not be applied a
 // second time, unless this apply lives to tell that it has changed nothing.
-func (a *Applier) claim(ctx context.Context, in TargetInput, folder planning, last use) error {
-	won, err := beginUse(ctx, a.records(), folder, last, Begun{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
+func (a *Applier) claim(ctx context.Context, in TargetInput, folder planAttempt, last applyAttempt) error {
+	won, err := startAttempt(ctx, a.records(), folder, last, StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
 	if won {
 		return nil
 	}
-	winner := use{number: last.number + 1}
-	if err := a.records().read(ctx, folder, useBegun(winner.number), &winner.begun); err == nil && winner.voided() {
-		winner.ended = winner.begun.Over
+	winner := applyAttempt{number: last.number + 1}
+	if err := a.records().read(ctx, folder, attemptStartObject(winner.number), &winner.start); err == nil && winner.revoked() {
+		winner.result = winner.start.NotStarted
 	}
 	return winner.refusal(in)
 }
 
 // refusal says why a plan may not be applied after this use of it; nil when it may.
-func (u use) refusal(in TargetInput) error {
+func (u applyAttempt) refusal(in TargetInput) error {
 	switch {
 	case u.free():
 		return nil
-	case u.ended != nil && u.ended.Reason != "":
-		return &RefusedError{Reason: u.ended.Reason, Message: u.ended.Message, Next: u.ended.Next}
+	case u.result != nil && u.result.Reason != "":
+		return &RefusedError{Reason: u.result.Reason, Message: u.result.Message, Next: u.result.Next}
 	}
-	return &RefusedError{Reason: ReasonUsed, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
+	return &RefusedError{Reason: ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
 		Next: "push again, or run the whole workflow again, to get a fresh plan"}
 }
 
 // receipt reads the receipt and compares it with what is asked for and with what
 // stands around it now.
-func (a *Applier) receipt(ctx context.Context, folder planning, request Request, in TargetInput) (Receipt, error) {
+func (a *Applier) receipt(ctx context.Context, folder planAttempt, request Request, in TargetInput) (Receipt, error) {
 	receipt, _, err := readReceipt(ctx, a.records(), folder)
 	if err != nil {
 		return Receipt{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
@@ -337,15 +337,15 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 		if !request.Applies(env) {
 			continue
 		}
-		standing, err := targetStanding(ctx, a.records(), request, env)
+		status, err := readTargetStatus(ctx, a.records(), request, env)
 		if err != nil {
 			return err
 		}
-		if standing.doubt != nil {
-			return tamperedOr(standing.doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
+		if status.doubt != nil {
+			return tamperedOr(status.doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
 		}
-		if !standing.ended.Outcome.Succeeded() {
-			return &RefusedError{Reason: ReasonOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), standing.ended.Outcome),
+		if !status.result.Outcome.Succeeded() {
+			return &RefusedError{Reason: ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.result.Outcome),
 				Next: "let " + string(env) + " succeed first"}
 		}
 	}
@@ -353,7 +353,7 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 }
 
 // restore opens the sealed objects of the plan into the run directory.
-func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planning, receipt Receipt) (Job, StoredPlan, error) {
+func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planAttempt, receipt Receipt) (Job, StoredPlan, error) {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
 	raw, err := unsealBytes(ctx, a.Store, a.Sealer, folder.key(objectVariables), binding(receipt, objectVariables))
 	if err != nil {

@@ -50,10 +50,10 @@ type PathError struct {
 	Clean string
 }
 
-func (e *PathError) Error() string { return e.Said(e.Path) }
+func (e *PathError) Error() string { return e.Describe(e.Path) }
 
-// Said is the error about the path as short shows it, in words that follow its name.
-func (e *PathError) Said(short string) string {
+// Describe is the error about the path as short shows it, in words that follow its name.
+func (e *PathError) Describe(short string) string {
 	if e.Reason == atTop {
 		return atTop
 	}

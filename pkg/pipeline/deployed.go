@@ -33,8 +33,8 @@ func FindDeployed(ctx context.Context, github deployedGitHub, c Customer, env En
 	fits := func(d Deployment) bool {
 		return d.Payload.Customer == c.Name && d.Payload.Environment == env && d.Payload.Outcome == OutcomeApplied
 	}
-	for _, siblings := range []bool{c.Siblings, !c.Siblings} {
-		name := Request{Customer: c.Name, Siblings: siblings}.DeploymentEnvironment(env)
+	for _, siblings := range []bool{c.SharedRepository, !c.SharedRepository} {
+		name := Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(env)
 		d, found, err := github.FindDeployment(ctx, c.Repository, name, fits)
 		if err != nil {
 			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", targetName(c.Name, env), err)
@@ -66,7 +66,7 @@ func NeverApplied(ctx context.Context, s Store, c CustomerName, env Environment)
 // deployed notes the applies that GitHub remembers of targets that the store knows
 // nothing of. The plan has no token to ask with, so the request carries the answer.
 func (f *FetchVars) deployed(ctx context.Context, c Customer, request *Request) error {
-	c.Repository, c.Siblings = request.Repository.Slug, request.Siblings
+	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
 	for _, env := range request.Targets {
 		never, err := NeverApplied(ctx, f.Store, c.Name, env)
 		if err != nil {

@@ -12,7 +12,7 @@ func secretObjects() []string { return []string{objectPlan, objectPlanJSON, obje
 // of the report.
 func (r *Reporter) discard(ctx context.Context, report Report) {
 	for _, t := range report.Targets {
-		if !t.spent() {
+		if !t.isUnusable() {
 			continue
 		}
 		for _, object := range secretObjects() {
@@ -20,16 +20,16 @@ func (r *Reporter) discard(ctx context.Context, report Report) {
 				continue
 			}
 			if err := r.Store.Delete(ctx, t.folder.key(object)); err != nil {
-				r.Tell("the plan of %s/%s is of no use any more and could not be deleted: %v", report.Request.Customer, t.Environment, err)
+				r.Logf("the plan of %s/%s is of no use any more and could not be deleted: %v", report.Request.Customer, t.Environment, err)
 				break
 			}
 		}
 	}
 }
 
-// spent reports whether the plan cannot be applied any more. One that was only
+// isUnusable reports whether the plan cannot be applied any more. One that was only
 // cancelled, or that a reviewer declined, can: its job may be run again.
-func (t TargetReport) spent() bool {
+func (t TargetReport) isUnusable() bool {
 	if t.Reason == ReasonUnknownKey { // with its key it is what it was
 		return false
 	}
@@ -40,7 +40,7 @@ func (t TargetReport) spent() bool {
 	case OutcomePlanned, OutcomeNoChanges, OutcomeExpired, OutcomeSuperseded:
 		return true
 	case OutcomeRefused:
-		return t.Reason.dooms()
+		return t.Reason.isPermanent()
 	}
 	return false
 }

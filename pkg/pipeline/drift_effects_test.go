@@ -26,9 +26,9 @@ func TestLookSeesEveryEffect(t *testing.T) {
 		"an object that is kept":    {Plan{Changes: []ResourceChange{{Address: "a.c", Action: ActionReplace, KeepsOld: true}}}, nil, true, Counts{Replace: 1, Forget: 1}},
 		"an action from tomorrow":   {Plan{Changes: []ResourceChange{{Address: "a.c", Action: "freeze"}}}, nil, true, Counts{Other: 1}},
 	} {
-		got, err := look(Planned{Plan: c.plan}, c.rules, time.Unix(0, 0), testMAC)
-		if err != nil || got.rest != c.rest || got.plan.Counts != c.want || (got.fingerprint != "") != c.rest {
-			t.Errorf("%s: rest %v, counts %+v, fingerprint %q, %v", name, got.rest, got.plan.Counts, got.fingerprint, err)
+		got, err := inspect(Planned{Plan: c.plan}, c.rules, time.Unix(0, 0), testMAC)
+		if err != nil || got.otherChanges != c.rest || got.plan.Counts != c.want || (got.fingerprint != "") != c.rest {
+			t.Errorf("%s: rest %v, counts %+v, fingerprint %q, %v", name, got.otherChanges, got.plan.Counts, got.fingerprint, err)
 		}
 	}
 }

@@ -65,23 +65,23 @@ type TargetIssue struct {
 	Environment Environment  `json:"environment"`
 	Number      int          `json:"number,omitempty"` // 0: there is none
 	URL         string       `json:"url,omitempty"`
-	Did         IssueDeed    `json:"action"`
-	Why         string       `json:"reason,omitempty"` // snoozed, waiting or failed
+	Action      IssueAction  `json:"action"`
+	Reason      string       `json:"reason,omitempty"` // snoozed, waiting or failed
 }
 
-// IssueDeed is what was done with an issue.
-type IssueDeed string
+// IssueAction is what was done with an issue.
+type IssueAction string
 
 // The deeds.
 const (
-	IssueOpened    IssueDeed = "opened"
-	IssueEdited    IssueDeed = "edited"
-	IssueReopened  IssueDeed = "reopened"
-	IssueClosed    IssueDeed = "closed"
-	IssueUnchanged IssueDeed = "unchanged" // it says what there is to say
-	IssueSnoozed   IssueDeed = "snoozed"
-	IssueWaiting   IssueDeed = "waiting" // for the next scan
-	IssueFailed    IssueDeed = "failed"
+	IssueOpened    IssueAction = "opened"
+	IssueEdited    IssueAction = "edited"
+	IssueReopened  IssueAction = "reopened"
+	IssueClosed    IssueAction = "closed"
+	IssueUnchanged IssueAction = "unchanged" // it says what there is to say
+	IssueSnoozed   IssueAction = "snoozed"
+	IssueWaiting   IssueAction = "waiting" // for the next scan
+	IssueFailed    IssueAction = "failed"
 )
 
 // driftLabel marks the issues of a scan; the others are for people.
@@ -127,7 +127,7 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 		return nil, err
 	}
 	w := &issueWork{DriftIssuer: d, scan: scan, book: book, history: history, left: budget, repos: map[string]*issueRepo{}}
-	todo, told := w.sort(customers)
+	todo, reported := w.sort(customers)
 	todo = append(w.gone(customers), todo...)
 	if len(todo) > 0 {
 		// What may be made is noted before: who is killed after that finds it again.
@@ -136,20 +136,20 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 		}
 	}
 	for _, t := range todo {
-		told = append(told, w.one(ctx, t))
+		reported = append(reported, w.one(ctx, t))
 	}
 	if len(todo) > 0 {
 		// A cancelled run keeps what it has done as well.
 		keep, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
 		if err := keepIssues(keep, d.records(), w.book, scan.ID, d.Now()); err != nil {
-			return told, err
+			return reported, err
 		}
 	}
-	slices.SortFunc(told, func(a, b TargetIssue) int {
+	slices.SortFunc(reported, func(a, b TargetIssue) int {
 		return cmp.Or(strings.Compare(string(a.Customer), string(b.Customer)), strings.Compare(string(a.Environment), string(b.Environment)))
 	})
-	return told, ctx.Err()
+	return reported, ctx.Err()
 }
 
 func (d *DriftIssuer) records() records { return records{d.Store, d.Sealer} }
@@ -179,7 +179,7 @@ type issueTarget struct {
 // sort picks the targets whose issue may have to be written, those that failed the
 // last time at the end, so that they keep nobody from the budget; in other respects
 // what is over comes first, and then what is known longest.
-func (w *issueWork) sort(customers []Customer) (todo []issueTarget, told []TargetIssue) {
+func (w *issueWork) sort(customers []Customer) (todo []issueTarget, reported []TargetIssue) {
 	byName := map[CustomerName]Customer{}
 	for _, c := range customers {
 		byName[c.Name] = c
@@ -199,7 +199,7 @@ func (w *issueWork) sort(customers []Customer) (todo []issueTarget, told []Targe
 		switch {
 		case t.body == "" && (!known || !record.Open):
 		case t.body != "" && known && record.Hash == t.hash:
-			told = append(told, TargetIssue{Customer: c.Name, Environment: r.Environment, Number: record.Number, URL: record.URL, Did: IssueUnchanged})
+			reported = append(reported, TargetIssue{Customer: c.Name, Environment: r.Environment, Number: record.Number, URL: record.URL, Action: IssueUnchanged})
 		default:
 			todo = append(todo, t)
 		}
@@ -208,7 +208,7 @@ func (w *issueWork) sort(customers []Customer) (todo []issueTarget, told []Targe
 		return cmp.Or(order(w.book.Targets[a.name].Failed, w.book.Targets[b.name].Failed), order(a.body != "", b.body != ""),
 			a.result.FirstSeen.Compare(b.result.FirstSeen))
 	})
-	return todo, told
+	return todo, reported
 }
 
 func order(a, b bool) int {
@@ -223,9 +223,9 @@ func order(a, b bool) int {
 
 // one brings one issue in line and says what it did.
 func (w *issueWork) one(ctx context.Context, t issueTarget) TargetIssue {
-	told := TargetIssue{Customer: t.customer.Name, Environment: t.result.Environment}
+	reported := TargetIssue{Customer: t.customer.Name, Environment: t.result.Environment}
 	record, _ := w.book.of(t)
-	told.Number, told.URL = record.Number, record.URL
+	reported.Number, reported.URL = record.Number, record.URL
 	switch {
 	case w.stop == "" && ctx.Err() != nil:
 		w.stop = "the run was stopped"
@@ -233,24 +233,24 @@ func (w *issueWork) one(ctx context.Context, t issueTarget) TargetIssue {
 		w.stop = "the writes of this scan are spent"
 	}
 	if w.stop != "" {
-		told.Did, told.Why = IssueWaiting, w.stop
-		return told
+		reported.Action, reported.Reason = IssueWaiting, w.stop
+		return reported
 	}
-	err := w.write(ctx, t, &record, &told)
+	err := w.write(ctx, t, &record, &reported)
 	record.Failed = err != nil
 	if err != nil {
-		told.Did, told.Why = IssueFailed, err.Error()
+		reported.Action, reported.Reason = IssueFailed, err.Error()
 		var github interface{ Cause() string }
 		if errors.As(err, &github) && github.Cause() == "rate-limit" {
-			w.stop, told.Did = "GitHub's rate limit is reached", IssueWaiting
+			w.stop, reported.Action = "GitHub's rate limit is reached", IssueWaiting
 			record.Failed = false
 		}
 	}
 	w.book.Targets[t.name] = record
-	if t.gone && told.Did != IssueWaiting {
+	if t.gone && reported.Action != IssueWaiting {
 		w.forget(ctx, t, err)
 	}
-	return told
+	return reported
 }
 
 // cost is the most writes that a target may need.
@@ -262,7 +262,7 @@ func (t issueTarget) cost() int {
 }
 
 // write does what one target needs and puts down how its issue stands.
-func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecord, told *TargetIssue) error {
+func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecord, reported *TargetIssue) error {
 	repo := w.repo(ctx, t.customer)
 	if repo.err != nil {
 		return repo.err
@@ -272,9 +272,9 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 	if err != nil {
 		return err
 	}
-	keep := func(i Issue, did IssueDeed) {
+	keep := func(i Issue, did IssueAction) {
 		record.Number, record.URL, record.Open, record.Hash = i.Number, i.URL, t.body != "", t.hash
-		told.Number, told.URL, told.Did = i.Number, i.URL, did
+		reported.Number, reported.URL, reported.Action = i.Number, i.URL, did
 	}
 	switch {
 	case !found && t.body == "":
@@ -289,13 +289,13 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 		keep(issue, IssueOpened)
 		return nil
 	case t.body == "":
-		return w.end(ctx, repo, t, issue, keep)
+		return w.closeIssue(ctx, repo, t, issue, keep)
 	}
 	if until := snoozedUntil(issue.Labels); w.Now().Before(until) {
 		// What was written last stays on record, so that each scan looks again.
 		record.Number, record.URL, record.Open = issue.Number, issue.URL, record.Open || issue.State == "open"
-		told.Number, told.URL, told.Did = issue.Number, issue.URL, IssueSnoozed
-		told.Why = "until " + until.AddDate(0, 0, -1).Format(time.DateOnly)
+		reported.Number, reported.URL, reported.Action = issue.Number, issue.URL, IssueSnoozed
+		reported.Reason = "until " + until.AddDate(0, 0, -1).Format(time.DateOnly)
 		return nil
 	}
 	edit, did := change(t, issue, *record)
@@ -314,7 +314,7 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 
 // change is the difference between an issue and what it should be. The title and
 // further labels are people's.
-func change(t issueTarget, issue Issue, record issueRecord) (IssueDraft, IssueDeed) {
+func change(t issueTarget, issue Issue, record issueRecord) (IssueDraft, IssueAction) {
 	var edit IssueDraft
 	if sameText(issue.Body, t.body) {
 		// Only the end that we ourselves have put to it is ours to take back.
@@ -339,8 +339,8 @@ func change(t issueTarget, issue Issue, record issueRecord) (IssueDraft, IssueDe
 	return edit, IssueEdited
 }
 
-// end closes the issue of a target where nothing differs any more.
-func (w *issueWork) end(ctx context.Context, repo *issueRepo, t issueTarget, issue Issue, keep func(Issue, IssueDeed)) error {
+// closeIssue closes the issue of a target where nothing differs any more.
+func (w *issueWork) closeIssue(ctx context.Context, repo *issueRepo, t issueTarget, issue Issue, keep func(Issue, IssueAction)) error {
 	if issue.State == "closed" {
 		keep(issue, IssueUnchanged)
 		return nil

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// looked is one plan of a target without what nobody needs to know of it.
-type looked struct {
+// inspection is one plan of a target without what nobody needs to know of it.
+type inspection struct {
 	plan    Plan
 	ignored []IgnoredDrift
 	// drift tells that somebody changed something that the plan would change back;
 	// rest, that the plan does more than that.
-	drift, rest bool
-	fingerprint string
-	tree, code  string // digests of the manager's repository, and of the code in it
+	drift, otherChanges bool
+	fingerprint         string
+	tree, code          string // digests of the manager's repository, and of the code in it
 }
 
-// look leaves out noise and what rules hide, and tells drift from other changes.
-func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Hash) (looked, error) {
-	l := looked{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
+// inspect leaves out noise and what rules hide, and tells drift from other changes.
+func inspect(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Hash) (inspection, error) {
+	l := inspection{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
 	l.plan.Changes, l.plan.Drift, l.plan.Outputs, l.plan.Invocations = nil, nil, nil, nil
 	hide := ignoring{rules: rules, now: now}
 	for _, d := range planned.Plan.Drift {
@@ -49,8 +49,8 @@ func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Ha
 	l.plan.Counts = CountChanges(l.plan.Changes)
 	l.plan.Counts.Invoke = len(l.plan.Invocations)
 	l.drift = len(l.plan.Drift) > 0
-	l.rest = l.more()
-	if !l.drift && !l.rest {
+	l.otherChanges = l.more()
+	if !l.drift && !l.otherChanges {
 		return l, nil
 	}
 	differs := []any{l.plan.Changes, l.plan.Drift, l.plan.Outputs}
@@ -69,7 +69,7 @@ func look(planned Planned, rules []IgnoreRule, now time.Time, mac func() hash.Ha
 
 // more reports whether the plan does more than change back what drifted. An action
 // that a change triggers is judged with that change.
-func (l looked) more() bool {
+func (l inspection) more() bool {
 	return l.plan.Unexplained || len(l.plan.Deferred) > 0 ||
 		slices.ContainsFunc(l.plan.Changes, func(c ResourceChange) bool { return !c.Reverts && (!l.drift || !follows(c)) }) ||
 		slices.ContainsFunc(l.plan.Outputs, func(o OutputChange) bool { return !l.drift || !o.After.Unknown }) ||
@@ -155,7 +155,7 @@ func (h *ignoring) hidden() []IgnoredDrift {
 
 // sameManager reports whether the manager has changed nothing that a plan is made
 // from, since that of the receipt: neither the code nor the tool.
-func (l looked) sameManager(r Receipt) bool {
+func (l inspection) sameManager(r Receipt) bool {
 	if r.Tool != l.plan.Tool {
 		return false
 	}
@@ -164,12 +164,12 @@ func (l looked) sameManager(r Receipt) bool {
 
 // kindsOf names what a plan found. again plans once more, with the variables that
 // were applied last, where one plan cannot tell; it is nil where nothing was.
-func kindsOf(l looked, blob SHA, last *lastApply, again func() (looked, error)) ([]DriftKind, error) {
+func kindsOf(l inspection, blob SHA, last *lastApply, again func() (inspection, error)) ([]DriftKind, error) {
 	var kinds []DriftKind
 	if l.drift {
 		kinds = append(kinds, DriftReal)
 	}
-	if !l.rest {
+	if !l.otherChanges {
 		return kinds, nil
 	}
 	if last == nil {
@@ -197,7 +197,7 @@ func kindsOf(l looked, blob SHA, last *lastApply, again func() (looked, error)) 
 	if before.fingerprint != l.fingerprint {
 		kinds = append(kinds, DriftPending)
 	}
-	if before.rest && !sameManager {
+	if before.otherChanges && !sameManager {
 		kinds = append(kinds, DriftManager)
 	}
 	if len(kinds) == 0 {

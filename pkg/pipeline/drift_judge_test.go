@@ -98,12 +98,12 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 		"a read is no change":   {Plan{Changes: []ResourceChange{{Address: "data.a.b", Action: ActionRead}}}, nil, false, false, 0},
 		"a deletion is not cut": {Plan{Changes: []ResourceChange{{Address: "a.b", Action: ActionDelete, Attributes: []AttributeChange{attribute("tags", Value{})}}}}, []IgnoreRule{rule("tags", now.Add(1))}, false, true, 0},
 	} {
-		got, err := look(Planned{Plan: c.plan}, c.rules, now, testMAC)
+		got, err := inspect(Planned{Plan: c.plan}, c.rules, now, testMAC)
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if got.drift != c.drift || got.rest != c.rest || len(got.ignored) != c.ignored {
-			t.Errorf("%s: drift %v, rest %v, ignored %v", name, got.drift, got.rest, got.ignored)
+		if got.drift != c.drift || got.otherChanges != c.rest || len(got.ignored) != c.ignored {
+			t.Errorf("%s: drift %v, rest %v, ignored %v", name, got.drift, got.otherChanges, got.ignored)
 		}
 		if found := got.fingerprint != ""; found != (c.drift || c.rest) {
 			t.Errorf("%s: fingerprint %q", name, got.fingerprint)
@@ -114,33 +114,33 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 func TestKindsOf(t *testing.T) {
 	t.Parallel()
 	last := &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1"}}
-	never := func() (looked, error) { t.Error("one plan was enough"); return looked{}, nil }
-	again := func(l looked) func() (looked, error) { return func() (looked, error) { return l, nil } }
+	never := func() (inspection, error) { t.Error("one plan was enough"); return inspection{}, nil }
+	again := func(l inspection) func() (inspection, error) { return func() (inspection, error) { return l, nil } }
 	type kinds = []DriftKind
 	for name, c := range map[string]struct {
-		l     looked
+		l     inspection
 		blob  SHA
 		last  *lastApply
-		again func() (looked, error)
+		again func() (inspection, error)
 		want  kinds
 	}{
-		"another customer came":      {looked{tree: "t2", code: "c1", rest: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftReal}},
-		"the code changed":           {looked{tree: "t2", code: "c2", rest: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftManager}},
-		"an old receipt":             {looked{tree: "t2", rest: true}, "b1", last, never, kinds{DriftManager}},
-		"another tool":               {looked{tree: "t1", rest: true, plan: Plan{Tool: ToolVersion{Name: "tofu"}}}, "b1", last, never, kinds{DriftManager}},
-		"clean":                      {looked{tree: "t2"}, "b2", last, never, nil},
-		"never applied":              {looked{rest: true}, "b2", nil, never, kinds{DriftPending}},
-		"drift":                      {looked{drift: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
-		"drift and more, same":       {looked{drift: true, rest: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
-		"what it reads has changed":  {looked{rest: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
-		"pending":                    {looked{rest: true, tree: "t1"}, "b2", last, never, kinds{DriftPending}},
-		"manager":                    {looked{rest: true, tree: "t2"}, "b1", last, never, kinds{DriftManager}},
-		"both":                       {looked{rest: true, tree: "t2", fingerprint: "x"}, "b2", last, again(looked{rest: true, fingerprint: "y"}), kinds{DriftPending, DriftManager}},
-		"only the manager":           {looked{rest: true, tree: "t2", fingerprint: "x"}, "b2", last, again(looked{rest: true, fingerprint: "x"}), kinds{DriftManager}},
-		"only the customer":          {looked{rest: true, tree: "t2", fingerprint: "x"}, "b2", last, again(looked{}), kinds{DriftPending}},
-		"drift under a comment":      {looked{drift: true, rest: true, tree: "t1", fingerprint: "x"}, "b2", last, again(looked{drift: true, rest: true, fingerprint: "x"}), kinds{DriftReal}},
-		"drift and pending":          {looked{drift: true, rest: true, tree: "t1", fingerprint: "x"}, "b2", last, again(looked{drift: true, fingerprint: "y"}), kinds{DriftReal, DriftPending}},
-		"drift, pending and manager": {looked{drift: true, rest: true, tree: "t2", fingerprint: "x"}, "b2", last, again(looked{drift: true, rest: true, fingerprint: "y"}), kinds{DriftReal, DriftPending, DriftManager}},
+		"another customer came":      {inspection{tree: "t2", code: "c1", otherChanges: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftReal}},
+		"the code changed":           {inspection{tree: "t2", code: "c2", otherChanges: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftManager}},
+		"an old receipt":             {inspection{tree: "t2", otherChanges: true}, "b1", last, never, kinds{DriftManager}},
+		"another tool":               {inspection{tree: "t1", otherChanges: true, plan: Plan{Tool: ToolVersion{Name: "tofu"}}}, "b1", last, never, kinds{DriftManager}},
+		"clean":                      {inspection{tree: "t2"}, "b2", last, never, nil},
+		"never applied":              {inspection{otherChanges: true}, "b2", nil, never, kinds{DriftPending}},
+		"drift":                      {inspection{drift: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
+		"drift and more, same":       {inspection{drift: true, otherChanges: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
+		"what it reads has changed":  {inspection{otherChanges: true, tree: "t1"}, "b1", last, never, kinds{DriftReal}},
+		"pending":                    {inspection{otherChanges: true, tree: "t1"}, "b2", last, never, kinds{DriftPending}},
+		"manager":                    {inspection{otherChanges: true, tree: "t2"}, "b1", last, never, kinds{DriftManager}},
+		"both":                       {inspection{otherChanges: true, tree: "t2", fingerprint: "x"}, "b2", last, again(inspection{otherChanges: true, fingerprint: "y"}), kinds{DriftPending, DriftManager}},
+		"only the manager":           {inspection{otherChanges: true, tree: "t2", fingerprint: "x"}, "b2", last, again(inspection{otherChanges: true, fingerprint: "x"}), kinds{DriftManager}},
+		"only the customer":          {inspection{otherChanges: true, tree: "t2", fingerprint: "x"}, "b2", last, again(inspection{}), kinds{DriftPending}},
+		"drift under a comment":      {inspection{drift: true, otherChanges: true, tree: "t1", fingerprint: "x"}, "b2", last, again(inspection{drift: true, otherChanges: true, fingerprint: "x"}), kinds{DriftReal}},
+		"drift and pending":          {inspection{drift: true, otherChanges: true, tree: "t1", fingerprint: "x"}, "b2", last, again(inspection{drift: true, fingerprint: "y"}), kinds{DriftReal, DriftPending}},
+		"drift, pending and manager": {inspection{drift: true, otherChanges: true, tree: "t2", fingerprint: "x"}, "b2", last, again(inspection{drift: true, otherChanges: true, fingerprint: "y"}), kinds{DriftReal, DriftPending, DriftManager}},
 	} {
 		got, err := kindsOf(c.l, c.blob, c.last, c.again)
 		if err != nil || !slices.Equal(got, c.want) {
@@ -148,7 +148,7 @@ func TestKindsOf(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	if _, err := kindsOf(looked{rest: true, tree: "t2"}, "b2", last, func() (looked, error) { return looked{}, broken }); !errors.Is(err, broken) {
+	if _, err := kindsOf(inspection{otherChanges: true, tree: "t2"}, "b2", last, func() (inspection, error) { return inspection{}, broken }); !errors.Is(err, broken) {
 		t.Errorf("a second plan that fails: %v", err)
 	}
 }

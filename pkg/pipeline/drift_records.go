@@ -94,7 +94,7 @@ func targetName(c CustomerName, env Environment) string { return string(c) + "/"
 // checkScanID accepts what NewScanID makes.
 func checkScanID(id string) error {
 	at, tail, ok := strings.Cut(id, "-")
-	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !only(tail, 8, digits+"abcdef") {
+	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !consistsOf(tail, 8, digits+"abcdef") {
 		return &UsageError{Message: fmt.Sprintf("%q is not the id of a scan", id), Next: "use the one that `drift --list` put out"}
 	}
 	return nil

@@ -30,7 +30,7 @@ type Remediation struct {
 	Customer    CustomerName `json:"customer"`
 	Environment Environment  `json:"environment"`
 	Started     bool         `json:"started"`
-	Why         string       `json:"reason,omitempty"` // not started
+	Reason      string       `json:"reason,omitempty"` // not started
 }
 
 // Run starts the requests. A target that has an open request gets no second one: it
@@ -58,14 +58,14 @@ func (r Remediator) Run(ctx context.Context, manager Slug, scan DriftScan, custo
 			return done, errors.Join(append(failed, err)...)
 		}
 		one := Remediation{Customer: result.Customer, Environment: result.Environment}
-		one.Why, err = r.against(ctx, result)
-		if err == nil && one.Why == "" {
+		one.Reason, err = r.against(ctx, result)
+		if err == nil && one.Reason == "" {
 			inputs := map[string]string{"customer": string(result.Customer), "environment": string(result.Environment), "mode": string(ModeApply)}
 			err = r.GitHub.StartWorkflow(ctx, repo.Slug, DeployWorkflow, repo.DefaultBranch, inputs)
 			one.Started = err == nil
 		}
 		if err != nil { // of this target: the others are asked for all the same
-			one.Why = err.Error()
+			one.Reason = err.Error()
 			failed = append(failed, fmt.Errorf("ask for an apply of %s/%s: %w", result.Customer, result.Environment, err))
 		}
 		done = append(done, one)
@@ -107,11 +107,11 @@ func (r Remediator) open(ctx context.Context, result DriftResult) (string, error
 		if _, newer, err := queue.newest(ctx, s, request, nil); err != nil || newer {
 			return "", err
 		}
-		standing, err := targetStanding(ctx, s, request, result.Environment)
-		if err != nil || standing.ended.Outcome.Final() {
+		status, err := readTargetStatus(ctx, s, request, result.Environment)
+		if err != nil || status.result.Outcome.Final() {
 			return "", err
 		}
-		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), standing.ended.Outcome), nil
+		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), status.result.Outcome), nil
 	}
 	return "", nil
 }

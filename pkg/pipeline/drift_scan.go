@@ -23,8 +23,8 @@ type DriftScanner struct {
 	GitHub driftGitHub
 	Parse  func(c Customer, file string, raw []byte) (Document, Problems)
 	Now    func() time.Time
-	// Told is called after each target, by one goroutine at a time.
-	Told func(done, total int, result DriftResult)
+	// Logged is called after each target, by one goroutine at a time.
+	Logged func(done, total int, result DriftResult)
 }
 
 type driftPlanner interface {
@@ -132,7 +132,7 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 	result := DriftResult{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
 	if c, ok := w.customers[t.Customer]; !ok {
 		result.fail(&UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
-	} else if err := w.look(ctx, c, &result); err != nil {
+	} else if err := w.inspect(ctx, c, &result); err != nil {
 		result.fail(err)
 		result.Failure.Diagnostics = RedactedDiagnostics(result.Failure.Diagnostics, c.Manager.Redaction)
 	} else if result.Plan != nil {
@@ -149,8 +149,8 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.done++
-	if w.Told != nil {
-		w.Told(w.done, w.total, result)
+	if w.Logged != nil {
+		w.Logged(w.done, w.total, result)
 	}
 	return nil
 }
@@ -165,14 +165,14 @@ func (r *DriftResult) lose(lost LostState) {
 	r.Kinds, r.Failure = []DriftKind{DriftLost}, &DriftFailure{Cause: string(ReasonStateLost), Message: lost.Why, Next: lost.Operator()}
 }
 
-// look fills in what one target is like.
-func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) error {
+// inspect fills in what one target is like.
+func (w *scanWork) inspect(ctx context.Context, c Customer, result *DriftResult) error {
 	env := result.Environment
 	result.Repository = Repository{Slug: c.Repository, ID: c.RepositoryID}
 	if err := w.registered[c.Name](); err != nil {
 		return err
 	}
-	known, err := recall(ctx, records{w.Store, w.Sealer}, c.Name, env)
+	known, err := remember(ctx, records{w.Store, w.Sealer}, c.Name, env)
 	if known.unread != nil {
 		err = fmt.Errorf("%w\n→ %s", known.unread, rekeyNext)
 	}
@@ -181,9 +181,9 @@ func (w *scanWork) look(ctx context.Context, c Customer, result *DriftResult) er
 	}
 	last := known.record
 	if last != nil {
-		result.Applied = last.told()
+		result.Applied = last.forDrift()
 	}
-	if known.ended() { // nothing of it is there; what a plan would build is no drift
+	if known.destroyed() { // nothing of it is there; what a plan would build is no drift
 		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
 		return nil
 	}
@@ -217,15 +217,15 @@ func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, wa
 	job := Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
 	var lost *LostState
 	noState := false
-	plan := func(variables Document) (looked, error) {
+	plan := func(variables Document) (inspection, error) {
 		job.Variables = variables
 		planned, err := w.Engine.Plan(ctx, job)
 		if err != nil {
-			return looked{}, err
+			return inspection{}, err
 		}
 		noState = planned.State.Lineage == ""
 		lost = known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
-		return look(planned, c.Manager.Drift.Ignore, w.Now(), mac)
+		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)
 	if err != nil {
@@ -240,10 +240,10 @@ func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, wa
 		result.lose(*lost)
 		return nil
 	}
-	kinds, err := kindsOf(l, want.file.Blob, last, func() (looked, error) {
+	kinds, err := kindsOf(l, want.file.Blob, last, func() (inspection, error) {
 		document, err := w.lastVariables(ctx, c, *last)
 		if err != nil {
-			return looked{}, err
+			return inspection{}, err
 		}
 		return plan(document)
 	})
@@ -255,7 +255,7 @@ func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, wa
 }
 
 // take keeps what was found, without the kinds that nobody wants to know of.
-func (r *DriftResult) take(l looked, kinds []DriftKind, rules DriftRules) {
+func (r *DriftResult) take(l inspection, kinds []DriftKind, rules DriftRules) {
 	r.Ignored = l.ignored
 	for _, kind := range kinds {
 		if rules.Action(kind) != DriftIgnore {

@@ -37,11 +37,11 @@ type desiredFiles struct {
 }
 
 type desiredRead struct {
-	once   sync.Once
-	file   File
-	err    error
-	proved sync.Once
-	whose  error
+	once     sync.Once
+	file     File
+	err      error
+	verified sync.Once
+	owner    error
 }
 
 // applyBranch is the branch that an environment is applied from: the first plain
@@ -75,9 +75,9 @@ func (d *desiredFiles) of(ctx context.Context, c Customer, env Environment, last
 	want.file = read.file
 	if last == nil || last.Receipt.Blob != want.file.Blob {
 		// Content that this customer had applied may come from anybody.
-		read.proved.Do(func() { read.whose = d.prove(ctx, c) })
-		if read.whose != nil {
-			return want, read.whose
+		read.verified.Do(func() { read.owner = d.prove(ctx, c) })
+		if read.owner != nil {
+			return want, read.owner
 		}
 	}
 	var err error

@@ -26,7 +26,7 @@ func (d DryRun) Run(ctx context.Context, job Job) (TargetReport, error) {
 	planned, err := d.Engine.Plan(ctx, job)
 	t.Diagnostics = planned.Plan.Diagnostics
 	if err != nil {
-		var ended Ended
+		var ended Result
 		ended.fail(ctx, err)
 		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, ended.Next
 		return t, err

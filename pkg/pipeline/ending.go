@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// ended reports whether the last apply was a destroy that left nothing, and no state
+// destroyed reports whether the last apply was a destroy that left nothing, and no state
 // was put in its place since. Resources of an encrypted state cannot be counted: the
 // destroy went well, so that there are none.
-func (l lastApply) ended() bool {
+func (l lastApply) destroyed() bool {
 	return l.Receipt.Mode == ModeDestroy && l.Accepted == nil && l.State.leftNothing()
 }
 
@@ -20,14 +20,14 @@ func (s *StateRecord) leftNothing() bool {
 	return s != nil && (s.Resources == 0 || s.Resources == UnknownResources)
 }
 
-// ended reports whether the target was ended and no apply has changed anything since,
+// destroyed reports whether the target was ended and no apply has changed anything since,
 // not even one that failed.
-func (r remembered) ended() bool {
-	return r.record != nil && r.record.ended() && (r.entry == nil || r.entry.ended())
+func (r remembered) destroyed() bool {
+	return r.record != nil && r.record.destroyed() && (r.entry == nil || r.entry.isDestroyed())
 }
 
-// ended reports whether the entry is that of a destroy that left nothing.
-func (e LedgerEntry) ended() bool { return e.Event == LedgerDestroyed && e.State.leftNothing() }
+// isDestroyed reports whether the entry is that of a destroy that left nothing.
+func (e LedgerEntry) isDestroyed() bool { return e.Event == LedgerDestroyed && e.State.leftNothing() }
 
 // carriedOut reports whether the entry is that of an apply that went well, also of a
 // destroy.
@@ -40,11 +40,11 @@ func LookForEnded(ctx context.Context, s Store, c CustomerName, env Environment)
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
 	}
-	return entry.At, left && entry.ended(), nil
+	return entry.At, left && entry.isDestroyed(), nil
 }
 
 // mode is how far a manual request goes.
-func (a ManualAsk) mode() Mode {
+func (a ManualRequest) mode() Mode {
 	if a.Mode == ModeDestroy {
 		return ModeDestroy
 	}
@@ -70,7 +70,7 @@ func (in FetchInput) CheckDestroy() error {
 
 // checkDestroy refuses a destroy without the typed name of its one target, and a typed
 // name without a destroy.
-func (a ManualAsk) checkDestroy() error {
+func (a ManualRequest) checkDestroy() error {
 	target := targetName(a.Customer, a.Environment)
 	switch {
 	case a.Mode != ModeDestroy && a.Confirm != "":
@@ -106,15 +106,15 @@ func (r Request) advise(err error) {
 	}
 }
 
-// ended reports whether a target was ended. Where its record cannot be read, that is
+// isDestroyed reports whether a target was ended. Where its record cannot be read, that is
 // not known, and it counts as there: the answer only adds a warning to a report.
-func (f *FetchVars) ended(ctx context.Context, c CustomerName, env Environment) bool {
-	known, err := recall(ctx, f.records(), c, env)
+func (f *FetchVars) isDestroyed(ctx context.Context, c CustomerName, env Environment) bool {
+	known, err := remember(ctx, f.records(), c, env)
 	if err != nil {
-		f.Tell("whether %s was destroyed is not known, so it counts as there: %v", targetName(c, env), err)
+		f.Logf("whether %s was destroyed is not known, so it counts as there: %v", targetName(c, env), err)
 		return false
 	}
-	return known.ended()
+	return known.destroyed()
 }
 
 // TargetKnown reports whether the store has anything of a target: a state, an entry in
@@ -141,7 +141,7 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Req
 	refuse := func(next, format string, args ...any) ([]byte, error) {
 		return nil, &RefusedError{Reason: ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: next}
 	}
-	known, err := recall(ctx, f.records(), c, env)
+	known, err := remember(ctx, f.records(), c, env)
 	if err == nil && known.unread != nil {
 		err = tamperedOr(known.unread, "the record of the last apply of "+target)
 	}
@@ -154,7 +154,7 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Req
 		return refuse("look at `metapipe state list` and `metapipe ledger`; if there is infrastructure, apply it once, so that its variables are on record", "no apply of it is on record, so its variables are not known")
 	case last.Receipt.RepositoryID != request.Repository.ID:
 		return refuse("find out which repository the target belongs to", "it was applied for repository id %d, and %s has id %d", last.Receipt.RepositoryID, request.Repository, request.Repository.ID)
-	case known.ended():
+	case known.destroyed():
 		return refuse("there is nothing left to do: remove it from the customer's file", "request %s destroyed it at %s", last.Receipt.Request.Short(), last.At.UTC().Format(time.RFC3339))
 	}
 	raw, err := last.variables(ctx, f.Store, f.Sealer)
@@ -165,6 +165,6 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Req
 		return refuse("relax the rule in the manager until the target is destroyed", "the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
 	}
 	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
-	request.Targets, request.Held = []Environment{env}, map[Environment]string{}
+	request.Targets, request.PlanOnly = []Environment{env}, map[Environment]string{}
 	return raw, nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // byHand is a request that somebody of the manager makes in a run started by an event.
-func (w *world) byHand(event string, ask pipeline.ManualAsk) pipeline.FetchInput {
+func (w *world) byHand(event string, ask pipeline.ManualRequest) pipeline.FetchInput {
 	ask.Customer, ask.Actor = "acme", "robin"
 	in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Manual: &ask, Requesters: []pipeline.Account{robin},
 		Run: pipeline.Run{Repository: managerSlug, ID: 77, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
@@ -19,7 +19,7 @@ func (w *world) byHand(event string, ask pipeline.ManualAsk) pipeline.FetchInput
 	return in
 }
 
-var toDestroy = pipeline.ManualAsk{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
+var toDestroy = pipeline.ManualRequest{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
 
 // TestDestroyNeedsAnApproval in every environment, and none can be on record where there
 // is no run that somebody could approve.
@@ -63,7 +63,7 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 				return
 			}
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUngated || !strings.Contains(refused.Message, c.says) || w.engine.applies != before {
+			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection || !strings.Contains(refused.Message, c.says) || w.engine.applies != before {
 				t.Errorf("%v, %d applies", err, w.engine.applies-before)
 			}
 		})

@@ -87,9 +87,9 @@ type FailedError struct {
 	Diagnostics []Diagnostic
 	// Lock is the one that was in the way, nil when none was.
 	Lock *Lock
-	// Lasting: the same plan fails in the same way when it is applied again.
-	Lasting bool
-	Err     error
+	// Permanent: the same plan fails in the same way when it is applied again.
+	Permanent bool
+	Err       error
 }
 
 func (e *FailedError) Error() string { return withNext(e.Message, e.Next, e.Err) }
@@ -112,7 +112,7 @@ type Reason string
 // The reasons for which a request is rejected.
 const (
 	ReasonUnknownCustomer  Reason = "unknown-customer"
-	ReasonUnproved         Reason = "unverified-origin"
+	ReasonUnverified       Reason = "unverified-origin"
 	ReasonReplayed         Reason = "replayed"
 	ReasonInvalidPayload   Reason = "invalid-payload"
 	ReasonInvalidVariables Reason = "invalid-variables"
@@ -124,26 +124,26 @@ const (
 
 // The reasons for which a plan is refused.
 const (
-	ReasonStaleVariables   Reason = "stale-variables"
-	ReasonStaleManager     Reason = "stale-manager"
-	ReasonStaleState       Reason = "stale-state"
-	ReasonOtherEnvironment Reason = "other-environment"
-	ReasonOtherTool        Reason = "other-tool"
-	ReasonExpired          Reason = "expired"
-	ReasonTampered         Reason = "tampered"
-	ReasonUnknownKey       Reason = "unknown-key"
-	ReasonSuperseded       Reason = "superseded"
-	ReasonUsed             Reason = "already-applied"
-	ReasonUnreviewed       Reason = "unreviewed"
-	ReasonNotPlanned       Reason = "not-planned"
-	ReasonModeForbids      Reason = "mode-forbids-apply"
-	ReasonBranch           Reason = "branch-may-not-apply"
-	ReasonOrder            Reason = "environment-order"
-	ReasonUngated          Reason = "missing-protection"
-	ReasonSelfApproved     Reason = "requester-approved"
-	ReasonOtherReceipt     Reason = "receipt-mismatch"
-	ReasonLocked           Reason = "locked"
-	ReasonStateLost        Reason = "state-lost"
+	ReasonStaleVariables    Reason = "stale-variables"
+	ReasonStaleManager      Reason = "stale-manager"
+	ReasonStaleState        Reason = "stale-state"
+	ReasonOtherEnvironment  Reason = "other-environment"
+	ReasonOtherTool         Reason = "other-tool"
+	ReasonExpired           Reason = "expired"
+	ReasonTampered          Reason = "tampered"
+	ReasonUnknownKey        Reason = "unknown-key"
+	ReasonSuperseded        Reason = "superseded"
+	ReasonAlreadyApplied    Reason = "already-applied"
+	ReasonUnreviewed        Reason = "unreviewed"
+	ReasonNotPlanned        Reason = "not-planned"
+	ReasonModeForbids       Reason = "mode-forbids-apply"
+	ReasonBranch            Reason = "branch-may-not-apply"
+	ReasonEnvironmentOrder  Reason = "environment-order"
+	ReasonMissingProtection Reason = "missing-protection"
+	ReasonSelfApproved      Reason = "requester-approved"
+	ReasonReceiptMismatch   Reason = "receipt-mismatch"
+	ReasonLocked            Reason = "locked"
+	ReasonStateLost         Reason = "state-lost"
 	// ReasonNoDestroy: a destroy is refused before it is planned.
 	ReasonNoDestroy Reason = "destroy-refused"
 )

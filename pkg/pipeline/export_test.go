@@ -7,8 +7,8 @@ import (
 
 // placeOf is where a record lies: its customer, and its environment when the key names
 // one.
-func placeOf(c CustomerName, key string) planning {
-	p := planning{customer: c}
+func placeOf(c CustomerName, key string) planAttempt {
+	p := planAttempt{customer: c}
 	if parts := strings.Split(key, "/"); len(parts) > 3 && (parts[2] == "plans" || parts[2] == "kept" || parts[2] == "applied" || parts[2] == "queue") {
 		p.env = Environment(parts[1])
 	}
@@ -28,7 +28,7 @@ func ReadRecord(ctx context.Context, s Store, sealer Sealer, c CustomerName, key
 // LastApply is what a drift scan tells of the last apply.
 func LastApply(ctx context.Context, s Store, sealer Sealer, c CustomerName, env Environment) (DriftLastApply, error) {
 	last, _, err := loadLastApply(ctx, records{s, sealer}, c, env)
-	return *last.told(), err
+	return *last.forDrift(), err
 }
 
 // LockHolders are the steps that may have taken a lock.

@@ -31,7 +31,7 @@ type FetchVars struct {
 	Own   ownGitHub
 	Close func(ctx context.Context, old Request) error
 	Now   func() time.Time
-	Tell  func(format string, args ...any)
+	Logf  func(format string, args ...any)
 }
 
 type sourceGitHub interface {
@@ -64,14 +64,14 @@ type FetchInput struct {
 	ManagerCommit SHA
 	// Manual is set for a request born in the manager (workflow_dispatch, or an
 	// operator): there is no payload then.
-	Manual *ManualAsk
+	Manual *ManualRequest
 	// Requesters caused this attempt of the manager's run, as GitHub says: they are
 	// those of a manual request. nil where it was not asked.
 	Requesters []Account
 }
 
-// ManualAsk is a request that an operator of the manager makes.
-type ManualAsk struct {
+// ManualRequest is a request that an operator of the manager makes.
+type ManualRequest struct {
 	Customer CustomerName
 	// Commit is a full SHA on an allowed branch; empty means the head of the
 	// repo's default branch.
@@ -96,7 +96,7 @@ type ownGitHub interface {
 func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	from, err := f.origin(ctx, in)
 	if err != nil {
-		return Request{}, f.unproved(ctx, in, err)
+		return Request{}, f.recordUnverified(ctx, in, err)
 	}
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
@@ -112,16 +112,16 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	request := Request{
 		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor, Requesters: from.requesters,
 		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
-		File:     path.Join(from.customer.Path, VariablesFile),
-		Siblings: from.named, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
+		File:             path.Join(from.customer.Path, VariablesFile),
+		SharedRepository: from.qualified, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
 		CreatedAt: f.Now().UTC(),
 	}
 	if request.Event != "pull_request" && !request.Mode.Changes() {
 		request.PullRequest = 0 // a dry run is no part of the story of a merge
 	}
 	var raw []byte
-	if from.answer != nil {
-		request.Reason, request.Problems = from.answer.Reason, from.answer.Problems
+	if from.rejection != nil {
+		request.Reason, request.Problems = from.rejection.Reason, from.rejection.Problems
 	} else if raw, err = f.variables(ctx, from, &request); err != nil {
 		return Request{}, err
 	}
@@ -149,7 +149,7 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Requ
 	}
 	if err == nil {
 		if request.ManagerRun.ID != in.Run.ID || request.Commit != from.commit {
-			return Request{}, false, f.unproved(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("request %s was accepted before, by run %d", from.id.Short(), request.ManagerRun.ID)})
+			return Request{}, false, f.recordUnverified(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("request %s was accepted before, by run %d", from.id.Short(), request.ManagerRun.ID)})
 		}
 		if request.Rejected() {
 			return request, true, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
@@ -166,7 +166,7 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Requ
 // useToken marks the signature of a request as used by this run, and rejects one that
 // another run has used.
 func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, sum string) error {
-	mark, key := planning{customer: from.customer.Name}, "_metapipe/tokens/"+sum
+	mark, key := planAttempt{customer: from.customer.Name}, "_metapipe/tokens/"+sum
 	err := f.records().create(ctx, mark, key, in.Run.ID)
 	if !errors.Is(err, ErrExists) {
 		return err
@@ -176,7 +176,7 @@ func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, su
 	case err != nil:
 		return tamperedOr(err, fmt.Sprintf("the mark of the used signature of request %s, %s,", from.id.Short(), key))
 	case used != in.Run.ID:
-		return f.unproved(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %d", from.id.Short(), used)})
+		return f.recordUnverified(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %d", from.id.Short(), used)})
 	}
 	return nil
 }
@@ -219,7 +219,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *Request) ([]
 	}
 	if problems.Err() != nil {
 		request.Reason, request.Problems = ReasonInvalidVariables, problems
-		request.Targets, request.Held = nil, nil
+		request.Targets, request.PlanOnly = nil, nil
 		return file.Content, nil
 	}
 	return file.Content, errors.Join(f.removed(ctx, from, document, request), f.deployed(ctx, from.customer, request))
@@ -251,10 +251,10 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
 		}
 	}
-	if err := f.account(ctx, request); err != nil {
+	if err := f.appendLedger(ctx, request); err != nil {
 		return err
 	}
-	if err := f.records().create(ctx, planning{customer: request.Customer}, requestKey(request.Customer, request.ID), request); err != nil {
+	if err := f.records().create(ctx, planAttempt{customer: request.Customer}, requestKey(request.Customer, request.ID), request); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
 	return nil
@@ -273,20 +273,20 @@ func (f *FetchVars) announce(ctx context.Context, request Request) error {
 		s.State, s.TargetURL, s.Description = StatusPending, request.ManagerRun.URL, tagged(s.Description, request.ID)
 		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s)
 		if cause, refused := refusalOf(err); refused { // the report says it too; the plan does not depend on it
-			f.Tell("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
+			f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
 		}
 	}
-	f.Tell("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), JoinNames(request.Targets))
+	f.Logf("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), JoinNames(request.Targets))
 	return nil
 }
 
-// Unproved is the record of a request that nobody is answered for: only the
+// Unverified is the record of a request that nobody is answered for: only the
 // manager sees it.
-type Unproved struct {
+type Unverified struct {
 	Reason  Reason          `json:"reason"`
 	Message string          `json:"message"`
 	Payload json.RawMessage `json:"payload,omitempty"`
@@ -294,23 +294,23 @@ type Unproved struct {
 	At      time.Time       `json:"at"`
 }
 
-func unprovedKey(run Run) string {
+func unverifiedKey(run Run) string {
 	return fmt.Sprintf("_metapipe/rejected/%d-%d.json", run.ID, run.Attempt)
 }
 
-// unproved writes a rejection down for the manager and returns it. Failures on
+// recordUnverified writes a rejection down for the manager and returns it. Failures on
 // the way (network, limits) pass through: they are no rejection.
-func (f *FetchVars) unproved(ctx context.Context, in FetchInput, cause error) error {
+func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause error) error {
 	var rejected *RejectedError
 	if !errors.As(cause, &rejected) {
 		return cause
 	}
-	record := Unproved{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
+	record := Unverified{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
 	if json.Valid(in.Event.Payload) {
 		record.Payload = withoutToken(in.Event.Payload)
 	}
-	if err := f.records().create(ctx, planning{customer: fleet}, unprovedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
+	if err := f.records().create(ctx, planAttempt{customer: fleet}, unverifiedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
-	return errors.Join(cause, f.accountUnproved(ctx, in, rejected))
+	return errors.Join(cause, f.appendUnverified(ctx, in, rejected))
 }

@@ -14,13 +14,13 @@ import (
 
 // createFleet writes a record of the fleet. A taken key is ErrExists.
 func createFleet(ctx context.Context, s records, key string, value any) error {
-	return s.create(ctx, planning{customer: fleet}, key, value)
+	return s.create(ctx, planAttempt{customer: fleet}, key, value)
 }
 
 // readFleet reads a record of the fleet. One that was changed is a *RefusedError that
 // names the object.
 func readFleet(ctx context.Context, s records, key string, into any) error {
-	err := s.read(ctx, planning{customer: fleet}, key, into)
+	err := s.read(ctx, planAttempt{customer: fleet}, key, into)
 	if errors.Is(err, ErrTampered) {
 		return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the record %s is not what was stored: it was changed, or made without the key", key),
 			Next: "find out who can write to the store; then remove that object, and the one before it counts"}

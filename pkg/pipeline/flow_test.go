@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 		{"other state", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonOtherReceipt, pipeline.OutcomeRefused},
+		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
 		{"environment of no target", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
 		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
 			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
@@ -99,7 +99,7 @@ func TestRefusals(t *testing.T) {
 		{"production before staging", func(w *world, request pipeline.Request, in *pipeline.TargetInput) {
 			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
 			*in = w.target(request, "production")
-		}, pipeline.ReasonOrder, ""},
+		}, pipeline.ReasonEnvironmentOrder, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestGateWithoutReviewersIsRefused(t *testing.T) {
 	w.hub.reviewers = 0
 	_, err := w.apply(w.target(request, "production"))
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUngated {
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAPlanIsUsedOnce(t *testing.T) {
 	w.engine.applyErr = nil
 	_, err := w.apply(w.target(request, "staging"))
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUsed {
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied {
 		t.Fatalf("got %v", err)
 	}
 	report := w.report(request, true)
@@ -176,7 +176,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 	w.vouch(w.folder(request, "staging")+"apply-0001.json", "{}")
 	_, err := w.apply(w.target(request, "staging"))
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUsed || w.engine.applies != 0 {
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied || w.engine.applies != 0 {
 		t.Fatalf("got %v after %d applies", err, w.engine.applies)
 	}
 	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeFailed || !strings.Contains(got.Message, "interrupted") {

@@ -18,7 +18,7 @@ import (
 func (w *world) reportError(id pipeline.RequestID, final bool) error {
 	w.t.Helper()
 	w.tick()
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Tell: w.tell}
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
 	_, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: id, Final: final})
 	return err
 }

@@ -24,7 +24,7 @@ type Approval struct {
 }
 
 // gated reports whether anything holds an apply to the environment back.
-func (r EnvironmentRule) gated() bool { return r.Gated || r.Wait > 0 || r.PreventSelfReview }
+func (r EnvironmentRule) gated() bool { return r.Gated || r.WaitTimer > 0 || r.PreventSelfReview }
 
 // gate is the rule of the target's environment for this request, and why it is gated. A
 // destroy needs an approval in every environment.
@@ -43,7 +43,7 @@ func (r Request) gate(in TargetInput) (rule EnvironmentRule, why string) {
 func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []Account, err error) {
 	rule, why := request.gate(in)
 	if a.Gate == nil && request.Mode == ModeDestroy {
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
 			Next: "approve it in the run of the request; see docs/ENDING.md"}
 	}
 	if a.Gate == nil || !rule.gated() {
@@ -59,12 +59,12 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 		if !exists {
 			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
 		}
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
 			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
-	if has := time.Duration(wait) * time.Minute; has < rule.Wait {
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.Wait), name, in.Run.Repository, minutes(has)),
-			Next: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.Wait))}
+	if has := time.Duration(wait) * time.Minute; has < rule.WaitTimer {
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
+			Next: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
 	}
 	if reviewers == 0 {
 		return nil, nil
@@ -98,13 +98,13 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
 			Next: "push again, and let a reviewer approve whose account exists"}
 	case len(people) == 0 && rule.PreventSelfReview:
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
 			Next: "do not let administrators bypass the rules of environment " + name + "; then push again and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
-		return nil, &RefusedError{Reason: ReasonUngated, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
+		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
 			Next: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then push again and let a reviewer approve"}
 	case !rule.PreventSelfReview:
 		return people, nil

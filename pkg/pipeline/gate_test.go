@@ -13,14 +13,14 @@ import (
 type gateCase struct {
 	wait      int // minutes of the timer
 	approvals []pipeline.Approval
-	asks      func(w *world, a *pipeline.Ask) // changes who asks; nil: dev
+	asks      func(w *world, a *pipeline.DispatchRequest) // changes who asks; nil: dev
 	want      pipeline.Reason
 	says      string
 }
 
 // asker changes the customer's run.
-func asker(change func(run *pipeline.WorkflowRun)) func(*world, *pipeline.Ask) {
-	return func(w *world, a *pipeline.Ask) {
+func asker(change func(run *pipeline.WorkflowRun)) func(*world, *pipeline.DispatchRequest) {
+	return func(w *world, a *pipeline.DispatchRequest) {
 		run := w.hub.runs[a.RunID]
 		change(&run)
 		w.hub.runs[a.RunID] = run
@@ -36,17 +36,17 @@ var (
 var gateCases = map[string]gateCase{
 	"somebody else":            {10, []pipeline.Approval{approved(robin, "Production-apply")}, nil, "", ""},
 	"longer than asked for":    {30, byRobin, nil, "", ""},
-	"no timer":                 {0, byRobin, nil, pipeline.ReasonUngated, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
-	"shorter timer":            {9, byRobin, nil, pipeline.ReasonUngated, "is 9 min"},
+	"no timer":                 {0, byRobin, nil, pipeline.ReasonMissingProtection, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
+	"shorter timer":            {9, byRobin, nil, pipeline.ReasonMissingProtection, "is 9 min"},
 	"the requester":            {10, []pipeline.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
 	"the requester, renamed":   {10, []pipeline.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 asked for the apply of acme/production and approved it"},
 	"somebody with that login": {10, []pipeline.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
 	"both":                     {10, []pipeline.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
-	"of another environment":   {10, []pipeline.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonUngated, "nobody is on record"},
-	"a rejection":              {10, []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonUngated, "nobody is on record"},
-	"nobody":                   {10, nil, nil, pipeline.ReasonUngated, "nobody is on record"},
-	"an account that is gone":  {10, []pipeline.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonUngated, "does not say which account approved"},
-	"one that is gone, and robin": {10, []pipeline.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonUngated,
+	"of another environment":   {10, []pipeline.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"a rejection":              {10, []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"nobody":                   {10, nil, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"an account that is gone":  {10, []pipeline.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
+	"one that is gone, and robin": {10, []pipeline.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
 		"does not say which account approved"},
 	"nobody knows who asked": {10, byRobin, asker(func(run *pipeline.WorkflowRun) {
 		run.Actor, run.StartedBy, run.TriggeredBy = "", pipeline.Account{}, pipeline.Account{}
@@ -54,7 +54,7 @@ var gateCases = map[string]gateCase{
 	"nobody knows who ran it again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = ghost }), pipeline.ReasonSelfApproved, "does not say who asked"},
 	"who ran the customer's run again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = robin }), pipeline.ReasonSelfApproved,
 		"robin asked for the apply"},
-	"who ran it again, before somebody else did": {10, byRobin, func(w *world, a *pipeline.Ask) {
+	"who ran it again, before somebody else did": {10, byRobin, func(w *world, a *pipeline.DispatchRequest) {
 		run := w.hub.runs[a.RunID]
 		old := run
 		old.TriggeredBy = robin
@@ -62,12 +62,12 @@ var gateCases = map[string]gateCase{
 		run.Attempt = 2
 		w.hub.runs[a.RunID] = run
 	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
-	"who started the manager's run": {10, byRobin, func(w *world, _ *pipeline.Ask) {
+	"who started the manager's run": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
 		run := w.hub.runs[1]
 		run.StartedBy = robin
 		w.hub.runs[1] = run
 	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
-	"who ran the manager's run again": {10, byRobin, func(w *world, _ *pipeline.Ask) {
+	"who ran the manager's run again": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
 		run := w.hub.runs[1]
 		run.TriggeredBy = robin
 		w.hub.runs[1] = run
@@ -82,7 +82,7 @@ func TestGate(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			rule := &w.customer.Manager.Environments[1]
-			rule.Wait, rule.PreventSelfReview = 10*time.Minute, true
+			rule.WaitTimer, rule.PreventSelfReview = 10*time.Minute, true
 			c.play(t, w)
 		})
 	}
@@ -125,11 +125,11 @@ func TestGateNeedsAnApproval(t *testing.T) {
 	for name, c := range map[string]gateCase{
 		"somebody":               {approvals: byRobin},
 		"who asked":              {approvals: []pipeline.Approval{approved(robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = dev })},
-		"nobody":                 {want: pipeline.ReasonUngated, says: "no approval for environment production-apply is on record in run 1 of ops/manager"},
-		"of another environment": {approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonUngated, says: "no approval"},
-		"of the plan":            {approvals: []pipeline.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonUngated, says: "no approval"},
-		"a rejection":            {approvals: []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonUngated, says: "no approval"},
-		"an account that is gone": {approvals: []pipeline.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonUngated,
+		"nobody":                 {want: pipeline.ReasonMissingProtection, says: "no approval for environment production-apply is on record in run 1 of ops/manager"},
+		"of another environment": {approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"of the plan":            {approvals: []pipeline.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"a rejection":            {approvals: []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"an account that is gone": {approvals: []pipeline.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonMissingProtection,
 			says: "does not say which account approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestManualRequestThatRunsAgain(t *testing.T) {
 			w.hub.managerHead, w.hub.blind = sha(c.head), c.blind
 			f := w.fetcher()
 			f.Own = w.hub
-			in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &pipeline.ManualAsk{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
+			in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &pipeline.ManualRequest{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
 				Run: pipeline.Run{Repository: managerSlug, ID: 1, Attempt: c.attempt, URL: "https://hub/run", CreatedAt: w.now}}
 			request, err := f.Run(t.Context(), in)
 			if (err == nil) != c.fine {

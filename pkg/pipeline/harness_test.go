@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 // tick moves the clock on: no two requests are accepted at the same instant.
 func (w *world) tick() time.Time { w.now = w.now.Add(time.Second); return w.now }
 
-func (w *world) tell(format string, args ...any) { w.t.Logf(format, args...) }
+func (w *world) logf(format string, args ...any) { w.t.Logf(format, args...) }
 
 var managerSlug = pipeline.Slug{Owner: "ops", Name: "manager"}
 
@@ -69,9 +69,9 @@ const managerID = 99
 const managerCommit = pipeline.SHA("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
 
 // ask builds what trigger would send for a commit of the hub.
-func (w *world) ask(commit pipeline.SHA, event string) pipeline.Ask {
+func (w *world) ask(commit pipeline.SHA, event string) pipeline.DispatchRequest {
 	w.run++
-	a := pipeline.Ask{Version: 1, Repository: "acme/app", RepositoryID: 7, Path: "infra", Event: event, Commit: commit,
+	a := pipeline.DispatchRequest{Version: 1, Repository: "acme/app", RepositoryID: 7, Path: "infra", Event: event, Commit: commit,
 		Ref: "refs/heads/main", Mode: pipeline.ModeApply, RunID: w.run, RunAttempt: 1}
 	a.ID = a.OwnID()
 	if event == "pull_request" {
@@ -83,12 +83,12 @@ func (w *world) ask(commit pipeline.SHA, event string) pipeline.Ask {
 }
 
 // send is the manager's prepare job for an ask.
-func (w *world) send(a pipeline.Ask) (pipeline.Request, error) {
+func (w *world) send(a pipeline.DispatchRequest) (pipeline.Request, error) {
 	w.tick()
 	return w.fetcher().Run(context.Background(), w.fetchInput(a, w.claims(a)))
 }
 
-func (w *world) fetchInput(a pipeline.Ask, claims pipeline.Claims) pipeline.FetchInput {
+func (w *world) fetchInput(a pipeline.DispatchRequest, claims pipeline.Claims) pipeline.FetchInput {
 	token, err := json.Marshal(claims)
 	if err != nil {
 		w.t.Fatal(err)
@@ -102,14 +102,14 @@ func (w *world) fetchInput(a pipeline.Ask, claims pipeline.Claims) pipeline.Fetc
 }
 
 // claims are those that the runner would sign for the ask.
-func (w *world) claims(a pipeline.Ask) pipeline.Claims {
+func (w *world) claims(a pipeline.DispatchRequest) pipeline.Claims {
 	return pipeline.Claims{Audience: a.Audience(managerSlug), RepositoryID: 7, RunID: a.RunID, RunAttempt: a.RunAttempt, EventName: a.Event, Ref: a.Ref, SHA: a.Commit,
 		JTI: fmt.Sprint("token-", a.RunID, "-", a.ID), IssuedAt: w.now}
 }
 
 func (w *world) fetcher() *pipeline.FetchVars {
 	return &pipeline.FetchVars{GitHub: w.hub, Customers: w, Store: w.store, Sealer: w.sealer, Parse: parse, Verify: verify,
-		Now: func() time.Time { return w.now }, Tell: w.tell, Runs: w.hub,
+		Now: func() time.Time { return w.now }, Logf: w.logf, Runs: w.hub,
 		Close: func(_ context.Context, old pipeline.Request) error { w.report(old, true); return nil }}
 }
 
@@ -167,7 +167,7 @@ func (w *world) apply(in pipeline.TargetInput) (pipeline.TargetResult, error) {
 func (w *world) report(request pipeline.Request, final bool) pipeline.Report {
 	w.t.Helper()
 	w.tick()
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Tell: w.tell}
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
 	report, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
 	if err != nil {
 		w.t.Fatal(err)
@@ -180,13 +180,13 @@ func (w *world) reportAs(in pipeline.ReportInput) (pipeline.Report, error) {
 	w.t.Helper()
 	w.tick()
 	in.Manager = managerSlug
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Tell: w.tell}
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
 	report, _, err := r.Run(context.Background(), in)
 	return report, err
 }
 
 // close is how a sweep ends a request.
-func (w *world) close(_ context.Context, c pipeline.Closing) error {
+func (w *world) close(_ context.Context, c pipeline.CloseRequest) error {
 	_, err := w.reportAs(pipeline.ReportInput{Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen})
 	return err
 }
@@ -405,8 +405,8 @@ func (h *hub) commit(variables string) pipeline.SHA {
 	return sha
 }
 
-func (h *hub) status(sha pipeline.SHA, context string) pipeline.Status {
-	return h.statuses[string(sha)+" "+strings.ToLower(context)]
+func (h *hub) status(sha pipeline.SHA, statusContext string) pipeline.Status {
+	return h.statuses[string(sha)+" "+strings.ToLower(statusContext)]
 }
 
 func (h *hub) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Repository, error) {

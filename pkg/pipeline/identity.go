@@ -58,14 +58,14 @@ const (
 	digits = "0123456789"
 )
 
-// only reports whether s has 1 to most bytes, all of them of alphabet.
-func only(s string, most int, alphabet string) bool {
+// consistsOf reports whether s has 1 to most bytes, all of them of alphabet.
+func consistsOf(s string, most int, alphabet string) bool {
 	return s != "" && len(s) <= most && strings.Trim(s, alphabet) == ""
 }
 
 // isLabel accepts lower-case letters, digits and inner hyphens.
 func isLabel(s string, most int) bool {
-	return only(s, most, lower+digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
+	return consistsOf(s, most, lower+digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
 }
 
 func isUUID(s string) bool {
@@ -74,7 +74,7 @@ func isUUID(s string) bool {
 		return false
 	}
 	for i, size := range []int{8, 4, 4, 4, 12} {
-		if len(groups[i]) != size || !only(groups[i], size, digits+"abcdef") {
+		if len(groups[i]) != size || !consistsOf(groups[i], size, digits+"abcdef") {
 			return false
 		}
 	}
@@ -99,7 +99,7 @@ func ParseEnvironment(s string) (Environment, error) {
 
 // ParseSHA checks that s is a full git object id.
 func ParseSHA(s string) (SHA, error) {
-	if len(s) != 40 || !only(s, 40, digits+"abcdef") {
+	if len(s) != 40 || !consistsOf(s, 40, digits+"abcdef") {
 		return "", fmt.Errorf("commit %q: want 40 lower-case hexadecimal digits", s)
 	}
 	return SHA(s), nil
@@ -159,7 +159,7 @@ func uuid(b [16]byte, version byte) RequestID {
 // ParseSlug splits "owner/name" and checks both parts.
 func ParseSlug(s string) (Slug, error) {
 	owner, name, ok := strings.Cut(s, "/")
-	if !ok || !only(owner, 100, lower+upper+digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !only(name, 100, lower+upper+digits+"._-") || name == "." || name == ".." {
+	if !ok || !consistsOf(owner, 100, lower+upper+digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !consistsOf(name, 100, lower+upper+digits+"._-") || name == "." || name == ".." {
 		return Slug{}, fmt.Errorf("repository %q: want owner/name", s)
 	}
 	return Slug{Owner: owner, Name: name}, nil

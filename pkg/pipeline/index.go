@@ -38,7 +38,7 @@ func commitOf(r Request) index {
 func (x index) own(r Request) string { return x.prefix + r.order() }
 
 // place is where a verdict lies.
-func (x index) place() planning { return planning{customer: x.customer, env: x.env} }
+func (x index) place() planAttempt { return planAttempt{customer: x.customer, env: x.env} }
 
 // promote enters a request behind another one. An entry that is there stays.
 func (x index) promote(ctx context.Context, s records, key string, winner RequestID) error {
@@ -49,9 +49,9 @@ func (x index) promote(ctx context.Context, s records, key string, winner Reques
 	return err
 }
 
-// believes reports whether an entry is one of r, which was verified. Others are
+// verifies reports whether an entry is one of r, which was verified. Others are
 // leftovers of a fetch-vars that died, or were laid there, and say nothing.
-func (x index) believes(ctx context.Context, s records, key string, r Request) (bool, error) {
+func (x index) verifies(ctx context.Context, s records, key string, r Request) (bool, error) {
 	if !x.holds(r) {
 		return false, nil
 	}
@@ -79,7 +79,7 @@ func (x index) load(ctx context.Context, s records, key string) (r Request, beli
 		return Request{}, false, nil
 	}
 	if err == nil {
-		believed, err = x.believes(ctx, s, key, r)
+		believed, err = x.verifies(ctx, s, key, r)
 	}
 	return r, believed, err
 }
@@ -91,7 +91,7 @@ func (x index) newest(ctx context.Context, s records, request Request, fits func
 	for i := len(keys) - 1; i >= 0 && err == nil; i-- {
 		r, believed := request, false
 		if id, _ := entryOf(keys[i]); id == request.ID {
-			believed, err = x.believes(ctx, s, keys[i], request)
+			believed, err = x.verifies(ctx, s, keys[i], request)
 		} else {
 			r, believed, err = x.load(ctx, s, keys[i])
 		}
@@ -142,7 +142,7 @@ func (x index) highest(ctx context.Context, s records, keys []string, r Request)
 		if id, known := entryOf(key); !known || id != r.ID || key <= x.own(r) {
 			continue
 		}
-		if believed, err := x.believes(ctx, s, key, r); err != nil || believed {
+		if believed, err := x.verifies(ctx, s, key, r); err != nil || believed {
 			return key, err
 		}
 	}

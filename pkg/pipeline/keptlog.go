@@ -99,7 +99,7 @@ func (r recording) keep(ctx context.Context, s Store, sealer Sealer, in TargetIn
 
 // KeptLog is what one plan or apply has printed.
 type KeptLog struct {
-	Verb    string `json:"command"`
+	Command string `json:"command"`
 	Attempt int    `json:"attempt"` // of this command for this request, from 1
 	Text    string `json:"text"`
 }
@@ -123,9 +123,9 @@ func KeptLogs(ctx context.Context, s Store, sealer Sealer, c CustomerName, env E
 		case err != nil:
 			return nil, tamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), c, env))
 		case name == objectPlanLog:
-			plans = append(plans, KeptLog{Verb: "plan", Attempt: len(plans) + 1, Text: string(text)})
+			plans = append(plans, KeptLog{Command: "plan", Attempt: len(plans) + 1, Text: string(text)})
 		default:
-			applies = append(applies, KeptLog{Verb: "apply", Attempt: len(applies) + 1, Text: string(text)})
+			applies = append(applies, KeptLog{Command: "apply", Attempt: len(applies) + 1, Text: string(text)})
 		}
 	}
 	if len(plans)+len(applies) == 0 {

@@ -58,7 +58,7 @@ func TestLogsAreKept(t *testing.T) {
 		t.Fatalf("%d logs, %v", len(logs), err)
 	}
 	for i, want := range []string{"plan 1", "plan 2", "apply 1", "apply 2"} {
-		if got := fmt.Sprint(logs[i].Verb, " ", logs[i].Attempt); got != want {
+		if got := fmt.Sprint(logs[i].Command, " ", logs[i].Attempt); got != want {
 			t.Errorf("log %d is of %s, want %s", i, got, want)
 		}
 		if strings.Contains(logs[i].Text, "hunter2") {

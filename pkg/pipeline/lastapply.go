@@ -41,8 +41,8 @@ type Acceptance struct {
 const lastApplyTimes = "20060102T150405.000000000Z"
 
 // lastApplyRecord is to whom a record of the last apply belongs.
-func lastApplyRecord(c CustomerName, env Environment) planning {
-	return planning{customer: c, env: env}
+func lastApplyRecord(c CustomerName, env Environment) planAttempt {
+	return planAttempt{customer: c, env: env}
 }
 
 func lastApplyPrefix(c CustomerName, env Environment) string {
@@ -67,7 +67,7 @@ func (l lastApply) seal(ctx context.Context, s records, base string, variables [
 
 // noteLastApply writes the record and removes the older ones. The new one comes
 // first, so that there is one at any time.
-func noteLastApply(ctx context.Context, s records, request Request, folder planning, ended Ended) error {
+func noteLastApply(ctx context.Context, s records, request Request, folder planAttempt, ended Result) error {
 	receipt, _, err := readReceipt(ctx, s, folder)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (l lastApply) variables(ctx context.Context, s Store, sealer Sealer) ([]byt
 	return unsealBytes(ctx, s, sealer, l.Variables, binding(l.Receipt, objectVariables))
 }
 
-func (l lastApply) told() *DriftLastApply {
+func (l lastApply) forDrift() *DriftLastApply {
 	r := l.Receipt
 	return &DriftLastApply{Request: r.Request, Commit: r.Commit, Blob: r.Blob, ManagerCommit: r.ManagerCommit, Actor: l.Actor, RunURL: l.Run.URL, At: l.At}
 }

@@ -345,7 +345,7 @@ func (e LedgerEntry) check() error {
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
 	}
-	if e.Request != "" && !isUUID(string(e.Request)) || e.Commit != "" && !only(string(e.Commit), 40, digits+"abcdef") || e.Receipt != "" && !isDigest(e.Receipt) {
+	if e.Request != "" && !isUUID(string(e.Request)) || e.Commit != "" && !consistsOf(string(e.Commit), 40, digits+"abcdef") || e.Receipt != "" && !isDigest(e.Receipt) {
 		return errors.New("ledger entry: request, commit or receipt is none")
 	}
 	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {

@@ -38,4 +38,4 @@ func receiptOf(url string) (digest, mark string) {
 }
 
 // isDigest reports whether s is a SHA-256 in hexadecimal.
-func isDigest(s string) bool { return len(s) == 64 && only(s, 64, digits+"abcdef") }
+func isDigest(s string) bool { return len(s) == 64 && consistsOf(s, 64, digits+"abcdef") }

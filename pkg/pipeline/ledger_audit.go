@@ -68,11 +68,11 @@ func (a LedgerAuditor) Target(ctx context.Context, c Customer, env Environment) 
 	if err != nil || a.GitHub == nil {
 		return r, err
 	}
-	request := Request{Customer: c.Name, Siblings: c.Siblings}
+	request := Request{Customer: c.Name, SharedRepository: c.SharedRepository}
 	names := []string{request.DeploymentEnvironment(env)}
 	contexts := []string{request.StatusContext(env)}
-	if !c.Siblings { // its trigger may name it all the same
-		request.Siblings = true
+	if !c.SharedRepository { // its trigger may name it all the same
+		request.SharedRepository = true
 		names, contexts = append(names, request.DeploymentEnvironment(env)), append(contexts, request.StatusContext(env))
 	}
 	var anchors []Deployment
@@ -134,9 +134,9 @@ func (r *LedgerReport) compareHeads(anchors []Deployment) {
 
 // compareApplied holds what was applied against the deployments that told of it.
 func (r *LedgerReport) compareApplied(anchors []Deployment) {
-	told := map[RequestID]bool{}
+	reported := map[RequestID]bool{}
 	for _, d := range anchors {
-		told[d.Payload.Request] = true
+		reported[d.Payload.Request] = true
 		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
 		switch {
 		case i < 0 && !r.broken:
@@ -146,7 +146,7 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 		}
 	}
 	for _, e := range r.Entries {
-		if e.carriedOut() && !told[e.Request] {
+		if e.carriedOut() && !reported[e.Request] {
 			r.Notes = append(r.Notes, fmt.Sprintf("entry %d (applied) has no anchor: no report has told of it yet, or its deployment was deleted", e.Sequence))
 		}
 	}
@@ -183,7 +183,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 		}
 		for _, s := range statuses {
 			receipt, _ := receiptOf(s.TargetURL)
-			mine := slices.ContainsFunc(contexts, func(context string) bool { return strings.EqualFold(context, s.Context) })
+			mine := slices.ContainsFunc(contexts, func(statusContext string) bool { return strings.EqualFold(statusContext, s.Context) })
 			id := taggedWith(s.Description)
 			if receipt == "" || !mine || slices.Contains(shown[id], receipt) {
 				continue

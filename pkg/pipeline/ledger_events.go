@@ -15,7 +15,7 @@ func ledgerEntry(event LedgerEvent, request Request, env Environment, run Run) L
 
 // ledgerEnd is how a plan or an apply ended. That a newer request has come says
 // nothing about a plan, so such an entry names none.
-func ledgerEnd(request Request, env Environment, ended Ended, receipt string) LedgerEntry {
+func ledgerEnd(request Request, env Environment, ended Result, receipt string) LedgerEntry {
 	e := ledgerEntry(ended.Outcome.ledgerEvent(), request, env, ended.Run)
 	e.Outcome, e.Reason, e.Message, e.Receipt, e.State = ended.Outcome, ended.Reason, ended.Message, receipt, ended.left
 	if ended.Detail != "" {
@@ -46,9 +46,9 @@ func (o Outcome) ledgerEvent() LedgerEvent {
 	return LedgerFailed
 }
 
-// account records a request before it is written down: once for each of its
+// appendLedger records a request before it is written down: once for each of its
 // targets, or that it was not accepted.
-func (f *FetchVars) account(ctx context.Context, request Request) error {
+func (f *FetchVars) appendLedger(ctx context.Context, request Request) error {
 	ledger := Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
 		e := ledgerEntry(LedgerRejected, request, "", request.ManagerRun)
@@ -81,9 +81,9 @@ func firstProblem(problems Problems) string {
 	return ""
 }
 
-// accountUnproved records a request in the fleet's ledger: nothing of a customer
+// appendUnverified records a request in the fleet's ledger: nothing of a customer
 // is touched in the name of somebody who proved nothing.
-func (f *FetchVars) accountUnproved(ctx context.Context, in FetchInput, rejected *RejectedError) error {
+func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejected *RejectedError) error {
 	e := LedgerEntry{Event: LedgerRejected, Outcome: OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
 	if in.Manual != nil {
 		e.Actor = in.Manual.Actor
@@ -92,9 +92,9 @@ func (f *FetchVars) accountUnproved(ctx context.Context, in FetchInput, rejected
 	return err
 }
 
-// account records how a call of apply ended.
-func (a *Applier) account(ctx context.Context, in TargetInput, request Request, result TargetResult, cause error) error {
-	ended := Ended{Outcome: result.Outcome, Run: in.Run}
+// appendLedger records how a call of apply ended.
+func (a *Applier) appendLedger(ctx context.Context, in TargetInput, request Request, result TargetResult, cause error) error {
+	ended := Result{Outcome: result.Outcome, Run: in.Run}
 	if cause != nil {
 		ended.fail(ctx, cause)
 	}
@@ -102,20 +102,20 @@ func (a *Applier) account(ctx context.Context, in TargetInput, request Request, 
 		return nil // the plan says so
 	}
 	ended.left = result.left
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, ledgerEnd(request, in.Environment, ended, result.Receipt))
 	return err
 }
 
-// accountUnread records that a plan or an apply was refused since the record of its
+// appendUnreadable records that a plan or an apply was refused since the record of its
 // request cannot be believed: nothing else is known of the request.
-func accountUnread(ctx context.Context, ledger Ledger, in TargetInput, cause error) error {
+func appendUnreadable(ctx context.Context, ledger Ledger, in TargetInput, cause error) error {
 	var refused *RefusedError
 	if !errors.As(cause, &refused) || refused.Reason != ReasonTampered && refused.Reason != ReasonUnknownKey {
 		return nil
 	}
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	e := ledgerEntry(LedgerRefused, Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
 	e.Outcome, e.Reason, e.Message = OutcomeRefused, refused.Reason, refused.Message
@@ -123,9 +123,9 @@ func accountUnread(ctx context.Context, ledger Ledger, in TargetInput, cause err
 	return err
 }
 
-// accountApplying records who approved the plan and that it is used from here
+// appendApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
-func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []Account) (head LedgerHead, err error) {
+func (a *Applier) appendApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []Account) (head LedgerHead, err error) {
 	ledger := Ledger{Store: a.Store, Now: a.Now}
 	for _, account := range approvers {
 		e := ledgerEntry(LedgerApproved, request, in.Environment, in.Run)
@@ -139,18 +139,18 @@ func (a *Applier) accountApplying(ctx context.Context, in TargetInput, request R
 	return ledger.appendAfter(ctx, head, e)
 }
 
-// account records what this report decided: which targets nobody will finish any
+// appendLedger records what this report decided: which targets nobody will finish any
 // more, and which were superseded. What the job of a plan or an apply could not
 // record of its end is recorded first.
-func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) error {
+func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report Report) error {
 	var errs []error
 	for _, t := range report.Targets {
-		e := ledgerEnd(report.Request, t.Environment, Ended{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		e := ledgerEnd(report.Request, t.Environment, Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
 		if t.closed && e.Event != LedgerSuperseded {
 			e.Event = LedgerClosed
 		}
 		ledger := Ledger{Store: r.Store, Now: r.Now}
-		if end := t.use.ended; t.use.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
+		if end := t.use.result; t.use.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
 			errs = append(errs, ledger.finish(ctx, ledgerEnd(report.Request, t.Environment, *end, t.Receipt)))
 		}
 		if e.Event == LedgerClosed || e.Event == LedgerSuperseded || t.doubted {
@@ -164,8 +164,8 @@ func (r *Reporter) account(ctx context.Context, in ReportInput, report Report) e
 	return errors.Join(errs...)
 }
 
-// accountUnreported records what of a finished request the customer cannot be shown.
-func (r *Reporter) accountUnreported(ctx context.Context, in ReportInput, report Report) error {
+// appendUnreported records what of a finished request the customer cannot be shown.
+func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report Report) error {
 	if len(report.Unreported) == 0 {
 		return nil
 	}
@@ -203,7 +203,7 @@ func (l Ledger) finishPlan(ctx context.Context, e LedgerEntry, made time.Time) e
 // anchor is the head of the target's ledger, for the deployment that tells of its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) (*LedgerHead, error) {
-	e := ledgerEnd(request, t.Environment, Ended{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	e := ledgerEnd(request, t.Environment, Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
 	head, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err
@@ -211,8 +211,8 @@ func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) 
 	return &head, nil
 }
 
-// account records that a kept state is in its backend again.
-func (r *Recoverer) account(ctx context.Context, in RecoverInput, receipt Receipt, state StateVersion) error {
+// appendLedger records that a kept state is in its backend again.
+func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt Receipt, state StateVersion) error {
 	request := Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
 	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor

@@ -67,21 +67,21 @@ func TestHugeEntry(t *testing.T) {
 	}
 }
 
-// sulking is a store whose ledger takes the beginning of an apply and not its end.
-type sulking struct {
+// refusingLedger is a store whose ledger takes the beginning of an apply and not its end.
+type refusingLedger struct {
 	pipeline.Store
-	begun *bool
+	started *bool
 }
 
-func (s sulking) Create(ctx context.Context, key string, body io.Reader) error {
+func (s refusingLedger) Create(ctx context.Context, key string, body io.Reader) error {
 	b, err := io.ReadAll(body)
 	if err != nil {
 		return err
 	}
-	if strings.Contains(key, "/ledger/") && *s.begun {
+	if strings.Contains(key, "/ledger/") && *s.started {
 		return errors.New("the disk is full")
 	}
-	*s.begun = *s.begun || strings.Contains(string(b), `"event":"applying"`)
+	*s.started = *s.started || strings.Contains(string(b), `"event":"applying"`)
 	return s.Store.Create(ctx, key, strings.NewReader(string(b)))
 }
 
@@ -93,7 +93,7 @@ func TestUnrecordedEndOfAFailedApply(t *testing.T) {
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 	w.engine.applyErr = &pipeline.FailedError{Message: "the tool failed"}
 	good, begun := w.store, false
-	w.store = sulking{good, &begun}
+	w.store = refusingLedger{good, &begun}
 	if _, err := w.apply(w.target(request, "staging")); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Fatal(err)
 	}

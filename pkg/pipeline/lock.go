@@ -58,12 +58,12 @@ func plainLine(s string) string {
 
 // String is the lock for people: who, since when and for what.
 func (l Lock) String() string {
-	who := l.Who
-	if who == "" {
-		who = "somebody"
+	account := l.Who
+	if account == "" {
+		account = "somebody"
 	}
 	if !l.Created.IsZero() {
-		who += " since " + l.Created.Format(time.RFC3339)
+		account += " since " + l.Created.Format(time.RFC3339)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s (%s, lock %s)", who, l.Operation, l.ID))
+	return strings.TrimSpace(fmt.Sprintf("%s (%s, lock %s)", account, l.Operation, l.ID))
 }

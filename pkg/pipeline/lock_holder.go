@@ -15,10 +15,10 @@ const clockStep = 2 * time.Second
 
 // Holder is a step of a request that may have taken a lock.
 type Holder struct {
-	Request Request
-	Verb    string // plan or apply
-	Run     Run
-	Begun   time.Time
+	Request   Request
+	Command   string // plan or apply
+	Run       Run
+	StartedAt time.Time
 
 	mark string // key of the record of its begin
 	near bool   // its time fits only when the clock was wrong
@@ -26,7 +26,7 @@ type Holder struct {
 
 // String is the holder for people.
 func (h Holder) String() string {
-	s := fmt.Sprintf("the %s of request %s", h.Verb, h.Request.ID.Short())
+	s := fmt.Sprintf("the %s of request %s", h.Command, h.Request.ID.Short())
 	if h.Run.ID != 0 {
 		s += fmt.Sprintf(" (run %d, attempt %d, %s)", h.Run.ID, max(h.Run.Attempt, 1), h.Run.URL)
 	}
@@ -90,10 +90,10 @@ func (hs Holders) of(id RequestID) bool {
 // mark, by the same clock, before it started the tool. Requests that were stopped in
 // the middle stay open until the sweep has looked at their locks.
 func lockHolders(ctx context.Context, s reader, c CustomerName, env Environment, lock Lock) (Holders, error) {
-	went := func(h Holder, host string, ended *Ended, step time.Duration) bool {
-		return host != "" && host == lock.Host() && !lock.Created.Before(h.Begun.Add(-step)) && (ended == nil || !lock.Created.After(ended.At.Add(step)))
+	went := func(h Holder, host string, ended *Result, step time.Duration) bool {
+		return host != "" && host == lock.Host() && !lock.Created.Before(h.StartedAt.Add(-step)) && (ended == nil || !lock.Created.After(ended.At.Add(step)))
 	}
-	all, err := stepsOf(ctx, s, c, env, func(h *Holder, host string, ended *Ended) bool {
+	all, err := stepsOf(ctx, s, c, env, func(h *Holder, host string, ended *Result) bool {
 		h.near = !went(*h, host, ended, 0)
 		return went(*h, host, ended, clockStep)
 	})
@@ -108,13 +108,13 @@ func lockHolders(ctx context.Context, s reader, c CustomerName, env Environment,
 
 // unfinishedSteps finds the steps of open requests that have begun and recorded no end.
 func unfinishedSteps(ctx context.Context, s reader, c CustomerName, env Environment) (Holders, error) {
-	return stepsOf(ctx, s, c, env, noEnd)
+	return stepsOf(ctx, s, c, env, isRunning)
 }
 
-func noEnd(_ *Holder, _ string, ended *Ended) bool { return ended == nil }
+func isRunning(_ *Holder, _ string, ended *Result) bool { return ended == nil }
 
 // stepsOf finds the steps of open requests that may hold locks and fit, oldest first.
-func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fits func(h *Holder, host string, ended *Ended) bool) (Holders, error) {
+func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
 	entries, err := openEntries(ctx, s, openPrefix(c))
 	if err != nil {
 		return nil, err
@@ -137,38 +137,38 @@ func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fit
 		}
 		found = append(found, steps...)
 	}
-	slices.SortStableFunc(found, func(a, b Holder) int { return a.Begun.Compare(b.Begun) })
+	slices.SortStableFunc(found, func(a, b Holder) int { return a.StartedAt.Compare(b.StartedAt) })
 	return found, nil
 }
 
 // stepsIn looks at all plannings of a request: a job that was run again may have left
 // the lock of its first attempt.
-func stepsIn(ctx context.Context, s reader, request Request, env Environment, fits func(h *Holder, host string, ended *Ended) bool) (Holders, error) {
-	folders, err := plannings(ctx, s, request, env)
+func stepsIn(ctx context.Context, s reader, request Request, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
+	folders, err := planAttempts(ctx, s, request, env)
 	if err != nil {
 		return nil, err
 	}
 	var found Holders
 	for _, folder := range folders {
-		type step struct{ verb, begun, ended string }
-		steps := []step{{"plan", objectBegun, objectPlanned}}
-		for n := 1; n <= folder.uses(); n++ {
-			steps = append(steps, step{"apply", useBegun(n), useEnded(n)})
+		type step struct{ command, start, result string }
+		steps := []step{{"plan", objectStart, objectPlanned}}
+		for n := 1; n <= folder.attempts(); n++ {
+			steps = append(steps, step{"apply", attemptStartObject(n), attemptResultObject(n)})
 		}
 		for _, step := range steps {
-			var begun Begun
-			if err := s.read(ctx, folder, step.begun, &begun); err != nil {
+			var begun StartRecord
+			if err := s.read(ctx, folder, step.start, &begun); err != nil {
 				return nil, err
 			}
-			var ended *Ended
-			if folder.has(step.ended) {
-				ended = &Ended{}
-				if err := s.read(ctx, folder, step.ended, ended); err != nil {
+			var ended *Result
+			if folder.has(step.result) {
+				ended = &Result{}
+				if err := s.read(ctx, folder, step.result, ended); err != nil {
 					return nil, err
 				}
 			}
-			h := Holder{Request: request, Verb: step.verb, Run: begun.Run, Begun: begun.At, mark: folder.key(step.begun)}
-			if begun.Over == nil && fits(&h, begun.Host, ended) {
+			h := Holder{Request: request, Command: step.command, Run: begun.Run, StartedAt: begun.At, mark: folder.key(step.start)}
+			if begun.NotStarted == nil && fits(&h, begun.Host, ended) {
 				found = append(found, h)
 			}
 		}
@@ -186,7 +186,7 @@ func explainLock(ctx context.Context, s records, in TargetInput, own string, cau
 	if !errors.As(cause, &failed) || failed.Lock == nil {
 		return
 	}
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	c, env := in.Customer.Name, in.Environment
 	holders, err := lockHolders(last, s, c, env, *failed.Lock)

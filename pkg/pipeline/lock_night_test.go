@@ -11,18 +11,18 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// night is two requests whose steps ran on one machine. The apply of the first took the
+// race is two requests whose steps ran on one machine. The apply of the first took the
 // lock and goes on, or was killed; the plan of the second met the lock and ended.
-type night struct {
+type race struct {
 	*world
 	locks  *lockStore
 	a, b   pipeline.Request
 	metErr error // what the plan of b said
 }
 
-// newNight plays it: the plan of b begins some time after the lock was taken, negative
+// newRace plays it: the plan of b begins some time after the lock was taken, negative
 // before.
-func newNight(t *testing.T, after time.Duration) *night {
+func newRace(t *testing.T, after time.Duration) *race {
 	t.Helper()
 	n := newApplyWithLock(t)
 	in := n.planOfB(after)
@@ -39,8 +39,8 @@ func newNight(t *testing.T, after time.Duration) *night {
 	return n
 }
 
-// newFatalNight is a night in which the plan of b is killed as well.
-func newFatalNight(t *testing.T, after time.Duration) *night {
+// newFatalRace is a night in which the plan of b is killed as well.
+func newFatalRace(t *testing.T, after time.Duration) *race {
 	t.Helper()
 	n := newApplyWithLock(t)
 	in := n.planOfB(after)
@@ -57,7 +57,7 @@ func newFatalNight(t *testing.T, after time.Duration) *night {
 }
 
 // planOfB accepts the second request, and moves the clock to the begin of its plan.
-func (n *night) planOfB(after time.Duration) pipeline.TargetInput {
+func (n *race) planOfB(after time.Duration) pipeline.TargetInput {
 	n.b = must[pipeline.Request](n.t)(n.send(n.ask(n.hub.commit("staging two\n"), "push")))
 	n.setRun(n.b, "in_progress", "")
 	n.now = n.locks.lock.Created.Add(after)
@@ -67,9 +67,9 @@ func (n *night) planOfB(after time.Duration) pipeline.TargetInput {
 }
 
 // newApplyWithLock is the apply of the first request, which has the lock.
-func newApplyWithLock(t *testing.T) *night {
+func newApplyWithLock(t *testing.T) *race {
 	t.Helper()
-	n := &night{world: newWorld(t), locks: &lockStore{}}
+	n := &race{world: newWorld(t), locks: &lockStore{}}
 	n.customer.Manager.Environments = n.customer.Manager.Environments[:1]
 	n.customer.Manager.Environments[0].Gated = false
 	n.a = must[pipeline.Request](t)(n.send(n.ask(n.hub.commit("staging one\n"), "push")))
@@ -94,7 +94,7 @@ func newApplyWithLock(t *testing.T) *night {
 }
 
 // later ends runs and lets half an hour pass.
-func (n *night) later(ended ...pipeline.Request) {
+func (n *race) later(ended ...pipeline.Request) {
 	n.now = n.now.Add(time.Minute)
 	for _, r := range ended {
 		n.setRun(r, "completed", "failure")
@@ -113,7 +113,7 @@ func TestLockOfARunningApply(t *testing.T) {
 	for name, after := range map[string]time.Duration{"a second later": time.Second, "in the same second": 0, "two seconds later": 2 * time.Second, "a second before": -time.Second, "eight seconds before": -8 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newNight(t, after)
+			n := newRace(t, after)
 			var failed *pipeline.FailedError
 			if !errors.As(n.metErr, &failed) || !strings.Contains(failed.Next, "the apply of request "+n.a.ID.Short()) || strings.Contains(failed.Next, "the plan of request "+n.b.ID.Short()) {
 				t.Errorf("the plan of B says %v", n.metErr)
@@ -145,7 +145,7 @@ func TestLockOfADeadApply(t *testing.T) {
 	}{"B began after the lock": {after: time.Second}, "both before the lock": {after: -time.Second, shared: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newFatalNight(t, c.after)
+			n := newFatalRace(t, c.after)
 			n.later(n.a, n.b)
 			got := kinds(n.sweep(n.locks, true))
 			if c.shared != (n.locks.lock != nil) || c.shared != strings.Contains(got, "shared-lock fixed=false") {
@@ -173,7 +173,7 @@ func TestLockOfADeadApply(t *testing.T) {
 // suspect, though its record has no end.
 func TestLockAfterADeadRun(t *testing.T) {
 	t.Parallel()
-	n := newFatalNight(t, time.Minute)
+	n := newFatalRace(t, time.Minute)
 	n.setRun(n.a, "completed", "failure")
 	n.now = n.now.Add(time.Minute)
 	n.locks.lock = &pipeline.Lock{ID: "l-1", Operation: "OperationTypePlan", Who: "runner@host-1", Created: n.now}
@@ -193,7 +193,7 @@ func TestLockAfterADeadRun(t *testing.T) {
 // one goes on: nothing is released before that has ended too.
 func TestLockOfAPossibleHolder(t *testing.T) {
 	t.Parallel()
-	n := newNight(t, time.Second)
+	n := newRace(t, time.Second)
 	n.later(n.a)
 	n.setRun(n.b, "in_progress", "")
 	if got := kinds(n.sweep(n.locks, true)); n.locks.lock == nil {
@@ -204,7 +204,7 @@ func TestLockOfAPossibleHolder(t *testing.T) {
 // TestLockThatOnlyTheToolSees: an older step that goes on counts as well as the newest.
 func TestLockThatOnlyTheToolSees(t *testing.T) {
 	t.Parallel()
-	n := newNight(t, time.Minute)
+	n := newRace(t, time.Minute)
 	n.later(n.b)
 	n.locks.unknown = true
 	err := n.unlock(n.locks, func(in *pipeline.UnlockInput) { in.NoRun = true })
@@ -225,7 +225,7 @@ func TestLockOfAnEarlierAttempt(t *testing.T) {
 	in.Run.Attempt = 2
 	must[pipeline.TargetResult](t)(w.planner().Run(context.Background(), in))
 	holders, err := pipeline.LockHolders(t.Context(), w.store, w.sealer, "acme", "staging", *locks.lock)
-	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Verb != "plan" {
+	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Command != "plan" {
 		t.Errorf("%v %v", holders, err)
 	}
 }

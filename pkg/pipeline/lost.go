@@ -31,10 +31,10 @@ type remembered struct {
 // nothing reports whether the store remembers no state.
 func (r remembered) nothing() bool { return r.record == nil && r.entry == nil }
 
-// recall reads both memories of a target. A record under a key that is not at hand is
+// remember reads both memories of a target. A record under a key that is not at hand is
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
 // not fine.
-func recall(ctx context.Context, s records, c CustomerName, env Environment) (remembered, error) {
+func remember(ctx context.Context, s records, c CustomerName, env Environment) (remembered, error) {
 	known := remembered{customer: c, environment: env}
 	record, found, err := loadLastApply(ctx, s, c, env)
 	if err != nil && !errors.Is(err, ErrUnknownKey) {
@@ -137,11 +137,11 @@ type left struct {
 func (l left) none() bool { return l.exact && l.state.Lineage == "" }
 
 func (l left) String() string {
-	verb := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
-	if verb == "" {
-		verb = "applied"
+	command := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
+	if command == "" {
+		command = "applied"
 	}
-	text := "it was " + verb + " at " + l.at.UTC().Format(time.RFC3339)
+	text := "it was " + command + " at " + l.at.UTC().Format(time.RFC3339)
 	if l.request != "" {
 		text += " (request " + l.request.Short() + ")"
 	}
@@ -156,7 +156,7 @@ func (r remembered) left() []left {
 		if l.State != nil {
 			one.state, one.exact = *l.State, true
 		}
-		one.ended = l.ended()
+		one.ended = l.destroyed()
 		if l.Accepted != nil {
 			one.what, one.request, one.at = LedgerAccepted, "", l.Accepted.At
 		}
@@ -167,7 +167,7 @@ func (r remembered) left() []left {
 		if e.State != nil {
 			one.state, one.exact = *e.State, true
 		}
-		one.ended = e.ended()
+		one.ended = e.isDestroyed()
 		known = append(known, one)
 	}
 	return known
@@ -175,7 +175,7 @@ func (r remembered) left() []left {
 
 // checkState refuses a plan that was made on a lost state.
 func checkState(ctx context.Context, s records, request Request, job Job, planned Planned) error {
-	known, err := recall(ctx, s, job.Customer.Name, job.Environment)
+	known, err := remember(ctx, s, job.Customer.Name, job.Environment)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,9 @@ type EnvironmentRule struct {
 	Branches []string
 	// Gated environments must have required reviewers on `<name>-apply`.
 	Gated bool
-	// Wait is the least that the wait timer of `<name>-apply` must be, in whole
+	// WaitTimer is the least that the wait timer of `<name>-apply` must be, in whole
 	// minutes.
-	Wait time.Duration
+	WaitTimer time.Duration
 	// PreventSelfReview demands that somebody else than who asked has approved.
 	PreventSelfReview bool
 	// RequireReviewed refuses an apply whose plan differs from the one that the
@@ -88,9 +88,9 @@ type Customer struct {
 	Manager Manager
 	// File is the path of the customer's file, for messages.
 	File string
-	// Siblings tells that other customers live in the same repository, so
+	// SharedRepository tells that other customers live in the same repository, so
 	// status contexts and deployments carry the customer's name.
-	Siblings bool
+	SharedRepository bool
 }
 
 // Rule returns the rule of env, and false when metapipe.yml does not declare it.

@@ -62,9 +62,9 @@ func (e openEntry) load(ctx context.Context, s reader) (Request, error) {
 	return request, err
 }
 
-// mostOlder is how many older requests a new one looks at: each new one has ended
+// maxOlder is how many older requests a new one looks at: each new one has ended
 // those before it, so that more than a few cannot wait. What is left is the sweep's.
-const mostOlder = 8
+const maxOlder = 8
 
 // openBefore are the open requests that are queued for a target of r, the newest
 // first and mostOlder at most.
@@ -91,7 +91,7 @@ func openBefore(ctx context.Context, s Store, r Request) ([]openEntry, error) {
 	}
 	slices.Reverse(entries)
 	entries = slices.DeleteFunc(entries, func(e openEntry) bool { return e.request == r.ID || !queued[e.request] })
-	return entries[:min(len(entries), mostOlder)], nil
+	return entries[:min(len(entries), maxOlder)], nil
 }
 
 // before is a place in a queue in front of the request of the entry and of those after
@@ -110,8 +110,8 @@ func open(ctx context.Context, s Store, r Request) error {
 	return nil
 }
 
-// settle removes a request from the index.
-func settle(ctx context.Context, s Store, r Request) error {
+// markClosed removes a request from the index.
+func markClosed(ctx context.Context, s Store, r Request) error {
 	if err := s.Delete(ctx, openKey(r)); err != nil {
 		return fmt.Errorf("note that request %s is closed: %w", r.ID.Short(), err)
 	}

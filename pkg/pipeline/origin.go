@@ -30,11 +30,11 @@ type origin struct {
 	actor       string
 	requesters  []Account
 	only        Environment
-	named       bool   // status contexts carry the customer's name
+	qualified   bool   // status contexts carry the customer's name
 	token       string // identity of the ID token, "" when there is none
-	// answer is a reason to reject the request that is the customer's to know:
+	// rejection is a reason to reject the request that is the customer's to know:
 	// it is given once the origin is proved.
-	answer *RejectedError
+	rejection *RejectedError
 }
 
 // origin proves where the request comes from: by the registry, by asking GitHub
@@ -57,7 +57,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 		return origin{}, err
 	}
 	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: modeOf(ask.Event).Reduce(ask.Mode),
-		commit: ask.Commit, pullRequest: ask.PullRequest, named: ask.Customer != ""}
+		commit: ask.Commit, pullRequest: ask.PullRequest, qualified: ask.Customer != ""}
 	if err := f.callback(ctx, in, ask, &from); err != nil {
 		return origin{}, err
 	}
@@ -69,7 +69,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 
 // customerOf asks GitHub for the repository and the registry for its customer.
 // The message names no other customer.
-func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask Ask) (Customer, Repository, error) {
+func (f *FetchVars) customerOf(ctx context.Context, slug Slug, ask DispatchRequest) (Customer, Repository, error) {
 	unknown := &RejectedError{Reason: ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %q", slug, ask.RepositoryID, ask.Path),
 		Next: "onboard it with a file in customers/, or mend its repository_id or path there"}
 	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
@@ -109,9 +109,9 @@ func sameOwner(c Customer, repo Repository) error {
 // the expected workflow and event, and belongs to the commit; and whether the
 // commit is on a branch of the repo itself, since commits of forks can be read
 // through their parent.
-func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *origin) error {
+func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask DispatchRequest, from *origin) error {
 	unproved := func(format string, args ...any) error {
-		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...)}
+		return &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...)}
 	}
 	run, err := f.GitHub.WorkflowRun(ctx, from.repository.Slug, ask.RunID)
 	if NotVisible(err) || Gone(err) {
@@ -140,12 +140,12 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):
 		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
 	}
-	if from.customer.Siblings && ask.Customer == "" {
-		from.answer = &RejectedError{Reason: ReasonInvalidPayload, Problems: Problems{{Position: Position{File: TriggerWorkflow}, Rule: "customer-missing",
+	if from.customer.SharedRepository && ask.Customer == "" {
+		from.rejection = &RejectedError{Reason: ReasonInvalidPayload, Problems: Problems{{Position: Position{File: TriggerWorkflow}, Rule: "customer-missing",
 			Message: "this repository holds several customers, and the trigger step does not say for which one it asks", Remedy: "add --customer " + string(from.customer.Name) + " to the trigger step"}}}
 	}
 	from.run = Run{Repository: from.repository.Slug, ID: run.ID, Attempt: ask.RunAttempt, URL: run.URL, CreatedAt: run.CreatedAt}
-	if err := f.askers(ctx, ask, run, from); err != nil {
+	if err := f.noteRequesters(ctx, ask, run, from); err != nil {
 		return err
 	}
 	if ask.Event == "pull_request" {
@@ -154,9 +154,9 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask Ask, from *
 	return f.branch(ctx, ask, from)
 }
 
-// askers notes who caused the attempt that asks: a run that is run again has another
+// noteRequesters notes who caused the attempt that asks: a run that is run again has another
 // one, which may have begun meanwhile.
-func (f *FetchVars) askers(ctx context.Context, ask Ask, run WorkflowRun, from *origin) error {
+func (f *FetchVars) noteRequesters(ctx context.Context, ask DispatchRequest, run WorkflowRun, from *origin) error {
 	if run.Attempt != ask.RunAttempt {
 		var err error
 		run, err = f.GitHub.RunAttempt(ctx, from.repository.Slug, ask.RunID, ask.RunAttempt)
@@ -167,7 +167,7 @@ func (f *FetchVars) askers(ctx context.Context, ask Ask, run WorkflowRun, from *
 			return fmt.Errorf("look up attempt %d of run %d of %s: %w", ask.RunAttempt, ask.RunID, from.repository, err)
 		}
 	}
-	from.actor, from.requesters = run.asker(), run.Requesters()
+	from.actor, from.requesters = run.requesterLogin(), run.Requesters()
 	return nil
 }
 
@@ -180,7 +180,7 @@ func (f *FetchVars) clock(in FetchInput) time.Time {
 	return in.Run.CreatedAt
 }
 
-func (f *FetchVars) pullRequest(ctx context.Context, ask Ask, from *origin) error {
+func (f *FetchVars) pullRequest(ctx context.Context, ask DispatchRequest, from *origin) error {
 	pr, err := f.GitHub.PullRequest(ctx, from.repository.Slug, ask.PullRequest)
 	if err != nil {
 		return fmt.Errorf("look up pull request #%d of %s: %w", ask.PullRequest, from.repository, err)
@@ -190,15 +190,15 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask Ask, from *origin) erro
 	}
 	switch {
 	case pr.HeadRepoID != from.repository.ID:
-		return rejected(ReasonUnproved, "its head is in another repository")
+		return rejected(ReasonUnverified, "its head is in another repository")
 	case ask.Ref != fmt.Sprintf("refs/pull/%d/merge", pr.Number):
-		return rejected(ReasonUnproved, fmt.Sprintf("ref %q is not its own", ask.Ref))
+		return rejected(ReasonUnverified, fmt.Sprintf("ref %q is not its own", ask.Ref))
 	case pr.Head != ask.Commit:
-		from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded),
+		from.rejection = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded),
 			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
 	}
-	if from.answer == nil && (pr.State != "open" || pr.Merged) {
-		from.answer = closedPull(pr)
+	if from.rejection == nil && (pr.State != "open" || pr.Merged) {
+		from.rejection = closedPull(pr)
 	}
 	from.branch = pr.HeadBranch
 	return nil
@@ -214,10 +214,10 @@ func closedPull(pr PullRequest) *RejectedError {
 	return &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(ReasonSuperseded), Message: message, Remedy: remedy}}}
 }
 
-func (f *FetchVars) branch(ctx context.Context, ask Ask, from *origin) error {
+func (f *FetchVars) branch(ctx context.Context, ask DispatchRequest, from *origin) error {
 	branch, ok := strings.CutPrefix(ask.Ref, "refs/heads/")
 	if !ok || branch == "" {
-		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
+		return &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
 	}
 	reachable, err := f.GitHub.Reachable(ctx, from.repository.Slug, branch, ask.Commit)
 	if Gone(err) || err == nil && !reachable && ask.Event == mergeGroup {
@@ -250,7 +250,7 @@ func leftBranch(from *origin, branch string, commit SHA, deleted bool) error {
 		return &RejectedError{Reason: ReasonUnreachable, Message: fmt.Sprintf("branch %q of %s does not exist", branch, from.repository), Next: "name a commit of a branch that exists"}
 	}
 	from.branch = branch
-	from.answer = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: "branch " + branch}, Rule: string(ReasonSuperseded), Message: message, Remedy: remedy}}}
+	from.rejection = &RejectedError{Reason: ReasonSuperseded, Problems: Problems{{Position: Position{File: "branch " + branch}, Rule: string(ReasonSuperseded), Message: message, Remedy: remedy}}}
 	return nil
 }
 
@@ -274,7 +274,7 @@ func (f *FetchVars) mergedPullRequest(ctx context.Context, from *origin) error {
 func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload Payload, from *origin) error {
 	trust, ask := from.customer.Manager.Trust, payload.Request
 	unproved := func(format string, args ...any) error {
-		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...),
+		return &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...),
 			Next: "give the customer's job `permissions: id-token: write`, or set `trust` in metapipe.yml"}
 	}
 	if trust == TrustOff {
@@ -282,7 +282,7 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload Payloa
 	}
 	if payload.Proof.Token == "" {
 		if trust == TrustPreferred {
-			f.Tell("request %s carries no signature; trust is %q, so the callback has to do", ask.ID.Short(), trust)
+			f.Logf("request %s carries no signature; trust is %q, so the callback has to do", ask.ID.Short(), trust)
 			return nil
 		}
 		return unproved("it carries no signature and trust is %q", trust)
@@ -320,7 +320,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
 	// and the rules: only the default branch has been reviewed.
 	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
-		return origin{}, &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %q", in.Event.Ref), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
+		return origin{}, &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %q", in.Event.Ref), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
 	}
 	if err := f.presentManager(ctx, in); err != nil {
 		return origin{}, err
@@ -352,12 +352,12 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}
-	from := origin{customer: customer, repository: repo, event: "manual", mode: ask.mode(), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, named: customer.Siblings}
+	from := origin{customer: customer, repository: repo, event: "manual", mode: ask.mode(), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
 	from.id = NewRequestID()
 	if in.Run.ID != 0 {
 		from.id = DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
 	}
-	return from, f.branch(ctx, Ask{Commit: commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+	return from, f.branch(ctx, DispatchRequest{Commit: commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
 }
 
 // presentManager refuses to run a manual request again with an old commit of the
@@ -368,7 +368,7 @@ func (f *FetchVars) presentManager(ctx context.Context, in FetchInput) error {
 		return nil
 	}
 	refused := func(why string) error {
-		return &RejectedError{Reason: ReasonUnproved, Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
+		return &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
 			Next: "start the workflow anew on the default branch, and do not run an old run again"}
 	}
 	if f.Own == nil {

@@ -14,43 +14,49 @@ func TestOriginMustBeProved(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name   string
-		change func(w *world, a *pipeline.Ask, claims *pipeline.Claims)
+		change func(w *world, a *pipeline.DispatchRequest, claims *pipeline.Claims)
 		want   pipeline.Reason
 	}{
-		{"other repository id", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.RepositoryID = 8 }, pipeline.ReasonUnknownCustomer},
-		{"other path", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Path = "other" }, pipeline.ReasonUnknownCustomer},
-		{"repository without customer", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Repository = "mallory/app" }, pipeline.ReasonUnknownCustomer},
-		{"run that does not exist", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.RunID = 1 }, pipeline.ReasonUnproved},
-		{"run of another commit", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Commit = w.hub.commit("staging evil\n") }, pipeline.ReasonUnproved},
-		{"run of another workflow", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+		{"other repository id", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RepositoryID = 8 }, pipeline.ReasonUnknownCustomer},
+		{"other path", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Path = "other" }, pipeline.ReasonUnknownCustomer},
+		{"repository without customer", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Repository = "mallory/app" }, pipeline.ReasonUnknownCustomer},
+		{"run that does not exist", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RunID = 1 }, pipeline.ReasonUnverified},
+		{"run of another commit", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			a.Commit = w.hub.commit("staging evil\n")
+		}, pipeline.ReasonUnverified},
+		{"run of another workflow", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
 			run := w.hub.runs[a.RunID]
 			run.Path = ".github/workflows/other.yml"
 			w.hub.runs[a.RunID] = run
-		}, pipeline.ReasonUnproved},
-		{"run of another branch", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+		}, pipeline.ReasonUnverified},
+		{"run of another branch", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
 			run := w.hub.runs[a.RunID]
 			run.HeadBranch = "feature"
 			w.hub.runs[a.RunID] = run
-		}, pipeline.ReasonUnproved},
-		{"run that ended long ago", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+		}, pipeline.ReasonUnverified},
+		{"run that ended long ago", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
 			run := w.hub.runs[a.RunID]
 			run.Status, run.UpdatedAt = "completed", w.now.Add(-time.Hour)
 			w.hub.runs[a.RunID] = run
-		}, pipeline.ReasonUnproved},
-		{"commit of a fork", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) { w.hub.unreachable[a.Commit] = true }, pipeline.ReasonUnreachable},
-		{"tag", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Ref = "refs/tags/v1" }, pipeline.ReasonUnproved},
-		{"pull request run asking for a push", func(w *world, a *pipeline.Ask, _ *pipeline.Claims) {
+		}, pipeline.ReasonUnverified},
+		{"commit of a fork", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { w.hub.unreachable[a.Commit] = true }, pipeline.ReasonUnreachable},
+		{"tag", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Ref = "refs/tags/v1" }, pipeline.ReasonUnverified},
+		{"pull request run asking for a push", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
 			run := w.hub.runs[a.RunID]
 			run.Event = "pull_request"
 			w.hub.runs[a.RunID] = run
-		}, pipeline.ReasonUnproved},
-		{"no signature", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.Audience = "" }, pipeline.ReasonUnproved},
-		{"signature of another repository", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.RepositoryID = 9 }, pipeline.ReasonUnproved},
-		{"signature of another run", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.RunID++ }, pipeline.ReasonUnproved},
-		{"signature for another ref", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.Ref = "refs/heads/x" }, pipeline.ReasonUnproved},
-		{"signature for another event", func(_ *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.EventName = "pull_request" }, pipeline.ReasonUnproved},
-		{"signature older than its run", func(w *world, _ *pipeline.Ask, claims *pipeline.Claims) { claims.IssuedAt = w.now.Add(-time.Hour) }, pipeline.ReasonUnproved},
-		{"unknown event", func(_ *world, a *pipeline.Ask, _ *pipeline.Claims) { a.Event = "issue_comment" }, pipeline.ReasonInvalidPayload},
+		}, pipeline.ReasonUnverified},
+		{"no signature", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Audience = "" }, pipeline.ReasonUnverified},
+		{"signature of another repository", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RepositoryID = 9 }, pipeline.ReasonUnverified},
+		{"signature of another run", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RunID++ }, pipeline.ReasonUnverified},
+		{"signature for another ref", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Ref = "refs/heads/x" }, pipeline.ReasonUnverified},
+		{"signature for another event", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
+			claims.EventName = "pull_request"
+		}, pipeline.ReasonUnverified},
+		{"signature older than its run", func(w *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
+			claims.IssuedAt = w.now.Add(-time.Hour)
+		}, pipeline.ReasonUnverified},
+		{"unknown event", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Event = "issue_comment" }, pipeline.ReasonInvalidPayload},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,8 +91,8 @@ func TestPullRequestOrigin(t *testing.T) {
 		change func(pr *pipeline.PullRequest)
 		want   pipeline.Reason
 	}{
-		"head in a fork": {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnproved},
-		"other number":   {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnproved},
+		"head in a fork": {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnverified},
+		"other number":   {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnverified},
 	} {
 		w := newWorld(t)
 		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
@@ -140,7 +146,7 @@ func TestNewerPushWinsWhateverRunStartsFirst(t *testing.T) {
 func TestSeveralCustomersInOneRepository(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.customer.Siblings = true
+	w.customer.SharedRepository = true
 	a := w.ask(w.hub.commit("staging one\n"), "push")
 	request, err := w.send(a)
 	var rejected *pipeline.RejectedError
@@ -254,7 +260,7 @@ func TestManualRequest(t *testing.T) {
 	w := newWorld(t)
 	commit := w.hub.commit(bothEnvironments)
 	in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
-		Manual: &pipeline.ManualAsk{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
+		Manual: &pipeline.ManualRequest{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
 	request := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
 	if request.Commit != commit || len(request.Targets) != 1 || request.Mode != pipeline.ModePlan {
 		t.Fatalf("%+v", request)

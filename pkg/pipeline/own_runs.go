@@ -13,8 +13,8 @@ type ownRuns struct {
 	manager Repository
 }
 
-// errForeignRun is a run of another repository than the manager's.
-var errForeignRun = errors.New("it is not a run of the manager")
+// errOtherRepositoryRun is a run of another repository than the manager's.
+var errOtherRepositoryRun = errors.New("it is not a run of the manager")
 
 // owner is the repository that a run is part of. The runner may not say its id.
 func (r Run) owner(manager Slug) Repository {
@@ -36,7 +36,7 @@ func (m Repository) runOf(run Run) (Slug, error) {
 	if same {
 		return m.Slug, nil
 	}
-	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID, run.Repository, run.RepositoryID, errForeignRun, m.Slug, m.ID)
+	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID, run.Repository, run.RepositoryID, errOtherRepositoryRun, m.Slug, m.ID)
 }
 
 // cancel asks GitHub to end a run of the manager.

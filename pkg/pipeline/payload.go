@@ -23,12 +23,12 @@ const VariablesFile = "variables.yml"
 // fetch-vars derives each fact again. GitHub allows ten top-level properties and
 // less than 64 KB.
 type Payload struct {
-	Request Ask   `json:"request"`
-	Proof   Proof `json:"proof"`
+	Request DispatchRequest `json:"request"`
+	Proof   Proof           `json:"proof"`
 }
 
-// Ask is what a customer's run asks for.
-type Ask struct {
+// DispatchRequest is what a customer's run asks for.
+type DispatchRequest struct {
 	Version      int       `json:"version"` // 1
 	ID           RequestID `json:"id"`
 	Repository   string    `json:"repository"` // owner/name
@@ -49,7 +49,7 @@ type Ask struct {
 
 // OwnID is the one id that a request of this run's attempt may have, for its path
 // and customer: with another one, a run could ask again and again.
-func (a Ask) OwnID() RequestID {
+func (a DispatchRequest) OwnID() RequestID {
 	return DeriveRequestID(strconv.FormatInt(a.RepositoryID, 10), strconv.FormatInt(a.RunID, 10), strconv.Itoa(a.RunAttempt), a.Path, string(a.Customer))
 }
 
@@ -62,7 +62,7 @@ type Proof struct {
 
 // Audience is the audience that the ID token of an ask must have: it binds the
 // token to one manager and to every field of the ask.
-func (a Ask) Audience(manager Slug) string {
+func (a DispatchRequest) Audience(manager Slug) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %q %d %q %q %q %q %q %d %q %d %d", a.Version, a.ID, a.Repository, a.RepositoryID, a.Path, a.Customer,
 		a.Event, a.Commit, a.Ref, a.PullRequest, a.Mode, a.RunID, a.RunAttempt))
 	return "metapipe:" + strings.ToLower(manager.String()) + ":" + hex.EncodeToString(sum[:])
@@ -83,7 +83,7 @@ func ParsePayload(raw []byte) (Payload, error) {
 	return p, p.Request.check()
 }
 
-func (a Ask) check() error {
+func (a DispatchRequest) check() error {
 	if a.Version != 1 {
 		return fmt.Errorf("payload: request.version %d is not known to this metapipe; update the manager or the customer's workflow", a.Version)
 	}

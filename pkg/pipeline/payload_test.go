@@ -9,9 +9,9 @@ import (
 
 func TestAudienceCoversEveryField(t *testing.T) {
 	t.Parallel()
-	var none pipeline.Ask
-	for i := range reflect.TypeFor[pipeline.Ask]().NumField() {
-		var a pipeline.Ask
+	var none pipeline.DispatchRequest
+	for i := range reflect.TypeFor[pipeline.DispatchRequest]().NumField() {
+		var a pipeline.DispatchRequest
 		field := reflect.ValueOf(&a).Elem().Field(i)
 		switch field.Kind() {
 		case reflect.String:
@@ -22,11 +22,11 @@ func TestAudienceCoversEveryField(t *testing.T) {
 			t.Fatalf("field %d has kind %s", i, field.Kind())
 		}
 		if a.Audience(managerSlug) == none.Audience(managerSlug) {
-			t.Errorf("%s is not signed", reflect.TypeFor[pipeline.Ask]().Field(i).Name)
+			t.Errorf("%s is not signed", reflect.TypeFor[pipeline.DispatchRequest]().Field(i).Name)
 		}
 	}
 	// Fields cannot lend each other their text.
-	left, right := pipeline.Ask{Path: `a" "b`}, pipeline.Ask{Path: "a", Customer: "b"}
+	left, right := pipeline.DispatchRequest{Path: `a" "b`}, pipeline.DispatchRequest{Path: "a", Customer: "b"}
 	if left.Audience(managerSlug) == right.Audience(managerSlug) {
 		t.Error("two asks share an audience")
 	}

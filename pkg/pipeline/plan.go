@@ -74,20 +74,20 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := newPlanning(ctx, p.records(), request, in.Environment, Begun{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	folder, err := newPlanAttempt(ctx, p.records(), request, in.Environment, StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
-	ended := Ended{Run: in.Run}
+	ended := Result{Run: in.Run}
 	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
 		request.advise(err)
-		explainLock(ctx, p.records(), in, folder.key(objectBegun), err)
+		explainLock(ctx, p.records(), in, folder.key(objectStart), err)
 		ended.fail(ctx, err)
 	}
 	ended.At = p.Now().UTC()
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
 	if _, recordErr := (Ledger{Store: p.Store, Now: p.Now}).Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
@@ -121,7 +121,7 @@ func (p *Planner) records() records { return records{p.Store, p.Sealer} }
 func (p *Planner) begin(ctx context.Context, in TargetInput) (Request, error) {
 	request, err := loadTarget(ctx, p.records(), in)
 	if err != nil {
-		return Request{}, errors.Join(err, accountUnread(ctx, Ledger{Store: p.Store, Now: p.Now}, in, err))
+		return Request{}, errors.Join(err, appendUnreadable(ctx, Ledger{Store: p.Store, Now: p.Now}, in, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
 }
@@ -154,7 +154,7 @@ func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error)
 		Next: "use one of the environments that fetch-vars put out"}
 }
 
-func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planning, ended *Ended) (TargetResult, error) {
+func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *Result) (TargetResult, error) {
 	if request.Applies(in.Environment) {
 		if err := checkNewest(ctx, p.records(), request, in.Environment); err != nil {
 			return TargetResult{}, err
@@ -187,11 +187,11 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 		return TargetResult{Receipt: receipt.Digest()}, err
 	}
 	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
-	return result, p.judge(ctx, in, request, receipt, ended)
+	return result, p.checkPlan(ctx, in, request, receipt, ended)
 }
 
-// judge decides what comes after a plan that was made.
-func (p *Planner) judge(ctx context.Context, in TargetInput, request Request, receipt Receipt, ended *Ended) error {
+// checkPlan decides what comes after a plan that was made.
+func (p *Planner) checkPlan(ctx context.Context, in TargetInput, request Request, receipt Receipt, ended *Result) error {
 	switch {
 	case !request.Applies(in.Environment):
 		ended.Outcome = OutcomePlanned
@@ -273,7 +273,7 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 
 // keep stores everything that apply and report need, the receipt last. Each
 // object is bound to the receipt and to its own name.
-func (p *Planner) keep(ctx context.Context, folder planning, receipt Receipt, planned Planned, variables []byte) error {
+func (p *Planner) keep(ctx context.Context, folder planAttempt, receipt Receipt, planned Planned, variables []byte) error {
 	model, err := json.Marshal(planned.Plan)
 	if err != nil {
 		return fmt.Errorf("encode the plan: %w", err)
@@ -322,7 +322,7 @@ func supersededError(request Request, env Environment, newer RequestID) *Refused
 }
 
 // fail derives the record of a failed plan or apply from its error.
-func (e *Ended) fail(ctx context.Context, err error) {
+func (e *Result) fail(ctx context.Context, err error) {
 	var refused *RefusedError
 	var rejected *RejectedError
 	var failed *FailedError

@@ -53,7 +53,7 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 			}
 			wins, asked := newer[id]
 			if !asked {
-				if wins, err = f.descends(ctx, request, other); err != nil {
+				if wins, err = f.isDescendant(ctx, request, other); err != nil {
 					return err
 				}
 				newer[id] = wins
@@ -108,9 +108,9 @@ func beside(keys []string, key string, id RequestID) []RequestID {
 	return ids
 }
 
-// descends reports whether request is newer than other by their commits, or, where
+// isDescendant reports whether request is newer than other by their commits, or, where
 // these do not tell, by their order.
-func (f *FetchVars) descends(ctx context.Context, request, other Request) (bool, error) {
+func (f *FetchVars) isDescendant(ctx context.Context, request, other Request) (bool, error) {
 	repo := request.Repository.Slug
 	ahead, behind, err := f.GitHub.Compare(ctx, repo, other.Commit, request.Commit)
 	gone := NotVisible(err) || Gone(err)
@@ -137,7 +137,7 @@ func (f *FetchVars) promote(ctx context.Context, queue index, keys []string, win
 	if at, err := queue.highest(ctx, f.records(), keys, winner); err != nil || at > ahead {
 		return err
 	}
-	f.Tell("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
+	f.Logf("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
 	err = queue.promote(ctx, f.records(), queue.prefix+winner.orderAt(orderTime(ahead).Add(time.Nanosecond)), winner.ID)
 	if err != nil {
 		return fmt.Errorf("note that request %s is newer than %s: %w", winner.ID.Short(), loser.ID.Short(), err)

@@ -11,7 +11,7 @@ import (
 
 // sameSecond lets the runs of two pushes be created in one second, in the wrong
 // order: the ids of runs do not follow the commits.
-func (w *world) sameSecond(older, newer pipeline.SHA) (first, second pipeline.Ask) {
+func (w *world) sameSecond(older, newer pipeline.SHA) (first, second pipeline.DispatchRequest) {
 	second, first = w.ask(newer, "push"), w.ask(older, "push")
 	if first.RunID < second.RunID {
 		w.t.Fatal("the runs are in order")
@@ -35,7 +35,7 @@ func TestTheNewerCommitWins(t *testing.T) {
 				olderCommit, newerCommit = newerCommit, olderCommit // the commits alone do not tell
 			}
 			first, second := w.sameSecond(olderCommit, newerCommit)
-			asks := []pipeline.Ask{first, second}
+			asks := []pipeline.DispatchRequest{first, second}
 			if c.late {
 				slices.Reverse(asks)
 			}
@@ -84,7 +84,7 @@ func TestTheNewestOfThreeWins(t *testing.T) {
 	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		w := newWorld(t)
 		commits := []pipeline.SHA{w.hub.commit(bothEnvironments), w.hub.commit(bothEnvironments), w.hub.commit(bothEnvironments)}
-		asks := []pipeline.Ask{w.ask(commits[1], "push"), w.ask(commits[2], "push"), w.ask(commits[0], "push")}
+		asks := []pipeline.DispatchRequest{w.ask(commits[1], "push"), w.ask(commits[2], "push"), w.ask(commits[0], "push")}
 		byCommit := map[pipeline.SHA]pipeline.Request{}
 		for _, i := range order {
 			byCommit[asks[i].Commit] = must[pipeline.Request](t)(w.send(asks[i]))
@@ -100,16 +100,18 @@ func TestTheNewestOfThreeWins(t *testing.T) {
 
 func TestWhatIsNotCompared(t *testing.T) {
 	t.Parallel()
-	for name, second := range map[string]func(w *world, first pipeline.Ask) pipeline.Ask{
-		"the same commit": func(w *world, first pipeline.Ask) pipeline.Ask { return w.ask(first.Commit, "push") },
-		"a pull request": func(w *world, _ pipeline.Ask) pipeline.Ask {
+	for name, second := range map[string]func(w *world, first pipeline.DispatchRequest) pipeline.DispatchRequest{
+		"the same commit": func(w *world, first pipeline.DispatchRequest) pipeline.DispatchRequest {
+			return w.ask(first.Commit, "push")
+		},
+		"a pull request": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
 			return w.ask(w.hub.commit(bothEnvironments), "pull_request")
 		},
-		"a push long after": func(w *world, _ pipeline.Ask) pipeline.Ask {
+		"a push long after": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
 			w.now = w.now.Add(time.Hour)
 			return w.ask(w.hub.commit(bothEnvironments), "push")
 		},
-		"a request by hand": func(w *world, _ pipeline.Ask) pipeline.Ask {
+		"a request by hand": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
 			return w.ask(w.hub.commit(bothEnvironments), "workflow_dispatch")
 		},
 	} {

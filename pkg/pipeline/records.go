@@ -18,7 +18,7 @@ import (
 // The objects of one planning of a target, in its numbered folder. The receipt
 // is written after everything that it vouches for, and planned.json last.
 const (
-	objectBegun     = "begun.json"
+	objectStart     = "begun.json"
 	objectPlan      = "plan.sealed"
 	objectPlanJSON  = "plan-json.sealed"
 	objectBundle    = "bundle.sealed"
@@ -30,21 +30,21 @@ const (
 	objectRecovered = "recovered.json"       // it is in its backend again
 )
 
-// Begun records that a job has started on a target.
-type Begun struct {
+// StartRecord records that a job has started on a target.
+type StartRecord struct {
 	Run Run       `json:"run"`
 	At  time.Time `json:"at"`
 	// Host is the machine of the job. The tool writes it into the locks that it
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`
-	// Over stands in the mark of an apply that never began, and says why. Void tells
+	// NotStarted stands in the mark of an apply that never began, and says why. Void tells
 	// that the plan was taken out of use by somebody else.
-	Over *Ended `json:"not_started,omitempty"`
-	Void bool   `json:"revoked,omitempty"`
+	NotStarted *Result `json:"not_started,omitempty"`
+	Revoked    bool    `json:"revoked,omitempty"`
 }
 
-// Ended records how a plan or an apply ended.
-type Ended struct {
+// Result records how a plan or an apply ended.
+type Result struct {
 	Outcome Outcome `json:"outcome"`
 	Reason  Reason  `json:"reason,omitempty"`
 	Message string  `json:"message,omitempty"`
@@ -61,19 +61,19 @@ type Ended struct {
 	Outputs     []Output          `json:"outputs,omitempty"`
 	Run         Run               `json:"run"`
 	At          time.Time         `json:"at"`
-	// Untouched: an apply that ended before it could change anything, for a reason
+	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
-	Untouched bool `json:"retryable,omitempty"`
+	Retryable bool `json:"retryable,omitempty"`
 
-	use     use  // that this apply comes after
-	claimed bool // its mark is set
-	started bool // the tool may have changed something
+	attempt applyAttempt // that this apply comes after
+	claimed bool         // its mark is set
+	started bool         // the tool may have changed something
 	left    *StateRecord
 }
 
-// planning names the numbered folder of one planning. Records that lie elsewhere have
+// planAttempt names the numbered folder of one planning. Records that lie elsewhere have
 // no prefix: their object is the whole key.
-type planning struct {
+type planAttempt struct {
 	customer CustomerName
 	env      Environment
 	prefix   string
@@ -81,47 +81,47 @@ type planning struct {
 	objects []string
 }
 
-func (p planning) has(object string) bool { return slices.Contains(p.objects, object) }
+func (p planAttempt) has(object string) bool { return slices.Contains(p.objects, object) }
 
-func (p planning) key(object string) string { return p.prefix + object }
+func (p planAttempt) key(object string) string { return p.prefix + object }
 
-// newPlanning claims the next number. Two claims at once get different numbers,
+// newPlanAttempt claims the next number. Two claims at once get different numbers,
 // since begun.json is write-once.
-func newPlanning(ctx context.Context, s records, request Request, env Environment, begun Begun) (planning, error) {
-	last, _, err := lastPlanning(ctx, s, request, env)
+func newPlanAttempt(ctx context.Context, s records, request Request, env Environment, begun StartRecord) (planAttempt, error) {
+	last, _, err := lastPlanAttempt(ctx, s, request, env)
 	if err != nil {
-		return planning{}, err
+		return planAttempt{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n)}
-		err := s.create(ctx, p, objectBegun, begun)
+		p := planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n)}
+		err := s.create(ctx, p, objectStart, begun)
 		if errors.Is(err, ErrExists) {
 			continue
 		}
 		if err != nil {
-			return planning{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
+			return planAttempt{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
 		}
 		return p, nil
 	}
 }
 
-// latestPlanning returns the newest planning that was begun; found is false when
+// latestPlanAttempt returns the newest planning that was begun; found is false when
 // there is none.
-func latestPlanning(ctx context.Context, s Store, request Request, env Environment) (p planning, found bool, err error) {
-	n, objects, err := lastPlanning(ctx, s, request, env)
+func latestPlanAttempt(ctx context.Context, s Store, request Request, env Environment) (p planAttempt, found bool, err error) {
+	n, objects, err := lastPlanAttempt(ctx, s, request, env)
 	if err != nil || n == 0 {
-		return planning{}, false, err
+		return planAttempt{}, false, err
 	}
-	return planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: objects}, true, nil
+	return planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: objects}, true, nil
 }
 
 func folderOf(request Request, env Environment, n int) string {
 	return fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)
 }
 
-// lastPlanning returns the highest number that was begun, 0 when there is none,
+// lastPlanAttempt returns the highest number that was begun, 0 when there is none,
 // and the names of the objects in its folder.
-func lastPlanning(ctx context.Context, s Store, request Request, env Environment) (last int, objects []string, err error) {
+func lastPlanAttempt(ctx context.Context, s Store, request Request, env Environment) (last int, objects []string, err error) {
 	folders, err := folders(ctx, s, request, env)
 	if err != nil || len(folders) == 0 {
 		return 0, nil, err
@@ -130,15 +130,15 @@ func lastPlanning(ctx context.Context, s Store, request Request, env Environment
 	return last, folders[last], nil
 }
 
-// plannings returns all plannings of a target that were begun, oldest first.
-func plannings(ctx context.Context, s Store, request Request, env Environment) ([]planning, error) {
+// planAttempts returns all plannings of a target that were begun, oldest first.
+func planAttempts(ctx context.Context, s Store, request Request, env Environment) ([]planAttempt, error) {
 	folders, err := folders(ctx, s, request, env)
 	if err != nil {
 		return nil, err
 	}
-	var all []planning
+	var all []planAttempt
 	for _, n := range slices.Sorted(maps.Keys(folders)) {
-		all = append(all, planning{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: folders[n]})
+		all = append(all, planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: folders[n]})
 	}
 	return all, nil
 }
@@ -158,7 +158,7 @@ func folders(ctx context.Context, s Store, request Request, env Environment) (ma
 			folders[n] = append(folders[n], name)
 		}
 	}
-	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, objectBegun) })
+	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, objectStart) })
 	return folders, nil
 }
 
@@ -168,7 +168,7 @@ func folders(ctx context.Context, s Store, request Request, env Environment) (ma
 func loadRequest(ctx context.Context, s reader, customer CustomerName, id RequestID) (Request, error) {
 	var r Request
 	key := requestKey(customer, id)
-	if err := s.read(ctx, planning{customer: customer}, key, &r); err != nil {
+	if err := s.read(ctx, planAttempt{customer: customer}, key, &r); err != nil {
 		return Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
 	}
 	switch {
@@ -183,7 +183,7 @@ func loadRequest(ctx context.Context, s reader, customer CustomerName, id Reques
 // readReceipt reads the receipt of a planning with the model of its plan, which
 // vouches for it. A receipt that the model is not bound to is ErrTampered, a planning
 // without one ErrNotFound.
-func readReceipt(ctx context.Context, s records, folder planning) (Receipt, []byte, error) {
+func readReceipt(ctx context.Context, s records, folder planAttempt) (Receipt, []byte, error) {
 	receipt, err := parseReceipt(ctx, s, folder)
 	if err != nil {
 		return Receipt{}, nil, err
@@ -200,7 +200,7 @@ func readReceipt(ctx context.Context, s records, folder planning) (Receipt, []by
 
 // parseReceipt reads a receipt that the caller verifies by what is sealed with it. One
 // that is no receipt is ErrTampered: we write none such.
-func parseReceipt(ctx context.Context, s Store, folder planning) (Receipt, error) {
+func parseReceipt(ctx context.Context, s Store, folder planAttempt) (Receipt, error) {
 	b, err := readAll(ctx, s, folder.key(objectReceipt))
 	if err != nil {
 		return Receipt{}, err
@@ -279,9 +279,9 @@ func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding,
 	if err != nil {
 		return err
 	}
-	clear, err := sealer.Unseal(ctx, r, to)
+	plaintext, err := sealer.Unseal(ctx, r, to)
 	if err == nil {
-		_, err = io.Copy(w, clear)
+		_, err = io.Copy(w, plaintext)
 	}
 	if err = errors.Join(err, r.Close()); err != nil {
 		return fmt.Errorf("open %s: %w", key, err)
@@ -289,8 +289,8 @@ func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding,
 	return nil
 }
 
-// lasting returns a context for the last writes of a command: they must get through
+// cleanupContext returns a context for the last writes of a command: they must get through
 // also when the command itself was cancelled, but not hang.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

@@ -50,11 +50,11 @@ type Recovered struct {
 // keepState seals a state that could not be written into the kept folder of its
 // plan, behind a copy of the receipt that it is bound to. Where the store is gone
 // as well, it becomes a sealed file in in.SpareDir, which outlasts the run directory.
-func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planning, receipt Receipt, file string) (next, spare string, err error) {
-	ctx, cancel := lasting(ctx)
+func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, file string) (next, spare string, err error) {
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
-	kept := planning{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
+	kept := planAttempt{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
 	storeErr := a.Store.Create(ctx, kept.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
 	if storeErr == nil {
 		storeErr = a.sealFile(file, func(body io.Reader) error {
@@ -120,35 +120,35 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}
-	clear := filepath.Join(in.RunDir, "kept.tfstate")
+	plaintext := filepath.Join(in.RunDir, "kept.tfstate")
 	open := r.open
 	if in.File != "" {
 		open = r.openFile
 	}
-	folder, receipt, err := open(ctx, in, clear)
+	folder, receipt, err := open(ctx, in, plaintext)
 	if err != nil {
 		return StateVersion{}, err
 	}
 	if done, err := r.recovered(ctx, folder); err != nil || done != nil {
 		if done != nil {
-			return done.State, errors.Join(err, os.Remove(clear), r.account(ctx, in, receipt, done.State))
+			return done.State, errors.Join(err, os.Remove(plaintext), r.appendLedger(ctx, in, receipt, done.State))
 		}
 		return StateVersion{}, err
 	}
 	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
-	state, err := r.Engine.PushState(ctx, job, KeptState{File: clear, Planned: receipt.State, Unlock: in.Unlock})
-	if err = errors.Join(err, os.Remove(clear)); err != nil {
+	state, err := r.Engine.PushState(ctx, job, KeptState{File: plaintext, Planned: receipt.State, Unlock: in.Unlock})
+	if err = errors.Join(err, os.Remove(plaintext)); err != nil {
 		return state, err
 	}
 	err = records{r.Store, r.Sealer}.create(ctx, folder, objectRecovered, Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
-	return state, r.account(ctx, in, receipt, state)
+	return state, r.appendLedger(ctx, in, receipt, state)
 }
 
 // recovered returns the record of a state that was brought back before, or nil.
-func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered, error) {
+func (r *Recoverer) recovered(ctx context.Context, folder planAttempt) (*Recovered, error) {
 	var done Recovered
 	err := records{r.Store, r.Sealer}.read(ctx, folder, objectRecovered, &done)
 	switch {
@@ -162,26 +162,26 @@ func (r *Recoverer) recovered(ctx context.Context, folder planning) (*Recovered,
 
 // open finds the planning that the kept state belongs to and writes it in clear.
 // It needs no request: that may be gone before somebody gets to it.
-func (r *Recoverer) open(ctx context.Context, in RecoverInput, clear string) (planning, Receipt, error) {
+func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (planAttempt, Receipt, error) {
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
-		return planning{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
+		return planAttempt{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
 	}
 	for _, folder := range folders {
 		receipt, err := parseReceipt(ctx, r.Store, folder)
 		if err == nil {
-			err = unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), clear)
+			err = unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), plaintext)
 		}
 		if errors.Is(err, ErrNotFound) {
 			continue // an earlier planning may be the one
 		}
 		if err != nil {
-			return planning{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
+			return planAttempt{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
 		}
 		return folder, receipt, fits(receipt, in.TargetInput)
 	}
-	return planning{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+	return planAttempt{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
 }
 
 // fits compares the receipt of a kept state with the target that it is to go to.
@@ -201,8 +201,8 @@ func fits(receipt Receipt, in TargetInput) error {
 
 // folders are those that may hold a kept state or its receipt, the newest first:
 // kept ones, and the plans, where it was kept by earlier versions.
-func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, error) {
-	var folders []planning
+func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planAttempt, error) {
+	var folders []planAttempt
 	for _, prefix := range []string{keptPrefix(in.Customer.Name, in.Environment, in.Request), plansPrefix(in.Customer.Name, in.Environment, in.Request)} {
 		keys, err := r.Store.List(ctx, prefix)
 		if err != nil {
@@ -210,7 +210,7 @@ func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planning, er
 		}
 		for _, key := range slices.Backward(keys) {
 			if folder, ok := strings.CutSuffix(key, objectReceipt); ok {
-				folders = append(folders, planning{customer: in.Customer.Name, env: in.Environment, prefix: folder})
+				folders = append(folders, planAttempt{customer: in.Customer.Name, env: in.Environment, prefix: folder})
 			}
 		}
 	}
@@ -223,31 +223,31 @@ const maxReceipt = 64 << 10
 // openFile reads a state that the store could not take: its receipt in the first
 // line, and then what that vouches for. Nothing of it needs the store, from which
 // the plan may be gone.
-func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, clear string) (planning, Receipt, error) {
+func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext string) (planAttempt, Receipt, error) {
 	f, err := os.Open(filepath.Clean(in.File))
 	if err != nil {
-		return planning{}, Receipt{}, &UsageError{Message: "--file " + in.File, Err: err}
+		return planAttempt{}, Receipt{}, &UsageError{Message: "--file " + in.File, Err: err}
 	}
-	receipt, err := r.unsealSpare(ctx, f, clear)
+	receipt, err := r.unsealSpare(ctx, f, plaintext)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return planning{}, Receipt{}, tamperedOr(err, "the kept state in "+in.File)
+		return planAttempt{}, Receipt{}, tamperedOr(err, "the kept state in "+in.File)
 	}
 	if err := fits(receipt, in.TargetInput); err != nil {
-		return planning{}, Receipt{}, err
+		return planAttempt{}, Receipt{}, err
 	}
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
-		return planning{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
+		return planAttempt{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
 	}
 	for _, folder := range folders {
 		if stored, err := parseReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
 			return folder, receipt, nil
 		}
 	}
-	return planning{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
+	return planAttempt{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
 }
 
-func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, clear string) (Receipt, error) {
+func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext string) (Receipt, error) {
 	lines := bufio.NewReaderSize(file, maxReceipt)
 	line, err := lines.ReadSlice('\n')
 	if err != nil {
@@ -261,7 +261,7 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, clear strin
 	if err != nil {
 		return Receipt{}, err
 	}
-	out, err := os.OpenFile(filepath.Clean(clear), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	out, err := os.OpenFile(filepath.Clean(plaintext), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return Receipt{}, err
 	}

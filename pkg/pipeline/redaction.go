@@ -82,8 +82,8 @@ func ownCauses(all []Cause) []Cause {
 	return own
 }
 
-// whereItIs is what stands for a text that is not shown.
-const whereItIs = "ask the service provider: the log of the manager's run has what the tool said"
+// seeProviderLog is what stands for a text that is not shown.
+const seeProviderLog = "ask the service provider: the log of the manager's run has what the tool said"
 
 // RedactedDiagnostics returns what may be shown of diagnostics at a level.
 func RedactedDiagnostics(all []Diagnostic, l Redaction) []Diagnostic {
@@ -108,7 +108,7 @@ func (d Diagnostic) bare() Diagnostic {
 	if d.Warning {
 		what = "the tool reports a warning"
 	}
-	return Diagnostic{Warning: d.Warning, Summary: what, Address: d.Address, Remedy: whereItIs}
+	return Diagnostic{Warning: d.Warning, Summary: what, Address: d.Address, Remedy: seeProviderLog}
 }
 
 // Redacted returns what may be shown of a target at a level. The outputs of an
@@ -121,14 +121,14 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 	if t.internal != "" {
 		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
 	}
-	said := t.Diagnostics
+	output := t.Diagnostics
 	if t.Plan != nil {
-		said = slices.Concat(said, t.Plan.Diagnostics)
+		output = slices.Concat(output, t.Plan.Diagnostics)
 		plan := t.Plan.Redacted(l)
 		t.Plan = &plan
 	}
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
-	t.Message, t.Next = unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), said)
+	t.Message, t.Next = unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), output)
 	return t
 }
 
@@ -145,8 +145,8 @@ func (f DriftFailure) Redacted(l Redaction) DriftFailure {
 
 // unquoted replaces sentences that were made of what the tool said, but for what
 // belongs to the customer's own lines.
-func unquoted(message, next, instead string, said []Diagnostic) (string, string) {
-	for _, d := range said {
+func unquoted(message, next, instead string, output []Diagnostic) (string, string) {
+	for _, d := range output {
 		if d.ofTheCustomer() {
 			continue
 		}
@@ -154,7 +154,7 @@ func unquoted(message, next, instead string, said []Diagnostic) (string, string)
 			message = instead
 		}
 		if quotes(next, d) {
-			next = whereItIs
+			next = seeProviderLog
 		}
 	}
 	return message, next

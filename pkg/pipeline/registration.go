@@ -81,7 +81,7 @@ func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (la
 		return last, 0, nil
 	}
 	key := registrationKey(c, len(keys))
-	err = read.read(ctx, planning{customer: fleet}, key, &last)
+	err = read.read(ctx, planAttempt{customer: fleet}, key, &last)
 	if errors.Is(err, ErrNotFound) { // there is another object among them
 		err = fmt.Errorf("%s: %w: the records are not numbered without a gap", key, ErrTampered)
 	}
@@ -236,7 +236,7 @@ func (f *FetchVars) registered(ctx context.Context, from *origin) (*RenamedError
 	err := f.register(ctx, from.customer)
 	var renamed *RenamedError
 	if errors.As(err, &renamed) {
-		from.answer = renamed.answer(path.Join(from.customer.Path, VariablesFile))
+		from.rejection = renamed.answer(path.Join(from.customer.Path, VariablesFile))
 		return renamed, nil
 	}
 	return nil, err

@@ -134,9 +134,9 @@ func targetOfKey(key string) (c CustomerName, env Environment, of string, is boo
 	return c, env, parts[2], customerErr == nil && envErr == nil
 }
 
-// judge says how a record stands that the first key alone, and all keys, read with these
+// classifyRekey says how a record stands that the first key alone, and all keys, read with these
 // errors; false where it is under the first key. Other errors are returned.
-func judge(key string, first, all error, old RekeyState, until string) (RekeyRecord, bool, error) {
+func classifyRekey(key string, first, all error, old RekeyState, until string) (RekeyRecord, bool, error) {
 	switch {
 	case first == nil:
 		return RekeyRecord{}, false, nil
@@ -180,7 +180,7 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	newest := t.applied[len(t.applied)-1]
 	_, first := openLastApply(ctx, records{r.Store, r.First}, c, env)
 	last, all := openLastApply(ctx, records{r.Store, r.All}, c, env)
-	record, is, err := judge(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
+	record, is, err := classifyRekey(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
 	if err != nil || !is {
 		return err
 	}
@@ -195,7 +195,7 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 }
 
 func (r *Rekeyer) reseal(ctx context.Context, newest string, last opened) error {
-	ctx, cancel := lasting(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	name, _, _ := strings.Cut(strings.TrimSuffix(newest, ".json"), rekeyed)
 	return last.record.seal(ctx, records{r.Store, r.First}, name+rekeyed+r.Now().UTC().Format(lastApplyTimes), last.variables)
@@ -246,7 +246,7 @@ func (r *Rekeyer) request(key string, load func(Sealer) error, until string, res
 	if errors.Is(first, ErrNotFound) {
 		return nil // the sweep removes such an entry
 	}
-	record, is, err := judge(key, first, load(r.All), RekeyWaits, until)
+	record, is, err := classifyRekey(key, first, load(r.All), RekeyWaits, until)
 	if err == nil && is {
 		result.Records = append(result.Records, record)
 	}
@@ -261,8 +261,8 @@ func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) 
 			continue
 		}
 		result.Checked++
-		folder := planning{customer: t.customer, env: t.env, prefix: prefix}
-		record, is, err := judge(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
+		folder := planAttempt{customer: t.customer, env: t.env, prefix: prefix}
+		record, is, err := classifyRekey(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
 		if err != nil {
 			return err
 		}
@@ -274,7 +274,7 @@ func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) 
 }
 
 // opens reads a kept state to its end.
-func (r *Rekeyer) opens(ctx context.Context, sealer Sealer, folder planning) error {
+func (r *Rekeyer) opens(ctx context.Context, sealer Sealer, folder planAttempt) error {
 	receipt, err := parseReceipt(ctx, r.Store, folder)
 	if err != nil {
 		return err

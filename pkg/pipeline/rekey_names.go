@@ -53,7 +53,7 @@ func rekeyFleet[T any](ctx context.Context, r *Rekeyer, key, next string, load f
 	result.Checked++
 	_, first := load(records{r.Store, r.First})
 	value, all := load(records{r.Store, r.All})
-	record, is, err := judge(key, first, all, RekeyOld, "run `metapipe rekey --apply`")
+	record, is, err := classifyRekey(key, first, all, RekeyOld, "run `metapipe rekey --apply`")
 	if err != nil || !is {
 		return err
 	}
@@ -61,7 +61,7 @@ func rekeyFleet[T any](ctx context.Context, r *Rekeyer, key, next string, load f
 		record.Until = "add its key behind the first one and run this again; where the key is gone, " + lost
 	}
 	if apply && record.State == RekeyOld {
-		ctx, cancel := lasting(ctx)
+		ctx, cancel := cleanupContext(ctx)
 		defer cancel()
 		if err := createFleet(ctx, records{r.Store, r.First}, next, value); err != nil {
 			return fmt.Errorf("seal %s again: %w", key, err)
@@ -76,7 +76,7 @@ func rekeyFleet[T any](ctx context.Context, r *Rekeyer, key, next string, load f
 // the repository and the path that the key leads from.
 func loadRegistrationAt(ctx context.Context, s records, folder, key string) (registration, error) {
 	var r registration
-	if err := s.read(ctx, planning{customer: fleet}, key, &r); err != nil {
+	if err := s.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
 		return registration{}, err
 	}
 	if registrationPrefix(Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {

@@ -93,7 +93,7 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 		result.Applied, result.Already = true, true
 		return result, nil
 	}
-	if err := r.quiet(ctx, in); err != nil {
+	if err := r.checkIdle(ctx, in); err != nil {
 		return result, err
 	}
 	registration := RenameMove{What: MoveRegistration, From: registrationKey(in.New, max(known.number, 1)), To: registrationKey(in.New, known.number+1)}
@@ -156,8 +156,8 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	return k, nil
 }
 
-// quiet refuses while something goes on under one of the names.
-func (r *Renamer) quiet(ctx context.Context, in RenameInput) error {
+// checkIdle refuses while something goes on under one of the names.
+func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 	for _, name := range []CustomerName{in.Old, in.New.Name} {
 		open, err := openEntries(ctx, r.Store, openPrefix(name))
 		if err != nil {
@@ -250,7 +250,7 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	if t.last, err = openLastApply(ctx, r.records(), in.Old, t.env); err != nil {
 		return tamperedOr(err, "the record of the last apply of "+targetName(in.Old, t.env))
 	}
-	known, err := recall(ctx, r.records(), in.Old, t.env)
+	known, err := remember(ctx, r.records(), in.Old, t.env)
 	if err != nil {
 		return err
 	}

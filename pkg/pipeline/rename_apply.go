@@ -32,11 +32,11 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err := r.lastApply(ctx, in, t, left); err != nil {
 			return fmt.Errorf("write the record of the last apply of %s: %w", targetName(in.New.Name, t.env), err)
 		}
-		if err := r.account(ctx, in, t.env, &left); err != nil {
+		if err := r.appendLedger(ctx, in, t.env, &left); err != nil {
 			return err
 		}
 	}
-	if err := r.account(ctx, in, "", nil); err != nil {
+	if err := r.appendLedger(ctx, in, "", nil); err != nil {
 		return err
 	}
 	return r.finish(ctx, in, k)
@@ -66,9 +66,9 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left 
 	return record.seal(ctx, s, lastApplyBase(c, t.env, r.Now(), record.Receipt.Request), t.last.variables)
 }
 
-// account writes both ledgers of a target, or those of the customers, unless their last
+// appendLedger writes both ledgers of a target, or those of the customers, unless their last
 // entries say it already. Only the new name has the state from then on.
-func (r *Renamer) account(ctx context.Context, in RenameInput, env Environment, left *StateRecord) error {
+func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env Environment, left *StateRecord) error {
 	if left != nil && left.Lineage == "" {
 		left = nil
 	}
@@ -95,7 +95,7 @@ func (r *Renamer) account(ctx context.Context, in RenameInput, env Environment, 
 // finish looks once more whether something goes on, and then writes the record of the
 // rename and the registration.
 func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
-	if err := r.quiet(ctx, in); err != nil {
+	if err := r.checkIdle(ctx, in); err != nil {
 		return err
 	}
 	now := r.Now().UTC()

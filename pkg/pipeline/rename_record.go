@@ -69,7 +69,7 @@ func loadRenames(ctx context.Context, read reader, from CustomerName) ([]renameR
 
 func loadRename(ctx context.Context, read reader, from CustomerName, key string) (renameRecord, error) {
 	var r renameRecord
-	if err := read.read(ctx, planning{customer: fleet}, key, &r); err != nil {
+	if err := read.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
 		return renameRecord{}, err
 	}
 	if _, err := ParseCustomerName(string(r.To)); err != nil || r.From != from {

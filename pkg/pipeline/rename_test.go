@@ -62,16 +62,16 @@ type budget struct {
 	through bool
 }
 
-var errSpent = errors.New("the process was killed")
+var errPlanUsed = errors.New("the process was killed")
 
 func (b budget) Create(ctx context.Context, key string, body io.Reader) error {
 	if *b.left--; *b.left >= 0 {
 		return b.Store.Create(ctx, key, body)
 	}
 	if *b.left == -1 && b.through {
-		return errors.Join(b.Store.Create(ctx, key, body), errSpent)
+		return errors.Join(b.Store.Create(ctx, key, body), errPlanUsed)
 	}
-	return errSpent
+	return errPlanUsed
 }
 
 func (w *world) backend(c pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
@@ -180,13 +180,13 @@ func TestRenameIsRepeatable(t *testing.T) {
 				r.Store = budget{w.store, &left, through}
 				r.Engine.(*mover).fail = func() error {
 					if left--; left < 0 {
-						return errSpent
+						return errPlanUsed
 					}
 					return nil
 				}
 				if _, err := r.Run(context.Background(), w.renameInput("acme", "store"), true); err == nil {
 					continue
-				} else if !errors.Is(err, errSpent) || !strings.Contains(err.Error(), "run it again") {
+				} else if !errors.Is(err, errPlanUsed) || !strings.Contains(err.Error(), "run it again") {
 					t.Fatalf("stopped at write %d: %v", n, err)
 				}
 				stopped++

@@ -18,7 +18,7 @@ type Reporter struct {
 	Sealer   Sealer
 	Renderer Renderer
 	Now      func() time.Time
-	Tell     func(format string, args ...any)
+	Logf     func(format string, args ...any)
 }
 
 // Renderer turns a report into text. pkg/report implements it.
@@ -84,12 +84,12 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	if err != nil {
 		return Report{}, "", err
 	}
-	err = r.account(ctx, in, report)
+	err = r.appendLedger(ctx, in, report)
 	refused, failed := r.write(ctx, in, report)
 	report.Unreported = refused
 	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != StatusPending {
-		if err = r.accountUnreported(ctx, in, report); err == nil {
-			err = settle(ctx, r.Store, request)
+		if err = r.appendUnreported(ctx, in, report); err == nil {
+			err = markClosed(ctx, r.Store, request)
 		}
 	}
 	if in.Final {
@@ -111,7 +111,7 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report Report) ([]
 	}
 	refused, err := withoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report), r.statuses(ctx, report)))
 	for _, u := range refused {
-		r.Tell("%s; GitHub will not accept it later either", u)
+		r.Logf("%s; GitHub will not accept it later either", u)
 	}
 	return refused, err
 }
@@ -120,7 +120,7 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report Report) ([]
 func (r *Reporter) place(ctx context.Context, in ReportInput, request Request) ([]Unreported, error) {
 	all := func(cause RefusalCause) []Unreported {
 		u := Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)", request.ID.Short(), request.Repository, request.Repository.ID), Cause: cause}
-		r.Tell("%s", u)
+		r.Logf("%s", u)
 		return []Unreported{u}
 	}
 	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
@@ -158,7 +158,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if err != nil {
 			return Report{}, err
 		}
-		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.use.voided()
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.use.revoked()
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, failedBefore)
 			t.closed = true
@@ -179,7 +179,7 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 	t.Next = "push again, or run the whole workflow again, to get a fresh plan"
 	switch {
 	case began == OutcomeWaiting && t.use.number > 0: // an apply tried, and could not begin
-		t.Outcome, t.Next = t.use.ended.Outcome, next
+		t.Outcome, t.Next = t.use.result.Outcome, next
 	case began == OutcomeApplying:
 		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -200,14 +200,14 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environme
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (TargetReport, error) {
-	st, err := targetStanding(ctx, r.records(), request, env)
+	st, err := readTargetStatus(ctx, r.records(), request, env)
 	if err != nil {
 		return TargetReport{}, err
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
-	e := st.ended
-	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, Held: request.Held[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, doubted: st.doubt != nil, run: e.Run, folder: st.folder, use: st.use}
+	e := st.result
+	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, PlanOnly: request.PlanOnly[env],
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, doubted: st.doubt != nil, run: e.Run, folder: st.folder, use: st.attempt}
 	if e.Internal {
 		t.internal = e.Message
 	}
@@ -228,7 +228,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
 // told as such, and hides nothing else.
-func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error {
+func (r *Reporter) plan(ctx context.Context, st targetStatus, t *TargetReport) error {
 	if !st.folder.has(objectReceipt) {
 		return nil
 	}
@@ -236,7 +236,7 @@ func (r *Reporter) plan(ctx context.Context, st standing, t *TargetReport) error
 	switch {
 	case errors.Is(err, ErrTampered), errors.Is(err, ErrUnknownKey):
 		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")
-		r.Tell("%v", err)
+		r.Logf("%v", err)
 		return nil
 	case err != nil:
 		return err
@@ -276,9 +276,9 @@ func (r Report) Overall() StatusState {
 
 // FindRejected returns what fetch-vars wrote down about a run whose request had
 // no proved origin, or ErrNotFound.
-func FindRejected(ctx context.Context, s Store, sealer Sealer, run Run) (Unproved, error) {
-	var u Unproved
-	err := records{s, sealer}.read(ctx, planning{customer: fleet}, unprovedKey(run), &u)
+func FindRejected(ctx context.Context, s Store, sealer Sealer, run Run) (Unverified, error) {
+	var u Unverified
+	err := records{s, sealer}.read(ctx, planAttempt{customer: fleet}, unverifiedKey(run), &u)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		err = tamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
 	}

@@ -32,7 +32,7 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request
 	report.Targets = []TargetReport{t.Redacted(in.Customer.Manager.Redaction)}
 	report.Unreported, err = withoutRefusals(r.status(ctx, report, t.Environment, StatusPending, t.receiptURL()))
 	for _, u := range report.Unreported {
-		r.Tell("%s; the apply does not depend on it", u)
+		r.Logf("%s; the apply does not depend on it", u)
 	}
 	return report, err
 }

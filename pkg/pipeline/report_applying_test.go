@@ -11,7 +11,7 @@ import (
 
 // applying is the first step of a job behind the gate.
 func (w *world) applying(request pipeline.Request, env pipeline.Environment, attempt int) (pipeline.Report, error) {
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: w.tick, Tell: w.tell}
+	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: w.tick, Logf: w.logf}
 	report, summary, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Applying: env,
 		Run: pipeline.Run{ID: 7, Attempt: attempt, URL: "https://hub/run"}})
 	if summary != "" {
@@ -36,11 +36,11 @@ func TestReportTellsThatAnApplyBegins(t *testing.T) {
 
 func (w *world) tellsStages(request pipeline.Request, env pipeline.Environment, waiting string) {
 	w.t.Helper()
-	context := "infra/terraform-deploy/" + string(env)
+	statusContext := "infra/terraform-deploy/" + string(env)
 	want := func(state pipeline.StatusState, url string) {
 		w.t.Helper()
-		if s := w.hub.status(request.Commit, context); s.State != state || s.TargetURL != url {
-			w.t.Errorf("%s is %s with %s, want %s with %s", context, s.State, s.TargetURL, state, url)
+		if s := w.hub.status(request.Commit, statusContext); s.State != state || s.TargetURL != url {
+			w.t.Errorf("%s is %s with %s, want %s with %s", statusContext, s.State, s.TargetURL, state, url)
 		}
 	}
 	silent := func(attempt int) {

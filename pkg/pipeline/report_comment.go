@@ -35,7 +35,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		if round == 0 && found {
-			r.Tell("request %s is newer: it has the %s", newer.ID.Short(), what)
+			r.Logf("request %s is newer: it has the %s", newer.ID.Short(), what)
 			return nil
 		}
 		if round > 0 {
@@ -44,7 +44,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 					return err
 				}
 				request, in = newer, ReportInput{Manager: in.Manager, Customer: in.Customer, Request: newer.ID, Run: in.Run}
-				r.Tell("request %s is newer: the %s is about it", request.ID.Short(), what)
+				r.Logf("request %s is newer: the %s is about it", request.ID.Short(), what)
 			}
 			if report, err = r.collect(ctx, in, request); err != nil {
 				return fmt.Errorf("%s: %w", what, err)

@@ -30,8 +30,8 @@ type TargetReport struct {
 	// Applies: an apply is asked for, not only a plan. Gated: people approve it.
 	Applies bool `json:"applies"`
 	Gated   bool `json:"gated,omitempty"`
-	// Held says why the environment is only planned.
-	Held string `json:"plan_only,omitempty"`
+	// PlanOnly says why the environment is only planned.
+	PlanOnly string `json:"plan_only,omitempty"`
 	// Redaction is the level at which the target is told; empty: everything.
 	Redaction Redaction `json:"redaction,omitempty"`
 	// Plan is nil when there is none (yet).
@@ -52,11 +52,11 @@ type TargetReport struct {
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
 
 	run      Run // the one that the target has come to stand as it does in
-	folder   planning
-	internal string // the part of the message that names the manager's own places
-	closed   bool   // by this report: no job would have finished it
-	doubted  bool   // nothing vouches for its record in the store
-	use      use    // the last one of its plan
+	folder   planAttempt
+	internal string       // the part of the message that names the manager's own places
+	closed   bool         // by this report: no job would have finished it
+	doubted  bool         // nothing vouches for its record in the store
+	use      applyAttempt // the last one of its plan
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

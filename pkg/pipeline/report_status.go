@@ -30,7 +30,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	if !found {
 		errs = append(errs, r.status(ctx, report, "", report.Overall(), request.ManagerRun.URL))
 	} else {
-		r.Tell("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
+		r.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
 	}
 	return errors.Join(errs...)
 }

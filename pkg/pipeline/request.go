@@ -75,9 +75,9 @@ type Request struct {
 	AppliedBy RequestID `json:"applied_by,omitempty"`
 	// Targets are the environments to work on, in promotion order.
 	Targets []Environment `json:"targets"`
-	// Held are the environments that would be planned but may not apply from this
+	// PlanOnly are the environments that would be planned but may not apply from this
 	// branch, with the reason. They are planned only.
-	Held map[Environment]string `json:"plan_only,omitempty"`
+	PlanOnly map[Environment]string `json:"plan_only,omitempty"`
 	// Removed are environments that were deployed before and are not in
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
@@ -87,13 +87,13 @@ type Request struct {
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`
-	// Siblings: the repo holds several customers, so contexts and deployments
+	// SharedRepository: the repo holds several customers, so contexts and deployments
 	// carry the customer's name.
-	Siblings      bool      `json:"shared_repository,omitempty"`
-	ManagerCommit SHA       `json:"manager_commit"`
-	CustomerRun   Run       `json:"customer_run"`
-	ManagerRun    Run       `json:"manager_run"`
-	CreatedAt     time.Time `json:"created_at"`
+	SharedRepository bool      `json:"shared_repository,omitempty"`
+	ManagerCommit    SHA       `json:"manager_commit"`
+	CustomerRun      Run       `json:"customer_run"`
+	ManagerRun       Run       `json:"manager_run"`
+	CreatedAt        time.Time `json:"created_at"`
 }
 
 // Rejected reports whether the request was not accepted.
@@ -104,7 +104,7 @@ func (r Request) worksOn(env Environment) bool { return slices.Contains(r.Target
 
 // Applies reports whether env is to be applied, not only planned.
 func (r Request) Applies(env Environment) bool {
-	_, held := r.Held[env]
+	_, held := r.PlanOnly[env]
 	return r.Mode.Changes() && !held
 }
 
@@ -143,21 +143,21 @@ type EffectiveConfig struct {
 // StatusContext is the commit status context of a target, or with an empty env
 // of the whole request.
 func (r Request) StatusContext(env Environment) string {
-	context := "infra/terraform-deploy"
-	if r.Siblings {
-		context += "/" + string(r.Customer)
+	statusContext := "infra/terraform-deploy"
+	if r.SharedRepository {
+		statusContext += "/" + string(r.Customer)
 	}
 	if env != "" {
-		context += "/" + string(env)
+		statusContext += "/" + string(env)
 	}
-	return context
+	return statusContext
 }
 
 // DeploymentEnvironment is the name of the GitHub environment in the customer's
 // repo that carries the outputs of a target. The prefix keeps it apart from the
 // customer's own environments.
 func (r Request) DeploymentEnvironment(env Environment) string {
-	if r.Siblings {
+	if r.SharedRepository {
 		return "infra/" + string(r.Customer) + "/" + string(env)
 	}
 	return "infra/" + string(env)

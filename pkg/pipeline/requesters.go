@@ -21,8 +21,8 @@ func withAccounts(list []Account, more ...Account) []Account {
 	return list
 }
 
-// asker is the login of who asked for this attempt, for people to read.
-func (r WorkflowRun) asker() string {
+// requesterLogin is the login of who asked for this attempt, for people to read.
+func (r WorkflowRun) requesterLogin() string {
 	if r.TriggeredBy.Login != "" {
 		return r.TriggeredBy.Login
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // again is the same job run once more: another request of the same run.
-func (w *world) again(a pipeline.Ask) pipeline.Ask {
+func (w *world) again(a pipeline.DispatchRequest) pipeline.DispatchRequest {
 	run := w.hub.runs[a.RunID]
 	run.Attempt++
 	w.hub.runs[a.RunID] = run
@@ -20,7 +20,7 @@ func (w *world) again(a pipeline.Ask) pipeline.Ask {
 }
 
 // resend is send with a manager run of its own.
-func (w *world) resend(a pipeline.Ask) (pipeline.Request, error) {
+func (w *world) resend(a pipeline.DispatchRequest) (pipeline.Request, error) {
 	w.tick()
 	in := w.fetchInput(a, w.claims(a))
 	in.Run.ID += int64(a.RunAttempt) * 10_000
@@ -101,17 +101,17 @@ func TestWhatSaysNothingAboutThePlanLeavesItUsable(t *testing.T) {
 			t.Fatalf("got %v, want %s", err, want)
 		}
 	}
-	refuse(pipeline.ReasonOrder, production)
+	refuse(pipeline.ReasonEnvironmentOrder, production)
 	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
 	mistyped := production
 	mistyped.Receipt = "0000-0000-0000"
-	refuse(pipeline.ReasonOtherReceipt, mistyped)
+	refuse(pipeline.ReasonReceiptMismatch, mistyped)
 	w.hub.reviewers = 0
-	refuse(pipeline.ReasonUngated, production)
+	refuse(pipeline.ReasonMissingProtection, production)
 	if got := w.report(request, false).Targets[1]; got.Outcome != pipeline.OutcomeWaiting || !strings.Contains(got.Message, "reviewers") {
 		t.Fatalf("while it can still be mended: %+v", got)
 	}
-	if got := w.report(request, true).Targets[1]; got.Outcome != pipeline.OutcomeRefused || got.Reason != pipeline.ReasonUngated {
+	if got := w.report(request, true).Targets[1]; got.Outcome != pipeline.OutcomeRefused || got.Reason != pipeline.ReasonMissingProtection {
 		t.Fatalf("at the end: %+v", got)
 	}
 	w.hub.reviewers = 1

@@ -21,7 +21,7 @@ type Restorer struct {
 // Remember returns what a state that is there now, or that could be restored, lacks
 // against what is remembered; nil where it fits.
 func (r *Restorer) Remember(ctx context.Context, in TargetInput, now StateRecord) (*LostState, error) {
-	known, err := recall(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := remember(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (r *Restorer) Restore(ctx context.Context, in TargetInput, file string, res
 	if err != nil {
 		return state, err
 	}
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	err = r.note(last, in, LedgerRestored, StateRecord{StateVersion: state, Resources: resources}, what)
 	if err != nil {
@@ -56,7 +56,7 @@ func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, 
 		return &UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
 	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
-	known, err := recall(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := remember(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):

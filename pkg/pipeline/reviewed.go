@@ -40,7 +40,7 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 // shownPlan returns the receipt of the newest planning of a target of an earlier
 // request, or ErrNotFound.
 func (p *Planner) shownPlan(ctx context.Context, shown Request, env Environment) (Receipt, error) {
-	folder, found, err := latestPlanning(ctx, p.Store, shown, env)
+	folder, found, err := latestPlanAttempt(ctx, p.Store, shown, env)
 	if err == nil && !found {
 		err = ErrNotFound
 	}

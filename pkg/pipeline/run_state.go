@@ -59,8 +59,8 @@ func cannotAsk(run Run, why string) error {
 		"use a GITHUB_TOKEN that can read "+run.Repository.String()+" and its actions, and run this again; nothing was changed")
 }
 
-// runIsOver asks GitHub whether an attempt of a run can do anything any more.
-func runIsOver(ctx context.Context, runs runReader, manager Repository, run Run) (over bool, why string, err error) {
+// runHasEnded asks GitHub whether an attempt of a run can do anything any more.
+func runHasEnded(ctx context.Context, runs runReader, manager Repository, run Run) (over bool, why string, err error) {
 	now, err := findRun(ctx, runs, manager, run)
 	switch {
 	case err != nil:

@@ -7,63 +7,63 @@ import (
 	"fmt"
 )
 
-// standing is what the store tells of one target.
-type standing struct {
-	ended  Ended
-	folder planning
-	use    use   // the last one of its plan
-	doubt  error // what of it cannot be believed: ErrTampered or ErrUnknownKey
+// targetStatus is what the store tells of one target.
+type targetStatus struct {
+	result  Result
+	folder  planAttempt
+	attempt applyAttempt // the last one of its plan
+	doubt   error        // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
 
-// targetStanding reads the newest planning of a target and what became of it. A
+// readTargetStatus reads the newest planning of a target and what became of it. A
 // record that nothing vouches for is no error: the target stands as failed.
-func targetStanding(ctx context.Context, s records, request Request, env Environment) (standing, error) {
-	st := standing{ended: Ended{Outcome: OutcomeRequested}}
-	folder, found, err := latestPlanning(ctx, s, request, env)
+func readTargetStatus(ctx context.Context, s records, request Request, env Environment) (targetStatus, error) {
+	st := targetStatus{result: Result{Outcome: OutcomeRequested}}
+	folder, found, err := latestPlanAttempt(ctx, s, request, env)
 	if err != nil || !found {
 		return st, err
 	}
 	st.folder = folder
-	told := func(err error) (standing, error) {
+	reported := func(err error) (targetStatus, error) {
 		if errors.Is(err, ErrNotFound) {
 			return st, nil
 		}
-		if ended, doubt := doubted(err, folder.has(useBegun(1))); doubt {
-			st.ended, st.doubt, st.use.ended, st.use.begun = ended, err, nil, Begun{}
+		if ended, doubt := doubted(err, folder.has(attemptStartObject(1))); doubt {
+			st.result, st.doubt, st.attempt.result, st.attempt.start = ended, err, nil, StartRecord{}
 			return st, nil
 		}
 		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
 	}
 	switch {
 	case folder.has(objectPlanned):
-		err = s.read(ctx, folder, objectPlanned, &st.ended)
-	case folder.has(objectBegun):
-		var b Begun
-		if err = s.read(ctx, folder, objectBegun, &b); err == nil {
-			st.ended.Outcome, st.ended.Run, st.ended.At = OutcomePlanning, b.Run, b.At
+		err = s.read(ctx, folder, objectPlanned, &st.result)
+	case folder.has(objectStart):
+		var b StartRecord
+		if err = s.read(ctx, folder, objectStart, &b); err == nil {
+			st.result.Outcome, st.result.Run, st.result.At = OutcomePlanning, b.Run, b.At
 		}
 	}
 	if err != nil {
-		return told(err)
+		return reported(err)
 	}
-	if st.use, err = lastUse(ctx, s, folder); err != nil {
-		return told(err)
+	if st.attempt, err = lastAttempt(ctx, s, folder); err != nil {
+		return reported(err)
 	}
-	st.used()
+	st.addAttempt()
 	return st, nil
 }
 
-// used adds the last use of the plan.
-func (st *standing) used() {
-	switch e := st.use.ended; {
-	case st.use.number == 0:
+// addAttempt adds the last use of the plan.
+func (st *targetStatus) addAttempt() {
+	switch e := st.attempt.result; {
+	case st.attempt.number == 0:
 	case e == nil:
-		st.ended.Outcome, st.ended.Run, st.ended.At = OutcomeApplying, st.use.begun.Run, st.use.begun.At
-	case !e.Untouched:
-		reviewed := st.ended.Reviewed
-		st.ended = *e
-		st.ended.Reviewed = cmp.Or(e.Reviewed, reviewed)
-	case st.ended.Outcome == OutcomeWaiting: // it waits still, and it is known for what
-		st.ended.Reason, st.ended.Message, st.ended.Next, st.ended.Diagnostics, st.ended.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
+		st.result.Outcome, st.result.Run, st.result.At = OutcomeApplying, st.attempt.start.Run, st.attempt.start.At
+	case !e.Retryable:
+		reviewed := st.result.Reviewed
+		st.result = *e
+		st.result.Reviewed = cmp.Or(e.Reviewed, reviewed)
+	case st.result.Outcome == OutcomeWaiting: // it waits still, and it is known for what
+		st.result.Reason, st.result.Message, st.result.Next, st.result.Diagnostics, st.result.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
 	}
 }

@@ -20,12 +20,12 @@ type runCanceller interface {
 func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Request) {
 	others, err := openBefore(ctx, f.Store, request)
 	if err != nil {
-		f.Tell("older requests were not looked for: %v", err)
+		f.Logf("older requests were not looked for: %v", err)
 		return
 	}
 	for _, entry := range others {
 		if err := f.supersedeOne(ctx, in, entry); err != nil && !errors.Is(err, ErrNotFound) {
-			f.Tell("request %s could not be ended, `metapipe sweep --fix` will: %v", entry.request.Short(), err)
+			f.Logf("request %s could not be ended, `metapipe sweep --fix` will: %v", entry.request.Short(), err)
 		}
 	}
 }
@@ -39,7 +39,7 @@ func (f *FetchVars) supersedeOne(ctx context.Context, in FetchInput, entry openE
 	if err != nil || !ended {
 		return err
 	}
-	f.Tell("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
+	f.Logf("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
 	return f.endRun(ctx, in, old)
 }
 
@@ -63,16 +63,16 @@ func endSuperseded(ctx context.Context, s records, old Request, now time.Time) (
 		if !old.Applies(env) {
 			continue
 		}
-		st, err := targetStanding(ctx, s, old, env)
+		st, err := readTargetStatus(ctx, s, old, env)
 		if err != nil {
 			return "", false, err
 		}
 		switch {
-		case st.ended.Reason == ReasonSuperseded: // somebody died between this and the end of the run
+		case st.result.Reason == ReasonSuperseded: // somebody died between this and the end of the run
 			return env, true, nil
-		case st.ended.Outcome.Succeeded():
+		case st.result.Outcome.Succeeded():
 			continue
-		case st.ended.Outcome != OutcomeWaiting:
+		case st.result.Outcome != OutcomeWaiting:
 			return "", false, nil
 		}
 		newer, err := superseding(ctx, s, old, env)
@@ -80,8 +80,8 @@ func endSuperseded(ctx context.Context, s records, old Request, now time.Time) (
 			return "", false, err
 		}
 		why := supersededError(old, env, newer)
-		voided, err := voidPlan(ctx, s, st, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
-		return env, voided, err
+		revoked, err := revokePlan(ctx, s, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
+		return env, revoked, err
 	}
 	return "", false, nil
 }

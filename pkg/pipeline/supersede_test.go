@@ -34,12 +34,12 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 	if !slices.Equal(w.hub.cancelled, []int64{old.ManagerRun.ID}) {
 		t.Fatalf("cancelled runs: %v, want that of the older request, %d", w.hub.cancelled, old.ManagerRun.ID)
 	}
-	for _, context := range []string{"infra/terraform-deploy/staging", "infra/terraform-deploy/production", "infra/terraform-deploy"} {
-		if s := w.hub.status(old.Commit, context); s.State != pipeline.StatusError {
-			t.Errorf("%s of the older commit: %+v", context, s)
+	for _, statusContext := range []string{"infra/terraform-deploy/staging", "infra/terraform-deploy/production", "infra/terraform-deploy"} {
+		if s := w.hub.status(old.Commit, statusContext); s.State != pipeline.StatusError {
+			t.Errorf("%s of the older commit: %+v", statusContext, s)
 		}
-		if s := w.hub.status(newer.Commit, context); s.State != pipeline.StatusPending {
-			t.Errorf("%s of the newer commit: %+v", context, s)
+		if s := w.hub.status(newer.Commit, statusContext); s.State != pipeline.StatusPending {
+			t.Errorf("%s of the newer commit: %+v", statusContext, s)
 		}
 	}
 	for range 2 {

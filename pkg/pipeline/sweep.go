@@ -22,15 +22,15 @@ type Sweeper struct {
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c Customer, env Environment, request RequestID, lockID string) error
 	// Close reports on a request for the last time.
-	Close func(ctx context.Context, closing Closing) error
+	Close func(ctx context.Context, closing CloseRequest) error
 	// Departed is what the manager's rules are for a customer that is not registered
 	// any more, or is registered for another repository now.
 	Departed func(request Request) Customer
 	Now      func() time.Time
 }
 
-// Closing is the end of a request.
-type Closing struct {
+// CloseRequest is the end of a request.
+type CloseRequest struct {
 	Customer  Customer
 	Request   Request
 	Cancelled bool
@@ -119,7 +119,7 @@ func (s *Sweeper) Run(ctx context.Context, fix bool) (SweepResult, error) {
 			return result, err
 		}
 		w := sweeping{Sweeper: s, fix: fix, entry: e}
-		if err := w.look(ctx); err != nil {
+		if err := w.inspect(ctx); err != nil {
 			w.found(Finding{Kind: FindingUnreadable, Message: "it could not be looked at", Error: err.Error()}, nil)
 		}
 		result.Findings = append(result.Findings, w.findings...)
@@ -140,10 +140,10 @@ type sweeping struct {
 }
 
 // found notes a finding and mends it when it may.
-func (w *sweeping) found(f Finding, mend func() error) {
+func (w *sweeping) found(f Finding, fix func() error) {
 	f.Customer, f.Request, f.Run = w.entry.customer, w.entry.request, w.request.ManagerRun
-	if w.fix && mend != nil {
-		if err := mend(); err != nil {
+	if w.fix && fix != nil {
+		if err := fix(); err != nil {
 			f.Error = err.Error()
 		} else {
 			f.Fixed = true
@@ -152,29 +152,29 @@ func (w *sweeping) found(f Finding, mend func() error) {
 	w.findings = append(w.findings, f)
 }
 
-func (w *sweeping) look(ctx context.Context) error {
+func (w *sweeping) inspect(ctx context.Context) error {
 	request, err := loadRequest(ctx, w.records(), w.entry.customer, w.entry.request)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return w.orphan(ctx)
 	case errors.Is(err, ErrTampered), errors.Is(err, ErrUnknownKey):
-		w.disbelieved(ctx, err)
+		w.reportTampered(ctx, err)
 		return nil
 	case err != nil:
 		return err
 	case openKey(request) != w.entry.key:
-		w.stray(ctx, request)
+		w.checkMisplaced(ctx, request)
 		return nil
 	}
 	w.request = request
-	w.whose()
+	w.findCustomer()
 	if w.request.ManagerRun.ID == 0 {
 		return nil // born on somebody's machine: there is no run to ask
 	}
 	run := w.request.ManagerRun
 	if run.Repository, err = w.Manager.runOf(run); err != nil {
-		if errors.Is(err, errForeignRun) && w.outlived() {
-			return w.over(ctx)
+		if errors.Is(err, errOtherRepositoryRun) && w.managerReplaced() {
+			return w.endedRun(ctx)
 		}
 		return err
 	}
@@ -182,18 +182,18 @@ func (w *sweeping) look(ctx context.Context) error {
 		return err
 	}
 	if w.run.Status != "completed" {
-		return w.going(ctx)
+		return w.checkRunning(ctx)
 	}
 	if w.Now().Sub(w.run.UpdatedAt) < sweepGrace {
 		return nil
 	}
-	return w.over(ctx)
+	return w.endedRun(ctx)
 }
 
-// whose finds the customer of the request. One who was removed from the registry, or
+// findCustomer finds the customer of the request. One who was removed from the registry, or
 // has got another repository, is taken from the record, which is verified: that
 // repository still waits for its statuses.
-func (w *sweeping) whose() {
+func (w *sweeping) findCustomer() {
 	var registered bool
 	w.customer, registered = w.Customers.Customer(w.request.Customer)
 	w.departed = !registered || w.customer.RepositoryID != w.request.Repository.ID
@@ -208,7 +208,7 @@ func (w *sweeping) close(ctx context.Context, cancelled bool) error {
 	if since.IsZero() { // a run that was deleted
 		since = w.request.CreatedAt
 	}
-	return w.Close(ctx, Closing{Customer: w.customer, Request: w.request, Cancelled: cancelled, Unseen: w.departed || w.Now().Sub(since) >= sweepUnseen})
+	return w.Close(ctx, CloseRequest{Customer: w.customer, Request: w.request, Cancelled: cancelled, Unseen: w.departed || w.Now().Sub(since) >= sweepUnseen})
 }
 
 // orphan is an entry that fetch-vars made before it died: nobody was told of that
@@ -220,7 +220,7 @@ func (w *sweeping) orphan(ctx context.Context) error {
 	}
 	const message = "fetch-vars began to write this request down and did not end"
 	w.found(Finding{Kind: FindingOrphan, Since: since, Message: message}, func() error {
-		if err := w.accountOrphan(ctx, since, message); err != nil {
+		if err := w.appendOrphan(ctx, since, message); err != nil {
 			return err
 		}
 		return w.Store.Delete(ctx, w.entry.key)
@@ -228,9 +228,9 @@ func (w *sweeping) orphan(ctx context.Context) error {
 	return nil
 }
 
-// accountOrphan closes the request in the ledgers that fetch-vars has got to: they
+// appendOrphan closes the request in the ledgers that fetch-vars has got to: they
 // come before the request itself.
-func (w *sweeping) accountOrphan(ctx context.Context, since time.Time, message string) error {
+func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message string) error {
 	customer, registered := w.Customers.Customer(w.entry.customer)
 	if !registered {
 		return nil // and its ledgers are not looked at any more
@@ -249,8 +249,8 @@ func (w *sweeping) accountOrphan(ctx context.Context, since time.Time, message s
 	return nil
 }
 
-// over is a request whose run can do nothing any more.
-func (w *sweeping) over(ctx context.Context) error {
+// endedRun is a request whose run can do nothing any more.
+func (w *sweeping) endedRun(ctx context.Context) error {
 	locked, err := w.locks(ctx, w.customer)
 	if err != nil {
 		return err
@@ -259,13 +259,13 @@ func (w *sweeping) over(ctx context.Context) error {
 		if err != nil || !w.fix || locked {
 			return err
 		}
-		return errors.Join(w.close(ctx, true), settle(ctx, w.Store, w.request))
+		return errors.Join(w.close(ctx, true), markClosed(ctx, w.Store, w.request))
 	}
 	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), and nobody has closed it", w.run.Conclusion)}, func() error {
 		if err := w.close(ctx, w.run.Conclusion == "cancelled"); err != nil || locked {
 			return err
 		}
-		return settle(ctx, w.Store, w.request)
+		return markClosed(ctx, w.Store, w.request)
 	})
 	return nil
 }
@@ -274,11 +274,11 @@ func (w *sweeping) over(ctx context.Context) error {
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, env := range w.request.Targets {
-		st, err := targetStanding(ctx, w.records(), w.request, env)
-		if err != nil || !st.ended.Outcome.Final() {
+		st, err := readTargetStatus(ctx, w.records(), w.request, env)
+		if err != nil || !st.result.Outcome.Final() {
 			return false, err
 		}
-		if st.use.voided() {
+		if st.attempt.revoked() {
 			return true, nil
 		}
 	}
@@ -296,7 +296,7 @@ func (w *sweeping) locks(ctx context.Context, customer Customer) (remain bool, e
 			return true, err
 		}
 		if !known {
-			if err := w.unseen(ctx, customer.Name, env); err != nil {
+			if err := w.reportUnseenLock(ctx, customer.Name, env); err != nil {
 				return true, err
 			}
 		}
@@ -349,14 +349,14 @@ func (w *sweeping) lock(ctx context.Context, customer Customer, env Environment,
 	return !w.findings[len(w.findings)-1].Fixed, nil
 }
 
-// unseen tells of a lock that the run may have left where only the tool can look.
-func (w *sweeping) unseen(ctx context.Context, c CustomerName, env Environment) error {
-	steps, err := stepsIn(ctx, w.records(), w.request, env, noEnd)
+// reportUnseenLock tells of a lock that the run may have left where only the tool can look.
+func (w *sweeping) reportUnseenLock(ctx context.Context, c CustomerName, env Environment) error {
+	steps, err := stepsIn(ctx, w.records(), w.request, env, isRunning)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
 	step := steps[len(steps)-1]
-	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.Begun, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
+	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
 		Next: fmt.Sprintf("when the next plan meets a lock, it tells its id: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
 	return nil
 }

@@ -16,11 +16,11 @@ func (s *Sweeper) records() records { return records{s.Store, s.Sealer} }
 
 func (s *Sweeper) ownRuns() ownRuns { return ownRuns{s.Runs, s.Manager} }
 
-// disbelieved is a request whose record says nothing that can be believed: neither whose
+// reportTampered is a request whose record says nothing that can be believed: neither whose
 // commit it is about nor which run works on it. Nothing is written to any repository. A
 // record that was changed is noted in the customer's ledger and leaves the index, so that
 // it is found once and not by every sweep.
-func (w *sweeping) disbelieved(ctx context.Context, cause error) {
+func (w *sweeping) reportTampered(ctx context.Context, cause error) {
 	since := orderTime(w.entry.key)
 	key := requestKey(w.entry.customer, w.entry.request)
 	if errors.Is(cause, ErrUnknownKey) {
@@ -44,9 +44,9 @@ func (w *sweeping) disbelieved(ctx context.Context, cause error) {
 	})
 }
 
-// stray is an entry that is not where its request stands: a fetch-vars that died has
+// checkMisplaced is an entry that is not where its request stands: a fetch-vars that died has
 // left it, or somebody laid it there. The request's own entry counts.
-func (w *sweeping) stray(ctx context.Context, request Request) {
+func (w *sweeping) checkMisplaced(ctx context.Context, request Request) {
 	since := orderTime(w.entry.key)
 	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan {
 		return

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// going is a request whose run goes on: it may wait in vain.
-func (w *sweeping) going(ctx context.Context) error {
+// checkRunning is a request whose run goes on: it may wait in vain.
+func (w *sweeping) checkRunning(ctx context.Context) error {
 	for _, env := range w.request.Targets {
 		if !w.request.Applies(env) {
 			continue
 		}
-		st, err := targetStanding(ctx, w.records(), w.request, env)
+		st, err := readTargetStatus(ctx, w.records(), w.request, env)
 		if err != nil {
 			return err
 		}
 		switch {
-		case st.ended.Outcome.Succeeded():
+		case st.result.Outcome.Succeeded():
 			continue
-		case st.ended.Outcome == OutcomeWaiting:
-			return w.waits(ctx, env, st)
-		case st.use.voided() && w.Now().Sub(st.ended.At) >= sweepCancel:
-			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.ended.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+		case st.result.Outcome == OutcomeWaiting:
+			return w.checkWaiting(ctx, env, st)
+		case st.attempt.revoked() && w.Now().Sub(st.result.At) >= sweepCancel:
+			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
 				return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
 			})
 		}
@@ -33,8 +33,8 @@ func (w *sweeping) going(ctx context.Context) error {
 	return nil
 }
 
-// waits is a target with a plan that nobody has applied yet.
-func (w *sweeping) waits(ctx context.Context, env Environment, st standing) error {
+// checkWaiting is a target with a plan that nobody has applied yet.
+func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st targetStatus) error {
 	newer, err := superseding(ctx, w.records(), w.request, env)
 	if err != nil {
 		return err
@@ -48,12 +48,12 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 	case newer != "":
 		why := supersededError(w.request, env, newer)
 		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
-			return w.end(ctx, st, Ended{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: w.request.ManagerRun, At: now})
 		})
 	case !now.Before(receipt.Expires):
 		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
 		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
-			return w.end(ctx, st, Ended{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: "push again to get a fresh plan", Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, Result{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: "push again to get a fresh plan", Run: w.request.ManagerRun, At: now})
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
 		repo, err := w.Manager.runOf(w.request.ManagerRun)
@@ -74,9 +74,9 @@ func (w *sweeping) waits(ctx context.Context, env Environment, st standing) erro
 
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
-func (w *sweeping) end(ctx context.Context, st standing, why Ended) error {
-	voided, err := voidPlan(ctx, w.records(), st, why)
-	if err != nil || !voided {
+func (w *sweeping) end(ctx context.Context, st targetStatus, why Result) error {
+	revoked, err := revokePlan(ctx, w.records(), st, why)
+	if err != nil || !revoked {
 		return err
 	}
 	return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))

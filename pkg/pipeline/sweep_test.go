@@ -196,7 +196,7 @@ func TestSweepStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
-		Close: func(_ context.Context, closing pipeline.Closing) error {
+		Close: func(_ context.Context, closing pipeline.CloseRequest) error {
 			request := closing.Request
 			cancel()
 			w.report(request, true)

@@ -24,14 +24,14 @@ func targets(from origin, document Document, request *Request) Problems {
 		problems = append(problems, Problem{Position: position, Rule: "environment-missing",
 			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
 	}
-	request.Held = map[Environment]string{}
+	request.PlanOnly = map[Environment]string{}
 	for _, rule := range from.customer.Manager.Environments {
 		if !from.customer.Allows(rule.Name) || !present(rule.Name) || (from.only != "" && from.only != rule.Name) {
 			continue
 		}
 		request.Targets = append(request.Targets, rule.Name)
 		if request.Mode == ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
-			request.Held[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
+			request.PlanOnly[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
 		}
 	}
 	return problems
@@ -77,7 +77,7 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document Document,
 		if len(keys) == 0 {
 			continue
 		}
-		if !f.ended(ctx, from.customer.Name, rule.Name) {
+		if !f.isDestroyed(ctx, from.customer.Name, rule.Name) {
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}

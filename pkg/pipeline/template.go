@@ -12,7 +12,7 @@ import (
 const (
 	PlaceholderCustomer    = "{{ customer }}"
 	PlaceholderEnvironment = "{{ environment }}"
-	PlaceholderVerb        = "{{ command }}" // a Work
+	PlaceholderCommand     = "{{ command }}" // a Work
 )
 
 // Template is a text in which placeholders stand for parts of a target. All
@@ -24,7 +24,7 @@ type Template string
 func (t Template) Fill(c CustomerName, env Environment, work Work) string {
 	pairs := []string{PlaceholderCustomer, string(c), PlaceholderEnvironment, string(env)}
 	if work != "" {
-		pairs = append(pairs, PlaceholderVerb, string(work))
+		pairs = append(pairs, PlaceholderCommand, string(work))
 	}
 	return strings.NewReplacer(pairs...).Replace(string(t))
 }
@@ -90,7 +90,7 @@ func (t Template) checkDropped() error {
 // are those of a URL, with & or ; between them, and words such as host=a dbname=b.
 func (t Template) repeated() string {
 	const inside = "\x00"
-	text := strings.NewReplacer(PlaceholderCustomer, inside, PlaceholderEnvironment, inside, PlaceholderVerb, inside).Replace(string(t))
+	text := strings.NewReplacer(PlaceholderCustomer, inside, PlaceholderEnvironment, inside, PlaceholderCommand, inside).Replace(string(t))
 	if _, query, ok := strings.Cut(text, "?"); ok {
 		text = query
 	} else if !strings.ContainsAny(text, "&; ") {
@@ -118,13 +118,13 @@ func unprintable(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 // all. A command counts as a literal, since names may hold its words.
 func (t Template) parts(placeholders []string) (literals, names []string) {
 	rest := string(t)
-	if slices.Contains(placeholders, PlaceholderVerb) {
-		rest = strings.ReplaceAll(rest, PlaceholderVerb, string(WorkPlan))
+	if slices.Contains(placeholders, PlaceholderCommand) {
+		rest = strings.ReplaceAll(rest, PlaceholderCommand, string(WorkPlan))
 	}
 	for {
 		at, name := len(rest), ""
 		for _, p := range placeholders {
-			if i := strings.Index(rest, p); i >= 0 && i < at && p != PlaceholderVerb {
+			if i := strings.Index(rest, p); i >= 0 && i < at && p != PlaceholderCommand {
 				at, name = i, p
 			}
 		}

@@ -19,7 +19,7 @@ var hostileNames = []string{"a", "b", "a-b", "b-c", "a-b-c", "c", "ab", "bc", "a
 // called and also where letters count in either case.
 func TestTemplatesKeepTargetsApart(t *testing.T) {
 	t.Parallel()
-	placeholders := []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb}
+	placeholders := []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand}
 	pieces := append([]string{"", "-", "/", "_", ".", "@", "a", "X", "x-", "-plan-", "/-", "-/", "=", "..", "/../", "#", "A-b", "//", ":", "+"}, placeholders...)
 	pieces = append(pieces, placeholders...)
 	accepted, refused := 0, 0
@@ -99,12 +99,12 @@ func TestNamesOfTargets(t *testing.T) {
 }
 
 func request(customer string) pipeline.Request {
-	return pipeline.Request{Customer: pipeline.CustomerName(customer), Siblings: true}
+	return pipeline.Request{Customer: pipeline.CustomerName(customer), SharedRepository: true}
 }
 
 func TestTemplateCheck(t *testing.T) {
 	t.Parallel()
-	all := []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderVerb}
+	all := []string{pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment, pipeline.PlaceholderCommand}
 	for template, want := range map[pipeline.Template]string{
 		"{{ customer }}-{{ customer }}":                         "",
 		"plain":                                                 "",

@@ -25,8 +25,8 @@ type Trigger struct {
 	Sleep   func(context.Context, time.Duration) error
 	// MaxPause is the longest pause between two looks at the statuses.
 	MaxPause time.Duration
-	// Tell reports progress in a sentence.
-	Tell func(format string, args ...any)
+	// Logf reports progress in a sentence.
+	Logf func(format string, args ...any)
 }
 
 type triggerGitHub interface {
@@ -58,12 +58,12 @@ type TriggerInput struct {
 
 // TriggerResult is what trigger hands to the later steps of the customer's job.
 type TriggerResult struct {
-	Request RequestID // empty when nothing was sent
-	Outcome Outcome   // as far as it was waited for
-	RunURL  string    // the manager's run, once known
-	Stage   string    // what was waited for last: picked-up, planned, approved, applied or end
-	Skipped string    // why nothing was sent
-	Says    string    // the description of the overall status, once there is one
+	Request     RequestID // empty when nothing was sent
+	Outcome     Outcome   // as far as it was waited for
+	RunURL      string    // the manager's run, once known
+	Stage       string    // what was waited for last: picked-up, planned, approved, applied or end
+	Skipped     string    // why nothing was sent
+	Description string    // the description of the overall status, once there is one
 	// Environments are those of the request by their names, as far as they were seen.
 	Environments []EnvironmentStatus
 	Problems     Problems // of variables.yml; nothing was sent then
@@ -75,7 +75,7 @@ type TriggerResult struct {
 type EnvironmentStatus struct {
 	Environment Environment
 	State       StatusState
-	Says        string // without the request's id
+	Description string // without the request's id
 }
 
 // Run sends the request. A change that is none of metapipe's business posts
@@ -85,11 +85,11 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	if why := in.Event.Idle(); why != "" {
 		return TriggerResult{Skipped: why}, nil
 	}
-	if err := in.Event.CanAsk(); err != nil {
+	if err := in.Event.CheckTrigger(); err != nil {
 		return TriggerResult{}, err
 	}
 	repo, head := in.Event.Repository.Slug, in.Event.Head
-	context := in.request().StatusContext("")
+	statusContext := in.request().StatusContext("")
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
 		return t.unreadable(ctx, in, err)
@@ -102,29 +102,29 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	}
 	if relevant == untouched {
 		why := in.nothingToDo()
-		err := t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
+		err := t.Own.SetStatus(ctx, repo, head, Status{Context: statusContext, State: StatusSuccess, Description: why, TargetURL: in.Run.URL})
 		return TriggerResult{Skipped: why, Outcome: OutcomeNoChanges}, err
 	}
-	if problems, err := t.validate(ctx, in, context); err != nil {
+	if problems, err := t.validate(ctx, in, statusContext); err != nil {
 		return TriggerResult{Outcome: OutcomeRejected, Problems: problems}, err
 	}
-	id, sent, err := t.earlier(ctx, in, context)
+	id, sent, err := t.earlier(ctx, in, statusContext)
 	if err != nil {
 		return TriggerResult{}, t.Unsent(ctx, in, err)
 	}
 	if sent {
-		t.Tell("request %s of an earlier attempt is still under way: waiting for it", id.Short())
+		t.Logf("request %s of an earlier attempt is still under way: waiting for it", id.Short())
 	} else if err := t.send(ctx, in, id); err != nil {
 		return TriggerResult{}, t.unsent(ctx, in, id, err)
 	}
-	return t.follow(ctx, in, id, context)
+	return t.follow(ctx, in, id, statusContext)
 }
 
 // Unsent leaves a final status on the commit of a run that sends nothing because of
 // err, and returns err: a required check must say why nothing comes, and what to do.
 // Runs that need not send anything are left alone.
 func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error {
-	if in.Event.Idle() != "" || in.Event.CanAsk() != nil || in.Event.Head.Zero() {
+	if in.Event.Idle() != "" || in.Event.CheckTrigger() != nil || in.Event.Head.Zero() {
 		return err
 	}
 	return t.unsent(ctx, in, in.ownID(in.Run.Attempt), err)
@@ -133,7 +133,7 @@ func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error 
 // unsent is Unsent for the request with that id. Where the request has arrived after
 // all, the manager's own statuses replace this one.
 func (t *Trigger) unsent(ctx context.Context, in TriggerInput, id RequestID, err error) error {
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	t.close(last, in, id, in.request().StatusContext(""), whyUnsent(in.Manager, err))
 	return err
@@ -216,7 +216,7 @@ func (t *Trigger) exists(in TriggerInput, r relevance) error {
 	return t.Directory()
 }
 
-func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string) (Problems, error) {
+func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext string) (Problems, error) {
 	if t.Validate == nil {
 		return nil, nil
 	}
@@ -226,21 +226,21 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, context string)
 	}
 	first := problems[0]
 	description := first.Position.String() + ": " + first.Message
-	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, Status{Context: context, State: StatusFailure, Description: description, TargetURL: in.Run.URL})
+	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, Status{Context: statusContext, State: StatusFailure, Description: description, TargetURL: in.Run.URL})
 	if err != nil {
-		t.Tell("could not post the status: %v", err)
+		t.Logf("could not post the status: %v", err)
 	}
 	return problems, &RejectedError{Reason: ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
 }
 
 // request is the request as far as the names of contexts need it.
 func (in TriggerInput) request() Request {
-	return Request{Customer: in.Customer, Siblings: in.Customer != ""}
+	return Request{Customer: in.Customer, SharedRepository: in.Customer != ""}
 }
 
 // earlier returns the id for this attempt, or the id of an earlier attempt of
 // the same run whose request has not ended yet.
-func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) (RequestID, bool, error) {
+func (t *Trigger) earlier(ctx context.Context, in TriggerInput, statusContext string) (RequestID, bool, error) {
 	if in.Run.ID > 0 && in.Run.Attempt > 1 {
 		statuses, err := t.Own.Statuses(ctx, in.Event.Repository.Slug, in.Event.Head)
 		if err != nil {
@@ -248,7 +248,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, context string) 
 		}
 		for attempt := in.Run.Attempt - 1; attempt > 0; attempt-- {
 			id := in.ownID(attempt)
-			if s, ok := statusOf(statuses, context, id); ok && s.State == StatusPending {
+			if s, ok := statusOf(statuses, statusContext, id); ok && s.State == StatusPending {
 				return id, true, nil
 			}
 		}
@@ -261,12 +261,12 @@ func (in TriggerInput) ownID(attempt int) RequestID {
 	if in.Run.ID == 0 {
 		return NewRequestID()
 	}
-	return Ask{RepositoryID: in.Event.Repository.ID, RunID: in.Run.ID, RunAttempt: attempt, Path: in.Path, Customer: in.Customer}.OwnID()
+	return DispatchRequest{RepositoryID: in.Event.Repository.ID, RunID: in.Run.ID, RunAttempt: attempt, Path: in.Path, Customer: in.Customer}.OwnID()
 }
 
 func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error {
 	e := in.Event
-	p := Payload{Request: Ask{
+	p := Payload{Request: DispatchRequest{
 		Version: 1, ID: id, Repository: e.Repository.String(), RepositoryID: e.Repository.ID, Path: in.Path, Customer: in.Customer,
 		Event: e.Name, Commit: e.Head, Ref: e.Ref, PullRequest: e.PullRequest,
 		Mode: modeOf(e.Name).Reduce(in.Mode), RunID: in.Run.ID, RunAttempt: in.Run.Attempt,
@@ -285,17 +285,17 @@ func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error
 	if err := t.Manager.Dispatch(ctx, in.Manager, DispatchEvent, body); err != nil {
 		return fmt.Errorf("send request %s to %s: %w", id.Short(), in.Manager, err)
 	}
-	t.Tell("request %s sent to %s (%s of %s at %s)", id.Short(), in.Manager, p.Request.Mode, e.Repository, e.Head.Short())
+	t.Logf("request %s sent to %s (%s of %s at %s)", id.Short(), in.Manager, p.Request.Mode, e.Repository, e.Head.Short())
 	return nil
 }
 
 // follow watches the customer's own commit: the manager writes the request id
 // into each status of the request.
-func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, context string) (TriggerResult, error) {
+func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, statusContext string) (TriggerResult, error) {
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	result := TriggerResult{Request: id, Outcome: OutcomeRequested}
 	started := t.Now()
-	pause, said, picked := 250*time.Millisecond, "", false
+	pause, output, picked := 250*time.Millisecond, "", false
 	result.Stage = stagePickedUp
 	var watch stageWatch
 	for {
@@ -303,7 +303,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 		if err != nil {
 			return result, fmt.Errorf("watch the status of %s in %s: %w", head.Short(), repo, err)
 		}
-		status, shown := statusOf(statuses, context, id)
+		status, shown := statusOf(statuses, statusContext, id)
 		if picked && !shown {
 			return result, &WaitingError{Stage: "end", Message: fmt.Sprintf("the statuses of %s now show another request than %s", head.Short(), id.Short()),
 				Next: "a newer request for the same commit has taken its place: see its run"}
@@ -311,24 +311,24 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 		picked = shown
 		if picked {
 			result.RunURL = status.TargetURL
-			result.Says, result.Environments = strings.TrimSuffix(status.Description, tag(id)), environmentsOf(statuses, context, id)
-			if status.Description != said {
-				said = status.Description
-				t.Tell("%s", said)
+			result.Description, result.Environments = strings.TrimSuffix(status.Description, tag(id)), environmentsOf(statuses, statusContext, id)
+			if status.Description != output {
+				output = status.Description
+				t.Logf("%s", output)
 			}
 			if status.State != StatusPending {
 				result.Stage = stageEnd
 				return t.ended(ctx, in, result, status, statuses)
 			}
-			if now := stageOf(statuses, context, id); watch.see(now, t.Now()) {
-				t.Tell("%s", now)
+			if now := stageOf(statuses, statusContext, id); watch.see(now, t.Now()) {
+				t.Logf("%s", now)
 			}
 			result.Stage = watch.at.name
 		}
 		waited := t.Now().Sub(started)
 		switch {
 		case !picked && waited >= in.Pickup:
-			return result, t.notPickedUp(ctx, in, id, context)
+			return result, t.notPickedUp(ctx, in, id, statusContext)
 		case picked && in.Wait == 0:
 			return result, nil
 		case picked:
@@ -343,23 +343,23 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, con
 	}
 }
 
-func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID, context string) error {
-	t.close(ctx, in, id, context, fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup))
+func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID, statusContext string) error {
+	t.close(ctx, in, id, statusContext, fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup))
 	return &WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
 		Next: "check that the manager's workflow listens to repository_dispatch type " + DispatchEvent + " on its default branch, then run this job again"}
 }
 
 // close ends the overall status of a request that the manager has not answered;
 // an answer that has come at the last moment stays.
-func (t *Trigger) close(ctx context.Context, in TriggerInput, id RequestID, context, why string) {
+func (t *Trigger) close(ctx context.Context, in TriggerInput, id RequestID, statusContext, why string) {
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	statuses, err := t.Own.Statuses(ctx, repo, head)
-	if _, answered := statusOf(statuses, context, id); err == nil && answered {
+	if _, answered := statusOf(statuses, statusContext, id); err == nil && answered {
 		return
 	}
-	err = t.Own.SetStatus(ctx, repo, head, Status{Context: context, State: StatusError, Description: tagged(why, id), TargetURL: in.Run.URL})
+	err = t.Own.SetStatus(ctx, repo, head, Status{Context: statusContext, State: StatusError, Description: tagged(why, id), TargetURL: in.Run.URL})
 	if err != nil {
-		t.Tell("could not post the status: %v", err)
+		t.Logf("could not post the status: %v", err)
 	}
 }
 
@@ -391,7 +391,7 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 			if d, ok := newestSuccess(deployments); ok {
 				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
 				if left := d.Payload.LeftOut; len(left) > 0 {
-					t.Tell("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, plainLine(strings.Join(left, ", ")))
+					t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, plainLine(strings.Join(left, ", ")))
 				}
 				if d.Payload.Request == result.Request {
 					result.Outcome = OutcomeApplied
@@ -410,7 +410,7 @@ func environmentsOf(statuses []Status, overall string, id RequestID) []Environme
 		env, ok := strings.CutPrefix(s.Context, overall+"/")
 		says, ours := strings.CutSuffix(s.Description, tag(id))
 		if ok && ours {
-			all = append(all, EnvironmentStatus{Environment: Environment(env), State: s.State, Says: says})
+			all = append(all, EnvironmentStatus{Environment: Environment(env), State: s.State, Description: says})
 		}
 	}
 	slices.SortFunc(all, func(a, b EnvironmentStatus) int { return strings.Compare(string(a.Environment), string(b.Environment)) })
@@ -440,9 +440,9 @@ func tag(id RequestID) string { return " (" + id.Short() + ")" }
 
 // statusOf finds the status of a request in its overall context, and false when
 // the context shows another request, or none.
-func statusOf(statuses []Status, context string, id RequestID) (Status, bool) {
+func statusOf(statuses []Status, statusContext string, id RequestID) (Status, bool) {
 	for _, s := range statuses {
-		if strings.EqualFold(s.Context, context) && strings.HasSuffix(s.Description, tag(id)) {
+		if strings.EqualFold(s.Context, statusContext) && strings.HasSuffix(s.Description, tag(id)) {
 			return s, true
 		}
 	}

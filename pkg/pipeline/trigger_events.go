@@ -33,8 +33,8 @@ func (e Event) Idle() string {
 	return ""
 }
 
-// CanAsk refuses events that never ask for anything. The error is a *UsageError.
-func (e Event) CanAsk() error {
+// CheckTrigger refuses events that never ask for anything. The error is a *UsageError.
+func (e Event) CheckTrigger() error {
 	switch e.Name {
 	case "push", "pull_request", mergeGroup, "workflow_dispatch":
 		return nil
@@ -69,7 +69,7 @@ func (t *Trigger) answered(result TriggerResult, err error) (TriggerResult, erro
 	if !mayNot(err) {
 		return TriggerResult{}, err
 	}
-	t.Tell("%v", err)
+	t.Logf("%v", err)
 	return TriggerResult{Skipped: dependabotSent + "GitHub also refused to let this run read the change or write its status; a required check stays pending. Give the job the permissions `contents: read`, `pull-requests: read` and `statuses: write`. " + dependabotNext}, nil
 }
 

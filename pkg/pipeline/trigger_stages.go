@@ -29,9 +29,9 @@ const (
 
 // stage is what a request that has been picked up waits for.
 type stage struct {
-	name  string
-	env   Environment
-	begun bool // the job of the apply
+	name      string
+	env       Environment
+	startedAt bool // the job of the apply
 }
 
 // stageOf reads the stage from the statuses of the request's environments: one
@@ -49,7 +49,7 @@ func stageOf(statuses []Status, overall string, id RequestID) stage {
 		case mark == approvalMark:
 			return stage{name: stageApproved, env: env}
 		case mark != "":
-			return stage{name: stageApplied, env: env, begun: mark == applyingMark}
+			return stage{name: stageApplied, env: env, startedAt: mark == applyingMark}
 		case now.name == stageEnd || env < now.env:
 			now = stage{name: stagePlanned, env: env}
 		}
@@ -63,7 +63,7 @@ func (s stage) String() string {
 		return fmt.Sprintf("waiting for the plan of %s", s.env)
 	case s.name == stageApproved:
 		return fmt.Sprintf("the plan of %s is made: waiting for its approval", s.env)
-	case s.begun:
+	case s.startedAt:
 		return fmt.Sprintf("the plan of %s is being applied", s.env)
 	case s.name == stageApplied:
 		return fmt.Sprintf("the plan of %s is made: waiting for its apply to begin", s.env)
@@ -99,7 +99,7 @@ func (w *stageWatch) late(in TriggerInput, id RequestID, waited time.Duration, n
 	case w.at.name == stagePlanned && long >= planDeadline:
 		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.env, planDeadline),
 			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
-	case w.at.begun && long >= applyDeadline:
+	case w.at.startedAt && long >= applyDeadline:
 		return &WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s is still being applied to %s after %s", id.Short(), w.at.env, applyDeadline),
 			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
 	}

@@ -59,8 +59,8 @@ func TestTriggerStages(t *testing.T) {
 			}
 			trigger := w.trigger()
 			trigger.MaxPause = 45 * time.Second
-			var told []string
-			trigger.Tell = func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+			var reported []string
+			trigger.Logf = func(format string, args ...any) { reported = append(reported, fmt.Sprintf(format, args...)) }
 			result, err := trigger.Run(context.Background(), in)
 			var waiting *pipeline.WaitingError
 			if !errors.As(err, &waiting) || waiting.Stage != c.stage || result.Stage != c.stage || !strings.Contains(err.Error(), c.says) {
@@ -69,8 +69,8 @@ func TestTriggerStages(t *testing.T) {
 			if c.wait <= time.Hour && polls >= 60 {
 				t.Errorf("%d questions to GitHub", polls)
 			}
-			if all := strings.Join(told, "\n"); contains(all, "waiting for its approval") != (c.stage == "approved") {
-				t.Errorf("the stage was not told: %q", told)
+			if all := strings.Join(reported, "\n"); contains(all, "waiting for its approval") != (c.stage == "approved") {
+				t.Errorf("the stage was not told: %q", reported)
 			}
 		})
 	}

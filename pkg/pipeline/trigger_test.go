@@ -23,7 +23,7 @@ func encode(t *testing.T, v any) json.RawMessage {
 }
 
 func (w *world) trigger() *pipeline.Trigger {
-	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Tell: w.tell,
+	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Logf: w.logf,
 		Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil }}
 }
 
@@ -162,7 +162,7 @@ func TestDependabotSaysWhatToDo(t *testing.T) {
 }
 
 // sentAsk reads what was dispatched.
-func (w *world) sentAsk() pipeline.Ask {
+func (w *world) sentAsk() pipeline.DispatchRequest {
 	w.t.Helper()
 	p, err := pipeline.ParsePayload(w.hub.dispatched[len(w.hub.dispatched)-1])
 	if err != nil {

@@ -84,7 +84,7 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 		})
 	}
 	if err == nil {
-		err = u.allOver(ctx, target, holders, known)
+		err = u.checkRunsEnded(ctx, target, holders, known)
 	}
 	if err != nil {
 		return err
@@ -101,14 +101,14 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 	return lockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
 }
 
-// allOver refuses while the run of any step goes on that may hold the lock, however
+// checkRunsEnded refuses while the run of any step goes on that may hold the lock, however
 // likely it is.
-func (u *Unlocker) allOver(ctx context.Context, target string, holders Holders, known bool) error {
+func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders Holders, known bool) error {
 	for _, h := range holders {
 		if h.Run.ID == 0 {
 			continue // of somebody's machine: there is no run to ask
 		}
-		over, why, err := runIsOver(ctx, u.Runs, u.Manager, h.Run)
+		over, why, err := runHasEnded(ctx, u.Runs, u.Manager, h.Run)
 		if err != nil {
 			return err
 		}
@@ -138,7 +138,7 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
 		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
-	last, cancel := lasting(ctx)
+	last, cancel := cleanupContext(ctx)
 	defer cancel()
 	_, err := Ledger{Store: u.Store, Now: u.Now}.Append(last, LedgerEntry{Event: LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
 		Actor: actor, Message: lock.String(), Run: in.Run})

@@ -143,14 +143,14 @@ func TestLockedPlanNamesTheRun(t *testing.T) {
 	w := newWorld(t)
 	_, locks := w.killedPlan()
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	for who, want := range map[string]string{"runner@fv-1": "https://hub/run", "me@laptop": "--no-run"} {
+	for account, want := range map[string]string{"runner@fv-1": "https://hub/run", "me@laptop": "--no-run"} {
 		lock := *locks.lock
-		lock.Who = who
+		lock.Who = account
 		w.engine.planErr = &pipeline.FailedError{Message: "locked", Lock: &lock}
 		_, err := w.plan(request, "staging")
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !contains(failed.Next, want, "metapipe unlock --customer acme --environment staging --lock-id l-1") {
-			t.Errorf("%s: %v", who, err)
+			t.Errorf("%s: %v", account, err)
 		}
 	}
 }

@@ -18,66 +18,66 @@ import (
 // So a plan is applied at most once, whoever dies between two of these writes, and
 // a lock that was in the way costs no plan.
 
-func useBegun(n int) string { return fmt.Sprintf("apply-%04d.json", n) }
+func attemptStartObject(n int) string { return fmt.Sprintf("apply-%04d.json", n) }
 
-func useEnded(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
+func attemptResultObject(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
 
-// use is one use of a plan; number is 0 for a plan that nobody has used.
-type use struct {
+// applyAttempt is one use of a plan; number is 0 for a plan that nobody has used.
+type applyAttempt struct {
 	number int
-	begun  Begun  // of one that goes on or never began
-	ended  *Ended // nil while it goes on
+	start  StartRecord // of one that goes on or never began
+	result *Result     // nil while it goes on
 }
 
 // free reports whether the plan can be used after this.
-func (u use) free() bool { return u.number == 0 || u.ended != nil && u.ended.Untouched }
+func (u applyAttempt) free() bool { return u.number == 0 || u.result != nil && u.result.Retryable }
 
-// voided reports whether the plan was taken out of use from outside.
-func (u use) voided() bool { return u.begun.Void }
+// revoked reports whether the plan was taken out of use from outside.
+func (u applyAttempt) revoked() bool { return u.start.Revoked }
 
-// uses is the number of the last use that the folder held when it was looked up.
-func (p planning) uses() int {
+// attempts is the number of the last use that the folder held when it was looked up.
+func (p planAttempt) attempts() int {
 	n := 0
-	for p.has(useBegun(n + 1)) {
+	for p.has(attemptStartObject(n + 1)) {
 		n++
 	}
 	return n
 }
 
-// lastUse reads the last use of a plan.
-func lastUse(ctx context.Context, s records, folder planning) (use, error) {
-	u := use{number: folder.uses()}
+// lastAttempt reads the last use of a plan.
+func lastAttempt(ctx context.Context, s records, folder planAttempt) (applyAttempt, error) {
+	u := applyAttempt{number: folder.attempts()}
 	switch {
 	case u.number == 0:
 		return u, nil
-	case folder.has(useEnded(u.number)):
-		u.ended = &Ended{}
-		return u, s.read(ctx, folder, useEnded(u.number), u.ended)
+	case folder.has(attemptResultObject(u.number)):
+		u.result = &Result{}
+		return u, s.read(ctx, folder, attemptResultObject(u.number), u.result)
 	}
-	err := s.read(ctx, folder, useBegun(u.number), &u.begun)
-	u.ended = u.begun.Over
+	err := s.read(ctx, folder, attemptStartObject(u.number), &u.start)
+	u.result = u.start.NotStarted
 	return u, err
 }
 
-// beginUse writes the mark of the use after the last one; won is false when
+// startAttempt writes the mark of the use after the last one; won is false when
 // somebody else was faster.
-func beginUse(ctx context.Context, s records, folder planning, last use, begun Begun) (won bool, err error) {
-	err = s.create(ctx, folder, useBegun(last.number+1), begun)
+func startAttempt(ctx context.Context, s records, folder planAttempt, last applyAttempt, begun StartRecord) (won bool, err error) {
+	err = s.create(ctx, folder, attemptStartObject(last.number+1), begun)
 	if errors.Is(err, ErrExists) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// voidPlan takes a plan out of use, for ever: voided is false when it is being
+// revokePlan takes a plan out of use, for ever: voided is false when it is being
 // applied, or was.
-func voidPlan(ctx context.Context, s records, st standing, why Ended) (voided bool, err error) {
-	if !st.use.free() {
+func revokePlan(ctx context.Context, s records, st targetStatus, why Result) (revoked bool, err error) {
+	if !st.attempt.free() {
 		return false, nil
 	}
-	voided, err = beginUse(ctx, s, st.folder, st.use, Begun{Run: why.Run, At: why.At, Over: &why, Void: true})
+	revoked, err = startAttempt(ctx, s, st.folder, st.attempt, StartRecord{Run: why.Run, At: why.At, NotStarted: &why, Revoked: true})
 	if err != nil {
 		return false, fmt.Errorf("take the plan out of use: %w", err)
 	}
-	return voided, nil
+	return revoked, nil
 }

@@ -63,14 +63,14 @@ func TestUsesOfAPlan(t *testing.T) {
 		uses   []string // bodies of apply-0001.json, apply-0001-ended.json, apply-0002.json …
 		reason pipeline.Reason
 	}{
-		"free": {}, "went on and nobody knows": {[]string{`{}`}, pipeline.ReasonUsed},
+		"free": {}, "went on and nobody knows": {[]string{`{}`}, pipeline.ReasonAlreadyApplied},
 		"free again":             {[]string{`{}`, `{"outcome":"failed","retryable":true}`}, ""},
 		"could not begin":        {[]string{`{"not_started": {"outcome":"refused","reason":"missing-protection","retryable":true}}`}, ""},
 		"doomed":                 {[]string{`{"not_started": {"outcome":"refused","reason":"tampered"}}`}, pipeline.ReasonTampered},
 		"revoked":                {[]string{`{"not_started": {"outcome":"superseded","reason":"superseded"},"revoked":true}`}, pipeline.ReasonSuperseded},
 		"void after a free one":  {[]string{`{}`, `{"retryable":true}`, `{"not_started": {"outcome":"expired","reason":"expired"},"revoked":true}`}, pipeline.ReasonExpired},
-		"goes on after a free":   {[]string{`{}`, `{"retryable":true}`, `{}`}, pipeline.ReasonUsed},
-		"failed after a free":    {[]string{`{}`, `{"retryable":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonUsed},
+		"goes on after a free":   {[]string{`{}`, `{"retryable":true}`, `{}`}, pipeline.ReasonAlreadyApplied},
+		"failed after a free":    {[]string{`{}`, `{"retryable":true}`, `{}`, `{"outcome":"failed"}`}, pipeline.ReasonAlreadyApplied},
 		"free after two of them": {[]string{`{}`, `{"retryable":true}`, `{}`, `{"retryable":true}`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestLockOfALaterUse(t *testing.T) {
 	w.engine.duringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
 		holders, err := pipeline.LockHolders(context.Background(), w.store, w.sealer, "acme", "staging", lock)
-		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Verb != "apply" {
+		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}
 	}

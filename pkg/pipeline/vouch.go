@@ -29,7 +29,7 @@ type records struct {
 type reader interface {
 	Store
 	// read decodes the record of p that is called object into into.
-	read(ctx context.Context, p planning, object string, into any) error
+	read(ctx context.Context, p planAttempt, object string, into any) error
 }
 
 // unverified reads records without a key. `unlock` asks it whose run took a lock:
@@ -40,8 +40,8 @@ type unverified struct{ Store }
 // the name.
 const fleet CustomerName = "_metapipe"
 
-// vouchedRecord is the stored form.
-type vouchedRecord struct {
+// signedRecord is the stored form.
+type signedRecord struct {
 	Record json.RawMessage `json:"record"`
 	Seal   []byte          `json:"seal"`
 }
@@ -49,12 +49,12 @@ type vouchedRecord struct {
 // recordBinding ties a record to its place and content. An apply reads how the
 // environments before its own ended: that it is a record is a part of the binding, so
 // that a role can open the records of other environments and nothing else of them.
-func (p planning) recordBinding(key string, content []byte) Binding {
+func (p planAttempt) recordBinding(key string, content []byte) Binding {
 	return Binding{Customer: p.customer, Environment: p.env, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
 // create writes a record with its seal. A taken key is ErrExists.
-func (s records) create(ctx context.Context, p planning, object string, value any) error {
+func (s records) create(ctx context.Context, p planAttempt, object string, value any) error {
 	key := p.key(object)
 	content, err := json.Marshal(value)
 	if err != nil {
@@ -68,19 +68,19 @@ func (s records) create(ctx context.Context, p planning, object string, value an
 	if err != nil {
 		return fmt.Errorf("vouch for %s: %w", key, err)
 	}
-	return createJSON(ctx, s.Store, key, vouchedRecord{Record: content, Seal: seal.Bytes()})
+	return createJSON(ctx, s.Store, key, signedRecord{Record: content, Seal: seal.Bytes()})
 }
 
 // read reads a record. One that was changed, moved here or made without the key is
 // ErrTampered, one under a key that is
 // not at hand ErrUnknownKey; into is untouched then.
-func (s records) read(ctx context.Context, p planning, object string, into any) error {
+func (s records) read(ctx context.Context, p planAttempt, object string, into any) error {
 	key := p.key(object)
 	b, err := readAll(ctx, s.Store, key)
 	if err != nil {
 		return err
 	}
-	var stored vouchedRecord
+	var stored signedRecord
 	var content bytes.Buffer
 	if err = json.Unmarshal(b, &stored); err == nil {
 		err = json.Compact(&content, stored.Record)
@@ -88,9 +88,9 @@ func (s records) read(ctx context.Context, p planning, object string, into any) 
 	if err != nil || len(stored.Seal) == 0 {
 		return fmt.Errorf("%s: %w: it carries no seal", key, ErrTampered)
 	}
-	clear, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
+	plaintext, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
 	if err == nil {
-		_, err = io.Copy(io.Discard, clear)
+		_, err = io.Copy(io.Discard, plaintext)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
@@ -102,13 +102,13 @@ func (s records) read(ctx context.Context, p planning, object string, into any) 
 }
 
 // read implements reader and verifies nothing.
-func (u unverified) read(ctx context.Context, p planning, object string, into any) error {
+func (u unverified) read(ctx context.Context, p planAttempt, object string, into any) error {
 	key := p.key(object)
 	b, err := readAll(ctx, u.Store, key)
 	if err != nil {
 		return err
 	}
-	var stored vouchedRecord
+	var stored signedRecord
 	if err = json.Unmarshal(b, &stored); err == nil {
 		err = json.Unmarshal(stored.Record, into)
 	}
@@ -120,19 +120,19 @@ func (u unverified) read(ctx context.Context, p planning, object string, into an
 
 // doubted is how a target stands whose record cannot be believed: not as that
 // record says. applying: an apply has begun. False when err is of another kind.
-func doubted(err error, applying bool) (Ended, bool) {
+func doubted(err error, applying bool) (Result, bool) {
 	const next = "find out who can write to the store; then push again to get a fresh plan"
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		e := Ended{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
+		e := Result{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
 		if applying { // it may have changed something
 			e.Outcome, e.Message = OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
 		}
 		return e, true
 	case errors.Is(err, ErrTampered):
-		return Ended{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: next}, true
+		return Result{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: next}, true
 	}
-	return Ended{}, false
+	return Result{}, false
 }
 
 // A customer can do nothing about a key of the provider, so that is what they read. What

@@ -139,7 +139,7 @@ func FuzzRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	const key = "acme/staging/plans/x/0001/planned.json"
-	want := pipeline.Ended{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
+	want := pipeline.Result{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
 	if err := pipeline.CreateRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
 		f.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func FuzzRecord(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var got pipeline.Ended
+		var got pipeline.Result
 		err := pipeline.ReadRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
 		if err == nil && (got.Outcome != want.Outcome || got.Message != want.Message) {
 			t.Fatalf("%q is believed: %+v", b, got)

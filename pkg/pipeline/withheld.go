@@ -2,20 +2,20 @@ package pipeline
 
 import "strings"
 
-// withheld are the variables that a tool never gets, whatever metapipe.yml asks
+// deniedEnv are the variables that a tool never gets, whatever metapipe.yml asks
 // for: metapipe's and the runner's own tokens and keys, and what would steer the
 // tool behind the receipt's back. A rule that ends in "*" stands for a family.
-var withheld = [...]string{
+var deniedEnv = [...]string{
 	"METAPIPE_*", "ACTIONS_*", "GITHUB_TOKEN", "GH_TOKEN", "INPUT_*",
 	"MANAGER_REPO_PAT", "SOURCE_REPOS_PAT", "*_PAT",
 	"TF_VAR_*", "TF_CLI_ARGS*", "TF_WORKSPACE", "TF_DATA_DIR", "TF_INPUT",
 	"TF_IN_AUTOMATION", "TF_LOG*", "TF_REATTACH_PROVIDERS", "CHECKPOINT_DISABLE",
 }
 
-// WithheldFromTool reports whether no tool may get the environment variable.
+// DeniedToTool reports whether no tool may get the environment variable.
 // Names count in any case, as they do on Windows.
-func WithheldFromTool(name string) bool {
-	for _, rule := range withheld {
+func DeniedToTool(name string) bool {
+	for _, rule := range deniedEnv {
 		if ruleCovers(rule, strings.ToUpper(name)) {
 			return true
 		}
@@ -23,13 +23,13 @@ func WithheldFromTool(name string) bool {
 	return false
 }
 
-// WithheldByRule returns the first rule of what is withheld that a name, or a
+// DeniedByRule returns the first rule of what is withheld that a name, or a
 // prefix ending in "*", would pass to a tool; "" when there is none. A prefix
 // that only might meet a rule about endings passes what else it names.
-func WithheldByRule(pattern string) string {
+func DeniedByRule(pattern string) string {
 	upper := strings.ToUpper(pattern)
 	prefix, wild := strings.CutSuffix(upper, "*")
-	for _, rule := range withheld {
+	for _, rule := range deniedEnv {
 		family, _ := strings.CutSuffix(rule, "*")
 		if ruleCovers(rule, prefix) && (!wild || strings.HasSuffix(rule, "*")) || wild && !strings.HasPrefix(rule, "*") && strings.HasPrefix(family, prefix) {
 			return rule

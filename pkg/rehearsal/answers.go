@@ -44,7 +44,7 @@ func withReason(text string, r stepResult) string {
 
 func doneAnswer(r stepResult) string {
 	outcome := r.outputs["outcome"]
-	switch r.verb {
+	switch r.command {
 	case "trigger":
 		if skipped := r.outputs["skipped"]; skipped != "" {
 			return skipped

@@ -14,17 +14,17 @@ import (
 )
 
 // archive writes everything into the folder and prints the results.
-func (s *stage) archive(started time.Time, played error) (Result, error) {
-	customer, manager := s.scene.customer.Snapshot(), s.scene.manager.Snapshot()
+func (s *rehearsal) archive(started time.Time, played error) (Result, error) {
+	customer, manager := s.setup.customer.Snapshot(), s.setup.manager.Snapshot()
 	r := Result{Out: s.folder.root, Steps: s.steps, Pending: pending(customer)}
-	r.Story = s.story(started, r, played)
+	r.Report = s.story(started, r, played)
 	var page bytes.Buffer
 	errs := []error{
 		s.folder.writeJSON(customer.Deployments, "customer", "deployments.json"),
 		s.folder.writeJSON(customer.Runs, "customer", "runs.json"),
 		s.folder.writeJSON(manager.Runs, "manager", "runs.json"),
 		s.folder.writeJSON(s.requests(), "requests.json"),
-		story.Page(&page, r.Story),
+		story.Page(&page, r.Report),
 		s.folder.write(page.Bytes(), "story.html"),
 		s.folder.write([]byte(s.guide(r)), "README.md"),
 	}
@@ -48,12 +48,12 @@ func pending(repo hub.RepoSnapshot) []string {
 	return out
 }
 
-func (s *stage) story(started time.Time, r Result, played error) story.Story {
-	chapters, notes := s.tell.tellable()
+func (s *rehearsal) story(started time.Time, r Result, played error) story.Story {
+	chapters, notes := s.narrator.printable()
 	out := story.Story{
 		Title: "From pull request to production", At: started, Took: s.opts.Now().Sub(started), OK: r.OK() && played == nil,
-		Verdict: "Everything went as it should, and no status was left pending.", Customer: s.scene.customer.Slug(), Manager: s.scene.manager.Slug(),
-		BaseURL: s.scene.hub.URL(), Notes: notes, Chapters: chapters,
+		Verdict: "Everything went as it should, and no status was left pending.", Customer: s.setup.customer.Slug(), Manager: s.setup.manager.Slug(),
+		BaseURL: s.setup.hub.URL(), Notes: notes, Chapters: chapters,
 	}
 	switch {
 	case played != nil:
@@ -85,7 +85,7 @@ func anchorOf(chapters []story.Chapter, name string) string {
 }
 
 // requests is the content of requests.json.
-func (s *stage) requests() any {
+func (s *rehearsal) requests() any {
 	sum := stepCalls{Step: "total"}
 	for _, c := range s.calls {
 		sum.Reads, sum.Writes = sum.Reads+c.Reads, sum.Writes+c.Writes
@@ -98,9 +98,9 @@ func (s *stage) requests() any {
 }
 
 // guide is the README.md of the folder.
-func (s *stage) guide(r Result) string {
+func (s *rehearsal) guide(r Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# A rehearsal of %s and %s\n\nOpen `story.html` for the whole story on one page.\n\n| Step | Expected | What came back | |\n|---|---|---|---|\n", s.scene.customer.Slug(), s.scene.manager.Slug())
+	fmt.Fprintf(&b, "# A rehearsal of %s and %s\n\nOpen `story.html` for the whole story on one page.\n\n| Step | Expected | What came back | |\n|---|---|---|---|\n", s.setup.customer.Slug(), s.setup.manager.Slug())
 	for _, step := range r.Steps {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(step.Name), cell(step.Expected), cell(step.Got), okWord(step.OK))
 	}
@@ -144,8 +144,8 @@ func okWord(ok bool) string {
 }
 
 // printResults ends the story in the terminal.
-func (s *stage) printResults(r Result) {
-	t := s.tell.show
+func (s *rehearsal) printResults(r Result) {
+	t := s.narrator.show
 	lines := []string{"", t.paint(bold, "Results"), ""}
 	wide := 0
 	for _, step := range r.Steps {

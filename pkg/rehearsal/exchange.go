@@ -44,7 +44,7 @@ func (x *exchange) rejected() string {
 
 // exchange runs the customer's job and, as soon as it has sent a request, the
 // manager's workflow beside it.
-func (s *stage) exchange(ctx context.Context, run *workflowRun, approve Approve) (*exchange, error) {
+func (s *rehearsal) exchange(ctx context.Context, run *workflowRun, approve Approve) (*exchange, error) {
 	x := &exchange{run: run}
 	if err := run.repo.SetRun(run.run.ID, "in_progress", ""); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *stage) exchange(ctx context.Context, run *workflowRun, approve Approve)
 	queued := make(chan hub.Queued, 1)
 	go func() {
 		defer close(queued)
-		if q, err := s.scene.hub.NextRun(queueContext); err == nil {
+		if q, err := s.setup.hub.NextRun(queueContext); err == nil {
 			queued <- q
 		}
 	}()
@@ -91,7 +91,7 @@ func (s *stage) exchange(ctx context.Context, run *workflowRun, approve Approve)
 
 // awaitTrigger gives the customer's job its time to notice the end, and
 // interrupts it when it does not.
-func (s *stage) awaitTrigger(triggered <-chan error, stop func()) error {
+func (s *rehearsal) awaitTrigger(triggered <-chan error, stop func()) error {
 	select {
 	case err := <-triggered:
 		return err
@@ -101,7 +101,7 @@ func (s *stage) awaitTrigger(triggered <-chan error, stop func()) error {
 	}
 }
 
-func (s *stage) closeRun(ctx context.Context, x *exchange) error {
+func (s *rehearsal) closeRun(ctx context.Context, x *exchange) error {
 	conclusion := "success"
 	switch {
 	case ctx.Err() != nil:
@@ -130,15 +130,15 @@ func overallOf(statuses []hub.StatusRecord) hub.StatusRecord {
 }
 
 // open begins a part of the story.
-func (s *stage) open(title, lead string) {
+func (s *rehearsal) open(title, lead string) {
 	s.part++
 	s.began = s.opts.Now()
 	s.title = title
-	s.tell.chapter(fmt.Sprintf("%d. %s", s.part, title), lead)
+	s.narrator.chapter(fmt.Sprintf("%d. %s", s.part, title), lead)
 }
 
-// judge closes a part: did it end as a rehearsal expects?
-func (s *stage) judge(expected string, ok bool, x *exchange) {
+// conclude closes a part: did it end as a rehearsal expects?
+func (s *rehearsal) conclude(expected string, ok bool, x *exchange) {
 	got := x.overall.Description
 	if got == "" {
 		got = fmt.Sprintf("no status; trigger ended with exit code %d", x.trigger.exit)
@@ -147,23 +147,23 @@ func (s *stage) judge(expected string, ok bool, x *exchange) {
 	if !ok {
 		mark = story.Failed
 	}
-	s.tell.close(mark)
+	s.narrator.close(mark)
 	s.steps = append(s.steps, Step{Name: s.title, Expected: expected, Got: x.overall.State + ": " + got, OK: ok, Took: s.opts.Now().Sub(s.began)})
 }
 
 // breakOff closes a part that could not be played to its end.
-func (s *stage) breakOff(ctx context.Context, cause error) {
+func (s *rehearsal) breakOff(ctx context.Context, cause error) {
 	got := clean(cause.Error())
 	if ctx.Err() != nil {
 		got = "stopped"
 	}
-	s.tell.close(story.Stopped)
+	s.narrator.close(story.Stopped)
 	s.steps = append(s.steps, Step{Name: s.title, Expected: "an end", Got: got, Took: s.opts.Now().Sub(s.began)})
 }
 
 // leaveOut tells why a part is not played.
-func (s *stage) leaveOut(name, why string) {
-	s.tell.say(story.GitHub, story.Stopped, "no "+name, why)
+func (s *rehearsal) leaveOut(name, why string) {
+	s.narrator.say(story.GitHub, story.Stopped, "no "+name, why)
 	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true, LeftOut: true})
 }
 

@@ -23,7 +23,7 @@ type workflowRun struct {
 	// sha and ref are GITHUB_SHA and GITHUB_REF: on a pull request those of its
 	// test merge. head and base are its branches.
 	sha, ref, head, base string
-	told                 bool // one of its steps was told of
+	printed              bool // one of its steps was told of
 }
 
 // refName is GITHUB_REF_NAME.
@@ -38,7 +38,7 @@ func (w *workflowRun) refName() string {
 
 // job is one job of a run: a fresh checkout in a directory of its own.
 type job struct {
-	*stage
+	*rehearsal
 	run       *workflowRun
 	name      string
 	dir       string // everything below is the job's
@@ -61,9 +61,9 @@ type token struct {
 }
 
 // newJob checks the repository out and makes the job's tokens.
-func (s *stage) newJob(run *workflowRun, name string, tokens ...token) (*job, error) {
-	j := &job{stage: s, run: run, name: name, secrets: map[string]string{}, masks: &masks{parent: s.masks}, outputs: map[string]string{}}
-	j.dir = filepath.Join(s.scene.work, safeName(fmt.Sprintf("%s-%d-%s", run.who, run.run.Number, name)))
+func (s *rehearsal) newJob(run *workflowRun, name string, tokens ...token) (*job, error) {
+	j := &job{rehearsal: s, run: run, name: name, secrets: map[string]string{}, masks: &masks{parent: s.masks}, outputs: map[string]string{}}
+	j.dir = filepath.Join(s.setup.work, safeName(fmt.Sprintf("%s-%d-%s", run.who, run.run.Number, name)))
 	j.workspace = filepath.Join(j.dir, "workspace")
 	for _, dir := range []string{j.workspace, filepath.Join(j.dir, "temp")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -78,7 +78,7 @@ func (s *stage) newJob(run *workflowRun, name string, tokens ...token) (*job, er
 	}
 	for _, t := range tokens {
 		t.Name = fmt.Sprintf("%s of %s run %d, job %s", t.secret, run.who, run.run.Number, name)
-		made, err := s.scene.hub.AddToken(t.Token)
+		made, err := s.setup.hub.AddToken(t.Token)
 		if err != nil {
 			return nil, err
 		}
@@ -103,10 +103,10 @@ func (j *job) close(cancelled bool) error {
 		conclusion = "failure"
 	}
 	for _, name := range j.tokens {
-		j.scene.hub.RevokeToken(name)
+		j.setup.hub.RevokeToken(name)
 	}
 	if j.idToken[1] != "" {
-		j.scene.hub.CloseJob(j.idToken[1])
+		j.setup.hub.CloseJob(j.idToken[1])
 	}
 	_, err := j.run.repo.SetJob(j.run.run.ID, j.name, "completed", conclusion)
 	var kept error
@@ -123,7 +123,7 @@ func (j *job) fileName() string { return fmt.Sprintf("run-%d-%s", j.run.run.Numb
 func (j *job) environ(stepDir string, extra map[string]string) []string {
 	run, repo := j.run.run, j.run.repo
 	owner, _, _ := strings.Cut(repo.Slug(), "/")
-	server := j.scene.hub.URL()
+	server := j.setup.hub.URL()
 	values := map[string]string{
 		"CI": "true", "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": run.Event, "GITHUB_EVENT_PATH": j.eventFile(),
 		"GITHUB_REPOSITORY": repo.Slug(), "GITHUB_REPOSITORY_ID": strconv.FormatInt(repo.ID(), 10), "GITHUB_REPOSITORY_OWNER": owner,
@@ -131,7 +131,7 @@ func (j *job) environ(stepDir string, extra map[string]string) []string {
 		"GITHUB_HEAD_REF": j.run.head, "GITHUB_BASE_REF": j.run.base,
 		"GITHUB_RUN_ID": strconv.FormatInt(run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.Attempt), "GITHUB_RUN_NUMBER": strconv.Itoa(run.Number),
 		"GITHUB_WORKFLOW": run.Name, "GITHUB_WORKFLOW_REF": repo.Slug() + "/" + run.Path + "@" + j.run.ref, "GITHUB_WORKFLOW_SHA": j.run.sha,
-		"GITHUB_JOB": j.name, "GITHUB_ACTOR": run.Actor, "GITHUB_ACTOR_ID": strconv.FormatInt(j.scene.hub.AccountID(run.Actor), 10), "GITHUB_TRIGGERING_ACTOR": run.TriggeringActor,
+		"GITHUB_JOB": j.name, "GITHUB_ACTOR": run.Actor, "GITHUB_ACTOR_ID": strconv.FormatInt(j.setup.hub.AccountID(run.Actor), 10), "GITHUB_TRIGGERING_ACTOR": run.TriggeringActor,
 		"GITHUB_SERVER_URL": server, "GITHUB_API_URL": server, "GITHUB_WORKSPACE": j.workspace,
 		"RUNNER_TEMP": filepath.Join(j.dir, "temp"), "RUNNER_OS": runnerOS(), "RUNNER_ARCH": runnerArch(),
 		"RUNNER_ENVIRONMENT": "self-hosted", "RUNNER_NAME": "rehearsal", "RUNNER_TOOL_CACHE": filepath.Join(j.dir, "tools"),
@@ -147,7 +147,7 @@ func (j *job) environ(stepDir string, extra map[string]string) []string {
 	}
 	var also []string
 	if j.run.who == story.Manager {
-		also = j.scene.who.Manager.Tool.Env
+		also = j.setup.who.Manager.Tool.Env
 	}
 	out := inherited(j.opts.Environ, also)
 	for name, value := range values {

@@ -73,8 +73,8 @@ type event struct {
 	heading string   // its title
 	// announced: the terminal has told that it began.
 	announced bool
-	told      int       // the tool's lines that the terminal has shown
-	untold    []waiting // lines that it has not, in their order
+	printed   int       // the tool's lines that the terminal has shown
+	unprinted []waiting // lines that it has not, in their order
 	own       bool      // the last line was metapipe's own
 	message   string    // that line, with the indented ones below it
 }
@@ -86,16 +86,16 @@ type waiting struct {
 }
 
 // say tells of something that takes no time.
-func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
-	e := n.add(who, title)
+func (n *narrator) say(account story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
+	e := n.add(account, title)
 	e.mark, e.answer, e.parts = mark, answer, parts
-	n.show.act(who, n.show.sign(mark), title, "", n.show.paint(faint, printable(answer)))
+	n.show.act(account, n.show.sign(mark), title, "", n.show.paint(faint, printable(answer)))
 	return e
 }
 
 // begin tells that something has started.
-func (n *narrator) begin(who story.Who, title, detail string) *event {
-	e := n.add(who, title)
+func (n *narrator) begin(account story.Who, title, detail string) *event {
+	e := n.add(account, title)
 	e.detail = detail
 	e.announce()
 	return e
@@ -103,8 +103,8 @@ func (n *narrator) begin(who story.Who, title, detail string) *event {
 
 // beginQuietly begins something short: the terminal tells of it only when it has
 // something to say, or has ended.
-func (n *narrator) beginQuietly(who story.Who, title, detail string) *event {
-	e := n.add(who, title)
+func (n *narrator) beginQuietly(account story.Who, title, detail string) *event {
+	e := n.add(account, title)
 	e.detail, e.quiet = detail, true
 	return e
 }
@@ -116,10 +116,10 @@ func (e *event) announce() {
 	}
 }
 
-func (n *narrator) add(who story.Who, title string) *event {
+func (n *narrator) add(account story.Who, title string) *event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	e := &event{n: n, who: who, title: title, began: n.now()}
+	e := &event{n: n, who: account, title: title, began: n.now()}
 	if len(n.chapters) == 0 {
 		n.chapters = append(n.chapters, &chapter{title: "Before the curtain"})
 	}
@@ -143,13 +143,13 @@ func (e *event) line(s shown) {
 		e.closeGroup()
 	case lineAnnotation:
 		e.text.WriteString(clean(s.text) + "\n")
-		e.tellAnnotation(s.text)
+		e.printAnnotation(s.text)
 	case lineText:
 		if e.inGroup {
 			e.text.WriteString("  ")
 			e.held = append(e.held, s.text)
 		} else {
-			e.tellLine(s.text)
+			e.printLine(s.text)
 		}
 		e.text.WriteString(clean(s.text) + "\n")
 	}
@@ -159,39 +159,39 @@ func (e *event) line(s shown) {
 // that metapipe says itself.
 const firstLines, lastLines = 2, 3
 
-func (e *event) tellLine(text string) {
+func (e *event) printLine(text string) {
 	words, begins := strings.CutPrefix(text, "metapipe: ")
 	if e.own = begins || e.own && strings.HasPrefix(text, "  "); e.own {
 		if begins {
 			e.message = ""
 		}
 		e.message += words + "\n"
-		e.tellInOrder(faint, words)
+		e.printInOrder(faint, words)
 		return
 	}
-	if e.told < firstLines && len(e.untold) == 0 {
-		e.told++
+	if e.printed < firstLines && len(e.unprinted) == 0 {
+		e.printed++
 		e.n.show.log(e.who, faint, text)
 		return
 	}
-	e.untold = append(e.untold, waiting{text: text, style: faint, tool: true})
+	e.unprinted = append(e.unprinted, waiting{text: text, style: faint, tool: true})
 }
 
-// tellInOrder shows a line now, or behind those that came before it and wait.
-func (e *event) tellInOrder(style, text string) {
-	if len(e.untold) > 0 || len(e.held) > 0 {
-		e.untold = append(e.untold, waiting{text: text, style: style})
+// printInOrder shows a line now, or behind those that came before it and wait.
+func (e *event) printInOrder(style, text string) {
+	if len(e.unprinted) > 0 || len(e.held) > 0 {
+		e.unprinted = append(e.unprinted, waiting{text: text, style: style})
 		return
 	}
 	e.n.show.log(e.who, style, text)
 }
 
-// tellAnnotation leaves out an error that metapipe has just told as its own line.
-func (e *event) tellAnnotation(text string) {
+// printAnnotation leaves out an error that metapipe has just told as its own line.
+func (e *event) printAnnotation(text string) {
 	if message, ok := strings.CutPrefix(text, "error: metapipe: "); ok && sameWords(message, e.message) {
 		return
 	}
-	e.tellInOrder(annotationStyle(text), text)
+	e.printInOrder(annotationStyle(text), text)
 }
 
 func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
@@ -215,17 +215,17 @@ func (e *event) closeGroup() {
 // failedLines is how much of what was held back is shown when a step failed.
 const failedLines = 40
 
-// tellWaiting shows what waits in its order: the last lines of the tool, and all
+// printWaiting shows what waits in its order: the last lines of the tool, and all
 // of metapipe's own.
-func (e *event) tellWaiting(failed bool) {
-	lines, most := e.untold, lastLines
+func (e *event) printWaiting(failed bool) {
+	lines, most := e.unprinted, lastLines
 	if failed {
 		most = failedLines
 		lines = nil
 		for _, text := range e.held {
 			lines = append(lines, waiting{text: text, style: faint, tool: true})
 		}
-		lines = append(lines, e.untold...)
+		lines = append(lines, e.unprinted...)
 	}
 	more := -most
 	for _, l := range lines {
@@ -250,7 +250,7 @@ func (e *event) tellWaiting(failed bool) {
 func (e *event) end(mark story.Mark, answer string, parts ...story.Part) {
 	e.closeGroup()
 	show := e.n.show
-	e.tellWaiting(mark == story.Failed)
+	e.printWaiting(mark == story.Failed)
 	e.n.mu.Lock()
 	e.ended, e.mark, e.answer = e.n.now(), mark, answer
 	e.parts = append(e.parts, parts...)
@@ -270,21 +270,21 @@ func (e *event) show(parts ...story.Part) {
 	e.parts = append(e.parts, parts...)
 }
 
-// tellable copies what was written down so far.
-func (n *narrator) tellable() ([]story.Chapter, []string) {
+// printable copies what was written down so far.
+func (n *narrator) printable() ([]story.Chapter, []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	chapters := make([]story.Chapter, 0, len(n.chapters))
 	for _, c := range n.chapters {
-		told := story.Chapter{Title: c.title, Lead: c.lead, Mark: c.mark}
+		printed := story.Chapter{Title: c.title, Lead: c.lead, Mark: c.mark}
 		for _, e := range c.events {
 			x := story.Event{Who: e.who, Title: e.title, Answer: e.answer, Mark: e.mark, At: e.began, Anchor: e.anchor, Quiet: e.quiet, Parts: e.parts}
 			if !e.ended.IsZero() {
 				x.Took = e.ended.Sub(e.began)
 			}
-			told.Events = append(told.Events, x)
+			printed.Events = append(printed.Events, x)
 		}
-		chapters = append(chapters, told)
+		chapters = append(chapters, printed)
 	}
 	return chapters, append([]string(nil), n.notes...)
 }

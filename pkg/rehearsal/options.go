@@ -16,15 +16,15 @@ type Approve string
 
 // The answers: ask the person at the terminal, or always the same.
 const (
-	ApproveAsk Approve = "ask"
-	ApproveYes Approve = "yes"
-	ApproveNo  Approve = "no"
+	ApprovePrompt Approve = "ask"
+	ApproveYes    Approve = "yes"
+	ApproveNo     Approve = "no"
 )
 
 // ParseApprove checks that s is one of the answers.
 func ParseApprove(s string) (Approve, error) {
 	switch a := Approve(s); a {
-	case ApproveAsk, ApproveYes, ApproveNo:
+	case ApprovePrompt, ApproveYes, ApproveNo:
 		return a, nil
 	}
 	return "", &pipeline.UsageError{Message: fmt.Sprintf("approve %q is not known", s), Next: "use ask, yes or no"}
@@ -48,7 +48,7 @@ type Options struct {
 	// Out is the folder for what every party would see. It must be new or empty;
 	// empty: a new folder under ./rehearsal.
 	Out      string
-	In       io.Reader // the answers at the gates with ApproveAsk
+	In       io.Reader // the answers at the gates with ApprovePrompt
 	Terminal io.Writer
 	Color    bool
 	Width    int      // columns of the terminal; 0: lines are not cut
@@ -65,12 +65,12 @@ func (o *Options) check() error {
 		o.Terminal = io.Discard
 	}
 	if o.Approve == "" {
-		o.Approve = ApproveAsk
+		o.Approve = ApprovePrompt
 	}
 	if _, err := ParseApprove(string(o.Approve)); err != nil {
 		return err
 	}
-	if o.Approve == ApproveAsk && o.In == nil {
+	if o.Approve == ApprovePrompt && o.In == nil {
 		return &pipeline.UsageError{Message: "nobody can be asked for approval", Next: "use --approve yes or --approve no"}
 	}
 	for _, p := range []struct {
@@ -91,8 +91,8 @@ func (o *Options) check() error {
 
 // Result is what became of a rehearsal.
 type Result struct {
-	Out   string // folder with everything; absolute
-	Story story.Story
+	Out    string // folder with everything; absolute
+	Report story.Story
 	// Steps are the parts of the story, with what was expected of them.
 	Steps []Step
 	// Pending are statuses that did not end, as "commit context". Nothing may

@@ -139,7 +139,7 @@ func TestRehearsal(t *testing.T) {
 		t.Fatalf("%v\n%s", err, terminal.String())
 	}
 	wantSteps(t, r, "Where you are today: ok", "Pull request: ok", "Merge: ok", "Second push: ok", "A mistake: ok")
-	if !r.OK() || len(r.Pending) > 0 || !r.Story.OK {
+	if !r.OK() || len(r.Pending) > 0 || !r.Report.OK {
 		t.Errorf("not as it should be: %+v", r.Pending)
 	}
 	for _, name := range []string{
@@ -223,7 +223,7 @@ func TestRehearsalWithoutApproval(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Options){
 		"no":           func(o *Options) { o.Approve = ApproveNo },
-		"end of input": func(o *Options) { o.Approve, o.In = ApproveAsk, strings.NewReader("") },
+		"end of input": func(o *Options) { o.Approve, o.In = ApprovePrompt, strings.NewReader("") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +246,7 @@ func TestRehearsalWithoutApproval(t *testing.T) {
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, " y \n": true, "y": true, "n\n": false, "\n": false, "": false, "yeah\n": false} {
-		s := &stage{input: newInput(strings.NewReader(answer)), tell: &narrator{show: &terminal{w: io.Discard}}}
+		s := &rehearsal{input: newInput(strings.NewReader(answer)), narrator: &narrator{show: &terminal{w: io.Discard}}}
 		yes, why, err := s.ask(t.Context(), "?")
 		if err != nil || yes != want || why == "" {
 			t.Errorf("%q: got %v, %q, %v", answer, yes, why, err)
@@ -272,7 +272,7 @@ func TestRehearsalOfWhatCannotBePlanned(t *testing.T) {
 
 // stopAt cancels when a text comes by.
 type stopAt struct {
-	told strings.Builder
+	seen strings.Builder
 	text string
 	stop func()
 }
@@ -281,7 +281,7 @@ func (s *stopAt) Write(b []byte) (int, error) {
 	if bytes.Contains(b, []byte(s.text)) {
 		s.stop()
 	}
-	return s.told.Write(b)
+	return s.seen.Write(b)
 }
 
 // Whoever stops the rehearsal finds every status final, and the folder.
@@ -296,13 +296,13 @@ func TestStoppedRehearsal(t *testing.T) {
 			o := options(t, tinyVariables, terminal)
 			answers, w := io.Pipe() // nobody answers
 			t.Cleanup(func() { _ = w.Close() })
-			o.Approve, o.In = ApproveAsk, answers
+			o.Approve, o.In = ApprovePrompt, answers
 			r, err := Run(ctx, o)
 			if !errors.Is(err, context.Canceled) {
-				t.Fatalf("got %v\n%s", err, terminal.told.String())
+				t.Fatalf("got %v\n%s", err, terminal.seen.String())
 			}
 			if len(r.Pending) > 0 {
-				t.Errorf("pending: %v\n%s", r.Pending, terminal.told.String())
+				t.Errorf("pending: %v\n%s", r.Pending, terminal.seen.String())
 			}
 			if _, err := os.Stat(filepath.Join(r.Out, "story.html")); err != nil {
 				t.Error(err)

@@ -14,7 +14,7 @@ import (
 // review is what the reviewer sees and says at a gate: the plan in one line, the
 // receipt that ties the apply to it, and where the whole of it is written.
 func (m *managerRun) review(ctx context.Context, env string, plan map[string]string) (yes bool, why string, err error) {
-	e := m.tell.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
+	e := m.narrator.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
 	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt-code"], Markdown: m.lastSummary})
 	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastFile)})
 	switch m.approve {
@@ -37,14 +37,14 @@ func (m *managerRun) review(ctx context.Context, env string, plan map[string]str
 }
 
 // ask puts a question to the person at the terminal. The end of the input is no.
-func (s *stage) ask(ctx context.Context, question string) (bool, string, error) {
-	s.tell.show.ask(question)
+func (s *rehearsal) ask(ctx context.Context, question string) (bool, string, error) {
+	s.narrator.show.prompt(question)
 	select {
 	case <-ctx.Done():
-		s.tell.show.answered(true)
+		s.narrator.show.answered(true)
 		return false, "", ctx.Err()
 	case a := <-s.answers():
-		s.tell.show.answered(s.opts.Width == 0) // an input that is no terminal shows no keys
+		s.narrator.show.answered(s.opts.Width == 0) // an input that is no terminal shows no keys
 		if errors.Is(a.err, io.EOF) && strings.TrimSpace(a.line) == "" {
 			return false, "rejected: there was no answer", nil
 		}
@@ -66,7 +66,7 @@ type reply struct {
 
 // answers reads one line from the input. A read cannot be taken back: the line
 // that comes after a cancel is lost, together with the process.
-func (s *stage) answers() <-chan reply {
+func (s *rehearsal) answers() <-chan reply {
 	c := make(chan reply, 1)
 	go func() {
 		line, err := s.input.ReadString('\n')

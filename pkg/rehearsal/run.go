@@ -13,15 +13,15 @@ import (
 	"github.com/metapipe/metapipe/pkg/tempdir"
 )
 
-// stage is everything that a running rehearsal needs.
-type stage struct {
-	opts    Options
-	scene   *scene
-	tell    *narrator
-	folder  *folder
-	witness *witness
-	masks   *masks
-	input   *bufio.Reader
+// rehearsal is everything that a running rehearsal needs.
+type rehearsal struct {
+	opts     Options
+	setup    *setup
+	narrator *narrator
+	folder   *folder
+	watcher  *watcher
+	masks    *masks
+	input    *bufio.Reader
 
 	mu    sync.Mutex
 	calls []stepCalls
@@ -52,21 +52,21 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 
-	s := &stage{opts: o, masks: &masks{}, input: newInput(o.In), tell: &narrator{now: o.Now, show: &terminal{w: o.Terminal, color: o.Color, width: o.Width}}}
+	s := &rehearsal{opts: o, masks: &masks{}, input: newInput(o.In), narrator: &narrator{now: o.Now, show: &terminal{w: o.Terminal, color: o.Color, width: o.Width}}}
 	started := o.Now()
-	if s.scene, err = setScene(ctx, o, server, work, s.tell); err != nil {
+	if s.setup, err = newSetup(ctx, o, server, work, s.narrator); err != nil {
 		return Result{}, err
 	}
 	if o.Tool != nil {
-		if err := o.Tool(ctx, s.scene.who.Manager.Tool); err != nil {
+		if err := o.Tool(ctx, s.setup.who.Manager.Tool); err != nil {
 			return Result{}, err
 		}
 	}
 	if s.folder, err = newFolder(o.Out, started); err != nil {
 		return Result{}, err
 	}
-	s.masks.add(s.scene.key)
-	s.witness = newWitness(s.scene.customer)
+	s.masks.add(s.setup.key)
+	s.watcher = newWatcher(s.setup.customer)
 	s.introduce()
 	played := s.play(ctx)
 	if played != nil {
@@ -77,19 +77,19 @@ func Run(ctx context.Context, o Options) (result Result, err error) {
 }
 
 // introduce says who plays, and what is proposed against what.
-func (s *stage) introduce() {
-	s.tell.note("Manager %s, customer %s (%s), %s.", s.scene.manager.Slug(), s.scene.customer.Slug(), s.scene.who.Name, s.scene.change.from)
+func (s *rehearsal) introduce() {
+	s.narrator.note("Manager %s, customer %s (%s), %s.", s.setup.manager.Slug(), s.setup.customer.Slug(), s.setup.who.Name, s.setup.change.from)
 }
 
 // verdict turns what did not go as expected into an error.
-func (s *stage) verdict(ctx context.Context, r Result, played error) error {
+func (s *rehearsal) verdict(ctx context.Context, r Result, played error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("the rehearsal was stopped; what there is stands in %s: %w", r.Out, ctx.Err())
 	case played != nil:
 		return fmt.Errorf("play the rehearsal: %w", played)
-	case s.tell.show.err != nil:
-		return fmt.Errorf("write to the terminal: %w", s.tell.show.err)
+	case s.narrator.show.err != nil:
+		return fmt.Errorf("write to the terminal: %w", s.narrator.show.err)
 	case r.OK():
 		return nil
 	}

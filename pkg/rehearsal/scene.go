@@ -29,9 +29,9 @@ const (
 // managerWorkflow is the file in the manager's repository that answers requests.
 const managerWorkflow = ".github/workflows/infra-deploy.yml"
 
-// scene is the two repositories on the in-process GitHub, and what the story
+// setup is the two repositories on the in-process GitHub, and what the story
 // knows about them.
-type scene struct {
+type setup struct {
 	hub      *hub.Server
 	manager  *hub.Repo
 	customer *hub.Repo
@@ -43,11 +43,11 @@ type scene struct {
 }
 
 // file is the path of variables.yml in the customer's repository.
-func (s *scene) file() string { return path.Join(s.who.Path, pipeline.VariablesFile) }
+func (s *setup) file() string { return path.Join(s.who.Path, pipeline.VariablesFile) }
 
 // reviewed reports whether the manager applies something only after a pull
 // request has shown its plan.
-func (s *scene) reviewed() bool {
+func (s *setup) reviewed() bool {
 	return slices.ContainsFunc(s.who.Manager.Environments, func(r pipeline.EnvironmentRule) bool { return r.RequireReviewed })
 }
 
@@ -82,27 +82,27 @@ func readParties(ctx context.Context, o Options) (parties, error) {
 	if p.match, err = choose(registry, config.Checkout{Dir: o.CustomerDir, Remote: remote, Name: o.Customer}); err != nil {
 		return p, err
 	}
-	who := p.match.Customer
+	account := p.match.Customer
 	if !p.match.Found {
-		who, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
+		account, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
 	}
-	p.who, p.customerSlug = who, who.Repository
+	p.who, p.customerSlug = account, account.Repository
 	p.managerSlug = pipeline.Slug{Owner: "service-provider", Name: "infra-manager"}
 	if slug, ok := p.manager.origin(ctx); ok && !slug.Equal(p.customerSlug) {
 		p.managerSlug = slug
 	}
-	p.change, err = propose(ctx, p.customer, path.Join(who.Path, pipeline.VariablesFile), o.Proposal)
+	p.change, err = propose(ctx, p.customer, path.Join(account.Path, pipeline.VariablesFile), o.Proposal)
 	return p, err
 }
 
-// setScene makes the accounts, repositories and environments, imports both
+// newSetup makes the accounts, repositories and environments, imports both
 // trees and says what it had to add.
-func setScene(ctx context.Context, o Options, server *hub.Server, work string, tell *narrator) (*scene, error) {
+func newSetup(ctx context.Context, o Options, server *hub.Server, work string, narrator *narrator) (*setup, error) {
 	p, err := readParties(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &scene{hub: server, change: p.change, work: work, store: filepath.Join(work, "store")}
+	s := &setup{hub: server, change: p.change, work: work, store: filepath.Join(work, "store")}
 	key := make([]byte, 32)
 	if _, err := rand.Read(key); err != nil {
 		return nil, fmt.Errorf("make a key: %w", err)
@@ -112,12 +112,12 @@ func setScene(ctx context.Context, o Options, server *hub.Server, work string, t
 		return nil, fmt.Errorf("make the store: %w", err)
 	}
 	if p.match.Found {
-		tell.note("The checkout is rehearsed %s.", p.match)
+		narrator.note("The checkout is rehearsed %s.", p.match)
 	}
 	if err := s.addRepositories(p); err != nil {
 		return nil, err
 	}
-	if err := s.importManager(p, tell); err != nil {
+	if err := s.importManager(p, narrator); err != nil {
 		return nil, err
 	}
 	if err := s.importCustomer(p); err != nil {
@@ -126,7 +126,7 @@ func setScene(ctx context.Context, o Options, server *hub.Server, work string, t
 	return s, s.addEnvironments()
 }
 
-func (s *scene) addRepositories(p parties) error {
+func (s *setup) addRepositories(p parties) error {
 	if p.managerSlug.Equal(p.customerSlug) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("manager and customer are both %s", p.managerSlug), Next: "give the customer's file another repository"}
 	}
@@ -162,17 +162,17 @@ func (s *scene) addRepositories(p parties) error {
 }
 
 // importManager commits the manager's tree, with the files that it lacks.
-func (s *scene) importManager(p parties, tell *narrator) error {
+func (s *setup) importManager(p parties, narrator *narrator) error {
 	files := maps.Clone(p.manager.files)
 	if p.missingManager {
 		f := defaultManager(p.change.head, p.change.base)
 		files[config.ManagerFile] = f
-		tell.note("The manager has no %s: the rehearsal uses one of its own, with %s.", config.ManagerFile, strings.Join(declaredOr(f.Content), ", "))
+		narrator.note("The manager has no %s: the rehearsal uses one of its own, with %s.", config.ManagerFile, strings.Join(declaredOr(f.Content), ", "))
 	}
 	if p.missingCustomer {
 		name, f := customerFile(p.who, s.customer.ID())
 		files[name] = f
-		tell.note("The customer is not registered with the manager: the rehearsal adds %s for %s.", name, p.customerSlug)
+		narrator.note("The customer is not registered with the manager: the rehearsal adds %s for %s.", name, p.customerSlug)
 	}
 	sha, err := s.manager.Commit("main", hub.Change{Files: files, Replace: true, Message: "The manager's checkout"})
 	if err != nil {
@@ -187,11 +187,11 @@ func (s *scene) importManager(p parties, tell *narrator) error {
 	if err != nil || missing {
 		return errors.Join(err, missingIf(missing))
 	}
-	who, found := registry.Customer(p.who.Name)
+	account, found := registry.Customer(p.who.Name)
 	if !found {
 		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not part of the manager's tree", p.who.Name), Next: "take customers/ out of .gitignore"}
 	}
-	s.who = who
+	s.who = account
 	return nil
 }
 
@@ -214,7 +214,7 @@ func declaredOr(file []byte) []string {
 }
 
 // importCustomer commits the customer's tree as it is today.
-func (s *scene) importCustomer(p parties) error {
+func (s *setup) importCustomer(p parties) error {
 	files := maps.Clone(p.customer.files)
 	delete(files, s.file())
 	message := "The customer's checkout, without " + s.file()
@@ -232,7 +232,7 @@ func (s *scene) importCustomer(p parties) error {
 
 // addEnvironments makes the two environments of each stage in the manager's
 // repository, with a reviewer where metapipe.yml asks for a gate.
-func (s *scene) addEnvironments() error {
+func (s *setup) addEnvironments() error {
 	for _, rule := range s.who.Manager.Environments {
 		rules := hub.EnvironmentRules{}
 		if rule.Gated {

@@ -14,8 +14,8 @@ import (
 
 // play tells the story, part by part. A part that does not end as expected is
 // told as such; the parts that rest on it are left out.
-func (s *stage) play(ctx context.Context) error {
-	if s.scene.change.deployed() {
+func (s *rehearsal) play(ctx context.Context) error {
+	if s.setup.change.deployed() {
 		if err := s.today(ctx); err != nil {
 			return err
 		}
@@ -37,12 +37,12 @@ func (s *stage) play(ctx context.Context) error {
 
 // today deploys what is committed now, so that the proposal has something to be
 // compared with. It is no question, so its gates are open.
-func (s *stage) today(ctx context.Context) error {
-	if s.scene.reviewed() {
+func (s *rehearsal) today(ctx context.Context) error {
+	if s.setup.reviewed() {
 		return s.todayReviewed(ctx)
 	}
 	s.open("Where you are today", "What stands on the default branch is deployed first. The rehearsal approves this by itself.")
-	head, err := s.scene.customer.Head(s.branch())
+	head, err := s.setup.customer.Head(s.branch())
 	if err != nil {
 		return err
 	}
@@ -50,15 +50,15 @@ func (s *stage) today(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.judge("deployed", x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone, x)
+	s.conclude("deployed", x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone, x)
 	return nil
 }
 
 // todayReviewed is today for a manager that applies only what a pull request has
 // shown: a push of its own would be refused.
-func (s *stage) todayReviewed(ctx context.Context) error {
+func (s *rehearsal) todayReviewed(ctx context.Context) error {
 	s.open("Where you are today", "What is committed is deployed first, by a pull request and its merge, since the manager applies only what was reviewed. The rehearsal approves this by itself.")
-	run, number, err := s.openPull("infra-today", "Add "+s.scene.file(), s.scene.change.base)
+	run, number, err := s.openPull("infra-today", "Add "+s.setup.file(), s.setup.change.base)
 	if err != nil {
 		return err
 	}
@@ -73,29 +73,29 @@ func (s *stage) todayReviewed(ctx context.Context) error {
 		}
 		good = x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
 	}
-	s.judge("deployed", good, x)
+	s.conclude("deployed", good, x)
 	return nil
 }
 
 // pushMerge merges a pull request, and plays the push that follows from it.
-func (s *stage) pushMerge(ctx context.Context, number int, approve Approve) (x *exchange, after string, err error) {
-	before, err := s.scene.customer.Head(s.branch())
+func (s *rehearsal) pushMerge(ctx context.Context, number int, approve Approve) (x *exchange, after string, err error) {
+	before, err := s.setup.customer.Head(s.branch())
 	if err != nil {
 		return nil, "", err
 	}
-	if after, err = s.scene.customer.MergePull(number, hub.MergeCommit, developer); err != nil {
+	if after, err = s.setup.customer.MergePull(number, hub.MergeCommit, developer); err != nil {
 		return nil, "", err
 	}
-	s.tell.say(story.Customer, story.Said, fmt.Sprintf("merges pull request #%d", number), short(after))
+	s.narrator.say(story.Customer, story.Said, fmt.Sprintf("merges pull request #%d", number), short(after))
 	x, err = s.push(ctx, before, after, approve)
 	return x, after, err
 }
 
 // pullRequest proposes the change: every environment is planned, and nothing is
 // applied.
-func (s *stage) pullRequest(ctx context.Context) (planned bool, err error) {
-	s.open("Pull request", "The customer proposes a change of "+s.scene.file()+". Every environment is planned, nothing is applied.")
-	run, number, err := s.openPull("infra-change", "Change "+s.scene.file(), s.scene.change.head)
+func (s *rehearsal) pullRequest(ctx context.Context) (planned bool, err error) {
+	s.open("Pull request", "The customer proposes a change of "+s.setup.file()+". Every environment is planned, nothing is applied.")
+	run, number, err := s.openPull("infra-change", "Change "+s.setup.file(), s.setup.change.head)
 	if err != nil {
 		return false, err
 	}
@@ -107,14 +107,14 @@ func (s *stage) pullRequest(ctx context.Context) (planned bool, err error) {
 		return false, err
 	}
 	good := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
-	s.judge("planned, with a comment and statuses", good && s.commented(number), x)
+	s.conclude("planned, with a comment and statuses", good && s.commented(number), x)
 	s.number = number
 	return good, nil
 }
 
 // merge applies staging, passes the gate of production and applies it; then a
 // second push shows that nothing is left to do.
-func (s *stage) merge(ctx context.Context) error {
+func (s *rehearsal) merge(ctx context.Context) error {
 	s.open("Merge", "The merge is planned again on the merged commit. Each environment is applied in order, behind its gate; the outputs come back.")
 	x, after, err := s.pushMerge(ctx, s.number, s.opts.Approve)
 	if err != nil {
@@ -125,12 +125,12 @@ func (s *stage) merge(ctx context.Context) error {
 	}
 	s.showOutputs(x)
 	if x.rejected() != "" {
-		s.judge("stopped at the gate, with a final status", x.state(pipeline.StatusFailure) && x.trigger.exit == 1, x)
+		s.conclude("stopped at the gate, with a final status", x.state(pipeline.StatusFailure) && x.trigger.exit == 1, x)
 		s.leaveOut("second push", x.rejected()+" was not approved, so a push would ask for it again")
 		return nil
 	}
 	applied := x.state(pipeline.StatusSuccess) && x.trigger.exit == exitDone
-	s.judge("applied, outputs handed back", applied && s.handedBack(x), x)
+	s.conclude("applied, outputs handed back", applied && s.handedBack(x), x)
 	if !applied {
 		s.leaveOut("second push", "the merge was not applied")
 		return nil
@@ -140,23 +140,23 @@ func (s *stage) merge(ctx context.Context) error {
 
 // nothingNew pushes a comment in variables.yml: another file, the same meaning.
 // What the branch may not apply is planned as before.
-func (s *stage) nothingNew(ctx context.Context, before string) error {
-	lead := "A comment in " + s.scene.file() + " changes the file and not its meaning: every plan is empty"
+func (s *rehearsal) nothingNew(ctx context.Context, before string) error {
+	lead := "A comment in " + s.setup.file() + " changes the file and not its meaning: every plan is empty"
 	if held := s.held(); len(held) > 0 {
 		lead += ", except where " + s.branch() + " may not apply (" + strings.Join(held, ", ") + ")"
 	}
 	s.open("Second push", lead+".")
-	content := commented(s.scene.change.head)
-	after, err := s.scene.customer.Commit(s.branch(), hub.Change{Files: map[string]hub.File{s.scene.file(): {Content: content}}, Message: "Explain " + s.scene.file(), Author: developer})
+	content := commented(s.setup.change.head)
+	after, err := s.setup.customer.Commit(s.branch(), hub.Change{Files: map[string]hub.File{s.setup.file(): {Content: content}}, Message: "Explain " + s.setup.file(), Author: developer})
 	if err != nil {
 		return err
 	}
-	s.tell.say(story.Customer, story.Said, "pushes a comment in "+s.scene.file(), short(after), story.Part{Kind: story.Diff, Title: s.scene.file(), Text: diff(s.scene.change.head, content)})
+	s.narrator.say(story.Customer, story.Said, "pushes a comment in "+s.setup.file(), short(after), story.Part{Kind: story.Diff, Title: s.setup.file(), Text: diff(s.setup.change.head, content)})
 	x, err := s.push(ctx, before, after, s.opts.Approve)
 	if err != nil {
 		return err
 	}
-	s.judge("no changes", nothingToApply(x.manager) && x.state(pipeline.StatusSuccess), x)
+	s.conclude("no changes", nothingToApply(x.manager) && x.state(pipeline.StatusSuccess), x)
 	return nil
 }
 
@@ -176,10 +176,10 @@ func nothingToApply(m *managerRun) bool {
 }
 
 // held are the environments that a push to the default branch only plans.
-func (s *stage) held() []string {
+func (s *rehearsal) held() []string {
 	var out []string
-	for _, rule := range s.scene.who.Manager.Environments {
-		if s.scene.who.Allows(rule.Name) && !rule.Admits(s.branch(), s.branch()) {
+	for _, rule := range s.setup.who.Manager.Environments {
+		if s.setup.who.Allows(rule.Name) && !rule.Admits(s.branch(), s.branch()) {
 			out = append(out, string(rule.Name))
 		}
 	}
@@ -188,9 +188,9 @@ func (s *stage) held() []string {
 
 // badFile proposes a file that cannot be right: the customer's own run answers,
 // and nothing is sent.
-func (s *stage) badFile(ctx context.Context) error {
-	s.open("A mistake", "A pull request in which a key of "+s.scene.file()+" stands twice. The customer's own run says where, and what to do.")
-	content, key := broken(s.scene.change.head)
+func (s *rehearsal) badFile(ctx context.Context) error {
+	s.open("A mistake", "A pull request in which a key of "+s.setup.file()+" stands twice. The customer's own run says where, and what to do.")
+	content, key := broken(s.setup.change.head)
 	run, _, err := s.openPull("infra-mistake", fmt.Sprintf("Set %s a second time", key), content)
 	if err != nil {
 		return err
@@ -200,28 +200,28 @@ func (s *stage) badFile(ctx context.Context) error {
 		return err
 	}
 	placed := slices.ContainsFunc(x.trigger.annotations, func(a annotation) bool {
-		return a.level == "error" && a.file == s.scene.file() && a.line != ""
+		return a.level == "error" && a.file == s.setup.file() && a.line != ""
 	})
-	s.judge("rejected with file and line", x.trigger.exit == exitRejected && placed && x.state(pipeline.StatusFailure), x)
+	s.conclude("rejected with file and line", x.trigger.exit == exitRejected && placed && x.state(pipeline.StatusFailure), x)
 	return nil
 }
 
 // push is a push to the default branch and all that follows from it.
-func (s *stage) push(ctx context.Context, before, after string, approve Approve) (*exchange, error) {
-	event, err := s.scene.customer.PushEvent(s.branch(), before, after, developer)
+func (s *rehearsal) push(ctx context.Context, before, after string, approve Approve) (*exchange, error) {
+	event, err := s.setup.customer.PushEvent(s.branch(), before, after, developer)
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.scene.customer.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
+	run, err := s.setup.customer.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
 	if err != nil {
 		return nil, err
 	}
-	return s.exchange(ctx, &workflowRun{who: story.Customer, repo: s.scene.customer, run: run, event: event, sha: after, ref: "refs/heads/" + s.branch()}, approve)
+	return s.exchange(ctx, &workflowRun{who: story.Customer, repo: s.setup.customer, run: run, event: event, sha: after, ref: "refs/heads/" + s.branch()}, approve)
 }
 
 // openPull puts a new variables.yml on a branch and opens a pull request.
-func (s *stage) openPull(branch, title string, content []byte) (*workflowRun, int, error) {
-	repo, file := s.scene.customer, s.scene.file()
+func (s *rehearsal) openPull(branch, title string, content []byte) (*workflowRun, int, error) {
+	repo, file := s.setup.customer, s.setup.file()
 	before, err := repo.Files(s.branch())
 	if err != nil {
 		return nil, 0, err
@@ -233,7 +233,7 @@ func (s *stage) openPull(branch, title string, content []byte) (*workflowRun, in
 	if err != nil {
 		return nil, 0, err
 	}
-	s.tell.say(story.Customer, story.Said, fmt.Sprintf("opens pull request #%d", number), title,
+	s.narrator.say(story.Customer, story.Said, fmt.Sprintf("opens pull request #%d", number), title,
 		story.Part{Kind: story.Diff, Title: file, Text: diff(before[file].Content, content), Open: true})
 	event, err := repo.PullEvent(number, "opened", developer)
 	if err != nil {
@@ -253,24 +253,24 @@ func (s *stage) openPull(branch, title string, content []byte) (*workflowRun, in
 	return &workflowRun{who: story.Customer, repo: repo, run: run, event: event, sha: pull.Merge, ref: fmt.Sprintf("refs/pull/%d/merge", number), head: branch, base: s.branch()}, number, nil
 }
 
-func (s *stage) branch() string { return s.scene.customer.DefaultBranch() }
+func (s *rehearsal) branch() string { return s.setup.customer.DefaultBranch() }
 
 // showComment lets the customer read the comment as it stands now.
-func (s *stage) showComment(number int) error {
+func (s *rehearsal) showComment(number int) error {
 	pull, err := s.pull(number)
 	if err != nil {
 		return err
 	}
 	for _, c := range pull.Comments {
-		answer := fmt.Sprintf("version %d", s.witness.versions[c.ID])
-		s.tell.say(story.Customer, story.Said, fmt.Sprintf("reads the comment on pull request #%d", number), answer,
+		answer := fmt.Sprintf("version %d", s.watcher.versions[c.ID])
+		s.narrator.say(story.Customer, story.Said, fmt.Sprintf("reads the comment on pull request #%d", number), answer,
 			story.Part{Kind: story.Comment, Author: c.Author, Title: "commented", Markdown: withoutMarker(c.Body), Open: true})
 	}
 	return nil
 }
 
-func (s *stage) pull(number int) (hub.PullSnapshot, error) {
-	for _, p := range s.scene.customer.Snapshot().Pulls {
+func (s *rehearsal) pull(number int) (hub.PullSnapshot, error) {
+	for _, p := range s.setup.customer.Snapshot().Pulls {
 		if p.Number == number {
 			return p, nil
 		}
@@ -278,25 +278,25 @@ func (s *stage) pull(number int) (hub.PullSnapshot, error) {
 	return hub.PullSnapshot{}, errors.New("the pull request is gone")
 }
 
-func (s *stage) commented(number int) bool {
+func (s *rehearsal) commented(number int) bool {
 	pull, err := s.pull(number)
 	return err == nil && len(pull.Comments) > 0
 }
 
 // handedBack compares the outputs that the customer's job got with those of its
 // deployments.
-func (s *stage) handedBack(x *exchange) bool {
-	told := 0
-	for _, d := range s.scene.customer.Snapshot().Deployments {
+func (s *rehearsal) handedBack(x *exchange) bool {
+	printed := 0
+	for _, d := range s.setup.customer.Snapshot().Deployments {
 		if d.SHA == x.run.run.HeadSHA {
-			told += len(outputsOf(d.Payload))
+			printed += len(outputsOf(d.Payload))
 		}
 	}
-	return len(outputsByEnvironment(x.trigger.outputs["outputs"])) >= told
+	return len(outputsByEnvironment(x.trigger.outputs["outputs"])) >= printed
 }
 
 // showOutputs lists what the customer's later steps get.
-func (s *stage) showOutputs(x *exchange) {
+func (s *rehearsal) showOutputs(x *exchange) {
 	rows := outputsByEnvironment(x.trigger.outputs["outputs"])
 	if len(rows) == 0 {
 		return
@@ -305,6 +305,6 @@ func (s *stage) showOutputs(x *exchange) {
 	for _, row := range rows {
 		shown = append(shown, strings.Join(row[:2], "."))
 	}
-	s.tell.say(story.Customer, story.Done, "has the outputs", strings.Join(shown, ", "),
+	s.narrator.say(story.Customer, story.Done, "has the outputs", strings.Join(shown, ", "),
 		story.Part{Kind: story.Table, Title: "Outputs of the trigger step", Rows: append([][]string{{"Environment", "Output", "Value"}}, rows...)})
 }

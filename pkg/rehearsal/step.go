@@ -14,7 +14,7 @@ import (
 
 // stepResult is what a step left behind.
 type stepResult struct {
-	verb        string
+	command     string
 	exit        int
 	outputs     map[string]string
 	annotations []annotation
@@ -32,7 +32,7 @@ type step struct {
 // do runs one step. The error is ours: a step that fails is a result.
 func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	j.count++
-	result := stepResult{verb: s.args[0]}
+	result := stepResult{command: s.args[0]}
 	dir := filepath.Join(j.dir, "step-"+strconv.Itoa(j.count))
 	if err := j.prepare(dir); err != nil {
 		return result, err
@@ -46,10 +46,10 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	}
 	reader := &interpreter{masks: j.masks}
 	command := "metapipe " + strings.Join(s.args, " ")
-	result.event = j.begin(result.verb, command)
+	result.event = j.begin(result.command, command)
 	e := result.event
-	if !j.run.told {
-		j.run.told, e.anchor = true, story.RunAnchor(j.run.run.ID)
+	if !j.run.printed {
+		j.run.printed, e.anchor = true, story.RunAnchor(j.run.run.ID)
 	}
 	p := process{binary: j.opts.Binary, args: s.args, dir: j.workspace, env: j.environ(dir, extra), line: func(l string) { e.line(reader.read(l)) }}
 	var err error
@@ -62,7 +62,7 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	if err := j.collect(dir, &result); err != nil {
 		e.end(story.Failed, err.Error())
 		e.showLog()
-		return result, fmt.Errorf("read what %s of job %s left behind: %w", result.verb, j.name, err)
+		return result, fmt.Errorf("read what %s of job %s left behind: %w", result.command, j.name, err)
 	}
 	j.failed = j.failed || result.exit != 0
 	mark, answer := answerOf(result)
@@ -71,22 +71,22 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	if result.summary != "" {
 		e.show(story.Part{Kind: story.Summary, Title: "Job summary", Markdown: result.summary})
 	}
-	name := fmt.Sprintf("%s-%02d-%s.log", j.fileName(), j.count, result.verb)
-	j.countCalls(result.verb)
+	name := fmt.Sprintf("%s-%02d-%s.log", j.fileName(), j.count, result.command)
+	j.countCalls(result.command)
 	return result, j.folder.write([]byte(e.text.String()), string(j.run.who), "logs", name)
 }
 
 // begin tells of a step under the name of its job, and of its command where the
 // name does not say it.
-func (j *job) begin(verb, command string) *event {
+func (j *job) begin(subcommand, command string) *event {
 	title := j.name
-	if !strings.HasPrefix(title, verb) {
-		title += " › " + verb
+	if !strings.HasPrefix(title, subcommand) {
+		title += " › " + subcommand
 	}
-	if verb == "report" {
-		return j.tell.beginQuietly(j.run.who, title, command)
+	if subcommand == "report" {
+		return j.narrator.beginQuietly(j.run.who, title, command)
 	}
-	return j.tell.begin(j.run.who, title, command)
+	return j.narrator.begin(j.run.who, title, command)
 }
 
 // prepare makes the files that the runner offers to a step.

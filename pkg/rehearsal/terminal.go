@@ -22,9 +22,9 @@ type terminal struct {
 	width int       // columns; 0: lines are not cut
 	last  story.Who // whose line came last
 	err   error
-	// asking: a question stands open, and lines wait behind it.
-	asking bool
-	behind []string
+	// prompting: a question stands open, and lines wait behind it.
+	prompting bool
+	behind    []string
 }
 
 // gutter is the width of the left column.
@@ -57,7 +57,7 @@ func (t *terminal) paint(style, text string) string { return t.pen().Paint(style
 func (t *terminal) print(lines ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.asking {
+	if t.prompting {
 		t.behind = append(t.behind, lines...)
 		return
 	}
@@ -70,13 +70,13 @@ func (t *terminal) write(text string) {
 	}
 }
 
-// ask writes a question and leaves the cursor behind it. Until answered, other
+// prompt writes a question and leaves the cursor behind it. Until answered, other
 // lines wait.
-func (t *terminal) ask(question string) {
+func (t *terminal) prompt(question string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.write(question)
-	t.asking = true
+	t.prompting = true
 }
 
 // answered goes on behind a question. The line still has to be ended when nobody
@@ -84,7 +84,7 @@ func (t *terminal) ask(question string) {
 func (t *terminal) answered(endLine bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asking = false
+	t.prompting = false
 	if endLine {
 		t.write("\n")
 	}
@@ -106,8 +106,8 @@ func (t *terminal) chapter(title, lead string) {
 func (t *terminal) columns() int { return t.pen().Columns() }
 
 // act prints who did what, with a sign before it and the answer behind.
-func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
-	line := t.paint(actorStyle[who], fmt.Sprintf("%-*s", gutter, who)) + sign + " " + printable(title)
+func (t *terminal) act(account story.Who, sign, title, detail, answer string) {
+	line := t.paint(actorStyle[account], fmt.Sprintf("%-*s", gutter, account)) + sign + " " + printable(title)
 	if answer != "" {
 		line += "  " + answer
 	}
@@ -116,22 +116,22 @@ func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
 		line += "  " + t.paint(faint, cut(printable(detail), room))
 	}
 	t.mu.Lock()
-	t.last = who
+	t.last = account
 	t.mu.Unlock()
 	t.print(line)
 }
 
 // log prints a line that a tool wrote. It names the actor when another one has
 // spoken in between.
-func (t *terminal) log(who story.Who, style, text string) {
+func (t *terminal) log(account story.Who, style, text string) {
 	t.mu.Lock()
-	name := who
-	if t.last == who {
+	name := account
+	if t.last == account {
 		name = ""
 	}
-	t.last = who
+	t.last = account
 	t.mu.Unlock()
-	t.print(t.paint(actorStyle[who], fmt.Sprintf("%-*s│ ", gutter, name)) + t.paint(style, cut(printable(text), t.room(2))))
+	t.print(t.paint(actorStyle[account], fmt.Sprintf("%-*s│ ", gutter, name)) + t.paint(style, cut(printable(text), t.room(2))))
 }
 
 // room is what is left of a line beside the gutter and used columns.

@@ -110,7 +110,7 @@ manager   ✓ report  told  1.0 s
 	if d := cmp.Diff(want, out.String()); d != "" {
 		t.Error(d)
 	}
-	chapters, _ := n.tellable()
+	chapters, _ := n.printable()
 	if len(chapters) != 1 || len(chapters[0].Events) != 3 || chapters[0].Mark != story.Done {
 		t.Errorf("got %+v", chapters)
 	}
@@ -167,7 +167,7 @@ func TestLinesWaitBehindAQuestion(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	show := &terminal{w: &out}
-	show.ask("Apply? ")
+	show.prompt("Apply? ")
 	show.print("meanwhile")
 	show.answered(true)
 	show.print("after")
@@ -201,17 +201,17 @@ func TestAnswers(t *testing.T) {
 		mark   story.Mark
 		want   string
 	}{
-		{stepResult{verb: "fetch-vars", outputs: map[string]string{"environments": `["a","b"]`}}, story.Done, "accepted: a, b"},
-		{stepResult{verb: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unverified-origin"}}, story.Stopped, "rejected: unverified-origin"},
-		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting", "create": "2", "delete": "1", "update": "0"}}, story.Done, "2 to create, 1 to destroy"},
-		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "waiting"}}, story.Done, "only outputs change"},
-		{stepResult{verb: "plan", outputs: map[string]string{"outcome": "no-changes"}}, story.Done, "no changes"},
-		{stepResult{verb: "apply", exit: 4, outputs: map[string]string{"reason": "stale-state"}}, story.Failed, "refused: stale-state"},
-		{stepResult{verb: "trigger", outputs: map[string]string{"skipped": "Nothing to do"}}, story.Done, "Nothing to do"},
-		{stepResult{verb: "trigger", exit: 5}, story.Waiting, "still waiting"},
-		{stepResult{verb: "report"}, story.Done, "nothing to tell"},
-		{stepResult{verb: "apply", exit: 130}, story.Stopped, "cancelled"},
-		{stepResult{verb: "apply", exit: 1}, story.Failed, "failed (exit code 1)"},
+		{stepResult{command: "fetch-vars", outputs: map[string]string{"environments": `["a","b"]`}}, story.Done, "accepted: a, b"},
+		{stepResult{command: "fetch-vars", exit: 3, outputs: map[string]string{"reason": "unverified-origin"}}, story.Stopped, "rejected: unverified-origin"},
+		{stepResult{command: "plan", outputs: map[string]string{"outcome": "waiting", "create": "2", "delete": "1", "update": "0"}}, story.Done, "2 to create, 1 to destroy"},
+		{stepResult{command: "plan", outputs: map[string]string{"outcome": "waiting"}}, story.Done, "only outputs change"},
+		{stepResult{command: "plan", outputs: map[string]string{"outcome": "no-changes"}}, story.Done, "no changes"},
+		{stepResult{command: "apply", exit: 4, outputs: map[string]string{"reason": "stale-state"}}, story.Failed, "refused: stale-state"},
+		{stepResult{command: "trigger", outputs: map[string]string{"skipped": "Nothing to do"}}, story.Done, "Nothing to do"},
+		{stepResult{command: "trigger", exit: 5}, story.Waiting, "still waiting"},
+		{stepResult{command: "report"}, story.Done, "nothing to tell"},
+		{stepResult{command: "apply", exit: 130}, story.Stopped, "cancelled"},
+		{stepResult{command: "apply", exit: 1}, story.Failed, "failed (exit code 1)"},
 	} {
 		mark, got := answerOf(c.result)
 		if mark != c.mark || got != c.want {

@@ -12,8 +12,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// witness watches the customer's repository and notices what is new in it.
-type witness struct {
+// watcher watches the customer's repository and notices what is new in it.
+type watcher struct {
 	repo     *hub.Repo
 	versions map[int64]int // by comment: versions seen so far
 	bodies   map[int64]string
@@ -21,8 +21,8 @@ type witness struct {
 	deployed map[int64]bool
 }
 
-func newWitness(repo *hub.Repo) *witness {
-	return &witness{repo: repo, versions: map[int64]int{}, bodies: map[int64]string{}, statuses: map[string]int{}, deployed: map[int64]bool{}}
+func newWatcher(repo *hub.Repo) *watcher {
+	return &watcher{repo: repo, versions: map[int64]int{}, bodies: map[int64]string{}, statuses: map[string]int{}, deployed: map[int64]bool{}}
 }
 
 // sighting is a new version of a comment.
@@ -38,7 +38,7 @@ type news struct {
 	deployments []story.Part
 }
 
-func (w *witness) look() news {
+func (w *watcher) poll() news {
 	now := w.repo.Snapshot()
 	var n news
 	for _, p := range now.Pulls {
@@ -96,8 +96,8 @@ func deploymentPart(d hub.DeploymentRecord) story.Part {
 func short(sha string) string { return sha[:min(7, len(sha))] }
 
 // tellNews puts what is new below an event and into the folder.
-func (s *stage) tellNews(e *event) error {
-	n := s.witness.look()
+func (s *rehearsal) tellNews(e *event) error {
+	n := s.watcher.poll()
 	for _, c := range n.comments {
 		if err := s.keepComment(c); err != nil {
 			return err
@@ -119,7 +119,7 @@ func withoutMarker(body string) string {
 }
 
 // keepComment stores each version, and the newest one under its own name.
-func (s *stage) keepComment(c sighting) error {
+func (s *rehearsal) keepComment(c sighting) error {
 	number, body := strconv.Itoa(c.pull), []byte(c.comment.Body)
 	if err := s.folder.write(body, "customer", "pull-requests", number, fmt.Sprintf("comment-%d.md", c.version)); err != nil {
 		return err
@@ -136,10 +136,10 @@ type stepCalls struct {
 }
 
 // countCalls adds up what the job's tokens were used for since its last step.
-func (j *job) countCalls(verb string) {
-	c := stepCalls{Step: fmt.Sprintf("%s run %d, %s: %s", j.run.who, j.run.run.Number, j.name, verb), Calls: []hub.Call{}}
+func (j *job) countCalls(subcommand string) {
+	c := stepCalls{Step: fmt.Sprintf("%s run %d, %s: %s", j.run.who, j.run.run.Number, j.name, subcommand), Calls: []hub.Call{}}
 	used := 0
-	for _, call := range j.scene.hub.Calls() {
+	for _, call := range j.setup.hub.Calls() {
 		if !slices.Contains(j.tokens, call.Token) {
 			continue
 		}

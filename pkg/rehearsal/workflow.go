@@ -15,24 +15,24 @@ import (
 // repositories say them in YAML.
 
 // triggerJob is the customer's workflow: one job, one command.
-func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait string) (stepResult, error) {
+func (s *rehearsal) triggerJob(ctx context.Context, run *workflowRun, wait string) (stepResult, error) {
 	j, err := s.newJob(run, "trigger",
 		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{run.repo.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "deployments": "read", "pull_requests": "read"}}},
-		token{"MANAGER_REPO_PAT", hub.Token{Kind: hub.FineGrained, User: callerBot, Repositories: []string{s.scene.manager.Slug()},
+		token{"MANAGER_REPO_PAT", hub.Token{Kind: hub.FineGrained, User: callerBot, Repositories: []string{s.setup.manager.Slug()},
 			Permissions: map[string]string{"contents": "write"}}})
 	if err != nil {
 		return stepResult{}, err
 	}
-	url, bearer, err := s.scene.hub.OpenJob(hub.IDTokenJob{Repo: run.repo, RunID: run.run.ID, Job: j.name, Ref: run.ref, SHA: run.sha, HeadRef: run.head, BaseRef: run.base})
+	url, bearer, err := s.setup.hub.OpenJob(hub.IDTokenJob{Repo: run.repo, RunID: run.run.ID, Job: j.name, Ref: run.ref, SHA: run.sha, HeadRef: run.head, BaseRef: run.base})
 	if err != nil {
 		return stepResult{}, err
 	}
 	j.idToken = [2]string{url, bearer}
 	j.masks.add(bearer)
-	args := []string{"trigger", "--manager", s.scene.manager.Slug(), "--customer-dir", ".", "--path", s.scene.who.Path, "--wait", wait}
-	if s.scene.who.Siblings {
-		args = append(args, "--customer", string(s.scene.who.Name))
+	args := []string{"trigger", "--manager", s.setup.manager.Slug(), "--customer-dir", ".", "--path", s.setup.who.Path, "--wait", wait}
+	if s.setup.who.SharedRepository {
+		args = append(args, "--customer", string(s.setup.who.Name))
 	}
 	result, err := j.do(ctx, step{
 		args:    args,
@@ -43,7 +43,7 @@ func (s *stage) triggerJob(ctx context.Context, run *workflowRun, wait string) (
 
 // managerRun is the manager's workflow for one request.
 type managerRun struct {
-	*stage
+	*rehearsal
 	run                   *workflowRun
 	customer, request     string
 	environments          []string
@@ -57,8 +57,8 @@ type managerRun struct {
 
 // answer plays the manager's workflow: prepare, then one environment after the
 // other, and at last the final report, whatever happened before.
-func (s *stage) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
-	m := &managerRun{stage: s, approve: approve, outcomes: map[string]string{}, run: &workflowRun{
+func (s *rehearsal) answer(ctx context.Context, q hub.Queued, approve Approve) (*managerRun, error) {
+	m := &managerRun{rehearsal: s, approve: approve, outcomes: map[string]string{}, run: &workflowRun{
 		who: story.Manager, repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch,
 	}}
 	if err := m.run.repo.SetRun(q.Run.ID, "in_progress", ""); err != nil {
@@ -95,22 +95,22 @@ func (m *managerRun) jobs(ctx context.Context) error {
 
 // newJob makes a job of this run with the two tokens that the steps choose from.
 func (m *managerRun) newJob(name string) (*job, error) {
-	return m.stage.newJob(m.run, name,
+	return m.rehearsal.newJob(m.run, name,
 		token{"GITHUB_TOKEN", hub.Token{Kind: hub.Actions, Repositories: []string{m.run.repo.Slug()},
 			Permissions: map[string]string{"contents": "read", "actions": "read"}}},
-		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{m.scene.customer.Slug()},
+		token{"SOURCE_REPOS_PAT", hub.Token{Kind: hub.FineGrained, User: managerBot, Repositories: []string{m.setup.customer.Slug()},
 			Permissions: map[string]string{"contents": "read", "statuses": "write", "pull_requests": "write", "issues": "write", "deployments": "write", "actions": "read"}}})
 }
 
 // command is a step of the manager: all of them need the key and the store.
-func (m *managerRun) verb(ctx context.Context, j *job, secrets []string, args ...string) (stepResult, error) {
-	return j.do(ctx, step{args: args, secrets: secrets, extra: map[string]string{"METAPIPE_KEY": m.scene.key, "METAPIPE_STORE": m.scene.store}})
+func (m *managerRun) command(ctx context.Context, j *job, secrets []string, args ...string) (stepResult, error) {
+	return j.do(ctx, step{args: args, secrets: secrets, extra: map[string]string{"METAPIPE_KEY": m.setup.key, "METAPIPE_STORE": m.setup.store}})
 }
 
 // report ends every job: `if: always()`.
 func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 	always := context.WithoutCancel(ctx)
-	result, err := m.verb(always, j, []string{"SOURCE_REPOS_PAT"}, append([]string{"report", "--customer", m.customer, "--request", m.request}, more...)...)
+	result, err := m.command(always, j, []string{"SOURCE_REPOS_PAT"}, append([]string{"report", "--customer", m.customer, "--request", m.request}, more...)...)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 
 // applying tells that the apply begins: `continue-on-error: true`.
 func (m *managerRun) applying(ctx context.Context, j *job, env string) error {
-	result, err := m.verb(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", env)
+	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", env)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (m *managerRun) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	result, err := m.verb(ctx, j, []string{"SOURCE_REPOS_PAT", "GITHUB_TOKEN"}, "fetch-vars")
+	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT", "GITHUB_TOKEN"}, "fetch-vars")
 	if err == nil {
 		err = m.tellNews(result.event)
 		m.customer, m.request = result.outputs["customer"], result.outputs["request-id"]
@@ -169,8 +169,8 @@ func (m *managerRun) environment(ctx context.Context, env string) error {
 }
 
 // target is the job of one command on one environment, followed by its report.
-func (m *managerRun) target(ctx context.Context, verb, env, environment string, more ...string) (stepResult, error) {
-	name := verb + "-" + env
+func (m *managerRun) target(ctx context.Context, subcommand, env, environment string, more ...string) (stepResult, error) {
+	name := subcommand + "-" + env
 	if _, err := m.run.repo.EnterEnvironment(m.run.run.ID, name, environment); err != nil {
 		return stepResult{}, err
 	}
@@ -179,14 +179,14 @@ func (m *managerRun) target(ctx context.Context, verb, env, environment string, 
 		return stepResult{}, err
 	}
 	var secrets []string
-	if verb == "apply" {
+	if subcommand == "apply" {
 		secrets = []string{"GITHUB_TOKEN"}
 		if err := m.applying(ctx, j, env); err != nil {
 			return stepResult{}, errors.Join(err, j.close(true))
 		}
 	}
-	args := append([]string{verb, "--customer", m.customer, "--request", m.request, "--environment", env}, more...)
-	result, err := m.verb(ctx, j, secrets, args...)
+	args := append([]string{subcommand, "--customer", m.customer, "--request", m.request, "--environment", env}, more...)
+	result, err := m.command(ctx, j, secrets, args...)
 	m.failed = m.failed || result.exit != exitDone
 	if err == nil {
 		err = m.report(ctx, j)
@@ -217,7 +217,7 @@ func (m *managerRun) gate(ctx context.Context, env string, plan map[string]strin
 		return err == nil, err
 	}
 	if at == hub.GateRejected {
-		m.tell.say(story.GitHub, story.Failed, "environment "+name, "does not admit this branch")
+		m.narrator.say(story.GitHub, story.Failed, "environment "+name, "does not admit this branch")
 		return false, nil
 	}
 	yes, why, err := m.review(ctx, env, plan)

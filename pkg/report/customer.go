@@ -62,15 +62,15 @@ func (r Renderer) Customer(j CustomerJob) string {
 func (j CustomerJob) sentence() string {
 	switch {
 	case j.Result.Skipped != "":
-		return prose(j.Result.Skipped) + "\n\n"
+		return plainText(j.Result.Skipped) + "\n\n"
 	case len(j.Result.Problems) > 0 && j.Err != nil:
 		return "`variables.yml` has problems; nothing was sent.\n\n"
-	case j.Result.Says == "" && j.Err != nil:
-		return prose(clip(j.Err.Error(), 2000)) + "\n\n"
-	case j.Result.Says == "":
+	case j.Result.Description == "" && j.Err != nil:
+		return plainText(clip(j.Err.Error(), 2000)) + "\n\n"
+	case j.Result.Description == "":
 		return "The request was sent.\n\n"
 	}
-	return prose(j.Result.Says) + "\n\n"
+	return plainText(j.Result.Description) + "\n\n"
 }
 
 func (j CustomerJob) environments() string {
@@ -83,7 +83,7 @@ func (j CustomerJob) environments() string {
 		if !ok {
 			sign = signBad
 		}
-		text += fmt.Sprintf("| %s | %s %s |\n", cell(code(clip(string(e.Environment), 40))), sign, cell(prose(e.Says)))
+		text += fmt.Sprintf("| %s | %s %s |\n", cell(code(clip(string(e.Environment), 40))), sign, cell(plainText(e.Description)))
 	}
 	return text + "\n"
 }

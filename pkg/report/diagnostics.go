@@ -80,7 +80,7 @@ func (s scribe) diagnosticLine(d pipeline.Diagnostic) string {
 	case d.Address != "":
 		line = code(d.Address) + ": " + line
 	}
-	if remedy := prose(d.Remedy); remedy != "" {
+	if remedy := plainText(d.Remedy); remedy != "" {
 		line += " → " + remedy
 	}
 	return line

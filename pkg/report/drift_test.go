@@ -91,7 +91,7 @@ func TestDriftFitsItsRoom(t *testing.T) {
 			r.Failure = &pipeline.DriftFailure{Cause: "tool", Message: long, Next: long}
 		}
 		scan.Results = append(scan.Results, r)
-		scan.Issues = append(scan.Issues, pipeline.TargetIssue{Customer: r.Customer, Environment: r.Environment, Did: pipeline.IssueFailed, Why: long})
+		scan.Issues = append(scan.Issues, pipeline.TargetIssue{Customer: r.Customer, Environment: r.Environment, Action: pipeline.IssueFailed, Reason: long})
 		scan.Missing = append(scan.Missing, fmt.Sprintf("lost-%04d/staging", i))
 		scan.ExpiredRules = append(scan.ExpiredRules, long)
 	}
@@ -139,7 +139,7 @@ func hostileScan(s string) pipeline.DriftScan {
 	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &pipeline.DriftFailure{Cause: s, Message: s, Next: s}
 	skipped.Skipped = s
 	return pipeline.DriftScan{ID: "20300102T030405Z-0a1b2c3d", Results: []pipeline.DriftResult{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
-		Issues: []pipeline.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Did: pipeline.IssueFailed, Why: s}}}
+		Issues: []pipeline.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Action: pipeline.IssueFailed, Reason: s}}}
 }
 
 func checkHarmlessDrift(t *testing.T, s string) {

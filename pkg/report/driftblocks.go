@@ -72,9 +72,9 @@ func (f fleet) errors() entries {
 	return entries{
 		n: len(f.failed),
 		full: func(i int) string {
-			return row(i, sentenceOr(f.failed[i].Failure.Message), prose(f.failed[i].Failure.Next))
+			return row(i, sentenceOr(f.failed[i].Failure.Message), plainText(f.failed[i].Failure.Next))
 		},
-		short: func(i int) string { return row(i, prose(clip(f.failed[i].Failure.Message, 80)), "") },
+		short: func(i int) string { return row(i, plainText(clip(f.failed[i].Failure.Message, 80)), "") },
 	}
 }
 
@@ -90,9 +90,9 @@ func (f fleet) lostRows() entries {
 	return entries{
 		n: len(f.lost),
 		full: func(i int) string {
-			return row(i, sentenceOr(f.lost[i].Failure.Message), prose(f.lost[i].Failure.Next))
+			return row(i, sentenceOr(f.lost[i].Failure.Message), plainText(f.lost[i].Failure.Next))
 		},
-		short: func(i int) string { return row(i, prose(clip(f.lost[i].Failure.Message, 80)), "") },
+		short: func(i int) string { return row(i, plainText(clip(f.lost[i].Failure.Message, 80)), "") },
 	}
 }
 
@@ -112,8 +112,8 @@ func (f fleet) found() entries {
 		}
 		name := driftTarget(r.Customer, r.Environment)
 		issue := ""
-		if told, ok := f.issues[name]; ok && told.Number > 0 {
-			issue = link(fmt.Sprintf("issue %d", told.Number), told.URL)
+		if shown, ok := f.issues[name]; ok && shown.Number > 0 {
+			issue = link(fmt.Sprintf("issue %d", shown.Number), shown.URL)
 		}
 		return tableRow(code(name), strings.Join(kinds, ", "), addresses(r, limit), moment(r.FirstSeen), applied, issue)
 	}
@@ -160,24 +160,24 @@ func lines(names []string) entries {
 
 // issueRows are the issues about which there is something to tell.
 func issueRows(all []pipeline.TargetIssue) entries {
-	all = slices.DeleteFunc(slices.Clone(all), func(i pipeline.TargetIssue) bool { return i.Did == pipeline.IssueUnchanged })
+	all = slices.DeleteFunc(slices.Clone(all), func(i pipeline.TargetIssue) bool { return i.Action == pipeline.IssueUnchanged })
 	return entries{n: len(all), short: func(i int) string {
-		told := all[i]
+		shown := all[i]
 		issue := ""
-		if told.Number > 0 {
-			issue = link(fmt.Sprintf("issue %d", told.Number), told.URL)
+		if shown.Number > 0 {
+			issue = link(fmt.Sprintf("issue %d", shown.Number), shown.URL)
 		}
-		did := string(told.Did)
-		switch told.Did {
+		did := string(shown.Action)
+		switch shown.Action {
 		case pipeline.IssueFailed:
 			did = signBad + " failed"
 		case pipeline.IssueWaiting:
 			did = signWaiting + " waits for the next scan"
 		}
-		if told.Why != "" {
-			did += ": " + prose(told.Why)
+		if shown.Reason != "" {
+			did += ": " + plainText(shown.Reason)
 		}
-		return tableRow(code(driftTarget(told.Customer, told.Environment)), issue, did)
+		return tableRow(code(driftTarget(shown.Customer, shown.Environment)), issue, did)
 	}}
 }
 
@@ -196,12 +196,12 @@ func (f fleet) ignoredRows() entries {
 		if one.Attribute != "" {
 			what += " " + code(one.Attribute)
 		}
-		return tableRow(code(one.target), what, prose(one.Reason))
+		return tableRow(code(one.target), what, plainText(one.Reason))
 	}}
 }
 
 func (f fleet) skippedRows() entries {
 	return entries{n: len(f.skipped), short: func(i int) string {
-		return tableRow(code(driftTarget(f.skipped[i].Customer, f.skipped[i].Environment)), prose(f.skipped[i].Skipped))
+		return tableRow(code(driftTarget(f.skipped[i].Customer, f.skipped[i].Environment)), plainText(f.skipped[i].Skipped))
 	}}
 }

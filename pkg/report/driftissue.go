@@ -26,10 +26,10 @@ func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
 			" has found. What still differs is the service provider's to look after. "
 	}
 	if result.Ended {
-		return signStopped + " " + prose(result.Skipped) + ". It is not checked any more.\n"
+		return signStopped + " " + plainText(result.Skipped) + ". It is not checked any more.\n"
 	}
 	if result.Skipped != "" {
-		return signWaiting + " " + code(string(result.Environment)) + " is not checked any more: " + prose(result.Skipped) + ". Nothing was changed or destroyed.\n"
+		return signWaiting + " " + code(string(result.Environment)) + " is not checked any more: " + plainText(result.Skipped) + ". Nothing was changed or destroyed.\n"
 	}
 	if result.Applied != nil {
 		text += "Applied last: " + lastApplied(*result.Applied) + ". "

@@ -36,7 +36,7 @@ func invocations(all []pipeline.Invocation, deferred bool) entries {
 		text := "- " + code(v.Address)
 		switch moment := v.Moment(); {
 		case v.Resource != "" && moment != "":
-			text += " " + prose(moment) + " of " + code(v.Resource)
+			text += " " + plainText(moment) + " of " + code(v.Resource)
 		case v.Resource != "":
 			text += " triggered by " + code(v.Resource)
 		}

@@ -103,7 +103,7 @@ func checkEntries(all []pipeline.Check) entries {
 
 // sentenceOr is prose that is never empty.
 func sentenceOr(s string) string {
-	if text := prose(s); text != "" {
+	if text := plainText(s); text != "" {
 		return text
 	}
 	return "(no message)"

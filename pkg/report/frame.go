@@ -80,7 +80,7 @@ func (s scribe) title(rep pipeline.Report) string {
 		parts = append(parts, link("run", run))
 	}
 	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(clip(string(req.Customer), 63), "this repository") + "\n\n" +
-		destroyWords(rep) + prose(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
+		destroyWords(rep) + plainText(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
 }
 
 // destroyWords says before all else that a request destroys.
@@ -175,12 +175,12 @@ func removed(req pipeline.Request) string {
 		}
 		names = append(names, code(clip(string(env), 40)))
 	}
-	verb := "is"
+	command := "is"
 	if len(req.Removed) > 1 {
-		verb = "are"
+		command = "are"
 	}
 	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here. Ask your service provider to end it.\n\n",
-		signCare, strings.Join(names, ", "), verb)
+		signCare, strings.Join(names, ", "), command)
 }
 
 func footer(rep pipeline.Report) string {

@@ -13,7 +13,7 @@ import (
 // as a table, and what is wrong with it.
 func Ledger(r pipeline.LedgerReport) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: %s\n", r.Name(), ledgerStanding(r))
+	fmt.Fprintf(&out, "%s: %s\n", r.Name(), ledgerStatus(r))
 	if len(r.Entries) > 0 {
 		w := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "  #\tTIME\tEVENT\tREQUEST\tWHO\tRECEIPT\tRESULT\tRUN")
@@ -32,7 +32,7 @@ func Ledger(r pipeline.LedgerReport) string {
 	return Terminal(out.String())
 }
 
-func ledgerStanding(r pipeline.LedgerReport) string {
+func ledgerStatus(r pipeline.LedgerReport) string {
 	entries := counted(len(r.Entries), "entry", "entries")
 	switch {
 	case len(r.Findings) > 0:
@@ -54,13 +54,13 @@ func counted(n int, one, many string) string {
 
 // ledgerResult says what the name of the event does not.
 func ledgerResult(e pipeline.LedgerEntry) string {
-	said := e.Outcome == "" || string(e.Outcome) == string(e.Event)
+	output := e.Outcome == "" || string(e.Outcome) == string(e.Event)
 	switch {
-	case e.Reason != "" && (said || string(e.Reason) == string(e.Outcome)):
+	case e.Reason != "" && (output || string(e.Reason) == string(e.Outcome)):
 		return string(e.Reason)
 	case e.Reason != "":
 		return fmt.Sprintf("%s: %s", e.Outcome, e.Reason)
-	case said:
+	case output:
 		return clip(e.Message, 60)
 	}
 	return string(e.Outcome)

@@ -46,7 +46,7 @@ func everywhere(s string, outcome pipeline.Outcome) pipeline.Report {
 	}
 	target := pipeline.TargetReport{
 		Environment: pipeline.Environment(s), Outcome: outcome, Reason: pipeline.Reason(s),
-		Message: s, Next: s, Held: s, ReceiptCode: s, Applies: true, Diagnostics: diagnostics,
+		Message: s, Next: s, PlanOnly: s, ReceiptCode: s, Applies: true, Diagnostics: diagnostics,
 		Reviewed: pipeline.ReviewedDifferent, RunURL: "https://github.example/acme/x/actions/runs/1",
 		Done:    []pipeline.AppliedResource{{Address: s, Action: pipeline.ActionCreate}, {Address: s, Action: pipeline.Action(s), Failed: true}},
 		Outputs: []pipeline.Output{{Name: s, Value: string(output)}, {Name: s, Sensitive: true}},

@@ -84,7 +84,7 @@ func outcomeWords(t pipeline.TargetReport) string {
 	case pipeline.OutcomeSkipped:
 		return "Not started"
 	}
-	return prose(clip(string(t.Outcome), 40))
+	return plainText(clip(string(t.Outcome), 40))
 }
 
 // applyBegan reports whether a target that did not succeed got as far as its
@@ -98,10 +98,10 @@ func applyBegan(t pipeline.TargetReport) bool {
 func explain(t pipeline.TargetReport) (what, next string) {
 	what, next = ownWords(t)
 	if t.Message != "" {
-		what = prose(t.Message)
+		what = plainText(t.Message)
 	}
 	if t.Next != "" {
-		next = prose(t.Next)
+		next = plainText(t.Next)
 	}
 	return what, next
 }
@@ -125,13 +125,13 @@ func ownWords(t pipeline.TargetReport) (what, next string) {
 	case pipeline.OutcomeNoChanges:
 		return "The infrastructure is as the variables ask for. Nothing was done.", ""
 	case pipeline.OutcomePlanned:
-		if !t.Applies && t.Held == "" {
+		if !t.Applies && t.PlanOnly == "" {
 			return planOnly, ""
 		}
 	case pipeline.OutcomeRefused:
-		return "The plan was not applied: " + prose(refusedWords(t)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
+		return "The plan was not applied: " + plainText(refusedWords(t)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
 	case pipeline.OutcomeRejected:
-		return "The request was not accepted: " + prose(reasonWords(t.Reason)) + ". Nothing was changed.", ""
+		return "The request was not accepted: " + plainText(reasonWords(t.Reason)) + ". Nothing was changed.", ""
 	}
 	return endWords(t)
 }

@@ -76,7 +76,7 @@ func (s scribe) problems(req pipeline.Request, room size) string {
 		return ""
 	}
 	if len(req.Problems) == 0 {
-		return signBad + " The request was not accepted: " + prose(reasonWords(req.Reason)) + ". Nothing was changed.\n\n"
+		return signBad + " The request was not accepted: " + plainText(reasonWords(req.Reason)) + ". Nothing was changed.\n\n"
 	}
 	head := "#### What to mend\n\n| Where | What is wrong | What to do |\n| --- | --- | --- |\n"
 	if !req.Rejected() {
@@ -104,7 +104,7 @@ func (s scribe) problemRow(p pipeline.Problem, full bool) string {
 		where = s.place(p.Position)
 	}
 	if full {
-		remedy = prose(p.Remedy)
+		remedy = plainText(p.Remedy)
 	} else {
 		message = clip(message, 80)
 	}

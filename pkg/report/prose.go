@@ -5,13 +5,13 @@ import (
 	"unicode"
 )
 
-// prose encodes an untrusted sentence as inline Markdown. Words of letters and
+// plainText encodes an untrusted sentence as inline Markdown. Words of letters and
 // ordinary punctuation stay as they are. Any word that Markdown or GitHub could
 // read as something else (emphasis, HTML, a link, a mention, an issue or commit
 // reference, an emoji, mathematics) becomes a code span, where nothing is read
 // into it and where it can still be copied. `code` written by the author of the
 // sentence stays code.
-func prose(s string) string {
+func plainText(s string) string {
 	parts := strings.Split(tidy(s, toSpaces, sentenceLimit), "`")
 	if len(parts)%2 == 0 || !evenSpans(parts) {
 		parts = []string{strings.Join(parts, "`")}

@@ -149,8 +149,8 @@ func notices(t pipeline.TargetReport) []string {
 	case pipeline.ReviewedUnseen:
 		out = append(out, signCare+" **Nobody has seen this plan before.** The pull request showed none for this environment.")
 	}
-	if t.Held != "" {
-		out = append(out, signCare+" **Only planned:** "+prose(t.Held))
+	if t.PlanOnly != "" {
+		out = append(out, signCare+" **Only planned:** "+plainText(t.PlanOnly))
 	}
 	if t.Plan != nil && !t.Plan.Errored {
 		out = append(out, unexplained(t)...)

@@ -108,11 +108,11 @@ func checkDangers(t *testing.T, text string, rep pipeline.Report) {
 		words, _, _ := strings.Cut(left, "**")
 		for part := range strings.SplitSeq(words, ", ") {
 			var n int
-			var verb string
-			if _, err := fmt.Sscanf(part, "%d to %s", &n, &verb); err != nil {
+			var command string
+			if _, err := fmt.Sscanf(part, "%d to %s", &n, &command); err != nil {
 				t.Fatalf("%q: %v", part, err)
 			}
-			if verb == "destroy" {
+			if command == "destroy" {
 				gotD += n
 			} else {
 				gotR += n

@@ -74,21 +74,21 @@ func named(env pipeline.Environment, words string) string {
 // rejectionWords names the first problem with its line, and how many more there
 // are. Errors go before warnings.
 func rejectionWords(req pipeline.Request) string {
-	errors := 0
+	list := 0
 	var first pipeline.Problem
 	for _, p := range req.Problems {
 		if p.Warning {
 			continue
 		}
-		if errors == 0 {
+		if list == 0 {
 			first = p
 		}
-		errors++
+		list++
 	}
-	if errors == 0 {
+	if list == 0 {
 		return "Rejected: " + reasonWords(req.Reason)
 	}
-	return located(lineOnly(first.Position), first.Message, errors-1)
+	return located(lineOnly(first.Position), first.Message, list-1)
 }
 
 // located is "file:line: message (+2 more)", clipped so that the count stays.
@@ -134,9 +134,9 @@ func targetStatus(rep pipeline.Report, t pipeline.TargetReport) string {
 		if plan == "" {
 			return "Planned"
 		}
-		return "Plan: " + plan + heldWords(t)
+		return "Plan: " + plan + planOnlyWords(t)
 	case pipeline.OutcomeNoChanges:
-		return "No changes" + heldWords(t)
+		return "No changes" + planOnlyWords(t)
 	case pipeline.OutcomeFailed:
 		return failureWords(t)
 	case pipeline.OutcomeRejected:
@@ -188,11 +188,11 @@ func orReason(t pipeline.TargetReport) string {
 	return t.Message
 }
 
-func heldWords(t pipeline.TargetReport) string {
-	if t.Held == "" {
+func planOnlyWords(t pipeline.TargetReport) string {
+	if t.PlanOnly == "" {
 		return ""
 	}
-	return "; only planned: " + t.Held
+	return "; only planned: " + t.PlanOnly
 }
 
 // wordsOf is planWords for a request, which may be one to destroy.
@@ -218,14 +218,14 @@ func failureWords(t pipeline.TargetReport) string {
 	if done, failed := doneCounts(t.Done); len(t.Done) > failed {
 		head += " after " + strings.Join(countWords(done, past), ", ")
 	}
-	errors := problemsOf(t).errors
-	if len(errors) == 0 {
+	list := problemsOf(t).errors
+	if len(list) == 0 {
 		return joinWords(head, t.Message)
 	}
-	if first := errors[0]; first.Source.File != "" {
-		return located(lineOnly(first.Source), first.Summary, len(errors)-1)
+	if first := list[0]; first.Source.File != "" {
+		return located(lineOnly(first.Source), first.Summary, len(list)-1)
 	}
-	return located("", head+": "+errors[0].Summary, len(errors)-1)
+	return located("", head+": "+list[0].Summary, len(list)-1)
 }
 
 // stopWords names the environment for whose sake t was not started.

@@ -30,7 +30,7 @@ func TestProse(t *testing.T) {
 		"two\nlines":                                   "two lines",
 		"":                                             "",
 	} {
-		if got := report.Prose(in); got != want {
+		if got := report.PlainText(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
 	}

@@ -2,9 +2,9 @@ package report
 
 import "github.com/metapipe/metapipe/pkg/pipeline"
 
-// Unproved is the job summary of a request whose origin was not proved. Only the
+// Unverified is the job summary of a request whose origin was not proved. Only the
 // manager sees it, but all of it comes from outside.
-func Unproved(u pipeline.Unproved) string {
+func Unverified(u pipeline.Unverified) string {
 	return "### ❌ Request rejected: " + code(string(u.Reason)) + "\n\n" +
 		fence("text", clean(u.Message, kept)+"\n") + "\nNothing was written to any customer's repository.\n"
 }

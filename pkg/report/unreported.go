@@ -27,7 +27,7 @@ func unreported(to sink, all []pipeline.Unreported) string {
 	var b strings.Builder
 	b.WriteString(signCare + " GitHub does not take a part of this report, and will not take it later. It does not change the plan or the apply.\n\n")
 	for _, cause := range causes {
-		fmt.Fprintf(&b, "- %s:", prose(cause.String()))
+		fmt.Fprintf(&b, "- %s:", plainText(cause.String()))
 		for i, part := range parts[cause] {
 			if i == unreportedParts {
 				fmt.Fprintf(&b, " and %d more", len(parts[cause])-i)

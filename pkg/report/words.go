@@ -180,7 +180,7 @@ func reasonWords(r pipeline.Reason) string {
 	switch r {
 	case pipeline.ReasonUnknownCustomer:
 		return "this repository is not registered as a customer"
-	case pipeline.ReasonUnproved:
+	case pipeline.ReasonUnverified:
 		return "the origin of the request could not be proved"
 	case pipeline.ReasonReplayed:
 		return "the request was used before"
@@ -222,13 +222,13 @@ func refusalWords(r pipeline.Reason) string {
 		return "the key that opens the plan is not at hand"
 	case pipeline.ReasonSuperseded:
 		return "a newer request took its place"
-	case pipeline.ReasonUsed:
+	case pipeline.ReasonAlreadyApplied:
 		return "the plan was applied before"
 	case pipeline.ReasonUnreviewed:
 		return "no pull request has shown this plan"
 	case pipeline.ReasonNotPlanned:
 		return "there is no plan to apply"
-	case pipeline.ReasonUngated:
+	case pipeline.ReasonMissingProtection:
 		return "its gate lacks what the manager's rules ask for"
 	case pipeline.ReasonSelfApproved:
 		return "who asked for it approved it; somebody else has to"

@@ -21,9 +21,9 @@ const (
 	MaxWait = 3 * time.Minute
 	// maxPause is the longest pause that a server has not asked for.
 	maxPause = 30 * time.Second
-	// maxAsked is the longest pause that counts as one: a day and more is no pause
+	// maxRetryAfter is the longest pause that counts as one: a day and more is no pause
 	// but a mistake.
-	maxAsked = 14 * 24 * time.Hour
+	maxRetryAfter = 14 * 24 * time.Hour
 )
 
 // Pause is the time after a failed attempt, the first of which is 1: half a second,
@@ -51,10 +51,10 @@ func After(h http.Header, now time.Time) (time.Duration, bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
 		d := time.Duration(n) * time.Second
-		return d + time.Second, n >= 0 && d <= maxAsked
+		return d + time.Second, n >= 0 && d <= maxRetryAfter
 	}
 	at, err := http.ParseTime(text)
-	if err != nil || at.Sub(now) > maxAsked {
+	if err != nil || at.Sub(now) > maxRetryAfter {
 		return 0, false
 	}
 	return max(at.Sub(now), 0) + time.Second, true
@@ -98,8 +98,8 @@ type Verdict struct {
 	Pause time.Duration // what the server asks for; 0 leaves it to Pause
 }
 
-// Judge is the verdict about an answer that is no success. Err is what it comes to.
-func (r Rule) Judge(status int, h http.Header, err error) Verdict {
+// Classify is the verdict about an answer that is no success. Err is what it comes to.
+func (r Rule) Classify(status int, h http.Header, err error) Verdict {
 	v := Verdict{Err: err, Again: Limited(status, h) || Passing(status)}
 	if after, asked := After(h, r.now()); asked && v.Again {
 		v.Pause = after

@@ -120,7 +120,7 @@ func TestJudge(t *testing.T) {
 		429: {Err: bad, Again: true, Pause: 8 * time.Second}, 403: {Err: bad, Again: true, Pause: 8 * time.Second},
 		503: {Err: bad, Again: true, Pause: 8 * time.Second}, 404: {Err: bad},
 	} {
-		if got := rule.Judge(status, h, bad); got != want {
+		if got := rule.Classify(status, h, bad); got != want {
 			t.Errorf("%d: %+v", status, got)
 		}
 	}

@@ -33,7 +33,7 @@ func (h *troubled) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.next.ServeHTTP(w, r)
 }
 
-func says(status int, retryAfter string) func(http.ResponseWriter) {
+func respond(status int, retryAfter string) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) {
 		if retryAfter != "" {
 			w.Header().Set("Retry-After", retryAfter)
@@ -99,16 +99,16 @@ func awsCalls(t *testing.T) map[string]struct {
 func TestAWSIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	// net/http itself repeats a read whose connection was used before: so that comes first.
-	passing := []func(http.ResponseWriter){resets, says(500, ""), says(429, ""), says(403, "0"), says(503, "")}
+	passing := []func(http.ResponseWriter){resets, respond(500, ""), respond(429, ""), respond(403, "0"), respond(503, "")}
 	for name, tc := range map[string]struct {
-		faults []func(http.ResponseWriter)
-		asked  int
-		fails  bool
+		faults    []func(http.ResponseWriter)
+		s3Request int
+		fails     bool
 	}{
 		"all that passes":  {passing, retry.Attempts, false},
-		"one too many":     {append(passing, says(500, "")), retry.Attempts, true},
-		"a pause too long": {[]func(http.ResponseWriter){says(503, "3600")}, 1, true},
-		"a plain refusal":  {[]func(http.ResponseWriter){says(403, "")}, 1, true},
+		"one too many":     {append(passing, respond(500, "")), retry.Attempts, true},
+		"a pause too long": {[]func(http.ResponseWriter){respond(503, "3600")}, 1, true},
+		"a plain refusal":  {[]func(http.ResponseWriter){respond(403, "")}, 1, true},
 	} {
 		for service, c := range awsCalls(t) {
 			t.Run(service+"/"+name, func(t *testing.T) {
@@ -118,8 +118,8 @@ func TestAWSIsAskedAgain(t *testing.T) {
 				t.Cleanup(server.Close)
 				began := time.Now()
 				err := c.call(server.URL)
-				if (err != nil) != tc.fails || int(h.asked.Load()) != tc.asked {
-					t.Errorf("asked %d times, want %d: %v", h.asked.Load(), tc.asked, err)
+				if (err != nil) != tc.fails || int(h.asked.Load()) != tc.s3Request {
+					t.Errorf("asked %d times, want %d: %v", h.asked.Load(), tc.s3Request, err)
 				}
 				if took := time.Since(began); strings.HasPrefix(name, "all") && took < time.Second {
 					t.Errorf("Retry-After was not obeyed: all is over after %s", took)

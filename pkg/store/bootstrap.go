@@ -99,18 +99,18 @@ func (s *S3) step(ctx context.Context, p setting, exists, apply bool) (Step, err
 	return step, nil
 }
 
-func (s *S3) refusedAction(verb string, p setting, err error) error {
+func (s *S3) refusedAction(command string, p setting, err error) error {
 	action := p.action
-	if verb == "set" {
+	if command == "set" {
 		action = strings.Replace(action, "s3:Get", "s3:Put", 1)
 	}
 	cause := s.cause(err)
-	next := s.next(verb, "", cause)
+	next := s.next(command, "", cause)
 	var e *s3Error
 	if errors.As(cause, &e) && e.status == 403 {
 		next = "allow " + action + " on " + s.bucketARN()
 	}
-	return &Error{Op: verb + " the " + p.name + " of", Key: s.options.Bucket, Place: s.server, Next: next, Err: cause}
+	return &Error{Op: command + " the " + p.name + " of", Key: s.options.Bucket, Place: s.server, Next: next, Err: cause}
 }
 
 // errUnsupported is a part of S3 that a server lacks.

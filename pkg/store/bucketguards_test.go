@@ -28,13 +28,13 @@ func guardedPolicy(t *testing.T, prefix string) string {
 
 // asWrite is a request to the bucket as its policy sees it; false for one that writes
 // no object.
-func asWrite(r *http.Request) (asked, bool) {
+func asWrite(r *http.Request) (s3Request, bool) {
 	query := r.URL.Query()
 	_, begins := query["uploads"]
 	if r.Method != http.MethodPut && (r.Method != http.MethodPost || !begins && query.Get("uploadId") == "") {
-		return asked{}, false
+		return s3Request{}, false
 	}
-	a := asked{action: "s3:PutObject", resource: "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/"), keys: map[string]string{"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "true"}}
+	a := s3Request{action: "s3:PutObject", resource: "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/"), keys: map[string]string{"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "true"}}
 	if begins || query.Get("partNumber") != "" {
 		a.keys["s3:ObjectCreationOperation"] = "false"
 	}
@@ -90,18 +90,18 @@ func TestBucketGuards(t *testing.T) {
 			return map[string]string{"aws:SecureTransport": "true", "s3:ObjectCreationOperation": "true"}
 		}
 		for _, key := range writtenOnce {
-			if allows(t, policy, asked{action: "s3:PutObject", resource: at + key, keys: plain()}) {
+			if allows(t, policy, s3Request{action: "s3:PutObject", resource: at + key, keys: plain()}) {
 				t.Errorf("%q: %s may be overwritten", prefix, key)
 			}
 		}
 		for _, key := range overwritten {
-			if !allows(t, policy, asked{action: "s3:PutObject", resource: at + key, keys: plain()}) {
+			if !allows(t, policy, s3Request{action: "s3:PutObject", resource: at + key, keys: plain()}) {
 				t.Errorf("%q: the tool may not write %s", prefix, key)
 			}
 		}
 		through := plain()
 		through["s3:DataAccessPointArn"] = "arn:aws:s3:eu-central-1:123456789012:accesspoint/back-door"
-		if allows(t, policy, asked{action: "s3:GetObject", resource: at + "acme/staging/terraform.tfstate", keys: through}) {
+		if allows(t, policy, s3Request{action: "s3:GetObject", resource: at + "acme/staging/terraform.tfstate", keys: through}) {
 			t.Errorf("%q: an access point leads around the policies", prefix)
 		}
 	}
@@ -112,7 +112,7 @@ func TestBucketGuards(t *testing.T) {
 func TestRolesAndKMS(t *testing.T) {
 	t.Parallel()
 	scope := store.Scope{Bucket: pipeline.Bucket{Name: "states"}, Customer: "shop", Environment: "staging", SealingKeys: []string{"alias/plans"}}
-	context := func(customer, env, kind string) map[string]string {
+	encryptionContext := func(customer, env, kind string) map[string]string {
 		keys := map[string]string{"kms:ResourceAliases": "alias/plans", "kms:EncryptionContext:metapipe:customer": customer}
 		if env != "" {
 			keys["kms:EncryptionContext:metapipe:environment"] = env
@@ -162,7 +162,7 @@ func TestRolesAndKMS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := allows(t, string(policy.JSON()), asked{action: c.action, resource: "*", keys: context(c.customer, c.env, c.kind)}); got != c.want {
+		if got := allows(t, string(policy.JSON()), s3Request{action: c.action, resource: "*", keys: encryptionContext(c.customer, c.env, c.kind)}); got != c.want {
 			t.Errorf("%s of %s on %s: %v, want %v", c.action, c.role, c.why, got, c.want)
 		}
 	}
@@ -180,7 +180,7 @@ func TestRolesRemoveNoRecord(t *testing.T) {
 		}
 		for _, key := range writtenOnce {
 			spent := strings.HasSuffix(key, "plan.sealed") || strings.Contains(key, "/open/") || role == store.RoleApply && strings.Contains(key, "/applied/")
-			if !spent && allows(t, string(policy.JSON()), asked{action: "s3:DeleteObject", resource: "arn:aws:s3:::states/" + key}) {
+			if !spent && allows(t, string(policy.JSON()), s3Request{action: "s3:DeleteObject", resource: "arn:aws:s3:::states/" + key}) {
 				t.Errorf("%s may remove %s", role, key)
 			}
 		}

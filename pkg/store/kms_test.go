@@ -105,7 +105,7 @@ func TestKMSTellsWhatToDo(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(*kmstest.Server)
-		says    string
+		respond string
 	}{
 		"denied": {func(d *kmstest.Server) {
 			d.Permit("AKIA", `{"Statement": [{"Effect": "Allow", "NotAction": ["kms:Decrypt"], "Resource": ["*"]}]}`)
@@ -125,8 +125,8 @@ func TestKMSTellsWhatToDo(t *testing.T) {
 			}
 			c.happens(d)
 			_, err = unsealTo(t, s, sealed, planBinding)
-			if err == nil || errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "shop/staging") {
-				t.Errorf("got %v, want %q", err, c.says)
+			if err == nil || errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || !strings.Contains(err.Error(), c.respond) || !strings.Contains(err.Error(), "shop/staging") {
+				t.Errorf("got %v, want %q", err, c.respond)
 			}
 		})
 	}

@@ -180,11 +180,11 @@ func TestMinIOStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
+	plaintext, err := sealer.Unseal(t.Context(), r, pipeline.Binding{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := io.Copy(io.Discard, clear)
+	n, err := io.Copy(io.Discard, plaintext)
 	if err = errors.Join(err, r.Close()); err != nil || n != size {
 		t.Errorf("read %d bytes, %v; want %d", n, err, size)
 	}

@@ -55,9 +55,9 @@ type s3Write struct {
 	*S3
 	key   *string
 	token string
-	// unsure is set when a request was sent again, so that the server may have
+	// outcomeUnknown is set when a request was sent again, so that the server may have
 	// obeyed one whose answer was lost.
-	unsure atomic.Bool
+	outcomeUnknown atomic.Bool
 }
 
 func (w *s3Write) write(ctx context.Context, body io.Reader) error {
@@ -116,7 +116,7 @@ func (w *s3Write) once(ctx context.Context, send func(context.Context) error) er
 		err := send(callCtx)
 		cancel()
 		if code := errorCode(err); code != codeConflict && code != codeAborted || time.Now().After(deadline) {
-			return w.settle(ctx, err)
+			return w.resolveConflict(ctx, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -133,11 +133,11 @@ func conflictPause(try int) time.Duration {
 	return most/2 + time.Duration(mathrand.Int64N(int64(most/2)))
 }
 
-// settle finds out whose object is in the way, where it may be our own: the
+// resolveConflict finds out whose object is in the way, where it may be our own: the
 // answer to a request can be lost, and the SDK sends it again.
-func (w *s3Write) settle(ctx context.Context, err error) error {
+func (w *s3Write) resolveConflict(ctx context.Context, err error) error {
 	code := errorCode(err)
-	if !w.unsure.Load() || (code != codePrecondition && code != codeNoUpload) {
+	if !w.outcomeUnknown.Load() || (code != codePrecondition && code != codeNoUpload) {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -157,18 +157,18 @@ func (w *s3Write) settle(ctx context.Context, err error) error {
 
 // noteRetries marks the write as unsure from the second attempt of a call on.
 func (w *s3Write) noteRetries(o *s3.Options) {
-	o.Interceptors.AddBeforeAttempt(&attempts{unsure: &w.unsure})
+	o.Interceptors.AddBeforeAttempt(&attempts{outcomeUnknown: &w.outcomeUnknown})
 }
 
 type attempts struct {
-	count  atomic.Int32
-	unsure *atomic.Bool
+	count          atomic.Int32
+	outcomeUnknown *atomic.Bool
 }
 
 // BeforeAttempt implements smithyhttp.BeforeAttemptInterceptor.
 func (a *attempts) BeforeAttempt(context.Context, *smithyhttp.InterceptorContext) error {
 	if a.count.Add(1) > 1 {
-		a.unsure.Store(true)
+		a.outcomeUnknown.Store(true)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func TestOpenSession(t *testing.T) {
 
 func TestOpenSessionRefused(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ code, message, says string }{
+	for _, c := range []struct{ code, message, respond string }{
 		{"ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", "aws iam update-role --role-name shop --max-session-duration 8100"},
 		{"AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", "trust policy of the role"},
 		{"InvalidIdentityToken", "No OpenIDConnect provider found in your account", "trust policy of the role"},
@@ -94,7 +94,7 @@ func TestOpenSessionRefused(t *testing.T) {
 			lookup, _ := stsServer(t, http.StatusBadRequest, "<ErrorResponse><Error><Type>Sender</Type><Code>"+c.code+"</Code><Message>"+c.message+"</Message></Error></ErrorResponse>")
 			_, err := store.OpenSession(t.Context(), sessionOptions(lookup))
 			var usage *pipeline.UsageError
-			if !errors.As(err, &usage) || !strings.Contains(usage.Next, c.says) || !strings.Contains(err.Error(), "shop/staging") || !strings.Contains(err.Error(), c.message) {
+			if !errors.As(err, &usage) || !strings.Contains(usage.Next, c.respond) || !strings.Contains(err.Error(), "shop/staging") || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("the error is %v", err)
 			}
 			if strings.Contains(err.Error(), "the.id.token") {
@@ -135,8 +135,8 @@ func TestSessionName(t *testing.T) {
 	}
 }
 
-// asked is a request to S3 as a policy sees it.
-type asked struct {
+// s3Request is a request to S3 as a policy sees it.
+type s3Request struct {
 	action, resource, prefix string
 	keys                     map[string]string // of conditions; absent ones are not there
 }
@@ -144,7 +144,7 @@ type asked struct {
 // allows evaluates a policy for one request, as IAM does: a Deny that fits wins, and
 // without an Allow that fits nothing is allowed.
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
-func allows(t *testing.T, policy string, a asked) bool {
+func allows(t *testing.T, policy string, a s3Request) bool {
 	t.Helper()
 	var p struct {
 		Statement []struct {
@@ -260,7 +260,7 @@ func TestSessionPolicy(t *testing.T) {
 		{"s3:CreateBucket", "arn:aws:s3:::shop-assets", "", true},
 		{"kms:Decrypt", "arn:aws:kms:eu-central-1:123456789012:key/x", "", true},
 	} {
-		if got := allows(t, policy, asked{action: c.action, resource: c.resource, prefix: c.prefix}); got != c.want {
+		if got := allows(t, policy, s3Request{action: c.action, resource: c.resource, prefix: c.prefix}); got != c.want {
 			t.Errorf("%s on %s (%s): %v, want %v\n%s", c.action, c.resource, c.prefix, got, c.want, policy)
 		}
 	}
@@ -276,10 +276,10 @@ func TestSessionPolicyByAccessPoint(t *testing.T) {
 	const point = "arn:aws:s3:eu-central-1:123456789012:accesspoint/back-door"
 	through := map[string]string{"s3:DataAccessPointArn": point}
 	for _, action := range []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion"} {
-		if allows(t, policy, asked{action: action, resource: point + "/object/crm/staging/terraform.tfstate", keys: through}) {
+		if allows(t, policy, s3Request{action: action, resource: point + "/object/crm/staging/terraform.tfstate", keys: through}) {
 			t.Errorf("%s by way of an access point is allowed:\n%s", action, policy)
 		}
-		if !allows(t, policy, asked{action: action, resource: "arn:aws:s3:::shop-assets/x"}) {
+		if !allows(t, policy, s3Request{action: action, resource: "arn:aws:s3:::shop-assets/x"}) {
 			t.Errorf("%s on what the tool builds is refused:\n%s", action, policy)
 		}
 	}

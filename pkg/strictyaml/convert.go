@@ -101,11 +101,11 @@ func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 
 // duplicateRemedy joins two maps under one key; of two other values one must go.
 func duplicateRemedy(first Entry, second *yaml.Node, value *Node) string {
-	maps := first.Value.Kind == Object && value.Kind == Object
+	mappings := first.Value.Kind == Object && value.Kind == Object
 	switch {
-	case maps && (first.Line == second.Line || value.Line == second.Line):
+	case mappings && (first.Line == second.Line || value.Line == second.Line):
 		return fmt.Sprintf("move the keys of the second map into the one on line %d, and remove the second", first.Line)
-	case maps:
+	case mappings:
 		return fmt.Sprintf("move what stands below line %d under the key of line %d, and remove line %d", second.Line, first.Line, second.Line)
 	}
 	return "keep one of the two"

@@ -73,11 +73,11 @@ var plainWords = []plain{
 }
 
 // lookUp finds the plain words for a message of the library.
-func lookUp(said string) plain {
+func lookUp(output string) plain {
 	for _, w := range plainWords {
-		if strings.Contains(said, w.has) {
+		if strings.Contains(output, w.has) {
 			return w
 		}
 	}
-	return plain{message: "this is not valid YAML: " + Short(said), remedy: "check the indentation and the quotes"}
+	return plain{message: "this is not valid YAML: " + Short(output), remedy: "check the indentation and the quotes"}
 }

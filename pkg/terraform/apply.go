@@ -148,12 +148,12 @@ func describeState(s pipeline.StateVersion) string {
 }
 
 func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeline.Applied, error) {
-	said, err := w.init(ctx)
+	output, err := w.init(ctx)
 	if err != nil {
-		diagnostics := w.diagnose(said.diagnostics, w.fed)
+		diagnostics := w.diagnose(output.diagnostics, w.fed)
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
-	w.diagnose(said.diagnostics, w.fed) // warnings, for the log
+	w.diagnose(output.diagnostics, w.fed) // warnings, for the log
 	if err := w.sameModules(plan.Receipt); err != nil {
 		return pipeline.Applied{}, err
 	}
@@ -173,17 +173,17 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 		secrets = &read
 		w.log.redact(read.redactor())
 	}
-	said, failure := w.speak(ctx, append(args, plan.PlanFile)...)
-	applied := pipeline.Applied{Done: said.touched(), Imported: said.imported, Started: failure == nil || begun(said, failure)}
+	output, failure := w.runJSON(ctx, append(args, plan.PlanFile)...)
+	applied := pipeline.Applied{Done: output.touched(), Imported: output.imported, Started: failure == nil || begun(output, failure)}
 	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
 		w.kept, applied.ErroredState = kept, kept
 	}
-	w.redactApplied(ctx, plan, secrets, said, &applied)
+	w.redactApplied(ctx, plan, secrets, output, &applied)
 	w.leave(ctx, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}
-	for _, d := range said.diagnostics {
+	for _, d := range output.diagnostics {
 		if d.Summary == "Saved plan is stale" {
 			return applied, staleState("", "")
 		}
@@ -193,15 +193,15 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 
 // begun reports whether a failed apply may have changed anything. A tool that
 // ended by itself with errors and without a change did not get that far.
-func begun(said *stream, failure error) bool {
+func begun(output *stream, failure error) bool {
 	var exit *exitError
-	if said.started || said.unsure {
+	if output.started || output.outputLost {
 		return true
 	}
 	if !errors.As(failure, &exit) {
-		return said.version != "" // what it says first; else it was not started
+		return output.version != "" // what it says first; else it was not started
 	}
-	return exit.code < 0 || len(said.diagnostics) == 0
+	return exit.code < 0 || len(output.diagnostics) == 0
 }
 
 // ephemeralArgs passes ephemeral variables again: a saved plan holds the values

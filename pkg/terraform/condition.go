@@ -146,7 +146,7 @@ func (t *tracer) keys(at place) []string {
 // enter notes the for_each of the block around a line, and the key if the tool
 // names it.
 func (t *tracer) enter(s *scope, d tfjson.Diagnostic) {
-	t.each, t.eachKey, t.eachScope, t.self, t.looked = nil, "", s, nil, 0
+	t.each, t.eachKey, t.eachScope, t.self, t.visited = nil, "", s, nil, 0
 	for _, b := range s.blocks {
 		if b.file == t.managerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
 			t.self = b.body
@@ -218,11 +218,11 @@ func (t *tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope
 		}
 	}
 	if len(named) > 0 {
-		verb := "change"
+		command := "change"
 		if !p.Exact {
-			verb = "set"
+			command = "set"
 		}
-		p.Remedy = fmt.Sprintf("%s %s in %s so that this holds", verb, strings.Join(named, " or "), p.Source.File)
+		p.Remedy = fmt.Sprintf("%s %s in %s so that this holds", command, strings.Join(named, " or "), p.Source.File)
 	}
 }
 

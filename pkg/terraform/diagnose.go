@@ -140,8 +140,8 @@ func writtenWords(summary, detail string) (string, string) {
 func (w *workspace) relative(text string) string {
 	dirs := []string{w.tree, w.data, w.dir, w.job.Dir}
 	for _, dir := range dirs {
-		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
-			dirs = append(dirs, real)
+		if actual, err := filepath.EvalSymlinks(dir); err == nil && actual != dir {
+			dirs = append(dirs, actual)
 		}
 	}
 	// The fixed paths lead to the workspace in the tool alone: in this process they are

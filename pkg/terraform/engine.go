@@ -107,33 +107,33 @@ func checkJob(job pipeline.Job) error {
 
 // timeoutError is the cause of a context that ended at one of our limits.
 type timeoutError struct {
-	verb  string
-	limit time.Duration
+	command string
+	limit   time.Duration
 }
 
 func (e *timeoutError) Error() string {
-	return fmt.Sprintf("the %s took longer than its limit of %s", e.verb, e.limit)
+	return fmt.Sprintf("the %s took longer than its limit of %s", e.command, e.limit)
 }
 
 func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
 
-func withLimit(ctx context.Context, verb string, limit time.Duration) (context.Context, context.CancelFunc) {
+func withLimit(ctx context.Context, command string, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, limit, &timeoutError{verb: verb, limit: limit})
+	return context.WithTimeoutCause(ctx, limit, &timeoutError{command: command, limit: limit})
 }
 
 // stopped turns the end of ctx into the error of a command: a limit of ours is a
 // failure, everything else is the caller's wish.
-func stopped(ctx context.Context, job pipeline.Job, verb string) error {
+func stopped(ctx context.Context, job pipeline.Job, command string) error {
 	var limit *timeoutError
 	if errors.As(context.Cause(ctx), &limit) {
 		return &pipeline.FailedError{
-			Message: fmt.Sprintf("%s %s", verb, target(job)),
-			Next:    fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", verb),
+			Message: fmt.Sprintf("%s %s", command, target(job)),
+			Next:    fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command),
 			Err:     limit,
 		}
 	}
-	return fmt.Errorf("%s %s was stopped: %w", verb, target(job), ctx.Err())
+	return fmt.Errorf("%s %s was stopped: %w", command, target(job), ctx.Err())
 }

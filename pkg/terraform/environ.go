@@ -34,7 +34,7 @@ var envRulePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 // metapipe.yml.
 func allowed(name string, extra []string) bool {
 	upper := strings.ToUpper(name)
-	if pipeline.WithheldFromTool(name) {
+	if pipeline.DeniedToTool(name) {
 		return false
 	}
 	if runtime.GOOS == "windows" {

@@ -128,7 +128,7 @@ func (e *explanation) repetition(b block) {
 
 // follow goes through all that an expression refers to.
 func (e *explanation) follow(b block, expr hclsyntax.Expression) {
-	if e.steps++; e.steps > maxLooked {
+	if e.steps++; e.steps > maxVisited {
 		return
 	}
 	_ = hclsyntax.VisitAll(expr, func(node hclsyntax.Node) hcl.Diagnostics {
@@ -151,7 +151,7 @@ func (e *explanation) reference(b block, traversal hcl.Traversal) {
 		return
 	}
 	e.seen[key] = true
-	e.looked = 0
+	e.visited = 0
 	if at, ok := e.traversal(b.scope, traversal, nil, 0); ok {
 		for _, x := range e.under(at) {
 			e.add(x)

@@ -258,8 +258,8 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.name}); err != nil {
 			t.Fatal(err)
 		}
-		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "version" {
-			t.Errorf("to find the tool: %q", verbs)
+		if commands, _ := r.calls(t); strings.Join(commands, " ") != "version" {
+			t.Errorf("to find the tool: %q", commands)
 		}
 		r.forget(t)
 		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
@@ -267,15 +267,15 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "init plan show" {
-			t.Errorf("for a plan: %q", verbs)
+		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init plan show" {
+			t.Errorf("for a plan: %q", commands)
 		}
 		r.forget(t)
 		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
 			t.Fatal(err)
 		}
-		if verbs, _ := r.calls(t); strings.Join(verbs, " ") != "init apply" {
-			t.Errorf("for an apply: %q", verbs)
+		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init apply" {
+			t.Errorf("for an apply: %q", commands)
 		}
 	})
 }
@@ -522,8 +522,8 @@ func TestRefusals(t *testing.T) {
 				if !errors.As(err, &refused) || refused.Reason != c.reason || applied.Started {
 					t.Errorf("got %v", err)
 				}
-				if verbs, _ := r.calls(t); len(verbs) > 0 {
-					t.Errorf("it ran %q", verbs)
+				if commands, _ := r.calls(t); len(commands) > 0 {
+					t.Errorf("it ran %q", commands)
 				}
 			})
 		}

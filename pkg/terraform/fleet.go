@@ -87,24 +87,24 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		}
 		return planned, err
 	}
-	if said, err := root.connect(ctx, w); err != nil {
+	if output, err := root.connect(ctx, w); err != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
-		if ctx.Err() == nil && speaksOf(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
+		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, w.fed)
+		if ctx.Err() == nil && mentions(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
 			return engine.plan(ctx, job) // a state that names a provider which the root does not
 		}
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
-	looked, err := w.look(ctx, planned)
-	if err != nil && ctx.Err() == nil && speaksOf(looked.Plan.Diagnostics, "terraform init", "tofu init") {
+	looked, err := w.inspect(ctx, planned)
+	if err != nil && ctx.Err() == nil && mentions(looked.Plan.Diagnostics, "terraform init", "tofu init") {
 		// This state or its backend needs something that the root does not.
 		return engine.plan(ctx, job)
 	}
 	return looked, err
 }
 
-// speaksOf reports whether the tool named one of the words.
-func speaksOf(diagnostics []pipeline.Diagnostic, words ...string) bool {
+// mentions reports whether the tool named one of the words.
+func mentions(diagnostics []pipeline.Diagnostic, words ...string) bool {
 	for _, d := range diagnostics {
 		for _, word := range words {
 			if strings.Contains(d.Summary, word) || strings.Contains(d.Detail, word) {
@@ -115,19 +115,19 @@ func speaksOf(diagnostics []pipeline.Diagnostic, words ...string) bool {
 	return false
 }
 
-// look plans in a workspace that is ready. Where the tool tells of no change,
+// inspect plans in a workspace that is ready. Where the tool tells of no change,
 // there is nothing to show.
-func (w *workspace) look(ctx context.Context, planned pipeline.Planned) (pipeline.Planned, error) {
+func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipeline.Planned, error) {
 	file := filepath.Join(w.job.Dir, "plan.tfplan")
 	args := append([]string{"plan", "-input=false", "-json", "-out=" + file}, w.lockArgs()...)
 	if w.vars != "" {
 		args = append(args, "-var-file="+w.vars)
 	}
-	said, failure := w.speak(ctx, args...)
+	output, failure := w.runJSON(ctx, args...)
 	reading := planReading{plan: planned.Plan, redactor: w.fed}
 	if failure != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, reading.redactor)
+		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, reading.redactor)
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
 	reading.plan.Complete = true
@@ -137,13 +137,13 @@ func (w *workspace) look(ctx context.Context, planned pipeline.Planned) (pipelin
 	}
 	planned.State, planned.Resources = state.StateVersion, state.Resources
 	// Only a stream that was heard to its end tells that nothing changes.
-	if said.changing || !said.summed {
+	if output.changing || !output.summed {
 		if reading, err = w.show(ctx, file, &planned); err != nil {
 			return planned, err
 		}
 	}
 	planned.Plan = reading.plan
-	planned.Plan.Diagnostics = w.diagnose(said.diagnostics, reading.redactor)
+	planned.Plan.Diagnostics = w.diagnose(output.diagnostics, reading.redactor)
 	return planned, nil
 }
 

@@ -145,8 +145,8 @@ func (w *fleetWorld) calls(t *testing.T) map[string]int {
 		t.Fatal(err)
 	}
 	calls := map[string]int{}
-	for _, verb := range strings.Fields(string(raw)) {
-		calls[verb]++
+	for _, command := range strings.Fields(string(raw)) {
+		calls[command]++
 	}
 	return calls
 }

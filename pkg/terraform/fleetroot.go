@@ -66,11 +66,11 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if p.module, err = readRoot(w.root, tool.Name); err != nil {
 		return err
 	}
-	if err := errors.Join(p.module.refusal(job.Customer.Root), w.settle()); err != nil {
+	if err := errors.Join(p.module.refusal(job.Customer.Root), w.setEnvironment()); err != nil {
 		return err
 	}
-	if said, err := w.initialize(ctx, "-backend=false"); err != nil {
-		return w.failure("init", err, w.diagnose(said.diagnostics, w.fed))
+	if output, err := w.initialize(ctx, "-backend=false"); err != nil {
+		return w.failure("init", err, w.diagnose(output.diagnostics, w.fed))
 	}
 	p.digest, p.code, p.linked, p.tool = w.digest, w.code.digest(), w.code.registryUnread(), tool
 	p.lock, err = os.ReadFile(filepath.Join(w.root, lockFileName))
@@ -116,7 +116,7 @@ func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
 	if err := p.fill(w); err != nil {
 		return nil, w.written("copy the prepared root", err)
 	}
-	return w, w.settle()
+	return w, w.setEnvironment()
 }
 
 // fill copies the tree, since a plan may write into it (archives, for example),
@@ -201,20 +201,20 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*stream, erro
 	if err := p.writeLock(w, p.lock); err != nil {
 		return &stream{}, w.failed("write the lock file", err)
 	}
-	said, err := w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
+	output, err := w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
 	if err != nil {
-		return said, err
+		return output, err
 	}
 	content, err := os.ReadFile(note)
 	if err != nil {
-		return said, w.failed("read which backend the tool uses", err)
+		return output, w.failed("read which backend the tool uses", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.templates[w.backend.Type] == nil {
 		p.templates[w.backend.Type] = &backendTemplate{arguments: w.backend.Config, note: content}
 	}
-	return said, p.writeLock(w, p.bare)
+	return output, p.writeLock(w, p.bare)
 }
 
 // initArgs are those of the target that is initialized in earnest. Its providers

@@ -25,10 +25,10 @@ const fixedPlace = "/proc/self/fd/3"
 // hasFixedPlace reports whether this system knows such paths.
 const hasFixedPlace = runtime.GOOS == "linux"
 
-// settle makes the environment of the tool when the tree is there. The data
+// setEnvironment makes the environment of the tool when the tree is there. The data
 // directory is named relative to the root module: that path becomes path.module of
 // remote modules, and a saved plan keeps it.
-func (w *workspace) settle() error {
+func (w *workspace) setEnvironment() error {
 	root, err := filepath.EvalSymlinks(w.root)
 	if err != nil {
 		return w.failed("find the root module", err)
@@ -159,8 +159,8 @@ func (w *workspace) sameModules(receipt pipeline.Receipt) error {
 // places are the paths of this run, which no other run has.
 func (w *workspace) places() []string {
 	dirs := []string{w.job.Dir}
-	if real, err := filepath.EvalSymlinks(w.job.Dir); err == nil && real != w.job.Dir {
-		dirs = append(dirs, real)
+	if actual, err := filepath.EvalSymlinks(w.job.Dir); err == nil && actual != w.job.Dir {
+		dirs = append(dirs, actual)
 	}
 	return dirs
 }

@@ -49,16 +49,16 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 		}
 		return planned, err
 	}
-	said, err := w.init(ctx)
+	output, err := w.init(ctx)
 	if err != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(said.diagnostics, w.fed)
+		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, w.fed)
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
 	if planned.Modules, err = w.modulesDigest(); err != nil {
 		return planned, w.failed("read the modules", err)
 	}
-	return w.plan(ctx, planned, said)
+	return w.plan(ctx, planned, output)
 }
 
 // plan runs plan and show in a workspace that is initialized. A plan that
@@ -75,8 +75,8 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	if w.vars != "" {
 		args = append(args, "-var-file="+w.vars)
 	}
-	said, failure := w.speak(ctx, args...)
-	found := append(initialized.diagnostics, said.diagnostics...)
+	output, failure := w.runJSON(ctx, args...)
+	found := append(initialized.diagnostics, output.diagnostics...)
 	reading := planReading{plan: planned.Plan, redactor: w.fed}
 	if failure == nil || isFile(file) {
 		var err error
@@ -109,7 +109,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	empty := planReading{plan: planned.Plan, redactor: w.fed}
 	out := filepath.Join(w.job.Dir, "plan.json")
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
-		diagnostics := w.diagnose(proseDiagnostics(w.stderr("show")), w.fed)
+		diagnostics := w.diagnose(plainTextDiagnostics(w.stderr("show")), w.fed)
 		return empty, w.failure("show", err, diagnostics)
 	}
 	planned.JSONFile = out

@@ -25,15 +25,15 @@ type process struct {
 
 // exitError is a tool that ended by itself with a code other than 0.
 type exitError struct {
-	verb string
-	code int // -1 when a signal ended it
+	command string
+	code    int // -1 when a signal ended it
 }
 
 func (e *exitError) Error() string {
 	if e.code < 0 {
-		return e.verb + " was killed by a signal"
+		return e.command + " was killed by a signal"
 	}
-	return fmt.Sprintf("%s ended with exit code %d", e.verb, e.code)
+	return fmt.Sprintf("%s ended with exit code %d", e.command, e.code)
 }
 
 // run starts the process in a group of its own, so that a Ctrl-C in a terminal
@@ -60,7 +60,7 @@ func (p process) run(ctx context.Context) error {
 	err := p.await(ctx, cmd, ended)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return &exitError{verb: p.args[0], code: exit.ExitCode()}
+		return &exitError{command: p.args[0], code: exit.ExitCode()}
 	}
 	return err
 }
@@ -88,5 +88,5 @@ func (p process) await(ctx context.Context, cmd *exec.Cmd, ended <-chan error) e
 	if err := <-ended; err == nil {
 		return nil // it came to its end just then
 	}
-	return &exitError{verb: p.args[0], code: -1}
+	return &exitError{command: p.args[0], code: -1}
 }

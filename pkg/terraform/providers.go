@@ -25,24 +25,24 @@ var aboutProviders = regexp.MustCompile(`(?i)^failed to (query|resolve|install|u
 
 // providerRemedy says what to do about a provider, from what the tool said in full.
 // root is the directory of the root module in the manager.
-func providerRemedy(said, tool, root string) string {
-	said = strings.Join(strings.Fields(said), " ") // the tool breaks lines
+func providerRemedy(output, tool, root string) string {
+	output = strings.Join(strings.Fields(output), " ") // the tool breaks lines
 	commit := fmt.Sprintf(" in %s of the manager, and commit %s", root, lockFileName)
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	switch {
-	case noChecksum.MatchString(said):
+	case noChecksum.MatchString(output):
 		return fmt.Sprintf("%s has no checksum of this provider for %s: run `%s providers lock -platform=%s` (with a -platform for each other one in use)%s", lockFileName, platform, tool, platform, commit)
-	case noPackage.MatchString(said):
+	case noPackage.MatchString(output):
 		return fmt.Sprintf("choose a version of the provider that has a package for %s in required_providers of the manager's code, or another runner", platform)
-	case badDownload.MatchString(said):
+	case badDownload.MatchString(output):
 		return "what was downloaded is not what its publisher signed: check the provider mirror, or whatever stands between the runner and the registry"
-	case noRelease.MatchString(said):
+	case noRelease.MatchString(output):
 		return fmt.Sprintf("no release of the provider fits the version constraints: change them in required_providers of the manager's code (%s, and the modules that it calls)", root)
-	case lockedOther.MatchString(said):
+	case lockedOther.MatchString(output):
 		return fmt.Sprintf("%s selects other versions than the code asks for: run `%s init -upgrade`%s", lockFileName, tool, commit)
-	case noProvider.MatchString(said):
+	case noProvider.MatchString(output):
 		return "correct the source of the provider in required_providers of the manager's code, or add it to the provider mirror in the file that TF_CLI_CONFIG_FILE names"
-	case unreachable.MatchString(said):
+	case unreachable.MatchString(output):
 		return "the provider could not be downloaded: check the network of the runner, or configure a provider mirror in the file that TF_CLI_CONFIG_FILE names"
 	}
 	return ""

@@ -59,7 +59,7 @@ func TestProviderRemedies(t *testing.T) {
 
 func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 	t.Parallel()
-	for said, want := range map[string]string{
+	for output, want := range map[string]string{
 		"could not query provider registry for registry.example/a/b: the request failed after 2 attempts, please try again later: Get \"https://registry.example/.well-known/terraform.json\": dial tcp: lookup registry.example: no such host": "network",
 		"Error while installing a/b v1.0.0: could not query provider registry: failed to retrieve cryptographic signature: 503 Service Unavailable":                                                                                             "network",
 		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                         "signed",
@@ -67,9 +67,9 @@ func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                         "`tofu init -upgrade`",
 		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                            "",
 	} {
-		got := providerRemedy("Failed to install provider\n"+said, "tofu", "terraform")
+		got := providerRemedy("Failed to install provider\n"+output, "tofu", "terraform")
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
-			t.Errorf("%s: got %q, want %q", said, got, want)
+			t.Errorf("%s: got %q, want %q", output, got, want)
 		}
 	}
 }

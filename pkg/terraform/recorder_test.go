@@ -44,17 +44,17 @@ func record(dir string) int {
 	if err := os.WriteFile(filepath.Join(dir, "environ"), []byte(strings.Join(os.Environ(), "\n")), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	real, err := os.ReadFile(filepath.Join(dir, "real"))
+	actual, err := os.ReadFile(filepath.Join(dir, "real"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if verb := os.Args[1]; verb != "plan" && verb != "apply" {
+	if command := os.Args[1]; command != "plan" && command != "apply" {
 		// Nobody signals these, and a race-enabled program takes a second to exit.
-		fmt.Fprintln(os.Stderr, syscall.Exec(string(real), append([]string{string(real)}, os.Args[1:]...), os.Environ()))
+		fmt.Fprintln(os.Stderr, syscall.Exec(string(actual), append([]string{string(actual)}, os.Args[1:]...), os.Environ()))
 		return 1
 	}
-	cmd := exec.Command(string(real), os.Args[1:]...)
+	cmd := exec.Command(string(actual), os.Args[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -94,7 +94,7 @@ func newRecorder(t *testing.T, tool realTool) (recorder, realTool) {
 }
 
 // calls returns the commands in order, and how many signals came.
-func (r recorder) calls(t *testing.T) (verbs []string, signals int) {
+func (r recorder) calls(t *testing.T) (commands []string, signals int) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.dir, "calls"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -103,12 +103,12 @@ func (r recorder) calls(t *testing.T) (verbs []string, signals int) {
 	for _, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
 		switch fields := strings.Fields(line); {
 		case len(fields) > 1 && fields[0] == "call":
-			verbs = append(verbs, fields[1])
+			commands = append(commands, fields[1])
 		case len(fields) > 0 && fields[0] == "signal":
 			signals++
 		}
 	}
-	return verbs, signals
+	return commands, signals
 }
 
 func (r recorder) forget(t *testing.T) {

@@ -147,7 +147,7 @@ func FuzzStream(f *testing.F) {
 				t.Errorf("output %+v", o)
 			}
 		}
-		proseDiagnostics(string(s.prose))
+		plainTextDiagnostics(string(s.plainText))
 		for _, line := range strings.Split(log.String(), "\n") {
 			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "\x1b") {
 				t.Errorf("printed %q", line)

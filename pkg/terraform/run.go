@@ -17,32 +17,32 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// speak runs the tool with its machine-readable output and collects what it says.
-func (w *workspace) speak(ctx context.Context, args ...string) (*stream, error) {
+// runJSON runs the tool with its machine-readable output and collects what it says.
+func (w *workspace) runJSON(ctx context.Context, args ...string) (*stream, error) {
 	w.log.clean = w.relative
-	said := &stream{log: w.log, applying: args[0] == "apply"}
+	output := &stream{log: w.log, applying: args[0] == "apply"}
 	out := filepath.Join(w.dir, args[0]+".jsonl")
 	ended := make(chan struct{})
 	followed := make(chan error, 1)
 	// The file must be there before somebody follows it.
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
-		return said, w.failed("record the output of "+w.tool.Name, err)
+		return output, w.failed("record the output of "+w.tool.Name, err)
 	}
-	go func() { followed <- follow(out, ended, said.line) }()
+	go func() { followed <- follow(out, ended, output.line) }()
 	err := w.exec(ctx, out, args...)
 	close(ended)
 	if e := <-followed; e != nil {
-		said.unsure = true
+		output.outputLost = true
 		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
 	}
-	if said.version != "" && said.version != w.tool.Version {
-		said.unsure = true
-		return said, w.otherVersion(said.version)
+	if output.version != "" && output.version != w.tool.Version {
+		output.outputLost = true
+		return output, w.otherVersion(output.version)
 	}
-	if err != nil && len(said.diagnostics) == 0 {
-		said.diagnostics = proseDiagnostics(string(said.prose) + "\n" + w.stderr(args[0]))
+	if err != nil && len(output.diagnostics) == 0 {
+		output.diagnostics = plainTextDiagnostics(string(output.plainText) + "\n" + w.stderr(args[0]))
 	}
-	return said, err
+	return output, err
 }
 
 // otherVersion is the error about a program that passes calls on to one of
@@ -77,30 +77,30 @@ func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (er
 	}.run(ctx)
 }
 
-func (w *workspace) stderrFile(verb string) string {
-	return filepath.Join(w.dir, verb+".stderr")
+func (w *workspace) stderrFile(command string) string {
+	return filepath.Join(w.dir, command+".stderr")
 }
 
 // stderr is the start of what a command printed there, "" when it cannot be read.
-func (w *workspace) stderr(verb string) string {
-	file, err := os.Open(w.stderrFile(verb))
+func (w *workspace) stderr(command string) string {
+	file, err := os.Open(w.stderrFile(command))
 	if err != nil {
 		return ""
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, proseLimit))
+	b, err := io.ReadAll(io.LimitReader(file, plainTextLimit))
 	if err != nil {
 		return ""
 	}
 	return string(b)
 }
 
-// prosePlace is how the tool names a place to people.
-var prosePlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
+// plainTextPlace is how the tool names a place to people.
+var plainTextPlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
 
-// proseDiagnostics reads errors that the tool printed for people: those of
+// plainTextDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.
-func proseDiagnostics(text string) []tfjson.Diagnostic {
+func plainTextDiagnostics(text string) []tfjson.Diagnostic {
 	var found []tfjson.Diagnostic
 	var detail []string
 	var place *tfjson.Range
@@ -125,7 +125,7 @@ func proseDiagnostics(text string) []tfjson.Diagnostic {
 			found = append(found, tfjson.Diagnostic{Severity: severity, Summary: summary})
 			continue
 		}
-		if m := prosePlace.FindStringSubmatch(line); m != nil && place == nil {
+		if m := plainTextPlace.FindStringSubmatch(line); m != nil && place == nil {
 			if n, err := strconv.Atoi(m[2]); err == nil {
 				place = &tfjson.Range{Filename: m[1], Start: tfjson.Pos{Line: n}}
 			}
@@ -148,11 +148,11 @@ func (w *workspace) init(ctx context.Context) (*stream, error) {
 // connect initializes the workspace with its backend, and makes sure that the tool
 // uses that one.
 func (w *workspace) connect(ctx context.Context, args ...string) (*stream, error) {
-	said, err := w.initialize(ctx, args...)
+	output, err := w.initialize(ctx, args...)
 	if err != nil {
-		return said, err
+		return output, err
 	}
-	return said, w.sameBackend()
+	return output, w.sameBackend()
 }
 
 func (w *workspace) initialize(ctx context.Context, extra ...string) (*stream, error) {
@@ -167,7 +167,7 @@ func (w *workspace) initialize(ctx context.Context, extra ...string) (*stream, e
 	if lock != "" {
 		args = append(args, "-lockfile=readonly")
 	}
-	return w.speak(ctx, append(args, extra...)...)
+	return w.runJSON(ctx, append(args, extra...)...)
 }
 
 // lockArgs say how a state lock is taken.
@@ -182,9 +182,9 @@ func (w *workspace) lockArgs() []string {
 }
 
 // failure is the error of a tool that ran and failed.
-func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagnostic) error {
+func (w *workspace) failure(command string, err error, diagnostics []pipeline.Diagnostic) error {
 	failed := &pipeline.FailedError{
-		Message:     fmt.Sprintf("%s of %s failed", verb, target(w.job)),
+		Message:     fmt.Sprintf("%s of %s failed", command, target(w.job)),
 		Next:        fmt.Sprintf("read the output of %s above", w.tool.Name),
 		Diagnostics: diagnostics,
 		Err:         err,
@@ -199,7 +199,7 @@ func (w *workspace) failure(verb string, err error, diagnostics []pipeline.Diagn
 		}
 		failed.Message += ": " + firstLine(d.Summary)
 		failed.Lock = lockOf(d.Summary, d.Detail)
-		failed.Lasting = strings.HasPrefix(d.Summary, inconsistent)
+		failed.Permanent = strings.HasPrefix(d.Summary, inconsistent)
 		switch { // the customer's own line says more to them than the manager's
 		case d.Source.File != "":
 			failed.Message += fmt.Sprintf(" (%s)", d.Source)

@@ -12,7 +12,7 @@ import (
 
 func TestProseDiagnostics(t *testing.T) {
 	t.Parallel()
-	got := proseDiagnostics("Initializing the backend...\n" +
+	got := plainTextDiagnostics("Initializing the backend...\n" +
 		"\x1b[31m╷\x1b[0m\n\x1b[31m│\x1b[0m \x1b[1mWarning: \x1b[0mOld syntax\n│ \n│ Use the new one.\n╵\n" +
 		"╷\n│ Error: Invalid block\n│ \n│   on main.tf line 7, in resource \"x\":\n│    7: resource {\n│ \n│ Say more.\n╵\n")
 	if len(got) != 2 || got[0].Summary != "Old syntax" || isError(got[0]) || got[0].Detail != "Use the new one." {
@@ -21,10 +21,10 @@ func TestProseDiagnostics(t *testing.T) {
 	if got[1].Summary != "Invalid block" || got[1].Range == nil || got[1].Range.Filename != "main.tf" || got[1].Range.Start.Line != 7 {
 		t.Errorf("%+v", got[1])
 	}
-	if got := proseDiagnostics("panic: oh no\n\ngoroutine 1"); len(got) != 1 || got[0].Summary != "panic: oh no" || !isError(got[0]) {
+	if got := plainTextDiagnostics("panic: oh no\n\ngoroutine 1"); len(got) != 1 || got[0].Summary != "panic: oh no" || !isError(got[0]) {
 		t.Errorf("%+v", got)
 	}
-	if got := proseDiagnostics(" \n"); len(got) != 0 {
+	if got := plainTextDiagnostics(" \n"); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
 }

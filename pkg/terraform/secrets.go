@@ -107,8 +107,8 @@ func (s planSecrets) redactor() *redactor {
 // made from sensitive values although the manager marked them as harmless. What
 // only the apply made known, such as a generated password, is read from the new
 // state; that is fetched only where something could hold it.
-func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, said *stream, applied *pipeline.Applied) {
-	applied.Outputs = said.results()
+func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *stream, applied *pipeline.Applied) {
+	applied.Outputs = output.results()
 	shown := false
 	for _, o := range applied.Outputs {
 		shown = shown || !o.Sensitive
@@ -116,7 +116,7 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	for _, d := range applied.Done {
 		shown = shown || strings.Contains(d.Address, `["`)
 	}
-	if !shown && len(said.diagnostics) == 0 {
+	if !shown && len(output.diagnostics) == 0 {
 		return
 	}
 	if secrets == nil {
@@ -129,7 +129,7 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 		applied.Done[i].Address = before.address(applied.Done[i].Address)
 	}
 	if !secrets.unread && len(secrets.later) > 0 && applied.Started {
-		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(said.diagnostics) > 0)
+		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(output.diagnostics) > 0)
 	}
 	for i := range applied.Outputs {
 		o := &applied.Outputs[i]
@@ -139,7 +139,7 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 			before.output(o)
 		}
 	}
-	applied.Diagnostics = w.diagnose(said.diagnostics, after)
+	applied.Diagnostics = w.diagnose(output.diagnostics, after)
 }
 
 // laterRedactor also knows the sensitive values of the state after the apply.

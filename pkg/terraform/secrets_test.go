@@ -52,10 +52,10 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 			}
 			r.forget(t)
 			plan := stored(planned)
-			verbs := "init apply"
+			commands := "init apply"
 			if !kept {
 				plan.JSONFile = ""
-				verbs = "init apply show"
+				commands = "init apply show"
 			}
 			applied, err := engine.Apply(t.Context(), job, plan)
 			if err != nil {
@@ -78,8 +78,8 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 					t.Errorf("done: %+v", d)
 				}
 			}
-			if got, _ := r.calls(t); strings.Join(got, " ") != verbs {
-				t.Errorf("processes %q, want %q", got, verbs)
+			if got, _ := r.calls(t); strings.Join(got, " ") != commands {
+				t.Errorf("processes %q, want %q", got, commands)
 			}
 			if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") {
 				t.Errorf("log:\n%s", log)

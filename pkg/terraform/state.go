@@ -66,7 +66,7 @@ func (w *workspace) stateFailure(what string, err error) error {
 	if !errors.As(err, &exit) {
 		return err
 	}
-	diagnostics := w.diagnose(proseDiagnostics(w.stderr("state")), &redactor{})
+	diagnostics := w.diagnose(plainTextDiagnostics(w.stderr("state")), &redactor{})
 	return w.failure(what, err, diagnostics)
 }
 
@@ -88,14 +88,14 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	if err := errors.Join(os.RemoveAll(w.dir), os.MkdirAll(w.tree, 0o700), os.MkdirAll(w.data, 0o700)); err != nil {
 		return nil, w.failed("make the run directory", err)
 	}
-	if err := w.settle(); err != nil {
+	if err := w.setEnvironment(); err != nil {
 		return nil, err
 	}
 	if err := w.writeBackend(); err != nil {
 		return nil, w.failed("write the backend", err)
 	}
-	if said, err := w.init(ctx); err != nil {
-		return nil, w.failure("init", err, w.diagnose(said.diagnostics, &redactor{}))
+	if output, err := w.init(ctx); err != nil {
+		return nil, w.failure("init", err, w.diagnose(output.diagnostics, &redactor{}))
 	}
 	return w, nil
 }
@@ -217,7 +217,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		if !errors.As(err, &exit) {
 			return err
 		}
-		return w.failure("release the lock", err, w.diagnose(proseDiagnostics(w.stderr("force-unlock")), &redactor{}))
+		return w.failure("release the lock", err, w.diagnose(plainTextDiagnostics(w.stderr("force-unlock")), &redactor{}))
 	}
 	return nil
 }

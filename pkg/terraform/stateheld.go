@@ -12,8 +12,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// held are the addresses of the managed resources in the state as it lies in its backend.
-func (w *workspace) held(ctx context.Context) (map[string]bool, error) {
+// stateAddresses are the addresses of the managed resources in the state as it lies in its backend.
+func (w *workspace) stateAddresses(ctx context.Context) (map[string]bool, error) {
 	if path := w.localState(); path != "" {
 		return addressesIn(path)
 	}

@@ -140,7 +140,7 @@ func (w *workspace) readBack(ctx context.Context, planned pipeline.StateVersion,
 	}
 	why := misplaced(planned, now, applied)
 	if why != "" && now == planned {
-		if held, err := w.held(ctx); err == nil {
+		if held, err := w.stateAddresses(ctx); err == nil {
 			compared := applied
 			compared.Done = restored(applied.Done, held)
 			why = misplaced(planned, now, compared)

@@ -49,11 +49,11 @@ func TestStateBlocksAreRefused(t *testing.T) {
 					return err
 				},
 			}
-			for verb, plan := range plans {
+			for command, plan := range plans {
 				err := plan()
 				var usage *pipeline.UsageError
 				if refused := errors.As(err, &usage) && strings.HasPrefix(usage.Message, place) && strings.Contains(usage.Next, "remove the "); refused != (c.line > 0) {
-					t.Errorf("%s: %v", verb, err)
+					t.Errorf("%s: %v", command, err)
 				}
 			}
 			problems := CheckRoot(job.ManagerDir, "terraform", c.tool)

@@ -49,9 +49,9 @@ type streamOutput struct {
 	Action    string          `json:"action"`
 }
 
-// spoken are the types whose text is printed. Others are left out: among them is
+// printedTypes are the types whose text is printed. Others are left out: among them is
 // provision_progress, which is the raw output of a program and may hold secrets.
-var spoken = map[string]bool{
+var printedTypes = map[string]bool{
 	"version": true, "init_output": true, "log": true,
 	"planned_change": true, "resource_drift": true, "change_summary": true, "outputs": true,
 	"refresh_start": true, "refresh_complete": true,
@@ -72,13 +72,13 @@ type stream struct {
 	outputs     map[string]streamOutput
 	version     string // of the tool that really ran
 	started     bool   // a change has begun
-	unsure      bool   // not all was heard: a change may have begun
+	outputLost  bool   // not all was heard: a change may have begun
 	changing    bool   // a plan tells of a change, of drift or of an output
 	summed      bool   // a plan was told to its end
-	prose       []byte // the start of what is not JSON
+	plainText   []byte // the start of what is not JSON
 }
 
-const proseLimit = 64 << 10
+const plainTextLimit = 64 << 10
 
 // line takes one line of standard output.
 func (s *stream) line(line []byte) {
@@ -88,8 +88,8 @@ func (s *stream) line(line []byte) {
 	}
 	var m message
 	if line[0] != '{' || json.Unmarshal(line, &m) != nil {
-		if room := proseLimit - len(s.prose); room > 0 {
-			s.prose = append(append(s.prose, line[:min(len(line), room)]...), '\n')
+		if room := plainTextLimit - len(s.plainText); room > 0 {
+			s.plainText = append(append(s.plainText, line[:min(len(line), room)]...), '\n')
 		}
 		return
 	}
@@ -118,17 +118,17 @@ func (s *stream) line(line []byte) {
 			s.changing = s.changing || output.Action != "noop"
 		}
 	}
-	s.speak(m)
+	s.runJSON(m)
 }
 
-func (s *stream) speak(m message) {
+func (s *stream) runJSON(m message) {
 	switch {
 	case m.Diagnostic != nil: // told when it is known what to hide: see workspace.diagnose
 	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
 		s.log.print(m.Message)
 	case m.Type == "planned_change" && s.applying: // the plan was shown when it was made
-	case spoken[m.Type]:
+	case printedTypes[m.Type]:
 		text := m.Message
 		if m.Hook != nil && m.Hook.IDValue != "" {
 			// What an id holds is up to the provider.

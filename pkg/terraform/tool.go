@@ -171,9 +171,9 @@ func (f *finder) inPath(ctx context.Context) (Tool, error) {
 func (f *finder) unwrap(path string) (string, error) {
 	variable := strings.ToUpper(f.rule.Name) + "_CLI_PATH"
 	for _, dir := range []string{f.getenv(variable), filepath.Dir(path)} {
-		real := filepath.Join(dir, executable(f.rule.Name+"-bin"))
-		if filepath.IsAbs(dir) && isExecutable(real) {
-			return real, nil
+		actual := filepath.Join(dir, executable(f.rule.Name+"-bin"))
+		if filepath.IsAbs(dir) && isExecutable(actual) {
+			return actual, nil
 		}
 	}
 	wrapper, err := isSetupWrapper(path, variable)

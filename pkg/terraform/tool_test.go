@@ -191,8 +191,8 @@ func TestVersionIsAskedOnce(t *testing.T) {
 		if ask() != first {
 			t.Error("another answer")
 		}
-		if verbs, _ := r.calls(t); len(verbs) != 1 {
-			t.Errorf("%d processes", len(verbs))
+		if commands, _ := r.calls(t); len(commands) != 1 {
+			t.Errorf("%d processes", len(commands))
 		}
 		records, err := filepath.Glob(filepath.Join(engine.options.CacheDir, "versions", "*.json"))
 		if err != nil || len(records) != 1 {
@@ -212,8 +212,8 @@ func TestVersionIsAskedOnce(t *testing.T) {
 			if ask() != first {
 				t.Errorf("believed %q", bad)
 			}
-			if verbs, _ := r.calls(t); len(verbs) != 1 {
-				t.Errorf("%q: %d processes", bad, len(verbs))
+			if commands, _ := r.calls(t); len(commands) != 1 {
+				t.Errorf("%q: %d processes", bad, len(commands))
 			}
 		}
 	})

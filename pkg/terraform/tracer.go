@@ -23,7 +23,7 @@ type tracer struct {
 	// eachScope is where that expression stands.
 	eachScope *scope
 	self      *hclsyntax.Body // of the resource around the failing expression
-	looked    int             // expressions looked at for one diagnostic
+	visited   int             // expressions looked at for one diagnostic
 }
 
 // scope is one module directory.
@@ -77,7 +77,7 @@ type place struct {
 const (
 	maxHops    = 32 // aliases of aliases
 	maxModules = 200
-	maxLooked  = 10_000 // expressions in all, since merge branches
+	maxVisited = 10_000 // expressions in all, since merge branches
 )
 
 func newTracer(w *workspace) *tracer { return &tracer{workspace: w} }
@@ -126,8 +126,8 @@ func (t *tracer) text(s *scope, traversal string) (place, bool) {
 
 // expr is where the value comes from that expr has at the steps of rest.
 func (t *tracer) expr(s *scope, expr hclsyntax.Expression, rest []string, hops int) (place, bool) {
-	t.looked++
-	if hops++; hops > maxHops || t.looked > maxLooked {
+	t.visited++
+	if hops++; hops > maxHops || t.visited > maxVisited {
 		return place{}, false
 	}
 	switch e := expr.(type) {

@@ -171,12 +171,12 @@ func (c *treeCopy) link(path string) error {
 		return outside(path, text)
 	}
 	// By way of another link a path can leave the tree although it does not look so.
-	if real, err := filepath.EvalSymlinks(filepath.Join(c.from, path)); err == nil {
+	if actual, err := filepath.EvalSymlinks(filepath.Join(c.from, path)); err == nil {
 		base, err := filepath.EvalSymlinks(c.from)
 		if err != nil {
 			return err
 		}
-		if rel, err := filepath.Rel(base, real); err != nil || !filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(base, actual); err != nil || !filepath.IsLocal(rel) {
 			return outside(path, text)
 		}
 	}

@@ -34,7 +34,7 @@ func (w *workspace) sameLock(ctx context.Context, id string) error {
 	if err != nil && !errors.As(err, &exit) {
 		return err
 	}
-	for _, d := range proseDiagnostics(w.stderr("plan")) {
+	for _, d := range plainTextDiagnostics(w.stderr("plan")) {
 		lock := lockOf(d.Summary, d.Detail)
 		switch {
 		case lock == nil:

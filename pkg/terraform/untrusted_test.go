@@ -19,17 +19,17 @@ func TestUntrustedLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		said := &stream{log: newProgress(&log)}
+		output := &stream{log: newProgress(&log)}
 		for _, line := range []string{
 			`{"type":"log","@message":` + string(quoted) + `}`,
 			`{"@message":` + string(quoted) + `}`,
 			`{"type":"planned_change","@message":` + string(quoted) + `,"hook":{"resource":{"addr":` + string(quoted) + `},"id_key":"id","id_value":` + string(quoted) + `}}`,
 			`{"type":"diagnostic","diagnostic":{"severity":"error","summary":` + string(quoted) + `,"detail":` + string(quoted) + `}}`,
 		} {
-			said.line([]byte(line))
+			output.line([]byte(line))
 		}
-		w := &workspace{log: said.log, job: job, tool: Tool{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
-		for _, d := range w.diagnose(said.diagnostics, &redactor{}) {
+		w := &workspace{log: output.log, job: job, tool: Tool{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
+		for _, d := range w.diagnose(output.diagnostics, &redactor{}) {
 			if text := d.Summary + d.Detail; untrusted.Obeys(text) != "" {
 				t.Errorf("%q: model %q", s, text)
 			}

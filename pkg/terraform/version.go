@@ -29,17 +29,17 @@ type versionRecord struct {
 // version returns the version of the binary at path. It starts a process only
 // when the binary has not been asked before.
 func (e *Engine) version(ctx context.Context, path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	actual, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(real)
+	info, err := os.Stat(actual)
 	if err != nil {
 		return "", err
 	}
-	record := versionRecord{Path: real, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+	record := versionRecord{Path: actual, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	// A script (tfenv, asdf) may run another binary tomorrow: it is asked each time.
-	cachable := e.options.CacheDir != "" && !isScript(real)
+	cachable := e.options.CacheDir != "" && !isScript(actual)
 	if cachable {
 		if v := e.recordedVersion(record); v != "" {
 			return v, nil

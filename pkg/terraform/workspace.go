@@ -91,7 +91,7 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 	if err := w.module.refusal(job.Customer.Root); err != nil {
 		return nil, err
 	}
-	return w, w.settle()
+	return w, w.setEnvironment()
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {

@@ -47,7 +47,7 @@ func (s Settable) Check(file string, raw []byte, limits pipeline.Limits) pipelin
 func (s Settable) layer(d *Document, path []string, layer *strictyaml.Node) pipeline.Problems {
 	var problems pipeline.Problems
 	for _, e := range layer.Entries {
-		if s.may(path, e.Key) {
+		if s.allows(path, e.Key) {
 			continue
 		}
 		where := "the top level"
@@ -69,8 +69,8 @@ func (s Settable) layer(d *Document, path []string, layer *strictyaml.Node) pipe
 	return problems
 }
 
-// may reports whether a key is no variable, or one that the customer may set.
-func (s Settable) may(path []string, key string) bool {
+// allows reports whether a key is no variable, or one that the customer may set.
+func (s Settable) allows(path []string, key string) bool {
 	required, declared := s.Declared[key]
 	switch {
 	case !declared, slices.Contains(s.Open, key), slices.Contains(s.Open, AnyVariable):

@@ -277,15 +277,15 @@ func (d *Document) validateEach(schema *Schema, names []pipeline.Environment) pi
 // appendNew adds what the schema says, except where a built-in rule has already
 // told of the same value or the same missing key.
 func appendNew(problems, more pipeline.Problems) pipeline.Problems {
-	told := make(map[pipeline.Position]bool, len(problems))
+	shown := make(map[pipeline.Position]bool, len(problems))
 	messages := make(map[string]bool, len(problems))
 	for _, p := range problems {
-		told[p.Position] = told[p.Position] || !p.Warning
+		shown[p.Position] = shown[p.Position] || !p.Warning
 		messages[p.Position.String()+p.Message] = true
 	}
 	for _, p := range more {
 		missing := p.Rule == strictyaml.RuleSchemaRequired
-		if missing && messages[p.Position.String()+p.Message] || !missing && told[p.Position] {
+		if missing && messages[p.Position.String()+p.Message] || !missing && shown[p.Position] {
 			continue
 		}
 		problems = append(problems, p)

@@ -36,7 +36,7 @@ func repositoriesIn(v any, see func(properties any)) (n int) {
 // files, has properties of every form.
 func TestCustomPropertiesEverywhere(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.customer.SetProperties(hub.Properties{"many": []string{"a", "b"}, "one": "c", "none": nil})
 	s.manager.SetProperties(hub.Properties{"many": []string{"a", "b"}, "one": "c", "none": nil})
 	topic := s.commit(s.customer, "topic", map[string]string{"x": "1"})
@@ -84,7 +84,7 @@ func TestCustomPropertiesEverywhere(t *testing.T) {
 
 func TestBotAddresses(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	head := s.commit(s.customer, "main", map[string]string{"x": "1"})
 	for token, want := range map[string][2]string{
 		"metapipe": {"/users/metapipe%5Bbot%5D", "/apps/metapipe"},
@@ -105,7 +105,7 @@ func TestBotAddresses(t *testing.T) {
 
 func TestAccountsChange(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	run := got(s.customer.StartRun(hub.NewRun{Event: "push", Path: workflowPath, HeadSHA: s.first, HeadBranch: "main", Actor: "alice"}))(t)
 	good(t, s.customer.SetEnvironment("gated", hub.EnvironmentRules{Reviewers: []string{"alice", "ops"}, PreventSelfReview: true}))
 	equal(t, "gate", got(s.customer.EnterEnvironment(run.ID, "job", "gated"))(t), hub.GateWaiting)
@@ -120,7 +120,7 @@ func TestAccountsChange(t *testing.T) {
 	}
 	good(t, s.customer.Review(run.ID, "gated", "alice", true, ""))
 	path := fmt.Sprintf("/repos/acme/shop/actions/runs/%d", run.ID)
-	who := func(v any) string {
+	account := func(v any) string {
 		account := v.(map[string]any)
 		return fmt.Sprintf("%v:%.0f", account["login"], account["id"])
 	}
@@ -128,7 +128,7 @@ func TestAccountsChange(t *testing.T) {
 		x := s.send("job", "GET", path, "").object(t)
 		var approvals []map[string]any
 		good(t, json.Unmarshal([]byte(s.send("job", "GET", path+"/approvals", "").body), &approvals))
-		return strings.Join([]string{who(x["actor"]), who(x["triggering_actor"]), who(approvals[0]["user"])}, " ")
+		return strings.Join([]string{account(x["actor"]), account(x["triggering_actor"]), account(approvals[0]["user"])}, " ")
 	}
 	equal(t, "re-run", look(), "alice:1003 ops:1002 alice:1003")
 	good(t, s.hub.RenameUser("alice", "alicia"))

@@ -17,7 +17,7 @@ import (
 
 const workflowPath = ".github/workflows/infra.yml"
 
-func (s *scene) listen() {
+func (s *fixture) listen() {
 	s.t.Helper()
 	good(s.t, s.manager.AddWorkflow(hub.Workflow{
 		Path: workflowPath, Name: "Infra", Dispatches: []string{"infra-deploy"}, Manual: true,
@@ -36,8 +36,8 @@ func (s *scene) listen() {
 
 func TestRepositoryDispatch(t *testing.T) {
 	t.Parallel()
-	told := make(chan hub.Queued, 1)
-	s := newScene(t, hub.Options{OnRun: func(q hub.Queued) { told <- q }})
+	printed := make(chan hub.Queued, 1)
+	s := newFixture(t, hub.Options{OnRun: func(q hub.Queued) { printed <- q }})
 	s.listen()
 	api, ctx := s.client("admin").Repositories, t.Context()
 	payload := json.RawMessage(`{"request":"r","n":1}`)
@@ -48,7 +48,7 @@ func TestRepositoryDispatch(t *testing.T) {
 	}
 	q := got(s.hub.NextRun(ctx))(t)
 	equal(t, "run", fmt.Sprintln(q.Run.Event, q.Run.Status, q.Run.Actor, q.Run.HeadBranch, q.Run.Path), "repository_dispatch queued ops main "+workflowPath+"\n")
-	equal(t, "hook", (<-told).Run.ID, q.Run.ID)
+	equal(t, "hook", (<-printed).Run.ID, q.Run.ID)
 	var event struct {
 		Action  string          `json:"action"`
 		Branch  string          `json:"branch"`
@@ -68,7 +68,7 @@ func TestRepositoryDispatch(t *testing.T) {
 
 func TestDispatchRefusals(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.listen()
 	properties := func(n int) string {
 		var parts []string
@@ -107,7 +107,7 @@ func TestDispatchRefusals(t *testing.T) {
 
 func TestWorkflowDispatch(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.listen()
 	path := "/repos/ops/manager/actions/workflows/infra.yml/dispatches"
 	a := s.send("admin", "POST", path, `{"ref":"main","inputs":{"customer":"shop"},"return_run_details":true}`)
@@ -129,7 +129,7 @@ func TestWorkflowDispatch(t *testing.T) {
 
 func TestRuns(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	api, ctx := s.client("metapipe").Actions, t.Context()
 	run := got(s.customer.StartRun(hub.NewRun{Event: "push", Path: workflowPath, HeadSHA: s.first, HeadBranch: "main", Actor: "alice", Status: "in_progress"}))(t)
 	got(s.customer.SetJob(run.ID, "trigger", "in_progress", ""))(t)
@@ -185,7 +185,7 @@ func TestRuns(t *testing.T) {
 
 func TestApproval(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	good(t, s.manager.SetEnvironment("production-apply", hub.EnvironmentRules{Reviewers: []string{"alice", "ops"}, PreventSelfReview: true}))
 	head := got(s.manager.Head("main"))(t)
 	run := got(s.manager.StartRun(hub.NewRun{Event: "push", Path: workflowPath, HeadSHA: head, HeadBranch: "main", Actor: "ops", Status: "in_progress"}))(t)
@@ -236,7 +236,7 @@ func TestApproval(t *testing.T) {
 
 func TestRejectionTimerAndBranches(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	good(t, s.manager.SetEnvironment("gated", hub.EnvironmentRules{Reviewers: []string{"ops"}}))
 	good(t, s.manager.SetEnvironment("slow", hub.EnvironmentRules{WaitTimer: 10 * time.Minute}))
 	good(t, s.manager.SetEnvironment("released", hub.EnvironmentRules{Branches: []string{"release/*"}}))

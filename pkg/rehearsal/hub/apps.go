@@ -142,31 +142,31 @@ func (s *Server) authenticateApp(c *call, value string) (reply, bool) {
 	if err != nil {
 		return refuse("A JSON web token could not be decoded")
 	}
-	var said struct {
+	var output struct {
 		Issuer   json.RawMessage  `json:"iss"` // GitHub takes it as a string and as a number
 		IssuedAt *jwt.NumericDate `json:"iat"`
 		Expiry   *jwt.NumericDate `json:"exp"`
 	}
-	if err := token.UnsafeClaimsWithoutVerification(&said); err != nil {
+	if err := token.UnsafeClaimsWithoutVerification(&output); err != nil {
 		return refuse("A JSON web token could not be decoded")
 	}
 	i := slices.IndexFunc(s.apps, func(a *app) bool {
-		return strings.Trim(string(said.Issuer), `"`) == strconv.FormatInt(a.id, 10)
+		return strings.Trim(string(output.Issuer), `"`) == strconv.FormatInt(a.id, 10)
 	})
 	if i < 0 {
 		return refuse("'Issuer' claim ('iss') must be an Integer, or the client id of an App")
 	}
 	a := s.apps[i]
-	if err := token.Claims(a.key, &said); err != nil {
+	if err := token.Claims(a.key, &output); err != nil {
 		return refuse("A JSON web token could not be decoded")
 	}
 	now := s.now()
 	switch {
-	case said.IssuedAt == nil || said.IssuedAt.Time().After(now):
+	case output.IssuedAt == nil || output.IssuedAt.Time().After(now):
 		return refuse("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
-	case said.Expiry == nil || !said.Expiry.Time().After(now):
+	case output.Expiry == nil || !output.Expiry.Time().After(now):
 		return refuse("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
-	case said.Expiry.Time().Sub(now) > maxJWTAhead:
+	case output.Expiry.Time().Sub(now) > maxJWTAhead:
 		return refuse("'Expiration time' claim ('exp') is too far in the future")
 	}
 	// What the App itself may see is decided by the routes for Apps.

@@ -15,18 +15,18 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// appScene adds an App on the customer's repository to a scene.
-func appScene(t *testing.T) (s *scene, id int64, key *rsa.PrivateKey) {
+// appFixture adds an App on the customer's repository to a scene.
+func appFixture(t *testing.T) (s *fixture, id int64, key *rsa.PrivateKey) {
 	t.Helper()
-	s = newScene(t, hub.Options{})
+	s = newFixture(t, hub.Options{})
 	id, text, err := s.hub.AddApp(hub.GitHubApp{Slug: "carrier", Owner: "acme", Repositories: []string{"acme/shop"}, Permissions: map[string]string{"contents": "read", "statuses": "write"}})
 	good(t, err)
 	block, _ := pem.Decode(text)
 	return s, id, got(x509.ParsePKCS1PrivateKey(block.Bytes))(t)
 }
 
-// speak makes "the App itself" a credential of the scene.
-func (s *scene) speak(key any, alg jose.SignatureAlgorithm, claims map[string]any) {
+// serve makes "the App itself" a credential of the scene.
+func (s *fixture) serve(key any, alg jose.SignatureAlgorithm, claims map[string]any) {
 	s.t.Helper()
 	signer := got(jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil))(s.t)
 	s.secrets["carrier"] = got(jwt.Signed(signer).Claims(claims).Serialize())(s.t)
@@ -34,7 +34,7 @@ func (s *scene) speak(key any, alg jose.SignatureAlgorithm, claims map[string]an
 
 func TestAppSpeaksForItself(t *testing.T) {
 	t.Parallel()
-	s, id, key := appScene(t)
+	s, id, key := appFixture(t)
 	now := s.clock.now()
 	for name, tc := range map[string]struct {
 		alg      jose.SignatureAlgorithm
@@ -55,7 +55,7 @@ func TestAppSpeaksForItself(t *testing.T) {
 		"not its own key":  {jose.RS256, otherKey(t), id, 0, time.Minute, 401, "could not be decoded"},
 		"no time to speak": {jose.RS256, key, id, 0, 0, 401, "future time"},
 	} {
-		s.speak(tc.key, tc.alg, map[string]any{"iss": tc.iss, "iat": now.Add(tc.iat).Unix(), "exp": now.Add(tc.exp).Unix()})
+		s.serve(tc.key, tc.alg, map[string]any{"iss": tc.iss, "iat": now.Add(tc.iat).Unix(), "exp": now.Add(tc.exp).Unix()})
 		a := s.send("carrier", "GET", "/app", "")
 		if a.status != tc.status || !strings.Contains(a.body, tc.says) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
@@ -67,15 +67,15 @@ func TestAppSpeaksForItself(t *testing.T) {
 
 func otherKey(t *testing.T) *rsa.PrivateKey {
 	t.Helper()
-	_, _, key := appScene(t)
+	_, _, key := appFixture(t)
 	return key
 }
 
 func TestTokensOfInstallations(t *testing.T) {
 	t.Parallel()
-	s, id, key := appScene(t)
+	s, id, key := appFixture(t)
 	now := s.clock.now()
-	s.speak(key, jose.RS256, map[string]any{"iss": id, "iat": now.Unix(), "exp": now.Add(9 * time.Minute).Unix()})
+	s.serve(key, jose.RS256, map[string]any{"iss": id, "iat": now.Unix(), "exp": now.Add(9 * time.Minute).Unix()})
 	equal(t, "not installed", s.send("carrier", "GET", "/repos/ops/manager/installation", "").status, 404)
 	equal(t, "the App itself reads no repository", s.send("carrier", "GET", "/repos/acme/shop", "").status, 404)
 	found := s.send("carrier", "GET", "/repos/acme/shop/installation", "").object(t)

@@ -11,7 +11,7 @@ import (
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	user := func(extra ...string) int { return s.send("", "GET", "/user", "", extra...).status }
 	equal(t, "anonymous", user(), 401)
 	equal(t, "wrong", user("Authorization", "Bearer nonsense"), 401)
@@ -44,7 +44,7 @@ func TestCredentials(t *testing.T) {
 
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	add := func(tok hub.Token) {
 		s.secrets[tok.Name] = got(s.hub.AddToken(tok))(t).Secret
 	}
@@ -104,7 +104,7 @@ func TestPermissions(t *testing.T) {
 
 func TestRepositories(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	c, ctx := s.client("admin"), t.Context()
 	r, _, err := c.Repositories.Get(ctx, "ACME", "Shop")
 	good(t, err)

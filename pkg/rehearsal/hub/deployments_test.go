@@ -14,7 +14,7 @@ import (
 
 func TestDeployments(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	api, ctx := s.client("metapipe").Repositories, t.Context()
 	deploy := func(env string) *github.Deployment {
 		d, _, err := api.CreateDeployment(ctx, "acme", "shop", &github.DeploymentRequest{
@@ -63,7 +63,7 @@ func TestDeployments(t *testing.T) {
 
 func TestDeploymentDefaults(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	path, ctx := "/repos/acme/shop/deployments", t.Context()
 	_, _, err := s.client("job").Repositories.CreateStatus(ctx, "acme", "shop", s.first, &github.RepoStatus{
 		Context: github.String("ci"), State: github.String("pending"),
@@ -102,7 +102,7 @@ func TestDeploymentDefaults(t *testing.T) {
 
 func TestEnvironments(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	good(t, s.manager.SetEnvironment("production-apply", hub.EnvironmentRules{
 		Reviewers: []string{"alice", "ops"}, WaitTimer: 30 * time.Minute, Branches: []string{"main"}, PreventSelfReview: true,
 	}))

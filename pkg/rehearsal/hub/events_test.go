@@ -24,7 +24,7 @@ type pushed struct {
 
 func TestPushEvents(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	second := s.commit(s.customer, "main", map[string]string{"infra/variables.yml": "a: 1\n", "new": "n"})
 	topic := s.commit(s.customer, "topic", map[string]string{"t": ""})
 	event := func(branch, before, after string) pushed {
@@ -51,7 +51,7 @@ func TestPushEvents(t *testing.T) {
 
 func TestPullRequestEvents(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	before := s.commit(s.customer, "topic", map[string]string{"x": "1"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic", Body: "b"}))(t)
 	event := func(action string) map[string]any {
@@ -78,7 +78,7 @@ func TestPullRequestEvents(t *testing.T) {
 
 func TestDispatchEvents(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	raw := got(s.manager.DispatchEvent("infra-deploy", json.RawMessage(`{"a":{"b":1}}`), "metapipe"))(t)
 	hubtest.Event(t, "webhook-repository-dispatch-sample", raw)
 	raw = got(s.manager.ManualEvent(workflowPath, "main", map[string]string{"customer": "shop"}, "ops"))(t)
@@ -93,7 +93,7 @@ func TestDispatchEvents(t *testing.T) {
 
 func TestMergeQueue(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	head := s.commit(s.customer, "topic", map[string]string{"x": "1"})
 	base := s.commit(s.customer, "main", map[string]string{"y": "2"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic"}))(t)

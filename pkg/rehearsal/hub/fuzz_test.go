@@ -33,7 +33,7 @@ func FuzzServeHTTP(f *testing.F) {
 		if err != nil || !strings.HasPrefix(target, "/") {
 			return
 		}
-		h, secret := smallScene(t)
+		h, secret := smallFixture(t)
 		req := &http.Request{Method: method, URL: u, Header: http.Header{}, Body: http.NoBody}
 		if body != "" {
 			req.Body = httptest.NewRequest("POST", "/", strings.NewReader(body)).Body
@@ -51,7 +51,7 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-func smallScene(t *testing.T) (*hub.Server, string) {
+func smallFixture(t *testing.T) (*hub.Server, string) {
 	h := hub.New(hub.Options{})
 	got(h.AddUser(hub.User{Login: "acme"}))(t)
 	r := got(h.AddRepo("acme", "shop", hub.RepoOptions{ID: 4711, Private: true}))(t)

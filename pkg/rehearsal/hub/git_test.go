@@ -21,7 +21,7 @@ func TestObjectIDs(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git-binary: no git to compare with")
 	}
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	dir := t.TempDir()
 	write := func(p, content string, mode os.FileMode) {
 		p = filepath.Join(dir, p)
@@ -66,7 +66,7 @@ func TestObjectIDs(t *testing.T) {
 
 func TestTreesAreChecked(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	for _, p := range []string{"", "/a", "a//b", "../a", "a/../b", ".git/config", "a/.GIT/x", "a/"} {
 		if _, err := s.manager.Commit("main", hub.Change{Files: map[string]hub.File{p: {}}}); err == nil {
 			t.Errorf("path %q was accepted", p)
@@ -93,7 +93,7 @@ func TestTreesAreChecked(t *testing.T) {
 
 func TestContents(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	big := strings.Repeat("0123456789abcdef", 70000) // over 1 MB
 	files := map[string]hub.File{
 		"infra/link.yml": {Content: []byte("variables.yml"), Mode: hub.ModeSymlink},
@@ -154,7 +154,7 @@ func TestContents(t *testing.T) {
 
 func TestGitDataAndRefs(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.commit(s.customer, "release/1", map[string]string{"x/y/z": "1"})
 	c, ctx := s.client("job"), t.Context()
 	ref, _, err := c.Git.GetRef(ctx, "acme", "shop", "heads/release/1")
@@ -204,7 +204,7 @@ func TestGitDataAndRefs(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.commit(s.customer, "topic", map[string]string{"infra/variables.yml": "a\nb\n", "new.txt": "n"})
 	s.commit(s.customer, "topic", map[string]string{"README.md": "shop!\n"})
 	s.commit(s.customer, "main", map[string]string{"other": "o"})
@@ -241,7 +241,7 @@ func TestCompare(t *testing.T) {
 
 func TestUnrelatedHistories(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	lone := got(s.hub.AddRepo("acme", "lone", hub.RepoOptions{}))(t)
 	a := s.commit(lone, "main", map[string]string{"a": "1"})
 	good(t, lone.SetBranch("main", "")) // the next commit has no parent
@@ -256,7 +256,7 @@ func TestUnrelatedHistories(t *testing.T) {
 
 func TestRenamesInDiffs(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	head := got(s.customer.Commit("main", hub.Change{
 		Remove: []string{"infra"}, Files: map[string]hub.File{"old/variables.yml": {Content: []byte("environments: {}\n")}},
 	}))(t)

@@ -14,7 +14,7 @@ import (
 
 func TestComments(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	api, ctx := s.client("metapipe").Issues, t.Context()
 	s.commit(s.customer, "topic", map[string]string{"x": "1"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic"}))(t)
@@ -50,7 +50,7 @@ func TestComments(t *testing.T) {
 
 func TestCommentsOfOthers(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	ctx := t.Context()
 	i, _, err := s.client("admin").Issues.Create(ctx, "ops", "manager", &github.IssueRequest{Title: github.String("Q")})
 	good(t, err)
@@ -69,7 +69,7 @@ func TestCommentsOfOthers(t *testing.T) {
 
 func TestIssues(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	api, ctx := s.client("metapipe").Issues, t.Context()
 	i, _, err := api.Create(ctx, "acme", "shop", &github.IssueRequest{
 		Title: github.String("Drift"), Body: github.String("b"), Labels: &[]string{"drift", "Drift", "snooze"},
@@ -119,7 +119,7 @@ func TestIssues(t *testing.T) {
 
 func TestIssuesDisabled(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	quiet := got(s.hub.AddRepo("ops", "quiet", hub.RepoOptions{NoIssues: true}))(t)
 	s.commit(quiet, "main", map[string]string{"a": ""})
 	s.commit(quiet, "topic", map[string]string{"b": ""})

@@ -91,11 +91,11 @@ func (s *Server) limit(c *call) (reply, bool) {
 	}
 	if b.used >= b.limit {
 		c.free = true
-		who := "127.0.0.1"
+		account := "127.0.0.1"
 		if u := c.actor(); u != nil {
-			who = fmt.Sprintf("user ID %d", u.ID)
+			account = fmt.Sprintf("user ID %d", u.ID)
 		}
-		return problem(status, "API rate limit exceeded for "+who+"."), false
+		return problem(status, "API rate limit exceeded for "+account+"."), false
 	}
 	return s.limitBurst(c, b, status)
 }

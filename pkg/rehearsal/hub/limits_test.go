@@ -17,7 +17,7 @@ import (
 
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{LimitStatus: 429})
+	s := newFixture(t, hub.Options{LimitStatus: 429})
 	path := "/repos/ops/manager"
 	first := s.send("metapipe", "GET", path, "")
 	equal(t, "limit", first.header.Get("X-RateLimit-Limit"), "5000")
@@ -49,7 +49,7 @@ func TestRateLimit(t *testing.T) {
 
 func TestRateLimitError(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	good(t, s.hub.SetRemaining("metapipe", 0))
 	_, _, err := s.client("metapipe").Repositories.Get(t.Context(), "acme", "shop")
 	var limit *github.RateLimitError
@@ -61,7 +61,7 @@ func TestRateLimitError(t *testing.T) {
 
 func TestSecondaryLimit(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{Secondary: hub.Secondary{ContentPerMinute: 3, PointsPerMinute: 100}})
+	s := newFixture(t, hub.Options{Secondary: hub.Secondary{ContentPerMinute: 3, PointsPerMinute: 100}})
 	post := func() answer {
 		return s.send("job", "POST", "/repos/acme/shop/statuses/"+s.first, `{"state":"success"}`)
 	}
@@ -86,7 +86,7 @@ func TestSecondaryLimit(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	const route = "/repos/{owner}/{repo}/statuses/{sha}"
 	path, body := "/repos/acme/shop/statuses/"+s.first, `{"state":"success"}`
 	count := func() int { return len(s.customer.Snapshot().Statuses[s.first]) }
@@ -145,7 +145,7 @@ func TestFaults(t *testing.T) {
 // TestConcurrency is for the race detector.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.listen()
 	var wg sync.WaitGroup
 	for i := range 8 {

@@ -14,7 +14,7 @@ import (
 )
 
 // idToken asks as the runner's toolkit does.
-func (s *scene) idToken(requestURL, bearer, audience string) (int, string) {
+func (s *fixture) idToken(requestURL, bearer, audience string) (int, string) {
 	s.t.Helper()
 	path := strings.TrimPrefix(requestURL, s.hub.URL()) + "&audience=" + audience
 	a := s.send("", "GET", path, "", "Authorization", "Bearer "+bearer)
@@ -25,7 +25,7 @@ func (s *scene) idToken(requestURL, bearer, audience string) (int, string) {
 
 func TestIDTokens(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	run := got(s.customer.StartRun(hub.NewRun{Event: "push", Path: workflowPath, HeadSHA: s.first, HeadBranch: "main", Actor: "alice", Status: "in_progress"}))(t)
 	url, bearer, err := s.hub.OpenJob(hub.IDTokenJob{Repo: s.customer, RunID: run.ID, Job: "trigger / it", Ref: "refs/heads/main", SHA: s.first})
 	good(t, err)
@@ -82,7 +82,7 @@ func TestIDTokens(t *testing.T) {
 
 func TestIDTokenBearers(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	run := got(s.customer.StartRun(hub.NewRun{Event: "pull_request", Path: workflowPath, HeadSHA: s.first, HeadBranch: "main", Actor: "alice"}))(t)
 	open := func(job, env string) (string, string) {
 		u, b, err := s.hub.OpenJob(hub.IDTokenJob{Repo: s.customer, RunID: run.ID, Job: job, Ref: "refs/pull/1/merge", SHA: s.first, Environment: env})

@@ -11,7 +11,7 @@ import (
 
 func TestPullRequest(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	c, ctx := s.client("metapipe"), t.Context()
 	s.commit(s.customer, "topic", map[string]string{"infra/variables.yml": "a: 1\n"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "More", Author: "alice", Head: "topic"}))(t)
@@ -57,7 +57,7 @@ func TestPullRequest(t *testing.T) {
 
 func TestPullRequestConflict(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	s.commit(s.customer, "topic", map[string]string{"README.md": "theirs\n"})
 	s.commit(s.customer, "main", map[string]string{"README.md": "ours\n"})
 	n := got(s.customer.OpenPull(hub.NewPull{Title: "Clash", Author: "alice", Head: "topic"}))(t)
@@ -76,7 +76,7 @@ func TestPullRequestConflict(t *testing.T) {
 
 func TestPullRequestFromFork(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	c, ctx := s.client("metapipe"), t.Context()
 	fork := got(s.customer.Fork("mallory", "shop"))(t)
 	s.commit(fork, "main", map[string]string{"infra/variables.yml": "a: 1\n"})
@@ -95,7 +95,7 @@ func TestPullRequestFromFork(t *testing.T) {
 
 func TestListsAndPages(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	c, ctx := s.client("metapipe"), t.Context()
 	files := map[string]string{}
 	for i := range 3105 {

@@ -40,12 +40,12 @@ func (c *clock) pass(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// scene is a customer's and a manager's repository with people and tokens:
+// fixture is a customer's and a manager's repository with people and tokens:
 // "admin" (classic, full), "job" (the customer's GITHUB_TOKEN), "metapipe" (an
 // App on both repositories), "mallory" (classic, of somebody without a role) and
 // "thin" (fine-grained, contents: read of the customer). The repositories have no
 // custom properties, since go-github cannot read the lists among them.
-type scene struct {
+type fixture struct {
 	t        testing.TB
 	hub      *hub.Server
 	clock    *clock
@@ -55,9 +55,9 @@ type scene struct {
 	secrets  map[string]string
 }
 
-func newScene(t testing.TB, o hub.Options) *scene {
+func newFixture(t testing.TB, o hub.Options) *fixture {
 	t.Helper()
-	s := &scene{t: t, clock: &clock{at: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, secrets: map[string]string{}}
+	s := &fixture{t: t, clock: &clock{at: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}, secrets: map[string]string{}}
 	o.Now = s.clock.now
 	s.hub = hubtest.Start(t, o)
 	for _, u := range []hub.User{
@@ -89,7 +89,7 @@ func newScene(t testing.TB, o hub.Options) *scene {
 }
 
 // commit adds files to a branch, a minute after the last commit.
-func (s *scene) commit(r *hub.Repo, branch string, files map[string]string) string {
+func (s *fixture) commit(r *hub.Repo, branch string, files map[string]string) string {
 	s.t.Helper()
 	s.clock.pass(time.Minute)
 	ch := hub.Change{Files: map[string]hub.File{}, Message: "Change " + branch, Author: "ops"}
@@ -100,7 +100,7 @@ func (s *scene) commit(r *hub.Repo, branch string, files map[string]string) stri
 }
 
 // client is a go-github client with the named token; "" is anonymous.
-func (s *scene) client(token string) *github.Client {
+func (s *fixture) client(token string) *github.Client {
 	s.t.Helper()
 	c := github.NewClient(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	if token != "" {
@@ -125,7 +125,7 @@ func (a answer) object(t testing.TB) map[string]any {
 }
 
 // send makes a raw request; extra are headers as name, value, name, value …
-func (s *scene) send(token, method, path, body string, extra ...string) answer {
+func (s *fixture) send(token, method, path, body string, extra ...string) answer {
 	s.t.Helper()
 	req := got(http.NewRequestWithContext(s.t.Context(), method, s.hub.URL()+path, strings.NewReader(body)))(s.t)
 	if token != "" {

@@ -16,7 +16,7 @@ import (
 func TestSameStory(t *testing.T) {
 	t.Parallel()
 	tell := func() []byte {
-		s := newScene(t, hub.Options{})
+		s := newFixture(t, hub.Options{})
 		s.commit(s.customer, "topic", map[string]string{"x": "1"})
 		got(s.customer.OpenPull(hub.NewPull{Title: "T", Author: "alice", Head: "topic"}))(t)
 		s.send("job", "POST", "/repos/acme/shop/issues/1/comments", `{"body":"hi"}`)

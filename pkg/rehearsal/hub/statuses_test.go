@@ -12,11 +12,11 @@ import (
 
 func TestStatuses(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	api, ctx := s.client("job").Repositories, t.Context()
-	post := func(context, state, description string) (*github.RepoStatus, error) {
+	post := func(statusContext, state, description string) (*github.RepoStatus, error) {
 		st, _, err := api.CreateStatus(ctx, "acme", "shop", s.first, &github.RepoStatus{
-			Context: &context, State: &state, Description: &description, TargetURL: github.String(s.hub.URL() + "/x"),
+			Context: &statusContext, State: &state, Description: &description, TargetURL: github.String(s.hub.URL() + "/x"),
 		})
 		return st, err
 	}
@@ -42,7 +42,7 @@ func TestStatuses(t *testing.T) {
 
 func TestStatusRefusals(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, hub.Options{})
+	s := newFixture(t, hub.Options{})
 	for name, c := range map[string]struct {
 		sha, body string
 		status    int

@@ -116,17 +116,17 @@ func (d *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Allows reports whether the policies of a caller let it do something.
-func (d *Server) Allows(accessKey, action, arn string, context map[string]string) bool {
+func (d *Server) Allows(accessKey, action, arn string, encryptionContext map[string]string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	allowed, err := d.permitted(accessKey, action, arn, context)
+	allowed, err := d.permitted(accessKey, action, arn, encryptionContext)
 	return allowed && err == nil
 }
 
 // permitted asks the policies of a caller.
-func (d *Server) permitted(caller, action, arn string, context map[string]string) (bool, error) {
-	a := ask{action: "kms:" + action, arn: arn, values: map[string][]string{}}
-	for name, value := range context {
+func (d *Server) permitted(caller, action, arn string, encryptionContext map[string]string) (bool, error) {
+	a := kmsRequest{action: "kms:" + action, arn: arn, values: map[string][]string{}}
+	for name, value := range encryptionContext {
 		a.values["kms:EncryptionContext:"+name] = []string{value}
 	}
 	for alias, of := range d.Aliases {
@@ -210,18 +210,18 @@ func (k *Key) aead() cipher.AEAD {
 
 // bound is the encryption context in an order of its own: the one given does not
 // count.
-func bound(arn string, context map[string]string) []byte {
+func bound(arn string, encryptionContext map[string]string) []byte {
 	b := []byte(arn)
-	for _, name := range slices.Sorted(maps.Keys(context)) {
-		b = append(b, "\x00"+base64.StdEncoding.EncodeToString([]byte(name))+"="+base64.StdEncoding.EncodeToString([]byte(context[name]))...)
+	for _, name := range slices.Sorted(maps.Keys(encryptionContext)) {
+		b = append(b, "\x00"+base64.StdEncoding.EncodeToString([]byte(name))+"="+base64.StdEncoding.EncodeToString([]byte(encryptionContext[name]))...)
 	}
 	return b
 }
 
-func (k *Key) seal(arn string, plain []byte, context map[string]string) []byte {
-	return append([]byte(arn+"\x00"), k.aead().Seal(nil, nil, plain, bound(arn, context))...)
+func (k *Key) seal(arn string, plain []byte, encryptionContext map[string]string) []byte {
+	return append([]byte(arn+"\x00"), k.aead().Seal(nil, nil, plain, bound(arn, encryptionContext))...)
 }
 
-func (k *Key) open(arn string, blob []byte, context map[string]string) ([]byte, error) {
-	return k.aead().Open(nil, nil, blob[min(len(arn)+1, len(blob)):], bound(arn, context))
+func (k *Key) open(arn string, blob []byte, encryptionContext map[string]string) ([]byte, error) {
+	return k.aead().Open(nil, nil, blob[min(len(arn)+1, len(blob)):], bound(arn, encryptionContext))
 }

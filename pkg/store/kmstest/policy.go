@@ -31,14 +31,14 @@ func (l *Texts) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
-// ask is what a caller wants to do.
-type ask struct {
+// kmsRequest is what a caller wants to do.
+type kmsRequest struct {
 	action, arn string
 	values      map[string][]string // of the keys of conditions
 }
 
 // allows evaluates one policy: a denial wins, and silence is one.
-func allows(document string, a ask) (bool, error) {
+func allows(document string, a kmsRequest) (bool, error) {
 	var p policy
 	if err := json.Unmarshal([]byte(document), &p); err != nil {
 		return false, fmt.Errorf("a policy: %w", err)
@@ -78,7 +78,7 @@ func like(pattern, value string) bool {
 
 // meets evaluates conditions, all of which must hold. One that is not known here
 // is an error: a test must not pass by it.
-func (a ask) meets(conditions map[string]map[string]Texts) (bool, error) {
+func (a kmsRequest) meets(conditions map[string]map[string]Texts) (bool, error) {
 	for operator, keys := range conditions {
 		for key, want := range keys {
 			holds, err := a.holds(operator, want, a.values[key])
@@ -90,7 +90,7 @@ func (a ask) meets(conditions map[string]map[string]Texts) (bool, error) {
 	return true, nil
 }
 
-func (a ask) holds(operator string, want, got []string) (bool, error) {
+func (a kmsRequest) holds(operator string, want, got []string) (bool, error) {
 	operator, ifExists := strings.CutSuffix(operator, "IfExists")
 	if ifExists && len(got) == 0 {
 		return true, nil

@@ -30,8 +30,16 @@ func (s records) formerName(ctx context.Context, c Customer) (CustomerName, erro
 	if err != nil {
 		return "", err
 	}
+	former, _, err := s.firstName(ctx, names, c, func(_ CustomerName, e evidence) (bool, error) { return e.of(c), nil })
+	return former, err
+}
+
+// firstName is the first one of names, in their order, with records that fit; empty where
+// there is none. The name of c is not looked at.
+func (s records) firstName(ctx context.Context, names []CustomerName, c Customer, fits func(CustomerName, evidence) (bool, error)) (CustomerName, evidence, error) {
 	var work sync.WaitGroup
-	slots, former, failed := make(chan struct{}, formerReaders), make([]bool, len(names)), make([]error, len(names))
+	slots, found := make(chan struct{}, formerReaders), make([]bool, len(names))
+	all, failed := make([]evidence, len(names)), make([]error, len(names))
 	for i, name := range names {
 		if name == c.Name {
 			continue
@@ -39,18 +47,71 @@ func (s records) formerName(ctx context.Context, c Customer) (CustomerName, erro
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			e, found, err := s.evidence(ctx, name, c)
-			former[i], failed[i] = found && e.of(c), err
+			if all[i], found[i], failed[i] = s.evidence(ctx, name, c); failed[i] == nil && found[i] {
+				found[i], failed[i] = fits(name, all[i])
+			}
 		})
 	}
 	work.Wait()
 	if err := errors.Join(failed...); err != nil {
-		return "", err
+		return "", evidence{}, err
 	}
-	if i := slices.Index(former, true); i >= 0 {
-		return names[i], nil
+	if i := slices.Index(found, true); i >= 0 {
+		return names[i], all[i], nil
 	}
-	return "", nil
+	return "", evidence{}, nil
+}
+
+// noneLeft refuses a new path of a repository while a customer without a file has states
+// of another path of it: its file may have changed its name and its path at once. One that
+// was ended, or moved to another name, has none. A new repository shows nothing of that.
+func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
+	s := f.records()
+	own, found, err := s.evidence(ctx, c.Name, c)
+	if err != nil || found && own.repositoryID == c.RepositoryID { // only its path has changed
+		return err
+	}
+	names, err := StoredCustomers(ctx, f.Store)
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(name CustomerName) bool {
+		_, registered := f.Customers.Customer(name)
+		return registered
+	})
+	name, left, err := s.firstName(ctx, names, c, func(name CustomerName, e evidence) (bool, error) {
+		if e.repositoryID != c.RepositoryID {
+			return false, nil
+		}
+		if now, err := RenamedTo(ctx, s.Store, s.Sealer, name); err != nil || now != "" {
+			return false, err
+		}
+		empty, err := s.empty(ctx, name)
+		return !empty, err
+	})
+	if err != nil || name == "" {
+		return err
+	}
+	return &RenamedError{Old: name, New: c, left: &left}
+}
+
+// empty reports whether every target of a name was ended, or accepted as one without a
+// state, and has had no apply since.
+func (s records) empty(ctx context.Context, name CustomerName) (bool, error) {
+	envs, err := StoredEnvironments(ctx, s, name)
+	if err != nil {
+		return false, err
+	}
+	for _, env := range envs {
+		known, err := remember(ctx, s, name, env)
+		if err != nil {
+			return false, err
+		}
+		if !known.destroyed() && slices.ContainsFunc(known.left(), func(l left) bool { return !l.none() }) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // evidence reads what the records of the last applies of a name say. One that cannot be

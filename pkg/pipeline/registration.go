@@ -38,6 +38,8 @@ type RenamedError struct {
 	New Customer
 	// taken: the states under the new name are those of this repository. Old is empty.
 	taken int64
+	// left: Old has no file, and its states are of another path of the same repository.
+	left *evidence
 }
 
 func (e *RenamedError) Error() string {
@@ -53,6 +55,9 @@ func (e *RenamedError) what() string {
 	if e.taken != 0 {
 		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.taken, e.New.place())
 	}
+	if e.left != nil {
+		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.place(), e.Old, e.left.path)
+	}
 	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.place(), e.Old, e.New.File, e.New.Name)
 }
 
@@ -60,6 +65,9 @@ func (e *RenamedError) what() string {
 func (e *RenamedError) Operator() string {
 	if e.taken != 0 {
 		return fmt.Sprintf("give this customer another name; or move the other one first (`metapipe customer rename %s NEW`), and then move away what is left below %s/ in the store", e.New.Name, e.New.Name)
+	}
+	if e.left != nil {
+		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.left.path, e.Old, e.New.Name, e.Old, e.Old)
 	}
 	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }
@@ -69,11 +77,12 @@ func (c Customer) place() string {
 	return fmt.Sprintf("path %q of repository %s (id %d)", c.Path, c.Repository, c.RepositoryID)
 }
 
-// loadRegistration reads the last record for the path and the repository of a customer:
-// the one place where it is read. number is 0 where there is none. One that was changed,
-// moved here or made without the key is ErrTampered.
+// loadRegistration reads the last record for the path and the repository of a customer.
+// number is 0 where there is none. One that was changed, moved here or made without the
+// key is ErrTampered.
 func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (last registration, number int, err error) {
-	keys, err := s.List(ctx, registrationPrefix(c))
+	folder := registrationPrefix(c)
+	keys, err := s.List(ctx, folder)
 	if err != nil {
 		return last, 0, fmt.Errorf("look for the registration of customer %s: %w", c.Name, err)
 	}
@@ -81,17 +90,27 @@ func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (la
 		return last, 0, nil
 	}
 	key := registrationKey(c, len(keys))
-	err = read.read(ctx, planAttempt{customer: fleet}, key, &last)
+	last, err = loadRegistrationAt(ctx, read, folder, key)
 	if errors.Is(err, ErrNotFound) { // there is another object among them
 		err = fmt.Errorf("%s: %w: the records are not numbered without a gap", key, ErrTampered)
 	}
-	if err == nil && (last.RepositoryID != c.RepositoryID || last.Path != c.Path) {
-		err = fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, last.Path, last.RepositoryID)
+	return last, len(keys), err
+}
+
+// loadRegistrationAt reads one registration: the one place where it is read. It must be of
+// the repository and the path that its folder is made of, and name a customer.
+func loadRegistrationAt(ctx context.Context, read reader, folder, key string) (registration, error) {
+	var r registration
+	if err := read.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
+		return registration{}, err
 	}
-	if err != nil {
-		return registration{}, len(keys), err
+	if registrationPrefix(Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {
+		return registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, r.Path, r.RepositoryID)
 	}
-	return last, len(keys), nil
+	if _, err := ParseCustomerName(string(r.Customer)); err != nil { // the name is printed in a command
+		return registration{}, fmt.Errorf("%s: %w: it names no customer: %w", key, ErrTampered, err)
+	}
+	return r, nil
 }
 
 // checkClaim is for a registration that cannot be verified with the keys at hand, which
@@ -178,6 +197,11 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 	}
 	if err := f.nameIsFree(ctx, c); err != nil {
 		return err
+	}
+	if number == 0 {
+		if err := f.noneLeft(ctx, c); err != nil {
+			return err
+		}
 	}
 	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
 	err = createFleet(ctx, f.records(), registrationKey(c, number+1), record)

@@ -71,16 +71,3 @@ func rekeyFleet[T any](ctx context.Context, r *Rekeyer, key, next string, load f
 	result.Records = append(result.Records, record)
 	return nil
 }
-
-// loadRegistrationAt reads a registration of which only the key is known. It must be of
-// the repository and the path that the key leads from.
-func loadRegistrationAt(ctx context.Context, s records, folder, key string) (registration, error) {
-	var r registration
-	if err := s.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
-		return registration{}, err
-	}
-	if registrationPrefix(Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {
-		return registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, r.Path, r.RepositoryID)
-	}
-	return r, nil
-}

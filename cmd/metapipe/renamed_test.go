@@ -39,6 +39,14 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 		}
 	}
 	page.run(2, "customer", "rename", "store", "store").says(t, "the old and the new name are both store")
+	swapped := page.run(2, "customer", "rename", "store", "shop")
+	swapped.says(t, "under the name shop, not under store", "customers/shop.yml does not exist", "names look swapped", "metapipe customer rename shop store")
+	page.run(2, "customer", "rename", "nobody", "other").says(t, "the store has nothing under the name nobody", "customers/other.yml does not exist", "the store has shop", "store")
+	known := page.run(2, "customer", "rename", "shop", "other")
+	known.says(t, `customer "other" does not exist in customers/`, "store")
+	if strings.Contains(swapped.log+known.log, "git mv") {
+		t.Errorf("the advice is to move the file back:\n%s%s", swapped.log, known.log)
+	}
 	page.next(0).says(t, "last apply", "nothing is written", "--apply")
 	if w.state("store/staging") != "" {
 		t.Error("a plan of moves has written a state")
@@ -50,6 +58,11 @@ func TestRecoverRenamedCustomer(t *testing.T) {
 	if strings.Contains(listed.log, "NOT REGISTERED") || strings.Contains(listed.log, "LOST") {
 		t.Errorf("the list says\n%s", listed.log)
 	}
+	for key, says := range map[string]string{"": "METAPIPE_KEY is not set, so", "?not-base-64?": "METAPIPE_KEY is malformed (", "c2hvcnQ=": "METAPIPE_KEY is malformed ("} {
+		w.newJob(rejected.run).with("METAPIPE_KEY="+key).do(0, "state", "list").says(t, "RENAMED shop", says, "the record of the rename is not verified")
+	}
+	back := page.run(2, "customer", "rename", "store", "shop")
+	back.says(t, "customer shop was renamed to store", "there is nothing to do")
 	found := page.next(6) // what was pushed under the refusal is not applied yet
 	found.says(t, "store/staging: pending")
 	page.run(0, "ledger", "--customer", "shop").says(t, "renamed", "to store")

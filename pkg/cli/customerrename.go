@@ -74,10 +74,14 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	if err != nil {
 		return &pipeline.UsageError{Message: "the old name", Err: err, Next: "`metapipe state list` shows the names that the store has"}
 	}
-	if _, err := pipeline.ParseCustomerName(o.new); err != nil {
+	name, err := pipeline.ParseCustomerName(o.new)
+	if err != nil {
 		return &pipeline.UsageError{Message: "the new name", Err: err, Next: "a name is that of a file in " + config.CustomersDir + "/, without .yml"}
 	}
-	m, c, err := a.renamedCustomer(ctx, o, old)
+	if err := pipeline.CheckNames(old, name); err != nil {
+		return err
+	}
+	m, c, err := a.renamedCustomer(ctx, o, old, name)
 	if err != nil {
 		return err
 	}
@@ -87,7 +91,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	}
 	defer remove()
 	renamer := &pipeline.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: m, Now: a.Now}
-	in := pipeline.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.context.Actor,
+	in := pipeline.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
 		Backend: func(name pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
 			named := c
 			named.Name = name
@@ -104,24 +108,27 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 }
 
 // renamedCustomer opens the manager, whose checkout has the file under its new name.
-func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old pipeline.CustomerName) (*manager, pipeline.Customer, error) {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories}})
+func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old, name pipeline.CustomerName) (*manager, pipeline.Customer, error) {
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories}}, func(m *manager) error { return m.onePlace(old, name) })
 	if err != nil {
 		return nil, pipeline.Customer{}, err
 	}
-	file := func(name string) string { return config.CustomersDir + "/" + name + ".yml" }
-	c, err := m.customer(o.new)
-	before, stays := m.config.Customer(old)
-	switch {
-	case err != nil && stays:
-		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s does not exist, and %s does", file(o.new), file(o.old)), Next: fmt.Sprintf("rename the file first: `git mv %s %s`", file(o.old), file(o.new))}
-	case err != nil:
-		return nil, c, err
-	case stays && old != c.Name && before.RepositoryID == c.RepositoryID && before.Path == c.Path:
-		return nil, c, &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", file(o.old), file(o.new)), Next: "keep the file with the new name alone"}
+	c, found := m.config.Customer(name)
+	if !found {
+		return nil, c, m.noNewFile(ctx, old, name)
 	}
 	m.sealer, err = m.openSealer(ctx)
 	return m, c, err
+}
+
+// onePlace refuses a rename while both files are of one repository and path.
+func (m *manager) onePlace(old, name pipeline.CustomerName) error {
+	before, stays := m.config.Customer(old)
+	c, found := m.config.Customer(name)
+	if !stays || !found || old == name || before.RepositoryID != c.RepositoryID || before.Path != c.Path {
+		return nil
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", customerFile(old), customerFile(name)), Next: "keep the file with the new name alone"}
 }
 
 func (m *manager) printRename(r pipeline.RenameResult) error {

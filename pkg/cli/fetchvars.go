@@ -73,11 +73,11 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.openManager(ctx, o.directories)
-	if err != nil {
+	var in pipeline.FetchInput
+	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
+		in, err = m.fetchInput(ctx, o, event)
 		return err
-	}
-	in, err := m.fetchInput(ctx, o, event)
+	})
 	if err != nil {
 		return err
 	}

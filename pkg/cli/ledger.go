@@ -45,7 +45,7 @@ Exit code 6: something is missing, changed, reordered, or not what GitHub rememb
 }
 
 func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}})
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}}, func(m *manager) error { return m.checkLedger(o) })
 	if err != nil {
 		return err
 	}
@@ -60,6 +60,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 	if o.json {
 		err = a.printJSON(reports)
 	} else {
+		if o.customer == "" {
+			reports = slices.DeleteFunc(reports, pipeline.LedgerReport.Empty)
+		}
 		err = a.printLedgers(reports)
 		if o.customer == "" {
 			if left, err := m.unregistered(ctx); err != nil {
@@ -67,13 +70,34 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			} else if len(left) > 0 {
 				a.logf("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
 			}
-			a.logf("these are the requests without a proved origin; --customer NAME shows those of a customer: %s", m.config.Advice())
+			what := "these are the requests without a proved origin"
+			if len(reports) == 0 {
+				what = "no request without a proved origin is on record"
+			}
+			a.logf("%s; --customer NAME shows those of a customer: %s", what, m.config.Advice())
 		}
 	}
 	if err == nil && findings > 0 {
 		return findingsError{findings}
 	}
 	return err
+}
+
+// checkLedger checks as much of the flags as needs no store: it may know customers and
+// environments that the checkout does not.
+func (m *manager) checkLedger(o ledgerOptions) error {
+	if o.customer == "" {
+		if o.environment != "" || o.verify {
+			return &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
+		}
+		return nil
+	}
+	if c, err := m.customer(o.customer); err == nil && o.environment != "" {
+		return m.checkTarget(targetOptions{directories: o.directories, customer: string(c.Name), environment: o.environment})
+	} else if err != nil && m.noStore(o.store) {
+		return err
+	}
+	return checkStoredName(o.customer)
 }
 
 func (a *App) printLedgers(reports []pipeline.LedgerReport) error {
@@ -93,9 +117,6 @@ func (a *App) printLedgers(reports []pipeline.LedgerReport) error {
 func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.LedgerReport, error) {
 	auditor := pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
-		if o.environment != "" || o.verify {
-			return nil, &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
-		}
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []pipeline.LedgerReport{fleet}, err
 	}

@@ -57,7 +57,7 @@ func TestMissingDirectoryOfStates(t *testing.T) {
 	const target = " --customer blog --environment staging"
 	for args, want := range map[string]int{
 		"state list": ExitDone, "state list --json": ExitDone, "state show" + target: ExitUsage, "ledger --customer blog": ExitUsage,
-		"unlock --lock-id x" + target: ExitUsage, "state accept" + target: ExitUsage,
+		"unlock --lock-id x" + target: ExitUsage, "state accept --reason gone" + target: ExitUsage,
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()

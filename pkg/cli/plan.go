@@ -90,6 +90,9 @@ func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work,
 		if err != nil {
 			return err
 		}
+		if err := checkRequest(o.request); err != nil {
+			return err
+		}
 		return m.confine(ctx, c, env, work)
 	})
 	if err != nil {
@@ -149,7 +152,7 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
+		Backend: m.backend(c, env), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.operator(), Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.

@@ -54,6 +54,23 @@ Outputs: outcome (the state of the overall status).`,
 	return cmd
 }
 
+// checkReport checks as much of the flags as needs no store.
+func (m *manager) checkReport(o reportOptions) error {
+	if o.customer == "" || o.request == "" {
+		return nil
+	}
+	if _, err := m.customer(o.customer); err != nil {
+		return err
+	}
+	if err := checkRequest(o.request); err != nil || o.applying == "" {
+		return err
+	}
+	if _, err := pipeline.ParseEnvironment(o.applying); err != nil {
+		return &pipeline.UsageError{Message: "--applying", Err: err}
+	}
+	return nil
+}
+
 func (a *App) report(ctx context.Context, o reportOptions) error {
 	if o.applying != "" && o.final {
 		return &pipeline.UsageError{Message: "--applying is the first report of a job and --final the last of the run", Next: "use one of them"}
@@ -64,7 +81,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
 	o.only = o.customer
-	m, err := a.openManager(ctx, o.directories)
+	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error { return m.checkReport(o) })
 	if err != nil {
 		return err
 	}
@@ -84,11 +101,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 		return err
 	}
 	in := pipeline.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
-	if o.applying != "" {
-		if in.Applying, err = pipeline.ParseEnvironment(o.applying); err != nil {
-			return &pipeline.UsageError{Message: "--applying", Err: err}
-		}
-	}
+	in.Applying = pipeline.Environment(o.applying)
 	result, summary, err := m.reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
 	if errors.As(err, &none) {

@@ -14,15 +14,11 @@ const shortID = 8
 // request reads the flag that names a request of a customer: its whole id, or the
 // beginning that statuses, comments and the ledger print. The store must be open.
 func (m *manager) request(ctx context.Context, c pipeline.Customer, given string) (pipeline.RequestID, error) {
-	if given == "" {
-		return "", &pipeline.UsageError{Message: "--request is missing", Next: "pass the output `request-id` of fetch-vars, or the short id that the status of the commit shows"}
+	if err := checkRequest(given); err != nil {
+		return "", err
 	}
-	id, err := pipeline.ParseRequestID(given)
-	if err == nil {
+	if id, err := pipeline.ParseRequestID(given); err == nil {
 		return id, nil
-	}
-	if len(given) < shortID || len(given) >= 36 || strings.Trim(given, "0123456789abcdef-") != "" {
-		return "", &pipeline.UsageError{Message: "--request", Err: err, Next: fmt.Sprintf("pass the whole id, or its first %d characters or more", shortID)}
 	}
 	ids, err := pipeline.RequestsLike(ctx, m.store, c.Name, given)
 	if err != nil {
@@ -35,4 +31,16 @@ func (m *manager) request(ctx context.Context, c pipeline.Customer, given string
 		return ids[0], nil
 	}
 	return "", &pipeline.UsageError{Message: fmt.Sprintf("%d requests of customer %s begin with %s", len(ids), c.Name, given), Next: fmt.Sprintf("pass the whole id: %s, %s …", ids[0], ids[1])}
+}
+
+// checkRequest checks as much of a request's id, whole or short, as needs no store.
+func checkRequest(given string) error {
+	if given == "" {
+		return &pipeline.UsageError{Message: "--request is missing", Next: "pass the output `request-id` of fetch-vars, or the short id that the status of the commit shows"}
+	}
+	_, err := pipeline.ParseRequestID(given)
+	if err != nil && (len(given) < shortID || len(given) >= 36 || strings.Trim(given, "0123456789abcdef-") != "") {
+		return &pipeline.UsageError{Message: "--request", Err: err, Next: fmt.Sprintf("pass the whole id, or its first %d characters or more", shortID)}
+	}
+	return nil
 }

@@ -3,15 +3,11 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
-	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
@@ -127,14 +123,15 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 
 func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	o.list = true
-	m, err := a.stateManager(ctx, o)
-	if err != nil {
-		return err
-	}
-	if o.environment != "" {
-		if _, err := m.environment("environment", o.environment); err != nil {
+	m, err := a.stateManager(ctx, o, func(m *manager) error {
+		if err := checkStoredName(o.customer); err != nil || o.environment == "" {
 			return err
 		}
+		_, err := m.environment("environment", o.environment)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	customers, left, err := m.stateCustomers(ctx, o.customer)
 	if err != nil {
@@ -173,61 +170,6 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	return a.printStates(states)
 }
 
-func (a *App) stateManager(ctx context.Context, o stateOptions) (*manager, error) {
-	s, err := a.newStep()
-	if err != nil {
-		return nil, err
-	}
-	s.only = o.customer
-	m, err := s.loadManager(o.managerDir)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.storeExists(o); err != nil {
-		return nil, err
-	}
-	return m, m.openStore(ctx, o.store)
-}
-
-// storeExists refuses a directory that was named and is not there: what a command
-// reads from it would look as if nothing was ever deployed. Where metapipe.yml names
-// it, the manager may be new: a list of states says so.
-func (m *manager) storeExists(o stateOptions) error {
-	named, by := o.store, "--store"
-	if named == "" {
-		named, by = m.app.getenv(envStore), envStore
-	}
-	if named == "" {
-		return m.directoryExists(o.list)
-	}
-	if absent(m.app.absolute(named)) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
-	}
-	return nil
-}
-
-// directoryExists looks at the directory that is used without a flag.
-func (m *manager) directoryExists(list bool) error {
-	named := m.config.Manager.State.Directory != ""
-	m.chooseStore("")
-	state := m.config.Manager.State
-	switch {
-	case state.Bucket.Name != "" || !absent(state.Directory):
-		return nil
-	case list:
-		m.app.logf("no state yet: %s does not exist", state.Directory)
-		return nil
-	case !named:
-		return nil
-	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", state.Directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
-}
-
-func absent(dir string) bool {
-	_, err := os.Stat(dir)
-	return errors.Is(err, fs.ErrNotExist)
-}
-
 func (a *App) printJSON(value any) error {
 	encoder := json.NewEncoder(a.Out)
 	encoder.SetIndent("", "  ")
@@ -254,11 +196,7 @@ func (a *App) printStates(states []targetState) error {
 }
 
 func (a *App) stateShow(ctx context.Context, o stateOptions) error {
-	m, err := a.stateManager(ctx, o)
-	if err != nil {
-		return err
-	}
-	c, env, err := m.target(ctx, o.targetOptions)
+	m, c, env, err := a.onStoredTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}

@@ -81,6 +81,9 @@ Environment: METAPIPE_KEY.`,
 }
 
 func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
+	if err := pipeline.CheckReason(o.reason); err != nil {
+		return err
+	}
 	m, state, in, err := a.lostTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
@@ -101,11 +104,7 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 // nobody may be working on.
 func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, targetState, pipeline.TargetInput, error) {
 	var in pipeline.TargetInput
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: o})
-	if err != nil {
-		return nil, targetState{}, in, err
-	}
-	c, env, err := m.target(ctx, o)
+	m, c, env, err := a.onStoredTarget(ctx, o)
 	if err != nil {
 		return nil, targetState{}, in, err
 	}
@@ -116,7 +115,7 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	if err != nil {
 		return nil, targetState{}, in, err
 	}
-	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.context.Actor, Log: a.Err}
+	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: a.Err}
 	if state.Lock != nil {
 		return nil, state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
 			Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}

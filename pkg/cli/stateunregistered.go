@@ -9,6 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/store"
 )
 
 // unregistered are the customers that the store knows and customers/ does not, in
@@ -90,9 +91,13 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 // renamedTo is the name that a customer without a file has now. It is verified with a key
 // where there is one: without it, who can write to the store can say what they like.
 func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
+	why := ""
 	if m.sealer == nil { // the same for all names
-		if s, err := m.openSealer(ctx); err == nil {
+		s, err := m.openSealer(ctx)
+		if err == nil {
 			m.sealer = s
+		} else {
+			why = m.keyTrouble(err)
 		}
 	}
 	var sealer pipeline.Sealer
@@ -104,9 +109,27 @@ func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to
 	case err != nil:
 		return "", err.Error()
 	case to != "" && sealer == nil:
-		return to, envKey + " is not set, so the record of the rename is not verified"
+		return to, why + ", so the record of the rename is not verified"
 	}
 	return to, ""
+}
+
+// keyTrouble says in part of a sentence why there is no key to verify with: none is set,
+// or what is set is malformed, or the key service does not give it.
+func (m *manager) keyTrouble(err error) string {
+	secret := m.app.getenv(envKey)
+	if secret == "" && len(m.config.Manager.SealingKeys) == 0 {
+		return envKey + " is not set"
+	}
+	if secret != "" {
+		if _, err := store.ParseKeys(secret); err != nil {
+			return fmt.Sprintf("%s is malformed (%v)", envKey, err)
+		}
+	}
+	if len(m.config.Manager.SealingKeys) > 0 {
+		return fmt.Sprintf("the keys of sealing_keys in %s cannot be used (%v)", config.ManagerFile, err)
+	}
+	return fmt.Sprintf("%s cannot be used (%v)", envKey, err)
 }
 
 // printUnregistered names the customers of a list that have no file any more.

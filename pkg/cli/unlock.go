@@ -50,11 +50,7 @@ Environment: GITHUB_TOKEN (own repository: actions read).`,
 }
 
 func (a *App) unlock(ctx context.Context, o unlockOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions})
-	if err != nil {
-		return err
-	}
-	c, env, err := m.target(ctx, o.targetOptions)
+	m, c, env, err := a.onStoredTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
@@ -75,7 +71,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	lock, err := unlocker.Run(ctx, pipeline.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
-		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: m.context.Actor, Log: a.Err}})
+		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: m.operator(), Log: a.Err}})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ type LedgerReport struct {
 	broken bool
 }
 
+// Empty reports whether there is nothing to print: no entry, no finding and no note.
+func (r LedgerReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
+
 // Name is the ledger's for people.
 func (r LedgerReport) Name() string { return LedgerName(r.Customer, r.Environment) }
 

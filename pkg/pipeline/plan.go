@@ -41,7 +41,8 @@ type TargetInput struct {
 	// Receipt is the digest of the receipt that was approved, or its short code;
 	// apply refuses another one. Empty skips the comparison.
 	Receipt string
-	// Actor is who runs the command, as the runner says; empty on a laptop.
+	// Actor is who runs the command, as the runner says; on a laptop its user, marked as
+	// unverified.
 	Actor string
 	Log   io.Writer
 	// Mask hides what must not be seen on the way to a writer, as in front of Log;

@@ -129,10 +129,18 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 
 func (r *Renamer) records() records { return records{r.Store, r.Sealer} }
 
+// CheckNames refuses a rename of a name to itself.
+func CheckNames(old, name CustomerName) error {
+	if old != name {
+		return nil
+	}
+	return &UsageError{Message: fmt.Sprintf("the old and the new name are both %s", old), Next: "name the old one first, as `metapipe state list` shows it"}
+}
+
 // known asks the store whether the place of the customer has the old name.
 func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
-	if in.Old == in.New.Name {
-		return known{}, &UsageError{Message: fmt.Sprintf("the old and the new name are both %s", in.Old), Next: "name the old one first, as `metapipe state list` shows it"}
+	if err := CheckNames(in.Old, in.New.Name); err != nil {
+		return known{}, err
 	}
 	k, err := r.records().knownAs(ctx, in.New)
 	if err != nil {
@@ -145,7 +153,8 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 			return k, registrationError(err, in.New)
 		}
 		if !slices.ContainsFunc(all, func(rename renameRecord) bool { return rename.of(in.New) }) {
-			return k, &UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.place(), in.New.Name, in.Old), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
+			return k, &UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.place(), in.New.Name, in.Old),
+				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
 		}
 		return k, nil
 	case k.name == "":

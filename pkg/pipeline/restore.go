@@ -49,11 +49,19 @@ func (r *Restorer) Restore(ctx context.Context, in TargetInput, file string, res
 	return state, nil
 }
 
+// CheckReason refuses an acceptance without a reason.
+func CheckReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return &UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
+	}
+	return nil
+}
+
 // Accept remembers the state that is there now, or that there is none, as the right
 // one: later plans build on it.
 func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return &UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
+	if err := CheckReason(reason); err != nil {
+		return err
 	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
 	known, err := remember(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)

@@ -1,0 +1,33 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+)
+
+// Names is what the store knows about two names of a customer.
+type Names struct {
+	// Now is the name that the states and records of the customer's place have; empty:
+	// the store knows none.
+	Now CustomerName
+	// StartRecord: the place was moved from the other name to Now, and the last write of that
+	// is missing. Moved: that has come to its end.
+	Begun, Moved bool
+}
+
+// LookUpNames asks the store under which name it has the place of a customer, and whether
+// that was moved there from another one. Records that cannot be believed are an error.
+func LookUpNames(ctx context.Context, s Store, sealer Sealer, c Customer, other CustomerName) (Names, error) {
+	r := records{s, sealer}
+	k, err := r.knownAs(ctx, c)
+	if err != nil {
+		return Names{}, registrationError(err, c)
+	}
+	all, err := loadRenames(ctx, r, other)
+	if err != nil {
+		return Names{}, registrationError(err, c)
+	}
+	moved := k.name == c.Name && slices.ContainsFunc(all, func(r renameRecord) bool { return r.of(c) && r.To == c.Name })
+	done := k.registered == k.name
+	return Names{Now: k.name, Begun: moved && !done, Moved: moved && done}, nil
+}

@@ -113,9 +113,11 @@ func (s *rehearsal) guide(r Result) string {
 | customer/statuses/COMMIT.json | every status of a commit, oldest first |
 | customer/deployments.json | the deployments, which carry the outputs |
 | customer/runs.json, manager/runs.json | the workflow runs of both sides |
-| customer/summaries, manager/summaries | the job summaries, one file a job |
-| customer/logs, manager/logs | the logs, one file a step, secrets masked |
-| requests.json | the requests to GitHub, step by step |
+`)
+	for _, row := range s.folder.present("summaries", "logs") {
+		b.WriteString(row)
+	}
+	b.WriteString(`| requests.json | the requests to GitHub, step by step |
 
 Nothing here is secret: sensitive values were left out before they got here, as they are on GitHub.
 Links to workflow runs led to a GitHub that ended with the rehearsal.

@@ -43,6 +43,24 @@ func newFolder(name string, at time.Time) (*folder, error) {
 	return markFolder(root)
 }
 
+// present lists, as rows of the table of the README, the directories of both parties
+// that the rehearsal has made.
+func (f *folder) present(kinds ...string) (rows []string) {
+	what := map[string]string{"summaries": "the job summaries, one file a job", "logs": "the logs, one file a step, secrets masked"}
+	for _, kind := range kinds {
+		var there []string
+		for _, who := range []string{"customer", "manager"} {
+			if _, err := os.Stat(f.path(who, kind)); err == nil {
+				there = append(there, who+"/"+kind)
+			}
+		}
+		if len(there) > 0 {
+			rows = append(rows, fmt.Sprintf("| %s | %s |\n", strings.Join(there, ", "), what[kind]))
+		}
+	}
+	return rows
+}
+
 // folderMark begins the .gitignore of a folder with results. The folder is no
 // part of any checkout: git skips it because of the star below, and the import
 // because of this line.

@@ -53,3 +53,17 @@ func FuzzSafeName(f *testing.F) {
 		}
 	})
 }
+
+// TestPresentFolders: the README lists the directories that exist, and no others.
+func TestPresentFolders(t *testing.T) {
+	t.Parallel()
+	f := &folder{t.TempDir()}
+	for _, at := range [][]string{{"manager", "summaries", "a.md"}, {"customer", "logs", "a.txt"}, {"manager", "logs", "a.txt"}} {
+		must(t, f.write([]byte("x"), at...))
+	}
+	got := strings.Join(f.present("summaries", "logs"), "")
+	want := "| manager/summaries | the job summaries, one file a job |\n| customer/logs, manager/logs | the logs, one file a step, secrets masked |\n"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

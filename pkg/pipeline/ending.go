@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -74,7 +75,7 @@ func (a ManualRequest) checkDestroy() error {
 	target := targetName(a.Customer, a.Environment)
 	switch {
 	case a.Mode != ModeDestroy && a.Confirm != "":
-		return &UsageError{Message: fmt.Sprintf("a confirmation (%q) belongs to mode destroy, and the mode is %s", plainLine(a.Confirm), a.mode()), Next: "leave the confirmation out, or choose mode destroy"}
+		return &UsageError{Message: fmt.Sprintf("a confirmation (%s) belongs to mode destroy, and the mode is %s", quoteTyped(a.Confirm), a.mode()), Next: "leave the confirmation out, or choose mode destroy"}
 	case a.Mode != ModeDestroy:
 		return nil
 	case a.Environment == "":
@@ -84,9 +85,22 @@ func (a ManualRequest) checkDestroy() error {
 	case a.Confirm == "":
 		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed", target), Next: "type the name of the target: --confirm " + target}
 	case a.Confirm != target:
-		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed: %q was typed", target, plainLine(a.Confirm)), Next: "check which target is meant; its name is typed whole: --confirm " + target}
+		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed: %s was typed", target, quoteTyped(a.Confirm)), Next: "check which target is meant; its name is typed whole: --confirm " + target}
 	}
 	return nil
+}
+
+// maxTyped is the number of bytes of a typed text that an error shows.
+const maxTyped = 200
+
+// quoteTyped quotes what a person typed so that each byte of it shows: a line end,
+// an invisible character or a letter of another alphabet is why it differs from the
+// name. A long text is cut, and its length follows.
+func quoteTyped(typed string) string {
+	if len(typed) <= maxTyped {
+		return strconv.QuoteToASCII(typed)
+	}
+	return fmt.Sprintf("%s... (%d bytes)", strconv.QuoteToASCII(typed[:maxTyped]), len(typed))
 }
 
 // advise lets an error of a destroy say how to repeat a destroy: a push asks for

@@ -1,19 +1,42 @@
 package pipeline
 
+import "strings"
+
 // nearest returns the word of known that was probably meant: at most one edit in
-// three characters, where two neighbours that changed places are one edit; ""
-// when none is near.
+// three characters, where two neighbours that changed places are one edit, in any
+// case of the letters; else the only one that begins with three or more characters of
+// the word; "" when none is near.
 func nearest(word string, known []string) string {
 	best, least := "", 0
+	word = strings.ToLower(word)
 	for _, k := range known {
 		if len(word) > 2*len(k) {
 			continue
 		}
-		if d := edits(word, k); d <= max(len(k)/3, 1) && (best == "" || d < least) {
+		if d := edits(word, strings.ToLower(k)); d <= max(len(k)/3, 1) && (best == "" || d < least) {
 			best, least = k, d
 		}
 	}
+	if best == "" {
+		return onlyBeginning(word, known)
+	}
 	return best
+}
+
+// onlyBeginning returns the one word of known that begins with the word, such as
+// production for prod; "" where none or several do, or the word is too short to say.
+func onlyBeginning(word string, known []string) string {
+	found := ""
+	for _, k := range known {
+		if len(word) < 3 || !strings.HasPrefix(strings.ToLower(k), word) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = k
+	}
+	return found
 }
 
 // edits is the optimal string alignment distance of two texts, in bytes.

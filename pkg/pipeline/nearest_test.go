@@ -1,12 +1,16 @@
 package pipeline
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNearest(t *testing.T) {
 	t.Parallel()
-	known := []string{"staging", "production", "qa"}
+	known := []string{"staging", "production", "qa", "preview-one", "preview-two"}
 	for word, want := range map[string]string{
 		"stagign": "staging", "staging": "staging", "stage": "", "prodction": "production", "q": "qa", "qa1": "qa",
+		"prod": "production", "PROD": "production", "Staging": "staging", "produc": "production", "stag": "staging", "preview": "", "pr": "", "pro": "production", "xprod": "",
 		"live": "", "": "", "development": "", "a-name-that-is-much-longer-than-any-other": "",
 	} {
 		if got := nearest(word, known); got != want {
@@ -17,5 +21,21 @@ func TestNearest(t *testing.T) {
 		if got := edits(pair[0], pair[1]); got != want {
 			t.Errorf("%v: %d, want %d", pair, got, want)
 		}
+	}
+}
+
+// TestQuoteTyped: the quote of a typed text shows every byte that makes it differ.
+func TestQuoteTyped(t *testing.T) {
+	t.Parallel()
+	for typed, want := range map[string]string{
+		"shop/staging": `"shop/staging"`, "shop/staging\n": `"shop/staging\n"`, "shop/staging\r\n": `"shop/staging\r\n"`,
+		"shop/stag\u200bing": `"shop/stag\u200bing"`, "sh\u043ep/staging": `"sh\u043ep/staging"`, "\xff": `"\xff"`,
+	} {
+		if got := quoteTyped(typed); got != want {
+			t.Errorf("%q: got %s, want %s", typed, got, want)
+		}
+	}
+	if got := quoteTyped(strings.Repeat("a", 300)); !strings.HasSuffix(got, `"... (300 bytes)`) {
+		t.Errorf("a long text: %s", got)
 	}
 }

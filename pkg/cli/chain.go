@@ -77,9 +77,18 @@ func (v *validation) writeMissing(root *os.Root) error {
 		if err := replace(root, name, missing[name]); err != nil {
 			return err
 		}
-		v.app.logf("written: %s", name)
+		v.wrote(name)
 	}
 	return nil
+}
+
+// wrote names a file that was written, once: the shipped workflow may be new, and the
+// chain of jobs be written into it after that.
+func (v *validation) wrote(name string) {
+	if !slices.Contains(v.written, name) {
+		v.written = append(v.written, name)
+		v.app.logf("written: %s", name)
+	}
 }
 
 func readWorkflow(root *os.Root) (raw []byte, err error) {
@@ -106,7 +115,7 @@ func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeli
 	if err := replace(root, workflow.File, written); err != nil {
 		return nil, err
 	}
-	v.app.logf("written: %s", workflow.File)
+	v.wrote(workflow.File)
 	return written, nil
 }
 

@@ -33,8 +33,10 @@ variables.yml, the workflow and the default branch. Each problem is printed as
 file:line:column, rule, and what to do; in Actions also as an annotation. At the end
 it says what it checked and what is missing for a first rehearsal.
 
-A customer's file is checked under the rules of a manager with --manager-dir, or
-under a schema alone with --schema. Without either only the built-in rules apply.
+A customer's file is checked under the rules of a manager with --manager-dir or in a
+manager checkout, or under a schema alone with --schema. Without any of them only the
+built-in rules apply. Terraform is not run: what a validation block or the code says
+about the values, only a plan finds.
 Warnings of the manager are left out then; validate --manager-dir alone shows them.
 
 The chain of jobs in .github/workflows/infra-deploy.yml must lead through the
@@ -48,7 +50,7 @@ Exit code 6 means that there are errors. Warnings alone end with 0.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return app.validate(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout")
+	cmd.Flags().StringVar(&o.managerDir, "manager-dir", "", "`DIR` of a manager checkout (default: the working directory, if it is one)")
 	cmd.Flags().StringVar(&o.customerDir, "customer-dir", "", "`DIR` of a customer checkout")
 	cmd.Flags().Var(&o.pathFlag, "path", "`DIR` of variables.yml in the customer checkout (default: the customer's, else infra)")
 	cmd.Flags().StringVar(&o.customer, "customer", "", "check the file as that of this registered customer `NAME`")
@@ -96,6 +98,10 @@ func (a *App) detect(o *validateOptions) error {
 			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder), Next: "go to one, or name it with --manager-dir or --customer-dir"}
 		}
 	}
+	if o.managerDir == "" && o.schema == "" && o.customerDir != "" && exists(filepath.Join(a.Dir, config.ManagerFile)) {
+		o.managerDir = a.Dir
+		a.logf("under the rules of the manager checkout %s, the working directory", a.Dir)
+	}
 	if o.managerDir != "" {
 		o.managerDir = a.absolute(o.managerDir)
 	}
@@ -133,9 +139,12 @@ func exists(path string) bool {
 // validation collects what validate finds.
 type validation struct {
 	*step
-	o      validateOptions
-	config config.Config // of the manager; the default one without it
-	result validateResult
+	o       validateOptions
+	config  config.Config // of the manager; the default one without it
+	result  validateResult
+	written []string // files, by --write-workflows
+	// onlyPlan says that a file of variables was checked, without Terraform.
+	onlyPlan bool
 	// writeErr is of the lines that were printed.
 	writeErr error
 }

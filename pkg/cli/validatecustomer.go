@@ -106,11 +106,27 @@ func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 		}
 	}
 	v.checked("%s: %s", file, rules)
+	v.onlyPlan = raw != nil
 }
 
-// defaultBranch warns of a repository from which nothing can ever be applied.
+// readByManager reports whether the manager reads the output: validate runs in the
+// manager's checkout. A customer can do nothing about metapipe.yml.
+func (v *validation) readByManager() bool {
+	if v.o.managerDir == "" {
+		return false
+	}
+	here, err := os.Stat(v.app.absolute("."))
+	if err != nil {
+		return false
+	}
+	manager, err := os.Stat(v.o.managerDir)
+	return err == nil && os.SameFile(here, manager)
+}
+
+// defaultBranch warns the manager of a repository from which nothing can ever be
+// applied.
 func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
-	if v.o.managerDir == "" || len(c.Manager.Environments) == 0 {
+	if !v.readByManager() || len(c.Manager.Environments) == 0 {
 		return
 	}
 	repository, ok := gitrepo.Open(ctx, v.o.customerDir, v.app.Environ)

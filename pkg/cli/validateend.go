@@ -54,11 +54,17 @@ func (v *validation) print() error {
 		v.line("%s: %s", what, pen.Paint(text.Green, "no problems"))
 	}
 	v.paragraph(count(len(v.result.Checked), "check")+" made: ", strings.Join(v.result.Checked, "; "))
+	if v.onlyPlan {
+		v.paragraph("not checked: ", notChecked)
+	}
 	for _, whom := range []string{forRehearsal, forGitHub} {
 		v.printMissing(whom)
 	}
 	return v.writeErr
 }
+
+// notChecked is what validate cannot find in variables.yml, since it runs no Terraform.
+const notChecked = "validation blocks, types and conditions of the Terraform code, rules between two values, and what a provider accepts; `metapipe plan --customer-dir DIR --environment NAME` in the manager checkout finds those"
 
 func (v *validation) printMissing(whom string) {
 	first := true

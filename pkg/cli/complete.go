@@ -59,9 +59,13 @@ func (a *App) completion(flag string) cobra.CompletionFunc {
 		return nil
 	}
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		dir := a.Dir
-		if f := cmd.Flags().Lookup("manager-dir"); f != nil && f.Value.String() != "" {
-			dir = a.absolute(f.Value.String())
+		named := ""
+		if f := cmd.Flags().Lookup("manager-dir"); f != nil {
+			named = f.Value.String()
+		}
+		dir, err := a.managerDir(named)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		c, problems := config.Load(dir)
 		if config.IsMissing(problems) { // no manager: its defaults are nobody's names

@@ -203,12 +203,15 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 // loadManagerOrDefault lets a manager checkout without metapipe.yml be tried;
 // guessed tells that it has none.
 func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
-	if _, problems := s.configuration(s.app.absolute(dir)); !config.IsMissing(problems) {
+	if dir, err = s.app.managerDir(dir); err != nil {
+		return nil, false, err
+	}
+	c, problems := s.configuration(dir)
+	if !config.IsMissing(problems) {
 		m, err = s.readManager(dir)
 		return m, false, err
 	}
-	dir = s.app.absolute(dir)
-	c, _ := s.configuration(dir) // with its customers: their roots and paths hold here too
+	// With its customers: their roots and paths hold here too.
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, true, nil
 }
 

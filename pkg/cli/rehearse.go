@@ -59,7 +59,8 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	if err := a.checkoutDir("--customer-dir", o.customerDir); err != nil {
 		return err
 	}
-	if err := a.checkoutDir("--manager-dir", o.managerDir); err != nil {
+	managerDir, err := a.managerDir(o.managerDir)
+	if err != nil {
 		return err
 	}
 	options := rehearsal.Options{
@@ -67,7 +68,7 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 			_, err := (&step{app: a}).engine().Locate(ctx, rule)
 			return err
 		},
-		Binary: a.Binary, ManagerDir: a.absolute(o.managerDir), CustomerDir: a.absolute(o.customerDir),
+		Binary: a.Binary, ManagerDir: managerDir, CustomerDir: a.absolute(o.customerDir),
 		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
 	}
 	if o.proposal != "" {

@@ -200,10 +200,10 @@ func TestRealOutputsFitTheirSchemas(t *testing.T) {
 		}
 	}
 	for args, name := range map[string]string{
-		"version --json":                        "version",
-		"validate --json":                       "validate",
-		"validate --json --manager-dir nowhere": "validate",
-		"state list --json":                     "state-list",
+		"version --json":                          "version",
+		"validate --json":                         "validate",
+		"validate --json --manager-dir customers": "validate",
+		"state list --json":                       "state-list",
 		"state show --customer blog --environment staging --json":      "state-show",
 		"ledger --customer blog --json":                                "ledger",
 		"ledger --json":                                                "ledger",

@@ -173,7 +173,10 @@ func (s *step) loadManager(dir string) (*manager, error) {
 
 // readManager reads the configuration of the manager on any ref.
 func (s *step) readManager(dir string) (*manager, error) {
-	dir = s.app.absolute(dir)
+	dir, err := s.app.managerDir(dir)
+	if err != nil {
+		return nil, err
+	}
 	c, problems := s.configuration(dir)
 	if config.IsMissing(problems) {
 		return nil, s.noManager(dir)

@@ -90,7 +90,7 @@ func (a *App) detect(o *validateOptions) error {
 	if o.managerDir == "" && o.customerDir == "" {
 		folder := cmp.Or(o.path, config.DefaultPath)
 		switch {
-		case exists(filepath.Join(a.Dir, config.ManagerFile)):
+		case isManager(a.Dir):
 			o.managerDir = a.Dir
 		case exists(filepath.Join(a.Dir, folder)):
 			o.customerDir = a.Dir
@@ -98,12 +98,16 @@ func (a *App) detect(o *validateOptions) error {
 			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder), Next: "go to one, or name it with --manager-dir or --customer-dir"}
 		}
 	}
-	if o.managerDir == "" && o.schema == "" && o.customerDir != "" && exists(filepath.Join(a.Dir, config.ManagerFile)) {
+	if o.managerDir == "" && o.schema == "" && o.customerDir != "" && isManager(a.Dir) {
 		o.managerDir = a.Dir
 		a.logf("under the rules of the manager checkout %s, the working directory", a.Dir)
 	}
 	if o.managerDir != "" {
-		o.managerDir = a.absolute(o.managerDir)
+		dir, err := a.managerDir(o.managerDir)
+		if err != nil {
+			return err
+		}
+		o.managerDir = dir
 	}
 	if o.customerDir != "" {
 		o.customerDir = a.absolute(o.customerDir)

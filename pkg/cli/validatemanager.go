@@ -15,9 +15,6 @@ func (v *validation) manager() error {
 	loaded, found := config.Load(v.o.managerDir)
 	v.config = loaded
 	v.add(found...)
-	if _, err := os.Stat(v.o.managerDir); err != nil {
-		return nil // told already
-	}
 	v.checked("%s: %s", config.ManagerFile, count(len(loaded.Manager.Environments), "environment"))
 	if loaded.Manager.Schema != "" {
 		v.checked("the schema %s", loaded.Manager.Schema)

@@ -165,7 +165,7 @@ func TestFailedApplyIsToldAndMended(t *testing.T) {
 	}
 	printed := r.report("--final")
 	printed.want(t, "outcome=failure")
-	for _, text := range []string{"terraform_data.first", "make a new plan"} {
+	for _, text := range []string{"terraform_data.first", "get a fresh plan"} {
 		if !strings.Contains(printed.summary, text) {
 			t.Errorf("the report lacks %q:\n%s", text, printed.summary)
 		}

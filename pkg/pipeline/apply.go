@@ -33,7 +33,6 @@ func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return TargetResult{}, errors.Join(err, appendUnreadable(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
 	}
 	result, err := a.run(ctx, in, request)
-	request.advise(err)
 	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
 }
 
@@ -50,7 +49,7 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 		return TargetResult{Outcome: OutcomeNoChanges}, nil
 	}
 	if planned.Outcome != OutcomeWaiting {
-		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "mend what the plan says and push again"}
+		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
 	}
 	last, err := lastAttempt(ctx, a.records(), folder)
 	if err != nil {
@@ -63,7 +62,7 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 		}
 		return TargetResult{Outcome: OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
-	if err := last.refusal(in); err != nil {
+	if err := last.refusal(in, request.Mode); err != nil {
 		return TargetResult{}, err
 	}
 	if last.number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
@@ -118,19 +117,18 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	ended := Result{Run: in.Run, Outcome: OutcomeApplied, attempt: last}
 	log := in.record()
 	result, err := a.apply(ctx, in, request, folder, &ended)
-	request.advise(err)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonAlreadyApplied {
 		return result, err
 	}
 	if err != nil {
-		ended.fail(ctx, err)
+		ended.fail(ctx, request.Mode, err)
 		var failed *FailedError
 		lasting := errors.As(err, &failed) && failed.Permanent
 		ended.Retryable = !ended.started && !ended.Reason.isPermanent() && !lasting
 	}
 	if ended.claimed && ended.Retryable {
-		const again = "nothing was changed: this job, run again, applies the same plan"
+		const again = "nothing was changed: when your service provider runs this job again, it applies the same plan"
 		if ended.Next == "" || ended.Outcome == OutcomeCancelled {
 			ended.Next = again
 		} else {
@@ -228,7 +226,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
-	if err := a.claim(ctx, in, folder, ended.attempt); err != nil {
+	if err := a.claim(ctx, in, request.Mode, folder, ended.attempt); err != nil {
 		return result, err
 	}
 	ended.claimed = true
@@ -262,7 +260,7 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAtte
 
 // claim marks the plan as used before anything changes: it will not be applied a
 // second time, unless this apply lives to tell that it has changed nothing.
-func (a *Applier) claim(ctx context.Context, in TargetInput, folder planAttempt, last applyAttempt) error {
+func (a *Applier) claim(ctx context.Context, in TargetInput, mode Mode, folder planAttempt, last applyAttempt) error {
 	won, err := startAttempt(ctx, a.records(), folder, last, StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
@@ -274,19 +272,19 @@ func (a *Applier) claim(ctx context.Context, in TargetInput, folder planAttempt,
 	if err := a.records().read(ctx, folder, attemptStartObject(winner.number), &winner.start); err == nil && winner.revoked() {
 		winner.result = winner.start.NotStarted
 	}
-	return winner.refusal(in)
+	return winner.refusal(in, mode)
 }
 
 // refusal says why a plan may not be applied after this use of it; nil when it may.
-func (u applyAttempt) refusal(in TargetInput) error {
+func (u applyAttempt) refusal(in TargetInput, mode Mode) error {
 	switch {
 	case u.free():
 		return nil
 	case u.result != nil && u.result.Reason != "":
-		return &RefusedError{Reason: u.result.Reason, Message: u.result.Message, Next: u.result.Next}
+		return &RefusedError{Reason: u.result.Reason, Message: u.result.Message, Next: u.result.Next, Detail: u.result.Detail, Operator: u.result.Operator}
 	}
 	return &RefusedError{Reason: ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
-		Next: "push again, or run the whole workflow again, to get a fresh plan"}
+		Next: mode.Afresh(), Operator: mode.Restart()}
 }
 
 // receipt reads the receipt and compares it with what is asked for and with what
@@ -304,25 +302,28 @@ func (a *Applier) receipt(ctx context.Context, folder planAttempt, request Reque
 
 func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) error {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	refuse := func(reason Reason, next, format string, args ...any) error {
-		return &RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: next}
+	refuse := func(reason Reason, format string, args ...any) error {
+		refused := &RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
+		if reason == ReasonTampered {
+			refused.Next, refused.Operator = tamperedNext, tamperedFinder
+		}
+		return refused
 	}
-	const again = "push again to get a fresh plan"
 	switch {
 	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
-		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
+		return refuse(ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
 	case receipt.Mode != request.modeOfReceipt():
-		return refuse(ReasonTampered, "find out who can write to the store; then "+again, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
+		return refuse(ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
 	case receipt.Environment != in.Environment:
-		return refuse(ReasonOtherEnvironment, again, "was made for environment %s", receipt.Environment)
+		return refuse(ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
-		return refuse(ReasonStaleVariables, again, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
+		return refuse(ReasonStaleVariables, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
 	case receipt.ManagerCommit != in.ManagerCommit:
-		return refuse(ReasonStaleManager, again, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
+		return refuse(ReasonStaleManager, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
 	case receipt.Backend != in.Backend.String():
-		return refuse(ReasonStaleState, again, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
+		return refuse(ReasonStaleState, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
 	case !a.Now().Before(receipt.Expires):
-		return refuse(ReasonExpired, again, "expired at %s", receipt.Expires.Format(time.RFC3339))
+		return refuse(ReasonExpired, "expired at %s", receipt.Expires.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -361,7 +362,7 @@ func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, 
 	}
 	document, problems := a.Parse(in.Customer, request.File, raw)
 	if problems.Err() != nil {
-		return Job{}, StoredPlan{}, &RefusedError{Reason: ReasonStaleVariables, Message: "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(), Next: "push again to get a fresh plan"}
+		return Job{}, StoredPlan{}, &RefusedError{Reason: ReasonStaleVariables, Message: "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
 	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return Job{}, StoredPlan{}, fmt.Errorf("create the run directory: %w", err)

@@ -2,10 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -101,23 +99,6 @@ func quoteTyped(typed string) string {
 		return strconv.QuoteToASCII(typed)
 	}
 	return fmt.Sprintf("%s... (%d bytes)", strconv.QuoteToASCII(typed[:maxTyped]), len(typed))
-}
-
-// advise lets an error of a destroy say how to repeat a destroy: a push asks for
-// something else. The error is one that was made for this request.
-func (r Request) advise(err error) {
-	if r.Mode != ModeDestroy {
-		return
-	}
-	next := func(s string) string { return strings.ReplaceAll(s, "push again", "start the destroy again") }
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		refused.Next = next(refused.Next)
-	}
-	var failed *FailedError
-	if errors.As(err, &failed) {
-		failed.Next = next(failed.Next)
-	}
 }
 
 // isDestroyed reports whether a target was ended. Where its record cannot be read, that is

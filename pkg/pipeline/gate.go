@@ -44,7 +44,7 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 	rule, why := request.gate(in)
 	if a.Gate == nil && request.Mode == ModeDestroy {
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
-			Next: "approve it in the run of the request; see docs/ENDING.md"}
+			Next: providerNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
 	}
 	if a.Gate == nil || !rule.gated() {
 		return nil, nil
@@ -60,11 +60,11 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
 		}
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
-			Next: "add required reviewers to it (Settings → Environments), then run the workflow again"}
+			Next: providerNext, Operator: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	if has := time.Duration(wait) * time.Minute; has < rule.WaitTimer {
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
-			Next: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
+			Next: providerNext, Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
 	}
 	if reviewers == 0 {
 		return nil, nil
@@ -99,13 +99,13 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
-			Next: "push again, and let a reviewer approve whose account exists"}
+			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.operatorAfresh() + "; let a reviewer approve with an account that exists"}
 	case len(people) == 0 && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
-			Next: "do not let administrators bypass the rules of environment " + name + "; then push again and let a reviewer approve"}
+			Next: providerNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.operatorAfresh() + ", and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
-			Next: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then push again and let a reviewer approve"}
+			Next: providerNext, Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.operatorAfresh() + ", and let a reviewer approve"}
 	case !rule.PreventSelfReview:
 		return people, nil
 	}
@@ -126,7 +126,7 @@ func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Re
 	asked := withAccounts(slices.Clone(request.Requesters), run.Requesters()...)
 	if len(request.Requesters) == 0 || slices.ContainsFunc(asked, func(account Account) bool { return !account.Known() }) {
 		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
-			Next: "push again from an account that exists"}
+			Next: request.Mode.Afresh() + "; use an account that exists", Operator: request.Mode.operatorAfresh() + ", from an account that exists"}
 	}
 	for _, account := range asked {
 		at := slices.IndexFunc(people, func(approver Account) bool { return approver.ID == account.ID })
@@ -134,7 +134,7 @@ func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Re
 			continue
 		}
 		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", people[at].Login, target),
-			Next: fmt.Sprintf("push again, and let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
+			Next: request.Mode.Afresh() + "; somebody else approves it", Operator: request.Mode.operatorAfresh() + fmt.Sprintf("; let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
 	}
 	return nil
 }

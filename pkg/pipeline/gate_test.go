@@ -110,6 +110,12 @@ func (c gateCase) play(t *testing.T, w *world) {
 	if !errors.As(err, &refused) || refused.Reason != c.want || !strings.Contains(refused.Message, c.says) || refused.Next == "" {
 		t.Fatalf("got %v, want %s", err, c.want)
 	}
+	// The customer reads Next, and cannot change the manager.
+	for _, word := range []string{"Settings", "metapipe.yml", "administrators", "run the workflow"} {
+		if strings.Contains(refused.Next, word) || refused.Operator == "" {
+			t.Errorf("the customer reads %q, the operator %q", refused.Next, refused.Operator)
+		}
+	}
 	if got := w.events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.engine.applies != 0 {
 		t.Errorf("%d applies, ledger: %s", w.engine.applies, got)
 	}

@@ -96,7 +96,7 @@ func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejecte
 func (a *Applier) appendLedger(ctx context.Context, in TargetInput, request Request, result TargetResult, cause error) error {
 	ended := Result{Outcome: result.Outcome, Run: in.Run}
 	if cause != nil {
-		ended.fail(ctx, cause)
+		ended.fail(ctx, request.Mode, cause)
 	}
 	if ended.Outcome == OutcomeNoChanges {
 		return nil // the plan says so

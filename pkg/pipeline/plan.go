@@ -83,9 +83,8 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
-		request.advise(err)
 		explainLock(ctx, p.records(), in, folder.key(objectStart), err)
-		ended.fail(ctx, err)
+		ended.fail(ctx, request.Mode, err)
 	}
 	ended.At = p.Now().UTC()
 	last, cancel := cleanupContext(ctx)
@@ -93,7 +92,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	// A plan whose making cannot be recorded does not wait for an apply.
 	if _, recordErr := (Ledger{Store: p.Store, Now: p.Now}).Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
 		if err == nil {
-			ended.fail(ctx, recordErr)
+			ended.fail(ctx, request.Mode, recordErr)
 		}
 		err = errors.Join(err, recordErr)
 	}
@@ -319,11 +318,18 @@ func checkNewest(ctx context.Context, s records, request Request, env Environmen
 
 func supersededError(request Request, env Environment, newer RequestID) *RefusedError {
 	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
-		Next: "look at how the newer request ended; push again, or run its workflow again, when it did not end well"}
+		Next: "look at how the newer request ended; when it did not end well, " + request.Mode.Afresh(), Operator: supersededOperator(request.Mode)}
+}
+
+func supersededOperator(m Mode) string {
+	if m.Restart() == "" {
+		return ""
+	}
+	return "look at how the newer request ended; then " + m.Restart()
 }
 
 // fail derives the record of a failed plan or apply from its error.
-func (e *Result) fail(ctx context.Context, err error) {
+func (e *Result) fail(ctx context.Context, mode Mode, err error) {
 	var refused *RefusedError
 	var rejected *RejectedError
 	var failed *FailedError
@@ -345,7 +351,7 @@ func (e *Result) fail(ctx context.Context, err error) {
 		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 			e.Message = "the job ran out of time"
 		}
-		e.Next = "run the workflow again to get a fresh plan"
+		e.Next = mode.Afresh()
 	case errors.As(err, &failed):
 		e.Message, e.Next = failed.Message, failed.Next
 		if len(e.Diagnostics) == 0 {
@@ -364,7 +370,7 @@ func tamperedOr(err error, what string) error {
 	}
 	if errors.Is(err, ErrTampered) {
 		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed",
-			Next: "find out who can write to the store; then push again to get a fresh plan"}
+			Next: tamperedNext, Operator: tamperedFinder}
 	}
 	return fmt.Errorf("read %s: %w", what, err)
 }

@@ -143,7 +143,7 @@ func reportsTo(c Customer, request Request) error {
 		return nil
 	}
 	return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
-		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: "find out who can write to the store; then push again"}
+		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: tamperedNext, Operator: tamperedFinder}
 }
 
 // collect reads how each target stands.
@@ -160,7 +160,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		}
 		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.use.revoked()
 		if in.Final && !t.Outcome.Final() {
-			r.close(&t, in, failedBefore)
+			r.close(&t, in, request.Mode, failedBefore)
 			t.closed = true
 		}
 		t.logHint(request)
@@ -173,10 +173,10 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 }
 
 // close decides how a target ended that no job will finish any more.
-func (r *Reporter) close(t *TargetReport, in ReportInput, failedBefore Environment) {
+func (r *Reporter) close(t *TargetReport, in ReportInput, mode Mode, failedBefore Environment) {
 	began := t.Outcome
 	next := t.Next
-	t.Next = "push again, or run the whole workflow again, to get a fresh plan"
+	t.Next = mode.Afresh()
 	switch {
 	case began == OutcomeWaiting && t.use.number > 0: // an apply tried, and could not begin
 		t.Outcome, t.Next = t.use.result.Outcome, next

@@ -48,12 +48,12 @@ func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st targetS
 	case newer != "":
 		why := supersededError(w.request, env, newer)
 		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
-			return w.end(ctx, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
 		})
 	case !now.Before(receipt.Expires):
 		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
 		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
-			return w.end(ctx, st, Result{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: "push again to get a fresh plan", Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, Result{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: w.request.Mode.Afresh(), Operator: w.request.Mode.Restart(), Run: w.request.ManagerRun, At: now})
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
 		repo, err := w.Manager.runOf(w.request.ManagerRun)

@@ -121,7 +121,6 @@ func (u unverified) read(ctx context.Context, p planAttempt, object string, into
 // doubted is how a target stands whose record cannot be believed: not as that
 // record says. applying: an apply has begun. False when err is of another kind.
 func doubted(err error, applying bool) (Result, bool) {
-	const next = "find out who can write to the store; then push again to get a fresh plan"
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		e := Result{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
@@ -130,7 +129,7 @@ func doubted(err error, applying bool) (Result, bool) {
 		}
 		return e, true
 	case errors.Is(err, ErrTampered):
-		return Result{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: next}, true
+		return Result{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: tamperedNext, Operator: tamperedFinder}, true
 	}
 	return Result{}, false
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"strings"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -95,10 +97,13 @@ func applyBegan(t pipeline.TargetReport) bool {
 
 // explain says what the outcome means and what to do next, as untrusted prose
 // where the use case has said it and in our own words where it has not.
-func explain(t pipeline.TargetReport) (what, next string) {
-	what, next = ownWords(t)
+func explain(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
+	what, next = ownWords(mode, t)
 	if t.Message != "" {
 		what = plainText(t.Message)
+		if more := untouched(t); more != "" {
+			what = strings.TrimRight(what, ".") + "." + more
+		}
 	}
 	if t.Next != "" {
 		next = plainText(t.Next)
@@ -109,7 +114,7 @@ func explain(t pipeline.TargetReport) (what, next string) {
 // planOnly is left out where the title says it.
 const planOnly = "A plan only: nothing was changed."
 
-func ownWords(t pipeline.TargetReport) (what, next string) {
+func ownWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 	switch t.Outcome {
 	case pipeline.OutcomeRequested, "":
 		return "The request is accepted. Nothing is planned yet.", ""
@@ -129,15 +134,14 @@ func ownWords(t pipeline.TargetReport) (what, next string) {
 			return planOnly, ""
 		}
 	case pipeline.OutcomeRefused:
-		return "The plan was not applied: " + plainText(refusedWords(t)) + ". Nothing was changed.", "Ask for a fresh plan: push again, or run the customer's workflow again."
+		return "The plan was not applied: " + plainText(refusedWords(t)) + "." + untouched(t), refusedNext(mode, t.Reason)
 	case pipeline.OutcomeRejected:
-		return "The request was not accepted: " + plainText(reasonWords(t.Reason)) + ". Nothing was changed.", ""
+		return "The request was not accepted: " + plainText(reasonWords(t.Reason)) + ". Nothing was changed.", rejectedNext(mode, t.Reason)
 	}
-	return endWords(t)
+	return endWords(mode, t)
 }
 
-func endWords(t pipeline.TargetReport) (what, next string) {
-	const again = "Push again, or run the customer's workflow again."
+func endWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 	switch t.Outcome {
 	case pipeline.OutcomeFailed, pipeline.OutcomeCancelled:
 		word := "failed"
@@ -146,15 +150,15 @@ func endWords(t pipeline.TargetReport) (what, next string) {
 		}
 		if applyBegan(t) {
 			return "The apply " + word + " on its way. What was done until then is kept in the state.",
-				"Ask for a fresh plan: it goes on from what is there. This plan cannot be applied again."
+				afresh(mode) + " The new plan goes on from what is there. This one cannot be applied again."
 		}
-		return "The plan " + word + ". Nothing was changed.", again
+		return "The plan " + word + ". Nothing was changed.", afresh(mode)
 	case pipeline.OutcomeExpired:
-		return "Nobody applied the plan in time. Nothing was changed.", again
+		return "Nobody applied the plan in time. Nothing was changed.", afresh(mode)
 	case pipeline.OutcomeSuperseded:
-		return "A newer request took the place of this one, which changed nothing.", ""
+		return "A newer request took the place of this one, which changed nothing.", refusedNext(mode, pipeline.ReasonSuperseded)
 	case pipeline.OutcomeSkipped:
-		return "An earlier environment did not succeed, so this one was not started. Nothing was changed.", ""
+		return "An earlier environment did not succeed, so this one was not started. Nothing was changed.", refusedNext(mode, pipeline.ReasonEnvironmentOrder)
 	}
 	return "", ""
 }

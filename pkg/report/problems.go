@@ -76,7 +76,7 @@ func (s scribe) problems(req pipeline.Request, room size) string {
 		return ""
 	}
 	if len(req.Problems) == 0 {
-		return signBad + " The request was not accepted: " + plainText(reasonWords(req.Reason)) + ". Nothing was changed.\n\n"
+		return signBad + " The request was not accepted: " + plainText(reasonWords(req.Reason)) + ". Nothing was changed.\n\n**Next:** " + rejectedNext(req.Mode, req.Reason) + "\n\n"
 	}
 	head := "#### What to mend\n\n| Where | What is wrong | What to do |\n| --- | --- | --- |\n"
 	if !req.Rejected() {

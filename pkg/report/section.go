@@ -95,10 +95,7 @@ func (s scribe) head(t pipeline.TargetReport) string {
 	if words != "" {
 		out.WriteString("**" + words + "**\n\n")
 	}
-	what, next := explain(t)
-	if s.req.Mode == pipeline.ModeDestroy {
-		next = destroyAgain.Replace(next)
-	}
+	what, next := explain(s.req.Mode, t)
 	if what == planOnly && s.req.Mode == pipeline.ModePlan {
 		what = "" // the title says it
 	}
@@ -116,13 +113,6 @@ func (s scribe) head(t pipeline.TargetReport) string {
 	}
 	return out.String()
 }
-
-// destroyAgain turns how a request is repeated into how a destroy is: a push asks for
-// something else.
-var destroyAgain = strings.NewReplacer(
-	"Push again, or run the customer's workflow again.", "Ask your service provider to start the destroy again.",
-	"Ask for a fresh plan: push again, or run the customer's workflow again.", "Ask your service provider to start the destroy again.",
-	"Ask for a fresh plan: it goes on", "Ask your service provider to start the destroy again: it goes on")
 
 func headline(t pipeline.TargetReport) string {
 	if t.Plan == nil {

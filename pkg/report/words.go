@@ -234,6 +234,16 @@ func refusalWords(r pipeline.Reason) string {
 		return "who asked for it approved it; somebody else has to"
 	case pipeline.ReasonModeForbids:
 		return "the request asks for a plan only"
+	case pipeline.ReasonEnvironmentOrder:
+		return "an environment that comes before it did not succeed"
+	case pipeline.ReasonReceiptMismatch:
+		return "another plan than this one was approved"
+	case pipeline.ReasonLocked:
+		return "another run holds the lock of the state"
+	case pipeline.ReasonStateLost:
+		return "the record of what was built here is missing or out of date"
+	case pipeline.ReasonNoDestroy:
+		return "what there is to destroy is not known for sure"
 	case pipeline.ReasonBranch:
 		return "this branch may not apply to the environment"
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // applyFailure says what was done and how to go on.
-func (w *workspace) applyFailure(failure error, applied pipeline.Applied) error {
+func (w *workspace) applyFailure(mode pipeline.Mode, failure error, applied pipeline.Applied) error {
 	err := w.failure("apply", failure, applied.Diagnostics)
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) {
@@ -21,7 +21,7 @@ func (w *workspace) applyFailure(failure error, applied pipeline.Applied) error 
 		failed.Next = keptNext
 	case applied.Started:
 		failed.Message += "; " + doneText(applied.Done) + ", and the state records it"
-		failed.Next += "; then " + nextPlan
+		failed.Next += "; then " + mode.Afresh()
 	}
 	return failed
 }
@@ -34,12 +34,12 @@ const (
 )
 
 // stoppedHalfway is the error of an apply that was cancelled or took too long.
-func (w *workspace) stoppedHalfway(ctx context.Context, applied pipeline.Applied) error {
+func (w *workspace) stoppedHalfway(ctx context.Context, mode pipeline.Mode, applied pipeline.Applied) error {
 	err := stopped(ctx, w.job, "apply")
 	if !applied.Started && w.kept == "" {
 		return err
 	}
-	done, next := doneText(applied.Done), nextPlan
+	done, next := doneText(applied.Done), mode.Afresh()
 	if w.kept != "" {
 		done, next = done+"; "+keptText, keptNext
 	}

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
-
-// nextPlan is what to do about a plan that does not fit any more.
-const nextPlan = "make a new plan (push again, or re-run the request) and review that one"
 
 // Apply implements pipeline.Engine. Nothing runs before tree, lock file, tool
 // and a local state were compared with the receipt; then it starts init and
@@ -35,12 +33,12 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	}
 	applied, err := w.apply(ctx, plan)
 	if err != nil && ctx.Err() != nil {
-		return applied, w.stoppedHalfway(ctx, applied)
+		return applied, w.stoppedHalfway(ctx, plan.Receipt.Mode, applied)
 	}
 	if err != nil {
 		return applied, err
 	}
-	return w.readBack(ctx, plan.Receipt.State, applied)
+	return w.readBack(ctx, plan.Receipt, applied)
 }
 
 // restore builds the workspace of the plan again and compares it with the receipt.
@@ -57,7 +55,7 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 		return nil, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonStaleManager,
 			Message: "the manager directory is not the one that the plan was made from",
-			Next:    nextPlan,
+			Next:    plan.Receipt.Mode.Afresh(),
 		}
 	}
 	if err := extractBundle(plan.BundleFile, w.tree); err != nil {
@@ -77,7 +75,7 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 		return nil, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonTampered,
 			Message: "the dependency lock file is not the one that the plan was made with",
-			Next:    nextPlan,
+			Next:    plan.Receipt.Mode.Afresh(),
 		}
 	}
 	if w.localState() != "" {
@@ -96,7 +94,7 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 		return err
 	}
 	if state != receipt.State {
-		return staleState(describeState(receipt.State), describeState(state))
+		return staleState(receipt.Mode, describeState(receipt.State), describeState(state))
 	}
 	return nil
 }
@@ -105,7 +103,7 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (Tool, error) {
 	rule, want := job.Customer.Manager.Tool, receipt.Tool
 	if rule.Name != want.Name {
-		return Tool{}, otherTool(want, rule.Name+" (tool.name in metapipe.yml)")
+		return Tool{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
 	}
 	tool, err := e.locate(ctx, rule, job.Log)
 	if err == nil && tool.Version == want.Version {
@@ -118,26 +116,27 @@ func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipelin
 			return tool, nil
 		}
 		if ctx.Err() == nil {
-			return Tool{}, otherTool(want, found.toolVersion().String())
+			return Tool{}, otherTool(receipt.Mode, want, found.toolVersion().String())
 		}
 	}
 	return Tool{}, err
 }
 
-func otherTool(want pipeline.ToolVersion, found string) error {
+func otherTool(mode pipeline.Mode, want pipeline.ToolVersion, found string) error {
 	return &pipeline.RefusedError{
-		Reason:  pipeline.ReasonOtherTool,
-		Message: fmt.Sprintf("the plan was made with %s, and this machine has %s", want, found),
-		Next:    fmt.Sprintf("install %s here, or %s", want, nextPlan),
+		Reason:   pipeline.ReasonOtherTool,
+		Message:  fmt.Sprintf("the plan was made with %s, and this machine has %s", want, found),
+		Next:     mode.Afresh(),
+		Operator: fmt.Sprintf("install %s here, or make a new plan: %s", want, cmp.Or(mode.Restart(), mode.Afresh())),
 	}
 }
 
-func staleState(planned, now string) error {
+func staleState(mode pipeline.Mode, planned, now string) error {
 	message := "the state has changed since the plan was made"
 	if planned != now {
 		message += fmt.Sprintf(": it was %s and is %s", planned, now)
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: nextPlan}
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: mode.Afresh(), Operator: mode.Restart()}
 }
 
 func describeState(s pipeline.StateVersion) string {
@@ -185,10 +184,10 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	}
 	for _, d := range output.diagnostics {
 		if d.Summary == "Saved plan is stale" {
-			return applied, staleState("", "")
+			return applied, staleState(plan.Receipt.Mode, "", "")
 		}
 	}
-	return applied, w.applyFailure(failure, applied)
+	return applied, w.applyFailure(plan.Receipt.Mode, failure, applied)
 }
 
 // begun reports whether a failed apply may have changed anything. A tool that

@@ -335,7 +335,7 @@ resource "terraform_data" "bad" {
 		if len(applied.Diagnostics) != 1 || strings.Contains(applied.Diagnostics[0].Detail, "open-sesame") {
 			t.Errorf("diagnostics %+v", applied.Diagnostics)
 		}
-		if !strings.Contains(err.Error(), "new plan") || !strings.Contains(err.Error(), "1 change was made and 1 failed") {
+		if !strings.Contains(err.Error(), "fresh plan") || !strings.Contains(err.Error(), "1 change was made and 1 failed") {
 			t.Errorf("error %v", err)
 		}
 		if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "\n::") || !strings.Contains(log, "Output: ::error::(sensitive value)") {

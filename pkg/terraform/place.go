@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -150,9 +151,10 @@ func (w *workspace) sameModules(receipt pipeline.Receipt) error {
 		return nil
 	}
 	return &pipeline.RefusedError{
-		Reason:  pipeline.ReasonStaleManager,
-		Message: "a module that the manager's code fetches is not the one that the plan was made from",
-		Next:    "let the manager's maintainers name each module by a version or commit that stays the same; then " + nextPlan,
+		Reason:   pipeline.ReasonStaleManager,
+		Message:  "a module that the manager's code fetches is not the one that the plan was made from",
+		Next:     "your service provider names each module by a version or commit that stays the same; then " + receipt.Mode.Afresh(),
+		Operator: "name each module by a version or commit that stays the same; then " + cmp.Or(receipt.Mode.Restart(), receipt.Mode.Afresh()),
 	}
 }
 

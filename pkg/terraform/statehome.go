@@ -127,14 +127,15 @@ const readBackTime = 2 * time.Minute
 
 // readBack makes sure that the state of an apply that went well lies where the next
 // plan looks for it. A cancel that comes now does not keep us from knowing.
-func (w *workspace) readBack(ctx context.Context, planned pipeline.StateVersion, applied pipeline.Applied) (pipeline.Applied, error) {
+func (w *workspace) readBack(ctx context.Context, receipt pipeline.Receipt, applied pipeline.Applied) (pipeline.Applied, error) {
+	planned := receipt.State
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTime)
 	defer cancel()
 	now, err := w.currentState(ctx)
 	if err != nil {
 		return applied, &pipeline.FailedError{
 			Message: fmt.Sprintf("%s was applied, but its state could not be read back from %s", target(w.job), w.job.Backend),
-			Next:    "make sure that the state is there (metapipe state list) before anything else is deployed; then " + nextPlan,
+			Next:    "make sure that the state is there (metapipe state list) before anything else is deployed; then " + receipt.Mode.Afresh(),
 			Err:     err,
 		}
 	}

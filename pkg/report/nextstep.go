@@ -1,0 +1,103 @@
+package report
+
+import (
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// What only the provider can correct is never handed to a customer.
+const (
+	nextWait     = "You have nothing to do: your service provider corrects this, and then starts the request again."
+	nextProvider = "Ask your service provider."
+)
+
+// afresh is how a request of a mode is made anew, as a sentence.
+func afresh(m pipeline.Mode) string { return capital(m.Afresh()) + "." }
+
+// refusedNext is what a customer does about a plan that was refused, in plain words,
+// where the use case does not say it.
+func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
+	if m == pipeline.ModeDestroy && ofBranch(r) {
+		return afresh(m)
+	}
+	switch r {
+	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy:
+		return nextWait
+	case pipeline.ReasonSuperseded:
+		return "Look at how the newer request ended. When it did not end well, " + m.Afresh() + "."
+	case pipeline.ReasonSelfApproved:
+		return afresh(m) + " Somebody else approves it."
+	case pipeline.ReasonLocked:
+		return "Wait until the other run has ended; then " + m.Afresh() + "."
+	case pipeline.ReasonEnvironmentOrder:
+		return "Look at the environment that comes before this one, and let it succeed first."
+	case pipeline.ReasonUnreviewed:
+		return "Open a pull request from the newest state of the branch, review the plan that it shows, and merge it."
+	case pipeline.ReasonBranch:
+		return "Merge to a branch that may apply."
+	case pipeline.ReasonModeForbids:
+		return "Merge the pull request, or push to a branch that may apply."
+	case pipeline.ReasonReceiptMismatch:
+		return afresh(m) + " Approve the plan that it shows."
+	}
+	return afresh(m)
+}
+
+// rejectedNext is what a customer does about a request that was not accepted, in plain
+// words, where no problem names a remedy.
+func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
+	if m == pipeline.ModeDestroy { // the customer did not ask for it
+		return nextWait
+	}
+	switch r {
+	case pipeline.ReasonUnknownCustomer:
+		return "Ask your service provider to register this repository."
+	case pipeline.ReasonUnverified:
+		return "Run the whole workflow again. If it is rejected again, ask your service provider."
+	case pipeline.ReasonReplayed:
+		return afresh(m)
+	case pipeline.ReasonInvalidPayload:
+		return "Ask your service provider which workflow file belongs into this repository."
+	case pipeline.ReasonInvalidVariables:
+		return "Correct the variables file, and push again."
+	case pipeline.ReasonMissingVariables:
+		return "Add the variables file, and push again."
+	case pipeline.ReasonUnreachable:
+		return "Push the commit to a branch that may deploy."
+	case pipeline.ReasonNotAllowed:
+		return "Remove the environment from the variables and push again, or ask your service provider to allow it."
+	case pipeline.ReasonRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy:
+		return nextWait
+	}
+	return nextProvider
+}
+
+// ofBranch reports a reason that a push or a merge answers.
+func ofBranch(r pipeline.Reason) bool {
+	return r == pipeline.ReasonUnreviewed || r == pipeline.ReasonBranch || r == pipeline.ReasonModeForbids
+}
+
+// untouched says of a request that ended without an apply that it changed nothing,
+// where its message does not.
+func untouched(t pipeline.TargetReport) string {
+	switch t.Outcome {
+	case pipeline.OutcomeRefused, pipeline.OutcomeRejected, pipeline.OutcomeExpired, pipeline.OutcomeSuperseded, pipeline.OutcomeSkipped:
+	default:
+		return ""
+	}
+	switch {
+	case t.Message != "" && (t.Reason == pipeline.ReasonStateLost || t.Reason == pipeline.ReasonUnknownKey):
+		return "" // their messages do
+	case t.Reason == pipeline.ReasonAlreadyApplied:
+		return " This time nothing was changed."
+	}
+	return " Nothing was changed."
+}
+
+func capital(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

@@ -28,9 +28,10 @@ type Job struct {
 	Customer    Customer
 	Environment Environment
 	Variables   Document
-	// Applied are the variables that were applied last; nil where none are known.
-	// They explain a plan and decide nothing.
-	Applied Document
+	// Applied are the variables that were applied last; nil where none are known, and
+	// Compared says why. They explain a plan and decide nothing.
+	Applied  Document
+	Compared Comparison
 	// ManagerDir is the manager checkout (absolute). The whole tree is copied,
 	// since roots use ../modules; it is never written to.
 	ManagerDir string

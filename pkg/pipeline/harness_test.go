@@ -251,11 +251,15 @@ type engine struct {
 
 	outputs []pipeline.Output // further ones of an apply
 
+	plans func(pipeline.Job)      // sees the job of a plan
 	finds func(*pipeline.Planned) // what a plan finds in the place of the state
 }
 
 func (e *engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
 	fmt.Fprint(job.Log, e.says)
+	if e.plans != nil {
+		e.plans(job)
+	}
 	if e.planErr != nil {
 		return pipeline.Planned{Plan: pipeline.Plan{Diagnostics: []pipeline.Diagnostic{{Summary: "broken"}}}}, e.planErr
 	}

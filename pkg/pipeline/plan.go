@@ -168,7 +168,8 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 	if err != nil {
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
-	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: p.applied(ctx, in, request), ManagerDir: in.ManagerDir,
+	applied, compared := p.applied(ctx, in, request)
+	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
 		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == ModeDestroy, MAC: mac, Log: in.logOrDiscard()}
 	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
@@ -236,25 +237,6 @@ func (p *Planner) variables(ctx context.Context, in TargetInput, request Request
 		return nil, nil, &RejectedError{Reason: ReasonInvalidVariables, Message: fmt.Sprintf("the variables of request %s do not pass the manager's rules any more", request.ID.Short()), Problems: problems}
 	}
 	return raw, document, nil
-}
-
-// applied are the variables that were applied last, nil where there are none. They
-// only explain the plan, so that it is made without them too.
-func (p *Planner) applied(ctx context.Context, in TargetInput, request Request) Document {
-	last, found, err := loadLastApply(ctx, records{p.Store, p.Sealer}, in.Customer.Name, in.Environment)
-	var raw []byte
-	if err == nil && found {
-		raw, err = last.variables(ctx, p.Store, p.Sealer)
-	}
-	if err != nil {
-		fmt.Fprintf(in.logOrDiscard(), "The plan is made without the reasons for its changes: %v\n", err)
-	}
-	if raw == nil {
-		return nil
-	}
-	// Rules may be stricter today than those under which they were applied.
-	document, _ := p.Parse(in.Customer, request.File, raw)
-	return document
 }
 
 func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Receipt, error) {

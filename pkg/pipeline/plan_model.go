@@ -22,6 +22,8 @@ type Plan struct {
 	// Unknown are top-level members of the tool's plan that this version cannot
 	// read. They are part of the fingerprint.
 	Unknown []string `json:"unknown,omitempty"`
+	// Compared says whether the causes of changes are known.
+	Compared Comparison `json:"compared,omitempty"`
 	// Unexplained: the tool may do something that no list above holds.
 	Unexplained bool `json:"unexplained,omitempty"`
 }

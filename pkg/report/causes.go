@@ -7,16 +7,36 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
+// comparisonWords says once for a target why its changes name no cause; empty where
+// they do, and where there is nothing to explain.
+func comparisonWords(t pipeline.TargetReport) string {
+	d := digestOf(t)
+	if len(d.changes) == 0 {
+		return ""
+	}
+	const advice = " A change may come from an edit of the variables without saying so. Ask your service provider what the log of the manager's run says."
+	switch c := d.plan.Compared; c {
+	case "", pipeline.ComparedApplied:
+		return ""
+	case pipeline.ComparedNothing:
+		return "No apply came before this plan, so there are no earlier variables to compare with."
+	case pipeline.ComparedUnreadable:
+		return signCare + " **The causes of the changes are not known:** the variables could not be decoded to compare them with those of the last apply." + advice
+	default:
+		return signCare + " **The causes of the changes are not known:** the variables of the last apply could not be read." + advice
+	}
+}
+
 // causes are lines that say which change of the customer's file a change of the
 // infrastructure comes from, in the customer's own terms.
-func causes(c *pipeline.ResourceChange) string {
+func causes(c *pipeline.ResourceChange, compared pipeline.Comparison) string {
 	var out strings.Builder
 	for i := range c.Causes {
 		if i == forcingLimit {
 			fmt.Fprintf(&out, "  - and because of %s more in the variables\n", plural(len(c.Causes)-i, "change"))
 			break
 		}
-		out.WriteString("  - " + cause(&c.Causes[i]) + "\n")
+		out.WriteString("  - " + cause(&c.Causes[i], compared) + "\n")
 	}
 	return out.String()
 }
@@ -34,7 +54,7 @@ func causeLine(c *pipeline.ResourceChange) string {
 			continue // of the provider's code, and no news
 		}
 		if n++; n == 1 {
-			first = cause(&c.Causes[i])
+			first = cause(&c.Causes[i], pipeline.ComparedApplied) // a key is known by a comparison
 		}
 	}
 	if n > 1 {
@@ -43,9 +63,14 @@ func causeLine(c *pipeline.ResourceChange) string {
 	return first
 }
 
-func cause(c *pipeline.Cause) string {
+// cause is one cause in words. That nothing in the variables is named means that the
+// provider's code changed only where they were compared.
+func cause(c *pipeline.Cause, compared pipeline.Comparison) string {
 	if c.Path == "" {
 		text := "because of " + code(c.Local)
+		if !compared.Known() {
+			text = "computed from " + code(c.Local)
+		}
 		if c.Where.File != "" {
 			text += " (" + code(lineOnly(c.Where)) + ")"
 		}

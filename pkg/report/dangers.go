@@ -146,7 +146,7 @@ func (d dangerous) full() string {
 		out.WriteString(": " + why)
 	}
 	out.WriteString("\n")
-	out.WriteString(causes(c))
+	out.WriteString(causes(c, d.t.Plan.Compared))
 	named, more := 0, 0
 	for i := range c.Attributes {
 		a := &c.Attributes[i]

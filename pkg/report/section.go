@@ -145,6 +145,9 @@ func notices(t pipeline.TargetReport) []string {
 	if t.Plan != nil && !t.Plan.Errored {
 		out = append(out, unexplained(t)...)
 	}
+	if words := comparisonWords(t); words != "" {
+		out = append(out, words)
+	}
 	if p := t.Plan; p != nil && !p.Complete && !p.Errored && t.Outcome != pipeline.OutcomeFailed {
 		out = append(out, signCare+" **The plan is not complete.** The tool put some changes off; another plan is needed when this one is applied.")
 	}

@@ -2,6 +2,7 @@ package terraform
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,12 +15,18 @@ const maxCauses = 20
 // explain notes what of variables.yml the changes of a plan come from: keys that
 // differ from those applied last and that the manager's code leads to from a
 // changed attribute, from the count or for_each of the resource, or from what
-// triggers a replacement. Where it leads to none, the nearest local is noted.
+// triggers a replacement. Where it leads to none, the nearest local is noted. A
+// destroy comes from the request, and from no key.
 func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
-	if t.job.Variables == nil || t.scope(t.rootDir()) == nil {
+	edits, err := t.edits()
+	plan.Compared = t.job.Compared
+	if err != nil {
+		plan.Compared = pipeline.ComparedUnreadable
+		t.log.print(fmt.Sprintf("The plan is made without the reasons for its changes: %v", err))
+	}
+	if t.job.Destroy || t.job.Variables == nil || t.scope(t.rootDir()) == nil {
 		return
 	}
-	edits := t.edits()
 	changed := map[string]*pipeline.ResourceChange{}
 	for i := range plan.Changes {
 		changed[withoutKeys(plan.Changes[i].Address)] = &plan.Changes[i]
@@ -51,30 +58,39 @@ type edit struct {
 }
 
 // edits are the keys that differ for this environment, in the order of their names.
-// A list counts as one value.
-func (t *tracer) edits() []edit {
-	if t.job.Applied == nil {
-		return nil
+// A list counts as one value. Where nothing is there to compare with there are none,
+// and Job.Compared says why.
+func (t *tracer) edits() ([]edit, error) {
+	if t.job.Applied == nil || t.job.Variables == nil {
+		return nil, nil
 	}
-	old, err := t.job.Applied.Effective(t.job.Environment)
+	before, err := wholeOf(t.job.Applied, t.job.Environment)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("read the variables of the last apply: %w", err)
 	}
-	now, err := t.job.Variables.Effective(t.job.Environment)
+	after, err := wholeOf(t.job.Variables, t.job.Environment)
 	if err != nil {
-		return nil
-	}
-	before, err := decodeAny(old.Whole)
-	if err != nil {
-		return nil
-	}
-	after, err := decodeAny(now.Whole)
-	if err != nil {
-		return nil
+		return nil, fmt.Errorf("read the variables: %w", err)
 	}
 	var all []edit
 	compareKeys(nil, side{value: before, present: true}, side{value: after, present: true}, &all)
-	return all
+	return all, nil
+}
+
+// wholeOf decodes all that a document says for an environment.
+func wholeOf(d pipeline.Document, env pipeline.Environment) (any, error) {
+	effective, err := d.Effective(env)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := decodeAny(effective.Whole)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := whole.(map[string]any); !ok {
+		return nil, fmt.Errorf("%s has no keys", env)
+	}
+	return whole, nil
 }
 
 func compareKeys(steps []string, b, a side, all *[]edit) {

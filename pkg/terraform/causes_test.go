@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -94,10 +95,59 @@ func TestCauses(t *testing.T) {
 	}
 
 	// Without what was applied last only the code is named.
-	job.Applied = nil
+	job.Applied, job.Compared = nil, pipeline.ComparedNothing
 	plan.Changes[0].Causes = nil
 	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
 	if c := plan.Changes[0].Causes; len(c) != 1 || c[0].Local != "local.env" {
 		t.Errorf("without an apply: %+v", c)
+	}
+	if plan.Compared != pipeline.ComparedNothing {
+		t.Errorf("compared %q", plan.Compared)
+	}
+
+	// A destroy comes from the request, whatever the variables say.
+	job.Destroy = true
+	plan.Changes[0].Causes = nil
+	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	if c := plan.Changes[0].Causes; len(c) != 0 {
+		t.Errorf("of a destroy: %+v", c)
+	}
+}
+
+// undecoded is a document that cannot be decoded, in one of three ways.
+type undecoded struct {
+	pipeline.Document
+	err   error
+	whole string
+}
+
+func (u undecoded) Effective(pipeline.Environment) (pipeline.EffectiveConfig, error) {
+	return pipeline.EffectiveConfig{Whole: []byte(u.whole)}, u.err
+}
+
+// TestUndecodedVariables: variables that cannot be decoded, those of the last apply or
+// those of now, do not pass for variables without an edit.
+func TestUndecodedVariables(t *testing.T) {
+	t.Parallel()
+	good := testJob(t, realTool{name: "terraform"}, "environments:\n  staging:\n    size: 1\n", nil)
+	for name, bad := range map[string]undecoded{
+		"environment": {err: errors.New("staging is not listed here")}, "json": {whole: `{"a":`}, "empty": {}, "list": {whole: "[1]"},
+	} {
+		for side, change := range map[string]func(*pipeline.Job){
+			"applied": func(j *pipeline.Job) { j.Applied = bad }, "now": func(j *pipeline.Job) { j.Applied, j.Variables = j.Variables, bad },
+		} {
+			t.Run(name+"/"+side, func(t *testing.T) {
+				t.Parallel()
+				job := good
+				job.Compared = pipeline.ComparedApplied
+				change(&job)
+				var log strings.Builder
+				var plan pipeline.Plan
+				newTracer(&workspace{job: job, tree: t.TempDir(), tool: Tool{Name: "terraform"}, log: newProgress(&log)}).explain(&plan, &redactor{})
+				if plan.Compared != pipeline.ComparedUnreadable || !strings.Contains(log.String(), "read the variables") {
+					t.Errorf("compared %q; the log says %q", plan.Compared, log.String())
+				}
+			})
+		}
 	}
 }

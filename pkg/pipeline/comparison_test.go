@@ -1,0 +1,83 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// hiccup is a store that fails to list the records of the last applies once.
+type hiccup struct {
+	pipeline.Store
+	over bool
+}
+
+func (s *hiccup) List(ctx context.Context, prefix string) ([]string, error) {
+	if strings.HasSuffix(prefix, "/applied/") && !s.over {
+		s.over = true
+		return nil, errors.New("the bucket does not answer")
+	}
+	return s.Store.List(ctx, prefix)
+}
+
+// TestComparison: a plan knows whether nothing was applied, what was applied is not
+// known, or it cannot be read; none of them passes for variables without an edit.
+func TestComparison(t *testing.T) {
+	t.Parallel()
+	forget := func(suffix string) func(*world, *pipeline.Planner) {
+		return func(w *world, _ *pipeline.Planner) {
+			for _, key := range must[[]string](w.t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+				if strings.HasSuffix(key, suffix) {
+					if err := w.store.Delete(context.Background(), key); err != nil {
+						w.t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(*world, *pipeline.Planner)
+		want   pipeline.Comparison
+		said   string // in the log
+	}{
+		"compared":           {func(*world, *pipeline.Planner) {}, pipeline.ComparedApplied, ""},
+		"nothing applied":    {forget(""), pipeline.ComparedNothing, ""},
+		"variables are gone": {forget(".variables"), pipeline.ComparedUnknown, "read the variables of the last apply of acme/staging"},
+		"store fails":        {func(_ *world, p *pipeline.Planner) { p.Store = &hiccup{Store: p.Store} }, pipeline.ComparedUnknown, "the bucket does not answer"},
+		"stricter rules": {func(_ *world, p *pipeline.Planner) {
+			p.Parse = func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
+				if strings.Contains(string(raw), "one") {
+					return nil, pipeline.Problems{{Rule: "schema", Message: "one is no longer allowed"}}
+				}
+				return parse(c, file, raw)
+			}
+		}, pipeline.ComparedUnreadable, "one is no longer allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			must[pipeline.TargetResult](t)(w.plan(first, "staging"))
+			must[pipeline.TargetResult](t)(w.apply(w.target(first, "staging")))
+			next := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
+			w.tick()
+			p := w.planner()
+			c.change(w, p)
+			var log strings.Builder
+			in := w.target(next, "staging")
+			in.Log = &log
+			var got pipeline.Job
+			w.engine.plans = func(job pipeline.Job) { got = job }
+			must[pipeline.TargetResult](t)(p.Run(context.Background(), in))
+			if got.Compared != c.want || (got.Applied != nil) != (c.want == pipeline.ComparedApplied) {
+				t.Errorf("compared %q with %v, want %q", got.Compared, got.Applied, c.want)
+			}
+			if c.said == "" && strings.Contains(log.String(), "without the reasons") || !strings.Contains(log.String(), c.said) {
+				t.Errorf("the log says %q", log.String())
+			}
+		})
+	}
+}

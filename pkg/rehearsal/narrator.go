@@ -2,7 +2,7 @@ package rehearsal
 
 import (
 	"fmt"
-	"slices"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -186,15 +186,23 @@ func (e *event) printInOrder(style, text string) {
 	e.n.show.log(e.who, style, text)
 }
 
-// printAnnotation leaves out an error that metapipe has just told as its own line.
+// printAnnotation leaves out what metapipe has just said in lines of its own.
 func (e *event) printAnnotation(text string) {
-	if message, ok := strings.CutPrefix(text, "error: metapipe: "); ok && sameWords(message, e.message) {
+	if _, message, ok := strings.Cut(text, ": "); ok && said(strings.TrimPrefix(message, "metapipe: "), e.message) {
 		return
 	}
 	e.printInOrder(annotationStyle(text), text)
 }
 
-func sameWords(a, b string) bool { return slices.Equal(strings.Fields(a), strings.Fields(b)) }
+// column is the column in a place: the log has it, the text of an annotation does not.
+var column = regexp.MustCompile(`(?m)^(\s*\S+:\d+):\d+: `)
+
+// said reports whether the lines of a message contain an annotation.
+func said(annotation, message string) bool {
+	words := strings.Join(strings.Fields(annotation), " ")
+	lines := " " + strings.Join(strings.Fields(column.ReplaceAllString(message, "$1: ")), " ") + " "
+	return words != "" && strings.Contains(lines, " "+words+" ")
+}
 
 func annotationStyle(text string) string {
 	if strings.HasPrefix(text, "error") {

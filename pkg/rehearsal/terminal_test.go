@@ -183,6 +183,25 @@ func (b *brokenPipe) Write([]byte) (int, error) {
 	return 0, errors.New("gone")
 }
 
+// TestAnnotationThatWasSaid: an annotation is printed only where the lines before it do
+// not say the same, with the column or without.
+func TestAnnotationThatWasSaid(t *testing.T) {
+	t.Parallel()
+	const message = "variables.yml has problems\n  infra/variables.yml:27:1: duplicate-key: \"name\" is here twice\n  → keep one\n  infra/variables.yml:30: no-value: write one\n"
+	for annotation, want := range map[string]bool{
+		"infra/variables.yml:27: duplicate-key: \"name\" is here twice → keep one": true,
+		"infra/variables.yml:30: no-value: write one":                              true,
+		"infra/variables.yml:28: duplicate-key: \"name\" is here twice → keep one": false,
+		"infra/variables.yml:30: no-value: write one of them":                      false,
+		"infra/variables.yml:3": false,
+		"":                      false,
+	} {
+		if got := said(annotation, message); got != want {
+			t.Errorf("%q: %v, want %v", annotation, got, want)
+		}
+	}
+}
+
 func TestTerminalThatIsGone(t *testing.T) {
 	t.Parallel()
 	w := &brokenPipe{}

@@ -178,6 +178,7 @@ func (d *Document) readEnvironments() pipeline.Problems {
 	}
 	problems, handled := d.outdented(all)
 	d.misplaced = handled
+	problems = append(problems, d.sameEnvironments(all)...)
 	for _, e := range all.Entries {
 		pos := e.KeyPlace()
 		pos.File = d.file

@@ -52,6 +52,7 @@ Outputs: outcome, reason, errored-state.`,
 }
 
 func (a *App) apply(ctx context.Context, o targetOptions) error {
+	o.actionsTokens = []string{envOwnToken}
 	return a.onTarget(ctx, o, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error { return m.apply(ctx, in) })
 }
 

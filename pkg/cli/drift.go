@@ -144,6 +144,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	o.tokens, o.actionsTokens = o.needs()
 	var filter pipeline.DriftFilter
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {
@@ -179,6 +180,21 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		}
 	}
 	return m.driftSummary(ctx, o)
+}
+
+// needs are the tokens of a drift: always, and in Actions. A scan may take hours before
+// the first write.
+func (o driftOptions) needs() (always, inActions []string) {
+	if o.remediate {
+		always = append(always, envOwnToken)
+	}
+	if o.issues > 0 {
+		return append(always, envSourceToken), nil
+	}
+	if !o.list && !o.summary {
+		inActions = append(inActions, envSourceToken)
+	}
+	return always, inActions
 }
 
 // driftWrites looks whether --remediate and --issues can be meant, before a scan that

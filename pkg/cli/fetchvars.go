@@ -74,6 +74,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	var in pipeline.FetchInput
+	o.tokens = []string{envSourceToken}
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		in, err = m.fetchInput(ctx, o, event)
 		return err

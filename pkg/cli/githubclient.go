@@ -35,14 +35,7 @@ func (s *step) clientFor(name string, needs grants) (*github.Client, error) {
 		}
 	}
 	if o.App == nil && o.Token == "" {
-		next := "pass the secret to this step through `env:`"
-		if !s.context.InActions {
-			next = "run: export " + name + "=$(gh auth token)"
-		}
-		if name != envOwnToken {
-			next += ", or " + envAppID + " and " + envAppKey + " of a GitHub App"
-		}
-		return nil, &pipeline.UsageError{Message: name + " is not set", Next: next}
+		return nil, unsetSecrets([]unset{s.unsetToken(name)})
 	}
 	client, err := github.New(o)
 	if err != nil {

@@ -24,12 +24,8 @@ func (m *manager) openFirstKey(ctx context.Context) (*store.Sealer, error) {
 func (m *manager) openSealer(ctx context.Context) (*store.Sealer, error) {
 	kms := m.config.Manager.SealingKeys
 	secret := m.app.getenv(envKey)
-	if secret == "" && len(kms) == 0 {
-		if !m.context.InActions {
-			return nil, &pipeline.UsageError{Message: envKey + " is not set: plans and variables are stored encrypted only",
-				Next: "set it to the manager's key, the secret of its repository: a new key opens nothing that is stored already. For a manager of your own machine, make one with `openssl rand -base64 32`"}
-		}
-		return nil, &pipeline.UsageError{Message: envKey + " is not set: plans and variables are stored encrypted only", Next: "make one with `openssl rand -base64 32` and store it as a secret of the manager repository, or name KMS keys in `sealing_keys` of metapipe.yml"}
+	if m.keyIsUnset() {
+		return nil, unsetSecrets([]unset{m.unsetKey()})
 	}
 	var keys []store.Key
 	if secret != "" {

@@ -81,6 +81,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
 	o.only = o.customer
+	if !s.anyRef {
+		o.tokens = []string{envSourceToken}
+	}
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error { return m.checkReport(o) })
 	if err != nil {
 		return err

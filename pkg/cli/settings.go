@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,6 +102,9 @@ func (s *step) run() pipeline.Run { return s.context.Run() }
 type directories struct {
 	managerDir, store, runDir string
 	only                      string // the customer that the command works for; empty: all
+	// tokens are the variables with tokens of GitHub that the command cannot do without;
+	// actionsTokens those that it cannot do without in Actions.
+	tokens, actionsTokens []string
 }
 
 func (p *directories) flags(cmd *cobra.Command) {
@@ -152,6 +156,13 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 		if err := m.ignoreStates(); err != nil {
 			return nil, err
 		}
+	}
+	tokens := p.tokens
+	if m.context.InActions {
+		tokens = slices.Concat(tokens, p.actionsTokens)
+	}
+	if err := m.checkSecrets(tokens); err != nil {
+		return nil, err
 	}
 	m.sealer, err = m.openSealer(ctx)
 	return m, err

@@ -49,6 +49,7 @@ repository: actions write).`,
 }
 
 func (a *App) sweep(ctx context.Context, o sweepOptions) error {
+	o.tokens = []string{envOwnToken, envSourceToken}
 	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err

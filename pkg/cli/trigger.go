@@ -81,14 +81,16 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	}
 	in, err := s.triggerInput(o, event)
 	own, ownErr := s.client(envOwnToken)
-	if ownErr != nil { // without it no status can say anything
-		return errors.Join(err, ownErr)
-	}
 	_, look := paces(s.context.APIURL)
 	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
-	if err == nil && sendsRequest(event) {
-		err = s.addSecrets(t, in, a.absolute(o.customerDir))
+	if sendsRequest(event) { // also beside an error: all that is missing is named at once
+		if missing := s.addSecrets(t, in, a.absolute(o.customerDir)); missing != nil {
+			err = errors.Join(err, missing)
+		}
+	}
+	if ownErr != nil { // without it no status can say anything
+		return errors.Join(err, ownErr)
 	}
 	if err != nil {
 		err = t.Unsent(ctx, in, err)

@@ -91,3 +91,67 @@ func TestRegistrationNamesACustomer(t *testing.T) {
 		}
 	}
 }
+
+// TestRenameStoppedAndRenamedBack stops a rename at each write, before or after it has
+// come through. Then the file gets its old name back: the old name goes on until the record
+// of the rename is there, and neither name does after it. The new one never does. Done
+// again, the rename takes along what was applied in between.
+func TestRenameStoppedAndRenamedBack(t *testing.T) {
+	t.Parallel()
+	old := 0
+	for n := 0; ; n++ {
+		stopped := 0
+		for _, through := range []bool{false, true} {
+			w := newWorld(t)
+			w.appliedOnce()
+			if !w.stopRename(n, through) {
+				continue
+			}
+			stopped++
+			w.customer.Name = "store"
+			last := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer) == nil
+			w.customer.Name = "acme"
+			err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer)
+			if err == nil && last {
+				t.Fatalf("stopped at write %d (%v), both names go on", n, through)
+			}
+			if err == nil {
+				old++
+				w.tick()
+				w.wantNamed("acme", "store")
+				w.tick()
+			}
+			if err := w.rename("acme", "store"); err != nil {
+				t.Fatalf("again after write %d (%v): %v", n, through, err)
+			}
+			if from, to := w.engine.states[w.backend("acme", "staging").String()], w.engine.states[w.backend("store", "staging").String()]; from != to {
+				t.Errorf("stopped at write %d (%v): the new name has serial %d, and the old one left %d", n, through, to, from)
+			}
+			w.wantNamed("store", "acme")
+		}
+		if stopped == 0 {
+			if n < 7 || old == 0 {
+				t.Errorf("%d writes were stopped, and the old name went on after %d", n, old)
+			}
+			return
+		}
+	}
+}
+
+// stopRename ends a rename at its n-th write, and reports whether it has as many.
+func (w *world) stopRename(n int, through bool) bool {
+	w.t.Helper()
+	r, left := w.renamer(), n
+	r.Store = budget{w.store, &left, through}
+	r.Engine.(*mover).fail = func() error {
+		if left--; left < 0 {
+			return errPlanUsed
+		}
+		return nil
+	}
+	_, err := r.Run(context.Background(), w.renameInput("acme", "store"), true)
+	if err != nil && !errors.Is(err, errPlanUsed) {
+		w.t.Fatalf("stopped at write %d: %v", n, err)
+	}
+	return err != nil
+}

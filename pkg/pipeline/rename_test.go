@@ -93,7 +93,8 @@ func (w *world) rename(old, name pipeline.CustomerName) error {
 	return err
 }
 
-// wantNamed wants that a customer plans on what was applied, and that the others do not.
+// wantNamed wants that a customer plans on what was applied, and that the others do not. Its
+// variables are new each time: a plan without changes leaves no record of an apply.
 func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.CustomerName) {
 	w.t.Helper()
 	for _, other := range others {
@@ -103,9 +104,11 @@ func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 		}
 	}
 	w.customer.Name = name
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(fmt.Sprintf("staging %d\nproduction one\n", w.run)), "push")))
 	must[pipeline.TargetResult](w.t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging")))
+	if applied := must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
+		w.t.Errorf("the apply of %s ended as %s", name, applied.Outcome)
+	}
 	w.report(request, true)
 	last, err := pipeline.LastApply(context.Background(), w.store, w.sealer, name, "staging")
 	if err != nil || last.Request != request.ID {

@@ -104,8 +104,9 @@ func TestValidateTakesTheManager(t *testing.T) {
 	}
 }
 
-// TestValidateSaysWhatOnlyAPlanFinds: beside a file of variables, and not without one.
-func TestValidateSaysWhatOnlyAPlanFinds(t *testing.T) {
+// TestValidateSaysWhatItLeavesOut: what only a plan finds, beside a file of variables and
+// not without one, and the names in the store, for a manager alone.
+func TestValidateSaysWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	manager, customer := managerTree(t), customerTree(t, "environments: {staging: {}}\n")
 	for args, want := range map[string]bool{"": false, "--customer-dir " + customer: true, "--customer-dir " + t.TempDir(): false} {
@@ -115,6 +116,9 @@ func TestValidateSaysWhatOnlyAPlanFinds(t *testing.T) {
 		Main(t.Context(), strings.Fields("validate "+args), app)
 		if got := strings.Contains(out.String(), "not checked: validation blocks"); got != want {
 			t.Errorf("validate %s: %v, want %v\n%s%s", args, got, want, &out, &complaints)
+		}
+		if got, want := strings.Contains(out.String(), "not checked: whether the store knows") && strings.Contains(out.String(), "`metapipe state list` compares them"), args == ""; got != want {
+			t.Errorf("validate %s names the store: %v, want %v\n%s", args, got, want, &out)
 		}
 	}
 }

@@ -36,7 +36,8 @@ it says what it checked and what is missing for a first rehearsal.
 A customer's file is checked under the rules of a manager with --manager-dir or in a
 manager checkout, or under a schema alone with --schema. Without any of them only the
 built-in rules apply. Terraform is not run: what a validation block or the code says
-about the values, only a plan finds.
+about the values, only a plan finds. No store is opened: state list compares the names
+of the customers in it with customers/.
 Warnings of the manager are left out then; validate --manager-dir alone shows them.
 
 The chain of jobs in .github/workflows/infra-deploy.yml must lead through the

@@ -57,6 +57,9 @@ func (v *validation) print() error {
 	if v.onlyPlan {
 		v.paragraph("not checked: ", notChecked)
 	}
+	if v.o.managerDir != "" && v.o.customerDir == "" {
+		v.paragraph("not checked: ", namesNotChecked)
+	}
 	for _, whom := range []string{forRehearsal, forGitHub} {
 		v.printMissing(whom)
 	}
@@ -65,6 +68,10 @@ func (v *validation) print() error {
 
 // notChecked is what validate cannot find in variables.yml, since it runs no Terraform.
 const notChecked = "validation blocks, types and conditions of the Terraform code, rules between two values, and what a provider accepts; `metapipe plan --customer-dir DIR --environment NAME` in the manager checkout finds those"
+
+// namesNotChecked is what validate cannot find in a manager checkout, since it opens no
+// store: a customer whose file was renamed or removed.
+const namesNotChecked = "whether the store knows the customers by the names of their files; `metapipe state list` compares them"
 
 func (v *validation) printMissing(whom string) {
 	first := true

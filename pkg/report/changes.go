@@ -23,11 +23,12 @@ func (s scribe) changes(d draft, room size) string {
 		title = fmt.Sprintf("<details><summary>All changes (%d)</summary>\n\n", n)
 		end = "\n</details>\n\n"
 	}
+	leads, whys := sharedCauses(n, at)
 	const apart = "Without their attributes, for want of room here; "
 	note := apart + s.elsewhere(d.t) + ":\n\n"
 	f := entries{
 		n:     n,
-		full:  func(i int) string { return s.changeBlock(at(i), tenseOf(d.t)) },
+		full:  func(i int) string { return leads[i] + s.changeBlock(at(i), whys[i], tenseOf(d.t)) },
 		short: func(i int) string { return changeLine(at(i), tenseOf(d.t)) },
 		more: func(shown int) string {
 			var c pipeline.Counts
@@ -48,9 +49,9 @@ func changeLine(c *pipeline.ResourceChange, t tense) string {
 	return "- " + verbIn(c.Action, t) + " " + resource(c) + "\n"
 }
 
-// changeBlock is one resource with its cause and its attributes, folded.
-func (s scribe) changeBlock(c *pipeline.ResourceChange, t tense) string {
-	why := causeLine(c)
+// changeBlock is one resource with its cause, if that is its own, and its attributes,
+// folded.
+func (s scribe) changeBlock(c *pipeline.ResourceChange, why string, t tense) string {
 	if len(c.Attributes) == 0 {
 		if why != "" {
 			why = "  - " + why + "\n"

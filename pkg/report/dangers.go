@@ -60,18 +60,20 @@ func dangerStages(all []dangerous) (stages [len(stageTitles)][]dangerous) {
 
 // dangerList is the list of one stage.
 func (s scribe) dangerList(all []dangerous, room size) string {
-	n := len(all)
-	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), n), entries{
-		n:     n,
-		full:  func(i int) string { return all[i].full() },
-		short: func(i int) string { return all[i].line() + "\n" },
+	groups := groupDangers(all)
+	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), len(all)), entries{
+		n:     len(groups),
+		full:  func(i int) string { return groups[i].full(s.block) },
+		short: func(i int) string { return groups[i].line() + "\n" },
 		more: func(shown int) string {
 			var c pipeline.Counts
-			for _, d := range all[shown:] {
-				c.Add(d.c.Action)
+			for _, g := range groups[shown:] {
+				for _, d := range g {
+					c.Add(d.c.Action)
+				}
 			}
 			return fmt.Sprintf("- %s **and more that found no room here: %s**; %s\n",
-				signCare, strings.Join(countWords(c, tenseOf(*all[shown].t)), ", "), s.elsewhere(*all[shown].t))
+				signCare, strings.Join(countWords(c, tenseOf(*groups[shown][0].t)), ", "), s.elsewhere(*groups[shown][0].t))
 		},
 	}, room)
 }
@@ -130,28 +132,35 @@ func resource(c *pipeline.ResourceChange) string {
 }
 
 func (d dangerous) full() string {
-	c := d.c
-	var out strings.Builder
-	out.WriteString(d.line())
+	return d.line() + d.words() + "\n" + causes(d.c, d.t.Plan.Compared) + d.forces()
+}
+
+// words say how and why, behind the line.
+func (d dangerous) words() string {
+	c, out := d.c, ""
 	switch {
 	case c.Action == pipeline.ActionReplace:
-		out.WriteString(", " + orderWords(c, tenseOf(*d.t)))
+		out = ", " + orderWords(c, tenseOf(*d.t))
 	case !c.Action.Known():
-		out.WriteString(", which this version of metapipe does not know")
+		out = ", which this version of metapipe does not know"
 		if !d.t.Outcome.Final() || d.t.Outcome == pipeline.OutcomePlanned {
-			out.WriteString(": ask the service provider before you approve")
+			out += ": ask the service provider before you approve"
 		}
 	}
 	if why := whyWords(c.Reason); why != "" {
-		out.WriteString(": " + why)
+		out += ": " + why
 	}
-	out.WriteString("\n")
-	out.WriteString(causes(c, d.t.Plan.Compared))
+	return out
+}
+
+// forces are lines with the attributes that force a replacement.
+func (d dangerous) forces() string {
+	var out strings.Builder
 	named, more := 0, 0
-	for i := range c.Attributes {
-		a := &c.Attributes[i]
+	for i := range d.c.Attributes {
+		a := &d.c.Attributes[i]
 		switch {
-		case !a.ForcesReplacement || c.Action != pipeline.ActionReplace:
+		case !a.ForcesReplacement || d.c.Action != pipeline.ActionReplace:
 		case named == forcingLimit:
 			more++
 		default:

@@ -47,6 +47,15 @@ func reportOf(targets ...pipeline.TargetReport) pipeline.Report {
 	}
 }
 
+// caused gives the changes of t causes: the instances of a module have the same.
+func caused(t pipeline.TargetReport) pipeline.TargetReport {
+	for i := range t.Plan.Changes {
+		t.Plan.Changes[i].Causes = []pipeline.Cause{{Path: "environments.x.size", Where: pipeline.Position{File: "variables.yml", Line: i%7 + 1}, Before: pipeline.Value{Text: "1"}, After: pipeline.Value{Text: "2"}}}
+	}
+	t.Plan.Compared = pipeline.ComparedApplied
+	return t
+}
+
 func checkSize(t *testing.T, text string, chars, bytes int) {
 	t.Helper()
 	encoded, err := json.Marshal(text)
@@ -71,7 +80,7 @@ func TestSizes(t *testing.T) {
 		for _, n := range []int{1, 40, 150, 400, 1000, 20_000} {
 			t.Run(fmt.Sprintf("%s/%d", unit, n), func(t *testing.T) {
 				t.Parallel()
-				rep := reportOf(big("staging", n/3, unit), big("qa", 0, unit), big("production", n, unit))
+				rep := reportOf(big("staging", n/3, unit), big("qa", 0, unit), big("production", n, unit), caused(big("demo", n, unit)))
 				var r report.Renderer
 				comment, summary := r.Comment(rep), r.Summary(rep)
 				checkSize(t, comment, report.DefaultCommentChars, report.DefaultCommentBytes)
@@ -96,8 +105,19 @@ func checkDangers(t *testing.T, text string, rep pipeline.Report) {
 		destroys += target.Plan.Counts.Delete
 		replaces += target.Plan.Counts.Replace
 	}
-	gotD, gotR := strings.Count(text, "- 🗑️ **destroy** "), strings.Count(text, "- ♻️ **replace** ")
+	gotD, gotR := 0, 0
+	listed := func(line, prefix string) int {
+		rest, ok := strings.CutPrefix(line, prefix)
+		if n := 0; ok {
+			if _, err := fmt.Sscanf(rest, "%d instances of", &n); err != nil {
+				n = 1
+			}
+			return n
+		}
+		return 0
+	}
 	for line := range strings.Lines(text) {
+		gotD, gotR = gotD+listed(line, "- 🗑️ **destroy** "), gotR+listed(line, "- ♻️ **replace** ")
 		left, found := strings.CutPrefix(line, "- ⚠️ **and more that found no room here: ")
 		if !found {
 			continue

@@ -29,7 +29,7 @@ func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
 	}
 	changed := map[string]*pipeline.ResourceChange{}
 	for i := range plan.Changes {
-		changed[withoutKeys(plan.Changes[i].Address)] = &plan.Changes[i]
+		changed[pipeline.WithoutKeys(plan.Changes[i].Address)] = &plan.Changes[i]
 	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]
@@ -174,25 +174,4 @@ func concealed(v pipeline.Value) pipeline.Value {
 		return v
 	}
 	return pipeline.Value{Sensitive: true}
-}
-
-// withoutKeys cuts the keys of all instances off an address.
-func withoutKeys(address string) string {
-	var out strings.Builder
-	depth, quoted := 0, false
-	for i := 0; i < len(address); i++ {
-		switch c := address[i]; {
-		case quoted && c == '\\':
-			i++
-		case depth > 0 && c == '"':
-			quoted = !quoted
-		case !quoted && c == '[':
-			depth++
-		case !quoted && c == ']':
-			depth--
-		case depth == 0:
-			out.WriteByte(c)
-		}
-	}
-	return out.String()
 }

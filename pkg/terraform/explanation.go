@@ -62,7 +62,7 @@ func (e *explanation) find(address string) (block, bool) {
 
 // resource follows what decides a change of a resource.
 func (e *explanation) resource(address string, c *pipeline.ResourceChange) {
-	plain := withoutKeys(address)
+	plain := pipeline.WithoutKeys(address)
 	if e.seen["resource "+plain] {
 		return
 	}

@@ -82,7 +82,7 @@ func TestLedgerWithoutFlagsNamesTheCustomers(t *testing.T) {
 	var out, complaints bytes.Buffer
 	app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", "METAPIPE_STORE="+t.TempDir())
 	app.Dir = managerTree(t)
-	if code := Main(t.Context(), []string{"ledger"}, app); code != ExitDone || !strings.Contains(complaints.String(), "--customer NAME") || !strings.Contains(complaints.String(), "blog, reports, shop") {
-		t.Errorf("code %d: %s", code, &complaints)
+	if code := Main(t.Context(), []string{"ledger"}, app); code != ExitDone || !strings.Contains(complaints.String(), "--customer NAME") || !strings.Contains(complaints.String(), "blog, reports, shop") || out.Len() > 0 {
+		t.Errorf("code %d: %s%s", code, &out, &complaints)
 	}
 }

@@ -170,6 +170,7 @@ func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAudito
 	if err != nil {
 		return nil, err
 	}
+	envs = m.config.Manager.InPromotionOrder(envs)
 	if o.environment == "" {
 		envs = append([]pipeline.Environment{""}, envs...)
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {

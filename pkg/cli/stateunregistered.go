@@ -61,7 +61,7 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 	}
 	to, unread := m.renamedTo(ctx, name)
 	var states []targetState
-	for _, env := range envs {
+	for _, env := range m.config.Manager.InPromotionOrder(envs) {
 		if only != "" && only != string(env) {
 			continue
 		}

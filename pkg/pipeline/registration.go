@@ -288,6 +288,20 @@ func StoredCustomers(ctx context.Context, s Store) ([]CustomerName, error) {
 	return names, nil
 }
 
+// InPromotionOrder sorts environments as metapipe.yml does. Those that it does not name
+// come last, in the order that they had.
+func (m Manager) InPromotionOrder(envs []Environment) []Environment {
+	place := func(env Environment) int {
+		if i := slices.IndexFunc(m.Environments, func(r EnvironmentRule) bool { return r.Name == env }); i >= 0 {
+			return i
+		}
+		return len(m.Environments)
+	}
+	sorted := slices.Clone(envs)
+	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
+	return sorted
+}
+
 // StoredEnvironments are the environments of a customer that have a folder in the store,
 // in ascending order.
 func StoredEnvironments(ctx context.Context, s Store, c CustomerName) ([]Environment, error) {

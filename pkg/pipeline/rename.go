@@ -226,7 +226,7 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput) ([]moving, error)
 		return nil, fmt.Errorf("create the run directory: %w", err)
 	}
 	var all []moving
-	for _, env := range envs {
+	for _, env := range in.New.Manager.InPromotionOrder(envs) {
 		t := moving{env: env, from: in.Backend(in.Old, env), to: in.Backend(in.New.Name, env), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
 		err := r.read(ctx, in, &t)
 		all = append(all, t)

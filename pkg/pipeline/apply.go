@@ -88,7 +88,7 @@ func whyNotApplied(request Request, env Environment) string {
 }
 
 func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (planAttempt, Result, error) {
-	missing := &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: "run plan first"}
+	missing := &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
 	folder, found, err := latestPlanAttempt(ctx, a.Store, request, in.Environment)
 	if err != nil {
 		return planAttempt{}, Result{}, err
@@ -137,7 +137,7 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 	}
 	var failed *FailedError
 	if result.StateKept && errors.As(err, &failed) {
-		ended.Next = failed.Next // goes before what a cancelled apply is told
+		ended.Next, ended.Operator = failed.Next, failed.Operator // goes before what a cancelled apply is told
 	}
 	ended.At = a.Now().UTC()
 	cleanupCtx, cancel := cleanupContext(ctx)
@@ -232,7 +232,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	explainLock(ctx, a.records(), in, folder.key(attemptStartObject(ended.attempt.number+1)), err)
+	explainLock(ctx, a.records(), in, request.Mode, folder.key(attemptStartObject(ended.attempt.number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
 	if applied.ErroredState != "" {
@@ -245,7 +245,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 // stateKept keeps a state that could not be written and says how to bring it
 // back. The apply has failed by that, whatever the tool said.
 func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, applied Applied, cause error) (string, error) {
-	next, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
+	operator, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
 	var failed *FailedError
 	if !errors.As(cause, &failed) {
 		failed = &FailedError{Message: fmt.Sprintf("the apply of %s/%s could not write its state", receipt.Customer, receipt.Environment), Diagnostics: applied.Diagnostics, Err: cause}
@@ -254,7 +254,7 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAtte
 	if keepErr != nil {
 		return "", errors.Join(cause, keepErr)
 	}
-	failed.Next = next
+	failed.Next, failed.Operator = keptNext, operator
 	return spare, cause
 }
 

@@ -133,8 +133,8 @@ func TargetKnown(ctx context.Context, s Store, c CustomerName, env Environment) 
 func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Request) ([]byte, error) {
 	c, env := request.Customer, from.only
 	target := targetName(c, env)
-	refuse := func(next, format string, args ...any) ([]byte, error) {
-		return nil, &RefusedError{Reason: ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: next}
+	refuse := func(operator, format string, args ...any) ([]byte, error) {
+		return nil, &RefusedError{Reason: ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: providerNext, Operator: operator}
 	}
 	known, err := remember(ctx, f.records(), c, env)
 	if err == nil && known.unread != nil {

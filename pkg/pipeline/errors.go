@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -82,8 +83,11 @@ func (e *WaitingError) Error() string { return withNext(e.Message, e.Next, nil) 
 
 // FailedError says that the tool ran and failed; its diagnostics are recorded.
 type FailedError struct {
-	Message     string
-	Next        string
+	Message string
+	Next    string
+	// Operator is what the operator does about it, in the manager's log only. Next then
+	// speaks to the customer.
+	Operator    string
 	Diagnostics []Diagnostic
 	// Lock is the one that was in the way, nil when none was.
 	Lock *Lock
@@ -92,7 +96,9 @@ type FailedError struct {
 	Err       error
 }
 
-func (e *FailedError) Error() string { return withNext(e.Message, e.Next, e.Err) }
+func (e *FailedError) Error() string {
+	return withNext(e.Message, cmp.Or(e.Operator, e.Next), e.Err)
+}
 func (e *FailedError) Unwrap() error { return e.Err }
 
 func withNext(message, next string, err error) string {

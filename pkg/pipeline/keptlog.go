@@ -143,12 +143,12 @@ func LoggedRequest(c CustomerName, env Environment, key string) (RequestID, bool
 	return id, ok && err == nil && strings.HasSuffix(key, logSuffix)
 }
 
-// logHint adds to what is to be done where the log of a target is that went wrong.
-func (t *TargetReport) logHint(request Request) {
+// logHint says where the log of a target is that went wrong, for the log of the manager:
+// customers cannot read it. It is empty where there is none.
+func (t *TargetReport) logHint(request Request) string {
 	kept := slices.ContainsFunc(t.folder.objects, func(object string) bool { return strings.HasSuffix(object, logSuffix) })
 	if !kept || t.Outcome != OutcomeFailed && t.Outcome != OutcomeCancelled {
-		return
+		return ""
 	}
-	hint := fmt.Sprintf("the manager's maintainers find its log with `metapipe state show --customer %s --environment %s --request %s --log`", request.Customer, t.Environment, request.ID)
-	t.Next = strings.TrimPrefix(t.Next+"; "+hint, "; ")
+	return fmt.Sprintf("%s/%s: its log is shown by `metapipe state show --customer %s --environment %s --request %s --log`", request.Customer, t.Environment, request.Customer, t.Environment, request.ID)
 }

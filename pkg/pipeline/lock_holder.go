@@ -179,9 +179,10 @@ func stepsIn(ctx context.Context, s reader, request Request, env Environment, fi
 // Host is the machine that took the lock: the tool writes user@host.
 func (l Lock) Host() string { return l.Who[strings.LastIndexByte(l.Who, '@')+1:] }
 
-// explainLock adds to an error about a lock who may hold it and how it goes on. own is
+// explainLock adds to an error about a lock who may hold it and how it goes on, for the
+// operator; the customer waits and asks for a fresh plan. own is
 // the mark of the step that met the lock, and so does not hold it.
-func explainLock(ctx context.Context, s records, in TargetInput, own string, cause error) {
+func explainLock(ctx context.Context, s records, in TargetInput, mode Mode, own string, cause error) {
 	var failed *FailedError
 	if !errors.As(cause, &failed) || failed.Lock == nil {
 		return
@@ -194,16 +195,17 @@ func explainLock(ctx context.Context, s records, in TargetInput, own string, cau
 		return // the lock itself is in the message already
 	}
 	holders = slices.DeleteFunc(holders, func(h Holder) bool { return h.mark == own }).Likely()
+	failed.Next = "another run or person uses this environment: wait until that has ended; then " + mode.Afresh() + "; where it does not end, ask your service provider to release the lock"
 	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
 	since := failed.Lock.Created.Format(time.RFC3339)
 	switch {
 	case failed.Lock.Who == "":
-		failed.Next = fmt.Sprintf("the backend does not tell whose lock %s is: wait and run this job again; when you know that the process that took it is dead, `%s --no-run`", failed.Lock.ID, unlock)
+		failed.Operator = fmt.Sprintf("the backend does not tell whose lock %s is: wait and run this job again; when you know that the process that took it is dead, `%s --no-run`", failed.Lock.ID, unlock)
 	case len(holders) == 0:
-		failed.Next = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
+		failed.Operator = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
 	case len(holders) > 1:
-		failed.Next = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
+		failed.Operator = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
 	default:
-		failed.Next = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
+		failed.Operator = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
 	}
 }

@@ -115,7 +115,7 @@ func TestLockOfARunningApply(t *testing.T) {
 			t.Parallel()
 			n := newRace(t, after)
 			var failed *pipeline.FailedError
-			if !errors.As(n.metErr, &failed) || !strings.Contains(failed.Next, "the apply of request "+n.a.ID.Short()) || strings.Contains(failed.Next, "the plan of request "+n.b.ID.Short()) {
+			if !errors.As(n.metErr, &failed) || !strings.Contains(failed.Operator, "the apply of request "+n.a.ID.Short()) || strings.Contains(failed.Operator, "the plan of request "+n.b.ID.Short()) {
 				t.Errorf("the plan of B says %v", n.metErr)
 			}
 			n.later(n.b)

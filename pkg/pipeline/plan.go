@@ -83,7 +83,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	log := in.record()
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
-		explainLock(ctx, p.records(), in, folder.key(objectStart), err)
+		explainLock(ctx, p.records(), in, request.Mode, folder.key(objectStart), err)
 		ended.fail(ctx, request.Mode, err)
 	}
 	ended.At = p.Now().UTC()
@@ -151,7 +151,7 @@ func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error)
 		}
 	}
 	return Request{}, &RefusedError{Reason: ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
-		Next: "use one of the environments that fetch-vars put out"}
+		Next: askProvider, Operator: "use one of the environments that fetch-vars put out"}
 }
 
 func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *Result) (TargetResult, error) {
@@ -335,7 +335,7 @@ func (e *Result) fail(ctx context.Context, mode Mode, err error) {
 		}
 		e.Next = mode.Afresh()
 	case errors.As(err, &failed):
-		e.Message, e.Next = failed.Message, failed.Next
+		e.Message, e.Next, e.Operator = failed.Message, failed.Next, failed.Operator
 		if len(e.Diagnostics) == 0 {
 			e.Diagnostics = failed.Diagnostics
 		}

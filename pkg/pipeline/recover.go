@@ -50,7 +50,7 @@ type Recovered struct {
 // keepState seals a state that could not be written into the kept folder of its
 // plan, behind a copy of the receipt that it is bound to. Where the store is gone
 // as well, it becomes a sealed file in in.SpareDir, which outlasts the run directory.
-func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, file string) (next, spare string, err error) {
+func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, file string) (operator, spare string, err error) {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)

@@ -77,11 +77,11 @@ func TestRecover(t *testing.T) {
 	l := &losing{engine: w.engine}
 	request, in, err := lose(t, w, l, w.store)
 	var failed *pipeline.FailedError
-	if !errors.As(err, &failed) || !strings.Contains(failed.Next, "metapipe state recover --customer "+string(request.Customer)+" --environment staging --request "+string(request.ID)) {
+	if !errors.As(err, &failed) || !strings.Contains(failed.Operator, "metapipe state recover --customer "+string(request.Customer)+" --environment staging --request "+string(request.ID)) {
 		t.Fatalf("the apply: %v", err)
 	}
 	report := w.report(request, true)
-	if next := report.Targets[0].Next; !strings.Contains(next, "state recover") {
+	if next := report.Targets[0].Next; strings.Contains(next, "metapipe") || !strings.Contains(next, "brings the state back") {
 		t.Errorf("the report says %q", next)
 	}
 	keys, err := w.store.List(t.Context(), string(request.Customer)+"/staging/")
@@ -130,10 +130,10 @@ func TestRecoverFromAFile(t *testing.T) {
 	if !errors.As(err, &failed) {
 		t.Fatal(err)
 	}
-	_, file, found := strings.Cut(strings.TrimSuffix(failed.Next, "`"), " --file ")
+	_, file, found := strings.Cut(strings.TrimSuffix(failed.Operator, "`"), " --file ")
 	content, readErr := os.ReadFile(file)
 	if !found || readErr != nil || strings.Contains(string(content), lostState) {
-		t.Fatalf("%q: %v", failed.Next, readErr)
+		t.Fatalf("%q: %v", failed.Operator, readErr)
 	}
 	var usage *pipeline.UsageError
 	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {

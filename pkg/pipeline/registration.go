@@ -48,7 +48,7 @@ func (e *RenamedError) Error() string {
 
 // Unwrap is what commands that plan without a request refuse with.
 func (e *RenamedError) Unwrap() error {
-	return &RefusedError{Reason: ReasonRenamed, Message: e.what(), Next: e.Operator()}
+	return &RefusedError{Reason: ReasonRenamed, Message: e.what(), Next: providerNext, Operator: e.Operator()}
 }
 
 func (e *RenamedError) what() string {

@@ -163,7 +163,9 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 			r.close(&t, in, request.Mode, failedBefore)
 			t.closed = true
 		}
-		t.logHint(request)
+		if hint := t.logHint(request); hint != "" {
+			r.Logf("%s", hint)
+		}
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
 			failedBefore = env
 		}

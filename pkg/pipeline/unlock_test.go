@@ -149,7 +149,7 @@ func TestLockedPlanNamesTheRun(t *testing.T) {
 		w.engine.planErr = &pipeline.FailedError{Message: "locked", Lock: &lock}
 		_, err := w.plan(request, "staging")
 		var failed *pipeline.FailedError
-		if !errors.As(err, &failed) || !contains(failed.Next, want, "metapipe unlock --customer acme --environment staging --lock-id l-1") {
+		if !errors.As(err, &failed) || !contains(failed.Operator, want, "metapipe unlock --customer acme --environment staging --lock-id l-1") {
 			t.Errorf("%s: %v", account, err)
 		}
 	}

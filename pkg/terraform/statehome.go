@@ -134,9 +134,10 @@ func (w *workspace) readBack(ctx context.Context, receipt pipeline.Receipt, appl
 	now, err := w.currentState(ctx)
 	if err != nil {
 		return applied, &pipeline.FailedError{
-			Message: fmt.Sprintf("%s was applied, but its state could not be read back from %s", target(w.job), w.job.Backend),
-			Next:    "make sure that the state is there (metapipe state list) before anything else is deployed; then " + receipt.Mode.Afresh(),
-			Err:     err,
+			Message:  fmt.Sprintf("%s was applied, but its state could not be read back from %s", target(w.job), w.job.Backend),
+			Next:     "your service provider makes sure that the state is there; after that, " + receipt.Mode.Afresh(),
+			Operator: "make sure that the state is there (`metapipe state list`) before anything else is deployed",
+			Err:      err,
 		}
 	}
 	why := misplaced(planned, now, applied)
@@ -154,8 +155,9 @@ func (w *workspace) readBack(ctx context.Context, receipt pipeline.Receipt, appl
 		w.kept, applied.ErroredState = stray, stray
 	}
 	return applied, &pipeline.FailedError{
-		Message: fmt.Sprintf("%s was applied, but its state is not in %s: %s", target(w.job), w.job.Backend, why),
-		Next:    "find out where the state went, and bring it back before anything else is deployed",
+		Message:  fmt.Sprintf("%s was applied, but its state is not in %s: %s", target(w.job), w.job.Backend, why),
+		Next:     "your service provider brings the state back; push again only after that",
+		Operator: "find out where the state went, and bring it back before anything else is deployed",
 	}
 }
 

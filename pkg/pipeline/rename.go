@@ -74,12 +74,22 @@ type moving struct {
 	file     string      // the state in clear; it is removed at the end
 	state    StateRecord // under the old name; no lineage: there is none
 	there    StateRecord // under the new one
+	copied   bool        // the new name has what the old one has
 	last     opened
 }
 
 // here reports whether the state needs no copy.
 func (t moving) here() bool {
-	return t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion
+	return t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion || t.copied
+}
+
+// left is what the new name has once its state is there without a push.
+func (t moving) left() StateRecord {
+	left := t.state
+	if t.copied {
+		left.StateVersion = t.there.StateVersion
+	}
+	return left
 }
 
 // Run checks that the customer can have the new name, and with apply moves it there.
@@ -252,6 +262,9 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	}
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
 	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
+	if err == nil && t.state.Resources > 0 && t.there.Lineage != "" {
+		t.copied, err = sameState(t.file, other)
+	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {
 		return fmt.Errorf("read the state of %s: %w", targetName(in.New.Name, t.env), err)
@@ -270,7 +283,8 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 }
 
 // compare refuses a new name that has a state or records of its own. A copy of an earlier
-// rename, there or back, is of the same lineage and not newer.
+// rename, there or back, is of the same lineage and not newer, or has the same content: a
+// tool may give a state a new lineage with its first write to a backend.
 func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
 	last, found, err := loadLastApply(ctx, r.records(), in.New.Name, t.env)
 	if err != nil {
@@ -280,7 +294,7 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
 	switch {
 	case found && last.Receipt.RepositoryID != in.New.RepositoryID:
 		why = fmt.Sprintf("was applied for another repository (id %d)", last.Receipt.RepositoryID)
-	case t.there.Lineage == "" || t.from.String() == t.to.String():
+	case t.there.Lineage == "" || t.from.String() == t.to.String() || t.copied:
 	case t.there.Lineage != t.state.Lineage:
 		why = "has another state, in " + t.to.String()
 	case t.there.Serial > t.state.Serial:

@@ -21,7 +21,7 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if t.state.Lineage == "" && !t.last.found {
 			continue
 		}
-		left := t.state
+		left := t.left()
 		if !t.here() {
 			version, err := r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), KeptState{File: t.file, Planned: t.there.StateVersion})
 			if err != nil {

@@ -1,7 +1,6 @@
 package actions
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -52,7 +51,7 @@ func defaultBranch(c Context) (string, error) {
 			DefaultBranch string `json:"default_branch"`
 		} `json:"repository"`
 	}
-	if err := json.Unmarshal(raw, &event); err != nil {
+	if err := pipeline.DecodeExact(raw, &event); err != nil {
 		return "", fmt.Errorf("read the default branch in the %s event: %w", c.EventName, err)
 	}
 	return event.Repository.DefaultBranch, nil

@@ -60,7 +60,7 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 		return pipeline.Event{}, badEvent(name, fmt.Errorf("the payload is larger than %d MiB", MaxEvent>>20))
 	}
 	var p payload
-	if err := json.Unmarshal(raw, &p); err != nil {
+	if err := pipeline.DecodeExact(raw, &p); err != nil {
 		return pipeline.Event{}, badEvent(name, err)
 	}
 	repo, err := p.Repository.identity(c)

@@ -158,7 +158,7 @@ func loadResult(ctx context.Context, s Store, sealer Sealer, scan string, t scan
 	var r DriftResult
 	b, err := unsealBytes(ctx, s, sealer, resultKey(scan, t.Customer, t.Environment), resultBinding(scan, t.Customer, t.Environment))
 	if err == nil {
-		err = json.Unmarshal(b, &r)
+		err = DecodeExact(b, &r)
 	}
 	if err == nil && (r.Customer != t.Customer || r.Environment != t.Environment) {
 		err = ErrTampered

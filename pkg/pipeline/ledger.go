@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -326,12 +325,11 @@ func (l Ledger) some(ctx context.Context, c CustomerName, env Environment, first
 
 func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 	var e LedgerEntry
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&e); err != nil {
+	err := decodeKnown(b, &e)
+	if err != nil && !errors.Is(err, errTrailingData) {
 		return LedgerEntry{}, fmt.Errorf("ledger entry: %w", err)
 	}
-	if _, err := dec.Token(); err != io.EOF || e.Version != 1 {
+	if err != nil || e.Version != 1 {
 		return LedgerEntry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
 	return e, e.check()

@@ -1,12 +1,9 @@
 package pipeline
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"path"
 	"strconv"
 	"strings"
@@ -69,16 +66,11 @@ func (a DispatchRequest) Audience(manager Slug) string {
 }
 
 // ParsePayload decodes and checks a client_payload. It accepts the known fields
-// only, so that what was signed is what is read.
+// only, each once and in its exact spelling, so that what was signed is what is read.
 func ParsePayload(raw []byte) (Payload, error) {
 	var p Payload
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&p); err != nil {
+	if err := decodeKnown(raw, &p); err != nil {
 		return Payload{}, fmt.Errorf("payload: %w", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return Payload{}, fmt.Errorf("payload: data after the JSON object")
 	}
 	return p, p.Request.check()
 }

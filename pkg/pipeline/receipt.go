@@ -83,7 +83,7 @@ func ReceiptCode(digest string) string {
 // ParseReceipt decodes a stored receipt.
 func ParseReceipt(b []byte) (Receipt, error) {
 	var r Receipt
-	if err := json.Unmarshal(b, &r); err != nil {
+	if err := DecodeExact(b, &r); err != nil {
 		return Receipt{}, fmt.Errorf("receipt: %w", err)
 	}
 	if r.Version != 1 {

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -245,7 +244,7 @@ func (r *Reporter) plan(ctx context.Context, st targetStatus, t *TargetReport) e
 	}
 	t.Receipt, t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Digest(), receipt.Code(), receipt.Expires, receipt.PlannedAt
 	t.Plan = &Plan{}
-	return json.Unmarshal(model, t.Plan)
+	return DecodeExact(model, t.Plan)
 }
 
 func (r *Reporter) records() records { return records{r.Store, r.Sealer} }

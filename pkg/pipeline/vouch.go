@@ -82,7 +82,7 @@ func (s records) read(ctx context.Context, p planAttempt, object string, into an
 	}
 	var stored signedRecord
 	var content bytes.Buffer
-	if err = json.Unmarshal(b, &stored); err == nil {
+	if err = DecodeExact(b, &stored); err == nil {
 		err = json.Compact(&content, stored.Record)
 	}
 	if err != nil || len(stored.Seal) == 0 {
@@ -95,7 +95,7 @@ func (s records) read(ctx context.Context, p planAttempt, object string, into an
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if err := json.Unmarshal(content.Bytes(), into); err != nil {
+	if err := DecodeExact(content.Bytes(), into); err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)
 	}
 	return nil
@@ -109,8 +109,8 @@ func (u unverified) read(ctx context.Context, p planAttempt, object string, into
 		return err
 	}
 	var stored signedRecord
-	if err = json.Unmarshal(b, &stored); err == nil {
-		err = json.Unmarshal(stored.Record, into)
+	if err = DecodeExact(b, &stored); err == nil {
+		err = DecodeExact(stored.Record, into)
 	}
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", key, err)

@@ -22,15 +22,16 @@ type exactOuter struct {
 
 func TestDecodeExact(t *testing.T) {
 	t.Parallel()
-	for _, ambiguous := range []string{
-		`{"Name":"a"}`, `{"name":"a","NAME":"b"}`, `{"name":"a","name":"a"}`, `{"name":"a","n\u0061me":"b"}`,
-		`{"Owner":"a"}`, `{"owner":"a","owner":"b"}`, `{"plain":1}`, `{"List":[]}`, "{\"li\u017ft\":[]}",
-		`{"list":[{"owner":"a"},{"OWNER":"b"}]}`, `{"map":{"x":{"Owner":"a"}}}`, `{"map":{"x":{},"x":{}}}`,
-		`{"raw":{"x":[{"a":1,"a":2}]}}`, `{"Plain":{"a":1,"a":2}}`, `{"other":{"a":1,"a":2}}`, `{"other":1,"other":2}`,
+	const twice, inCase = "is there twice in one object", "in case only"
+	for ambiguous, want := range map[string]string{
+		`{"Name":"a"}`: inCase, `{"name":"a","NAME":"b"}`: inCase, `{"name":"a","name":"a"}`: twice, `{"name":"a","n\u0061me":"b"}`: twice,
+		`{"Owner":"a"}`: inCase, `{"owner":"a","owner":"b"}`: twice, `{"plain":1}`: inCase, `{"List":[]}`: inCase, "{\"li\u017ft\":[]}": inCase,
+		`{"list":[{"owner":"a"},{"OWNER":"b"}]}`: inCase, `{"map":{"x":{"Owner":"a"}}}`: inCase, `{"map":{"x":{},"x":{}}}`: twice,
+		`{"raw":{"x":[{"a":1,"a":2}]}}`: twice, `{"Plain":{"a":1,"a":2}}`: twice, `{"other":{"a":1,"a":2}}`: twice, `{"other":1,"other":2}`: twice,
 	} {
 		var got exactOuter
-		if err := DecodeExact([]byte(ambiguous), &got); err == nil || !reflect.DeepEqual(got, exactOuter{}) {
-			t.Errorf("%s: %v, %+v", ambiguous, err, got)
+		if err := DecodeExact([]byte(ambiguous), &got); err == nil || !strings.Contains(err.Error(), want) || !reflect.DeepEqual(got, exactOuter{}) {
+			t.Errorf("%s: %v, want %q; %+v", ambiguous, err, want, got)
 		}
 	}
 	const clear = `{"owner":"a","name":"b","list":[{"owner":"c"},null],"map":{"k":{"owner":"d"},"K":{}},"raw":{"a":1,"A":2},"Plain":{"name":1,"Name":2},"other":[{}]}`
@@ -51,16 +52,28 @@ func TestDecodeExact(t *testing.T) {
 // No form that is signed or trusted has two readings.
 func TestTrustedFormsAreExact(t *testing.T) {
 	t.Parallel()
-	for name, read := range map[string]func([]byte) error{
-		"payload": func(b []byte) error { _, err := ParsePayload(b); return err },
-		"ledger":  func(b []byte) error { _, err := parseLedgerEntry(b); return err },
-		"receipt": func(b []byte) error { _, err := ParseReceipt(b); return err },
+	payload := func(b []byte) error { _, err := ParsePayload(b); return err }
+	ledger := func(b []byte) error { _, err := parseLedgerEntry(b); return err }
+	receipt := func(b []byte) error { _, err := ParseReceipt(b); return err }
+	for _, c := range []struct {
+		name string
+		read func([]byte) error
+		raw  string
+		want string
+	}{
+		{"payload", payload, `{"Request":{"version":1}}`, `"Request" differs from "request" in case only`},
+		{"payload", payload, `{"request":{"Version":1}}`, `"Version" differs from "version" in case only`},
+		{"payload", payload, `{"request":{"id":"a","id":"b"}}`, `"id" is there twice`},
+		{"payload", payload, `{"request":{},"request":{}}`, `"request" is there twice`},
+		{"ledger", ledger, `{"Version":1}`, `"Version" differs from "version" in case only`},
+		{"ledger", ledger, `{"version":1,"version":1}`, `"version" is there twice`},
+		{"receipt", receipt, `{"Version":1}`, `"Version" differs from "version" in case only`},
+		{"receipt", receipt, `{"version":1,"version":1}`, `"version" is there twice`},
+		{"receipt", receipt, `{"state":{"Serial":1}}`, `"Serial" differs from "serial" in case only`},
+		{"receipt", receipt, `{"state":{"serial":1,"serial":2}}`, `"serial" is there twice`},
 	} {
-		for _, raw := range []string{`{"Version":1}`, `{"version":1,"version":1}`, `{"Request":{"version":1}}`, `{"request":{"Version":1}}`, `{"request":{"id":"a","id":"b"}}`} {
-			err := read([]byte(raw))
-			if err == nil || name == "payload" == strings.Contains(raw, "equest") && !strings.Contains(err.Error(), "case only") && !strings.Contains(err.Error(), "twice") {
-				t.Errorf("%s of %s: %v", name, raw, err)
-			}
+		if err := c.read([]byte(c.raw)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %s: %v, want %q", c.name, c.raw, err, c.want)
 		}
 	}
 }

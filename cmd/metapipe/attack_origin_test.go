@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -213,12 +212,15 @@ func (a *attempt) dispatches() workflowRun {
 	name := fmt.Sprintf("mallory %d", a.sent)
 	secret := a.token(hub.Token{Name: name, Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
 	sent := map[string]any{}
-	proof := "proof"
-	if len(a.extra) > 0 {
-		proof = "PROOF" // is the same to Go
-	}
 	check(a.t, json.Unmarshal(must(json.Marshal(a.ask))(a.t), &sent))
-	maps.Copy(sent, a.extra)
+	proof := "proof"
+	for name, value := range a.extra {
+		if strings.EqualFold(name, "proof") { // forged in its name only
+			proof = name
+			continue
+		}
+		sent[name] = value
+	}
 	body := must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": map[string]any{"request": sent, proof: a.proof}}))(a.t)
 	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+managerSlug+"/dispatches", strings.NewReader(string(body))))(a.t)
 	post.Header.Set("Authorization", "Bearer "+secret)

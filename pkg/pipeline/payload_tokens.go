@@ -16,8 +16,8 @@ const removedMark = "(a token was removed)"
 
 // withoutToken is the payload of a refused request as it may be kept: without its
 // proof, and without anything that looks like a token in another place. A token is
-// a credential, even a short-lived one. ParsePayload takes the names of fields in
-// any case. What is no JSON object is not kept.
+// a credential, even a short-lived one. A payload may be refused for the case
+// of a name, so proof counts in any case. What is no JSON object is not kept.
 func withoutToken(payload json.RawMessage) json.RawMessage {
 	var properties map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))

@@ -164,11 +164,13 @@ var escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(
 // may hold anything. Tabs become blanks.
 func printable(s string) string {
 	s = strings.ToValidUTF8(escapes.ReplaceAllString(s, ""), "�")
+	var sight pen.Sight
 	return strings.Map(func(r rune) rune {
+		hidden := sight.Hidden(r)
 		switch {
 		case r == '\t' || r == '\n':
 			return ' '
-		case r != '\ufe0f' && pen.Invisible(r) && !unicode.Is(unicode.Zs, r):
+		case hidden && r != '\ufe0f' && !unicode.Is(unicode.Zs, r):
 			return -1
 		}
 		return r

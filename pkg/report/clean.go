@@ -26,6 +26,7 @@ func clean(s string, b breaks) string {
 	}
 	var out strings.Builder
 	out.Grow(len(s) + 16)
+	var sight text.Sight
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if b == kept && r == '\r' && strings.HasPrefix(s[i:], "\r\n") {
@@ -33,7 +34,7 @@ func clean(s string, b breaks) string {
 			continue
 		}
 		i += n
-		out.WriteString(cleanRune(r, b))
+		out.WriteString(cleanRune(r, sight.Hidden(r), b))
 	}
 	return out.String()
 }
@@ -47,7 +48,8 @@ func printable(s string) bool {
 	return true
 }
 
-func cleanRune(r rune, b breaks) string {
+// cleanRune writes one character; hidden is what text.Sight says of it.
+func cleanRune(r rune, hidden bool, b breaks) string {
 	switch r {
 	case '\n', '\r', '\t':
 		switch {
@@ -58,10 +60,7 @@ func cleanRune(r rune, b breaks) string {
 		}
 		return map[rune]string{'\n': `\n`, '\r': `\r`, '\t': `\t`}[r]
 	}
-	if r < 0x80 && r >= ' ' && r != 0x7f {
-		return string(r)
-	}
-	if !text.Invisible(r) {
+	if !hidden {
 		return string(r) // utf8.RuneError included
 	}
 	return text.EscapeRune(r)

@@ -8,6 +8,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // JSON writes a report as one indented JSON object and a final line break. The
@@ -37,21 +38,30 @@ func writeJSON(w io.Writer, what string, value any) error {
 // inside strings, as JSON escapes.
 func escapeJSON(s string) string {
 	var out strings.Builder
-	done := 0
+	done, escaped := 0, 0 // escaped: how many characters of an escape are still to come
+	var sight text.Sight
 	for i, r := range s {
-		if r < 0x7f {
-			continue
+		seen := r
+		switch {
+		case escaped > 0:
+			seen = ' ' // its letters carry no combining mark
+			escaped--
+			if r == 'u' && s[i-1] == '\\' {
+				escaped = 4
+			}
+		case r == '\\':
+			escaped = 1
 		}
-		text := cleanRune(r, kept)
-		if text == string(r) {
+		if hidden := sight.Hidden(seen); !hidden || r < 0x7f {
 			continue
 		}
 		out.WriteString(s[done:i])
 		if r > 0xffff {
 			high, low := utf16.EncodeRune(r)
-			text = fmt.Sprintf(`\u%04x\u%04x`, high, low)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		} else {
+			out.WriteString(text.EscapeRune(r))
 		}
-		out.WriteString(text)
 		done = i + len(string(r))
 	}
 	if done == 0 {

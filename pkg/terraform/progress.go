@@ -83,6 +83,7 @@ func stripControl(s string, log bool) string {
 		return s
 	}
 	var out strings.Builder
+	var sight text.Sight
 	for i := 0; i < len(s); {
 		if s[i] == 0x1b {
 			i += escapeLength(s[i:])
@@ -90,13 +91,14 @@ func stripControl(s string, log bool) string {
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		i += size
+		hidden := sight.Hidden(r)
 		switch {
 		case r == '\t':
 			out.WriteByte(' ')
 		case r == utf8.RuneError && size == 1:
 			out.WriteRune(utf8.RuneError)
 		case unicode.Is(unicode.Cc, r), log && unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
-		case text.Invisible(r) && !(log && unicode.Is(unicode.Zs, r)):
+		case hidden && !(log && unicode.Is(unicode.Zs, r)):
 			out.WriteString(text.EscapeRune(r))
 		default:
 			out.WriteRune(r)

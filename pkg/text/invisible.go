@@ -19,6 +19,26 @@ func Invisible(r rune) bool {
 			unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point)
 }
 
+// Sight finds what a reader does not see in one text, given its characters in their
+// order. The zero value is at the beginning of a text.
+type Sight struct{ based bool } // the character before is a letter, or a mark on one
+
+// Hidden reports a character that is Invisible, and a combining mark without a letter
+// to carry it: at the beginning, behind a blank, a line break or any other character
+// that is not a letter. Such a mark moves onto its neighbor or disappears. Each further
+// mark on the same letter is seen.
+func (s *Sight) Hidden(r rune) bool {
+	switch {
+	case Invisible(r):
+		s.based = false
+		return true
+	case unicode.Is(unicode.M, r):
+		return !s.based
+	}
+	s.based = unicode.IsLetter(r)
+	return false
+}
+
 // unassigned reports a code point without a character, as far as Go knows. Blocks of
 // emoji are left out: they grow every year, and each font draws a box at least.
 func unassigned(r rune) bool {

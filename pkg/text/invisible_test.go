@@ -19,3 +19,27 @@ func TestInvisible(t *testing.T) {
 		}
 	}
 }
+
+// A combining mark is seen on a letter only, and never on what a reader does not see.
+func TestSight(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		in   string
+		want int // hidden characters
+	}{
+		{"e\u0301a\u0302\u0301", 0}, {"नि", 0}, {"\u0e01\u0e34\u0e48", 0}, {"naïve", 0}, {"", 0},
+		{"\u0301", 1}, {"\u0301\u0302", 2}, {"a \u0301", 1}, {"a\n\u0301", 2}, {"1\u0301", 1}, {"/\u0338", 1}, {"=\u0338", 1},
+		{"a\u200d\u0301", 2}, {"a\u200b\u0301\u0301", 3}, {"-\u20dd", 1}, {"\ufffd\u0301", 1}, {" \u0903", 1}, {"\U0001f642\u20e0", 1}, {"\u0301a\u0301", 1},
+	} {
+		var sight Sight
+		n := 0
+		for _, r := range c.in {
+			if sight.Hidden(r) {
+				n++
+			}
+		}
+		if n != c.want {
+			t.Errorf("%+q: %d characters are hidden, want %d", c.in, n, c.want)
+		}
+	}
+}

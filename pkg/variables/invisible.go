@@ -40,9 +40,13 @@ func checkInvisible(file string, root *strictyaml.Node) (problems pipeline.Probl
 // are layout, and a variation selector that follows a symbol is part of an emoji.
 func invisibleIn(s string) (string, bool) {
 	before := ' '
+	var sight text.Sight
 	for _, r := range s {
 		emoji := r == '\ufe0f' && unicode.In(before, unicode.So, unicode.Sm, unicode.Po)
-		if r != '\n' && r != '\r' && r != '\t' && !emoji && text.Invisible(r) {
+		if hidden := sight.Hidden(r); hidden && r != '\n' && r != '\r' && r != '\t' && !emoji {
+			if unicode.Is(unicode.M, r) && !text.Invisible(r) {
+				return fmt.Sprintf("U+%04X, a combining mark without a letter before it", r), true
+			}
 			if unicode.Is(unicode.Zs, r) {
 				return fmt.Sprintf("U+%04X, a space of another kind", r), true
 			}
@@ -56,8 +60,9 @@ func invisibleIn(s string) (string, bool) {
 // marked writes invisible characters as escapes.
 func marked(s string) string {
 	var out strings.Builder
+	var sight text.Sight
 	for _, r := range s {
-		if text.Invisible(r) {
+		if sight.Hidden(r) {
 			out.WriteString(text.EscapeRune(r))
 			continue
 		}

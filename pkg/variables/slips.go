@@ -119,8 +119,9 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 
 // looks is a key as a reader sees it: without case, outer blanks and invisible characters.
 func looks(key string) string {
+	var sight text.Sight
 	return strings.ToLower(strings.Join(strings.Fields(strings.Map(func(r rune) rune {
-		if r != ' ' && text.Invisible(r) {
+		if sight.Hidden(r) && r != ' ' {
 			return -1
 		}
 		return r

@@ -64,8 +64,9 @@ const emojiStyle = '\ufe0f'
 func visible(page string) string {
 	var out strings.Builder
 	out.Grow(len(page))
+	var sight text.Sight
 	for _, r := range page { // invalid UTF-8 becomes U+FFFD
-		if r != '\n' && r != '\t' && r != emojiStyle && text.Invisible(r) && !unicode.Is(unicode.Zs, r) {
+		if hidden := sight.Hidden(r); hidden && r != '\n' && r != '\t' && r != emojiStyle && !unicode.Is(unicode.Zs, r) {
 			out.WriteString(text.EscapeRune(r))
 			continue
 		}

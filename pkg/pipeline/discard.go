@@ -10,8 +10,8 @@ func secretObjects() []string { return []string{objectPlan, objectPlanJSON, obje
 // discard deletes the plans of a final report that no apply will ever take. What
 // cannot be deleted now goes with the lifecycle of the store, so that is no failure
 // of the report.
-func (r *Reporter) discard(ctx context.Context, report Report) {
-	for _, t := range report.Targets {
+func (r *Reporter) discard(ctx context.Context, report collected) {
+	for _, t := range report.targets {
 		if !t.isUnusable() {
 			continue
 		}
@@ -29,11 +29,11 @@ func (r *Reporter) discard(ctx context.Context, report Report) {
 
 // isUnusable reports whether the plan cannot be applied any more. One that was only
 // cancelled, or that a reviewer declined, can: its job may be run again.
-func (t TargetReport) isUnusable() bool {
+func (t target) isUnusable() bool {
 	if t.Reason == ReasonUnknownKey { // with its key it is what it was
 		return false
 	}
-	if !t.use.free() {
+	if !t.attempt.free() {
 		return t.Outcome.Final()
 	}
 	switch t.Outcome {

@@ -145,7 +145,7 @@ func LoggedRequest(c CustomerName, env Environment, key string) (RequestID, bool
 
 // logHint says where the log of a target is that went wrong, for the log of the manager:
 // customers cannot read it. It is empty where there is none.
-func (t *TargetReport) logHint(request Request) string {
+func (t *target) logHint(request Request) string {
 	kept := slices.ContainsFunc(t.folder.objects, func(object string) bool { return strings.HasSuffix(object, logSuffix) })
 	if !kept || t.Outcome != OutcomeFailed && t.Outcome != OutcomeCancelled {
 		return ""

@@ -142,21 +142,21 @@ func (a *Applier) appendApplying(ctx context.Context, in TargetInput, request Re
 // appendLedger records what this report decided: which targets nobody will finish any
 // more, and which were superseded. What the job of a plan or an apply could not
 // record of its end is recorded first.
-func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report Report) error {
+func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
 	var errs []error
-	for _, t := range report.Targets {
+	for _, t := range report.targets {
 		e := ledgerEnd(report.Request, t.Environment, Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
 		if t.closed && e.Event != LedgerSuperseded {
 			e.Event = LedgerClosed
 		}
 		ledger := Ledger{Store: r.Store, Now: r.Now}
-		if end := t.use.result; t.use.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
+		if end := t.attempt.result; t.attempt.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
 			errs = append(errs, ledger.finish(ctx, ledgerEnd(report.Request, t.Environment, *end, t.Receipt)))
 		}
 		if e.Event == LedgerClosed || e.Event == LedgerSuperseded || t.doubted {
 			_, err := ledger.Append(ctx, e)
 			errs = append(errs, err)
-		} else if t.use.number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
+		} else if t.attempt.number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
 			e.Run = t.run
 			errs = append(errs, ledger.finishPlan(ctx, e, report.Request.CreatedAt))
 		}
@@ -202,7 +202,7 @@ func (l Ledger) finishPlan(ctx context.Context, e LedgerEntry, made time.Time) e
 
 // anchor is the head of the target's ledger, for the deployment that tells of its
 // apply. An apply whose job could not record its end any more is recorded first.
-func (r *Reporter) anchor(ctx context.Context, request Request, t TargetReport) (*LedgerHead, error) {
+func (r *Reporter) anchor(ctx context.Context, request Request, t target) (*LedgerHead, error) {
 	e := ledgerEnd(request, t.Environment, Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
 	head, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {

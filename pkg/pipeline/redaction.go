@@ -118,9 +118,6 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		return t
 	}
 	t.Redaction = l
-	if t.internal != "" {
-		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
-	}
 	output := t.Diagnostics
 	if t.Plan != nil {
 		output = slices.Concat(output, t.Plan.Diagnostics)

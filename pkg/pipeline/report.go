@@ -87,28 +87,28 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	refused, failed := r.write(ctx, in, report)
 	report.Unreported = refused
 	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != StatusPending {
-		if err = r.appendUnreported(ctx, in, report); err == nil {
+		if err = r.appendUnreported(ctx, in, report.Report); err == nil {
 			err = markClosed(ctx, r.Store, request)
 		}
 	}
 	if in.Final {
 		r.discard(ctx, report)
 	}
-	return report, r.Renderer.Summary(report), err
+	return report.Report, r.Renderer.Summary(report.Report), err
 }
 
 // write brings GitHub in line with a report. Each part is tried: a comment that fails
 // must not leave a status pending. The statuses come last, since a customer's job
 // that waits for the overall one reads the outputs from the deployments as soon as
 // it is final.
-func (r *Reporter) write(ctx context.Context, in ReportInput, report Report) ([]Unreported, error) {
+func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]Unreported, error) {
 	request := report.Request
 	if in.Run.ID != request.ManagerRun.ID { // the run that was proved may be long over, and the name may have changed hands
 		if refused, err := r.place(ctx, in, request); refused != nil || err != nil {
 			return refused, err
 		}
 	}
-	refused, err := withoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report), r.statuses(ctx, report)))
+	refused, err := withoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)
 	}
@@ -145,9 +145,38 @@ func reportsTo(c Customer, request Request) error {
 		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: tamperedNext, Operator: tamperedFinder}
 }
 
-// collect reads how each target stands.
-func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request) (Report, error) {
-	report := Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
+// collected is a report with what its parts were made from.
+type collected struct {
+	Report
+	targets []target // in the order of Report.Targets
+	// unsettled: a job was stopped in the middle of its work and may have left a
+	// lock, or a run was canceled and may not end. The request stays open for the
+	// sweep.
+	unsettled bool
+}
+
+// target is a target of a report with the records that say how it stands.
+type target struct {
+	TargetReport
+	run      Run // the run that set the outcome
+	folder   planAttempt
+	internal string       // the part of the message that names the manager's own places
+	closed   bool         // by this report: no job would have finished it
+	doubted  bool         // its record in the store has no valid signature
+	attempt  applyAttempt // the last one of its plan
+}
+
+// redacted returns what may be shown of the target.
+func (t target) redacted(l Redaction) TargetReport {
+	if l.hides() && t.internal != "" {
+		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
+	}
+	return t.Redacted(l)
+}
+
+// collect reads the status of each target.
+func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request) (collected, error) {
+	report := collected{Report: Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}}
 	if request.Rejected() {
 		return report, nil
 	}
@@ -155,9 +184,9 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 	for _, env := range request.Targets {
 		t, err := r.target(ctx, in, request, env)
 		if err != nil {
-			return Report{}, err
+			return collected{}, err
 		}
-		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.use.revoked()
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.attempt.revoked()
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, request.Mode, failedBefore)
 			t.closed = true
@@ -168,19 +197,20 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
 			failedBefore = env
 		}
-		report.Targets = append(report.Targets, t.Redacted(in.Customer.Manager.Redaction))
+		t.TargetReport = t.redacted(in.Customer.Manager.Redaction)
+		report.targets, report.Targets = append(report.targets, t), append(report.Targets, t.TargetReport)
 	}
 	return report, nil
 }
 
 // close decides how a target ended that no job will finish any more.
-func (r *Reporter) close(t *TargetReport, in ReportInput, mode Mode, failedBefore Environment) {
+func (r *Reporter) close(t *target, in ReportInput, mode Mode, failedBefore Environment) {
 	began := t.Outcome
 	next := t.Next
 	t.Next = mode.Afresh()
 	switch {
-	case began == OutcomeWaiting && t.use.number > 0: // an apply tried, and could not begin
-		t.Outcome, t.Next = t.use.result.Outcome, next
+	case began == OutcomeWaiting && t.attempt.number > 0: // an apply tried, and could not begin
+		t.Outcome, t.Next = t.attempt.result.Outcome, next
 	case began == OutcomeApplying:
 		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -200,25 +230,26 @@ func (r *Reporter) close(t *TargetReport, in ReportInput, mode Mode, failedBefor
 	}
 }
 
-func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (TargetReport, error) {
+func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (target, error) {
 	st, err := readTargetStatus(ctx, r.records(), request, env)
 	if err != nil {
-		return TargetReport{}, err
+		return target{}, err
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.result
-	t := TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, PlanOnly: request.PlanOnly[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At, doubted: st.doubt != nil, run: e.Run, folder: st.folder, use: st.attempt}
+	t := target{TargetReport: TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, PlanOnly: request.PlanOnly[env],
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At},
+		doubted: st.doubt != nil, run: e.Run, folder: st.folder, attempt: st.attempt}
 	if e.Internal {
 		t.internal = e.Message
 	}
-	if err := r.plan(ctx, st, &t); err != nil {
-		return TargetReport{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
+	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
+		return target{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}
 	if !t.Outcome.Final() && t.Applies {
 		newer, err := superseding(ctx, r.records(), request, env)
 		if err != nil {
-			return TargetReport{}, err
+			return target{}, err
 		}
 		if newer != "" && t.Outcome != OutcomeApplying {
 			t.Outcome, t.Reason, t.Message, t.Next = OutcomeSuperseded, ReasonSuperseded, "request "+newer.Short()+" took its place", ""

@@ -29,7 +29,7 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request
 		}
 	}
 	t.Outcome, t.RunURL = OutcomeApplying, in.Run.URL
-	report.Targets = []TargetReport{t.Redacted(in.Customer.Manager.Redaction)}
+	report.Targets = []TargetReport{t.redacted(in.Customer.Manager.Redaction)}
 	report.Unreported, err = withoutRefusals(r.status(ctx, report, t.Environment, StatusPending, t.receiptURL()))
 	for _, u := range report.Unreported {
 		r.Logf("%s; the apply does not depend on it", u)

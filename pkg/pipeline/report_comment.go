@@ -46,9 +46,11 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 				request, in = newer, ReportInput{Manager: in.Manager, Customer: in.Customer, Request: newer.ID, Run: in.Run}
 				r.Logf("request %s is newer: the %s is about it", request.ID.Short(), what)
 			}
-			if report, err = r.collect(ctx, in, request); err != nil {
+			again, err := r.collect(ctx, in, request)
+			if err != nil {
 				return fmt.Errorf("%s: %w", what, err)
 			}
+			report = again.Report
 		}
 		changed, err := r.upsert(ctx, report, &work)
 		if err != nil {

@@ -12,11 +12,6 @@ type Report struct {
 	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
 	// Unreported is what GitHub refuses to take, now and each time.
 	Unreported []Unreported `json:"unreported,omitempty"`
-
-	// unsettled: a job was stopped in the middle of its work and may have left a
-	// lock, or a run was cancelled and may not end. The request stays open for the
-	// sweep.
-	unsettled bool
 }
 
 // TargetReport is one target of a report.
@@ -50,13 +45,6 @@ type TargetReport struct {
 	RunURL      string            `json:"run_url,omitempty"`
 	PlannedAt   time.Time         `json:"planned_at,omitzero"`
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
-
-	run      Run // the one that the target has come to stand as it does in
-	folder   planAttempt
-	internal string       // the part of the message that names the manager's own places
-	closed   bool         // by this report: no job would have finished it
-	doubted  bool         // nothing vouches for its record in the store
-	use      applyAttempt // the last one of its plan
 }
 
 // Reviewed tells how a plan compares with the plan of its pull request.

@@ -54,10 +54,10 @@ func (r *Reporter) taken(ctx context.Context, request, newest Request, env Envir
 
 // deployments creates the deployment that carries the outputs of each applied
 // target.
-func (r *Reporter) deployments(ctx context.Context, report Report) error {
+func (r *Reporter) deployments(ctx context.Context, report collected) error {
 	request := report.Request
 	var errs []error
-	for _, t := range report.Targets {
+	for _, t := range report.targets {
 		if t.Outcome != OutcomeApplied {
 			continue
 		}
@@ -72,7 +72,7 @@ func (r *Reporter) deployments(ctx context.Context, report Report) error {
 		errs = append(errs, anchorErr)
 		errs = append(errs, r.deploy(ctx, request, Deployment{
 			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
-			Description: r.Renderer.Status(report, t.Environment), State: "success", LogURL: t.RunURL,
+			Description: r.Renderer.Status(report.Report, t.Environment), State: "success", LogURL: t.RunURL,
 			Payload: DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
 				Ledger: head, Receipt: t.Receipt},
 		}))

@@ -109,13 +109,22 @@ func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) 
 
 func (a *Applier) records() records { return records{a.Store, a.Sealer} }
 
+// applyWork is the result of an apply while it is made, and how far the apply got.
+type applyWork struct {
+	Result
+	last    applyAttempt // the attempt that this one comes after
+	claimed bool         // the start record of this attempt is written
+	started bool         // the tool may have changed something
+	left    *StateRecord
+}
+
 // recorded runs the checks and the apply and writes down how it ended. A plan that
 // somebody else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
 func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planAttempt, last applyAttempt) (TargetResult, error) {
-	ended := Result{Run: in.Run, Outcome: OutcomeApplied, attempt: last}
-	log := in.record()
+	ended := applyWork{Result: Result{Run: in.Run, Outcome: OutcomeApplied}, last: last}
+	log := record(&in)
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonAlreadyApplied {
@@ -162,22 +171,22 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 
 // applied does what follows an apply that went well. What was applied stays
 // applied, so that what fails here is told only.
-func (a *Applier) applied(ctx context.Context, request Request, folder planAttempt, ended *Result) {
+func (a *Applier) applied(ctx context.Context, request Request, folder planAttempt, ended *applyWork) {
 	if err := a.deletePlan(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
 	}
-	if err := noteLastApply(ctx, a.records(), request, folder, *ended); err != nil { // a drift scan will miss it
+	if err := noteLastApply(ctx, a.records(), request, folder, ended.Result, ended.left); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
 	}
 }
 
 // record writes the end of this use. One that never began is mark and end at
 // once, and gives way to an apply that has begun meanwhile.
-func (a *Applier) record(ctx context.Context, in TargetInput, folder planAttempt, ended Result) error {
+func (a *Applier) record(ctx context.Context, in TargetInput, folder planAttempt, ended applyWork) error {
 	if ended.claimed {
-		return a.records().create(ctx, folder, attemptResultObject(ended.attempt.number+1), ended)
+		return a.records().create(ctx, folder, attemptResultObject(ended.last.number+1), ended.Result)
 	}
-	_, err := startAttempt(ctx, a.records(), folder, ended.attempt, StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended})
+	_, err := startAttempt(ctx, a.records(), folder, ended.last, StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended.Result})
 	return err
 }
 
@@ -201,7 +210,7 @@ func (a *Applier) deletePlan(ctx context.Context, folder planAttempt) error {
 	return nil
 }
 
-func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *Result) (TargetResult, error) {
+func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *applyWork) (TargetResult, error) {
 	receipt, err := a.receipt(ctx, folder, request, in)
 	if err != nil {
 		return TargetResult{}, err
@@ -226,13 +235,13 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err
 	}
-	if err := a.claim(ctx, in, request.Mode, folder, ended.attempt); err != nil {
+	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {
 		return result, err
 	}
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	explainLock(ctx, a.records(), in, request.Mode, folder.key(attemptStartObject(ended.attempt.number+1)), err)
+	explainLock(ctx, a.records(), in, request.Mode, folder.key(attemptStartObject(ended.last.number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
 	if applied.ErroredState != "" {

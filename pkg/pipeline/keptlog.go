@@ -75,7 +75,7 @@ type recording struct {
 }
 
 // record makes in print to its log and to a recording.
-func (in *TargetInput) record() recording {
+func record(in *TargetInput) recording {
 	r := recording{log: &jobLog{}, live: in.logOrDiscard()}
 	r.masked = r.log
 	if in.Mask != nil {

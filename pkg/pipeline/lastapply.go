@@ -67,7 +67,7 @@ func (l lastApply) seal(ctx context.Context, s records, base string, variables [
 
 // noteLastApply writes the record and removes the older ones. The new one comes
 // first, so that there is one at any time.
-func noteLastApply(ctx context.Context, s records, request Request, folder planAttempt, ended Result) error {
+func noteLastApply(ctx context.Context, s records, request Request, folder planAttempt, ended Result, left *StateRecord) error {
 	receipt, _, err := readReceipt(ctx, s, folder)
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func noteLastApply(ctx context.Context, s records, request Request, folder planA
 		return err
 	}
 	key := base + ".json" // comes before its variables
-	record := lastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: ended.left}
+	record := lastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
 	if err := s.create(ctx, lastApplyRecord(receipt.Customer, receipt.Environment), key, record); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}

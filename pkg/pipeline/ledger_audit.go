@@ -105,7 +105,7 @@ func (r *LedgerReport) sum(sequence int) string {
 	return r.Entries[sequence].Previous
 }
 
-func (d Deployment) anchored() string {
+func anchorName(d Deployment) string {
 	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), plainLine(d.Creator))
 }
 
@@ -118,13 +118,13 @@ func (r *LedgerReport) compareHeads(anchors []Deployment) {
 		at := *d.Payload.Ledger
 		switch {
 		case at.Sequence < 1 || !isDigest(at.SHA256):
-			r.find("%s carries no head of a ledger", d.anchored())
+			r.find("%s carries no head of a ledger", anchorName(d))
 		case at.Sequence > len(r.Entries) && r.broken:
-			r.Notes = append(r.Notes, fmt.Sprintf("entry %d, which %s remembers, lies behind the place where the chain breaks", at.Sequence, d.anchored()))
+			r.Notes = append(r.Notes, fmt.Sprintf("entry %d, which %s remembers, lies behind the place where the chain breaks", at.Sequence, anchorName(d)))
 		case at.Sequence > len(r.Entries):
-			r.find("the ledger is shorter than its anchor: it has %d entries, and %s remembers entry %d", len(r.Entries), d.anchored(), at.Sequence)
+			r.find("the ledger is shorter than its anchor: it has %d entries, and %s remembers entry %d", len(r.Entries), anchorName(d), at.Sequence)
 		case r.sum(at.Sequence) != at.SHA256:
-			other = append(other, fmt.Sprintf("entry %d is not the one that %s remembers: it, or one before it, was changed", at.Sequence, d.anchored()))
+			other = append(other, fmt.Sprintf("entry %d is not the one that %s remembers: it, or one before it, was changed", at.Sequence, anchorName(d)))
 		default:
 			fits++
 		}
@@ -143,9 +143,9 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
 		switch {
 		case i < 0 && !r.broken:
-			r.find("%s tells that request %s was applied, and the ledger does not", d.anchored(), d.Payload.Request.Short())
+			r.find("%s tells that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
 		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
-			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, orNone(ReceiptCode(r.Entries[i].Receipt)), d.anchored(), orNone(ReceiptCode(d.Payload.Receipt)))
+			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, orNone(ReceiptCode(r.Entries[i].Receipt)), anchorName(d), orNone(ReceiptCode(d.Payload.Receipt)))
 		}
 	}
 	for _, e := range r.Entries {

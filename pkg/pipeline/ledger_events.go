@@ -14,10 +14,10 @@ func ledgerEntry(event LedgerEvent, request Request, env Environment, run Run) L
 }
 
 // ledgerEnd is how a plan or an apply ended. That a newer request has come says
-// nothing about a plan, so such an entry names none.
+// nothing about a plan, so such an entry names none. The caller adds the state.
 func ledgerEnd(request Request, env Environment, ended Result, receipt string) LedgerEntry {
-	e := ledgerEntry(ended.Outcome.ledgerEvent(), request, env, ended.Run)
-	e.Outcome, e.Reason, e.Message, e.Receipt, e.State = ended.Outcome, ended.Reason, ended.Message, receipt, ended.left
+	e := ledgerEntry(ledgerEventOf(ended.Outcome), request, env, ended.Run)
+	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
 	if ended.Detail != "" {
 		e.Message += ": " + ended.Detail
 	}
@@ -30,7 +30,8 @@ func ledgerEnd(request Request, env Environment, ended Result, receipt string) L
 	return e
 }
 
-func (o Outcome) ledgerEvent() LedgerEvent {
+// ledgerEventOf is the event of a plan or an apply that ended with the outcome.
+func ledgerEventOf(o Outcome) LedgerEvent {
 	switch o {
 	case OutcomeApplied:
 		return LedgerApplied
@@ -101,10 +102,11 @@ func (a *Applier) appendLedger(ctx context.Context, in TargetInput, request Requ
 	if ended.Outcome == OutcomeNoChanges {
 		return nil // the plan says so
 	}
-	ended.left = result.left
+	e := ledgerEnd(request, in.Environment, ended, result.Receipt)
+	e.State = result.left
 	last, cancel := cleanupContext(ctx)
 	defer cancel()
-	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, ledgerEnd(request, in.Environment, ended, result.Receipt))
+	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, e)
 	return err
 }
 

@@ -80,7 +80,7 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 		return TargetResult{}, err
 	}
 	ended := Result{Run: in.Run}
-	log := in.record()
+	log := record(&in)
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
 		explainLock(ctx, p.records(), in, request.Mode, folder.key(objectStart), err)

@@ -64,11 +64,6 @@ type Result struct {
 	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
 	Retryable bool `json:"retryable,omitempty"`
-
-	attempt applyAttempt // that this apply comes after
-	claimed bool         // its mark is set
-	started bool         // the tool may have changed something
-	left    *StateRecord
 }
 
 // planAttempt names the numbered folder of one planning. Records that lie elsewhere have

@@ -22,10 +22,13 @@ func (e evidence) of(c Customer) bool {
 	return e.repositoryID == c.RepositoryID && (e.path == c.Path || e.path == "")
 }
 
+// nameRecords finds the names of a customer in the records of the store.
+type nameRecords struct{ records }
+
 // formerName is the name in the store whose records are of the path and the repository
 // of a customer that is not registered yet; empty where there is none. Its own name is
 // looked at before.
-func (s records) formerName(ctx context.Context, c Customer) (CustomerName, error) {
+func (s nameRecords) formerName(ctx context.Context, c Customer) (CustomerName, error) {
 	names, err := StoredCustomers(ctx, s)
 	if err != nil {
 		return "", err
@@ -36,7 +39,7 @@ func (s records) formerName(ctx context.Context, c Customer) (CustomerName, erro
 
 // firstName is the first one of names, in their order, with records that fit; empty where
 // there is none. The name of c is not looked at.
-func (s records) firstName(ctx context.Context, names []CustomerName, c Customer, fits func(CustomerName, evidence) (bool, error)) (CustomerName, evidence, error) {
+func (s nameRecords) firstName(ctx context.Context, names []CustomerName, c Customer, fits func(CustomerName, evidence) (bool, error)) (CustomerName, evidence, error) {
 	var work sync.WaitGroup
 	slots, found := make(chan struct{}, formerReaders), make([]bool, len(names))
 	all, failed := make([]evidence, len(names)), make([]error, len(names))
@@ -67,7 +70,7 @@ func (s records) firstName(ctx context.Context, names []CustomerName, c Customer
 // was ended, or moved to another name, has none. A new repository shows nothing of that.
 func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
 	s := f.records()
-	own, found, err := s.evidence(ctx, c.Name, c)
+	own, found, err := nameRecords{s}.evidence(ctx, c.Name, c)
 	if err != nil || found && own.repositoryID == c.RepositoryID { // only its path has changed
 		return err
 	}
@@ -79,14 +82,14 @@ func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
 		_, registered := f.Customers.Customer(name)
 		return registered
 	})
-	name, left, err := s.firstName(ctx, names, c, func(name CustomerName, e evidence) (bool, error) {
+	name, left, err := nameRecords{s}.firstName(ctx, names, c, func(name CustomerName, e evidence) (bool, error) {
 		if e.repositoryID != c.RepositoryID {
 			return false, nil
 		}
 		if now, err := RenamedTo(ctx, s.Store, s.Sealer, name); err != nil || now != "" {
 			return false, err
 		}
-		empty, err := s.empty(ctx, name)
+		empty, err := nameRecords{s}.empty(ctx, name)
 		return !empty, err
 	})
 	if err != nil || name == "" {
@@ -97,13 +100,13 @@ func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
 
 // empty reports whether every target of a name was ended, or accepted as one without a
 // state, and has had no apply since.
-func (s records) empty(ctx context.Context, name CustomerName) (bool, error) {
+func (s nameRecords) empty(ctx context.Context, name CustomerName) (bool, error) {
 	envs, err := StoredEnvironments(ctx, s, name)
 	if err != nil {
 		return false, err
 	}
 	for _, env := range envs {
-		known, err := remember(ctx, s, name, env)
+		known, err := remember(ctx, s.records, name, env)
 		if err != nil {
 			return false, err
 		}
@@ -116,7 +119,7 @@ func (s records) empty(ctx context.Context, name CustomerName) (bool, error) {
 
 // evidence reads what the records of the last applies of a name say. One that cannot be
 // believed and may be of c is an error: it must not make a renamed customer look new.
-func (s records) evidence(ctx context.Context, name CustomerName, c Customer) (best evidence, found bool, err error) {
+func (s nameRecords) evidence(ctx context.Context, name CustomerName, c Customer) (best evidence, found bool, err error) {
 	envs, err := StoredEnvironments(ctx, s, name)
 	if err != nil {
 		return evidence{}, false, err
@@ -134,8 +137,8 @@ func (s records) evidence(ctx context.Context, name CustomerName, c Customer) (b
 }
 
 // appliedFrom reads the record of the last apply of a target.
-func (s records) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (evidence, bool, error) {
-	record, found, err := loadLastApply(ctx, s, name, env)
+func (s nameRecords) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (evidence, bool, error) {
+	record, found, err := loadLastApply(ctx, s.records, name, env)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		return s.claimedFrom(ctx, name, env, c, err)
@@ -150,7 +153,7 @@ func (s records) appliedFrom(ctx context.Context, name CustomerName, env Environ
 // claimedFrom reads a record under a key that is not at hand. It can only refuse: that it
 // claims to be of another repository is all that is known, and the lost key of a customer
 // that is gone keeps no other one out.
-func (s records) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (evidence, bool, error) {
+func (s nameRecords) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (evidence, bool, error) {
 	if name == c.Name {
 		return evidence{}, false, nil
 	}

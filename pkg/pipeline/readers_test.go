@@ -28,7 +28,7 @@ var rawReads = map[string][]string{
 	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What checkClaim and claimedFrom
 	// read can refuse a customer, and do nothing else.
-	"unverified": {"RenamedTo", "Unlocker.check", "WhoHolds", "checkClaim", "records.claimedFrom"},
+	"unverified": {"RenamedTo", "Unlocker.check", "WhoHolds", "checkClaim", "nameRecords.claimedFrom"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -147,14 +147,14 @@ func CheckRegistered(ctx context.Context, s Store, sealer Sealer, c Customer) er
 		return registrationError(checkClaim(ctx, s, c), c)
 	}
 	if err == nil {
-		err = r.sameName(ctx, c, last, number)
+		err = nameRecords{r}.sameName(ctx, c, last, number)
 	}
 	return registrationError(err, c)
 }
 
 // sameName compares a verified registration with the name of a customer; number is 0
 // where there is none.
-func (s records) sameName(ctx context.Context, c Customer, last registration, number int) error {
+func (s nameRecords) sameName(ctx context.Context, c Customer, last registration, number int) error {
 	if number > 0 && last.Customer != c.Name {
 		return &RenamedError{Old: last.Customer, New: c}
 	}
@@ -164,7 +164,7 @@ func (s records) sameName(ctx context.Context, c Customer, last registration, nu
 // notMoved refuses a name that the states and records of its place have left since its
 // registration, or ever where there is none: a registration that was removed brings no
 // old states back.
-func (s records) notMoved(ctx context.Context, c Customer, since time.Time) error {
+func (s nameRecords) notMoved(ctx context.Context, c Customer, since time.Time) error {
 	now, err := follow(ctx, s, c.Name, since, func(r renameRecord) bool { return r.of(c) })
 	if err == nil && now != c.Name {
 		return &RenamedError{Old: now, New: c}
@@ -183,12 +183,12 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 		last = registration{Customer: c.Name} // it claims to be of this name
 	}
 	if err == nil {
-		err = f.records().sameName(ctx, c, last, number)
+		err = nameRecords{f.records()}.sameName(ctx, c, last, number)
 	}
 	if err != nil || number > 0 && !unknown {
 		return registrationError(err, c)
 	}
-	former, err := f.records().nameByApplies(ctx, c)
+	former, err := nameRecords{f.records()}.nameByApplies(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -218,7 +218,7 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 // that has a file of its own by now, or whose states were copied to another name: its
 // plan would change what is not its own.
 func (f *FetchVars) nameIsFree(ctx context.Context, c Customer) error {
-	own, found, err := f.records().evidence(ctx, c.Name, c)
+	own, found, err := nameRecords{f.records()}.evidence(ctx, c.Name, c)
 	if err != nil || !found || own.repositoryID == c.RepositoryID {
 		return err
 	}

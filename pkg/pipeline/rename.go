@@ -152,7 +152,7 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	if err := CheckNames(in.Old, in.New.Name); err != nil {
 		return known{}, err
 	}
-	k, err := r.records().knownAs(ctx, in.New)
+	k, err := nameRecords{r.records()}.knownAs(ctx, in.New)
 	if err != nil {
 		return k, registrationError(err, in.New)
 	}

@@ -19,7 +19,7 @@ type Names struct {
 // that was moved there from another one. Records that cannot be believed are an error.
 func LookUpNames(ctx context.Context, s Store, sealer Sealer, c Customer, other CustomerName) (Names, error) {
 	r := records{s, sealer}
-	k, err := r.knownAs(ctx, c)
+	k, err := nameRecords{r}.knownAs(ctx, c)
 	if err != nil {
 		return Names{}, registrationError(err, c)
 	}

@@ -127,7 +127,7 @@ type known struct {
 
 // knownAs finds the name of a customer's place: the registration, or the records of the
 // last applies where there is none, and what was renamed since.
-func (s records) knownAs(ctx context.Context, c Customer) (known, error) {
+func (s nameRecords) knownAs(ctx context.Context, c Customer) (known, error) {
 	last, number, err := loadRegistration(ctx, s.Store, s, c)
 	if err != nil {
 		return known{number: number}, err
@@ -143,7 +143,7 @@ func (s records) knownAs(ctx context.Context, c Customer) (known, error) {
 }
 
 // nameByApplies is the name whose records of the last applies are of the place of c.
-func (s records) nameByApplies(ctx context.Context, c Customer) (CustomerName, error) {
+func (s nameRecords) nameByApplies(ctx context.Context, c Customer) (CustomerName, error) {
 	own, found, err := s.evidence(ctx, c.Name, c)
 	if err != nil {
 		return "", err

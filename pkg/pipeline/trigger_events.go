@@ -75,9 +75,9 @@ func (t *Trigger) answered(result TriggerResult, err error) (TriggerResult, erro
 
 // mayNot reports whether GitHub refuses what a token asks for, and would each time.
 func mayNot(err error) bool {
-	var token interface{ MayNot() bool }
+	var token interface{ IsForbidden() bool }
 	_, refused := refusalOf(err)
-	return refused || NotVisible(err) || errors.As(err, &token) && token.MayNot()
+	return refused || NotVisible(err) || errors.As(err, &token) && token.IsForbidden()
 }
 
 // nothingToDo describes a change that does not concern the customer.

@@ -129,10 +129,10 @@ func TestSweepOfARemovedCustomer(t *testing.T) {
 	r.planned("staging")
 	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
 	sha := must(w.manager.Commit("main", hub.Change{Remove: []string{"customers/shop.yml"}, Message: "Remove shop"}))(t)
-	sweep := w.sweepJob(&request{w: w, run: workflowRun{repo: w.manager, run: r.run.run, event: r.run.event, sha: sha, ref: r.run.ref}})
-	sweep.do(0, "sweep", "--fix").says(t, "unfinished: its run is over (failure)", "repaired")
+	swept := w.sweepJob(&request{w: w, run: workflowRun{repo: w.manager, run: r.run.run, event: r.run.event, sha: sha, ref: r.run.ref}})
+	swept.do(0, "sweep", "--fix").says(t, "unfinished: its run is over (failure)", "repaired")
 	w.wantNothingPending()
-	sweep.do(0, "sweep", "--fix").says(t, "0 open requests, 0 findings")
+	swept.do(0, "sweep", "--fix").says(t, "0 open requests, 0 findings")
 }
 
 // TestMergeQueueIsBuiltAnew deletes the branch of a merge group before the manager

@@ -25,14 +25,14 @@ func (w *actWorld) scans(inputs map[string]string) (steps []actStep, succeeded b
 	head := must(w.manager.Head("main"))(t)
 	run := must(w.manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
 	scan := workflowRun{repo: w.manager, run: run, event: payload, sha: head, ref: "refs/heads/main"}
-	record := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
-	a := w.act(scan, actJobs{workflow: driftWorkflow, inputs: inputs, settings: w.settings(scan), record: record})
+	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
+	a := w.act(scan, actJobs{workflow: driftWorkflow, inputs: inputs, settings: w.settings(scan), record: stored})
 	succeeded = a.wait()
 	check(t, w.manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
 	if t.Failed() || testing.Verbose() {
 		t.Logf("drift:\n%s", a.log)
 	}
-	return actSteps(t, record), succeeded
+	return actSteps(t, stored), succeeded
 }
 
 // summaryOf is the last step of a scan, after as many shards as wanted.

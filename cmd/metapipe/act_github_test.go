@@ -212,13 +212,13 @@ func askGate() {
 }
 
 // gates serves the answers of the double for the jobs of a run.
-func (w *actWorld) gates(run workflowRun, record string) string {
+func (w *actWorld) gates(run workflowRun, stored string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		environment := strings.TrimPrefix(r.URL.Path, "/")
 		_, command, _ := strings.Cut(environment, "-")
 		at, err := run.repo.EnterEnvironment(run.run.ID, command+" "+environment, environment)
 		if err == nil && at == hub.GateWaiting {
-			w.review(run, environment, actSteps(w.t, record))
+			w.review(run, environment, actSteps(w.t, stored))
 			at, err = run.repo.AwaitEnvironment(r.Context(), run.run.ID, command+" "+environment, environment)
 		}
 		if err != nil {

@@ -38,10 +38,10 @@ type actStep struct {
 }
 
 // actSteps reads the records of the steps that have ended, in their order.
-func actSteps(t *testing.T, record string) []actStep {
+func actSteps(t *testing.T, stored string) []actStep {
 	t.Helper()
 	var steps []actStep
-	for _, folder := range must(filepath.Glob(filepath.Join(record, "*-*-*")))(t) {
+	for _, folder := range must(filepath.Glob(filepath.Join(stored, "*-*-*")))(t) {
 		read := func(name string) string { return readOptional(t, filepath.Join(folder, name)) }
 		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
 			said: read("said"), summary: read("summary"), rawOut: read("outputs")}

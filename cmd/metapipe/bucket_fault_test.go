@@ -186,13 +186,13 @@ func (h holding) recovery(spare string) []string {
 }
 
 // recovered reports what is known, brings the state back and plans anew.
-func (h holding) recovered(recovery []string) {
+func (h holding) recovered(recovered []string) {
 	t := h.w.t
 	t.Helper()
 	h.job().do(0, "report", "--customer", h.customer, "--request", h.id, "--final").want(t, "outcome=failure")
 	h.w.wantNothingPending()
 	for range 2 {
-		h.job().do(0, recovery...).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
+		h.job().do(0, recovered...).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
 	}
 	run := h.w.push("main", map[string]string{"infra/variables.yml": "# again\n" + variablesYML})
 	trigger := h.w.newJob(run).start("trigger")
@@ -237,12 +237,12 @@ func TestBucketIsFull(t *testing.T) {
 	end.says(t, "keep the file "+spare, "the server has no room left")
 	check(t, os.Remove(filler))
 	b.awaitRoom()
-	recovery := h.recovery(spare)
+	recovered := h.recovery(spare)
 	// As when an earlier try has released the lock and got no further.
 	for _, key := range b.keys(".tflock") {
 		must(b.server.Client(b.server.Root()).DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &b.bucket.Name, Key: &key}))(t)
 	}
-	h.recovered(recovery)
+	h.recovered(recovered)
 }
 
 // awaitRoom waits until the server has seen that its disk is not full any more.

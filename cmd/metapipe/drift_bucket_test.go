@@ -29,7 +29,7 @@ func TestDriftInABucket(t *testing.T) {
 	}
 	apply(r)
 	token := w.token(hub.Token{Name: "starter", Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: permissions("contents", "actions")})
-	drift := func(exit int, args ...string) result {
+	driftRun := func(exit int, args ...string) result {
 		t.Helper()
 		j := w.driftJob().with(b.as(store.RoleDrift, "*", "*")...)
 		return j.with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift"}, args...)...)
@@ -37,12 +37,12 @@ func TestDriftInABucket(t *testing.T) {
 	before := b.versions("shop/")
 	scan := func(exit int, args ...string) pipeline.DriftScan {
 		t.Helper()
-		list := drift(0, "--list", "--shards", "2")
+		list := driftRun(0, "--list", "--shards", "2")
 		id := list.outputs["scan"]
 		for _, shard := range strings.Split(strings.Trim(list.outputs["shards"], "[]"), ",") {
-			drift(0, "--scan", id, "--shard", shard)
+			driftRun(0, "--scan", id, "--shard", shard)
 		}
-		return scanOf(t, drift(exit, append([]string{"--scan", id, "--summary", "--json"}, args...)...))
+		return scanOf(t, driftRun(exit, append([]string{"--scan", id, "--summary", "--json"}, args...)...))
 	}
 	kinds := func(scan pipeline.DriftScan) string {
 		var all []string
@@ -77,7 +77,7 @@ func TestDriftInABucket(t *testing.T) {
 	// So does one under a role that was cut to this target.
 	narrow := w.driftJob().with(b.as(store.RoleDrift, "shop", "staging")...).with("GITHUB_TOKEN=" + token)
 	narrow.do(6, "drift", "--customer", "shop", "--environment", "staging", "--remediate").says(t, "shop/staging: no request started: request "+fetched.outputs["request-id"][:8])
-	drift(6, "--remediate").says(t, "shop/staging: no request started: request "+fetched.outputs["request-id"][:8])
+	driftRun(6, "--remediate").says(t, "shop/staging: no request started: request "+fetched.outputs["request-id"][:8])
 }
 
 // versions are all versions of the objects below a prefix, also the deleted ones.

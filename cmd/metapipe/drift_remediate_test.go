@@ -16,17 +16,17 @@ func TestRemediationLeavesAlone(t *testing.T) {
 		Inputs: []hub.Input{{Name: "customer"}, {Name: "environment"}, {Name: "mode"}}}))
 	variables := map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging: {}\n  production: {}\n"}
 	token := w.token(hub.Token{Name: "starter", Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: permissions("contents", "actions")})
-	drift := func(exit int, args ...string) result {
+	driftRun := func(exit int, args ...string) result {
 		t.Helper()
 		return w.driftJob().with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift", "--remediate"}, args...)...)
 	}
 	r := w.accept(w.push("main", variables))
 	p := r.planned("staging")
 	id := w.driftJob().do(0, "drift", "--list", "--shards", "1").outputs["scan"]
-	open := drift(6, "--scan", id)
+	open := driftRun(6, "--scan", id)
 	open.says(t, "shop/staging: no request started: request ", "is open", "shop/production: no request started")
 	r.do(0, "apply", "staging", "--receipt", p.outputs["receipt"])
 	r.report("--final")
-	again := drift(6, "--scan", id, "--summary")
+	again := driftRun(6, "--scan", id, "--summary")
 	again.says(t, "shop/staging: no request started: it was applied since the scan looked at it", "shop/production: started a request")
 }

@@ -64,9 +64,9 @@ func (f *fleetTool) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planne
 		f.applied[name], applied = want, want
 	}
 	if there != "" && there != applied {
-		drift, back := change(applied, there), change(there, applied)
-		drift.Relevant, back.Reverts = true, want == applied
-		plan.Drift, plan.Changes = []pipeline.ResourceChange{drift}, []pipeline.ResourceChange{back}
+		driftRun, back := change(applied, there), change(there, applied)
+		driftRun.Relevant, back.Reverts = true, want == applied
+		plan.Drift, plan.Changes = []pipeline.ResourceChange{driftRun}, []pipeline.ResourceChange{back}
 	}
 	return pipeline.Planned{Plan: plan, ManagerTree: "tree"}, nil
 }

@@ -24,10 +24,10 @@ func TestRecoverLeakedToken(t *testing.T) {
 
 	forged := w.forge(r.run, func(request, _ map[string]any) { request["repository_id"] = 999 })
 	w.newJob(forged).do(3, "fetch-vars")
-	ledger := filepath.Join(w.store, "shop", "staging", "ledger")
-	entries := readChain(t, ledger)
+	chain := filepath.Join(w.store, "shop", "staging", "ledger")
+	entries := readChain(t, chain)
 	entries[2] = bytes.Replace(entries[2], []byte("shop"), []byte("next"), 1)
-	entries.write(t, ledger)
+	entries.write(t, chain)
 	page.commands = quiet
 	page.next(0).says(t, "unknown-customer")
 	page.next(6).says(t, "shop/staging")

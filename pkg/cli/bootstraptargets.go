@@ -115,7 +115,7 @@ func (b roleBook) targetRole(r targetRole, number int) (terraform.AWSRole, error
 	return role, nil
 }
 
-// consistsOf is the one name of a set, or what stands for several.
+// ConsistsOf is the one name of a set, or what stands for several.
 func consistsOf[K ~string](set map[K]bool, several string) string {
 	if len(set) != 1 {
 		return several

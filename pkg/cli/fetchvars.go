@@ -106,7 +106,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	return errors.Join(err, result)
 }
 
-// superseding lets fetch-vars end the runs of older requests. A laptop has none.
+// Superseding lets fetch-vars end the runs of older requests. A laptop has none.
 func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) error {
 	f.Close = func(ctx context.Context, old pipeline.Request) error {
 		c, err := m.customer(string(old.Customer))

@@ -74,12 +74,12 @@ func (a *App) printRekey(r pipeline.RekeyResult, whole bool) error {
 	if len(r.Records) > 0 {
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
-		for _, record := range r.Records {
-			next := record.Until
-			if record.Error != "" {
-				next = record.Error + " → " + next
+		for _, stored := range r.Records {
+			next := stored.Until
+			if stored.Error != "" {
+				next = stored.Error + " → " + next
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(record.Key), record.State, report.TerminalLine(next))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, report.TerminalLine(next))
 		}
 		if err := w.Flush(); err != nil {
 			return err

@@ -134,11 +134,11 @@ func (m *manager) candidates(ctx context.Context, o restoreOptions, in pipeline.
 		if err != nil {
 			return nil, err
 		}
-		record, err := terraform.ReadState(r)
+		stored, err := terraform.ReadState(r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, fmt.Errorf("version %s of the state of %s/%s: %w", v.ID, in.Customer.Name, in.Environment, err)
 		}
-		found = append(found, candidate{Version: v.ID, Changed: v.Changed, Size: v.Size, Serial: record.Serial, Lineage: record.Lineage, Resources: record.Resources})
+		found = append(found, candidate{Version: v.ID, Changed: v.Changed, Size: v.Size, Serial: stored.Serial, Lineage: stored.Lineage, Resources: stored.Resources})
 	}
 	if len(found) == 0 {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend), Next: "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`; turn versioning on for the bucket, as `metapipe bootstrap state` does"}
@@ -155,15 +155,15 @@ func (m *manager) fileCandidate(name string) (candidate, error) {
 	if err != nil {
 		return candidate{}, &pipeline.UsageError{Message: "--file " + name, Err: err}
 	}
-	record, err := terraform.ReadState(f)
+	stored, err := terraform.ReadState(f)
 	info, statErr := f.Stat()
-	if err = errors.Join(err, statErr, f.Close()); err == nil && record.Lineage == "" {
+	if err = errors.Join(err, statErr, f.Close()); err == nil && stored.Lineage == "" {
 		err = errors.New("it has no lineage")
 	}
 	if err != nil {
 		return candidate{}, &pipeline.UsageError{Message: "--file " + name + " is no state", Err: err}
 	}
-	return candidate{File: file, Changed: info.ModTime().UTC(), Size: info.Size(), Serial: record.Serial, Lineage: record.Lineage, Resources: record.Resources}, nil
+	return candidate{File: file, Changed: info.ModTime().UTC(), Size: info.Size(), Serial: stored.Serial, Lineage: stored.Lineage, Resources: stored.Resources}, nil
 }
 
 // choose is the state that is to be restored.

@@ -72,7 +72,7 @@ type Client struct {
 	named     struct{ credential, needs string }
 
 	mu       sync.Mutex
-	login    string // remembered answer of Login
+	login    string // Remembered answer of Login
 	statuses statusCache
 }
 

@@ -11,7 +11,7 @@ import (
 const actionsLogin = "github-actions[bot]"
 
 // Login returns the login under which this token writes, which tells our own
-// comments from those of others. The answer is remembered.
+// comments from those of others. The answer is Remembered.
 //
 // Tokens of Apps, and so the GITHUB_TOKEN of a job, may not ask who they are
 // (403 "Resource not accessible by integration"). GraphQL's viewer tells them;

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// maxCached is how many bytes of answers are remembered. The oldest give way.
+// maxCached is how many bytes of answers are Remembered. The oldest give way.
 const maxCached = 16 << 20
 
 // pageCache remembers the answers to reads with their ETags, for the life of one

@@ -103,37 +103,37 @@ type partError struct {
 func (e *partError) Error() string { return e.part + ": " + e.err.Error() }
 func (e *partError) Unwrap() error { return e.err }
 
-// partFailed names the part that an error is about; nil stays nil.
-func partFailed(err error, format string, args ...any) error {
+// PartFailed names the part that an error is about; nil stays nil.
+func PartFailed(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
 	return &partError{part: fmt.Sprintf(format, args...), err: err}
 }
 
-// withoutRefusals takes the parts that GitHub refuses for ever out of joined errors.
-func withoutRefusals(err error) (refused []Unreported, rest error) {
+// WithoutRefusals takes the parts that GitHub refuses for ever out of joined errors.
+func WithoutRefusals(err error) (refused []Unreported, rest error) {
 	if err == nil {
 		return nil, nil
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { // this very error, and not one that it wraps
 		var left []error
 		for _, one := range joined.Unwrap() {
-			more, other := withoutRefusals(one)
+			more, other := WithoutRefusals(one)
 			refused, left = append(refused, more...), append(left, other)
 		}
 		return refused, errors.Join(left...)
 	}
 	var part *partError
-	if cause, ok := refusalOf(err); ok && errors.As(err, &part) {
+	if cause, ok := RefusalOf(err); ok && errors.As(err, &part) {
 		return []Unreported{{Part: part.part, Cause: cause}}, nil
 	}
 	return nil, err
 }
 
-// refusalOf is why all that failed will fail each time; false where a part of it may
+// RefusalOf is why all that failed will fail each time; false where a part of it may
 // pass another time.
-func refusalOf(err error) (RefusalCause, bool) {
+func RefusalOf(err error) (RefusalCause, bool) {
 	switch e := err.(type) { //nolint:errorlint // each level by itself: an error that wraps several is only as lasting as all of them
 	case nil:
 		return "", false
@@ -142,11 +142,11 @@ func refusalOf(err error) (RefusalCause, bool) {
 	case *GoneError:
 		return CauseGone, true
 	case interface{ Unwrap() error }:
-		return refusalOf(e.Unwrap())
+		return RefusalOf(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		var cause RefusalCause
 		for _, one := range e.Unwrap() {
-			c, ok := refusalOf(one)
+			c, ok := RefusalOf(one)
 			if !ok {
 				return "", false
 			}

@@ -196,10 +196,10 @@ func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) pip
 func TestSweepOfARemovedCustomer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		happens func(w *world, r pipeline.Request)
-		want    string
-		state   pipeline.StatusState
-		open    int
+		happens  func(w *world, r pipeline.Request)
+		want     string
+		state    pipeline.StatusState
+		MarkOpen int
 	}{
 		"removed": {func(w *world, _ pipeline.Request) { w.customer.Name = "other" }, "unfinished fixed=true", pipeline.StatusFailure, 0},
 		"registered for another repository": {func(w *world, _ pipeline.Request) {
@@ -234,7 +234,7 @@ func TestSweepOfARemovedCustomer(t *testing.T) {
 					t.Errorf("%s: %+v", env, s)
 				}
 			}
-			if keys := w.openKeys(); len(keys) != c.open {
+			if keys := w.openKeys(); len(keys) != c.MarkOpen {
 				t.Errorf("open: %v", keys)
 			}
 			if got := kinds(w.sweep(locks, true)); got != "" {

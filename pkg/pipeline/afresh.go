@@ -18,8 +18,8 @@ func (m Mode) Restart() string {
 	return ""
 }
 
-// operatorAfresh is how an operator has a request made anew, after what they did first.
-func (m Mode) operatorAfresh() string {
+// OperatorAfresh is how an operator has a request made anew, after what they did first.
+func (m Mode) OperatorAfresh() string {
 	if m == ModeDestroy {
 		return m.Restart()
 	}
@@ -28,9 +28,9 @@ func (m Mode) operatorAfresh() string {
 
 // What a customer does about what only the provider can correct.
 const (
-	askProvider    = "ask your service provider"
-	keptNext       = "your service provider brings the state back; push again only after that"
-	providerNext   = "you have nothing to do: your service provider corrects this, and then starts the request again"
-	tamperedNext   = "you have nothing to do: your service provider finds out what happened, and then starts the request again"
-	tamperedFinder = "find out who can write to the store; then start the request again, or have the customer push again, to get a fresh plan"
+	AskProvider    = "ask your service provider"
+	KeptNext       = "your service provider brings the state back; push again only after that"
+	ProviderNext   = "you have nothing to do: your service provider corrects this, and then starts the request again"
+	TamperedNext   = "you have nothing to do: your service provider finds out what happened, and then starts the request again"
+	TamperedFinder = "find out who can write to the store; then start the request again, or have the customer push again, to get a fresh plan"
 )

@@ -30,7 +30,7 @@ type Applier struct {
 func (a *Applier) Run(ctx context.Context, in TargetInput) (TargetResult, error) {
 	request, err := loadTarget(ctx, a.records(), in)
 	if err != nil {
-		return TargetResult{}, errors.Join(err, appendUnreadable(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
+		return TargetResult{}, errors.Join(err, AppendUnreadable(ctx, Ledger{Store: a.Store, Now: a.Now}, in, err))
 	}
 	result, err := a.run(ctx, in, request)
 	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
@@ -51,22 +51,22 @@ func (a *Applier) run(ctx context.Context, in TargetInput, request Request) (Tar
 	if planned.Outcome != OutcomeWaiting {
 		return TargetResult{}, &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
 	}
-	last, err := lastAttempt(ctx, a.records(), folder)
+	last, err := LastAttempt(ctx, a.records(), folder)
 	if err != nil {
-		return TargetResult{}, tamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
+		return TargetResult{}, TamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
 	}
-	if last.result != nil && last.result.Outcome == OutcomeApplied { // a job that is run again goes on from there
-		receipt, _, err := readReceipt(ctx, a.records(), folder)
+	if last.Result != nil && last.Result.Outcome == OutcomeApplied { // a job that is run again goes on from there
+		receipt, _, err := ReadReceipt(ctx, a.records(), folder)
 		if err != nil {
-			return TargetResult{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+			return TargetResult{}, TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 		}
 		return TargetResult{Outcome: OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
-	if err := last.refusal(in, request.Mode); err != nil {
+	if err := last.Refusal(in, request.Mode); err != nil {
 		return TargetResult{}, err
 	}
-	if last.number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
-		if err := open(ctx, a.Store, request); err != nil {
+	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
+		if err := MarkOpen(ctx, a.Store, request); err != nil {
 			return TargetResult{}, err
 		}
 	}
@@ -87,32 +87,32 @@ func whyNotApplied(request Request, env Environment) string {
 	return "its mode is " + string(request.Mode)
 }
 
-func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (planAttempt, Result, error) {
+func (a *Applier) planned(ctx context.Context, request Request, in TargetInput) (PlanAttempt, Result, error) {
 	missing := &RefusedError{Reason: ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
-	folder, found, err := latestPlanAttempt(ctx, a.Store, request, in.Environment)
+	folder, found, err := LatestPlanAttempt(ctx, a.Store, request, in.Environment)
 	if err != nil {
-		return planAttempt{}, Result{}, err
+		return PlanAttempt{}, Result{}, err
 	}
 	if !found {
-		return planAttempt{}, Result{}, missing
+		return PlanAttempt{}, Result{}, missing
 	}
 	var ended Result
-	err = a.records().read(ctx, folder, objectPlanned, &ended)
+	err = a.records().ReadRecord(ctx, folder, ObjectPlanned, &ended)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return planAttempt{}, Result{}, missing
+		return PlanAttempt{}, Result{}, missing
 	case err != nil:
-		return planAttempt{}, Result{}, tamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
+		return PlanAttempt{}, Result{}, TamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
 	}
 	return folder, ended, nil
 }
 
-func (a *Applier) records() records { return records{a.Store, a.Sealer} }
+func (a *Applier) records() Records { return Records{Store: a.Store, Sealer: a.Sealer} }
 
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
 	Result
-	last    applyAttempt // the attempt that this one comes after
+	last    ApplyAttempt // the attempt that this one comes after
 	claimed bool         // the start record of this attempt is written
 	started bool         // the tool may have changed something
 	left    *StateRecord
@@ -122,19 +122,19 @@ type applyWork struct {
 // somebody else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
-func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder planAttempt, last applyAttempt) (TargetResult, error) {
+func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request, folder PlanAttempt, last ApplyAttempt) (TargetResult, error) {
 	ended := applyWork{Result: Result{Run: in.Run, Outcome: OutcomeApplied}, last: last}
-	log := record(&in)
+	log := RecordLog(&in)
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Reason == ReasonAlreadyApplied {
 		return result, err
 	}
 	if err != nil {
-		ended.fail(ctx, request.Mode, err)
+		ended.Fail(ctx, request.Mode, err)
 		var failed *FailedError
 		lasting := errors.As(err, &failed) && failed.Permanent
-		ended.Retryable = !ended.started && !ended.Reason.isPermanent() && !lasting
+		ended.Retryable = !ended.started && !ended.Reason.IsPermanent() && !lasting
 	}
 	if ended.claimed && ended.Retryable {
 		const again = "nothing was changed: when your service provider runs this job again, it applies the same plan"
@@ -149,18 +149,18 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 		ended.Next, ended.Operator = failed.Next, failed.Operator // goes before what a cancelled apply is told
 	}
 	ended.At = a.Now().UTC()
-	cleanupCtx, cancel := cleanupContext(ctx)
+	cleanupCtx, cancel := CleanupContext(ctx)
 	defer cancel()
 	if err == nil {
 		a.applied(cleanupCtx, request, folder, &ended)
 	} else if ended.left != nil {
-		if noteErr := noteFailedApply(cleanupCtx, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
-			fmt.Fprintf(in.logOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
+		if noteErr := NoteFailedApply(cleanupCtx, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
+			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
 		}
 	}
 	recordErr := a.record(cleanupCtx, in, folder, ended)
 	if ended.claimed {
-		log.keep(cleanupCtx, a.Store, a.Sealer, in, folder.key(applyLog(last.number+1)))
+		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(ApplyLog(last.Number+1)))
 	}
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
@@ -171,28 +171,28 @@ func (a *Applier) recorded(ctx context.Context, in TargetInput, request Request,
 
 // applied does what follows an apply that went well. What was applied stays
 // applied, so that what fails here is told only.
-func (a *Applier) applied(ctx context.Context, request Request, folder planAttempt, ended *applyWork) {
+func (a *Applier) applied(ctx context.Context, request Request, folder PlanAttempt, ended *applyWork) {
 	if err := a.deletePlan(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
 	}
-	if err := noteLastApply(ctx, a.records(), request, folder, ended.Result, ended.left); err != nil { // a drift scan will miss it
+	if err := NoteLastApply(ctx, a.records(), request, folder, ended.Result, ended.left); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
 	}
 }
 
 // record writes the end of this use. One that never began is mark and end at
 // once, and gives way to an apply that has begun meanwhile.
-func (a *Applier) record(ctx context.Context, in TargetInput, folder planAttempt, ended applyWork) error {
+func (a *Applier) record(ctx context.Context, in TargetInput, folder PlanAttempt, ended applyWork) error {
 	if ended.claimed {
-		return a.records().create(ctx, folder, attemptResultObject(ended.last.number+1), ended.Result)
+		return a.records().CreateRecord(ctx, folder, AttemptResultObject(ended.last.Number+1), ended.Result)
 	}
-	_, err := startAttempt(ctx, a.records(), folder, ended.last, StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended.Result})
+	_, err := StartAttempt(ctx, a.records(), folder, ended.last, StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended.Result})
 	return err
 }
 
-// isPermanent reports whether a plan that was refused for this reason can never be
+// IsPermanent reports whether a plan that was refused for this reason can never be
 // applied.
-func (r Reason) isPermanent() bool {
+func (r Reason) IsPermanent() bool {
 	switch r {
 	case "", ReasonEnvironmentOrder, ReasonMissingProtection, ReasonSelfApproved, ReasonReceiptMismatch, ReasonUnknownKey:
 		return false
@@ -201,16 +201,16 @@ func (r Reason) isPermanent() bool {
 }
 
 // deletePlan deletes the secret parts of a plan that has been applied.
-func (a *Applier) deletePlan(ctx context.Context, folder planAttempt) error {
-	for _, object := range secretObjects() {
-		if err := a.Store.Delete(ctx, folder.key(object)); err != nil {
+func (a *Applier) deletePlan(ctx context.Context, folder PlanAttempt) error {
+	for _, object := range SecretObjects() {
+		if err := a.Store.Delete(ctx, folder.Key(object)); err != nil {
 			return fmt.Errorf("delete the used plan: %w", err)
 		}
 	}
 	return nil
 }
 
-func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *applyWork) (TargetResult, error) {
+func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, folder PlanAttempt, ended *applyWork) (TargetResult, error) {
 	receipt, err := a.receipt(ctx, folder, request, in)
 	if err != nil {
 		return TargetResult{}, err
@@ -241,7 +241,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 	ended.claimed = true
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
-	explainLock(ctx, a.records(), in, request.Mode, folder.key(attemptStartObject(ended.last.number+1)), err)
+	ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(AttemptStartObject(ended.last.Number+1)), err)
 	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
 	ended.left, result.left = applied.State, applied.State
 	if applied.ErroredState != "" {
@@ -253,7 +253,7 @@ func (a *Applier) apply(ctx context.Context, in TargetInput, request Request, fo
 
 // stateKept keeps a state that could not be written and says how to bring it
 // back. The apply has failed by that, whatever the tool said.
-func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, applied Applied, cause error) (string, error) {
+func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder PlanAttempt, receipt Receipt, applied Applied, cause error) (string, error) {
 	operator, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
 	var failed *FailedError
 	if !errors.As(cause, &failed) {
@@ -263,34 +263,34 @@ func (a *Applier) stateKept(ctx context.Context, in TargetInput, folder planAtte
 	if keepErr != nil {
 		return "", errors.Join(cause, keepErr)
 	}
-	failed.Next, failed.Operator = keptNext, operator
+	failed.Next, failed.Operator = KeptNext, operator
 	return spare, cause
 }
 
 // claim marks the plan as used before anything changes: it will not be applied a
 // second time, unless this apply lives to tell that it has changed nothing.
-func (a *Applier) claim(ctx context.Context, in TargetInput, mode Mode, folder planAttempt, last applyAttempt) error {
-	won, err := startAttempt(ctx, a.records(), folder, last, StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
+func (a *Applier) claim(ctx context.Context, in TargetInput, mode Mode, folder PlanAttempt, last ApplyAttempt) error {
+	won, err := StartAttempt(ctx, a.records(), folder, last, StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
 	if won {
 		return nil
 	}
-	winner := applyAttempt{number: last.number + 1}
-	if err := a.records().read(ctx, folder, attemptStartObject(winner.number), &winner.start); err == nil && winner.revoked() {
-		winner.result = winner.start.NotStarted
+	winner := ApplyAttempt{Number: last.Number + 1}
+	if err := a.records().ReadRecord(ctx, folder, AttemptStartObject(winner.Number), &winner.Start); err == nil && winner.Revoked() {
+		winner.Result = winner.Start.NotStarted
 	}
-	return winner.refusal(in, mode)
+	return winner.Refusal(in, mode)
 }
 
-// refusal says why a plan may not be applied after this use of it; nil when it may.
-func (u applyAttempt) refusal(in TargetInput, mode Mode) error {
+// Refusal says why a plan may not be applied after this use of it; nil when it may.
+func (u ApplyAttempt) Refusal(in TargetInput, mode Mode) error {
 	switch {
-	case u.free():
+	case u.Free():
 		return nil
-	case u.result != nil && u.result.Reason != "":
-		return &RefusedError{Reason: u.result.Reason, Message: u.result.Message, Next: u.result.Next, Detail: u.result.Detail, Operator: u.result.Operator}
+	case u.Result != nil && u.Result.Reason != "":
+		return &RefusedError{Reason: u.Result.Reason, Message: u.Result.Message, Next: u.Result.Next, Detail: u.Result.Detail, Operator: u.Result.Operator}
 	}
 	return &RefusedError{Reason: ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
 		Next: mode.Afresh(), Operator: mode.Restart()}
@@ -298,10 +298,10 @@ func (u applyAttempt) refusal(in TargetInput, mode Mode) error {
 
 // receipt reads the receipt and compares it with what is asked for and with what
 // stands around it now.
-func (a *Applier) receipt(ctx context.Context, folder planAttempt, request Request, in TargetInput) (Receipt, error) {
-	receipt, _, err := readReceipt(ctx, a.records(), folder)
+func (a *Applier) receipt(ctx context.Context, folder PlanAttempt, request Request, in TargetInput) (Receipt, error) {
+	receipt, _, err := ReadReceipt(ctx, a.records(), folder)
 	if err != nil {
-		return Receipt{}, tamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+		return Receipt{}, TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
 	}
 	if err := a.compare(receipt, request, in); err != nil {
 		return Receipt{}, err
@@ -314,14 +314,14 @@ func (a *Applier) compare(receipt Receipt, request Request, in TargetInput) erro
 	refuse := func(reason Reason, format string, args ...any) error {
 		refused := &RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
 		if reason == ReasonTampered {
-			refused.Next, refused.Operator = tamperedNext, tamperedFinder
+			refused.Next, refused.Operator = TamperedNext, TamperedFinder
 		}
 		return refused
 	}
 	switch {
 	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
 		return refuse(ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
-	case receipt.Mode != request.modeOfReceipt():
+	case receipt.Mode != request.ModeOfReceipt():
 		return refuse(ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
 	case receipt.Environment != in.Environment:
 		return refuse(ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
@@ -347,15 +347,15 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 		if !request.Applies(env) {
 			continue
 		}
-		status, err := readTargetStatus(ctx, a.records(), request, env)
+		status, err := ReadTargetStatus(ctx, a.records(), request, env)
 		if err != nil {
 			return err
 		}
-		if status.doubt != nil {
-			return tamperedOr(status.doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
+		if status.Doubt != nil {
+			return TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
 		}
-		if !status.result.Outcome.Succeeded() {
-			return &RefusedError{Reason: ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.result.Outcome),
+		if !status.Result.Outcome.Succeeded() {
+			return &RefusedError{Reason: ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
 				Next: "let " + string(env) + " succeed first"}
 		}
 	}
@@ -363,11 +363,11 @@ func (a *Applier) checkOrder(ctx context.Context, request Request, in TargetInpu
 }
 
 // restore opens the sealed objects of the plan into the run directory.
-func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder planAttempt, receipt Receipt) (Job, StoredPlan, error) {
+func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, folder PlanAttempt, receipt Receipt) (Job, StoredPlan, error) {
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	raw, err := unsealBytes(ctx, a.Store, a.Sealer, folder.key(objectVariables), binding(receipt, objectVariables))
+	raw, err := UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(ObjectVariables), BindTo(receipt, ObjectVariables))
 	if err != nil {
-		return Job{}, StoredPlan{}, tamperedOr(err, "the variables of the plan of "+target)
+		return Job{}, StoredPlan{}, TamperedOr(err, "the variables of the plan of "+target)
 	}
 	document, problems := a.Parse(in.Customer, request.File, raw)
 	if problems.Err() != nil {
@@ -378,9 +378,9 @@ func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, 
 	}
 	stored := StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"),
 		JSONFile: filepath.Join(in.RunDir, "restored.json"), Receipt: receipt}
-	for file, object := range map[string]string{stored.PlanFile: objectPlan, stored.BundleFile: objectBundle, stored.JSONFile: objectPlanJSON} {
-		if err := unsealFile(ctx, a.Store, a.Sealer, folder.key(object), binding(receipt, object), file); err != nil {
-			return Job{}, StoredPlan{}, tamperedOr(err, "the plan of "+target)
+	for file, object := range map[string]string{stored.PlanFile: ObjectPlan, stored.BundleFile: ObjectBundle, stored.JSONFile: ObjectPlanJSON} {
+		if err := UnsealFile(ctx, a.Store, a.Sealer, folder.Key(object), BindTo(receipt, object), file); err != nil {
+			return Job{}, StoredPlan{}, TamperedOr(err, "the plan of "+target)
 		}
 	}
 	sum, err := fileSHA256(stored.PlanFile)
@@ -388,13 +388,13 @@ func (a *Applier) restore(ctx context.Context, in TargetInput, request Request, 
 		return Job{}, StoredPlan{}, err
 	}
 	if sum != receipt.PlanSHA256 {
-		return Job{}, StoredPlan{}, tamperedOr(ErrTampered, "the plan of "+target)
+		return Job{}, StoredPlan{}, TamperedOr(ErrTampered, "the plan of "+target)
 	}
-	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, stored, nil
 }
 
-func (in TargetInput) logOrDiscard() io.Writer {
+func (in TargetInput) LogOrDiscard() io.Writer {
 	if in.Log == nil {
 		return io.Discard
 	}

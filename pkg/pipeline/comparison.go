@@ -35,24 +35,24 @@ func (p *Planner) applied(ctx context.Context, in TargetInput, request Request) 
 		return nil, "" // it uses the variables of the last apply themselves
 	}
 	unknown := func(err error) (Document, Comparison) {
-		fmt.Fprintf(in.logOrDiscard(), "The plan is made without the reasons for its changes: %v\n", err)
+		fmt.Fprintf(in.LogOrDiscard(), "The plan is made without the reasons for its changes: %v\n", err)
 		return nil, ComparedUnknown
 	}
-	last, found, err := loadLastApply(ctx, p.records(), in.Customer.Name, in.Environment)
+	last, found, err := LoadLastApply(ctx, p.records(), in.Customer.Name, in.Environment)
 	if err != nil {
 		return unknown(err)
 	}
 	if !found {
 		return nil, ComparedNothing
 	}
-	raw, err := last.variables(ctx, p.Store, p.Sealer)
+	raw, err := last.OpenVariables(ctx, p.Store, p.Sealer)
 	if err != nil {
 		return unknown(fmt.Errorf("read the variables of the last apply of %s/%s: %w", in.Customer.Name, in.Environment, err))
 	}
 	// Rules may be stricter today than those under which they were applied.
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if document == nil {
-		fmt.Fprintf(in.logOrDiscard(), "The plan is made without the reasons for its changes: parse the variables of the last apply of %s/%s: %v\n", in.Customer.Name, in.Environment, problems.Err())
+		fmt.Fprintf(in.LogOrDiscard(), "The plan is made without the reasons for its changes: parse the variables of the last apply of %s/%s: %v\n", in.Customer.Name, in.Environment, problems.Err())
 		return nil, ComparedUnreadable
 	}
 	return document, ComparedApplied

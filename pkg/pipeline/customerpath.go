@@ -93,9 +93,9 @@ func ParseCustomerPath(s string) (string, error) {
 	return "", e
 }
 
-// touches reports whether a changed path of a repository concerns dir: it lies below
+// Touches reports whether a changed path of a repository concerns dir: it lies below
 // dir, is dir itself (a link or a submodule), or is a file or a submodule that stands,
 // or stood, where a parent of dir is.
-func touches(changed, dir string) bool {
+func Touches(changed, dir string) bool {
 	return changed == dir || strings.HasPrefix(changed, dir+"/") || strings.HasPrefix(dir, changed+"/")
 }

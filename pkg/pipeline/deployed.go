@@ -18,8 +18,8 @@ func (d Deployed) String() string {
 	return fmt.Sprintf("deployment %d on GitHub (commit %s, request %s)", d.Deployment, d.Commit.Short(), d.Request.Short())
 }
 
-// deployedGitHub is the memory of applies outside of the store.
-type deployedGitHub interface {
+// DeployedGitHub is the memory of applies outside of the store.
+type DeployedGitHub interface {
 	// FindDeployment returns the newest deployment of any commit to an environment that
 	// fits; found is false when all were looked at and none does. Too many to look at
 	// are an error.
@@ -29,7 +29,7 @@ type deployedGitHub interface {
 // FindDeployed returns the newest apply of a target that GitHub remembers, nil where it
 // knows of none. It looks under the names that the environment of the deployments has
 // with and without other customers in the repository.
-func FindDeployed(ctx context.Context, github deployedGitHub, c Customer, env Environment) (*Deployed, error) {
+func FindDeployed(ctx context.Context, github DeployedGitHub, c Customer, env Environment) (*Deployed, error) {
 	fits := func(d Deployment) bool {
 		return d.Payload.Customer == c.Name && d.Payload.Environment == env && d.Payload.Outcome == OutcomeApplied
 	}
@@ -37,7 +37,7 @@ func FindDeployed(ctx context.Context, github deployedGitHub, c Customer, env En
 		name := Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(env)
 		d, found, err := github.FindDeployment(ctx, c.Repository, name, fits)
 		if err != nil {
-			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", targetName(c.Name, env), err)
+			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", TargetName(c.Name, env), err)
 		}
 		if found {
 			return &Deployed{Deployment: d.ID, Commit: d.SHA, Request: d.Payload.Request}, nil
@@ -49,14 +49,14 @@ func FindDeployed(ctx context.Context, github deployedGitHub, c Customer, env En
 // NeverApplied reports whether the store holds no record of a state that an apply, or an
 // operator, has left. It needs no key.
 func NeverApplied(ctx context.Context, s Store, c CustomerName, env Environment) (bool, error) {
-	keys, err := s.List(ctx, lastApplyPrefix(c, env))
+	keys, err := s.List(ctx, LastApplyPrefix(c, env))
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply of %s: %w", targetName(c, env), err)
+		return false, fmt.Errorf("look for the last apply of %s: %w", TargetName(c, env), err)
 	}
-	if slices.ContainsFunc(keys, func(key string) bool { _, is := lastAppliedAt(key); return is }) {
+	if slices.ContainsFunc(keys, func(key string) bool { _, is := LastAppliedAt(key); return is }) {
 		return false, nil
 	}
-	_, left, err := (Ledger{Store: s}).lastState(ctx, c, env)
+	_, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
 		return false, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
 	}
@@ -89,19 +89,19 @@ func (f *FetchVars) deployed(ctx context.Context, c Customer, request *Request) 
 	return nil
 }
 
-// moved says that a target which GitHub knows as applied has neither a record nor a
+// Moved says that a target which GitHub knows as applied has neither a record nor a
 // state at the place that is looked at.
-func (d Deployed) moved(c CustomerName, env Environment, place string) *LostState {
+func (d Deployed) Moved(c CustomerName, env Environment, place string) *LostState {
 	return &LostState{Customer: c, Environment: env, Moved: true,
-		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", targetName(c, env), d, place)}
+		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", TargetName(c, env), d, place)}
 }
 
 // CheckMoved compares a target without a state, and without a record of an apply in the
 // store, with what GitHub remembers; nil where that is nothing either.
-func CheckMoved(ctx context.Context, github deployedGitHub, c Customer, env Environment, place string) (*LostState, error) {
+func CheckMoved(ctx context.Context, github DeployedGitHub, c Customer, env Environment, place string) (*LostState, error) {
 	apply, err := FindDeployed(ctx, github, c, env)
 	if err != nil || apply == nil {
 		return nil, err
 	}
-	return apply.moved(c.Name, env, place), nil
+	return apply.Moved(c.Name, env, place), nil
 }

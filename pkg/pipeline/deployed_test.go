@@ -115,7 +115,7 @@ func TestPayloadThatGitHubDoesNotTake(t *testing.T) {
 	for name, c := range map[string]struct {
 		room int
 		kept []string
-		left []string
+		Left []string
 	}{
 		"all fit":      {0, []string{"large", "medium", "url"}, nil},
 		"some fit":     {20_000, []string{"medium", "url"}, []string{"large"}},
@@ -134,14 +134,14 @@ func TestPayloadThatGitHubDoesNotTake(t *testing.T) {
 			if err != nil || report.Overall() != pipeline.StatusSuccess {
 				t.Fatalf("%s: %v", report.Overall(), err)
 			}
-			if (len(c.left) > 0 || c.room == 10) != (len(report.Unreported) == 1 && report.Unreported[0].Cause == pipeline.CauseTooLarge) {
+			if (len(c.Left) > 0 || c.room == 10) != (len(report.Unreported) == 1 && report.Unreported[0].Cause == pipeline.CauseTooLarge) {
 				t.Errorf("unreported: %+v", report.Unreported)
 			}
 			if c.room == 10 {
 				return
 			}
 			d := w.hub.deployments[0].Payload
-			if kept := slices.Sorted(maps.Keys(d.Outputs)); !slices.Equal(kept, c.kept) || !slices.Equal(d.LeftOut, c.left) || d.Ledger == nil {
+			if kept := slices.Sorted(maps.Keys(d.Outputs)); !slices.Equal(kept, c.kept) || !slices.Equal(d.LeftOut, c.Left) || d.Ledger == nil {
 				t.Errorf("kept %v, left out %v", kept, d.LeftOut)
 			}
 		})

@@ -2,10 +2,10 @@ package pipeline
 
 import "context"
 
-// secretObjects are the parts of a plan that only its apply needs. The model stays,
+// SecretObjects are the parts of a plan that only its apply needs. The model stays,
 // from which later reports are rendered, and so does the receipt, with which later
 // plans are compared.
-func secretObjects() []string { return []string{objectPlan, objectPlanJSON, objectBundle} }
+func SecretObjects() []string { return []string{ObjectPlan, ObjectPlanJSON, ObjectBundle} }
 
 // discard deletes the plans of a final report that no apply will ever take. What
 // cannot be deleted now goes with the lifecycle of the store, so that is no failure
@@ -15,11 +15,11 @@ func (r *Reporter) discard(ctx context.Context, report collected) {
 		if !t.isUnusable() {
 			continue
 		}
-		for _, object := range secretObjects() {
-			if !t.folder.has(object) {
+		for _, object := range SecretObjects() {
+			if !t.folder.Has(object) {
 				continue
 			}
-			if err := r.Store.Delete(ctx, t.folder.key(object)); err != nil {
+			if err := r.Store.Delete(ctx, t.folder.Key(object)); err != nil {
 				r.Logf("the plan of %s/%s is of no use any more and could not be deleted: %v", report.Request.Customer, t.Environment, err)
 				break
 			}
@@ -33,14 +33,14 @@ func (t target) isUnusable() bool {
 	if t.Reason == ReasonUnknownKey { // with its key it is what it was
 		return false
 	}
-	if !t.attempt.free() {
+	if !t.attempt.Free() {
 		return t.Outcome.Final()
 	}
 	switch t.Outcome {
 	case OutcomePlanned, OutcomeNoChanges, OutcomeExpired, OutcomeSuperseded:
 		return true
 	case OutcomeRefused:
-		return t.Reason.isPermanent()
+		return t.Reason.IsPermanent()
 	}
 	return false
 }

@@ -38,10 +38,10 @@ func changedSince(ctx context.Context, s Store, targets []scanTarget, since time
 }
 
 func touchedSince(ctx context.Context, s Store, t scanTarget, since time.Time) (bool, error) {
-	for _, prefix := range []string{queuePrefix(t.Customer, t.Environment), lastApplyPrefix(t.Customer, t.Environment)} {
+	for _, prefix := range []string{QueuePrefix(t.Customer, t.Environment), LastApplyPrefix(t.Customer, t.Environment)} {
 		// Keys begin with their time. One that cannot be read stands behind those, and may
 		// be new.
-		keys, err := s.ListAfter(ctx, prefix, prefix+orderStart(since))
+		keys, err := s.ListAfter(ctx, prefix, prefix+OrderStart(since))
 		if err != nil {
 			return false, fmt.Errorf("look when %s/%s changed: %w", t.Customer, t.Environment, err)
 		}

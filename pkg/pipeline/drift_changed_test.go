@@ -43,10 +43,10 @@ func TestChangedSince(t *testing.T) {
 		return Request{ID: NewRequestID(), Customer: "asked", CustomerRun: Run{ID: 7, Attempt: 1, CreatedAt: time.Date(2030, 1, day, 0, 0, 0, 0, time.UTC)}}
 	}
 	store := keyList{keys: []string{
-		queueKey(at(1), "old"), queueKey(at(1), "new"), queueKey(at(9), "new"),
-		lastApplyPrefix("applied", "old") + "20300101T000000.000000000Z-x.json",
-		lastApplyPrefix("applied", "new") + "20300101T000000.000000000Z-x.json", lastApplyPrefix("applied", "new") + "20300108T000000.000000000Z-x.variables",
-		lastApplyPrefix("applied", "odd") + "someday.json",
+		QueueKey(at(1), "old"), QueueKey(at(1), "new"), QueueKey(at(9), "new"),
+		LastApplyPrefix("applied", "old") + "20300101T000000.000000000Z-x.json",
+		LastApplyPrefix("applied", "new") + "20300101T000000.000000000Z-x.json", LastApplyPrefix("applied", "new") + "20300108T000000.000000000Z-x.variables",
+		LastApplyPrefix("applied", "odd") + "someday.json",
 	}}
 	var targets []scanTarget
 	for _, name := range []string{"asked/old", "asked/new", "applied/old", "applied/new", "applied/odd", "quiet/new"} {
@@ -59,7 +59,7 @@ func TestChangedSince(t *testing.T) {
 	}
 	var names []string
 	for _, f := range found {
-		names = append(names, targetName(f.Customer, f.Environment))
+		names = append(names, TargetName(f.Customer, f.Environment))
 	}
 	if want := []string{"asked/new", "applied/new", "applied/odd"}; !slices.Equal(names, want) {
 		t.Errorf("found %v, want %v", names, want)

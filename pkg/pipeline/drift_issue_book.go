@@ -37,25 +37,25 @@ type issueRecord struct {
 
 // of returns the record of a target; one of another repository is none.
 func (b issueBook) of(t issueTarget) (issueRecord, bool) {
-	record, ok := b.Targets[t.name]
-	if !ok || record.Repository != t.customer.RepositoryID {
+	stored, ok := b.Targets[t.name]
+	if !ok || stored.Repository != t.customer.RepositoryID {
 		return issueRecord{}, false
 	}
-	return record, true
+	return stored, true
 }
 
 // loadIssues reads the newest book. One under a key that is not at hand any more is
 // forgotten: issues are found by their marker and author then.
-func loadIssues(ctx context.Context, s records, now time.Time) (issueBook, error) {
+func loadIssues(ctx context.Context, s Records, now time.Time) (issueBook, error) {
 	book := issueBook{Version: 1, Targets: map[string]issueRecord{}}
-	key, err := newestKey(ctx, s, scansIssues, now, func(string) bool { return true })
+	key, err := NewestKey(ctx, s, scansIssues, now, func(string) bool { return true })
 	if err != nil {
 		return book, fmt.Errorf("look for the issues of earlier scans: %w", err)
 	}
 	if key == "" {
 		return book, nil
 	}
-	err = readFleet(ctx, s, key, &book)
+	err = ReadFleet(ctx, s, key, &book)
 	if errors.Is(err, ErrUnknownKey) {
 		return book, nil
 	}
@@ -71,9 +71,9 @@ func loadIssues(ctx context.Context, s records, now time.Time) (issueBook, error
 	return book, nil
 }
 
-func keepIssues(ctx context.Context, s records, book issueBook, scan string, now time.Time) error {
+func keepIssues(ctx context.Context, s Records, book issueBook, scan string, now time.Time) error {
 	key := scansIssues + now.UTC().Format("20060102T150405.000000000Z") + "-" + scan + ".json"
-	if err := createFleet(ctx, s, key, book); err != nil {
+	if err := CreateFleet(ctx, s, key, book); err != nil {
 		return fmt.Errorf("keep the numbers of the issues: %w", err)
 	}
 	return nil

@@ -18,11 +18,11 @@ func (w *issueWork) gone(customers []Customer) []issueTarget {
 	}
 	var todo []issueTarget
 	for _, name := range slices.Sorted(maps.Keys(w.book.Targets)) {
-		record := w.book.Targets[name]
+		stored := w.book.Targets[name]
 		customer, environment, _ := strings.Cut(name, "/")
 		env := Environment(environment)
 		c, registered := byName[CustomerName(customer)]
-		if registered && c.Allows(env) || !record.Open || record.Number == 0 {
+		if registered && c.Allows(env) || !stored.Open || stored.Number == 0 {
 			continue
 		}
 		why := "the customer " + customer + " is not registered any more"
@@ -30,7 +30,7 @@ func (w *issueWork) gone(customers []Customer) []issueTarget {
 			why = environment + " is no environment of " + customer + " any more"
 		}
 		// The repository is the one that the issue was written to.
-		c.Name, c.Repository, c.RepositoryID = CustomerName(customer), record.Slug, record.Repository
+		c.Name, c.Repository, c.RepositoryID = CustomerName(customer), stored.Slug, stored.Repository
 		if c.File == "" {
 			c.File = "the record of the issue"
 		}
@@ -49,8 +49,8 @@ const unreachedFor = 30 * 24 * time.Hour
 // more, or it was out of reach for long. GitHub says "not found" also of what the
 // token may not see, so that one such answer is no reason to forget.
 func (w *issueWork) forget(ctx context.Context, t issueTarget, err error) {
-	record := w.book.Targets[t.name]
-	_, refused := refusalOf(err)
+	stored := w.book.Targets[t.name]
+	_, refused := RefusalOf(err)
 	var github interface{ Cause() string }
 	switch {
 	case err == nil || refused || errors.Is(err, errOtherRepository):
@@ -58,13 +58,13 @@ func (w *issueWork) forget(ctx context.Context, t issueTarget, err error) {
 		return
 	case ctx.Err() != nil || !errors.As(err, &github) || github.Cause() != "repository" && github.Cause() != "permission":
 		return
-	case record.Unreached.IsZero():
-		record.Unreached = w.Now().UTC()
-	case w.Now().Sub(record.Unreached) >= unreachedFor:
+	case stored.Unreached.IsZero():
+		stored.Unreached = w.Now().UTC()
+	case w.Now().Sub(stored.Unreached) >= unreachedFor:
 		delete(w.book.Targets, t.name)
 		return
 	}
-	w.book.Targets[t.name] = record
+	w.book.Targets[t.name] = stored
 }
 
 // errOtherRepository is a name that was given to another repository.

@@ -152,7 +152,7 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []Custo
 	return reported, ctx.Err()
 }
 
-func (d *DriftIssuer) records() records { return records{d.Store, d.Sealer} }
+func (d *DriftIssuer) records() Records { return Records{Store: d.Store, Sealer: d.Sealer} }
 
 // issueWork is one run.
 type issueWork struct {
@@ -186,20 +186,20 @@ func (w *issueWork) sort(customers []Customer) (todo []issueTarget, reported []T
 	}
 	for _, r := range w.scan.Results {
 		c, ok := byName[r.Customer]
-		if !ok || r.Failure != nil || r.Skipped != "" && !r.Ended || w.history.Targets[targetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
+		if !ok || r.Failure != nil || r.Skipped != "" && !r.Ended || w.history.Targets[TargetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
 			continue
 		}
-		t := issueTarget{customer: c, result: r, name: targetName(r.Customer, r.Environment)}
+		t := issueTarget{customer: c, result: r, name: TargetName(r.Customer, r.Environment)}
 		t.result.Kinds = slices.DeleteFunc(slices.Clone(r.Kinds), func(k DriftKind) bool { return c.Manager.Drift.Action(k) != DriftIssue })
-		record, known := w.book.of(t)
+		stored, known := w.book.of(t)
 		if len(t.result.Kinds) > 0 {
 			t.body = Marker(w.scan.Manager, c.Name, "drift:"+string(r.Environment)) + "\n" + w.Body(t.result)
 			t.hash = issueHash(t.body)
 		}
 		switch {
-		case t.body == "" && (!known || !record.Open):
-		case t.body != "" && known && record.Hash == t.hash:
-			reported = append(reported, TargetIssue{Customer: c.Name, Environment: r.Environment, Number: record.Number, URL: record.URL, Action: IssueUnchanged})
+		case t.body == "" && (!known || !stored.Open):
+		case t.body != "" && known && stored.Hash == t.hash:
+			reported = append(reported, TargetIssue{Customer: c.Name, Environment: r.Environment, Number: stored.Number, URL: stored.URL, Action: IssueUnchanged})
 		default:
 			todo = append(todo, t)
 		}
@@ -224,8 +224,8 @@ func order(a, b bool) int {
 // one brings one issue in line and says what it did.
 func (w *issueWork) one(ctx context.Context, t issueTarget) TargetIssue {
 	reported := TargetIssue{Customer: t.customer.Name, Environment: t.result.Environment}
-	record, _ := w.book.of(t)
-	reported.Number, reported.URL = record.Number, record.URL
+	stored, _ := w.book.of(t)
+	reported.Number, reported.URL = stored.Number, stored.URL
 	switch {
 	case w.stop == "" && ctx.Err() != nil:
 		w.stop = "the run was stopped"
@@ -236,17 +236,17 @@ func (w *issueWork) one(ctx context.Context, t issueTarget) TargetIssue {
 		reported.Action, reported.Reason = IssueWaiting, w.stop
 		return reported
 	}
-	err := w.write(ctx, t, &record, &reported)
-	record.Failed = err != nil
+	err := w.write(ctx, t, &stored, &reported)
+	stored.Failed = err != nil
 	if err != nil {
 		reported.Action, reported.Reason = IssueFailed, err.Error()
 		var github interface{ Cause() string }
 		if errors.As(err, &github) && github.Cause() == "rate-limit" {
 			w.stop, reported.Action = "GitHub's rate limit is reached", IssueWaiting
-			record.Failed = false
+			stored.Failed = false
 		}
 	}
-	w.book.Targets[t.name] = record
+	w.book.Targets[t.name] = stored
 	if t.gone && reported.Action != IssueWaiting {
 		w.forget(ctx, t, err)
 	}
@@ -262,18 +262,18 @@ func (t issueTarget) cost() int {
 }
 
 // write does what one target needs and puts down how its issue stands.
-func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecord, reported *TargetIssue) error {
+func (w *issueWork) write(ctx context.Context, t issueTarget, stored *issueRecord, reported *TargetIssue) error {
 	repo := w.repo(ctx, t.customer)
 	if repo.err != nil {
 		return repo.err
 	}
-	record.Repository, record.Slug = t.customer.RepositoryID, repo.slug
-	issue, found, err := w.find(ctx, repo, t, record.Number)
+	stored.Repository, stored.Slug = t.customer.RepositoryID, repo.slug
+	issue, found, err := w.find(ctx, repo, t, stored.Number)
 	if err != nil {
 		return err
 	}
 	keep := func(i Issue, did IssueAction) {
-		record.Number, record.URL, record.Open, record.Hash = i.Number, i.URL, t.body != "", t.hash
+		stored.Number, stored.URL, stored.Open, stored.Hash = i.Number, i.URL, t.body != "", t.hash
 		reported.Number, reported.URL, reported.Action = i.Number, i.URL, did
 	}
 	switch {
@@ -293,12 +293,12 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 	}
 	if until := snoozedUntil(issue.Labels); w.Now().Before(until) {
 		// What was written last stays on record, so that each scan looks again.
-		record.Number, record.URL, record.Open = issue.Number, issue.URL, record.Open || issue.State == "open"
+		stored.Number, stored.URL, stored.Open = issue.Number, issue.URL, stored.Open || issue.State == "open"
 		reported.Number, reported.URL, reported.Action = issue.Number, issue.URL, IssueSnoozed
 		reported.Reason = "until " + until.AddDate(0, 0, -1).Format(time.DateOnly)
 		return nil
 	}
-	edit, did := change(t, issue, *record)
+	edit, did := change(t, issue, *stored)
 	if did == IssueUnchanged {
 		keep(issue, did)
 		return nil
@@ -314,11 +314,11 @@ func (w *issueWork) write(ctx context.Context, t issueTarget, record *issueRecor
 
 // change is the difference between an issue and what it should be. The title and
 // further labels are people's.
-func change(t issueTarget, issue Issue, record issueRecord) (IssueDraft, IssueAction) {
+func change(t issueTarget, issue Issue, stored issueRecord) (IssueDraft, IssueAction) {
 	var edit IssueDraft
 	if sameText(issue.Body, t.body) {
 		// Only the end that we ourselves have put to it is ours to take back.
-		if endedByUs := record.Number == issue.Number && !record.Open; issue.State != "closed" || !endedByUs {
+		if endedByUs := stored.Number == issue.Number && !stored.Open; issue.State != "closed" || !endedByUs {
 			return edit, IssueUnchanged
 		}
 	} else {

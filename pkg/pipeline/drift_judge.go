@@ -94,7 +94,7 @@ type ignoring struct {
 
 func (h *ignoring) rule(address, attribute string) (IgnoreRule, bool) {
 	for _, r := range h.rules {
-		if !r.Expired(h.now) && r.hides(address, attribute) {
+		if !r.Expired(h.now) && r.Hides(address, attribute) {
 			return r, true
 		}
 	}
@@ -164,7 +164,7 @@ func (l inspection) sameManager(r Receipt) bool {
 
 // kindsOf names what a plan found. again plans once more, with the variables that
 // were applied last, where one plan cannot tell; it is nil where nothing was.
-func kindsOf(l inspection, blob SHA, last *lastApply, again func() (inspection, error)) ([]DriftKind, error) {
+func kindsOf(l inspection, blob SHA, last *LastApply, again func() (inspection, error)) ([]DriftKind, error) {
 	var kinds []DriftKind
 	if l.drift {
 		kinds = append(kinds, DriftReal)

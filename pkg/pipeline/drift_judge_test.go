@@ -38,7 +38,7 @@ func FuzzWildcard(f *testing.F) {
 			t.Errorf("%q does not match around %q", text, middle)
 		}
 		rule := IgnoreRule{Address: pattern, Attribute: text}
-		if rule.hides(middle, "") {
+		if rule.Hides(middle, "") {
 			t.Error("a rule for an attribute hid a whole resource")
 		}
 	})
@@ -48,12 +48,12 @@ func TestIgnoreRulesCoverWhatLiesBelow(t *testing.T) {
 	t.Parallel()
 	rule := IgnoreRule{Address: "aws_instance.*", Attribute: "tags.Scan*"}
 	for path, want := range map[string]bool{"tags.ScannedAt": true, "tags.Scan.at[0]": true, "tags": false, "tags.Owner": false, "x.tags.Scan": false} {
-		if got := rule.hides("aws_instance.web", path); got != want {
+		if got := rule.Hides("aws_instance.web", path); got != want {
 			t.Errorf("%s: %v", path, got)
 		}
 	}
 	whole := IgnoreRule{Address: "aws_instance.web"}
-	if !whole.hides("aws_instance.web", "") || !whole.hides("aws_instance.web", "ami") && whole.Attribute != "" || whole.hides("aws_instance.other", "") {
+	if !whole.Hides("aws_instance.web", "") || !whole.Hides("aws_instance.web", "ami") && whole.Attribute != "" || whole.Hides("aws_instance.other", "") {
 		t.Error("a rule without an attribute is for the whole resource")
 	}
 }
@@ -113,19 +113,19 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 
 func TestKindsOf(t *testing.T) {
 	t.Parallel()
-	last := &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1"}}
+	last := &LastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1"}}
 	never := func() (inspection, error) { t.Error("one plan was enough"); return inspection{}, nil }
 	again := func(l inspection) func() (inspection, error) { return func() (inspection, error) { return l, nil } }
 	type kinds = []DriftKind
 	for name, c := range map[string]struct {
 		l     inspection
 		blob  SHA
-		last  *lastApply
+		last  *LastApply
 		again func() (inspection, error)
 		want  kinds
 	}{
-		"another customer came":      {inspection{tree: "t2", code: "c1", otherChanges: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftReal}},
-		"the code changed":           {inspection{tree: "t2", code: "c2", otherChanges: true}, "b1", &lastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftManager}},
+		"another customer came":      {inspection{tree: "t2", code: "c1", otherChanges: true}, "b1", &LastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftReal}},
+		"the code changed":           {inspection{tree: "t2", code: "c2", otherChanges: true}, "b1", &LastApply{Receipt: Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{DriftManager}},
 		"an old receipt":             {inspection{tree: "t2", otherChanges: true}, "b1", last, never, kinds{DriftManager}},
 		"another tool":               {inspection{tree: "t1", otherChanges: true, plan: Plan{Tool: ToolVersion{Name: "tofu"}}}, "b1", last, never, kinds{DriftManager}},
 		"clean":                      {inspection{tree: "t2"}, "b2", last, never, nil},

@@ -89,12 +89,12 @@ func (t *targetHistory) see(r DriftResult) {
 	}
 }
 
-func targetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }
+func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }
 
 // checkScanID accepts what NewScanID makes.
 func checkScanID(id string) error {
 	at, tail, ok := strings.Cut(id, "-")
-	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !consistsOf(tail, 8, digits+"abcdef") {
+	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !ConsistsOf(tail, 8, Digits+"abcdef") {
 		return &UsageError{Message: fmt.Sprintf("%q is not the id of a scan", id), Next: "use the one that `drift --list` put out"}
 	}
 	return nil
@@ -104,26 +104,26 @@ func newScanID(now time.Time) string {
 	return now.UTC().Format("20060102T150405.000Z") + "-" + string(NewRequestID()[:8])
 }
 
-func loadScan(ctx context.Context, s records, id string) (scanRecord, error) {
+func loadScan(ctx context.Context, s Records, id string) (scanRecord, error) {
 	if err := checkScanID(id); err != nil {
 		return scanRecord{}, err
 	}
-	var record scanRecord
-	err := readFleet(ctx, s, scansBegun+id+".json", &record)
+	var stored scanRecord
+	err := ReadFleet(ctx, s, scansBegun+id+".json", &stored)
 	if errors.Is(err, ErrNotFound) {
-		return record, &UsageError{Message: "there is no scan " + id + " in the store", Next: "begin one with `drift --list`, with the same store"}
+		return stored, &UsageError{Message: "there is no scan " + id + " in the store", Next: "begin one with `drift --list`, with the same store"}
 	}
-	if err == nil && (record.Version != 1 || record.ID != id || record.Shards < 1) {
+	if err == nil && (stored.Version != 1 || stored.ID != id || stored.Shards < 1) {
 		err = errors.New("it is not in the form of this metapipe")
 	}
 	if err != nil {
-		return record, fmt.Errorf("read scan %s: %w", id, err)
+		return stored, fmt.Errorf("read scan %s: %w", id, err)
 	}
-	return record, nil
+	return stored, nil
 }
 
 func resultKey(scan string, c CustomerName, env Environment) string {
-	return scansResults + scan + "/" + targetName(c, env)
+	return scansResults + scan + "/" + TargetName(c, env)
 }
 
 func resultBinding(scan string, c CustomerName, env Environment) Binding {
@@ -146,7 +146,7 @@ func scanned(ctx context.Context, s Store, scan string) (map[string]bool, error)
 func keepResult(ctx context.Context, s Store, sealer Sealer, scan string, r DriftResult) error {
 	b, err := json.Marshal(r)
 	if err == nil {
-		err = sealInto(ctx, s, sealer, resultKey(scan, r.Customer, r.Environment), resultBinding(scan, r.Customer, r.Environment), bytes.NewReader(b))
+		err = SealInto(ctx, s, sealer, resultKey(scan, r.Customer, r.Environment), resultBinding(scan, r.Customer, r.Environment), bytes.NewReader(b))
 	}
 	if err != nil && !errors.Is(err, ErrExists) { // the same shard runs twice: the first one counts
 		return fmt.Errorf("keep what was found of %s/%s: %w", r.Customer, r.Environment, err)
@@ -156,7 +156,7 @@ func keepResult(ctx context.Context, s Store, sealer Sealer, scan string, r Drif
 
 func loadResult(ctx context.Context, s Store, sealer Sealer, scan string, t scanTarget) (DriftResult, error) {
 	var r DriftResult
-	b, err := unsealBytes(ctx, s, sealer, resultKey(scan, t.Customer, t.Environment), resultBinding(scan, t.Customer, t.Environment))
+	b, err := UnsealBytes(ctx, s, sealer, resultKey(scan, t.Customer, t.Environment), resultBinding(scan, t.Customer, t.Environment))
 	if err == nil {
 		err = DecodeExact(b, &r)
 	}
@@ -171,16 +171,16 @@ func loadResult(ctx context.Context, s Store, sealer Sealer, scan string, t scan
 
 // lastHistory is the newest history, leaving out that of the scan itself. One under a
 // key that is not at hand any more is forgotten: each scan writes the whole of it anew.
-func lastHistory(ctx context.Context, s records, except string, now time.Time) (fleetHistory, error) {
+func lastHistory(ctx context.Context, s Records, except string, now time.Time) (fleetHistory, error) {
 	h := fleetHistory{Targets: map[string]targetHistory{}}
-	key, err := newestKey(ctx, s, scansHistory, now, func(key string) bool { return key != scansHistory+except+".json" })
+	key, err := NewestKey(ctx, s, scansHistory, now, func(key string) bool { return key != scansHistory+except+".json" })
 	if err != nil {
 		return h, fmt.Errorf("look for earlier scans: %w", err)
 	}
 	if key == "" {
 		return h, nil
 	}
-	if err := readFleet(ctx, s, key, &h); err != nil && !errors.Is(err, ErrUnknownKey) {
+	if err := ReadFleet(ctx, s, key, &h); err != nil && !errors.Is(err, ErrUnknownKey) {
 		return h, fmt.Errorf("read the last scan: %w", err)
 	}
 	if h.Targets == nil {
@@ -196,12 +196,12 @@ type DriftSummary struct {
 	Now    func() time.Time
 }
 
-func (s DriftSummary) records() records { return records{s.Store, s.Sealer} }
+func (s DriftSummary) records() Records { return Records{Store: s.Store, Sealer: s.Sealer} }
 
 // Run returns the scan with the results in the order of their names, and writes the
 // history that the next scan builds on. Run again it returns the same.
 func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) (DriftScan, error) {
-	record, err := loadScan(ctx, s.records(), id)
+	stored, err := loadScan(ctx, s.records(), id)
 	if err != nil {
 		return DriftScan{}, err
 	}
@@ -214,14 +214,14 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 		return DriftScan{}, err
 	}
 	now := s.Now().UTC()
-	scan := DriftScan{ID: id, Manager: record.Manager, ManagerCommit: record.ManagerCommit, StartedAt: record.StartedAt, EndedAt: now, ExpiredRules: expiredRules(customers, now)}
-	scan.Before = history.before(record.Targets)
+	scan := DriftScan{ID: id, Manager: stored.Manager, ManagerCommit: stored.ManagerCommit, StartedAt: stored.StartedAt, EndedAt: now, ExpiredRules: ExpiredRules(customers, now)}
+	scan.Before = history.before(stored.Targets)
 	var there []scanTarget
-	for _, t := range record.Targets {
+	for _, t := range stored.Targets {
 		if done[resultKey(id, t.Customer, t.Environment)] {
 			there = append(there, t)
 		} else {
-			scan.Missing = append(scan.Missing, targetName(t.Customer, t.Environment))
+			scan.Missing = append(scan.Missing, TargetName(t.Customer, t.Environment))
 		}
 	}
 	if scan.Results, err = s.collect(ctx, id, there); err != nil {
@@ -229,7 +229,7 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []Customer) 
 	}
 	slices.Sort(scan.Missing)
 	history.take(&scan)
-	err = createFleet(ctx, s.records(), scansHistory+id+".json", history)
+	err = CreateFleet(ctx, s.records(), scansHistory+id+".json", history)
 	if err != nil && !errors.Is(err, ErrExists) {
 		return scan, fmt.Errorf("keep the history of the fleet: %w", err)
 	}
@@ -263,7 +263,7 @@ func (h fleetHistory) before(targets []scanTarget) *DriftTrend {
 	}
 	trend := &DriftTrend{ID: h.Trend.ID, At: h.Trend.At, Kinds: map[DriftKind]int{}}
 	for _, t := range targets {
-		known, ok := h.Targets[targetName(t.Customer, t.Environment)]
+		known, ok := h.Targets[TargetName(t.Customer, t.Environment)]
 		if !ok {
 			continue
 		}
@@ -283,7 +283,7 @@ func (h *fleetHistory) take(scan *DriftScan) {
 	trend := DriftTrend{ID: scan.ID, At: scan.StartedAt, Kinds: map[DriftKind]int{}}
 	for i := range scan.Results {
 		r := &scan.Results[i]
-		name := targetName(r.Customer, r.Environment)
+		name := TargetName(r.Customer, r.Environment)
 		t := h.Targets[name]
 		t.see(*r)
 		r.FirstSeen = t.FirstSeen

@@ -76,7 +76,7 @@ func (r Remediator) Run(ctx context.Context, manager Slug, scan DriftScan, custo
 // against says why a target gets no request, "" where it gets one. What a summary
 // tells when it is run again may have been put right since.
 func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
-	last, found, err := loadLastApply(ctx, records{r.Store, r.Sealer}, result.Customer, result.Environment)
+	last, found, err := LoadLastApply(ctx, Records{Store: r.Store, Sealer: r.Sealer}, result.Customer, result.Environment)
 	if err != nil {
 		return "", err
 	}
@@ -90,28 +90,28 @@ func (r Remediator) against(ctx context.Context, result DriftResult) (string, er
 // that is closed stays queued, also for targets that it never came to, so that only the
 // newest of those that are open counts, and it only when none was queued after it.
 func (r Remediator) open(ctx context.Context, result DriftResult) (string, error) {
-	s := records{r.Store, r.Sealer}
-	entries, err := openEntries(ctx, s, openPrefix(result.Customer))
+	s := Records{Store: r.Store, Sealer: r.Sealer}
+	entries, err := OpenEntries(ctx, s, OpenPrefix(result.Customer))
 	if err != nil {
 		return "", err
 	}
-	queue := queueOf(result.Customer, result.Environment)
+	queue := QueueOf(result.Customer, result.Environment)
 	for _, entry := range slices.Backward(entries) {
-		request, err := entry.load(ctx, s)
-		if errors.Is(err, ErrNotFound) || err == nil && !queue.holds(request) {
+		request, err := entry.Load(ctx, s)
+		if errors.Is(err, ErrNotFound) || err == nil && !queue.Holds(request) {
 			continue // its first job died before it wrote it, or it does not apply here
 		}
 		if err != nil {
 			return "", err
 		}
-		if _, newer, err := queue.newest(ctx, s, request, nil); err != nil || newer {
+		if _, newer, err := queue.Newest(ctx, s, request, nil); err != nil || newer {
 			return "", err
 		}
-		status, err := readTargetStatus(ctx, s, request, result.Environment)
-		if err != nil || status.result.Outcome.Final() {
+		status, err := ReadTargetStatus(ctx, s, request, result.Environment)
+		if err != nil || status.Result.Outcome.Final() {
 			return "", err
 		}
-		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), status.result.Outcome), nil
+		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), status.Result.Outcome), nil
 	}
 	return "", nil
 }

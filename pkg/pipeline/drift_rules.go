@@ -55,9 +55,9 @@ func (r IgnoreRule) String() string {
 	return fmt.Sprintf("%s: %s (until %s: %s)", r.Where, what, r.Until.AddDate(0, 0, -1).Format(time.DateOnly), r.Reason)
 }
 
-// hides reports whether the rule covers a whole resource, or with an attribute
+// Hides reports whether the rule covers a whole resource, or with an attribute
 // that path of it.
-func (r IgnoreRule) hides(address, attribute string) bool {
+func (r IgnoreRule) Hides(address, attribute string) bool {
 	if !wildcard(r.Address, address) {
 		return false
 	}
@@ -97,8 +97,8 @@ func wildcard(pattern, text string) bool {
 	return strings.HasSuffix(text, last)
 }
 
-// expiredRules names the rules that hide nothing any more, each once.
-func expiredRules(customers []Customer, now time.Time) []string {
+// ExpiredRules names the rules that hide nothing any more, each once.
+func ExpiredRules(customers []Customer, now time.Time) []string {
 	var names []string
 	for _, c := range customers {
 		for _, rule := range c.Manager.Drift.Ignore {

@@ -46,12 +46,12 @@ type ScanInput struct {
 // Run looks at the targets of a shard that have no result yet. A target that
 // cannot be looked at is a result too; the error is that of the scan itself.
 func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
-	record, err := loadScan(ctx, records{s.Store, s.Sealer}, in.Scan)
+	stored, err := loadScan(ctx, Records{Store: s.Store, Sealer: s.Sealer}, in.Scan)
 	if err != nil {
 		return err
 	}
-	if in.Shard < 0 || in.Shard > record.Shards {
-		return &UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", in.Scan, record.Shards, in.Shard)}
+	if in.Shard < 0 || in.Shard > stored.Shards {
+		return &UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", in.Scan, stored.Shards, in.Shard)}
 	}
 	done, err := scanned(ctx, s.Store, in.Scan)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
 		registered[c.Name] = sync.OnceValue(func() error { return CheckRegistered(ctx, s.Store, s.Sealer, c) })
 	}
 	var todo []scanTarget
-	for _, t := range record.Targets {
+	for _, t := range stored.Targets {
 		if (in.Shard == 0 || t.Shard == in.Shard) && !done[resultKey(in.Scan, t.Customer, t.Environment)] {
 			todo = append(todo, t)
 		}
@@ -172,18 +172,18 @@ func (w *scanWork) inspect(ctx context.Context, c Customer, result *DriftResult)
 	if err := w.registered[c.Name](); err != nil {
 		return err
 	}
-	known, err := remember(ctx, records{w.Store, w.Sealer}, c.Name, env)
-	if known.unread != nil {
-		err = fmt.Errorf("%w\n→ %s", known.unread, rekeyNext)
+	known, err := Remember(ctx, Records{Store: w.Store, Sealer: w.Sealer}, c.Name, env)
+	if known.Unread != nil {
+		err = fmt.Errorf("%w\n→ %s", known.Unread, RekeyNext)
 	}
 	if err != nil {
 		return err
 	}
-	last := known.record
+	last := known.Record
 	if last != nil {
-		result.Applied = last.forDrift()
+		result.Applied = last.ForDrift()
 	}
-	if known.destroyed() { // nothing of it is there; what a plan would build is no drift
+	if known.Destroyed() { // nothing of it is there; what a plan would build is no drift
 		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
 		return nil
 	}
@@ -206,8 +206,8 @@ func (w *scanWork) inspect(ctx context.Context, c Customer, result *DriftResult)
 }
 
 // compare plans a target as it should be, and says what differs.
-func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, want desired, result *DriftResult) error {
-	env, last := result.Environment, known.record
+func (w *scanWork) compare(ctx context.Context, c Customer, known Remembered, want desired, result *DriftResult) error {
+	env, last := result.Environment, known.Record
 	mac, err := w.Sealer.MAC(ctx, c.Name, env)
 	if err != nil {
 		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
@@ -224,14 +224,14 @@ func (w *scanWork) compare(ctx context.Context, c Customer, known remembered, wa
 			return inspection{}, err
 		}
 		noState = planned.State.Lineage == ""
-		lost = known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
+		lost = known.Lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
 		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)
 	if err != nil {
 		return err
 	}
-	if noState && known.nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
+	if noState && known.Nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
 		if lost, err = CheckMoved(ctx, w.GitHub, c, env, job.Backend.String()); err != nil {
 			return err
 		}
@@ -268,16 +268,16 @@ func (r *DriftResult) take(l inspection, kinds []DriftKind, rules DriftRules) {
 }
 
 // lastVariables is the configuration that was applied last.
-func (w *scanWork) lastVariables(ctx context.Context, c Customer, last lastApply) (Document, error) {
-	raw, err := last.variables(ctx, w.Store, w.Sealer)
+func (w *scanWork) lastVariables(ctx context.Context, c Customer, last LastApply) (Document, error) {
+	raw, err := last.OpenVariables(ctx, w.Store, w.Sealer)
 	if err != nil {
-		return nil, tamperedOr(err, "the variables that were applied last")
+		return nil, TamperedOr(err, "the variables that were applied last")
 	}
 	return w.files.document(c, c.Path+"/"+VariablesFile, raw)
 }
 
 // want is the configuration that a target should have.
-func (w *scanWork) want(ctx context.Context, c Customer, env Environment, last *lastApply) (desired, error) {
+func (w *scanWork) want(ctx context.Context, c Customer, env Environment, last *LastApply) (desired, error) {
 	if w.GitHub != nil {
 		return w.files.of(ctx, c, env, last)
 	}

@@ -11,7 +11,7 @@ import (
 
 // driftGitHub reads what customers want now.
 type driftGitHub interface {
-	deployedGitHub
+	DeployedGitHub
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	// BranchFile reads a file at a branch, empty for the default one, in one call.
 	BranchFile(ctx context.Context, repo Slug, branch, path string) (File, error)
@@ -56,7 +56,7 @@ func applyBranch(rule EnvironmentRule) string {
 }
 
 // of reads the configuration of a target. last may be nil.
-func (d *desiredFiles) of(ctx context.Context, c Customer, env Environment, last *lastApply) (desired, error) {
+func (d *desiredFiles) of(ctx context.Context, c Customer, env Environment, last *LastApply) (desired, error) {
 	rule, _ := c.Manager.Rule(env)
 	want := desired{branch: applyBranch(rule)}
 	name := path.Join(c.Path, VariablesFile)
@@ -130,7 +130,7 @@ func failureOf(err error) *DriftFailure {
 	var renamed *RenamedError
 	switch {
 	case errors.As(err, &renamed):
-		f.Cause, f.Message, f.Next = string(ReasonRenamed), renamed.what(), renamed.Operator()
+		f.Cause, f.Message, f.Next = string(ReasonRenamed), renamed.What(), renamed.Operator()
 	case errors.As(err, &known):
 		f.Cause = known.cause
 	case errors.Is(err, context.DeadlineExceeded):

@@ -53,7 +53,7 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 		return DriftPlan{}, &UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
 	}
 	now := l.Now().UTC()
-	history, err := lastHistory(ctx, records{l.Store, l.Sealer}, "", now)
+	history, err := lastHistory(ctx, Records{Store: l.Store, Sealer: l.Sealer}, "", now)
 	if err != nil {
 		return DriftPlan{}, err
 	}
@@ -66,15 +66,15 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 			return DriftPlan{}, err
 		}
 	}
-	record := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
+	stored := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
 		Shards: max(1, min(in.Shards, len(targets))), Targets: targets}
-	balance(record.Targets, record.Shards, history)
-	if err := createFleet(ctx, records{l.Store, l.Sealer}, scansBegun+record.ID+".json", record); err != nil {
+	balance(stored.Targets, stored.Shards, history)
+	if err := CreateFleet(ctx, Records{Store: l.Store, Sealer: l.Sealer}, scansBegun+stored.ID+".json", stored); err != nil {
 		return DriftPlan{}, fmt.Errorf("begin the scan: %w", err)
 	}
-	plan := DriftPlan{Scan: record.ID, Targets: len(targets), Shards: []int{}}
+	plan := DriftPlan{Scan: stored.ID, Targets: len(targets), Shards: []int{}}
 	if len(targets) > 0 {
-		for n := range record.Shards {
+		for n := range stored.Shards {
 			plan.Shards = append(plan.Shards, n+1)
 		}
 	}
@@ -105,14 +105,14 @@ func (f DriftFilter) targets(customers []Customer, history fleetHistory, now tim
 			if !c.Allows(rule.Name) || len(f.Environments) > 0 && !slices.Contains(f.Environments, rule.Name) {
 				continue
 			}
-			before := history.Targets[targetName(c.Name, rule.Name)]
+			before := history.Targets[TargetName(c.Name, rule.Name)]
 			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !slices.Contains(before.Kinds, DriftError) && !slices.Contains(before.Kinds, DriftLost) {
 				continue
 			}
 			targets = append(targets, scanTarget{Customer: c.Name, Environment: rule.Name})
 		}
 	}
-	at := func(t scanTarget) time.Time { return history.Targets[targetName(t.Customer, t.Environment)].CheckedAt }
+	at := func(t scanTarget) time.Time { return history.Targets[TargetName(t.Customer, t.Environment)].CheckedAt }
 	slices.SortStableFunc(targets, func(a, b scanTarget) int {
 		return cmp.Or(at(a).Compare(at(b)), strings.Compare(string(a.Customer), string(b.Customer)))
 	})
@@ -147,7 +147,7 @@ func balance(targets []scanTarget, shards int, history fleetHistory) {
 	}
 	average := sum/time.Duration(max(known, 1)) + 1
 	cost := func(t scanTarget) time.Duration {
-		return cmp.Or(time.Duration(history.Targets[targetName(t.Customer, t.Environment)].Duration), average)
+		return cmp.Or(time.Duration(history.Targets[TargetName(t.Customer, t.Environment)].Duration), average)
 	}
 	byCost := make([]int, len(targets))
 	for i := range byCost {

@@ -27,7 +27,7 @@ func (d DryRun) Run(ctx context.Context, job Job) (TargetReport, error) {
 	t.Diagnostics = planned.Plan.Diagnostics
 	if err != nil {
 		var ended Result
-		ended.fail(ctx, ModeDryRun, err)
+		ended.Fail(ctx, ModeDryRun, err)
 		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, ended.Next
 		return t, err
 	}

@@ -22,13 +22,13 @@ func DecodeExact(raw []byte, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
-var errTrailingData = errors.New("data after the JSON object")
+var ErrTrailingData = errors.New("data after the JSON object")
 
-// decodeKnown is DecodeExact that takes known fields only.
-func decodeKnown(raw []byte, into any) error {
+// DecodeKnown is DecodeExact that takes known fields only.
+func DecodeKnown(raw []byte, into any) error {
 	if !json.Valid(raw) {
 		if json.NewDecoder(bytes.NewReader(raw)).Decode(new(json.RawMessage)) == nil {
-			return errTrailingData
+			return ErrTrailingData
 		}
 		return json.Unmarshal(raw, into) // it says what is wrong
 	}

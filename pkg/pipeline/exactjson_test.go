@@ -53,7 +53,7 @@ func TestDecodeExact(t *testing.T) {
 func TestTrustedFormsAreExact(t *testing.T) {
 	t.Parallel()
 	payload := func(b []byte) error { _, err := ParsePayload(b); return err }
-	ledger := func(b []byte) error { _, err := parseLedgerEntry(b); return err }
+	chain := func(b []byte) error { _, err := parseLedgerEntry(b); return err }
 	receipt := func(b []byte) error { _, err := ParseReceipt(b); return err }
 	for _, c := range []struct {
 		name string
@@ -65,8 +65,8 @@ func TestTrustedFormsAreExact(t *testing.T) {
 		{"payload", payload, `{"request":{"Version":1}}`, `"Version" differs from "version" in case only`},
 		{"payload", payload, `{"request":{"id":"a","id":"b"}}`, `"id" is there twice`},
 		{"payload", payload, `{"request":{},"request":{}}`, `"request" is there twice`},
-		{"ledger", ledger, `{"Version":1}`, `"Version" differs from "version" in case only`},
-		{"ledger", ledger, `{"version":1,"version":1}`, `"version" is there twice`},
+		{"ledger", chain, `{"Version":1}`, `"Version" differs from "version" in case only`},
+		{"ledger", chain, `{"version":1,"version":1}`, `"version" is there twice`},
 		{"receipt", receipt, `{"Version":1}`, `"Version" differs from "version" in case only`},
 		{"receipt", receipt, `{"version":1,"version":1}`, `"version" is there twice`},
 		{"receipt", receipt, `{"state":{"Serial":1}}`, `"Serial" differs from "serial" in case only`},

@@ -17,7 +17,7 @@ import (
 // reads variables.yml at the commit, and writes the request down.
 type FetchVars struct {
 	GitHub    sourceGitHub
-	Customers customerRegistry
+	Customers CustomerRegistry
 	Store     Store
 	Sealer    Sealer
 	// Parse reads variables.yml of a customer; file is its path in their repo.
@@ -26,7 +26,7 @@ type FetchVars struct {
 	Verify func(ctx context.Context, token, audience string, at time.Time) (Claims, error)
 	// Runs stops the manager's runs that wait in vain; nil where there are none (a
 	// laptop). Close reports on their requests for the last time.
-	Runs runCanceller
+	Runs RunCanceller
 	// Own reads the manager's repository; nil where there is no token for it.
 	Own   ownGitHub
 	Close func(ctx context.Context, old Request) error
@@ -35,7 +35,7 @@ type FetchVars struct {
 }
 
 type sourceGitHub interface {
-	deployedGitHub
+	DeployedGitHub
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
 	// RunAttempt is one attempt of a run, which need not be the newest.
@@ -51,7 +51,7 @@ type sourceGitHub interface {
 	SetStatus(ctx context.Context, repo Slug, sha SHA, status Status) error
 }
 
-type customerRegistry interface {
+type CustomerRegistry interface {
 	Customer(name CustomerName) (Customer, bool)
 	ByRepository(id int64) []Customer
 }
@@ -101,7 +101,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		err := errors.Join(open(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, known))
+		err := errors.Join(MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, known))
 		f.supersede(ctx, in, known)
 		return known, err
 	}
@@ -131,7 +131,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 	if request.Rejected() {
 		rejected := &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
 		if renamed != nil {
-			rejected.Message, rejected.Next = rejected.Message+": "+renamed.what(), renamed.Operator()
+			rejected.Message, rejected.Next = rejected.Message+": "+renamed.What(), renamed.Operator()
 		}
 		return request, rejected
 	}
@@ -143,9 +143,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (Request, error) {
 // known returns the request when this manager run has accepted it before (a
 // re-run of the job), and rejects one that another run has accepted.
 func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Request, bool, error) {
-	request, err := loadRequest(ctx, f.records(), from.customer.Name, from.id)
+	request, err := LoadRequest(ctx, f.records(), from.customer.Name, from.id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Request{}, false, tamperedOr(err, fmt.Sprintf("the record %s, which stands where this request is to be written,", requestKey(from.customer.Name, from.id)))
+		return Request{}, false, TamperedOr(err, fmt.Sprintf("the record %s, which stands where this request is to be written,", RequestKey(from.customer.Name, from.id)))
 	}
 	if err == nil {
 		if request.ManagerRun.ID != in.Run.ID || request.Commit != from.commit {
@@ -166,22 +166,22 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (Requ
 // useToken marks the signature of a request as used by this run, and rejects one that
 // another run has used.
 func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, sum string) error {
-	mark, key := planAttempt{customer: from.customer.Name}, "_metapipe/tokens/"+sum
-	err := f.records().create(ctx, mark, key, in.Run.ID)
+	mark, key := PlanAttempt{Customer: from.customer.Name}, "_metapipe/tokens/"+sum
+	err := f.records().CreateRecord(ctx, mark, key, in.Run.ID)
 	if !errors.Is(err, ErrExists) {
 		return err
 	}
 	var used int64
-	switch err := f.records().read(ctx, mark, key, &used); {
+	switch err := f.records().ReadRecord(ctx, mark, key, &used); {
 	case err != nil:
-		return tamperedOr(err, fmt.Sprintf("the mark of the used signature of request %s, %s,", from.id.Short(), key))
+		return TamperedOr(err, fmt.Sprintf("the mark of the used signature of request %s, %s,", from.id.Short(), key))
 	case used != in.Run.ID:
 		return f.recordUnverified(ctx, in, &RejectedError{Reason: ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %d", from.id.Short(), used)})
 	}
 	return nil
 }
 
-func (f *FetchVars) records() records { return records{f.Store, f.Sealer} }
+func (f *FetchVars) records() Records { return Records{Store: f.Store, Sealer: f.Sealer} }
 
 // variables returns the variables.yml that the request works with, and fills in its
 // targets.
@@ -229,21 +229,21 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *Request) ([]
 // itself last, so that what can be found is complete.
 func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) error {
 	if raw != nil {
-		if err := sealInto(ctx, f.Store, f.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, ErrExists) {
+		if err := SealInto(ctx, f.Store, f.Sealer, RequestVariablesKey(request.Customer, request.ID), VariablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, ErrExists) {
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
 		} else if err != nil { // of a run that died here before, and may have known less
-			if err := verifyRequest(ctx, f.records(), request); err != nil {
-				return tamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
+			if err := VerifyRequest(ctx, f.records(), request); err != nil {
+				return TamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
 			}
 		}
 	}
-	keys := []string{openKey(request), commitKey(request)}
+	keys := []string{OpenKey(request), CommitKey(request)}
 	if request.PullRequest > 0 {
-		keys = append(keys, pullKey(request))
+		keys = append(keys, PullKey(request))
 	}
 	for _, env := range request.Targets {
 		if request.Applies(env) {
-			keys = append(keys, queueKey(request, env))
+			keys = append(keys, QueueKey(request, env))
 		}
 	}
 	for _, key := range keys { // a run that died here before has left some of them
@@ -254,7 +254,7 @@ func (f *FetchVars) write(ctx context.Context, request Request, raw []byte) erro
 	if err := f.appendLedger(ctx, request); err != nil {
 		return err
 	}
-	if err := f.records().create(ctx, planAttempt{customer: request.Customer}, requestKey(request.Customer, request.ID), request); err != nil {
+	if err := f.records().CreateRecord(ctx, PlanAttempt{Customer: request.Customer}, RequestKey(request.Customer, request.ID), request); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
 	return nil
@@ -270,9 +270,9 @@ func (f *FetchVars) announce(ctx context.Context, request Request) error {
 		statuses = append(statuses, Status{Context: request.StatusContext(env), Description: waiting})
 	}
 	for _, s := range statuses {
-		s.State, s.TargetURL, s.Description = StatusPending, request.ManagerRun.URL, tagged(s.Description, request.ID)
+		s.State, s.TargetURL, s.Description = StatusPending, request.ManagerRun.URL, WithRequestTag(s.Description, request.ID)
 		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s)
-		if cause, refused := refusalOf(err); refused { // the report says it too; the plan does not depend on it
+		if cause, refused := RefusalOf(err); refused { // the report says it too; the plan does not depend on it
 			f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
 			continue
 		}
@@ -294,7 +294,7 @@ type Unverified struct {
 	At      time.Time       `json:"at"`
 }
 
-func unverifiedKey(run Run) string {
+func UnverifiedKey(run Run) string {
 	return fmt.Sprintf("_metapipe/rejected/%d-%d.json", run.ID, run.Attempt)
 }
 
@@ -305,11 +305,11 @@ func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause e
 	if !errors.As(cause, &rejected) {
 		return cause
 	}
-	record := Unverified{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
+	stored := Unverified{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
 	if json.Valid(in.Event.Payload) {
-		record.Payload = withoutToken(in.Event.Payload)
+		stored.Payload = WithoutToken(in.Event.Payload)
 	}
-	if err := f.records().create(ctx, planAttempt{customer: fleet}, unverifiedKey(in.Run), record); err != nil && !errors.Is(err, ErrExists) {
+	if err := f.records().CreateRecord(ctx, PlanAttempt{Customer: FleetName}, UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
 	return errors.Join(cause, f.appendUnverified(ctx, in, rejected))

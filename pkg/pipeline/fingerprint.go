@@ -56,8 +56,8 @@ func fingerprintTags(s string) map[string]string {
 	return tags
 }
 
-// compareReviewed says how a plan stands to the one that was shown.
-func compareReviewed(shown, planned string) Reviewed {
+// CompareReviewed says how a plan stands to the one that was shown.
+func CompareReviewed(shown, planned string) Reviewed {
 	same, known := SameFingerprint(shown, planned)
 	switch {
 	case !known:

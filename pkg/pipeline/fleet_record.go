@@ -12,15 +12,15 @@ import (
 // they wrote. Of those that grow without end the newest one counts; their names begin
 // with their time.
 
-// createFleet writes a record of the fleet. A taken key is ErrExists.
-func createFleet(ctx context.Context, s records, key string, value any) error {
-	return s.create(ctx, planAttempt{customer: fleet}, key, value)
+// CreateFleet writes a record of the fleet. A taken key is ErrExists.
+func CreateFleet(ctx context.Context, s Records, key string, value any) error {
+	return s.CreateRecord(ctx, PlanAttempt{Customer: FleetName}, key, value)
 }
 
-// readFleet reads a record of the fleet. One that was changed is a *RefusedError that
+// ReadFleet reads a record of the fleet. One that was changed is a *RefusedError that
 // names the object.
-func readFleet(ctx context.Context, s records, key string, into any) error {
-	err := s.read(ctx, planAttempt{customer: fleet}, key, into)
+func ReadFleet(ctx context.Context, s Records, key string, into any) error {
+	err := s.ReadRecord(ctx, PlanAttempt{Customer: FleetName}, key, into)
 	if errors.Is(err, ErrTampered) {
 		return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the record %s is not what was stored: it was changed, or made without the key", key),
 			Next: "find out who can write to the store; then remove that object, and the one before it counts"}
@@ -28,9 +28,9 @@ func readFleet(ctx context.Context, s records, key string, into any) error {
 	return err
 }
 
-// newestKey is the last key under prefix that fits, "" when there is none. It looks back
+// NewestKey is the last key under prefix that fits, "" when there is none. It looks back
 // in steps, since a list cannot be read from its end.
-func newestKey(ctx context.Context, s Store, prefix string, now time.Time, fits func(key string) bool) (string, error) {
+func NewestKey(ctx context.Context, s Store, prefix string, now time.Time, fits func(key string) bool) (string, error) {
 	for _, back := range []time.Duration{24 * time.Hour, 10 * 24 * time.Hour, 0} {
 		after := prefix
 		if back > 0 {

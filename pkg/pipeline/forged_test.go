@@ -182,7 +182,7 @@ func TestNothingIsNotSuccess(t *testing.T) {
 	w := newWorld(t)
 	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
 	r.ID, r.Targets = pipeline.NewRequestID(), nil
-	if err := pipeline.CreateRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+	if err := createRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
 		t.Fatal(err)
 	}
 	wantRefused(t, "report", w.reportError(r.ID, true), pipeline.ReasonTampered)
@@ -209,7 +209,7 @@ func TestRunOfAnotherRepository(t *testing.T) {
 			r := w.waitingRequest()
 			c.run(&r.ManagerRun)
 			w.remove(requestFile(r.ID))
-			if err := pipeline.CreateRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+			if err := createRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
 				t.Fatal(err)
 			}
 			w.setRun(r, "waiting", "")

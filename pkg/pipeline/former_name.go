@@ -12,37 +12,37 @@ import (
 // formerReaders is how many names of the store are looked at together.
 const formerReaders = 16
 
-// evidence is what the records of a name say about where it deploys from.
-type evidence struct {
-	repositoryID int64
-	path         string // empty: no record says it
+// Evidence is what the records of a name say about where it deploys from.
+type Evidence struct {
+	RepositoryID int64
+	Path         string // empty: no record says it
 }
 
-func (e evidence) of(c Customer) bool {
-	return e.repositoryID == c.RepositoryID && (e.path == c.Path || e.path == "")
+func (e Evidence) Of(c Customer) bool {
+	return e.RepositoryID == c.RepositoryID && (e.Path == c.Path || e.Path == "")
 }
 
-// nameRecords finds the names of a customer in the records of the store.
-type nameRecords struct{ records }
+// NameRecords finds the names of a customer in the records of the store.
+type NameRecords struct{ Records }
 
 // formerName is the name in the store whose records are of the path and the repository
 // of a customer that is not registered yet; empty where there is none. Its own name is
 // looked at before.
-func (s nameRecords) formerName(ctx context.Context, c Customer) (CustomerName, error) {
+func (s NameRecords) formerName(ctx context.Context, c Customer) (CustomerName, error) {
 	names, err := StoredCustomers(ctx, s)
 	if err != nil {
 		return "", err
 	}
-	former, _, err := s.firstName(ctx, names, c, func(_ CustomerName, e evidence) (bool, error) { return e.of(c), nil })
+	former, _, err := s.FirstName(ctx, names, c, func(_ CustomerName, e Evidence) (bool, error) { return e.Of(c), nil })
 	return former, err
 }
 
-// firstName is the first one of names, in their order, with records that fit; empty where
+// FirstName is the first one of names, in their order, with records that fit; empty where
 // there is none. The name of c is not looked at.
-func (s nameRecords) firstName(ctx context.Context, names []CustomerName, c Customer, fits func(CustomerName, evidence) (bool, error)) (CustomerName, evidence, error) {
+func (s NameRecords) FirstName(ctx context.Context, names []CustomerName, c Customer, fits func(CustomerName, Evidence) (bool, error)) (CustomerName, Evidence, error) {
 	var work sync.WaitGroup
 	slots, found := make(chan struct{}, formerReaders), make([]bool, len(names))
-	all, failed := make([]evidence, len(names)), make([]error, len(names))
+	all, failed := make([]Evidence, len(names)), make([]error, len(names))
 	for i, name := range names {
 		if name == c.Name {
 			continue
@@ -50,19 +50,19 @@ func (s nameRecords) firstName(ctx context.Context, names []CustomerName, c Cust
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			if all[i], found[i], failed[i] = s.evidence(ctx, name, c); failed[i] == nil && found[i] {
+			if all[i], found[i], failed[i] = s.Evidence(ctx, name, c); failed[i] == nil && found[i] {
 				found[i], failed[i] = fits(name, all[i])
 			}
 		})
 	}
 	work.Wait()
 	if err := errors.Join(failed...); err != nil {
-		return "", evidence{}, err
+		return "", Evidence{}, err
 	}
 	if i := slices.Index(found, true); i >= 0 {
 		return names[i], all[i], nil
 	}
-	return "", evidence{}, nil
+	return "", Evidence{}, nil
 }
 
 // noneLeft refuses a new path of a repository while a customer without a file has states
@@ -70,8 +70,8 @@ func (s nameRecords) firstName(ctx context.Context, names []CustomerName, c Cust
 // was ended, or moved to another name, has none. A new repository shows nothing of that.
 func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
 	s := f.records()
-	own, found, err := nameRecords{s}.evidence(ctx, c.Name, c)
-	if err != nil || found && own.repositoryID == c.RepositoryID { // only its path has changed
+	own, found, err := NameRecords{Records: s}.Evidence(ctx, c.Name, c)
+	if err != nil || found && own.RepositoryID == c.RepositoryID { // only its path has changed
 		return err
 	}
 	names, err := StoredCustomers(ctx, f.Store)
@@ -82,54 +82,54 @@ func (f *FetchVars) noneLeft(ctx context.Context, c Customer) error {
 		_, registered := f.Customers.Customer(name)
 		return registered
 	})
-	name, left, err := nameRecords{s}.firstName(ctx, names, c, func(name CustomerName, e evidence) (bool, error) {
-		if e.repositoryID != c.RepositoryID {
+	name, left, err := NameRecords{Records: s}.FirstName(ctx, names, c, func(name CustomerName, e Evidence) (bool, error) {
+		if e.RepositoryID != c.RepositoryID {
 			return false, nil
 		}
 		if now, err := RenamedTo(ctx, s.Store, s.Sealer, name); err != nil || now != "" {
 			return false, err
 		}
-		empty, err := nameRecords{s}.empty(ctx, name)
+		empty, err := NameRecords{Records: s}.Empty(ctx, name)
 		return !empty, err
 	})
 	if err != nil || name == "" {
 		return err
 	}
-	return &RenamedError{Old: name, New: c, left: &left}
+	return &RenamedError{Old: name, New: c, Left: &left}
 }
 
-// empty reports whether every target of a name was ended, or accepted as one without a
+// Empty reports whether every target of a name was ended, or accepted as one without a
 // state, and has had no apply since.
-func (s nameRecords) empty(ctx context.Context, name CustomerName) (bool, error) {
+func (s NameRecords) Empty(ctx context.Context, name CustomerName) (bool, error) {
 	envs, err := StoredEnvironments(ctx, s, name)
 	if err != nil {
 		return false, err
 	}
 	for _, env := range envs {
-		known, err := remember(ctx, s.records, name, env)
+		known, err := Remember(ctx, s.Records, name, env)
 		if err != nil {
 			return false, err
 		}
-		if !known.destroyed() && slices.ContainsFunc(known.left(), func(l left) bool { return !l.none() }) {
+		if !known.Destroyed() && slices.ContainsFunc(known.Left(), func(l Left) bool { return !l.None() }) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// evidence reads what the records of the last applies of a name say. One that cannot be
+// Evidence reads what the records of the last applies of a name say. One that cannot be
 // believed and may be of c is an error: it must not make a renamed customer look new.
-func (s nameRecords) evidence(ctx context.Context, name CustomerName, c Customer) (best evidence, found bool, err error) {
+func (s NameRecords) Evidence(ctx context.Context, name CustomerName, c Customer) (best Evidence, found bool, err error) {
 	envs, err := StoredEnvironments(ctx, s, name)
 	if err != nil {
-		return evidence{}, false, err
+		return Evidence{}, false, err
 	}
 	for _, env := range envs {
 		e, ok, err := s.appliedFrom(ctx, name, env, c)
 		if err != nil {
-			return evidence{}, false, err
+			return Evidence{}, false, err
 		}
-		if ok && (!found || e.of(c)) {
+		if ok && (!found || e.Of(c)) {
 			best, found = e, true
 		}
 	}
@@ -137,40 +137,40 @@ func (s nameRecords) evidence(ctx context.Context, name CustomerName, c Customer
 }
 
 // appliedFrom reads the record of the last apply of a target.
-func (s nameRecords) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (evidence, bool, error) {
-	record, found, err := loadLastApply(ctx, s.records, name, env)
+func (s NameRecords) appliedFrom(ctx context.Context, name CustomerName, env Environment, c Customer) (Evidence, bool, error) {
+	stored, found, err := LoadLastApply(ctx, s.Records, name, env)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		return s.claimedFrom(ctx, name, env, c, err)
 	case err != nil:
-		return evidence{}, false, tamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", targetName(name, env), c.Name))
+		return Evidence{}, false, TamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", TargetName(name, env), c.Name))
 	case !found:
-		return evidence{}, false, nil
+		return Evidence{}, false, nil
 	}
-	return evidence{repositoryID: record.Receipt.RepositoryID, path: record.Path}, true, nil
+	return Evidence{RepositoryID: stored.Receipt.RepositoryID, Path: stored.Path}, true, nil
 }
 
 // claimedFrom reads a record under a key that is not at hand. It can only refuse: that it
 // claims to be of another repository is all that is known, and the lost key of a customer
 // that is gone keeps no other one out.
-func (s nameRecords) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (evidence, bool, error) {
+func (s NameRecords) claimedFrom(ctx context.Context, name CustomerName, env Environment, c Customer, cause error) (Evidence, bool, error) {
 	if name == c.Name {
-		return evidence{}, false, nil
+		return Evidence{}, false, nil
 	}
-	keys, err := s.List(ctx, lastApplyPrefix(name, env))
+	keys, err := s.List(ctx, LastApplyPrefix(name, env))
 	if err != nil {
-		return evidence{}, false, err
+		return Evidence{}, false, err
 	}
 	for _, key := range slices.Backward(keys) {
 		if !strings.HasSuffix(key, ".json") {
 			continue
 		}
-		var claimed lastApply
-		err := unverified{s.Store}.read(ctx, lastApplyRecord(name, env), key, &claimed)
+		var claimed LastApply
+		err := UnverifiedRecord{Store: s.Store}.ReadRecord(ctx, LastApplyRecord(name, env), key, &claimed)
 		if err == nil && claimed.Receipt.RepositoryID != 0 && claimed.Receipt.RepositoryID != c.RepositoryID {
-			return evidence{}, false, nil
+			return Evidence{}, false, nil
 		}
 		break
 	}
-	return evidence{}, false, tamperedOr(cause, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", targetName(name, env), c.Name))
+	return Evidence{}, false, TamperedOr(cause, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", TargetName(name, env), c.Name))
 }

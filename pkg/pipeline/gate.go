@@ -23,12 +23,14 @@ type Approval struct {
 	Environments []string
 }
 
-// gated reports whether anything holds an apply to the environment back.
-func (r EnvironmentRule) gated() bool { return r.Gated || r.WaitTimer > 0 || r.PreventSelfReview }
+// NeedsApproval reports whether anything holds an apply to the environment back.
+func (r EnvironmentRule) NeedsApproval() bool {
+	return r.Gated || r.WaitTimer > 0 || r.PreventSelfReview
+}
 
-// gate is the rule of the target's environment for this request, and why it is gated. A
+// GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
 // destroy needs an approval in every environment.
-func (r Request) gate(in TargetInput) (rule EnvironmentRule, why string) {
+func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why string) {
 	rule, _ = in.Customer.Manager.Rule(in.Environment)
 	if r.Mode == ModeDestroy && !rule.Gated {
 		rule.Gated = true
@@ -41,12 +43,12 @@ func (r Request) gate(in TargetInput) (rule EnvironmentRule, why string) {
 // not: GitHub creates a misspelt environment silently, without any rule. It
 // returns who approved.
 func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []Account, err error) {
-	rule, why := request.gate(in)
+	rule, why := request.GateEnvironment(in)
 	if a.Gate == nil && request.Mode == ModeDestroy {
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
-			Next: providerNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
+			Next: ProviderNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
 	}
-	if a.Gate == nil || !rule.gated() {
+	if a.Gate == nil || !rule.NeedsApproval() {
 		return nil, nil
 	}
 	name := string(in.Environment) + "-apply"
@@ -60,11 +62,11 @@ func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request
 			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
 		}
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
-			Next: providerNext, Operator: "add required reviewers to it (Settings → Environments), then run the workflow again"}
+			Next: ProviderNext, Operator: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	if has := time.Duration(wait) * time.Minute; has < rule.WaitTimer {
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
-			Next: providerNext, Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
+			Next: ProviderNext, Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
 	}
 	if reviewers == 0 {
 		return nil, nil
@@ -92,20 +94,20 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 			continue
 		}
 		if unknown = unknown || !r.User.Known(); r.User.Known() {
-			people = withAccounts(people, r.User)
+			people = WithAccounts(people, r.User)
 		}
 	}
 	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
-			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.operatorAfresh() + "; let a reviewer approve with an account that exists"}
+			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.OperatorAfresh() + "; let a reviewer approve with an account that exists"}
 	case len(people) == 0 && rule.PreventSelfReview:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
-			Next: providerNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.operatorAfresh() + ", and let a reviewer approve"}
+			Next: ProviderNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
 		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
-			Next: providerNext, Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.operatorAfresh() + ", and let a reviewer approve"}
+			Next: ProviderNext, Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
 	case !rule.PreventSelfReview:
 		return people, nil
 	}
@@ -116,17 +118,17 @@ func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request
 // have.
 func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Request, target string, people []Account) error {
 	// Who can write to the store could name other requesters.
-	if err := verifyRequest(ctx, a.records(), request); err != nil {
-		return tamperedOr(err, fmt.Sprintf("the record of request %s of %s", request.ID.Short(), request.Customer))
+	if err := VerifyRequest(ctx, a.records(), request); err != nil {
+		return TamperedOr(err, fmt.Sprintf("the record of request %s of %s", request.ID.Short(), request.Customer))
 	}
 	run, err := a.Gate.WorkflowRun(ctx, in.Run.Repository, in.Run.ID)
 	if err != nil {
 		return fmt.Errorf("read who started run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
 	}
-	asked := withAccounts(slices.Clone(request.Requesters), run.Requesters()...)
+	asked := WithAccounts(slices.Clone(request.Requesters), run.Requesters()...)
 	if len(request.Requesters) == 0 || slices.ContainsFunc(asked, func(account Account) bool { return !account.Known() }) {
 		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
-			Next: request.Mode.Afresh() + "; use an account that exists", Operator: request.Mode.operatorAfresh() + ", from an account that exists"}
+			Next: request.Mode.Afresh() + "; use an account that exists", Operator: request.Mode.OperatorAfresh() + ", from an account that exists"}
 	}
 	for _, account := range asked {
 		at := slices.IndexFunc(people, func(approver Account) bool { return approver.ID == account.ID })
@@ -134,7 +136,7 @@ func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Re
 			continue
 		}
 		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", people[at].Login, target),
-			Next: request.Mode.Afresh() + "; somebody else approves it", Operator: request.Mode.operatorAfresh() + fmt.Sprintf("; let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
+			Next: request.Mode.Afresh() + "; somebody else approves it", Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
 	}
 	return nil
 }

@@ -55,26 +55,26 @@ const (
 const (
 	lower  = "abcdefghijklmnopqrstuvwxyz"
 	upper  = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	digits = "0123456789"
+	Digits = "0123456789"
 )
 
-// consistsOf reports whether s has 1 to most bytes, all of them of alphabet.
-func consistsOf(s string, most int, alphabet string) bool {
+// ConsistsOf reports whether s has 1 to most bytes, all of them of alphabet.
+func ConsistsOf(s string, most int, alphabet string) bool {
 	return s != "" && len(s) <= most && strings.Trim(s, alphabet) == ""
 }
 
 // isLabel accepts lower-case letters, digits and inner hyphens.
 func isLabel(s string, most int) bool {
-	return consistsOf(s, most, lower+digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
+	return ConsistsOf(s, most, lower+Digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
 }
 
-func isUUID(s string) bool {
+func IsUUID(s string) bool {
 	groups := strings.Split(s, "-")
 	if len(groups) != 5 {
 		return false
 	}
 	for i, size := range []int{8, 4, 4, 4, 12} {
-		if len(groups[i]) != size || !consistsOf(groups[i], size, digits+"abcdef") {
+		if len(groups[i]) != size || !ConsistsOf(groups[i], size, Digits+"abcdef") {
 			return false
 		}
 	}
@@ -99,7 +99,7 @@ func ParseEnvironment(s string) (Environment, error) {
 
 // ParseSHA checks that s is a full git object id.
 func ParseSHA(s string) (SHA, error) {
-	if len(s) != 40 || !consistsOf(s, 40, digits+"abcdef") {
+	if len(s) != 40 || !ConsistsOf(s, 40, Digits+"abcdef") {
 		return "", fmt.Errorf("commit %q: want 40 lower-case hexadecimal digits", s)
 	}
 	return SHA(s), nil
@@ -119,7 +119,7 @@ func (s SHA) Zero() bool { return strings.Trim(string(s), "0") == "" }
 
 // ParseRequestID checks that s is a canonical UUID.
 func ParseRequestID(s string) (RequestID, error) {
-	if !isUUID(s) {
+	if !IsUUID(s) {
 		return "", fmt.Errorf("request id %q: want a lower-case UUID", s)
 	}
 	return RequestID(s), nil
@@ -159,7 +159,7 @@ func uuid(b [16]byte, version byte) RequestID {
 // ParseSlug splits "owner/name" and checks both parts.
 func ParseSlug(s string) (Slug, error) {
 	owner, name, ok := strings.Cut(s, "/")
-	if !ok || !consistsOf(owner, 100, lower+upper+digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !consistsOf(name, 100, lower+upper+digits+"._-") || name == "." || name == ".." {
+	if !ok || !ConsistsOf(owner, 100, lower+upper+Digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !ConsistsOf(name, 100, lower+upper+Digits+"._-") || name == "." || name == ".." {
 		return Slug{}, fmt.Errorf("repository %q: want owner/name", s)
 	}
 	return Slug{Owner: owner, Name: name}, nil

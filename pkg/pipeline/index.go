@@ -9,40 +9,40 @@ import (
 	"time"
 )
 
-// index is one of the lists of requests, ordered by what was pushed last. An entry is
+// Index is one of the lists of requests, ordered by what was pushed last. An entry is
 // believed when its request, which is verified, has its place there by itself; one in
 // another place was put there by a verdict of fetch-vars, and is a record of its own.
-type index struct {
+type Index struct {
 	customer CustomerName
 	env      Environment // of a queue
-	prefix   string
-	holds    func(Request) bool
+	Prefix   string
+	Holds    func(Request) bool
 }
 
-// queueOf lists the requests that apply to a target.
-func queueOf(c CustomerName, env Environment) index {
-	return index{customer: c, env: env, prefix: queuePrefix(c, env), holds: func(r Request) bool { return r.worksOn(env) && r.Applies(env) }}
+// QueueOf lists the requests that apply to a target.
+func QueueOf(c CustomerName, env Environment) Index {
+	return Index{customer: c, env: env, Prefix: QueuePrefix(c, env), Holds: func(r Request) bool { return r.WorksOn(env) && r.Applies(env) }}
 }
 
-// pullOf lists the requests of a pull request.
-func pullOf(c CustomerName, number int) index {
-	return index{customer: c, prefix: pullPrefix(c, number), holds: func(r Request) bool { return r.PullRequest == number }}
+// PullOf lists the requests of a pull request.
+func PullOf(c CustomerName, number int) Index {
+	return Index{customer: c, Prefix: pullPrefix(c, number), Holds: func(r Request) bool { return r.PullRequest == number }}
 }
 
-// commitOf lists the requests for the commit of r, which share its statuses.
-func commitOf(r Request) index {
-	return index{customer: r.Customer, prefix: commitPrefix(r), holds: func(o Request) bool { return o.Commit == r.Commit }}
+// CommitOf lists the requests for the commit of r, which share its statuses.
+func CommitOf(r Request) Index {
+	return Index{customer: r.Customer, Prefix: commitPrefix(r), Holds: func(o Request) bool { return o.Commit == r.Commit }}
 }
 
-// own is the key that a request has by itself.
-func (x index) own(r Request) string { return x.prefix + r.order() }
+// Own is the key that a request has by itself.
+func (x Index) Own(r Request) string { return x.Prefix + r.Order() }
 
 // place is where a verdict lies.
-func (x index) place() planAttempt { return planAttempt{customer: x.customer, env: x.env} }
+func (x Index) place() PlanAttempt { return PlanAttempt{Customer: x.customer, Environment: x.env} }
 
-// promote enters a request behind another one. An entry that is there stays.
-func (x index) promote(ctx context.Context, s records, key string, winner RequestID) error {
-	err := s.create(ctx, x.place(), key, winner)
+// Promote enters a request behind another one. An entry that is there stays.
+func (x Index) Promote(ctx context.Context, s Records, key string, winner RequestID) error {
+	err := s.CreateRecord(ctx, x.place(), key, winner)
 	if errors.Is(err, ErrExists) {
 		return nil
 	}
@@ -51,15 +51,15 @@ func (x index) promote(ctx context.Context, s records, key string, winner Reques
 
 // verifies reports whether an entry is one of r, which was verified. Others are
 // leftovers of a fetch-vars that died, or were laid there, and say nothing.
-func (x index) verifies(ctx context.Context, s records, key string, r Request) (bool, error) {
-	if !x.holds(r) {
+func (x Index) verifies(ctx context.Context, s Records, key string, r Request) (bool, error) {
+	if !x.Holds(r) {
 		return false, nil
 	}
-	if key == x.own(r) {
+	if key == x.Own(r) {
 		return true, nil
 	}
 	var winner RequestID
-	err := s.read(ctx, x.place(), key, &winner)
+	err := s.ReadRecord(ctx, x.place(), key, &winner)
 	if errors.Is(err, ErrTampered) || errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -69,12 +69,12 @@ func (x index) verifies(ctx context.Context, s records, key string, r Request) (
 // load reads and verifies the request of an entry; believed is false for an entry that
 // says nothing. An entry without its request is one: fetch-vars writes the request
 // last, and may have died before.
-func (x index) load(ctx context.Context, s records, key string) (r Request, believed bool, err error) {
-	id, known := entryOf(key)
+func (x Index) load(ctx context.Context, s Records, key string) (r Request, believed bool, err error) {
+	id, known := EntryOf(key)
 	if !known {
 		return Request{}, false, nil
 	}
-	r, err = loadRequest(ctx, s, x.customer, id)
+	r, err = LoadRequest(ctx, s, x.customer, id)
 	if errors.Is(err, ErrNotFound) {
 		return Request{}, false, nil
 	}
@@ -84,13 +84,13 @@ func (x index) load(ctx context.Context, s records, key string) (r Request, beli
 	return r, believed, err
 }
 
-// newest returns the newest request of the index that came after request and fits;
+// Newest returns the newest request of the index that came after request and fits;
 // found is false when there is none.
-func (x index) newest(ctx context.Context, s records, request Request, fits func(Request) bool) (newer Request, found bool, err error) {
-	keys, err := s.ListAfter(ctx, x.prefix, x.own(request))
+func (x Index) Newest(ctx context.Context, s Records, request Request, fits func(Request) bool) (newer Request, found bool, err error) {
+	keys, err := s.ListAfter(ctx, x.Prefix, x.Own(request))
 	for i := len(keys) - 1; i >= 0 && err == nil; i-- {
 		r, believed := request, false
-		if id, _ := entryOf(keys[i]); id == request.ID {
+		if id, _ := EntryOf(keys[i]); id == request.ID {
 			believed, err = x.verifies(ctx, s, keys[i], request)
 		} else {
 			r, believed, err = x.load(ctx, s, keys[i])
@@ -109,16 +109,16 @@ func (x index) newest(ctx context.Context, s records, request Request, fits func
 	return Request{}, false, nil
 }
 
-// latest returns the newest request of the index that fits. It looks back from a time
+// Latest returns the newest request of the index that fits. It looks back from a time
 // in steps, since an index cannot be listed from its end.
-func (x index) latest(ctx context.Context, s records, from time.Time, fits func(Request) bool) (Request, bool, error) {
-	seen := x.prefix + "~" // behind every entry
+func (x Index) Latest(ctx context.Context, s Records, from time.Time, fits func(Request) bool) (Request, bool, error) {
+	seen := x.Prefix + "~" // behind every entry
 	for _, back := range []time.Duration{time.Hour, 24 * time.Hour, 30 * 24 * time.Hour, 0} {
-		after := x.prefix
+		after := x.Prefix
 		if back > 0 {
-			after += orderStart(from.Add(-back))
+			after += OrderStart(from.Add(-back))
 		}
-		keys, err := s.ListAfter(ctx, x.prefix, after)
+		keys, err := s.ListAfter(ctx, x.Prefix, after)
 		if err != nil {
 			return Request{}, false, err
 		}
@@ -136,29 +136,29 @@ func (x index) latest(ctx context.Context, s records, from time.Time, fits func(
 	return Request{}, false, nil
 }
 
-// highest is the last entry of a request among keys, or where it stands by itself.
-func (x index) highest(ctx context.Context, s records, keys []string, r Request) (string, error) {
+// Highest is the last entry of a request among keys, or where it stands by itself.
+func (x Index) Highest(ctx context.Context, s Records, keys []string, r Request) (string, error) {
 	for _, key := range slices.Backward(keys) {
-		if id, known := entryOf(key); !known || id != r.ID || key <= x.own(r) {
+		if id, known := EntryOf(key); !known || id != r.ID || key <= x.Own(r) {
 			continue
 		}
 		if believed, err := x.verifies(ctx, s, key, r); err != nil || believed {
 			return key, err
 		}
 	}
-	return x.own(r), nil
+	return x.Own(r), nil
 }
 
-// superseding returns the id of the newest request in the queue of the target
+// Superseding returns the id of the newest request in the queue of the target
 // when that is newer than request, or "".
-func superseding(ctx context.Context, s records, request Request, env Environment) (RequestID, error) {
-	newer, _, err := queueOf(request.Customer, env).newest(ctx, s, request, nil)
+func Superseding(ctx context.Context, s Records, request Request, env Environment) (RequestID, error) {
+	newer, _, err := QueueOf(request.Customer, env).Newest(ctx, s, request, nil)
 	return newer.ID, err
 }
 
-// entryOf reads the request id out of the key of an index; false for a key of another
+// EntryOf reads the request id out of the key of an index; false for a key of another
 // form.
-func entryOf(key string) (RequestID, bool) {
+func EntryOf(key string) (RequestID, bool) {
 	const uuid = 36
 	id, err := ParseRequestID(key[max(0, len(key)-uuid):])
 	return id, err == nil && strings.HasSuffix(key, "-"+string(id))

@@ -17,13 +17,13 @@ import (
 // what the live log is, after the same redaction and the same masks.
 
 const (
-	objectPlanLog = "plan-log.sealed"
-	logSuffix     = "-log.sealed"
+	ObjectPlanLog = "plan-log.sealed"
+	LogSuffix     = "-log.sealed"
 	// logPart is how much is kept of the beginning of a log and of its end, in bytes.
 	logPart = 512 << 10
 )
 
-func applyLog(n int) string { return fmt.Sprintf("apply-%04d%s", n, logSuffix) }
+func ApplyLog(n int) string { return fmt.Sprintf("apply-%04d%s", n, LogSuffix) }
 
 // logBinding ties a log to its place. A plan that failed has no receipt to tie it to.
 func logBinding(c CustomerName, env Environment, key string) Binding {
@@ -74,9 +74,9 @@ type recording struct {
 	live   io.Writer
 }
 
-// record makes in print to its log and to a recording.
-func record(in *TargetInput) recording {
-	r := recording{log: &jobLog{}, live: in.logOrDiscard()}
+// RecordLog makes in print to its log and to a recording.
+func RecordLog(in *TargetInput) recording {
+	r := recording{log: &jobLog{}, live: in.LogOrDiscard()}
 	r.masked = r.log
 	if in.Mask != nil {
 		r.masked = in.Mask(r.log)
@@ -85,12 +85,12 @@ func record(in *TargetInput) recording {
 	return r
 }
 
-// keep seals the recording into the store. What fails here is told in the live log
+// Keep seals the recording into the store. What fails here is told in the live log
 // and changes nothing about how the job ended.
-func (r recording) keep(ctx context.Context, s Store, sealer Sealer, in TargetInput, key string) {
+func (r recording) Keep(ctx context.Context, s Store, sealer Sealer, in TargetInput, key string) {
 	err := r.masked.Close()
 	if err == nil {
-		err = sealInto(ctx, s, sealer, key, logBinding(in.Customer.Name, in.Environment, key), r.log.content())
+		err = SealInto(ctx, s, sealer, key, logBinding(in.Customer.Name, in.Environment, key), r.log.content())
 	}
 	if err != nil {
 		fmt.Fprintf(r.live, "this log could not be kept in the store: %v\n", err)
@@ -107,22 +107,22 @@ type KeptLog struct {
 // KeptLogs returns what the plans and then what the applies of a request's target
 // have printed, the oldest first; ErrNotFound when nothing is kept.
 func KeptLogs(ctx context.Context, s Store, sealer Sealer, c CustomerName, env Environment, id RequestID) ([]KeptLog, error) {
-	keys, err := s.List(ctx, plansPrefix(c, env, id))
+	keys, err := s.List(ctx, PlansPrefix(c, env, id))
 	if err != nil {
 		return nil, fmt.Errorf("look for the logs of request %s for %s/%s: %w", id.Short(), c, env, err)
 	}
 	var plans, applies []KeptLog
 	for _, key := range keys {
 		name := path.Base(key)
-		if !strings.HasSuffix(name, logSuffix) {
+		if !strings.HasSuffix(name, LogSuffix) {
 			continue
 		}
-		text, err := unsealBytes(ctx, s, sealer, key, logBinding(c, env, key))
+		text, err := UnsealBytes(ctx, s, sealer, key, logBinding(c, env, key))
 		switch {
 		case errors.Is(err, ErrNotFound): // its time has come meanwhile
 		case err != nil:
-			return nil, tamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), c, env))
-		case name == objectPlanLog:
+			return nil, TamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), c, env))
+		case name == ObjectPlanLog:
 			plans = append(plans, KeptLog{Command: "plan", Attempt: len(plans) + 1, Text: string(text)})
 		default:
 			applies = append(applies, KeptLog{Command: "apply", Attempt: len(applies) + 1, Text: string(text)})
@@ -140,13 +140,13 @@ func LoggedRequest(c CustomerName, env Environment, key string) (RequestID, bool
 	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/%s/plans/", c, env))
 	name, _, _ := strings.Cut(rest, "/")
 	id, err := ParseRequestID(name)
-	return id, ok && err == nil && strings.HasSuffix(key, logSuffix)
+	return id, ok && err == nil && strings.HasSuffix(key, LogSuffix)
 }
 
 // logHint says where the log of a target is that went wrong, for the log of the manager:
 // customers cannot read it. It is empty where there is none.
 func (t *target) logHint(request Request) string {
-	kept := slices.ContainsFunc(t.folder.objects, func(object string) bool { return strings.HasSuffix(object, logSuffix) })
+	kept := slices.ContainsFunc(t.folder.Objects, func(object string) bool { return strings.HasSuffix(object, LogSuffix) })
 	if !kept || t.Outcome != OutcomeFailed && t.Outcome != OutcomeCancelled {
 		return ""
 	}

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// lastApply is the record of the newest apply of a target that went well. It lies
+// LastApply is the record of the newest apply of a target that went well. It lies
 // where it is found without going through the history of the target, and with the
 // variables beside it, since it outlasts the plan.
-type lastApply struct {
+type LastApply struct {
 	Receipt   Receipt `json:"receipt"`
 	Variables string  `json:"variables"` // key of the sealed variables.yml
 	// Path is the directory of variables.yml in the customer's repository; empty in
@@ -37,47 +37,47 @@ type Acceptance struct {
 	At     time.Time `json:"at"`
 }
 
-// lastApplyTimes is the time at the beginning of the names of the records.
-const lastApplyTimes = "20060102T150405.000000000Z"
+// LastApplyTimes is the time at the beginning of the names of the records.
+const LastApplyTimes = "20060102T150405.000000000Z"
 
-// lastApplyRecord is to whom a record of the last apply belongs.
-func lastApplyRecord(c CustomerName, env Environment) planAttempt {
-	return planAttempt{customer: c, env: env}
+// LastApplyRecord is to whom a record of the last apply belongs.
+func LastApplyRecord(c CustomerName, env Environment) PlanAttempt {
+	return PlanAttempt{Customer: c, Environment: env}
 }
 
-func lastApplyPrefix(c CustomerName, env Environment) string {
+func LastApplyPrefix(c CustomerName, env Environment) string {
 	return fmt.Sprintf("%s/%s/applied/", c, env)
 }
 
-// lastApplyBase is the name of a record and of its variables, without the ending: they
+// LastApplyBase is the name of a record and of its variables, without the ending: they
 // come in the order of their times.
-func lastApplyBase(c CustomerName, env Environment, at time.Time, id RequestID) string {
-	return lastApplyPrefix(c, env) + at.UTC().Format(lastApplyTimes) + "-" + string(id)
+func LastApplyBase(c CustomerName, env Environment, at time.Time, id RequestID) string {
+	return LastApplyPrefix(c, env) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
 }
 
-// seal writes a record and its variables anew under base. The variables come first: a
+// Seal writes a record and its variables anew under base. The variables come first: a
 // record without them never stands.
-func (l lastApply) seal(ctx context.Context, s records, base string, variables []byte) error {
+func (l LastApply) Seal(ctx context.Context, s Records, base string, variables []byte) error {
 	l.Variables = base + ".variables"
-	if err := sealInto(ctx, s, s.Sealer, l.Variables, binding(l.Receipt, objectVariables), bytes.NewReader(variables)); err != nil {
+	if err := SealInto(ctx, s, s.Sealer, l.Variables, BindTo(l.Receipt, ObjectVariables), bytes.NewReader(variables)); err != nil {
 		return err
 	}
-	return s.create(ctx, lastApplyRecord(l.Receipt.Customer, l.Receipt.Environment), base+".json", l)
+	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Customer, l.Receipt.Environment), base+".json", l)
 }
 
-// noteLastApply writes the record and removes the older ones. The new one comes
+// NoteLastApply writes the record and removes the older ones. The new one comes
 // first, so that there is one at any time.
-func noteLastApply(ctx context.Context, s records, request Request, folder planAttempt, ended Result, left *StateRecord) error {
-	receipt, _, err := readReceipt(ctx, s, folder)
+func NoteLastApply(ctx context.Context, s Records, request Request, folder PlanAttempt, ended Result, left *StateRecord) error {
+	receipt, _, err := ReadReceipt(ctx, s, folder)
 	if err != nil {
 		return err
 	}
-	older, err := s.List(ctx, lastApplyPrefix(receipt.Customer, receipt.Environment))
+	older, err := s.List(ctx, LastApplyPrefix(receipt.Customer, receipt.Environment))
 	if err != nil {
 		return err
 	}
-	base := lastApplyBase(receipt.Customer, receipt.Environment, ended.At, request.ID)
-	sealed, err := s.Open(ctx, folder.key(objectVariables))
+	base := LastApplyBase(receipt.Customer, receipt.Environment, ended.At, request.ID)
+	sealed, err := s.Open(ctx, folder.Key(ObjectVariables))
 	if err != nil {
 		return err
 	}
@@ -86,8 +86,8 @@ func noteLastApply(ctx context.Context, s records, request Request, folder planA
 		return err
 	}
 	key := base + ".json" // comes before its variables
-	record := lastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
-	if err := s.create(ctx, lastApplyRecord(receipt.Customer, receipt.Environment), key, record); err != nil && !errors.Is(err, ErrExists) {
+	stored := LastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
+	if err := s.CreateRecord(ctx, LastApplyRecord(receipt.Customer, receipt.Environment), key, stored); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
 	for _, k := range older {
@@ -98,36 +98,36 @@ func noteLastApply(ctx context.Context, s records, request Request, folder planA
 	return err
 }
 
-// loadLastApply returns the record, and false where metapipe applied nothing yet.
-func loadLastApply(ctx context.Context, s records, c CustomerName, env Environment) (lastApply, bool, error) {
-	fail := func(err error) (lastApply, bool, error) {
-		return lastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+// LoadLastApply returns the record, and false where metapipe applied nothing yet.
+func LoadLastApply(ctx context.Context, s Records, c CustomerName, env Environment) (LastApply, bool, error) {
+	fail := func(err error) (LastApply, bool, error) {
+		return LastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
 	}
-	keys, err := s.List(ctx, lastApplyPrefix(c, env))
+	keys, err := s.List(ctx, LastApplyPrefix(c, env))
 	if err != nil {
 		return fail(err)
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ".json") })
 	if len(keys) == 0 {
-		return lastApply{}, false, nil
+		return LastApply{}, false, nil
 	}
-	var record lastApply
+	var stored LastApply
 	key := keys[len(keys)-1]
-	if err = s.read(ctx, lastApplyRecord(c, env), key, &record); err != nil {
+	if err = s.ReadRecord(ctx, LastApplyRecord(c, env), key, &stored); err != nil {
 		return fail(err)
 	}
-	if record.Receipt.Customer != c || record.Receipt.Environment != env || !strings.HasPrefix(record.Variables, lastApplyPrefix(c, env)) {
-		return fail(fmt.Errorf("%w: the record is of %s/%s", ErrTampered, record.Receipt.Customer, record.Receipt.Environment))
+	if stored.Receipt.Customer != c || stored.Receipt.Environment != env || !strings.HasPrefix(stored.Variables, LastApplyPrefix(c, env)) {
+		return fail(fmt.Errorf("%w: the record is of %s/%s", ErrTampered, stored.Receipt.Customer, stored.Receipt.Environment))
 	}
-	return record, true, nil
+	return stored, true, nil
 }
 
-// variables opens the variables.yml that was applied.
-func (l lastApply) variables(ctx context.Context, s Store, sealer Sealer) ([]byte, error) {
-	return unsealBytes(ctx, s, sealer, l.Variables, binding(l.Receipt, objectVariables))
+// OpenVariables opens the variables.yml that was applied.
+func (l LastApply) OpenVariables(ctx context.Context, s Store, sealer Sealer) ([]byte, error) {
+	return UnsealBytes(ctx, s, sealer, l.Variables, BindTo(l.Receipt, ObjectVariables))
 }
 
-func (l lastApply) forDrift() *DriftLastApply {
+func (l LastApply) ForDrift() *DriftLastApply {
 	r := l.Receipt
 	return &DriftLastApply{Request: r.Request, Commit: r.Commit, Blob: r.Blob, ManagerCommit: r.ManagerCommit, Actor: l.Actor, RunURL: l.Run.URL, At: l.At}
 }

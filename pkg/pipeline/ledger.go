@@ -79,10 +79,10 @@ type LedgerHead struct {
 	SHA256   string `json:"sha256"`
 }
 
-// ledgerPrefix is where a ledger lies. Without an environment it is that of what
+// LedgerPrefix is where a ledger lies. Without an environment it is that of what
 // was asked in a customer's name and not accepted; without a customer that of
 // requests whose origin nobody proved.
-func ledgerPrefix(c CustomerName, env Environment) string {
+func LedgerPrefix(c CustomerName, env Environment) string {
 	switch {
 	case c == "":
 		return "_metapipe/ledger/"
@@ -92,13 +92,13 @@ func ledgerPrefix(c CustomerName, env Environment) string {
 	return fmt.Sprintf("%s/%s/ledger/", c, env)
 }
 
-func ledgerKey(c CustomerName, env Environment, sequence int) string {
-	return fmt.Sprintf("%s%010d.json", ledgerPrefix(c, env), sequence)
+func LedgerKey(c CustomerName, env Environment, sequence int) string {
+	return fmt.Sprintf("%s%010d.json", LedgerPrefix(c, env), sequence)
 }
 
 // LedgerName names a ledger for people.
 func LedgerName(c CustomerName, env Environment) string {
-	return strings.TrimSuffix(strings.TrimSuffix(ledgerPrefix(c, env), "/"), "/ledger")
+	return strings.TrimSuffix(strings.TrimSuffix(LedgerPrefix(c, env), "/"), "/ledger")
 }
 
 // Append adds an entry at the end of its ledger, unless the event is recorded
@@ -113,12 +113,12 @@ func (l Ledger) Append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 }
 
 func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
-	e.Message, e.Actor = plainLine(e.Message), plainLine(e.Actor)
+	e.Message, e.Actor = PlainLine(e.Message), PlainLine(e.Actor)
 	if err := e.check(); err != nil {
 		return LedgerHead{}, err
 	}
 	for tried := -1; ; {
-		head, last, err := l.head(ctx, e.Customer, e.Environment)
+		head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
 		if err != nil {
 			return LedgerHead{}, err
 		}
@@ -136,10 +136,10 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (LedgerHead, error) {
 	}
 }
 
-// appendAfter is Append for an entry that follows one of our own, and cannot be
+// AppendAfter is Append for an entry that follows one of our own, and cannot be
 // there yet: in most cases head is still the last one, and nothing has to be read.
-func (l Ledger) appendAfter(ctx context.Context, head LedgerHead, e LedgerEntry) (LedgerHead, error) {
-	if e.Message, e.Actor = plainLine(e.Message), plainLine(e.Actor); head.Sequence == 0 || e.check() != nil {
+func (l Ledger) AppendAfter(ctx context.Context, head LedgerHead, e LedgerEntry) (LedgerHead, error) {
+	if e.Message, e.Actor = PlainLine(e.Message), PlainLine(e.Actor); head.Sequence == 0 || e.check() != nil {
 		return l.Append(ctx, e)
 	}
 	next, err := l.put(ctx, head, e)
@@ -160,10 +160,10 @@ func (l Ledger) put(ctx context.Context, head LedgerHead, e LedgerEntry) (Ledger
 	if err != nil {
 		return LedgerHead{}, err
 	}
-	if err := l.Store.Create(ctx, ledgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
+	if err := l.Store.Create(ctx, LedgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
 		return LedgerHead{}, err
 	}
-	return LedgerHead{Sequence: e.Sequence, SHA256: sha256Hex(b)}, nil
+	return LedgerHead{Sequence: e.Sequence, SHA256: Sha256Hex(b)}, nil
 }
 
 // maxLookBack is how many entries are asked whether they record an event. Whoever
@@ -200,9 +200,9 @@ func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bo
 	return false, nil
 }
 
-// lastOf looks back for the last entry of a request that was made at a time.
-func (l Ledger) lastOf(ctx context.Context, c CustomerName, env Environment, id RequestID, made time.Time) (LedgerEntry, bool, error) {
-	_, at, err := l.head(ctx, c, env)
+// LastOf looks back for the last entry of a request that was made at a time.
+func (l Ledger) LastOf(ctx context.Context, c CustomerName, env Environment, id RequestID, made time.Time) (LedgerEntry, bool, error) {
+	_, at, err := l.HeadEntry(ctx, c, env)
 	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
 		if at.Request == id {
 			return at, true, nil
@@ -234,11 +234,11 @@ func (e LedgerEntry) same(o LedgerEntry) bool {
 
 // Head returns the last entry's number and hash; zero for an empty ledger.
 func (l Ledger) Head(ctx context.Context, c CustomerName, env Environment) (LedgerHead, error) {
-	head, _, err := l.head(ctx, c, env)
+	head, _, err := l.HeadEntry(ctx, c, env)
 	return head, err
 }
 
-func (l Ledger) head(ctx context.Context, c CustomerName, env Environment) (LedgerHead, LedgerEntry, error) {
+func (l Ledger) HeadEntry(ctx context.Context, c CustomerName, env Environment) (LedgerHead, LedgerEntry, error) {
 	length, err := l.length(ctx, c, env)
 	if err != nil || length == 0 {
 		return LedgerHead{}, LedgerEntry{}, err
@@ -252,9 +252,9 @@ const maxLedgerEntry = 64 << 10
 
 // entry reads one entry, which must be of this ledger and in its place.
 func (l Ledger) entry(ctx context.Context, c CustomerName, env Environment, sequence int) (e LedgerEntry, sum string, err error) {
-	key := ledgerKey(c, env, sequence)
-	b, err := readAtMost(ctx, l.Store, key, maxLedgerEntry)
-	if errors.Is(err, errTooLarge) {
+	key := LedgerKey(c, env, sequence)
+	b, err := ReadAtMost(ctx, l.Store, key, maxLedgerEntry)
+	if errors.Is(err, ErrTooLarge) {
 		return LedgerEntry{}, "", fmt.Errorf("%w: %w", ErrBrokenLedger, err)
 	}
 	if err != nil {
@@ -266,7 +266,7 @@ func (l Ledger) entry(ctx context.Context, c CustomerName, env Environment, sequ
 	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
 		return LedgerEntry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBrokenLedger, key, e.Sequence, LedgerName(e.Customer, e.Environment))
 	}
-	return e, sha256Hex(b), nil
+	return e, Sha256Hex(b), nil
 }
 
 // ErrBrokenLedger is what Read returns (wrapped) when an entry is missing, was
@@ -276,7 +276,7 @@ var ErrBrokenLedger = errors.New("the ledger is not whole")
 // Read returns the entries of a target, oldest first, as far as the chain holds;
 // a chain that does not hold is ErrBrokenLedger beside them.
 func (l Ledger) Read(ctx context.Context, c CustomerName, env Environment) ([]LedgerEntry, LedgerHead, error) {
-	keys, err := l.Store.List(ctx, ledgerPrefix(c, env))
+	keys, err := l.Store.List(ctx, LedgerPrefix(c, env))
 	if err != nil {
 		return nil, LedgerHead{}, err
 	}
@@ -325,8 +325,8 @@ func (l Ledger) some(ctx context.Context, c CustomerName, env Environment, first
 
 func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 	var e LedgerEntry
-	err := decodeKnown(b, &e)
-	if err != nil && !errors.Is(err, errTrailingData) {
+	err := DecodeKnown(b, &e)
+	if err != nil && !errors.Is(err, ErrTrailingData) {
 		return LedgerEntry{}, fmt.Errorf("ledger entry: %w", err)
 	}
 	if err != nil || e.Version != 1 {
@@ -341,17 +341,17 @@ func (e LedgerEntry) check() error {
 	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
 		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed, LedgerRenamed}
 	if !slices.Contains(known, e.Event) {
-		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", plainLine(string(e.Event)))
+		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", PlainLine(string(e.Event)))
 	}
-	if e.Request != "" && !isUUID(string(e.Request)) || e.Commit != "" && !consistsOf(string(e.Commit), 40, digits+"abcdef") || e.Receipt != "" && !isDigest(e.Receipt) {
+	if e.Request != "" && !IsUUID(string(e.Request)) || e.Commit != "" && !ConsistsOf(string(e.Commit), 40, Digits+"abcdef") || e.Receipt != "" && !IsDigest(e.Receipt) {
 		return errors.New("ledger entry: request, commit or receipt is none")
 	}
 	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {
-		if plainLine(text) != text {
+		if PlainLine(text) != text {
 			return errors.New("ledger entry: a text is not one short line")
 		}
 	}
-	if e.State != nil && plainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
+	if e.State != nil && PlainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
 		return errors.New("ledger entry: its state is none")
 	}
 	if len(e.Run.URL) > 2048 || strings.ContainsFunc(e.Run.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
@@ -360,7 +360,7 @@ func (e LedgerEntry) check() error {
 	return nil
 }
 
-func sha256Hex(b []byte) string {
+func Sha256Hex(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -7,35 +7,35 @@ import "strings"
 // the store cannot change. Which one it is tells a waiting trigger the stage.
 const (
 	receiptMark  = "#receipt-"
-	approvalMark = "#approval-" // the plan waits for people
-	applyingMark = "#applying-" // the job of its apply has begun
+	ApprovalMark = "#approval-" // the plan waits for people
+	ApplyingMark = "#applying-" // the job of its apply has begun
 )
 
-// receiptURL is the address of the target's run with the digest of its receipt.
-func (t TargetReport) receiptURL() string {
+// ReceiptURL is the address of the target's run with the digest of its receipt.
+func (t TargetReport) ReceiptURL() string {
 	if t.RunURL == "" || t.Receipt == "" {
 		return t.RunURL
 	}
 	mark := receiptMark
 	switch {
 	case t.Outcome == OutcomeApplying:
-		mark = applyingMark
+		mark = ApplyingMark
 	case t.Outcome == OutcomeWaiting && t.Gated:
-		mark = approvalMark
+		mark = ApprovalMark
 	}
 	return t.RunURL + mark + t.Receipt
 }
 
-// receiptOf reads the digest out of a status's target_url, and the mark before
+// ReceiptOf reads the digest out of a status's target_url, and the mark before
 // it; both are "" when it has none.
-func receiptOf(url string) (digest, mark string) {
-	for _, mark := range []string{receiptMark, approvalMark, applyingMark} {
-		if _, digest, _ := strings.Cut(url, mark); isDigest(digest) {
+func ReceiptOf(url string) (digest, mark string) {
+	for _, mark := range []string{receiptMark, ApprovalMark, ApplyingMark} {
+		if _, digest, _ := strings.Cut(url, mark); IsDigest(digest) {
 			return digest, mark
 		}
 	}
 	return "", ""
 }
 
-// isDigest reports whether s is a SHA-256 in hexadecimal.
-func isDigest(s string) bool { return len(s) == 64 && consistsOf(s, 64, digits+"abcdef") }
+// IsDigest reports whether s is a SHA-256 in hexadecimal.
+func IsDigest(s string) bool { return len(s) == 64 && ConsistsOf(s, 64, Digits+"abcdef") }

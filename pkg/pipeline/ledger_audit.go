@@ -106,7 +106,7 @@ func (r *LedgerReport) sum(sequence int) string {
 }
 
 func anchorName(d Deployment) string {
-	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), plainLine(d.Creator))
+	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), PlainLine(d.Creator))
 }
 
 // compareHeads holds the chain against the heads that deployments remember.
@@ -117,7 +117,7 @@ func (r *LedgerReport) compareHeads(anchors []Deployment) {
 	for _, d := range anchors {
 		at := *d.Payload.Ledger
 		switch {
-		case at.Sequence < 1 || !isDigest(at.SHA256):
+		case at.Sequence < 1 || !IsDigest(at.SHA256):
 			r.find("%s carries no head of a ledger", anchorName(d))
 		case at.Sequence > len(r.Entries) && r.broken:
 			r.Notes = append(r.Notes, fmt.Sprintf("entry %d, which %s remembers, lies behind the place where the chain breaks", at.Sequence, anchorName(d)))
@@ -145,7 +145,7 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 		case i < 0 && !r.broken:
 			r.find("%s tells that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
 		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
-			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, orNone(ReceiptCode(r.Entries[i].Receipt)), anchorName(d), orNone(ReceiptCode(d.Payload.Receipt)))
+			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, OrNone(ReceiptCode(r.Entries[i].Receipt)), anchorName(d), OrNone(ReceiptCode(d.Payload.Receipt)))
 		}
 	}
 	for _, e := range r.Entries {
@@ -155,7 +155,7 @@ func (r *LedgerReport) compareApplied(anchors []Deployment) {
 	}
 }
 
-func orNone(code string) string {
+func OrNone(code string) string {
 	if code == "" {
 		return "none"
 	}
@@ -185,7 +185,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 			return fmt.Errorf("read the receipts on %s: %w", sha.Short(), err)
 		}
 		for _, s := range statuses {
-			receipt, _ := receiptOf(s.TargetURL)
+			receipt, _ := ReceiptOf(s.TargetURL)
 			mine := slices.ContainsFunc(contexts, func(statusContext string) bool { return strings.EqualFold(statusContext, s.Context) })
 			id := taggedWith(s.Description)
 			if receipt == "" || !mine || slices.Contains(shown[id], receipt) {
@@ -193,13 +193,13 @@ func (a LedgerAuditor) receipts(ctx context.Context, c Customer, contexts []stri
 			}
 			shown[id] = append(shown[id], receipt)
 			if !known[receipt] && !r.broken {
-				r.find("a status on %s by %s shows receipt %s, and the ledger knows of no such plan", sha.Short(), plainLine(s.Creator), ReceiptCode(receipt))
+				r.find("a status on %s by %s shows receipt %s, and the ledger knows of no such plan", sha.Short(), PlainLine(s.Creator), ReceiptCode(receipt))
 			}
 		}
 	}
 	for _, e := range r.Entries {
 		if receipts := shown[RequestID(e.Request.Short())]; e.carriedOut() && len(receipts) > 0 && !slices.Contains(receipts, e.Receipt) {
-			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, orNone(ReceiptCode(e.Receipt)), e.Request.Short())
+			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, OrNone(ReceiptCode(e.Receipt)), e.Request.Short())
 		}
 	}
 	for _, receipts := range shown {

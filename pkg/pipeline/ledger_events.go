@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// ledgerEntry is an event of one target of a request.
-func ledgerEntry(event LedgerEvent, request Request, env Environment, run Run) LedgerEntry {
+// NewLedgerEntry is an event of one target of a request.
+func NewLedgerEntry(event LedgerEvent, request Request, env Environment, run Run) LedgerEntry {
 	return LedgerEntry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
 }
 
-// ledgerEnd is how a plan or an apply ended. That a newer request has come says
+// LedgerEnd is how a plan or an apply ended. That a newer request has come says
 // nothing about a plan, so such an entry names none. The caller adds the state.
-func ledgerEnd(request Request, env Environment, ended Result, receipt string) LedgerEntry {
-	e := ledgerEntry(ledgerEventOf(ended.Outcome), request, env, ended.Run)
+func LedgerEnd(request Request, env Environment, ended Result, receipt string) LedgerEntry {
+	e := NewLedgerEntry(ledgerEventOf(ended.Outcome), request, env, ended.Run)
 	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
 	if ended.Detail != "" {
 		e.Message += ": " + ended.Detail
@@ -50,15 +50,15 @@ func ledgerEventOf(o Outcome) LedgerEvent {
 // appendLedger records a request before it is written down: once for each of its
 // targets, or that it was not accepted.
 func (f *FetchVars) appendLedger(ctx context.Context, request Request) error {
-	ledger := Ledger{Store: f.Store, Now: f.Now}
+	chain := Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
-		e := ledgerEntry(LedgerRejected, request, "", request.ManagerRun)
-		e.Actor, e.Outcome, e.Reason, e.Message = request.Actor, OutcomeRejected, request.Reason, firstProblem(request.Problems)
-		_, err := ledger.Append(ctx, e)
+		e := NewLedgerEntry(LedgerRejected, request, "", request.ManagerRun)
+		e.Actor, e.Outcome, e.Reason, e.Message = request.Actor, OutcomeRejected, request.Reason, FirstProblem(request.Problems)
+		_, err := chain.Append(ctx, e)
 		return err
 	}
 	for _, env := range request.Targets {
-		e := ledgerEntry(LedgerRequested, request, env, request.ManagerRun)
+		e := NewLedgerEntry(LedgerRequested, request, env, request.ManagerRun)
 		e.Actor = request.Actor
 		switch {
 		case !request.Applies(env):
@@ -66,14 +66,14 @@ func (f *FetchVars) appendLedger(ctx context.Context, request Request) error {
 		case request.Mode == ModeDestroy:
 			e.Message = "to be destroyed"
 		}
-		if _, err := ledger.Append(ctx, e); err != nil {
+		if _, err := chain.Append(ctx, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func firstProblem(problems Problems) string {
+func FirstProblem(problems Problems) string {
 	for _, p := range problems {
 		if !p.Warning {
 			return p.Position.String() + ": " + p.Message
@@ -97,48 +97,48 @@ func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejecte
 func (a *Applier) appendLedger(ctx context.Context, in TargetInput, request Request, result TargetResult, cause error) error {
 	ended := Result{Outcome: result.Outcome, Run: in.Run}
 	if cause != nil {
-		ended.fail(ctx, request.Mode, cause)
+		ended.Fail(ctx, request.Mode, cause)
 	}
 	if ended.Outcome == OutcomeNoChanges {
 		return nil // the plan says so
 	}
-	e := ledgerEnd(request, in.Environment, ended, result.Receipt)
+	e := LedgerEnd(request, in.Environment, ended, result.Receipt)
 	e.State = result.left
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
-	_, err := Ledger{Store: a.Store, Now: a.Now}.appendAfter(last, result.head, e)
+	_, err := Ledger{Store: a.Store, Now: a.Now}.AppendAfter(last, result.head, e)
 	return err
 }
 
-// appendUnreadable records that a plan or an apply was refused since the record of its
+// AppendUnreadable records that a plan or an apply was refused since the record of its
 // request cannot be believed: nothing else is known of the request.
-func appendUnreadable(ctx context.Context, ledger Ledger, in TargetInput, cause error) error {
+func AppendUnreadable(ctx context.Context, chain Ledger, in TargetInput, cause error) error {
 	var refused *RefusedError
 	if !errors.As(cause, &refused) || refused.Reason != ReasonTampered && refused.Reason != ReasonUnknownKey {
 		return nil
 	}
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
-	e := ledgerEntry(LedgerRefused, Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
+	e := NewLedgerEntry(LedgerRefused, Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
 	e.Outcome, e.Reason, e.Message = OutcomeRefused, refused.Reason, refused.Message
-	_, err := ledger.Append(last, e)
+	_, err := chain.Append(last, e)
 	return err
 }
 
 // appendApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
 func (a *Applier) appendApplying(ctx context.Context, in TargetInput, request Request, receipt Receipt, approvers []Account) (head LedgerHead, err error) {
-	ledger := Ledger{Store: a.Store, Now: a.Now}
+	chain := Ledger{Store: a.Store, Now: a.Now}
 	for _, account := range approvers {
-		e := ledgerEntry(LedgerApproved, request, in.Environment, in.Run)
+		e := NewLedgerEntry(LedgerApproved, request, in.Environment, in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
-		if head, err = ledger.Append(ctx, e); err != nil {
+		if head, err = chain.Append(ctx, e); err != nil {
 			return head, err
 		}
 	}
-	e := ledgerEntry(LedgerApplying, request, in.Environment, in.Run)
+	e := NewLedgerEntry(LedgerApplying, request, in.Environment, in.Run)
 	e.Receipt = receipt.Digest()
-	return ledger.appendAfter(ctx, head, e)
+	return chain.AppendAfter(ctx, head, e)
 }
 
 // appendLedger records what this report decided: which targets nobody will finish any
@@ -147,20 +147,20 @@ func (a *Applier) appendApplying(ctx context.Context, in TargetInput, request Re
 func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
 	var errs []error
 	for _, t := range report.targets {
-		e := ledgerEnd(report.Request, t.Environment, Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		e := LedgerEnd(report.Request, t.Environment, Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
 		if t.closed && e.Event != LedgerSuperseded {
 			e.Event = LedgerClosed
 		}
-		ledger := Ledger{Store: r.Store, Now: r.Now}
-		if end := t.attempt.result; t.attempt.number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
-			errs = append(errs, ledger.finish(ctx, ledgerEnd(report.Request, t.Environment, *end, t.Receipt)))
+		chain := Ledger{Store: r.Store, Now: r.Now}
+		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != OutcomeApplied { // an apply that went well is anchored
+			errs = append(errs, chain.Finish(ctx, LedgerEnd(report.Request, t.Environment, *end, t.Receipt)))
 		}
 		if e.Event == LedgerClosed || e.Event == LedgerSuperseded || t.doubted {
-			_, err := ledger.Append(ctx, e)
+			_, err := chain.Append(ctx, e)
 			errs = append(errs, err)
-		} else if t.attempt.number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
+		} else if t.attempt.Number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
 			e.Run = t.run
-			errs = append(errs, ledger.finishPlan(ctx, e, report.Request.CreatedAt))
+			errs = append(errs, chain.FinishPlan(ctx, e, report.Request.CreatedAt))
 		}
 	}
 	return errors.Join(errs...)
@@ -181,7 +181,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	}
 	var errs []error
 	for _, env := range envs {
-		e := ledgerEntry(LedgerUnreported, report.Request, env, in.Run)
+		e := NewLedgerEntry(LedgerUnreported, report.Request, env, in.Run)
 		e.Message = strings.Join(words, "; ")
 		_, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 		errs = append(errs, err)
@@ -189,10 +189,10 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	return errors.Join(errs...)
 }
 
-// finishPlan appends how a plan ended without success, when the ledger does not
+// FinishPlan appends how a plan ended without success, when the ledger does not
 // know it: what its own job could not record, or does not know to have recorded.
-func (l Ledger) finishPlan(ctx context.Context, e LedgerEntry, made time.Time) error {
-	last, found, err := l.lastOf(ctx, e.Customer, e.Environment, e.Request, made)
+func (l Ledger) FinishPlan(ctx context.Context, e LedgerEntry, made time.Time) error {
+	last, found, err := l.LastOf(ctx, e.Customer, e.Environment, e.Request, made)
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
 	}
@@ -205,7 +205,7 @@ func (l Ledger) finishPlan(ctx context.Context, e LedgerEntry, made time.Time) e
 // anchor is the head of the target's ledger, for the deployment that tells of its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request Request, t target) (*LedgerHead, error) {
-	e := ledgerEnd(request, t.Environment, Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	e := LedgerEnd(request, t.Environment, Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
 	head, err := Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err
@@ -216,7 +216,7 @@ func (r *Reporter) anchor(ctx context.Context, request Request, t target) (*Ledg
 // appendLedger records that a kept state is in its backend again.
 func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt Receipt, state StateVersion) error {
 	request := Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
-	e := ledgerEntry(LedgerRecovered, request, in.Environment, in.Run)
+	e := NewLedgerEntry(LedgerRecovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
 	if state.Lineage != "" {
 		e.State = &StateRecord{StateVersion: state, Resources: UnknownResources}

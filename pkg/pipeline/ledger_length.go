@@ -45,7 +45,7 @@ func (l Ledger) length(ctx context.Context, c CustomerName, env Environment) (in
 // page returns the number of the last entry of a page, which must be there without
 // a gap; 0 when the page is empty.
 func (l Ledger) page(ctx context.Context, c CustomerName, env Environment, page int) (int, error) {
-	keys, err := l.Store.List(ctx, strings.TrimSuffix(ledgerKey(c, env, page*ledgerPage), "000.json"))
+	keys, err := l.Store.List(ctx, strings.TrimSuffix(LedgerKey(c, env, page*ledgerPage), "000.json"))
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
@@ -58,13 +58,13 @@ func (l Ledger) page(ctx context.Context, c CustomerName, env Environment, page 
 func (l Ledger) upTo(ctx context.Context, c CustomerName, env Environment, first int, keys []string) (int, error) {
 	next := first
 	for _, key := range keys {
-		for ; key != ledgerKey(c, env, next); next++ {
+		for ; key != LedgerKey(c, env, next); next++ {
 			found, err := l.has(ctx, c, env, next)
 			if err != nil {
 				return 0, err
 			}
 			if !found {
-				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, ledgerKey(c, env, next), key)
+				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, LedgerKey(c, env, next), key)
 			}
 		}
 		next++
@@ -74,7 +74,7 @@ func (l Ledger) upTo(ctx context.Context, c CustomerName, env Environment, first
 
 // has reports whether an entry is there, whatever it says.
 func (l Ledger) has(ctx context.Context, c CustomerName, env Environment, sequence int) (bool, error) {
-	r, err := l.Store.Open(ctx, ledgerKey(c, env, sequence))
+	r, err := l.Store.Open(ctx, LedgerKey(c, env, sequence))
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
@@ -84,16 +84,16 @@ func (l Ledger) has(ctx context.Context, c CustomerName, env Environment, sequen
 	return true, r.Close()
 }
 
-// finish appends how an apply ended, when its beginning is the last that the ledger
+// Finish appends how an apply ended, when its beginning is the last that the ledger
 // knows of it.
-func (l Ledger) finish(ctx context.Context, e LedgerEntry) error {
-	head, last, err := l.head(ctx, e.Customer, e.Environment)
+func (l Ledger) Finish(ctx context.Context, e LedgerEntry) error {
+	head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
 	}
 	if last.Event != LedgerApplying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
 		return nil
 	}
-	_, err = l.appendAfter(ctx, head, e)
+	_, err = l.AppendAfter(ctx, head, e)
 	return err
 }

@@ -122,10 +122,10 @@ func TestFloodedLedger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := &counting{Store: w.store}
-	ledger := pipeline.Ledger{Store: c, Now: func() time.Time { return w.now }}
+	chain := pipeline.Ledger{Store: c, Now: func() time.Time { return w.now }}
 	reject := func(run int64) {
 		e := pipeline.LedgerEntry{Event: pipeline.LedgerRejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
-		if _, err := ledger.Append(context.Background(), e); err != nil {
+		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Error(err)
 		}
 	}
@@ -148,12 +148,12 @@ func TestFloodedLedger(t *testing.T) {
 	if n := c.reads.Load(); n > many*(101+2*many) {
 		t.Errorf("%d rejections that meet read %d entries", many, n)
 	}
-	entries, _, err := ledger.Read(t.Context(), "", "")
+	entries, _, err := chain.Read(t.Context(), "", "")
 	if err != nil || len(entries) != before+1+many {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 	reject(1000) // the same step again
-	if head, err := ledger.Head(t.Context(), "", ""); err != nil || head.Sequence != len(entries) {
+	if head, err := chain.Head(t.Context(), "", ""); err != nil || head.Sequence != len(entries) {
 		t.Errorf("%+v, %v", head, err)
 	}
 }

@@ -23,10 +23,10 @@ func (e LedgerEntry) nextLastState() int {
 	return e.LastState
 }
 
-// lastState returns the newest entry that left a state, and false where none did. Each
+// LastState returns the newest entry that left a state, and false where none did. Each
 // entry leads to it, but for those of earlier versions, which are read one by one.
-func (l Ledger) lastState(ctx context.Context, c CustomerName, env Environment) (LedgerEntry, bool, error) {
-	_, at, err := l.head(ctx, c, env)
+func (l Ledger) LastState(ctx context.Context, c CustomerName, env Environment) (LedgerEntry, bool, error) {
+	_, at, err := l.HeadEntry(ctx, c, env)
 	for err == nil && at.Sequence > 0 {
 		switch {
 		case at.leftState():

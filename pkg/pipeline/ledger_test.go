@@ -220,8 +220,8 @@ func FuzzLedger(f *testing.F) {
 		if err := directory.Create(context.Background(), "acme/staging/ledger/0000000001.json", bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
-		ledger := pipeline.Ledger{Store: directory, Now: time.Now}
-		entries, head, err := ledger.Read(context.Background(), "acme", "staging")
+		chain := pipeline.Ledger{Store: directory, Now: time.Now}
+		entries, head, err := chain.Read(context.Background(), "acme", "staging")
 		if err == nil && (len(entries) != 1 || head.Sequence != 1 || entries[0].Customer != "acme") {
 			t.Fatalf("%+v %+v", entries, head)
 		}
@@ -229,7 +229,7 @@ func FuzzLedger(f *testing.F) {
 			t.Fatal(err)
 		}
 		e := pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging"}
-		if _, err2 := ledger.Append(context.Background(), e); err == nil && err2 != nil {
+		if _, err2 := chain.Append(context.Background(), e); err == nil && err2 != nil {
 			t.Fatalf("read: %v, append: %v", err, err2)
 		}
 	})

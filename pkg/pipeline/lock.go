@@ -36,14 +36,14 @@ func ParseLock(r io.Reader) (Lock, error) {
 	if err := json.Unmarshal(content, &raw); err != nil {
 		return Lock{}, fmt.Errorf("the lock is not in the form of the tool: %w", err)
 	}
-	lock := Lock{ID: plainLine(raw.ID), Operation: strings.ToLower(strings.TrimPrefix(plainLine(raw.Operation), "OperationType")), Who: plainLine(raw.Who)}
+	lock := Lock{ID: PlainLine(raw.ID), Operation: strings.ToLower(strings.TrimPrefix(PlainLine(raw.Operation), "OperationType")), Who: PlainLine(raw.Who)}
 	if at, err := time.Parse(time.RFC3339Nano, raw.Created); err == nil {
 		lock.Created = at.UTC()
 	}
 	return lock, nil
 }
 
-func plainLine(s string) string {
+func PlainLine(s string) string {
 	var b strings.Builder
 	for i, r := range []rune(s) {
 		if i == 200 {

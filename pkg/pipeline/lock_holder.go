@@ -56,10 +56,10 @@ func (hs Holders) Likely() Holders {
 	return hs
 }
 
-// possible leaves out the steps whose run had ended when the lock was taken, where more
+// Possible leaves out the steps whose run had ended when the lock was taken, where more
 // than one is likely and GitHub can be asked through ask. A step that is left out wrongly,
 // by a clock that goes wrong, is dead all the same.
-func (hs Holders) possible(ctx context.Context, lock Lock, ask func(context.Context, Run) (WorkflowRun, error)) (Holders, error) {
+func (hs Holders) Possible(ctx context.Context, lock Lock, ask func(context.Context, Run) (WorkflowRun, error)) (Holders, error) {
 	if len(hs.Likely()) < 2 {
 		return hs, nil
 	}
@@ -80,16 +80,16 @@ func (hs Holders) possible(ctx context.Context, lock Lock, ask func(context.Cont
 	return left, nil
 }
 
-// of reports whether one of the steps belongs to a request.
-func (hs Holders) of(id RequestID) bool {
+// Of reports whether one of the steps belongs to a request.
+func (hs Holders) Of(id RequestID) bool {
 	return slices.ContainsFunc(hs, func(h Holder) bool { return h.Request.ID == id })
 }
 
-// lockHolders finds the steps of open requests that may have taken a lock. The tool
+// LockHolders finds the steps of open requests that may have taken a lock. The tool
 // writes its machine and the time into the lock; a step has written the same into its
 // mark, by the same clock, before it started the tool. Requests that were stopped in
 // the middle stay open until the sweep has looked at their locks.
-func lockHolders(ctx context.Context, s reader, c CustomerName, env Environment, lock Lock) (Holders, error) {
+func LockHolders(ctx context.Context, s Reader, c CustomerName, env Environment, lock Lock) (Holders, error) {
 	went := func(h Holder, host string, ended *Result, step time.Duration) bool {
 		return host != "" && host == lock.Host() && !lock.Created.Before(h.StartedAt.Add(-step)) && (ended == nil || !lock.Created.After(ended.At.Add(step)))
 	}
@@ -106,32 +106,32 @@ func lockHolders(ctx context.Context, s reader, c CustomerName, env Environment,
 	}), err
 }
 
-// unfinishedSteps finds the steps of open requests that have begun and recorded no end.
-func unfinishedSteps(ctx context.Context, s reader, c CustomerName, env Environment) (Holders, error) {
-	return stepsOf(ctx, s, c, env, isRunning)
+// UnfinishedSteps finds the steps of open requests that have begun and recorded no end.
+func UnfinishedSteps(ctx context.Context, s Reader, c CustomerName, env Environment) (Holders, error) {
+	return stepsOf(ctx, s, c, env, IsRunning)
 }
 
-func isRunning(_ *Holder, _ string, ended *Result) bool { return ended == nil }
+func IsRunning(_ *Holder, _ string, ended *Result) bool { return ended == nil }
 
 // stepsOf finds the steps of open requests that may hold locks and fit, oldest first.
-func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
-	entries, err := openEntries(ctx, s, openPrefix(c))
+func stepsOf(ctx context.Context, s Reader, c CustomerName, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
+	entries, err := OpenEntries(ctx, s, OpenPrefix(c))
 	if err != nil {
 		return nil, err
 	}
 	var found Holders
 	for _, e := range entries {
-		request, err := e.load(ctx, s)
+		request, err := e.Load(ctx, s)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		if !request.worksOn(env) || !request.Applies(env) {
+		if !request.WorksOn(env) || !request.Applies(env) {
 			continue // plans without an apply take no lock
 		}
-		steps, err := stepsIn(ctx, s, request, env, fits)
+		steps, err := StepsIn(ctx, s, request, env, fits)
 		if err != nil {
 			return nil, err
 		}
@@ -141,9 +141,9 @@ func stepsOf(ctx context.Context, s reader, c CustomerName, env Environment, fit
 	return found, nil
 }
 
-// stepsIn looks at all plannings of a request: a job that was run again may have left
+// StepsIn looks at all plannings of a request: a job that was run again may have left
 // the lock of its first attempt.
-func stepsIn(ctx context.Context, s reader, request Request, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
+func StepsIn(ctx context.Context, s Reader, request Request, env Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
 	folders, err := planAttempts(ctx, s, request, env)
 	if err != nil {
 		return nil, err
@@ -151,23 +151,23 @@ func stepsIn(ctx context.Context, s reader, request Request, env Environment, fi
 	var found Holders
 	for _, folder := range folders {
 		type step struct{ command, start, result string }
-		steps := []step{{"plan", objectStart, objectPlanned}}
+		steps := []step{{"plan", ObjectStart, ObjectPlanned}}
 		for n := 1; n <= folder.attempts(); n++ {
-			steps = append(steps, step{"apply", attemptStartObject(n), attemptResultObject(n)})
+			steps = append(steps, step{"apply", AttemptStartObject(n), AttemptResultObject(n)})
 		}
 		for _, step := range steps {
 			var begun StartRecord
-			if err := s.read(ctx, folder, step.start, &begun); err != nil {
+			if err := s.ReadRecord(ctx, folder, step.start, &begun); err != nil {
 				return nil, err
 			}
 			var ended *Result
-			if folder.has(step.result) {
+			if folder.Has(step.result) {
 				ended = &Result{}
-				if err := s.read(ctx, folder, step.result, ended); err != nil {
+				if err := s.ReadRecord(ctx, folder, step.result, ended); err != nil {
 					return nil, err
 				}
 			}
-			h := Holder{Request: request, Command: step.command, Run: begun.Run, StartedAt: begun.At, mark: folder.key(step.start)}
+			h := Holder{Request: request, Command: step.command, Run: begun.Run, StartedAt: begun.At, mark: folder.Key(step.start)}
 			if begun.NotStarted == nil && fits(&h, begun.Host, ended) {
 				found = append(found, h)
 			}
@@ -179,18 +179,18 @@ func stepsIn(ctx context.Context, s reader, request Request, env Environment, fi
 // Host is the machine that took the lock: the tool writes user@host.
 func (l Lock) Host() string { return l.Who[strings.LastIndexByte(l.Who, '@')+1:] }
 
-// explainLock adds to an error about a lock who may hold it and how it goes on, for the
+// ExplainLock adds to an error about a lock who may hold it and how it goes on, for the
 // operator; the customer waits and asks for a fresh plan. own is
 // the mark of the step that met the lock, and so does not hold it.
-func explainLock(ctx context.Context, s records, in TargetInput, mode Mode, own string, cause error) {
+func ExplainLock(ctx context.Context, s Records, in TargetInput, mode Mode, own string, cause error) {
 	var failed *FailedError
 	if !errors.As(cause, &failed) || failed.Lock == nil {
 		return
 	}
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	c, env := in.Customer.Name, in.Environment
-	holders, err := lockHolders(last, s, c, env, *failed.Lock)
+	holders, err := LockHolders(last, s, c, env, *failed.Lock)
 	if err != nil {
 		return // the lock itself is in the message already
 	}

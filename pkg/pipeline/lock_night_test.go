@@ -224,7 +224,7 @@ func TestLockOfAnEarlierAttempt(t *testing.T) {
 	in.Host, in.Run = "fv-2", request.ManagerRun
 	in.Run.Attempt = 2
 	must[pipeline.TargetResult](t)(w.planner().Run(context.Background(), in))
-	holders, err := pipeline.LockHolders(t.Context(), w.store, w.sealer, "acme", "staging", *locks.lock)
+	holders, err := pipeline.LockHolders(t.Context(), recordsOf(w.store, w.sealer), "acme", "staging", *locks.lock)
 	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Command != "plan" {
 		t.Errorf("%v %v", holders, err)
 	}

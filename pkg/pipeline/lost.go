@@ -17,33 +17,33 @@ type StateRecord struct {
 // an encrypted one.
 const UnknownResources = -1
 
-// remembered is what the store knows of the state that the last apply left. The record
+// Remembered is what the store knows of the state that the last apply left. The record
 // is sealed; the ledger is not, so it can only make a target look worse.
-type remembered struct {
+type Remembered struct {
 	customer    CustomerName
 	environment Environment
-	record      *lastApply   // nil: there is none that can be read
+	Record      *LastApply   // nil: there is none that can be read
 	entry       *LedgerEntry // the newest that left a state; nil: there is none
-	unread      error        // why the record cannot be read; the ledger knows the state then
+	Unread      error        // why the record cannot be read; the ledger knows the state then
 	deployed    *Deployed    // an apply that only GitHub remembers; nil: none, or not asked
 }
 
-// nothing reports whether the store remembers no state.
-func (r remembered) nothing() bool { return r.record == nil && r.entry == nil }
+// Nothing reports whether the store remembers no state.
+func (r Remembered) Nothing() bool { return r.Record == nil && r.entry == nil }
 
-// remember reads both memories of a target. A record under a key that is not at hand is
+// Remember reads both memories of a target. A record under a key that is not at hand is
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
 // not fine.
-func remember(ctx context.Context, s records, c CustomerName, env Environment) (remembered, error) {
-	known := remembered{customer: c, environment: env}
-	record, found, err := loadLastApply(ctx, s, c, env)
+func Remember(ctx context.Context, s Records, c CustomerName, env Environment) (Remembered, error) {
+	known := Remembered{customer: c, environment: env}
+	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil && !errors.Is(err, ErrUnknownKey) {
-		return known, tamperedOr(err, "the record of the last apply of "+targetName(c, env))
+		return known, TamperedOr(err, "the record of the last apply of "+TargetName(c, env))
 	}
 	if err == nil && found {
-		known.record = &record
+		known.Record = &stored
 	}
-	entry, left, ledgerErr := (Ledger{Store: s.Store}).lastState(ctx, c, env)
+	entry, left, ledgerErr := (Ledger{Store: s.Store}).LastState(ctx, c, env)
 	if ledgerErr != nil {
 		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), ledgerErr)
 	}
@@ -51,9 +51,9 @@ func remember(ctx context.Context, s records, c CustomerName, env Environment) (
 		known.entry = &entry
 	}
 	if err != nil && (known.entry == nil || known.entry.State == nil) {
-		return known, tamperedOr(err, "the record of the last apply of "+targetName(c, env))
+		return known, TamperedOr(err, "the record of the last apply of "+TargetName(c, env))
 	}
-	known.unread = err
+	known.Unread = err
 	return known, nil
 }
 
@@ -92,17 +92,17 @@ func (l LostState) Refusal() *RefusedError {
 	return &RefusedError{Reason: ReasonStateLost, Message: lostMessage, Next: lostNext, Detail: l.Why, Operator: l.Operator()}
 }
 
-// lost compares the state that there is now with what is remembered; nil when it fits.
+// Lost compares the state that there is now with what is Remembered; nil when it fits.
 // place names where the state was looked for.
-func (r remembered) lost(now StateRecord, place string) *LostState {
+func (r Remembered) Lost(now StateRecord, place string) *LostState {
 	lost := func(format string, args ...any) *LostState {
-		return &LostState{Customer: r.customer, Environment: r.environment, Why: fmt.Sprintf("the state of %s ", targetName(r.customer, r.environment)) + fmt.Sprintf(format, args...)}
+		return &LostState{Customer: r.customer, Environment: r.environment, Why: fmt.Sprintf("the state of %s ", TargetName(r.customer, r.environment)) + fmt.Sprintf(format, args...)}
 	}
-	if r.nothing() && r.deployed != nil && now.Lineage == "" {
-		return r.deployed.moved(r.customer, r.environment, place)
+	if r.Nothing() && r.deployed != nil && now.Lineage == "" {
+		return r.deployed.Moved(r.customer, r.environment, place)
 	}
-	for _, left := range r.left() {
-		if left.none() {
+	for _, left := range r.Left() {
+		if left.None() {
 			continue // accepted, or never there
 		}
 		switch {
@@ -110,7 +110,7 @@ func (r remembered) lost(now StateRecord, place string) *LostState {
 		case now.Lineage == "":
 			return lost("is lost: %s, and %s holds no state", left, place)
 		case left.state.Lineage != "" && now.Lineage != left.state.Lineage:
-			return lost("is another one: %s with lineage %s, and %s holds lineage %s", left, left.state.Lineage, place, plainLine(now.Lineage))
+			return lost("is another one: %s with lineage %s, and %s holds lineage %s", left, left.state.Lineage, place, PlainLine(now.Lineage))
 		case left.state.Lineage != "" && now.Serial < left.state.Serial:
 			return lost("is an older one: %s with serial %d, and %s holds serial %d", left, left.state.Serial, place, now.Serial)
 		case now.Resources == 0 && left.state.Resources > 0:
@@ -120,8 +120,8 @@ func (r remembered) lost(now StateRecord, place string) *LostState {
 	return nil
 }
 
-// left is a state as one memory knows it.
-type left struct {
+// Left is a state as one memory knows it.
+type Left struct {
 	state   StateRecord
 	what    LedgerEvent
 	request RequestID
@@ -133,10 +133,10 @@ type left struct {
 	ended bool
 }
 
-// none reports whether no state was left, on purpose.
-func (l left) none() bool { return l.exact && l.state.Lineage == "" }
+// None reports whether no state was left, on purpose.
+func (l Left) None() bool { return l.exact && l.state.Lineage == "" }
 
-func (l left) String() string {
+func (l Left) String() string {
 	command := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
 	if command == "" {
 		command = "applied"
@@ -148,45 +148,45 @@ func (l left) String() string {
 	return text
 }
 
-// left are the states that both memories know, one for each.
-func (r remembered) left() []left {
-	var known []left
-	if l := r.record; l != nil {
-		one := left{state: StateRecord{StateVersion: l.Receipt.State, Resources: UnknownResources}, what: LedgerApplied, request: l.Receipt.Request, at: l.At}
+// Left are the states that both memories know, one for each.
+func (r Remembered) Left() []Left {
+	var known []Left
+	if l := r.Record; l != nil {
+		one := Left{state: StateRecord{StateVersion: l.Receipt.State, Resources: UnknownResources}, what: LedgerApplied, request: l.Receipt.Request, at: l.At}
 		if l.State != nil {
 			one.state, one.exact = *l.State, true
 		}
-		one.ended = l.destroyed()
+		one.ended = l.Destroyed()
 		if l.Accepted != nil {
 			one.what, one.request, one.at = LedgerAccepted, "", l.Accepted.At
 		}
 		known = append(known, one)
 	}
 	if e := r.entry; e != nil {
-		one := left{state: StateRecord{Resources: UnknownResources}, what: e.Event, request: e.Request, at: e.At}
+		one := Left{state: StateRecord{Resources: UnknownResources}, what: e.Event, request: e.Request, at: e.At}
 		if e.State != nil {
 			one.state, one.exact = *e.State, true
 		}
-		one.ended = e.isDestroyed()
+		one.ended = e.IsDestroyed()
 		known = append(known, one)
 	}
 	return known
 }
 
-// checkState refuses a plan that was made on a lost state.
-func checkState(ctx context.Context, s records, request Request, job Job, planned Planned) error {
-	known, err := remember(ctx, s, job.Customer.Name, job.Environment)
+// CheckState refuses a plan that was made on a lost state.
+func CheckState(ctx context.Context, s Records, request Request, job Job, planned Planned) error {
+	known, err := Remember(ctx, s, job.Customer.Name, job.Environment)
 	if err != nil {
 		return err
 	}
 	if apply, found := request.Deployed[job.Environment]; found {
 		known.deployed = &apply
 	}
-	if lost := known.lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String()); lost != nil {
+	if lost := known.Lost(StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String()); lost != nil {
 		return lost.Refusal()
 	}
 	return nil
 }
 
-// rekeyNext is what the operator does about a record under a key that is not at hand.
-const rekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"A key or token has leaked\""
+// RekeyNext is what the operator does about a record under a key that is not at hand.
+const RekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"A key or token has leaked\""

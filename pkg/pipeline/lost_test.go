@@ -169,11 +169,11 @@ func TestAcceptedState(t *testing.T) {
 func TestFailedApplyIsRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ledger := pipeline.Ledger{Store: w.store, Now: w.tick}
+	chain := pipeline.Ledger{Store: w.store, Now: w.tick}
 	left := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 3}, Resources: 1}
 	for _, e := range []pipeline.LedgerEntry{{Event: pipeline.LedgerFailed, State: &left}, {Event: pipeline.LedgerPlanned}, {Event: pipeline.LedgerPlanned}} {
 		e.Customer, e.Environment = "acme", "staging"
-		if _, err := ledger.Append(context.Background(), e); err != nil {
+		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,11 +2,11 @@ package pipeline
 
 import "strings"
 
-// nearest returns the word of known that was probably meant: at most one edit in
+// Nearest returns the word of known that was probably meant: at most one edit in
 // three characters, where two neighbours that changed places are one edit, in any
 // case of the letters; else the only one that begins with three or more characters of
 // the word; "" when none is near.
-func nearest(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	best, least := "", 0
 	word = strings.ToLower(word)
 	for _, k := range known {

@@ -13,7 +13,7 @@ func TestNearest(t *testing.T) {
 		"prod": "production", "PROD": "production", "Staging": "staging", "produc": "production", "stag": "staging", "preview": "", "pr": "", "pro": "production", "xprod": "",
 		"live": "", "": "", "development": "", "a-name-that-is-much-longer-than-any-other": "",
 	} {
-		if got := nearest(word, known); got != want {
+		if got := Nearest(word, known); got != want {
 			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}
@@ -31,11 +31,11 @@ func TestQuoteTyped(t *testing.T) {
 		"shop/staging": `"shop/staging"`, "shop/staging\n": `"shop/staging\n"`, "shop/staging\r\n": `"shop/staging\r\n"`,
 		"shop/stag\u200bing": `"shop/stag\u200bing"`, "sh\u043ep/staging": `"sh\u043ep/staging"`, "\xff": `"\xff"`,
 	} {
-		if got := quoteTyped(typed); got != want {
+		if got := QuoteTyped(typed); got != want {
 			t.Errorf("%q: got %s, want %s", typed, got, want)
 		}
 	}
-	if got := quoteTyped(strings.Repeat("a", 300)); !strings.HasSuffix(got, `"... (300 bytes)`) {
+	if got := QuoteTyped(strings.Repeat("a", 300)); !strings.HasSuffix(got, `"... (300 bytes)`) {
 		t.Errorf("a long text: %s", got)
 	}
 }

@@ -14,50 +14,50 @@ import (
 // report that finds nothing open any more removes it. The name of an entry is all
 // that is read of it, and its request says whether that is right.
 
-const openRoot = "_metapipe/open/"
+const OpenRoot = "_metapipe/open/"
 
-func openKey(r Request) string { return openPrefix(r.Customer) + r.order() }
+func OpenKey(r Request) string { return OpenPrefix(r.Customer) + r.Order() }
 
-func openPrefix(c CustomerName) string { return openRoot + string(c) + "/" }
+func OpenPrefix(c CustomerName) string { return OpenRoot + string(c) + "/" }
 
-// openEntry is one entry of the index: its request may be missing, when
+// OpenEntry is one entry of the index: its request may be missing, when
 // fetch-vars died before it could write it.
-type openEntry struct {
-	key      string
-	customer CustomerName
-	request  RequestID
+type OpenEntry struct {
+	Key      string
+	Customer CustomerName
+	Request  RequestID
 }
 
-// openEntries lists the index under a prefix, oldest first for each customer.
-func openEntries(ctx context.Context, s Store, prefix string) ([]openEntry, error) {
+// OpenEntries lists the index under a prefix, oldest first for each customer.
+func OpenEntries(ctx context.Context, s Store, prefix string) ([]OpenEntry, error) {
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("look for open requests: %w", err)
 	}
-	var entries []openEntry
+	var entries []OpenEntry
 	for _, key := range keys {
-		if e, is := openEntryOf(key); is {
+		if e, is := OpenEntryOf(key); is {
 			entries = append(entries, e)
 		}
 	}
 	return entries, nil
 }
 
-// openEntryOf reads the key of an entry; false for one that is not ours.
-func openEntryOf(key string) (openEntry, bool) {
-	rest, is := strings.CutPrefix(key, openRoot)
+// OpenEntryOf reads the key of an entry; false for one that is not ours.
+func OpenEntryOf(key string) (OpenEntry, bool) {
+	rest, is := strings.CutPrefix(key, OpenRoot)
 	name, _, _ := strings.Cut(rest, "/")
 	customer, err := ParseCustomerName(name)
-	id, known := entryOf(key)
-	return openEntry{key: key, customer: customer, request: id}, is && err == nil && known
+	id, known := EntryOf(key)
+	return OpenEntry{Key: key, Customer: customer, Request: id}, is && err == nil && known
 }
 
-// load reads the request of an entry; ErrNotFound also for an entry that is not where
+// Load reads the request of an entry; ErrNotFound also for an entry that is not where
 // its request stands.
-func (e openEntry) load(ctx context.Context, s reader) (Request, error) {
-	request, err := loadRequest(ctx, s, e.customer, e.request)
-	if err == nil && openKey(request) != e.key {
-		err = fmt.Errorf("%s: %w: the entry of request %s is %s", e.key, ErrNotFound, request.ID.Short(), openKey(request))
+func (e OpenEntry) Load(ctx context.Context, s Reader) (Request, error) {
+	request, err := LoadRequest(ctx, s, e.Customer, e.Request)
+	if err == nil && OpenKey(request) != e.Key {
+		err = fmt.Errorf("%s: %w: the entry of request %s is %s", e.Key, ErrNotFound, request.ID.Short(), OpenKey(request))
 	}
 	return request, err
 }
@@ -66,10 +66,10 @@ func (e openEntry) load(ctx context.Context, s reader) (Request, error) {
 // those before it, so that more than a few cannot wait. What is left is the sweep's.
 const maxOlder = 8
 
-// openBefore are the open requests that are queued for a target of r, the newest
+// OpenBefore are the open requests that are queued for a target of r, the newest
 // first and mostOlder at most.
-func openBefore(ctx context.Context, s Store, r Request) ([]openEntry, error) {
-	entries, err := openEntries(ctx, s, openPrefix(r.Customer))
+func OpenBefore(ctx context.Context, s Store, r Request) ([]OpenEntry, error) {
+	entries, err := OpenEntries(ctx, s, OpenPrefix(r.Customer))
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
@@ -78,41 +78,41 @@ func openBefore(ctx context.Context, s Store, r Request) ([]openEntry, error) {
 		if !r.Applies(env) {
 			continue
 		}
-		prefix := queuePrefix(r.Customer, env)
+		prefix := QueuePrefix(r.Customer, env)
 		keys, err := s.ListAfter(ctx, prefix, prefix+entries[0].before())
 		if err != nil {
 			return nil, fmt.Errorf("look for older requests of %s/%s: %w", r.Customer, env, err)
 		}
 		for _, key := range keys {
-			if id, known := entryOf(key); known {
+			if id, known := EntryOf(key); known {
 				queued[id] = true
 			}
 		}
 	}
 	slices.Reverse(entries)
-	entries = slices.DeleteFunc(entries, func(e openEntry) bool { return e.request == r.ID || !queued[e.request] })
+	entries = slices.DeleteFunc(entries, func(e OpenEntry) bool { return e.Request == r.ID || !queued[e.Request] })
 	return entries[:min(len(entries), maxOlder)], nil
 }
 
 // before is a place in a queue in front of the request of the entry and of those after
 // it.
-func (e openEntry) before() string {
-	order := strings.TrimPrefix(e.key, openPrefix(e.customer))
-	return order[:max(0, len(order)-len(e.request))]
+func (e OpenEntry) before() string {
+	order := strings.TrimPrefix(e.Key, OpenPrefix(e.Customer))
+	return order[:max(0, len(order)-len(e.Request))]
 }
 
-// open enters a request into the index; an entry that is there already stays.
-func open(ctx context.Context, s Store, r Request) error {
-	err := s.Create(ctx, openKey(r), strings.NewReader(string(r.ID)))
+// MarkOpen enters a request into the index; an entry that is there already stays.
+func MarkOpen(ctx context.Context, s Store, r Request) error {
+	err := s.Create(ctx, OpenKey(r), strings.NewReader(string(r.ID)))
 	if err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("note that request %s is open: %w", r.ID.Short(), err)
 	}
 	return nil
 }
 
-// markClosed removes a request from the index.
-func markClosed(ctx context.Context, s Store, r Request) error {
-	if err := s.Delete(ctx, openKey(r)); err != nil {
+// MarkClosed removes a request from the index.
+func MarkClosed(ctx context.Context, s Store, r Request) error {
+	if err := s.Delete(ctx, OpenKey(r)); err != nil {
 		return fmt.Errorf("note that request %s is closed: %w", r.ID.Short(), err)
 	}
 	return nil

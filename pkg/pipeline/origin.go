@@ -56,7 +56,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 	if err != nil {
 		return origin{}, err
 	}
-	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: modeOf(ask.Event).Reduce(ask.Mode),
+	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: ModeOf(ask.Event).Reduce(ask.Mode),
 		commit: ask.Commit, pullRequest: ask.PullRequest, qualified: ask.Customer != ""}
 	if err := f.callback(ctx, in, ask, &from); err != nil {
 		return origin{}, err
@@ -167,7 +167,7 @@ func (f *FetchVars) noteRequesters(ctx context.Context, ask DispatchRequest, run
 			return fmt.Errorf("look up attempt %d of run %d of %s: %w", ask.RunAttempt, ask.RunID, from.repository, err)
 		}
 	}
-	from.actor, from.requesters = run.requesterLogin(), run.Requesters()
+	from.actor, from.requesters = run.RequesterLogin(), run.Requesters()
 	return nil
 }
 
@@ -220,7 +220,7 @@ func (f *FetchVars) branch(ctx context.Context, ask DispatchRequest, from *origi
 		return &RejectedError{Reason: ReasonUnverified, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
 	}
 	reachable, err := f.GitHub.Reachable(ctx, from.repository.Slug, branch, ask.Commit)
-	if Gone(err) || err == nil && !reachable && ask.Event == mergeGroup {
+	if Gone(err) || err == nil && !reachable && ask.Event == MergeGroup {
 		return leftBranch(from, branch, ask.Commit, Gone(err))
 	}
 	if err != nil {
@@ -233,9 +233,9 @@ func (f *FetchVars) branch(ctx context.Context, ask DispatchRequest, from *origi
 	return f.mergedPullRequest(ctx, from)
 }
 
-// mergeGroup is the event of a merge queue, which makes a branch for each group and
+// MergeGroup is the event of a merge queue, which makes a branch for each group and
 // deletes it when the queue is built anew.
-const mergeGroup = "merge_group"
+const MergeGroup = "merge_group"
 
 // leftBranch is the answer to a commit that a branch does not lead to any more: the
 // branch was deleted, or the merge queue has made it anew. The run, which is one of

@@ -6,26 +6,26 @@ import (
 	"fmt"
 )
 
-// ownRuns cancels runs of the manager's own workflow: no others, whatever a record
+// OwnRuns cancels runs of the manager's own workflow: no others, whatever a record
 // says.
-type ownRuns struct {
-	runCanceller
-	manager Repository
+type OwnRuns struct {
+	RunCanceller
+	Manager Repository
 }
 
-// errOtherRepositoryRun is a run of another repository than the manager's.
-var errOtherRepositoryRun = errors.New("it is not a run of the manager")
+// ErrOtherRepositoryRun is a run of another repository than the manager's.
+var ErrOtherRepositoryRun = errors.New("it is not a run of the manager")
 
-// owner is the repository that a run is part of. The runner may not say its id.
-func (r Run) owner(manager Slug) Repository {
+// Owner is the repository that a run is part of. The runner may not say its id.
+func (r Run) Owner(manager Slug) Repository {
 	return Repository{Slug: manager, ID: r.RepositoryID}
 }
 
-// runOf returns where to ask for a run of the manager m, and refuses a run of another
+// RunOf returns where to ask for a run of the manager m, and refuses a run of another
 // repository. Ids are compared where both are known, since a repository can be renamed.
 // Outside of a workflow run m is zero, and the verified record of the request names the
 // manager.
-func (m Repository) runOf(run Run) (Slug, error) {
+func (m Repository) RunOf(run Run) (Slug, error) {
 	same := run.Repository.Equal(m.Slug)
 	switch {
 	case m.Slug == Slug{}:
@@ -36,12 +36,12 @@ func (m Repository) runOf(run Run) (Slug, error) {
 	if same {
 		return m.Slug, nil
 	}
-	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID, run.Repository, run.RepositoryID, errOtherRepositoryRun, m.Slug, m.ID)
+	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID, run.Repository, run.RepositoryID, ErrOtherRepositoryRun, m.Slug, m.ID)
 }
 
-// cancel asks GitHub to end a run of the manager.
-func (o ownRuns) cancel(ctx context.Context, run Run, force bool) error {
-	repo, err := o.manager.runOf(run)
+// Cancel asks GitHub to end a run of the manager.
+func (o OwnRuns) Cancel(ctx context.Context, run Run, force bool) error {
+	repo, err := o.Manager.RunOf(run)
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (a DispatchRequest) Audience(manager Slug) string {
 // only, each once and in its exact spelling, so that what was signed is what is read.
 func ParsePayload(raw []byte) (Payload, error) {
 	var p Payload
-	if err := decodeKnown(raw, &p); err != nil {
+	if err := DecodeKnown(raw, &p); err != nil {
 		return Payload{}, fmt.Errorf("payload: %w", err)
 	}
 	return p, p.Request.check()
@@ -123,9 +123,9 @@ func checkRelativePath(p string) error {
 	return nil
 }
 
-// modeOf is the widest mode that an event allows: only a commit that is on a
+// ModeOf is the widest mode that an event allows: only a commit that is on a
 // branch can be applied.
-func modeOf(event string) Mode {
+func ModeOf(event string) Mode {
 	if event == "push" || event == "workflow_dispatch" {
 		return ModeApply
 	}

@@ -14,11 +14,11 @@ var credential = regexp.MustCompile(`[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}=
 
 const removedMark = "(a token was removed)"
 
-// withoutToken is the payload of a refused request as it may be kept: without its
+// WithoutToken is the payload of a refused request as it may be kept: without its
 // proof, and without anything that looks like a token in another place. A token is
 // a credential, even a short-lived one. A payload may be refused for the case
 // of a name, so proof counts in any case. What is no JSON object is not kept.
-func withoutToken(payload json.RawMessage) json.RawMessage {
+func WithoutToken(payload json.RawMessage) json.RawMessage {
 	var properties map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.UseNumber()

@@ -42,7 +42,7 @@ type TargetInput struct {
 	// apply refuses another one. Empty skips the comparison.
 	Receipt string
 	// Actor is who runs the command, as the runner says; on a laptop its user, marked as
-	// unverified.
+	// UnverifiedRecord.
 	Actor string
 	Log   io.Writer
 	// Mask hides what must not be seen on the way to a writer, as in front of Log;
@@ -75,29 +75,29 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := newPlanAttempt(ctx, p.records(), request, in.Environment, StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	folder, err := NewPlanAttempt(ctx, p.records(), request, in.Environment, StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
 	ended := Result{Run: in.Run}
-	log := record(&in)
+	log := RecordLog(&in)
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
-		explainLock(ctx, p.records(), in, request.Mode, folder.key(objectStart), err)
-		ended.fail(ctx, request.Mode, err)
+		ExplainLock(ctx, p.records(), in, request.Mode, folder.Key(ObjectStart), err)
+		ended.Fail(ctx, request.Mode, err)
 	}
 	ended.At = p.Now().UTC()
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (Ledger{Store: p.Store, Now: p.Now}).Append(last, ledgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
+	if _, recordErr := (Ledger{Store: p.Store, Now: p.Now}).Append(last, LedgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
 		if err == nil {
-			ended.fail(ctx, request.Mode, recordErr)
+			ended.Fail(ctx, request.Mode, recordErr)
 		}
 		err = errors.Join(err, recordErr)
 	}
-	recordErr := p.records().create(last, folder, objectPlanned, ended)
-	log.keep(last, p.Store, p.Sealer, in, folder.key(objectPlanLog))
+	recordErr := p.records().CreateRecord(last, folder, ObjectPlanned, ended)
+	log.Keep(last, p.Store, p.Sealer, in, folder.Key(ObjectPlanLog))
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
 	}
@@ -116,24 +116,24 @@ func (p *Planner) Run(ctx context.Context, in TargetInput) (TargetResult, error)
 	return result, err
 }
 
-func (p *Planner) records() records { return records{p.Store, p.Sealer} }
+func (p *Planner) records() Records { return Records{Store: p.Store, Sealer: p.Sealer} }
 
 func (p *Planner) begin(ctx context.Context, in TargetInput) (Request, error) {
 	request, err := loadTarget(ctx, p.records(), in)
 	if err != nil {
-		return Request{}, errors.Join(err, appendUnreadable(ctx, Ledger{Store: p.Store, Now: p.Now}, in, err))
+		return Request{}, errors.Join(err, AppendUnreadable(ctx, Ledger{Store: p.Store, Now: p.Now}, in, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
 }
 
 // loadTarget reads the request and checks that the target is part of it.
-func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error) {
-	request, err := loadRequest(ctx, s, in.Customer.Name, in.Request)
+func loadTarget(ctx context.Context, s Records, in TargetInput) (Request, error) {
+	request, err := LoadRequest(ctx, s, in.Customer.Name, in.Request)
 	if errors.Is(err, ErrNotFound) {
 		return Request{}, &UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
 	}
 	if err != nil {
-		return Request{}, tamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
+		return Request{}, TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
 	}
 	if request.Rejected() {
 		return Request{}, &RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
@@ -151,10 +151,10 @@ func loadTarget(ctx context.Context, s records, in TargetInput) (Request, error)
 		}
 	}
 	return Request{}, &RefusedError{Reason: ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
-		Next: askProvider, Operator: "use one of the environments that fetch-vars put out"}
+		Next: AskProvider, Operator: "use one of the environments that fetch-vars put out"}
 }
 
-func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder planAttempt, ended *Result) (TargetResult, error) {
+func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, folder PlanAttempt, ended *Result) (TargetResult, error) {
 	if request.Applies(in.Environment) {
 		if err := checkNewest(ctx, p.records(), request, in.Environment); err != nil {
 			return TargetResult{}, err
@@ -170,13 +170,13 @@ func (p *Planner) plan(ctx context.Context, in TargetInput, request Request, fol
 	}
 	applied, compared := p.applied(ctx, in, request)
 	job := Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == ModeDestroy, MAC: mac, Log: in.logOrDiscard()}
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
 	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
 	}
-	if err := checkState(ctx, p.records(), request, job, planned); err != nil {
+	if err := CheckState(ctx, p.records(), request, job, planned); err != nil {
 		return TargetResult{}, err
 	}
 	receipt, err := p.receipt(in, request, planned)
@@ -214,13 +214,13 @@ func (p *Planner) checkPlan(ctx context.Context, in TargetInput, request Request
 	}
 	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if rule.RequireReviewed && ended.Reviewed != ReviewedSame {
-		return &RefusedError{Reason: ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.orNone()),
+		return &RefusedError{Reason: ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
 			Next: "open a pull request from the newest state of the branch, let it be planned, review and merge it"}
 	}
 	return nil
 }
 
-func (r Reviewed) orNone() string {
+func (r Reviewed) OrNone() string {
 	if r == "" {
 		return "no pull request"
 	}
@@ -228,9 +228,9 @@ func (r Reviewed) orNone() string {
 }
 
 func (p *Planner) variables(ctx context.Context, in TargetInput, request Request) ([]byte, Document, error) {
-	raw, err := unsealBytes(ctx, p.Store, p.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request))
+	raw, err := UnsealBytes(ctx, p.Store, p.Sealer, RequestVariablesKey(request.Customer, request.ID), VariablesBinding(request))
 	if err != nil {
-		return nil, nil, tamperedOr(err, "the variables of request "+request.ID.Short())
+		return nil, nil, TamperedOr(err, "the variables of request "+request.ID.Short())
 	}
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if err := problems.Err(); err != nil {
@@ -247,7 +247,7 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 	now := p.Now().UTC()
 	return Receipt{
 		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
-		Mode: request.modeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
+		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
 		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
@@ -255,50 +255,50 @@ func (p *Planner) receipt(in TargetInput, request Request, planned Planned) (Rec
 
 // keep stores everything that apply and report need, the receipt last. Each
 // object is bound to the receipt and to its own name.
-func (p *Planner) keep(ctx context.Context, folder planAttempt, receipt Receipt, planned Planned, variables []byte) error {
+func (p *Planner) keep(ctx context.Context, folder PlanAttempt, receipt Receipt, planned Planned, variables []byte) error {
 	model, err := json.Marshal(planned.Plan)
 	if err != nil {
 		return fmt.Errorf("encode the plan: %w", err)
 	}
 	bodies := []struct {
-		object string
-		open   func() (io.ReadCloser, error)
+		object   string
+		MarkOpen func() (io.ReadCloser, error)
 	}{
-		{objectPlan, opener(planned.PlanFile)},
-		{objectPlanJSON, opener(planned.JSONFile)},
-		{objectBundle, opener(planned.BundleFile)},
-		{objectVariables, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(variables)), nil }},
-		{objectModel, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(model)), nil }},
+		{ObjectPlan, opener(planned.PlanFile)},
+		{ObjectPlanJSON, opener(planned.JSONFile)},
+		{ObjectBundle, opener(planned.BundleFile)},
+		{ObjectVariables, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(variables)), nil }},
+		{ObjectModel, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(model)), nil }},
 	}
 	for _, b := range bodies {
-		r, err := b.open()
+		r, err := b.MarkOpen()
 		if err != nil {
 			return fmt.Errorf("store %s: %w", b.object, err)
 		}
-		err = sealInto(ctx, p.Store, p.Sealer, folder.key(b.object), binding(receipt, b.object), r)
+		err = SealInto(ctx, p.Store, p.Sealer, folder.Key(b.object), BindTo(receipt, b.object), r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			return fmt.Errorf("store %s: %w", b.object, err)
 		}
 	}
-	return p.Store.Create(ctx, folder.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
+	return p.Store.Create(ctx, folder.Key(ObjectReceipt), bytes.NewReader(receipt.Bytes()))
 }
 
 func opener(file string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(file) }
 }
 
-func checkNewest(ctx context.Context, s records, request Request, env Environment) error {
-	newer, err := superseding(ctx, s, request, env)
+func checkNewest(ctx context.Context, s Records, request Request, env Environment) error {
+	newer, err := Superseding(ctx, s, request, env)
 	if err != nil {
-		return tamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
+		return TamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
 	}
 	if newer != "" {
-		return supersededError(request, env, newer)
+		return SupersededError(request, env, newer)
 	}
 	return nil
 }
 
-func supersededError(request Request, env Environment, newer RequestID) *RefusedError {
+func SupersededError(request Request, env Environment, newer RequestID) *RefusedError {
 	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
 		Next: "look at how the newer request ended; when it did not end well, " + request.Mode.Afresh(), Operator: supersededOperator(request.Mode)}
 }
@@ -310,8 +310,8 @@ func supersededOperator(m Mode) string {
 	return "look at how the newer request ended; then " + m.Restart()
 }
 
-// fail derives the record of a failed plan or apply from its error.
-func (e *Result) fail(ctx context.Context, mode Mode, err error) {
+// Fail derives the record of a failed plan or apply from its error.
+func (e *Result) Fail(ctx context.Context, mode Mode, err error) {
 	var refused *RefusedError
 	var rejected *RejectedError
 	var failed *FailedError
@@ -344,15 +344,15 @@ func (e *Result) fail(ctx context.Context, mode Mode, err error) {
 	}
 }
 
-// tamperedOr turns an authentication failure into its refusal.
-func tamperedOr(err error, what string) error {
+// TamperedOr turns an authentication failure into its refusal.
+func TamperedOr(err error, what string) error {
 	if errors.Is(err, ErrUnknownKey) {
 		return &RefusedError{Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this step has changed nothing", Next: otherKeyNext,
-			Detail: fmt.Sprintf("%s cannot be opened: %v", what, err), Operator: rekeyNext}
+			Detail: fmt.Sprintf("%s cannot be opened: %v", what, err), Operator: RekeyNext}
 	}
 	if errors.Is(err, ErrTampered) {
 		return &RefusedError{Reason: ReasonTampered, Message: what + " is not what was stored: it was changed",
-			Next: tamperedNext, Operator: tamperedFinder}
+			Next: TamperedNext, Operator: TamperedFinder}
 	}
 	return fmt.Errorf("read %s: %w", what, err)
 }

@@ -18,9 +18,9 @@ import (
 // that all agree.
 
 const (
-	rankDoubt = 10 * time.Minute // how close two runs are whose order is asked for
-	rankAfter = 2 * rankDoubt    // how long a request is asked about: also by one that waited for its job
-	rankAsked = 4                // how many others are asked about, the nearest first
+	RankDoubt = 10 * time.Minute // how close two runs are whose order is asked for
+	RankAfter = 2 * RankDoubt    // how long a request is asked about: also by one that waited for its job
+	RankAsked = 4                // how many others are asked about, the nearest first
 )
 
 // rank settles the order of a request and those that were pushed to its branch at
@@ -32,13 +32,13 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 		if !request.Applies(env) || request.Event != "push" {
 			continue
 		}
-		queue := queueOf(request.Customer, env)
-		keys, err := f.Store.ListAfter(ctx, queue.prefix, queue.prefix+orderStart(orderTime(queue.own(request)).Add(-rankDoubt)))
+		queue := QueueOf(request.Customer, env)
+		keys, err := f.Store.ListAfter(ctx, queue.Prefix, queue.Prefix+OrderStart(OrderTime(queue.Own(request)).Add(-RankDoubt)))
 		if err != nil {
 			return fmt.Errorf("look for requests beside %s: %w", request.ID.Short(), err)
 		}
-		for _, id := range beside(keys, queue.own(request), request.ID) {
-			other, err := loadRequest(ctx, f.records(), request.Customer, id)
+		for _, id := range beside(keys, queue.Own(request), request.ID) {
+			other, err := LoadRequest(ctx, f.records(), request.Customer, id)
 			if errors.Is(err, ErrNotFound) {
 				continue
 			}
@@ -46,9 +46,9 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 				return unranked(err, request, id, keys)
 			}
 			if err != nil {
-				return tamperedOr(err, fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", id.Short(), request.ID.Short()))
+				return TamperedOr(err, fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", id.Short(), request.ID.Short()))
 			}
-			if !queue.holds(other) || other.Event != "push" || other.Branch != request.Branch || other.Commit == request.Commit || other.Repository.ID != request.Repository.ID {
+			if !queue.Holds(other) || other.Event != "push" || other.Branch != request.Branch || other.Commit == request.Commit || other.Repository.ID != request.Repository.ID {
 				continue
 			}
 			wins, asked := newer[id]
@@ -74,34 +74,34 @@ func (f *FetchVars) rank(ctx context.Context, request Request) error {
 // key of that one is not at hand. A push that comes later is not compared with it.
 func unranked(err error, request Request, other RequestID, keys []string) error {
 	what := fmt.Sprintf("the record of request %s, which was pushed at about the same time as %s,", other.Short(), request.ID.Short())
-	refused := tamperedOr(err, what)
+	refused := TamperedOr(err, what)
 	var known *RefusedError
 	if !errors.As(refused, &known) {
 		return refused
 	}
 	var last time.Time
 	for _, key := range keys {
-		if id, _ := entryOf(key); id == other {
-			last = orderTime(key)
+		if id, _ := EntryOf(key); id == other {
+			last = OrderTime(key)
 		}
 	}
 	after := *known
-	after.Operator = fmt.Sprintf("add the key of that id behind the first one and run this again; where the key is gone, let the customer push again after %s: then the two are not compared", last.Add(rankDoubt).UTC().Format(time.RFC3339))
+	after.Operator = fmt.Sprintf("add the key of that id behind the first one and run this again; where the key is gone, let the customer push again after %s: then the two are not compared", last.Add(RankDoubt).UTC().Format(time.RFC3339))
 	return &after
 }
 
 // beside are the requests of an index that lie close to key, the nearest first.
 func beside(keys []string, key string, id RequestID) []RequestID {
-	at := orderTime(key)
-	away := func(k string) time.Duration { return orderTime(k).Sub(at).Abs() }
+	at := OrderTime(key)
+	away := func(k string) time.Duration { return OrderTime(k).Sub(at).Abs() }
 	near := slices.DeleteFunc(slices.Clone(keys), func(k string) bool {
-		other, known := entryOf(k)
-		return !known || other == id || away(k) > rankDoubt
+		other, known := EntryOf(k)
+		return !known || other == id || away(k) > RankDoubt
 	})
 	slices.SortStableFunc(near, func(a, b string) int { return int(away(a) - away(b)) })
 	var ids []RequestID
 	for _, k := range near {
-		if other, _ := entryOf(k); !slices.Contains(ids, other) && len(ids) < rankAsked {
+		if other, _ := EntryOf(k); !slices.Contains(ids, other) && len(ids) < RankAsked {
 			ids = append(ids, other)
 		}
 	}
@@ -125,20 +125,20 @@ func (f *FetchVars) isDescendant(ctx context.Context, request, other Request) (b
 		return false, fmt.Errorf("ask whether %s is still on branch %q of %s: %w", other.Commit.Short(), request.Branch, repo, err)
 	}
 	// That the request itself is on its branch was part of its proof.
-	return !stays || request.order() > other.order(), nil
+	return !stays || request.Order() > other.Order(), nil
 }
 
 // promote puts the winner right behind the loser, unless it is there already.
-func (f *FetchVars) promote(ctx context.Context, queue index, keys []string, winner, loser Request) error {
-	ahead, err := queue.highest(ctx, f.records(), keys, loser)
+func (f *FetchVars) promote(ctx context.Context, queue Index, keys []string, winner, loser Request) error {
+	ahead, err := queue.Highest(ctx, f.records(), keys, loser)
 	if err != nil {
 		return err
 	}
-	if at, err := queue.highest(ctx, f.records(), keys, winner); err != nil || at > ahead {
+	if at, err := queue.Highest(ctx, f.records(), keys, winner); err != nil || at > ahead {
 		return err
 	}
 	f.Logf("request %s is newer than request %s: its commit %s came after %s", winner.ID.Short(), loser.ID.Short(), winner.Commit.Short(), loser.Commit.Short())
-	err = queue.promote(ctx, f.records(), queue.prefix+winner.orderAt(orderTime(ahead).Add(time.Nanosecond)), winner.ID)
+	err = queue.Promote(ctx, f.records(), queue.Prefix+winner.OrderAt(OrderTime(ahead).Add(time.Nanosecond)), winner.ID)
 	if err != nil {
 		return fmt.Errorf("note that request %s is newer than %s: %w", winner.ID.Short(), loser.ID.Short(), err)
 	}

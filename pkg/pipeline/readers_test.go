@@ -26,7 +26,7 @@ var rawReads = map[string][]string{
 	"readAtMost":   {"Ledger.entry", "readAll"},
 	"readAll":      {"parseReceipt", "records.read", "unverified.read"},
 	"parseReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "readReceipt"}, // what is sealed with it is opened next
-	// `unlock`, `state show` and `state list` have no key. What checkClaim and claimedFrom
+	// `unlock`, `state show` and `state list` have no key. What CheckClaim and claimedFrom
 	// read can refuse a customer, and do nothing else.
 	"unverified": {"RenamedTo", "Unlocker.check", "WhoHolds", "checkClaim", "nameRecords.claimedFrom"},
 }

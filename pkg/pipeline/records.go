@@ -18,16 +18,16 @@ import (
 // The objects of one planning of a target, in its numbered folder. The receipt
 // is written after everything that it vouches for, and planned.json last.
 const (
-	objectStart     = "begun.json"
-	objectPlan      = "plan.sealed"
-	objectPlanJSON  = "plan-json.sealed"
-	objectBundle    = "bundle.sealed"
-	objectVariables = "variables.sealed"
-	objectModel     = "model.sealed"
-	objectReceipt   = "receipt.json"
-	objectPlanned   = "planned.json"
-	objectErrored   = "errored-state.sealed" // a state that could not be written
-	objectRecovered = "recovered.json"       // it is in its backend again
+	ObjectStart     = "begun.json"
+	ObjectPlan      = "plan.sealed"
+	ObjectPlanJSON  = "plan-json.sealed"
+	ObjectBundle    = "bundle.sealed"
+	ObjectVariables = "variables.sealed"
+	ObjectModel     = "model.sealed"
+	ObjectReceipt   = "receipt.json"
+	ObjectPlanned   = "planned.json"
+	ObjectErrored   = "errored-state.sealed" // a state that could not be written
+	ObjectRecovered = "recovered.json"       // it is in its backend again
 )
 
 // StartRecord records that a job has started on a target.
@@ -66,52 +66,52 @@ type Result struct {
 	Retryable bool `json:"retryable,omitempty"`
 }
 
-// planAttempt names the numbered folder of one planning. Records that lie elsewhere have
+// PlanAttempt names the numbered folder of one planning. Records that lie elsewhere have
 // no prefix: their object is the whole key.
-type planAttempt struct {
-	customer CustomerName
-	env      Environment
-	prefix   string
-	// objects are those that the folder held when it was looked up.
-	objects []string
+type PlanAttempt struct {
+	Customer    CustomerName
+	Environment Environment
+	Prefix      string
+	// Objects are those that the folder held when it was looked up.
+	Objects []string
 }
 
-func (p planAttempt) has(object string) bool { return slices.Contains(p.objects, object) }
+func (p PlanAttempt) Has(object string) bool { return slices.Contains(p.Objects, object) }
 
-func (p planAttempt) key(object string) string { return p.prefix + object }
+func (p PlanAttempt) Key(object string) string { return p.Prefix + object }
 
-// newPlanAttempt claims the next number. Two claims at once get different numbers,
+// NewPlanAttempt claims the next number. Two claims at once get different numbers,
 // since begun.json is write-once.
-func newPlanAttempt(ctx context.Context, s records, request Request, env Environment, begun StartRecord) (planAttempt, error) {
+func NewPlanAttempt(ctx context.Context, s Records, request Request, env Environment, begun StartRecord) (PlanAttempt, error) {
 	last, _, err := lastPlanAttempt(ctx, s, request, env)
 	if err != nil {
-		return planAttempt{}, err
+		return PlanAttempt{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n)}
-		err := s.create(ctx, p, objectStart, begun)
+		p := PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n)}
+		err := s.CreateRecord(ctx, p, ObjectStart, begun)
 		if errors.Is(err, ErrExists) {
 			continue
 		}
 		if err != nil {
-			return planAttempt{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
+			return PlanAttempt{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
 		}
 		return p, nil
 	}
 }
 
-// latestPlanAttempt returns the newest planning that was begun; found is false when
+// LatestPlanAttempt returns the newest planning that was begun; found is false when
 // there is none.
-func latestPlanAttempt(ctx context.Context, s Store, request Request, env Environment) (p planAttempt, found bool, err error) {
+func LatestPlanAttempt(ctx context.Context, s Store, request Request, env Environment) (p PlanAttempt, found bool, err error) {
 	n, objects, err := lastPlanAttempt(ctx, s, request, env)
 	if err != nil || n == 0 {
-		return planAttempt{}, false, err
+		return PlanAttempt{}, false, err
 	}
-	return planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: objects}, true, nil
+	return PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: objects}, true, nil
 }
 
 func folderOf(request Request, env Environment, n int) string {
-	return fmt.Sprintf("%s%04d/", plansPrefix(request.Customer, env, request.ID), n)
+	return fmt.Sprintf("%s%04d/", PlansPrefix(request.Customer, env, request.ID), n)
 }
 
 // lastPlanAttempt returns the highest number that was begun, 0 when there is none,
@@ -126,14 +126,14 @@ func lastPlanAttempt(ctx context.Context, s Store, request Request, env Environm
 }
 
 // planAttempts returns all plannings of a target that were begun, oldest first.
-func planAttempts(ctx context.Context, s Store, request Request, env Environment) ([]planAttempt, error) {
+func planAttempts(ctx context.Context, s Store, request Request, env Environment) ([]PlanAttempt, error) {
 	folders, err := folders(ctx, s, request, env)
 	if err != nil {
 		return nil, err
 	}
-	var all []planAttempt
+	var all []PlanAttempt
 	for _, n := range slices.Sorted(maps.Keys(folders)) {
-		all = append(all, planAttempt{customer: request.Customer, env: env, prefix: folderOf(request, env, n), objects: folders[n]})
+		all = append(all, PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: folders[n]})
 	}
 	return all, nil
 }
@@ -141,7 +141,7 @@ func planAttempts(ctx context.Context, s Store, request Request, env Environment
 // folders are the names of the objects in the folders of plannings that were begun, by
 // their number.
 func folders(ctx context.Context, s Store, request Request, env Environment) (map[int][]string, error) {
-	prefix := plansPrefix(request.Customer, env, request.ID)
+	prefix := PlansPrefix(request.Customer, env, request.ID)
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
@@ -153,17 +153,17 @@ func folders(ctx context.Context, s Store, request Request, env Environment) (ma
 			folders[n] = append(folders[n], name)
 		}
 	}
-	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, objectStart) })
+	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, ObjectStart) })
 	return folders, nil
 }
 
-// loadRequest reads the record of a request, accepted or rejected: the one place
+// LoadRequest reads the record of a request, accepted or rejected: the one place
 // where it is read. One that is not the request with this id, or that asks for nothing
 // and was not rejected, is ErrTampered; fetch-vars writes none such.
-func loadRequest(ctx context.Context, s reader, customer CustomerName, id RequestID) (Request, error) {
+func LoadRequest(ctx context.Context, s Reader, customer CustomerName, id RequestID) (Request, error) {
 	var r Request
-	key := requestKey(customer, id)
-	if err := s.read(ctx, planAttempt{customer: customer}, key, &r); err != nil {
+	key := RequestKey(customer, id)
+	if err := s.ReadRecord(ctx, PlanAttempt{Customer: customer}, key, &r); err != nil {
 		return Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
 	}
 	switch {
@@ -175,17 +175,17 @@ func loadRequest(ctx context.Context, s reader, customer CustomerName, id Reques
 	return r, nil
 }
 
-// readReceipt reads the receipt of a planning with the model of its plan, which
+// ReadReceipt reads the receipt of a planning with the model of its plan, which
 // vouches for it. A receipt that the model is not bound to is ErrTampered, a planning
 // without one ErrNotFound.
-func readReceipt(ctx context.Context, s records, folder planAttempt) (Receipt, []byte, error) {
-	receipt, err := parseReceipt(ctx, s, folder)
+func ReadReceipt(ctx context.Context, s Records, folder PlanAttempt) (Receipt, []byte, error) {
+	receipt, err := DecodeReceipt(ctx, s, folder)
 	if err != nil {
 		return Receipt{}, nil, err
 	}
-	model, err := unsealBytes(ctx, s, s.Sealer, folder.key(objectModel), binding(receipt, objectModel))
+	model, err := UnsealBytes(ctx, s, s.Sealer, folder.Key(ObjectModel), BindTo(receipt, ObjectModel))
 	if errors.Is(err, ErrNotFound) { // it is written before the receipt, and stays
-		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.key(objectReceipt), ErrTampered)
+		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.Key(ObjectReceipt), ErrTampered)
 	}
 	if err != nil {
 		return Receipt{}, nil, err
@@ -193,10 +193,10 @@ func readReceipt(ctx context.Context, s records, folder planAttempt) (Receipt, [
 	return receipt, model, nil
 }
 
-// parseReceipt reads a receipt that the caller verifies by what is sealed with it. One
+// DecodeReceipt reads a receipt that the caller verifies by what is sealed with it. One
 // that is no receipt is ErrTampered: we write none such.
-func parseReceipt(ctx context.Context, s Store, folder planAttempt) (Receipt, error) {
-	b, err := readAll(ctx, s, folder.key(objectReceipt))
+func DecodeReceipt(ctx context.Context, s Store, folder PlanAttempt) (Receipt, error) {
+	b, err := readAll(ctx, s, folder.Key(ObjectReceipt))
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -219,26 +219,26 @@ func createJSON(ctx context.Context, s Store, key string, value any) error {
 // the memory.
 const maxRecord = 64 << 20
 
-var errTooLarge = errors.New("it is larger than anything that is written there")
+var ErrTooLarge = errors.New("it is larger than anything that is written there")
 
 func readAll(ctx context.Context, s Store, key string) ([]byte, error) {
-	return readAtMost(ctx, s, key, maxRecord)
+	return ReadAtMost(ctx, s, key, maxRecord)
 }
 
-func readAtMost(ctx context.Context, s Store, key string, most int64) ([]byte, error) {
+func ReadAtMost(ctx context.Context, s Store, key string, most int64) ([]byte, error) {
 	r, err := s.Open(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err = errors.Join(err, r.Close()); err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("read %s: %w", key, errTooLarge)
+		err = fmt.Errorf("read %s: %w", key, ErrTooLarge)
 	}
 	return b, err
 }
 
-// sealInto encrypts body on its way into the store, without holding it whole.
-func sealInto(ctx context.Context, s Store, sealer Sealer, key string, to Binding, body io.Reader) error {
+// SealInto encrypts body on its way into the store, without holding it whole.
+func SealInto(ctx context.Context, s Store, sealer Sealer, key string, to Binding, body io.Reader) error {
 	pr, pw := io.Pipe()
 	go func() {
 		w, err := sealer.Seal(ctx, pw, to)
@@ -253,23 +253,23 @@ func sealInto(ctx context.Context, s Store, sealer Sealer, key string, to Bindin
 	return errors.Join(err, pr.Close())
 }
 
-// unsealBytes reads a small sealed object whole.
-func unsealBytes(ctx context.Context, s Store, sealer Sealer, key string, to Binding) ([]byte, error) {
+// UnsealBytes reads a small sealed object whole.
+func UnsealBytes(ctx context.Context, s Store, sealer Sealer, key string, to Binding) ([]byte, error) {
 	var b bytes.Buffer
-	err := unseal(ctx, s, sealer, key, to, &b)
+	err := Unseal(ctx, s, sealer, key, to, &b)
 	return b.Bytes(), err
 }
 
-// unsealFile writes the clear text to a new file that only we can read.
-func unsealFile(ctx context.Context, s Store, sealer Sealer, key string, to Binding, file string) error {
+// UnsealFile writes the clear text to a new file that only we can read.
+func UnsealFile(ctx context.Context, s Store, sealer Sealer, key string, to Binding, file string) error {
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	return errors.Join(unseal(ctx, s, sealer, key, to, f), f.Close())
+	return errors.Join(Unseal(ctx, s, sealer, key, to, f), f.Close())
 }
 
-func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding, w io.Writer) error {
+func Unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding, w io.Writer) error {
 	r, err := s.Open(ctx, key)
 	if err != nil {
 		return err
@@ -284,8 +284,8 @@ func unseal(ctx context.Context, s Store, sealer Sealer, key string, to Binding,
 	return nil
 }
 
-// cleanupContext returns a context for the last writes of a command: they must get through
+// CleanupContext returns a context for the last writes of a command: they must get through
 // also when the command itself was cancelled, but not hang.
-func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
+func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

@@ -50,15 +50,15 @@ type Recovered struct {
 // keepState seals a state that could not be written into the kept folder of its
 // plan, behind a copy of the receipt that it is bound to. Where the store is gone
 // as well, it becomes a sealed file in in.SpareDir, which outlasts the run directory.
-func (a *Applier) keepState(ctx context.Context, in TargetInput, folder planAttempt, receipt Receipt, file string) (operator, spare string, err error) {
-	ctx, cancel := cleanupContext(ctx)
+func (a *Applier) keepState(ctx context.Context, in TargetInput, folder PlanAttempt, receipt Receipt, file string) (operator, spare string, err error) {
+	ctx, cancel := CleanupContext(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
-	kept := planAttempt{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.prefix) + "/"}
-	storeErr := a.Store.Create(ctx, kept.key(objectReceipt), bytes.NewReader(receipt.Bytes()))
+	kept := PlanAttempt{Customer: receipt.Customer, Environment: receipt.Environment, Prefix: KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.Prefix) + "/"}
+	storeErr := a.Store.Create(ctx, kept.Key(ObjectReceipt), bytes.NewReader(receipt.Bytes()))
 	if storeErr == nil {
 		storeErr = a.sealFile(file, func(body io.Reader) error {
-			return sealInto(ctx, a.Store, a.Sealer, kept.key(objectErrored), binding(receipt, objectErrored), body)
+			return SealInto(ctx, a.Store, a.Sealer, kept.Key(ObjectErrored), BindTo(receipt, ObjectErrored), body)
 		})
 	}
 	if storeErr == nil {
@@ -92,7 +92,7 @@ func (a *Applier) spareFile(ctx context.Context, file, spare string, receipt Rec
 		if _, err := out.Write(append(receipt.Bytes(), '\n')); err != nil {
 			return err
 		}
-		w, err := a.Sealer.Seal(ctx, out, binding(receipt, objectErrored))
+		w, err := a.Sealer.Seal(ctx, out, BindTo(receipt, ObjectErrored))
 		if err != nil {
 			return err
 		}
@@ -135,12 +135,12 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 		}
 		return StateVersion{}, err
 	}
-	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	state, err := r.Engine.PushState(ctx, job, KeptState{File: plaintext, Planned: receipt.State, Unlock: in.Unlock})
 	if err = errors.Join(err, os.Remove(plaintext)); err != nil {
 		return state, err
 	}
-	err = records{r.Store, r.Sealer}.create(ctx, folder, objectRecovered, Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
+	err = Records{Store: r.Store, Sealer: r.Sealer}.CreateRecord(ctx, folder, ObjectRecovered, Recovered{State: state, Run: in.Run, At: r.Now().UTC()})
 	if err != nil && !errors.Is(err, ErrExists) {
 		return state, fmt.Errorf("the state is back, but that could not be recorded: %w", err)
 	}
@@ -148,40 +148,40 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (StateVersion, err
 }
 
 // recovered returns the record of a state that was brought back before, or nil.
-func (r *Recoverer) recovered(ctx context.Context, folder planAttempt) (*Recovered, error) {
+func (r *Recoverer) recovered(ctx context.Context, folder PlanAttempt) (*Recovered, error) {
 	var done Recovered
-	err := records{r.Store, r.Sealer}.read(ctx, folder, objectRecovered, &done)
+	err := Records{Store: r.Store, Sealer: r.Sealer}.ReadRecord(ctx, folder, ObjectRecovered, &done)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, nil
 	case err != nil:
-		return nil, tamperedOr(err, fmt.Sprintf("the record %s, which says that the state is back,", folder.key(objectRecovered)))
+		return nil, TamperedOr(err, fmt.Sprintf("the record %s, which says that the state is back,", folder.Key(ObjectRecovered)))
 	}
 	return &done, nil
 }
 
 // open finds the planning that the kept state belongs to and writes it in clear.
 // It needs no request: that may be gone before somebody gets to it.
-func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (planAttempt, Receipt, error) {
+func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (PlanAttempt, Receipt, error) {
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
-		return planAttempt{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
+		return PlanAttempt{}, Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
 	}
 	for _, folder := range folders {
-		receipt, err := parseReceipt(ctx, r.Store, folder)
+		receipt, err := DecodeReceipt(ctx, r.Store, folder)
 		if err == nil {
-			err = unsealFile(ctx, r.Store, r.Sealer, folder.key(objectErrored), binding(receipt, objectErrored), plaintext)
+			err = UnsealFile(ctx, r.Store, r.Sealer, folder.Key(ObjectErrored), BindTo(receipt, ObjectErrored), plaintext)
 		}
 		if errors.Is(err, ErrNotFound) {
 			continue // an earlier planning may be the one
 		}
 		if err != nil {
-			return planAttempt{}, Receipt{}, tamperedOr(err, "the kept state of "+target)
+			return PlanAttempt{}, Receipt{}, TamperedOr(err, "the kept state of "+target)
 		}
 		return folder, receipt, fits(receipt, in.TargetInput)
 	}
-	return planAttempt{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+	return PlanAttempt{}, Receipt{}, &UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
 }
 
 // fits compares the receipt of a kept state with the target that it is to go to.
@@ -201,16 +201,16 @@ func fits(receipt Receipt, in TargetInput) error {
 
 // folders are those that may hold a kept state or its receipt, the newest first:
 // kept ones, and the plans, where it was kept by earlier versions.
-func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]planAttempt, error) {
-	var folders []planAttempt
-	for _, prefix := range []string{keptPrefix(in.Customer.Name, in.Environment, in.Request), plansPrefix(in.Customer.Name, in.Environment, in.Request)} {
+func (r *Recoverer) folders(ctx context.Context, in TargetInput) ([]PlanAttempt, error) {
+	var folders []PlanAttempt
+	for _, prefix := range []string{KeptRequestPrefix(in.Customer.Name, in.Environment, in.Request), PlansPrefix(in.Customer.Name, in.Environment, in.Request)} {
 		keys, err := r.Store.List(ctx, prefix)
 		if err != nil {
 			return nil, err
 		}
 		for _, key := range slices.Backward(keys) {
-			if folder, ok := strings.CutSuffix(key, objectReceipt); ok {
-				folders = append(folders, planAttempt{customer: in.Customer.Name, env: in.Environment, prefix: folder})
+			if folder, ok := strings.CutSuffix(key, ObjectReceipt); ok {
+				folders = append(folders, PlanAttempt{Customer: in.Customer.Name, Environment: in.Environment, Prefix: folder})
 			}
 		}
 	}
@@ -223,28 +223,28 @@ const maxReceipt = 64 << 10
 // openFile reads a state that the store could not take: its receipt in the first
 // line, and then what that vouches for. Nothing of it needs the store, from which
 // the plan may be gone.
-func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext string) (planAttempt, Receipt, error) {
+func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext string) (PlanAttempt, Receipt, error) {
 	f, err := os.Open(filepath.Clean(in.File))
 	if err != nil {
-		return planAttempt{}, Receipt{}, &UsageError{Message: "--file " + in.File, Err: err}
+		return PlanAttempt{}, Receipt{}, &UsageError{Message: "--file " + in.File, Err: err}
 	}
 	receipt, err := r.unsealSpare(ctx, f, plaintext)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return planAttempt{}, Receipt{}, tamperedOr(err, "the kept state in "+in.File)
+		return PlanAttempt{}, Receipt{}, TamperedOr(err, "the kept state in "+in.File)
 	}
 	if err := fits(receipt, in.TargetInput); err != nil {
-		return planAttempt{}, Receipt{}, err
+		return PlanAttempt{}, Receipt{}, err
 	}
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
-		return planAttempt{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
+		return PlanAttempt{}, Receipt{}, fmt.Errorf("look for the plan of %s: %w", in.File, err)
 	}
 	for _, folder := range folders {
-		if stored, err := parseReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
+		if stored, err := DecodeReceipt(ctx, r.Store, folder); err == nil && stored.Digest() == receipt.Digest() {
 			return folder, receipt, nil
 		}
 	}
-	return planAttempt{customer: receipt.Customer, env: receipt.Environment, prefix: keptPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
+	return PlanAttempt{Customer: receipt.Customer, Environment: receipt.Environment, Prefix: KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
 }
 
 func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext string) (Receipt, error) {
@@ -257,7 +257,7 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext s
 	if err != nil {
 		return Receipt{}, fmt.Errorf("%w: %w", ErrTampered, err)
 	}
-	sealed, err := r.Sealer.Unseal(ctx, lines, binding(receipt, objectErrored))
+	sealed, err := r.Sealer.Unseal(ctx, lines, BindTo(receipt, ObjectErrored))
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -274,8 +274,8 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext s
 func KeptStates(keys []string) []string {
 	var kept []string
 	for _, key := range keys {
-		folder, ok := strings.CutSuffix(key, objectErrored)
-		if parts := strings.Split(key, "/"); ok && len(parts) == 6 && !slices.Contains(keys, folder+objectRecovered) {
+		folder, ok := strings.CutSuffix(key, ObjectErrored)
+		if parts := strings.Split(key, "/"); ok && len(parts) == 6 && !slices.Contains(keys, folder+ObjectRecovered) {
 			kept = append(kept, parts[3])
 		}
 	}

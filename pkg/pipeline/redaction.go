@@ -31,12 +31,12 @@ func (l Redaction) rank() int {
 // LooserThan reports whether l shows more than m does.
 func (l Redaction) LooserThan(m Redaction) bool { return l.rank() < m.rank() }
 
-func (l Redaction) hides() bool { return l.rank() > 0 }
+func (l Redaction) Hides() bool { return l.rank() > 0 }
 
 // Redacted returns what may be shown of a plan at a level. The plan itself is
 // left alone.
 func (p Plan) Redacted(l Redaction) Plan {
-	if !l.hides() {
+	if !l.Hides() {
 		return p
 	}
 	p.Changes, p.Drift, p.Deferred = bareChanges(p.Changes), bareChanges(p.Drift), bareChanges(p.Deferred)
@@ -87,7 +87,7 @@ const seeProviderLog = "ask the service provider: the log of the manager's run h
 
 // RedactedDiagnostics returns what may be shown of diagnostics at a level.
 func RedactedDiagnostics(all []Diagnostic, l Redaction) []Diagnostic {
-	if !l.hides() || all == nil {
+	if !l.Hides() || all == nil {
 		return all
 	}
 	shown := make([]Diagnostic, len(all))
@@ -114,7 +114,7 @@ func (d Diagnostic) bare() Diagnostic {
 // Redacted returns what may be shown of a target at a level. The outputs of an
 // apply stay: they are what the manager hands out.
 func (t TargetReport) Redacted(l Redaction) TargetReport {
-	if !l.hides() {
+	if !l.Hides() {
 		return t
 	}
 	t.Redaction = l
@@ -125,24 +125,24 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		t.Plan = &plan
 	}
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
-	t.Message, t.Next = unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), output)
+	t.Message, t.Next = Unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), output)
 	return t
 }
 
 // Redacted returns what may be shown to a customer of a check that failed. The
 // manager's own people read all of it.
 func (f DriftFailure) Redacted(l Redaction) DriftFailure {
-	if !l.hides() {
+	if !l.Hides() {
 		return f
 	}
-	f.Message, f.Next = unquoted(f.Message, f.Next, "the check did not succeed; what the tool said is not shown here", f.Diagnostics)
+	f.Message, f.Next = Unquoted(f.Message, f.Next, "the check did not succeed; what the tool said is not shown here", f.Diagnostics)
 	f.Diagnostics = RedactedDiagnostics(f.Diagnostics, l)
 	return f
 }
 
-// unquoted replaces sentences that were made of what the tool said, but for what
+// Unquoted replaces sentences that were made of what the tool said, but for what
 // belongs to the customer's own lines.
-func unquoted(message, next, instead string, output []Diagnostic) (string, string) {
+func Unquoted(message, next, instead string, output []Diagnostic) (string, string) {
 	for _, d := range output {
 		if d.ofTheCustomer() {
 			continue

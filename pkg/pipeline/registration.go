@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// registrations lie under the fleet's root and not under a customer's: the path of a
+// Registrations lie under the fleet's root and not under a customer's: the path of a
 // repository keeps its records when the customer's file has another name.
-const registrations = "_metapipe/customers/"
+const Registrations = "_metapipe/customers/"
 
-// registration says which customer a path of a repository is. Records are numbered and
+// Registration says which customer a path of a repository is. Records are numbered and
 // write-once, and the last one counts: the first one is of fetch-vars.
-type registration struct {
+type Registration struct {
 	RepositoryID int64        `json:"repository_id"`
 	Path         string       `json:"path"`
 	Customer     CustomerName `json:"customer"`
@@ -24,10 +24,10 @@ type registration struct {
 }
 
 func registrationPrefix(c Customer) string {
-	return fmt.Sprintf("%s%d/%s/", registrations, c.RepositoryID, sha256Hex([]byte(c.Path))[:32])
+	return fmt.Sprintf("%s%d/%s/", Registrations, c.RepositoryID, Sha256Hex([]byte(c.Path))[:32])
 }
 
-func registrationKey(c Customer, number int) string {
+func RegistrationKey(c Customer, number int) string {
 	return fmt.Sprintf("%s%06d.json", registrationPrefix(c), number)
 }
 
@@ -36,51 +36,51 @@ func registrationKey(c Customer, number int) string {
 type RenamedError struct {
 	Old CustomerName
 	New Customer
-	// taken: the states under the new name are those of this repository. Old is empty.
-	taken int64
-	// left: Old has no file, and its states are of another path of the same repository.
-	left *evidence
+	// Taken: the states under the new name are those of this repository. Old is empty.
+	Taken int64
+	// Left: Old has no file, and its states are of another path of the same repository.
+	Left *Evidence
 }
 
 func (e *RenamedError) Error() string {
-	return withNext(e.what(), e.Operator(), nil)
+	return withNext(e.What(), e.Operator(), nil)
 }
 
 // Unwrap is what commands that plan without a request refuse with.
 func (e *RenamedError) Unwrap() error {
-	return &RefusedError{Reason: ReasonRenamed, Message: e.what(), Next: providerNext, Operator: e.Operator()}
+	return &RefusedError{Reason: ReasonRenamed, Message: e.What(), Next: ProviderNext, Operator: e.Operator()}
 }
 
-func (e *RenamedError) what() string {
-	if e.taken != 0 {
-		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.taken, e.New.place())
+func (e *RenamedError) What() string {
+	if e.Taken != 0 {
+		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken, e.New.Place())
 	}
-	if e.left != nil {
-		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.place(), e.Old, e.left.path)
+	if e.Left != nil {
+		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
 	}
-	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.place(), e.Old, e.New.File, e.New.Name)
+	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.Place(), e.Old, e.New.File, e.New.Name)
 }
 
 // Operator says what the operator does about it.
 func (e *RenamedError) Operator() string {
-	if e.taken != 0 {
+	if e.Taken != 0 {
 		return fmt.Sprintf("give this customer another name; or move the other one first (`metapipe customer rename %s NEW`), and then move away what is left below %s/ in the store", e.New.Name, e.New.Name)
 	}
-	if e.left != nil {
-		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.left.path, e.Old, e.New.Name, e.Old, e.Old)
+	if e.Left != nil {
+		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
 	}
 	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }
 
-// place is what a customer is known by, whatever its name.
-func (c Customer) place() string {
+// Place is what a customer is known by, whatever its name.
+func (c Customer) Place() string {
 	return fmt.Sprintf("path %q of repository %s (id %d)", c.Path, c.Repository, c.RepositoryID)
 }
 
-// loadRegistration reads the last record for the path and the repository of a customer.
+// LoadRegistration reads the last record for the path and the repository of a customer.
 // number is 0 where there is none. One that was changed, moved here or made without the
 // key is ErrTampered.
-func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (last registration, number int, err error) {
+func LoadRegistration(ctx context.Context, s Store, read Reader, c Customer) (last Registration, number int, err error) {
 	folder := registrationPrefix(c)
 	keys, err := s.List(ctx, folder)
 	if err != nil {
@@ -89,41 +89,41 @@ func loadRegistration(ctx context.Context, s Store, read reader, c Customer) (la
 	if len(keys) == 0 {
 		return last, 0, nil
 	}
-	key := registrationKey(c, len(keys))
-	last, err = loadRegistrationAt(ctx, read, folder, key)
+	key := RegistrationKey(c, len(keys))
+	last, err = LoadRegistrationAt(ctx, read, folder, key)
 	if errors.Is(err, ErrNotFound) { // there is another object among them
 		err = fmt.Errorf("%s: %w: the records are not numbered without a gap", key, ErrTampered)
 	}
 	return last, len(keys), err
 }
 
-// loadRegistrationAt reads one registration: the one place where it is read. It must be of
+// LoadRegistrationAt reads one Registration: the one place where it is read. It must be of
 // the repository and the path that its folder is made of, and name a customer.
-func loadRegistrationAt(ctx context.Context, read reader, folder, key string) (registration, error) {
-	var r registration
-	if err := read.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
-		return registration{}, err
+func LoadRegistrationAt(ctx context.Context, read Reader, folder, key string) (Registration, error) {
+	var r Registration
+	if err := read.ReadRecord(ctx, PlanAttempt{Customer: FleetName}, key, &r); err != nil {
+		return Registration{}, err
 	}
 	if registrationPrefix(Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {
-		return registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, r.Path, r.RepositoryID)
+		return Registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, ErrTampered, r.Path, r.RepositoryID)
 	}
 	if _, err := ParseCustomerName(string(r.Customer)); err != nil { // the name is printed in a command
-		return registration{}, fmt.Errorf("%s: %w: it names no customer: %w", key, ErrTampered, err)
+		return Registration{}, fmt.Errorf("%s: %w: it names no customer: %w", key, ErrTampered, err)
 	}
 	return r, nil
 }
 
-// checkClaim is for a registration that cannot be verified with the keys at hand, which
+// CheckClaim is for a Registration that cannot be verified with the keys at hand, which
 // can only refuse: it must claim to be of the same name.
-func checkClaim(ctx context.Context, s Store, c Customer) error {
-	claimed, number, err := loadRegistration(ctx, s, unverified{s}, c)
+func CheckClaim(ctx context.Context, s Store, c Customer) error {
+	claimed, number, err := LoadRegistration(ctx, s, UnverifiedRecord{Store: s}, c)
 	if err == nil && number > 0 && claimed.Customer != c.Name {
 		return &RenamedError{Old: claimed.Customer, New: c}
 	}
 	return err
 }
 
-func registrationError(err error, c Customer) error {
+func RegistrationError(err error, c Customer) error {
 	if err == nil {
 		return nil
 	}
@@ -131,7 +131,7 @@ func registrationError(err error, c Customer) error {
 	if errors.As(err, &renamed) {
 		return err
 	}
-	return tamperedOr(err, fmt.Sprintf("the registration of customer %s below %s", c.Name, registrationPrefix(c)))
+	return TamperedOr(err, fmt.Sprintf("the registration of customer %s below %s", c.Name, registrationPrefix(c)))
 }
 
 // CheckRegistered refuses a customer that is registered under another name: the error is
@@ -139,22 +139,22 @@ func registrationError(err error, c Customer) error {
 // laptop, and under a key that is not at hand, a record can only refuse.
 func CheckRegistered(ctx context.Context, s Store, sealer Sealer, c Customer) error {
 	if sealer == nil {
-		return registrationError(checkClaim(ctx, s, c), c)
+		return RegistrationError(CheckClaim(ctx, s, c), c)
 	}
-	r := records{s, sealer}
-	last, number, err := loadRegistration(ctx, s, r, c)
+	r := Records{Store: s, Sealer: sealer}
+	last, number, err := LoadRegistration(ctx, s, r, c)
 	if errors.Is(err, ErrUnknownKey) {
-		return registrationError(checkClaim(ctx, s, c), c)
+		return RegistrationError(CheckClaim(ctx, s, c), c)
 	}
 	if err == nil {
-		err = nameRecords{r}.sameName(ctx, c, last, number)
+		err = NameRecords{Records: r}.SameName(ctx, c, last, number)
 	}
-	return registrationError(err, c)
+	return RegistrationError(err, c)
 }
 
-// sameName compares a verified registration with the name of a customer; number is 0
+// SameName compares a verified Registration with the name of a customer; number is 0
 // where there is none.
-func (s nameRecords) sameName(ctx context.Context, c Customer, last registration, number int) error {
+func (s NameRecords) SameName(ctx context.Context, c Customer, last Registration, number int) error {
 	if number > 0 && last.Customer != c.Name {
 		return &RenamedError{Old: last.Customer, New: c}
 	}
@@ -162,33 +162,33 @@ func (s nameRecords) sameName(ctx context.Context, c Customer, last registration
 }
 
 // notMoved refuses a name that the states and records of its place have left since its
-// registration, or ever where there is none: a registration that was removed brings no
+// Registration, or ever where there is none: a Registration that was removed brings no
 // old states back.
-func (s nameRecords) notMoved(ctx context.Context, c Customer, since time.Time) error {
-	now, err := follow(ctx, s, c.Name, since, func(r renameRecord) bool { return r.of(c) })
+func (s NameRecords) notMoved(ctx context.Context, c Customer, since time.Time) error {
+	now, err := follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
 	if err == nil && now != c.Name {
 		return &RenamedError{Old: now, New: c}
 	}
 	return err
 }
 
-// register writes down which customer a path of a repository is, before its first
+// Register writes down which customer a path of a repository is, before its first
 // request, and again where that is recorded under a key that is not at hand. Where the
 // store knows another name, it is a *RenamedError.
-func (f *FetchVars) register(ctx context.Context, c Customer) error {
-	last, number, err := loadRegistration(ctx, f.Store, f.records(), c)
+func (f *FetchVars) Register(ctx context.Context, c Customer) error {
+	last, number, err := LoadRegistration(ctx, f.Store, f.records(), c)
 	unknown := errors.Is(err, ErrUnknownKey)
 	if unknown {
-		err = checkClaim(ctx, f.Store, c)
-		last = registration{Customer: c.Name} // it claims to be of this name
+		err = CheckClaim(ctx, f.Store, c)
+		last = Registration{Customer: c.Name} // it claims to be of this name
 	}
 	if err == nil {
-		err = nameRecords{f.records()}.sameName(ctx, c, last, number)
+		err = NameRecords{Records: f.records()}.SameName(ctx, c, last, number)
 	}
 	if err != nil || number > 0 && !unknown {
-		return registrationError(err, c)
+		return RegistrationError(err, c)
 	}
-	former, err := nameRecords{f.records()}.nameByApplies(ctx, c)
+	former, err := NameRecords{Records: f.records()}.NameByApplies(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -203,8 +203,8 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 			return err
 		}
 	}
-	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
-	err = createFleet(ctx, f.records(), registrationKey(c, number+1), record)
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
+	err = CreateFleet(ctx, f.records(), RegistrationKey(c, number+1), stored)
 	if errors.Is(err, ErrExists) { // another run was quicker
 		return CheckRegistered(ctx, f.Store, f.Sealer, c)
 	}
@@ -218,37 +218,37 @@ func (f *FetchVars) register(ctx context.Context, c Customer) error {
 // that has a file of its own by now, or whose states were copied to another name: its
 // plan would change what is not its own.
 func (f *FetchVars) nameIsFree(ctx context.Context, c Customer) error {
-	own, found, err := nameRecords{f.records()}.evidence(ctx, c.Name, c)
-	if err != nil || !found || own.repositoryID == c.RepositoryID {
+	own, found, err := NameRecords{Records: f.records()}.Evidence(ctx, c.Name, c)
+	if err != nil || !found || own.RepositoryID == c.RepositoryID {
 		return err
 	}
-	others := f.Customers.ByRepository(own.repositoryID)
-	taken := slices.ContainsFunc(others, func(o Customer) bool { return o.Name != c.Name && own.of(o) })
+	others := f.Customers.ByRepository(own.RepositoryID)
+	taken := slices.ContainsFunc(others, func(o Customer) bool { return o.Name != c.Name && own.Of(o) })
 	if !taken {
-		all, err := loadRenames(ctx, f.records(), c.Name)
+		all, err := LoadRenames(ctx, f.records(), c.Name)
 		if err != nil {
-			return registrationError(err, c)
+			return RegistrationError(err, c)
 		}
-		taken = slices.ContainsFunc(all, func(r renameRecord) bool { return r.RepositoryID == own.repositoryID })
+		taken = slices.ContainsFunc(all, func(r RenameRecord) bool { return r.RepositoryID == own.RepositoryID })
 	}
 	if taken {
-		return &RenamedError{New: c, taken: own.repositoryID}
+		return &RenamedError{New: c, Taken: own.RepositoryID}
 	}
 	return nil
 }
 
-// registerAgain seals the registration again where its key is not at hand: the operator
+// RegisterAgain seals the Registration again where its key is not at hand: the operator
 // has accepted what was built for the customer under this name.
-func registerAgain(ctx context.Context, s records, c Customer, now time.Time) error {
-	_, number, err := loadRegistration(ctx, s.Store, s, c)
+func RegisterAgain(ctx context.Context, s Records, c Customer, now time.Time) error {
+	_, number, err := LoadRegistration(ctx, s.Store, s, c)
 	if !errors.Is(err, ErrUnknownKey) {
-		return registrationError(err, c)
+		return RegistrationError(err, c)
 	}
-	if err := checkClaim(ctx, s.Store, c); err != nil {
-		return registrationError(err, c)
+	if err := CheckClaim(ctx, s.Store, c); err != nil {
+		return RegistrationError(err, c)
 	}
-	record := registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
-	if err := createFleet(ctx, s, registrationKey(c, number+1), record); err != nil && !errors.Is(err, ErrExists) {
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
+	if err := CreateFleet(ctx, s, RegistrationKey(c, number+1), stored); err != nil && !errors.Is(err, ErrExists) {
 		return fmt.Errorf("register customer %s: %w", c.Name, err)
 	}
 	return nil
@@ -257,17 +257,17 @@ func registerAgain(ctx context.Context, s records, c Customer, now time.Time) er
 // registered registers the customer of a request whose origin is proved. One that has
 // another name in the store gets an answer, and nothing is planned.
 func (f *FetchVars) registered(ctx context.Context, from *origin) (*RenamedError, error) {
-	err := f.register(ctx, from.customer)
+	err := f.Register(ctx, from.customer)
 	var renamed *RenamedError
 	if errors.As(err, &renamed) {
-		from.rejection = renamed.answer(path.Join(from.customer.Path, VariablesFile))
+		from.rejection = renamed.Answer(path.Join(from.customer.Path, VariablesFile))
 		return renamed, nil
 	}
 	return nil, err
 }
 
-// answer is the answer to the customer: nothing is wrong on that side.
-func (e *RenamedError) answer(file string) *RejectedError {
+// Answer is the answer to the customer: nothing is wrong on that side.
+func (e *RenamedError) Answer(file string) *RejectedError {
 	return &RejectedError{Reason: ReasonRenamed, Problems: Problems{{Position: Position{File: file}, Rule: string(ReasonRenamed),
 		Message: "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name", Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
 }

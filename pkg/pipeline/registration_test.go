@@ -20,7 +20,7 @@ func (w *world) appliedOnce() {
 	w.report(request, true)
 }
 
-// registrations are the keys of the records about names.
+// Registrations are the keys of the records about names.
 func (w *world) registrations() []string {
 	w.t.Helper()
 	return must[[]string](w.t)(w.store.List(context.Background(), "_metapipe/customers/"))
@@ -56,7 +56,7 @@ func (w *world) wantRenamed(old string) {
 }
 
 // TestRenamedCustomer: what is registered under another name is not planned, also where
-// the registration is missing, as with customers of earlier versions.
+// the Registration is missing, as with customers of earlier versions.
 func TestRenamedCustomer(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*world){
@@ -133,7 +133,7 @@ func TestForgedRegistration(t *testing.T) {
 	}
 }
 
-// TestEvidenceThatWasChanged: without the registration, an edited record of the last apply
+// TestEvidenceThatWasChanged: without the Registration, an edited record of the last apply
 // does not make a renamed customer new.
 func TestEvidenceThatWasChanged(t *testing.T) {
 	t.Parallel()

@@ -59,8 +59,8 @@ type RekeyResult struct {
 // Count is the number of records in a state.
 func (r RekeyResult) Count(state RekeyState) int {
 	n := 0
-	for _, record := range r.Records {
-		if record.State == state {
+	for _, stored := range r.Records {
+		if stored.State == state {
 			n++
 		}
 	}
@@ -152,23 +152,23 @@ func classifyRekey(key string, first, all error, old RekeyState, until string) (
 	return RekeyRecord{Key: key, State: old, Until: until}, true, nil
 }
 
-// opened is a record of the last apply with its variables.
-type opened struct {
-	record    lastApply
-	variables []byte
-	found     bool
+// Opened is a record of the last apply with its variables.
+type Opened struct {
+	Record    LastApply
+	Variables []byte
+	Found     bool
 }
 
-func openLastApply(ctx context.Context, s records, c CustomerName, env Environment) (opened, error) {
-	record, found, err := loadLastApply(ctx, s, c, env)
+func OpenLastApply(ctx context.Context, s Records, c CustomerName, env Environment) (Opened, error) {
+	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil || !found {
-		return opened{}, err
+		return Opened{}, err
 	}
-	variables, err := record.variables(ctx, s, s.Sealer)
+	variables, err := stored.OpenVariables(ctx, s, s.Sealer)
 	if errors.Is(err, ErrNotFound) {
-		err = fmt.Errorf("%s: %w: the variables of the last apply are gone", record.Variables, ErrTampered)
+		err = fmt.Errorf("%s: %w: the variables of the last apply are gone", stored.Variables, ErrTampered)
 	}
-	return opened{record, variables, true}, err
+	return Opened{stored, variables, true}, err
 }
 
 func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, result *RekeyResult) error {
@@ -178,27 +178,27 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	c, env := t.customer, t.env
 	result.Checked++
 	newest := t.applied[len(t.applied)-1]
-	_, first := openLastApply(ctx, records{r.Store, r.First}, c, env)
-	last, all := openLastApply(ctx, records{r.Store, r.All}, c, env)
-	record, is, err := classifyRekey(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
+	_, first := OpenLastApply(ctx, Records{Store: r.Store, Sealer: r.First}, c, env)
+	last, all := OpenLastApply(ctx, Records{Store: r.Store, Sealer: r.All}, c, env)
+	stored, is, err := classifyRekey(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
 	if err != nil || !is {
 		return err
 	}
-	if apply && record.State == RekeyOld && last.found {
+	if apply && stored.State == RekeyOld && last.Found {
 		if err := r.reseal(ctx, newest, last); err != nil {
 			return fmt.Errorf("seal %s again: %w", newest, err)
 		}
-		record.State, record.Until = RekeyDone, ""
+		stored.State, stored.Until = RekeyDone, ""
 	}
-	result.Records = append(result.Records, record)
+	result.Records = append(result.Records, stored)
 	return nil
 }
 
-func (r *Rekeyer) reseal(ctx context.Context, newest string, last opened) error {
-	ctx, cancel := cleanupContext(ctx)
+func (r *Rekeyer) reseal(ctx context.Context, newest string, last Opened) error {
+	ctx, cancel := CleanupContext(ctx)
 	defer cancel()
 	name, _, _ := strings.Cut(strings.TrimSuffix(newest, ".json"), rekeyed)
-	return last.record.seal(ctx, records{r.Store, r.First}, name+rekeyed+r.Now().UTC().Format(lastApplyTimes), last.variables)
+	return last.Record.Seal(ctx, Records{Store: r.Store, Sealer: r.First}, name+rekeyed+r.Now().UTC().Format(LastApplyTimes), last.Variables)
 }
 
 // rekeyed stands in the names of records that were sealed again. It sorts behind ".json",
@@ -210,29 +210,29 @@ const rekeyed = ".rekeyed-"
 func (r *Rekeyer) requests(ctx context.Context, keys []string, result *RekeyResult) error {
 	open := map[string]bool{} // keys of requests
 	for _, key := range keys {
-		e, is := openEntryOf(key)
+		e, is := OpenEntryOf(key)
 		if !is {
 			continue
 		}
-		open[requestKey(e.customer, e.request)] = true
-		load := func(sealer Sealer) error { _, err := e.load(ctx, records{r.Store, sealer}); return err }
-		if err := r.request(requestKey(e.customer, e.request), load, "until the request is closed, and its plan applied or expired", result); err != nil {
+		open[RequestKey(e.Customer, e.Request)] = true
+		load := func(sealer Sealer) error { _, err := e.Load(ctx, Records{Store: r.Store, Sealer: sealer}); return err }
+		if err := r.request(RequestKey(e.Customer, e.Request), load, "until the request is closed, and its plan applied or expired", result); err != nil {
 			return err
 		}
 	}
 	for _, key := range keys {
 		c, _, of, is := targetOfKey(key)
-		id, known := entryOf(key)
-		until := orderTime(key).Add(rankAfter)
-		if !is || !known || of != "queue" || open[requestKey(c, id)] || !r.Now().Before(until) {
+		id, known := EntryOf(key)
+		until := OrderTime(key).Add(RankAfter)
+		if !is || !known || of != "queue" || open[RequestKey(c, id)] || !r.Now().Before(until) {
 			continue
 		}
-		open[requestKey(c, id)] = true // once, whatever number of targets it has
+		open[RequestKey(c, id)] = true // once, whatever number of targets it has
 		load := func(sealer Sealer) error {
-			_, err := loadRequest(ctx, records{r.Store, sealer}, c, id)
+			_, err := LoadRequest(ctx, Records{Store: r.Store, Sealer: sealer}, c, id)
 			return err
 		}
-		if err := r.request(requestKey(c, id), load, fmt.Sprintf("until %s: the order of a push before then is compared with it", until.UTC().Format(time.RFC3339)), result); err != nil {
+		if err := r.request(RequestKey(c, id), load, fmt.Sprintf("until %s: the order of a push before then is compared with it", until.UTC().Format(time.RFC3339)), result); err != nil {
 			return err
 		}
 	}
@@ -246,9 +246,9 @@ func (r *Rekeyer) request(key string, load func(Sealer) error, until string, res
 	if errors.Is(first, ErrNotFound) {
 		return nil // the sweep removes such an entry
 	}
-	record, is, err := classifyRekey(key, first, load(r.All), RekeyWaits, until)
+	stored, is, err := classifyRekey(key, first, load(r.All), RekeyWaits, until)
 	if err == nil && is {
-		result.Records = append(result.Records, record)
+		result.Records = append(result.Records, stored)
 	}
 	return err
 }
@@ -256,28 +256,28 @@ func (r *Rekeyer) request(key string, load func(Sealer) error, until string, res
 // kept reports states that wait to be brought back and are under an older key.
 func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) error {
 	for _, key := range t.kept {
-		prefix, is := strings.CutSuffix(key, objectErrored)
-		if !is || slices.Contains(t.kept, prefix+objectRecovered) {
+		prefix, is := strings.CutSuffix(key, ObjectErrored)
+		if !is || slices.Contains(t.kept, prefix+ObjectRecovered) {
 			continue
 		}
 		result.Checked++
-		folder := planAttempt{customer: t.customer, env: t.env, prefix: prefix}
-		record, is, err := classifyRekey(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
+		folder := PlanAttempt{Customer: t.customer, Environment: t.env, Prefix: prefix}
+		stored, is, err := classifyRekey(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
 		if err != nil {
 			return err
 		}
 		if is {
-			result.Records = append(result.Records, record)
+			result.Records = append(result.Records, stored)
 		}
 	}
 	return nil
 }
 
 // opens reads a kept state to its end.
-func (r *Rekeyer) opens(ctx context.Context, sealer Sealer, folder planAttempt) error {
-	receipt, err := parseReceipt(ctx, r.Store, folder)
+func (r *Rekeyer) opens(ctx context.Context, sealer Sealer, folder PlanAttempt) error {
+	receipt, err := DecodeReceipt(ctx, r.Store, folder)
 	if err != nil {
 		return err
 	}
-	return unseal(ctx, r.Store, sealer, folder.key(objectErrored), binding(receipt, objectErrored), io.Discard)
+	return Unseal(ctx, r.Store, sealer, folder.Key(ObjectErrored), BindTo(receipt, ObjectErrored), io.Discard)
 }

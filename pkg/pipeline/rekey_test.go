@@ -35,9 +35,9 @@ func rotatedRequest(t *testing.T) (*world, *pipeline.Rekeyer, pipeline.Request) 
 
 func states(r pipeline.RekeyResult) string {
 	var all []string
-	for _, record := range r.Records {
-		if strings.Contains(record.Key, "/applied/") {
-			all = append(all, string(record.State))
+	for _, stored := range r.Records {
+		if strings.Contains(stored.Key, "/applied/") {
+			all = append(all, string(stored.State))
 		}
 	}
 	return strings.Join(all, " ")
@@ -59,7 +59,7 @@ func TestRekeySealsAgain(t *testing.T) {
 			t.Errorf("a dry run wrote %v", now)
 		}
 	}
-	if _, err := pipeline.LastApply(context.Background(), w.store, r.First, "acme", "staging"); err != nil {
+	if _, err := lastApplyOf(context.Background(), w.store, r.First, "acme", "staging"); err != nil {
 		t.Errorf("with the new key alone: %v", err)
 	}
 	w.sealer = r.All.(*store.Sealer)
@@ -67,7 +67,7 @@ func TestRekeySealsAgain(t *testing.T) {
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-	if last, err := pipeline.LastApply(context.Background(), w.store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
+	if last, err := lastApplyOf(context.Background(), w.store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
 		t.Errorf("the last apply is %s, %v", last.Request, err)
 	}
 }
@@ -126,7 +126,7 @@ func TestRekeyFault(t *testing.T) {
 	if _, err := r.Run(context.Background(), true); err == nil {
 		t.Fatal("no error")
 	}
-	if _, err := pipeline.LastApply(context.Background(), w.store, r.All, "acme", "staging"); err != nil {
+	if _, err := lastApplyOf(context.Background(), w.store, r.All, "acme", "staging"); err != nil {
 		t.Errorf("the old record is gone: %v", err)
 	}
 	r.Store, w.now = w.store, w.now.Add(1)
@@ -159,8 +159,8 @@ func TestRekeyNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := func(apply bool, state pipeline.RekeyState) (names int) {
-		for _, record := range must[pipeline.RekeyResult](t)(r.Run(ctx, apply)).Records {
-			if strings.HasPrefix(record.Key, "_metapipe/customers/") && record.State == state {
+		for _, stored := range must[pipeline.RekeyResult](t)(r.Run(ctx, apply)).Records {
+			if strings.HasPrefix(stored.Key, "_metapipe/customers/") && stored.State == state {
 				names++
 			}
 		}

@@ -24,7 +24,7 @@ type Renamer struct {
 	Store  Store
 	Sealer Sealer
 	Engine StateMover
-	Locks  lockReader
+	Locks  LockReader
 	Now    func() time.Time
 }
 
@@ -49,7 +49,7 @@ const (
 
 // RenameMove is one thing that is copied, or written anew.
 type RenameMove struct {
-	What        string      `json:"what"` // state, last apply, registration
+	What        string      `json:"what"` // state, last apply, Registration
 	Environment Environment `json:"environment,omitempty"`
 	From        string      `json:"from"`
 	To          string      `json:"to"`
@@ -75,7 +75,7 @@ type moving struct {
 	state    StateRecord // under the old name; no lineage: there is none
 	there    StateRecord // under the new one
 	copied   bool        // the new name has what the old one has
-	last     opened
+	last     Opened
 }
 
 // here reports whether the state needs no copy.
@@ -106,7 +106,7 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 	if err := r.checkIdle(ctx, in); err != nil {
 		return result, err
 	}
-	registration := RenameMove{What: MoveRegistration, From: registrationKey(in.New, max(known.number, 1)), To: registrationKey(in.New, known.number+1)}
+	registration := RenameMove{What: MoveRegistration, From: RegistrationKey(in.New, max(known.number, 1)), To: RegistrationKey(in.New, known.number+1)}
 	if known.name == in.New.Name { // all was moved when the last write was stopped
 		result.Moves = append(result.Moves, registration)
 		if apply {
@@ -137,7 +137,7 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 	return result, nil
 }
 
-func (r *Renamer) records() records { return records{r.Store, r.Sealer} }
+func (r *Renamer) records() Records { return Records{Store: r.Store, Sealer: r.Sealer} }
 
 // CheckNames refuses a rename of a name to itself.
 func CheckNames(old, name CustomerName) error {
@@ -152,25 +152,25 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	if err := CheckNames(in.Old, in.New.Name); err != nil {
 		return known{}, err
 	}
-	k, err := nameRecords{r.records()}.knownAs(ctx, in.New)
+	k, err := NameRecords{Records: r.records()}.knownAs(ctx, in.New)
 	if err != nil {
-		return k, registrationError(err, in.New)
+		return k, RegistrationError(err, in.New)
 	}
 	switch {
 	case k.name == in.New.Name:
-		all, err := loadRenames(ctx, r.records(), in.Old)
+		all, err := LoadRenames(ctx, r.records(), in.Old)
 		if err != nil {
-			return k, registrationError(err, in.New)
+			return k, RegistrationError(err, in.New)
 		}
-		if !slices.ContainsFunc(all, func(rename renameRecord) bool { return rename.of(in.New) }) {
-			return k, &UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.place(), in.New.Name, in.Old),
+		if !slices.ContainsFunc(all, func(rename RenameRecord) bool { return rename.of(in.New) }) {
+			return k, &UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old),
 				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
 		}
 		return k, nil
 	case k.name == "":
-		return k, &UsageError{Message: fmt.Sprintf("the store knows no customer of %s", in.New.place()), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
+		return k, &UsageError{Message: fmt.Sprintf("the store knows no customer of %s", in.New.Place()), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
 	case k.name != in.Old:
-		return k, &UsageError{Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.place(), k.name, in.Old), Next: fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name)}
+		return k, &UsageError{Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old), Next: fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name)}
 	}
 	return k, nil
 }
@@ -178,12 +178,12 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 // checkIdle refuses while something goes on under one of the names.
 func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 	for _, name := range []CustomerName{in.Old, in.New.Name} {
-		open, err := openEntries(ctx, r.Store, openPrefix(name))
+		open, err := OpenEntries(ctx, r.Store, OpenPrefix(name))
 		if err != nil {
 			return err
 		}
 		if len(open) > 0 {
-			return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("request %s of customer %s is open", open[0].request.Short(), name),
+			return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("request %s of customer %s is open", open[0].Request.Short(), name),
 				Next: "wait until its run has ended; `metapipe sweep --fix` closes requests of runs that are gone"}
 		}
 		envs, err := StoredEnvironments(ctx, r.Store, name)
@@ -205,17 +205,17 @@ func (r *Renamer) free(ctx context.Context, in RenameInput, name CustomerName, e
 	c.Name = name
 	lock, _, err := r.Locks.Lock(ctx, c, env)
 	if err != nil {
-		return fmt.Errorf("read the lock of %s: %w", targetName(name, env), err)
+		return fmt.Errorf("read the lock of %s: %w", TargetName(name, env), err)
 	}
 	if lock != nil {
-		return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("the state of %s is locked by %s", targetName(name, env), lock), Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
+		return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("the state of %s is locked by %s", TargetName(name, env), lock), Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
 	}
 	keys, err := r.Store.List(ctx, KeptPrefix(name, env))
 	if err != nil {
-		return fmt.Errorf("look for kept states of %s: %w", targetName(name, env), err)
+		return fmt.Errorf("look for kept states of %s: %w", TargetName(name, env), err)
 	}
 	if kept := KeptStates(keys); len(kept) > 0 {
-		return &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", targetName(name, env)),
+		return &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", TargetName(name, env)),
 			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover --customer %s --environment %s --request %s`, and rename then", name, name, env, kept[0])}
 	}
 	return nil
@@ -253,12 +253,12 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput) ([]moving, error)
 func (in RenameInput) job(name CustomerName, env Environment, backend Backend) Job {
 	c := in.New
 	c.Name = name
-	return Job{Customer: c, Environment: env, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(name), string(env)), Backend: backend, Log: TargetInput{}.logOrDiscard()}
+	return Job{Customer: c, Environment: env, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(name), string(env)), Backend: backend, Log: TargetInput{}.LogOrDiscard()}
 }
 
 func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
 	if t.state, err = r.Engine.PullState(ctx, in.job(in.Old, t.env, t.from), t.file); err != nil {
-		return fmt.Errorf("read the state of %s: %w", targetName(in.Old, t.env), err)
+		return fmt.Errorf("read the state of %s: %w", TargetName(in.Old, t.env), err)
 	}
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
 	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
@@ -267,16 +267,16 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {
-		return fmt.Errorf("read the state of %s: %w", targetName(in.New.Name, t.env), err)
+		return fmt.Errorf("read the state of %s: %w", TargetName(in.New.Name, t.env), err)
 	}
-	if t.last, err = openLastApply(ctx, r.records(), in.Old, t.env); err != nil {
-		return tamperedOr(err, "the record of the last apply of "+targetName(in.Old, t.env))
+	if t.last, err = OpenLastApply(ctx, r.records(), in.Old, t.env); err != nil {
+		return TamperedOr(err, "the record of the last apply of "+TargetName(in.Old, t.env))
 	}
-	known, err := remember(ctx, r.records(), in.Old, t.env)
+	known, err := Remember(ctx, r.records(), in.Old, t.env)
 	if err != nil {
 		return err
 	}
-	if lost := known.lost(t.state, t.from.String()); lost != nil {
+	if lost := known.Lost(t.state, t.from.String()); lost != nil {
 		return &RefusedError{Reason: ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
 	}
 	return nil
@@ -286,9 +286,9 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 // rename, there or back, is of the same lineage and not newer, or has the same content: a
 // tool may give a state a new lineage with its first write to a backend.
 func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
-	last, found, err := loadLastApply(ctx, r.records(), in.New.Name, t.env)
+	last, found, err := LoadLastApply(ctx, r.records(), in.New.Name, t.env)
 	if err != nil {
-		return tamperedOr(err, "the record of the last apply of "+targetName(in.New.Name, t.env))
+		return TamperedOr(err, "the record of the last apply of "+TargetName(in.New.Name, t.env))
 	}
 	why := ""
 	switch {
@@ -298,13 +298,13 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
 	case t.there.Lineage != t.state.Lineage:
 		why = "has another state, in " + t.to.String()
 	case t.there.Serial > t.state.Serial:
-		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, targetName(in.Old, t.env), t.state.Serial)
+		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, TargetName(in.Old, t.env), t.state.Serial)
 	}
 	if why == "" {
 		return nil
 	}
-	return &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("%s %s", targetName(in.New.Name, t.env), why),
-		Next: fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, ledgerPrefix(in.New.Name, t.env), ledgerPrefix(in.New.Name, ""))}
+	return &RefusedError{Reason: ReasonStaleState, Message: fmt.Sprintf("%s %s", TargetName(in.New.Name, t.env), why),
+		Next: fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, LedgerPrefix(in.New.Name, t.env), LedgerPrefix(in.New.Name, ""))}
 }
 
 func (t moving) moves(in RenameInput) []RenameMove {
@@ -312,8 +312,8 @@ func (t moving) moves(in RenameInput) []RenameMove {
 	if t.state.Lineage != "" {
 		moves = append(moves, RenameMove{What: MoveState, Environment: t.env, From: t.from.String(), To: t.to.String(), Done: t.here()})
 	}
-	if t.last.found {
-		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: lastApplyPrefix(in.Old, t.env), To: lastApplyPrefix(in.New.Name, t.env)})
+	if t.last.Found {
+		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: LastApplyPrefix(in.Old, t.env), To: LastApplyPrefix(in.New.Name, t.env)})
 	}
 	return moves
 }

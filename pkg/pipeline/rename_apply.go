@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// move does all moves. The registration is the last write: until then plans of both
+// move does all moves. The Registration is the last write: until then plans of both
 // names are refused or go on under the old one.
 func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k known) error {
 	if k.number == 0 { // copies under the new name must not look as if it were the first one
-		old := registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.Old, At: r.Now().UTC()}
-		if err := createFleet(ctx, r.records(), registrationKey(in.New, 1), old); err != nil {
+		old := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.Old, At: r.Now().UTC()}
+		if err := CreateFleet(ctx, r.records(), RegistrationKey(in.New, 1), old); err != nil {
 			return fmt.Errorf("register customer %s: %w", in.Old, err)
 		}
 		k.number = 1
 	}
 	for _, t := range targets {
-		if t.state.Lineage == "" && !t.last.found {
+		if t.state.Lineage == "" && !t.last.Found {
 			continue
 		}
 		left := t.left()
@@ -30,7 +30,7 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 			left.StateVersion = version
 		}
 		if err := r.lastApply(ctx, in, t, left); err != nil {
-			return fmt.Errorf("write the record of the last apply of %s: %w", targetName(in.New.Name, t.env), err)
+			return fmt.Errorf("write the record of the last apply of %s: %w", TargetName(in.New.Name, t.env), err)
 		}
 		if err := r.appendLedger(ctx, in, t.env, &left); err != nil {
 			return err
@@ -44,26 +44,26 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 
 // lastApply seals the record of the last apply again: a seal is bound to its place.
 func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left StateRecord) error {
-	if !t.last.found {
+	if !t.last.Found {
 		return nil
 	}
 	s, c := r.records(), in.New.Name
-	record := t.last.record
-	there, found, err := loadLastApply(ctx, s, c, t.env)
+	stored := t.last.Record
+	there, found, err := LoadLastApply(ctx, s, c, t.env)
 	if err != nil {
 		return err
 	}
-	if found && there.Receipt.Request == record.Receipt.Request && there.At.Equal(record.At) && there.State != nil && *there.State == left {
+	if found && there.Receipt.Request == stored.Receipt.Request && there.At.Equal(stored.At) && there.State != nil && *there.State == left {
 		return nil
 	}
-	record.Receipt.Customer = c
-	if record.Path == "" {
-		record.Path = in.New.Path
+	stored.Receipt.Customer = c
+	if stored.Path == "" {
+		stored.Path = in.New.Path
 	}
 	if left.Lineage != "" {
-		record.State = &left
+		stored.State = &left
 	}
-	return record.seal(ctx, s, lastApplyBase(c, t.env, r.Now(), record.Receipt.Request), t.last.variables)
+	return stored.Seal(ctx, s, LastApplyBase(c, t.env, r.Now(), stored.Receipt.Request), t.last.Variables)
 }
 
 // appendLedger writes both ledgers of a target, or those of the customers, unless their last
@@ -78,11 +78,11 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env Environm
 	} {
 		l := Ledger{Store: r.Store, Now: r.Now}
 		e.Event, e.Environment, e.Actor, e.Run = LedgerRenamed, env, in.Actor, in.Run
-		_, last, err := l.head(ctx, e.Customer, env)
+		_, last, err := l.HeadEntry(ctx, e.Customer, env)
 		if err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, env), err)
 		}
-		if last.Event == LedgerRenamed && last.Message == plainLine(e.Message) {
+		if last.Event == LedgerRenamed && last.Message == PlainLine(e.Message) {
 			continue
 		}
 		if _, err := l.Append(ctx, e); err != nil {
@@ -93,21 +93,21 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env Environm
 }
 
 // finish looks once more whether something goes on, and then writes the record of the
-// rename and the registration.
+// rename and the Registration.
 func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	if err := r.checkIdle(ctx, in); err != nil {
 		return err
 	}
 	now := r.Now().UTC()
 	if k.name != in.New.Name {
-		record := renameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: now}
-		if err := r.writeRename(ctx, record); err != nil {
+		stored := RenameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: now}
+		if err := r.writeRename(ctx, stored); err != nil {
 			return fmt.Errorf("write that customer %s is %s now: %w", in.Old, in.New.Name, err)
 		}
-		now = now.Add(time.Nanosecond) // the registration is later than the record that it follows
+		now = now.Add(time.Nanosecond) // the Registration is later than the record that it follows
 	}
-	registered := registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: now}
-	err := createFleet(ctx, r.records(), registrationKey(in.New, k.number+1), registered)
+	registered := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: now}
+	err := CreateFleet(ctx, r.records(), RegistrationKey(in.New, k.number+1), registered)
 	if errors.Is(err, ErrExists) { // another process was quicker
 		return CheckRegistered(ctx, r.Store, r.Sealer, in.New)
 	}
@@ -117,14 +117,14 @@ func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	return nil
 }
 
-func (r *Renamer) writeRename(ctx context.Context, record renameRecord) error {
-	all, err := loadRenames(ctx, r.records(), record.From)
+func (r *Renamer) writeRename(ctx context.Context, stored RenameRecord) error {
+	all, err := LoadRenames(ctx, r.records(), stored.From)
 	if err != nil {
 		return err
 	}
-	err = createFleet(ctx, r.records(), renameKey(record.From, len(all)+1), record)
+	err = CreateFleet(ctx, r.records(), renameKey(stored.From, len(all)+1), stored)
 	if errors.Is(err, ErrExists) {
-		return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("another process renames customer %s at this moment", record.From), Next: "wait until that has ended, and run this again"}
+		return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("another process renames customer %s at this moment", stored.From), Next: "wait until that has ended, and run this again"}
 	}
 	return err
 }

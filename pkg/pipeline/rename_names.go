@@ -18,16 +18,16 @@ type Names struct {
 // LookUpNames asks the store under which name it has the place of a customer, and whether
 // that was moved there from another one. Records that cannot be believed are an error.
 func LookUpNames(ctx context.Context, s Store, sealer Sealer, c Customer, other CustomerName) (Names, error) {
-	r := records{s, sealer}
-	k, err := nameRecords{r}.knownAs(ctx, c)
+	r := Records{Store: s, Sealer: sealer}
+	k, err := NameRecords{Records: r}.knownAs(ctx, c)
 	if err != nil {
-		return Names{}, registrationError(err, c)
+		return Names{}, RegistrationError(err, c)
 	}
-	all, err := loadRenames(ctx, r, other)
+	all, err := LoadRenames(ctx, r, other)
 	if err != nil {
-		return Names{}, registrationError(err, c)
+		return Names{}, RegistrationError(err, c)
 	}
-	moved := k.name == c.Name && slices.ContainsFunc(all, func(r renameRecord) bool { return r.of(c) && r.To == c.Name })
+	moved := k.name == c.Name && slices.ContainsFunc(all, func(r RenameRecord) bool { return r.of(c) && r.To == c.Name })
 	done := k.registered == k.name
 	return Names{Now: k.name, Begun: moved && !done, Moved: moved && done}, nil
 }

@@ -19,7 +19,7 @@ func TestNameAndPathChange(t *testing.T) {
 	moved := w.customer
 	moved.Name, moved.Path, moved.File = "store", "deploy/prod", "customers/store.yml"
 	f := w.fetcher()
-	f.Customers = registry{moved}
+	f.Customers = customerList{moved}
 	before := w.registrations()
 	err := f.Register(context.Background(), moved)
 	var renamed *pipeline.RenamedError
@@ -47,11 +47,11 @@ func TestNameAndPathChange(t *testing.T) {
 // repository has a file, has nothing left, or is of another repository.
 func TestNewPathBesideAnother(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(*world, *pipeline.Customer) registry{
-		"the other has a file": func(w *world, _ *pipeline.Customer) registry { return registry{w.customer} },
-		"nothing was applied":  func(w *world, _ *pipeline.Customer) registry { w.forget("acme/"); return nil },
-		"another repository":   func(_ *world, c *pipeline.Customer) registry { c.RepositoryID = 8; return nil },
-		"accepted without a state": func(w *world, _ *pipeline.Customer) registry {
+	for name, prepare := range map[string]func(*world, *pipeline.Customer) customerList{
+		"the other has a file": func(w *world, _ *pipeline.Customer) customerList { return customerList{w.customer} },
+		"nothing was applied":  func(w *world, _ *pipeline.Customer) customerList { w.forget("acme/"); return nil },
+		"another repository":   func(_ *world, c *pipeline.Customer) customerList { c.RepositoryID = 8; return nil },
+		"accepted without a state": func(w *world, _ *pipeline.Customer) customerList {
 			r := &pipeline.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 			in := pipeline.TargetInput{Customer: w.customer, Environment: "staging"}
 			if err := r.Accept(context.Background(), in, pipeline.StateRecord{}, "destroyed by hand"); err != nil {

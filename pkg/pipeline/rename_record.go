@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// renames lie beside the registrations, by the old name: they say where the states and
-// records of that name have moved. A registration is found by its place alone.
-const renames = registrations + "renamed/"
+// Renames lie beside the Registrations, by the old name: they say where the states and
+// records of that name have moved. A Registration is found by its place alone.
+const Renames = Registrations + "renamed/"
 
-// renameRecord says that the customer of a place has another name since At. Records are
+// RenameRecord says that the customer of a place has another name since At. Records are
 // numbered and write-once.
-type renameRecord struct {
+type RenameRecord struct {
 	RepositoryID int64        `json:"repository_id"`
 	Path         string       `json:"path"`
 	From         CustomerName `json:"from"`
@@ -24,19 +24,19 @@ type renameRecord struct {
 	At           time.Time    `json:"at"`
 }
 
-func (r renameRecord) of(c Customer) bool {
+func (r RenameRecord) of(c Customer) bool {
 	return r.RepositoryID == c.RepositoryID && r.Path == c.Path
 }
 
-func renamePrefix(from CustomerName) string { return renames + string(from) + "/" }
+func renamePrefix(from CustomerName) string { return Renames + string(from) + "/" }
 
 func renameKey(from CustomerName, number int) string {
 	return fmt.Sprintf("%s%06d.json", renamePrefix(from), number)
 }
 
-// newestOf leaves the last key of each number: a record that was sealed again lies behind
+// NewestOf leaves the last key of each number: a record that was sealed again lies behind
 // the one that it was made of.
-func newestOf(prefix string, keys []string) []string {
+func NewestOf(prefix string, keys []string) []string {
 	var newest []string
 	number := func(key string) string {
 		n, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), ".")
@@ -50,47 +50,47 @@ func newestOf(prefix string, keys []string) []string {
 	return newest
 }
 
-// loadRenames reads the records about a name, oldest first: the one place where they are
+// LoadRenames reads the records about a name, oldest first: the one place where they are
 // read. One that was changed, moved here or made without the key is ErrTampered.
-func loadRenames(ctx context.Context, read reader, from CustomerName) ([]renameRecord, error) {
+func LoadRenames(ctx context.Context, read Reader, from CustomerName) ([]RenameRecord, error) {
 	keys, err := read.List(ctx, renamePrefix(from))
 	if err != nil {
 		return nil, fmt.Errorf("look for the new name of customer %s: %w", from, err)
 	}
-	keys = newestOf(renamePrefix(from), keys)
-	all := make([]renameRecord, len(keys))
+	keys = NewestOf(renamePrefix(from), keys)
+	all := make([]RenameRecord, len(keys))
 	for i, key := range keys {
-		if all[i], err = loadRename(ctx, read, from, key); err != nil {
+		if all[i], err = LoadRename(ctx, read, from, key); err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-func loadRename(ctx context.Context, read reader, from CustomerName, key string) (renameRecord, error) {
-	var r renameRecord
-	if err := read.read(ctx, planAttempt{customer: fleet}, key, &r); err != nil {
-		return renameRecord{}, err
+func LoadRename(ctx context.Context, read Reader, from CustomerName, key string) (RenameRecord, error) {
+	var r RenameRecord
+	if err := read.ReadRecord(ctx, PlanAttempt{Customer: FleetName}, key, &r); err != nil {
+		return RenameRecord{}, err
 	}
 	if _, err := ParseCustomerName(string(r.To)); err != nil || r.From != from {
-		return renameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, ErrTampered, plainLine(string(r.From)))
+		return RenameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, ErrTampered, PlainLine(string(r.From)))
 	}
 	return r, nil
 }
 
 // follow returns the name that a customer has after all renames that came later than
 // since. fits picks the records of its place.
-func follow(ctx context.Context, read reader, name CustomerName, since time.Time, fits func(renameRecord) bool) (CustomerName, error) {
+func follow(ctx context.Context, read Reader, name CustomerName, since time.Time, fits func(RenameRecord) bool) (CustomerName, error) {
 	for {
-		all, err := loadRenames(ctx, read, name)
+		all, err := LoadRenames(ctx, read, name)
 		if err != nil {
 			return name, err
 		}
-		all = slices.DeleteFunc(all, func(r renameRecord) bool { return !fits(r) || !r.At.After(since) })
+		all = slices.DeleteFunc(all, func(r RenameRecord) bool { return !fits(r) || !r.At.After(since) })
 		if len(all) == 0 {
 			return name, nil
 		}
-		last := slices.MaxFunc(all, func(a, b renameRecord) int { return a.At.Compare(b.At) })
+		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
 		name, since = last.To, last.At // later each time: it ends
 	}
 }
@@ -98,21 +98,21 @@ func follow(ctx context.Context, read reader, name CustomerName, since time.Time
 // RenamedTo is the name that the states of a customer without a file have moved to, empty
 // where they have not. Without a sealer nothing is verified: it is for showing.
 func RenamedTo(ctx context.Context, s Store, sealer Sealer, name CustomerName) (CustomerName, error) {
-	var read reader = unverified{s}
+	var read Reader = UnverifiedRecord{Store: s}
 	if sealer != nil {
-		read = records{s, sealer}
+		read = Records{Store: s, Sealer: sealer}
 	}
-	all, err := loadRenames(ctx, read, name)
+	all, err := LoadRenames(ctx, read, name)
 	if err == nil && len(all) > 0 {
-		last := slices.MaxFunc(all, func(a, b renameRecord) int { return a.At.Compare(b.At) })
-		same := func(r renameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
+		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
+		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
 		var now CustomerName
 		if now, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
 			return now, nil
 		}
 	}
 	if err != nil {
-		return "", tamperedOr(err, fmt.Sprintf("the record below %s that says where customer %s has moved", renamePrefix(name), name))
+		return "", TamperedOr(err, fmt.Sprintf("the record below %s that says where customer %s has moved", renamePrefix(name), name))
 	}
 	return "", nil
 }
@@ -120,35 +120,35 @@ func RenamedTo(ctx context.Context, s Store, sealer Sealer, name CustomerName) (
 // known is what the store says about the place of a customer.
 type known struct {
 	name CustomerName // empty: nothing
-	// registered is the name of the last registration, number its number; 0: there is none.
+	// registered is the name of the last Registration, number its number; 0: there is none.
 	registered CustomerName
 	number     int
 }
 
-// knownAs finds the name of a customer's place: the registration, or the records of the
+// knownAs finds the name of a customer's place: the Registration, or the records of the
 // last applies where there is none, and what was renamed since.
-func (s nameRecords) knownAs(ctx context.Context, c Customer) (known, error) {
-	last, number, err := loadRegistration(ctx, s.Store, s, c)
+func (s NameRecords) knownAs(ctx context.Context, c Customer) (known, error) {
+	last, number, err := LoadRegistration(ctx, s.Store, s, c)
 	if err != nil {
 		return known{number: number}, err
 	}
 	k := known{name: last.Customer, registered: last.Customer, number: number}
 	if number == 0 {
-		if k.name, err = s.nameByApplies(ctx, c); err != nil || k.name == "" {
+		if k.name, err = s.NameByApplies(ctx, c); err != nil || k.name == "" {
 			return k, err
 		}
 	}
-	k.name, err = follow(ctx, s, k.name, last.At, func(r renameRecord) bool { return r.of(c) })
+	k.name, err = follow(ctx, s, k.name, last.At, func(r RenameRecord) bool { return r.of(c) })
 	return k, err
 }
 
-// nameByApplies is the name whose records of the last applies are of the place of c.
-func (s nameRecords) nameByApplies(ctx context.Context, c Customer) (CustomerName, error) {
-	own, found, err := s.evidence(ctx, c.Name, c)
+// NameByApplies is the name whose records of the last applies are of the place of c.
+func (s NameRecords) NameByApplies(ctx context.Context, c Customer) (CustomerName, error) {
+	own, found, err := s.Evidence(ctx, c.Name, c)
 	if err != nil {
 		return "", err
 	}
-	if found && own.of(c) {
+	if found && own.Of(c) {
 		return c.Name, nil
 	}
 	return s.formerName(ctx, c)

@@ -110,7 +110,7 @@ func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 		w.t.Errorf("the apply of %s ended as %s", name, applied.Outcome)
 	}
 	w.report(request, true)
-	last, err := pipeline.LastApply(context.Background(), w.store, w.sealer, name, "staging")
+	last, err := lastApplyOf(context.Background(), w.store, w.sealer, name, "staging")
 	if err != nil || last.Request != request.ID {
 		w.t.Errorf("the last apply of %s is %s, %v", name, last.Request, err)
 	}
@@ -144,7 +144,7 @@ func TestRename(t *testing.T) {
 	if w.engine.states[w.backend("store", "staging").String()] != 1 || w.engine.states[w.backend("acme", "staging").String()] != 1 {
 		t.Errorf("states: %v", w.engine.states)
 	}
-	if last, err := pipeline.LastApply(context.Background(), w.store, w.sealer, "store", "staging"); err != nil || last.Actor != "dev" {
+	if last, err := lastApplyOf(context.Background(), w.store, w.sealer, "store", "staging"); err != nil || last.Actor != "dev" {
 		t.Errorf("the last apply of the new name: %+v, %v", last, err)
 	}
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
@@ -307,7 +307,7 @@ func TestRenameChains(t *testing.T) {
 					t.Errorf("%s is %q now, %v", old, now, err)
 				}
 			}
-			// Without the registrations the records about old names decide.
+			// Without the Registrations the records about old names decide.
 			w.forgetNumbers()
 			for _, old := range steps {
 				w.customer.Name = old
@@ -319,7 +319,7 @@ func TestRenameChains(t *testing.T) {
 	}
 }
 
-// forgetNumbers removes the registrations and leaves what is known of old names.
+// forgetNumbers removes the Registrations and leaves what is known of old names.
 func (w *world) forgetNumbers() {
 	w.t.Helper()
 	for _, key := range w.registrations() {
@@ -329,7 +329,7 @@ func (w *world) forgetNumbers() {
 	}
 }
 
-// TestRenameRolledBack: who removes the last registration brings no old states back.
+// TestRenameRolledBack: who removes the last Registration brings no old states back.
 func TestRenameRolledBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -351,7 +351,7 @@ func TestRenameRolledBack(t *testing.T) {
 		}
 		w.forget("_metapipe/open/")
 	}
-	if err := w.rename("acme", "store"); err != nil { // the registration alone is written again
+	if err := w.rename("acme", "store"); err != nil { // the Registration alone is written again
 		t.Fatal(err)
 	}
 	w.wantNamed("store", "acme")
@@ -446,7 +446,7 @@ func TestNameOfAnother(t *testing.T) {
 	newcomer := w.customer
 	newcomer.RepositoryID = 8
 	f := w.fetcher()
-	f.Customers = registry{renamed, newcomer}
+	f.Customers = customerList{renamed, newcomer}
 	register := func() error { return f.Register(context.Background(), newcomer) }
 	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
 		t.Errorf("before the rename: %v", err)
@@ -454,7 +454,7 @@ func TestNameOfAnother(t *testing.T) {
 	if err := w.rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	f.Customers = registry{newcomer}
+	f.Customers = customerList{newcomer}
 	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
 		t.Errorf("after it: %v", err)
 	}
@@ -464,9 +464,9 @@ func TestNameOfAnother(t *testing.T) {
 	}
 }
 
-type registry []pipeline.Customer
+type customerList []pipeline.Customer
 
-func (r registry) Customer(name pipeline.CustomerName) (pipeline.Customer, bool) {
+func (r customerList) Customer(name pipeline.CustomerName) (pipeline.Customer, bool) {
 	i := slices.IndexFunc(r, func(c pipeline.Customer) bool { return c.Name == name })
 	if i < 0 {
 		return pipeline.Customer{}, false
@@ -474,6 +474,6 @@ func (r registry) Customer(name pipeline.CustomerName) (pipeline.Customer, bool)
 	return r[i], true
 }
 
-func (r registry) ByRepository(id int64) []pipeline.Customer {
+func (r customerList) ByRepository(id int64) []pipeline.Customer {
 	return slices.DeleteFunc(slices.Clone(r), func(c pipeline.Customer) bool { return c.RepositoryID != id })
 }

@@ -65,12 +65,12 @@ type ReportInput struct {
 // has reached GitHub; what failed is in the error. What GitHub will never accept is
 // in Report.Unreported and is no error: it says nothing about the plan or the apply.
 func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, error) {
-	request, err := loadRequest(ctx, r.records(), in.Customer.Name, in.Request)
+	request, err := LoadRequest(ctx, r.records(), in.Customer.Name, in.Request)
 	if errors.Is(err, ErrNotFound) {
 		return Report{}, "", &NoRequestError{Request: in.Request, Customer: in.Customer.Name}
 	}
 	if err != nil {
-		return Report{}, "", tamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
+		return Report{}, "", TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
 	}
 	if err := reportsTo(in.Customer, request); err != nil {
 		return Report{}, "", err
@@ -88,7 +88,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (Report, string, err
 	report.Unreported = refused
 	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != StatusPending {
 		if err = r.appendUnreported(ctx, in, report.Report); err == nil {
-			err = markClosed(ctx, r.Store, request)
+			err = MarkClosed(ctx, r.Store, request)
 		}
 	}
 	if in.Final {
@@ -108,7 +108,7 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) 
 			return refused, err
 		}
 	}
-	refused, err := withoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
+	refused, err := WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)
 	}
@@ -142,7 +142,7 @@ func reportsTo(c Customer, request Request) error {
 		return nil
 	}
 	return &RefusedError{Reason: ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
-		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: tamperedNext, Operator: tamperedFinder}
+		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: TamperedNext, Operator: TamperedFinder}
 }
 
 // collected is a report with what its parts were made from.
@@ -159,16 +159,16 @@ type collected struct {
 type target struct {
 	TargetReport
 	run      Run // the run that set the outcome
-	folder   planAttempt
+	folder   PlanAttempt
 	internal string       // the part of the message that names the manager's own places
 	closed   bool         // by this report: no job would have finished it
 	doubted  bool         // its record in the store has no valid signature
-	attempt  applyAttempt // the last one of its plan
+	attempt  ApplyAttempt // the last one of its plan
 }
 
 // redacted returns what may be shown of the target.
 func (t target) redacted(l Redaction) TargetReport {
-	if l.hides() && t.internal != "" {
+	if l.Hides() && t.internal != "" {
 		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
 	}
 	return t.Redacted(l)
@@ -186,7 +186,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request Request)
 		if err != nil {
 			return collected{}, err
 		}
-		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.attempt.revoked()
+		report.unsettled = report.unsettled || t.Outcome == OutcomePlanning || t.Outcome == OutcomeApplying || t.Outcome == OutcomeCancelled || t.attempt.Revoked()
 		if in.Final && !t.Outcome.Final() {
 			r.close(&t, in, request.Mode, failedBefore)
 			t.closed = true
@@ -209,8 +209,8 @@ func (r *Reporter) close(t *target, in ReportInput, mode Mode, failedBefore Envi
 	next := t.Next
 	t.Next = mode.Afresh()
 	switch {
-	case began == OutcomeWaiting && t.attempt.number > 0: // an apply tried, and could not begin
-		t.Outcome, t.Next = t.attempt.result.Outcome, next
+	case began == OutcomeWaiting && t.attempt.Number > 0: // an apply tried, and could not begin
+		t.Outcome, t.Next = t.attempt.Result.Outcome, next
 	case began == OutcomeApplying:
 		t.Outcome, t.Message = OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -231,15 +231,15 @@ func (r *Reporter) close(t *target, in ReportInput, mode Mode, failedBefore Envi
 }
 
 func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, env Environment) (target, error) {
-	st, err := readTargetStatus(ctx, r.records(), request, env)
+	st, err := ReadTargetStatus(ctx, r.records(), request, env)
 	if err != nil {
 		return target{}, err
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
-	e := st.result
+	e := st.Result
 	t := target{TargetReport: TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == ModeDestroy, PlanOnly: request.PlanOnly[env],
 		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At},
-		doubted: st.doubt != nil, run: e.Run, folder: st.folder, attempt: st.attempt}
+		doubted: st.Doubt != nil, run: e.Run, folder: st.Folder, attempt: st.Attempt}
 	if e.Internal {
 		t.internal = e.Message
 	}
@@ -247,7 +247,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 		return target{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
 	}
 	if !t.Outcome.Final() && t.Applies {
-		newer, err := superseding(ctx, r.records(), request, env)
+		newer, err := Superseding(ctx, r.records(), request, env)
 		if err != nil {
 			return target{}, err
 		}
@@ -260,11 +260,11 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request Request, 
 
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
 // told as such, and hides nothing else.
-func (r *Reporter) plan(ctx context.Context, st targetStatus, t *TargetReport) error {
-	if !st.folder.has(objectReceipt) {
+func (r *Reporter) plan(ctx context.Context, st TargetStatus, t *TargetReport) error {
+	if !st.Folder.Has(ObjectReceipt) {
 		return nil
 	}
-	receipt, model, err := readReceipt(ctx, r.records(), st.folder)
+	receipt, model, err := ReadReceipt(ctx, r.records(), st.Folder)
 	switch {
 	case errors.Is(err, ErrTampered), errors.Is(err, ErrUnknownKey):
 		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")
@@ -278,7 +278,7 @@ func (r *Reporter) plan(ctx context.Context, st targetStatus, t *TargetReport) e
 	return DecodeExact(model, t.Plan)
 }
 
-func (r *Reporter) records() records { return records{r.Store, r.Sealer} }
+func (r *Reporter) records() Records { return Records{Store: r.Store, Sealer: r.Sealer} }
 
 // Overall sums the targets up: the worst final state wins, and anything open
 // keeps the whole pending.
@@ -310,9 +310,9 @@ func (r Report) Overall() StatusState {
 // no proved origin, or ErrNotFound.
 func FindRejected(ctx context.Context, s Store, sealer Sealer, run Run) (Unverified, error) {
 	var u Unverified
-	err := records{s, sealer}.read(ctx, planAttempt{customer: fleet}, unverifiedKey(run), &u)
+	err := Records{Store: s, Sealer: sealer}.ReadRecord(ctx, PlanAttempt{Customer: FleetName}, UnverifiedKey(run), &u)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		err = tamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
+		err = TamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
 	}
 	return u, err
 }

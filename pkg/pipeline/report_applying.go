@@ -19,18 +19,18 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request Request
 	if err != nil || t.Outcome != OutcomeWaiting || !t.Applies {
 		return report, err
 	}
-	_, taken, err := commitOf(request).newest(ctx, r.records(), request, func(o Request) bool { return o.worksOn(t.Environment) })
+	_, taken, err := CommitOf(request).Newest(ctx, r.records(), request, func(o Request) bool { return o.WorksOn(t.Environment) })
 	if err != nil || taken {
 		return report, err
 	}
 	if in.Run.Attempt > 1 { // an earlier attempt may have closed the request, and nothing may be pending that no sweep finds
-		if err := open(ctx, r.Store, request); err != nil {
+		if err := MarkOpen(ctx, r.Store, request); err != nil {
 			return report, err
 		}
 	}
 	t.Outcome, t.RunURL = OutcomeApplying, in.Run.URL
 	report.Targets = []TargetReport{t.redacted(in.Customer.Manager.Redaction)}
-	report.Unreported, err = withoutRefusals(r.status(ctx, report, t.Environment, StatusPending, t.receiptURL()))
+	report.Unreported, err = WithoutRefusals(r.status(ctx, report, t.Environment, StatusPending, t.ReceiptURL()))
 	for _, u := range report.Unreported {
 		r.Logf("%s; the apply does not depend on it", u)
 	}

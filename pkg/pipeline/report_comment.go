@@ -30,7 +30,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
 	var work commentWork
 	for round := range maxCommentRounds {
-		newer, found, err := pullOf(request.Customer, request.PullRequest).newest(ctx, r.records(), request, nil)
+		newer, found, err := PullOf(request.Customer, request.PullRequest).Newest(ctx, r.records(), request, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
@@ -54,7 +54,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report Report) e
 		}
 		changed, err := r.upsert(ctx, report, &work)
 		if err != nil {
-			return partFailed(err, "%s", what)
+			return PartFailed(err, "%s", what)
 		}
 		if !changed {
 			break

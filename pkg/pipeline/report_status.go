@@ -13,7 +13,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 	request := report.Request
 	// Requests for one commit share its statuses: the newest that works on a
 	// target has the say over the target's, and the newest of all over the rest.
-	newer, found, err := commitOf(request).newest(ctx, r.records(), request, nil)
+	newer, found, err := CommitOf(request).Newest(ctx, r.records(), request, nil)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 		if err != nil || taken {
 			errs = append(errs, err)
 		} else {
-			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.receiptURL()))
+			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.ReceiptURL()))
 		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
@@ -38,17 +38,17 @@ func (r *Reporter) statuses(ctx context.Context, report Report) error {
 // status posts the status of env, or with an empty env that of the whole request.
 func (r *Reporter) status(ctx context.Context, report Report, env Environment, state StatusState, url string) error {
 	request := report.Request
-	s := Status{Context: request.StatusContext(env), State: state, Description: tagged(r.Renderer.Status(report, env), request.ID), TargetURL: url}
-	return partFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
+	s := Status{Context: request.StatusContext(env), State: state, Description: WithRequestTag(r.Renderer.Status(report, env), request.ID), TargetURL: url}
+	return PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
 // taken reports whether a newer request for the commit works on env: newest is the
 // newest of all, the zero Request when there is none.
 func (r *Reporter) taken(ctx context.Context, request, newest Request, env Environment) (bool, error) {
-	if newest.ID == "" || newest.worksOn(env) {
+	if newest.ID == "" || newest.WorksOn(env) {
 		return newest.ID != "", nil
 	}
-	_, found, err := commitOf(request).newest(ctx, r.records(), request, func(o Request) bool { return o.worksOn(env) })
+	_, found, err := CommitOf(request).Newest(ctx, r.records(), request, func(o Request) bool { return o.WorksOn(env) })
 	return found, err
 }
 
@@ -89,12 +89,12 @@ const smallOutputs = 16 << 10
 func (r *Reporter) deploy(ctx context.Context, request Request, d Deployment) error {
 	create := func(d Deployment) error {
 		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, d)
-		return partFailed(err, "create deployment %s of %s, which carries the outputs", d.Environment, request.Repository)
+		return PartFailed(err, "create deployment %s of %s, which carries the outputs", d.Environment, request.Repository)
 	}
 	err := create(d)
 	all := d.Payload.Outputs
 	for _, limit := range []int{smallOutputs, 0} {
-		if cause, _ := refusalOf(err); cause != CauseTooLarge || len(all) == 0 {
+		if cause, _ := RefusalOf(err); cause != CauseTooLarge || len(all) == 0 {
 			break
 		}
 		d.Payload.Outputs, d.Payload.LeftOut = fittingOutputs(all, limit)
@@ -104,7 +104,7 @@ func (r *Reporter) deploy(ctx context.Context, request Request, d Deployment) er
 		return err
 	}
 	left := &PermanentError{Cause: CauseTooLarge, Err: errors.New("the payload of the deployment does not hold it")}
-	return partFailed(left, "output %s of %s for %s", strings.Join(d.Payload.LeftOut, ", "), d.Payload.Environment, request.Repository)
+	return PartFailed(left, "output %s of %s for %s", strings.Join(d.Payload.LeftOut, ", "), d.Payload.Environment, request.Repository)
 }
 
 // fittingOutputs keeps as many outputs as fit into limit bytes, the smallest first, and

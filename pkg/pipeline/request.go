@@ -51,7 +51,7 @@ type Run struct {
 }
 
 // Request is the record of one accepted or rejected request, written once by
-// fetch-vars, with a seal. It is read by loadRequest alone. Its facts come from GitHub and from the manager's own files.
+// fetch-vars, with a seal. It is read by LoadRequest alone. Its facts come from GitHub and from the manager's own files.
 type Request struct {
 	ID         RequestID    `json:"id"`
 	Customer   CustomerName `json:"customer"`
@@ -99,8 +99,8 @@ type Request struct {
 // Rejected reports whether the request was not accepted.
 func (r Request) Rejected() bool { return r.Reason != "" }
 
-// worksOn reports whether env is one of the targets.
-func (r Request) worksOn(env Environment) bool { return slices.Contains(r.Targets, env) }
+// WorksOn reports whether env is one of the targets.
+func (r Request) WorksOn(env Environment) bool { return slices.Contains(r.Targets, env) }
 
 // Applies reports whether env is to be applied, not only planned.
 func (r Request) Applies(env Environment) bool {

@@ -9,10 +9,10 @@ import "slices"
 // Requesters are the accounts that caused an attempt of a run: who started it first, and
 // who asked for this attempt. They are the same but for a re-run. An unknown one stays
 // in the list.
-func (r WorkflowRun) Requesters() []Account { return withAccounts(nil, r.StartedBy, r.TriggeredBy) }
+func (r WorkflowRun) Requesters() []Account { return WithAccounts(nil, r.StartedBy, r.TriggeredBy) }
 
-// withAccounts adds accounts that the list does not hold.
-func withAccounts(list []Account, more ...Account) []Account {
+// WithAccounts adds accounts that the list does not hold.
+func WithAccounts(list []Account, more ...Account) []Account {
 	for _, a := range more {
 		if !slices.ContainsFunc(list, func(b Account) bool { return a.ID == b.ID && (a.Known() || a.Login == b.Login) }) {
 			list = append(list, a)
@@ -21,8 +21,8 @@ func withAccounts(list []Account, more ...Account) []Account {
 	return list
 }
 
-// requesterLogin is the login of who asked for this attempt, for people to read.
-func (r WorkflowRun) requesterLogin() string {
+// RequesterLogin is the login of who asked for this attempt, for people to read.
+func (r WorkflowRun) RequesterLogin() string {
 	if r.TriggeredBy.Login != "" {
 		return r.TriggeredBy.Login
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Restorer sets what is remembered of the state of a target: after it has restored a
+// Restorer sets what is Remembered of the state of a target: after it has restored a
 // lost one, or where the operator accepts the state as it is.
 type Restorer struct {
 	Store  Store
@@ -19,13 +19,13 @@ type Restorer struct {
 }
 
 // Remember returns what a state that is there now, or that could be restored, lacks
-// against what is remembered; nil where it fits.
+// against what is Remembered; nil where it fits.
 func (r *Restorer) Remember(ctx context.Context, in TargetInput, now StateRecord) (*LostState, error) {
-	known, err := remember(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := Remember(ctx, Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
 	if err != nil {
 		return nil, err
 	}
-	return known.lost(now, in.Backend.String()), nil
+	return known.Lost(now, in.Backend.String()), nil
 }
 
 // Restore pushes the state in file, which is in clear, to the backend of the target.
@@ -35,12 +35,12 @@ func (r *Restorer) Restore(ctx context.Context, in TargetInput, file string, res
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}
-	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	state, err := r.Engine.PushState(ctx, job, KeptState{File: file})
 	if err != nil {
 		return state, err
 	}
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	err = r.note(last, in, LedgerRestored, StateRecord{StateVersion: state, Resources: resources}, what)
 	if err != nil {
@@ -64,27 +64,27 @@ func (r *Restorer) Accept(ctx context.Context, in TargetInput, now StateRecord, 
 		return err
 	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
-	known, err := remember(ctx, records{r.Store, r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := Remember(ctx, Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
 	case err != nil:
 		return err
-	case !known.nothing() && known.unread == nil && known.lost(now, in.Backend.String()) == nil:
-		return &UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", targetName(in.Customer.Name, in.Environment)),
+	case !known.Nothing() && known.Unread == nil && known.Lost(now, in.Backend.String()) == nil:
+		return &UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", TargetName(in.Customer.Name, in.Environment)),
 			Next: "`metapipe state list` says which states are lost"}
 	}
 	if err := r.note(ctx, in, LedgerAccepted, now, reason); err != nil {
 		return err
 	}
-	return registerAgain(ctx, records{r.Store, r.Sealer}, in.Customer, r.Now())
+	return RegisterAgain(ctx, Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, r.Now())
 }
 
 // note writes the sealed record first, and then the ledger, which can only make the
 // target look worse: done again after an interruption, both agree.
 func (r *Restorer) note(ctx context.Context, in TargetInput, event LedgerEvent, state StateRecord, why string) error {
 	c, env := in.Customer.Name, in.Environment
-	if err := noteState(ctx, records{r.Store, r.Sealer}, c, env, state, Acceptance{Actor: in.Actor, Reason: plainLine(why), At: r.Now().UTC()}); err != nil {
+	if err := NoteState(ctx, Records{Store: r.Store, Sealer: r.Sealer}, c, env, state, Acceptance{Actor: in.Actor, Reason: PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
 	e := LedgerEntry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
@@ -92,23 +92,23 @@ func (r *Restorer) note(ctx context.Context, in TargetInput, event LedgerEvent, 
 	return err
 }
 
-// noteState writes the record of the last apply again with another state. Without a
+// NoteState writes the record of the last apply again with another state. Without a
 // record that can be read there is none to write: then the ledger alone remembers, and
 // what cannot be believed goes.
-func noteState(ctx context.Context, s records, c CustomerName, env Environment, state StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, lastApplyPrefix(c, env))
+func NoteState(ctx context.Context, s Records, c CustomerName, env Environment, state StateRecord, by Acceptance) error {
+	older, err := s.List(ctx, LastApplyPrefix(c, env))
 	if err != nil {
 		return err
 	}
-	record, found, err := loadLastApply(ctx, s, c, env)
+	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil && !errors.Is(err, ErrTampered) && !errors.Is(err, ErrUnknownKey) {
 		return err
 	}
 	key := ""
 	if err == nil && found {
-		key = lastApplyBase(c, env, by.At, record.Receipt.Request) + ".json"
-		record.State, record.Accepted = &state, &by
-		if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil {
+		key = LastApplyBase(c, env, by.At, stored.Receipt.Request) + ".json"
+		stored.State, stored.Accepted = &state, &by
+		if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil {
 			return err
 		}
 	}
@@ -122,21 +122,21 @@ func noteState(ctx context.Context, s records, c CustomerName, env Environment, 
 	return nil
 }
 
-// noteFailedApply keeps beside the newest apply that went well what a later one, which
+// NoteFailedApply keeps beside the newest apply that went well what a later one, which
 // failed, has left: its state is no lost one. Where nothing went well yet, the ledger
 // alone remembers.
-func noteFailedApply(ctx context.Context, s records, c CustomerName, env Environment, state StateRecord, at time.Time) error {
-	older, err := s.List(ctx, lastApplyPrefix(c, env))
+func NoteFailedApply(ctx context.Context, s Records, c CustomerName, env Environment, state StateRecord, at time.Time) error {
+	older, err := s.List(ctx, LastApplyPrefix(c, env))
 	if err != nil {
 		return err
 	}
-	record, found, err := loadLastApply(ctx, s, c, env)
+	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil || !found {
 		return err
 	}
-	key := lastApplyBase(c, env, at, record.Receipt.Request) + ".json"
-	record.State, record.Accepted = &state, nil
-	if err := s.create(ctx, lastApplyRecord(c, env), key, record); err != nil && !errors.Is(err, ErrExists) {
+	key := LastApplyBase(c, env, at, stored.Receipt.Request) + ".json"
+	stored.State, stored.Accepted = &state, nil
+	if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil && !errors.Is(err, ErrExists) {
 		return err
 	}
 	for _, old := range older {
@@ -150,18 +150,18 @@ func noteFailedApply(ctx context.Context, s records, c CustomerName, env Environ
 // LookForLost compares a state with what the store remembers without a key: with the
 // ledger, and with the names of the records of the last apply. It is for showing.
 func LookForLost(ctx context.Context, s Store, c CustomerName, env Environment, now StateRecord, place string) (*LostState, error) {
-	known := remembered{customer: c, environment: env}
-	entry, left, err := (Ledger{Store: s}).lastState(ctx, c, env)
+	known := Remembered{customer: c, environment: env}
+	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
 		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
 	}
 	if !left {
-		keys, err := s.List(ctx, lastApplyPrefix(c, env))
+		keys, err := s.List(ctx, LastApplyPrefix(c, env))
 		if err != nil {
-			return nil, fmt.Errorf("look for the last apply of %s: %w", targetName(c, env), err)
+			return nil, fmt.Errorf("look for the last apply of %s: %w", TargetName(c, env), err)
 		}
 		for _, key := range keys {
-			if at, ok := lastAppliedAt(key); ok {
+			if at, ok := LastAppliedAt(key); ok {
 				entry, left = LedgerEntry{Event: LedgerApplied, At: at}, true
 			}
 		}
@@ -169,12 +169,12 @@ func LookForLost(ctx context.Context, s Store, c CustomerName, env Environment, 
 	if left {
 		known.entry = &entry
 	}
-	return known.lost(now, place), nil
+	return known.Lost(now, place), nil
 }
 
-// lastAppliedAt reads the time out of the key of a record of the last apply.
-func lastAppliedAt(key string) (time.Time, bool) {
+// LastAppliedAt reads the time out of the key of a record of the last apply.
+func LastAppliedAt(key string) (time.Time, bool) {
 	name, ok := strings.CutSuffix(key[strings.LastIndex(key, "/")+1:], ".json")
-	at, parseErr := time.Parse(lastApplyTimes, name[:min(len(name), len(lastApplyTimes))])
+	at, parseErr := time.Parse(LastApplyTimes, name[:min(len(name), len(LastApplyTimes))])
 	return at, ok && parseErr == nil
 }

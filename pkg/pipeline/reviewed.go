@@ -12,8 +12,8 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 	if request.PullRequest == 0 {
 		return "", nil
 	}
-	pull := pullOf(request.Customer, request.PullRequest)
-	shown, found, err := pull.latest(ctx, p.records(), orderTime(pull.own(request)), func(r Request) bool {
+	pull := PullOf(request.Customer, request.PullRequest)
+	shown, found, err := pull.Latest(ctx, p.records(), OrderTime(pull.Own(request)), func(r Request) bool {
 		return r.ID != request.ID && r.Event == "pull_request" && !r.Rejected() // shown to the reviewers
 	})
 	what := fmt.Sprintf("what pull request #%d showed of %s/%s", request.PullRequest, request.Customer, in.Environment)
@@ -21,7 +21,7 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 	case errors.Is(err, ErrUnknownKey):
 		return ReviewedOtherKey, nil
 	case err != nil:
-		return "", tamperedOr(err, what)
+		return "", TamperedOr(err, what)
 	case !found:
 		return ReviewedUnseen, nil
 	}
@@ -32,21 +32,21 @@ func (p *Planner) reviewed(ctx context.Context, in TargetInput, request Request,
 	case errors.Is(err, ErrUnknownKey):
 		return ReviewedOtherKey, nil
 	case err != nil:
-		return "", tamperedOr(err, what)
+		return "", TamperedOr(err, what)
 	}
-	return compareReviewed(earlier.Fingerprint, receipt.Fingerprint), nil
+	return CompareReviewed(earlier.Fingerprint, receipt.Fingerprint), nil
 }
 
 // shownPlan returns the receipt of the newest planning of a target of an earlier
 // request, or ErrNotFound.
 func (p *Planner) shownPlan(ctx context.Context, shown Request, env Environment) (Receipt, error) {
-	folder, found, err := latestPlanAttempt(ctx, p.Store, shown, env)
+	folder, found, err := LatestPlanAttempt(ctx, p.Store, shown, env)
 	if err == nil && !found {
 		err = ErrNotFound
 	}
 	var receipt Receipt
 	if err == nil {
-		receipt, _, err = readReceipt(ctx, p.records(), folder)
+		receipt, _, err = ReadReceipt(ctx, p.records(), folder)
 	}
 	if err == nil && (receipt.Request != shown.ID || receipt.Customer != shown.Customer || receipt.Environment != env) {
 		err = ErrTampered
@@ -57,9 +57,9 @@ func (p *Planner) shownPlan(ctx context.Context, shown Request, env Environment)
 	return receipt, nil
 }
 
-// verifyRequest holds the variables that are stored of a request to its facts:
+// VerifyRequest holds the variables that are stored of a request to its facts:
 // ErrTampered when they are of another one.
-func verifyRequest(ctx context.Context, s records, request Request) error {
-	_, err := unsealBytes(ctx, s, s.Sealer, requestVariablesKey(request.Customer, request.ID), variablesBinding(request))
+func VerifyRequest(ctx context.Context, s Records, request Request) error {
+	_, err := UnsealBytes(ctx, s, s.Sealer, RequestVariablesKey(request.Customer, request.ID), VariablesBinding(request))
 	return err
 }

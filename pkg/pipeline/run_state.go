@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// runReader asks GitHub for the manager's own runs.
-type runReader interface {
+// RunReader asks GitHub for the manager's own runs.
+type RunReader interface {
 	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
 	Repository(ctx context.Context, repo Slug) (Repository, error)
 	// ListsRuns is nil when the token can list the runs of a repository.
@@ -16,11 +16,11 @@ type runReader interface {
 // conclusionDeleted is the conclusion of a run that GitHub does not have any more.
 const conclusionDeleted = "deleted"
 
-// findRun reads a run of the manager. One that GitHub does not show counts as deleted
+// FindRun reads a run of the manager. One that GitHub does not show counts as deleted
 // only when the same token reads the repository that the run was in, by its id, and
 // lists its runs. Otherwise the run may go on where this token cannot see it: that is
 // a *RefusedError, and nothing may be touched.
-func findRun(ctx context.Context, runs runReader, manager Repository, run Run) (WorkflowRun, error) {
+func FindRun(ctx context.Context, runs RunReader, manager Repository, run Run) (WorkflowRun, error) {
 	if runs == nil {
 		return WorkflowRun{}, &UsageError{Message: fmt.Sprintf("whether run %d is over cannot be asked", run.ID), Next: "set GITHUB_TOKEN to a token that may read the actions of " + run.Repository.String()}
 	}
@@ -55,13 +55,13 @@ func findRun(ctx context.Context, runs runReader, manager Repository, run Run) (
 }
 
 func cannotAsk(run Run, why string) error {
-	return lockRefused(fmt.Sprintf("whether run %d of %s is over cannot be asked: %s", run.ID, run.Repository, why),
+	return LockRefused(fmt.Sprintf("whether run %d of %s is over cannot be asked: %s", run.ID, run.Repository, why),
 		"use a GITHUB_TOKEN that can read "+run.Repository.String()+" and its actions, and run this again; nothing was changed")
 }
 
-// runHasEnded asks GitHub whether an attempt of a run can do anything any more.
-func runHasEnded(ctx context.Context, runs runReader, manager Repository, run Run) (over bool, why string, err error) {
-	now, err := findRun(ctx, runs, manager, run)
+// RunHasEnded asks GitHub whether an attempt of a run can do anything any more.
+func RunHasEnded(ctx context.Context, runs RunReader, manager Repository, run Run) (over bool, why string, err error) {
+	now, err := FindRun(ctx, runs, manager, run)
 	switch {
 	case err != nil:
 		return false, "", err

@@ -30,9 +30,9 @@ type Binding struct {
 	Data   []byte // what else it is tied to
 }
 
-// variablesBinding ties the stored variables to the facts of their request. What a
+// VariablesBinding ties the stored variables to the facts of their request. What a
 // fetch-vars that runs again may find different is left out.
-func variablesBinding(r Request) Binding {
+func VariablesBinding(r Request) Binding {
 	facts := r
 	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
 	b, err := json.Marshal(facts)
@@ -42,7 +42,7 @@ func variablesBinding(r Request) Binding {
 	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
 }
 
-// binding ties one sealed object of a plan to the receipt and to its own name.
-func binding(receipt Receipt, object string) Binding {
+// BindTo ties one sealed object of a plan to the receipt and to its own name.
+func BindTo(receipt Receipt, object string) Binding {
 	return Binding{Customer: receipt.Customer, Environment: receipt.Environment, Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
 }

@@ -7,46 +7,46 @@ import (
 	"fmt"
 )
 
-// targetStatus is what the store tells of one target.
-type targetStatus struct {
-	result  Result
-	folder  planAttempt
-	attempt applyAttempt // the last one of its plan
-	doubt   error        // what of it cannot be believed: ErrTampered or ErrUnknownKey
+// TargetStatus is what the store tells of one target.
+type TargetStatus struct {
+	Result  Result
+	Folder  PlanAttempt
+	Attempt ApplyAttempt // the last one of its plan
+	Doubt   error        // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
 
-// readTargetStatus reads the newest planning of a target and what became of it. A
+// ReadTargetStatus reads the newest planning of a target and what became of it. A
 // record that nothing vouches for is no error: the target stands as failed.
-func readTargetStatus(ctx context.Context, s records, request Request, env Environment) (targetStatus, error) {
-	st := targetStatus{result: Result{Outcome: OutcomeRequested}}
-	folder, found, err := latestPlanAttempt(ctx, s, request, env)
+func ReadTargetStatus(ctx context.Context, s Records, request Request, env Environment) (TargetStatus, error) {
+	st := TargetStatus{Result: Result{Outcome: OutcomeRequested}}
+	folder, found, err := LatestPlanAttempt(ctx, s, request, env)
 	if err != nil || !found {
 		return st, err
 	}
-	st.folder = folder
-	reported := func(err error) (targetStatus, error) {
+	st.Folder = folder
+	reported := func(err error) (TargetStatus, error) {
 		if errors.Is(err, ErrNotFound) {
 			return st, nil
 		}
-		if ended, doubt := doubted(err, folder.has(attemptStartObject(1))); doubt {
-			st.result, st.doubt, st.attempt.result, st.attempt.start = ended, err, nil, StartRecord{}
+		if ended, doubt := doubted(err, folder.Has(AttemptStartObject(1))); doubt {
+			st.Result, st.Doubt, st.Attempt.Result, st.Attempt.Start = ended, err, nil, StartRecord{}
 			return st, nil
 		}
 		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
 	}
 	switch {
-	case folder.has(objectPlanned):
-		err = s.read(ctx, folder, objectPlanned, &st.result)
-	case folder.has(objectStart):
+	case folder.Has(ObjectPlanned):
+		err = s.ReadRecord(ctx, folder, ObjectPlanned, &st.Result)
+	case folder.Has(ObjectStart):
 		var b StartRecord
-		if err = s.read(ctx, folder, objectStart, &b); err == nil {
-			st.result.Outcome, st.result.Run, st.result.At = OutcomePlanning, b.Run, b.At
+		if err = s.ReadRecord(ctx, folder, ObjectStart, &b); err == nil {
+			st.Result.Outcome, st.Result.Run, st.Result.At = OutcomePlanning, b.Run, b.At
 		}
 	}
 	if err != nil {
 		return reported(err)
 	}
-	if st.attempt, err = lastAttempt(ctx, s, folder); err != nil {
+	if st.Attempt, err = LastAttempt(ctx, s, folder); err != nil {
 		return reported(err)
 	}
 	st.addAttempt()
@@ -54,16 +54,16 @@ func readTargetStatus(ctx context.Context, s records, request Request, env Envir
 }
 
 // addAttempt adds the last use of the plan.
-func (st *targetStatus) addAttempt() {
-	switch e := st.attempt.result; {
-	case st.attempt.number == 0:
+func (st *TargetStatus) addAttempt() {
+	switch e := st.Attempt.Result; {
+	case st.Attempt.Number == 0:
 	case e == nil:
-		st.result.Outcome, st.result.Run, st.result.At = OutcomeApplying, st.attempt.start.Run, st.attempt.start.At
+		st.Result.Outcome, st.Result.Run, st.Result.At = OutcomeApplying, st.Attempt.Start.Run, st.Attempt.Start.At
 	case !e.Retryable:
-		reviewed := st.result.Reviewed
-		st.result = *e
-		st.result.Reviewed = cmp.Or(e.Reviewed, reviewed)
-	case st.result.Outcome == OutcomeWaiting: // it waits still, and it is known for what
-		st.result.Reason, st.result.Message, st.result.Next, st.result.Diagnostics, st.result.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
+		reviewed := st.Result.Reviewed
+		st.Result = *e
+		st.Result.Reviewed = cmp.Or(e.Reviewed, reviewed)
+	case st.Result.Outcome == OutcomeWaiting: // it waits still, and it is known for what
+		st.Result.Reason, st.Result.Message, st.Result.Next, st.Result.Diagnostics, st.Result.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
 	}
 }

@@ -32,7 +32,7 @@ type Store interface {
 
 // The store layout. Keys of different customers share no prefix.
 
-func requestKey(c CustomerName, id RequestID) string {
+func RequestKey(c CustomerName, id RequestID) string {
 	return fmt.Sprintf("%s/requests/%s.json", c, id)
 }
 
@@ -47,79 +47,79 @@ func RequestsLike(ctx context.Context, s Store, c CustomerName, short string) ([
 	var ids []RequestID
 	for _, key := range keys {
 		name, isRecord := strings.CutSuffix(path.Base(key), ".json")
-		if id, err := ParseRequestID(name); isRecord && err == nil && requestKey(c, id) == key {
+		if id, err := ParseRequestID(name); isRecord && err == nil && RequestKey(c, id) == key {
 			ids = append(ids, id)
 		}
 	}
 	return ids, nil
 }
 
-func requestVariablesKey(c CustomerName, id RequestID) string {
+func RequestVariablesKey(c CustomerName, id RequestID) string {
 	return fmt.Sprintf("%s/requests/%s.variables", c, id)
 }
 
-// plansPrefix holds one numbered folder for each time the target of a request
+// PlansPrefix holds one numbered folder for each time the target of a request
 // was planned, since a job may be run again.
-func plansPrefix(c CustomerName, env Environment, id RequestID) string {
+func PlansPrefix(c CustomerName, env Environment, id RequestID) string {
 	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
 }
 
-// keptPrefix holds the states of a request that could not be written, in folders
+// KeptRequestPrefix holds the states of a request that could not be written, in folders
 // numbered as those of its plans. They lie beside the plans since those are removed
 // after their time, and these may be the only record of what was made.
-func keptPrefix(c CustomerName, env Environment, id RequestID) string {
+func KeptRequestPrefix(c CustomerName, env Environment, id RequestID) string {
 	return KeptPrefix(c, env) + string(id) + "/"
 }
 
 // KeptPrefix holds the kept states of all requests of a target.
 func KeptPrefix(c CustomerName, env Environment) string { return fmt.Sprintf("%s/%s/kept/", c, env) }
 
-// queueKey sorts the requests of a target by their age.
-func queueKey(r Request, env Environment) string {
-	return queuePrefix(r.Customer, env) + r.order()
+// QueueKey sorts the requests of a target by their age.
+func QueueKey(r Request, env Environment) string {
+	return QueuePrefix(r.Customer, env) + r.Order()
 }
 
-func queuePrefix(c CustomerName, env Environment) string {
+func QueuePrefix(c CustomerName, env Environment) string {
 	return fmt.Sprintf("%s/%s/queue/", c, env)
 }
 
-// pullKey sorts the requests of a pull request by their age.
-func pullKey(r Request) string {
-	return pullPrefix(r.Customer, r.PullRequest) + r.order()
+// PullKey sorts the requests of a pull request by their age.
+func PullKey(r Request) string {
+	return pullPrefix(r.Customer, r.PullRequest) + r.Order()
 }
 
 func pullPrefix(c CustomerName, number int) string {
 	return fmt.Sprintf("%s/pulls/%d/", c, number)
 }
 
-// commitKey sorts the requests for a commit by their age: they share its
+// CommitKey sorts the requests for a commit by their age: they share its
 // statuses.
-func commitKey(r Request) string { return commitPrefix(r) + r.order() }
+func CommitKey(r Request) string { return commitPrefix(r) + r.Order() }
 
 func commitPrefix(r Request) string {
 	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
 }
 
-// order sorts requests by what was pushed last, and not by which of the
+// Order sorts requests by what was pushed last, and not by which of the
 // manager's runs got a runner first: by the creation of the run that asked, which
 // its re-runs keep, and by the attempt. Its parts have fixed widths, so that byte order is time order.
-func (r Request) order() string {
+func (r Request) Order() string {
 	if r.CustomerRun.CreatedAt.IsZero() { // born in the manager
-		return r.orderAt(r.CreatedAt)
+		return r.OrderAt(r.CreatedAt)
 	}
-	return r.orderAt(r.CustomerRun.CreatedAt)
+	return r.OrderAt(r.CustomerRun.CreatedAt)
 }
 
-// orderTimes is the time at the beginning of an order.
-const orderTimes = "20060102T150405.000000000Z"
+// OrderTimes is the time at the beginning of an order.
+const OrderTimes = "20060102T150405.000000000Z"
 
-// orderStart stands before every order of that time and later ones.
-func orderStart(at time.Time) string { return at.UTC().Format(orderTimes) }
+// OrderStart stands before every order of that time and later ones.
+func OrderStart(at time.Time) string { return at.UTC().Format(OrderTimes) }
 
-func (r Request) orderAt(at time.Time) string {
+func (r Request) OrderAt(at time.Time) string {
 	run := r.CustomerRun
 	if run.CreatedAt.IsZero() {
 		run = r.ManagerRun
 	}
-	return fmt.Sprintf("%s-%020d-%06d-%s", orderStart(at), run.ID, run.Attempt, r.ID)
+	return fmt.Sprintf("%s-%020d-%06d-%s", OrderStart(at), run.ID, run.Attempt, r.ID)
 }

@@ -17,8 +17,8 @@ type Sweeper struct {
 	Store     Store
 	Sealer    Sealer
 	Runs      sweepGitHub
-	Customers customerRegistry
-	Locks     lockReader
+	Customers CustomerRegistry
+	Locks     LockReader
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c Customer, env Environment, request RequestID, lockID string) error
 	// Close reports on a request for the last time.
@@ -39,8 +39,8 @@ type CloseRequest struct {
 }
 
 type sweepGitHub interface {
-	runReader
-	runCanceller
+	RunReader
+	RunCanceller
 	PendingEnvironments(ctx context.Context, repo Slug, run int64) ([]string, error)
 }
 
@@ -109,7 +109,7 @@ type SweepResult struct {
 // goes wrong with one request is a finding and stops no other.
 func (s *Sweeper) Run(ctx context.Context, fix bool) (SweepResult, error) {
 	result := SweepResult{Findings: []Finding{}, At: s.Now().UTC()}
-	entries, err := openEntries(ctx, s.Store, openRoot)
+	entries, err := OpenEntries(ctx, s.Store, OpenRoot)
 	if err != nil {
 		return result, err
 	}
@@ -131,7 +131,7 @@ func (s *Sweeper) Run(ctx context.Context, fix bool) (SweepResult, error) {
 type sweeping struct {
 	*Sweeper
 	fix      bool
-	entry    openEntry
+	entry    OpenEntry
 	request  Request
 	customer Customer
 	departed bool // the customer is not registered for that repository any more
@@ -141,7 +141,7 @@ type sweeping struct {
 
 // found notes a finding and mends it when it may.
 func (w *sweeping) found(f Finding, fix func() error) {
-	f.Customer, f.Request, f.Run = w.entry.customer, w.entry.request, w.request.ManagerRun
+	f.Customer, f.Request, f.Run = w.entry.Customer, w.entry.Request, w.request.ManagerRun
 	if w.fix && fix != nil {
 		if err := fix(); err != nil {
 			f.Error = err.Error()
@@ -153,7 +153,7 @@ func (w *sweeping) found(f Finding, fix func() error) {
 }
 
 func (w *sweeping) inspect(ctx context.Context) error {
-	request, err := loadRequest(ctx, w.records(), w.entry.customer, w.entry.request)
+	request, err := LoadRequest(ctx, w.records(), w.entry.Customer, w.entry.Request)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return w.orphan(ctx)
@@ -162,7 +162,7 @@ func (w *sweeping) inspect(ctx context.Context) error {
 		return nil
 	case err != nil:
 		return err
-	case openKey(request) != w.entry.key:
+	case OpenKey(request) != w.entry.Key:
 		w.checkMisplaced(ctx, request)
 		return nil
 	}
@@ -172,13 +172,13 @@ func (w *sweeping) inspect(ctx context.Context) error {
 		return nil // born on somebody's machine: there is no run to ask
 	}
 	run := w.request.ManagerRun
-	if run.Repository, err = w.Manager.runOf(run); err != nil {
-		if errors.Is(err, errOtherRepositoryRun) && w.managerReplaced() {
+	if run.Repository, err = w.Manager.RunOf(run); err != nil {
+		if errors.Is(err, ErrOtherRepositoryRun) && w.managerReplaced() {
 			return w.endedRun(ctx)
 		}
 		return err
 	}
-	if w.run, err = findRun(ctx, w.Runs, w.Manager, run); err != nil {
+	if w.run, err = FindRun(ctx, w.Runs, w.Manager, run); err != nil {
 		return err
 	}
 	if w.run.Status != "completed" {
@@ -214,7 +214,7 @@ func (w *sweeping) close(ctx context.Context, cancelled bool) error {
 // orphan is an entry that fetch-vars made before it died: nobody was told of that
 // request.
 func (w *sweeping) orphan(ctx context.Context) error {
-	since := orderTime(w.entry.key)
+	since := OrderTime(w.entry.Key)
 	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan { // a time that is far ahead is none of ours
 		return nil
 	}
@@ -223,7 +223,7 @@ func (w *sweeping) orphan(ctx context.Context) error {
 		if err := w.appendOrphan(ctx, since, message); err != nil {
 			return err
 		}
-		return w.Store.Delete(ctx, w.entry.key)
+		return w.Store.Delete(ctx, w.entry.Key)
 	})
 	return nil
 }
@@ -231,15 +231,15 @@ func (w *sweeping) orphan(ctx context.Context) error {
 // appendOrphan closes the request in the ledgers that fetch-vars has got to: they
 // come before the request itself.
 func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message string) error {
-	customer, registered := w.Customers.Customer(w.entry.customer)
+	customer, registered := w.Customers.Customer(w.entry.Customer)
 	if !registered {
 		return nil // and its ledgers are not looked at any more
 	}
-	ledger := Ledger{Store: w.Store, Now: w.Now}
+	chain := Ledger{Store: w.Store, Now: w.Now}
 	for _, rule := range customer.Manager.Environments {
-		last, found, err := ledger.lastOf(ctx, customer.Name, rule.Name, w.entry.request, since)
+		last, found, err := chain.LastOf(ctx, customer.Name, rule.Name, w.entry.Request, since)
 		if err == nil && found && last.Event == LedgerRequested {
-			_, err = ledger.Append(ctx, LedgerEntry{Event: LedgerClosed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
+			_, err = chain.Append(ctx, LedgerEntry{Event: LedgerClosed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
 				Outcome: OutcomeFailed, Message: message, Run: last.Run})
 		}
 		if err != nil {
@@ -259,13 +259,13 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 		if err != nil || !w.fix || locked {
 			return err
 		}
-		return errors.Join(w.close(ctx, true), markClosed(ctx, w.Store, w.request))
+		return errors.Join(w.close(ctx, true), MarkClosed(ctx, w.Store, w.request))
 	}
 	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), and nobody has closed it", w.run.Conclusion)}, func() error {
 		if err := w.close(ctx, w.run.Conclusion == "cancelled"); err != nil || locked {
 			return err
 		}
-		return markClosed(ctx, w.Store, w.request)
+		return MarkClosed(ctx, w.Store, w.request)
 	})
 	return nil
 }
@@ -274,11 +274,11 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, env := range w.request.Targets {
-		st, err := readTargetStatus(ctx, w.records(), w.request, env)
-		if err != nil || !st.result.Outcome.Final() {
+		st, err := ReadTargetStatus(ctx, w.records(), w.request, env)
+		if err != nil || !st.Result.Outcome.Final() {
 			return false, err
 		}
-		if st.attempt.revoked() {
+		if st.Attempt.Revoked() {
 			return true, nil
 		}
 	}
@@ -315,16 +315,16 @@ func (w *sweeping) locks(ctx context.Context, customer Customer) (remain bool, e
 // lock finds out whether the request has left a lock, and releases it when no other step
 // may hold it.
 func (w *sweeping) lock(ctx context.Context, customer Customer, env Environment, lock Lock) (remain bool, err error) {
-	holders, err := lockHolders(ctx, w.records(), customer.Name, env, lock)
+	holders, err := LockHolders(ctx, w.records(), customer.Name, env, lock)
 	if err != nil {
 		return true, err
 	}
-	holders, err = holders.possible(ctx, lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
+	holders, err = holders.Possible(ctx, lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
 		var err error
-		if run.Repository, err = w.Manager.runOf(run); err != nil {
+		if run.Repository, err = w.Manager.RunOf(run); err != nil {
 			return WorkflowRun{}, err
 		}
-		return findRun(ctx, w.Runs, w.Manager, run)
+		return FindRun(ctx, w.Runs, w.Manager, run)
 	})
 	if err != nil {
 		return true, err
@@ -336,7 +336,7 @@ func (w *sweeping) lock(ctx context.Context, customer Customer, env Environment,
 		w.found(Finding{Kind: FindingForeignLock, Environment: env, Since: lock.Created, Message: "the state is locked: " + lock.String(),
 			Next: "when you know that its process is dead: " + byHand}, nil)
 		return false, nil
-	case !likely.of(w.request.ID):
+	case !likely.Of(w.request.ID):
 		return false, nil
 	case len(likely) > 1:
 		w.found(Finding{Kind: FindingSharedLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
@@ -351,7 +351,7 @@ func (w *sweeping) lock(ctx context.Context, customer Customer, env Environment,
 
 // reportUnseenLock tells of a lock that the run may have left where only the tool can look.
 func (w *sweeping) reportUnseenLock(ctx context.Context, c CustomerName, env Environment) error {
-	steps, err := stepsIn(ctx, w.records(), w.request, env, isRunning)
+	steps, err := StepsIn(ctx, w.records(), w.request, env, IsRunning)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
@@ -361,11 +361,11 @@ func (w *sweeping) reportUnseenLock(ctx context.Context, c CustomerName, env Env
 	return nil
 }
 
-// orderTime reads the time out of the key of an index.
-func orderTime(key string) time.Time {
+// OrderTime reads the time out of the key of an index.
+func OrderTime(key string) time.Time {
 	const rest = 1 + 20 + 1 + 6 + 1 + 36
-	if at := len(key) - rest; at >= len(orderTimes) {
-		if t, err := time.Parse(orderTimes, key[at-len(orderTimes):at]); err == nil {
+	if at := len(key) - rest; at >= len(OrderTimes) {
+		if t, err := time.Parse(OrderTimes, key[at-len(OrderTimes):at]); err == nil {
 			return t
 		}
 	}

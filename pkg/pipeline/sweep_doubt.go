@@ -12,17 +12,17 @@ import (
 // https://docs.github.com/actions/reference/limits
 const sweepForget = 36 * 24 * time.Hour
 
-func (s *Sweeper) records() records { return records{s.Store, s.Sealer} }
+func (s *Sweeper) records() Records { return Records{Store: s.Store, Sealer: s.Sealer} }
 
-func (s *Sweeper) ownRuns() ownRuns { return ownRuns{s.Runs, s.Manager} }
+func (s *Sweeper) ownRuns() OwnRuns { return OwnRuns{RunCanceller: s.Runs, Manager: s.Manager} }
 
 // reportTampered is a request whose record says nothing that can be believed: neither whose
 // commit it is about nor which run works on it. Nothing is written to any repository. A
 // record that was changed is noted in the customer's ledger and leaves the index, so that
 // it is found once and not by every sweep.
 func (w *sweeping) reportTampered(ctx context.Context, cause error) {
-	since := orderTime(w.entry.key)
-	key := requestKey(w.entry.customer, w.entry.request)
+	since := OrderTime(w.entry.Key)
+	key := RequestKey(w.entry.Customer, w.entry.Request)
 	if errors.Is(cause, ErrUnknownKey) {
 		f := Finding{Kind: FindingUnknownKey, Since: since, Message: fmt.Sprintf("its record %s is sealed under a key that is not at hand", key),
 			Next: "add that key behind the first one and sweep again; when it is gone, push again, and the entry goes by itself when it is 36 days old"}
@@ -30,28 +30,28 @@ func (w *sweeping) reportTampered(ctx context.Context, cause error) {
 			w.found(f, nil)
 			return
 		}
-		w.found(f, func() error { return w.Store.Delete(ctx, w.entry.key) })
+		w.found(f, func() error { return w.Store.Delete(ctx, w.entry.Key) })
 		return
 	}
 	message := fmt.Sprintf("its record %s is not what was stored: it was changed, or made without the key", key)
 	w.found(Finding{Kind: FindingTampered, Since: since, Message: message,
-		Next: fmt.Sprintf("find out who can write to the store; then bring the object back from the versions of the bucket and run `metapipe report --customer %s --request %s --final`, or remove it and push again", w.entry.customer, w.entry.request)}, func() error {
-		_, err := (Ledger{Store: w.Store, Now: w.Now}).Append(ctx, LedgerEntry{Event: LedgerRefused, Customer: w.entry.customer, Request: w.entry.request, Outcome: OutcomeRefused, Reason: ReasonTampered, Message: message})
+		Next: fmt.Sprintf("find out who can write to the store; then bring the object back from the versions of the bucket and run `metapipe report --customer %s --request %s --final`, or remove it and push again", w.entry.Customer, w.entry.Request)}, func() error {
+		_, err := (Ledger{Store: w.Store, Now: w.Now}).Append(ctx, LedgerEntry{Event: LedgerRefused, Customer: w.entry.Customer, Request: w.entry.Request, Outcome: OutcomeRefused, Reason: ReasonTampered, Message: message})
 		if err != nil {
 			return err
 		}
-		return w.Store.Delete(ctx, w.entry.key)
+		return w.Store.Delete(ctx, w.entry.Key)
 	})
 }
 
 // checkMisplaced is an entry that is not where its request stands: a fetch-vars that died has
 // left it, or somebody laid it there. The request's own entry counts.
 func (w *sweeping) checkMisplaced(ctx context.Context, request Request) {
-	since := orderTime(w.entry.key)
+	since := OrderTime(w.entry.Key)
 	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan {
 		return
 	}
-	w.found(Finding{Kind: FindingOrphan, Since: since, Message: fmt.Sprintf("%s is not the entry of request %s", w.entry.key, request.ID.Short())}, func() error {
-		return w.Store.Delete(ctx, w.entry.key)
+	w.found(Finding{Kind: FindingOrphan, Since: since, Message: fmt.Sprintf("%s is not the entry of request %s", w.entry.Key, request.ID.Short())}, func() error {
+		return w.Store.Delete(ctx, w.entry.Key)
 	})
 }

@@ -14,18 +14,18 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 		if !w.request.Applies(env) {
 			continue
 		}
-		st, err := readTargetStatus(ctx, w.records(), w.request, env)
+		st, err := ReadTargetStatus(ctx, w.records(), w.request, env)
 		if err != nil {
 			return err
 		}
 		switch {
-		case st.result.Outcome.Succeeded():
+		case st.Result.Outcome.Succeeded():
 			continue
-		case st.result.Outcome == OutcomeWaiting:
+		case st.Result.Outcome == OutcomeWaiting:
 			return w.checkWaiting(ctx, env, st)
-		case st.attempt.revoked() && w.Now().Sub(st.result.At) >= sweepCancel:
-			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
-				return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
+		case st.Attempt.Revoked() && w.Now().Sub(st.Result.At) >= sweepCancel:
+			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+				return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
 			})
 		}
 		return nil // those after it come when it has succeeded
@@ -34,19 +34,19 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 }
 
 // checkWaiting is a target with a plan that nobody has applied yet.
-func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st targetStatus) error {
-	newer, err := superseding(ctx, w.records(), w.request, env)
+func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st TargetStatus) error {
+	newer, err := Superseding(ctx, w.records(), w.request, env)
 	if err != nil {
 		return err
 	}
-	receipt, _, err := readReceipt(ctx, w.records(), st.folder)
+	receipt, _, err := ReadReceipt(ctx, w.records(), st.Folder)
 	if err != nil {
 		return err
 	}
 	now := w.Now().UTC()
 	switch {
 	case newer != "":
-		why := supersededError(w.request, env, newer)
+		why := SupersededError(w.request, env, newer)
 		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
 			return w.end(ctx, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
 		})
@@ -56,7 +56,7 @@ func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st targetS
 			return w.end(ctx, st, Result{Outcome: OutcomeExpired, Reason: ReasonExpired, Message: message, Next: w.request.Mode.Afresh(), Operator: w.request.Mode.Restart(), Run: w.request.ManagerRun, At: now})
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
-		repo, err := w.Manager.runOf(w.request.ManagerRun)
+		repo, err := w.Manager.RunOf(w.request.ManagerRun)
 		if err != nil {
 			return err
 		}
@@ -74,10 +74,10 @@ func (w *sweeping) checkWaiting(ctx context.Context, env Environment, st targetS
 
 // end takes the plan out of use, then cancels the run and closes the request. An
 // apply that has begun meanwhile is left alone.
-func (w *sweeping) end(ctx context.Context, st targetStatus, why Result) error {
-	revoked, err := revokePlan(ctx, w.records(), st, why)
+func (w *sweeping) end(ctx context.Context, st TargetStatus, why Result) error {
+	revoked, err := RevokePlan(ctx, w.records(), st, why)
 	if err != nil || !revoked {
 		return err
 	}
-	return errors.Join(w.ownRuns().cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))
+	return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))
 }

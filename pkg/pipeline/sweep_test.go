@@ -43,18 +43,18 @@ func TestSweep(t *testing.T) {
 	t.Parallel()
 	none := func(*world, *lockStore) pipeline.Request { return pipeline.Request{} }
 	for name, c := range map[string]struct {
-		happens func(w *world, locks *lockStore) pipeline.Request
-		want    string // with fix
-		status  pipeline.StatusState
-		open    int // entries after the sweep
+		happens  func(w *world, locks *lockStore) pipeline.Request
+		want     string // with fix
+		status   pipeline.StatusState
+		MarkOpen int // entries after the sweep
 	}{
 		"nothing": {happens: none},
-		"a run that goes on": {open: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
+		"a run that goes on": {MarkOpen: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
 			r := w.waitingRequest()
 			w.setRun(r, "waiting", "")
 			return r
 		}},
-		"a run that has just ended": {open: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
+		"a run that has just ended": {MarkOpen: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
 			r := w.waitingRequest()
 			w.setRun(r, "completed", "failure")
 			return r
@@ -98,13 +98,13 @@ func TestSweep(t *testing.T) {
 			w.now = w.now.Add(time.Hour)
 			return r
 		}},
-		"a plan past its time": {want: "expired fixed=true", open: 1, status: pipeline.StatusError, happens: func(w *world, _ *lockStore) pipeline.Request {
+		"a plan past its time": {want: "expired fixed=true", MarkOpen: 1, status: pipeline.StatusError, happens: func(w *world, _ *lockStore) pipeline.Request {
 			r := w.waitingRequest()
 			w.setRun(r, "waiting", "")
 			w.now = w.now.Add(2 * time.Hour)
 			return r
 		}},
-		"a slow reviewer": {want: "waiting fixed=false", open: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
+		"a slow reviewer": {want: "waiting fixed=false", MarkOpen: 1, status: pipeline.StatusPending, happens: func(w *world, _ *lockStore) pipeline.Request {
 			w.customer.Manager.Limits.PlanTTL = 72 * time.Hour
 			r := w.waitingRequest()
 			w.setRun(r, "waiting", "")
@@ -134,13 +134,13 @@ func TestSweep(t *testing.T) {
 			if s := w.hub.status(request.Commit, "infra/terraform-deploy"); s.State != c.status {
 				t.Errorf("overall status: %+v, want %s", s, c.status)
 			}
-			if keys := w.openKeys(); len(keys) != c.open {
+			if keys := w.openKeys(); len(keys) != c.MarkOpen {
 				t.Errorf("open: %v", keys)
 			}
 			if strings.Contains(c.want, "lock fixed=true") && locks.lock != nil {
 				t.Error("the lock is still there")
 			}
-			if again := kinds(w.sweep(locks, true)); c.open == 0 && again != "" {
+			if again := kinds(w.sweep(locks, true)); c.MarkOpen == 0 && again != "" {
 				t.Errorf("a second sweep finds %q", again)
 			}
 		})

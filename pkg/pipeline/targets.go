@@ -70,7 +70,7 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document Document,
 		if slices.ContainsFunc(document.Environments(), func(d DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
-		keys, err := f.Store.List(ctx, queuePrefix(from.customer.Name, rule.Name))
+		keys, err := f.Store.List(ctx, QueuePrefix(from.customer.Name, rule.Name))
 		if err != nil {
 			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
 		}
@@ -93,7 +93,7 @@ func CheckEnvironments(c Customer, document Document) Problems {
 			continue
 		}
 		remedy := "use " + AllowedNames(c) + ", or ask your service provider for it"
-		if like := nearest(d.Name, strings.Split(AllowedNames(c), ", ")); like != "" {
+		if like := Nearest(d.Name, strings.Split(AllowedNames(c), ", ")); like != "" {
 			remedy = fmt.Sprintf("did you mean %q? Else %s", like, remedy)
 		}
 		problems = append(problems, Problem{Position: d.Position, Rule: string(ReasonNotAllowed),

@@ -133,7 +133,7 @@ func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error 
 // unsent is Unsent for the request with that id. Where the request has arrived after
 // all, the manager's own statuses replace this one.
 func (t *Trigger) unsent(ctx context.Context, in TriggerInput, id RequestID, err error) error {
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	t.close(last, in, id, in.request().StatusContext(""), whyUnsent(in.Manager, err))
 	return err
@@ -196,7 +196,7 @@ func (t *Trigger) relevant(ctx context.Context, in TriggerInput) (relevance, err
 		return unknown, err
 	}
 	for _, p := range paths {
-		if touches(p, in.Path) {
+		if Touches(p, in.Path) {
 			return touched, nil
 		}
 	}
@@ -248,7 +248,7 @@ func (t *Trigger) earlier(ctx context.Context, in TriggerInput, statusContext st
 		}
 		for attempt := in.Run.Attempt - 1; attempt > 0; attempt-- {
 			id := in.ownID(attempt)
-			if s, ok := statusOf(statuses, statusContext, id); ok && s.State == StatusPending {
+			if s, ok := StatusOf(statuses, statusContext, id); ok && s.State == StatusPending {
 				return id, true, nil
 			}
 		}
@@ -269,7 +269,7 @@ func (t *Trigger) send(ctx context.Context, in TriggerInput, id RequestID) error
 	p := Payload{Request: DispatchRequest{
 		Version: 1, ID: id, Repository: e.Repository.String(), RepositoryID: e.Repository.ID, Path: in.Path, Customer: in.Customer,
 		Event: e.Name, Commit: e.Head, Ref: e.Ref, PullRequest: e.PullRequest,
-		Mode: modeOf(e.Name).Reduce(in.Mode), RunID: in.Run.ID, RunAttempt: in.Run.Attempt,
+		Mode: ModeOf(e.Name).Reduce(in.Mode), RunID: in.Run.ID, RunAttempt: in.Run.Attempt,
 	}}
 	if t.IDToken != nil {
 		token, err := t.IDToken(ctx, p.Request.Audience(in.Manager))
@@ -303,7 +303,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, sta
 		if err != nil {
 			return result, fmt.Errorf("watch the status of %s in %s: %w", head.Short(), repo, err)
 		}
-		status, shown := statusOf(statuses, statusContext, id)
+		status, shown := StatusOf(statuses, statusContext, id)
 		if picked && !shown {
 			return result, &WaitingError{Stage: "end", Message: fmt.Sprintf("the statuses of %s now show another request than %s", head.Short(), id.Short()),
 				Next: "a newer request for the same commit has taken its place: see its run"}
@@ -311,7 +311,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id RequestID, sta
 		picked = shown
 		if picked {
 			result.RunURL = status.TargetURL
-			result.Description, result.Environments = strings.TrimSuffix(status.Description, tag(id)), environmentsOf(statuses, statusContext, id)
+			result.Description, result.Environments = strings.TrimSuffix(status.Description, RequestTag(id)), environmentsOf(statuses, statusContext, id)
 			if status.Description != output {
 				output = status.Description
 				t.Logf("%s", output)
@@ -354,10 +354,10 @@ func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id RequestID
 func (t *Trigger) close(ctx context.Context, in TriggerInput, id RequestID, statusContext, why string) {
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	statuses, err := t.Own.Statuses(ctx, repo, head)
-	if _, answered := statusOf(statuses, statusContext, id); err == nil && answered {
+	if _, answered := StatusOf(statuses, statusContext, id); err == nil && answered {
 		return
 	}
-	err = t.Own.SetStatus(ctx, repo, head, Status{Context: statusContext, State: StatusError, Description: tagged(why, id), TargetURL: in.Run.URL})
+	err = t.Own.SetStatus(ctx, repo, head, Status{Context: statusContext, State: StatusError, Description: WithRequestTag(why, id), TargetURL: in.Run.URL})
 	if err != nil {
 		t.Logf("could not post the status: %v", err)
 	}
@@ -369,7 +369,7 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 		return result, &FailedError{Message: fmt.Sprintf("request %s: %s", result.Request.Short(), status.Description), Next: "see " + status.TargetURL}
 	}
 	result.Outcome = OutcomePlanned
-	if modeOf(in.Event.Name).Reduce(in.Mode) != ModeApply {
+	if ModeOf(in.Event.Name).Reduce(in.Mode) != ModeApply {
 		return result, nil
 	}
 	return t.outputs(ctx, in, result, statuses)
@@ -391,7 +391,7 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 			if d, ok := newestSuccess(deployments); ok {
 				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
 				if left := d.Payload.LeftOut; len(left) > 0 {
-					t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, plainLine(strings.Join(left, ", ")))
+					t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, PlainLine(strings.Join(left, ", ")))
 				}
 				if d.Payload.Request == result.Request {
 					result.Outcome = OutcomeApplied
@@ -408,7 +408,7 @@ func environmentsOf(statuses []Status, overall string, id RequestID) []Environme
 	var all []EnvironmentStatus
 	for _, s := range statuses {
 		env, ok := strings.CutPrefix(s.Context, overall+"/")
-		says, ours := strings.CutSuffix(s.Description, tag(id))
+		says, ours := strings.CutSuffix(s.Description, RequestTag(id))
 		if ok && ours {
 			all = append(all, EnvironmentStatus{Environment: Environment(env), State: s.State, Description: says})
 		}
@@ -426,23 +426,23 @@ func newestSuccess(newestFirst []Deployment) (Deployment, bool) {
 	return Deployment{}, false
 }
 
-// tagged appends the request id, by which trigger knows its own statuses. The
+// WithRequestTag appends the request id, by which trigger knows its own statuses. The
 // text gives way, so that 140 characters hold both.
-func tagged(description string, id RequestID) string {
+func WithRequestTag(description string, id RequestID) string {
 	runes := []rune(description)
-	if room := 140 - len(tag(id)); len(runes) > room {
+	if room := 140 - len(RequestTag(id)); len(runes) > room {
 		description = string(runes[:room-1]) + "…"
 	}
-	return description + tag(id)
+	return description + RequestTag(id)
 }
 
-func tag(id RequestID) string { return " (" + id.Short() + ")" }
+func RequestTag(id RequestID) string { return " (" + id.Short() + ")" }
 
-// statusOf finds the status of a request in its overall context, and false when
+// StatusOf finds the status of a request in its overall context, and false when
 // the context shows another request, or none.
-func statusOf(statuses []Status, statusContext string, id RequestID) (Status, bool) {
+func StatusOf(statuses []Status, statusContext string, id RequestID) (Status, bool) {
 	for _, s := range statuses {
-		if strings.EqualFold(s.Context, statusContext) && strings.HasSuffix(s.Description, tag(id)) {
+		if strings.EqualFold(s.Context, statusContext) && strings.HasSuffix(s.Description, RequestTag(id)) {
 			return s, true
 		}
 	}

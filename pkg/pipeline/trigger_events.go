@@ -25,7 +25,7 @@ func (e Event) Idle() string {
 		return "Nothing to do: the pull request is closed."
 	case e.Name == "pull_request" && e.Action != "" && !slices.Contains(planningActions, e.Action) && !e.Retargeted:
 		return fmt.Sprintf("Nothing to do: the pull request event %.40q brings no new commit.", e.Action)
-	case e.Name == mergeGroup && e.Action != "" && e.Action != "checks_requested":
+	case e.Name == MergeGroup && e.Action != "" && e.Action != "checks_requested":
 		return fmt.Sprintf("Nothing to do: the merge group event %.40q asks for no checks.", e.Action)
 	case e.Fork:
 		return "This pull request comes from a fork. GitHub gives such runs no secrets, so nothing was sent. A maintainer can push the commit to a branch of this repository to get a plan."
@@ -36,7 +36,7 @@ func (e Event) Idle() string {
 // CheckTrigger refuses events that never ask for anything. The error is a *UsageError.
 func (e Event) CheckTrigger() error {
 	switch e.Name {
-	case "push", "pull_request", mergeGroup, "workflow_dispatch":
+	case "push", "pull_request", MergeGroup, "workflow_dispatch":
 		return nil
 	}
 	return &UsageError{Message: fmt.Sprintf("a run of the event %.40q cannot ask for a deployment", e.Name), Next: "run trigger on push, pull_request, merge_group or workflow_dispatch"}
@@ -76,7 +76,7 @@ func (t *Trigger) answered(result TriggerResult, err error) (TriggerResult, erro
 // mayNot reports whether GitHub refuses what a token asks for, and would each time.
 func mayNot(err error) bool {
 	var token interface{ IsForbidden() bool }
-	_, refused := refusalOf(err)
+	_, refused := RefusalOf(err)
 	return refused || NotVisible(err) || errors.As(err, &token) && token.IsForbidden()
 }
 

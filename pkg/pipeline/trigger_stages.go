@@ -40,16 +40,16 @@ func stageOf(statuses []Status, overall string, id RequestID) stage {
 	now := stage{name: stageEnd}
 	for _, s := range statuses {
 		name, ok := strings.CutPrefix(s.Context, overall+"/")
-		if !ok || s.State != StatusPending || !strings.HasSuffix(s.Description, tag(id)) {
+		if !ok || s.State != StatusPending || !strings.HasSuffix(s.Description, RequestTag(id)) {
 			continue
 		}
 		env := Environment(name)
 		// The plans of later environments come after the apply of this one.
-		switch _, mark := receiptOf(s.TargetURL); {
-		case mark == approvalMark:
+		switch _, mark := ReceiptOf(s.TargetURL); {
+		case mark == ApprovalMark:
 			return stage{name: stageApproved, env: env}
 		case mark != "":
-			return stage{name: stageApplied, env: env, startedAt: mark == applyingMark}
+			return stage{name: stageApplied, env: env, startedAt: mark == ApplyingMark}
 		case now.name == stageEnd || env < now.env:
 			now = stage{name: stagePlanned, env: env}
 		}

@@ -13,16 +13,16 @@ const lockAge = 2 * time.Minute
 // Unlocker releases the lock that a dead run has left on a state.
 type Unlocker struct {
 	Store  Store
-	Locks  lockReader
+	Locks  LockReader
 	Engine lockReleaser
 	// Runs asks GitHub for the run behind a lock; nil on a laptop without a token.
-	Runs runReader
+	Runs RunReader
 	// Manager is the repository of this run, for records that hold no id of theirs.
 	Manager Repository
 	Now     func() time.Time
 }
 
-type lockReader interface {
+type LockReader interface {
 	// Lock is the lock of a target's state, nil when it is free. known is false for
 	// a backend whose locks only the tool can see.
 	Lock(ctx context.Context, c Customer, env Environment) (lock *Lock, known bool, err error)
@@ -68,19 +68,19 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
 	switch {
 	case lock == nil:
-		return lockRefused("the state of "+target+" is not locked", "nothing is to be done")
+		return LockRefused("the state of "+target+" is not locked", "nothing is to be done")
 	case lock.ID != in.LockID:
-		return lockRefused(fmt.Sprintf("the lock of %s is another one: %s", target, lock), "look at who holds it now before you release that one")
+		return LockRefused(fmt.Sprintf("the lock of %s is another one: %s", target, lock), "look at who holds it now before you release that one")
 	case known && u.Now().Sub(lock.Created) < lockAge:
-		return lockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
+		return LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holders, err := lockHolders(ctx, unverified{u.Store}, in.Customer.Name, in.Environment, *lock)
+	holders, err := LockHolders(ctx, UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment, *lock)
 	if !known { // it may be that of any step that goes on
-		holders, err = unfinishedSteps(ctx, unverified{u.Store}, in.Customer.Name, in.Environment)
+		holders, err = UnfinishedSteps(ctx, UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment)
 	}
 	if err == nil && known && u.Runs != nil {
-		holders, err = holders.possible(ctx, *lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
-			return findRun(ctx, u.Runs, u.Manager, run)
+		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run Run) (WorkflowRun, error) {
+			return FindRun(ctx, u.Runs, u.Manager, run)
 		})
 	}
 	if err == nil {
@@ -94,11 +94,11 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *Lock, known 
 	case in.NoRun, known && len(likely) == 1 && likely[0].Run.ID != 0:
 		return nil
 	case known && len(likely) > 1:
-		return lockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock), "when you know that the process of each is dead, run it again with --no-run")
+		return LockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock), "when you know that the process of each is dead, run it again with --no-run")
 	case known:
-		return lockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
+		return LockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
 	}
-	return lockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
+	return LockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
 }
 
 // checkRunsEnded refuses while the run of any step goes on that may hold the lock, however
@@ -108,7 +108,7 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders Ho
 		if h.Run.ID == 0 {
 			continue // of somebody's machine: there is no run to ask
 		}
-		over, why, err := runHasEnded(ctx, u.Runs, u.Manager, h.Run)
+		over, why, err := RunHasEnded(ctx, u.Runs, u.Manager, h.Run)
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders Ho
 			if !known || len(holders) > 1 {
 				holds = "may hold"
 			}
-			return lockRefused(fmt.Sprintf("%s %s the lock of %s: %s", h, holds, target, why), "wait for that run, or cancel it")
+			return LockRefused(fmt.Sprintf("%s %s the lock of %s: %s", h, holds, target, why), "wait for that run, or cancel it")
 		}
 	}
 	return nil
@@ -126,7 +126,7 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders Ho
 // WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
 // taken as the store has them: nothing may be released on this alone.
 func WhoHolds(ctx context.Context, s Store, c CustomerName, env Environment, lock Lock) (Holders, error) {
-	all, err := lockHolders(ctx, unverified{s}, c, env, lock)
+	all, err := LockHolders(ctx, UnverifiedRecord{Store: s}, c, env, lock)
 	if err != nil {
 		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", c, env, err)
 	}
@@ -134,11 +134,11 @@ func WhoHolds(ctx context.Context, s Store, c CustomerName, env Environment, loc
 }
 
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor string) error {
-	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.logOrDiscard()}
+	job := Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
 		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
-	last, cancel := cleanupContext(ctx)
+	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	_, err := Ledger{Store: u.Store, Now: u.Now}.Append(last, LedgerEntry{Event: LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
 		Actor: actor, Message: lock.String(), Run: in.Run})
@@ -148,6 +148,6 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock Lock, actor
 	return nil
 }
 
-func lockRefused(message, next string) error {
+func LockRefused(message, next string) error {
 	return &RefusedError{Reason: ReasonLocked, Message: message, Next: next}
 }

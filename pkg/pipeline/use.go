@@ -18,64 +18,64 @@ import (
 // So a plan is applied at most once, whoever dies between two of these writes, and
 // a lock that was in the way costs no plan.
 
-func attemptStartObject(n int) string { return fmt.Sprintf("apply-%04d.json", n) }
+func AttemptStartObject(n int) string { return fmt.Sprintf("apply-%04d.json", n) }
 
-func attemptResultObject(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
+func AttemptResultObject(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
 
-// applyAttempt is one use of a plan; number is 0 for a plan that nobody has used.
-type applyAttempt struct {
-	number int
-	start  StartRecord // of one that goes on or never began
-	result *Result     // nil while it goes on
+// ApplyAttempt is one use of a plan; number is 0 for a plan that nobody has used.
+type ApplyAttempt struct {
+	Number int
+	Start  StartRecord // of one that goes on or never began
+	Result *Result     // nil while it goes on
 }
 
-// free reports whether the plan can be used after this.
-func (u applyAttempt) free() bool { return u.number == 0 || u.result != nil && u.result.Retryable }
+// Free reports whether the plan can be used after this.
+func (u ApplyAttempt) Free() bool { return u.Number == 0 || u.Result != nil && u.Result.Retryable }
 
-// revoked reports whether the plan was taken out of use from outside.
-func (u applyAttempt) revoked() bool { return u.start.Revoked }
+// Revoked reports whether the plan was taken out of use from outside.
+func (u ApplyAttempt) Revoked() bool { return u.Start.Revoked }
 
 // attempts is the number of the last use that the folder held when it was looked up.
-func (p planAttempt) attempts() int {
+func (p PlanAttempt) attempts() int {
 	n := 0
-	for p.has(attemptStartObject(n + 1)) {
+	for p.Has(AttemptStartObject(n + 1)) {
 		n++
 	}
 	return n
 }
 
-// lastAttempt reads the last use of a plan.
-func lastAttempt(ctx context.Context, s records, folder planAttempt) (applyAttempt, error) {
-	u := applyAttempt{number: folder.attempts()}
+// LastAttempt reads the last use of a plan.
+func LastAttempt(ctx context.Context, s Records, folder PlanAttempt) (ApplyAttempt, error) {
+	u := ApplyAttempt{Number: folder.attempts()}
 	switch {
-	case u.number == 0:
+	case u.Number == 0:
 		return u, nil
-	case folder.has(attemptResultObject(u.number)):
-		u.result = &Result{}
-		return u, s.read(ctx, folder, attemptResultObject(u.number), u.result)
+	case folder.Has(AttemptResultObject(u.Number)):
+		u.Result = &Result{}
+		return u, s.ReadRecord(ctx, folder, AttemptResultObject(u.Number), u.Result)
 	}
-	err := s.read(ctx, folder, attemptStartObject(u.number), &u.start)
-	u.result = u.start.NotStarted
+	err := s.ReadRecord(ctx, folder, AttemptStartObject(u.Number), &u.Start)
+	u.Result = u.Start.NotStarted
 	return u, err
 }
 
-// startAttempt writes the mark of the use after the last one; won is false when
+// StartAttempt writes the mark of the use after the last one; won is false when
 // somebody else was faster.
-func startAttempt(ctx context.Context, s records, folder planAttempt, last applyAttempt, begun StartRecord) (won bool, err error) {
-	err = s.create(ctx, folder, attemptStartObject(last.number+1), begun)
+func StartAttempt(ctx context.Context, s Records, folder PlanAttempt, last ApplyAttempt, begun StartRecord) (won bool, err error) {
+	err = s.CreateRecord(ctx, folder, AttemptStartObject(last.Number+1), begun)
 	if errors.Is(err, ErrExists) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// revokePlan takes a plan out of use, for ever: voided is false when it is being
+// RevokePlan takes a plan out of use, for ever: voided is false when it is being
 // applied, or was.
-func revokePlan(ctx context.Context, s records, st targetStatus, why Result) (revoked bool, err error) {
-	if !st.attempt.free() {
+func RevokePlan(ctx context.Context, s Records, st TargetStatus, why Result) (revoked bool, err error) {
+	if !st.Attempt.Free() {
 		return false, nil
 	}
-	revoked, err = startAttempt(ctx, s, st.folder, st.attempt, StartRecord{Run: why.Run, At: why.At, NotStarted: &why, Revoked: true})
+	revoked, err = StartAttempt(ctx, s, st.Folder, st.Attempt, StartRecord{Run: why.Run, At: why.At, NotStarted: &why, Revoked: true})
 	if err != nil {
 		return false, fmt.Errorf("take the plan out of use: %w", err)
 	}

@@ -132,7 +132,7 @@ func TestLockOfALaterUse(t *testing.T) {
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
 	w.engine.duringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
-		holders, err := pipeline.LockHolders(context.Background(), w.store, w.sealer, "acme", "staging", lock)
+		holders, err := pipeline.LockHolders(context.Background(), recordsOf(w.store, w.sealer), "acme", "staging", lock)
 		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"io"
 )
 
-// records is a store together with what vouches for its small records: requests, how
+// Records is a store together with what vouches for its small records: requests, how
 // a plan or an apply began and ended, what was applied last, and what scans remember.
 // They decide what customers are told, in which order environments come, whether a
 // plan is used and which runs are cancelled, so none is believed that was not written
@@ -19,26 +19,26 @@ import (
 // the key path and the content:
 //
 //	{"record": {…}, "seal": "<base64>"}
-type records struct {
+type Records struct {
 	Store
 	Sealer
 }
 
-// reader reads records. There are two: records verifies each of them, and unverified,
+// Reader reads records. There are two: records verifies each of them, and UnverifiedRecord,
 // which is for `unlock` alone, does not.
-type reader interface {
+type Reader interface {
 	Store
-	// read decodes the record of p that is called object into into.
-	read(ctx context.Context, p planAttempt, object string, into any) error
+	// ReadRecord decodes the record of p that is called object into into.
+	ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error
 }
 
-// unverified reads records without a key. `unlock` asks it whose run took a lock:
+// UnverifiedRecord reads records without a key. `unlock` asks it whose run took a lock:
 // who can forge the answer can remove the lock itself.
-type unverified struct{ Store }
+type UnverifiedRecord struct{ Store }
 
-// fleet is the owner of records that belong to no customer; no customer can have
+// FleetName is the owner of records that belong to no customer; no customer can have
 // the name.
-const fleet CustomerName = "_metapipe"
+const FleetName CustomerName = "_metapipe"
 
 // signedRecord is the stored form.
 type signedRecord struct {
@@ -49,13 +49,13 @@ type signedRecord struct {
 // recordBinding ties a record to its place and content. An apply reads how the
 // environments before its own ended: that it is a record is a part of the binding, so
 // that a role can open the records of other environments and nothing else of them.
-func (p planAttempt) recordBinding(key string, content []byte) Binding {
-	return Binding{Customer: p.customer, Environment: p.env, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
+func (p PlanAttempt) recordBinding(key string, content []byte) Binding {
+	return Binding{Customer: p.Customer, Environment: p.Environment, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
-// create writes a record with its seal. A taken key is ErrExists.
-func (s records) create(ctx context.Context, p planAttempt, object string, value any) error {
-	key := p.key(object)
+// CreateRecord writes a record with its seal. A taken key is ErrExists.
+func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string, value any) error {
+	key := p.Key(object)
 	content, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", key, err)
@@ -71,11 +71,11 @@ func (s records) create(ctx context.Context, p planAttempt, object string, value
 	return createJSON(ctx, s.Store, key, signedRecord{Record: content, Seal: seal.Bytes()})
 }
 
-// read reads a record. One that was changed, moved here or made without the key is
+// ReadRecord reads a record. One that was changed, moved here or made without the key is
 // ErrTampered, one under a key that is
 // not at hand ErrUnknownKey; into is untouched then.
-func (s records) read(ctx context.Context, p planAttempt, object string, into any) error {
-	key := p.key(object)
+func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	key := p.Key(object)
 	b, err := readAll(ctx, s.Store, key)
 	if err != nil {
 		return err
@@ -101,9 +101,9 @@ func (s records) read(ctx context.Context, p planAttempt, object string, into an
 	return nil
 }
 
-// read implements reader and verifies nothing.
-func (u unverified) read(ctx context.Context, p planAttempt, object string, into any) error {
-	key := p.key(object)
+// ReadRecord implements reader and verifies nothing.
+func (u UnverifiedRecord) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	key := p.Key(object)
 	b, err := readAll(ctx, u.Store, key)
 	if err != nil {
 		return err
@@ -123,13 +123,13 @@ func (u unverified) read(ctx context.Context, p planAttempt, object string, into
 func doubted(err error, applying bool) (Result, bool) {
 	switch {
 	case errors.Is(err, ErrUnknownKey):
-		e := Result{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: rekeyNext}
+		e := Result{Outcome: OutcomeRefused, Reason: ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: RekeyNext}
 		if applying { // it may have changed something
 			e.Outcome, e.Message = OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
 		}
 		return e, true
 	case errors.Is(err, ErrTampered):
-		return Result{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: tamperedNext, Operator: tamperedFinder}, true
+		return Result{Outcome: OutcomeFailed, Reason: ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: TamperedNext, Operator: TamperedFinder}, true
 	}
 	return Result{}, false
 }

@@ -16,7 +16,7 @@ import (
 // vouch writes a record as a command would have.
 func (w *world) vouch(key, body string) {
 	w.t.Helper()
-	if err := pipeline.CreateRecord(context.Background(), w.store, w.sealer, "acme", key, json.RawMessage(body)); err != nil {
+	if err := createRecord(context.Background(), w.store, w.sealer, "acme", key, json.RawMessage(body)); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -66,7 +66,7 @@ func TestForgedRecords(t *testing.T) {
 		"under a key of one's own": {func(w *world, _ pipeline.Request, folder string) {
 			own := must[*store.Sealer](w.t)(store.NewSealer(store.NewKey()))
 			w.vouch(folder+"apply-0001.json", `{}`)
-			if err := pipeline.CreateRecord(context.Background(), w.store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
+			if err := createRecord(context.Background(), w.store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
 				w.t.Fatal(err)
 			}
 		}, pipeline.ReasonUnknownKey},
@@ -109,7 +109,7 @@ func TestForgedLastApply(t *testing.T) {
 	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
 	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
 	load := func() (pipeline.DriftLastApply, error) {
-		return pipeline.LastApply(context.Background(), w.store, w.sealer, "acme", "staging")
+		return lastApplyOf(context.Background(), w.store, w.sealer, "acme", "staging")
 	}
 	genuine, err := load()
 	if err != nil || genuine.Actor != "dev" {
@@ -140,7 +140,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	const key = "acme/staging/plans/x/0001/planned.json"
 	want := pipeline.Result{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
-	if err := pipeline.CreateRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
+	if err := createRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
 		f.Fatal(err)
 	}
 	genuine := readAll(f, objects, key)
@@ -149,7 +149,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got pipeline.Result
-		err := pipeline.ReadRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
+		err := readRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
 		if err == nil && (got.Outcome != want.Outcome || got.Message != want.Message) {
 			t.Fatalf("%q is believed: %+v", b, got)
 		}

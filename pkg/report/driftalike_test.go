@@ -22,17 +22,17 @@ func TestDriftAlike(t *testing.T) {
 		return c
 	}
 	var scan pipeline.DriftScan
-	add := func(name string, kinds []pipeline.DriftKind, failure *pipeline.DriftFailure, drift ...pipeline.ResourceChange) {
+	add := func(name string, kinds []pipeline.DriftKind, failure *pipeline.DriftFailure, results ...pipeline.ResourceChange) {
 		scan.Results = append(scan.Results, pipeline.DriftResult{Customer: pipeline.CustomerName(name), Environment: "live", Kinds: kinds, Failure: failure,
-			Plan: &pipeline.Plan{Drift: drift, Changes: drift}})
+			Plan: &pipeline.Plan{Drift: results, Changes: results}})
 	}
 	found := []pipeline.DriftKind{pipeline.DriftReal}
 	for i := range 4 {
-		drift := []pipeline.ResourceChange{change("bucket.logs", pipeline.ActionUpdate, "tags.b", "tags.a")}
+		results := []pipeline.ResourceChange{change("bucket.logs", pipeline.ActionUpdate, "tags.b", "tags.a")}
 		if i == 1 { // in another order, and one more
-			drift = []pipeline.ResourceChange{change("rule.open", pipeline.ActionDelete), change("bucket.logs", pipeline.ActionUpdate, "tags.a", "tags.b")}
+			results = []pipeline.ResourceChange{change("rule.open", pipeline.ActionDelete), change("bucket.logs", pipeline.ActionUpdate, "tags.a", "tags.b")}
 		}
-		add(fmt.Sprintf("c%d", 4-i), found, nil, drift...)
+		add(fmt.Sprintf("c%d", 4-i), found, nil, results...)
 	}
 	add("other", found, nil, change("rule.open", pipeline.ActionDelete))
 	add("elsewhere", found, nil, change("bucket.logs", pipeline.ActionUpdate, "name"))

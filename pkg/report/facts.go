@@ -109,9 +109,9 @@ func sentenceOr(s string) string {
 	return "(no message)"
 }
 
-func driftEntries(drift []pipeline.ResourceChange) entries {
+func driftEntries(results []pipeline.ResourceChange) entries {
 	line := func(i int) string {
-		c := &drift[i]
+		c := &results[i]
 		switch c.Action {
 		case pipeline.ActionDelete:
 			return "- " + code(c.Address) + " is gone\n"
@@ -121,19 +121,19 @@ func driftEntries(drift []pipeline.ResourceChange) entries {
 		return "- " + code(c.Address) + "\n"
 	}
 	return entries{
-		n:     len(drift),
+		n:     len(results),
 		short: line,
 		full: func(i int) string {
 			text := line(i)
-			for k := range drift[i].Attributes {
-				if drift[i].Action == pipeline.ActionDelete {
+			for k := range results[i].Attributes {
+				if results[i].Action == pipeline.ActionDelete {
 					break
 				}
 				if k == forcingLimit {
-					text += fmt.Sprintf("  - and %s more\n", plural(len(drift[i].Attributes)-k, "attribute"))
+					text += fmt.Sprintf("  - and %s more\n", plural(len(results[i].Attributes)-k, "attribute"))
 					break
 				}
-				text += "  - " + transition(&drift[i].Attributes[k]) + "\n"
+				text += "  - " + transition(&results[i].Attributes[k]) + "\n"
 			}
 			return text
 		},

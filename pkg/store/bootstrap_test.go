@@ -127,8 +127,8 @@ func TestPolicies(t *testing.T) {
 				for _, key := range may.remove {
 					expect("remove", key, s.Delete(t.Context(), customer+key), allowed)
 				}
-				for _, record := range []string{"receipt.json", "apply-0001-ended.json"} { // nobody may undo what was written once
-					expect("remove", plan+record, s.Delete(t.Context(), customer+plan+record), false)
+				for _, stored := range []string{"receipt.json", "apply-0001-ended.json"} { // nobody may undo what was written once
+					expect("remove", plan+stored, s.Delete(t.Context(), customer+plan+stored), false)
 				}
 				if len(may.create) == 0 {
 					expect("create", plan+"x", s.Create(t.Context(), customer+plan+"x", strings.NewReader("y")), false)

@@ -125,12 +125,12 @@ func (s Scope) grants() map[Role]grant {
 	kept := target + "/kept/*"
 	keys := target + "/keys/*"                 // of fingerprints, where KMS seals
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
-	ledger := target + "/ledger/*"             // nobody may remove from one
+	chain := target + "/ledger/*"             // nobody may remove from one
 	queue := target + "/queue/*"
 	requests, pulls := c+"/requests/*", c+"/pulls/*"
 	const registered = "_metapipe/customers/*" // which customer a path of a repository is
 	const lastApplies = "*/applied/*.json"     // of all customers, since a renamed one has another name
-	fetched := []string{requests, pulls, queue, ledger, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
+	fetched := []string{requests, pulls, queue, chain, c + "/ledger/*", "_metapipe/tokens/*", "_metapipe/rejected/*", "_metapipe/ledger/*", registered}
 	open := "_metapipe/open/" + c + "/*"
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
@@ -144,13 +144,13 @@ func (s Scope) grants() map[Role]grant {
 			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},
 		RolePlan: {
 			list:  []string{target + "/*", requests, pulls, registered},
-			read:  []string{state, lock, plans, keys, applied, ledger, queue, requests, pulls, registered},
-			write: []string{lock, plans, kept, keys, ledger}, remove: []string{lock}, lock: true, seal: true, open: true,
+			read:  []string{state, lock, plans, keys, applied, chain, queue, requests, pulls, registered},
+			write: []string{lock, plans, kept, keys, chain}, remove: []string{lock}, lock: true, seal: true, open: true,
 		},
 		RoleApply: {
 			list:  []string{target + "/*", c + "/*/plans/*", requests, registered},
-			read:  slices.Concat([]string{state, lock, plans, kept, ledger, queue, requests, registered}, records),
-			write: []string{state, lock, plans, applied, kept, ledger, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true, openRecords: true,
+			read:  slices.Concat([]string{state, lock, plans, kept, chain, queue, requests, registered}, records),
+			write: []string{state, lock, plans, applied, kept, chain, open}, remove: append(spent(target), lock, applied), lock: true, seal: true, open: true, openRecords: true,
 		},
 		RoleReport: {
 			list:  []string{c + "/*", "_metapipe/rejected/*", "_metapipe/ledger/*"},
@@ -159,13 +159,13 @@ func (s Scope) grants() map[Role]grant {
 		},
 		RoleSweep: {
 			list: []string{c + "/*", "_metapipe/open/*"},
-			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", ledger, c + "/ledger/*"},
+			read: []string{state, lock, requests, pulls, queue, target + "/plans/*.json", target + "/plans/*/model.sealed", chain, c + "/ledger/*"},
 			// Of a plan it may write nothing but that it is out of use.
-			write: []string{target + "/plans/*/apply-????.json", ledger, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
+			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
 			list: []string{target + "/*", "_metapipe/scans/*", open, registered},
-			read: []string{registered, state, lock, applied, ledger, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
+			read: []string{registered, state, lock, applied, chain, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,
 		},

@@ -37,22 +37,22 @@ func (e *Engine) version(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	record := versionRecord{Path: actual, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
+	stored := versionRecord{Path: actual, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	// A script (tfenv, asdf) may run another binary tomorrow: it is asked each time.
 	cachable := e.options.CacheDir != "" && !isScript(actual)
 	if cachable {
-		if v := e.recordedVersion(record); v != "" {
+		if v := e.recordedVersion(stored); v != "" {
 			return v, nil
 		}
 	}
-	if record.Version, err = e.askVersion(ctx, path); err != nil {
+	if stored.Version, err = e.askVersion(ctx, path); err != nil {
 		return "", err
 	}
 	if cachable {
 		// Without the record the next run asks again, which costs it 50 ms.
-		_ = e.recordVersion(record)
+		_ = e.recordVersion(stored)
 	}
-	return record.Version, nil
+	return stored.Version, nil
 }
 
 func (e *Engine) askVersion(ctx context.Context, path string) (string, error) {
@@ -104,12 +104,12 @@ func (e *Engine) recordedVersion(want versionRecord) string {
 	return got.Version
 }
 
-func (e *Engine) recordVersion(record versionRecord) error {
-	b, err := json.Marshal(record)
+func (e *Engine) recordVersion(stored versionRecord) error {
+	b, err := json.Marshal(stored)
 	if err != nil {
 		return err
 	}
-	return replaceFile(e.recordFile(record.Path), b, 0o600)
+	return replaceFile(e.recordFile(stored.Path), b, 0o600)
 }
 
 // replaceFile writes a file so that readers see the old or the new one, whole.

@@ -12,20 +12,20 @@ import (
 // holds. Each job records twice, as one does that is run again.
 func ledgerRace(t *testing.T, s pipeline.Store) {
 	const jobs = 8
-	ledger := pipeline.Ledger{Store: s, Now: time.Now}
+	chain := pipeline.Ledger{Store: s, Now: time.Now}
 	var all sync.WaitGroup
 	for n := range jobs {
 		all.Go(func() {
 			e := pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
 			for range 2 {
-				if _, err := ledger.Append(t.Context(), e); err != nil {
+				if _, err := chain.Append(t.Context(), e); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	all.Wait()
-	entries, head, err := ledger.Read(t.Context(), "acme", "staging")
+	entries, head, err := chain.Read(t.Context(), "acme", "staging")
 	if err != nil || len(entries) != jobs || head.Sequence != jobs {
 		t.Errorf("%d entries, head %+v: %v", len(entries), head, err)
 	}

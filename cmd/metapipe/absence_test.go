@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -145,7 +145,7 @@ func TestMergeQueueIsBuiltAnew(t *testing.T) {
 	branch, event, err := w.customer.QueuePull(number, "casey")
 	check(t, err)
 	sha := must(w.customer.Head(branch))(t)
-	run := must(w.customer.StartRun(hub.NewRun{Event: "merge_group", Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "merge_group", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(t)
 	triggered := w.newJob(workflowRun{repo: w.customer, run: run, event: event, sha: sha, ref: "refs/heads/" + branch, permitsIDToken: true}).start("trigger")
 	manager := w.queued()
 	check(t, w.customer.SetBranch(branch, ""))

@@ -13,7 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -48,7 +48,7 @@ func (j journey) with(requested *actRun) journey {
 // trigger starts the customer's workflow.
 func (w *actWorld) trigger(run workflowRun, inputs map[string]string) *actRun {
 	w.t.Helper()
-	return w.act(run, actJobs{workflow: filepath.Base(pipeline.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")})
+	return w.act(run, actJobs{workflow: filepath.Base(intake.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")})
 }
 
 // dispatched takes the manager's run that a customer's workflow has made.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -43,7 +43,7 @@ var blogLine = regexp.MustCompile("(?m)^```yaml\n( +run: exec metapipe trigger -
 func monorepoWorkflow(t *testing.T) string {
 	t.Helper()
 	match := blogLine.FindStringSubmatch(string(must(os.ReadFile(filepath.Join(root(t), "docs", "PATTERNS.md")))(t)))
-	head, job, ok := strings.Cut(workflowsOf(t, "customer")[pipeline.TriggerWorkflow], "  infrastructure:\n")
+	head, job, ok := strings.Cut(workflowsOf(t, "customer")[intake.TriggerWorkflow], "  infrastructure:\n")
 	if match == nil || !ok {
 		t.Fatal("docs/PATTERNS.md does not show how a customer among several is triggered, or the workflow has no job infrastructure")
 	}
@@ -69,7 +69,7 @@ func monorepoInAct(t *testing.T, w *actWorld) {
 		delete(s.secrets, "MANAGER_REPO_PAT")
 		s.secrets["METAPIPE_APP_PRIVATE_KEY"], s.vars["METAPIPE_APP_ID"] = a.key, a.id
 	}
-	w.commit(w.customer, "main", map[string]string{pipeline.TriggerWorkflow: monorepoWorkflow(t), "services/shop/variables.yml": variablesYML})
+	w.commit(w.customer, "main", map[string]string{intake.TriggerWorkflow: monorepoWorkflow(t), "services/shop/variables.yml": variablesYML})
 	run := w.push("main", map[string]string{"services/blog/variables.yml": "name: blog\nenvironments:\n  dev: {}\n  qa-eu-west: {}\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)

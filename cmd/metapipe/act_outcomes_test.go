@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -21,7 +21,7 @@ func (w *actWorld) inQueue(branch string, files map[string]string) workflowRun {
 	queue, event, err := w.customer.QueuePull(number, "casey")
 	check(t, err)
 	sha := must(w.customer.Head(queue))(t)
-	run := must(w.customer.StartRun(hub.NewRun{Event: "merge_group", Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: queue, Actor: "casey", Status: "in_progress"}))(t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "merge_group", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: queue, Actor: "casey", Status: "in_progress"}))(t)
 	return workflowRun{repo: w.customer, run: run, event: event, sha: sha, ref: "refs/heads/" + queue, permitsIDToken: true}
 }
 
@@ -193,7 +193,7 @@ func (w *actWorld) joins(name string, id int64) *actWorld {
 	repo := must(w.hub.AddRepo("acme", name, hub.RepoOptions{ID: id, Private: true}))(t)
 	check(t, repo.Grant("casey", hub.Write))
 	check(t, repo.Grant("metapipe-bot", hub.Write))
-	check(t, repo.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger"}))
+	check(t, repo.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
 	other := &actWorld{world: &world{t: t, hub: w.hub, manager: w.manager, customer: repo, key: w.key, store: w.store}, states: w.states, binary: w.binary}
 	other.review = other.approves
 	w.sources = append(w.sources, slug)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
@@ -107,7 +108,7 @@ func customerWorkflow(t *testing.T) map[string]string {
 		t.Fatal("docs/PATTERNS.md does not show a job that needs the infrastructure")
 	}
 	files := workflowsOf(t, "customer")
-	files[pipeline.TriggerWorkflow] += "  deploy:\n" + job
+	files[intake.TriggerWorkflow] += "  deploy:\n" + job
 	return files
 }
 

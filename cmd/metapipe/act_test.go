@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
@@ -193,9 +193,9 @@ func rejectedGateInAct(t *testing.T, w *actWorld) {
 func dryRunInAct(t *testing.T, w *actWorld) {
 	sha := w.commit(w.customer, "main", map[string]string{"infra/variables.yml": variablesYML})
 	inputs := map[string]string{"mode": "dry-run"}
-	check(t, w.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger", Manual: true}))
-	run := must(w.customer.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(t)
-	event := must(w.customer.ManualEvent(pipeline.TriggerWorkflow, "main", inputs, "casey"))(t)
+	check(t, w.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger", Manual: true}))
+	run := must(w.customer.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(t)
+	event := must(w.customer.ManualEvent(intake.TriggerWorkflow, "main", inputs, "casey"))(t)
 	j := w.through(workflowRun{repo: w.customer, run: run, event: event, sha: sha, ref: "refs/heads/main", permitsIDToken: true}, inputs)
 	w.wantEnds(j, true, true)
 	w.wantStatus(sha, "infra/terraform-deploy/staging", "success: ")

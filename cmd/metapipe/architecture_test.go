@@ -51,6 +51,21 @@ var mayImport = map[string][]string{
 	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
+// rooms says which other rooms below pkg/pipeline a room may import, beside pipeline
+// itself, which imports none. Use cases never import each other.
+var rooms = map[string][]string{
+	"record":   {},
+	"ledger":   {"record"},
+	"registry": {"ledger", "record"},
+	"intake":   {"registry", "ledger", "record"},
+	"deploy":   {"registry", "ledger", "record"},
+	"publish":  {"registry", "ledger", "record"},
+	"drift":    {"registry", "ledger", "record"},
+	"recovery": {"registry", "ledger", "record"},
+	// The sweep reports on the requests that it closes.
+	"sweep": {"publish", "registry", "ledger", "record"},
+}
+
 // goPackage is what `go list -json` tells of a package.
 type goPackage struct {
 	ImportPath string
@@ -112,10 +127,40 @@ func TestPackages(t *testing.T) {
 		}
 		checkName(t, p)
 		checkImports(t, p)
+		checkRoom(t, p)
 	}
 	for _, dep := range packages[modulePath+"/pkg/pipeline"].Deps {
 		if !packages[dep].Standard {
 			t.Errorf("pkg/pipeline depends on %s: it may use the standard library only", dep)
+		}
+	}
+	for room := range rooms {
+		if !packages[pipelinePath+room].own() {
+			t.Errorf("pkg/pipeline/%s does not exist: remove it from rooms", room)
+		}
+	}
+}
+
+const pipelinePath = modulePath + "/pkg/pipeline/"
+
+// checkRoom checks what a package below pkg/pipeline imports.
+func checkRoom(t *testing.T, p goPackage) {
+	t.Helper()
+	room, ok := strings.CutPrefix(p.ImportPath, pipelinePath)
+	if !ok {
+		return
+	}
+	allowed, known := rooms[room]
+	if !known {
+		t.Errorf("%s is not in rooms", p.ImportPath)
+	}
+	for _, imported := range p.Imports {
+		other, isRoom := strings.CutPrefix(imported, pipelinePath)
+		switch {
+		case isRoom && !slices.Contains(allowed, other):
+			t.Errorf("%s imports %s: it may import %v of the rooms", p.ImportPath, imported, allowed)
+		case !isRoom && imported != modulePath+"/pkg/pipeline" && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+			t.Errorf("%s imports %s: it may use the standard library only", p.ImportPath, imported)
 		}
 	}
 }

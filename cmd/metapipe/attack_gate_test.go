@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -94,6 +94,6 @@ func (a *attempt) unseen(args []string) {
 	if writes := a.writes(); len(writes) != 0 || a.seenIn(a.customer) != before {
 		a.t.Errorf("written: %v", writes)
 	}
-	a.recorded(a.r.run, "shop", "staging", pipeline.LedgerRequested, "")
+	a.recorded(a.r.run, "shop", "staging", ledger.LedgerRequested, "")
 	a.verdicts++
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
@@ -198,7 +199,7 @@ func (a *attempt) signedElsewhere(audience string) string {
 	repo := must(other.AddRepo("acme", "shop", hub.RepoOptions{ID: a.customer.ID(), Private: true}))(a.t)
 	sha := must(repo.Commit("main", hub.Change{Files: map[string]hub.File{"x": {Content: []byte("x")}}, Message: "x"}))(a.t)
 	for {
-		run := must(repo.StartRun(hub.NewRun{Event: a.run.run.Event, Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.t)
+		run := must(repo.StartRun(hub.NewRun{Event: a.run.run.Event, Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.t)
 		if run.ID >= a.run.run.ID {
 			return a.idToken(other, hub.IDTokenJob{Repo: repo, RunID: run.ID, Ref: a.run.ref, SHA: a.run.sha}, audience)
 		}

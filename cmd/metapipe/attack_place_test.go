@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -139,7 +139,7 @@ func (a *attempt) recreate([]string) {
 	a.customer = must(a.hub.AddRepo(owner, name, hub.RepoOptions{Private: true}))(a.t)
 	check(a.t, a.customer.Grant("casey", hub.Write))
 	check(a.t, a.customer.Grant("metapipe-bot", hub.Write))
-	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger"}))
+	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
 	a.commit(a.customer, "main", map[string]string{"README.md": "new"})
 }
 

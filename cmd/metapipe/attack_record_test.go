@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -72,7 +73,7 @@ func (a *attempt) swept(args []string) {
 	if again := a.sweeps(0); strings.Contains(again.log, "tampered") {
 		a.t.Errorf("it is found again:\n%s", again.log)
 	}
-	a.ledgerHas("shop", pipeline.LedgerRefused, pipeline.ReasonTampered)
+	a.ledgerHas("shop", ledger.LedgerRefused, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
@@ -84,11 +85,11 @@ func (a *attempt) sweeps(exit int) result {
 }
 
 // ledgerHas looks for an entry of any run in a ledger.
-func (a *attempt) ledgerHas(customer string, event pipeline.LedgerEvent, reason pipeline.Reason) {
+func (a *attempt) ledgerHas(customer string, event ledger.LedgerEvent, reason pipeline.Reason) {
 	a.t.Helper()
-	entries, _, err := pipeline.Ledger{Store: must(store.NewDirectory(a.store))(a.t)}.Read(a.t.Context(), pipeline.CustomerName(customer), "")
+	entries, _, err := ledger.Ledger{Store: must(store.NewDirectory(a.store))(a.t)}.Read(a.t.Context(), pipeline.CustomerName(customer), "")
 	check(a.t, err)
-	if !slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool { return e.Event == event && e.Reason == reason }) {
+	if !slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool { return e.Event == event && e.Reason == reason }) {
 		a.t.Errorf("the ledger of %s has no entry %s %s: %+v", customer, event, reason, entries)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // stored are the files of the store whose keys match a pattern, such as
@@ -79,7 +80,7 @@ func (a *attempt) planRefused(args []string) {
 	if printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
 		a.t.Errorf("the customer is told %q", printed)
 	}
-	a.recorded(a.r.run, "shop", env, pipeline.LedgerRefused, pipeline.Reason(reason))
+	a.recorded(a.r.run, "shop", env, ledger.LedgerRefused, pipeline.Reason(reason))
 	a.verdicts++
 }
 

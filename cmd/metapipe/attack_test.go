@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -151,9 +152,9 @@ func newAttempt(t *testing.T, files map[string]string) *attempt {
 	a.victim = must(a.hub.AddRepo("northwind", "crm", hub.RepoOptions{ID: 4712, Private: true}))(t)
 	check(t, a.victim.Grant("nora", hub.Write))
 	check(t, a.victim.Grant("metapipe-bot", hub.Write))
-	check(t, a.victim.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger"}))
+	check(t, a.victim.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
 	sha := a.commit(a.victim, "main", map[string]string{"infra/variables.yml": "name: crm\nenvironments:\n  staging: {}\n"})
-	run := must(a.victim.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "nora", Status: "in_progress"}))(t)
+	run := must(a.victim.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "nora", Status: "in_progress"}))(t)
 	a.victimRun = workflowRun{repo: a.victim, run: run, sha: sha, ref: "refs/heads/main", permitsIDToken: true}
 	a.values["VICTIM_RUN"], a.values["VICTIM_COMMIT"] = fmt.Sprint(run.ID), sha
 	a.before = a.seenIn(a.victim)

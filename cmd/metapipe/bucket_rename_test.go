@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -208,7 +209,7 @@ func (m bucketMove) named() string {
 	var names []string
 	for _, name := range []pipeline.CustomerName{"shop", "store"} {
 		c := pipeline.Customer{Name: name, RepositoryID: m.w.customer.ID(), Path: "infra"}
-		err := pipeline.CheckRegistered(m.t.Context(), objects, sealer, c)
+		err := registry.CheckRegistered(m.t.Context(), objects, sealer, c)
 		var renamed *pipeline.RenamedError
 		switch {
 		case err == nil:

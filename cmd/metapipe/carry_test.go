@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // carrier carries requests through the jobs of the workflows, as
@@ -204,7 +204,7 @@ func (c *carrier) sweep(more ...string) result {
 }
 
 // ledger verifies the ledger of a target and returns its entries.
-func (c *carrier) ledger(env string) []pipeline.LedgerEntry {
+func (c *carrier) ledger(env string) []ledger.LedgerEntry {
 	c.t.Helper()
 	head := must(c.world.manager.Head("main"))(c.t)
 	run := workflowRun{repo: c.world.manager, event: []byte("{}"), sha: head, ref: "refs/heads/main"}
@@ -218,7 +218,7 @@ func (c *carrier) ledger(env string) []pipeline.LedgerEntry {
 	if !found {
 		c.t.Fatalf("no ledger:\n%s", r.log)
 	}
-	var printed []pipeline.LedgerReport
+	var printed []ledger.LedgerReport
 	check(c.t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
 	return printed[0].Entries
 }

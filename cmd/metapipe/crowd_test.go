@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -106,7 +106,7 @@ func (f *front) wantOneWriter(target string) {
 
 // wantInTurn checks that one apply at a time used the target, and none after one of
 // a newer commit.
-func wantInTurn(t *testing.T, entries []pipeline.LedgerEntry, shas []string) {
+func wantInTurn(t *testing.T, entries []ledger.LedgerEntry, shas []string) {
 	t.Helper()
 	age := map[string]int{}
 	for n, sha := range shas {
@@ -114,7 +114,7 @@ func wantInTurn(t *testing.T, entries []pipeline.LedgerEntry, shas []string) {
 	}
 	newest := -1
 	for _, e := range entries {
-		if e.Event != pipeline.LedgerApplied {
+		if e.Event != ledger.LedgerApplied {
 			continue
 		}
 		if n := age[string(e.Commit)]; n < newest {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -35,7 +36,7 @@ func TestDriftInABucket(t *testing.T) {
 		return j.with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift"}, args...)...)
 	}
 	before := b.versions("shop/")
-	scan := func(exit int, args ...string) pipeline.DriftScan {
+	scan := func(exit int, args ...string) drift.DriftScan {
 		t.Helper()
 		list := driftRun(0, "--list", "--shards", "2")
 		id := list.outputs["scan"]
@@ -44,7 +45,7 @@ func TestDriftInABucket(t *testing.T) {
 		}
 		return scanOf(t, driftRun(exit, append([]string{"--scan", id, "--summary", "--json"}, args...)...))
 	}
-	kinds := func(scan pipeline.DriftScan) string {
+	kinds := func(scan drift.DriftScan) string {
 		var all []string
 		for _, r := range scan.Results {
 			all = append(all, fmt.Sprint(r.Environment, r.Kinds, r.Failure, r.Skipped != ""))

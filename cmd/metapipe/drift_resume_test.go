@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -97,7 +98,7 @@ func (w *world) awaitResults(id string, more int) {
 }
 
 // plainScan is a scan without what differs from run to run.
-func plainScan(t testing.TB, scan pipeline.DriftScan) any {
+func plainScan(t testing.TB, scan drift.DriftScan) any {
 	t.Helper()
 	scan.ID, scan.StartedAt, scan.EndedAt, scan.Before = "", time.Time{}, time.Time{}, nil
 	for i := range scan.Results {

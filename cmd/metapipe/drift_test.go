@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -21,7 +22,7 @@ func (w *world) driftJob() *job {
 }
 
 // scan runs drift in one process and returns what it says of shop/staging.
-func (w *world) scan(exit int, args ...string) (pipeline.DriftResult, pipeline.DriftScan, result) {
+func (w *world) scan(exit int, args ...string) (drift.DriftResult, drift.DriftScan, result) {
 	w.t.Helper()
 	r := w.driftJob().do(exit, append([]string{"drift", "--json", "--environment", "staging"}, args...)...)
 	scan := scanOf(w.t, r)
@@ -31,9 +32,9 @@ func (w *world) scan(exit int, args ...string) (pipeline.DriftResult, pipeline.D
 	return scan.Results[0], scan, r
 }
 
-func scanOf(t testing.TB, r result) pipeline.DriftScan {
+func scanOf(t testing.TB, r result) drift.DriftScan {
 	t.Helper()
-	var scan pipeline.DriftScan
+	var scan drift.DriftScan
 	at := strings.Index(r.log, "\n{\n")
 	if at < 0 {
 		t.Fatalf("no JSON in:\n%s", r.log)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/report"
@@ -145,13 +146,13 @@ func (f *thousand) client() *github.Client {
 }
 
 // scan looks at the fleet, or at the part of it that no scan knows about, and sums up.
-func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
+func (f *thousand) scan(stale time.Duration) drift.DriftScan {
 	t := f.t
 	t.Helper()
-	plan := must((pipeline.DriftLister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), pipeline.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
-		Customers: f.customers, Filter: pipeline.DriftFilter{Stale: stale}, Shards: 4}))(t)
+	plan := must((drift.DriftLister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), drift.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+		Customers: f.customers, Filter: drift.DriftFilter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
-		scanner := &pipeline.DriftScanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
+		scanner := &drift.DriftScanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
 			Parse: func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
 				d, problems := variables.Parse(file, raw, c.Manager.Limits, nil)
 				if d == nil {
@@ -159,10 +160,10 @@ func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
 				}
 				return d, problems
 			}}
-		check(t, scanner.Run(t.Context(), pipeline.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
+		check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
 			Backend: func(pipeline.Customer, pipeline.Environment) pipeline.Backend { return pipeline.Backend{} }}))
 	}
-	scan := must((pipeline.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), plan.Scan, f.customers))(t)
+	scan := must((drift.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), plan.Scan, f.customers))(t)
 	if len(scan.Results) != plan.Targets || len(scan.Missing) != 0 {
 		t.Fatalf("%d results, %d missing of %d targets", len(scan.Results), len(scan.Missing), plan.Targets)
 	}
@@ -170,13 +171,13 @@ func (f *thousand) scan(stale time.Duration) pipeline.DriftScan {
 }
 
 // issues brings the customers' issues in line and counts what was done.
-func (f *thousand) issues(scan *pipeline.DriftScan, budget int) map[pipeline.IssueAction]int {
+func (f *thousand) issues(scan *drift.DriftScan, budget int) map[drift.IssueAction]int {
 	f.t.Helper()
 	var err error
-	issuer := &pipeline.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
+	issuer := &drift.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	check(f.t, err)
-	did := map[pipeline.IssueAction]int{}
+	did := map[drift.IssueAction]int{}
 	for _, i := range scan.Issues {
 		did[i.Action]++
 	}
@@ -184,7 +185,7 @@ func (f *thousand) issues(scan *pipeline.DriftScan, budget int) map[pipeline.Iss
 }
 
 // causes counts the failures of a scan.
-func causes(scan pipeline.DriftScan) map[string]int {
+func causes(scan drift.DriftScan) map[string]int {
 	out := map[string]int{}
 	for _, r := range scan.Results {
 		if r.Failure != nil {
@@ -194,7 +195,7 @@ func causes(scan pipeline.DriftScan) map[string]int {
 	return out
 }
 
-func (f *thousand) wants(scan pipeline.DriftScan, want map[string]int) string {
+func (f *thousand) wants(scan drift.DriftScan, want map[string]int) string {
 	t := f.t
 	t.Helper()
 	if got := causes(scan); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -255,7 +256,7 @@ func TestAThousandCustomers(t *testing.T) {
 		t.Fatalf("causes %v", causes(third))
 	}
 	check(t, f.hub.SetRemaining("source", 1+10*3+1))
-	if did := f.issues(&third, 25); did[pipeline.IssueOpened] != 10 || did[pipeline.IssueWaiting] != meddled-10 || did[pipeline.IssueFailed] != 0 {
+	if did := f.issues(&third, 25); did[drift.IssueOpened] != 10 || did[drift.IssueWaiting] != meddled-10 || did[drift.IssueFailed] != 0 {
 		t.Errorf("in a limited hour: %v", did)
 	}
 	if summary := f.wants(third, causes(third)); !strings.Contains(summary, "rate limit is reached") {
@@ -263,12 +264,12 @@ func TestAThousandCustomers(t *testing.T) {
 	}
 	check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	f.hub.ResetCalls()
-	if did := f.issues(&third, 25); did[pipeline.IssueOpened] != 25 || did[pipeline.IssueUnchanged] != 10 || did[pipeline.IssueWaiting] != 5 {
+	if did := f.issues(&third, 25); did[drift.IssueOpened] != 25 || did[drift.IssueUnchanged] != 10 || did[drift.IssueWaiting] != 5 {
 		t.Errorf("with 25 writes: %v", did)
 	}
 	f.issues(&third, 25)
 	f.hub.ResetCalls()
-	if did := f.issues(&third, 25); did[pipeline.IssueUnchanged] != meddled || len(f.hub.Calls()) != 0 {
+	if did := f.issues(&third, 25); did[drift.IssueUnchanged] != meddled || len(f.hub.Calls()) != 0 {
 		t.Errorf("when nothing has changed: %v, calls %v", did, f.hub.Calls())
 	}
 	open := 0
@@ -295,18 +296,18 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 	scan := f.scan(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := 0
-	body := func(r pipeline.DriftResult) string { return report.Renderer{}.Issue(r) }
-	issuer := &pipeline.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
+	body := func(r drift.DriftResult) string { return report.Renderer{}.Issue(r) }
+	issuer := &drift.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
 		if opened++; opened == 2 {
 			cancel()
 		}
 	}}, Body: body, Closing: body, Now: f.now}
 	printed, err := issuer.Run(ctx, scan, f.customers, 100)
-	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != pipeline.IssueOpened || printed[2].Action != pipeline.IssueWaiting {
+	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != drift.IssueOpened || printed[2].Action != drift.IssueWaiting {
 		t.Fatalf("told %+v, %v", printed, err)
 	}
 	check(t, f.sleep(t.Context(), time.Second))
-	if did := f.issues(&scan, 100); did[pipeline.IssueUnchanged] != 2 || did[pipeline.IssueOpened] != 2 {
+	if did := f.issues(&scan, 100); did[drift.IssueUnchanged] != 2 || did[drift.IssueOpened] != 2 {
 		t.Errorf("after it: %v", did)
 	}
 }
@@ -317,7 +318,7 @@ type noticing struct {
 	opened func()
 }
 
-func (s noticing) CreateIssue(ctx context.Context, slug pipeline.Slug, draft pipeline.IssueDraft) (pipeline.Issue, error) {
+func (s noticing) CreateIssue(ctx context.Context, slug pipeline.Slug, draft drift.IssueDraft) (drift.Issue, error) {
 	defer s.opened()
 	return s.Client.CreateIssue(ctx, slug, draft)
 }
@@ -336,7 +337,7 @@ func TestOldScansChangeNoIssue(t *testing.T) {
 	if did := f.issues(&fresh, 10); len(did) != 0 {
 		t.Errorf("a clean fleet: %v", did)
 	}
-	again := must((pipeline.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
+	again := must((drift.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
 	if again.Results[0].Clean() {
 		t.Fatal("the old scan says that nothing differs")
 	}
@@ -356,7 +357,7 @@ func TestKindsThatAreForNobodyCloseAnIssue(t *testing.T) {
 	f.customers[0].Manager.Drift.Actions = map[pipeline.DriftKind]pipeline.DriftAction{pipeline.DriftReal: pipeline.DriftReport}
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
-	if did := f.issues(&scan, 10); did[pipeline.IssueClosed] != 1 {
+	if did := f.issues(&scan, 10); did[drift.IssueClosed] != 1 {
 		t.Fatalf("did %v", did)
 	}
 	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
@@ -90,7 +90,7 @@ func (s *scene) wantEndSettled() (emptied bool) {
 	entries := s.ledger("staging")
 	destroyed := false
 	for _, e := range entries {
-		destroyed = destroyed || e.Event == pipeline.LedgerDestroyed
+		destroyed = destroyed || e.Event == ledger.LedgerDestroyed
 	}
 	if printed := s.statuses(s.run.sha)["infra/terraform-deploy/staging"]; !emptied && (destroyed || strings.HasPrefix(printed, "success: Destroy")) {
 		s.t.Errorf("the status is %q and the ledger says destroyed: %t, and the state holds resources", printed, destroyed)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -28,7 +28,7 @@ func (r *request) again(number int) *request {
 	w.t.Helper()
 	head := w.commit(w.customer, "change", map[string]string{"infra/variables.yml": "name: second\nenvironments:\n  staging: {}\n"})
 	pr := must(w.customer.Pull(number))(w.t)
-	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: pipeline.TriggerWorkflow, HeadSHA: head, HeadBranch: "change", HeadRepo: w.customer, Actor: "casey", Status: "in_progress"}))(w.t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: intake.TriggerWorkflow, HeadSHA: head, HeadBranch: "change", HeadRepo: w.customer, Actor: "casey", Status: "in_progress"}))(w.t)
 	next := r.trigger
 	next.run, next.event, next.sha = run, must(w.customer.PullEvent(number, "synchronize", "casey"))(w.t), pr.Merge
 	out, _ := w.ask(next, 0)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // storage is what a test looks at behind metapipe's back.
@@ -56,8 +57,8 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	entries := c.ledger("staging")
 	printed := c.statuses(sha)["infra/terraform-deploy/staging"]
 	wholly := c.statuses(sha)["infra/terraform-deploy"]
-	done := slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool {
-		return string(e.Commit) == sha && (e.Event == pipeline.LedgerApplied || e.Outcome == pipeline.OutcomePlanned)
+	done := slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool {
+		return string(e.Commit) == sha && (e.Event == ledger.LedgerApplied || e.Outcome == pipeline.OutcomePlanned)
 	})
 	if got := strings.HasPrefix(printed, "success"); got != done {
 		t.Errorf("the status is %q, and the ledger says: done %t\n%s", printed, done, events(entries))
@@ -65,7 +66,7 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	if strings.HasPrefix(wholly, "success") && !done {
 		t.Errorf("the overall status is %q, and nothing was done", wholly)
 	}
-	applied := slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool { return string(e.Commit) == sha && e.Event == pipeline.LedgerApplied })
+	applied := slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool { return string(e.Commit) == sha && e.Event == ledger.LedgerApplied })
 	if applied && !strings.Contains(state, name) {
 		t.Errorf("%s was applied, and is not in the state:\n%s", name, state)
 	}
@@ -73,11 +74,11 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	open := map[pipeline.RequestID]bool{}
 	for _, e := range entries {
 		switch e.Event {
-		case pipeline.LedgerRequested:
+		case ledger.LedgerRequested:
 			open[e.Request] = true
-		case pipeline.LedgerPlanned:
+		case ledger.LedgerPlanned:
 			open[e.Request] = open[e.Request] && e.Outcome == pipeline.OutcomeWaiting
-		case pipeline.LedgerApplied, pipeline.LedgerFailed, pipeline.LedgerRefused, pipeline.LedgerSuperseded, pipeline.LedgerClosed:
+		case ledger.LedgerApplied, ledger.LedgerFailed, ledger.LedgerRefused, ledger.LedgerSuperseded, ledger.LedgerClosed:
 			open[e.Request] = false
 		}
 	}
@@ -88,7 +89,7 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	}
 }
 
-func events(entries []pipeline.LedgerEntry) string {
+func events(entries []ledger.LedgerEntry) string {
 	var b strings.Builder
 	for _, e := range entries {
 		b.WriteString(e.Request.Short() + " " + string(e.Event) + " " + string(e.Outcome) + " " + e.Message + "\n")

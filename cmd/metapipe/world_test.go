@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
@@ -111,7 +112,7 @@ func newWorldAt(t *testing.T, files map[string]string, now func() time.Time) *wo
 	check(t, w.customer.Grant("casey", hub.Write))
 	check(t, w.customer.Grant("metapipe-bot", hub.Write))
 	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}}))
-	check(t, w.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger"}))
+	check(t, w.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
 	check(t, w.manager.SetEnvironment("production-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
 	all := map[string]string{}
 	for _, set := range []map[string]string{managerFiles, files} {
@@ -164,7 +165,7 @@ func (w *world) pushed(branch, after string) workflowRun {
 
 func (w *world) pushedFrom(branch, before, after string) workflowRun {
 	w.t.Helper()
-	run := must(w.customer.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: after, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(w.t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: after, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(w.t)
 	return workflowRun{repo: w.customer, run: run, event: must(w.customer.PushEvent(branch, before, after, "casey"))(w.t), sha: after, ref: "refs/heads/" + branch, permitsIDToken: true}
 }
 
@@ -174,7 +175,7 @@ func (w *world) pull(from *hub.Repo, branch string, files map[string]string) (wo
 	w.commit(from, branch, files)
 	number := must(w.customer.OpenPull(hub.NewPull{Title: "Change", Author: "casey", Head: branch, HeadRepo: from}))(w.t)
 	pr := must(w.customer.Pull(number))(w.t)
-	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: pipeline.TriggerWorkflow, HeadSHA: pr.Head, HeadBranch: branch, HeadRepo: from, Actor: "casey", Status: "in_progress"}))(w.t)
+	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: intake.TriggerWorkflow, HeadSHA: pr.Head, HeadBranch: branch, HeadRepo: from, Actor: "casey", Status: "in_progress"}))(w.t)
 	return workflowRun{repo: w.customer, run: run, event: must(w.customer.PullEvent(number, "opened", "casey"))(w.t), sha: pr.Merge,
 		ref: "refs/pull/" + strconv.Itoa(number) + "/merge", head: branch, base: "main", permitsIDToken: true}, number
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 func newApplyCmd(app *App) *cobra.Command {
@@ -57,7 +58,7 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 }
 
 func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
-	applier := &pipeline.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: m.app.Now}
+	applier := &deploy.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: m.app.Now}
 	if m.context.InActions {
 		client, err := m.client(envOwnToken)
 		if err != nil {

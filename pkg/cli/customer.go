@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
 // customer finds a registered customer by its flag.
@@ -36,7 +37,7 @@ func (m *manager) storedTarget(ctx context.Context, c pipeline.Customer, name st
 		return env, nil
 	}
 	if stored, err := pipeline.ParseEnvironment(name); err == nil {
-		if known, err := pipeline.TargetKnown(ctx, m.store, c.Name, stored); err != nil || known {
+		if known, err := intake.TargetKnown(ctx, m.store, c.Name, stored); err != nil || known {
 			return stored, err
 		}
 	}
@@ -52,7 +53,7 @@ func (m *manager) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.E
 	var all []pipeline.Environment
 	for _, rule := range c.Manager.Environments {
 		if !c.Allows(rule.Name) {
-			if known, err := pipeline.TargetKnown(ctx, m.store, c.Name, rule.Name); err != nil {
+			if known, err := intake.TargetKnown(ctx, m.store, c.Name, rule.Name); err != nil {
 				return nil, err
 			} else if !known {
 				continue

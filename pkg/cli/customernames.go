@@ -7,6 +7,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 func customerFile(name pipeline.CustomerName) string {
@@ -17,7 +18,7 @@ func customerFile(name pipeline.CustomerName) string {
 // a file is given only where the store has the states under the first name: with the names
 // the wrong way round, it would undo a rename.
 func (m *manager) noNewFile(ctx context.Context, old, name pipeline.CustomerName) error {
-	stored, err := pipeline.StoredCustomers(ctx, m.store)
+	stored, err := registry.StoredCustomers(ctx, m.store)
 	if err != nil {
 		return err
 	}
@@ -28,7 +29,7 @@ func (m *manager) noNewFile(ctx context.Context, old, name pipeline.CustomerName
 	if m.sealer, err = m.openSealer(ctx); err != nil {
 		return err
 	}
-	known, err := pipeline.LookUpNames(ctx, m.store, m.sealer, before, name)
+	known, err := registry.LookUpNames(ctx, m.store, m.sealer, before, name)
 	if err != nil {
 		return err
 	}

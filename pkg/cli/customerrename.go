@@ -11,6 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -78,7 +79,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	if err != nil {
 		return &pipeline.UsageError{Message: "the new name", Err: err, Next: "a name is that of a file in " + config.CustomersDir + "/, without .yml"}
 	}
-	if err := pipeline.CheckNames(old, name); err != nil {
+	if err := registry.CheckNames(old, name); err != nil {
 		return err
 	}
 	m, c, err := a.renamedCustomer(ctx, o, old, name)
@@ -90,8 +91,8 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		return err
 	}
 	defer remove()
-	renamer := &pipeline.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: m, Now: a.Now}
-	in := pipeline.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
+	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: m, Now: a.Now}
+	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
 		Backend: func(name pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
 			named := c
 			named.Name = name
@@ -131,7 +132,7 @@ func (m *manager) onePlace(old, name pipeline.CustomerName) error {
 	return &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", customerFile(old), customerFile(name)), Next: "keep the file with the new name alone"}
 }
 
-func (m *manager) printRename(r pipeline.RenameResult) error {
+func (m *manager) printRename(r registry.RenameResult) error {
 	out := m.app.Out
 	if r.Already {
 		_, err := fmt.Fprintf(out, "customer %s is %s already: nothing to do\n", r.Old, r.New)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 type driftOptions struct {
@@ -121,8 +122,8 @@ func (o driftOptions) check() error {
 
 // filter reads the flags that choose targets. What is not registered is a mistake,
 // and not a scan of nothing.
-func (o driftOptions) filter(m *manager) (pipeline.DriftFilter, error) {
-	f := pipeline.DriftFilter{Stale: o.stale, ChangedWithin: o.changed}
+func (o driftOptions) filter(m *manager) (drift.DriftFilter, error) {
+	f := drift.DriftFilter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		c, err := m.customer(s)
 		if err != nil {
@@ -145,7 +146,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		return err
 	}
 	o.tokens, o.actionsTokens = o.needs()
-	var filter pipeline.DriftFilter
+	var filter drift.DriftFilter
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {
 			return err
@@ -155,7 +156,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	lister := pipeline.DriftLister{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	lister := drift.DriftLister{Store: m.store, Sealer: m.sealer, Now: a.Now}
 	switch {
 	case o.resume:
 		o.scan, err = lister.Unfinished(ctx)
@@ -164,8 +165,8 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		if o.list {
 			shards = o.shards
 		}
-		var plan pipeline.DriftPlan
-		plan, err = lister.Run(ctx, pipeline.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
+		var plan drift.DriftPlan
+		plan, err = lister.Run(ctx, drift.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
 		o.scan = plan.Scan
 		if err == nil && o.list {
 			return m.driftList(plan)
@@ -210,7 +211,7 @@ func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
 }
 
 // driftList tells the workflow what its matrix is.
-func (m *manager) driftList(plan pipeline.DriftPlan) error {
+func (m *manager) driftList(plan drift.DriftPlan) error {
 	shards, err := json.Marshal(plan.Shards)
 	if err != nil {
 		return err
@@ -232,7 +233,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 	progress := newDriftProgress(m.app, m.context.InActions)
 	// Where the summary follows at once, each target is printed there.
 	progress.silent = o.shard == 0 && !m.context.InActions && !o.json
-	scanner := &pipeline.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
+	scanner := &drift.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.clientFor(envSourceToken, grantScan)
 		if err != nil {
@@ -243,13 +244,13 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 		m.app.logf("%s is not set: comparing what was applied last, and not what customers want now", envSourceToken)
 	}
 	m.app.logf("scan %s, %d at once", o.scan, workers)
-	err = scanner.Run(ctx, pipeline.ScanInput{Scan: o.scan, Shard: o.shard, Workers: workers, Customers: m.config.Customers, ManagerDir: m.dir, Dir: dir, Backend: m.backend})
+	err = scanner.Run(ctx, drift.ScanInput{Scan: o.scan, Shard: o.shard, Workers: workers, Customers: m.config.Customers, ManagerDir: m.dir, Dir: dir, Backend: m.backend})
 	return errors.Join(err, progress.end())
 }
 
 // driftSummary collects what was found, tells it, and starts what is asked for.
 func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
-	scan, err := pipeline.DriftSummary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
+	scan, err := drift.DriftSummary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
 	if err != nil {
 		return err
 	}
@@ -280,12 +281,12 @@ func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
 	return nil
 }
 
-func (m *manager) remediate(ctx context.Context, scan pipeline.DriftScan) error {
+func (m *manager) remediate(ctx context.Context, scan drift.DriftScan) error {
 	client, err := m.client(envOwnToken)
 	if err != nil {
 		return err
 	}
-	started, err := pipeline.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(ctx), scan, m.config.Customers)
+	started, err := drift.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(ctx), scan, m.config.Customers)
 	for _, r := range started {
 		if r.Started {
 			m.app.logf("%s/%s: started a request to apply", r.Customer, r.Environment)

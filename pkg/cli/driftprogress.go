@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -46,7 +47,7 @@ func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 }
 
 // lastLine is called after each target.
-func (p *driftProgress) lastLine(done, total int, r pipeline.DriftResult) {
+func (p *driftProgress) lastLine(done, total int, r drift.DriftResult) {
 	now := p.app.Now()
 	if !r.Clean() && !p.silent {
 		p.line(driftLine(r))
@@ -110,7 +111,7 @@ func differing(d pipeline.ResourceChange) string {
 }
 
 // driftLine tells of one target in a line.
-func driftLine(r pipeline.DriftResult) string {
+func driftLine(r drift.DriftResult) string {
 	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
 	switch {
 	case r.Failure != nil:

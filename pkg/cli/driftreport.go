@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
 // driftIssues writes to customers' issues, where it was asked to, and puts what it
 // did into the scan.
-func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o driftOptions) error {
+func (m *manager) driftIssues(ctx context.Context, scan *drift.DriftScan, o driftOptions) error {
 	if o.issues == 0 {
 		return nil
 	}
@@ -19,10 +19,10 @@ func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o d
 	if err != nil {
 		return err
 	}
-	issuer := &pipeline.DriftIssuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	issuer := &drift.DriftIssuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
-		if i.Action != pipeline.IssueUnchanged {
+		if i.Action != drift.IssueUnchanged {
 			m.app.logf("%s", issueLine(i))
 		}
 	}
@@ -30,7 +30,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *pipeline.DriftScan, o d
 }
 
 // issueLine tells of one issue in a line.
-func issueLine(i pipeline.TargetIssue) string {
+func issueLine(i drift.TargetIssue) string {
 	line := fmt.Sprintf("%s/%s: issue", i.Customer, i.Environment)
 	if i.Number > 0 {
 		line += fmt.Sprintf(" #%d", i.Number)
@@ -43,7 +43,7 @@ func issueLine(i pipeline.TargetIssue) string {
 }
 
 // driftReport prints what a scan found, and puts it into the job's summary.
-func (m *manager) driftReport(scan pipeline.DriftScan, o driftOptions) error {
+func (m *manager) driftReport(scan drift.DriftScan, o driftOptions) error {
 	err := m.summarize(report.Renderer{}.Drift(scan))
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))

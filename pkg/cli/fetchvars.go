@@ -14,6 +14,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 type fetchOptions struct {
@@ -73,7 +76,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	var in pipeline.FetchInput
+	var in intake.FetchInput
 	o.tokens = []string{envSourceToken}
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		in, err = m.fetchInput(ctx, o, event)
@@ -93,7 +96,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err := m.runCreated(ctx, &in); err != nil {
 		return err
 	}
-	f := &pipeline.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Logf: a.logf}
+	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Logf: a.logf}
 	if err := m.superseding(f, client); err != nil {
 		return err
 	}
@@ -107,13 +110,13 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 }
 
 // Superseding lets fetch-vars end the runs of older requests. A laptop has none.
-func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) error {
+func (m *manager) superseding(f *intake.FetchVars, source *github.Client) error {
 	f.Close = func(ctx context.Context, old pipeline.Request) error {
 		c, err := m.customer(string(old.Customer))
 		if err != nil {
 			return err
 		}
-		return m.closeRequest(ctx, source, pipeline.CloseRequest{Customer: c, Request: old})
+		return m.closeRequest(ctx, source, sweep.CloseRequest{Customer: c, Request: old})
 	}
 	if m.app.getenv(envOwnToken) == "" {
 		return nil
@@ -126,8 +129,8 @@ func (m *manager) superseding(f *pipeline.FetchVars, source *github.Client) erro
 }
 
 // closeRequest reports on a request for the last time.
-func (m *manager) closeRequest(ctx context.Context, source *github.Client, c pipeline.CloseRequest) error {
-	_, _, err := m.reporter(source).Run(ctx, pipeline.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
+func (m *manager) closeRequest(ctx context.Context, source *github.Client, c sweep.CloseRequest) error {
+	_, _, err := m.reporter(source).Run(ctx, publish.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
 	return err
 }
 
@@ -173,8 +176,8 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 	return actions.LoadEvent(s.context)
 }
 
-func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline.Event) (pipeline.FetchInput, error) {
-	in := pipeline.FetchInput{Event: event, Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
+func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline.Event) (intake.FetchInput, error) {
+	in := intake.FetchInput{Event: event, Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
 	if o.customer == "" {
 		return in, nil
 	}
@@ -189,7 +192,7 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline
 // runCreated asks GitHub when this run was created: a run may wait in a queue
 // for longer than a signature lives. Without a token of our own the clock of
 // this machine has to do. A payload that is none is rejected without asking.
-func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error {
+func (m *manager) runCreated(ctx context.Context, in *intake.FetchInput) error {
 	if m.app.getenv(envOwnToken) == "" || !m.context.InActions {
 		return nil
 	}
@@ -210,7 +213,7 @@ func (m *manager) runCreated(ctx context.Context, in *pipeline.FetchInput) error
 	return nil
 }
 
-func manualRequest(o fetchOptions, m *manager) (*pipeline.ManualRequest, error) {
+func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	c, err := m.customer(o.customer)
 	if err != nil && o.mode == string(pipeline.ModeDestroy) {
 		return nil, &pipeline.UsageError{Message: "mode destroy works on a registered customer", Err: err, Next: "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md"}
@@ -218,7 +221,7 @@ func manualRequest(o fetchOptions, m *manager) (*pipeline.ManualRequest, error) 
 	if err != nil {
 		return nil, err
 	}
-	ask := &pipeline.ManualRequest{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
+	ask := &intake.ManualRequest{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
 	if ask.Mode, err = pipeline.ParseManualMode(o.mode); err != nil {
 		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
 	}

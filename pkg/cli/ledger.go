@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -61,7 +63,7 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 		err = a.printJSON(reports)
 	} else {
 		if o.customer == "" {
-			reports = slices.DeleteFunc(reports, pipeline.LedgerReport.Empty)
+			reports = slices.DeleteFunc(reports, ledger.LedgerReport.Empty)
 		}
 		err = a.printLedgers(reports)
 		if o.customer == "" {
@@ -100,7 +102,7 @@ func (m *manager) checkLedger(o ledgerOptions) error {
 	return checkStoredName(o.customer)
 }
 
-func (a *App) printLedgers(reports []pipeline.LedgerReport) error {
+func (a *App) printLedgers(reports []ledger.LedgerReport) error {
 	for i, r := range reports {
 		if i > 0 {
 			fmt.Fprintln(a.Out)
@@ -114,11 +116,11 @@ func (a *App) printLedgers(reports []pipeline.LedgerReport) error {
 
 // ledgers reads the ledgers that the flags ask for: of the fleet, of a customer
 // with all targets, or of one target.
-func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.LedgerReport, error) {
-	auditor := pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: m.store, Now: m.app.Now}}
+func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.LedgerReport, error) {
+	auditor := ledger.LedgerAuditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
 		fleet, err := auditor.Chain(ctx, "", "")
-		return []pipeline.LedgerReport{fleet}, err
+		return []ledger.LedgerReport{fleet}, err
 	}
 	if left, err := m.isUnregistered(ctx, o.customer); err != nil {
 		return nil, err
@@ -142,16 +144,16 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 			return nil, err
 		}
 		target, err := auditor.Target(ctx, c, env)
-		return []pipeline.LedgerReport{target}, err
+		return []ledger.LedgerReport{target}, err
 	}
 	own, err := auditor.Chain(ctx, c.Name, "")
-	reports := []pipeline.LedgerReport{own}
+	reports := []ledger.LedgerReport{own}
 	if err != nil {
 		return reports, err
 	}
 	environments, err := m.stored(ctx, c)
 	for _, env := range environments {
-		var target pipeline.LedgerReport
+		var target ledger.LedgerReport
 		if target, err = auditor.Target(ctx, c, env); err != nil {
 			return append(reports, target), err
 		}
@@ -161,12 +163,12 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]pipeline.Ledg
 }
 
 // leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
-func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAuditor, o ledgerOptions) ([]pipeline.LedgerReport, error) {
+func (m *manager) leftLedgers(ctx context.Context, auditor ledger.LedgerAuditor, o ledgerOptions) ([]ledger.LedgerReport, error) {
 	name := pipeline.CustomerName(o.customer)
 	if o.verify {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more: --verify needs its repository", name), Next: "leave --verify out: the chain of the ledger is verified all the same"}
 	}
-	envs, err := pipeline.StoredEnvironments(ctx, m.store, name)
+	envs, err := registry.StoredEnvironments(ctx, m.store, name)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +178,7 @@ func (m *manager) leftLedgers(ctx context.Context, auditor pipeline.LedgerAudito
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
 	}
-	var reports []pipeline.LedgerReport
+	var reports []ledger.LedgerReport
 	for _, env := range envs {
 		if o.environment != "" && o.environment != string(env) {
 			continue

@@ -14,6 +14,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -75,7 +77,7 @@ Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
 	return a.onTarget(ctx, o, pipeline.WorkPlan, func(m *manager, in pipeline.TargetInput) error {
-		planner := &pipeline.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
+		planner := &deploy.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
 		result, err := planner.Run(ctx, in)
 		return errors.Join(err, m.planOutputs(result))
 	})
@@ -106,7 +108,7 @@ func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work,
 	return do(m, in)
 }
 
-func (s *step) planOutputs(r pipeline.TargetResult) error {
+func (s *step) planOutputs(r deploy.TargetResult) error {
 	pairs := []string{"outcome", string(r.Outcome), "reason", string(r.Reason), "has-changes", strconv.FormatBool(r.HasChanges), "receipt", r.Receipt, "receipt-code", r.ReceiptCode}
 	var c pipeline.Counts
 	if r.Plan != nil {
@@ -174,7 +176,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	dry := pipeline.DryRun{Engine: s.engine()}
+	dry := deploy.DryRun{Engine: s.engine()}
 	if o.state {
 		dry.Check = func(ctx context.Context, planned pipeline.Planned) error { return m.checkLost(ctx, job, planned) }
 	}
@@ -268,7 +270,7 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 		if err := m.openStore(ctx, o.store); err != nil {
 			return job, nil, err
 		}
-		if err := pipeline.CheckRegistered(ctx, m.store, nil, c); err != nil {
+		if err := registry.CheckRegistered(ctx, m.store, nil, c); err != nil {
 			return job, nil, err
 		}
 		job.Backend = m.backend(c, env)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -57,7 +58,7 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	if err != nil {
 		return err
 	}
-	rekeyer := &pipeline.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now}
+	rekeyer := &recovery.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now}
 	result, stopped := rekeyer.Run(ctx, o.apply)
 	if o.json {
 		err = a.printJSON(result)
@@ -70,7 +71,7 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	return rekeyEnd(result)
 }
 
-func (a *App) printRekey(r pipeline.RekeyResult, whole bool) error {
+func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 	if len(r.Records) > 0 {
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
@@ -92,12 +93,12 @@ func (a *App) printRekey(r pipeline.RekeyResult, whole bool) error {
 	if r.Removable {
 		verdict = "only the first key is needed: the older ones can go"
 	}
-	_, err := fmt.Fprintf(a.Out, "%d records checked, %d sealed again: %s\n", r.Checked, r.Count(pipeline.RekeyDone), verdict)
+	_, err := fmt.Fprintf(a.Out, "%d records checked, %d sealed again: %s\n", r.Checked, r.Count(recovery.RekeyDone), verdict)
 	return err
 }
 
-func rekeyEnd(r pipeline.RekeyResult) error {
-	if bad := r.Count(pipeline.RekeyUnknown) + r.Count(pipeline.RekeyTampered); bad > 0 {
+func rekeyEnd(r recovery.RekeyResult) error {
+	if bad := r.Count(recovery.RekeyUnknown) + r.Count(recovery.RekeyTampered); bad > 0 {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d records cannot be sealed again", bad, r.Checked), Next: "the list names each and says what to do"}
 	}
 	if !r.Removable {

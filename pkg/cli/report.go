@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -103,7 +104,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	in := pipeline.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
+	in := publish.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
 	in.Applying = pipeline.Environment(o.applying)
 	result, summary, err := m.reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
@@ -130,7 +131,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 // customer's repo, since nobody's origin was proved.
 func (m *manager) reportNothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
-	found, err := pipeline.FindRejected(ctx, m.store, m.sealer, m.run())
+	found, err := publish.FindRejected(ctx, m.store, m.sealer, m.run())
 	if err == nil {
 		text = report.Unverified(found)
 	} else if !errors.Is(err, pipeline.ErrNotFound) {

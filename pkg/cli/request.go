@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // shortID is the number of characters of a request's id that people see.
@@ -20,7 +21,7 @@ func (m *manager) request(ctx context.Context, c pipeline.Customer, given string
 	if id, err := pipeline.ParseRequestID(given); err == nil {
 		return id, nil
 	}
-	ids, err := pipeline.RequestsLike(ctx, m.store, c.Name, given)
+	ids, err := record.RequestsLike(ctx, m.store, c.Name, given)
 	if err != nil {
 		return "", err
 	}

@@ -16,6 +16,12 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 var update = flag.Bool("update", false, "write the schemas of --json anew")
@@ -24,16 +30,16 @@ var update = flag.Bool("update", false, "write the schemas of --json anew")
 // schemas. drift has a schema of its own in pkg/report.
 var outputs = map[string]reflect.Type{
 	"bootstrap-state": reflect.TypeFor[bootstrapResult](),
-	"customer-rename": reflect.TypeFor[pipeline.RenameResult](),
-	"drift-list":      reflect.TypeFor[pipeline.DriftPlan](),
-	"ledger":          reflect.TypeFor[[]pipeline.LedgerReport](),
+	"customer-rename": reflect.TypeFor[registry.RenameResult](),
+	"drift-list":      reflect.TypeFor[drift.DriftPlan](),
+	"ledger":          reflect.TypeFor[[]ledger.LedgerReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),
-	"rekey":           reflect.TypeFor[pipeline.RekeyResult](),
+	"rekey":           reflect.TypeFor[recovery.RekeyResult](),
 	"report":          reflect.TypeFor[pipeline.Report](),
 	"state-list":      reflect.TypeFor[[]targetState](),
-	"state-log":       reflect.TypeFor[[]pipeline.KeptLog](),
+	"state-log":       reflect.TypeFor[[]record.KeptLog](),
 	"state-show":      reflect.TypeFor[targetState](),
-	"sweep":           reflect.TypeFor[pipeline.SweepResult](),
+	"sweep":           reflect.TypeFor[sweep.SweepResult](),
 	"unlock":          reflect.TypeFor[unlockResult](),
 	"validate":        reflect.TypeFor[validateResult](),
 	"version":         reflect.TypeFor[versionResult](),

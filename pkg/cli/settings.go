@@ -17,6 +17,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/tempdir"
@@ -315,8 +316,8 @@ func (a *App) cacheDir() string {
 }
 
 // reporter tells customers how a request stands.
-func (m *manager) reporter(client *github.Client) *pipeline.Reporter {
-	return &pipeline.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
+func (m *manager) reporter(client *github.Client) *publish.Reporter {
+	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
 }
 
 // annotate shows an error where the runner shows annotations.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -111,8 +112,8 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 		o.file = a.absolute(o.file)
 	}
 	return a.onTarget(ctx, o.targetOptions, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error {
-		recoverer := &pipeline.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
-		state, err := recoverer.Run(ctx, pipeline.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
+		recoverer := &recovery.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
+		state, err := recoverer.Run(ctx, recovery.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -15,7 +15,7 @@ func (m *manager) printHolders(ctx context.Context, w io.Writer, s targetState) 
 	if s.Lock == nil {
 		return nil
 	}
-	holders, err := pipeline.WhoHolds(ctx, m.store, s.Customer, s.Environment, *s.Lock)
+	holders, err := sweep.WhoHolds(ctx, m.store, s.Customer, s.Environment, *s.Lock)
 	if err != nil {
 		return err
 	}

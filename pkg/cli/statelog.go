@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -24,7 +25,7 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 	if m.sealer, err = m.openSealer(ctx); err != nil {
 		return err
 	}
-	logs, err := pipeline.KeptLogs(ctx, m.store, m.sealer, c.Name, env, id)
+	logs, err := record.KeptLogs(ctx, m.store, m.sealer, c.Name, env, id)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("no log is kept of request %s for %s/%s", id.Short(), c.Name, env), Next: "it is kept as long as the plan; before that, the run itself has it"}
 	}
@@ -58,7 +59,7 @@ func (m *manager) loggedRequest(ctx context.Context, c pipeline.Customer, env pi
 	var newest pipeline.RequestID
 	var at time.Time
 	for _, object := range found {
-		id, ok := pipeline.LoggedRequest(c.Name, env, object.Key)
+		id, ok := record.LoggedRequest(c.Name, env, object.Key)
 		if ok && (newest == "" || object.Changed.After(at)) {
 			newest, at = id, object.Changed
 		}

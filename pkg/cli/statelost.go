@@ -7,13 +7,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 )
 
 // checkLost refuses a dry run on a lost state. It needs no key: who plans on a laptop
 // has none.
 func (m *manager) checkLost(ctx context.Context, job pipeline.Job, planned pipeline.Planned) error {
 	now := pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}
-	lost, err := pipeline.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
+	lost, err := ledger.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
 	if err == nil && lost == nil && now.Lineage == "" {
 		lost, err = m.checkMoved(ctx, job)
 	}
@@ -26,7 +28,7 @@ func (m *manager) checkLost(ctx context.Context, job pipeline.Job, planned pipel
 // checkMoved asks GitHub whether a target without a state was applied, where the store
 // has no record of it. Without a token it says that it did not.
 func (m *manager) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.LostState, error) {
-	never, err := pipeline.NeverApplied(ctx, m.store, job.Customer.Name, job.Environment)
+	never, err := ledger.NeverApplied(ctx, m.store, job.Customer.Name, job.Environment)
 	if err != nil || !never {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func (m *manager) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.L
 	if err != nil {
 		return nil, err
 	}
-	return pipeline.CheckMoved(ctx, client, job.Customer, job.Environment, job.Backend.String())
+	return ledger.CheckMoved(ctx, client, job.Customer, job.Environment, job.Backend.String())
 }
 
 func (s *targetState) take(r pipeline.StateRecord) {
@@ -81,14 +83,14 @@ Environment: METAPIPE_KEY.`,
 }
 
 func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
-	if err := pipeline.CheckReason(o.reason); err != nil {
+	if err := recovery.CheckReason(o.reason); err != nil {
 		return err
 	}
 	m, state, in, err := a.lostTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err
 	}
-	restorer := &pipeline.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
 	if err := restorer.Accept(ctx, in, state.record(), o.reason); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/terraform"
@@ -76,7 +77,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if err != nil {
 		return err
 	}
-	restorer := &pipeline.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
 	found, err := m.candidates(ctx, o, in)
 	if err != nil {
 		return err
@@ -197,7 +198,7 @@ func (a *App) printCandidates(found []candidate, asJSON bool) error {
 }
 
 // restoreState pushes the chosen state out of a private file.
-func (m *manager) restoreState(ctx context.Context, restorer *pipeline.Restorer, o restoreOptions, in pipeline.TargetInput, chosen candidate) error {
+func (m *manager) restoreState(ctx context.Context, restorer *recovery.Restorer, o restoreOptions, in pipeline.TargetInput, chosen candidate) error {
 	dir, remove, err := m.workDir(o.directories, string(in.Customer.Name), string(in.Environment))
 	if err != nil {
 		return err

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/terraform"
 )
@@ -82,11 +85,11 @@ func (s targetState) lock() string {
 func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
 	backend := m.backend(c, env)
 	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
-	kept, err := m.store.List(ctx, pipeline.KeptPrefix(c.Name, env))
+	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name, env))
 	if err != nil {
 		return state, err
 	}
-	state.Kept = pipeline.KeptStates(kept)
+	state.Kept = record.KeptStates(kept)
 	if m.config.Manager.State.Backend.Type != "" {
 		err = m.stateByTool(ctx, c, env, &state)
 	} else {
@@ -95,7 +98,7 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 	if err != nil {
 		return state, err
 	}
-	if state.Lost, err = pipeline.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
+	if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
 		return state, err
 	}
 	if err := m.end(ctx, &state); err != nil {
@@ -113,7 +116,7 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 // end fills in when a destroy has left nothing of a target, unless its state says
 // otherwise now.
 func (m *manager) end(ctx context.Context, state *targetState) error {
-	at, ended, err := pipeline.LookForEnded(ctx, m.store, state.Customer, state.Environment)
+	at, ended, err := intake.LookForEnded(ctx, m.store, state.Customer, state.Environment)
 	if err == nil && ended && state.Lost == nil && state.Resources <= 0 {
 		state.Ended = &at
 	}

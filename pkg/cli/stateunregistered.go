@@ -8,6 +8,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -15,7 +17,7 @@ import (
 // unregistered are the customers that the store knows and customers/ does not, in
 // ascending order: they were renamed or removed.
 func (m *manager) unregistered(ctx context.Context) ([]pipeline.CustomerName, error) {
-	names, err := pipeline.StoredCustomers(ctx, m.store)
+	names, err := registry.StoredCustomers(ctx, m.store)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +57,7 @@ func (m *manager) stateCustomers(ctx context.Context, name string) (registered [
 // leftStates are the states that a customer without a file has in the store. Which
 // customer's backend another kind of state is in is not known without the file.
 func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
-	envs, err := pipeline.StoredEnvironments(ctx, m.store, name)
+	envs, err := registry.StoredEnvironments(ctx, m.store, name)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +69,11 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 		}
 		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
 		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
-		kept, err := m.store.List(ctx, pipeline.KeptPrefix(name, env))
+		kept, err := m.store.List(ctx, record.KeptPrefix(name, env))
 		if err != nil {
 			return nil, err
 		}
-		state.Kept = pipeline.KeptStates(kept)
+		state.Kept = record.KeptStates(kept)
 		if m.config.Manager.State.Backend.Type == "" {
 			err = m.stateInStore(ctx, c, env, &state)
 		} else {
@@ -104,7 +106,7 @@ func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to
 	if m.sealer != nil {
 		sealer = m.sealer
 	}
-	to, err := pipeline.RenamedTo(ctx, m.store, sealer, name)
+	to, err := registry.RenamedTo(ctx, m.store, sealer, name)
 	switch {
 	case err != nil:
 		return "", err.Error()

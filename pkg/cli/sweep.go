@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -83,13 +84,13 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 }
 
 // sweepEnd is how a sweep ends: what people have to do is no failure of --fix.
-func sweepEnd(result pipeline.SweepResult, fix bool) error {
+func sweepEnd(result sweep.SweepResult, fix bool) error {
 	failed, tampered := 0, 0
 	for _, f := range result.Findings {
 		if f.Error != "" {
 			failed++
 		}
-		if f.Kind == pipeline.FindingTampered {
+		if f.Kind == sweep.FindingTampered {
 			tampered++
 		}
 	}
@@ -104,11 +105,11 @@ func sweepEnd(result pipeline.SweepResult, fix bool) error {
 	return nil
 }
 
-func (m *manager) sweeper(own, source *github.Client, p directories) *pipeline.Sweeper {
-	unlocker := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
-	return &pipeline.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
+func (m *manager) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
+	unlocker := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
+	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
 		Manager: m.repository(), Departed: m.departed,
-		Close: func(ctx context.Context, closing pipeline.CloseRequest) error {
+		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
 			return m.closeRequest(ctx, source, closing)
 		},
 		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
@@ -117,7 +118,7 @@ func (m *manager) sweeper(own, source *github.Client, p directories) *pipeline.S
 				return err
 			}
 			defer remove()
-			_, err = unlocker.Run(ctx, pipeline.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: env,
+			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: env,
 				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
 			return err
 		},

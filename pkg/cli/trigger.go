@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
@@ -82,7 +83,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	in, err := s.triggerInput(o, event)
 	own, ownErr := s.client(envOwnToken)
 	_, look := paces(s.context.APIURL)
-	t := &pipeline.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
+	t := &intake.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
 	if sendsRequest(event) { // also beside an error: all that is missing is named at once
 		if missing := s.addSecrets(t, in, a.absolute(o.customerDir)); missing != nil {
@@ -105,7 +106,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 func sendsRequest(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabot }
 
 // addSecrets gives a trigger what needs the secrets of the run.
-func (s *step) addSecrets(t *pipeline.Trigger, in pipeline.TriggerInput, customerDir string) error {
+func (s *step) addSecrets(t *intake.Trigger, in intake.TriggerInput, customerDir string) error {
 	manager, err := s.clientFor(envManagerToken, grantSend)
 	if err != nil {
 		return err
@@ -129,8 +130,8 @@ func (s *step) triggerEvent() (pipeline.Event, error) {
 }
 
 // triggerInput is as much of the input as can be read, also beside an error.
-func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (pipeline.TriggerInput, error) {
-	in := pipeline.TriggerInput{Event: event, Run: s.run(), Pickup: o.pickup, Wait: o.wait}
+func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (intake.TriggerInput, error) {
+	in := intake.TriggerInput{Event: event, Run: s.run(), Pickup: o.pickup, Wait: o.wait}
 	folder, err := o.path.read()
 	if err != nil {
 		return in, err
@@ -171,7 +172,7 @@ func (s *step) managerOf(o triggerOptions) (pipeline.Slug, error) {
 
 // validateAgainst checks variables.yml of the checkout, under the manager's
 // schema where the token can read it: fetch-vars checks again in any case.
-func (s *step) validateAgainst(manager *github.Client, in pipeline.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
+func (s *step) validateAgainst(manager *github.Client, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
 	return func(ctx context.Context) pipeline.Problems {
 		schema, limits, err := s.managerRules(ctx, manager, in.Manager)
 		if err != nil {
@@ -221,7 +222,7 @@ func (s *step) maskedIDToken(ctx context.Context, audience string) (string, erro
 
 // triggerResult hands the result to the later steps, and shows it to people. What a
 // channel has no room for is left out and named: it makes no failure of a success.
-func (s *step) triggerResult(in pipeline.TriggerInput, r pipeline.TriggerResult, cause error) error {
+func (s *step) triggerResult(in intake.TriggerInput, r intake.TriggerResult, cause error) error {
 	if r.Skipped != "" {
 		s.app.logf("%s", r.Skipped)
 	}

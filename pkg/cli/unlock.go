@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -70,7 +71,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	lock, err := unlocker.Run(ctx, pipeline.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
+	lock, err := unlocker.Run(ctx, sweep.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
 		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: m.operator(), Log: a.Err}})
 	if err != nil {
 		return err
@@ -107,8 +108,8 @@ func (m *manager) free(ctx context.Context, c pipeline.Customer, env pipeline.En
 	return known && lock == nil, nil
 }
 
-func (m *manager) unlocker() (*pipeline.Unlocker, error) {
-	u := &pipeline.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
+func (m *manager) unlocker() (*sweep.Unlocker, error) {
+	u := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
 	if m.app.getenv(envOwnToken) == "" {
 		return u, nil
 	}

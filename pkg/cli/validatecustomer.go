@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/variables"
 	"github.com/metapipe/metapipe/pkg/workflow"
 )
@@ -102,7 +103,7 @@ func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 	if v.o.managerDir != "" && raw != nil {
 		rules += ", the environments of " + cmp.Or(string(c.Name), config.ManagerFile)
 		if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
-			v.add(pipeline.CheckEnvironments(c, outline)...)
+			v.add(intake.CheckEnvironments(c, outline)...)
 		}
 	}
 	v.checked("%s: %s", file, rules)

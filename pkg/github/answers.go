@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 // The types here are the parts of GitHub's answers that metapipe reads. A field that
@@ -165,11 +167,11 @@ func (i issueResponse) isPull() bool {
 	return len(i.PullRequest) > 0 && !bytes.Equal(i.PullRequest, []byte("null"))
 }
 
-func (i issueResponse) issue() (pipeline.Issue, error) {
+func (i issueResponse) issue() (drift.Issue, error) {
 	if i.Number <= 0 {
-		return pipeline.Issue{}, errors.New("the answer lacks the issue's number")
+		return drift.Issue{}, errors.New("the answer lacks the issue's number")
 	}
-	issue := pipeline.Issue{Number: i.Number, Author: i.User.Login, State: i.State, Body: i.Body, URL: i.HTMLURL}
+	issue := drift.Issue{Number: i.Number, Author: i.User.Login, State: i.State, Body: i.Body, URL: i.HTMLURL}
 	for _, label := range i.Labels {
 		issue.Labels = append(issue.Labels, label.Name)
 	}
@@ -261,8 +263,8 @@ type approvalResponse struct {
 	User         accountResponse   `json:"user"`
 }
 
-func (a approvalResponse) approval() pipeline.Approval {
-	approval := pipeline.Approval{Login: a.User.Login, User: a.User.account(), Approved: a.State == "approved"}
+func (a approvalResponse) approval() deploy.Approval {
+	approval := deploy.Approval{Login: a.User.Login, User: a.User.account(), Approved: a.State == "approved"}
 	for _, e := range a.Environments {
 		approval.Environments = append(approval.Environments, e.Name)
 	}

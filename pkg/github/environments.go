@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // EnvironmentProtection reads the gate of an environment: whether it exists,
@@ -57,14 +58,14 @@ func (c *Client) PendingEnvironments(ctx context.Context, slug pipeline.Slug, ru
 
 // Approvals lists what reviewers said to the jobs of a run that waited for
 // environments, in GitHub's order.
-func (c *Client) Approvals(ctx context.Context, slug pipeline.Slug, run int64) ([]pipeline.Approval, error) {
+func (c *Client) Approvals(ctx context.Context, slug pipeline.Slug, run int64) ([]deploy.Approval, error) {
 	k := get(slug, fmt.Sprintf("read who approved workflow run %d", run),
 		"/repos/{owner}/{repo}/actions/runs/{run_id}/approvals", strconv.FormatInt(run, 10))
 	var got []approvalResponse
 	if _, err := c.send(ctx, k, nil, &got); err != nil {
 		return nil, err
 	}
-	list := make([]pipeline.Approval, 0, len(got))
+	list := make([]deploy.Approval, 0, len(got))
 	for _, g := range got {
 		list = append(list, g.approval())
 	}

@@ -12,6 +12,7 @@ import (
 type NotVisibleError struct{ Err error }
 
 func (e *NotVisibleError) Error() string { return e.Err.Error() }
+
 func (e *NotVisibleError) Unwrap() error { return e.Err }
 
 // NotVisible reports whether GitHub has answered that it has no such thing, or
@@ -26,6 +27,7 @@ func NotVisible(err error) bool {
 type GoneError struct{ Err error }
 
 func (e *GoneError) Error() string { return e.Err.Error() }
+
 func (e *GoneError) Unwrap() error { return e.Err }
 
 // Gone reports whether a thing is known to be absent from GitHub.
@@ -84,6 +86,7 @@ type PermanentError struct {
 }
 
 func (e *PermanentError) Error() string { return e.Err.Error() }
+
 func (e *PermanentError) Unwrap() error { return e.Err }
 
 // Unreported is a part of a report that cannot reach the customer.
@@ -101,6 +104,7 @@ type partError struct {
 }
 
 func (e *partError) Error() string { return e.part + ": " + e.err.Error() }
+
 func (e *partError) Unwrap() error { return e.err }
 
 // PartFailed names the part that an error is about; nil stays nil.

@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 // A sweep whose token sees neither the manager nor its runs touches nothing: the runs
@@ -28,7 +32,7 @@ func TestSweepWithABlindToken(t *testing.T) {
 			change(w, request)
 			before, writes := *locks.lock, w.hub.writes
 			result := w.sweep(locks, true)
-			if len(result.Findings) != 1 || result.Findings[0].Kind != pipeline.FindingUnreadable || !strings.Contains(result.Findings[0].Error, "cannot be asked") || result.Findings[0].Fixed {
+			if len(result.Findings) != 1 || result.Findings[0].Kind != sweep.FindingUnreadable || !strings.Contains(result.Findings[0].Error, "cannot be asked") || result.Findings[0].Fixed {
 				t.Fatalf("%+v", result.Findings)
 			}
 			if locks.lock == nil || *locks.lock != before || w.hub.writes != writes || len(w.openKeys()) != 1 {
@@ -75,10 +79,10 @@ func TestReportRefusedForEver(t *testing.T) {
 			w, locks := newWorld(t), &lockStore{}
 			r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
 			for _, env := range r.Targets {
-				must[pipeline.TargetResult](t)(w.plan(r, env))
+				must[deploy.TargetResult](t)(w.plan(r, env))
 			}
 			w.hub.refuses = c.refuses
-			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
+			report, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +96,7 @@ func TestReportRefusedForEver(t *testing.T) {
 			if keys := w.openKeys(); len(keys) != 0 {
 				t.Errorf("open: %v", keys)
 			}
-			if got := w.lastEvent("acme", "staging"); got.Event != pipeline.LedgerUnreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
+			if got := w.lastEvent("acme", "staging"); got.Event != ledger.LedgerUnreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
 				t.Errorf("ledger: %+v", got)
 			}
 			if got := kinds(w.sweep(locks, true)); got != "" {
@@ -114,9 +118,9 @@ func TestReportFailsForWhatMayPass(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
-			must[pipeline.TargetResult](t)(w.plan(r, "staging"))
+			must[deploy.TargetResult](t)(w.plan(r, "staging"))
 			w.hub.refuses = func(string) error { return cause }
-			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
+			report, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: r.ID, Final: true})
 			if err == nil || len(report.Unreported) != 0 || len(w.openKeys()) != 1 {
 				t.Errorf("%v, %+v, open %v", err, report.Unreported, w.openKeys())
 			}
@@ -133,12 +137,12 @@ func TestReportWithoutARecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var none *pipeline.NoRequestError
-	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: pipeline.NewRequestID()}); !errors.As(err, &none) {
+	if _, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: pipeline.NewRequestID()}); !errors.As(err, &none) {
 		t.Errorf("%v", err)
 	}
 	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
 	w.hub.refuses = func(string) error { return unseen() }
-	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID}); err == nil || errors.As(err, &none) {
+	if _, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: r.ID}); err == nil || errors.As(err, &none) {
 		t.Errorf("a 404 of GitHub: %v", err)
 	}
 }
@@ -149,7 +153,7 @@ func TestApplyingIsRefusedForEver(t *testing.T) {
 	w := newWorld(t)
 	r := w.waitingRequest()
 	w.hub.refuses = func(string) error { return forEver(pipeline.CauseArchived) }
-	if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID, Applying: "staging"}); err != nil {
+	if _, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: r.ID, Applying: "staging"}); err != nil {
 		t.Error(err)
 	}
 	if _, err := w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")); err != nil {
@@ -163,12 +167,12 @@ func TestCommentThatCannotBeWritten(t *testing.T) {
 	for _, op := range []string{"edit", "delete"} {
 		w := newWorld(t)
 		r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
-		must[pipeline.TargetResult](t)(w.plan(r, "staging"))
+		must[deploy.TargetResult](t)(w.plan(r, "staging"))
 		w.report(r, false)
 		if op == "delete" {
 			w.hub.comments = append(w.hub.comments, pipeline.Comment{ID: 77, Author: "metapipe-bot", Body: w.hub.comments[0].Body})
 		} else {
-			must[pipeline.TargetResult](t)(w.plan(r, "production"))
+			must[deploy.TargetResult](t)(w.plan(r, "production"))
 		}
 		w.hub.refuses = func(asked string) error {
 			if asked == op {
@@ -176,16 +180,16 @@ func TestCommentThatCannotBeWritten(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: r.ID}); !pipeline.NotVisible(err) {
+		if _, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: r.ID}); !pipeline.NotVisible(err) {
 			t.Errorf("%s: %v", op, err)
 		}
 	}
 }
 
 // lastEvent is the last entry of a ledger.
-func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) pipeline.LedgerEntry {
+func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) ledger.LedgerEntry {
 	w.t.Helper()
-	report := must[pipeline.LedgerReport](w.t)(pipeline.LedgerAuditor{Ledger: pipeline.Ledger{Store: w.store, Now: func() time.Time { return w.now }}}.Chain(context.Background(), c, env))
+	report := must[ledger.LedgerReport](w.t)(ledger.LedgerAuditor{Ledger: ledger.Ledger{Store: w.store, Now: func() time.Time { return w.now }}}.Chain(context.Background(), c, env))
 	if len(report.Entries) == 0 {
 		w.t.Fatal("the ledger is empty")
 	}
@@ -260,7 +264,7 @@ func TestSweepOfARepositoryThatIsNotSeen(t *testing.T) {
 	if got := kinds(w.sweep(locks, true)); got != "unfinished fixed=true" || len(w.openKeys()) != 0 {
 		t.Fatalf("after eight days: %q, open %v", got, w.openKeys())
 	}
-	if got := w.lastEvent("acme", "production"); got.Event != pipeline.LedgerUnreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
+	if got := w.lastEvent("acme", "production"); got.Event != ledger.LedgerUnreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
 		t.Errorf("ledger: %+v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // TestAfreshByMode: a plan that may not be applied any more is followed by a push, and
@@ -44,7 +45,7 @@ func TestRefusedNextIsTheCustomers(t *testing.T) {
 				} else {
 					request = must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging another\n"), "push")))
 				}
-				must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+				must[deploy.TargetResult](t)(w.plan(request, "staging"))
 				in := w.target(request, "staging")
 				change(w, &in)
 				_, err := w.apply(in)

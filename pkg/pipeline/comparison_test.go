@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // hiccup is a store that fails to list the records of the last applies once.
@@ -27,8 +28,8 @@ func (s *hiccup) List(ctx context.Context, prefix string) ([]string, error) {
 // known, or it cannot be read; none of them passes for variables without an edit.
 func TestComparison(t *testing.T) {
 	t.Parallel()
-	forget := func(suffix string) func(*world, *pipeline.Planner) {
-		return func(w *world, _ *pipeline.Planner) {
+	forget := func(suffix string) func(*world, *deploy.Planner) {
+		return func(w *world, _ *deploy.Planner) {
 			for _, key := range must[[]string](w.t)(w.store.List(context.Background(), "acme/staging/applied/")) {
 				if strings.HasSuffix(key, suffix) {
 					if err := w.store.Delete(context.Background(), key); err != nil {
@@ -39,15 +40,15 @@ func TestComparison(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		change func(*world, *pipeline.Planner)
+		change func(*world, *deploy.Planner)
 		want   pipeline.Comparison
 		said   string // in the log
 	}{
-		"compared":           {func(*world, *pipeline.Planner) {}, pipeline.ComparedApplied, ""},
+		"compared":           {func(*world, *deploy.Planner) {}, pipeline.ComparedApplied, ""},
 		"nothing applied":    {forget(""), pipeline.ComparedNothing, ""},
 		"variables are gone": {forget(".variables"), pipeline.ComparedUnknown, "read the variables of the last apply of acme/staging"},
-		"store fails":        {func(_ *world, p *pipeline.Planner) { p.Store = &hiccup{Store: p.Store} }, pipeline.ComparedUnknown, "the bucket does not answer"},
-		"stricter rules": {func(_ *world, p *pipeline.Planner) {
+		"store fails":        {func(_ *world, p *deploy.Planner) { p.Store = &hiccup{Store: p.Store} }, pipeline.ComparedUnknown, "the bucket does not answer"},
+		"stricter rules": {func(_ *world, p *deploy.Planner) {
 			p.Parse = func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
 				if strings.Contains(string(raw), "one") {
 					return nil, pipeline.Problems{{Rule: "schema", Message: "one is no longer allowed"}}
@@ -60,8 +61,8 @@ func TestComparison(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[pipeline.TargetResult](t)(w.plan(first, "staging"))
-			must[pipeline.TargetResult](t)(w.apply(w.target(first, "staging")))
+			must[deploy.TargetResult](t)(w.plan(first, "staging"))
+			must[deploy.TargetResult](t)(w.apply(w.target(first, "staging")))
 			next := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
 			w.tick()
 			p := w.planner()
@@ -71,7 +72,7 @@ func TestComparison(t *testing.T) {
 			in.Log = &log
 			var got pipeline.Job
 			w.engine.plans = func(job pipeline.Job) { got = job }
-			must[pipeline.TargetResult](t)(p.Run(context.Background(), in))
+			must[deploy.TargetResult](t)(p.Run(context.Background(), in))
 			if got.Compared != c.want || (got.Applied != nil) != (c.want == pipeline.ComparedApplied) {
 				t.Errorf("compared %q with %v, want %q", got.Compared, got.Applied, c.want)
 			}

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 )
 
 // moved is a world with an applied target and its deployment, where everything in the
@@ -17,8 +20,8 @@ func moved(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	w.report(request, true)
 	if len(w.hub.deployments) != 1 {
 		t.Fatalf("deployments: %+v", w.hub.deployments)
@@ -77,7 +80,7 @@ func TestMovedStore(t *testing.T) {
 func TestMovedStoreAccepted(t *testing.T) {
 	t.Parallel()
 	w := moved(t)
-	restorer := &pipeline.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
+	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 	if err := restorer.Accept(context.Background(), w.target(pipeline.Request{}, "staging"), pipeline.StateRecord{}, "destroyed"); err != nil {
 		t.Fatal(err)
 	}
@@ -95,8 +98,8 @@ func TestDeploymentsAreLookedForOnce(t *testing.T) {
 	if w.hub.searches != 2 { // with and without siblings
 		t.Errorf("%d searches for one target that was never applied", w.hub.searches)
 	}
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	w.hub.searches, w.hub.unsearchable = 0, errors.New("GitHub is away")
 	must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
 	if w.hub.searches != 0 {
@@ -128,9 +131,9 @@ func TestPayloadThatGitHubDoesNotTake(t *testing.T) {
 			w.engine.outputs = []pipeline.Output{{Name: "large", Value: `"` + strings.Repeat("x", 70_000) + `"`}, {Name: "medium", Value: `"` + strings.Repeat("x", 10_000) + `"`}}
 			w.hub.room = c.room
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-			must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-			report, err := w.reportAs(pipeline.ReportInput{Customer: w.customer, Request: request.ID, Final: true})
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+			report, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: request.ID, Final: true})
 			if err != nil || report.Overall() != pipeline.StatusSuccess {
 				t.Fatalf("%s: %v", report.Overall(), err)
 			}

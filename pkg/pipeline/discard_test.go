@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // TestFinalReportsDiscardPlans: what no apply will take is deleted, what one may
@@ -33,7 +34,7 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), c.event)))
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			if c.happens != nil {
 				c.happens(w, request)
 			}

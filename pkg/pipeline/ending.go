@@ -1,91 +1,13 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
 	"strconv"
-	"time"
 )
-
-// Destroyed reports whether the last apply was a destroy that left nothing, and no state
-// was put in its place since. Resources of an encrypted state cannot be counted: the
-// destroy went well, so that there are none.
-func (l LastApply) Destroyed() bool {
-	return l.Receipt.Mode == ModeDestroy && l.Accepted == nil && l.State.LeftNothing()
-}
 
 // LeftNothing reports whether a destroy that went well has left no resource.
 func (s *StateRecord) LeftNothing() bool {
 	return s != nil && (s.Resources == 0 || s.Resources == UnknownResources)
-}
-
-// Destroyed reports whether the target was ended and no apply has changed anything since,
-// not even one that failed.
-func (r Remembered) Destroyed() bool {
-	return r.Record != nil && r.Record.Destroyed() && (r.entry == nil || r.entry.IsDestroyed())
-}
-
-// IsDestroyed reports whether the entry is that of a destroy that left nothing.
-func (e LedgerEntry) IsDestroyed() bool { return e.Event == LedgerDestroyed && e.State.LeftNothing() }
-
-// carriedOut reports whether the entry is that of an apply that went well, also of a
-// destroy.
-func (e LedgerEntry) carriedOut() bool { return e.Event == LedgerApplied || e.Event == LedgerDestroyed }
-
-// LookForEnded reads from the ledger, without a key, whether a target was ended, and
-// when. It is for showing.
-func LookForEnded(ctx context.Context, s Store, c CustomerName, env Environment) (at time.Time, ended bool, err error) {
-	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
-	if err != nil {
-		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
-	}
-	return entry.At, left && entry.IsDestroyed(), nil
-}
-
-// mode is how far a manual request goes.
-func (a ManualRequest) mode() Mode {
-	if a.Mode == ModeDestroy {
-		return ModeDestroy
-	}
-	return ModeApply.Reduce(a.Mode)
-}
-
-// CheckDestroy refuses a destroy that nobody of the manager has started by hand, and one
-// without the typed name of its one target. The error is a *UsageError.
-func (in FetchInput) CheckDestroy() error {
-	if in.Manual == nil {
-		return nil
-	}
-	if err := in.Manual.checkDestroy(); err != nil || in.Manual.Mode != ModeDestroy || in.Event.Name == "workflow_dispatch" {
-		return err
-	}
-	by := "outside of GitHub Actions, where no approval of it can be on record"
-	if in.Event.Name != "" {
-		by = fmt.Sprintf("in a run that was started by %q", PlainLine(in.Event.Name))
-	}
-	return &UsageError{Message: fmt.Sprintf("the destroy of %s was asked for %s", TargetName(in.Manual.Customer, in.Manual.Environment), by),
-		Next: "start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md"}
-}
-
-// checkDestroy refuses a destroy without the typed name of its one target, and a typed
-// name without a destroy.
-func (a ManualRequest) checkDestroy() error {
-	target := TargetName(a.Customer, a.Environment)
-	switch {
-	case a.Mode != ModeDestroy && a.Confirm != "":
-		return &UsageError{Message: fmt.Sprintf("a confirmation (%s) belongs to mode destroy, and the mode is %s", QuoteTyped(a.Confirm), a.mode()), Next: "leave the confirmation out, or choose mode destroy"}
-	case a.Mode != ModeDestroy:
-		return nil
-	case a.Environment == "":
-		return &UsageError{Message: fmt.Sprintf("mode destroy works on one environment at a time, and none is named for %s", a.Customer), Next: "name it with --environment"}
-	case a.Commit != "":
-		return &UsageError{Message: fmt.Sprintf("the destroy of %s takes no commit: it uses the variables that were applied last", target), Next: "leave --commit out"}
-	case a.Confirm == "":
-		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed", target), Next: "type the name of the target: --confirm " + target}
-	case a.Confirm != target:
-		return &UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed: %s was typed", target, QuoteTyped(a.Confirm)), Next: "check which target is meant; its name is typed whole: --confirm " + target}
-	}
-	return nil
 }
 
 // maxTyped is the number of bytes of a typed text that an error shows.
@@ -99,67 +21,4 @@ func QuoteTyped(typed string) string {
 		return strconv.QuoteToASCII(typed)
 	}
 	return fmt.Sprintf("%s... (%d bytes)", strconv.QuoteToASCII(typed[:maxTyped]), len(typed))
-}
-
-// isDestroyed reports whether a target was ended. Where its record cannot be read, that is
-// not known, and it counts as there: the answer only adds a warning to a report.
-func (f *FetchVars) isDestroyed(ctx context.Context, c CustomerName, env Environment) bool {
-	known, err := Remember(ctx, f.records(), c, env)
-	if err != nil {
-		f.Logf("whether %s was destroyed is not known, so it counts as there: %v", TargetName(c, env), err)
-		return false
-	}
-	return known.Destroyed()
-}
-
-// TargetKnown reports whether the store has anything of a target: a state, an entry in
-// its ledger, or the record of an apply.
-func TargetKnown(ctx context.Context, s Store, c CustomerName, env Environment) (bool, error) {
-	for _, prefix := range []string{StateKey(c, env), LedgerKey(c, env, 1), LastApplyPrefix(c, env)} {
-		keys, err := s.List(ctx, prefix)
-		if err != nil {
-			return false, fmt.Errorf("look for what the store has of %s: %w", TargetName(c, env), err)
-		}
-		if len(keys) > 0 {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// lastVariables gives a destroy the variables that were applied last: the customer may
-// have removed the environment since. Without a record that can be believed it is not
-// known what there is to destroy.
-func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *Request) ([]byte, error) {
-	c, env := request.Customer, from.only
-	target := TargetName(c, env)
-	refuse := func(operator, format string, args ...any) ([]byte, error) {
-		return nil, &RefusedError{Reason: ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: ProviderNext, Operator: operator}
-	}
-	known, err := Remember(ctx, f.records(), c, env)
-	if err == nil && known.Unread != nil {
-		err = TamperedOr(known.Unread, "the record of the last apply of "+target)
-	}
-	if err != nil {
-		return nil, err
-	}
-	last := known.Record
-	switch {
-	case last == nil:
-		return refuse("look at `metapipe state list` and `metapipe ledger`; if there is infrastructure, apply it once, so that its variables are on record", "no apply of it is on record, so its variables are not known")
-	case last.Receipt.RepositoryID != request.Repository.ID:
-		return refuse("find out which repository the target belongs to", "it was applied for repository id %d, and %s has id %d", last.Receipt.RepositoryID, request.Repository, request.Repository.ID)
-	case known.Destroyed():
-		return refuse("there is nothing left to do: remove it from the customer's file", "request %s destroyed it at %s", last.Receipt.Request.Short(), last.At.UTC().Format(time.RFC3339))
-	}
-	raw, err := last.OpenVariables(ctx, f.Store, f.Sealer)
-	if err != nil {
-		return nil, TamperedOr(err, "the variables that were applied last to "+target)
-	}
-	if _, problems := f.Parse(from.customer, request.File, raw); problems.Err() != nil {
-		return refuse("relax the rule in the manager until the target is destroyed", "the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
-	}
-	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
-	request.Targets, request.PlanOnly = []Environment{env}, map[Environment]string{}
-	return raw, nil
 }

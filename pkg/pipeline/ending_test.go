@@ -8,33 +8,35 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
 // byHand is a request that somebody of the manager makes in a run started by an event.
-func (w *world) byHand(event string, ask pipeline.ManualRequest) pipeline.FetchInput {
+func (w *world) byHand(event string, ask intake.ManualRequest) intake.FetchInput {
 	ask.Customer, ask.Actor = "acme", "robin"
-	in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Manual: &ask, Requesters: []pipeline.Account{robin},
+	in := intake.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Manual: &ask, Requesters: []pipeline.Account{robin},
 		Run: pipeline.Run{Repository: managerSlug, ID: 77, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
 	in.Event.Name, in.Event.Ref, in.Event.Repository.DefaultBranch = event, "refs/heads/main", "main"
 	return in
 }
 
-var toDestroy = pipeline.ManualRequest{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
+var toDestroy = intake.ManualRequest{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
 
 // TestDestroyNeedsAnApproval in every environment, and none can be on record where there
 // is no run that somebody could approve.
 func TestDestroyNeedsAnApproval(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		approvals []pipeline.Approval
+		approvals []deploy.Approval
 		laptop    bool
 		says      string // empty: it is applied
 	}{
-		"approved":                        {approvals: []pipeline.Approval{approved(robin, "staging-apply")}},
+		"approved":                        {approvals: []deploy.Approval{approved(robin, "staging-apply")}},
 		"not approved":                    {says: "no approval for environment staging-apply is on record"},
-		"approved for another":            {approvals: []pipeline.Approval{approved(robin, "production-apply")}, says: "no approval"},
+		"approved for another":            {approvals: []deploy.Approval{approved(robin, "production-apply")}, says: "no approval"},
 		"outside of Actions":              {laptop: true, says: "outside of GitHub Actions none can be on record"},
-		"outside of Actions, and claimed": {laptop: true, approvals: []pipeline.Approval{approved(robin, "staging-apply")}, says: "outside of GitHub Actions"},
+		"outside of Actions, and claimed": {laptop: true, approvals: []deploy.Approval{approved(robin, "staging-apply")}, says: "outside of GitHub Actions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +47,7 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 			if request.Mode != pipeline.ModeDestroy || !request.Applies("staging") || request.AppliedBy == "" {
 				t.Fatalf("%+v", request)
 			}
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			if got := w.report(request, false).Targets[0]; !got.Gated {
 				t.Error("the report says that nobody has to approve it")
 			}
@@ -86,14 +88,14 @@ func (e emptied) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 func TestDestroyFailsAtItsEnd(t *testing.T) {
 	t.Parallel()
 	w := applied(t)
-	w.hub.approvals = []pipeline.Approval{approved(robin, "staging-apply")}
-	again := func(run int64) (pipeline.Request, pipeline.TargetResult) {
+	w.hub.approvals = []deploy.Approval{approved(robin, "staging-apply")}
+	again := func(run int64) (pipeline.Request, deploy.TargetResult) {
 		t.Helper()
 		w.tick()
 		in := w.byHand("workflow_dispatch", toDestroy)
 		in.Run.ID = run
 		request := must[pipeline.Request](t)(w.fetcher().Run(t.Context(), in))
-		return request, must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+		return request, must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	}
 	request, _ := again(77)
 	a := w.applier()
@@ -106,7 +108,7 @@ func TestDestroyFailsAtItsEnd(t *testing.T) {
 	if planned.Outcome != pipeline.OutcomeWaiting {
 		t.Errorf("%+v", planned)
 	}
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	if got := w.events("acme", "staging"); !strings.HasSuffix(got, "destroyed") {
 		t.Errorf("ledger: %s", got)
 	}

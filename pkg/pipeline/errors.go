@@ -31,6 +31,7 @@ type UsageError struct {
 }
 
 func (e *UsageError) Error() string { return withNext(e.Message, e.Next, e.Err) }
+
 func (e *UsageError) Unwrap() error { return e.Err }
 
 // RejectedError says that a request is not accepted. Problems name the places
@@ -99,6 +100,7 @@ type FailedError struct {
 func (e *FailedError) Error() string {
 	return withNext(e.Message, cmp.Or(e.Operator, e.Next), e.Err)
 }
+
 func (e *FailedError) Unwrap() error { return e.Err }
 
 func withNext(message, next string, err error) string {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 const bothEnvironments = "staging one\nproduction one\n"
@@ -21,7 +22,7 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 	commit := w.hub.commit(bothEnvironments)
 	request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
 	for _, env := range request.Targets {
-		planned := must[pipeline.TargetResult](t)(w.plan(request, env))
+		planned := must[deploy.TargetResult](t)(w.plan(request, env))
 		if planned.Outcome != pipeline.OutcomeWaiting || planned.ReceiptCode == "" {
 			t.Fatalf("plan of %s: %+v", env, planned)
 		}
@@ -30,7 +31,7 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 		}
 		in := w.target(request, env)
 		in.Receipt = planned.ReceiptCode
-		if applied := must[pipeline.TargetResult](t)(w.apply(in)); applied.Outcome != pipeline.OutcomeApplied {
+		if applied := must[deploy.TargetResult](t)(w.apply(in)); applied.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("apply of %s: %+v", env, applied)
 		}
 	}
@@ -77,7 +78,7 @@ func TestRefusals(t *testing.T) {
 		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
 		{"environment of no target", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
 		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
+			must[deploy.TargetResult](w.t)(w.plan(request, "production"))
 			w.copyPlan(request, "production", "staging")
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"tampered plan", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
@@ -97,7 +98,7 @@ func TestRefusals(t *testing.T) {
 			})
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"production before staging", func(w *world, request pipeline.Request, in *pipeline.TargetInput) {
-			must[pipeline.TargetResult](w.t)(w.plan(request, "production"))
+			must[deploy.TargetResult](w.t)(w.plan(request, "production"))
 			*in = w.target(request, "production")
 		}, pipeline.ReasonEnvironmentOrder, ""},
 	}
@@ -106,7 +107,7 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			in := w.target(request, "staging")
 			c.change(w, request, &in)
 			for attempt := range 2 { // the second one must get the same answer
@@ -135,7 +136,7 @@ func TestGateWithoutReviewersIsRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("production one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "production"))
+	must[deploy.TargetResult](t)(w.plan(request, "production"))
 	w.hub.reviewers = 0
 	_, err := w.apply(w.target(request, "production"))
 	var refused *pipeline.RefusedError
@@ -148,7 +149,7 @@ func TestAPlanIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	w.engine.applyErr = &pipeline.FailedError{Message: "apply failed half-way"}
 	if _, err := w.apply(w.target(request, "staging")); err == nil {
 		t.Fatal("want the failure")
@@ -172,7 +173,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	w.vouch(w.folder(request, "staging")+"apply-0001.json", "{}")
 	_, err := w.apply(w.target(request, "staging"))
 	var refused *pipeline.RefusedError
@@ -188,19 +189,19 @@ func TestNoChangesAndPlanOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(first, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(first, "staging")))
+	must[deploy.TargetResult](t)(w.plan(first, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(first, "staging")))
 
 	same := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	if got := must[pipeline.TargetResult](t)(w.plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
+	if got := must[deploy.TargetResult](t)(w.plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
 		t.Fatalf("%+v", got)
 	}
-	if got := must[pipeline.TargetResult](t)(w.apply(w.target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
+	if got := must[deploy.TargetResult](t)(w.apply(w.target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
 		t.Fatalf("%+v", got)
 	}
 
 	pull := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "pull_request")))
-	if got := must[pipeline.TargetResult](t)(w.plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
+	if got := must[deploy.TargetResult](t)(w.plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
 		t.Fatalf("%+v", got)
 	}
 	_, err := w.apply(w.target(pull, "staging"))
@@ -229,7 +230,7 @@ func TestMergeIsComparedWithItsPullRequest(t *testing.T) {
 			w.customer.Manager.Environments[0].RequireReviewed = c.require
 			if c.shown != "" {
 				pull := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(c.shown), "pull_request")))
-				must[pipeline.TargetResult](t)(w.plan(pull, "staging"))
+				must[deploy.TargetResult](t)(w.plan(pull, "staging"))
 			}
 			commit := w.hub.commit(c.merged)
 			w.hub.merged[commit] = 5
@@ -276,7 +277,7 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 			t.Errorf("branch %s: applies to production: %v", branch, !held)
 		}
 		if held {
-			must[pipeline.TargetResult](t)(w.plan(request, "production"))
+			must[deploy.TargetResult](t)(w.plan(request, "production"))
 			_, err := w.apply(w.target(request, "production"))
 			var refused *pipeline.RefusedError
 			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonBranch {
@@ -299,11 +300,11 @@ func TestEveryTargetEndsFinal(t *testing.T) {
 				t.Fatal("want a failure")
 			}
 		case 2:
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 		case 3:
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-			must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-			must[pipeline.TargetResult](t)(w.plan(request, "production"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+			must[deploy.TargetResult](t)(w.plan(request, "production"))
 		}
 		for _, target := range w.report(request, true).Targets {
 			if !target.Outcome.Final() || w.hub.status(commit, "infra/terraform-deploy/"+string(target.Environment)).State == pipeline.StatusPending {

@@ -12,14 +12,17 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
 // reportError reports and returns only the error.
 func (w *world) reportError(id pipeline.RequestID, final bool) error {
 	w.t.Helper()
 	w.tick()
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
-	_, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: id, Final: final})
+	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
+	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: id, Final: final})
 	return err
 }
 
@@ -241,14 +244,14 @@ func TestForgedEntries(t *testing.T) {
 		old := w.waitingRequest()
 		w.now = w.now.Add(time.Hour)
 		newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-		must[pipeline.TargetResult](t)(w.plan(newer, "staging"))
+		must[deploy.TargetResult](t)(w.plan(newer, "staging"))
 		for _, prefix := range []string{"acme/staging/queue/", "acme/requests/by-commit/" + string(newer.Commit) + "/", "acme/pulls/5/"} {
 			w.write(prefix+late+string(old.ID), []byte(strings.ReplaceAll(body, "%s", string(old.ID))))
 		}
 		if got := w.report(newer, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting {
 			t.Errorf("%q: the newer request is %s", body, got.Outcome)
 		}
-		if got := must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
+		if got := must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
 			t.Errorf("%q: the newer request is %s", body, got.Outcome)
 		}
 		_, err := w.apply(w.target(old, "staging"))
@@ -302,21 +305,21 @@ func (s silent) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Repo
 	s.t.Errorf("asked for %s", repo)
 	return pipeline.Repository{}, nil
 }
-func (s silent) Issue(_ context.Context, repo pipeline.Slug, n int) (pipeline.Issue, error) {
+func (s silent) Issue(_ context.Context, repo pipeline.Slug, n int) (drift.Issue, error) {
 	s.t.Errorf("asked for #%d of %s", n, repo)
-	return pipeline.Issue{}, nil
+	return drift.Issue{}, nil
 }
-func (s silent) Issues(_ context.Context, repo pipeline.Slug, _ string) ([]pipeline.Issue, error) {
+func (s silent) Issues(_ context.Context, repo pipeline.Slug, _ string) ([]drift.Issue, error) {
 	s.t.Errorf("asked for the issues of %s", repo)
 	return nil, nil
 }
-func (s silent) CreateIssue(_ context.Context, repo pipeline.Slug, _ pipeline.IssueDraft) (pipeline.Issue, error) {
+func (s silent) CreateIssue(_ context.Context, repo pipeline.Slug, _ drift.IssueDraft) (drift.Issue, error) {
 	s.t.Errorf("an issue in %s", repo)
-	return pipeline.Issue{}, nil
+	return drift.Issue{}, nil
 }
-func (s silent) EditIssue(_ context.Context, repo pipeline.Slug, n int, _ pipeline.IssueDraft) (pipeline.Issue, error) {
+func (s silent) EditIssue(_ context.Context, repo pipeline.Slug, n int, _ drift.IssueDraft) (drift.Issue, error) {
 	s.t.Errorf("#%d of %s is edited", n, repo)
-	return pipeline.Issue{}, nil
+	return drift.Issue{}, nil
 }
 func (s silent) CreateComment(_ context.Context, repo pipeline.Slug, n int, _ string) (pipeline.Comment, error) {
 	s.t.Errorf("a comment on #%d of %s", n, repo)
@@ -334,19 +337,19 @@ func TestForgedFleetRecords(t *testing.T) {
 			w := newWorld(t)
 			now := func() time.Time { return w.now }
 			w.write("_metapipe/scans/issues/20260301T115900.000000000Z-x.json", []byte(body))
-			issuer := &pipeline.DriftIssuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(pipeline.DriftResult) string { return "" },
-				Closing: func(pipeline.DriftResult) string { return "" }, Now: now}
-			_, err := issuer.Run(t.Context(), pipeline.DriftScan{Manager: managerSlug}, nil, 10)
+			issuer := &drift.DriftIssuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(drift.DriftResult) string { return "" },
+				Closing: func(drift.DriftResult) string { return "" }, Now: now}
+			_, err := issuer.Run(t.Context(), drift.DriftScan{Manager: managerSlug}, nil, 10)
 			wantRefused(t, "issues", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = pipeline.DriftLister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), pipeline.ListInput{Manager: managerSlug, Shards: 1})
+			_, err = drift.DriftLister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), drift.ListInput{Manager: managerSlug, Shards: 1})
 			wantRefused(t, "history", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = pipeline.DriftSummary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
+			_, err = drift.DriftSummary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
 			wantRefused(t, "scan", err, pipeline.ReasonTampered)
 			run := pipeline.Run{ID: 1, Attempt: 1}
 			w.write("_metapipe/rejected/1-1.json", []byte(body))
-			_, err = pipeline.FindRejected(t.Context(), w.store, w.sealer, run)
+			_, err = publish.FindRejected(t.Context(), w.store, w.sealer, run)
 			wantRefused(t, "rejection", err, pipeline.ReasonTampered)
 		})
 	}

@@ -1,27 +1,8 @@
 package pipeline
 
 import (
-	"context"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 )
-
-type gateReader interface {
-	EnvironmentProtection(ctx context.Context, repo Slug, environment string) (exists bool, reviewers, waitMinutes int, err error)
-	Approvals(ctx context.Context, repo Slug, run int64) ([]Approval, error)
-	WorkflowRun(ctx context.Context, repo Slug, id int64) (WorkflowRun, error)
-}
-
-// Approval is what one reviewer said to the jobs of a run that waited for
-// environments.
-type Approval struct {
-	Login        string  // of User
-	User         Account // unknown when the account was deleted
-	Approved     bool
-	Environments []string
-}
 
 // NeedsApproval reports whether anything holds an apply to the environment back.
 func (r EnvironmentRule) NeedsApproval() bool {
@@ -37,106 +18,4 @@ func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why stri
 		return rule, "a destroy needs an approval"
 	}
 	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
-}
-
-// checkGate refuses when the environment that should hold the apply back does
-// not: GitHub creates a misspelt environment silently, without any rule. It
-// returns who approved.
-func (a *Applier) checkGate(ctx context.Context, in TargetInput, request Request) (approvers []Account, err error) {
-	rule, why := request.GateEnvironment(in)
-	if a.Gate == nil && request.Mode == ModeDestroy {
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
-			Next: ProviderNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
-	}
-	if a.Gate == nil || !rule.NeedsApproval() {
-		return nil, nil
-	}
-	name := string(in.Environment) + "-apply"
-	exists, reviewers, wait, err := a.Gate.EnvironmentProtection(ctx, in.Run.Repository, name)
-	if err != nil {
-		return nil, fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)
-	}
-	if (rule.Gated || rule.PreventSelfReview) && (!exists || reviewers == 0) {
-		lacks := "has no required reviewers"
-		if !exists {
-			lacks = "does not exist or cannot be seen with GITHUB_TOKEN, so that it has no required reviewers"
-		}
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("%s, but environment %s of %s %s", why, name, in.Run.Repository, lacks),
-			Next: ProviderNext, Operator: "add required reviewers to it (Settings → Environments), then run the workflow again"}
-	}
-	if has := time.Duration(wait) * time.Minute; has < rule.WaitTimer {
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
-			Next: ProviderNext, Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
-	}
-	if reviewers == 0 {
-		return nil, nil
-	}
-	return a.approvers(ctx, in, request, rule, name)
-}
-
-func minutes(d time.Duration) string { return fmt.Sprintf("%d min", int(d.Minutes())) }
-
-// approvers are the people who let the run pass into the environment, without doubles,
-// as GitHub spells them. A gated environment needs one on record: the rules of an
-// environment can be bypassed, and a job without `environment:` meets none. The list
-// has neither times nor attempts, so an approval by a requester counts against every
-// attempt of the run.
-// Source: https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
-func (a *Applier) approvers(ctx context.Context, in TargetInput, request Request, rule EnvironmentRule, name string) ([]Account, error) {
-	reviews, err := a.Gate.Approvals(ctx, in.Run.Repository, in.Run.ID)
-	if err != nil {
-		return nil, fmt.Errorf("read who approved run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
-	}
-	var people []Account
-	unknown := false
-	for _, r := range reviews {
-		if !r.Approved || !slices.ContainsFunc(r.Environments, func(e string) bool { return strings.EqualFold(e, name) }) {
-			continue
-		}
-		if unknown = unknown || !r.User.Known(); r.User.Known() {
-			people = WithAccounts(people, r.User)
-		}
-	}
-	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	switch {
-	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
-			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.OperatorAfresh() + "; let a reviewer approve with an account that exists"}
-	case len(people) == 0 && rule.PreventSelfReview:
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
-			Next: ProviderNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
-	case len(people) == 0 && rule.Gated:
-		return nil, &RefusedError{Reason: ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
-			Next: ProviderNext, Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
-	case !rule.PreventSelfReview:
-		return people, nil
-	}
-	return people, a.othersApproved(ctx, in, request, target, people)
-}
-
-// othersApproved refuses when somebody who asked for the apply has approved it, or may
-// have.
-func (a *Applier) othersApproved(ctx context.Context, in TargetInput, request Request, target string, people []Account) error {
-	// Who can write to the store could name other requesters.
-	if err := VerifyRequest(ctx, a.records(), request); err != nil {
-		return TamperedOr(err, fmt.Sprintf("the record of request %s of %s", request.ID.Short(), request.Customer))
-	}
-	run, err := a.Gate.WorkflowRun(ctx, in.Run.Repository, in.Run.ID)
-	if err != nil {
-		return fmt.Errorf("read who started run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
-	}
-	asked := WithAccounts(slices.Clone(request.Requesters), run.Requesters()...)
-	if len(request.Requesters) == 0 || slices.ContainsFunc(asked, func(account Account) bool { return !account.Known() }) {
-		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
-			Next: request.Mode.Afresh() + "; use an account that exists", Operator: request.Mode.OperatorAfresh() + ", from an account that exists"}
-	}
-	for _, account := range asked {
-		at := slices.IndexFunc(people, func(approver Account) bool { return approver.ID == account.ID })
-		if at < 0 {
-			continue
-		}
-		return &RefusedError{Reason: ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", people[at].Login, target),
-			Next: request.Mode.Afresh() + "; somebody else approves it", Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
-	}
-	return nil
 }

@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // gateCase is who asked, who approved, and what becomes of the apply.
 type gateCase struct {
 	wait      int // minutes of the timer
-	approvals []pipeline.Approval
+	approvals []deploy.Approval
 	asks      func(w *world, a *pipeline.DispatchRequest) // changes who asks; nil: dev
 	want      pipeline.Reason
 	says      string
@@ -30,23 +33,23 @@ func asker(change func(run *pipeline.WorkflowRun)) func(*world, *pipeline.Dispat
 var (
 	renamed = pipeline.Account{ID: dev.ID, Login: "dev-2"}
 	ghost   = pipeline.Account{Login: "ghost"}
-	byRobin = []pipeline.Approval{approved(robin, "production-apply")}
+	byRobin = []deploy.Approval{approved(robin, "production-apply")}
 )
 
 var gateCases = map[string]gateCase{
-	"somebody else":            {10, []pipeline.Approval{approved(robin, "Production-apply")}, nil, "", ""},
+	"somebody else":            {10, []deploy.Approval{approved(robin, "Production-apply")}, nil, "", ""},
 	"longer than asked for":    {30, byRobin, nil, "", ""},
 	"no timer":                 {0, byRobin, nil, pipeline.ReasonMissingProtection, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
 	"shorter timer":            {9, byRobin, nil, pipeline.ReasonMissingProtection, "is 9 min"},
-	"the requester":            {10, []pipeline.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
-	"the requester, renamed":   {10, []pipeline.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 asked for the apply of acme/production and approved it"},
-	"somebody with that login": {10, []pipeline.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
-	"both":                     {10, []pipeline.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
-	"of another environment":   {10, []pipeline.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
-	"a rejection":              {10, []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"the requester":            {10, []deploy.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
+	"the requester, renamed":   {10, []deploy.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 asked for the apply of acme/production and approved it"},
+	"somebody with that login": {10, []deploy.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
+	"both":                     {10, []deploy.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
+	"of another environment":   {10, []deploy.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"a rejection":              {10, []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
 	"nobody":                   {10, nil, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
-	"an account that is gone":  {10, []pipeline.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
-	"one that is gone, and robin": {10, []pipeline.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
+	"an account that is gone":  {10, []deploy.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
+	"one that is gone, and robin": {10, []deploy.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
 		"does not say which account approved"},
 	"nobody knows who asked": {10, byRobin, asker(func(run *pipeline.WorkflowRun) {
 		run.Actor, run.StartedBy, run.TriggeredBy = "", pipeline.Account{}, pipeline.Account{}
@@ -72,7 +75,7 @@ var gateCases = map[string]gateCase{
 		run.TriggeredBy = robin
 		w.hub.runs[1] = run
 	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
-	"the same person, thrice": {10, []pipeline.Approval{approved(robin, "production-apply"), approved(robin, "production-apply"), approved(pipeline.Account{ID: robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
+	"the same person, thrice": {10, []deploy.Approval{approved(robin, "production-apply"), approved(robin, "production-apply"), approved(pipeline.Account{ID: robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
 }
 
 func TestGate(t *testing.T) {
@@ -97,7 +100,7 @@ func (c gateCase) play(t *testing.T, w *world) {
 		c.asks(w, &a)
 	}
 	request := must[pipeline.Request](t)(w.send(a))
-	must[pipeline.TargetResult](t)(w.plan(request, "production"))
+	must[deploy.TargetResult](t)(w.plan(request, "production"))
 	result, err := w.apply(w.target(request, "production"))
 	if c.want == "" {
 		if err != nil || result.Outcome != pipeline.OutcomeApplied {
@@ -130,12 +133,12 @@ func TestGateNeedsAnApproval(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]gateCase{
 		"somebody":               {approvals: byRobin},
-		"who asked":              {approvals: []pipeline.Approval{approved(robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = dev })},
+		"who asked":              {approvals: []deploy.Approval{approved(robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = dev })},
 		"nobody":                 {want: pipeline.ReasonMissingProtection, says: "no approval for environment production-apply is on record in run 1 of ops/manager"},
-		"of another environment": {approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"of the plan":            {approvals: []pipeline.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"a rejection":            {approvals: []pipeline.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"an account that is gone": {approvals: []pipeline.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonMissingProtection,
+		"of another environment": {approvals: []deploy.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"of the plan":            {approvals: []deploy.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"a rejection":            {approvals: []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"an account that is gone": {approvals: []deploy.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonMissingProtection,
 			says: "does not say which account approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +161,7 @@ func TestLedgerNamesTheApprover(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Event == pipeline.LedgerApproved && (e.ActorID != robin.ID || e.Actor != "robin") {
+		if e.Event == ledger.LedgerApproved && (e.ActorID != robin.ID || e.Actor != "robin") {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -187,7 +190,7 @@ func TestManualRequestThatRunsAgain(t *testing.T) {
 			w.hub.managerHead, w.hub.blind = sha(c.head), c.blind
 			f := w.fetcher()
 			f.Own = w.hub
-			in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &pipeline.ManualRequest{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
+			in := intake.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &intake.ManualRequest{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
 				Run: pipeline.Run{Repository: managerSlug, ID: 1, Attempt: c.attempt, URL: "https://hub/run", CreatedAt: w.now}}
 			request, err := f.Run(t.Context(), in)
 			if (err == nil) != c.fine {

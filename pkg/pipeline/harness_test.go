@@ -16,6 +16,10 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -78,7 +82,7 @@ func (w *world) ask(commit pipeline.SHA, event string) pipeline.DispatchRequest 
 		a.PullRequest, a.Ref, a.Mode = 5, "refs/pull/5/merge", pipeline.ModePlan
 		w.hub.pulls[5] = pipeline.PullRequest{Number: 5, State: "open", Head: commit, HeadBranch: "change", HeadRepoID: 7, BaseBranch: "main"}
 	}
-	w.hub.runs[w.run] = pipeline.WorkflowRun{ID: w.run, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: pipeline.TriggerWorkflow, Actor: "dev", StartedBy: dev, TriggeredBy: dev, RepoID: 7, CreatedAt: w.now, UpdatedAt: w.now}
+	w.hub.runs[w.run] = pipeline.WorkflowRun{ID: w.run, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: intake.TriggerWorkflow, Actor: "dev", StartedBy: dev, TriggeredBy: dev, RepoID: 7, CreatedAt: w.now, UpdatedAt: w.now}
 	return a
 }
 
@@ -88,7 +92,7 @@ func (w *world) send(a pipeline.DispatchRequest) (pipeline.Request, error) {
 	return w.fetcher().Run(context.Background(), w.fetchInput(a, w.claims(a)))
 }
 
-func (w *world) fetchInput(a pipeline.DispatchRequest, claims pipeline.Claims) pipeline.FetchInput {
+func (w *world) fetchInput(a pipeline.DispatchRequest, claims pipeline.Claims) intake.FetchInput {
 	token, err := json.Marshal(claims)
 	if err != nil {
 		w.t.Fatal(err)
@@ -97,7 +101,7 @@ func (w *world) fetchInput(a pipeline.DispatchRequest, claims pipeline.Claims) p
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return pipeline.FetchInput{Event: pipeline.Event{Name: "repository_dispatch", Payload: payload}, Manager: managerSlug, ManagerCommit: managerCommit,
+	return intake.FetchInput{Event: pipeline.Event{Name: "repository_dispatch", Payload: payload}, Manager: managerSlug, ManagerCommit: managerCommit,
 		Run: pipeline.Run{Repository: managerSlug, RepositoryID: managerID, ID: a.RunID + 1000, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
 }
 
@@ -107,8 +111,8 @@ func (w *world) claims(a pipeline.DispatchRequest) pipeline.Claims {
 		JTI: fmt.Sprint("token-", a.RunID, "-", a.ID), IssuedAt: w.now}
 }
 
-func (w *world) fetcher() *pipeline.FetchVars {
-	return &pipeline.FetchVars{GitHub: w.hub, Customers: w, Store: w.store, Sealer: w.sealer, Parse: parse, Verify: verify,
+func (w *world) fetcher() *intake.FetchVars {
+	return &intake.FetchVars{GitHub: w.hub, Customers: w, Store: w.store, Sealer: w.sealer, Parse: parse, Verify: verify,
 		Now: func() time.Time { return w.now }, Logf: w.logf, Runs: w.hub,
 		Close: func(_ context.Context, old pipeline.Request) error { w.report(old, true); return nil }}
 }
@@ -141,13 +145,13 @@ func (w *world) target(request pipeline.Request, env pipeline.Environment) pipel
 		RunDir: filepath.Join(w.t.TempDir(), "run"), Backend: pipeline.State{}.Target(w.customer.Name, env, "/state"), Run: pipeline.Run{Repository: managerSlug, ID: 1, URL: "https://hub/run"}}
 }
 
-func (w *world) plan(request pipeline.Request, env pipeline.Environment) (pipeline.TargetResult, error) {
+func (w *world) plan(request pipeline.Request, env pipeline.Environment) (deploy.TargetResult, error) {
 	w.tick()
 	return w.planner().Run(context.Background(), w.target(request, env))
 }
 
-func (w *world) planner() *pipeline.Planner {
-	return &pipeline.Planner{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Now: func() time.Time { return w.now }}
+func (w *world) planner() *deploy.Planner {
+	return &deploy.Planner{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Now: func() time.Time { return w.now }}
 }
 
 // contains reports whether all texts stand in s.
@@ -155,11 +159,11 @@ func contains(s string, texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(s, text) })
 }
 
-func (w *world) applier() *pipeline.Applier {
-	return &pipeline.Applier{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Gate: w.hub, Now: func() time.Time { return w.now }}
+func (w *world) applier() *deploy.Applier {
+	return &deploy.Applier{Store: w.store, Sealer: w.sealer, Engine: w.engine, Parse: parse, Gate: w.hub, Now: func() time.Time { return w.now }}
 }
 
-func (w *world) apply(in pipeline.TargetInput) (pipeline.TargetResult, error) {
+func (w *world) apply(in pipeline.TargetInput) (deploy.TargetResult, error) {
 	w.tick()
 	return w.applier().Run(context.Background(), in)
 }
@@ -167,8 +171,8 @@ func (w *world) apply(in pipeline.TargetInput) (pipeline.TargetResult, error) {
 func (w *world) report(request pipeline.Request, final bool) pipeline.Report {
 	w.t.Helper()
 	w.tick()
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
-	report, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
+	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
+	report, _, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -176,18 +180,18 @@ func (w *world) report(request pipeline.Request, final bool) pipeline.Report {
 }
 
 // reportAs is a report that may fail.
-func (w *world) reportAs(in pipeline.ReportInput) (pipeline.Report, error) {
+func (w *world) reportAs(in publish.ReportInput) (pipeline.Report, error) {
 	w.t.Helper()
 	w.tick()
 	in.Manager = managerSlug
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
+	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
 	report, _, err := r.Run(context.Background(), in)
 	return report, err
 }
 
 // close is how a sweep ends a request.
-func (w *world) close(_ context.Context, c pipeline.CloseRequest) error {
-	_, err := w.reportAs(pipeline.ReportInput{Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen})
+func (w *world) close(_ context.Context, c sweep.CloseRequest) error {
+	_, err := w.reportAs(publish.ReportInput{Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen})
 	return err
 }
 
@@ -339,7 +343,7 @@ type hub struct {
 	unsearchable error // what such a search answers
 	reviewers    int
 	wait         int // minutes
-	approvals    []pipeline.Approval
+	approvals    []deploy.Approval
 	dispatched   []json.RawMessage
 	paths        []string
 	incomplete   bool // paths is not all
@@ -370,8 +374,8 @@ var (
 )
 
 // approved is what an account said to one environment.
-func approved(by pipeline.Account, env string) pipeline.Approval {
-	return pipeline.Approval{Login: by.Login, User: by, Approved: true, Environments: []string{env}}
+func approved(by pipeline.Account, env string) deploy.Approval {
+	return deploy.Approval{Login: by.Login, User: by, Approved: true, Environments: []string{env}}
 }
 
 func (h *hub) RunAttempt(ctx context.Context, repo pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error) {
@@ -397,7 +401,7 @@ func (h *hub) refused(op string) error {
 }
 
 func newHub(w *world) *hub {
-	return &hub{w: w, files: map[pipeline.SHA]string{}, unreachable: map[pipeline.SHA]bool{}, runs: map[int64]pipeline.WorkflowRun{1: {ID: 1, Attempt: 1, Status: "in_progress", StartedBy: bot, TriggeredBy: bot}}, attempts: map[int64][]pipeline.WorkflowRun{}, approvals: []pipeline.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply")}, pulls: map[int]pipeline.PullRequest{},
+	return &hub{w: w, files: map[pipeline.SHA]string{}, unreachable: map[pipeline.SHA]bool{}, runs: map[int64]pipeline.WorkflowRun{1: {ID: 1, Attempt: 1, Status: "in_progress", StartedBy: bot, TriggeredBy: bot}}, attempts: map[int64][]pipeline.WorkflowRun{}, approvals: []deploy.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply")}, pulls: map[int]pipeline.PullRequest{},
 		managerID: managerID, deleted: map[string]bool{}, merged: map[pipeline.SHA]int{}, statuses: map[string]pipeline.Status{}, reviewers: 1}
 }
 
@@ -640,7 +644,7 @@ func (h *hub) EnvironmentProtection(context.Context, pipeline.Slug, string) (boo
 	return h.reviewers > 0, h.reviewers, h.wait, nil
 }
 
-func (h *hub) Approvals(context.Context, pipeline.Slug, int64) ([]pipeline.Approval, error) {
+func (h *hub) Approvals(context.Context, pipeline.Slug, int64) ([]deploy.Approval, error) {
 	return h.approvals, nil
 }
 

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // blot is a mask for one secret.
@@ -37,9 +40,9 @@ func TestLogsAreKept(t *testing.T) {
 	var logged strings.Builder
 	report := func(final bool) string {
 		logged.Reset()
-		r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.tick() },
+		r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.tick() },
 			Logf: func(format string, args ...any) { fmt.Fprintf(&logged, format+"\n", args...) }}
-		got, _, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
+		got, _, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +55,7 @@ func TestLogsAreKept(t *testing.T) {
 		t.Errorf("the manager's log does not lead to the log of the plan: %q", said)
 	}
 	w.engine.planErr = nil
-	must[pipeline.TargetResult](t)(w.planner().Run(context.Background(), in))
+	must[deploy.TargetResult](t)(w.planner().Run(context.Background(), in))
 	if said := report(false); strings.Contains(said, "--log") {
 		t.Errorf("a plan that went well: %q", said)
 	}
@@ -68,7 +71,7 @@ func TestLogsAreKept(t *testing.T) {
 	if said := report(true); !contains(said, "--log") {
 		t.Errorf("the manager's log does not lead to the log of the apply: %q", said)
 	}
-	logs, err := pipeline.KeptLogs(context.Background(), w.store, w.sealer, "acme", "staging", request.ID)
+	logs, err := record.KeptLogs(context.Background(), w.store, w.sealer, "acme", "staging", request.ID)
 	if err != nil || len(logs) != 4 {
 		t.Fatalf("%d logs, %v", len(logs), err)
 	}
@@ -104,7 +107,7 @@ func TestLogThatCannotBeKept(t *testing.T) {
 	var live strings.Builder
 	in := w.target(request, "staging")
 	in.Log = &live
-	if got := must[pipeline.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+	if got := must[deploy.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
 		t.Fatalf("%+v", got)
 	}
 	if !strings.Contains(live.String(), "could not be kept") {

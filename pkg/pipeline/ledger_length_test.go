@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // long is a store with a ledger of n entries, of which the last one can be read.
@@ -47,7 +49,7 @@ func TestHeadOfALongLedger(t *testing.T) {
 	t.Parallel()
 	for _, n := range slices.Concat([]int{0, 1, 998, 999, 1000, 1001, 1999, 2000, 2999, 3000, 4096, 7999, 8000, 12_345, 99_999}) {
 		s := &long{n: n}
-		head, err := pipeline.Ledger{Store: s}.Head(t.Context(), "acme", "staging")
+		head, err := ledger.Ledger{Store: s}.Head(t.Context(), "acme", "staging")
 		if err != nil || head.Sequence != n {
 			t.Errorf("%d entries: %d, %v", n, head.Sequence, err)
 		}
@@ -62,7 +64,7 @@ func TestHugeEntry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
-	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, pipeline.ErrBrokenLedger) || !strings.Contains(err.Error(), "larger") {
+	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBrokenLedger) || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("%v", err)
 	}
 }
@@ -90,7 +92,7 @@ func TestUnrecordedEndOfAFailedApply(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	w.engine.applyErr = &pipeline.FailedError{Message: "the tool failed"}
 	good, begun := w.store, false
 	w.store = refusingLedger{good, &begun}
@@ -122,9 +124,9 @@ func TestFloodedLedger(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := &counting{Store: w.store}
-	chain := pipeline.Ledger{Store: c, Now: func() time.Time { return w.now }}
+	chain := ledger.Ledger{Store: c, Now: func() time.Time { return w.now }}
 	reject := func(run int64) {
-		e := pipeline.LedgerEntry{Event: pipeline.LedgerRejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
+		e := ledger.LedgerEntry{Event: ledger.LedgerRejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
 		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Error(err)
 		}

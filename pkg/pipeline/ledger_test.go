@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-func (w *world) ledger() pipeline.Ledger {
-	return pipeline.Ledger{Store: w.store, Now: func() time.Time { return w.now }}
+func (w *world) ledger() ledger.Ledger {
+	return ledger.Ledger{Store: w.store, Now: func() time.Time { return w.now }}
 }
 
 // events are the entries of a ledger, "event who reason" each.
@@ -35,7 +37,7 @@ func (w *world) events(customer pipeline.CustomerName, env pipeline.Environment)
 func (w *world) wantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
 	w.t.Helper()
 	if got := w.events(customer, env); got != want {
-		w.t.Fatalf("ledger of %s:\n got %s\nwant %s", pipeline.LedgerName(customer, env), got, want)
+		w.t.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.LedgerName(customer, env), got, want)
 	}
 }
 
@@ -50,7 +52,7 @@ func TestLedgerOfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
-	planned := must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	planned := must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	mistaken := w.target(request, "staging")
 	mistaken.Receipt = strings.Repeat("0", 64)
 	for range 2 { // the same step of the same attempt
@@ -60,8 +62,8 @@ func TestLedgerOfARequest(t *testing.T) {
 	}
 	mine := w.target(request, "staging")
 	mine.Receipt = planned.Receipt
-	must[pipeline.TargetResult](t)(w.apply(mine))
-	must[pipeline.TargetResult](t)(w.apply(mine)) // the job is run again
+	must[deploy.TargetResult](t)(w.apply(mine))
+	must[deploy.TargetResult](t)(w.apply(mine)) // the job is run again
 	w.report(request, false)
 	w.report(request, true)
 	w.report(request, true)
@@ -104,7 +106,7 @@ func TestLedgerOfSuperseded(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	older := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(older, "staging"))
+	must[deploy.TargetResult](t)(w.plan(older, "staging"))
 	newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
 	if _, err := w.apply(w.target(older, "staging")); err == nil {
 		t.Fatal("it was applied")
@@ -132,7 +134,7 @@ func TestWhatCannotBeRecordedIsNotApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	good := w.store
 	w.store = deaf{good}
 	if _, err := w.apply(w.target(request, "staging")); err == nil || !strings.Contains(err.Error(), `record "applying" in the ledger of acme/staging: the disk is full`) {
@@ -148,8 +150,8 @@ func TestWhatCannotBeRecordedIsNotApplied(t *testing.T) {
 		t.Fatal("it was applied")
 	}
 	w.store = good
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 }
 
 func TestBrokenLedgers(t *testing.T) {
@@ -174,13 +176,13 @@ func TestBrokenLedgers(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			for n := range 3 {
-				if _, err := w.ledger().Append(context.Background(), pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
+				if _, err := w.ledger().Append(context.Background(), ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			w.rewrite(prefix, c.change)
 			entries, _, err := w.ledger().Read(context.Background(), "acme", "staging")
-			if !errors.Is(err, pipeline.ErrBrokenLedger) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
+			if !errors.Is(err, ledger.ErrBrokenLedger) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
 				t.Fatalf("%d entries, %v", len(entries), err)
 			}
 		})
@@ -220,15 +222,15 @@ func FuzzLedger(f *testing.F) {
 		if err := directory.Create(context.Background(), "acme/staging/ledger/0000000001.json", bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
-		chain := pipeline.Ledger{Store: directory, Now: time.Now}
+		chain := ledger.Ledger{Store: directory, Now: time.Now}
 		entries, head, err := chain.Read(context.Background(), "acme", "staging")
 		if err == nil && (len(entries) != 1 || head.Sequence != 1 || entries[0].Customer != "acme") {
 			t.Fatalf("%+v %+v", entries, head)
 		}
-		if err != nil && (!errors.Is(err, pipeline.ErrBrokenLedger) || len(entries) != 0) {
+		if err != nil && (!errors.Is(err, ledger.ErrBrokenLedger) || len(entries) != 0) {
 			t.Fatal(err)
 		}
-		e := pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging"}
+		e := ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging"}
 		if _, err2 := chain.Append(context.Background(), e); err == nil && err2 != nil {
 			t.Fatalf("read: %v, append: %v", err, err2)
 		}

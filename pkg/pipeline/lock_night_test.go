@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 // race is two requests whose steps ran on one machine. The apply of the first took the
@@ -73,7 +76,7 @@ func newApplyWithLock(t *testing.T) *race {
 	n.customer.Manager.Environments = n.customer.Manager.Environments[:1]
 	n.customer.Manager.Environments[0].Gated = false
 	n.a = must[pipeline.Request](t)(n.send(n.ask(n.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(n.plan(n.a, "staging"))
+	must[deploy.TargetResult](t)(n.plan(n.a, "staging"))
 	n.setRun(n.a, "in_progress", "")
 	n.locks.lock = &pipeline.Lock{ID: "l-1", Operation: "OperationTypeApply", Who: "runner@host-1"}
 	n.engine.duringApply = func() {
@@ -127,7 +130,7 @@ func TestLockOfARunningApply(t *testing.T) {
 			if !errors.As(err, &refused) || n.locks.lock == nil || !strings.Contains(refused.Message, "the apply of request "+n.a.ID.Short()) {
 				t.Errorf("unlock: %v", err)
 			}
-			if err := n.unlock(n.locks, func(in *pipeline.UnlockInput) { in.NoRun = true }); !errors.As(err, &refused) || n.locks.lock == nil {
+			if err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); !errors.As(err, &refused) || n.locks.lock == nil {
 				t.Errorf("unlock --no-run while A goes on: %v", err)
 			}
 		})
@@ -162,7 +165,7 @@ func TestLockOfADeadApply(t *testing.T) {
 			if !errors.As(err, &refused) || !contains(refused.Message, n.a.ID.Short(), n.b.ID.Short(), "cannot be seen") || n.locks.lock == nil {
 				t.Fatalf("unlock: %v", err)
 			}
-			if err := n.unlock(n.locks, func(in *pipeline.UnlockInput) { in.NoRun = true }); err != nil || n.locks.lock != nil {
+			if err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); err != nil || n.locks.lock != nil {
 				t.Fatalf("unlock --no-run: %v", err)
 			}
 		})
@@ -207,7 +210,7 @@ func TestLockThatOnlyTheToolSees(t *testing.T) {
 	n := newRace(t, time.Minute)
 	n.later(n.b)
 	n.locks.unknown = true
-	err := n.unlock(n.locks, func(in *pipeline.UnlockInput) { in.NoRun = true })
+	err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true })
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || n.locks.lock == nil || !strings.Contains(refused.Message, n.a.ID.Short()) {
 		t.Fatalf("unlock: %v", err)
@@ -223,8 +226,8 @@ func TestLockOfAnEarlierAttempt(t *testing.T) {
 	in := w.target(request, "staging")
 	in.Host, in.Run = "fv-2", request.ManagerRun
 	in.Run.Attempt = 2
-	must[pipeline.TargetResult](t)(w.planner().Run(context.Background(), in))
-	holders, err := pipeline.LockHolders(t.Context(), recordsOf(w.store, w.sealer), "acme", "staging", *locks.lock)
+	must[deploy.TargetResult](t)(w.planner().Run(context.Background(), in))
+	holders, err := record.LockHolders(t.Context(), recordsOf(w.store, w.sealer), "acme", "staging", *locks.lock)
 	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Command != "plan" {
 		t.Errorf("%v %v", holders, err)
 	}

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -17,8 +20,8 @@ func applied(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	return w
 }
 
@@ -131,7 +134,7 @@ func TestAcceptedState(t *testing.T) {
 	t.Parallel()
 	w := applied(t)
 	in := w.target(pipeline.Request{}, "staging")
-	restorer := &pipeline.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
+	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 	accept := func(lineage string, serial uint64) {
 		t.Helper()
 		if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: lineage, Serial: serial}, Resources: 1}, "by hand"); err != nil {
@@ -169,9 +172,9 @@ func TestAcceptedState(t *testing.T) {
 func TestFailedApplyIsRemembered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	chain := pipeline.Ledger{Store: w.store, Now: w.tick}
+	chain := ledger.Ledger{Store: w.store, Now: w.tick}
 	left := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 3}, Resources: 1}
-	for _, e := range []pipeline.LedgerEntry{{Event: pipeline.LedgerFailed, State: &left}, {Event: pipeline.LedgerPlanned}, {Event: pipeline.LedgerPlanned}} {
+	for _, e := range []ledger.LedgerEntry{{Event: ledger.LedgerFailed, State: &left}, {Event: ledger.LedgerPlanned}, {Event: ledger.LedgerPlanned}} {
 		e.Customer, e.Environment = "acme", "staging"
 		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Fatal(err)

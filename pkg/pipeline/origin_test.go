@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
 func TestOriginMustBeProved(t *testing.T) {
@@ -77,7 +80,7 @@ func TestOriginMustBeProved(t *testing.T) {
 			if request.ID != "" || w.hub.writes != 0 {
 				t.Fatalf("something was written to the customer's repo")
 			}
-			found, err := pipeline.FindRejected(context.Background(), w.store, w.sealer, in.Run)
+			found, err := publish.FindRejected(context.Background(), w.store, w.sealer, in.Run)
 			if err != nil || found.Reason != c.want {
 				t.Fatalf("the manager does not know of it: %+v %v", found, err)
 			}
@@ -138,7 +141,7 @@ func TestNewerPushWinsWhateverRunStartsFirst(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded {
 		t.Fatalf("the older push: %v", err)
 	}
-	if got := must[pipeline.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
+	if got := must[deploy.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
 		t.Fatalf("the newer push: %+v", got)
 	}
 }
@@ -248,7 +251,7 @@ func TestRemovedEnvironmentIsNotDestroyed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[pipeline.TargetResult](t)(w.plan(first, "staging"))
+	must[deploy.TargetResult](t)(w.plan(first, "staging"))
 	second := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
 	if len(second.Removed) != 1 || second.Removed[0] != "production" || len(second.Targets) != 1 {
 		t.Fatalf("%+v", second)
@@ -259,8 +262,8 @@ func TestManualRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	commit := w.hub.commit(bothEnvironments)
-	in := pipeline.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
-		Manual: &pipeline.ManualRequest{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
+	in := intake.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
+		Manual: &intake.ManualRequest{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
 	request := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
 	if request.Commit != commit || len(request.Targets) != 1 || request.Mode != pipeline.ModePlan {
 		t.Fatalf("%+v", request)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // sameSecond lets the runs of two pushes be created in one second, in the wrong
@@ -58,7 +59,7 @@ func TestTheNewerCommitWins(t *testing.T) {
 				if !slices.Equal(w.hub.cancelled, []int64{older.ManagerRun.ID}) {
 					t.Errorf("cancelled runs: %v", w.hub.cancelled)
 				}
-				must[pipeline.TargetResult](t)(w.plan(newer, "staging"))
+				must[deploy.TargetResult](t)(w.plan(newer, "staging"))
 			}
 			_, err := w.apply(w.target(older, "staging"))
 			var refused *pipeline.RefusedError
@@ -68,7 +69,7 @@ func TestTheNewerCommitWins(t *testing.T) {
 			if got := w.report(older, true).Targets[0]; got.Outcome != pipeline.OutcomeSuperseded {
 				t.Errorf("report of the older commit: %+v", got)
 			}
-			if got := must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
+			if got := must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
 				t.Errorf("the newer commit: %+v", got)
 			}
 			if w.hub.compared != 1 {

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 )
 
 const lostState = "a state with a secret in it"
@@ -51,7 +54,7 @@ func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request
 	t.Helper()
 	l.engine.applyErr = &pipeline.FailedError{Message: "the state could not be written"}
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	in := w.target(request, "staging")
 	in.SpareDir = t.TempDir()
 	applier := w.applier()
@@ -67,8 +70,8 @@ func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request
 	return request, w.target(request, "staging"), err
 }
 
-func (w *world) recoverer(l *losing) *pipeline.Recoverer {
-	return &pipeline.Recoverer{Store: w.store, Sealer: w.sealer, Engine: l, Now: func() time.Time { return w.now }}
+func (w *world) recoverer(l *losing) *recovery.Recoverer {
+	return &recovery.Recoverer{Store: w.store, Sealer: w.sealer, Engine: l, Now: func() time.Time { return w.now }}
 }
 
 func TestRecover(t *testing.T) {
@@ -88,7 +91,7 @@ func TestRecover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kept := pipeline.KeptStates(keys); len(kept) != 1 || kept[0] != string(request.ID) {
+	if kept := record.KeptStates(keys); len(kept) != 1 || kept[0] != string(request.ID) {
 		t.Errorf("kept %v", kept)
 	}
 	for _, key := range keys {
@@ -103,11 +106,11 @@ func TestRecover(t *testing.T) {
 	elsewhere := in
 	elsewhere.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 	var refused *pipeline.RefusedError
-	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
+	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
 		t.Errorf("to another backend: %v", err)
 	}
 	for range 2 {
-		state, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, Unlock: "id"})
+		state, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, Unlock: "id"})
 		if err != nil || state.Serial != 9 || len(l.pushed) != 1 || l.text != lostState || l.pushed[0].Unlock != "id" {
 			t.Fatalf("%+v %+v %v", state, l, err)
 		}
@@ -116,7 +119,7 @@ func TestRecover(t *testing.T) {
 	if _, err := os.Stat(l.pushed[0].File); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the clear text is still there: %v", err)
 	}
-	if keys, err = w.store.List(t.Context(), string(request.Customer)+"/staging/"); err != nil || len(pipeline.KeptStates(keys)) > 0 {
+	if keys, err = w.store.List(t.Context(), string(request.Customer)+"/staging/"); err != nil || len(record.KeptStates(keys)) > 0 {
 		t.Errorf("still kept: %v %v", keys, err)
 	}
 }
@@ -136,7 +139,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatalf("%q: %v", failed.Operator, readErr)
 	}
 	var usage *pipeline.UsageError
-	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {
+	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {
 		t.Errorf("without the file: %v", err)
 	}
 	damaged := filepath.Join(t.TempDir(), "damaged")
@@ -144,7 +147,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refused *pipeline.RefusedError
-	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
 		t.Errorf("a damaged file: %v", err)
 	}
 	edited := filepath.Join(t.TempDir(), "edited")
@@ -152,13 +155,13 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{"receipt": edited, "no line": "/dev/null"} {
-		if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: bad}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+		if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: bad}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	other := in
 	other.Request = pipeline.NewRequestID()
-	if _, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: other, File: file}); err == nil || len(l.pushed) > 0 {
+	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: other, File: file}); err == nil || len(l.pushed) > 0 {
 		t.Errorf("as the state of another request: %v", err)
 	}
 	// The plan went with the lifecycle of the bucket, and so did the request.
@@ -166,7 +169,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		w.rewrite(prefix, func(objects map[string][]byte) { clear(objects) })
 	}
 	for range 2 {
-		state, err := w.recoverer(l).Run(t.Context(), pipeline.RecoverInput{TargetInput: in, File: file})
+		state, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: file})
 		if err != nil || l.text != lostState || len(l.pushed) != 1 || state.Serial != 9 {
 			t.Errorf("%q %v", l.text, err)
 		}

@@ -129,17 +129,6 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 	return t
 }
 
-// Redacted returns what may be shown to a customer of a check that failed. The
-// manager's own people read all of it.
-func (f DriftFailure) Redacted(l Redaction) DriftFailure {
-	if !l.Hides() {
-		return f
-	}
-	f.Message, f.Next = Unquoted(f.Message, f.Next, "the check did not succeed; what the tool said is not shown here", f.Diagnostics)
-	f.Diagnostics = RedactedDiagnostics(f.Diagnostics, l)
-	return f
-}
-
 // Unquoted replaces sentences that were made of what the tool said, but for what
 // belongs to the customer's own lines.
 func Unquoted(message, next, instead string, output []Diagnostic) (string, string) {

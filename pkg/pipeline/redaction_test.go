@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 // internals is a target with INTERNAL in all that only the provider knows, and
@@ -87,7 +89,7 @@ func TestRedactedKeepsOurWords(t *testing.T) {
 func TestRedactedDriftFailure(t *testing.T) {
 	t.Parallel()
 	target := internals()
-	failure := pipeline.DriftFailure{Cause: "tool", Message: target.Message, Next: target.Next, Diagnostics: target.Diagnostics}
+	failure := drift.DriftFailure{Cause: "tool", Message: target.Message, Next: target.Next, Diagnostics: target.Diagnostics}
 	if got := failure.Redacted(pipeline.RedactionValues); !reflect.DeepEqual(got, failure) {
 		t.Errorf("values: %+v", got)
 	}
@@ -129,7 +131,7 @@ func TestErrorsOnTheWayAreHidden(t *testing.T) {
 			w := newWorld(t)
 			w.customer.Manager.Redaction = level
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			w.engine.applyErr = errors.New("no answer from https://states.internal.example")
 			if _, err := w.apply(w.target(request, "staging")); err == nil {
 				t.Fatal("it was applied")

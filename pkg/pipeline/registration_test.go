@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -15,8 +17,8 @@ import (
 func (w *world) appliedOnce() {
 	w.t.Helper()
 	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[pipeline.TargetResult](w.t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging")))
 	w.report(request, true)
 }
 
@@ -127,7 +129,7 @@ func TestForgedRegistration(t *testing.T) {
 				w.customer.Name = customer
 				_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
 				wantRefused(t, "fetch-vars of "+string(customer), err, pipeline.ReasonTampered)
-				wantRefused(t, "drift of "+string(customer), pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer), pipeline.ReasonTampered)
+				wantRefused(t, "drift of "+string(customer), registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer), pipeline.ReasonTampered)
 			}
 		})
 	}
@@ -179,7 +181,7 @@ func TestPlanOfARenamedCustomer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	key := w.registrations()[0]
 	w.lay(strings.Replace(key, "000001", "000002", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "store"}, "seal": "AA=="}`)
 	_, err := w.plan(request, "staging")

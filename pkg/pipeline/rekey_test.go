@@ -11,29 +11,32 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
 // rotated is a world with an apply under an old key, and a rekeyer with both keys.
-func rotated(t *testing.T) (*world, *pipeline.Rekeyer) {
+func rotated(t *testing.T) (*world, *recovery.Rekeyer) {
 	t.Helper()
 	w, r, _ := rotatedRequest(t)
 	return w, r
 }
 
 // rotatedRequest is rotated with the request of the apply, which is open.
-func rotatedRequest(t *testing.T) (*world, *pipeline.Rekeyer, pipeline.Request) {
+func rotatedRequest(t *testing.T) (*world, *recovery.Rekeyer, pipeline.Request) {
 	t.Helper()
 	old, next := store.NewKey(), store.NewKey()
 	w := newWorld(t)
 	w.sealer = must[*store.Sealer](t)(store.NewSealer(old))
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-	return w, &pipeline.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}, request
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+	return w, &recovery.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}, request
 }
 
-func states(r pipeline.RekeyResult) string {
+func states(r recovery.RekeyResult) string {
 	var all []string
 	for _, stored := range r.Records {
 		if strings.Contains(stored.Key, "/applied/") {
@@ -52,7 +55,7 @@ func TestRekeySealsAgain(t *testing.T) {
 		apply bool
 		want  string
 	}{{false, "old-key"}, {true, "resealed"}, {true, ""}, {false, ""}} {
-		if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), step.apply))); got != step.want {
+		if got := states(must[recovery.RekeyResult](t)(r.Run(context.Background(), step.apply))); got != step.want {
 			t.Errorf("apply %v: %q, want %q", step.apply, got, step.want)
 		}
 		if now := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")); !step.apply && step.want != "" && !slices.Equal(now, before) {
@@ -65,8 +68,8 @@ func TestRekeySealsAgain(t *testing.T) {
 	w.sealer = r.All.(*store.Sealer)
 	w.now = w.now.Add(1)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	if last, err := lastApplyOf(context.Background(), w.store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
 		t.Errorf("the last apply is %s, %v", last.Request, err)
 	}
@@ -76,19 +79,19 @@ func TestRekeySealsAgain(t *testing.T) {
 func TestRekeyAdoptsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		spoil func(*world, *pipeline.Rekeyer)
+		spoil func(*world, *recovery.Rekeyer)
 		want  string
 	}{
-		"foreign key": {func(_ *world, r *pipeline.Rekeyer) { r.All = r.First }, "no-key"},
-		"changed":     {func(w *world, _ *pipeline.Rekeyer) { w.spoilApplied(".json") }, "tampered"},
-		"variables":   {func(w *world, _ *pipeline.Rekeyer) { w.spoilApplied(".variables") }, "tampered"},
+		"foreign key": {func(_ *world, r *recovery.Rekeyer) { r.All = r.First }, "no-key"},
+		"changed":     {func(w *world, _ *recovery.Rekeyer) { w.spoilApplied(".json") }, "tampered"},
+		"variables":   {func(w *world, _ *recovery.Rekeyer) { w.spoilApplied(".variables") }, "tampered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, r := rotated(t)
 			c.spoil(w, r)
 			before := must[[]string](t)(w.store.List(context.Background(), "acme/"))
-			result := must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))
+			result := must[recovery.RekeyResult](t)(r.Run(context.Background(), true))
 			if got := states(result); got != c.want || result.Removable {
 				t.Errorf("%q removable=%v, want %q", got, result.Removable, c.want)
 			}
@@ -130,7 +133,7 @@ func TestRekeyFault(t *testing.T) {
 		t.Errorf("the old record is gone: %v", err)
 	}
 	r.Store, w.now = w.store, w.now.Add(1)
-	if got := states(must[pipeline.RekeyResult](t)(r.Run(context.Background(), true))); got != "resealed" {
+	if got := states(must[recovery.RekeyResult](t)(r.Run(context.Background(), true))); got != "resealed" {
 		t.Errorf("again: %q", got)
 	}
 }
@@ -158,33 +161,33 @@ func TestRekeyNames(t *testing.T) {
 	if err := w.rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	of := func(apply bool, state pipeline.RekeyState) (names int) {
-		for _, stored := range must[pipeline.RekeyResult](t)(r.Run(ctx, apply)).Records {
+	of := func(apply bool, state recovery.RekeyState) (names int) {
+		for _, stored := range must[recovery.RekeyResult](t)(r.Run(ctx, apply)).Records {
 			if strings.HasPrefix(stored.Key, "_metapipe/customers/") && stored.State == state {
 				names++
 			}
 		}
 		return names
 	}
-	if dry, done, again := of(false, pipeline.RekeyOld), of(true, pipeline.RekeyDone), of(true, pipeline.RekeyDone); dry != 2 || done != 2 || again != 0 {
+	if dry, done, again := of(false, recovery.RekeyOld), of(true, recovery.RekeyDone), of(true, recovery.RekeyDone); dry != 2 || done != 2 || again != 0 {
 		t.Errorf("old: %d, sealed again: %d, and once more: %d", dry, done, again)
 	}
 	for name, good := range map[pipeline.CustomerName]bool{"store": true, "acme": false} {
 		w.customer.Name = name
-		if err := pipeline.CheckRegistered(ctx, w.store, r.First, w.customer); (err == nil) != good {
+		if err := registry.CheckRegistered(ctx, w.store, r.First, w.customer); (err == nil) != good {
 			t.Errorf("%s, with the new key alone: %v", name, err)
 		}
 	}
 	w.forgetNumbers()
 	w.customer.Name = "acme"
 	var renamed *pipeline.RenamedError
-	if err := pipeline.CheckRegistered(ctx, w.store, r.First, w.customer); !errors.As(err, &renamed) || renamed.Old != "store" {
+	if err := registry.CheckRegistered(ctx, w.store, r.First, w.customer); !errors.As(err, &renamed) || renamed.Old != "store" {
 		t.Errorf("without registrations, with the new key alone: %v", err)
 	}
 	for _, key := range w.registrations() {
 		w.write(key, bytes.Replace(w.read(key), []byte("store"), []byte("stole"), 1))
 	}
-	if bad := of(true, pipeline.RekeyTampered); bad != 1 {
+	if bad := of(true, recovery.RekeyTampered); bad != 1 {
 		t.Errorf("%d forged records are found", bad)
 	}
 }
@@ -200,10 +203,10 @@ func TestOtherKeyAfterAnApply(t *testing.T) {
 	w := newWorld(t)
 	w.sealer = both(next, old)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	w.sealer = both(old, next)
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-	must[pipeline.TargetResult](t)(w.plan(request, "production"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.plan(request, "production"))
 	w.sealer = must[*store.Sealer](t)(store.NewSealer(next))
 
 	_, err := w.apply(w.target(request, "staging"))

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // TestNameAndPathChange: a file that gets a new name and a new path at once is no new
@@ -52,7 +54,7 @@ func TestNewPathBesideAnother(t *testing.T) {
 		"nothing was applied":  func(w *world, _ *pipeline.Customer) customerList { w.forget("acme/"); return nil },
 		"another repository":   func(_ *world, c *pipeline.Customer) customerList { c.RepositoryID = 8; return nil },
 		"accepted without a state": func(w *world, _ *pipeline.Customer) customerList {
-			r := &pipeline.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
+			r := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 			in := pipeline.TargetInput{Customer: w.customer, Environment: "staging"}
 			if err := r.Accept(context.Background(), in, pipeline.StateRecord{}, "destroyed by hand"); err != nil {
 				w.t.Fatal(err)
@@ -84,7 +86,7 @@ func TestRegistrationNamesACustomer(t *testing.T) {
 		w := newWorld(t)
 		w.appliedOnce()
 		w.write(w.registrations()[0], []byte(`{"record": {"repository_id": 7, "path": "infra", "customer": "`+name+`"}, "seal": "AA=="}`))
-		err := pipeline.CheckRegistered(context.Background(), w.store, nil, w.customer)
+		err := registry.CheckRegistered(context.Background(), w.store, nil, w.customer)
 		wantRefused(t, name, err, pipeline.ReasonTampered)
 		if err != nil && strings.Contains(err.Error(), "customer rename") {
 			t.Errorf("%q: %v", name, err)
@@ -109,9 +111,9 @@ func TestRenameStoppedAndRenamedBack(t *testing.T) {
 			}
 			stopped++
 			w.customer.Name = "store"
-			last := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer) == nil
+			last := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer) == nil
 			w.customer.Name = "acme"
-			err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer)
+			err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer)
 			if err == nil && last {
 				t.Fatalf("stopped at write %d (%v), both names go on", n, through)
 			}

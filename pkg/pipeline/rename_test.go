@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // mover moves the states of the world's engine. lineages are those of states that are not
@@ -78,14 +81,14 @@ func (w *world) backend(c pipeline.CustomerName, env pipeline.Environment) pipel
 	return pipeline.State{}.Target(c, env, "/state")
 }
 
-func (w *world) renamer() *pipeline.Renamer {
+func (w *world) renamer() *registry.Renamer {
 	m := &mover{e: w.engine, lineages: map[string]string{}, fail: func() error { return nil }}
-	return &pipeline.Renamer{Store: w.store, Sealer: w.sealer, Engine: m, Locks: locks{}, Now: w.tick}
+	return &registry.Renamer{Store: w.store, Sealer: w.sealer, Engine: m, Locks: locks{}, Now: w.tick}
 }
 
-func (w *world) renameInput(old, name pipeline.CustomerName) pipeline.RenameInput {
+func (w *world) renameInput(old, name pipeline.CustomerName) registry.RenameInput {
 	w.customer.Name, w.customer.File = name, "customers/"+string(name)+".yml"
-	return pipeline.RenameInput{Old: old, New: w.customer, Backend: w.backend, ManagerDir: w.dir, RunDir: filepath.Join(w.t.TempDir(), "run"), Actor: "operator"}
+	return registry.RenameInput{Old: old, New: w.customer, Backend: w.backend, ManagerDir: w.dir, RunDir: filepath.Join(w.t.TempDir(), "run"), Actor: "operator"}
 }
 
 func (w *world) rename(old, name pipeline.CustomerName) error {
@@ -99,14 +102,14 @@ func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 	w.t.Helper()
 	for _, other := range others {
 		w.customer.Name = other
-		if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err == nil {
+		if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err == nil {
 			w.t.Errorf("%s goes on", other)
 		}
 	}
 	w.customer.Name = name
 	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(fmt.Sprintf("staging %d\nproduction one\n", w.run)), "push")))
-	must[pipeline.TargetResult](w.t)(w.plan(request, "staging"))
-	if applied := must[pipeline.TargetResult](w.t)(w.apply(w.target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
+	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
+	if applied := must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
 		w.t.Errorf("the apply of %s ended as %s", name, applied.Outcome)
 	}
 	w.report(request, true)
@@ -128,7 +131,7 @@ func TestRename(t *testing.T) {
 	w := newWorld(t)
 	w.appliedOnce()
 	before := w.keys("")
-	result := must[pipeline.RenameResult](t)(w.renamer().Run(context.Background(), w.renameInput("acme", "store"), false))
+	result := must[registry.RenameResult](t)(w.renamer().Run(context.Background(), w.renameInput("acme", "store"), false))
 	if len(result.Moves) != 3 || result.Applied || !slices.Equal(w.keys(""), before) || len(w.engine.states) != 1 {
 		t.Fatalf("a plan of moves: %+v, and the store has %v", result, w.keys(""))
 	}
@@ -149,8 +152,8 @@ func TestRename(t *testing.T) {
 	}
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
 		for _, env := range []pipeline.Environment{"", "staging"} {
-			entries, _, err := (pipeline.Ledger{Store: w.store}).Read(context.Background(), name, env)
-			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != pipeline.LedgerRenamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
+			entries, _, err := (ledger.Ledger{Store: w.store}).Read(context.Background(), name, env)
+			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.LedgerRenamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
 				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
 			}
 		}
@@ -159,7 +162,7 @@ func TestRename(t *testing.T) {
 	if err != nil || !result.Already || !slices.Equal(w.keys(""), after) {
 		t.Errorf("again: %+v, %v", result, err)
 	}
-	if now, err := pipeline.RenamedTo(context.Background(), w.store, w.sealer, "acme"); now != "store" || err != nil {
+	if now, err := registry.RenamedTo(context.Background(), w.store, w.sealer, "acme"); now != "store" || err != nil {
 		t.Errorf("acme is %q now, %v", now, err)
 	}
 	w.wantNamed("store", "acme")
@@ -225,33 +228,33 @@ func TestRenameRefused(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	for name, c := range map[string]struct {
-		prepare func(*world, *pipeline.Renamer)
+		prepare func(*world, *registry.Renamer)
 		old     pipeline.CustomerName
 		says    string
 	}{
-		"open request": {func(w *world, _ *pipeline.Renamer) {
+		"open request": {func(w *world, _ *registry.Renamer) {
 			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push")))
 		}, "acme", "is open"},
-		"open request of the new name": {func(w *world, _ *pipeline.Renamer) {
+		"open request of the new name": {func(w *world, _ *registry.Renamer) {
 			key := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push"))).ID
 			w.forget("_metapipe/open/acme/")
 			w.lay("_metapipe/open/store/20260301T120000.000000000Z-1-1-"+string(key), "x")
 		}, "acme", "of customer store is open"},
-		"lock":          {func(_ *world, r *pipeline.Renamer) { r.Locks = locks{"acme/staging": {ID: "x", Who: "casey"}} }, "acme", "locked by casey"},
-		"another state": {func(w *world, r *pipeline.Renamer) { w.occupy(r, "other", 1) }, "acme", "has another state"},
-		"newer state":   {func(w *world, r *pipeline.Renamer) { w.occupy(r, "", 5) }, "acme", "has a newer state"},
-		"lost state":    {func(w *world, _ *pipeline.Renamer) { delete(w.engine.states, w.backend("acme", "staging").String()) }, "acme", "is lost"},
-		"not its name":  {func(*world, *pipeline.Renamer) {}, "other", "is registered as customer acme, not as other"},
-		"nothing known": {func(w *world, _ *pipeline.Renamer) { w.customer.RepositoryID = 8 }, "acme", "the store knows no customer of"},
-		"same name":     {func(*world, *pipeline.Renamer) {}, "store", "are both store"},
-		"forged registration": {func(w *world, _ *pipeline.Renamer) {
+		"lock":          {func(_ *world, r *registry.Renamer) { r.Locks = locks{"acme/staging": {ID: "x", Who: "casey"}} }, "acme", "locked by casey"},
+		"another state": {func(w *world, r *registry.Renamer) { w.occupy(r, "other", 1) }, "acme", "has another state"},
+		"newer state":   {func(w *world, r *registry.Renamer) { w.occupy(r, "", 5) }, "acme", "has a newer state"},
+		"lost state":    {func(w *world, _ *registry.Renamer) { delete(w.engine.states, w.backend("acme", "staging").String()) }, "acme", "is lost"},
+		"not its name":  {func(*world, *registry.Renamer) {}, "other", "is registered as customer acme, not as other"},
+		"nothing known": {func(w *world, _ *registry.Renamer) { w.customer.RepositoryID = 8 }, "acme", "the store knows no customer of"},
+		"same name":     {func(*world, *registry.Renamer) {}, "store", "are both store"},
+		"forged registration": {func(w *world, _ *registry.Renamer) {
 			w.write(w.registrations()[0], []byte(`{"record": {}, "seal": "AA=="}`))
 		}, "acme", "not what was stored"},
-		"forged last apply": {func(w *world, _ *pipeline.Renamer) { w.spoilApplied(".json") }, "acme", "not what was stored"},
-		"forged rename": {func(w *world, _ *pipeline.Renamer) {
+		"forged last apply": {func(w *world, _ *registry.Renamer) { w.spoilApplied(".json") }, "acme", "not what was stored"},
+		"forged rename": {func(w *world, _ *registry.Renamer) {
 			w.lay("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
 		}, "acme", "not what was stored"},
-		"kept state": {func(w *world, _ *pipeline.Renamer) {
+		"kept state": {func(w *world, _ *registry.Renamer) {
 			w.lay("acme/staging/kept/11111111-1111-4111-8111-111111111111/0001/errored-state.sealed", "x")
 		}, "acme", "waits to be brought back"},
 	} {
@@ -275,7 +278,7 @@ func TestRenameRefused(t *testing.T) {
 }
 
 // occupy lays a state under the new name.
-func (w *world) occupy(r *pipeline.Renamer, lineage string, serial uint64) {
+func (w *world) occupy(r *registry.Renamer, lineage string, serial uint64) {
 	place := w.backend("store", "staging").String()
 	w.engine.states[place], r.Engine.(*mover).lineages[place] = serial, lineage
 }
@@ -303,7 +306,7 @@ func TestRenameChains(t *testing.T) {
 			}
 			end := steps[len(steps)-1]
 			for _, old := range steps {
-				if now, err := pipeline.RenamedTo(context.Background(), w.store, w.sealer, old); err != nil || old != end && now != end || old == end && now != "" {
+				if now, err := registry.RenamedTo(context.Background(), w.store, w.sealer, old); err != nil || old != end && now != end || old == end && now != "" {
 					t.Errorf("%s is %q now, %v", old, now, err)
 				}
 			}
@@ -366,7 +369,7 @@ func TestRenameWithTheRepository(t *testing.T) {
 	if err := w.rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err != nil {
+	if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err != nil {
 		t.Error(err)
 	}
 }
@@ -387,7 +390,7 @@ func TestRenameBesideAnother(t *testing.T) {
 	if err := w.rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, other); err != nil {
+	if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, other); err != nil {
 		t.Errorf("the other customer: %v", err)
 	}
 	w.wantNamed("store", "acme")
@@ -429,7 +432,7 @@ func TestSwappedNames(t *testing.T) {
 	}
 	first.Name, second.Name = "bolt", "acme"
 	for _, c := range []pipeline.Customer{first, second} {
-		if err := pipeline.CheckRegistered(context.Background(), w.store, w.sealer, c); err != nil {
+		if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, c); err != nil {
 			t.Error(err)
 		}
 	}

@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
 // applying is the first step of a job behind the gate.
 func (w *world) applying(request pipeline.Request, env pipeline.Environment, attempt int) (pipeline.Report, error) {
-	r := &pipeline.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: w.tick, Logf: w.logf}
-	report, summary, err := r.Run(context.Background(), pipeline.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Applying: env,
+	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: w.tick, Logf: w.logf}
+	report, summary, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Applying: env,
 		Run: pipeline.Run{ID: 7, Attempt: attempt, URL: "https://hub/run"}})
 	if summary != "" {
 		w.t.Errorf("there is nothing to sum up yet: %q", summary)
@@ -51,7 +53,7 @@ func (w *world) tellsStages(request pipeline.Request, env pipeline.Environment, 
 		}
 	}
 	silent(1) // there is no plan yet
-	planned := must[pipeline.TargetResult](w.t)(w.plan(request, env))
+	planned := must[deploy.TargetResult](w.t)(w.plan(request, env))
 	w.report(request, false)
 	want(pipeline.StatusPending, "https://hub/run"+waiting+planned.Receipt)
 	writes := w.hub.writes
@@ -61,7 +63,7 @@ func (w *world) tellsStages(request pipeline.Request, env pipeline.Environment, 
 		w.t.Errorf("%d writes, want one", w.hub.writes-writes)
 	}
 	silent(1) // the same again
-	must[pipeline.TargetResult](w.t)(w.apply(w.target(request, env)))
+	must[deploy.TargetResult](w.t)(w.apply(w.target(request, env)))
 	w.report(request, false)
 	want(pipeline.StatusSuccess, "https://hub/run#receipt-"+planned.Receipt)
 	silent(2) // a job that is run again does not reopen what was applied
@@ -72,7 +74,7 @@ func TestReportApplyingIsHarmless(t *testing.T) {
 	w := newWorld(t)
 	commit := w.hub.commit(bothEnvironments)
 	request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	var usage *pipeline.UsageError
 	if _, err := w.applying(request, "nowhere", 1); !errors.As(err, &usage) || !strings.Contains(err.Error(), `no environment "nowhere"`) {
 		t.Errorf("%v", err)

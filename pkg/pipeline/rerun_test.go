@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // again is the same job run once more: another request of the same run.
@@ -34,7 +35,7 @@ func TestALaterAttemptIsNewer(t *testing.T) {
 		a := w.ask(w.hub.commit("staging one\n"), "push")
 		first := must[pipeline.Request](t)(w.send(a))
 		second := must[pipeline.Request](t)(w.resend(w.again(a)))
-		if got := must[pipeline.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
+		if got := must[deploy.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
 			t.Fatalf("%+v", got)
 		}
 		_, err := w.plan(first, "staging")
@@ -50,13 +51,13 @@ func TestOnlyPullRequestsCountAsReviewed(t *testing.T) {
 	w := newWorld(t)
 	w.customer.Manager.Environments[0].RequireReviewed = true
 	shown := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "pull_request")))
-	must[pipeline.TargetResult](t)(w.plan(shown, "staging"))
+	must[deploy.TargetResult](t)(w.plan(shown, "staging"))
 	commit := w.hub.commit("staging three\n")
 	w.hub.merged[commit] = 5
 	dry := w.ask(commit, "workflow_dispatch")
 	dry.Mode = pipeline.ModePlan
 	request := must[pipeline.Request](t)(w.send(dry))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	w.report(request, true)
 	if len(w.hub.comments) != 0 {
 		t.Error("a dry run wrote the comment of the merged pull request")
@@ -77,7 +78,7 @@ func TestFetchVarsGoesOnWhereItDied(t *testing.T) {
 	if err := w.store.Delete(context.Background(), "acme/requests/"+string(request.ID)+".json"); err != nil {
 		t.Fatal(err)
 	}
-	if got := must[pipeline.TargetResult](t)(w.plan(older, "staging")); got.Outcome != pipeline.OutcomeWaiting {
+	if got := must[deploy.TargetResult](t)(w.plan(older, "staging")); got.Outcome != pipeline.OutcomeWaiting {
 		t.Fatalf("a request that never was superseded another one: %+v", got)
 	}
 	if got := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in)); got.ID != request.ID {
@@ -90,7 +91,7 @@ func TestWhatSaysNothingAboutThePlanLeavesItUsable(t *testing.T) {
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
 	for _, env := range request.Targets {
-		must[pipeline.TargetResult](t)(w.plan(request, env))
+		must[deploy.TargetResult](t)(w.plan(request, env))
 	}
 	production := w.target(request, "production")
 	refuse := func(want pipeline.Reason, in pipeline.TargetInput) {
@@ -102,7 +103,7 @@ func TestWhatSaysNothingAboutThePlanLeavesItUsable(t *testing.T) {
 		}
 	}
 	refuse(pipeline.ReasonEnvironmentOrder, production)
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
 	mistyped := production
 	mistyped.Receipt = "0000-0000-0000"
 	refuse(pipeline.ReasonReceiptMismatch, mistyped)
@@ -115,11 +116,11 @@ func TestWhatSaysNothingAboutThePlanLeavesItUsable(t *testing.T) {
 		t.Fatalf("at the end: %+v", got)
 	}
 	w.hub.reviewers = 1
-	if got := must[pipeline.TargetResult](t)(w.apply(production)); got.Outcome != pipeline.OutcomeApplied {
+	if got := must[deploy.TargetResult](t)(w.apply(production)); got.Outcome != pipeline.OutcomeApplied {
 		t.Fatalf("%+v", got)
 	}
 	applies := w.engine.applies
-	if got := must[pipeline.TargetResult](t)(w.apply(production)); got.Outcome != pipeline.OutcomeApplied || w.engine.applies != applies {
+	if got := must[deploy.TargetResult](t)(w.apply(production)); got.Outcome != pipeline.OutcomeApplied || w.engine.applies != applies {
 		t.Fatalf("the job run again: %+v, %d applies", got, w.engine.applies-applies)
 	}
 }
@@ -131,8 +132,8 @@ func TestALateReportLeavesTheStatusesOfANewerRequestAlone(t *testing.T) {
 	older := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
 	w.tick()
 	newer := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
-	must[pipeline.TargetResult](t)(w.plan(newer, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging")))
+	must[deploy.TargetResult](t)(w.plan(newer, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging")))
 	w.report(newer, false)
 	want := w.hub.status(commit, "infra/terraform-deploy/staging")
 	w.report(older, true)

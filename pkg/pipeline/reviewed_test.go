@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
 // TestForgedReviews: who can write to the store makes it look as if the pull
@@ -45,7 +46,7 @@ func TestForgedReviews(t *testing.T) {
 			w := newWorld(t)
 			w.customer.Manager.Environments[0].RequireReviewed = true
 			pull := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "pull_request")))
-			must[pipeline.TargetResult](t)(w.plan(pull, "staging"))
+			must[deploy.TargetResult](t)(w.plan(pull, "staging"))
 			commit := w.hub.commit("staging three\n")
 			w.hub.merged[commit] = 5
 			first := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
@@ -90,7 +91,7 @@ func TestForgedRequests(t *testing.T) {
 				w.write(key, bytes.Replace(b, []byte(change[0]), []byte(change[1]), 1))
 			}
 			if name != "mode" {
-				must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+				must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			}
 			forge()
 			var refused *pipeline.RefusedError

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 	"time"
 )
 
@@ -28,76 +26,6 @@ type Store interface {
 	Folders(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes an object; a missing one is no error.
 	Delete(ctx context.Context, key string) error
-}
-
-// The store layout. Keys of different customers share no prefix.
-
-func RequestKey(c CustomerName, id RequestID) string {
-	return fmt.Sprintf("%s/requests/%s.json", c, id)
-}
-
-// RequestsLike returns the ids of a customer's requests that begin with short, in
-// ascending order. short is 8 or more characters of an id, as statuses, comments and
-// the ledger print them.
-func RequestsLike(ctx context.Context, s Store, c CustomerName, short string) ([]RequestID, error) {
-	keys, err := s.List(ctx, fmt.Sprintf("%s/requests/%s", c, short))
-	if err != nil {
-		return nil, fmt.Errorf("look for requests that begin with %s: %w", short, err)
-	}
-	var ids []RequestID
-	for _, key := range keys {
-		name, isRecord := strings.CutSuffix(path.Base(key), ".json")
-		if id, err := ParseRequestID(name); isRecord && err == nil && RequestKey(c, id) == key {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
-}
-
-func RequestVariablesKey(c CustomerName, id RequestID) string {
-	return fmt.Sprintf("%s/requests/%s.variables", c, id)
-}
-
-// PlansPrefix holds one numbered folder for each time the target of a request
-// was planned, since a job may be run again.
-func PlansPrefix(c CustomerName, env Environment, id RequestID) string {
-	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
-}
-
-// KeptRequestPrefix holds the states of a request that could not be written, in folders
-// numbered as those of its plans. They lie beside the plans since those are removed
-// after their time, and these may be the only record of what was made.
-func KeptRequestPrefix(c CustomerName, env Environment, id RequestID) string {
-	return KeptPrefix(c, env) + string(id) + "/"
-}
-
-// KeptPrefix holds the kept states of all requests of a target.
-func KeptPrefix(c CustomerName, env Environment) string { return fmt.Sprintf("%s/%s/kept/", c, env) }
-
-// QueueKey sorts the requests of a target by their age.
-func QueueKey(r Request, env Environment) string {
-	return QueuePrefix(r.Customer, env) + r.Order()
-}
-
-func QueuePrefix(c CustomerName, env Environment) string {
-	return fmt.Sprintf("%s/%s/queue/", c, env)
-}
-
-// PullKey sorts the requests of a pull request by their age.
-func PullKey(r Request) string {
-	return pullPrefix(r.Customer, r.PullRequest) + r.Order()
-}
-
-func pullPrefix(c CustomerName, number int) string {
-	return fmt.Sprintf("%s/pulls/%d/", c, number)
-}
-
-// CommitKey sorts the requests for a commit by their age: they share its
-// statuses.
-func CommitKey(r Request) string { return commitPrefix(r) + r.Order() }
-
-func commitPrefix(r Request) string {
-	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
 }
 
 // Order sorts requests by what was pushed last, and not by which of the

@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
-	"time"
 )
 
 // RunCanceller stops runs of the manager's workflow.
@@ -11,77 +9,4 @@ type RunCanceller interface {
 	// CancelRun asks GitHub to end a run; one that has ended is no error. With
 	// force GitHub does not wait for its jobs, and skips those that always run.
 	CancelRun(ctx context.Context, repo Slug, id int64, force bool) error
-}
-
-// supersede ends the older requests of the customer that wait for an approval and
-// whose turn request has taken: a waiting job holds the concurrency group of its
-// target for up to 30 days. What cannot be ended now is told and left to the
-// sweep, since the new request is none the worse for it.
-func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request Request) {
-	others, err := OpenBefore(ctx, f.Store, request)
-	if err != nil {
-		f.Logf("older requests were not looked for: %v", err)
-		return
-	}
-	for _, entry := range others {
-		if err := f.supersedeOne(ctx, in, entry); err != nil && !errors.Is(err, ErrNotFound) {
-			f.Logf("request %s could not be ended, `metapipe sweep --fix` will: %v", entry.Request.Short(), err)
-		}
-	}
-}
-
-func (f *FetchVars) supersedeOne(ctx context.Context, in FetchInput, entry OpenEntry) error {
-	old, err := entry.Load(ctx, f.records())
-	if err != nil || old.Rejected() || old.ManagerRun.ID == in.Run.ID {
-		return err
-	}
-	env, ended, err := endSuperseded(ctx, f.records(), old, f.Now())
-	if err != nil || !ended {
-		return err
-	}
-	f.Logf("request %s waited for the approval of %s, and a newer one has taken its place", old.ID.Short(), env)
-	return f.endRun(ctx, in, old)
-}
-
-func (f *FetchVars) endRun(ctx context.Context, in FetchInput, old Request) error {
-	var err error
-	if f.Runs != nil && old.ManagerRun.ID != 0 {
-		err = OwnRuns{RunCanceller: f.Runs, Manager: in.Run.Owner(in.Manager)}.Cancel(ctx, old.ManagerRun, false)
-	}
-	if f.Close != nil {
-		err = errors.Join(err, f.Close(ctx, old))
-	}
-	return err
-}
-
-// endSuperseded voids the plan that old waits with, when the queue of its target
-// has a newer request. The first target that is not done decides: those after it come only
-// when it has succeeded. An apply that has begun is never touched, and neither is a
-// plan that is being made, since it ends by itself.
-func endSuperseded(ctx context.Context, s Records, old Request, now time.Time) (Environment, bool, error) {
-	for _, env := range old.Targets {
-		if !old.Applies(env) {
-			continue
-		}
-		st, err := ReadTargetStatus(ctx, s, old, env)
-		if err != nil {
-			return "", false, err
-		}
-		switch {
-		case st.Result.Reason == ReasonSuperseded: // somebody died between this and the end of the run
-			return env, true, nil
-		case st.Result.Outcome.Succeeded():
-			continue
-		case st.Result.Outcome != OutcomeWaiting:
-			return "", false, nil
-		}
-		newer, err := Superseding(ctx, s, old, env)
-		if err != nil || newer == "" {
-			return "", false, err
-		}
-		why := SupersededError(old, env, newer)
-		revoked, err := RevokePlan(ctx, s, st, Result{Outcome: OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
-		return env, revoked, err
-	}
-	return "", false, nil
 }

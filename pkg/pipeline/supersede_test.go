@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // waitingRequest is a push whose first environment is planned and waits.
 func (w *world) waitingRequest() pipeline.Request {
 	w.t.Helper()
 	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	if planned := must[pipeline.TargetResult](w.t)(w.plan(request, "staging")); planned.Outcome != pipeline.OutcomeWaiting {
+	if planned := must[deploy.TargetResult](w.t)(w.plan(request, "staging")); planned.Outcome != pipeline.OutcomeWaiting {
 		w.t.Fatalf("planned: %+v", planned)
 	}
 	return request
@@ -61,14 +63,14 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 	if keys := w.openKeys(); len(keys) != 1 || !strings.HasSuffix(keys[0], string(newer.ID)) {
 		t.Errorf("open requests: %v", keys)
 	}
-	entries, _, err := pipeline.Ledger{Store: w.store}.Read(context.Background(), "acme", "staging")
-	if err != nil || !slices.ContainsFunc(entries, func(e pipeline.LedgerEntry) bool {
-		return e.Event == pipeline.LedgerSuperseded && e.Request == old.ID
+	entries, _, err := ledger.Ledger{Store: w.store}.Read(context.Background(), "acme", "staging")
+	if err != nil || !slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool {
+		return e.Event == ledger.LedgerSuperseded && e.Request == old.ID
 	}) {
 		t.Errorf("ledger: %+v %v", entries, err)
 	}
-	must[pipeline.TargetResult](t)(w.plan(newer, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging")))
+	must[deploy.TargetResult](t)(w.plan(newer, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging")))
 }
 
 func TestNewerRequestLeavesAlone(t *testing.T) {
@@ -79,7 +81,7 @@ func TestNewerRequestLeavesAlone(t *testing.T) {
 	}{
 		"an apply that has begun": {between: func(w *world, old pipeline.Request) {
 			w.engine.duringApply = func() { must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push"))) }
-			if applied := must[pipeline.TargetResult](w.t)(w.apply(w.target(old, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
+			if applied := must[deploy.TargetResult](w.t)(w.apply(w.target(old, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
 				w.t.Errorf("the apply: %+v", applied)
 			}
 		}},
@@ -104,7 +106,7 @@ func TestNewerRequestLeavesAlone(t *testing.T) {
 			}
 			if c.newer != nil {
 				must[pipeline.Request](t)(c.newer(w))
-				must[pipeline.TargetResult](t)(w.apply(w.target(old, "staging")))
+				must[deploy.TargetResult](t)(w.apply(w.target(old, "staging")))
 			}
 			if len(w.hub.cancelled) != 0 {
 				t.Errorf("cancelled runs: %v", w.hub.cancelled)
@@ -126,7 +128,7 @@ func TestOlderRequestArrivesLater(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded || len(w.hub.cancelled) != 0 {
 		t.Fatalf("plan of the older request: %v; cancelled: %v", err, w.hub.cancelled)
 	}
-	must[pipeline.TargetResult](t)(w.apply(w.target(newer, "staging")))
+	must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging")))
 }
 
 // A newer request that is accepted while the older one is being planned finds

@@ -9,15 +9,17 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
-func (w *world) sweep(locks *lockStore, fix bool) pipeline.SweepResult {
+func (w *world) sweep(locks *lockStore, fix bool) sweep.SweepResult {
 	w.t.Helper()
 	w.tick()
-	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
+	s := &sweep.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
 		Manager: w.manager, Departed: w.departed, Close: w.close,
 		Unlock: func(_ context.Context, _ pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
-			return w.unlock(locks, func(in *pipeline.UnlockInput) { in.LockID = id })
+			return w.unlock(locks, func(in *sweep.UnlockInput) { in.LockID = id })
 		}}
 	result, err := s.Run(context.Background(), fix)
 	if err != nil {
@@ -26,7 +28,7 @@ func (w *world) sweep(locks *lockStore, fix bool) pipeline.SweepResult {
 	return result
 }
 
-func kinds(r pipeline.SweepResult) string {
+func kinds(r sweep.SweepResult) string {
 	var list []string
 	for _, f := range r.Findings {
 		list = append(list, fmt.Sprintf("%s fixed=%v%s", f.Kind, f.Fixed, f.Error))
@@ -171,7 +173,7 @@ func TestSweepIsBounded(t *testing.T) {
 	for range 30 {
 		r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
 		for _, env := range r.Targets {
-			must[pipeline.TargetResult](t)(w.plan(r, env))
+			must[deploy.TargetResult](t)(w.plan(r, env))
 		}
 		w.report(r, true)
 	}
@@ -195,8 +197,8 @@ func TestSweepStopped(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	s := &pipeline.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
-		Close: func(_ context.Context, closing pipeline.CloseRequest) error {
+	s := &sweep.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: &lockStore{}, Now: func() time.Time { return w.now },
+		Close: func(_ context.Context, closing sweep.CloseRequest) error {
 			request := closing.Request
 			cancel()
 			w.report(request, true)

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
 func encode(t *testing.T, v any) json.RawMessage {
@@ -22,14 +23,14 @@ func encode(t *testing.T, v any) json.RawMessage {
 	return b
 }
 
-func (w *world) trigger() *pipeline.Trigger {
-	return &pipeline.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Logf: w.logf,
+func (w *world) trigger() *intake.Trigger {
+	return &intake.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Logf: w.logf,
 		Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil }}
 }
 
-func (w *world) triggerInput(event string, head pipeline.SHA) pipeline.TriggerInput {
+func (w *world) triggerInput(event string, head pipeline.SHA) intake.TriggerInput {
 	w.hub.paths = []string{"infra/variables.yml"}
-	return pipeline.TriggerInput{
+	return intake.TriggerInput{
 		Event: pipeline.Event{Name: event, Repository: pipeline.Repository{Slug: w.customer.Repository, ID: 7}, Ref: "refs/heads/main", Branch: "main", Head: head, Base: managerCommit},
 		Run:   pipeline.Run{ID: 55, Attempt: 1, URL: "https://hub/customer-run"}, Manager: managerSlug, Path: "infra", Pickup: time.Minute, Wait: time.Hour,
 	}
@@ -38,31 +39,31 @@ func (w *world) triggerInput(event string, head pipeline.SHA) pipeline.TriggerIn
 func TestTriggerSendsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(in *pipeline.TriggerInput, h *hub)
+		change func(in *intake.TriggerInput, h *hub)
 		state  pipeline.StatusState
 	}{
-		"fork":                  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
-		"dependabot":            {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Dependabot = true }, pipeline.StatusError},
-		"dependabot, elsewhere": {func(in *pipeline.TriggerInput, h *hub) { in.Event.Dependabot, h.paths = true, []string{"go.mod"} }, pipeline.StatusSuccess},
-		"dependabot, not all listed": {func(in *pipeline.TriggerInput, h *hub) {
+		"fork":                  {func(in *intake.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
+		"dependabot":            {func(in *intake.TriggerInput, _ *hub) { in.Event.Dependabot = true }, pipeline.StatusError},
+		"dependabot, elsewhere": {func(in *intake.TriggerInput, h *hub) { in.Event.Dependabot, h.paths = true, []string{"go.mod"} }, pipeline.StatusSuccess},
+		"dependabot, not all listed": {func(in *intake.TriggerInput, h *hub) {
 			in.Event.Dependabot, h.paths, h.incomplete = true, []string{"go.mod"}, true
 		}, pipeline.StatusError},
-		"dependabot, a token that only reads": {func(in *pipeline.TriggerInput, h *hub) {
+		"dependabot, a token that only reads": {func(in *intake.TriggerInput, h *hub) {
 			in.Event.Dependabot, h.paths = true, []string{"go.mod"}
 			h.refuses = func(string) error { return &pipeline.PermanentError{Cause: "may-not", Err: errors.New("HTTP 403")} }
 		}, ""},
-		"closed": {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Closed = "pull_request", true }, ""},
-		"merged and labeled": {func(in *pipeline.TriggerInput, _ *hub) {
+		"closed": {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Closed = "pull_request", true }, ""},
+		"merged and labeled": {func(in *intake.TriggerInput, _ *hub) {
 			in.Event.Name, in.Event.Action, in.Event.Closed = "pull_request", "labeled", true
 		}, ""},
-		"labeled": {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "pull_request", "labeled" }, ""},
-		"labeled, elsewhere": {func(in *pipeline.TriggerInput, h *hub) {
+		"labeled": {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "pull_request", "labeled" }, ""},
+		"labeled, elsewhere": {func(in *intake.TriggerInput, h *hub) {
 			in.Event.Name, in.Event.Action, h.paths = "pull_request", "labeled", nil
 		}, ""},
-		"merge group is gone":  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "merge_group", "destroyed" }, ""},
-		"tag":                  {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Ref = "refs/tags/v1" }, ""},
-		"deleted branch":       {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
-		"no change under path": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
+		"merge group is gone":  {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "merge_group", "destroyed" }, ""},
+		"tag":                  {func(in *intake.TriggerInput, _ *hub) { in.Event.Ref = "refs/tags/v1" }, ""},
+		"deleted branch":       {func(in *intake.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
+		"no change under path": {func(_ *intake.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
 	} {
 		w := newWorld(t)
 		commit := w.hub.commit(bothEnvironments)
@@ -285,22 +286,22 @@ func TestTriggerCannotSend(t *testing.T) {
 	t.Parallel()
 	forbidden := errors.New("403 Forbidden")
 	for name, c := range map[string]struct {
-		spoil func(w *world, tr *pipeline.Trigger, in *pipeline.TriggerInput)
+		spoil func(w *world, tr *intake.Trigger, in *intake.TriggerInput)
 		says  []string
 	}{
-		"dispatch": {func(w *world, _ *pipeline.Trigger, _ *pipeline.TriggerInput) { w.hub.undelivered = forbidden }, []string{"Not sent to ops/manager: ", "see the log of this job, then run it again"}},
-		"token": {func(_ *world, tr *pipeline.Trigger, _ *pipeline.TriggerInput) {
+		"dispatch": {func(w *world, _ *intake.Trigger, _ *intake.TriggerInput) { w.hub.undelivered = forbidden }, []string{"Not sent to ops/manager: ", "see the log of this job, then run it again"}},
+		"token": {func(_ *world, tr *intake.Trigger, _ *intake.TriggerInput) {
 			tr.IDToken = func(context.Context, string) (string, error) { return "", noToken{} }
 		}, []string{"the runner gave no ID token; run this job again"}},
-		"permission": {func(_ *world, tr *pipeline.Trigger, _ *pipeline.TriggerInput) {
+		"permission": {func(_ *world, tr *intake.Trigger, _ *intake.TriggerInput) {
 			tr.IDToken = func(context.Context, string) (string, error) {
 				return "", &pipeline.UsageError{Message: strings.Repeat("ä long message ", 30)}
 			}
 		}, []string{"Not sent to ops/manager: ä long", "see the log of this job"}},
-		"long manager": {func(w *world, _ *pipeline.Trigger, in *pipeline.TriggerInput) {
+		"long manager": {func(w *world, _ *intake.Trigger, in *intake.TriggerInput) {
 			w.hub.undelivered, in.Manager.Name = forbidden, strings.Repeat("n", 100)
 		}, []string{"see the log of this job, then run it again"}},
-		"earlier attempt": {func(w *world, _ *pipeline.Trigger, in *pipeline.TriggerInput) {
+		"earlier attempt": {func(w *world, _ *intake.Trigger, in *intake.TriggerInput) {
 			w.hub.unreadable, in.Run.Attempt = forbidden, 2
 		}, []string{"see the log of this job, then run it again"}},
 	} {
@@ -358,13 +359,13 @@ func TestTriggerSeesItsPath(t *testing.T) {
 func TestTriggerNeedsItsDirectory(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*pipeline.TriggerInput, *hub)
+		change func(*intake.TriggerInput, *hub)
 		says   string
 	}{
-		"nothing changes there": {func(_ *pipeline.TriggerInput, h *hub) { h.paths = []string{"app/x"} }, "no directory"},
-		"a manual run":          {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Name = "workflow_dispatch" }, "no directory"},
-		"a new branch":          {func(in *pipeline.TriggerInput, _ *hub) { in.Event.Base = "" }, "no directory"},
-		"it is taken away":      {func(*pipeline.TriggerInput, *hub) {}, "no such file"},
+		"nothing changes there": {func(_ *intake.TriggerInput, h *hub) { h.paths = []string{"app/x"} }, "no directory"},
+		"a manual run":          {func(in *intake.TriggerInput, _ *hub) { in.Event.Name = "workflow_dispatch" }, "no directory"},
+		"a new branch":          {func(in *intake.TriggerInput, _ *hub) { in.Event.Base = "" }, "no directory"},
+		"it is taken away":      {func(*intake.TriggerInput, *hub) {}, "no such file"},
 	} {
 		w := newWorld(t)
 		commit := w.hub.commit(bothEnvironments)

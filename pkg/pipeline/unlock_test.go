@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 // lockStore is the one lock of a target, and the tool that can release it.
@@ -59,12 +60,12 @@ func (w *world) killedPlan() (pipeline.Request, *lockStore) {
 	return request, locks
 }
 
-func (w *world) unlock(locks *lockStore, change func(in *pipeline.UnlockInput)) error {
-	in := pipeline.UnlockInput{TargetInput: w.target(pipeline.Request{}, "staging"), LockID: "l-1"}
+func (w *world) unlock(locks *lockStore, change func(in *sweep.UnlockInput)) error {
+	in := sweep.UnlockInput{TargetInput: w.target(pipeline.Request{}, "staging"), LockID: "l-1"}
 	if change != nil {
 		change(&in)
 	}
-	u := &pipeline.Unlocker{Store: w.store, Locks: locks, Engine: locks, Runs: w.hub, Now: func() time.Time { return w.now }}
+	u := &sweep.Unlocker{Store: w.store, Locks: locks, Engine: locks, Runs: w.hub, Now: func() time.Time { return w.now }}
 	_, err := u.Run(context.Background(), in)
 	return err
 }
@@ -73,7 +74,7 @@ func TestUnlock(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		happens func(w *world, request pipeline.Request, locks *lockStore)
-		change  func(in *pipeline.UnlockInput)
+		change  func(in *sweep.UnlockInput)
 		refused bool
 	}{
 		"its run is over": {},
@@ -98,19 +99,19 @@ func TestUnlock(t *testing.T) {
 			run.RepoID = managerID + 1
 			w.hub.runs[r.ManagerRun.ID] = run
 		}},
-		"another lock":       {refused: true, change: func(in *pipeline.UnlockInput) { in.LockID = "l-2" }},
+		"another lock":       {refused: true, change: func(in *sweep.UnlockInput) { in.LockID = "l-2" }},
 		"a young lock":       {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Minute) }},
 		"no lock":            {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock = nil }},
 		"of another machine": {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
 		"older than its run": {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Hour) }},
-		"of another machine, and somebody vouches for it": {change: func(in *pipeline.UnlockInput) { in.NoRun = true },
+		"of another machine, and somebody vouches for it": {change: func(in *sweep.UnlockInput) { in.NoRun = true },
 			happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
-		"its run goes on, and somebody vouches for it": {refused: true, change: func(in *pipeline.UnlockInput) { in.NoRun = true },
+		"its run goes on, and somebody vouches for it": {refused: true, change: func(in *sweep.UnlockInput) { in.NoRun = true },
 			happens: func(w *world, r pipeline.Request, _ *lockStore) {
 				w.hub.runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
 			}},
 		"where only the tool sees locks": {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.unknown = true }},
-		"where only the tool sees locks, and somebody vouches for it": {change: func(in *pipeline.UnlockInput) { in.NoRun = true },
+		"where only the tool sees locks, and somebody vouches for it": {change: func(in *sweep.UnlockInput) { in.NoRun = true },
 			happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.unknown = true }},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // An apply that could change nothing leaves its plan as it was: the job, run again,
@@ -16,7 +18,7 @@ func TestAnApplyThatChangedNothingLeavesItsPlan(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
 	in := w.target(request, "staging")
 	w.engine.notStarted = &pipeline.FailedError{Message: "Error acquiring the state lock", Next: "wait"}
 	for attempt := range 2 {
@@ -43,7 +45,7 @@ func TestAnApplyThatChangedNothingLeavesItsPlan(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if got := must[pipeline.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+		if got := must[deploy.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("%+v", got)
 		}
 	}
@@ -77,7 +79,7 @@ func TestUsesOfAPlan(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[pipeline.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
 			keys := []string{"apply-0001.json", "apply-0001-ended.json", "apply-0002.json", "apply-0002-ended.json"}
 			for i, body := range c.uses {
 				w.vouch(w.folder(request, "staging")+keys[i], body)
@@ -132,10 +134,10 @@ func TestLockOfALaterUse(t *testing.T) {
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
 	w.engine.duringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
-		holders, err := pipeline.LockHolders(context.Background(), recordsOf(w.store, w.sealer), "acme", "staging", lock)
+		holders, err := record.LockHolders(context.Background(), recordsOf(w.store, w.sealer), "acme", "staging", lock)
 		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}
 	}
-	must[pipeline.TargetResult](t)(w.apply(in))
+	must[deploy.TargetResult](t)(w.apply(in))
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
@@ -57,7 +59,7 @@ func TestForgedRecords(t *testing.T) {
 		}, pipeline.ReasonTampered},
 		"of another request": {func(w *world, _ pipeline.Request, folder string) {
 			other := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
-			must[pipeline.TargetResult](w.t)(w.plan(other, "staging"))
+			must[deploy.TargetResult](w.t)(w.plan(other, "staging"))
 			w.write(folder+"planned.json", w.read(w.folder(other, "staging")+"planned.json"))
 		}, pipeline.ReasonTampered},
 		"of another environment": {func(w *world, r pipeline.Request, folder string) {
@@ -76,7 +78,7 @@ func TestForgedRecords(t *testing.T) {
 			w := newWorld(t)
 			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
 			for _, env := range []pipeline.Environment{"staging", "production"} {
-				must[pipeline.TargetResult](t)(w.plan(request, env))
+				must[deploy.TargetResult](t)(w.plan(request, env))
 			}
 			c.forge(w, request, w.folder(request, "staging"))
 			for _, env := range []pipeline.Environment{"staging", "production"} {
@@ -106,9 +108,9 @@ func TestForgedLastApply(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[pipeline.TargetResult](t)(w.plan(request, "staging"))
-	must[pipeline.TargetResult](t)(w.apply(w.target(request, "staging")))
-	load := func() (pipeline.DriftLastApply, error) {
+	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+	load := func() (record.DriftLastApply, error) {
 		return lastApplyOf(context.Background(), w.store, w.sealer, "acme", "staging")
 	}
 	genuine, err := load()
@@ -139,7 +141,7 @@ func FuzzRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	const key = "acme/staging/plans/x/0001/planned.json"
-	want := pipeline.Result{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
+	want := record.Result{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
 	if err := createRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
 		f.Fatal(err)
 	}
@@ -148,7 +150,7 @@ func FuzzRecord(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var got pipeline.Result
+		var got record.Result
 		err := readRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
 		if err == nil && (got.Outcome != want.Outcome || got.Message != want.Message) {
 			t.Fatalf("%q is believed: %+v", b, got)

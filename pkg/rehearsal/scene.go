@@ -15,6 +15,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -157,7 +158,7 @@ func (s *setup) addRepositories(p parties) error {
 		s.manager.Grant(approver, hub.Write), s.manager.Grant(callerBot, hub.Write),
 		s.customer.Grant(developer, hub.Write), s.customer.Grant(managerBot, hub.Write),
 		s.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Infrastructure deployment", Dispatches: []string{pipeline.DispatchEvent}}),
-		s.customer.AddWorkflow(hub.Workflow{Path: pipeline.TriggerWorkflow, Name: "Trigger infrastructure deployment"}),
+		s.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger infrastructure deployment"}),
 	)
 }
 

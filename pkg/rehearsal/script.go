@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
@@ -212,7 +213,7 @@ func (s *rehearsal) push(ctx context.Context, before, after string, approve Appr
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.setup.customer.StartRun(hub.NewRun{Event: "push", Path: pipeline.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
+	run, err := s.setup.customer.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: after, HeadBranch: s.branch(), Actor: developer})
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +247,7 @@ func (s *rehearsal) openPull(branch, title string, content []byte) (*workflowRun
 	if pull.Merge == "" {
 		return nil, 0, fmt.Errorf("pull request #%d of %s cannot be merged", number, repo.Slug())
 	}
-	run, err := repo.StartRun(hub.NewRun{Event: "pull_request", Path: pipeline.TriggerWorkflow, HeadSHA: pull.Head, HeadBranch: branch, Actor: developer})
+	run, err := repo.StartRun(hub.NewRun{Event: "pull_request", Path: intake.TriggerWorkflow, HeadSHA: pull.Head, HeadBranch: branch, Actor: developer})
 	if err != nil {
 		return nil, 0, err
 	}

@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
 // CustomerJob is what the job of a customer's repository that asked for infrastructure
 // knows at its end.
 type CustomerJob struct {
-	Result  pipeline.TriggerResult
+	Result  intake.TriggerResult
 	Err     error // why the job fails; nil where it does not
 	Manager pipeline.Slug
 	// Pull is the page of the pull request, whose comment has the plans; empty

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -14,19 +15,19 @@ func customerJobs() map[string]report.CustomerJob {
 	manager := pipeline.Slug{Owner: "provider", Name: "infra"}
 	const run = "https://github.com/provider/infra/actions/runs/5"
 	return map[string]report.CustomerJob{
-		"applied": {Manager: manager, Result: pipeline.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", Outcome: pipeline.OutcomeApplied, RunURL: run, Description: "Applied: 2 of 2",
-			Environments: []pipeline.EnvironmentStatus{{Environment: "production", State: pipeline.StatusSuccess, Description: "No changes"}, {Environment: "staging", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}},
+		"applied": {Manager: manager, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", Outcome: pipeline.OutcomeApplied, RunURL: run, Description: "Applied: 2 of 2",
+			Environments: []intake.EnvironmentStatus{{Environment: "production", State: pipeline.StatusSuccess, Description: "No changes"}, {Environment: "staging", State: pipeline.StatusSuccess, Description: "Applied: 1 added"}},
 			Outputs:      map[pipeline.Environment]map[string]string{"staging": {"url": `"https://staging.example.com"`, "odd|name": "\"a\\nb|`c`\u202e<b>\""}, "production": {}}},
 			LeftOut: []report.LeftOut{{Environment: "staging", Name: "certificates", Bytes: 1500055}}},
-		"planned": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Result: pipeline.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "Planned: 1 to add",
-			Environments: []pipeline.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusSuccess, Description: "Plan: 1 to add"}}}},
-		"failed": {Manager: manager, Err: &pipeline.FailedError{Message: "request 0d5e6f7a: 1 of 2 failed"}, Result: pipeline.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "1 of 2 failed",
-			Environments: []pipeline.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusFailure, Description: "Apply failed: ![x](https://evil.example)"}, {Environment: "production", State: pipeline.StatusPending, Description: "Waiting"}}}},
-		"waiting": {Manager: manager, Err: &pipeline.WaitingError{Stage: "approved", Message: "request 0d5e6f7a has not ended after 1h", Next: "a reviewer approves it"}, Result: pipeline.TriggerResult{RunURL: run}},
-		"rejected": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Err: &pipeline.RejectedError{Message: "variables.yml has problems"}, Result: pipeline.TriggerResult{Outcome: pipeline.OutcomeRejected,
+		"planned": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "Planned: 1 to add",
+			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusSuccess, Description: "Plan: 1 to add"}}}},
+		"failed": {Manager: manager, Err: &pipeline.FailedError{Message: "request 0d5e6f7a: 1 of 2 failed"}, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "1 of 2 failed",
+			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusFailure, Description: "Apply failed: ![x](https://evil.example)"}, {Environment: "production", State: pipeline.StatusPending, Description: "Waiting"}}}},
+		"waiting": {Manager: manager, Err: &pipeline.WaitingError{Stage: "approved", Message: "request 0d5e6f7a has not ended after 1h", Next: "a reviewer approves it"}, Result: intake.TriggerResult{RunURL: run}},
+		"rejected": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Err: &pipeline.RejectedError{Message: "variables.yml has problems"}, Result: intake.TriggerResult{Outcome: pipeline.OutcomeRejected,
 			Problems: pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 12, Column: 5}, Rule: "schema", Message: "size is 700, and at most 500 are possible", Remedy: "write at most 500"},
 				{Position: pipeline.Position{File: "infra/variables.yml", Line: 20}, Rule: "near-miss", Warning: true, Message: "regoin is not known", Remedy: "write region"}}}},
-		"skipped": {Manager: manager, Result: pipeline.TriggerResult{Skipped: "Nothing to do: no change under infra/", Outcome: pipeline.OutcomeNoChanges}},
+		"skipped": {Manager: manager, Result: intake.TriggerResult{Skipped: "Nothing to do: no change under infra/", Outcome: pipeline.OutcomeNoChanges}},
 		"unsent":  {Manager: manager, Err: errors.New("--path is \"infra/\", which is not clean")},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 //go:embed schema/drift.schema.json
@@ -21,9 +22,9 @@ func DriftSchema() []byte { return slices.Clone(driftSchema) }
 // DriftJSON writes a scan as one indented JSON object, as schema/drift.schema.json
 // describes it: results, missing targets and issues are in the order of their
 // names. Invisible and control characters are written as \u escapes.
-func DriftJSON(w io.Writer, scan pipeline.DriftScan) error {
+func DriftJSON(w io.Writer, scan drift.DriftScan) error {
 	if scan.Results == nil {
-		scan.Results = []pipeline.DriftResult{}
+		scan.Results = []drift.DriftResult{}
 	}
 	return writeJSON(w, "scan "+scan.ID, scan)
 }
@@ -33,7 +34,7 @@ const slowest = 10
 
 // Drift returns the job summary of a scan, for the manager. It has everything of a
 // fleet of a thousand targets; what finds no room is counted.
-func (r Renderer) Drift(scan pipeline.DriftScan) string {
+func (r Renderer) Drift(scan drift.DriftScan) string {
 	f := fleetOf(scan)
 	bytes := roomOr(r.SummaryBytes, DefaultSummaryBytes)
 	room := size{chars: bytes, bytes: bytes}
@@ -51,24 +52,24 @@ func (r Renderer) Drift(scan pipeline.DriftScan) string {
 
 // fleet is a scan, sorted by what its reader has to do.
 type fleet struct {
-	lost, failed, differs, skipped, clean []pipeline.DriftResult
-	slow                                  []pipeline.DriftResult
+	lost, failed, differs, skipped, clean []drift.DriftResult
+	slow                                  []drift.DriftResult
 	ignored                               []driftIgnored
-	issues                                map[string]pipeline.TargetIssue
+	issues                                map[string]drift.TargetIssue
 	kinds                                 map[pipeline.DriftKind]int
 }
 
 type driftIgnored struct {
 	target string
-	pipeline.IgnoredDrift
+	drift.IgnoredDrift
 }
 
 func driftTarget(c pipeline.CustomerName, env pipeline.Environment) string {
 	return string(c) + "/" + string(env)
 }
 
-func fleetOf(scan pipeline.DriftScan) fleet {
-	f := fleet{issues: map[string]pipeline.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
+func fleetOf(scan drift.DriftScan) fleet {
+	f := fleet{issues: map[string]drift.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
 	for _, r := range scan.Results {
 		switch {
 		case slices.Contains(r.Kinds, pipeline.DriftLost) && r.Failure != nil:
@@ -93,13 +94,13 @@ func fleetOf(scan pipeline.DriftScan) fleet {
 		f.issues[driftTarget(i.Customer, i.Environment)] = i
 	}
 	f.slow = slices.Clone(scan.Results)
-	slices.SortStableFunc(f.slow, func(a, b pipeline.DriftResult) int { return cmp.Compare(b.Duration, a.Duration) })
+	slices.SortStableFunc(f.slow, func(a, b drift.DriftResult) int { return cmp.Compare(b.Duration, a.Duration) })
 	f.slow = f.slow[:min(len(f.slow), slowest)]
 	return f
 }
 
 // head is the answer in a sentence, and how it was before.
-func (f fleet) head(scan pipeline.DriftScan) string {
+func (f fleet) head(scan drift.DriftScan) string {
 	total := len(scan.Results) + len(scan.Missing)
 	sign, words := signGood, "nothing differs"
 	if total == 0 {
@@ -145,7 +146,7 @@ func (f fleet) head(scan pipeline.DriftScan) string {
 		}
 		fmt.Fprintf(&out, "| %s | %d | %d | %s |\n", name, now, before, trend)
 	}
-	var before pipeline.DriftTrend
+	var before drift.DriftTrend
 	if b != nil {
 		before = *b
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 // fewestAlike is how many targets must differ in the same way before one cause is likely.
@@ -23,7 +23,7 @@ type Alike struct {
 
 // DriftAlike groups the targets of a scan by what differs, the largest group first: many
 // targets that differ alike have one cause, such as a new provider or somebody's console.
-func DriftAlike(scan pipeline.DriftScan) []Alike {
+func DriftAlike(scan drift.DriftScan) []Alike {
 	targets := map[string][]string{}
 	var order []string
 	for _, r := range scan.Results {
@@ -47,7 +47,7 @@ func DriftAlike(scan pipeline.DriftScan) []Alike {
 
 // differences are what differs at one target, each once. A drift and the change that
 // reverts it have one address.
-func differences(r pipeline.DriftResult) []string {
+func differences(r drift.DriftResult) []string {
 	if r.Failure != nil {
 		return []string{"error (" + r.Failure.Cause + ")"}
 	}
@@ -83,7 +83,7 @@ func (a Alike) Names(limit int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(a.Targets[:limit], ", "), len(a.Targets)-limit)
 }
 
-func alikeRows(scan pipeline.DriftScan) entries {
+func alikeRows(scan drift.DriftScan) entries {
 	groups := DriftAlike(scan)
 	row := func(i, limit int) string {
 		return tableRow(code(clip(groups[i].What, 200)), fmt.Sprint(len(groups[i].Targets)), plain(groups[i].Names(limit), 300))

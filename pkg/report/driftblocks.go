@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
 // block is one table of a fleet; num/over is its share of what room is left.
@@ -40,7 +40,7 @@ func (b block) text(room size) string {
 }
 
 // blocks are the tables, in the order of reading.
-func (f fleet) blocks(scan pipeline.DriftScan) []block {
+func (f fleet) blocks(scan drift.DriftScan) []block {
 	return []block{
 		{title: signBad + " Lost states", header: "| target | applied last | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.lostRows()},
 		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
@@ -121,7 +121,7 @@ func (f fleet) found() entries {
 }
 
 // addresses names what differs, the first few of it.
-func addresses(r pipeline.DriftResult, limit int) string {
+func addresses(r drift.DriftResult, limit int) string {
 	if r.Plan == nil {
 		return ""
 	}
@@ -159,8 +159,8 @@ func lines(names []string) entries {
 }
 
 // issueRows are the issues about which there is something to tell.
-func issueRows(all []pipeline.TargetIssue) entries {
-	all = slices.DeleteFunc(slices.Clone(all), func(i pipeline.TargetIssue) bool { return i.Action == pipeline.IssueUnchanged })
+func issueRows(all []drift.TargetIssue) entries {
+	all = slices.DeleteFunc(slices.Clone(all), func(i drift.TargetIssue) bool { return i.Action == drift.IssueUnchanged })
 	return entries{n: len(all), short: func(i int) string {
 		shown := all[i]
 		issue := ""
@@ -169,9 +169,9 @@ func issueRows(all []pipeline.TargetIssue) entries {
 		}
 		did := string(shown.Action)
 		switch shown.Action {
-		case pipeline.IssueFailed:
+		case drift.IssueFailed:
 			did = signBad + " failed"
-		case pipeline.IssueWaiting:
+		case drift.IssueWaiting:
 			did = signWaiting + " waits for the next scan"
 		}
 		if shown.Reason != "" {
@@ -183,7 +183,7 @@ func issueRows(all []pipeline.TargetIssue) entries {
 
 func (f fleet) slowRows() entries { return tookRows(f.slow) }
 
-func tookRows(results []pipeline.DriftResult) entries {
+func tookRows(results []drift.DriftResult) entries {
 	return entries{n: len(results), short: func(i int) string {
 		return tableRow(code(driftTarget(results[i].Customer, results[i].Environment)), took(time.Duration(results[i].Duration)))
 	}}

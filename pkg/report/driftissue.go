@@ -5,13 +5,16 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // Issue returns the text of the issue that tells a customer what differs at one
 // target, as GitHub Markdown and without a marker. r.Kinds are those that the
 // customer is told of. Equal results give equal texts, whenever they were found:
 // an unchanged difference needs no edit.
-func (r Renderer) Issue(result pipeline.DriftResult) string {
+func (r Renderer) Issue(result drift.DriftResult) string {
 	s := r.comment(pipeline.Request{}, issueSink)
 	top, bottom := issueTop(result), issueSteps(result)
 	room := s.room.minus(measure(top)).minus(measure(bottom))
@@ -19,7 +22,7 @@ func (r Renderer) Issue(result pipeline.DriftResult) string {
 }
 
 // IssueClosing returns the comment that ends an issue.
-func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
+func (r Renderer) IssueClosing(result drift.DriftResult) string {
 	text := signGood + " " + code(string(result.Environment)) + " is as it should be again, as the check of " + moment(result.CheckedAt) + " has found. "
 	if result.Plan != nil {
 		text = signGood + " Nothing is left to be done about " + code(string(result.Environment)) + " here, as the check of " + moment(result.CheckedAt) +
@@ -37,7 +40,7 @@ func (r Renderer) IssueClosing(result pipeline.DriftResult) string {
 	return text + "This issue is opened again when something differs.\n"
 }
 
-func issueTop(r pipeline.DriftResult) string {
+func issueTop(r drift.DriftResult) string {
 	var out strings.Builder
 	out.WriteString("The infrastructure of " + code(string(r.Customer)) + " in " + code(string(r.Environment)) + " is not what its configuration asks for:\n\n")
 	for _, kind := range r.Kinds {
@@ -75,7 +78,7 @@ func kindWords(kind pipeline.DriftKind) string {
 	return code(string(kind))
 }
 
-func lastApplied(a pipeline.DriftLastApply) string {
+func lastApplied(a record.DriftLastApply) string {
 	text := moment(a.At)
 	if a.Actor != "" {
 		text += " by " + code(clip(a.Actor, 60))
@@ -89,7 +92,7 @@ func lastApplied(a pipeline.DriftLastApply) string {
 	return text
 }
 
-func branchWords(r pipeline.DriftResult) string {
+func branchWords(r drift.DriftResult) string {
 	if r.Branch == "" {
 		return ", default branch"
 	}
@@ -101,7 +104,7 @@ func branchWords(r pipeline.DriftResult) string {
 const longerTitles = 40
 
 // differences is what was found, within room.
-func (s scribe) differences(r pipeline.DriftResult, room size) string {
+func (s scribe) differences(r drift.DriftResult, room size) string {
 	if r.Plan == nil {
 		return ""
 	}
@@ -138,7 +141,7 @@ func (s scribe) differences(r pipeline.DriftResult, room size) string {
 }
 
 // issueSteps are the ways out, each with what exactly is to be done.
-func issueSteps(r pipeline.DriftResult) string {
+func issueSteps(r drift.DriftResult) string {
 	file := r.File
 	if file == "" {
 		file = pipeline.VariablesFile
@@ -151,7 +154,7 @@ func issueSteps(r pipeline.DriftResult) string {
 	if until.IsZero() {
 		until = r.CheckedAt
 	}
-	workflow := pipeline.TriggerWorkflow[strings.LastIndexByte(pipeline.TriggerWorkflow, '/')+1:]
+	workflow := intake.TriggerWorkflow[strings.LastIndexByte(intake.TriggerWorkflow, '/')+1:]
 	return "#### What to do\n\n" +
 		"Either, **to keep what is there now**:\n\n" +
 		"1. Change " + code(file) + " so that it asks for it, in a pull request" + branchTo(r) + ". Where no key of the file stands for it, ask the service provider.\n" +
@@ -163,11 +166,11 @@ func issueSteps(r pipeline.DriftResult) string {
 		"2. It is planned anew, waits for the approval that the environment asks for, and is applied.\n\n" +
 		"<details><summary>About this issue</summary>\n\n" +
 		"It is edited when something else differs, and closed when nothing does. To be left alone until the end of a day, put a label such as " +
-		code(pipeline.SnoozeLabel(until.AddDate(0, 0, 30))) + " on it. When you close it, it stays closed until something else differs.\n" +
+		code(drift.SnoozeLabel(until.AddDate(0, 0, 30))) + " on it. When you close it, it stays closed until something else differs.\n" +
 		"\n</details>\n"
 }
 
-func branchTo(r pipeline.DriftResult) string {
+func branchTo(r drift.DriftResult) string {
 	if r.Branch == "" {
 		return ""
 	}

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // Ledger is a ledger for a terminal: a line that says how it stands, its entries
 // as a table, and what is wrong with it.
-func Ledger(r pipeline.LedgerReport) string {
+func Ledger(r ledger.LedgerReport) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: %s\n", r.Name(), ledgerStatus(r))
 	if len(r.Entries) > 0 {
@@ -32,7 +33,7 @@ func Ledger(r pipeline.LedgerReport) string {
 	return Terminal(out.String())
 }
 
-func ledgerStatus(r pipeline.LedgerReport) string {
+func ledgerStatus(r ledger.LedgerReport) string {
 	entries := counted(len(r.Entries), "entry", "entries")
 	switch {
 	case len(r.Findings) > 0:
@@ -53,7 +54,7 @@ func counted(n int, one, many string) string {
 }
 
 // ledgerResult says what the name of the event does not.
-func ledgerResult(e pipeline.LedgerEntry) string {
+func ledgerResult(e ledger.LedgerEntry) string {
 	output := e.Outcome == "" || string(e.Outcome) == string(e.Event)
 	switch {
 	case e.Reason != "" && (output || string(e.Reason) == string(e.Outcome)):

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -26,7 +26,7 @@ func TestLedgerGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var r pipeline.LedgerReport
+			var r ledger.LedgerReport
 			if err := json.Unmarshal(b, &r); err != nil {
 				t.Fatal(err)
 			}

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
 // Sweep is the job summary of a sweep, for the manager.
-func Sweep(r pipeline.SweepResult) string {
+func Sweep(r sweep.SweepResult) string {
 	if len(r.Findings) == 0 {
 		return fmt.Sprintf("### ✅ Nothing hangs\n\n%s, none of them lost.\n", plural(r.Open, "open request"))
 	}
@@ -29,7 +29,7 @@ func Sweep(r pipeline.SweepResult) string {
 	return b.String()
 }
 
-func findingEnd(f pipeline.Finding) string {
+func findingEnd(f sweep.Finding) string {
 	switch {
 	case f.Fixed:
 		return "repaired"
@@ -44,7 +44,7 @@ func findingEnd(f pipeline.Finding) string {
 }
 
 // SweepLines are the same for a terminal, one finding in a line.
-func SweepLines(r pipeline.SweepResult) string {
+func SweepLines(r sweep.SweepResult) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		target := strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")

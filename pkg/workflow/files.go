@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
 // Dir is where GitHub looks for workflows.
@@ -70,11 +71,11 @@ func CheckState(root fs.FS, at pipeline.Position, state pipeline.State) pipeline
 // name that the manager does not accept. root is the top of the customer's checkout.
 func CheckTrigger(root fs.FS) pipeline.Problems {
 	name, found := runs(workflowTexts(root), "trigger")
-	if !found || name == pipeline.TriggerWorkflow {
+	if !found || name == intake.TriggerWorkflow {
 		return nil
 	}
 	return pipeline.Problems{{Position: pipeline.Position{File: name}, Rule: RuleFileName,
-		Message: "the manager accepts requests of " + pipeline.TriggerWorkflow + " only, and rejects those of this file", Remedy: "git mv " + name + " " + pipeline.TriggerWorkflow}}
+		Message: "the manager accepts requests of " + intake.TriggerWorkflow + " only, and rejects those of this file", Remedy: "git mv " + name + " " + intake.TriggerWorkflow}}
 }
 
 // workflowTexts are the workflows of a checkout by their paths. What cannot be read is
@@ -104,7 +105,7 @@ func runs(texts map[string]string, commands ...string) (name string, found bool)
 	pattern := regexp.MustCompile(`(?m)(^|[\s/;&|("'])metapipe(\.exe)?\s+(` + strings.Join(commands, "|") + `)(\s|$|["';&|)])`)
 	for file, text := range texts {
 		for _, script := range scripts(text) {
-			if pattern.MatchString(script) && (!found || file == pipeline.TriggerWorkflow || name != pipeline.TriggerWorkflow && file < name) {
+			if pattern.MatchString(script) && (!found || file == intake.TriggerWorkflow || name != intake.TriggerWorkflow && file < name) {
 				name, found = file, true
 			}
 		}

@@ -6,17 +6,18 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
 // ledgerRace lets several jobs record at once: no entry is lost, and the chain
 // holds. Each job records twice, as one does that is run again.
 func ledgerRace(t *testing.T, s pipeline.Store) {
 	const jobs = 8
-	chain := pipeline.Ledger{Store: s, Now: time.Now}
+	chain := ledger.Ledger{Store: s, Now: time.Now}
 	var all sync.WaitGroup
 	for n := range jobs {
 		all.Go(func() {
-			e := pipeline.LedgerEntry{Event: pipeline.LedgerFailed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
+			e := ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
 			for range 2 {
 				if _, err := chain.Append(t.Context(), e); err != nil {
 					t.Error(err)

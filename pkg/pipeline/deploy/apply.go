@@ -1,0 +1,376 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Applier applies the plan under review, and nothing else.
+type Applier struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	Engine pipeline.Engine
+	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	// Gate reads the protection of an environment of the manager's repo and who approved; nil
+	// where there is no GitHub to ask (a laptop).
+	Gate gateReader
+	Now  func() time.Time
+}
+
+// Run checks the receipt of the target's plan and applies it. It never plans
+// again. A plan that may not be applied is a *RefusedError, a tool that failed a
+// *FailedError; both are recorded for report.
+func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
+	request, err := loadTarget(ctx, a.records(), in)
+	if err != nil {
+		return TargetResult{}, errors.Join(err, ledger.AppendUnreadable(ctx, ledger.Ledger{Store: a.Store, Now: a.Now}, in, err))
+	}
+	result, err := a.run(ctx, in, request)
+	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))
+}
+
+func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (TargetResult, error) {
+	if !request.Applies(in.Environment) {
+		return TargetResult{}, &pipeline.RefusedError{Reason: notAppliedReason(request, in.Environment), Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
+			Next: "merge to a branch that may apply"}
+	}
+	folder, planned, err := a.planned(ctx, request, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if planned.Outcome == pipeline.OutcomeNoChanges {
+		return TargetResult{Outcome: pipeline.OutcomeNoChanges}, nil
+	}
+	if planned.Outcome != pipeline.OutcomeWaiting {
+		return TargetResult{}, &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
+	}
+	last, err := record.LastAttempt(ctx, a.records(), folder)
+	if err != nil {
+		return TargetResult{}, record.TamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
+	}
+	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied { // a job that is run again goes on from there
+		receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
+		if err != nil {
+			return TargetResult{}, record.TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+		}
+		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
+	}
+	if err := last.Refusal(in, request.Mode); err != nil {
+		return TargetResult{}, err
+	}
+	if last.Number > 0 || in.Run.Attempt > 1 { // the report of an earlier attempt may have closed the request
+		if err := record.MarkOpen(ctx, a.Store, request); err != nil {
+			return TargetResult{}, err
+		}
+	}
+	return a.recorded(ctx, in, request, folder, last)
+}
+
+func notAppliedReason(request pipeline.Request, env pipeline.Environment) pipeline.Reason {
+	if _, held := request.PlanOnly[env]; held {
+		return pipeline.ReasonBranch
+	}
+	return pipeline.ReasonModeForbids
+}
+
+func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
+	if why, held := request.PlanOnly[env]; held {
+		return why
+	}
+	return "its mode is " + string(request.Mode)
+}
+
+func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) (record.PlanAttempt, record.Result, error) {
+	missing := &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
+	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Environment)
+	if err != nil {
+		return record.PlanAttempt{}, record.Result{}, err
+	}
+	if !found {
+		return record.PlanAttempt{}, record.Result{}, missing
+	}
+	var ended record.Result
+	err = a.records().ReadRecord(ctx, folder, record.ObjectPlanned, &ended)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return record.PlanAttempt{}, record.Result{}, missing
+	case err != nil:
+		return record.PlanAttempt{}, record.Result{}, record.TamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
+	}
+	return folder, ended, nil
+}
+
+func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
+
+// applyWork is the result of an apply while it is made, and how far the apply got.
+type applyWork struct {
+	record.Result
+	last    record.ApplyAttempt // the attempt that this one comes after
+	claimed bool                // the start record of this attempt is written
+	started bool                // the tool may have changed something
+	left    *pipeline.StateRecord
+}
+
+// recorded runs the checks and the apply and writes down how it ended. A plan that
+// somebody else uses leaves the record alone. What says nothing about the plan
+// itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
+// as long as nothing has been changed: the job, run again, applies the same plan.
+func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, last record.ApplyAttempt) (TargetResult, error) {
+	ended := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, last: last}
+	log := record.RecordLog(&in)
+	result, err := a.apply(ctx, in, request, folder, &ended)
+	var refused *pipeline.RefusedError
+	if errors.As(err, &refused) && refused.Reason == pipeline.ReasonAlreadyApplied {
+		return result, err
+	}
+	if err != nil {
+		ended.Fail(ctx, request.Mode, err)
+		var failed *pipeline.FailedError
+		lasting := errors.As(err, &failed) && failed.Permanent
+		ended.Retryable = !ended.started && !ended.Reason.IsPermanent() && !lasting
+	}
+	if ended.claimed && ended.Retryable {
+		const again = "nothing was changed: when your service provider runs this job again, it applies the same plan"
+		if ended.Next == "" || ended.Outcome == pipeline.OutcomeCancelled {
+			ended.Next = again
+		} else {
+			ended.Next += "; " + again
+		}
+	}
+	var failed *pipeline.FailedError
+	if result.StateKept && errors.As(err, &failed) {
+		ended.Next, ended.Operator = failed.Next, failed.Operator // goes before what a cancelled apply is told
+	}
+	ended.At = a.Now().UTC()
+	cleanupCtx, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	if err == nil {
+		a.applied(cleanupCtx, request, folder, &ended)
+	} else if ended.left != nil {
+		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
+			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
+		}
+	}
+	recordErr := a.record(cleanupCtx, in, folder, ended)
+	if ended.claimed {
+		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(last.Number+1)))
+	}
+	if recordErr != nil {
+		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
+	}
+	result.Outcome, result.Reason = ended.Outcome, ended.Reason
+	return result, err
+}
+
+// applied does what follows an apply that went well. What was applied stays
+// applied, so that what fails here is told only.
+func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) {
+	if err := a.deletePlan(ctx, folder); err != nil {
+		ended.Message = "the used plan could not be deleted: " + err.Error()
+	}
+	if err := record.NoteLastApply(ctx, a.records(), request, folder, ended.Result, ended.left); err != nil { // a drift scan will miss it
+		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
+	}
+}
+
+// record writes the end of this use. One that never began is mark and end at
+// once, and gives way to an apply that has begun meanwhile.
+func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, folder record.PlanAttempt, ended applyWork) error {
+	if ended.claimed {
+		return a.records().CreateRecord(ctx, folder, record.AttemptResultObject(ended.last.Number+1), ended.Result)
+	}
+	_, err := record.StartAttempt(ctx, a.records(), folder, ended.last, record.StartRecord{Run: in.Run, At: ended.At, NotStarted: &ended.Result})
+	return err
+}
+
+// deletePlan deletes the secret parts of a plan that has been applied.
+func (a *Applier) deletePlan(ctx context.Context, folder record.PlanAttempt) error {
+	for _, object := range record.SecretObjects() {
+		if err := a.Store.Delete(ctx, folder.Key(object)); err != nil {
+			return fmt.Errorf("delete the used plan: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) (TargetResult, error) {
+	receipt, err := a.receipt(ctx, folder, request, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	result := TargetResult{HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
+	if err := a.checkOrder(ctx, request, in); err != nil {
+		return result, err
+	}
+	approvers, err := a.checkGate(ctx, in, request)
+	if err != nil {
+		return result, err
+	}
+	job, stored, err := a.restore(ctx, in, request, folder, receipt)
+	if err != nil {
+		return result, err
+	}
+	// Only now is the receipt known to be the one that the plan was sealed with.
+	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
+		return result, &pipeline.RefusedError{Reason: pipeline.ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
+			Next: "apply the plan that was approved, or approve this one"}
+	}
+	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
+		return result, err
+	}
+	if err := a.claim(ctx, in, request.Mode, folder, ended.last); err != nil {
+		return result, err
+	}
+	ended.claimed = true
+	applied, err := a.Engine.Apply(ctx, job, stored)
+	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
+	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)
+	ended.Done, ended.Outputs, ended.Diagnostics = applied.Done, applied.Outputs, applied.Diagnostics
+	ended.left, result.left = applied.State, applied.State
+	if applied.ErroredState != "" {
+		result.StateKept = true
+		result.SpareFile, err = a.stateKept(ctx, in, folder, receipt, applied, err)
+	}
+	return result, err
+}
+
+// stateKept keeps a state that could not be written and says how to bring it
+// back. The apply has failed by that, whatever the tool said.
+func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder record.PlanAttempt, receipt pipeline.Receipt, applied pipeline.Applied, cause error) (string, error) {
+	operator, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
+	var failed *pipeline.FailedError
+	if !errors.As(cause, &failed) {
+		failed = &pipeline.FailedError{Message: fmt.Sprintf("the apply of %s/%s could not write its state", receipt.Customer, receipt.Environment), Diagnostics: applied.Diagnostics, Err: cause}
+		cause = failed
+	}
+	if keepErr != nil {
+		return "", errors.Join(cause, keepErr)
+	}
+	failed.Next, failed.Operator = pipeline.KeptNext, operator
+	return spare, cause
+}
+
+// claim marks the plan as used before anything changes: it will not be applied a
+// second time, unless this apply lives to tell that it has changed nothing.
+func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipeline.Mode, folder record.PlanAttempt, last record.ApplyAttempt) error {
+	won, err := record.StartAttempt(ctx, a.records(), folder, last, record.StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
+	if err != nil {
+		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	if won {
+		return nil
+	}
+	winner := record.ApplyAttempt{Number: last.Number + 1}
+	if err := a.records().ReadRecord(ctx, folder, record.AttemptStartObject(winner.Number), &winner.Start); err == nil && winner.Revoked() {
+		winner.Result = winner.Start.NotStarted
+	}
+	return winner.Refusal(in, mode)
+}
+
+// receipt reads the receipt and compares it with what is asked for and with what
+// stands around it now.
+func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, in pipeline.TargetInput) (pipeline.Receipt, error) {
+	receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
+	if err != nil {
+		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+	}
+	if err := a.compare(receipt, request, in); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	return receipt, checkNewest(ctx, a.records(), request, in.Environment)
+}
+
+func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in pipeline.TargetInput) error {
+	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	refuse := func(reason pipeline.Reason, format string, args ...any) error {
+		refused := &pipeline.RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
+		if reason == pipeline.ReasonTampered {
+			refused.Next, refused.Operator = pipeline.TamperedNext, pipeline.TamperedFinder
+		}
+		return refused
+	}
+	switch {
+	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
+		return refuse(pipeline.ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
+	case receipt.Mode != request.ModeOfReceipt():
+		return refuse(pipeline.ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
+	case receipt.Environment != in.Environment:
+		return refuse(pipeline.ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
+	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
+		return refuse(pipeline.ReasonStaleVariables, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
+	case receipt.ManagerCommit != in.ManagerCommit:
+		return refuse(pipeline.ReasonStaleManager, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
+	case receipt.Backend != in.Backend.String():
+		return refuse(pipeline.ReasonStaleState, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
+	case !a.Now().Before(receipt.Expires):
+		return refuse(pipeline.ReasonExpired, "expired at %s", receipt.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// checkOrder refuses to overtake: production is not touched while staging of the
+// same request has not succeeded.
+func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) error {
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return nil
+		}
+		if !request.Applies(env) {
+			continue
+		}
+		status, err := record.ReadTargetStatus(ctx, a.records(), request, env)
+		if err != nil {
+			return err
+		}
+		if status.Doubt != nil {
+			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
+		}
+		if !status.Result.Outcome.Succeeded() {
+			return &pipeline.RefusedError{Reason: pipeline.ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
+				Next: "let " + string(env) + " succeed first"}
+		}
+	}
+	return nil
+}
+
+// restore opens the sealed objects of the plan into the run directory.
+func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) (pipeline.Job, pipeline.StoredPlan, error) {
+	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	raw, err := record.UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(record.ObjectVariables), pipeline.BindTo(receipt, record.ObjectVariables))
+	if err != nil {
+		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the variables of the plan of "+target)
+	}
+	document, problems := a.Parse(in.Customer, request.File, raw)
+	if problems.Err() != nil {
+		return pipeline.Job{}, pipeline.StoredPlan{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleVariables, Message: "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
+	}
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	stored := pipeline.StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"),
+		JSONFile: filepath.Join(in.RunDir, "restored.json"), Receipt: receipt}
+	for file, object := range map[string]string{stored.PlanFile: record.ObjectPlan, stored.BundleFile: record.ObjectBundle, stored.JSONFile: record.ObjectPlanJSON} {
+		if err := record.UnsealFile(ctx, a.Store, a.Sealer, folder.Key(object), pipeline.BindTo(receipt, object), file); err != nil {
+			return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the plan of "+target)
+		}
+	}
+	sum, err := fileSHA256(stored.PlanFile)
+	if err != nil {
+		return pipeline.Job{}, pipeline.StoredPlan{}, err
+	}
+	if sum != receipt.PlanSHA256 {
+		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(pipeline.ErrTampered, "the plan of "+target)
+	}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	return job, stored, nil
+}

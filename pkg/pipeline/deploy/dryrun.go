@@ -1,0 +1,65 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// DryRun plans one target on a laptop: no request, no GitHub, no store. The
+// customer need not be registered.
+type DryRun struct {
+	Engine pipeline.Engine
+	// Check refuses a plan, such as one that was made on a lost state; nil checks
+	// nothing.
+	Check func(context.Context, pipeline.Planned) error
+}
+
+// Run returns the target as a report would show it. It comes also beside a
+// *FailedError, with the diagnostics.
+func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetReport, error) {
+	t := pipeline.TargetReport{Environment: job.Environment, Outcome: pipeline.OutcomeFailed}
+	if err := declared(job); err != nil {
+		return t, err
+	}
+	job.ReadOnly = true
+	planned, err := d.Engine.Plan(ctx, job)
+	t.Diagnostics = planned.Plan.Diagnostics
+	if err != nil {
+		var ended record.Result
+		ended.Fail(ctx, pipeline.ModeDryRun, err)
+		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, ended.Next
+		return t, err
+	}
+	if d.Check != nil {
+		if err := d.Check(ctx, planned); err != nil {
+			return t, err
+		}
+	}
+	t.Plan, t.Outcome = &planned.Plan, pipeline.OutcomePlanned
+	if !planned.Plan.HasChanges() {
+		t.Outcome = pipeline.OutcomeNoChanges
+	}
+	return t, nil
+}
+
+// declared checks that the environment stands both in metapipe.yml and in
+// variables.yml.
+func declared(job pipeline.Job) error {
+	if job.Environment == "" {
+		return &pipeline.UsageError{Message: "no environment is named", Next: "use " + pipeline.AllowedNames(job.Customer)}
+	}
+	if !job.Customer.Allows(job.Environment) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("environment %q is not one that %s may use", job.Environment, job.Customer.Name), Next: "use " + pipeline.AllowedNames(job.Customer)}
+	}
+	if slices.ContainsFunc(job.Variables.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(job.Environment) }) {
+		return nil
+	}
+	position, _ := job.Variables.Locate("environments")
+	return &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: fmt.Sprintf("environment %q is not in the file", job.Environment), Problems: pipeline.Problems{{
+		Position: position, Rule: "environment-missing", Message: fmt.Sprintf("environment %q is not under `environments`", job.Environment),
+		Remedy: "add it there, or ask for one that is"}}}
+}

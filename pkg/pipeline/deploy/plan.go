@@ -1,0 +1,281 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// Planner plans one target of a request and puts the sealed plan with its
+// receipt into the store.
+type Planner struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	Engine pipeline.Engine
+	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	Now    func() time.Time
+}
+
+// TargetResult is what plan or apply tell about their target.
+type TargetResult struct {
+	Outcome     pipeline.Outcome
+	Reason      pipeline.Reason
+	Plan        *pipeline.Plan
+	HasChanges  bool
+	Receipt     string // digest; empty without a plan
+	ReceiptCode string
+	Reviewed    pipeline.Reviewed
+	// StateKept reports that the tool could not write the state of an apply: it is
+	// kept, sealed, until it is brought back.
+	StateKept bool
+	SpareFile string // where it is when the store could not take it
+
+	head pipeline.LedgerHead   // of the target's ledger, when this apply had begun
+	left *pipeline.StateRecord // in the backend, when it had ended
+}
+
+// Run plans the target. A tool that failed is a *FailedError whose record stands
+// in the store; a plan that may not be applied is a *RefusedError.
+func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
+	request, err := p.begin(ctx, in)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	folder, err := record.NewPlanAttempt(ctx, p.records(), request, in.Environment, record.StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	if err != nil {
+		return TargetResult{}, err
+	}
+	ended := record.Result{Run: in.Run}
+	log := record.RecordLog(&in)
+	result, err := p.plan(ctx, in, request, folder, &ended)
+	if err != nil {
+		record.ExplainLock(ctx, p.records(), in, request.Mode, folder.Key(record.ObjectStart), err)
+		ended.Fail(ctx, request.Mode, err)
+	}
+	ended.At = p.Now().UTC()
+	last, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	// A plan whose making cannot be recorded does not wait for an apply.
+	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.LedgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
+		if err == nil {
+			ended.Fail(ctx, request.Mode, recordErr)
+		}
+		err = errors.Join(err, recordErr)
+	}
+	recordErr := p.records().CreateRecord(last, folder, record.ObjectPlanned, ended)
+	log.Keep(last, p.Store, p.Sealer, in, folder.Key(record.ObjectPlanLog))
+	if recordErr != nil {
+		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
+	}
+	result.Outcome, result.Reason, result.Reviewed = ended.Outcome, ended.Reason, ended.Reviewed
+	if err != nil || ended.Outcome != pipeline.OutcomeWaiting {
+		return result, err
+	}
+	// A newer request that was accepted meanwhile has either found this plan waiting,
+	// and ended it, or is found here.
+	if err = checkNewest(ctx, p.records(), request, in.Environment); err != nil {
+		var refused *pipeline.RefusedError
+		if errors.As(err, &refused) {
+			result.Outcome, result.Reason = pipeline.OutcomeSuperseded, refused.Reason
+		}
+	}
+	return result, err
+}
+
+func (p *Planner) records() record.Records { return record.Records{Store: p.Store, Sealer: p.Sealer} }
+
+func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
+	request, err := loadTarget(ctx, p.records(), in)
+	if err != nil {
+		return pipeline.Request{}, errors.Join(err, ledger.AppendUnreadable(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, err))
+	}
+	return request, os.MkdirAll(in.RunDir, 0o700)
+}
+
+// loadTarget reads the request and checks that the target is part of it.
+func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
+	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
+	}
+	if err != nil {
+		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
+	}
+	if request.Rejected() {
+		return pipeline.Request{}, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
+	}
+	if request.Repository.ID != in.Customer.RepositoryID {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+	}
+	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
+	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
+		return pipeline.Request{}, err
+	}
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return request, nil
+		}
+	}
+	return pipeline.Request{}, &pipeline.RefusedError{Reason: pipeline.ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+		Next: pipeline.AskProvider, Operator: "use one of the environments that fetch-vars put out"}
+}
+
+func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *record.Result) (TargetResult, error) {
+	if request.Applies(in.Environment) {
+		if err := checkNewest(ctx, p.records(), request, in.Environment); err != nil {
+			return TargetResult{}, err
+		}
+	}
+	raw, document, err := p.variables(ctx, in, request)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	mac, err := p.Sealer.MAC(ctx, in.Customer.Name, in.Environment)
+	if err != nil {
+		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	applied, compared := p.applied(ctx, in, request)
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
+	planned, err := p.Engine.Plan(ctx, job)
+	if err != nil {
+		ended.Diagnostics = planned.Plan.Diagnostics
+		return TargetResult{}, err
+	}
+	if err := ledger.CheckState(ctx, p.records(), request, job, planned); err != nil {
+		return TargetResult{}, err
+	}
+	receipt, err := p.receipt(in, request, planned)
+	if err != nil {
+		return TargetResult{}, err
+	}
+	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
+		// It may be there all the same, and what is there is shown to the customer.
+		return TargetResult{Receipt: receipt.Digest()}, err
+	}
+	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
+	return result, p.checkPlan(ctx, in, request, receipt, ended)
+}
+
+// checkPlan decides what comes after a plan that was made.
+func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, ended *record.Result) error {
+	switch {
+	case !request.Applies(in.Environment):
+		ended.Outcome = pipeline.OutcomePlanned
+		if !receipt.HasChanges {
+			ended.Outcome = pipeline.OutcomeNoChanges
+		}
+		return nil
+	case !receipt.HasChanges && request.Mode != pipeline.ModeDestroy: // a destroy of nothing is applied, too: it records the end
+		ended.Outcome = pipeline.OutcomeNoChanges
+		return nil
+	}
+	ended.Outcome = pipeline.OutcomeWaiting
+	var err error
+	if ended.Reviewed, err = p.reviewed(ctx, in, request, receipt); err != nil {
+		return err
+	}
+	if request.Mode == pipeline.ModeDestroy { // no pull request shows one; its approval is the review
+		return nil
+	}
+	rule, _ := in.Customer.Manager.Rule(in.Environment)
+	if rule.RequireReviewed && ended.Reviewed != pipeline.ReviewedSame {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
+			Next: "open a pull request from the newest state of the branch, let it be planned, review and merge it"}
+	}
+	return nil
+}
+
+func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) ([]byte, pipeline.Document, error) {
+	raw, err := record.UnsealBytes(ctx, p.Store, p.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
+	if err != nil {
+		return nil, nil, record.TamperedOr(err, "the variables of request "+request.ID.Short())
+	}
+	document, problems := p.Parse(in.Customer, request.File, raw)
+	if err := problems.Err(); err != nil {
+		return nil, nil, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: fmt.Sprintf("the variables of request %s do not pass the manager's rules any more", request.ID.Short()), Problems: problems}
+	}
+	return raw, document, nil
+}
+
+func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, planned pipeline.Planned) (pipeline.Receipt, error) {
+	sum, err := fileSHA256(planned.PlanFile)
+	if err != nil {
+		return pipeline.Receipt{}, fmt.Errorf("read the plan of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	now := p.Now().UTC()
+	return pipeline.Receipt{
+		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
+		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
+		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
+		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
+	}, nil
+}
+
+// keep stores everything that apply and report need, the receipt last. Each
+// object is bound to the receipt and to its own name.
+func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt pipeline.Receipt, planned pipeline.Planned, variables []byte) error {
+	model, err := json.Marshal(planned.Plan)
+	if err != nil {
+		return fmt.Errorf("encode the plan: %w", err)
+	}
+	bodies := []struct {
+		object   string
+		MarkOpen func() (io.ReadCloser, error)
+	}{
+		{record.ObjectPlan, opener(planned.PlanFile)},
+		{record.ObjectPlanJSON, opener(planned.JSONFile)},
+		{record.ObjectBundle, opener(planned.BundleFile)},
+		{record.ObjectVariables, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(variables)), nil }},
+		{record.ObjectModel, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(model)), nil }},
+	}
+	for _, b := range bodies {
+		r, err := b.MarkOpen()
+		if err != nil {
+			return fmt.Errorf("store %s: %w", b.object, err)
+		}
+		err = record.SealInto(ctx, p.Store, p.Sealer, folder.Key(b.object), pipeline.BindTo(receipt, b.object), r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return fmt.Errorf("store %s: %w", b.object, err)
+		}
+	}
+	return p.Store.Create(ctx, folder.Key(record.ObjectReceipt), bytes.NewReader(receipt.Bytes()))
+}
+
+func opener(file string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return os.Open(file) }
+}
+
+func checkNewest(ctx context.Context, s record.Records, request pipeline.Request, env pipeline.Environment) error {
+	newer, err := record.Superseding(ctx, s, request, env)
+	if err != nil {
+		return record.TamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
+	}
+	if newer != "" {
+		return pipeline.SupersededError(request, env, newer)
+	}
+	return nil
+}
+
+func fileSHA256(file string) (string, error) {
+	f, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
+}

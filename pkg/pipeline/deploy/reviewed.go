@@ -1,0 +1,61 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// reviewed compares the plan with the newest one that the merged pull request
+// showed for the same target.
+func (p *Planner) reviewed(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt) (pipeline.Reviewed, error) {
+	if request.PullRequest == 0 {
+		return "", nil
+	}
+	pull := record.PullOf(request.Customer, request.PullRequest)
+	shown, found, err := pull.Latest(ctx, p.records(), record.OrderTime(pull.Own(request)), func(r pipeline.Request) bool {
+		return r.ID != request.ID && r.Event == "pull_request" && !r.Rejected() // shown to the reviewers
+	})
+	what := fmt.Sprintf("what pull request #%d showed of %s/%s", request.PullRequest, request.Customer, in.Environment)
+	switch {
+	case errors.Is(err, pipeline.ErrUnknownKey):
+		return pipeline.ReviewedOtherKey, nil
+	case err != nil:
+		return "", record.TamperedOr(err, what)
+	case !found:
+		return pipeline.ReviewedUnseen, nil
+	}
+	earlier, err := p.shownPlan(ctx, shown, in.Environment)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return pipeline.ReviewedUnseen, nil
+	case errors.Is(err, pipeline.ErrUnknownKey):
+		return pipeline.ReviewedOtherKey, nil
+	case err != nil:
+		return "", record.TamperedOr(err, what)
+	}
+	return pipeline.CompareReviewed(earlier.Fingerprint, receipt.Fingerprint), nil
+}
+
+// shownPlan returns the receipt of the newest planning of a target of an earlier
+// request, or ErrNotFound.
+func (p *Planner) shownPlan(ctx context.Context, shown pipeline.Request, env pipeline.Environment) (pipeline.Receipt, error) {
+	folder, found, err := record.LatestPlanAttempt(ctx, p.Store, shown, env)
+	if err == nil && !found {
+		err = pipeline.ErrNotFound
+	}
+	var receipt pipeline.Receipt
+	if err == nil {
+		receipt, _, err = record.ReadReceipt(ctx, p.records(), folder)
+	}
+	if err == nil && (receipt.Request != shown.ID || receipt.Customer != shown.Customer || receipt.Environment != env) {
+		err = pipeline.ErrTampered
+	}
+	if err != nil {
+		return pipeline.Receipt{}, fmt.Errorf("the shown plan of %s/%s: %w", shown.Customer, env, err)
+	}
+	return receipt, nil
+}

@@ -1,0 +1,120 @@
+package drift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// DeployWorkflow is the manager's workflow that carries a request out.
+const DeployWorkflow = "infra-deploy.yml"
+
+// Remediator asks for an apply where a scan found something and the manager's rules
+// allow it. It applies nothing itself: the request that it starts is planned,
+// gated and applied as any other.
+type Remediator struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	GitHub workflowStarter
+}
+
+type workflowStarter interface {
+	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+	// StartWorkflow starts a workflow by workflow_dispatch.
+	StartWorkflow(ctx context.Context, repo pipeline.Slug, file, branch string, inputs map[string]string) error
+}
+
+// Remediation is one target that a request was started for, or why it was not.
+type Remediation struct {
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment"`
+	Started     bool                  `json:"started"`
+	Reason      string                `json:"reason,omitempty"` // not started
+}
+
+// Run starts the requests. A target that has an open request gets no second one: it
+// would only supersede the first.
+func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan DriftScan, customers []pipeline.Customer) ([]Remediation, error) {
+	var todo []DriftResult
+	for _, result := range scan.Results {
+		i := slices.IndexFunc(customers, func(c pipeline.Customer) bool { return c.Name == result.Customer })
+		if i >= 0 && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, pipeline.DriftLost) && customers[i].Manager.Drift.MayRemediate(result.Environment) {
+			todo = append(todo, result)
+		}
+	}
+	if len(todo) == 0 {
+		return nil, nil
+	}
+	// A workflow started elsewhere than on the default branch is refused.
+	repo, err := r.GitHub.Repository(ctx, manager)
+	if err != nil {
+		return nil, fmt.Errorf("look up the manager's repository: %w", err)
+	}
+	var done []Remediation
+	var failed []error
+	for _, result := range todo {
+		if err := ctx.Err(); err != nil {
+			return done, errors.Join(append(failed, err)...)
+		}
+		one := Remediation{Customer: result.Customer, Environment: result.Environment}
+		one.Reason, err = r.against(ctx, result)
+		if err == nil && one.Reason == "" {
+			inputs := map[string]string{"customer": string(result.Customer), "environment": string(result.Environment), "mode": string(pipeline.ModeApply)}
+			err = r.GitHub.StartWorkflow(ctx, repo.Slug, DeployWorkflow, repo.DefaultBranch, inputs)
+			one.Started = err == nil
+		}
+		if err != nil { // of this target: the others are asked for all the same
+			one.Reason = err.Error()
+			failed = append(failed, fmt.Errorf("ask for an apply of %s/%s: %w", result.Customer, result.Environment, err))
+		}
+		done = append(done, one)
+	}
+	return done, errors.Join(failed...)
+}
+
+// against says why a target gets no request, "" where it gets one. What a summary
+// tells when it is run again may have been put right since.
+func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
+	last, found, err := record.LoadLastApply(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, result.Customer, result.Environment)
+	if err != nil {
+		return "", err
+	}
+	if found && last.At.After(result.CheckedAt) {
+		return "it was applied since the scan looked at it", nil
+	}
+	return r.open(ctx, result)
+}
+
+// open says which request for the target has not ended, "" where all have. A request
+// that is closed stays queued, also for targets that it never came to, so that only the
+// newest of those that are open counts, and it only when none was queued after it.
+func (r Remediator) open(ctx context.Context, result DriftResult) (string, error) {
+	s := record.Records{Store: r.Store, Sealer: r.Sealer}
+	entries, err := record.OpenEntries(ctx, s, record.OpenPrefix(result.Customer))
+	if err != nil {
+		return "", err
+	}
+	queue := record.QueueOf(result.Customer, result.Environment)
+	for _, entry := range slices.Backward(entries) {
+		request, err := entry.Load(ctx, s)
+		if errors.Is(err, pipeline.ErrNotFound) || err == nil && !queue.Holds(request) {
+			continue // its first job died before it wrote it, or it does not apply here
+		}
+		if err != nil {
+			return "", err
+		}
+		if _, newer, err := queue.Newest(ctx, s, request, nil); err != nil || newer {
+			return "", err
+		}
+		status, err := record.ReadTargetStatus(ctx, s, request, result.Environment)
+		if err != nil || status.Result.Outcome.Final() {
+			return "", err
+		}
+		return fmt.Sprintf("request %s is open (%s)", request.ID.Short(), status.Result.Outcome), nil
+	}
+	return "", nil
+}

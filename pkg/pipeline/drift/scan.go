@@ -1,0 +1,310 @@
+package drift
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// DriftScanner looks at targets and writes down what it finds. It locks nothing
+// and writes to no state.
+type DriftScanner struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	// Engine plans many targets at once.
+	Engine driftPlanner
+	// GitHub reads what customers want now. Nil, where there is none to ask: then
+	// the variables that were applied last are compared with reality.
+	GitHub driftGitHub
+	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	Now    func() time.Time
+	// Logged is called after each target, by one goroutine at a time.
+	Logged func(done, total int, result DriftResult)
+}
+
+type driftPlanner interface {
+	Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error)
+}
+
+// ScanInput is one call of a scanner.
+type ScanInput struct {
+	Scan       string // id of a scan that was begun
+	Shard      int    // 1 … number of shards; 0: all
+	Workers    int    // at least 1
+	Customers  []pipeline.Customer
+	ManagerDir string // absolute
+	Dir        string // absolute, for workspaces
+	// Backend says where the state of a target is.
+	Backend func(c pipeline.Customer, env pipeline.Environment) pipeline.Backend
+}
+
+// Run looks at the targets of a shard that have no result yet. A target that
+// cannot be looked at is a result too; the error is that of the scan itself.
+func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
+	stored, err := loadScan(ctx, record.Records{Store: s.Store, Sealer: s.Sealer}, in.Scan)
+	if err != nil {
+		return err
+	}
+	if in.Shard < 0 || in.Shard > stored.Shards {
+		return &pipeline.UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", in.Scan, stored.Shards, in.Shard)}
+	}
+	done, err := scanned(ctx, s.Store, in.Scan)
+	if err != nil {
+		return err
+	}
+	customers, registered := map[pipeline.CustomerName]pipeline.Customer{}, map[pipeline.CustomerName]func() error{}
+	for _, c := range in.Customers {
+		customers[c.Name] = c
+		registered[c.Name] = sync.OnceValue(func() error { return registry.CheckRegistered(ctx, s.Store, s.Sealer, c) })
+	}
+	var todo []scanTarget
+	for _, t := range stored.Targets {
+		if (in.Shard == 0 || t.Shard == in.Shard) && !done[resultKey(in.Scan, t.Customer, t.Environment)] {
+			todo = append(todo, t)
+		}
+	}
+	w := &scanWork{DriftScanner: s, in: in, total: len(todo), customers: customers, registered: registered,
+		files: &desiredFiles{github: s.GitHub, parse: s.Parse, reads: map[string]*desiredRead{}}}
+	return w.run(ctx, todo)
+}
+
+// scanWork is what the workers of one run share.
+type scanWork struct {
+	*DriftScanner
+	in        ScanInput
+	total     int
+	customers map[pipeline.CustomerName]pipeline.Customer
+	// registered checks the name of a customer once, for all of its targets.
+	registered map[pipeline.CustomerName]func() error
+	files      *desiredFiles
+
+	mu   sync.Mutex
+	done int
+
+	lookups atomic.Int32 // of targets that the store knows nothing of
+}
+
+// maxLookups bounds the targets without a record that a job of a scan asks GitHub about:
+// where a store has moved, the first ones show it, and a fleet of new customers must not
+// use up the calls of the hour.
+const maxLookups = 25
+
+func (w *scanWork) run(ctx context.Context, todo []scanTarget) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan scanTarget)
+	var workers sync.WaitGroup
+	for range min(max(w.in.Workers, 1), max(len(todo), 1)) {
+		workers.Go(func() {
+			for t := range next {
+				// A store that takes no result makes all further work useless.
+				if err := w.target(ctx, t); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, t := range todo {
+		select {
+		case next <- t:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	workers.Wait()
+	if ctx.Err() != nil {
+		return fmt.Errorf("scan %s stopped after %d of %d targets (--resume goes on): %w", w.in.Scan, w.done, w.total, context.Cause(ctx))
+	}
+	return nil
+}
+
+// target looks at one target and keeps the result. A scan that was stopped keeps
+// none: what it found may be nothing but its own end.
+func (w *scanWork) target(ctx context.Context, t scanTarget) error {
+	began := w.Now()
+	result := DriftResult{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
+	if c, ok := w.customers[t.Customer]; !ok {
+		result.fail(&pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
+	} else if err := w.inspect(ctx, c, &result); err != nil {
+		result.fail(err)
+		result.Failure.Diagnostics = pipeline.RedactedDiagnostics(result.Failure.Diagnostics, c.Manager.Redaction)
+	} else if result.Plan != nil {
+		shown := result.Plan.Redacted(c.Manager.Redaction)
+		result.Plan = &shown
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	result.Duration = pipeline.Seconds(w.Now().Sub(began))
+	if err := keepResult(ctx, w.Store, w.Sealer, w.in.Scan, result); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done++
+	if w.Logged != nil {
+		w.Logged(w.done, w.total, result)
+	}
+	return nil
+}
+
+func (r *DriftResult) fail(err error) {
+	r.Kinds, r.Failure = []pipeline.DriftKind{pipeline.DriftError}, failureOf(err)
+	r.Plan, r.Fingerprint, r.Ignored = nil, "", nil
+}
+
+// lose keeps that a state is lost: what a plan on another one says is worth nothing.
+func (r *DriftResult) lose(lost pipeline.LostState) {
+	r.Kinds, r.Failure = []pipeline.DriftKind{pipeline.DriftLost}, &DriftFailure{Cause: string(pipeline.ReasonStateLost), Message: lost.Why, Next: lost.Operator()}
+}
+
+// inspect fills in what one target is like.
+func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *DriftResult) error {
+	env := result.Environment
+	result.Repository = pipeline.Repository{Slug: c.Repository, ID: c.RepositoryID}
+	if err := w.registered[c.Name](); err != nil {
+		return err
+	}
+	known, err := ledger.Remember(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c.Name, env)
+	if known.Unread != nil {
+		err = fmt.Errorf("%w\n→ %s", known.Unread, record.RekeyNext)
+	}
+	if err != nil {
+		return err
+	}
+	last := known.Record
+	if last != nil {
+		result.Applied = last.ForDrift()
+	}
+	if known.Destroyed() { // nothing of it is there; what a plan would build is no drift
+		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
+		return nil
+	}
+	want, err := w.want(ctx, c, env, last)
+	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
+	if last != nil && last.Receipt.Blob == want.file.Blob {
+		result.Commit = last.Receipt.Commit
+	}
+	if err != nil {
+		return err
+	}
+	if skipped := notThere(want.document, env, last != nil); skipped != "" {
+		if last != nil {
+			return &driftCause{cause: "variables", err: fmt.Errorf("%s\n→ put it back into %s, or take %s out of %s when its infrastructure is to go", skipped, pipeline.VariablesFile, env, c.File)}
+		}
+		result.Skipped = skipped
+		return nil
+	}
+	return w.compare(ctx, c, known, want, result)
+}
+
+// compare plans a target as it should be, and says what differs.
+func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, result *DriftResult) error {
+	env, last := result.Environment, known.Record
+	mac, err := w.Sealer.MAC(ctx, c.Name, env)
+	if err != nil {
+		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
+	}
+	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
+	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
+	job := pipeline.Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
+	var lost *pipeline.LostState
+	noState := false
+	plan := func(variables pipeline.Document) (inspection, error) {
+		job.Variables = variables
+		planned, err := w.Engine.Plan(ctx, job)
+		if err != nil {
+			return inspection{}, err
+		}
+		noState = planned.State.Lineage == ""
+		lost = known.Lost(pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
+		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
+	}
+	l, err := plan(want.document)
+	if err != nil {
+		return err
+	}
+	if noState && known.Nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
+		if lost, err = ledger.CheckMoved(ctx, w.GitHub, c, env, job.Backend.String()); err != nil {
+			return err
+		}
+	}
+	if lost != nil {
+		result.lose(*lost)
+		return nil
+	}
+	kinds, err := kindsOf(l, want.file.Blob, last, func() (inspection, error) {
+		document, err := w.lastVariables(ctx, c, *last)
+		if err != nil {
+			return inspection{}, err
+		}
+		return plan(document)
+	})
+	if err != nil {
+		return err
+	}
+	result.take(l, kinds, c.Manager.Drift)
+	return nil
+}
+
+// take keeps what was found, without the kinds that nobody wants to know of.
+func (r *DriftResult) take(l inspection, kinds []pipeline.DriftKind, rules pipeline.DriftRules) {
+	r.Ignored = l.ignored
+	for _, kind := range kinds {
+		if rules.Action(kind) != pipeline.DriftIgnore {
+			r.Kinds = append(r.Kinds, kind)
+		}
+	}
+	if len(r.Kinds) > 0 {
+		r.Plan, r.Fingerprint = &l.plan, l.fingerprint
+	}
+}
+
+// lastVariables is the configuration that was applied last.
+func (w *scanWork) lastVariables(ctx context.Context, c pipeline.Customer, last record.LastApply) (pipeline.Document, error) {
+	raw, err := last.OpenVariables(ctx, w.Store, w.Sealer)
+	if err != nil {
+		return nil, record.TamperedOr(err, "the variables that were applied last")
+	}
+	return w.files.document(c, c.Path+"/"+pipeline.VariablesFile, raw)
+}
+
+// want is the configuration that a target should have.
+func (w *scanWork) want(ctx context.Context, c pipeline.Customer, env pipeline.Environment, last *record.LastApply) (desired, error) {
+	if w.GitHub != nil {
+		return w.files.of(ctx, c, env, last)
+	}
+	if last == nil {
+		return desired{}, nil
+	}
+	document, err := w.lastVariables(ctx, c, *last)
+	return desired{file: pipeline.File{Path: c.Path + "/" + pipeline.VariablesFile, Blob: last.Receipt.Blob}, document: document}, err
+}
+
+// notThere says why a target has no configuration, "" where it has.
+func notThere(document pipeline.Document, env pipeline.Environment, applied bool) string {
+	if document == nil {
+		return "metapipe has applied nothing here, and there is no GitHub to ask what is wanted"
+	}
+	for _, d := range document.Environments() {
+		if d.Name == string(env) {
+			return ""
+		}
+	}
+	if applied {
+		return fmt.Sprintf("%s was applied before and is not in %s any more; nothing was destroyed", env, pipeline.VariablesFile)
+	}
+	return fmt.Sprintf("%s is not in %s", env, pipeline.VariablesFile)
+}

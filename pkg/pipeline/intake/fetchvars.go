@@ -1,0 +1,300 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// FetchVars is the manager's first step: it proves where a request comes from,
+// reads variables.yml at the commit, and writes the request down.
+type FetchVars struct {
+	GitHub    sourceGitHub
+	Customers pipeline.CustomerRegistry
+	Store     pipeline.Store
+	Sealer    pipeline.Sealer
+	// Parse reads variables.yml of a customer; file is its path in their repo.
+	Parse func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	// Verify checks an ID token; at is the time the token has to be valid at.
+	Verify func(ctx context.Context, token, audience string, at time.Time) (pipeline.Claims, error)
+	// Runs stops the manager's runs that wait in vain; nil where there are none (a
+	// laptop). Close reports on their requests for the last time.
+	Runs pipeline.RunCanceller
+	// Own reads the manager's repository; nil where there is no token for it.
+	Own   ownGitHub
+	Close func(ctx context.Context, old pipeline.Request) error
+	Now   func() time.Time
+	Logf  func(format string, args ...any)
+}
+
+type sourceGitHub interface {
+	pipeline.DeployedGitHub
+	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+	WorkflowRun(ctx context.Context, repo pipeline.Slug, id int64) (pipeline.WorkflowRun, error)
+	// RunAttempt is one attempt of a run, which need not be the newest.
+	RunAttempt(ctx context.Context, repo pipeline.Slug, id int64, attempt int) (pipeline.WorkflowRun, error)
+	PullRequest(ctx context.Context, repo pipeline.Slug, number int) (pipeline.PullRequest, error)
+	PullRequestsOf(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.PullRequest, error)
+	Reachable(ctx context.Context, repo pipeline.Slug, branch string, sha pipeline.SHA) (bool, error)
+	// Compare reports whether head has commits that base has not, and the other way
+	// round; a *NotVisibleError when one of them does not exist.
+	Compare(ctx context.Context, repo pipeline.Slug, base, head pipeline.SHA) (ahead, behind bool, err error)
+	BranchHead(ctx context.Context, repo pipeline.Slug, branch string) (pipeline.SHA, error)
+	File(ctx context.Context, repo pipeline.Slug, ref, path string) (pipeline.File, error)
+	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status) error
+}
+
+// FetchInput is one call of fetch-vars.
+type FetchInput struct {
+	Event         pipeline.Event // the manager's own event
+	Run           pipeline.Run   // the manager's own run
+	Manager       pipeline.Slug
+	ManagerCommit pipeline.SHA
+	// Manual is set for a request born in the manager (workflow_dispatch, or an
+	// operator): there is no payload then.
+	Manual *ManualRequest
+	// Requesters caused this attempt of the manager's run, as GitHub says: they are
+	// those of a manual request. nil where it was not asked.
+	Requesters []pipeline.Account
+}
+
+// ManualRequest is a request that an operator of the manager makes.
+type ManualRequest struct {
+	Customer pipeline.CustomerName
+	// Commit is a full SHA on an allowed branch; empty means the head of the
+	// repo's default branch.
+	Commit      pipeline.SHA
+	Environment pipeline.Environment // empty: all; a destroy needs one
+	Mode        pipeline.Mode
+	// Confirm is the target of a destroy as the operator typed it: customer/environment.
+	Confirm string
+	Actor   string
+}
+
+// ownGitHub reads the manager's own repository.
+type ownGitHub interface {
+	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+	BranchHead(ctx context.Context, repo pipeline.Slug, branch string) (pipeline.SHA, error)
+}
+
+// Run accepts or rejects the request. A request that is rejected after its
+// origin was proved is returned beside the *RejectedError, since the answer to
+// it goes to the customer; without a proved origin the returned request is zero
+// and nothing was written to any customer's repo.
+func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, error) {
+	from, err := f.origin(ctx, in)
+	if err != nil {
+		return pipeline.Request{}, f.recordUnverified(ctx, in, err)
+	}
+	if known, found, err := f.known(ctx, in, from); err != nil {
+		return known, err
+	} else if found {
+		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, known))
+		f.supersede(ctx, in, known)
+		return known, err
+	}
+	renamed, err := f.registered(ctx, &from)
+	if err != nil {
+		return pipeline.Request{}, err
+	}
+	request := pipeline.Request{
+		ID: from.id, Customer: from.customer.Name, Repository: from.repository, Event: from.event, Actor: from.actor, Requesters: from.requesters,
+		Mode: from.mode, Commit: from.commit, Branch: from.branch, PullRequest: from.pullRequest,
+		File:             path.Join(from.customer.Path, pipeline.VariablesFile),
+		SharedRepository: from.qualified, ManagerCommit: in.ManagerCommit, CustomerRun: from.run, ManagerRun: in.Run,
+		CreatedAt: f.Now().UTC(),
+	}
+	if request.Event != "pull_request" && !request.Mode.Changes() {
+		request.PullRequest = 0 // a dry run is no part of the story of a merge
+	}
+	var raw []byte
+	if from.rejection != nil {
+		request.Reason, request.Problems = from.rejection.Reason, from.rejection.Problems
+	} else if raw, err = f.variables(ctx, from, &request); err != nil {
+		return pipeline.Request{}, err
+	}
+	if err := f.write(ctx, request, raw); err != nil {
+		return pipeline.Request{}, err
+	}
+	if request.Rejected() {
+		rejected := &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
+		if renamed != nil {
+			rejected.Message, rejected.Next = rejected.Message+": "+renamed.What(), renamed.Operator()
+		}
+		return request, rejected
+	}
+	err = errors.Join(f.rank(ctx, request), f.announce(ctx, request))
+	f.supersede(ctx, in, request)
+	return request, err
+}
+
+// known returns the request when this manager run has accepted it before (a
+// re-run of the job), and rejects one that another run has accepted.
+func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (pipeline.Request, bool, error) {
+	request, err := record.LoadRequest(ctx, f.records(), from.customer.Name, from.id)
+	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+		return pipeline.Request{}, false, record.TamperedOr(err, fmt.Sprintf("the record %s, which stands where this request is to be written,", record.RequestKey(from.customer.Name, from.id)))
+	}
+	if err == nil {
+		if request.ManagerRun.ID != in.Run.ID || request.Commit != from.commit {
+			return pipeline.Request{}, false, f.recordUnverified(ctx, in, &pipeline.RejectedError{Reason: pipeline.ReasonReplayed, Message: fmt.Sprintf("request %s was accepted before, by run %d", from.id.Short(), request.ManagerRun.ID)})
+		}
+		if request.Rejected() {
+			return request, true, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
+		}
+		return request, true, nil
+	}
+	if from.token == "" {
+		return pipeline.Request{}, false, nil
+	}
+	sum := sha256.Sum256([]byte(from.token))
+	return pipeline.Request{}, false, f.useToken(ctx, in, from, hex.EncodeToString(sum[:]))
+}
+
+// useToken marks the signature of a request as used by this run, and rejects one that
+// another run has used.
+func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, sum string) error {
+	mark, key := record.PlanAttempt{Customer: from.customer.Name}, "_metapipe/tokens/"+sum
+	err := f.records().CreateRecord(ctx, mark, key, in.Run.ID)
+	if !errors.Is(err, pipeline.ErrExists) {
+		return err
+	}
+	var used int64
+	switch err := f.records().ReadRecord(ctx, mark, key, &used); {
+	case err != nil:
+		return record.TamperedOr(err, fmt.Sprintf("the mark of the used signature of request %s, %s,", from.id.Short(), key))
+	case used != in.Run.ID:
+		return f.recordUnverified(ctx, in, &pipeline.RejectedError{Reason: pipeline.ReasonReplayed, Message: fmt.Sprintf("the signature of request %s was used before, by run %d", from.id.Short(), used)})
+	}
+	return nil
+}
+
+func (f *FetchVars) records() record.Records { return record.Records{Store: f.Store, Sealer: f.Sealer} }
+
+// variables returns the variables.yml that the request works with, and fills in its
+// targets.
+func (f *FetchVars) variables(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
+	if request.Mode == pipeline.ModeDestroy {
+		return f.lastVariables(ctx, from, request)
+	}
+	return f.read(ctx, from, request)
+}
+
+// read fetches and checks variables.yml and works out the targets. Problems that
+// the customer can mend are put into the request.
+func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
+	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
+	if pipeline.Gone(err) {
+		request.Reason = pipeline.ReasonMissingVariables
+		request.Problems = pipeline.Problems{{Position: pipeline.Position{File: request.File}, Rule: "missing-file", Message: "the file does not exist at commit " + from.commit.Short(), Remedy: "add " + request.File + " with a project_name and an environments map"}}
+		return nil, nil
+	}
+	var problems pipeline.Problems
+	if errors.As(err, &problems) { // a symlink, a directory, too large
+		request.Reason, request.Problems = pipeline.ReasonInvalidVariables, problems
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s of %s at %s: %w", request.File, from.repository, from.commit.Short(), err)
+	}
+	request.Blob = file.Blob
+	document, problems := f.Parse(from.customer, request.File, file.Content)
+	if problems.Err() == nil {
+		problems = append(problems, targets(from, document, request)...)
+		if problems.Err() == nil && len(request.Targets) == 0 { // it would count as done
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: request.File}, Rule: "no-environments", Message: "no environment is left to work on", Remedy: "list one of " + pipeline.AllowedNames(from.customer) + " under `environments`"})
+		}
+	}
+	if problems.Err() != nil {
+		request.Reason, request.Problems = pipeline.ReasonInvalidVariables, problems
+		request.Targets, request.PlanOnly = nil, nil
+		return file.Content, nil
+	}
+	return file.Content, errors.Join(f.removed(ctx, from, document, request), f.deployed(ctx, from.customer, request))
+}
+
+// write stores the request: variables and index entries first, the request
+// itself last, so that what can be found is complete.
+func (f *FetchVars) write(ctx context.Context, request pipeline.Request, raw []byte) error {
+	if raw != nil {
+		if err := record.SealInto(ctx, f.Store, f.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, pipeline.ErrExists) {
+			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
+		} else if err != nil { // of a run that died here before, and may have known less
+			if err := record.VerifyRequest(ctx, f.records(), request); err != nil {
+				return record.TamperedOr(err, "what an earlier attempt has stored of request "+request.ID.Short())
+			}
+		}
+	}
+	keys := []string{record.OpenKey(request), record.CommitKey(request)}
+	if request.PullRequest > 0 {
+		keys = append(keys, record.PullKey(request))
+	}
+	for _, env := range request.Targets {
+		if request.Applies(env) {
+			keys = append(keys, record.QueueKey(request, env))
+		}
+	}
+	for _, key := range keys { // a run that died here before has left some of them
+		if err := f.Store.Create(ctx, key, strings.NewReader(string(request.ID))); err != nil && !errors.Is(err, pipeline.ErrExists) {
+			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
+		}
+	}
+	if err := f.appendLedger(ctx, request); err != nil {
+		return err
+	}
+	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: request.Customer}, record.RequestKey(request.Customer, request.ID), request); err != nil {
+		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
+	}
+	return nil
+}
+
+func (f *FetchVars) announce(ctx context.Context, request pipeline.Request) error {
+	accepted, waiting := "Accepted: ", "Waiting for the plan"
+	if request.Mode == pipeline.ModeDestroy {
+		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"
+	}
+	statuses := []pipeline.Status{{Context: request.StatusContext(""), Description: accepted + pipeline.JoinNames(request.Targets)}}
+	for _, env := range request.Targets {
+		statuses = append(statuses, pipeline.Status{Context: request.StatusContext(env), Description: waiting})
+	}
+	for _, s := range statuses {
+		s.State, s.TargetURL, s.Description = pipeline.StatusPending, request.ManagerRun.URL, pipeline.WithRequestTag(s.Description, request.ID)
+		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s)
+		if cause, refused := pipeline.RefusalOf(err); refused { // the report says it too; the plan does not depend on it
+			f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
+		}
+	}
+	f.Logf("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), pipeline.JoinNames(request.Targets))
+	return nil
+}
+
+// recordUnverified writes a rejection down for the manager and returns it. Failures on
+// the way (network, limits) pass through: they are no rejection.
+func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause error) error {
+	var rejected *pipeline.RejectedError
+	if !errors.As(cause, &rejected) {
+		return cause
+	}
+	stored := record.Unverified{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
+	if json.Valid(in.Event.Payload) {
+		stored.Payload = pipeline.WithoutToken(in.Event.Payload)
+	}
+	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
+	}
+	return errors.Join(cause, f.appendUnverified(ctx, in, rejected))
+}

@@ -1,0 +1,45 @@
+package intake
+
+import (
+	"context"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+)
+
+// appendLedger records a request before it is written down: once for each of its
+// targets, or that it was not accepted.
+func (f *FetchVars) appendLedger(ctx context.Context, request pipeline.Request) error {
+	chain := ledger.Ledger{Store: f.Store, Now: f.Now}
+	if request.Rejected() {
+		e := ledger.NewLedgerEntry(ledger.LedgerRejected, request, "", request.ManagerRun)
+		e.Actor, e.Outcome, e.Reason, e.Message = request.Actor, pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
+		_, err := chain.Append(ctx, e)
+		return err
+	}
+	for _, env := range request.Targets {
+		e := ledger.NewLedgerEntry(ledger.LedgerRequested, request, env, request.ManagerRun)
+		e.Actor = request.Actor
+		switch {
+		case !request.Applies(env):
+			e.Message = "to be planned only"
+		case request.Mode == pipeline.ModeDestroy:
+			e.Message = "to be destroyed"
+		}
+		if _, err := chain.Append(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendUnverified records a request in the fleet's ledger: nothing of a customer
+// is touched in the name of somebody who proved nothing.
+func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejected *pipeline.RejectedError) error {
+	e := ledger.LedgerEntry{Event: ledger.LedgerRejected, Outcome: pipeline.OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
+	if in.Manual != nil {
+		e.Actor = in.Manual.Actor
+	}
+	_, err := ledger.Ledger{Store: f.Store, Now: f.Now}.Append(ctx, e)
+	return err
+}

@@ -1,0 +1,90 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// Register writes down which customer a path of a repository is, before its first
+// request, and again where that is recorded under a key that is not at hand. Where the
+// store knows another name, it is a *RenamedError.
+func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
+	last, number, err := registry.LoadRegistration(ctx, f.Store, f.records(), c)
+	unknown := errors.Is(err, pipeline.ErrUnknownKey)
+	if unknown {
+		err = registry.CheckClaim(ctx, f.Store, c)
+		last = registry.Registration{Customer: c.Name} // it claims to be of this name
+	}
+	if err == nil {
+		err = registry.NameRecords{Records: f.records()}.SameName(ctx, c, last, number)
+	}
+	if err != nil || number > 0 && !unknown {
+		return registry.RegistrationError(err, c)
+	}
+	former, err := registry.NameRecords{Records: f.records()}.NameByApplies(ctx, c)
+	if err != nil {
+		return err
+	}
+	if former != "" && former != c.Name {
+		return &pipeline.RenamedError{Old: former, New: c}
+	}
+	if err := f.nameIsFree(ctx, c); err != nil {
+		return err
+	}
+	if number == 0 {
+		if err := f.noneLeft(ctx, c); err != nil {
+			return err
+		}
+	}
+	stored := registry.Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
+	err = record.CreateFleet(ctx, f.records(), registry.RegistrationKey(c, number+1), stored)
+	if errors.Is(err, pipeline.ErrExists) { // another run was quicker
+		return registry.CheckRegistered(ctx, f.Store, f.Sealer, c)
+	}
+	if err != nil {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// nameIsFree refuses a new customer under a name whose states are those of another one
+// that has a file of its own by now, or whose states were copied to another name: its
+// plan would change what is not its own.
+func (f *FetchVars) nameIsFree(ctx context.Context, c pipeline.Customer) error {
+	own, found, err := registry.NameRecords{Records: f.records()}.Evidence(ctx, c.Name, c)
+	if err != nil || !found || own.RepositoryID == c.RepositoryID {
+		return err
+	}
+	others := f.Customers.ByRepository(own.RepositoryID)
+	taken := slices.ContainsFunc(others, func(o pipeline.Customer) bool { return o.Name != c.Name && own.Of(o) })
+	if !taken {
+		all, err := registry.LoadRenames(ctx, f.records(), c.Name)
+		if err != nil {
+			return registry.RegistrationError(err, c)
+		}
+		taken = slices.ContainsFunc(all, func(r registry.RenameRecord) bool { return r.RepositoryID == own.RepositoryID })
+	}
+	if taken {
+		return &pipeline.RenamedError{New: c, Taken: own.RepositoryID}
+	}
+	return nil
+}
+
+// registered registers the customer of a request whose origin is proved. One that has
+// another name in the store gets an answer, and nothing is planned.
+func (f *FetchVars) registered(ctx context.Context, from *origin) (*pipeline.RenamedError, error) {
+	err := f.Register(ctx, from.customer)
+	var renamed *pipeline.RenamedError
+	if errors.As(err, &renamed) {
+		from.rejection = renamed.Answer(path.Join(from.customer.Path, pipeline.VariablesFile))
+		return renamed, nil
+	}
+	return nil, err
+}

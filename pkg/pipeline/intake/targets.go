@@ -1,0 +1,80 @@
+package intake
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// targets fills in request.Targets and request.Held: the environments declared
+// in metapipe.yml, in its order, that the customer may use and that stand in
+// variables.yml. One that stands there and may not be used is a problem with its
+// line.
+func targets(from origin, document pipeline.Document, request *pipeline.Request) pipeline.Problems {
+	problems := CheckEnvironments(from.customer, document)
+	declared := document.Environments()
+	present := func(env pipeline.Environment) bool {
+		return slices.ContainsFunc(declared, func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(env) })
+	}
+	if from.only != "" && !present(from.only) {
+		position, _ := document.Locate("environments")
+		problems = append(problems, pipeline.Problem{Position: position, Rule: "environment-missing",
+			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
+	}
+	request.PlanOnly = map[pipeline.Environment]string{}
+	for _, rule := range from.customer.Manager.Environments {
+		if !from.customer.Allows(rule.Name) || !present(rule.Name) || (from.only != "" && from.only != rule.Name) {
+			continue
+		}
+		request.Targets = append(request.Targets, rule.Name)
+		if request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
+			request.PlanOnly[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
+		}
+	}
+	return problems
+}
+
+// removed finds environments that were worked on before and are not in the file
+// any more.
+func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.Document, request *pipeline.Request) error {
+	for _, rule := range from.customer.Manager.Environments {
+		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
+			continue
+		}
+		keys, err := f.Store.List(ctx, record.QueuePrefix(from.customer.Name, rule.Name))
+		if err != nil {
+			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
+		}
+		if len(keys) == 0 {
+			continue
+		}
+		if !f.isDestroyed(ctx, from.customer.Name, rule.Name) {
+			request.Removed = append(request.Removed, rule.Name)
+		}
+	}
+	return nil
+}
+
+// CheckEnvironments names the environments of variables.yml that the customer may
+// not use, each with its line.
+func CheckEnvironments(c pipeline.Customer, document pipeline.Document) pipeline.Problems {
+	var problems pipeline.Problems
+	for _, d := range document.Environments() {
+		if c.Allows(pipeline.Environment(d.Name)) {
+			continue
+		}
+		remedy := "use " + pipeline.AllowedNames(c) + ", or ask your service provider for it"
+		if like := pipeline.Nearest(d.Name, strings.Split(pipeline.AllowedNames(c), ", ")); like != "" {
+			remedy = fmt.Sprintf("did you mean %q? Else %s", like, remedy)
+		}
+		problems = append(problems, pipeline.Problem{Position: d.Position, Rule: string(pipeline.ReasonNotAllowed),
+			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, cmp.Or(string(c.Name), "this customer")),
+			Remedy:  remedy})
+	}
+	return problems
+}

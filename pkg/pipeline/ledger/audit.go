@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// auditedCommits is how many commits an audit reads the statuses of, the newest
+// first: one call for each.
+const auditedCommits = 50
+
+// LedgerReport is what is told of one ledger.
+type LedgerReport struct {
+	Customer    pipeline.CustomerName `json:"customer,omitempty"`
+	Environment pipeline.Environment  `json:"environment,omitempty"`
+	Entries     []LedgerEntry         `json:"entries"` // oldest first, as far as the chain holds
+	Head        pipeline.LedgerHead   `json:"head"`
+	// Deployments and Receipts count the anchors on GitHub that were compared.
+	Deployments int `json:"deployments"`
+	Receipts    int `json:"receipts"`
+	// Findings say what is wrong, Notes what could not be compared.
+	Findings []string `json:"findings"`
+	Notes    []string `json:"notes,omitempty"`
+
+	broken bool
+}
+
+// Empty reports whether there is nothing to print: no entry, no finding and no note.
+func (r LedgerReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
+
+// Name is the ledger's for people.
+func (r LedgerReport) Name() string { return LedgerName(r.Customer, r.Environment) }
+
+// LedgerAuditor reads ledgers and verifies them: the chain always, and with a
+// GitHub also against the anchors in the customer's repository. Customers can
+// write such anchors themselves, so findings name who did.
+type LedgerAuditor struct {
+	Ledger Ledger
+	GitHub anchorReader // nil: the chain only
+}
+
+type anchorReader interface {
+	// AllDeployments lists the deployments to an environment of any commit, newest first.
+	AllDeployments(ctx context.Context, repo pipeline.Slug, environment string) ([]pipeline.Deployment, error)
+	// StatusHistory lists every status of a commit, newest first.
+	StatusHistory(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error)
+}
+
+// Chain reads one ledger and verifies that its entries follow each other.
+func (a LedgerAuditor) Chain(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (LedgerReport, error) {
+	r := LedgerReport{Customer: c, Environment: env, Entries: []LedgerEntry{}, Findings: []string{}}
+	entries, head, err := a.Ledger.Read(ctx, c, env)
+	r.Entries, r.Head = append(r.Entries, entries...), head
+	if errors.Is(err, ErrBrokenLedger) {
+		r.broken = true
+		r.find("%v", err)
+		err = nil
+	}
+	if err != nil {
+		return r, fmt.Errorf("read the ledger of %s: %w", r.Name(), err)
+	}
+	return r, nil
+}
+
+// Target is Chain for a target, which has anchors.
+func (a LedgerAuditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (LedgerReport, error) {
+	r, err := a.Chain(ctx, c.Name, env)
+	if err != nil || a.GitHub == nil {
+		return r, err
+	}
+	request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
+	names := []string{request.DeploymentEnvironment(env)}
+	contexts := []string{request.StatusContext(env)}
+	if !c.SharedRepository { // its trigger may name it all the same
+		request.SharedRepository = true
+		names, contexts = append(names, request.DeploymentEnvironment(env)), append(contexts, request.StatusContext(env))
+	}
+	var anchors []pipeline.Deployment
+	for _, name := range names {
+		list, err := a.GitHub.AllDeployments(ctx, c.Repository, name)
+		if err != nil {
+			return r, fmt.Errorf("read the anchors of the ledger of %s: %w", r.Name(), err)
+		}
+		anchors = append(anchors, slices.DeleteFunc(list, func(d pipeline.Deployment) bool {
+			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != env
+		})...)
+	}
+	r.compareHeads(anchors)
+	r.compareApplied(anchors)
+	return r, a.receipts(ctx, c, contexts, anchors, &r)
+}
+
+func (r *LedgerReport) find(format string, args ...any) {
+	r.Findings = append(r.Findings, fmt.Sprintf(format, args...))
+}
+
+// sum is the hash of an entry that was read: the one after it holds it.
+func (r *LedgerReport) sum(sequence int) string {
+	if sequence == len(r.Entries) {
+		return r.Head.SHA256
+	}
+	return r.Entries[sequence].Previous
+}
+
+func anchorName(d pipeline.Deployment) string {
+	return fmt.Sprintf("deployment %d of %s by %s", d.ID, d.SHA.Short(), pipeline.PlainLine(d.Creator))
+}
+
+// compareHeads holds the chain against the heads that deployments remember.
+func (r *LedgerReport) compareHeads(anchors []pipeline.Deployment) {
+	r.Deployments = len(anchors)
+	var other []string
+	fits := 0
+	for _, d := range anchors {
+		at := *d.Payload.Ledger
+		switch {
+		case at.Sequence < 1 || !pipeline.IsDigest(at.SHA256):
+			r.find("%s carries no head of a ledger", anchorName(d))
+		case at.Sequence > len(r.Entries) && r.broken:
+			r.Notes = append(r.Notes, fmt.Sprintf("entry %d, which %s remembers, lies behind the place where the chain breaks", at.Sequence, anchorName(d)))
+		case at.Sequence > len(r.Entries):
+			r.find("the ledger is shorter than its anchor: it has %d entries, and %s remembers entry %d", len(r.Entries), anchorName(d), at.Sequence)
+		case r.sum(at.Sequence) != at.SHA256:
+			other = append(other, fmt.Sprintf("entry %d is not the one that %s remembers: it, or one before it, was changed", at.Sequence, anchorName(d)))
+		default:
+			fits++
+		}
+	}
+	if len(other) > 0 && fits == 0 && !r.broken {
+		r.find("the ledger was rewritten wholly: its chain holds, and fits none of its %d anchors", len(other))
+	}
+	r.Findings = append(r.Findings, other...)
+}
+
+// compareApplied holds what was applied against the deployments that told of it.
+func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
+	reported := map[pipeline.RequestID]bool{}
+	for _, d := range anchors {
+		reported[d.Payload.Request] = true
+		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
+		switch {
+		case i < 0 && !r.broken:
+			r.find("%s tells that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
+		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
+			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, record.OrNone(pipeline.ReceiptCode(r.Entries[i].Receipt)), anchorName(d), record.OrNone(pipeline.ReceiptCode(d.Payload.Receipt)))
+		}
+	}
+	for _, e := range r.Entries {
+		if e.carriedOut() && !reported[e.Request] {
+			r.Notes = append(r.Notes, fmt.Sprintf("entry %d (applied) has no anchor: no report has told of it yet, or its deployment was deleted", e.Sequence))
+		}
+	}
+}
+
+// receipts holds the receipts of the ledger against those that stand on the
+// customer's commits.
+func (a LedgerAuditor) receipts(ctx context.Context, c pipeline.Customer, contexts []string, anchors []pipeline.Deployment, r *LedgerReport) error {
+	known := map[string]bool{}
+	for _, e := range r.Entries {
+		known[e.Receipt] = true
+	}
+	commits := auditedShas(r.Entries, anchors)
+	if len(commits) > auditedCommits {
+		r.Notes = append(r.Notes, fmt.Sprintf("the receipts on %d older commits were not compared", len(commits)-auditedCommits))
+		commits = commits[:auditedCommits]
+	}
+	shown := map[pipeline.RequestID][]string{} // by the short id
+	for _, sha := range commits {
+		statuses, err := a.GitHub.StatusHistory(ctx, c.Repository, sha)
+		if pipeline.Gone(err) {
+			r.Notes = append(r.Notes, "commit "+sha.Short()+" is not in "+c.Repository.String()+" any more")
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the receipts on %s: %w", sha.Short(), err)
+		}
+		for _, s := range statuses {
+			receipt, _ := pipeline.ReceiptOf(s.TargetURL)
+			mine := slices.ContainsFunc(contexts, func(statusContext string) bool { return strings.EqualFold(statusContext, s.Context) })
+			id := taggedWith(s.Description)
+			if receipt == "" || !mine || slices.Contains(shown[id], receipt) {
+				continue
+			}
+			shown[id] = append(shown[id], receipt)
+			if !known[receipt] && !r.broken {
+				r.find("a status on %s by %s shows receipt %s, and the ledger knows of no such plan", sha.Short(), pipeline.PlainLine(s.Creator), pipeline.ReceiptCode(receipt))
+			}
+		}
+	}
+	for _, e := range r.Entries {
+		if receipts := shown[pipeline.RequestID(e.Request.Short())]; e.carriedOut() && len(receipts) > 0 && !slices.Contains(receipts, e.Receipt) {
+			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, record.OrNone(pipeline.ReceiptCode(e.Receipt)), e.Request.Short())
+		}
+	}
+	for _, receipts := range shown {
+		r.Receipts += len(receipts)
+	}
+	return nil
+}
+
+// auditedShas are the commits that the ledger or its anchors name, newest first.
+func auditedShas(entries []LedgerEntry, anchors []pipeline.Deployment) []pipeline.SHA {
+	var shas []pipeline.SHA
+	add := func(sha pipeline.SHA) {
+		if sha != "" && !slices.Contains(shas, sha) {
+			shas = append(shas, sha)
+		}
+	}
+	for _, d := range anchors {
+		add(d.SHA)
+	}
+	for _, e := range slices.Backward(entries) {
+		add(e.Commit)
+	}
+	return shas
+}
+
+// taggedWith reads the short request id that tagged has appended, or "".
+func taggedWith(description string) pipeline.RequestID {
+	at := strings.LastIndex(description, " (")
+	if id, ok := strings.CutSuffix(description[at+1:], ")"); ok && at >= 0 {
+		return pipeline.RequestID(strings.TrimPrefix(id, "("))
+	}
+	return ""
+}

@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// NewLedgerEntry is an event of one target of a request.
+func NewLedgerEntry(event LedgerEvent, request pipeline.Request, env pipeline.Environment, run pipeline.Run) LedgerEntry {
+	return LedgerEntry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
+}
+
+// LedgerEnd is how a plan or an apply ended. That a newer request has come says
+// nothing about a plan, so such an entry names none. The caller adds the state.
+func LedgerEnd(request pipeline.Request, env pipeline.Environment, ended record.Result, receipt string) LedgerEntry {
+	e := NewLedgerEntry(ledgerEventOf(ended.Outcome), request, env, ended.Run)
+	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
+	if ended.Detail != "" {
+		e.Message += ": " + ended.Detail
+	}
+	if e.Event == LedgerApplied && request.Mode == pipeline.ModeDestroy {
+		e.Event = LedgerDestroyed
+	}
+	if e.Event == LedgerSuperseded {
+		e.Receipt, e.Message = "", ""
+	}
+	return e
+}
+
+// ledgerEventOf is the event of a plan or an apply that ended with the outcome.
+func ledgerEventOf(o pipeline.Outcome) LedgerEvent {
+	switch o {
+	case pipeline.OutcomeApplied:
+		return LedgerApplied
+	case pipeline.OutcomeWaiting, pipeline.OutcomeNoChanges, pipeline.OutcomePlanned:
+		return LedgerPlanned
+	case pipeline.OutcomeRefused, pipeline.OutcomeExpired:
+		return LedgerRefused
+	case pipeline.OutcomeRejected:
+		return LedgerRejected
+	case pipeline.OutcomeSuperseded:
+		return LedgerSuperseded
+	}
+	return LedgerFailed
+}
+
+func FirstProblem(problems pipeline.Problems) string {
+	for _, p := range problems {
+		if !p.Warning {
+			return p.Position.String() + ": " + p.Message
+		}
+	}
+	return ""
+}
+
+// AppendUnreadable records that a plan or an apply was refused since the record of its
+// request cannot be believed: nothing else is known of the request.
+func AppendUnreadable(ctx context.Context, chain Ledger, in pipeline.TargetInput, cause error) error {
+	var refused *pipeline.RefusedError
+	if !errors.As(cause, &refused) || refused.Reason != pipeline.ReasonTampered && refused.Reason != pipeline.ReasonUnknownKey {
+		return nil
+	}
+	last, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	e := NewLedgerEntry(LedgerRefused, pipeline.Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
+	e.Outcome, e.Reason, e.Message = pipeline.OutcomeRefused, refused.Reason, refused.Message
+	_, err := chain.Append(last, e)
+	return err
+}
+
+// FinishPlan appends how a plan ended without success, when the ledger does not
+// know it: what its own job could not record, or does not know to have recorded.
+func (l Ledger) FinishPlan(ctx context.Context, e LedgerEntry, made time.Time) error {
+	last, found, err := l.LastOf(ctx, e.Customer, e.Environment, e.Request, made)
+	if err != nil {
+		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
+	}
+	if found && (last.Event == LedgerRequested || last.Event == LedgerPlanned && last.Outcome == pipeline.OutcomeWaiting) {
+		_, err = l.Append(ctx, e)
+	}
+	return err
+}

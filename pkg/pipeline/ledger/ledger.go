@@ -1,0 +1,338 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Ledger is the append-only record of what was asked of a target, who decided
+// and what was done: one write-once object per event, each holding the hash of
+// the one before it.
+type Ledger struct {
+	Store pipeline.Store
+	Now   func() time.Time
+}
+
+// LedgerEvent says what an entry records.
+type LedgerEvent string
+
+// The events of a target.
+const (
+	LedgerRequested  LedgerEvent = "requested"  // a request with a proved origin was accepted for it
+	LedgerPlanned    LedgerEvent = "planned"    // a plan ended, well or not
+	LedgerApproved   LedgerEvent = "approved"   // people let the apply pass its gate
+	LedgerApplying   LedgerEvent = "applying"   // an apply is about to use the plan
+	LedgerApplied    LedgerEvent = "applied"    // the apply ended well
+	LedgerDestroyed  LedgerEvent = "destroyed"  // the apply of a destroy ended well
+	LedgerRefused    LedgerEvent = "refused"    // the plan may not be applied; the reason says why
+	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped
+	LedgerSuperseded LedgerEvent = "superseded" // a newer request took its place
+	LedgerClosed     LedgerEvent = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
+	LedgerUnreported LedgerEvent = "unreported" // GitHub will never accept a part of the report; the message says why
+	LedgerUnlocked   LedgerEvent = "unlocked"   // a lock of the state was released by hand or by the sweep
+	LedgerRecovered  LedgerEvent = "recovered"  // a kept state was brought back
+	LedgerRejected   LedgerEvent = "rejected"   // a request was not accepted
+	LedgerRestored   LedgerEvent = "restored"   // a lost state was restored from an earlier version
+	LedgerAccepted   LedgerEvent = "accepted"   // the operator accepted the state as it is
+	LedgerRenamed    LedgerEvent = "renamed"    // the customer has another name; the message says which
+)
+
+// LedgerEntry is one record. Append fills in Version, Sequence, Previous and At.
+type LedgerEntry struct {
+	Version     int                   `json:"version"`  // 1
+	Sequence    int                   `json:"sequence"` // 1 for the first of its ledger
+	Previous    string                `json:"previous"` // SHA-256 of the entry before it, hexadecimal; empty for the first
+	At          time.Time             `json:"at"`
+	Event       LedgerEvent           `json:"event"`
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment"`
+	Request     pipeline.RequestID    `json:"request,omitempty"`
+	Commit      pipeline.SHA          `json:"commit,omitempty"`
+	Actor       string                `json:"actor,omitempty"`    // who asked, approved or did it
+	ActorID     int64                 `json:"actor_id,omitempty"` // of an approver: logins can change hands
+	Receipt     string                `json:"receipt,omitempty"`  // its SHA-256, hexadecimal
+	Outcome     pipeline.Outcome      `json:"outcome,omitempty"`
+	Reason      pipeline.Reason       `json:"reason,omitempty"`
+	Message     string                `json:"message,omitempty"` // one line
+	Run         pipeline.Run          `json:"run,omitzero"`
+	// State is what the event left in the backend of the target; nil where it left none
+	// or the version is not known. One without a lineage: no state, on purpose.
+	State *pipeline.StateRecord `json:"state,omitempty"`
+	// LastState is the number of the last entry before this one that left a state;
+	// noState where none did, 0 in entries of versions that did not write it down.
+	LastState int `json:"last_state,omitempty"`
+}
+
+// LedgerName names a ledger for people.
+func LedgerName(c pipeline.CustomerName, env pipeline.Environment) string {
+	return strings.TrimSuffix(strings.TrimSuffix(record.LedgerPrefix(c, env), "/"), "/ledger")
+}
+
+// Append adds an entry at the end of its ledger, unless the event is recorded
+// there already (a step that runs again). When two append at once, one goes
+// behind the other. It returns the last entry that the ledger has now.
+func (l Ledger) Append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead, error) {
+	head, err := l.append(ctx, e)
+	if err != nil {
+		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, LedgerName(e.Customer, e.Environment), err)
+	}
+	return head, nil
+}
+
+func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead, error) {
+	e.Message, e.Actor = pipeline.PlainLine(e.Message), pipeline.PlainLine(e.Actor)
+	if err := e.check(); err != nil {
+		return pipeline.LedgerHead{}, err
+	}
+	for tried := -1; ; {
+		head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
+		if err != nil {
+			return pipeline.LedgerHead{}, err
+		}
+		if head.Sequence <= tried {
+			return pipeline.LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBrokenLedger, head.Sequence+1)
+		}
+		if recorded, err := l.recorded(ctx, e, last, tried); err != nil || recorded {
+			return head, err
+		}
+		tried, e.LastState = head.Sequence, last.nextLastState()
+		head, err = l.put(ctx, head, e)
+		if !errors.Is(err, pipeline.ErrExists) { // else somebody was quicker
+			return head, err
+		}
+	}
+}
+
+// AppendAfter is Append for an entry that follows one of our own, and cannot be
+// there yet: in most cases head is still the last one, and nothing has to be read.
+func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry) (pipeline.LedgerHead, error) {
+	if e.Message, e.Actor = pipeline.PlainLine(e.Message), pipeline.PlainLine(e.Actor); head.Sequence == 0 || e.check() != nil {
+		return l.Append(ctx, e)
+	}
+	next, err := l.put(ctx, head, e)
+	if err != nil { // which says what is the matter with the store
+		return l.Append(ctx, e)
+	}
+	return next, nil
+}
+
+// put writes e, whose LastState is set or not known, behind head. It is ErrExists when head is not the last entry.
+func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry) (pipeline.LedgerHead, error) {
+	e.Version, e.At = 1, l.Now().UTC()
+	e.Sequence, e.Previous = head.Sequence+1, head.SHA256
+	if head.Sequence == 0 {
+		e.LastState = noState
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		return pipeline.LedgerHead{}, err
+	}
+	if err := l.Store.Create(ctx, record.LedgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
+		return pipeline.LedgerHead{}, err
+	}
+	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.Sha256Hex(b)}, nil
+}
+
+// maxLookBack is how many entries are asked whether they record an event. Whoever
+// sends requests without end must not make each of them dearer than the one before;
+// an entry that stands there twice does no harm.
+const maxLookBack = 100
+
+// recorded looks back from the last entry as far as the same event can stand: to
+// where its request began, and not to entries up to seen, which were asked before.
+func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bool, error) {
+	switch e.Event {
+	case LedgerPlanned, LedgerApplying, LedgerUnlocked, LedgerRestored, LedgerAccepted, LedgerRenamed:
+		return false, nil // each is about another plan, attempt, lock or state
+	}
+	first := e.Event == LedgerRequested || e.Event == LedgerRejected
+	end := max(seen, last.Sequence-maxLookBack, 0)
+	for at := last; at.Sequence > end; {
+		switch {
+		case at.same(e):
+			return true, nil
+		case at.Event == LedgerRequested && at.Request == e.Request && !first:
+			return false, nil
+		case first && at.At.Before(e.Run.CreatedAt.Add(-clockSkew)), first && e.Run.CreatedAt.IsZero():
+			return false, nil // older than the run that records it
+		case at.Sequence == end+1:
+			return false, nil
+		}
+		before, _, err := l.entry(ctx, at.Customer, at.Environment, at.Sequence-1)
+		if err != nil {
+			return false, err
+		}
+		at = before
+	}
+	return false, nil
+}
+
+// LastOf looks back for the last entry of a request that was made at a time.
+func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID, made time.Time) (LedgerEntry, bool, error) {
+	_, at, err := l.HeadEntry(ctx, c, env)
+	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
+		if at.Request == id {
+			return at, true, nil
+		}
+		if at.Sequence == 1 {
+			break
+		}
+	}
+	return LedgerEntry{}, false, err
+}
+
+// clockSkew is how far the clocks of runners and of GitHub may be apart.
+const clockSkew = 10 * time.Minute
+
+// same reports whether two entries record one event. What may happen to a plan
+// several times counts once for each attempt of a run.
+func (e LedgerEntry) same(o LedgerEntry) bool {
+	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.ActorID != o.ActorID || e.Outcome != o.Outcome || e.Reason != o.Reason {
+		return false
+	}
+	switch e.Event {
+	case LedgerFailed, LedgerRefused:
+		return e.Run.ID != 0 && e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
+	case LedgerRejected:
+		return e.Run.ID == o.Run.ID
+	}
+	return true
+}
+
+// Head returns the last entry's number and hash; zero for an empty ledger.
+func (l Ledger) Head(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, error) {
+	head, _, err := l.HeadEntry(ctx, c, env)
+	return head, err
+}
+
+func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, LedgerEntry, error) {
+	length, err := l.length(ctx, c, env)
+	if err != nil || length == 0 {
+		return pipeline.LedgerHead{}, LedgerEntry{}, err
+	}
+	e, sum, err := l.entry(ctx, c, env, length)
+	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
+}
+
+// maxLedgerEntry is far more than an entry has: its texts are short lines.
+const maxLedgerEntry = 64 << 10
+
+// entry reads one entry, which must be of this ledger and in its place.
+func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (e LedgerEntry, sum string, err error) {
+	key := record.LedgerKey(c, env, sequence)
+	b, err := record.ReadAtMost(ctx, l.Store, key, maxLedgerEntry)
+	if errors.Is(err, record.ErrTooLarge) {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %w", ErrBrokenLedger, err)
+	}
+	if err != nil {
+		return LedgerEntry{}, "", err
+	}
+	if e, err = parseLedgerEntry(b); err != nil {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %s: %w", ErrBrokenLedger, key, err)
+	}
+	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
+		return LedgerEntry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBrokenLedger, key, e.Sequence, LedgerName(e.Customer, e.Environment))
+	}
+	return e, pipeline.Sha256Hex(b), nil
+}
+
+// ErrBrokenLedger is what Read returns (wrapped) when an entry is missing, was
+// changed or belongs elsewhere.
+var ErrBrokenLedger = errors.New("the ledger is not whole")
+
+// Read returns the entries of a target, oldest first, as far as the chain holds;
+// a chain that does not hold is ErrBrokenLedger beside them.
+func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) ([]LedgerEntry, pipeline.LedgerHead, error) {
+	keys, err := l.Store.List(ctx, record.LedgerPrefix(c, env))
+	if err != nil {
+		return nil, pipeline.LedgerHead{}, err
+	}
+	var (
+		entries []LedgerEntry
+		head    pipeline.LedgerHead
+	)
+	last, gap := l.upTo(ctx, c, env, 1, keys)
+	for first := 0; first < last; first += readAtOnce {
+		for _, r := range l.some(ctx, c, env, first+1, min(readAtOnce, last-first)) {
+			if r.err != nil {
+				return entries, head, r.err
+			}
+			if r.Previous != head.SHA256 {
+				return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBrokenLedger, r.Sequence, r.Sequence-1)
+			}
+			entries, head = append(entries, r.LedgerEntry), pipeline.LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
+		}
+	}
+	return entries, head, gap
+}
+
+// readAtOnce is how many entries are on their way at a time: each is an object.
+const readAtOnce = 16
+
+// readEntry is an entry with its hash, or why there is none.
+type readEntry struct {
+	LedgerEntry
+	sum string
+	err error
+}
+
+// some reads n entries from a number on.
+func (l Ledger) some(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, first, n int) []readEntry {
+	read := make([]readEntry, n)
+	var all sync.WaitGroup
+	for i := range read {
+		all.Go(func() {
+			r := &read[i]
+			r.LedgerEntry, r.sum, r.err = l.entry(ctx, c, env, first+i)
+		})
+	}
+	all.Wait()
+	return read
+}
+
+func parseLedgerEntry(b []byte) (LedgerEntry, error) {
+	var e LedgerEntry
+	err := pipeline.DecodeKnown(b, &e)
+	if err != nil && !errors.Is(err, pipeline.ErrTrailingData) {
+		return LedgerEntry{}, fmt.Errorf("ledger entry: %w", err)
+	}
+	if err != nil || e.Version != 1 {
+		return LedgerEntry{}, errors.New("ledger entry: not in the form of this metapipe")
+	}
+	return e, e.check()
+}
+
+// check holds an entry to the form that Append gives it: whatever else stands in
+// a store is no entry.
+func (e LedgerEntry) check() error {
+	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
+		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed, LedgerRenamed}
+	if !slices.Contains(known, e.Event) {
+		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
+	}
+	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || e.Commit != "" && !pipeline.ConsistsOf(string(e.Commit), 40, pipeline.Digits+"abcdef") || e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
+		return errors.New("ledger entry: request, commit or receipt is none")
+	}
+	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {
+		if pipeline.PlainLine(text) != text {
+			return errors.New("ledger entry: a text is not one short line")
+		}
+	}
+	if e.State != nil && pipeline.PlainLine(e.State.Lineage) != e.State.Lineage || e.LastState < noState || e.LastState >= max(e.Sequence, 1) {
+		return errors.New("ledger entry: its state is none")
+	}
+	if len(e.Run.URL) > 2048 || strings.ContainsFunc(e.Run.URL, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("ledger entry: the address of the run is none")
+	}
+	return nil
+}

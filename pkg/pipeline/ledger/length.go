@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// ledgerPage is how many entries one question to the store lists: their keys have
+// all digits but the last three in common. S3 answers as many in one call.
+const ledgerPage = 1000
+
+// length is the number of the last entry. A ledger has no end, so it is not listed
+// whole: a first page that is full is followed by few looks for where it ends.
+func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (int, error) {
+	last, err := l.page(ctx, c, env, 0)
+	if err != nil || last < ledgerPage-1 {
+		return last, err
+	}
+	pages, step := 0, 1 // entry pages×1000 is there, but for page 0, which has been seen
+	for found := true; found; step *= 2 {
+		if found, err = l.has(ctx, c, env, (pages+step)*ledgerPage); err != nil {
+			return 0, err
+		}
+		if found {
+			pages += step
+		}
+	}
+	for step /= 2; step > 0; step /= 2 { // the last look, and each half of it
+		found, err := l.has(ctx, c, env, (pages+step)*ledgerPage)
+		if err != nil {
+			return 0, err
+		}
+		if found {
+			pages += step
+		}
+	}
+	if pages == 0 {
+		return last, nil
+	}
+	return l.page(ctx, c, env, pages)
+}
+
+// page returns the number of the last entry of a page, which must be there without
+// a gap; 0 when the page is empty.
+func (l Ledger) page(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, page int) (int, error) {
+	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(c, env, page*ledgerPage), "000.json"))
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	return l.upTo(ctx, c, env, max(page*ledgerPage, 1), keys) // there is no entry 0
+}
+
+// upTo returns the number of the last entry of a list that begins with entry
+// first. What was written while a folder was read may be left out of its list, with
+// a later entry in it: such an entry is looked for by its key.
+func (l Ledger) upTo(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, first int, keys []string) (int, error) {
+	next := first
+	for _, key := range keys {
+		for ; key != record.LedgerKey(c, env, next); next++ {
+			found, err := l.has(ctx, c, env, next)
+			if err != nil {
+				return 0, err
+			}
+			if !found {
+				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, record.LedgerKey(c, env, next), key)
+			}
+		}
+		next++
+	}
+	return next - 1, nil
+}
+
+// has reports whether an entry is there, whatever it says.
+func (l Ledger) has(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (bool, error) {
+	r, err := l.Store.Open(ctx, record.LedgerKey(c, env, sequence))
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, r.Close()
+}
+
+// Finish appends how an apply ended, when its beginning is the last that the ledger
+// knows of it.
+func (l Ledger) Finish(ctx context.Context, e LedgerEntry) error {
+	head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
+	if err != nil {
+		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
+	}
+	if last.Event != LedgerApplying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
+		return nil
+	}
+	_, err = l.AppendAfter(ctx, head, e)
+	return err
+}

@@ -1,0 +1,2 @@
+// Package publish reports to the customer: statuses, the comment and deployments.
+package publish

@@ -1,0 +1,70 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// appendLedger records what this report decided: which targets nobody will finish any
+// more, and which were superseded. What the job of a plan or an apply could not
+// record of its end is recorded first.
+func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
+	var errs []error
+	for _, t := range report.targets {
+		e := ledger.LedgerEnd(report.Request, t.Environment, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		if t.closed && e.Event != ledger.LedgerSuperseded {
+			e.Event = ledger.LedgerClosed
+		}
+		chain := ledger.Ledger{Store: r.Store, Now: r.Now}
+		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
+			errs = append(errs, chain.Finish(ctx, ledger.LedgerEnd(report.Request, t.Environment, *end, t.Receipt)))
+		}
+		if e.Event == ledger.LedgerClosed || e.Event == ledger.LedgerSuperseded || t.doubted {
+			_, err := chain.Append(ctx, e)
+			errs = append(errs, err)
+		} else if t.attempt.Number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
+			e.Run = t.run
+			errs = append(errs, chain.FinishPlan(ctx, e, report.Request.CreatedAt))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// appendUnreported records what of a finished request the customer cannot be shown.
+func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report pipeline.Report) error {
+	if len(report.Unreported) == 0 {
+		return nil
+	}
+	words := make([]string, 0, len(report.Unreported))
+	for _, u := range report.Unreported {
+		words = append(words, u.String())
+	}
+	envs := report.Request.Targets
+	if len(envs) == 0 {
+		envs = []pipeline.Environment{""}
+	}
+	var errs []error
+	for _, env := range envs {
+		e := ledger.NewLedgerEntry(ledger.LedgerUnreported, report.Request, env, in.Run)
+		e.Message = strings.Join(words, "; ")
+		_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// anchor is the head of the target's ledger, for the deployment that tells of its
+// apply. An apply whose job could not record its end any more is recorded first.
+func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
+	e := ledger.LedgerEnd(request, t.Environment, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	head, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	if err != nil {
+		return nil, err
+	}
+	return &head, nil
+}

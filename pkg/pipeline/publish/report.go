@@ -1,0 +1,295 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Reporter tells the customer how a request stands. It works from the store
+// alone, so it can run after any other step, and again.
+type Reporter struct {
+	GitHub   reportGitHub
+	Store    pipeline.Store
+	Sealer   pipeline.Sealer
+	Renderer Renderer
+	Now      func() time.Time
+	Logf     func(format string, args ...any)
+}
+
+// Renderer turns a report into text. pkg/report implements it.
+type Renderer interface {
+	// Comment is the body of the pull request comment, within GitHub's limit and
+	// without a marker.
+	Comment(pipeline.Report) string
+	// Summary is the job summary.
+	Summary(pipeline.Report) string
+	// Status is the description of the status of env, or with an empty env of the
+	// whole request.
+	Status(r pipeline.Report, env pipeline.Environment) string
+}
+
+type reportGitHub interface {
+	Login(ctx context.Context) (string, error)
+	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status) error
+	Comments(ctx context.Context, repo pipeline.Slug, number int) ([]pipeline.Comment, error)
+	CreateComment(ctx context.Context, repo pipeline.Slug, number int, body string) (pipeline.Comment, error)
+	EditComment(ctx context.Context, repo pipeline.Slug, id int64, body string) (pipeline.Comment, error)
+	DeleteComment(ctx context.Context, repo pipeline.Slug, id int64) error
+	CreateDeployment(ctx context.Context, repo pipeline.Slug, deployment pipeline.Deployment) (int64, error)
+	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
+}
+
+// ReportInput is one call of report.
+type ReportInput struct {
+	Manager  pipeline.Slug
+	Customer pipeline.Customer
+	Request  pipeline.RequestID
+	// Final closes everything that is still open: no later job will.
+	Final bool
+	// Cancelled tells a final report that a job was cancelled.
+	Cancelled bool
+	// Applying, when set, is the environment whose apply begins: its status says so,
+	// and nothing else is told.
+	Applying pipeline.Environment
+	// Unseen closes the request also where its repository cannot be seen: there is
+	// no use in waiting for it.
+	Unseen bool
+	Run    pipeline.Run
+}
+
+// Run reports. It returns the report and its job summary also when not everything
+// has reached GitHub; what failed is in the error. What GitHub will never accept is
+// in Report.Unreported and is no error: it says nothing about the plan or the apply.
+func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, string, error) {
+	request, err := record.LoadRequest(ctx, r.records(), in.Customer.Name, in.Request)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return pipeline.Report{}, "", &pipeline.NoRequestError{Request: in.Request, Customer: in.Customer.Name}
+	}
+	if err != nil {
+		return pipeline.Report{}, "", record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
+	}
+	if err := reportsTo(in.Customer, request); err != nil {
+		return pipeline.Report{}, "", err
+	}
+	if in.Applying != "" {
+		report, err := r.applying(ctx, in, request)
+		return report, "", err
+	}
+	report, err := r.collect(ctx, in, request)
+	if err != nil {
+		return pipeline.Report{}, "", err
+	}
+	err = r.appendLedger(ctx, in, report)
+	refused, failed := r.write(ctx, in, report)
+	report.Unreported = refused
+	if err = errors.Join(err, failed); err == nil && !report.unsettled && report.Overall() != pipeline.StatusPending {
+		if err = r.appendUnreported(ctx, in, report.Report); err == nil {
+			err = record.MarkClosed(ctx, r.Store, request)
+		}
+	}
+	if in.Final {
+		r.discard(ctx, report)
+	}
+	return report.Report, r.Renderer.Summary(report.Report), err
+}
+
+// write brings GitHub in line with a report. Each part is tried: a comment that fails
+// must not leave a status pending. The statuses come last, since a customer's job
+// that waits for the overall one reads the outputs from the deployments as soon as
+// it is final.
+func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]pipeline.Unreported, error) {
+	request := report.Request
+	if in.Run.ID != request.ManagerRun.ID { // the run that was proved may be long over, and the name may have changed hands
+		if refused, err := r.place(ctx, in, request); refused != nil || err != nil {
+			return refused, err
+		}
+	}
+	refused, err := pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
+	for _, u := range refused {
+		r.Logf("%s; GitHub will not accept it later either", u)
+	}
+	return refused, err
+}
+
+// place looks whether the repository of a request is still the one that it was.
+func (r *Reporter) place(ctx context.Context, in ReportInput, request pipeline.Request) ([]pipeline.Unreported, error) {
+	all := func(cause pipeline.RefusalCause) []pipeline.Unreported {
+		u := pipeline.Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)", request.ID.Short(), request.Repository, request.Repository.ID), Cause: cause}
+		r.Logf("%s", u)
+		return []pipeline.Unreported{u}
+	}
+	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
+	switch {
+	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err):
+		return all(pipeline.CauseUnseen), nil
+	case err != nil:
+		return nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
+	case repo.ID != request.Repository.ID:
+		return all(pipeline.CauseRepository), nil
+	}
+	return nil, nil
+}
+
+// reportsTo refuses a record that leads to another repository than the customer's:
+// one customer could read another's plan. Under its owner the repository may have got
+// another name.
+func reportsTo(c pipeline.Customer, request pipeline.Request) error {
+	if request.Repository.ID == c.RepositoryID && strings.EqualFold(request.Repository.Owner, c.Repository.Owner) {
+		return nil
+	}
+	return &pipeline.RefusedError{Reason: pipeline.ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
+		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}
+}
+
+// collected is a report with what its parts were made from.
+type collected struct {
+	pipeline.Report
+	targets []target // in the order of Report.Targets
+	// unsettled: a job was stopped in the middle of its work and may have left a
+	// lock, or a run was canceled and may not end. The request stays open for the
+	// sweep.
+	unsettled bool
+}
+
+// target is a target of a report with the records that say how it stands.
+type target struct {
+	pipeline.TargetReport
+	run      pipeline.Run // the run that set the outcome
+	folder   record.PlanAttempt
+	internal string              // the part of the message that names the manager's own places
+	closed   bool                // by this report: no job would have finished it
+	doubted  bool                // its record in the store has no valid signature
+	attempt  record.ApplyAttempt // the last one of its plan
+}
+
+// redacted returns what may be shown of the target.
+func (t target) redacted(l pipeline.Redaction) pipeline.TargetReport {
+	if l.Hides() && t.internal != "" {
+		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
+	}
+	return t.Redacted(l)
+}
+
+// collect reads the status of each target.
+func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline.Request) (collected, error) {
+	report := collected{Report: pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}}
+	if request.Rejected() {
+		return report, nil
+	}
+	failedBefore := pipeline.Environment("")
+	for _, env := range request.Targets {
+		t, err := r.target(ctx, in, request, env)
+		if err != nil {
+			return collected{}, err
+		}
+		report.unsettled = report.unsettled || t.Outcome == pipeline.OutcomePlanning || t.Outcome == pipeline.OutcomeApplying || t.Outcome == pipeline.OutcomeCancelled || t.attempt.Revoked()
+		if in.Final && !t.Outcome.Final() {
+			r.close(&t, in, request.Mode, failedBefore)
+			t.closed = true
+		}
+		if hint := t.logHint(request); hint != "" {
+			r.Logf("%s", hint)
+		}
+		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
+			failedBefore = env
+		}
+		t.TargetReport = t.redacted(in.Customer.Manager.Redaction)
+		report.targets, report.Targets = append(report.targets, t), append(report.Targets, t.TargetReport)
+	}
+	return report, nil
+}
+
+// close decides how a target ended that no job will finish any more.
+func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBefore pipeline.Environment) {
+	began := t.Outcome
+	next := t.Next
+	t.Next = mode.Afresh()
+	switch {
+	case began == pipeline.OutcomeWaiting && t.attempt.Number > 0: // an apply tried, and could not begin
+		t.Outcome, t.Next = t.attempt.Result.Outcome, next
+	case began == pipeline.OutcomeApplying:
+		t.Outcome, t.Message = pipeline.OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
+	case failedBefore != "":
+		t.Outcome, t.Message = pipeline.OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore)
+	case in.Cancelled:
+		t.Outcome, t.Message = pipeline.OutcomeCancelled, "the workflow was cancelled"
+	case began == pipeline.OutcomeWaiting && !r.Now().Before(t.Expires):
+		t.Outcome, t.Reason, t.Message = pipeline.OutcomeExpired, pipeline.ReasonExpired, "the plan expired at "+t.Expires.UTC().Format(time.RFC3339)
+	case began == pipeline.OutcomeWaiting && t.Gated:
+		t.Outcome, t.Message = pipeline.OutcomeRejected, "the apply did not begin: a reviewer said no, or its job ended before it could"
+	case began == pipeline.OutcomeWaiting:
+		t.Outcome, t.Message = pipeline.OutcomeCancelled, "the apply did not start"
+	case began == pipeline.OutcomeRequested:
+		t.Outcome, t.Message = pipeline.OutcomeFailed, "the plan never began: its job did not start, or ended before it could plan"
+	default:
+		t.Outcome, t.Message = pipeline.OutcomeFailed, "the plan did not finish: its job ended without a result"
+	}
+}
+
+func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.Request, env pipeline.Environment) (target, error) {
+	st, err := record.ReadTargetStatus(ctx, r.records(), request, env)
+	if err != nil {
+		return target{}, err
+	}
+	rule, _ := in.Customer.Manager.Rule(env)
+	e := st.Result
+	t := target{TargetReport: pipeline.TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == pipeline.ModeDestroy, PlanOnly: request.PlanOnly[env],
+		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At},
+		doubted: st.Doubt != nil, run: e.Run, folder: st.Folder, attempt: st.Attempt}
+	if e.Internal {
+		t.internal = e.Message
+	}
+	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
+		return target{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
+	}
+	if !t.Outcome.Final() && t.Applies {
+		newer, err := record.Superseding(ctx, r.records(), request, env)
+		if err != nil {
+			return target{}, err
+		}
+		if newer != "" && t.Outcome != pipeline.OutcomeApplying {
+			t.Outcome, t.Reason, t.Message, t.Next = pipeline.OutcomeSuperseded, pipeline.ReasonSuperseded, "request "+newer.Short()+" took its place", ""
+		}
+	}
+	return t, nil
+}
+
+// plan adds the redacted plan and its receipt. A model that cannot be opened is
+// told as such, and hides nothing else.
+func (r *Reporter) plan(ctx context.Context, st record.TargetStatus, t *pipeline.TargetReport) error {
+	if !st.Folder.Has(record.ObjectReceipt) {
+		return nil
+	}
+	receipt, model, err := record.ReadReceipt(ctx, r.records(), st.Folder)
+	switch {
+	case errors.Is(err, pipeline.ErrTampered), errors.Is(err, pipeline.ErrUnknownKey):
+		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")
+		r.Logf("%v", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	t.Receipt, t.ReceiptCode, t.Expires, t.PlannedAt = receipt.Digest(), receipt.Code(), receipt.Expires, receipt.PlannedAt
+	t.Plan = &pipeline.Plan{}
+	return pipeline.DecodeExact(model, t.Plan)
+}
+
+func (r *Reporter) records() record.Records { return record.Records{Store: r.Store, Sealer: r.Sealer} }
+
+// FindRejected returns what fetch-vars wrote down about a run whose request had
+// no proved origin, or ErrNotFound.
+func FindRejected(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, run pipeline.Run) (record.Unverified, error) {
+	var u record.Unverified
+	err := record.Records{Store: s, Sealer: sealer}.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(run), &u)
+	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+		err = record.TamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
+	}
+	return u, err
+}

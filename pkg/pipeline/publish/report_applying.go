@@ -1,0 +1,41 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// applying tells the customer that the apply of one environment begins: a waiting
+// trigger cannot see otherwise that nobody is waited for any more. It is one status
+// and nothing else, and none where the plan does not wait: the report after the
+// apply says why.
+func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
+	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
+	if !slices.Contains(request.Targets, in.Applying) {
+		return report, &pipeline.UsageError{Message: fmt.Sprintf("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying), Next: "name one of " + fmt.Sprint(request.Targets)}
+	}
+	t, err := r.target(ctx, in, request, in.Applying)
+	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {
+		return report, err
+	}
+	_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(t.Environment) })
+	if err != nil || taken {
+		return report, err
+	}
+	if in.Run.Attempt > 1 { // an earlier attempt may have closed the request, and nothing may be pending that no sweep finds
+		if err := record.MarkOpen(ctx, r.Store, request); err != nil {
+			return report, err
+		}
+	}
+	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
+	report.Targets = []pipeline.TargetReport{t.redacted(in.Customer.Manager.Redaction)}
+	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, t.Environment, pipeline.StatusPending, t.ReceiptURL()))
+	for _, u := range report.Unreported {
+		r.Logf("%s; the apply does not depend on it", u)
+	}
+	return report, err
+}

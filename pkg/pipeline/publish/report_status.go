@@ -1,0 +1,127 @@
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+func (r *Reporter) statuses(ctx context.Context, report pipeline.Report) error {
+	request := report.Request
+	// Requests for one commit share its statuses: the newest that works on a
+	// target has the say over the target's, and the newest of all over the rest.
+	newer, found, err := record.CommitOf(request).Newest(ctx, r.records(), request, nil)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, t := range report.Targets {
+		taken, err := r.taken(ctx, request, newer, t.Environment)
+		if err != nil || taken {
+			errs = append(errs, err)
+		} else {
+			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.ReceiptURL()))
+		}
+	}
+	// The overall status comes last: who waits for it finds the others final.
+	if !found {
+		errs = append(errs, r.status(ctx, report, "", report.Overall(), request.ManagerRun.URL))
+	} else {
+		r.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
+	}
+	return errors.Join(errs...)
+}
+
+// status posts the status of env, or with an empty env that of the whole request.
+func (r *Reporter) status(ctx context.Context, report pipeline.Report, env pipeline.Environment, state pipeline.StatusState, url string) error {
+	request := report.Request
+	s := pipeline.Status{Context: request.StatusContext(env), State: state, Description: pipeline.WithRequestTag(r.Renderer.Status(report, env), request.ID), TargetURL: url}
+	return pipeline.PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
+}
+
+// taken reports whether a newer request for the commit works on env: newest is the
+// newest of all, the zero Request when there is none.
+func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, env pipeline.Environment) (bool, error) {
+	if newest.ID == "" || newest.WorksOn(env) {
+		return newest.ID != "", nil
+	}
+	_, found, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(env) })
+	return found, err
+}
+
+// deployments creates the deployment that carries the outputs of each applied
+// target.
+func (r *Reporter) deployments(ctx context.Context, report collected) error {
+	request := report.Request
+	var errs []error
+	for _, t := range report.targets {
+		if t.Outcome != pipeline.OutcomeApplied {
+			continue
+		}
+		outputs := map[string]string{}
+		for _, o := range t.Outputs {
+			if !o.Sensitive {
+				outputs[o.Name] = o.Value
+			}
+		}
+		// Outputs reach the customer also while the ledger cannot be read.
+		head, anchorErr := r.anchor(ctx, request, t)
+		errs = append(errs, anchorErr)
+		errs = append(errs, r.deploy(ctx, request, pipeline.Deployment{
+			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
+			Description: r.Renderer.Status(report.Report, t.Environment), State: "success", LogURL: t.RunURL,
+			Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
+				Ledger: head, Receipt: t.Receipt},
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// smallOutputs is what outputs may have together in bytes where GitHub accepts no more:
+// it does not say what its limit is.
+const smallOutputs = 16 << 10
+
+// deploy creates a deployment. Where its payload is larger than GitHub accepts, the
+// largest outputs are left out and named: the apply is done all the same.
+func (r *Reporter) deploy(ctx context.Context, request pipeline.Request, d pipeline.Deployment) error {
+	create := func(d pipeline.Deployment) error {
+		_, err := r.GitHub.CreateDeployment(ctx, request.Repository.Slug, d)
+		return pipeline.PartFailed(err, "create deployment %s of %s, which carries the outputs", d.Environment, request.Repository)
+	}
+	err := create(d)
+	all := d.Payload.Outputs
+	for _, limit := range []int{smallOutputs, 0} {
+		if cause, _ := pipeline.RefusalOf(err); cause != pipeline.CauseTooLarge || len(all) == 0 {
+			break
+		}
+		d.Payload.Outputs, d.Payload.LeftOut = fittingOutputs(all, limit)
+		err = create(d)
+	}
+	if err != nil || len(d.Payload.LeftOut) == 0 {
+		return err
+	}
+	left := &pipeline.PermanentError{Cause: pipeline.CauseTooLarge, Err: errors.New("the payload of the deployment does not hold it")}
+	return pipeline.PartFailed(left, "output %s of %s for %s", strings.Join(d.Payload.LeftOut, ", "), d.Payload.Environment, request.Repository)
+}
+
+// fittingOutputs keeps as many outputs as fit into limit bytes, the smallest first, and
+// names the others.
+func fittingOutputs(all map[string]string, limit int) (kept map[string]string, left []string) {
+	kept = map[string]string{}
+	cost := func(name string) int { return len(name) + len(all[name]) }
+	for _, name := range slices.SortedFunc(maps.Keys(all), func(a, b string) int { return cmp.Or(cost(a)-cost(b), strings.Compare(a, b)) }) {
+		if limit -= cost(name); limit < 0 {
+			left = append(left, name)
+			continue
+		}
+		kept[name] = all[name]
+	}
+	slices.Sort(left)
+	return kept, left
+}

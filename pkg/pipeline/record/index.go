@@ -1,0 +1,167 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Index is one of the lists of requests, ordered by what was pushed last. An entry is
+// believed when its request, which is verified, has its place there by itself; one in
+// another place was put there by a verdict of fetch-vars, and is a record of its own.
+type Index struct {
+	customer pipeline.CustomerName
+	env      pipeline.Environment // of a queue
+	Prefix   string
+	Holds    func(pipeline.Request) bool
+}
+
+// QueueOf lists the requests that apply to a target.
+func QueueOf(c pipeline.CustomerName, env pipeline.Environment) Index {
+	return Index{customer: c, env: env, Prefix: QueuePrefix(c, env), Holds: func(r pipeline.Request) bool { return r.WorksOn(env) && r.Applies(env) }}
+}
+
+// PullOf lists the requests of a pull request.
+func PullOf(c pipeline.CustomerName, number int) Index {
+	return Index{customer: c, Prefix: pullPrefix(c, number), Holds: func(r pipeline.Request) bool { return r.PullRequest == number }}
+}
+
+// CommitOf lists the requests for the commit of r, which share its statuses.
+func CommitOf(r pipeline.Request) Index {
+	return Index{customer: r.Customer, Prefix: commitPrefix(r), Holds: func(o pipeline.Request) bool { return o.Commit == r.Commit }}
+}
+
+// Own is the key that a request has by itself.
+func (x Index) Own(r pipeline.Request) string { return x.Prefix + r.Order() }
+
+// place is where a verdict lies.
+func (x Index) place() PlanAttempt { return PlanAttempt{Customer: x.customer, Environment: x.env} }
+
+// Promote enters a request behind another one. An entry that is there stays.
+func (x Index) Promote(ctx context.Context, s Records, key string, winner pipeline.RequestID) error {
+	err := s.CreateRecord(ctx, x.place(), key, winner)
+	if errors.Is(err, pipeline.ErrExists) {
+		return nil
+	}
+	return err
+}
+
+// verifies reports whether an entry is one of r, which was verified. Others are
+// leftovers of a fetch-vars that died, or were laid there, and say nothing.
+func (x Index) verifies(ctx context.Context, s Records, key string, r pipeline.Request) (bool, error) {
+	if !x.Holds(r) {
+		return false, nil
+	}
+	if key == x.Own(r) {
+		return true, nil
+	}
+	var winner pipeline.RequestID
+	err := s.ReadRecord(ctx, x.place(), key, &winner)
+	if errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && winner == r.ID, err
+}
+
+// load reads and verifies the request of an entry; believed is false for an entry that
+// says nothing. An entry without its request is one: fetch-vars writes the request
+// last, and may have died before.
+func (x Index) load(ctx context.Context, s Records, key string) (r pipeline.Request, believed bool, err error) {
+	id, known := EntryOf(key)
+	if !known {
+		return pipeline.Request{}, false, nil
+	}
+	r, err = LoadRequest(ctx, s, x.customer, id)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return pipeline.Request{}, false, nil
+	}
+	if err == nil {
+		believed, err = x.verifies(ctx, s, key, r)
+	}
+	return r, believed, err
+}
+
+// Newest returns the newest request of the index that came after request and fits;
+// found is false when there is none.
+func (x Index) Newest(ctx context.Context, s Records, request pipeline.Request, fits func(pipeline.Request) bool) (newer pipeline.Request, found bool, err error) {
+	keys, err := s.ListAfter(ctx, x.Prefix, x.Own(request))
+	for i := len(keys) - 1; i >= 0 && err == nil; i-- {
+		r, believed := request, false
+		if id, _ := EntryOf(keys[i]); id == request.ID {
+			believed, err = x.verifies(ctx, s, keys[i], request)
+		} else {
+			r, believed, err = x.load(ctx, s, keys[i])
+		}
+		switch {
+		case err != nil || !believed:
+		case r.ID == request.ID: // by a verdict, and nothing is newer
+			return pipeline.Request{}, false, nil
+		case fits == nil || fits(r):
+			return r, true, nil
+		}
+	}
+	if err != nil {
+		return pipeline.Request{}, false, fmt.Errorf("look for requests that are newer than %s: %w", request.ID.Short(), err)
+	}
+	return pipeline.Request{}, false, nil
+}
+
+// Latest returns the newest request of the index that fits. It looks back from a time
+// in steps, since an index cannot be listed from its end.
+func (x Index) Latest(ctx context.Context, s Records, from time.Time, fits func(pipeline.Request) bool) (pipeline.Request, bool, error) {
+	seen := x.Prefix + "~" // behind every entry
+	for _, back := range []time.Duration{time.Hour, 24 * time.Hour, 30 * 24 * time.Hour, 0} {
+		after := x.Prefix
+		if back > 0 {
+			after += pipeline.OrderStart(from.Add(-back))
+		}
+		keys, err := s.ListAfter(ctx, x.Prefix, after)
+		if err != nil {
+			return pipeline.Request{}, false, err
+		}
+		for _, key := range slices.Backward(keys) {
+			if key >= seen {
+				continue
+			}
+			r, believed, err := x.load(ctx, s, key)
+			if err != nil || believed && fits(r) {
+				return r, err == nil, err
+			}
+			seen = key
+		}
+	}
+	return pipeline.Request{}, false, nil
+}
+
+// Highest is the last entry of a request among keys, or where it stands by itself.
+func (x Index) Highest(ctx context.Context, s Records, keys []string, r pipeline.Request) (string, error) {
+	for _, key := range slices.Backward(keys) {
+		if id, known := EntryOf(key); !known || id != r.ID || key <= x.Own(r) {
+			continue
+		}
+		if believed, err := x.verifies(ctx, s, key, r); err != nil || believed {
+			return key, err
+		}
+	}
+	return x.Own(r), nil
+}
+
+// Superseding returns the id of the newest request in the queue of the target
+// when that is newer than request, or "".
+func Superseding(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (pipeline.RequestID, error) {
+	newer, _, err := QueueOf(request.Customer, env).Newest(ctx, s, request, nil)
+	return newer.ID, err
+}
+
+// EntryOf reads the request id out of the key of an index; false for a key of another
+// form.
+func EntryOf(key string) (pipeline.RequestID, bool) {
+	const uuid = 36
+	id, err := pipeline.ParseRequestID(key[max(0, len(key)-uuid):])
+	return id, err == nil && strings.HasSuffix(key, "-"+string(id))
+}

@@ -1,0 +1,135 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// LastApply is the record of the newest apply of a target that went well. It lies
+// where it is found without going through the history of the target, and with the
+// variables beside it, since it outlasts the plan.
+type LastApply struct {
+	Receipt   pipeline.Receipt `json:"receipt"`
+	Variables string           `json:"variables"` // key of the sealed variables.yml
+	// Path is the directory of variables.yml in the customer's repository; empty in
+	// records of earlier versions.
+	Path  string       `json:"path,omitempty"`
+	Actor string       `json:"actor,omitempty"`
+	Run   pipeline.Run `json:"run"`
+	At    time.Time    `json:"at"`
+	// State is what the apply left in the backend, or what was accepted since; nil in
+	// records of earlier versions.
+	State *pipeline.StateRecord `json:"state,omitempty"`
+	// Accepted says who set State by hand; nil where the apply did.
+	Accepted *Acceptance `json:"accepted,omitempty"`
+}
+
+// Acceptance is the decision of an operator to go on with a state as it is.
+type Acceptance struct {
+	Actor  string    `json:"actor,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// LastApplyTimes is the time at the beginning of the names of the records.
+const LastApplyTimes = "20060102T150405.000000000Z"
+
+// LastApplyRecord is to whom a record of the last apply belongs.
+func LastApplyRecord(c pipeline.CustomerName, env pipeline.Environment) PlanAttempt {
+	return PlanAttempt{Customer: c, Environment: env}
+}
+
+func LastApplyPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
+	return fmt.Sprintf("%s/%s/applied/", c, env)
+}
+
+// LastApplyBase is the name of a record and of its variables, without the ending: they
+// come in the order of their times.
+func LastApplyBase(c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) string {
+	return LastApplyPrefix(c, env) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
+}
+
+// Seal writes a record and its variables anew under base. The variables come first: a
+// record without them never stands.
+func (l LastApply) Seal(ctx context.Context, s Records, base string, variables []byte) error {
+	l.Variables = base + ".variables"
+	if err := SealInto(ctx, s, s.Sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables), bytes.NewReader(variables)); err != nil {
+		return err
+	}
+	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Customer, l.Receipt.Environment), base+".json", l)
+}
+
+// NoteLastApply writes the record and removes the older ones. The new one comes
+// first, so that there is one at any time.
+func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, folder PlanAttempt, ended Result, left *pipeline.StateRecord) error {
+	receipt, _, err := ReadReceipt(ctx, s, folder)
+	if err != nil {
+		return err
+	}
+	older, err := s.List(ctx, LastApplyPrefix(receipt.Customer, receipt.Environment))
+	if err != nil {
+		return err
+	}
+	base := LastApplyBase(receipt.Customer, receipt.Environment, ended.At, request.ID)
+	sealed, err := s.Open(ctx, folder.Key(ObjectVariables))
+	if err != nil {
+		return err
+	}
+	err = s.Create(ctx, base+".variables", sealed)
+	if err = errors.Join(err, sealed.Close()); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return err
+	}
+	key := base + ".json" // comes before its variables
+	stored := LastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
+	if err := s.CreateRecord(ctx, LastApplyRecord(receipt.Customer, receipt.Environment), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return err
+	}
+	for _, k := range older {
+		if k < key {
+			err = errors.Join(err, s.Delete(ctx, k))
+		}
+	}
+	return err
+}
+
+// LoadLastApply returns the record, and false where metapipe applied nothing yet.
+func LoadLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment) (LastApply, bool, error) {
+	fail := func(err error) (LastApply, bool, error) {
+		return LastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+	}
+	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+	if err != nil {
+		return fail(err)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return !strings.HasSuffix(key, ".json") })
+	if len(keys) == 0 {
+		return LastApply{}, false, nil
+	}
+	var stored LastApply
+	key := keys[len(keys)-1]
+	if err = s.ReadRecord(ctx, LastApplyRecord(c, env), key, &stored); err != nil {
+		return fail(err)
+	}
+	if stored.Receipt.Customer != c || stored.Receipt.Environment != env || !strings.HasPrefix(stored.Variables, LastApplyPrefix(c, env)) {
+		return fail(fmt.Errorf("%w: the record is of %s/%s", pipeline.ErrTampered, stored.Receipt.Customer, stored.Receipt.Environment))
+	}
+	return stored, true, nil
+}
+
+// OpenVariables opens the variables.yml that was applied.
+func (l LastApply) OpenVariables(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer) ([]byte, error) {
+	return UnsealBytes(ctx, s, sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables))
+}
+
+func (l LastApply) ForDrift() *DriftLastApply {
+	r := l.Receipt
+	return &DriftLastApply{Request: r.Request, Commit: r.Commit, Blob: r.Blob, ManagerCommit: r.ManagerCommit, Actor: l.Actor, RunURL: l.Run.URL, At: l.At}
+}

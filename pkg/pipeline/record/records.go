@@ -1,0 +1,293 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// The objects of one planning of a target, in its numbered folder. The receipt
+// is written after everything that it vouches for, and planned.json last.
+const (
+	ObjectStart     = "begun.json"
+	ObjectPlan      = "plan.sealed"
+	ObjectPlanJSON  = "plan-json.sealed"
+	ObjectBundle    = "bundle.sealed"
+	ObjectVariables = "variables.sealed"
+	ObjectModel     = "model.sealed"
+	ObjectReceipt   = "receipt.json"
+	ObjectPlanned   = "planned.json"
+	ObjectErrored   = "errored-state.sealed" // a state that could not be written
+	ObjectRecovered = "recovered.json"       // it is in its backend again
+)
+
+// StartRecord records that a job has started on a target.
+type StartRecord struct {
+	Run pipeline.Run `json:"run"`
+	At  time.Time    `json:"at"`
+	// Host is the machine of the job. The tool writes it into the locks that it
+	// takes, which is how a lock leads to its run.
+	Host string `json:"host,omitempty"`
+	// NotStarted stands in the mark of an apply that never began, and says why. Void tells
+	// that the plan was taken out of use by somebody else.
+	NotStarted *Result `json:"not_started,omitempty"`
+	Revoked    bool    `json:"revoked,omitempty"`
+}
+
+// Result records how a plan or an apply ended.
+type Result struct {
+	Outcome pipeline.Outcome `json:"outcome"`
+	Reason  pipeline.Reason  `json:"reason,omitempty"`
+	Message string           `json:"message,omitempty"`
+	Next    string           `json:"next,omitempty"`
+	// Detail and Operator are those of RefusedError: customers do not read them.
+	Detail   string `json:"detail,omitempty"`
+	Operator string `json:"operator,omitempty"`
+	// Internal: the message is that of an error on the way, such as a store's, and
+	// speaks of the manager's own places.
+	Internal    bool                       `json:"internal,omitempty"`
+	Reviewed    pipeline.Reviewed          `json:"reviewed,omitempty"`
+	Diagnostics []pipeline.Diagnostic      `json:"diagnostics,omitempty"`
+	Done        []pipeline.AppliedResource `json:"done,omitempty"`
+	Outputs     []pipeline.Output          `json:"outputs,omitempty"`
+	Run         pipeline.Run               `json:"run"`
+	At          time.Time                  `json:"at"`
+	// Retryable: an apply that ended before it could change anything, for a reason
+	// that does not lie in the plan. That can be applied still.
+	Retryable bool `json:"retryable,omitempty"`
+}
+
+// PlanAttempt names the numbered folder of one planning. Records that lie elsewhere have
+// no prefix: their object is the whole key.
+type PlanAttempt struct {
+	Customer    pipeline.CustomerName
+	Environment pipeline.Environment
+	Prefix      string
+	// Objects are those that the folder held when it was looked up.
+	Objects []string
+}
+
+func (p PlanAttempt) Has(object string) bool { return slices.Contains(p.Objects, object) }
+
+func (p PlanAttempt) Key(object string) string { return p.Prefix + object }
+
+// NewPlanAttempt claims the next number. Two claims at once get different numbers,
+// since begun.json is write-once.
+func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment, begun StartRecord) (PlanAttempt, error) {
+	last, _, err := lastPlanAttempt(ctx, s, request, env)
+	if err != nil {
+		return PlanAttempt{}, err
+	}
+	for n := last + 1; ; n++ {
+		p := PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n)}
+		err := s.CreateRecord(ctx, p, ObjectStart, begun)
+		if errors.Is(err, pipeline.ErrExists) {
+			continue
+		}
+		if err != nil {
+			return PlanAttempt{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
+		}
+		return p, nil
+	}
+}
+
+// LatestPlanAttempt returns the newest planning that was begun; found is false when
+// there is none.
+func LatestPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (p PlanAttempt, found bool, err error) {
+	n, objects, err := lastPlanAttempt(ctx, s, request, env)
+	if err != nil || n == 0 {
+		return PlanAttempt{}, false, err
+	}
+	return PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: objects}, true, nil
+}
+
+func folderOf(request pipeline.Request, env pipeline.Environment, n int) string {
+	return fmt.Sprintf("%s%04d/", PlansPrefix(request.Customer, env, request.ID), n)
+}
+
+// lastPlanAttempt returns the highest number that was begun, 0 when there is none,
+// and the names of the objects in its folder.
+func lastPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (last int, objects []string, err error) {
+	folders, err := folders(ctx, s, request, env)
+	if err != nil || len(folders) == 0 {
+		return 0, nil, err
+	}
+	last = slices.Max(slices.Collect(maps.Keys(folders)))
+	return last, folders[last], nil
+}
+
+// planAttempts returns all plannings of a target that were begun, oldest first.
+func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) ([]PlanAttempt, error) {
+	folders, err := folders(ctx, s, request, env)
+	if err != nil {
+		return nil, err
+	}
+	var all []PlanAttempt
+	for _, n := range slices.Sorted(maps.Keys(folders)) {
+		all = append(all, PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: folders[n]})
+	}
+	return all, nil
+}
+
+// folders are the names of the objects in the folders of plannings that were begun, by
+// their number.
+func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (map[int][]string, error) {
+	prefix := PlansPrefix(request.Customer, env, request.ID)
+	keys, err := s.List(ctx, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
+	}
+	folders := map[int][]string{}
+	for _, key := range keys {
+		number, name, _ := strings.Cut(strings.TrimPrefix(key, prefix), "/")
+		if n, err := strconv.Atoi(number); err == nil && n > 0 {
+			folders[n] = append(folders[n], name)
+		}
+	}
+	maps.DeleteFunc(folders, func(_ int, objects []string) bool { return !slices.Contains(objects, ObjectStart) })
+	return folders, nil
+}
+
+// LoadRequest reads the record of a request, accepted or rejected: the one place
+// where it is read. One that is not the request with this id, or that asks for nothing
+// and was not rejected, is ErrTampered; fetch-vars writes none such.
+func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, id pipeline.RequestID) (pipeline.Request, error) {
+	var r pipeline.Request
+	key := RequestKey(customer, id)
+	if err := s.ReadRecord(ctx, PlanAttempt{Customer: customer}, key, &r); err != nil {
+		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
+	}
+	switch {
+	case r.ID != id || r.Customer != customer:
+		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is of request %s of %s", id.Short(), customer, pipeline.ErrTampered, key, r.ID, r.Customer)
+	case !r.Rejected() && len(r.Targets) == 0:
+		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w: %s is accepted and names no environment", id.Short(), customer, pipeline.ErrTampered, key)
+	}
+	return r, nil
+}
+
+// ReadReceipt reads the receipt of a planning with the model of its plan, which
+// vouches for it. A receipt that the model is not bound to is ErrTampered, a planning
+// without one ErrNotFound.
+func ReadReceipt(ctx context.Context, s Records, folder PlanAttempt) (pipeline.Receipt, []byte, error) {
+	receipt, err := DecodeReceipt(ctx, s, folder)
+	if err != nil {
+		return pipeline.Receipt{}, nil, err
+	}
+	model, err := UnsealBytes(ctx, s, s.Sealer, folder.Key(ObjectModel), pipeline.BindTo(receipt, ObjectModel))
+	if errors.Is(err, pipeline.ErrNotFound) { // it is written before the receipt, and stays
+		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.Key(ObjectReceipt), pipeline.ErrTampered)
+	}
+	if err != nil {
+		return pipeline.Receipt{}, nil, err
+	}
+	return receipt, model, nil
+}
+
+// DecodeReceipt reads a receipt that the caller verifies by what is sealed with it. One
+// that is no receipt is ErrTampered: we write none such.
+func DecodeReceipt(ctx context.Context, s pipeline.Store, folder PlanAttempt) (pipeline.Receipt, error) {
+	b, err := readAll(ctx, s, folder.Key(ObjectReceipt))
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
+	receipt, err := pipeline.ParseReceipt(b)
+	if err != nil {
+		return pipeline.Receipt{}, fmt.Errorf("%w: %w", pipeline.ErrTampered, err)
+	}
+	return receipt, nil
+}
+
+func createJSON(ctx context.Context, s pipeline.Store, key string, value any) error {
+	b, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	return s.Create(ctx, key, bytes.NewReader(append(b, '\n')))
+}
+
+// maxRecord bounds what is read of a record before it is verified: no store can fill
+// the memory.
+const maxRecord = 64 << 20
+
+var ErrTooLarge = errors.New("it is larger than anything that is written there")
+
+func readAll(ctx context.Context, s pipeline.Store, key string) ([]byte, error) {
+	return ReadAtMost(ctx, s, key, maxRecord)
+}
+
+func ReadAtMost(ctx context.Context, s pipeline.Store, key string, most int64) ([]byte, error) {
+	r, err := s.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err = errors.Join(err, r.Close()); err == nil && int64(len(b)) > most {
+		err = fmt.Errorf("read %s: %w", key, ErrTooLarge)
+	}
+	return b, err
+}
+
+// SealInto encrypts body on its way into the store, without holding it whole.
+func SealInto(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding, body io.Reader) error {
+	pr, pw := io.Pipe()
+	go func() {
+		w, err := sealer.Seal(ctx, pw, to)
+		if err == nil {
+			_, err = io.Copy(w, body)
+			err = errors.Join(err, w.Close())
+		}
+		pw.CloseWithError(err)
+	}()
+	err := s.Create(ctx, key, pr)
+	// A store that stopped early must not leave the writer waiting.
+	return errors.Join(err, pr.Close())
+}
+
+// UnsealBytes reads a small sealed object whole.
+func UnsealBytes(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding) ([]byte, error) {
+	var b bytes.Buffer
+	err := Unseal(ctx, s, sealer, key, to, &b)
+	return b.Bytes(), err
+}
+
+// UnsealFile writes the clear text to a new file that only we can read.
+func UnsealFile(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding, file string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Unseal(ctx, s, sealer, key, to, f), f.Close())
+}
+
+func Unseal(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding, w io.Writer) error {
+	r, err := s.Open(ctx, key)
+	if err != nil {
+		return err
+	}
+	plaintext, err := sealer.Unseal(ctx, r, to)
+	if err == nil {
+		_, err = io.Copy(w, plaintext)
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		return fmt.Errorf("open %s: %w", key, err)
+	}
+	return nil
+}
+
+// CleanupContext returns a context for the last writes of a command: they must get through
+// also when the command itself was cancelled, but not hang.
+func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+}

@@ -1,0 +1,82 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// The store layout. Keys of different customers share no prefix.
+
+func RequestKey(c pipeline.CustomerName, id pipeline.RequestID) string {
+	return fmt.Sprintf("%s/requests/%s.json", c, id)
+}
+
+// RequestsLike returns the ids of a customer's requests that begin with short, in
+// ascending order. short is 8 or more characters of an id, as statuses, comments and
+// the ledger print them.
+func RequestsLike(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, short string) ([]pipeline.RequestID, error) {
+	keys, err := s.List(ctx, fmt.Sprintf("%s/requests/%s", c, short))
+	if err != nil {
+		return nil, fmt.Errorf("look for requests that begin with %s: %w", short, err)
+	}
+	var ids []pipeline.RequestID
+	for _, key := range keys {
+		name, isRecord := strings.CutSuffix(path.Base(key), ".json")
+		if id, err := pipeline.ParseRequestID(name); isRecord && err == nil && RequestKey(c, id) == key {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func RequestVariablesKey(c pipeline.CustomerName, id pipeline.RequestID) string {
+	return fmt.Sprintf("%s/requests/%s.variables", c, id)
+}
+
+// PlansPrefix holds one numbered folder for each time the target of a request
+// was planned, since a job may be run again.
+func PlansPrefix(c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID) string {
+	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
+}
+
+// KeptRequestPrefix holds the states of a request that could not be written, in folders
+// numbered as those of its plans. They lie beside the plans since those are removed
+// after their time, and these may be the only record of what was made.
+func KeptRequestPrefix(c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID) string {
+	return KeptPrefix(c, env) + string(id) + "/"
+}
+
+// KeptPrefix holds the kept states of all requests of a target.
+func KeptPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
+	return fmt.Sprintf("%s/%s/kept/", c, env)
+}
+
+// QueueKey sorts the requests of a target by their age.
+func QueueKey(r pipeline.Request, env pipeline.Environment) string {
+	return QueuePrefix(r.Customer, env) + r.Order()
+}
+
+func QueuePrefix(c pipeline.CustomerName, env pipeline.Environment) string {
+	return fmt.Sprintf("%s/%s/queue/", c, env)
+}
+
+// PullKey sorts the requests of a pull request by their age.
+func PullKey(r pipeline.Request) string {
+	return pullPrefix(r.Customer, r.PullRequest) + r.Order()
+}
+
+func pullPrefix(c pipeline.CustomerName, number int) string {
+	return fmt.Sprintf("%s/pulls/%d/", c, number)
+}
+
+// CommitKey sorts the requests for a commit by their age: they share its
+// statuses.
+func CommitKey(r pipeline.Request) string { return commitPrefix(r) + r.Order() }
+
+func commitPrefix(r pipeline.Request) string {
+	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
+}

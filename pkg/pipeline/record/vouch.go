@@ -1,0 +1,144 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Records is a store together with what vouches for its small records: requests, how
+// a plan or an apply began and ended, what was applied last, and what scans remember.
+// They decide what customers are told, in which order environments come, whether a
+// plan is used and which runs are cancelled, so none is believed that was not written
+// with the key, for this very place.
+//
+// A record stays readable; its seal is an empty object under the Sealer, bound to
+// the key path and the content:
+//
+//	{"record": {…}, "seal": "<base64>"}
+type Records struct {
+	pipeline.Store
+	pipeline.Sealer
+}
+
+// Reader reads records. There are two: records verifies each of them, and UnverifiedRecord,
+// which is for `unlock` alone, does not.
+type Reader interface {
+	pipeline.Store
+	// ReadRecord decodes the record of p that is called object into into.
+	ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error
+}
+
+// UnverifiedRecord reads records without a key. `unlock` asks it whose run took a lock:
+// who can forge the answer can remove the lock itself.
+type UnverifiedRecord struct{ pipeline.Store }
+
+// FleetName is the owner of records that belong to no customer; no customer can have
+// the name.
+const FleetName pipeline.CustomerName = "_metapipe"
+
+// signedRecord is the stored form.
+type signedRecord struct {
+	Record json.RawMessage `json:"record"`
+	Seal   []byte          `json:"seal"`
+}
+
+// recordBinding ties a record to its place and content. An apply reads how the
+// environments before its own ended: that it is a record is a part of the binding, so
+// that a role can open the records of other environments and nothing else of them.
+func (p PlanAttempt) recordBinding(key string, content []byte) pipeline.Binding {
+	return pipeline.Binding{Customer: p.Customer, Environment: p.Environment, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
+}
+
+// CreateRecord writes a record with its seal. A taken key is ErrExists.
+func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string, value any) error {
+	key := p.Key(object)
+	content, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", key, err)
+	}
+	var seal bytes.Buffer
+	w, err := s.Seal(ctx, &seal, p.recordBinding(key, content))
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("vouch for %s: %w", key, err)
+	}
+	return createJSON(ctx, s.Store, key, signedRecord{Record: content, Seal: seal.Bytes()})
+}
+
+// ReadRecord reads a record. One that was changed, moved here or made without the key is
+// ErrTampered, one under a key that is
+// not at hand ErrUnknownKey; into is untouched then.
+func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	key := p.Key(object)
+	b, err := readAll(ctx, s.Store, key)
+	if err != nil {
+		return err
+	}
+	var stored signedRecord
+	var content bytes.Buffer
+	if err = pipeline.DecodeExact(b, &stored); err == nil {
+		err = json.Compact(&content, stored.Record)
+	}
+	if err != nil || len(stored.Seal) == 0 {
+		return fmt.Errorf("%s: %w: it carries no seal", key, pipeline.ErrTampered)
+	}
+	plaintext, err := s.Unseal(ctx, bytes.NewReader(stored.Seal), p.recordBinding(key, content.Bytes()))
+	if err == nil {
+		_, err = io.Copy(io.Discard, plaintext)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if err := pipeline.DecodeExact(content.Bytes(), into); err != nil {
+		return fmt.Errorf("decode %s: %w", key, err)
+	}
+	return nil
+}
+
+// ReadRecord implements reader and verifies nothing.
+func (u UnverifiedRecord) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+	key := p.Key(object)
+	b, err := readAll(ctx, u.Store, key)
+	if err != nil {
+		return err
+	}
+	var stored signedRecord
+	if err = pipeline.DecodeExact(b, &stored); err == nil {
+		err = pipeline.DecodeExact(stored.Record, into)
+	}
+	if err != nil {
+		return fmt.Errorf("decode %s: %w", key, err)
+	}
+	return nil
+}
+
+// doubted is how a target stands whose record cannot be believed: not as that
+// record says. applying: an apply has begun. False when err is of another kind.
+func doubted(err error, applying bool) (Result, bool) {
+	switch {
+	case errors.Is(err, pipeline.ErrUnknownKey):
+		e := Result{Outcome: pipeline.OutcomeRefused, Reason: pipeline.ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: RekeyNext}
+		if applying { // it may have changed something
+			e.Outcome, e.Message = pipeline.OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
+		}
+		return e, true
+	case errors.Is(err, pipeline.ErrTampered):
+		return Result{Outcome: pipeline.OutcomeFailed, Reason: pipeline.ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}, true
+	}
+	return Result{}, false
+}
+
+// A customer can do nothing about a key of the provider, so that is what they read. What
+// was applied before, only the caller can say.
+const (
+	otherKeyMessage = "your service provider has changed an encryption key, and a record of this request is under the old one"
+	otherKeyNext    = "you have nothing to do but wait: your service provider runs this again, or asks you to push again"
+)

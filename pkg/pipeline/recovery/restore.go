@@ -1,0 +1,98 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// Restorer sets what is Remembered of the state of a target: after it has restored a
+// lost one, or where the operator accepts the state as it is.
+type Restorer struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	Engine pipeline.StatePusher // of use to Restore only
+	Now    func() time.Time
+}
+
+// Remember returns what a state that is there now, or that could be restored, lacks
+// against what is Remembered; nil where it fits.
+func (r *Restorer) Remember(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord) (*pipeline.LostState, error) {
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
+	if err != nil {
+		return nil, err
+	}
+	return known.Lost(now, in.Backend.String()), nil
+}
+
+// Restore pushes the state in file, which is in clear, to the backend of the target.
+// The tool takes the lock and refuses to replace another state. what says where the
+// state comes from.
+func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, file string, resources int, what string) (pipeline.StateVersion, error) {
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return pipeline.StateVersion{}, fmt.Errorf("create the run directory: %w", err)
+	}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	state, err := r.Engine.PushState(ctx, job, pipeline.KeptState{File: file})
+	if err != nil {
+		return state, err
+	}
+	last, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	err = r.note(last, in, ledger.LedgerRestored, pipeline.StateRecord{StateVersion: state, Resources: resources}, what)
+	if err != nil {
+		return state, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment %s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
+	}
+	return state, nil
+}
+
+// CheckReason refuses an acceptance without a reason.
+func CheckReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return &pipeline.UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
+	}
+	return nil
+}
+
+// Accept remembers the state that is there now, or that there is none, as the right
+// one: later plans build on it.
+func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord, reason string) error {
+	if err := CheckReason(reason); err != nil {
+		return err
+	}
+	// A record that was changed, or whose key is gone, is what the operator may accept.
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
+	var refused *pipeline.RefusedError
+	switch {
+	case errors.As(err, &refused):
+	case err != nil:
+		return err
+	case !known.Nothing() && known.Unread == nil && known.Lost(now, in.Backend.String()) == nil:
+		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", pipeline.TargetName(in.Customer.Name, in.Environment)),
+			Next: "`metapipe state list` says which states are lost"}
+	}
+	if err := r.note(ctx, in, ledger.LedgerAccepted, now, reason); err != nil {
+		return err
+	}
+	return registry.RegisterAgain(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, r.Now())
+}
+
+// note writes the sealed record first, and then the ledger, which can only make the
+// target look worse: done again after an interruption, both agree.
+func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.LedgerEvent, state pipeline.StateRecord, why string) error {
+	c, env := in.Customer.Name, in.Environment
+	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c, env, state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
+		return err
+	}
+	e := ledger.LedgerEntry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
+	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	return err
+}

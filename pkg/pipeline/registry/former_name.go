@@ -1,0 +1,137 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// formerReaders is how many names of the store are looked at together.
+const formerReaders = 16
+
+// NameRecords finds the names of a customer in the records of the store.
+type NameRecords struct{ record.Records }
+
+// formerName is the name in the store whose records are of the path and the repository
+// of a customer that is not registered yet; empty where there is none. Its own name is
+// looked at before.
+func (s NameRecords) formerName(ctx context.Context, c pipeline.Customer) (pipeline.CustomerName, error) {
+	names, err := StoredCustomers(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	former, _, err := s.FirstName(ctx, names, c, func(_ pipeline.CustomerName, e pipeline.Evidence) (bool, error) { return e.Of(c), nil })
+	return former, err
+}
+
+// FirstName is the first one of names, in their order, with records that fit; empty where
+// there is none. The name of c is not looked at.
+func (s NameRecords) FirstName(ctx context.Context, names []pipeline.CustomerName, c pipeline.Customer, fits func(pipeline.CustomerName, pipeline.Evidence) (bool, error)) (pipeline.CustomerName, pipeline.Evidence, error) {
+	var work sync.WaitGroup
+	slots, found := make(chan struct{}, formerReaders), make([]bool, len(names))
+	all, failed := make([]pipeline.Evidence, len(names)), make([]error, len(names))
+	for i, name := range names {
+		if name == c.Name {
+			continue
+		}
+		slots <- struct{}{}
+		work.Go(func() {
+			defer func() { <-slots }()
+			if all[i], found[i], failed[i] = s.Evidence(ctx, name, c); failed[i] == nil && found[i] {
+				found[i], failed[i] = fits(name, all[i])
+			}
+		})
+	}
+	work.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return "", pipeline.Evidence{}, err
+	}
+	if i := slices.Index(found, true); i >= 0 {
+		return names[i], all[i], nil
+	}
+	return "", pipeline.Evidence{}, nil
+}
+
+// Empty reports whether every target of a name was ended, or accepted as one without a
+// state, and has had no apply since.
+func (s NameRecords) Empty(ctx context.Context, name pipeline.CustomerName) (bool, error) {
+	envs, err := StoredEnvironments(ctx, s, name)
+	if err != nil {
+		return false, err
+	}
+	for _, env := range envs {
+		known, err := ledger.Remember(ctx, s.Records, name, env)
+		if err != nil {
+			return false, err
+		}
+		if !known.Destroyed() && slices.ContainsFunc(known.Left(), func(l ledger.Left) bool { return !l.None() }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Evidence reads what the records of the last applies of a name say. One that cannot be
+// believed and may be of c is an error: it must not make a renamed customer look new.
+func (s NameRecords) Evidence(ctx context.Context, name pipeline.CustomerName, c pipeline.Customer) (best pipeline.Evidence, found bool, err error) {
+	envs, err := StoredEnvironments(ctx, s, name)
+	if err != nil {
+		return pipeline.Evidence{}, false, err
+	}
+	for _, env := range envs {
+		e, ok, err := s.appliedFrom(ctx, name, env, c)
+		if err != nil {
+			return pipeline.Evidence{}, false, err
+		}
+		if ok && (!found || e.Of(c)) {
+			best, found = e, true
+		}
+	}
+	return best, found, nil
+}
+
+// appliedFrom reads the record of the last apply of a target.
+func (s NameRecords) appliedFrom(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment, c pipeline.Customer) (pipeline.Evidence, bool, error) {
+	stored, found, err := record.LoadLastApply(ctx, s.Records, name, env)
+	switch {
+	case errors.Is(err, pipeline.ErrUnknownKey):
+		return s.claimedFrom(ctx, name, env, c, err)
+	case err != nil:
+		return pipeline.Evidence{}, false, record.TamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", pipeline.TargetName(name, env), c.Name))
+	case !found:
+		return pipeline.Evidence{}, false, nil
+	}
+	return pipeline.Evidence{RepositoryID: stored.Receipt.RepositoryID, Path: stored.Path}, true, nil
+}
+
+// claimedFrom reads a record under a key that is not at hand. It can only refuse: that it
+// claims to be of another repository is all that is known, and the lost key of a customer
+// that is gone keeps no other one out.
+func (s NameRecords) claimedFrom(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment, c pipeline.Customer, cause error) (pipeline.Evidence, bool, error) {
+	if name == c.Name {
+		return pipeline.Evidence{}, false, nil
+	}
+	keys, err := s.List(ctx, record.LastApplyPrefix(name, env))
+	if err != nil {
+		return pipeline.Evidence{}, false, err
+	}
+	for _, key := range slices.Backward(keys) {
+		if !strings.HasSuffix(key, ".json") {
+			continue
+		}
+		var claimed record.LastApply
+		err := record.UnverifiedRecord{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
+		if err == nil && claimed.Receipt.RepositoryID != 0 && claimed.Receipt.RepositoryID != c.RepositoryID {
+			return pipeline.Evidence{}, false, nil
+		}
+		break
+	}
+	return pipeline.Evidence{}, false, record.TamperedOr(cause, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", pipeline.TargetName(name, env), c.Name))
+}

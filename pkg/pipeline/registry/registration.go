@@ -1,0 +1,181 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Registrations lie under the fleet's root and not under a customer's: the path of a
+// repository keeps its records when the customer's file has another name.
+const Registrations = "_metapipe/customers/"
+
+// Registration says which customer a path of a repository is. Records are numbered and
+// write-once, and the last one counts: the first one is of fetch-vars.
+type Registration struct {
+	RepositoryID int64                 `json:"repository_id"`
+	Path         string                `json:"path"`
+	Customer     pipeline.CustomerName `json:"customer"`
+	At           time.Time             `json:"at"`
+}
+
+func registrationPrefix(c pipeline.Customer) string {
+	return fmt.Sprintf("%s%d/%s/", Registrations, c.RepositoryID, pipeline.Sha256Hex([]byte(c.Path))[:32])
+}
+
+func RegistrationKey(c pipeline.Customer, number int) string {
+	return fmt.Sprintf("%s%06d.json", registrationPrefix(c), number)
+}
+
+// LoadRegistration reads the last record for the path and the repository of a customer.
+// number is 0 where there is none. One that was changed, moved here or made without the
+// key is ErrTampered.
+func LoadRegistration(ctx context.Context, s pipeline.Store, read record.Reader, c pipeline.Customer) (last Registration, number int, err error) {
+	folder := registrationPrefix(c)
+	keys, err := s.List(ctx, folder)
+	if err != nil {
+		return last, 0, fmt.Errorf("look for the registration of customer %s: %w", c.Name, err)
+	}
+	if len(keys) == 0 {
+		return last, 0, nil
+	}
+	key := RegistrationKey(c, len(keys))
+	last, err = LoadRegistrationAt(ctx, read, folder, key)
+	if errors.Is(err, pipeline.ErrNotFound) { // there is another object among them
+		err = fmt.Errorf("%s: %w: the records are not numbered without a gap", key, pipeline.ErrTampered)
+	}
+	return last, len(keys), err
+}
+
+// LoadRegistrationAt reads one Registration: the one place where it is read. It must be of
+// the repository and the path that its folder is made of, and name a customer.
+func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key string) (Registration, error) {
+	var r Registration
+	if err := read.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, key, &r); err != nil {
+		return Registration{}, err
+	}
+	if registrationPrefix(pipeline.Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {
+		return Registration{}, fmt.Errorf("%s: %w: it is of path %q of repository %d", key, pipeline.ErrTampered, r.Path, r.RepositoryID)
+	}
+	if _, err := pipeline.ParseCustomerName(string(r.Customer)); err != nil { // the name is printed in a command
+		return Registration{}, fmt.Errorf("%s: %w: it names no customer: %w", key, pipeline.ErrTampered, err)
+	}
+	return r, nil
+}
+
+// CheckClaim is for a Registration that cannot be verified with the keys at hand, which
+// can only refuse: it must claim to be of the same name.
+func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) error {
+	claimed, number, err := LoadRegistration(ctx, s, record.UnverifiedRecord{Store: s}, c)
+	if err == nil && number > 0 && claimed.Customer != c.Name {
+		return &pipeline.RenamedError{Old: claimed.Customer, New: c}
+	}
+	return err
+}
+
+func RegistrationError(err error, c pipeline.Customer) error {
+	if err == nil {
+		return nil
+	}
+	var renamed *pipeline.RenamedError
+	if errors.As(err, &renamed) {
+		return err
+	}
+	return record.TamperedOr(err, fmt.Sprintf("the registration of customer %s below %s", c.Name, registrationPrefix(c)))
+}
+
+// CheckRegistered refuses a customer that is registered under another name: the error is
+// a *RenamedError. One that is not registered yet passes. Without a sealer, as on a
+// laptop, and under a key that is not at hand, a record can only refuse.
+func CheckRegistered(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.Customer) error {
+	if sealer == nil {
+		return RegistrationError(CheckClaim(ctx, s, c), c)
+	}
+	r := record.Records{Store: s, Sealer: sealer}
+	last, number, err := LoadRegistration(ctx, s, r, c)
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		return RegistrationError(CheckClaim(ctx, s, c), c)
+	}
+	if err == nil {
+		err = NameRecords{Records: r}.SameName(ctx, c, last, number)
+	}
+	return RegistrationError(err, c)
+}
+
+// SameName compares a verified Registration with the name of a customer; number is 0
+// where there is none.
+func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Registration, number int) error {
+	if number > 0 && last.Customer != c.Name {
+		return &pipeline.RenamedError{Old: last.Customer, New: c}
+	}
+	return s.notMoved(ctx, c, last.At)
+}
+
+// notMoved refuses a name that the states and records of its place have left since its
+// Registration, or ever where there is none: a Registration that was removed brings no
+// old states back.
+func (s NameRecords) notMoved(ctx context.Context, c pipeline.Customer, since time.Time) error {
+	now, err := follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
+	if err == nil && now != c.Name {
+		return &pipeline.RenamedError{Old: now, New: c}
+	}
+	return err
+}
+
+// RegisterAgain seals the Registration again where its key is not at hand: the operator
+// has accepted what was built for the customer under this name.
+func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
+	_, number, err := LoadRegistration(ctx, s.Store, s, c)
+	if !errors.Is(err, pipeline.ErrUnknownKey) {
+		return RegistrationError(err, c)
+	}
+	if err := CheckClaim(ctx, s.Store, c); err != nil {
+		return RegistrationError(err, c)
+	}
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
+	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number+1), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// StoredCustomers are the names of customers that have records or states in the store,
+// in ascending order.
+func StoredCustomers(ctx context.Context, s pipeline.Store) ([]pipeline.CustomerName, error) {
+	folders, err := s.Folders(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("look for customers in the store: %w", err)
+	}
+	var names []pipeline.CustomerName
+	for _, folder := range folders {
+		if name, err := pipeline.ParseCustomerName(strings.TrimSuffix(folder, "/")); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// StoredEnvironments are the environments of a customer that have a folder in the store,
+// in ascending order.
+func StoredEnvironments(ctx context.Context, s pipeline.Store, c pipeline.CustomerName) ([]pipeline.Environment, error) {
+	folders, err := s.Folders(ctx, string(c)+"/")
+	if err != nil {
+		return nil, fmt.Errorf("look for environments of %s in the store: %w", c, err)
+	}
+	var envs []pipeline.Environment
+	for _, folder := range folders {
+		switch folder {
+		case "requests/", "pulls/", "ledger/": // no environment can have these names
+			continue
+		}
+		if env, err := pipeline.ParseEnvironment(strings.TrimSuffix(folder, "/")); err == nil {
+			envs = append(envs, env)
+		}
+	}
+	return envs, nil
+}

@@ -1,0 +1,323 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// StateMover copies states between the backends of targets. pkg/terraform implements it.
+type StateMover interface {
+	pipeline.StatePusher
+	// PullState writes the state of job's target to file, in clear. The record of a
+	// backend without a state has no lineage.
+	PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error)
+}
+
+// Renamer gives a customer another name: it copies states and records to it. It removes
+// and overwrites nothing under the old name. Each write can be the last one: done again,
+// it goes on where it has stopped. Before the last write the store knows the old name.
+type Renamer struct {
+	Store  pipeline.Store
+	Sealer pipeline.Sealer
+	Engine StateMover
+	Locks  pipeline.LockReader
+	Now    func() time.Time
+}
+
+// RenameInput is one call of Renamer.
+type RenameInput struct {
+	Old pipeline.CustomerName
+	New pipeline.Customer // as its file says
+	// Backend is where the state of a target is.
+	Backend    func(pipeline.CustomerName, pipeline.Environment) pipeline.Backend
+	ManagerDir string // absolute
+	RunDir     string // absolute, and private: states in clear pass through it
+	Run        pipeline.Run
+	Actor      string
+}
+
+// The kinds of moves.
+const (
+	MoveState        = "state"
+	MoveLastApply    = "last apply"
+	MoveRegistration = "registration"
+)
+
+// RenameMove is one thing that is copied, or written anew.
+type RenameMove struct {
+	What        string               `json:"what"` // state, last apply, Registration
+	Environment pipeline.Environment `json:"environment,omitempty"`
+	From        string               `json:"from"`
+	To          string               `json:"to"`
+	// Done: it is there already.
+	Done bool `json:"done"`
+}
+
+// RenameResult is a plan of moves.
+type RenameResult struct {
+	Old   pipeline.CustomerName `json:"old"`
+	New   pipeline.CustomerName `json:"new"`
+	Moves []RenameMove          `json:"moves"`
+	// Applied: all moves are done. Already: they were done before.
+	Applied bool `json:"applied"`
+	Already bool `json:"already"`
+}
+
+// moving is a target that is on its way.
+type moving struct {
+	env      pipeline.Environment
+	from, to pipeline.Backend
+	file     string               // the state in clear; it is removed at the end
+	state    pipeline.StateRecord // under the old name; no lineage: there is none
+	there    pipeline.StateRecord // under the new one
+	copied   bool                 // the new name has what the old one has
+	last     record.Opened
+}
+
+// here reports whether the state needs no copy.
+func (t moving) here() bool {
+	return t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion || t.copied
+}
+
+// left is what the new name has once its state is there without a push.
+func (t moving) left() pipeline.StateRecord {
+	left := t.state
+	if t.copied {
+		left.StateVersion = t.there.StateVersion
+	}
+	return left
+}
+
+// Run checks that the customer can have the new name, and with apply moves it there.
+func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameResult, error) {
+	result := RenameResult{Old: in.Old, New: in.New.Name, Moves: []RenameMove{}}
+	known, err := r.known(ctx, in)
+	if err != nil {
+		return result, err
+	}
+	if known.name == in.New.Name && known.registered == in.New.Name {
+		result.Applied, result.Already = true, true
+		return result, nil
+	}
+	if err := r.checkIdle(ctx, in); err != nil {
+		return result, err
+	}
+	registration := RenameMove{What: MoveRegistration, From: RegistrationKey(in.New, max(known.number, 1)), To: RegistrationKey(in.New, known.number+1)}
+	if known.name == in.New.Name { // all was moved when the last write was stopped
+		result.Moves = append(result.Moves, registration)
+		if apply {
+			result.Applied, err = true, r.finish(ctx, in, known)
+		}
+		return result, err
+	}
+	targets, err := r.targets(ctx, in)
+	defer func() {
+		for _, t := range targets {
+			_ = os.Remove(t.file) // the directory goes with it
+		}
+	}()
+	if err != nil {
+		return result, err
+	}
+	for _, t := range targets {
+		result.Moves = append(result.Moves, t.moves(in)...)
+	}
+	result.Moves = append(result.Moves, registration)
+	if !apply {
+		return result, nil
+	}
+	if err := r.move(ctx, in, targets, known); err != nil {
+		return result, fmt.Errorf("rename customer %s to %s: %w\n→ run it again: it goes on where it has stopped", in.Old, in.New.Name, err)
+	}
+	result.Applied = true
+	return result, nil
+}
+
+func (r *Renamer) records() record.Records { return record.Records{Store: r.Store, Sealer: r.Sealer} }
+
+// CheckNames refuses a rename of a name to itself.
+func CheckNames(old, name pipeline.CustomerName) error {
+	if old != name {
+		return nil
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("the old and the new name are both %s", old), Next: "name the old one first, as `metapipe state list` shows it"}
+}
+
+// known asks the store whether the place of the customer has the old name.
+func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
+	if err := CheckNames(in.Old, in.New.Name); err != nil {
+		return known{}, err
+	}
+	k, err := NameRecords{Records: r.records()}.knownAs(ctx, in.New)
+	if err != nil {
+		return k, RegistrationError(err, in.New)
+	}
+	switch {
+	case k.name == in.New.Name:
+		all, err := LoadRenames(ctx, r.records(), in.Old)
+		if err != nil {
+			return k, RegistrationError(err, in.New)
+		}
+		if !slices.ContainsFunc(all, func(rename RenameRecord) bool { return rename.of(in.New) }) {
+			return k, &pipeline.UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old),
+				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
+		}
+		return k, nil
+	case k.name == "":
+		return k, &pipeline.UsageError{Message: fmt.Sprintf("the store knows no customer of %s", in.New.Place()), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
+	case k.name != in.Old:
+		return k, &pipeline.UsageError{Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old), Next: fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name)}
+	}
+	return k, nil
+}
+
+// checkIdle refuses while something goes on under one of the names.
+func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
+	for _, name := range []pipeline.CustomerName{in.Old, in.New.Name} {
+		open, err := record.OpenEntries(ctx, r.Store, record.OpenPrefix(name))
+		if err != nil {
+			return err
+		}
+		if len(open) > 0 {
+			return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("request %s of customer %s is open", open[0].Request.Short(), name),
+				Next: "wait until its run has ended; `metapipe sweep --fix` closes requests of runs that are gone"}
+		}
+		envs, err := StoredEnvironments(ctx, r.Store, name)
+		if err != nil {
+			return err
+		}
+		for _, env := range envs {
+			if err := r.free(ctx, in, name, env); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// free refuses a target with a lock, or with a state that waits to be brought back.
+func (r *Renamer) free(ctx context.Context, in RenameInput, name pipeline.CustomerName, env pipeline.Environment) error {
+	c := in.New
+	c.Name = name
+	lock, _, err := r.Locks.Lock(ctx, c, env)
+	if err != nil {
+		return fmt.Errorf("read the lock of %s: %w", pipeline.TargetName(name, env), err)
+	}
+	if lock != nil {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s is locked by %s", pipeline.TargetName(name, env), lock), Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
+	}
+	keys, err := r.Store.List(ctx, record.KeptPrefix(name, env))
+	if err != nil {
+		return fmt.Errorf("look for kept states of %s: %w", pipeline.TargetName(name, env), err)
+	}
+	if kept := record.KeptStates(keys); len(kept) > 0 {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", pipeline.TargetName(name, env)),
+			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover --customer %s --environment %s --request %s`, and rename then", name, name, env, kept[0])}
+	}
+	return nil
+}
+
+// targets reads what there is under the old name, and holds it against the new one.
+func (r *Renamer) targets(ctx context.Context, in RenameInput) ([]moving, error) {
+	envs, err := StoredEnvironments(ctx, r.Store, in.Old)
+	if err != nil {
+		return nil, err
+	}
+	for _, rule := range in.New.Manager.Environments { // of another kind of backend the store knows nothing
+		if !slices.Contains(envs, rule.Name) {
+			envs = append(envs, rule.Name)
+		}
+	}
+	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
+		return nil, fmt.Errorf("create the run directory: %w", err)
+	}
+	var all []moving
+	for _, env := range in.New.Manager.InPromotionOrder(envs) {
+		t := moving{env: env, from: in.Backend(in.Old, env), to: in.Backend(in.New.Name, env), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
+		err := r.read(ctx, in, &t)
+		all = append(all, t)
+		if err == nil {
+			err = r.compare(ctx, in, t)
+		}
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (in RenameInput) job(name pipeline.CustomerName, env pipeline.Environment, backend pipeline.Backend) pipeline.Job {
+	c := in.New
+	c.Name = name
+	return pipeline.Job{Customer: c, Environment: env, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(name), string(env)), Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
+}
+
+func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
+	if t.state, err = r.Engine.PullState(ctx, in.job(in.Old, t.env, t.from), t.file); err != nil {
+		return fmt.Errorf("read the state of %s: %w", pipeline.TargetName(in.Old, t.env), err)
+	}
+	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
+	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
+	if err == nil && t.state.Resources > 0 && t.there.Lineage != "" {
+		t.copied, err = sameState(t.file, other)
+	}
+	_ = os.Remove(other) // the directory goes with it
+	if err != nil {
+		return fmt.Errorf("read the state of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+	}
+	if t.last, err = record.OpenLastApply(ctx, r.records(), in.Old, t.env); err != nil {
+		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.Old, t.env))
+	}
+	known, err := ledger.Remember(ctx, r.records(), in.Old, t.env)
+	if err != nil {
+		return err
+	}
+	if lost := known.Lost(t.state, t.from.String()); lost != nil {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
+	}
+	return nil
+}
+
+// compare refuses a new name that has a state or records of its own. A copy of an earlier
+// rename, there or back, is of the same lineage and not newer, or has the same content: a
+// tool may give a state a new lineage with its first write to a backend.
+func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
+	last, found, err := record.LoadLastApply(ctx, r.records(), in.New.Name, t.env)
+	if err != nil {
+		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.New.Name, t.env))
+	}
+	why := ""
+	switch {
+	case found && last.Receipt.RepositoryID != in.New.RepositoryID:
+		why = fmt.Sprintf("was applied for another repository (id %d)", last.Receipt.RepositoryID)
+	case t.there.Lineage == "" || t.from.String() == t.to.String() || t.copied:
+	case t.there.Lineage != t.state.Lineage:
+		why = "has another state, in " + t.to.String()
+	case t.there.Serial > t.state.Serial:
+		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, pipeline.TargetName(in.Old, t.env), t.state.Serial)
+	}
+	if why == "" {
+		return nil
+	}
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", pipeline.TargetName(in.New.Name, t.env), why),
+		Next: fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, t.env), record.LedgerPrefix(in.New.Name, ""))}
+}
+
+func (t moving) moves(in RenameInput) []RenameMove {
+	var moves []RenameMove
+	if t.state.Lineage != "" {
+		moves = append(moves, RenameMove{What: MoveState, Environment: t.env, From: t.from.String(), To: t.to.String(), Done: t.here()})
+	}
+	if t.last.Found {
+		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: record.LastApplyPrefix(in.Old, t.env), To: record.LastApplyPrefix(in.New.Name, t.env)})
+	}
+	return moves
+}

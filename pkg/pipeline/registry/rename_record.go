@@ -1,0 +1,158 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Renames lie beside the Registrations, by the old name: they say where the states and
+// records of that name have moved. A Registration is found by its place alone.
+const Renames = Registrations + "renamed/"
+
+// RenameRecord says that the customer of a place has another name since At. Records are
+// numbered and write-once.
+type RenameRecord struct {
+	RepositoryID int64                 `json:"repository_id"`
+	Path         string                `json:"path"`
+	From         pipeline.CustomerName `json:"from"`
+	To           pipeline.CustomerName `json:"to"`
+	Actor        string                `json:"actor,omitempty"`
+	Run          pipeline.Run          `json:"run,omitzero"`
+	At           time.Time             `json:"at"`
+}
+
+func (r RenameRecord) of(c pipeline.Customer) bool {
+	return r.RepositoryID == c.RepositoryID && r.Path == c.Path
+}
+
+func renamePrefix(from pipeline.CustomerName) string { return Renames + string(from) + "/" }
+
+func renameKey(from pipeline.CustomerName, number int) string {
+	return fmt.Sprintf("%s%06d.json", renamePrefix(from), number)
+}
+
+// NewestOf leaves the last key of each number: a record that was sealed again lies behind
+// the one that it was made of.
+func NewestOf(prefix string, keys []string) []string {
+	var newest []string
+	number := func(key string) string {
+		n, _, _ := strings.Cut(strings.TrimPrefix(key, prefix), ".")
+		return n
+	}
+	for i, key := range keys {
+		if i+1 == len(keys) || number(keys[i+1]) != number(key) {
+			newest = append(newest, key)
+		}
+	}
+	return newest
+}
+
+// LoadRenames reads the records about a name, oldest first: the one place where they are
+// read. One that was changed, moved here or made without the key is ErrTampered.
+func LoadRenames(ctx context.Context, read record.Reader, from pipeline.CustomerName) ([]RenameRecord, error) {
+	keys, err := read.List(ctx, renamePrefix(from))
+	if err != nil {
+		return nil, fmt.Errorf("look for the new name of customer %s: %w", from, err)
+	}
+	keys = NewestOf(renamePrefix(from), keys)
+	all := make([]RenameRecord, len(keys))
+	for i, key := range keys {
+		if all[i], err = LoadRename(ctx, read, from, key); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerName, key string) (RenameRecord, error) {
+	var r RenameRecord
+	if err := read.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, key, &r); err != nil {
+		return RenameRecord{}, err
+	}
+	if _, err := pipeline.ParseCustomerName(string(r.To)); err != nil || r.From != from {
+		return RenameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, pipeline.ErrTampered, pipeline.PlainLine(string(r.From)))
+	}
+	return r, nil
+}
+
+// follow returns the name that a customer has after all renames that came later than
+// since. fits picks the records of its place.
+func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, error) {
+	for {
+		all, err := LoadRenames(ctx, read, name)
+		if err != nil {
+			return name, err
+		}
+		all = slices.DeleteFunc(all, func(r RenameRecord) bool { return !fits(r) || !r.At.After(since) })
+		if len(all) == 0 {
+			return name, nil
+		}
+		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
+		name, since = last.To, last.At // later each time: it ends
+	}
+}
+
+// RenamedTo is the name that the states of a customer without a file have moved to, empty
+// where they have not. Without a sealer nothing is verified: it is for showing.
+func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, name pipeline.CustomerName) (pipeline.CustomerName, error) {
+	var read record.Reader = record.UnverifiedRecord{Store: s}
+	if sealer != nil {
+		read = record.Records{Store: s, Sealer: sealer}
+	}
+	all, err := LoadRenames(ctx, read, name)
+	if err == nil && len(all) > 0 {
+		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
+		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
+		var now pipeline.CustomerName
+		if now, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
+			return now, nil
+		}
+	}
+	if err != nil {
+		return "", record.TamperedOr(err, fmt.Sprintf("the record below %s that says where customer %s has moved", renamePrefix(name), name))
+	}
+	return "", nil
+}
+
+// known is what the store says about the place of a customer.
+type known struct {
+	name pipeline.CustomerName // empty: nothing
+	// registered is the name of the last Registration, number its number; 0: there is none.
+	registered pipeline.CustomerName
+	number     int
+}
+
+// knownAs finds the name of a customer's place: the Registration, or the records of the
+// last applies where there is none, and what was renamed since.
+func (s NameRecords) knownAs(ctx context.Context, c pipeline.Customer) (known, error) {
+	last, number, err := LoadRegistration(ctx, s.Store, s, c)
+	if err != nil {
+		return known{number: number}, err
+	}
+	k := known{name: last.Customer, registered: last.Customer, number: number}
+	if number == 0 {
+		if k.name, err = s.NameByApplies(ctx, c); err != nil || k.name == "" {
+			return k, err
+		}
+	}
+	k.name, err = follow(ctx, s, k.name, last.At, func(r RenameRecord) bool { return r.of(c) })
+	return k, err
+}
+
+// NameByApplies is the name whose records of the last applies are of the place of c.
+func (s NameRecords) NameByApplies(ctx context.Context, c pipeline.Customer) (pipeline.CustomerName, error) {
+	own, found, err := s.Evidence(ctx, c.Name, c)
+	if err != nil {
+		return "", err
+	}
+	if found && own.Of(c) {
+		return c.Name, nil
+	}
+	return s.formerName(ctx, c)
+}

@@ -1,0 +1,86 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// checkRunning is a request whose run goes on: it may wait in vain.
+func (w *sweeping) checkRunning(ctx context.Context) error {
+	for _, env := range w.request.Targets {
+		if !w.request.Applies(env) {
+			continue
+		}
+		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, env)
+		if err != nil {
+			return err
+		}
+		switch {
+		case st.Result.Outcome.Succeeded():
+			continue
+		case st.Result.Outcome == pipeline.OutcomeWaiting:
+			return w.checkWaiting(ctx, env, st)
+		case st.Attempt.Revoked() && w.Now().Sub(st.Result.At) >= sweepCancel:
+			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+				return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
+			})
+		}
+		return nil // those after it come when it has succeeded
+	}
+	return nil
+}
+
+// checkWaiting is a target with a plan that nobody has applied yet.
+func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, st record.TargetStatus) error {
+	newer, err := record.Superseding(ctx, w.records(), w.request, env)
+	if err != nil {
+		return err
+	}
+	receipt, _, err := record.ReadReceipt(ctx, w.records(), st.Folder)
+	if err != nil {
+		return err
+	}
+	now := w.Now().UTC()
+	switch {
+	case newer != "":
+		why := pipeline.SupersededError(w.request, env, newer)
+		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
+			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
+		})
+	case !now.Before(receipt.Expires):
+		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
+		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
+			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeExpired, Reason: pipeline.ReasonExpired, Message: message, Next: w.request.Mode.Afresh(), Operator: w.request.Mode.Restart(), Run: w.request.ManagerRun, At: now})
+		})
+	case now.Sub(receipt.PlannedAt) >= sweepPatient:
+		repo, err := w.Manager.RunOf(w.request.ManagerRun)
+		if err != nil {
+			return err
+		}
+		pending, err := w.Runs.PendingEnvironments(ctx, repo, w.request.ManagerRun.ID)
+		if err != nil {
+			return err
+		}
+		if len(pending) > 0 {
+			w.found(Finding{Kind: FindingWaiting, Environment: env, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
+				Next: "approve or reject it at " + w.request.ManagerRun.URL}, nil)
+		}
+	}
+	return nil
+}
+
+// end takes the plan out of use, then cancels the run and closes the request. An
+// apply that has begun meanwhile is left alone.
+func (w *sweeping) end(ctx context.Context, st record.TargetStatus, why record.Result) error {
+	revoked, err := record.RevokePlan(ctx, w.records(), st, why)
+	if err != nil || !revoked {
+		return err
+	}
+	return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, false), w.close(ctx, true))
+}

@@ -1,0 +1,366 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Sweeper looks after the requests that nobody has closed: those whose runner was
+// lost, whose run was deleted, or that wait for ever. What it costs grows with the
+// number of open requests and not with that of all there ever were.
+type Sweeper struct {
+	// Manager is the repository of the runs that are looked at and cancelled; zero
+	// outside of a workflow run.
+	Manager   pipeline.Repository
+	Store     pipeline.Store
+	Sealer    pipeline.Sealer
+	Runs      sweepGitHub
+	Customers pipeline.CustomerRegistry
+	Locks     pipeline.LockReader
+	// Unlock releases a lock under the rules of Unlocker.
+	Unlock func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error
+	// Close reports on a request for the last time.
+	Close func(ctx context.Context, closing CloseRequest) error
+	// Departed is what the manager's rules are for a customer that is not registered
+	// any more, or is registered for another repository now.
+	Departed func(request pipeline.Request) pipeline.Customer
+	Now      func() time.Time
+}
+
+// CloseRequest is the end of a request.
+type CloseRequest struct {
+	Customer  pipeline.Customer
+	Request   pipeline.Request
+	Cancelled bool
+	// Unseen: close it also where its repository cannot be seen.
+	Unseen bool
+}
+
+type sweepGitHub interface {
+	pipeline.RunReader
+	pipeline.RunCanceller
+	PendingEnvironments(ctx context.Context, repo pipeline.Slug, run int64) ([]string, error)
+}
+
+// The waits of the sweep.
+const (
+	sweepGrace   = 5 * time.Minute  // after the end of a run, for what it wrote last
+	sweepOrphan  = time.Hour        // for a fetch-vars that has announced a request and not written it
+	sweepCancel  = 10 * time.Minute // for a run that was asked to end
+	sweepPatient = 24 * time.Hour   // for a reviewer
+	// sweepUnseen is for a repository that the token does not see: it was deleted, or
+	// the access may come back.
+	sweepUnseen = 7 * 24 * time.Hour
+)
+
+// FindingKind says what is wrong with an open request.
+type FindingKind string
+
+// The kinds. Repairable says which of them the sweep repairs.
+const (
+	FindingUnfinished  FindingKind = "unfinished"   // its run is over, and nobody has closed it
+	FindingLock        FindingKind = "lock"         // its run is over and has left a lock
+	FindingExpired     FindingKind = "expired"      // its plan is past its time, and its run still waits
+	FindingSuperseded  FindingKind = "superseded"   // a newer request took its place, and its run still waits
+	FindingStuck       FindingKind = "stuck"        // its run was asked to end and does not
+	FindingOrphan      FindingKind = "orphan"       // an entry of the index without a request
+	FindingTampered    FindingKind = "tampered"     // the record of the request is not what was stored
+	FindingUnknownKey  FindingKind = "unknown-key"  // the record of the request is sealed under a key that is not at hand
+	FindingWaiting     FindingKind = "waiting"      // reviewers let it wait for long
+	FindingForeignLock FindingKind = "foreign-lock" // no run of metapipe holds the lock of its state
+	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state
+	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
+	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
+)
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	Kind        FindingKind           `json:"kind"`
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment,omitempty"`
+	Request     pipeline.RequestID    `json:"request"`
+	Run         pipeline.Run          `json:"run,omitzero"`
+	Since       time.Time             `json:"since,omitzero"`
+	Message     string                `json:"message"`
+	Next        string                `json:"next,omitempty"` // what people do about it
+	Fixed       bool                  `json:"fixed"`
+	Error       string                `json:"error,omitempty"` // why it could not be repaired
+}
+
+// Repairable reports whether the sweep can mend it.
+func (f Finding) Repairable() bool {
+	switch f.Kind {
+	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
+		return false
+	}
+	return true
+}
+
+// SweepResult is what one sweep has seen.
+type SweepResult struct {
+	Open     int       `json:"open"` // requests in the index
+	Findings []Finding `json:"findings"`
+	At       time.Time `json:"at"`
+}
+
+// Run looks at every open request, and repairs what it can when fix is set. What
+// goes wrong with one request is a finding and stops no other.
+func (s *Sweeper) Run(ctx context.Context, fix bool) (SweepResult, error) {
+	result := SweepResult{Findings: []Finding{}, At: s.Now().UTC()}
+	entries, err := record.OpenEntries(ctx, s.Store, record.OpenRoot)
+	if err != nil {
+		return result, err
+	}
+	result.Open = len(entries)
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return result, err
+		}
+		w := sweeping{Sweeper: s, fix: fix, entry: e}
+		if err := w.inspect(ctx); err != nil {
+			w.found(Finding{Kind: FindingUnreadable, Message: "it could not be looked at", Error: err.Error()}, nil)
+		}
+		result.Findings = append(result.Findings, w.findings...)
+	}
+	return result, nil
+}
+
+// sweeping is the sweep of one open request.
+type sweeping struct {
+	*Sweeper
+	fix      bool
+	entry    record.OpenEntry
+	request  pipeline.Request
+	customer pipeline.Customer
+	departed bool // the customer is not registered for that repository any more
+	run      pipeline.WorkflowRun
+	findings []Finding
+}
+
+// found notes a finding and mends it when it may.
+func (w *sweeping) found(f Finding, fix func() error) {
+	f.Customer, f.Request, f.Run = w.entry.Customer, w.entry.Request, w.request.ManagerRun
+	if w.fix && fix != nil {
+		if err := fix(); err != nil {
+			f.Error = err.Error()
+		} else {
+			f.Fixed = true
+		}
+	}
+	w.findings = append(w.findings, f)
+}
+
+func (w *sweeping) inspect(ctx context.Context) error {
+	request, err := record.LoadRequest(ctx, w.records(), w.entry.Customer, w.entry.Request)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return w.orphan(ctx)
+	case errors.Is(err, pipeline.ErrTampered), errors.Is(err, pipeline.ErrUnknownKey):
+		w.reportTampered(ctx, err)
+		return nil
+	case err != nil:
+		return err
+	case record.OpenKey(request) != w.entry.Key:
+		w.checkMisplaced(ctx, request)
+		return nil
+	}
+	w.request = request
+	w.findCustomer()
+	if w.request.ManagerRun.ID == 0 {
+		return nil // born on somebody's machine: there is no run to ask
+	}
+	run := w.request.ManagerRun
+	if run.Repository, err = w.Manager.RunOf(run); err != nil {
+		if errors.Is(err, pipeline.ErrOtherRepositoryRun) && w.managerReplaced() {
+			return w.endedRun(ctx)
+		}
+		return err
+	}
+	if w.run, err = pipeline.FindRun(ctx, w.Runs, w.Manager, run); err != nil {
+		return err
+	}
+	if w.run.Status != "completed" {
+		return w.checkRunning(ctx)
+	}
+	if w.Now().Sub(w.run.UpdatedAt) < sweepGrace {
+		return nil
+	}
+	return w.endedRun(ctx)
+}
+
+// findCustomer finds the customer of the request. One who was removed from the registry, or
+// has got another repository, is taken from the record, which is verified: that
+// repository still waits for its statuses.
+func (w *sweeping) findCustomer() {
+	var registered bool
+	w.customer, registered = w.Customers.Customer(w.request.Customer)
+	w.departed = !registered || w.customer.RepositoryID != w.request.Repository.ID
+	if w.departed {
+		w.customer = w.Departed(w.request)
+	}
+}
+
+// close reports on the request for the last time.
+func (w *sweeping) close(ctx context.Context, cancelled bool) error {
+	since := w.run.UpdatedAt
+	if since.IsZero() { // a run that was deleted
+		since = w.request.CreatedAt
+	}
+	return w.Close(ctx, CloseRequest{Customer: w.customer, Request: w.request, Cancelled: cancelled, Unseen: w.departed || w.Now().Sub(since) >= sweepUnseen})
+}
+
+// orphan is an entry that fetch-vars made before it died: nobody was told of that
+// request.
+func (w *sweeping) orphan(ctx context.Context) error {
+	since := record.OrderTime(w.entry.Key)
+	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan { // a time that is far ahead is none of ours
+		return nil
+	}
+	const message = "fetch-vars began to write this request down and did not end"
+	w.found(Finding{Kind: FindingOrphan, Since: since, Message: message}, func() error {
+		if err := w.appendOrphan(ctx, since, message); err != nil {
+			return err
+		}
+		return w.Store.Delete(ctx, w.entry.Key)
+	})
+	return nil
+}
+
+// appendOrphan closes the request in the ledgers that fetch-vars has got to: they
+// come before the request itself.
+func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message string) error {
+	customer, registered := w.Customers.Customer(w.entry.Customer)
+	if !registered {
+		return nil // and its ledgers are not looked at any more
+	}
+	chain := ledger.Ledger{Store: w.Store, Now: w.Now}
+	for _, rule := range customer.Manager.Environments {
+		last, found, err := chain.LastOf(ctx, customer.Name, rule.Name, w.entry.Request, since)
+		if err == nil && found && last.Event == ledger.LedgerRequested {
+			_, err = chain.Append(ctx, ledger.LedgerEntry{Event: ledger.LedgerClosed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
+				Outcome: pipeline.OutcomeFailed, Message: message, Run: last.Run})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endedRun is a request whose run can do nothing any more.
+func (w *sweeping) endedRun(ctx context.Context) error {
+	locked, err := w.locks(ctx, w.customer)
+	if err != nil {
+		return err
+	}
+	if closed, err := w.closed(ctx); err != nil || closed {
+		if err != nil || !w.fix || locked {
+			return err
+		}
+		return errors.Join(w.close(ctx, true), record.MarkClosed(ctx, w.Store, w.request))
+	}
+	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), and nobody has closed it", w.run.Conclusion)}, func() error {
+		if err := w.close(ctx, w.run.Conclusion == "cancelled"); err != nil || locked {
+			return err
+		}
+		return record.MarkClosed(ctx, w.Store, w.request)
+	})
+	return nil
+}
+
+// closed reports whether somebody has ended the request and told so: what is left
+// is to see that its run is over and that it holds no lock.
+func (w *sweeping) closed(ctx context.Context) (bool, error) {
+	for _, env := range w.request.Targets {
+		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, env)
+		if err != nil || !st.Result.Outcome.Final() {
+			return false, err
+		}
+		if st.Attempt.Revoked() {
+			return true, nil
+		}
+	}
+	return w.request.Rejected(), nil
+}
+
+// locks looks for locks that the run has left; remain tells that one is still there.
+func (w *sweeping) locks(ctx context.Context, customer pipeline.Customer) (remain bool, err error) {
+	for _, env := range w.request.Targets {
+		if !w.request.Applies(env) {
+			continue
+		}
+		lock, known, err := w.Locks.Lock(ctx, customer, env)
+		if err != nil {
+			return true, err
+		}
+		if !known {
+			if err := w.reportUnseenLock(ctx, customer.Name, env); err != nil {
+				return true, err
+			}
+		}
+		if lock == nil {
+			continue
+		}
+		left, err := w.lock(ctx, customer, env, *lock)
+		if err != nil {
+			return true, err
+		}
+		remain = remain || left
+	}
+	return remain, nil
+}
+
+// lock finds out whether the request has left a lock, and releases it when no other step
+// may hold it.
+func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pipeline.Environment, lock pipeline.Lock) (remain bool, err error) {
+	holders, err := record.LockHolders(ctx, w.records(), customer.Name, env, lock)
+	if err != nil {
+		return true, err
+	}
+	holders, err = holders.Possible(ctx, lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
+		var err error
+		if run.Repository, err = w.Manager.RunOf(run); err != nil {
+			return pipeline.WorkflowRun{}, err
+		}
+		return pipeline.FindRun(ctx, w.Runs, w.Manager, run)
+	})
+	if err != nil {
+		return true, err
+	}
+	likely := holders.Likely()
+	byHand := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, env, lock.ID)
+	switch {
+	case len(likely) == 0:
+		w.found(Finding{Kind: FindingForeignLock, Environment: env, Since: lock.Created, Message: "the state is locked: " + lock.String(),
+			Next: "when you know that its process is dead: " + byHand}, nil)
+		return false, nil
+	case !likely.Of(w.request.ID):
+		return false, nil
+	case len(likely) > 1:
+		w.found(Finding{Kind: FindingSharedLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
+			Next: "when you know that the process of each is dead: " + byHand}, nil)
+		return true, nil
+	}
+	w.found(Finding{Kind: FindingLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
+		return w.Unlock(ctx, customer, env, w.request.ID, lock.ID)
+	})
+	return !w.findings[len(w.findings)-1].Fixed, nil
+}
+
+// reportUnseenLock tells of a lock that the run may have left where only the tool can look.
+func (w *sweeping) reportUnseenLock(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) error {
+	steps, err := record.StepsIn(ctx, w.records(), w.request, env, record.IsRunning)
+	if err != nil || len(steps) == 0 {
+		return err
+	}
+	step := steps[len(steps)-1]
+	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
+		Next: fmt.Sprintf("when the next plan meets a lock, it tells its id: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
+	return nil
+}

@@ -1,0 +1,147 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// lockAge is how old a lock must be before it is released: a run that has ended a
+// moment ago may still be cleaning up.
+const lockAge = 2 * time.Minute
+
+// Unlocker releases the lock that a dead run has left on a state.
+type Unlocker struct {
+	Store  pipeline.Store
+	Locks  pipeline.LockReader
+	Engine lockReleaser
+	// Runs asks GitHub for the run behind a lock; nil on a laptop without a token.
+	Runs pipeline.RunReader
+	// Manager is the repository of this run, for records that hold no id of theirs.
+	Manager pipeline.Repository
+	Now     func() time.Time
+}
+
+type lockReleaser interface {
+	// ReleaseLock releases exactly the lock with that id from the state of job's
+	// target; a *RefusedError when a process of this machine holds it, an error when
+	// the lock is another one.
+	ReleaseLock(ctx context.Context, job pipeline.Job, id string) error
+}
+
+// UnlockInput is one call of Unlocker.Run. Request and Receipt of the target are
+// not used.
+type UnlockInput struct {
+	pipeline.TargetInput
+	LockID string
+	// NoRun releases a lock that no run of ours has taken: somebody vouches for it.
+	NoRun bool
+}
+
+// Run releases the lock when it is the one that is named, old enough, and GitHub
+// says that its run is over. Anything else is a *RefusedError that tells who holds
+// it. The release stands in the ledger.
+func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, error) {
+	if in.LockID == "" {
+		return pipeline.Lock{}, &pipeline.UsageError{Message: "no lock is named", Next: "pass the id that `metapipe state show` or the message about the lock tells, with --lock-id"}
+	}
+	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Environment)
+	if err != nil {
+		return pipeline.Lock{}, fmt.Errorf("read the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	if !known {
+		lock = &pipeline.Lock{ID: in.LockID}
+	}
+	if err := u.check(ctx, in, lock, known); err != nil {
+		return pipeline.Lock{}, err
+	}
+	return *lock, u.release(ctx, in, *lock, in.Actor)
+}
+
+func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Lock, known bool) error {
+	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	switch {
+	case lock == nil:
+		return pipeline.LockRefused("the state of "+target+" is not locked", "nothing is to be done")
+	case lock.ID != in.LockID:
+		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is another one: %s", target, lock), "look at who holds it now before you release that one")
+	case known && u.Now().Sub(lock.Created) < lockAge:
+		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
+	}
+	holders, err := record.LockHolders(ctx, record.UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment, *lock)
+	if !known { // it may be that of any step that goes on
+		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment)
+	}
+	if err == nil && known && u.Runs != nil {
+		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
+			return pipeline.FindRun(ctx, u.Runs, u.Manager, run)
+		})
+	}
+	if err == nil {
+		err = u.checkRunsEnded(ctx, target, holders, known)
+	}
+	if err != nil {
+		return err
+	}
+	likely := holders.Likely()
+	switch {
+	case in.NoRun, known && len(likely) == 1 && likely[0].Run.ID != 0:
+		return nil
+	case known && len(likely) > 1:
+		return pipeline.LockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock), "when you know that the process of each is dead, run it again with --no-run")
+	case known:
+		return pipeline.LockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
+	}
+	return pipeline.LockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
+}
+
+// checkRunsEnded refuses while the run of any step goes on that may hold the lock, however
+// likely it is.
+func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders record.Holders, known bool) error {
+	for _, h := range holders {
+		if h.Run.ID == 0 {
+			continue // of somebody's machine: there is no run to ask
+		}
+		over, why, err := pipeline.RunHasEnded(ctx, u.Runs, u.Manager, h.Run)
+		if err != nil {
+			return err
+		}
+		if !over {
+			holds := "holds"
+			if !known || len(holders) > 1 {
+				holds = "may hold"
+			}
+			return pipeline.LockRefused(fmt.Sprintf("%s %s the lock of %s: %s", h, holds, target, why), "wait for that run, or cancel it")
+		}
+	}
+	return nil
+}
+
+// WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
+// taken as the store has them: nothing may be released on this alone.
+func WhoHolds(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, lock pipeline.Lock) (record.Holders, error) {
+	all, err := record.LockHolders(ctx, record.UnverifiedRecord{Store: s}, c, env, lock)
+	if err != nil {
+		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", c, env, err)
+	}
+	return all.Likely(), nil
+}
+
+func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lock, actor string) error {
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
+		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+	}
+	last, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	_, err := ledger.Ledger{Store: u.Store, Now: u.Now}.Append(last, ledger.LedgerEntry{Event: ledger.LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
+		Actor: actor, Message: lock.String(), Run: in.Run})
+	if err != nil {
+		return fmt.Errorf("the lock of %s/%s is released, but that could not be recorded: %w", in.Customer.Name, in.Environment, err)
+	}
+	return nil
+}

@@ -67,3 +67,6 @@ func (l Lock) String() string {
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s (%s, lock %s)", account, l.Operation, l.ID))
 }
+
+// Host is the machine that took the lock: the tool writes user@host.
+func (l Lock) Host() string { return l.Who[strings.LastIndexByte(l.Who, '@')+1:] }

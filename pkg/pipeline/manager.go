@@ -1,6 +1,12 @@
 package pipeline
 
-import "time"
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
 
 // Manager is metapipe.yml: what the service provider decides for everybody.
 type Manager struct {
@@ -128,4 +134,46 @@ func (c Customer) Allows(env Environment) bool {
 		}
 	}
 	return false
+}
+
+// NeedsApproval reports whether anything holds an apply to the environment back.
+func (r EnvironmentRule) NeedsApproval() bool {
+	return r.Gated || r.WaitTimer > 0 || r.PreventSelfReview
+}
+
+// GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
+// destroy needs an approval in every environment.
+func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why string) {
+	rule, _ = in.Customer.Manager.Rule(in.Environment)
+	if r.Mode == ModeDestroy && !rule.Gated {
+		rule.Gated = true
+		return rule, "a destroy needs an approval"
+	}
+	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
+}
+
+// AllowedNames lists the environments that a customer may use, in promotion order.
+func AllowedNames(c Customer) string {
+	return JoinNames(c.Allowed())
+}
+
+// JoinNames writes names in one line, with commas between them.
+func JoinNames[T ~string](names []T) string {
+	all := make([]string, len(names))
+	for i, name := range names {
+		all[i] = string(name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// Admits reports whether a branch may apply to the environment. It compares whole
+// branch names: "maintenance" does not contain "main".
+func (r EnvironmentRule) Admits(branch, defaultBranch string) bool {
+	if len(r.Branches) == 0 {
+		return branch != "" && branch == defaultBranch
+	}
+	return slices.ContainsFunc(r.Branches, func(pattern string) bool {
+		ok, err := path.Match(pattern, branch)
+		return err == nil && ok
+	})
 }

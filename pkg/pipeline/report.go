@@ -1,5 +1,68 @@
 package pipeline
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// Report is everything that is to be told about one request. It is a value:
+// the renderers in pkg/report turn it into Markdown or JSON.
+type Report struct {
+	Request Request        `json:"request"`
+	Manager Slug           `json:"manager"`
+	Targets []TargetReport `json:"targets"`
+	At      time.Time      `json:"at"`
+	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
+	// Unreported is what GitHub refuses to take, now and each time.
+	Unreported []Unreported `json:"unreported,omitempty"`
+}
+
+// TargetReport is one target of a report.
+type TargetReport struct {
+	Environment Environment `json:"environment"`
+	Outcome     Outcome     `json:"outcome"`
+	Reason      Reason      `json:"reason,omitempty"`
+	// Message says in a sentence why the outcome is what it is; Next what to do.
+	Message string `json:"message,omitempty"`
+	Next    string `json:"next,omitempty"`
+	// Applies: an apply is asked for, not only a plan. Gated: people approve it.
+	Applies bool `json:"applies"`
+	Gated   bool `json:"gated,omitempty"`
+	// PlanOnly says why the environment is only planned.
+	PlanOnly string `json:"plan_only,omitempty"`
+	// Redaction is the level at which the target is told; empty: everything.
+	Redaction Redaction `json:"redaction,omitempty"`
+	// Plan is nil when there is none (yet).
+	Plan *Plan `json:"plan,omitempty"`
+	// Receipt is the digest of the plan's receipt, ReceiptCode its short form; both
+	// are empty without a plan.
+	Receipt     string    `json:"receipt,omitempty"`
+	ReceiptCode string    `json:"receipt_code,omitempty"`
+	Expires     time.Time `json:"expires,omitzero"`
+	// Reviewed compares the plan with the one its pull request showed.
+	Reviewed Reviewed `json:"reviewed,omitempty"`
+	// Diagnostics of a failed plan or apply.
+	Diagnostics []Diagnostic      `json:"diagnostics,omitempty"`
+	Done        []AppliedResource `json:"done,omitempty"`
+	Outputs     []Output          `json:"outputs,omitempty"`
+	RunURL      string            `json:"run_url,omitempty"`
+	PlannedAt   time.Time         `json:"planned_at,omitzero"`
+	EndedAt     time.Time         `json:"ended_at,omitzero"`
+}
+
+// Reviewed tells how a plan compares with the plan of its pull request.
+type Reviewed string
+
+// The answers; empty means that the request has no merged pull request.
+const (
+	ReviewedSame      Reviewed = "same"      // same fingerprint: it would do the same
+	ReviewedDifferent Reviewed = "different" // it would do something else
+	ReviewedOtherKey  Reviewed = "other-key" // made under a key that is not at hand any more: nobody can tell
+	ReviewedUnseen    Reviewed = "unseen"    // the pull request showed no plan for this target
+)
+
 // Overall sums the targets up: the worst final state wins, and anything open
 // keeps the whole pending.
 func (r Report) Overall() StatusState {
@@ -24,4 +87,11 @@ func (r Report) Overall() StatusState {
 		}
 	}
 	return worst
+}
+
+// Marker is the hidden first line of a comment or issue by which it is found
+// again: a hash of who writes it, for which customer, and of what kind.
+func Marker(manager Slug, customer CustomerName, kind string) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(manager.String()) + "\x00" + string(customer) + "\x00" + kind))
+	return "<!-- metapipe:" + hex.EncodeToString(sum[:8]) + " -->"
 }

@@ -70,3 +70,13 @@ func (m Manager) InPromotionOrder(envs []Environment) []Environment {
 	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
 	return sorted
 }
+
+// Evidence is what the records of a name say about where it deploys from.
+type Evidence struct {
+	RepositoryID int64
+	Path         string // empty: no record says it
+}
+
+func (e Evidence) Of(c Customer) bool {
+	return e.RepositoryID == c.RepositoryID && (e.Path == c.Path || e.Path == "")
+}

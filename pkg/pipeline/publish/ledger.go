@@ -3,6 +3,8 @@ package publish
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -67,4 +69,14 @@ func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t targe
 		return nil, err
 	}
 	return &head, nil
+}
+
+// logHint says where the log of a target is that went wrong, for the log of the manager:
+// customers cannot read it. It is empty where there is none.
+func (t *target) logHint(request pipeline.Request) string {
+	kept := slices.ContainsFunc(t.folder.Objects, func(object string) bool { return strings.HasSuffix(object, record.LogSuffix) })
+	if !kept || t.Outcome != pipeline.OutcomeFailed && t.Outcome != pipeline.OutcomeCancelled {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s: its log is shown by `metapipe state show --customer %s --environment %s --request %s --log`", request.Customer, t.Environment, request.Customer, t.Environment, request.ID)
 }

@@ -49,3 +49,22 @@ func supersededOperator(m Mode) string {
 	}
 	return "look at how the newer request ended; then " + m.Restart()
 }
+
+// IsPermanent reports whether a plan that was refused for this reason can never be
+// applied.
+func (r Reason) IsPermanent() bool {
+	switch r {
+	case "", ReasonEnvironmentOrder, ReasonMissingProtection, ReasonSelfApproved, ReasonReceiptMismatch, ReasonUnknownKey:
+		return false
+	}
+	return true
+}
+
+func (in TargetInput) LogOrDiscard() io.Writer {
+	if in.Log == nil {
+		return io.Discard
+	}
+	return in.Log
+}
+
+func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }

@@ -1,6 +1,10 @@
 package record
 
-import "time"
+import (
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
 
 // GitHub tells the creation of a run in seconds and promises nothing about the
 // order of the runs of two pushes. So the order of two pushes to one branch that lie
@@ -16,3 +20,14 @@ const (
 	RankAfter = 2 * RankDoubt    // how long a request is asked about: also by one that waited for its job
 	RankAsked = 4                // how many others are asked about, the nearest first
 )
+
+// OrderTime reads the time out of the key of an index.
+func OrderTime(key string) time.Time {
+	const rest = 1 + 20 + 1 + 6 + 1 + 36
+	if at := len(key) - rest; at >= len(pipeline.OrderTimes) {
+		if t, err := time.Parse(pipeline.OrderTimes, key[at-len(pipeline.OrderTimes):at]); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}

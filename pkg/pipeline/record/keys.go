@@ -80,3 +80,20 @@ func CommitKey(r pipeline.Request) string { return commitPrefix(r) + r.Order() }
 func commitPrefix(r pipeline.Request) string {
 	return fmt.Sprintf("%s/requests/by-commit/%s/", r.Customer, r.Commit)
 }
+
+// LedgerPrefix is where a ledger lies. Without an environment it is that of what
+// was asked in a customer's name and not accepted; without a customer that of
+// requests whose origin nobody proved.
+func LedgerPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
+	switch {
+	case c == "":
+		return "_metapipe/ledger/"
+	case env == "":
+		return fmt.Sprintf("%s/ledger/", c)
+	}
+	return fmt.Sprintf("%s/%s/ledger/", c, env)
+}
+
+func LedgerKey(c pipeline.CustomerName, env pipeline.Environment, sequence int) string {
+	return fmt.Sprintf("%s%010d.json", LedgerPrefix(c, env), sequence)
+}

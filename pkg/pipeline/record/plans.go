@@ -291,3 +291,35 @@ func Unseal(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key s
 func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
+
+// SecretObjects are the parts of a plan that only its apply needs. The model stays,
+// from which later reports are rendered, and so does the receipt, with which later
+// plans are compared.
+func SecretObjects() []string { return []string{ObjectPlan, ObjectPlanJSON, ObjectBundle} }
+
+// VerifyRequest holds the variables that are stored of a request to its facts:
+// ErrTampered when they are of another one.
+func VerifyRequest(ctx context.Context, s Records, request pipeline.Request) error {
+	_, err := UnsealBytes(ctx, s, s.Sealer, RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
+	return err
+}
+
+// KeptStates returns the requests whose state waits to be brought back, out of the
+// keys of one target, in their order.
+func KeptStates(keys []string) []string {
+	var kept []string
+	for _, key := range keys {
+		folder, ok := strings.CutSuffix(key, ObjectErrored)
+		if parts := strings.Split(key, "/"); ok && len(parts) == 6 && !slices.Contains(keys, folder+ObjectRecovered) {
+			kept = append(kept, parts[3])
+		}
+	}
+	return kept
+}
+
+func OrNone(code string) string {
+	if code == "" {
+		return "none"
+	}
+	return code
+}

@@ -39,3 +39,7 @@ func (e Event) CheckTrigger() error {
 	}
 	return &UsageError{Message: fmt.Sprintf("a run of the event %.40q cannot ask for a deployment", e.Name), Next: "run trigger on push, pull_request, merge_group or workflow_dispatch"}
 }
+
+// MergeGroup is the event of a merge queue, which makes a branch for each group and
+// deletes it when the queue is built anew.
+const MergeGroup = "merge_group"

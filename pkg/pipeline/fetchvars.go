@@ -1,6 +1,0 @@
-package pipeline
-
-type CustomerRegistry interface {
-	Customer(name CustomerName) (Customer, bool)
-	ByRepository(id int64) []Customer
-}

@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// StateRecord is a version of a state with the number of resources in it.
+type StateRecord struct {
+	StateVersion
+	Resources int `json:"resources"` // managed ones; UnknownResources where the state does not say
+}
+
+// UnknownResources is the number of resources of a state that cannot be read, such as
+// an encrypted one.
+const UnknownResources = -1
+
+// LostState says why a state is not the one that an apply has left.
+type LostState struct {
+	Customer    CustomerName `json:"customer"`
+	Environment Environment  `json:"environment"`
+	// Why is for the operator: what was expected and what is there.
+	Why string `json:"reason"`
+	// Moved: the store has no record of the apply either, so that the store is
+	// probably another one than before.
+	Moved bool `json:"-"`
+}
+
+// Restore is the command that lists what a state can be restored from.
+func (l LostState) Restore() string {
+	return fmt.Sprintf("metapipe state restore --customer %s --environment %s", l.Customer, l.Environment)
+}
+
+// Operator says what the operator does about it.
+func (l LostState) Operator() string {
+	if l.Moved {
+		return fmt.Sprintf("has the store moved (`state` in metapipe.yml, TF_STATE_BUCKET, `--store`)? Then name the old place again, or copy all of it to the new one (docs/RECOVERY.md, \"The store has moved\"); where the infrastructure is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Customer, l.Environment)
+	}
+	return fmt.Sprintf("list what it can be restored from: `%s`; where it is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Restore(), l.Customer, l.Environment)
+}
+
+// The customer can do nothing about a lost state, so that is what they read.
+const (
+	lostMessage = "the record of what was built here is missing or out of date, so nothing was planned and nothing was changed"
+	lostNext    = "you have nothing to do: your service provider restores the record, and then runs this again"
+)
+
+// Refusal is the error of a plan that was made on a lost state.
+func (l LostState) Refusal() *RefusedError {
+	return &RefusedError{Reason: ReasonStateLost, Message: lostMessage, Next: lostNext, Detail: l.Why, Operator: l.Operator()}
+}
+
+// LeftNothing reports whether a destroy that went well has left no resource.
+func (s *StateRecord) LeftNothing() bool {
+	return s != nil && (s.Resources == 0 || s.Resources == UnknownResources)
+}
+
+// maxTyped is the number of bytes of a typed text that an error shows.
+const maxTyped = 200
+
+// QuoteTyped quotes what a person typed so that each byte of it shows: a line end,
+// an invisible character or a letter of another alphabet is why it differs from the
+// name. A long text is cut, and its length follows.
+func QuoteTyped(typed string) string {
+	if len(typed) <= maxTyped {
+		return strconv.QuoteToASCII(typed)
+	}
+	return fmt.Sprintf("%s... (%d bytes)", strconv.QuoteToASCII(typed[:maxTyped]), len(typed))
+}
+
+// Deployed is an apply that GitHub remembers: a deployment that report has made in the
+// customer's repository. It outlasts a store that was moved, or emptied.
+type Deployed struct {
+	Deployment int64     `json:"deployment"` // id
+	Commit     SHA       `json:"commit"`
+	Request    RequestID `json:"request"`
+}
+
+func (d Deployed) String() string {
+	return fmt.Sprintf("deployment %d on GitHub (commit %s, request %s)", d.Deployment, d.Commit.Short(), d.Request.Short())
+}
+
+// DeployedGitHub is the memory of applies outside of the store.
+type DeployedGitHub interface {
+	// FindDeployment returns the newest deployment of any commit to an environment that
+	// fits; found is false when all were looked at and none does. Too many to look at
+	// are an error.
+	FindDeployment(ctx context.Context, repo Slug, environment string, fits func(Deployment) bool) (d Deployment, found bool, err error)
+}
+
+// Moved says that a target which GitHub knows as applied has neither a record nor a
+// state at the place that is looked at.
+func (d Deployed) Moved(c CustomerName, env Environment, place string) *LostState {
+	return &LostState{Customer: c, Environment: env, Moved: true,
+		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", TargetName(c, env), d, place)}
+}
+
+// StatePusher writes a state that an apply could not write. pkg/terraform
+// implements it.
+type StatePusher interface {
+	// PushState writes a kept state to the backend of job's target and returns the
+	// version that it has there. It is a *RefusedError when the backend holds a
+	// state of another lineage, or one that somebody wrote since the plan.
+	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
+}
+
+// KeptState is a state that an apply could not write to its backend.
+type KeptState struct {
+	File    string       // in clear: it holds secrets
+	Planned StateVersion // what the plan of that apply was made on
+	// Unlock is the id of a lock to release first: that of the failed apply, which
+	// could not reach its backend to do so. Mostly empty.
+	Unlock string
+}

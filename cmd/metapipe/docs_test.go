@@ -102,6 +102,28 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestNamedFilesExist looks for each Go file that a document names.
+func TestNamedFilesExist(t *testing.T) {
+	t.Parallel()
+	file := regexp.MustCompile(`\b(?:cmd|pkg)/[\w./-]+\.go\b`)
+	named := 0
+	for _, document := range append(documents(t), ".github/CONTRIBUTING.md") {
+		text, err := os.ReadFile(filepath.Join(root(t), document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range file.FindAllString(string(text), -1) {
+			named++
+			if _, err := os.Stat(filepath.Join(root(t), name)); err != nil {
+				t.Errorf("%s names %s: %v", document, name, err)
+			}
+		}
+	}
+	if named == 0 {
+		t.Error("no document names a file")
+	}
+}
+
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs(filepath.Join("..", ".."))

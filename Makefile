@@ -22,7 +22,7 @@ endif
 endif
 export CHECKPOINT_DISABLE := 1
 
-.PHONY: help build demo test attack lint faults soak fuzz fuzz-borders bench coverage golden workflows pin tools api-description clean
+.PHONY: help build demo test attack lint faults soak fuzz fuzz-borders bench coverage golden structure workflows pin tools api-description clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | column -t -s '|' 2>/dev/null \
@@ -83,6 +83,9 @@ coverage: ## print which part of each package the tests reach, processes include
 	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random terraform-provider-null) METAPIPE_COVERAGE=$(CURDIR)/bin/coverage/processes \
 		go test -count=1 -timeout 40m -cover -coverpkg=./pkg/... ./... -args -test.gocoverdir=$(CURDIR)/bin/coverage/tests >bin/coverage/log.txt || { cat bin/coverage/log.txt; exit 1; }
 	@go tool covdata percent -i=bin/coverage/processes,bin/coverage/tests -pkg=$$(go list ./pkg/... | paste -sd,)
+
+structure: ## print how the files of each package hang together
+	@go build -C .ci/tools/structure -o $(CURDIR)/bin/structure . && bin/structure
 
 golden: ## write the golden files of the tests anew; read the diff before you commit it
 	@PATH=$$(.ci/tools/ensure terraform tofu) go test -count=1 $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n 1 dirname | sort -u | sed 's|^|./|') -update

@@ -171,7 +171,7 @@ func (b *bench) run(t *testing.T, dir string, out *os.File, name string, args ..
 }
 
 // versus runs ours and theirs in turns, n times after a warm-up, and returns the
-// median of the ratios of neighbours. The turns begin with either side, so that
+// median of the ratios of neighbors. The turns begin with either side, so that
 // neither gains from what the other leaves warm.
 func versus(n int, ours, theirs func() time.Duration) (ratio float64, own, other time.Duration) {
 	ours()

@@ -48,7 +48,7 @@ func issueOf(k call, got issueResponse) (drift.Issue, error) {
 // Issues lists the open and closed issues with a label, newest first. Pull
 // requests, which GitHub lists too, are left out.
 func (c *Client) Issues(ctx context.Context, slug pipeline.Slug, label string) ([]drift.Issue, error) {
-	k := get(slug, fmt.Sprintf("list the issues labelled %q", label), "/repos/{owner}/{repo}/issues")
+	k := get(slug, fmt.Sprintf("list the issues labeled %q", label), "/repos/{owner}/{repo}/issues")
 	k.query = url.Values{"labels": {label}, "state": {"all"}}
 	got, err := collect[issueResponse](ctx, c, k)
 	if err != nil {

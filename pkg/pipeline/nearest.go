@@ -3,7 +3,7 @@ package pipeline
 import "strings"
 
 // Nearest returns the word of known that was probably meant: at most one edit in
-// three characters, where two neighbours that changed places are one edit, in any
+// three characters, where two neighbors that changed places are one edit, in any
 // case of the letters; else the only one that begins with three or more characters of
 // the word; "" when none is near.
 func Nearest(word string, known []string) string {

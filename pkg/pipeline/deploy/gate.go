@@ -27,7 +27,7 @@ type Approval struct {
 }
 
 // checkGate refuses when the environment that should hold the apply back does
-// not: GitHub creates a misspelt environment silently, without any rule. It
+// not: GitHub creates a misspelled environment silently, without any rule. It
 // returns who approved.
 func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (approvers []pipeline.Account, err error) {
 	rule, why := request.GateEnvironment(in)

@@ -21,7 +21,7 @@ type object = map[string]any
 // reply is what a handler decided; it is written after the lock is released.
 type reply struct {
 	status int
-	body   any    // marshalled as JSON unless raw is set
+	body   any    // marshaled as JSON unless raw is set
 	raw    []byte // written as it is
 	ctype  string
 	header http.Header

@@ -53,7 +53,7 @@ lint: ## check format, modules and code
 	@go mod tidy -diff || { echo "run: go mod tidy"; exit 1; }
 	@go vet ./...
 	@PATH=$$(.ci/tools/ensure golangci-lint) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/tools/ensure .ci/tools/fuzz .ci/tools/api-description .ci/action/install; \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/release-notes .ci/tools/ensure .ci/tools/fuzz .ci/tools/api-description .ci/action/install; \
 		else echo "shellcheck is not installed: the scripts in .ci are not checked"; fi
 
 # Most of the time goes into waiting for repeated requests, so more run than there are cores.

@@ -23,6 +23,7 @@ type mover struct {
 	e        *engine
 	lineages map[string]string
 	fail     func() error
+	empty    bool // its states have no resources
 }
 
 func (m *mover) PullState(_ context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
@@ -34,7 +35,11 @@ func (m *mover) PullState(_ context.Context, job pipeline.Job, file string) (pip
 	if other := m.lineages[job.Backend.String()]; other != "" {
 		v.Lineage = other
 	}
-	return pipeline.StateRecord{StateVersion: v, Resources: 2}, os.WriteFile(file, fmt.Append(nil, serial), 0o600)
+	resources := 2
+	if m.empty {
+		resources = 0
+	}
+	return pipeline.StateRecord{StateVersion: v, Resources: resources}, os.WriteFile(file, fmt.Append(nil, serial), 0o600)
 }
 
 func (m *mover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {

@@ -92,9 +92,18 @@ func (r Remembered) Destroyed() bool {
 	return r.Record != nil && r.Record.Destroyed() && (r.entry == nil || r.entry.IsDestroyed())
 }
 
-// IsDestroyed reports whether the entry is that of a destroy that left nothing.
-func (e LedgerEntry) IsDestroyed() bool { return e.Event == LedgerDestroyed && e.State.LeftNothing() }
+// IsDestroyed reports whether the entry is that of a destroy that left nothing, or of a
+// rename of a target that was ended by one.
+func (e LedgerEntry) IsDestroyed() bool {
+	return (e.Event == LedgerDestroyed || e.Event == LedgerRenamed && e.Ended) && e.State.LeftNothing()
+}
 
 // carriedOut reports whether the entry is that of an apply that went well, also of a
 // destroy.
 func (e LedgerEntry) carriedOut() bool { return e.Event == LedgerApplied || e.Event == LedgerDestroyed }
+
+// SaysRenamed reports whether the entry says all that other, of a rename, would say again.
+func (e LedgerEntry) SaysRenamed(other LedgerEntry) bool {
+	return e.Event == LedgerRenamed && other.Event == LedgerRenamed && e.Message == pipeline.PlainLine(other.Message) &&
+		e.Ended == other.Ended && (e.State == nil) == (other.State == nil) && (e.State == nil || *e.State == *other.State)
+}

@@ -68,6 +68,9 @@ type LedgerEntry struct {
 	// State is what the event left in the backend of the target; nil where it left none
 	// or the version is not known. One without a lineage: no state, on purpose.
 	State *pipeline.StateRecord `json:"state,omitempty"`
+	// Ended is true in a "renamed" entry of a target that was destroyed under its old name
+	// and not applied since.
+	Ended bool `json:"ended,omitempty"`
 	// LastState is the number of the last entry before this one that left a state;
 	// noState where none did, 0 in entries of versions that did not write it down.
 	LastState int `json:"last_state,omitempty"`

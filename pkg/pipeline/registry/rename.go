@@ -80,6 +80,7 @@ type moving struct {
 	there    pipeline.StateRecord // under the new one
 	copied   bool                 // the new name has what the old one has
 	last     record.Opened
+	ended    bool // the old name's memories say that it was destroyed
 }
 
 // here reports whether the state needs no copy.
@@ -283,6 +284,7 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	if lost := known.Lost(t.state, t.from.String()); lost != nil {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
 	}
+	t.ended = known.Destroyed()
 	return nil
 }
 

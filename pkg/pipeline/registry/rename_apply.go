@@ -36,11 +36,11 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err := r.lastApply(ctx, in, t, left); err != nil {
 			return fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
 		}
-		if err := r.appendLedger(ctx, in, t.env, &left); err != nil {
+		if err := r.appendLedger(ctx, in, t.env, t.entry(left)); err != nil {
 			return err
 		}
 	}
-	if err := r.appendLedger(ctx, in, "", nil); err != nil {
+	if err := r.appendLedger(ctx, in, "", ledger.LedgerEntry{}); err != nil {
 		return err
 	}
 	return r.finish(ctx, in, k)
@@ -70,23 +70,28 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left 
 	return stored.Seal(ctx, s, record.LastApplyBase(c, t.env, r.Now(), stored.Receipt.Request), t.last.Variables)
 }
 
+// entry is what the ledger of the new name says about a target: the state that is there,
+// and whether the target was ended. An ended target may have no state.
+func (t moving) entry(left pipeline.StateRecord) ledger.LedgerEntry {
+	e := ledger.LedgerEntry{Ended: t.ended}
+	if left.Lineage != "" || t.ended {
+		e.State = &left
+	}
+	return e
+}
+
 // appendLedger writes both ledgers of a target, or those of the customers, unless their last
 // entries say it already. Only the new name has the state from then on.
-func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, left *pipeline.StateRecord) error {
-	if left != nil && left.Lineage == "" {
-		left = nil
-	}
-	for _, e := range []ledger.LedgerEntry{
-		{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)},
-		{Customer: in.New.Name, Message: fmt.Sprintf("from %s", in.Old), State: left},
-	} {
+func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, moved ledger.LedgerEntry) error {
+	moved.Customer, moved.Message = in.New.Name, fmt.Sprintf("from %s", in.Old)
+	for _, e := range []ledger.LedgerEntry{{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
 		l := ledger.Ledger{Store: r.Store, Now: r.Now}
 		e.Event, e.Environment, e.Actor, e.Run = ledger.LedgerRenamed, env, in.Actor, in.Run
 		_, last, err := l.HeadEntry(ctx, e.Customer, env)
 		if err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", ledger.LedgerName(e.Customer, env), err)
 		}
-		if last.Event == ledger.LedgerRenamed && last.Message == pipeline.PlainLine(e.Message) {
+		if last.SaysRenamed(e) {
 			continue
 		}
 		if _, err := l.Append(ctx, e); err != nil {

@@ -217,7 +217,7 @@ func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBe
 	case began == pipeline.OutcomeApplying:
 		t.Outcome, t.Message = pipeline.OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
-		t.Outcome, t.Message = pipeline.OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore)
+		t.Outcome, t.Message, t.Next = pipeline.OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore), "" // the next step stands there
 	case in.Cancelled:
 		t.Outcome, t.Message = pipeline.OutcomeCancelled, "the workflow was cancelled"
 	case began == pipeline.OutcomeWaiting && !r.Now().Before(t.Expires):

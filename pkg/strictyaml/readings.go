@@ -4,6 +4,8 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 // reading is what one reader of YAML makes of a plain scalar: a type, and for
@@ -48,6 +50,8 @@ var (
 	int12Pattern  = pattern(`[-+]?[0-9]+`, `0o[0-7]+`, `0x[0-9a-fA-F]+`)
 	float12       = pattern(`[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?`)
 )
+
+var goNumber = pattern(`[-+]?0[xX][-+]?[0-9a-fA-F_]+`, `[-+]?0[oO][-+]?[0-7_]+`, `[-+]?0[bB][-+]?[01_]+`)
 
 // resolve11 reads as YAML 1.1 does.
 func resolve11(v string) reading {
@@ -107,7 +111,23 @@ func readings(v string) (core, other reading, differ bool) {
 			return core, other, true
 		}
 	}
+	if other := readByGo(v); core.kind == readText && other.kind != readText {
+		return core, other, true
+	}
 	return core, core, false
+}
+
+// readByGo reads as the YAML library of Go does, which also takes the prefixes and
+// signs of Go's own numbers. Numbers that are too large for it keep their kind.
+func readByGo(v string) reading {
+	tag := (&yaml.Node{Kind: yaml.ScalarNode, Value: v}).ShortTag()
+	switch {
+	case tag == "!!int", tag == "!!float", goNumber.MatchString(v):
+		return reading{kind: readNumber}
+	case tag == "!!timestamp":
+		return reading{kind: readTime}
+	}
+	return reading{readText, v}
 }
 
 func boolValue(v string) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -79,6 +80,7 @@ func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 		return
 	}
 	n.index = make(map[string]int, len(y.Content)/2)
+	forms := make(map[string]int, len(y.Content)/2) // Terraform takes keys of one form for one key
 	for i := 0; i+1 < len(y.Content) && !p.stopped; i += 2 {
 		key := y.Content[i]
 		name, ok := p.key(key)
@@ -87,15 +89,31 @@ func (p *parser) convertMap(n *Node, y *yaml.Node, depth int) {
 			p.hidden = true
 			continue
 		}
-		if first, taken := n.index[name]; taken {
-			p.add(position(key), RuleDuplicateKey,
-				fmt.Sprintf("the key %q is here for the second time; the first is on line %d", Short(name), n.Entries[first].Line),
-				duplicateRemedy(n.Entries[first], key, value))
+		form := norm.NFC.String(name)
+		if first, taken := forms[form]; taken {
+			p.duplicate(n.Entries[first], key, value)
 			continue
 		}
+		p.checkForm(position(key), "the key", name)
 		p.hintAtEmpty(y, key, value)
-		n.index[name] = len(n.Entries)
+		n.index[name], forms[form] = len(n.Entries), len(n.Entries)
 		n.Entries = append(n.Entries, Entry{Key: name, Line: key.Line, Column: key.Column, Value: value})
+	}
+}
+
+// duplicate reports the second of two keys that Terraform cannot keep apart.
+func (p *parser) duplicate(first Entry, second *yaml.Node, value *Node) {
+	message := fmt.Sprintf("the key %q is here for the second time; the first is on line %d", Short(second.Value), first.Line)
+	if first.Key != second.Value {
+		message = fmt.Sprintf("the key %q is the key on line %d in another Unicode form; Terraform takes both for one key", Short(second.Value), first.Line)
+	}
+	p.add(position(second), RuleDuplicateKey, message, duplicateRemedy(first, second, value))
+}
+
+// checkForm warns of text that Terraform changes: it keeps all text in the form NFC.
+func (p *parser) checkForm(at pipeline.Position, what, s string) {
+	if !norm.NFC.IsNormalString(s) {
+		p.warn(at, RuleUnicodeForm, fmt.Sprintf("%s %q is not in the Unicode form NFC; Terraform changes it to %q", what, Short(s), Short(norm.NFC.String(s))), "write it in the form NFC; most editors do when you type it again")
 	}
 }
 
@@ -172,6 +190,7 @@ func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	if s.rule != "" && !(p.opt.PlainWords && s.kind == String) {
 		p.add(pos, s.rule, s.message, s.remedy)
 	}
+	p.checkForm(pos, "the text", y.Value)
 	if i := strings.IndexFunc(y.Value, forbidden); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(y.Value[i:])
 		p.add(pos, RuleControl, fmt.Sprintf("the text holds the invisible character U+%04X", r), "remove it")

@@ -28,6 +28,7 @@ const (
 	RuleSyntax       = "yaml-syntax"
 	RuleTab          = "tab-indentation"
 	RuleInvisible    = "invisible-character"
+	RuleUnicodeForm  = "unicode-form"
 	RuleConflict     = "merge-conflict"
 	RuleDirective    = "directive"
 	RuleQuote        = "quote"

@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// movedNext is for a repository that has another name or another owner now.
+const movedNext = "find out which name and owner the repository has now; with the same owner, run this again: metapipe looks up the new name; otherwise " +
+	"make sure that the new owner may deploy, then change `repository` in the file of the customer"
+
 // next is what the reader can do about a status.
 func (c *Client) next(status int, h http.Header) string {
 	switch status {
@@ -22,7 +26,7 @@ func (c *Client) next(status int, h http.Header) string {
 		}
 		return "it does not exist, or " + c.credential() + " cannot see it: check the name and that the token has access to this repository" + permissionHint(h)
 	case http.StatusMovedPermanently, http.StatusPermanentRedirect, http.StatusTemporaryRedirect:
-		return "the repository has moved: use its new name"
+		return movedNext
 	}
 	if status >= 500 {
 		return "GitHub has trouble (see https://www.githubstatus.com); run this again later"

@@ -21,13 +21,15 @@ func (c *Client) BranchFile(ctx context.Context, slug pipeline.Slug, branch, nam
 		k.query = url.Values{"ref": {branch}}
 	}
 	var raw json.RawMessage
-	if _, err := c.send(ctx, k, nil, &raw); err != nil {
+	resp, err := c.send(ctx, k, nil, &raw)
+	if err != nil {
 		return pipeline.File{}, err
 	}
 	file, err := decodeFile(raw, name)
 	if err != nil {
 		return pipeline.File{}, k.fail(err)
 	}
+	file.Moved = resp.Request != nil && resp.Request.Response != nil // it was redirected
 	return file, nil
 }
 
@@ -37,6 +39,8 @@ func (e *Error) Cause() string {
 	var limit *limitError
 	var none *unauthorizedError // the App has no token for that repository
 	switch {
+	case errors.Is(e.Err, errMoved):
+		return "repository"
 	case errors.As(e.Err, &limit), e.Status == http.StatusTooManyRequests:
 		return "rate-limit"
 	case errors.As(e.Err, &none), e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:

@@ -217,11 +217,10 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("another server was asked, with %q", r.Header.Get("Authorization"))
 	}})
 	s := serve(t, map[string]http.HandlerFunc{
-		repoRoute:                          answer(301, `{}`, "Location", "/repositories/7"),
-		"GET /repositories/7":              answer(200, repoBody),
-		"GET /repos/acme/moved":            answer(301, `{}`, "Location", other.URL+"/x"),
-		"POST /repos/acme/old/statuses":    answer(301, `{}`, "Location", "/x"),
-		"POST /repos/acme/shop/dispatches": answer(301, `{}`, "Location", "/repositories/7"),
+		repoRoute:                       answer(301, `{}`, "Location", "/repositories/7"),
+		"GET /repositories/7":           answer(200, repoBody),
+		"GET /repos/acme/moved":         answer(301, `{}`, "Location", other.URL+"/x"),
+		"POST /repos/acme/old/statuses": answer(301, `{}`, "Location", "/x"),
 	})
 	c := s.client(t)
 	if repo, err := c.Repository(t.Context(), acme); err != nil || repo.ID != 7 {
@@ -230,8 +229,19 @@ func TestRedirects(t *testing.T) {
 	if _, err := c.Repository(t.Context(), pipeline.Slug{Owner: "acme", Name: "moved"}); err == nil || !strings.Contains(err.Error(), "another server") {
 		t.Errorf("foreign redirect: %v", err)
 	}
-	if err := c.Dispatch(t.Context(), acme, "deploy", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "has moved") {
-		t.Errorf("redirected write: %v", err)
+	for _, status := range []int{301, 302, 307, 308} {
+		moved := serve(t, map[string]http.HandlerFunc{
+			"POST /repos/acme/shop/dispatches": answer(status, `{}`, "Location", "/repositories/7/dispatches"),
+			"POST /repositories/7/dispatches": func(_ http.ResponseWriter, _ *http.Request) {
+				t.Errorf("a write followed status %d", status)
+			},
+		})
+		err := moved.client(t).Dispatch(t.Context(), acme, "deploy", []byte(`{}`))
+		var failed *github.Error
+		if err == nil || !strings.Contains(err.Error(), "has moved") || !strings.Contains(err.Error(), "new owner") || strings.Contains(err.Error(), "can be reached") ||
+			!errors.As(err, &failed) || failed.Cause() != "repository" {
+			t.Errorf("write redirected with %d: %v", status, err)
+		}
 	}
 }
 

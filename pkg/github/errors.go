@@ -120,7 +120,9 @@ func (c *Client) explainNoResponse(k call, err error) error {
 	e := k.fail(err)
 	e.Message = c.transport.secrets.hide(oneLine(err.Error(), 500))
 	var syntax *tooLargeError
-	if !errors.As(err, &syntax) {
+	if errors.Is(err, errMoved) {
+		e.Next = movedNext
+	} else if !errors.As(err, &syntax) {
 		e.Next = fmt.Sprintf("check that %s can be reached from here, then run this again", c.transport.host.Host)
 	}
 	return e

@@ -239,16 +239,22 @@ func (t *transport) same(u *url.URL) bool {
 	return u.Scheme == t.host.Scheme && u.Host == t.host.Host
 }
 
-// checkRedirect follows a renamed repository on the same server. A write that
-// would silently turn into a read is refused.
+// errMoved is a write to a repository under a name that it does not have any more.
+var errMoved = errors.New("the repository has moved, and nothing was written there")
+
+// checkRedirect lets reads follow a moved repository on the same server. Writes
+// are refused, with whatever status GitHub redirects them: the repository may belong to
+// another account now, and the caller has compared the one under the old name.
 func (t *transport) checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case len(via) > 3:
 		return errors.New("GitHub redirects in circles")
 	case !t.same(req.URL):
 		return fmt.Errorf("GitHub redirects to another server (%s)", req.URL.Host)
-	case req.Method != via[0].Method:
-		return errors.New("the repository has moved; use its new name")
+	case !isRead(via[0].Method) || req.Method != via[0].Method:
+		return errMoved
 	}
 	return nil
 }
+
+func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }

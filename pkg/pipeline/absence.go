@@ -59,6 +59,7 @@ const (
 	CauseBlocked     RefusalCause = "repository-blocked"
 	CauseGone        RefusalCause = "gone"
 	CauseRepository  RefusalCause = "repository-replaced"
+	CauseOwner       RefusalCause = "repository-transferred"
 	CauseUnseen      RefusalCause = "repository-not-visible"
 	CauseTooLarge    RefusalCause = "too-large"
 )
@@ -71,6 +72,7 @@ var refusalWords = map[RefusalCause]string{
 	CauseBlocked:     "GitHub has blocked access to the repository",
 	CauseGone:        "GitHub does not have it any more",
 	CauseRepository:  "the name belongs to another repository now",
+	CauseOwner:       "the repository belongs to another account now",
 	CauseTooLarge:    "it is larger than GitHub accepts",
 	CauseUnseen:      "the repository does not exist any more, or the token may not see it",
 }

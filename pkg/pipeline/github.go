@@ -71,6 +71,7 @@ type File struct {
 	Path    string
 	Blob    SHA
 	Content []byte
+	Moved   bool // GitHub answered it under another name of the repository
 }
 
 // Deployment is one deployment with the state of its newest status.

@@ -112,7 +112,8 @@ type issueRepo struct {
 }
 
 // repo makes sure, before anything is written, that the repository is still the
-// customer's: its name may have been given to somebody else.
+// customer's: its name may belong to another repository now, and the repository to
+// another account.
 func (w *issueWork) repo(ctx context.Context, c pipeline.Customer) *issueRepo {
 	key := fmt.Sprint(c.Name, " ", c.RepositoryID)
 	if repo, ok := w.repos[key]; ok {
@@ -120,11 +121,10 @@ func (w *issueWork) repo(ctx context.Context, c pipeline.Customer) *issueRepo {
 	}
 	repo := &issueRepo{}
 	got, err := w.GitHub.Repository(ctx, c.Repository)
-	switch {
-	case err != nil:
+	if err != nil {
 		repo.err = fmt.Errorf("look up repository %s of customer %s: %w", c.Repository, c.Name, err)
-	case got.ID != c.RepositoryID:
-		repo.err = fmt.Errorf("%s has id %d, but %s says %d: %w", got, got.ID, c.File, c.RepositoryID, errOtherRepository)
+	} else {
+		repo.err = c.CheckRepository(got)
 	}
 	repo.slug = got.Slug
 	w.repos[key] = repo

@@ -53,9 +53,10 @@ const unreachedFor = 30 * 24 * time.Hour
 func (w *issueWork) forget(ctx context.Context, t issueTarget, err error) {
 	stored := w.book.Targets[t.name]
 	_, refused := pipeline.RefusalOf(err)
+	var other *pipeline.OtherRepositoryError
 	var github interface{ Cause() string }
 	switch {
-	case err == nil || refused || errors.Is(err, errOtherRepository):
+	case err == nil || refused || errors.As(err, &other):
 		delete(w.book.Targets, t.name)
 		return
 	case ctx.Err() != nil || !errors.As(err, &github) || github.Cause() != "repository" && github.Cause() != "permission":
@@ -68,6 +69,3 @@ func (w *issueWork) forget(ctx context.Context, t issueTarget, err error) {
 	}
 	w.book.Targets[t.name] = stored
 }
-
-// errOtherRepository is a name that was given to another repository.
-var errOtherRepository = errors.New("the name now belongs to another repository")

@@ -76,8 +76,9 @@ func (d *desiredFiles) of(ctx context.Context, c pipeline.Customer, env pipeline
 		return want, read.err // it names the file and the repository, and what to do
 	}
 	want.file = read.file
-	if last == nil || last.Receipt.Blob != want.file.Blob {
-		// Content that this customer had applied may come from anybody.
+	if last == nil || last.Receipt.Blob != want.file.Blob || want.file.Moved {
+		// Content that this customer had applied may come from whoever has the
+		// name now. A repository that has moved may have been given away.
 		read.verified.Do(func() { read.owner = d.prove(ctx, c) })
 		if read.owner != nil {
 			return want, read.owner
@@ -93,10 +94,7 @@ func (d *desiredFiles) prove(ctx context.Context, c pipeline.Customer) error {
 	if err != nil {
 		return fmt.Errorf("look up repository %s of customer %s: %w", c.Repository, c.Name, err)
 	}
-	if repo.ID != c.RepositoryID {
-		return &driftCause{cause: "repository", err: fmt.Errorf("%s has id %d, but %s says %d: the name now belongs to another repository", repo, repo.ID, c.File, c.RepositoryID)}
-	}
-	return nil
+	return c.CheckRepository(repo)
 }
 
 func (d *desiredFiles) document(c pipeline.Customer, name string, raw []byte) (pipeline.Document, error) {
@@ -132,7 +130,10 @@ func failureOf(err error) *DriftFailure {
 		github   interface{ Cause() string }
 	)
 	var renamed *pipeline.RenamedError
+	var other *pipeline.OtherRepositoryError
 	switch {
+	case errors.As(err, &other):
+		f.Cause, f.Message, f.Next = "repository", other.Error(), other.Next()
 	case errors.As(err, &renamed):
 		f.Cause, f.Message, f.Next = string(pipeline.ReasonRenamed), renamed.What(), renamed.Operator()
 	case errors.As(err, &known):

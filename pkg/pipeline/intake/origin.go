@@ -90,21 +90,20 @@ func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipe
 	}
 	for _, c := range f.Customers.ByRepository(repo.ID) {
 		if c.Path == ask.Path && (ask.Customer == "" || ask.Customer == c.Name) {
-			return c, repo, sameOwner(c, repo)
+			return c, repo, sameRepository(c, repo)
 		}
 	}
 	return pipeline.Customer{}, pipeline.Repository{}, unknown
 }
 
-// sameOwner refuses a repository that was given to another account: its id is the
-// same, and those who may push to it are not. A new name under the old owner
-// changes nothing.
-func sameOwner(c pipeline.Customer, repo pipeline.Repository) error {
-	if strings.EqualFold(c.Repository.Owner, repo.Owner) {
-		return nil
+// sameRepository rejects a request of a repository that is not the registered one
+// or belongs to another account now.
+func sameRepository(c pipeline.Customer, repo pipeline.Repository) error {
+	var other *pipeline.OtherRepositoryError
+	if errors.As(c.CheckRepository(repo), &other) {
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: other.Error(), Next: other.Next()}
 	}
-	return &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("%s says that repository %d is %s, and it belongs to %s now", c.File, c.RepositoryID, c.Repository, repo.Owner),
-		Next: "make sure that the new owner may deploy for this customer, then change `repository` there"}
+	return nil
 }
 
 // callback asks GitHub whether the run that the payload names exists, came from
@@ -334,10 +333,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if err != nil {
 		return origin{}, fmt.Errorf("look up repository %s of customer %s: %w", customer.Repository, customer.Name, err)
 	}
-	if repo.ID != customer.RepositoryID {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("%s has id %d, but %s says %d: the name now belongs to another repository", repo, repo.ID, customer.File, customer.RepositoryID)}
-	}
-	if err := sameOwner(customer, repo); err != nil {
+	if err := sameRepository(customer, repo); err != nil {
 		return origin{}, err
 	}
 	commit := ask.Commit

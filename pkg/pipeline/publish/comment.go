@@ -29,6 +29,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report pipeline.
 		return nil
 	}
 	what := fmt.Sprintf("comment on pull request #%d of %s", request.PullRequest, request.Repository)
+	place := request.Repository.Slug // under which the repository was found now
 	var work commentWork
 	for round := range maxCommentRounds {
 		newer, found, err := record.PullOf(request.Customer, request.PullRequest).Newest(ctx, r.records(), request, nil)
@@ -52,6 +53,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report pipeline.
 				return fmt.Errorf("%s: %w", what, err)
 			}
 			report = again.Report
+			report.Request.Repository.Slug = place
 		}
 		changed, err := r.upsert(ctx, report, &work)
 		if err != nil {

@@ -105,35 +105,38 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 // that waits for the overall one reads the outputs from the deployments as soon as
 // it is final.
 func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]pipeline.Unreported, error) {
-	request := report.Request
-	if in.Run.ID != request.ManagerRun.ID { // the run that was proved may be long over, and the name may have changed hands
-		if refused, err := r.place(ctx, in, request); refused != nil || err != nil {
-			return refused, err
-		}
+	refused, err := r.place(ctx, in, &report.Request)
+	if refused != nil || err != nil {
+		return refused, err
 	}
-	refused, err := pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
+	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)
 	}
 	return refused, err
 }
 
-// place looks whether the repository of a request is still the one that it was.
-func (r *Reporter) place(ctx context.Context, in ReportInput, request pipeline.Request) ([]pipeline.Unreported, error) {
-	all := func(cause pipeline.RefusalCause) []pipeline.Unreported {
-		u := pipeline.Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)", request.ID.Short(), request.Repository, request.Repository.ID), Cause: cause}
+// place looks, before the first write of a report, whether the repository of a
+// request is still the one that it was: it may have changed since fetch-vars looked,
+// also within one run. request gets the name that the repository has now.
+func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.Request) ([]pipeline.Unreported, error) {
+	all := func(cause pipeline.RefusalCause, now string) []pipeline.Unreported {
+		u := pipeline.Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)%s", request.ID.Short(), request.Repository, request.Repository.ID, now), Cause: cause}
 		r.Logf("%s", u)
 		return []pipeline.Unreported{u}
 	}
 	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
 	switch {
 	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err):
-		return all(pipeline.CauseUnseen), nil
+		return all(pipeline.CauseUnseen, ""), nil
 	case err != nil:
 		return nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
-	case repo.ID != request.Repository.ID:
-		return all(pipeline.CauseRepository), nil
 	}
+	var other *pipeline.OtherRepositoryError
+	if errors.As(pipeline.CheckRepository("the request", request.Repository, repo), &other) {
+		return all(other.Cause(), fmt.Sprintf(", which is %s (id %d)", other.Got.Slug, other.Got.ID)), nil
+	}
+	request.Repository.Slug = repo.Slug
 	return nil, nil
 }
 

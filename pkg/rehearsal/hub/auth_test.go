@@ -113,6 +113,9 @@ func TestRepositories(t *testing.T) {
 	a := s.send("admin", "GET", "/repos/acme/shop/contents/README.md?ref=main", "")
 	equal(t, "old name", a.status, 301)
 	equal(t, "redirect", a.header.Get("Location"), s.hub.URL()+"/repositories/4711/contents/README.md?ref=main")
+	a = s.send("admin", "POST", "/repos/acme/shop/issues", `{"title": "x"}`)
+	equal(t, "write to the old name", a.status, 307)
+	equal(t, "redirect of a write", a.header.Get("Location"), s.hub.URL()+"/repositories/4711/issues")
 	r, _, err = c.Repositories.Get(ctx, "acme", "shop") // followed
 	good(t, err)
 	equal(t, "new name", r.GetFullName(), "acme/store")

@@ -170,7 +170,11 @@ func (s *Server) find(c *call) (reply, bool) {
 		if q := c.r.URL.RawQuery; q != "" {
 			to += "?" + q
 		}
-		rep := problem(http.StatusMovedPermanently, "Moved Permanently")
+		status := http.StatusMovedPermanently
+		if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+			status = http.StatusTemporaryRedirect // the method and the body stay
+		}
+		rep := problem(status, "Moved Permanently")
 		rep.header = http.Header{"Location": {to}}
 		return rep, false
 	}

@@ -10,7 +10,7 @@ import (
 
 // destroyCommands are the commands about ending an environment.
 var destroyCommands = map[string]func(*attempt, []string){
-	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-on": (*attempt).destroyOn, "destroy-again": (*attempt).destroyAgain,
+	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-on": (*attempt).destroyOn, "destroy-again": (*attempt).destroyAgain, "destroy-same": (*attempt).destroySame,
 }
 
 // destroyOf are the flags of a destroy of an environment of shop.
@@ -69,10 +69,16 @@ func (a *attempt) destroyOn(args []string) {
 // new commit: destroy-again LOGIN TEXT...
 func (a *attempt) destroyAgain(args []string) {
 	a.t.Helper()
+	a.commit(a.manager, "main", map[string]string{"README.md": "newer"})
+	a.destroySame(args)
+}
+
+// destroySame runs the run of a destroy again, while the manager is as it was.
+func (a *attempt) destroySame(args []string) {
+	a.t.Helper()
 	run := a.r.run
 	check(a.t, a.manager.SetRun(run.run.ID, "completed", "cancelled"))
 	check(a.t, a.manager.Grant(args[0], hub.Write))
-	a.commit(a.manager, "main", map[string]string{"README.md": "newer"})
 	must(a.manager.RerunBy(run.run.ID, args[0]))(a.t)
 	check(a.t, a.manager.SetRun(run.run.ID, "in_progress", ""))
 	run.run = must(a.manager.Run(run.run.ID))(a.t)

@@ -325,6 +325,12 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if err := in.CheckDestroy(); err != nil {
 		return origin{}, err
 	}
+	// GitHub lists the approvals of a run without their attempts: one of an earlier
+	// attempt would count for this destroy.
+	if ask.Mode == pipeline.ModeDestroy && in.Run.Attempt > 1 {
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, pipeline.TargetName(ask.Customer, ask.Environment)),
+			Next: "start a new run of the manager's workflow for each destroy; do not run one again"}
+	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
 		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,20 +68,21 @@ func (a *attempt) rewrite(args []string) {
 // state stays, the customer is told, and the ledger has it.
 func (a *attempt) planRefused(args []string) {
 	a.t.Helper()
-	env, reason := args[0], args[1]
-	before := a.state("shop/" + env)
+	env, reason, customer := args[0], args[1], a.r.customer
+	before := a.state(customer + "/" + env)
 	refused := a.target().do(4, a.r.args("plan", env)...)
 	refused.want(a.t, "outcome=refused", "reason="+reason, "receipt=")
 	refused.says(a.t, args[2:]...)
-	if a.state("shop/"+env) != before {
+	if a.state(customer+"/"+env) != before {
 		a.t.Error("a refused plan has changed the state")
 	}
 	a.target().do(4, a.r.args("apply", env)...)
 	a.r.report("--final")
-	if printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
+	statuses := a.statuses(a.r.trigger.run.HeadSHA)
+	if printed := cmp.Or(statuses["infra/terraform-deploy/"+env], statuses["infra/terraform-deploy/"+customer+"/"+env]); !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
 		a.t.Errorf("the customer is told %q", printed)
 	}
-	a.recorded(a.r.run, "shop", env, ledger.LedgerRefused, pipeline.Reason(reason))
+	a.recorded(a.r.run, customer, env, ledger.LedgerRefused, pipeline.Reason(reason))
 	a.verdicts++
 }
 

@@ -82,14 +82,21 @@ func (l *loader) checkCase(entries []fs.DirEntry) {
 	}
 }
 
-// markSiblings says of each customer whether others live in its repository.
+// markSiblings says of each customer which others live in its repository.
 func markSiblings(all []registered) {
 	count := make(map[int64]int)
 	for _, c := range all {
 		count[c.RepositoryID]++
 	}
 	for i := range all {
-		all[i].SharedRepository = all[i].RepositoryID != 0 && count[all[i].RepositoryID] > 1
+		if all[i].SharedRepository = all[i].RepositoryID != 0 && count[all[i].RepositoryID] > 1; !all[i].SharedRepository {
+			continue
+		}
+		for j, other := range all {
+			if j != i && other.RepositoryID == all[i].RepositoryID {
+				all[i].Siblings = append(all[i].Siblings, pipeline.Sibling{Name: other.Name, Path: other.Path})
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -33,12 +34,14 @@ func (c *Client) AllDeployments(ctx context.Context, slug pipeline.Slug, environ
 	return list, nil
 }
 
-// FindDeployment returns the newest deployment of any commit to an environment that
-// fits. It reads at most maxDeploymentPages pages, and fails when there are more and
+// FindDeployment returns the newest deployment of any commit to an environment, or to
+// any one where that is empty, that fits. It reads at most maxDeploymentPages pages, and fails when there are more and
 // none has fitted: what was not looked at may be there.
 func (c *Client) FindDeployment(ctx context.Context, slug pipeline.Slug, environment string, fits func(pipeline.Deployment) bool) (found pipeline.Deployment, is bool, err error) {
-	k := get(slug, "look for deployments to "+environment, "/repos/{owner}/{repo}/deployments")
-	k.query = url.Values{"environment": {environment}}
+	k := get(slug, strings.TrimSuffix("look for deployments to "+environment, " to "), "/repos/{owner}/{repo}/deployments")
+	if environment != "" {
+		k.query = url.Values{"environment": {environment}}
+	}
 	pages := 0
 	err = c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
 		if pages++; pages > maxDeploymentPages {
@@ -53,7 +56,7 @@ func (c *Client) FindDeployment(ctx context.Context, slug pipeline.Slug, environ
 			if err != nil {
 				return false, err
 			}
-			if g.Environment == environment && fits(one) { // a server that ignores the filter must not mix them up
+			if (environment == "" || g.Environment == environment) && fits(one) { // a server that ignores the filter must not mix them up
 				found, is = one, true
 				return false, nil
 			}

@@ -31,6 +31,12 @@ func moved(t *testing.T) *world {
 	return w
 }
 
+// beside has another customer in the repository of the world's one.
+func (w *world) beside(name pipeline.CustomerName, path string) {
+	w.customer.SharedRepository = true
+	w.customer.Siblings = []pipeline.Sibling{{Name: name, Path: path}}
+}
+
 // forget removes all objects with a prefix.
 func (w *world) forget(prefix string) {
 	w.t.Helper()
@@ -49,10 +55,38 @@ func TestMovedStore(t *testing.T) {
 		change func(*world)
 		lost   bool
 	}{
-		"moved":                 {func(*world) {}, true},
-		"beside others before":  {func(w *world) { w.hub.deployments[0].Environment = "infra/acme/staging" }, true},
-		"another environment":   {func(w *world) { w.hub.deployments[0].Payload.Environment = "production" }, false},
-		"another customer":      {func(w *world) { w.hub.deployments[0].Payload.Customer = "crm" }, false},
+		"moved":                {func(*world) {}, true},
+		"beside others before": {func(w *world) { w.hub.deployments[0].Environment = "infra/acme/staging" }, true},
+		"another environment":  {func(w *world) { w.hub.deployments[0].Payload.Environment = "production" }, false},
+		"a former name":        {func(w *world) { w.hub.deployments[0].Payload.Customer = "crm" }, true},
+		"a former name, no path": {func(w *world) {
+			w.hub.deployments[0].Payload.Customer, w.hub.deployments[0].Payload.Path = "crm", ""
+		}, true},
+		"a former path": {func(w *world) { w.hub.deployments[0].Payload.Path = "old" }, true},
+		"a former name beside others": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Payload.Customer, w.hub.deployments[0].Environment = "old", "infra/old/staging"
+		}, true},
+		"this path of the name of another": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Payload.Customer = "crm"
+		}, true},
+		"another customer by path": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Payload.Customer, w.hub.deployments[0].Payload.Path = "old", "crm"
+		}, false},
+		"the name is that of another path": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Payload.Path = "crm"
+		}, false},
+		"another customer by name": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Payload.Customer, w.hub.deployments[0].Payload.Path = "crm", ""
+		}, false},
+		"not named as metapipe does": {func(w *world) {
+			w.beside("crm", "crm")
+			w.hub.deployments[0].Environment = "staging"
+		}, false},
 		"of the customer's own": {func(w *world) { w.hub.deployments[0].Payload = pipeline.DeploymentPayload{} }, false},
 		"state is there":        {func(w *world) { w.engine.finds = stateFound("l", 1, 2) }, false},
 		"none":                  {func(w *world) { w.hub.deployments = nil }, false},

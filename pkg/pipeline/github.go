@@ -90,8 +90,10 @@ type Deployment struct {
 // DeploymentPayload is the machine-readable part of a deployment. Sensitive
 // outputs are never in it.
 type DeploymentPayload struct {
-	Request     RequestID         `json:"request"`
-	Customer    CustomerName      `json:"customer"`
+	Request  RequestID    `json:"request"`
+	Customer CustomerName `json:"customer"`
+	// Path is the directory of variables.yml; empty in older deployments.
+	Path        string            `json:"path,omitempty"`
 	Environment Environment       `json:"environment"`
 	Outcome     Outcome           `json:"outcome"`
 	Outputs     map[string]string `json:"outputs"` // name → JSON text

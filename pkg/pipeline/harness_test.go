@@ -551,7 +551,7 @@ func (h *hub) Deployments(_ context.Context, _ pipeline.Slug, _ pipeline.SHA, en
 func (h *hub) FindDeployment(_ context.Context, _ pipeline.Slug, environment string, fits func(pipeline.Deployment) bool) (pipeline.Deployment, bool, error) {
 	h.searches++
 	for _, d := range slices.Backward(h.deployments) {
-		if d.Environment == environment && fits(d) {
+		if (environment == "" || d.Environment == environment) && fits(d) {
 			return d, true, h.unsearchable
 		}
 	}

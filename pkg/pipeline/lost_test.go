@@ -28,7 +28,12 @@ func applied(t *testing.T) *world {
 // planAgain plans staging for a new push.
 func (w *world) planAgain() error {
 	w.t.Helper()
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push")))
+	a := w.ask(w.hub.commit("staging two\nproduction one\n"), "push")
+	if w.customer.SharedRepository {
+		a.Customer = w.customer.Name
+		a.ID = a.OwnID()
+	}
+	request := must[pipeline.Request](w.t)(w.send(a))
 	_, err := w.plan(request, "staging")
 	return err
 }

@@ -97,6 +97,14 @@ type Customer struct {
 	// SharedRepository tells that other customers live in the same repository, so
 	// status contexts and deployments carry the customer's name.
 	SharedRepository bool
+	// Siblings are those other customers.
+	Siblings []Sibling
+}
+
+// Sibling is another customer of the same repository.
+type Sibling struct {
+	Name CustomerName
+	Path string
 }
 
 // Rule returns the rule of env, and false when metapipe.yml does not declare it.

@@ -83,8 +83,8 @@ func (d Deployed) String() string {
 
 // DeployedGitHub is the memory of applies outside of the store.
 type DeployedGitHub interface {
-	// FindDeployment returns the newest deployment of any commit to an environment that
-	// fits; found is false when all were looked at and none does. Too many to look at
+	// FindDeployment returns the newest deployment of any commit to an environment, or to
+	// any one where that is empty, that fits; found is false when all were looked at and none does. Too many to look at
 	// are an error.
 	FindDeployment(ctx context.Context, repo Slug, environment string, fits func(Deployment) bool) (d Deployment, found bool, err error)
 }

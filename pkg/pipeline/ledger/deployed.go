@@ -11,13 +11,18 @@ import (
 
 // FindDeployed returns the newest apply of a target that GitHub remembers, nil where it
 // knows of none. It looks under the names that the environment of the deployments has
-// with and without other customers in the repository.
+// with and without other customers in the repository. Beside others, a former name of the
+// customer is part of that name and not known here, so it looks at all deployments.
 func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, env pipeline.Environment) (*pipeline.Deployed, error) {
-	fits := func(d pipeline.Deployment) bool {
-		return d.Payload.Customer == c.Name && d.Payload.Environment == env && d.Payload.Outcome == pipeline.OutcomeApplied
-	}
+	names := make([]string, 0, 3)
 	for _, siblings := range []bool{c.SharedRepository, !c.SharedRepository} {
-		name := pipeline.Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(env)
+		names = append(names, pipeline.Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(env))
+	}
+	if c.SharedRepository {
+		names = append(names, "")
+	}
+	fits := func(d pipeline.Deployment) bool { return mayBeOf(d, c, env) }
+	for _, name := range names {
 		d, found, err := github.FindDeployment(ctx, c.Repository, name, fits)
 		if err != nil {
 			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", pipeline.TargetName(c.Name, env), err)
@@ -27,6 +32,27 @@ func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipelin
 		}
 	}
 	return nil, nil
+}
+
+// mayBeOf reports whether a deployment is that of an apply of a target. The customer may
+// have had another name or another path then. Only a deployment of another customer that
+// is still in the repository is known to be none of its own: the path tells them apart,
+// and the name where the deployment has no path.
+func mayBeOf(d pipeline.Deployment, c pipeline.Customer, env pipeline.Environment) bool {
+	of := d.Payload
+	if of.Environment != env || of.Outcome != pipeline.OutcomeApplied || of.Customer == "" ||
+		!slices.Contains([]string{
+			pipeline.Request{Customer: of.Customer}.DeploymentEnvironment(env),
+			pipeline.Request{Customer: of.Customer, SharedRepository: true}.DeploymentEnvironment(env),
+		}, d.Environment) {
+		return false
+	}
+	if of.Path == c.Path || of.Path == "" && of.Customer == c.Name {
+		return true
+	}
+	return !slices.ContainsFunc(c.Siblings, func(other pipeline.Sibling) bool {
+		return of.Path == other.Path || of.Customer == other.Name
+	})
 }
 
 // NeverApplied reports whether the store holds no record of a state that an apply, or an

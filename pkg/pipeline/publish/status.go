@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ func (r *Reporter) deployments(ctx context.Context, report collected) error {
 		errs = append(errs, r.deploy(ctx, request, pipeline.Deployment{
 			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
 			Description: r.Renderer.Status(report.Report, t.Environment), State: "success", LogURL: t.RunURL,
-			Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
+			Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Path: path.Dir(request.File), Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
 				Ledger: head, Receipt: t.Receipt},
 		}))
 	}

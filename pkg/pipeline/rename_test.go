@@ -39,20 +39,24 @@ func (m *mover) PullState(_ context.Context, job pipeline.Job, file string) (pip
 	if m.empty {
 		resources = 0
 	}
-	return pipeline.StateRecord{StateVersion: v, Resources: resources}, os.WriteFile(file, fmt.Append(nil, serial), 0o600)
+	return pipeline.StateRecord{StateVersion: v, Resources: resources}, os.WriteFile(file, fmt.Appendf(nil, "%d %q", serial, v.Lineage), 0o600)
 }
 
 func (m *mover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
 	if err := m.fail(); err != nil {
 		return pipeline.StateVersion{}, err
 	}
-	var serial uint64
+	var v pipeline.StateVersion
 	b, err := os.ReadFile(kept.File)
 	if err == nil {
-		_, err = fmt.Sscan(string(b), &serial)
+		_, err = fmt.Sscanf(string(b), "%d %q", &v.Serial, &v.Lineage)
 	}
-	m.e.states[job.Backend.String()] = serial
-	return pipeline.StateVersion{Lineage: "l", Serial: serial}, err
+	place := job.Backend.String()
+	if now, found := m.e.states[place]; found && now != kept.Planned.Serial {
+		return pipeline.StateVersion{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed since it was read"}
+	}
+	m.e.states[place], m.lineages[place] = v.Serial, v.Lineage
+	return v, err
 }
 
 // locks is the lock of one target.

@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // Applier applies the plan under review, and nothing else.
@@ -224,6 +225,11 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
 		return result, &pipeline.RefusedError{Reason: pipeline.ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
 			Next: "apply the plan that was approved, or approve this one"}
+	}
+	// The request is marked open by now, and a rename looks for open requests after it has
+	// written where the customer moves: one of the two sees the other.
+	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
+		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
 		return result, err

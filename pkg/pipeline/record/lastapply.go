@@ -57,6 +57,26 @@ func LastApplyBase(c pipeline.CustomerName, env pipeline.Environment, at time.Ti
 	return LastApplyPrefix(c, env) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
 }
 
+// NextLastApplyBase is LastApplyBase, and behind every record that the target has: clocks
+// of runners differ, and the last key counts.
+func NextLastApplyBase(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) (string, error) {
+	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+	if err != nil {
+		return "", fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+	}
+	return lastApplyBaseAfter(keys, c, env, at, id), nil
+}
+
+func lastApplyBaseAfter(keys []string, c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) string {
+	for _, key := range keys {
+		// Variables without a record are of a write that was stopped: their key is taken.
+		if newest, ok := LastAppliedAt(strings.TrimSuffix(strings.TrimSuffix(key, ".json"), ".variables") + ".json"); ok && !at.After(newest) {
+			at = newest.Add(time.Nanosecond)
+		}
+	}
+	return LastApplyBase(c, env, at, id)
+}
+
 // Seal writes a record and its variables anew under base. The variables come first: a
 // record without them never stands.
 func (l LastApply) Seal(ctx context.Context, s Records, base string, variables []byte) error {
@@ -78,7 +98,7 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, fol
 	if err != nil {
 		return err
 	}
-	base := LastApplyBase(receipt.Customer, receipt.Environment, ended.At, request.ID)
+	base := lastApplyBaseAfter(older, receipt.Customer, receipt.Environment, ended.At, request.ID)
 	sealed, err := s.Open(ctx, folder.Key(ObjectVariables))
 	if err != nil {
 		return err
@@ -185,7 +205,7 @@ func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipe
 	}
 	key := ""
 	if err == nil && found {
-		key = LastApplyBase(c, env, by.At, stored.Receipt.Request) + ".json"
+		key = lastApplyBaseAfter(older, c, env, by.At, stored.Receipt.Request) + ".json"
 		stored.State, stored.Accepted = &state, &by
 		if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil {
 			return err
@@ -213,7 +233,7 @@ func NoteFailedApply(ctx context.Context, s Records, c pipeline.CustomerName, en
 	if err != nil || !found {
 		return err
 	}
-	key := LastApplyBase(c, env, at, stored.Receipt.Request) + ".json"
+	key := lastApplyBaseAfter(older, c, env, at, stored.Receipt.Request) + ".json"
 	stored.State, stored.Accepted = &state, nil
 	if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return err

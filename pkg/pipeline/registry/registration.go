@@ -69,13 +69,19 @@ func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key str
 }
 
 // CheckClaim is for a Registration that cannot be verified with the keys at hand, which
-// can only refuse: it must claim to be of the same name.
+// can only refuse: it must claim to be of the same name, and no rename record since may
+// claim that the customer has moved. A rename record alone refuses too, so that neither a
+// rename that was stopped nor a Registration that was removed lets the old name go on.
 func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) error {
-	claimed, number, err := LoadRegistration(ctx, s, record.UnverifiedRecord{Store: s}, c)
-	if err == nil && number > 0 && claimed.Customer != c.Name {
+	read := record.UnverifiedRecord{Store: s}
+	claimed, number, err := LoadRegistration(ctx, s, read, c)
+	if err != nil {
+		return err
+	}
+	if number > 0 && claimed.Customer != c.Name {
 		return &pipeline.RenamedError{Old: claimed.Customer, New: c}
 	}
-	return err
+	return notMoved(ctx, read, c, claimed.At)
 }
 
 func RegistrationError(err error, c pipeline.Customer) error {
@@ -113,14 +119,14 @@ func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Reg
 	if number > 0 && last.Customer != c.Name {
 		return &pipeline.RenamedError{Old: last.Customer, New: c}
 	}
-	return s.notMoved(ctx, c, last.At)
+	return notMoved(ctx, s, c, last.At)
 }
 
 // notMoved refuses a name that the states and records of its place have left since its
 // Registration, or ever where there is none: a Registration that was removed brings no
 // old states back.
-func (s NameRecords) notMoved(ctx context.Context, c pipeline.Customer, since time.Time) error {
-	now, err := follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
+func notMoved(ctx context.Context, read record.Reader, c pipeline.Customer, since time.Time) error {
+	now, _, err := follow(ctx, read, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
 	if err == nil && now != c.Name {
 		return &pipeline.RenamedError{Old: now, New: c}
 	}

@@ -79,13 +79,14 @@ type moving struct {
 	state    pipeline.StateRecord // under the old name; no lineage: there is none
 	there    pipeline.StateRecord // under the new one
 	copied   bool                 // the new name has what the old one has
+	ahead    bool                 // the new name has gone on since a rename that is only to be finished
 	last     record.Opened
 	ended    bool // the old name's memories say that it was destroyed
 }
 
 // here reports whether the state needs no copy.
 func (t moving) here() bool {
-	return t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion || t.copied
+	return t.ahead || t.state.Lineage == "" || t.from.String() == t.to.String() || t.there.StateVersion == t.state.StateVersion || t.copied
 }
 
 // left is what the new name has once its state is there without a push.
@@ -119,12 +120,8 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 		}
 		return result, err
 	}
-	targets, err := r.targets(ctx, in)
-	defer func() {
-		for _, t := range targets {
-			_ = os.Remove(t.file) // the directory goes with it
-		}
-	}()
+	targets, err := r.targets(ctx, in, known)
+	defer removeFiles(targets)
 	if err != nil {
 		return result, err
 	}
@@ -140,6 +137,13 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 	}
 	result.Applied = true
 	return result, nil
+}
+
+// removeFiles removes states in clear.
+func removeFiles(targets []moving) {
+	for _, t := range targets {
+		_ = os.Remove(t.file) // the directory goes with it
+	}
 }
 
 func (r *Renamer) records() record.Records { return record.Records{Store: r.Store, Sealer: r.Sealer} }
@@ -227,7 +231,7 @@ func (r *Renamer) free(ctx context.Context, in RenameInput, name pipeline.Custom
 }
 
 // targets reads what there is under the old name, and holds it against the new one.
-func (r *Renamer) targets(ctx context.Context, in RenameInput) ([]moving, error) {
+func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]moving, error) {
 	envs, err := StoredEnvironments(ctx, r.Store, in.Old)
 	if err != nil {
 		return nil, err
@@ -244,10 +248,10 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput) ([]moving, error)
 	for _, env := range in.New.Manager.InPromotionOrder(envs) {
 		t := moving{env: env, from: in.Backend(in.Old, env), to: in.Backend(in.New.Name, env), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
 		err := r.read(ctx, in, &t)
-		all = append(all, t)
 		if err == nil {
-			err = r.compare(ctx, in, t)
+			err = r.compare(ctx, in, k, &t)
 		}
+		all = append(all, t)
 		if err != nil {
 			return all, err
 		}
@@ -267,7 +271,7 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	}
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
 	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
-	if err == nil && t.state.Resources > 0 && t.there.Lineage != "" {
+	if err == nil && t.state.Lineage != "" && t.there.Lineage != "" {
 		t.copied, err = sameState(t.file, other)
 	}
 	_ = os.Remove(other) // the directory goes with it
@@ -277,6 +281,12 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	if t.last, err = record.OpenLastApply(ctx, r.records(), in.Old, t.env); err != nil {
 		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.Old, t.env))
 	}
+	return nil
+}
+
+// checkLost refuses an old name without the state that it had, and notes whether the
+// target was ended.
+func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) error {
 	known, err := ledger.Remember(ctx, r.records(), in.Old, t.env)
 	if err != nil {
 		return err
@@ -290,11 +300,19 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 
 // compare refuses a new name that has a state or records of its own. A copy of an earlier
 // rename, there or back, is of the same lineage and not newer, or has the same content: a
-// tool may give a state a new lineage with its first write to a backend.
-func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
+// tool may give a state a new lineage with its first write to a backend. Where a rename is
+// only to be finished, the new name may have gone on, and the old state may be removed.
+func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *moving) error {
 	last, found, err := record.LoadLastApply(ctx, r.records(), in.New.Name, t.env)
 	if err != nil {
 		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.New.Name, t.env))
+	}
+	if found && last.Receipt.RepositoryID == in.New.RepositoryID && k.name == in.New.Name && t.goneOn(last) {
+		t.ahead = true
+		return nil
+	}
+	if err := r.checkLost(ctx, in, t); err != nil {
+		return err
 	}
 	why := ""
 	switch {
@@ -311,6 +329,15 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, t moving) error {
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", pipeline.TargetName(in.New.Name, t.env), why),
 		Next: fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, t.env), record.LedgerPrefix(in.New.Name, ""))}
+}
+
+// goneOn reports whether the new name has left what it got from the old one behind. last
+// is its last apply.
+func (t moving) goneOn(last record.LastApply) bool {
+	if t.last.Found && t.last.Record.At.After(last.At) {
+		return false
+	}
+	return t.state.Lineage == "" || t.last.Found && last.At.After(t.last.Record.At) || !t.copied && t.there.Lineage == t.state.Lineage && t.there.Serial > t.state.Serial
 }
 
 func (t moving) moves(in RenameInput) []RenameMove {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -19,22 +20,15 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 		if err := record.CreateFleet(ctx, r.records(), RegistrationKey(in.New, 1), old); err != nil {
 			return fmt.Errorf("register customer %s: %w", in.Old, err)
 		}
-		k.number = 1
+		k.number, k.since = 1, old.At
 	}
 	for _, t := range targets {
 		if t.state.Lineage == "" && !t.last.Found {
 			continue
 		}
-		left := t.left()
-		if !t.here() {
-			version, err := r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion})
-			if err != nil {
-				return err
-			}
-			left.StateVersion = version
-		}
-		if err := r.lastApply(ctx, in, t, left); err != nil {
-			return fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+		left, _, err := r.copyTarget(ctx, in, k, t)
+		if err != nil {
+			return err
 		}
 		if err := r.appendLedger(ctx, in, t.env, t.entry(left)); err != nil {
 			return err
@@ -46,20 +40,32 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 	return r.finish(ctx, in, k)
 }
 
-// lastApply seals the record of the last apply again: a seal is bound to its place.
-func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left pipeline.StateRecord) error {
+// copyTarget copies the state and the record of the last apply of a target. written: at
+// least one of them was not there yet.
+func (r *Renamer) copyTarget(ctx context.Context, in RenameInput, k known, t moving) (left pipeline.StateRecord, written bool, err error) {
+	left = t.left()
+	if !t.here() {
+		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
+			return left, false, err
+		}
+		written = true
+	}
+	sealed, err := r.lastApply(ctx, in, k, t, left)
+	if err != nil {
+		return left, false, fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+	}
+	return left, written || sealed, nil
+}
+
+// lastApply seals the record of the last apply again: a seal is bound to its place. It
+// reports whether that was missing. A record that the new name got meanwhile from an apply
+// of its own is the newer one, and stays.
+func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t moving, left pipeline.StateRecord) (bool, error) {
 	if !t.last.Found {
-		return nil
+		return false, nil
 	}
 	s, c := r.records(), in.New.Name
 	stored := t.last.Record
-	there, found, err := record.LoadLastApply(ctx, s, c, t.env)
-	if err != nil {
-		return err
-	}
-	if found && there.Receipt.Request == stored.Receipt.Request && there.At.Equal(stored.At) && there.State != nil && *there.State == left {
-		return nil
-	}
 	stored.Receipt.Customer = c
 	if stored.Path == "" {
 		stored.Path = in.New.Path
@@ -67,7 +73,42 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, t moving, left 
 	if left.Lineage != "" {
 		stored.State = &left
 	}
-	return stored.Seal(ctx, s, record.LastApplyBase(c, t.env, r.Now(), stored.Receipt.Request), t.last.Variables)
+	// Listed before the names are read: what an apply of the new name writes after that
+	// comes behind this record.
+	base, err := record.NextLastApplyBase(ctx, s, c, t.env, stored.At, stored.Receipt.Request)
+	if err != nil {
+		return false, err
+	}
+	there, found, err := record.LoadLastApply(ctx, s, c, t.env)
+	if err != nil {
+		return false, err
+	}
+	if found && there.At.After(stored.At) {
+		return false, busyRename(in.Old)
+	}
+	if found && there.Receipt.Request == stored.Receipt.Request && there.At.Equal(stored.At) && reflect.DeepEqual(there.State, stored.State) {
+		return false, nil
+	}
+	if err := r.unchanged(ctx, in, k); err != nil {
+		return false, err
+	}
+	return true, stored.Seal(ctx, s, base, t.last.Variables)
+}
+
+// unchanged refuses when another process has renamed the customer since k was read.
+func (r *Renamer) unchanged(ctx context.Context, in RenameInput, k known) error {
+	now, err := NameRecords{Records: r.records()}.knownAs(ctx, in.New)
+	if err != nil {
+		return RegistrationError(err, in.New)
+	}
+	if now.name != k.name || now.number != k.number {
+		return busyRename(in.Old)
+	}
+	return nil
+}
+
+func busyRename(old pipeline.CustomerName) error {
+	return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("another process renames customer %s at this moment", old), Next: "wait until that has ended, and run this again"}
 }
 
 // entry is what the ledger of the new name says about a target: the state that is there,
@@ -101,21 +142,27 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline
 	return nil
 }
 
-// finish looks once more whether something goes on, and then writes the record of the
-// rename and the Registration.
+// finish writes the record of the rename, and the Registration last. An apply under the
+// old name reads that record after its request is marked open: it is refused, or seen
+// here. What one has left until then is copied, too.
 func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	if err := r.checkIdle(ctx, in); err != nil {
 		return err
 	}
-	now := r.Now().UTC()
 	if k.name != in.New.Name {
-		stored := RenameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: now}
-		if err := r.writeRename(ctx, stored); err != nil {
+		at, err := r.writeRename(ctx, in, k)
+		if err != nil {
 			return fmt.Errorf("write that customer %s is %s now: %w", in.Old, in.New.Name, err)
 		}
-		now = now.Add(time.Nanosecond) // the Registration is later than the record that it follows
+		k.name, k.since = in.New.Name, at
+		if err := r.checkIdle(ctx, in); err != nil {
+			return err
+		}
 	}
-	registered := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: now}
+	if err := r.catchUp(ctx, in, k); err != nil {
+		return err
+	}
+	registered := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: r.after(k)}
 	err := record.CreateFleet(ctx, r.records(), RegistrationKey(in.New, k.number+1), registered)
 	if errors.Is(err, pipeline.ErrExists) { // another process was quicker
 		return CheckRegistered(ctx, r.Store, r.Sealer, in.New)
@@ -126,14 +173,55 @@ func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	return nil
 }
 
-func (r *Renamer) writeRename(ctx context.Context, stored RenameRecord) error {
-	all, err := LoadRenames(ctx, r.records(), stored.From)
+// catchUp copies what the old name has got since the first copy.
+func (r *Renamer) catchUp(ctx context.Context, in RenameInput, k known) error {
+	targets, err := r.targets(ctx, in, k)
+	defer removeFiles(targets)
 	if err != nil {
 		return err
 	}
+	for _, t := range targets {
+		if t.ahead || t.state.Lineage == "" && !t.last.Found {
+			continue
+		}
+		left, written, err := r.copyTarget(ctx, in, k, t)
+		if err != nil {
+			return err
+		}
+		if !written {
+			continue
+		}
+		if err := r.appendLedger(ctx, in, t.env, t.entry(left)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// after is the present, and later than what is known also where clocks differ: records
+// about names are compared by their times.
+func (r *Renamer) after(k known) time.Time {
+	now := r.Now().UTC()
+	if !now.After(k.since) {
+		return k.since.Add(time.Nanosecond)
+	}
+	return now
+}
+
+// writeRename writes the record of a rename. Of several processes one gets its number:
+// the names are read after the numbers.
+func (r *Renamer) writeRename(ctx context.Context, in RenameInput, k known) (time.Time, error) {
+	stored := RenameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: r.after(k)}
+	all, err := LoadRenames(ctx, r.records(), stored.From)
+	if err != nil {
+		return stored.At, err
+	}
+	if err := r.unchanged(ctx, in, k); err != nil {
+		return stored.At, err
+	}
 	err = record.CreateFleet(ctx, r.records(), renameKey(stored.From, len(all)+1), stored)
 	if errors.Is(err, pipeline.ErrExists) {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("another process renames customer %s at this moment", stored.From), Next: "wait until that has ended, and run this again"}
+		return stored.At, busyRename(in.Old)
 	}
-	return err
+	return stored.At, err
 }

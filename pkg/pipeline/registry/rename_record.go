@@ -82,16 +82,16 @@ func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerN
 }
 
 // follow returns the name that a customer has after all renames that came later than
-// since. fits picks the records of its place.
-func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, error) {
+// since, and the time of the last one, or since. fits picks the records of its place.
+func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, time.Time, error) {
 	for {
 		all, err := LoadRenames(ctx, read, name)
 		if err != nil {
-			return name, err
+			return name, since, err
 		}
 		all = slices.DeleteFunc(all, func(r RenameRecord) bool { return !fits(r) || !r.At.After(since) })
 		if len(all) == 0 {
-			return name, nil
+			return name, since, nil
 		}
 		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
 		name, since = last.To, last.At // later each time: it ends
@@ -110,7 +110,7 @@ func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, na
 		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
 		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
 		var now pipeline.CustomerName
-		if now, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
+		if now, _, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
 			return now, nil
 		}
 	}
@@ -126,6 +126,7 @@ type known struct {
 	// registered is the name of the last Registration, number its number; 0: there is none.
 	registered pipeline.CustomerName
 	number     int
+	since      time.Time // of the last record about the name; zero: there is none
 }
 
 // knownAs finds the name of a customer's place: the Registration, or the records of the
@@ -141,7 +142,7 @@ func (s NameRecords) knownAs(ctx context.Context, c pipeline.Customer) (known, e
 			return k, err
 		}
 	}
-	k.name, err = follow(ctx, s, k.name, last.At, func(r RenameRecord) bool { return r.of(c) })
+	k.name, k.since, err = follow(ctx, s, k.name, last.At, func(r RenameRecord) bool { return r.of(c) })
 	return k, err
 }
 

@@ -17,7 +17,7 @@ const AnyVariable = "*"
 
 // Settable says which variables of a root module a customer's file may set: those
 // that the schema names at the place of the key, and those of Open. Without a schema
-// it is those that have no default, since the manager's code asks for their values.
+// it is those that have no default and that no tfvars file of the root sets, since the manager's code asks for their values.
 type Settable struct {
 	Declared map[string]bool // variables of the root module; true: it has no default
 	Schema   *Schema

@@ -58,7 +58,7 @@ func TestArgumentsBeforeTheStore(t *testing.T) {
 	}
 }
 
-// TestOperator: the ledger names a user of a laptop, marked as UnverifiedRecord; in Actions it
+// TestOperator: the ledger names a user of a laptop, marked as unverified; in Actions it
 // names who started this attempt, whatever user the runner has.
 func TestOperator(t *testing.T) {
 	t.Parallel()

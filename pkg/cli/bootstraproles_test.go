@@ -111,15 +111,15 @@ func TestRolesTrustTheirJobs(t *testing.T) {
 	}
 	module := readRoles(t, out)
 	jobs := map[string]map[string]bool{} // label of a role → subjects
-	take := func(output, statusContext string) {
+	take := func(output, subject string) {
 		label := module.outputs[output]
 		if label == "" {
-			t.Fatalf("no role for %s in %s", output, statusContext)
+			t.Fatalf("no role for %s in %s", output, subject)
 		}
 		if jobs[label] == nil {
 			jobs[label] = map[string]bool{}
 		}
-		jobs[label]["repo:octo-org@12/infra@34:"+statusContext] = true
+		jobs[label]["repo:octo-org@12/infra@34:"+subject] = true
 	}
 	for _, j := range assumingJobs(t) {
 		if j.environment == "" {

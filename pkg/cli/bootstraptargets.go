@@ -91,7 +91,7 @@ func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 // targetRole trusts the environments of its work. Drift plans in no environment.
 func (b roleBook) targetRole(r targetRole, number int) (terraform.AWSRole, error) {
 	role := terraform.AWSRole{Label: fmt.Sprintf("numbered-%d", number+1), Name: r.name, Path: r.path, Session: minRoleSession, Bounded: true, Variable: "plan_policy_arns",
-		Description: "metapipe for " + consistsOf(r.customers, "several customers") + " in " + consistsOf(r.environments, "several environments")}
+		Description: "metapipe for " + onlyName(r.customers, "several customers") + " in " + onlyName(r.environments, "several environments")}
 	for _, g := range slices.Sorted(maps.Keys(r.gates)) {
 		role.Subjects = append(role.Subjects, b.subject.Of(actions.InEnvironment(g)))
 	}
@@ -105,7 +105,7 @@ func (b roleBook) targetRole(r targetRole, number int) (terraform.AWSRole, error
 			role.Variable = "apply_policy_arns"
 		}
 		role.Session = max(role.Session, r.limits.SessionTime(work))
-		policy, err := b.policy(store.Role(work), consistsOf(r.customers, "*"), consistsOf(r.environments, "*"))
+		policy, err := b.policy(store.Role(work), onlyName(r.customers, "*"), onlyName(r.environments, "*"))
 		if err != nil {
 			return role, err
 		}
@@ -115,8 +115,8 @@ func (b roleBook) targetRole(r targetRole, number int) (terraform.AWSRole, error
 	return role, nil
 }
 
-// ConsistsOf is the one name of a set, or what stands for several.
-func consistsOf[K ~string](set map[K]bool, several string) string {
+// onlyName is the one name of a set, or what stands for several.
+func onlyName[K ~string](set map[K]bool, several string) string {
 	if len(set) != 1 {
 		return several
 	}

@@ -109,7 +109,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	return errors.Join(err, result)
 }
 
-// Superseding lets fetch-vars end the runs of older requests. A laptop has none.
+// superseding lets fetch-vars end the runs of older requests. A laptop has none.
 func (m *manager) superseding(f *intake.FetchVars, source *github.Client) error {
 	f.Close = func(ctx context.Context, old pipeline.Request) error {
 		c, err := m.customer(string(old.Customer))

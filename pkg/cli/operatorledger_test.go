@@ -16,7 +16,7 @@ import (
 )
 
 // TestLedgerNamesTheOperator: an unlock and an acceptance stand in the ledger with who ran
-// them. On a laptop that is the user of the machine, marked as UnverifiedRecord, whatever the
+// them. On a laptop that is the user of the machine, marked as unverified, whatever the
 // variables of a run say; in Actions it is who started this attempt.
 func TestLedgerNamesTheOperator(t *testing.T) {
 	t.Parallel()

@@ -19,11 +19,11 @@ func (m *manager) printHolders(ctx context.Context, w io.Writer, s targetState) 
 	if err != nil {
 		return err
 	}
-	account := "no open request of metapipe"
+	holder := "no open request of metapipe"
 	if len(holders) > 0 {
-		account = holders.String()
+		holder = holders.String()
 	}
 	_, err = fmt.Fprintf(w, "held by\t%s\nunlock\tmetapipe unlock --customer %s --environment %s --lock-id %s\n",
-		report.TerminalLine(account), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID))
+		report.TerminalLine(holder), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID))
 	return err
 }

@@ -59,19 +59,19 @@ func (c *Client) forbidden(h http.Header) string {
 	if scopes != "" && (classic || permissions == "") {
 		wants = append(wants, "one of the scopes "+oneLine(scopes, 200)+" (classic token)")
 	}
-	account := accountName(c.named.needs)
+	needed := neededBy(c.named.needs)
 	if len(wants) == 0 {
-		return c.credential() + " lacks a permission for this repository" + account + ": compare its permissions with what the docs ask for"
+		return c.credential() + " lacks a permission for this repository" + needed + ": compare its permissions with what the docs ask for"
 	}
-	advice := "give " + c.credential() + " " + strings.Join(wants, ", or ") + account
+	advice := "give " + c.credential() + " " + strings.Join(wants, ", or ") + needed
 	if classic {
 		advice += "; it has the scopes " + oneLine("["+strings.Join(have, ", ")+"]", 200) + ", and its user has to have access"
 	}
 	return advice
 }
 
-// accountName says which command needs what is missing.
-func accountName(command string) string {
+// neededBy says which command needs what is missing.
+func neededBy(command string) string {
 	if command == "" {
 		return ""
 	}

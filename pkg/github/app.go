@@ -188,7 +188,7 @@ func (a *appCredentials) tokenAdvice() map[int]string {
 	}
 	advice := maps.Clone(appAdvice)
 	advice[http.StatusUnprocessableEntity] += "; or it lacks one of the permissions " + strings.Join(list, ", ") +
-		accountName(a.client.named.needs) + ": give them to the App, and let the owner of the installation accept them"
+		neededBy(a.client.named.needs) + ": give them to the App, and let the owner of the installation accept them"
 	return advice
 }
 

@@ -57,12 +57,12 @@ func parseKey(s string) (*rsa.PrivateKey, error) {
 	}
 	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
 	if err != nil {
-		seen, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		if err != nil {
 			return nil, errors.New("its content is not an RSA private key")
 		}
 		isRSA := false
-		if key, isRSA = seen.(*rsa.PrivateKey); !isRSA {
+		if key, isRSA = parsed.(*rsa.PrivateKey); !isRSA {
 			return nil, errors.New("it is no RSA key")
 		}
 	}

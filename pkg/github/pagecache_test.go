@@ -50,7 +50,7 @@ func TestNotModifiedWithoutCondition(t *testing.T) {
 	}
 }
 
-// What is Remembered has an end, and what was dropped is asked for anew.
+// What is remembered has an end, and what was dropped is asked for anew.
 func TestRememberedAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	var conditional atomic.Int32

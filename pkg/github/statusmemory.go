@@ -17,7 +17,7 @@ const freshStatuses = time.Second
 type statusCache struct {
 	slug pipeline.Slug
 	sha  pipeline.SHA
-	at   time.Time // when it was read; zero when nothing is Remembered
+	at   time.Time // when it was read; zero when nothing is remembered
 	list []pipeline.Status
 }
 

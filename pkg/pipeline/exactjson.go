@@ -22,6 +22,7 @@ func DecodeExact(raw []byte, into any) error {
 	return json.Unmarshal(raw, into)
 }
 
+// ErrTrailingData is the error of DecodeKnown about anything behind the value.
 var ErrTrailingData = errors.New("data after the JSON object")
 
 // DecodeKnown is DecodeExact that takes known fields only.

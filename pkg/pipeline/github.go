@@ -5,7 +5,7 @@ import "time"
 // Account is an account of GitHub as an answer names it. Its id is who it is: the login
 // can be renamed, and taken by somebody else. The id is 0 where GitHub does not say,
 // such as for a deleted account, which it shows as "ghost". Two unknown accounts are
-// neither the same nor different: compare ids only where both are Known.
+// neither the same nor different: compare ids only where both are known.
 type Account struct {
 	ID    int64  `json:"id,omitempty"`
 	Login string `json:"login,omitempty"` // for people to read

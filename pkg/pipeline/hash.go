@@ -12,7 +12,8 @@ type LedgerHead struct {
 	SHA256   string `json:"sha256"`
 }
 
-func Sha256Hex(b []byte) string {
+// SHA256Hex is the SHA-256 of b in lower-case hexadecimal.
+func SHA256Hex(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -68,6 +68,7 @@ func isLabel(s string, most int) bool {
 	return ConsistsOf(s, most, lower+Digits+"-") && s[0] != '-' && s[len(s)-1] != '-'
 }
 
+// IsUUID reports whether s is a UUID in lower case, as request ids are.
 func IsUUID(s string) bool {
 	groups := strings.Split(s, "-")
 	if len(groups) != 5 {

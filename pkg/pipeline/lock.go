@@ -43,6 +43,8 @@ func ParseLock(r io.Reader) (Lock, error) {
 	return lock, nil
 }
 
+// PlainLine keeps the printable characters of s, at most 200: for text of others in a
+// line of ours.
 func PlainLine(s string) string {
 	var b strings.Builder
 	for i, r := range []rune(s) {
@@ -58,14 +60,14 @@ func PlainLine(s string) string {
 
 // String is the lock for people: who, since when and for what.
 func (l Lock) String() string {
-	account := l.Who
-	if account == "" {
-		account = "somebody"
+	holder := l.Who
+	if holder == "" {
+		holder = "somebody"
 	}
 	if !l.Created.IsZero() {
-		account += " since " + l.Created.Format(time.RFC3339)
+		holder += " since " + l.Created.Format(time.RFC3339)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s (%s, lock %s)", account, l.Operation, l.ID))
+	return strings.TrimSpace(fmt.Sprintf("%s (%s, lock %s)", holder, l.Operation, l.ID))
 }
 
 // Host is the machine that took the lock: the tool writes user@host.

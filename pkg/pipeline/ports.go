@@ -2,6 +2,7 @@ package pipeline
 
 import "context"
 
+// CustomerRegistry finds the customers of a manager.
 type CustomerRegistry interface {
 	Customer(name CustomerName) (Customer, bool)
 	ByRepository(id int64) []Customer
@@ -14,12 +15,14 @@ type RunCanceller interface {
 	CancelRun(ctx context.Context, repo Slug, id int64, force bool) error
 }
 
+// LockReader reads the lock of a state.
 type LockReader interface {
 	// Lock is the lock of a target's state, nil when it is free. known is false for
 	// a backend whose locks only the tool can see.
 	Lock(ctx context.Context, c Customer, env Environment) (lock *Lock, known bool, err error)
 }
 
+// LockRefused is a *RefusedError about a lock.
 func LockRefused(message, next string) error {
 	return &RefusedError{Reason: ReasonLocked, Message: message, Next: next}
 }

@@ -25,11 +25,11 @@ var rawReads = map[string][]string{
 		"ReadAtMost", "Unseal", // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "readAll"},
-	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedRecord.ReadRecord"},
+	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim and claimedFrom
 	// read can refuse a customer, and do nothing else.
-	"UnverifiedRecord": {"CheckClaim", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds"},
+	"UnverifiedReader": {"CheckClaim", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.
@@ -117,7 +117,7 @@ func readsOf(f *ast.FuncDecl, found map[string]map[string]bool) {
 			if of, ok := n.Type.(*ast.SelectorExpr); ok {
 				id = of.Sel
 			}
-			if id != nil && id.Name == "UnverifiedRecord" {
+			if id != nil && id.Name == "UnverifiedReader" {
 				note(id.Name)
 			}
 		}

@@ -66,7 +66,7 @@ func (r Receipt) Bytes() []byte {
 
 // Digest is the SHA-256 of the receipt's bytes: 64 hexadecimal digits. Machines
 // compare it.
-func (r Receipt) Digest() string { return Sha256Hex(r.Bytes()) }
+func (r Receipt) Digest() string { return SHA256Hex(r.Bytes()) }
 
 // Code is the short form of the receipt that people compare: the first 12
 // digits of its digest, in groups of four.

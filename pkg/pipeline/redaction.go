@@ -31,6 +31,7 @@ func (l Redaction) rank() int {
 // LooserThan reports whether l shows more than m does.
 func (l Redaction) LooserThan(m Redaction) bool { return l.rank() < m.rank() }
 
+// Hides reports whether the level leaves anything out.
 func (l Redaction) Hides() bool { return l.rank() > 0 }
 
 // Redacted returns what may be shown of a plan at a level. The plan itself is

@@ -22,7 +22,7 @@ func (w *world) appliedOnce() {
 	w.report(request, true)
 }
 
-// Registrations are the keys of the records about names.
+// registrations are the keys of the records about names.
 func (w *world) registrations() []string {
 	w.t.Helper()
 	return must[[]string](w.t)(w.store.List(context.Background(), "_metapipe/customers/"))
@@ -58,7 +58,7 @@ func (w *world) wantRenamed(old string) {
 }
 
 // TestRenamedCustomer: what is registered under another name is not planned, also where
-// the Registration is missing, as with customers of earlier versions.
+// the registration is missing, as with customers of earlier versions.
 func TestRenamedCustomer(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*world){
@@ -135,7 +135,7 @@ func TestForgedRegistration(t *testing.T) {
 	}
 }
 
-// TestEvidenceThatWasChanged: without the Registration, an edited record of the last apply
+// TestEvidenceThatWasChanged: without the registration, an edited record of the last apply
 // does not make a renamed customer new.
 func TestEvidenceThatWasChanged(t *testing.T) {
 	t.Parallel()

@@ -319,7 +319,7 @@ func TestRenameChains(t *testing.T) {
 					t.Errorf("%s is %q now, %v", old, now, err)
 				}
 			}
-			// Without the Registrations the records about old names decide.
+			// Without the registrations the records about old names decide.
 			w.forgetNumbers()
 			for _, old := range steps {
 				w.customer.Name = old
@@ -331,7 +331,7 @@ func TestRenameChains(t *testing.T) {
 	}
 }
 
-// forgetNumbers removes the Registrations and leaves what is known of old names.
+// forgetNumbers removes the registrations and leaves what is known of old names.
 func (w *world) forgetNumbers() {
 	w.t.Helper()
 	for _, key := range w.registrations() {
@@ -341,7 +341,7 @@ func (w *world) forgetNumbers() {
 	}
 }
 
-// TestRenameRolledBack: who removes the last Registration brings no old states back.
+// TestRenameRolledBack: who removes the last registration brings no old states back.
 func TestRenameRolledBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -363,7 +363,7 @@ func TestRenameRolledBack(t *testing.T) {
 		}
 		w.forget("_metapipe/open/")
 	}
-	if err := w.rename("acme", "store"); err != nil { // the Registration alone is written again
+	if err := w.rename("acme", "store"); err != nil { // the registration alone is written again
 		t.Fatal(err)
 	}
 	w.wantNamed("store", "acme")

@@ -25,6 +25,7 @@ func (e *RenamedError) Unwrap() error {
 	return &RefusedError{Reason: ReasonRenamed, Message: e.What(), Next: ProviderNext, Operator: e.Operator()}
 }
 
+// What says what is wrong with the name, without what to do.
 func (e *RenamedError) What() string {
 	if e.Taken != 0 {
 		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken, e.New.Place())
@@ -77,6 +78,7 @@ type Evidence struct {
 	Path         string // empty: no record says it
 }
 
+// Of reports whether the records fit the repository and path of c.
 func (e Evidence) Of(c Customer) bool {
 	return e.RepositoryID == c.RepositoryID && (e.Path == c.Path || e.Path == "")
 }

@@ -12,6 +12,7 @@ func WithRequestTag(description string, id RequestID) string {
 	return description + RequestTag(id)
 }
 
+// RequestTag is the end of a status description that names its request.
 func RequestTag(id RequestID) string { return " (" + id.Short() + ")" }
 
 // StatusOf finds the status of a request in its overall context, and false when

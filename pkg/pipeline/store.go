@@ -44,6 +44,7 @@ const OrderTimes = "20060102T150405.000000000Z"
 // OrderStart stands before every order of that time and later ones.
 func OrderStart(at time.Time) string { return at.UTC().Format(OrderTimes) }
 
+// OrderAt is Order as if the request were created at that time.
 func (r Request) OrderAt(at time.Time) string {
 	run := r.CustomerRun
 	if run.CreatedAt.IsZero() {

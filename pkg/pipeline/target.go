@@ -23,7 +23,7 @@ type TargetInput struct {
 	// apply refuses another one. Empty skips the comparison.
 	Receipt string
 	// Actor is who runs the command, as the runner says; on a laptop its user, marked as
-	// UnverifiedRecord.
+	// unverified.
 	Actor string
 	Log   io.Writer
 	// Mask hides what must not be seen on the way to a writer, as in front of Log;
@@ -31,6 +31,7 @@ type TargetInput struct {
 	Mask func(io.Writer) io.WriteCloser
 }
 
+// OrNone is the answer for people; empty means that there is no pull request.
 func (r Reviewed) OrNone() string {
 	if r == "" {
 		return "no pull request"
@@ -38,6 +39,7 @@ func (r Reviewed) OrNone() string {
 	return string(r)
 }
 
+// SupersededError says that a newer request took the place of this one.
 func SupersededError(request Request, env Environment, newer RequestID) *RefusedError {
 	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
 		Next: "look at how the newer request ended; when it did not end well, " + request.Mode.Afresh(), Operator: supersededOperator(request.Mode)}
@@ -60,6 +62,7 @@ func (r Reason) IsPermanent() bool {
 	return true
 }
 
+// LogOrDiscard is the log of the job, or a writer that drops everything.
 func (in TargetInput) LogOrDiscard() io.Writer {
 	if in.Log == nil {
 		return io.Discard
@@ -67,4 +70,5 @@ func (in TargetInput) LogOrDiscard() io.Writer {
 	return in.Log
 }
 
+// TargetName is how messages name a target: customer/environment.
 func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }

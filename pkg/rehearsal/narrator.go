@@ -86,16 +86,16 @@ type waiting struct {
 }
 
 // say tells of something that takes no time.
-func (n *narrator) say(account story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
-	e := n.add(account, title)
+func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
+	e := n.add(who, title)
 	e.mark, e.answer, e.parts = mark, answer, parts
-	n.show.act(account, n.show.sign(mark), title, "", n.show.paint(faint, printable(answer)))
+	n.show.act(who, n.show.sign(mark), title, "", n.show.paint(faint, printable(answer)))
 	return e
 }
 
 // begin tells that something has started.
-func (n *narrator) begin(account story.Who, title, detail string) *event {
-	e := n.add(account, title)
+func (n *narrator) begin(who story.Who, title, detail string) *event {
+	e := n.add(who, title)
 	e.detail = detail
 	e.announce()
 	return e
@@ -103,8 +103,8 @@ func (n *narrator) begin(account story.Who, title, detail string) *event {
 
 // beginQuietly begins something short: the terminal tells of it only when it has
 // something to say, or has ended.
-func (n *narrator) beginQuietly(account story.Who, title, detail string) *event {
-	e := n.add(account, title)
+func (n *narrator) beginQuietly(who story.Who, title, detail string) *event {
+	e := n.add(who, title)
 	e.detail, e.quiet = detail, true
 	return e
 }
@@ -116,10 +116,10 @@ func (e *event) announce() {
 	}
 }
 
-func (n *narrator) add(account story.Who, title string) *event {
+func (n *narrator) add(who story.Who, title string) *event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	e := &event{n: n, who: account, title: title, began: n.now()}
+	e := &event{n: n, who: who, title: title, began: n.now()}
 	if len(n.chapters) == 0 {
 		n.chapters = append(n.chapters, &chapter{title: "Before the curtain"})
 	}

@@ -83,16 +83,16 @@ func readParties(ctx context.Context, o Options) (parties, error) {
 	if p.match, err = choose(registry, config.Checkout{Dir: o.CustomerDir, Remote: remote, Name: o.Customer}); err != nil {
 		return p, err
 	}
-	account := p.match.Customer
+	customer := p.match.Customer
 	if !p.match.Found {
-		account, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
+		customer, p.missingCustomer = unregistered(registry.Manager, o.ManagerDir, o.CustomerDir, remote), true
 	}
-	p.who, p.customerSlug = account, account.Repository
+	p.who, p.customerSlug = customer, customer.Repository
 	p.managerSlug = pipeline.Slug{Owner: "service-provider", Name: "infra-manager"}
 	if slug, ok := p.manager.origin(ctx); ok && !slug.Equal(p.customerSlug) {
 		p.managerSlug = slug
 	}
-	p.change, err = propose(ctx, p.customer, path.Join(account.Path, pipeline.VariablesFile), o.Proposal)
+	p.change, err = propose(ctx, p.customer, path.Join(customer.Path, pipeline.VariablesFile), o.Proposal)
 	return p, err
 }
 
@@ -188,11 +188,11 @@ func (s *setup) importManager(p parties, narrator *narrator) error {
 	if err != nil || missing {
 		return errors.Join(err, missingIf(missing))
 	}
-	account, found := registry.Customer(p.who.Name)
+	customer, found := registry.Customer(p.who.Name)
 	if !found {
 		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not part of the manager's tree", p.who.Name), Next: "take customers/ out of .gitignore"}
 	}
-	s.who = account
+	s.who = customer
 	return nil
 }
 

@@ -106,8 +106,8 @@ func (t *terminal) chapter(title, lead string) {
 func (t *terminal) columns() int { return t.pen().Columns() }
 
 // act prints who did what, with a sign before it and the answer behind.
-func (t *terminal) act(account story.Who, sign, title, detail, answer string) {
-	line := t.paint(actorStyle[account], fmt.Sprintf("%-*s", gutter, account)) + sign + " " + printable(title)
+func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
+	line := t.paint(actorStyle[who], fmt.Sprintf("%-*s", gutter, who)) + sign + " " + printable(title)
 	if answer != "" {
 		line += "  " + answer
 	}
@@ -116,22 +116,22 @@ func (t *terminal) act(account story.Who, sign, title, detail, answer string) {
 		line += "  " + t.paint(faint, cut(printable(detail), room))
 	}
 	t.mu.Lock()
-	t.last = account
+	t.last = who
 	t.mu.Unlock()
 	t.print(line)
 }
 
 // log prints a line that a tool wrote. It names the actor when another one has
 // spoken in between.
-func (t *terminal) log(account story.Who, style, text string) {
+func (t *terminal) log(who story.Who, style, text string) {
 	t.mu.Lock()
-	name := account
-	if t.last == account {
+	name := who
+	if t.last == who {
 		name = ""
 	}
-	t.last = account
+	t.last = who
 	t.mu.Unlock()
-	t.print(t.paint(actorStyle[account], fmt.Sprintf("%-*s│ ", gutter, name)) + t.paint(style, cut(printable(text), t.room(2))))
+	t.print(t.paint(actorStyle[who], fmt.Sprintf("%-*s│ ", gutter, name)) + t.paint(style, cut(printable(text), t.room(2))))
 }
 
 // room is what is left of a line beside the gutter and used columns.

@@ -175,12 +175,12 @@ func removed(req pipeline.Request) string {
 		}
 		names = append(names, code(clip(string(env), 40)))
 	}
-	command, them := "is", "it"
+	verb, them := "is", "it"
 	if len(req.Removed) > 1 {
-		command, them = "are", "them"
+		verb, them = "are", "them"
 	}
 	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here. Your service provider ends %s with a planned destroy, as docs/ENDING.md of metapipe describes.\n\n",
-		signCare, strings.Join(names, ", "), command, them)
+		signCare, strings.Join(names, ", "), verb, them)
 }
 
 func footer(rep pipeline.Report) string {

@@ -55,13 +55,13 @@ func counted(n int, one, many string) string {
 
 // ledgerResult says what the name of the event does not.
 func ledgerResult(e ledger.LedgerEntry) string {
-	output := e.Outcome == "" || string(e.Outcome) == string(e.Event)
+	same := e.Outcome == "" || string(e.Outcome) == string(e.Event)
 	switch {
-	case e.Reason != "" && (output || string(e.Reason) == string(e.Outcome)):
+	case e.Reason != "" && (same || string(e.Reason) == string(e.Outcome)):
 		return string(e.Reason)
 	case e.Reason != "":
 		return fmt.Sprintf("%s: %s", e.Outcome, e.Reason)
-	case output:
+	case same:
 		return clip(e.Message, 60)
 	}
 	return string(e.Outcome)

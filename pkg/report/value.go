@@ -40,12 +40,12 @@ func marked(v pipeline.Value) string {
 
 // fromDifference drops what both texts begin with, but for some characters of
 // context.
-func fromDifference(a, b string, statusContext int) (string, string) {
+func fromDifference(a, b string, around int) (string, string) {
 	same := 0
 	for same < len(a) && same < len(b) && a[same] == b[same] {
 		same++
 	}
-	start := same - statusContext
+	start := same - around
 	for start > 0 && !utf8.RuneStart(a[start]) {
 		start--
 	}

@@ -119,11 +119,11 @@ func (p *parser) checkForm(at pipeline.Position, what, s string) {
 
 // duplicateRemedy joins two maps under one key; of two other values one must go.
 func duplicateRemedy(first Entry, second *yaml.Node, value *Node) string {
-	mappings := first.Value.Kind == Object && value.Kind == Object
+	bothMaps := first.Value.Kind == Object && value.Kind == Object
 	switch {
-	case mappings && (first.Line == second.Line || value.Line == second.Line):
+	case bothMaps && (first.Line == second.Line || value.Line == second.Line):
 		return fmt.Sprintf("move the keys of the second map into the one on line %d, and remove the second", first.Line)
-	case mappings:
+	case bothMaps:
 		return fmt.Sprintf("move what stands below line %d under the key of line %d, and remove line %d", second.Line, first.Line, second.Line)
 	}
 	return "keep one of the two"

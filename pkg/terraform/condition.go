@@ -218,11 +218,11 @@ func (t *tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope
 		}
 	}
 	if len(named) > 0 {
-		command := "change"
+		verb := "change"
 		if !p.Exact {
-			command = "set"
+			verb = "set"
 		}
-		p.Remedy = fmt.Sprintf("%s %s in %s so that this holds", command, strings.Join(named, " or "), p.Source.File)
+		p.Remedy = fmt.Sprintf("%s %s in %s so that this holds", verb, strings.Join(named, " or "), p.Source.File)
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 
 func readText(t *testing.T, doc string) (pipeline.Plan, string) {
 	t.Helper()
-	plan, printf, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
+	plan, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return plan, printf
+	return plan, fingerprint
 }
 
 // TestEffects: whatever a plan may do makes it a plan with changes, and another
@@ -44,14 +44,14 @@ func TestEffects(t *testing.T) {
 	prints := map[string]string{}
 	for name, member := range members {
 		for _, applyable := range []string{`"applyable": true, `, ""} {
-			plan, printf := readText(t, `{"format_version": "1.2", `+applyable+member+`}`)
+			plan, fingerprint := readText(t, `{"format_version": "1.2", `+applyable+member+`}`)
 			if !plan.HasChanges() {
 				t.Errorf("%s (%s) counts as no change", name, applyable)
 			}
-			if other, ok := prints[printf]; ok && other != name {
+			if other, ok := prints[fingerprint]; ok && other != name {
 				t.Errorf("%s has the fingerprint of %s", name, other)
 			}
-			prints[printf] = name
+			prints[fingerprint] = name
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
 
 // target names the job in messages.
 func target(job pipeline.Job) string {
-	return string(job.Customer.Name) + "/" + string(job.Environment)
+	return pipeline.TargetName(job.Customer.Name, job.Environment)
 }
 
 // checkJob refuses jobs that would write to unexpected places.

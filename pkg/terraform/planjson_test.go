@@ -36,7 +36,7 @@ func TestReadPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan, printf, err := ReadPlan(bytes.NewReader(doc), ReadOptions{Tool: pipeline.ToolVersion{Name: "terraform"}, MAC: newMAC})
+			plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{Tool: pipeline.ToolVersion{Name: "terraform"}, MAC: newMAC})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestReadPlan(t *testing.T) {
 			if err := encoder.Encode(struct {
 				Fingerprint string
 				Plan        pipeline.Plan
-			}{printf, plan}); err != nil {
+			}{fingerprint, plan}); err != nil {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".json") + ".golden"
@@ -127,21 +127,21 @@ func TestFingerprint(t *testing.T) {
 	doc := func(timestamp string, changes ...string) string {
 		return fmt.Sprintf(`{"format_version": "1.2", "timestamp": %q, "resource_changes": [%s]}`, timestamp, strings.Join(changes, ","))
 	}
-	printf := func(doc string) string {
-		_, printf, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
+	fingerprint := func(doc string) string {
+		_, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return printf
+		return fingerprint
 	}
-	base := printf(doc("now", fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), two))
+	base := fingerprint(doc("now", fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), two))
 	for name, same := range map[string]string{
 		"order":   doc("now", two, fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`)),
 		"noise":   doc("later", fmt.Sprintf(noise, "1"), fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), two),
 		"numbers": doc("now", fmt.Sprintf(one, "2.0e0", "{}", `[["y"],["x"],["x"]]`), two),
 		"keys":    doc("now", strings.Replace(fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), `{"x": 1, "y": "s"}`, `{"y": "\u0073", "x": 1}`, 1), two),
 	} {
-		if printf(same) != base {
+		if fingerprint(same) != base {
 			t.Errorf("%s changes it", name)
 		}
 	}
@@ -153,7 +153,7 @@ func TestFingerprint(t *testing.T) {
 		"action":  doc("now", fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), strings.Replace(two, "create", "forget", 1)),
 		"address": doc("now", fmt.Sprintf(one, "2", "false", `[["x"],["y"]]`), strings.Replace(two, "a.c", "a.e", 1)),
 	} {
-		if printf(other) == base {
+		if fingerprint(other) == base {
 			t.Errorf("%s does not change it", name)
 		}
 	}
@@ -173,12 +173,12 @@ func FuzzReadPlan(f *testing.F) {
 	}
 	f.Add([]byte(`{"format_version":"1.0","resource_changes":[{"change":{"actions":["update"],"before":[1e999999999],"after":{"a":[{}]},"after_unknown":[[true]],"before_sensitive":{"a":true},"replace_paths":[[null,{}]]}}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		plan, printf, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: newMAC})
+		plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: newMAC})
 		if err != nil {
 			return
 		}
-		if len(printf) != 64 {
-			t.Errorf("fingerprint %q", printf)
+		if len(fingerprint) != 64 {
+			t.Errorf("fingerprint %q", fingerprint)
 		}
 		for _, c := range plan.Changes {
 			for _, a := range c.Attributes {

@@ -39,7 +39,7 @@ func (w *workspace) stateNow(ctx context.Context) (pipeline.StateRecord, error) 
 }
 
 // leave reads what an apply has left in the backend. Where it cannot be read, what was
-// applied stays applied: the state that the plan was made on is Remembered then.
+// applied stays applied: the state that the plan was made on is remembered then.
 func (w *workspace) leave(ctx context.Context, applied *pipeline.Applied) {
 	if !applied.Started || w.kept != "" {
 		return

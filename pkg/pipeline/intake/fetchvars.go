@@ -3,8 +3,6 @@ package intake
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -157,8 +155,7 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (pipe
 	if from.token == "" {
 		return pipeline.Request{}, false, nil
 	}
-	sum := sha256.Sum256([]byte(from.token))
-	return pipeline.Request{}, false, f.useToken(ctx, in, from, hex.EncodeToString(sum[:]))
+	return pipeline.Request{}, false, f.useToken(ctx, in, from, pipeline.SHA256Hex([]byte(from.token)))
 }
 
 // useToken marks the signature of a request as used by this run, and rejects one that
@@ -289,7 +286,7 @@ func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause e
 	if !errors.As(cause, &rejected) {
 		return cause
 	}
-	stored := record.Unverified{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
+	stored := record.UnverifiedRequest{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
 	if json.Valid(in.Event.Payload) {
 		stored.Payload = pipeline.WithoutToken(in.Event.Payload)
 	}

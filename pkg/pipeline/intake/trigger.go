@@ -298,7 +298,7 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id pipeline.Reque
 	repo, head := in.Event.Repository.Slug, in.Event.Head
 	result := TriggerResult{Request: id, Outcome: pipeline.OutcomeRequested}
 	started := t.Now()
-	pause, output, picked := 250*time.Millisecond, "", false
+	pause, logged, picked := 250*time.Millisecond, "", false
 	result.Stage = stagePickedUp
 	var watch stageWatch
 	for {
@@ -315,9 +315,9 @@ func (t *Trigger) follow(ctx context.Context, in TriggerInput, id pipeline.Reque
 		if picked {
 			result.RunURL = status.TargetURL
 			result.Description, result.Environments = strings.TrimSuffix(status.Description, pipeline.RequestTag(id)), environmentsOf(statuses, statusContext, id)
-			if status.Description != output {
-				output = status.Description
-				t.Logf("%s", output)
+			if status.Description != logged {
+				logged = status.Description
+				t.Logf("%s", logged)
 			}
 			if status.State != pipeline.StatusPending {
 				result.Stage = stageEnd

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // auditedCommits is how many commits an audit reads the statuses of, the newest
@@ -148,7 +148,7 @@ func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
 		case i < 0 && !r.broken:
 			r.find("%s tells that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
 		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
-			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, record.OrNone(pipeline.ReceiptCode(r.Entries[i].Receipt)), anchorName(d), record.OrNone(pipeline.ReceiptCode(d.Payload.Receipt)))
+			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, cmp.Or(pipeline.ReceiptCode(r.Entries[i].Receipt), "none"), anchorName(d), cmp.Or(pipeline.ReceiptCode(d.Payload.Receipt), "none"))
 		}
 	}
 	for _, e := range r.Entries {
@@ -195,7 +195,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c pipeline.Customer, contex
 	}
 	for _, e := range r.Entries {
 		if receipts := shown[pipeline.RequestID(e.Request.Short())]; e.carriedOut() && len(receipts) > 0 && !slices.Contains(receipts, e.Receipt) {
-			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, record.OrNone(pipeline.ReceiptCode(e.Receipt)), e.Request.Short())
+			r.find("entry %d says that receipt %s was applied, and the statuses of request %s never showed it", e.Sequence, cmp.Or(pipeline.ReceiptCode(e.Receipt), "none"), e.Request.Short())
 		}
 	}
 	for _, receipts := range shown {

@@ -49,6 +49,7 @@ func ledgerEventOf(o pipeline.Outcome) LedgerEvent {
 	return LedgerFailed
 }
 
+// FirstProblem is the first error of problems with its place; empty where there is none.
 func FirstProblem(problems pipeline.Problems) string {
 	for _, p := range problems {
 		if !p.Warning {

@@ -143,7 +143,7 @@ func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry
 	if err := l.Store.Create(ctx, record.LedgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
 		return pipeline.LedgerHead{}, err
 	}
-	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.Sha256Hex(b)}, nil
+	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, nil
 }
 
 // maxLookBack is how many entries are asked whether they record an event. Whoever
@@ -218,6 +218,8 @@ func (l Ledger) Head(ctx context.Context, c pipeline.CustomerName, env pipeline.
 	return head, err
 }
 
+// HeadEntry returns the last entry of a ledger, and its number and hash; zero for an
+// empty ledger.
 func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, LedgerEntry, error) {
 	length, err := l.length(ctx, c, env)
 	if err != nil || length == 0 {
@@ -246,7 +248,7 @@ func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline
 	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
 		return LedgerEntry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBrokenLedger, key, e.Sequence, LedgerName(e.Customer, e.Environment))
 	}
-	return e, pipeline.Sha256Hex(b), nil
+	return e, pipeline.SHA256Hex(b), nil
 }
 
 // ErrBrokenLedger is what Read returns (wrapped) when an entry is missing, was

@@ -50,7 +50,7 @@ func Remember(ctx context.Context, s record.Records, c pipeline.CustomerName, en
 	return known, nil
 }
 
-// Lost compares the state that there is now with what is Remembered; nil when it fits.
+// Lost compares the state that there is now with what is remembered; nil when it fits.
 // place names where the state was looked for.
 func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostState {
 	lost := func(format string, args ...any) *pipeline.LostState {
@@ -95,11 +95,11 @@ type Left struct {
 func (l Left) None() bool { return l.exact && l.state.Lineage == "" }
 
 func (l Left) String() string {
-	command := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
-	if command == "" {
-		command = "applied"
+	happened := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
+	if happened == "" {
+		happened = "applied"
 	}
-	text := "it was " + command + " at " + l.at.UTC().Format(time.RFC3339)
+	text := "it was " + happened + " at " + l.at.UTC().Format(time.RFC3339)
 	if l.request != "" {
 		text += " (request " + l.request.Short() + ")"
 	}

@@ -288,8 +288,8 @@ func (r *Reporter) records() record.Records { return record.Records{Store: r.Sto
 
 // FindRejected returns what fetch-vars wrote down about a run whose request had
 // no proved origin, or ErrNotFound.
-func FindRejected(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, run pipeline.Run) (record.Unverified, error) {
-	var u record.Unverified
+func FindRejected(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, run pipeline.Run) (record.UnverifiedRequest, error) {
+	var u record.UnverifiedRequest
 	err := record.Records{Store: s, Sealer: sealer}.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(run), &u)
 	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 		err = record.TamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))

@@ -20,8 +20,10 @@ import (
 // So a plan is applied at most once, whoever dies between two of these writes, and
 // a lock that was in the way costs no plan.
 
+// AttemptStartObject is the name of the start record of apply attempt n.
 func AttemptStartObject(n int) string { return fmt.Sprintf("apply-%04d.json", n) }
 
+// AttemptResultObject is the name of the result of apply attempt n.
 func AttemptResultObject(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
 
 // ApplyAttempt is one use of a plan; number is 0 for a plan that nobody has used.

@@ -11,6 +11,7 @@ import (
 
 // The store layout. Keys of different customers share no prefix.
 
+// RequestKey is the key of the record of a request.
 func RequestKey(c pipeline.CustomerName, id pipeline.RequestID) string {
 	return fmt.Sprintf("%s/requests/%s.json", c, id)
 }
@@ -33,6 +34,7 @@ func RequestsLike(ctx context.Context, s pipeline.Store, c pipeline.CustomerName
 	return ids, nil
 }
 
+// RequestVariablesKey is the key of the sealed variables of a request.
 func RequestVariablesKey(c pipeline.CustomerName, id pipeline.RequestID) string {
 	return fmt.Sprintf("%s/requests/%s.variables", c, id)
 }
@@ -60,6 +62,7 @@ func QueueKey(r pipeline.Request, env pipeline.Environment) string {
 	return QueuePrefix(r.Customer, env) + r.Order()
 }
 
+// QueuePrefix holds the requests of a target.
 func QueuePrefix(c pipeline.CustomerName, env pipeline.Environment) string {
 	return fmt.Sprintf("%s/%s/queue/", c, env)
 }
@@ -94,6 +97,7 @@ func LedgerPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
 	return fmt.Sprintf("%s/%s/ledger/", c, env)
 }
 
+// LedgerKey is the key of one entry of a ledger; sequence begins at 1.
 func LedgerKey(c pipeline.CustomerName, env pipeline.Environment, sequence int) string {
 	return fmt.Sprintf("%s%010d.json", LedgerPrefix(c, env), sequence)
 }

@@ -47,6 +47,7 @@ func LastApplyRecord(c pipeline.CustomerName, env pipeline.Environment) PlanAtte
 	return PlanAttempt{Customer: c, Environment: env}
 }
 
+// LastApplyPrefix holds the records of the last apply of a target; the newest counts.
 func LastApplyPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
 	return fmt.Sprintf("%s/%s/applied/", c, env)
 }
@@ -149,6 +150,7 @@ func (l LastApply) OpenVariables(ctx context.Context, s pipeline.Store, sealer p
 	return UnsealBytes(ctx, s, sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables))
 }
 
+// ForDrift is what a drift scan reports of the last apply.
 func (l LastApply) ForDrift() *DriftLastApply {
 	r := l.Receipt
 	return &DriftLastApply{Request: r.Request, Commit: r.Commit, Blob: r.Blob, ManagerCommit: r.ManagerCommit, Actor: l.Actor, RunURL: l.Run.URL, At: l.At}
@@ -179,6 +181,8 @@ type Opened struct {
 	Found     bool
 }
 
+// OpenLastApply returns the record of the last apply with its variables. Found is false
+// where there was none; variables that are gone are ErrTampered.
 func OpenLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment) (Opened, error) {
 	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil || !found {

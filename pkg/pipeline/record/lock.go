@@ -113,6 +113,7 @@ func UnfinishedSteps(ctx context.Context, s Reader, c pipeline.CustomerName, env
 	return stepsOf(ctx, s, c, env, IsRunning)
 }
 
+// IsRunning selects the steps that have recorded no end.
 func IsRunning(_ *Holder, _ string, ended *Result) bool { return ended == nil }
 
 // stepsOf finds the steps of open requests that may hold locks and fit, oldest first.

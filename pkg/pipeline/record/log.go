@@ -24,6 +24,7 @@ const (
 	logPart = 512 << 10
 )
 
+// ApplyLog is the name of the sealed log of apply attempt n.
 func ApplyLog(n int) string { return fmt.Sprintf("apply-%04d%s", n, LogSuffix) }
 
 // logBinding ties a log to its place. A plan that failed has no receipt to tie it to.

@@ -16,10 +16,13 @@ import (
 // report that finds nothing open any more removes it. The name of an entry is all
 // that is read of it, and its request says whether that is right.
 
+// OpenRoot holds the index of the open requests of all customers.
 const OpenRoot = "_metapipe/open/"
 
+// OpenKey is the key of a request in the index of open requests.
 func OpenKey(r pipeline.Request) string { return OpenPrefix(r.Customer) + r.Order() }
 
+// OpenPrefix holds the open requests of a customer.
 func OpenPrefix(c pipeline.CustomerName) string { return OpenRoot + string(c) + "/" }
 
 // OpenEntry is one entry of the index: its request may be missing, when

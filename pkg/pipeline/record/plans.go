@@ -78,8 +78,10 @@ type PlanAttempt struct {
 	Objects []string
 }
 
+// Has reports whether the folder held the object when it was listed.
 func (p PlanAttempt) Has(object string) bool { return slices.Contains(p.Objects, object) }
 
+// Key is the key of an object of the folder.
 func (p PlanAttempt) Key(object string) string { return p.Prefix + object }
 
 // NewPlanAttempt claims the next number. Two claims at once get different numbers,
@@ -221,12 +223,15 @@ func createJSON(ctx context.Context, s pipeline.Store, key string, value any) er
 // the memory.
 const maxRecord = 64 << 20
 
+// ErrTooLarge is the error of ReadAtMost about a larger object.
 var ErrTooLarge = errors.New("it is larger than anything that is written there")
 
 func readAll(ctx context.Context, s pipeline.Store, key string) ([]byte, error) {
 	return ReadAtMost(ctx, s, key, maxRecord)
 }
 
+// ReadAtMost reads an object of at most that many bytes; a larger one is ErrTooLarge.
+// What it returns is not verified.
 func ReadAtMost(ctx context.Context, s pipeline.Store, key string, most int64) ([]byte, error) {
 	r, err := s.Open(ctx, key)
 	if err != nil {
@@ -271,6 +276,8 @@ func UnsealFile(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, k
 	return errors.Join(Unseal(ctx, s, sealer, key, to, f), f.Close())
 }
 
+// Unseal decrypts an object into w. ErrTampered means that it is not what was sealed for
+// this binding; what was written to w is of no use then.
 func Unseal(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, key string, to pipeline.Binding, w io.Writer) error {
 	r, err := s.Open(ctx, key)
 	if err != nil {
@@ -315,11 +322,4 @@ func KeptStates(keys []string) []string {
 		}
 	}
 	return kept
-}
-
-func OrNone(code string) string {
-	if code == "" {
-		return "none"
-	}
-	return code
 }

@@ -26,7 +26,7 @@ type Records struct {
 	pipeline.Sealer
 }
 
-// Reader reads records. There are two: records verifies each of them, and UnverifiedRecord,
+// Reader reads records. There are two: records verifies each of them, and UnverifiedReader,
 // which is for `unlock` alone, does not.
 type Reader interface {
 	pipeline.Store
@@ -34,9 +34,9 @@ type Reader interface {
 	ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error
 }
 
-// UnverifiedRecord reads records without a key. `unlock` asks it whose run took a lock:
+// UnverifiedReader reads records without a key. `unlock` asks it whose run took a lock:
 // who can forge the answer can remove the lock itself.
-type UnverifiedRecord struct{ pipeline.Store }
+type UnverifiedReader struct{ pipeline.Store }
 
 // FleetName is the owner of records that belong to no customer; no customer can have
 // the name.
@@ -104,7 +104,7 @@ func (s Records) ReadRecord(ctx context.Context, p PlanAttempt, object string, i
 }
 
 // ReadRecord implements reader and verifies nothing.
-func (u UnverifiedRecord) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
+func (u UnverifiedReader) ReadRecord(ctx context.Context, p PlanAttempt, object string, into any) error {
 	key := p.Key(object)
 	b, err := readAll(ctx, u.Store, key)
 	if err != nil {

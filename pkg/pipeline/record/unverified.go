@@ -8,9 +8,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Unverified is the record of a request that nobody is answered for: only the
+// UnverifiedRequest is the record of a request that nobody is answered for: only the
 // manager sees it.
-type Unverified struct {
+type UnverifiedRequest struct {
 	Reason  pipeline.Reason `json:"reason"`
 	Message string          `json:"message"`
 	Payload json.RawMessage `json:"payload,omitempty"`
@@ -18,6 +18,7 @@ type Unverified struct {
 	At      time.Time       `json:"at"`
 }
 
+// UnverifiedKey is the key of the record of a request that run could not verify.
 func UnverifiedKey(run pipeline.Run) string {
 	return fmt.Sprintf("_metapipe/rejected/%d-%d.json", run.ID, run.Attempt)
 }

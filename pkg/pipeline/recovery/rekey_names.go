@@ -12,7 +12,7 @@ import (
 )
 
 // names seals again which customer each repository is, and which name a renamed one has.
-// Of Registrations the last one counts, of the records about old names each.
+// Of registrations the last one counts, of the records about old names each.
 func (r *Rekeyer) names(ctx context.Context, keys []string, apply bool, result *RekeyResult) error {
 	folders := map[string][]string{}
 	var order []string

@@ -14,7 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
-// Restorer sets what is Remembered of the state of a target: after it has restored a
+// Restorer sets what is remembered of the state of a target: after it has restored a
 // lost one, or where the operator accepts the state as it is.
 type Restorer struct {
 	Store  pipeline.Store
@@ -24,7 +24,7 @@ type Restorer struct {
 }
 
 // Remember returns what a state that is there now, or that could be restored, lacks
-// against what is Remembered; nil where it fits.
+// against what is remembered; nil where it fits.
 func (r *Restorer) Remember(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord) (*pipeline.LostState, error) {
 	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
 	if err != nil {

@@ -127,7 +127,7 @@ func (s NameRecords) claimedFrom(ctx context.Context, name pipeline.CustomerName
 			continue
 		}
 		var claimed record.LastApply
-		err := record.UnverifiedRecord{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
+		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
 		if err == nil && claimed.Receipt.RepositoryID != 0 && claimed.Receipt.RepositoryID != c.RepositoryID {
 			return pipeline.Evidence{}, false, nil
 		}

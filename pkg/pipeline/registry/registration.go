@@ -25,9 +25,10 @@ type Registration struct {
 }
 
 func registrationPrefix(c pipeline.Customer) string {
-	return fmt.Sprintf("%s%d/%s/", Registrations, c.RepositoryID, pipeline.Sha256Hex([]byte(c.Path))[:32])
+	return fmt.Sprintf("%s%d/%s/", Registrations, c.RepositoryID, pipeline.SHA256Hex([]byte(c.Path))[:32])
 }
 
+// RegistrationKey is the key of the numbered registration of a repository and path.
 func RegistrationKey(c pipeline.Customer, number int) string {
 	return fmt.Sprintf("%s%06d.json", registrationPrefix(c), number)
 }
@@ -52,7 +53,7 @@ func LoadRegistration(ctx context.Context, s pipeline.Store, read record.Reader,
 	return last, len(keys), err
 }
 
-// LoadRegistrationAt reads one Registration: the one place where it is read. It must be of
+// LoadRegistrationAt reads one registration: the one place where it is read. It must be of
 // the repository and the path that its folder is made of, and name a customer.
 func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key string) (Registration, error) {
 	var r Registration
@@ -68,12 +69,12 @@ func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key str
 	return r, nil
 }
 
-// CheckClaim is for a Registration that cannot be verified with the keys at hand, which
+// CheckClaim is for a registration that cannot be verified with the keys at hand, which
 // can only refuse: it must claim to be of the same name, and no rename record since may
 // claim that the customer has moved. A rename record alone refuses too, so that neither a
-// rename that was stopped nor a Registration that was removed lets the old name go on.
+// rename that was stopped nor a registration that was removed lets the old name go on.
 func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) error {
-	read := record.UnverifiedRecord{Store: s}
+	read := record.UnverifiedReader{Store: s}
 	claimed, number, err := LoadRegistration(ctx, s, read, c)
 	if err != nil {
 		return err
@@ -84,6 +85,7 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 	return notMoved(ctx, read, c, claimed.At)
 }
 
+// RegistrationError explains an error of reading the registration of c; nil for nil.
 func RegistrationError(err error, c pipeline.Customer) error {
 	if err == nil {
 		return nil
@@ -113,7 +115,7 @@ func CheckRegistered(ctx context.Context, s pipeline.Store, sealer pipeline.Seal
 	return RegistrationError(err, c)
 }
 
-// SameName compares a verified Registration with the name of a customer; number is 0
+// SameName compares a verified registration with the name of a customer; number is 0
 // where there is none.
 func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Registration, number int) error {
 	if number > 0 && last.Customer != c.Name {
@@ -123,7 +125,7 @@ func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Reg
 }
 
 // notMoved refuses a name that the states and records of its place have left since its
-// Registration, or ever where there is none: a Registration that was removed brings no
+// registration, or ever where there is none: a registration that was removed brings no
 // old states back.
 func notMoved(ctx context.Context, read record.Reader, c pipeline.Customer, since time.Time) error {
 	now, _, err := follow(ctx, read, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
@@ -133,7 +135,7 @@ func notMoved(ctx context.Context, read record.Reader, c pipeline.Customer, sinc
 	return err
 }
 
-// RegisterAgain seals the Registration again where its key is not at hand: the operator
+// RegisterAgain seals the registration again where its key is not at hand: the operator
 // has accepted what was built for the customer under this name.
 func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
 	_, number, err := LoadRegistration(ctx, s.Store, s, c)

@@ -53,7 +53,7 @@ const (
 
 // RenameMove is one thing that is copied, or written anew.
 type RenameMove struct {
-	What        string               `json:"what"` // state, last apply, Registration
+	What        string               `json:"what"` // state, last apply, registration
 	Environment pipeline.Environment `json:"environment,omitempty"`
 	From        string               `json:"from"`
 	To          string               `json:"to"`

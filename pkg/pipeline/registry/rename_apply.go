@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// move does all moves. The Registration is the last write: until then plans of both
+// move does all moves. The registration is the last write: until then plans of both
 // names are refused or go on under the old one.
 func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k known) error {
 	if k.number == 0 { // copies under the new name must not look as if it were the first one
@@ -142,7 +142,7 @@ func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline
 	return nil
 }
 
-// finish writes the record of the rename, and the Registration last. An apply under the
+// finish writes the record of the rename, and the registration last. An apply under the
 // old name reads that record after its request is marked open: it is refused, or seen
 // here. What one has left until then is copied, too.
 func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {

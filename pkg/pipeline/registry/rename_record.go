@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Renames lie beside the Registrations, by the old name: they say where the states and
+// Renames lie beside the registrations, by the old name: they say where the states and
 // records of that name have moved. A Registration is found by its place alone.
 const Renames = Registrations + "renamed/"
 
@@ -70,6 +70,7 @@ func LoadRenames(ctx context.Context, read record.Reader, from pipeline.Customer
 	return all, nil
 }
 
+// LoadRename reads one record of a rename, which must be of the name that its key says.
 func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerName, key string) (RenameRecord, error) {
 	var r RenameRecord
 	if err := read.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, key, &r); err != nil {
@@ -101,7 +102,7 @@ func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName,
 // RenamedTo is the name that the states of a customer without a file have moved to, empty
 // where they have not. Without a sealer nothing is verified: it is for showing.
 func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, name pipeline.CustomerName) (pipeline.CustomerName, error) {
-	var read record.Reader = record.UnverifiedRecord{Store: s}
+	var read record.Reader = record.UnverifiedReader{Store: s}
 	if sealer != nil {
 		read = record.Records{Store: s, Sealer: sealer}
 	}
@@ -123,13 +124,13 @@ func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, na
 // known is what the store says about the place of a customer.
 type known struct {
 	name pipeline.CustomerName // empty: nothing
-	// registered is the name of the last Registration, number its number; 0: there is none.
+	// registered is the name of the last registration, number its number; 0: there is none.
 	registered pipeline.CustomerName
 	number     int
 	since      time.Time // of the last record about the name; zero: there is none
 }
 
-// knownAs finds the name of a customer's place: the Registration, or the records of the
+// knownAs finds the name of a customer's place: the registration, or the records of the
 // last applies where there is none, and what was renamed since.
 func (s NameRecords) knownAs(ctx context.Context, c pipeline.Customer) (known, error) {
 	last, number, err := LoadRegistration(ctx, s.Store, s, c)

@@ -72,9 +72,9 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case known && u.Now().Sub(lock.Created) < lockAge:
 		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holders, err := record.LockHolders(ctx, record.UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment, *lock)
+	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name, in.Environment, *lock)
 	if !known { // it may be that of any step that goes on
-		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedRecord{Store: u.Store}, in.Customer.Name, in.Environment)
+		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name, in.Environment)
 	}
 	if err == nil && known && u.Runs != nil {
 		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
@@ -124,7 +124,7 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders re
 // WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
 // taken as the store has them: nothing may be released on this alone.
 func WhoHolds(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, lock pipeline.Lock) (record.Holders, error) {
-	all, err := record.LockHolders(ctx, record.UnverifiedRecord{Store: s}, c, env, lock)
+	all, err := record.LockHolders(ctx, record.UnverifiedReader{Store: s}, c, env, lock)
 	if err != nil {
 		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", c, env, err)
 	}

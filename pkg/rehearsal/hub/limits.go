@@ -91,11 +91,11 @@ func (s *Server) limit(c *call) (reply, bool) {
 	}
 	if b.used >= b.limit {
 		c.free = true
-		account := "127.0.0.1"
+		caller := "127.0.0.1"
 		if u := c.actor(); u != nil {
-			account = fmt.Sprintf("user ID %d", u.ID)
+			caller = fmt.Sprintf("user ID %d", u.ID)
 		}
-		return problem(status, "API rate limit exceeded for "+account+"."), false
+		return problem(status, "API rate limit exceeded for "+caller+"."), false
 	}
 	return s.limitBurst(c, b, status)
 }

@@ -6,7 +6,7 @@ import (
 
 // Unverified is the job summary of a request whose origin was not proved. Only the
 // manager sees it, but all of it comes from outside.
-func Unverified(u record.Unverified) string {
+func Unverified(u record.UnverifiedRequest) string {
 	return "### ❌ Request rejected: " + code(string(u.Reason)) + "\n\n" +
 		fence("text", clean(u.Message, kept)+"\n") + "\nNothing was written to any customer's repository.\n"
 }

@@ -185,3 +185,17 @@ func (r EnvironmentRule) Admits(branch, defaultBranch string) bool {
 		return err == nil && ok
 	})
 }
+
+// InPromotionOrder sorts environments as metapipe.yml does. Those that it does not name
+// come last, in the order that they had.
+func (m Manager) InPromotionOrder(envs []Environment) []Environment {
+	place := func(env Environment) int {
+		if i := slices.IndexFunc(m.Environments, func(r EnvironmentRule) bool { return r.Name == env }); i >= 0 {
+			return i
+		}
+		return len(m.Environments)
+	}
+	sorted := slices.Clone(envs)
+	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
+	return sorted
+}

@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // RenamedError says that the path of a repository belongs to another customer's name.
 // Its states and records lie under that name: a plan would build all a second time.
@@ -56,20 +53,6 @@ func (c Customer) Place() string {
 func (e *RenamedError) Answer(file string) *RejectedError {
 	return &RejectedError{Reason: ReasonRenamed, Problems: Problems{{Position: Position{File: file}, Rule: string(ReasonRenamed),
 		Message: "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name", Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
-}
-
-// InPromotionOrder sorts environments as metapipe.yml does. Those that it does not name
-// come last, in the order that they had.
-func (m Manager) InPromotionOrder(envs []Environment) []Environment {
-	place := func(env Environment) int {
-		if i := slices.IndexFunc(m.Environments, func(r EnvironmentRule) bool { return r.Name == env }); i >= 0 {
-			return i
-		}
-		return len(m.Environments)
-	}
-	sorted := slices.Clone(envs)
-	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
-	return sorted
 }
 
 // Evidence is what the records of a name say about where it deploys from.

@@ -144,7 +144,7 @@ func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.
 // one customer could read another's plan. Under its owner the repository may have got
 // another name.
 func reportsTo(c pipeline.Customer, request pipeline.Request) error {
-	if request.Repository.ID == c.RepositoryID && strings.EqualFold(request.Repository.Owner, c.Repository.Owner) {
+	if c.CheckRepository(request.Repository) == nil {
 		return nil
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,

@@ -19,6 +19,9 @@ type StateMover interface {
 	// PullState writes the state of job's target to file, in clear. The record of a
 	// backend without a state has no lineage.
 	PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error)
+	// SameState reports whether two files of PullState have the same content, whatever
+	// their lineage and serial.
+	SameState(a, b string) (bool, error)
 }
 
 // Renamer gives a customer another name: it copies states and records to it. It removes
@@ -272,7 +275,7 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
 	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
 	if err == nil && t.state.Lineage != "" && t.there.Lineage != "" {
-		t.copied, err = sameState(t.file, other)
+		t.copied, err = r.Engine.SameState(t.file, other)
 	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {

@@ -1,4 +1,4 @@
-package registry
+package terraform
 
 import (
 	"bytes"
@@ -8,10 +8,10 @@ import (
 	"reflect"
 )
 
-// sameState reports whether two state files in clear have the same resources and outputs,
+// SameState reports whether two state files in clear have the same resources and outputs,
 // whatever their lineage and serial, which tell one write from another. A file that is no
 // state is the same as none.
-func sameState(a, b string) (bool, error) {
+func (*Engine) SameState(a, b string) (bool, error) {
 	var contents [2]map[string]any
 	for i, file := range []string{a, b} {
 		raw, err := os.ReadFile(file)

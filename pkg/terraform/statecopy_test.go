@@ -1,4 +1,4 @@
-package registry
+package terraform
 
 import (
 	"os"
@@ -26,12 +26,12 @@ func TestSameState(t *testing.T) {
 			}
 		}
 		for _, files := range [][2]string{{a, b}, {b, a}} {
-			if got, err := sameState(files[0], files[1]); err != nil || got != want {
+			if got, err := new(Engine).SameState(files[0], files[1]); err != nil || got != want {
 				t.Errorf("%s: %v, %v, want %v", other, got, err, want)
 			}
 		}
 	}
-	if _, err := sameState("/no/such/state", "/no/such/state"); err == nil {
+	if _, err := new(Engine).SameState("/no/such/state", "/no/such/state"); err == nil {
 		t.Error("a file that is not there is no error")
 	}
 }

@@ -7,9 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/gofri/go-github-ratelimit/v2/github_ratelimit/github_secondary_ratelimit"
 
 	"github.com/metapipe/metapipe/pkg/retry"
 )
@@ -24,11 +23,16 @@ func limited(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusForbidden {
 		return false
 	}
-	var output github_secondary_ratelimit.SecondaryRateLimitBody
+	var output struct {
+		Message          string `json:"message"`
+		DocumentationURL string `json:"documentation_url"`
+	}
 	if err := json.Unmarshal(peek(resp), &output); err != nil {
 		return false // not GitHub's own error format, so not its limiter
 	}
-	return output.IsSecondaryRateLimit()
+	// The message and the address of its page have both changed over the years.
+	return strings.HasPrefix(output.Message, "You have exceeded a secondary rate limit") ||
+		strings.HasSuffix(output.DocumentationURL, "secondary-rate-limits") || strings.HasSuffix(output.DocumentationURL, "#abuse-rate-limits")
 }
 
 // peek returns the body, which is in memory already, and puts it back.

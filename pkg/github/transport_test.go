@@ -33,6 +33,7 @@ func TestReadsAreRetried(t *testing.T) {
 		"429 without advice":  {answer(429, `{}`), time.Minute, time.Minute},
 		"403 primary":         {answer(403, `{"message":"API rate limit exceeded"}`, "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "1772366490"), 90 * time.Second, 92 * time.Second},
 		"403 secondary":       {answer(403, secondary, "Retry-After", "5"), 5 * time.Second, 7 * time.Second},
+		"403 secondary, page": {answer(403, `{"message":"slow down","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"}`), time.Minute, time.Minute},
 		"403 secondary, mute": {answer(403, secondary), time.Minute, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -134,7 +134,7 @@ var attackerFiles = map[string]string{
 
 func newAttempt(t *testing.T, files map[string]string) *attempt {
 	t.Helper()
-	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b"}, next: map[string]hub.File{}, plans: map[string]result{}, receipts: map[string]string{}, folders: map[string]string{}}
+	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b", "DEEP": nestedJSON}, next: map[string]hub.File{}, plans: map[string]result{}, receipts: map[string]string{}, folders: map[string]string{}}
 	manager := a.set("manager")
 	for name, text := range attackerFiles {
 		if _, own := manager[name]; !own {

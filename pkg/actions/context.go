@@ -191,7 +191,7 @@ func parseAddress(s string) (*url.URL, error) {
 func parseID(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is not a positive number", s)
+		return 0, fmt.Errorf("%s is not a positive number", pipeline.Quote(s))
 	}
 	return n, nil
 }
@@ -203,7 +203,7 @@ var forbiddenInRef = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/$
 // parseRef checks a full ref such as "refs/heads/main" or "refs/pull/7/merge".
 func parseRef(s string) (string, error) {
 	if !strings.HasPrefix(s, "refs/") || len(s) > 1024 || forbiddenInRef.MatchString(s) {
-		return "", fmt.Errorf("%.100q is not a full git ref", s)
+		return "", fmt.Errorf("%s is not a full git ref", pipeline.Quote(s))
 	}
 	return s, nil
 }
@@ -211,10 +211,10 @@ func parseRef(s string) (string, error) {
 // parseBranch checks the short name of a branch.
 func parseBranch(s string) (string, error) {
 	if s == "" || strings.HasPrefix(s, "-") {
-		return "", fmt.Errorf("%.100q is not a branch", s)
+		return "", fmt.Errorf("%s is not a branch", pipeline.Quote(s))
 	}
 	if _, err := parseRef("refs/heads/" + s); err != nil {
-		return "", fmt.Errorf("%.100q is not a branch", s)
+		return "", fmt.Errorf("%s is not a branch", pipeline.Quote(s))
 	}
 	return s, nil
 }

@@ -80,7 +80,7 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 
 // badEvent says that an event file is not what GitHub writes for the event.
 func badEvent(name string, err error) error {
-	return &pipeline.UsageError{Message: "read the " + name + " event", Err: err,
+	return &pipeline.UsageError{Message: "read the " + name + " event", Err: pipeline.PublicError(err),
 		Next: "run this as a step of a workflow on GitHub; outside of it, GITHUB_EVENT_PATH must name a whole event file of the event and the repository that GITHUB_EVENT_NAME and GITHUB_REPOSITORY name"}
 }
 
@@ -92,7 +92,7 @@ func refuseEvent(name string) error {
 		}
 	}
 	return &pipeline.UsageError{
-		Message: fmt.Sprintf("the event %.60q is not supported", name),
+		Message: fmt.Sprintf("the event %s is not supported", pipeline.Quote(name)),
 		Next:    "use push, pull_request, merge_group, workflow_dispatch, repository_dispatch or schedule",
 	}
 }

@@ -114,10 +114,10 @@ func readInputs(raw map[string]json.RawMessage) (map[string]string, error) {
 		case len(value) == 0 || bytes.Equal(value, []byte("null")):
 		case value[0] == '"':
 			if err := json.Unmarshal(value, &text); err != nil {
-				return nil, fmt.Errorf("input %.60q: %w", name, err)
+				return nil, fmt.Errorf("input %s: %w", pipeline.Quote(name), err)
 			}
 		case value[0] == '{' || value[0] == '[':
-			return nil, fmt.Errorf("input %.60q is neither a string nor a number nor a boolean", name)
+			return nil, fmt.Errorf("input %s is neither a string nor a number nor a boolean", pipeline.Quote(name))
 		default:
 			text = string(value)
 		}
@@ -174,7 +174,7 @@ func readSchedule(_ *payload, c Context, e *pipeline.Event) error {
 // parseAction reads what happened. Without it nobody knows whether anything is asked.
 func parseAction(s string) (string, error) {
 	if s == "" || len(s) > 60 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return "", fmt.Errorf("action %.60q is not one of GitHub's", s)
+		return "", fmt.Errorf("action %s is not one of GitHub's", pipeline.Quote(s))
 	}
 	return s, nil
 }

@@ -86,13 +86,13 @@ func exactObject(d *json.Decoder, t reflect.Type) error {
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return fmt.Errorf("the name %.60q is there twice in one object", name)
+			return fmt.Errorf("the name %s is there twice in one object", Quote(name))
 		}
 		seen[name] = true
 		field, known := fields[name]
 		for other := range fields {
 			if !known && strings.EqualFold(name, other) {
-				return fmt.Errorf("the name %.60q differs from %q in case only", name, other)
+				return fmt.Errorf("the name %s differs from %q in case only", Quote(name), other)
 			}
 		}
 		if !known {

@@ -85,7 +85,7 @@ func IsUUID(s string) bool {
 // ParseCustomerName checks s against the form of a customer name.
 func ParseCustomerName(s string) (CustomerName, error) {
 	if !isLabel(s, 63) {
-		return "", fmt.Errorf("customer name %q: use 1–63 lower-case letters, digits and inner hyphens", s)
+		return "", fmt.Errorf("customer name %s: use 1–63 lower-case letters, digits and inner hyphens", Quote(s))
 	}
 	return CustomerName(s), nil
 }
@@ -93,7 +93,7 @@ func ParseCustomerName(s string) (CustomerName, error) {
 // ParseEnvironment checks s against the form of an environment name.
 func ParseEnvironment(s string) (Environment, error) {
 	if !isLabel(s, 40) {
-		return "", fmt.Errorf("environment %q: use 1–40 lower-case letters, digits and inner hyphens", s)
+		return "", fmt.Errorf("environment %s: use 1–40 lower-case letters, digits and inner hyphens", Quote(s))
 	}
 	return Environment(s), nil
 }
@@ -101,7 +101,7 @@ func ParseEnvironment(s string) (Environment, error) {
 // ParseSHA checks that s is a full git object id.
 func ParseSHA(s string) (SHA, error) {
 	if len(s) != 40 || !ConsistsOf(s, 40, Digits+"abcdef") {
-		return "", fmt.Errorf("commit %q: want 40 lower-case hexadecimal digits", s)
+		return "", fmt.Errorf("commit %s: want 40 lower-case hexadecimal digits", Quote(s))
 	}
 	return SHA(s), nil
 }
@@ -121,7 +121,7 @@ func (s SHA) Zero() bool { return strings.Trim(string(s), "0") == "" }
 // ParseRequestID checks that s is a canonical UUID.
 func ParseRequestID(s string) (RequestID, error) {
 	if !IsUUID(s) {
-		return "", fmt.Errorf("request id %q: want a lower-case UUID", s)
+		return "", fmt.Errorf("request id %s: want a lower-case UUID", Quote(s))
 	}
 	return RequestID(s), nil
 }
@@ -161,7 +161,7 @@ func uuid(b [16]byte, version byte) RequestID {
 func ParseSlug(s string) (Slug, error) {
 	owner, name, ok := strings.Cut(s, "/")
 	if !ok || !ConsistsOf(owner, 100, lower+upper+Digits+"-_") || strings.Trim(owner[:1], "-_") == "" || !ConsistsOf(name, 100, lower+upper+Digits+"._-") || name == "." || name == ".." {
-		return Slug{}, fmt.Errorf("repository %q: want owner/name", s)
+		return Slug{}, fmt.Errorf("repository %s: want owner/name", Quote(s))
 	}
 	return Slug{Owner: owner, Name: name}, nil
 }
@@ -193,7 +193,7 @@ func ParseMode(s string) (Mode, error) {
 	case ModeApply, ModePlan, ModeDryRun:
 		return m, nil
 	}
-	return "", fmt.Errorf("mode %q: want apply, plan or dry-run", s)
+	return "", fmt.Errorf("mode %s: want apply, plan or dry-run", Quote(s))
 }
 
 // ParseManualMode is ParseMode for an operator of the manager, who may also destroy.
@@ -203,7 +203,7 @@ func ParseManualMode(s string) (Mode, error) {
 	}
 	m, err := ParseMode(s)
 	if err != nil {
-		return "", fmt.Errorf("mode %q: want apply, plan, dry-run or destroy", s)
+		return "", fmt.Errorf("mode %s: want apply, plan, dry-run or destroy", Quote(s))
 	}
 	return m, nil
 }

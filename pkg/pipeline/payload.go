@@ -89,7 +89,7 @@ func (a DispatchRequest) check() error {
 		return fmt.Errorf("payload: request.commit: %w", err)
 	}
 	if _, err := ParseMode(string(a.Mode)); err != nil || a.Mode == "" {
-		return fmt.Errorf("payload: request.mode %q: want apply, plan or dry-run", a.Mode)
+		return fmt.Errorf("payload: request.mode %s: want apply, plan or dry-run", Quote(string(a.Mode)))
 	}
 	if _, err := ParseCustomerName(string(a.Customer)); a.Customer != "" && err != nil {
 		return fmt.Errorf("payload: request.customer: %w", err)
@@ -110,7 +110,7 @@ func (a DispatchRequest) check() error {
 			return fmt.Errorf("payload: request.pull_request is missing for a pull_request event")
 		}
 	default:
-		return fmt.Errorf("payload: request.event %q is not one that deploys", a.Event)
+		return fmt.Errorf("payload: request.event %s is not one that deploys", Quote(a.Event))
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (a DispatchRequest) check() error {
 // checkRelativePath accepts a clean slash-separated path below the root, or ".".
 func checkRelativePath(p string) error {
 	if p == "" || len(p) > 255 || path.IsAbs(p) || path.Clean(p) != p || p == ".." || strings.HasPrefix(p, "../") || strings.ContainsAny(p, "\\\x00\n\r") {
-		return fmt.Errorf("%q is not a clean relative path", p)
+		return fmt.Errorf("%s is not a clean relative path", Quote(p))
 	}
 	return nil
 }

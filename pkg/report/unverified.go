@@ -1,6 +1,7 @@
 package report
 
 import (
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -8,7 +9,7 @@ import (
 // manager sees it, but all of it comes from outside.
 func Unverified(u record.UnverifiedRequest) string {
 	return "### ❌ Request rejected: " + code(string(u.Reason)) + "\n\n" +
-		fence("text", clean(u.Message, kept)+"\n") + "\nNothing was written to any customer's repository.\n"
+		fence("text", clean(pipeline.PublicMessage(u.Message), kept)+"\n") + "\nNothing was written to any customer's repository.\n"
 }
 
 // Terminal makes text from outside safe to print: no control characters, no

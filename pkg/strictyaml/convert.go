@@ -214,9 +214,11 @@ func (p *parser) hintAtEmpty(y, key *yaml.Node, value *Node) {
 	}
 }
 
-// Short cuts text from a stranger to a length that fits into a message.
+// Short cuts text from a stranger to a length that fits into a message, and removes
+// credentials: who reads the message may not read the file.
 func Short(s string) string {
 	const limit = 60
+	s = pipeline.WithoutCredentials(s)
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}

@@ -87,7 +87,7 @@ func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, a
 		Bytes: byteLimit(limits), Depth: maxDepth, Nodes: maxNodes, Example: sample(schema, name),
 	})
 	if root == nil {
-		return nil, problems
+		return nil, problems.Public()
 	}
 	d := &Document{file: file, schema: schema, name: name, root: root}
 	problems = append(problems, d.readEnvironments()...)
@@ -102,7 +102,7 @@ func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, a
 		problems = appendNew(problems, refused)
 		problems = append(problems, schema.NearMisses(file, root)...)
 	}
-	problems = strictyaml.Limit(problems)
+	problems = strictyaml.Limit(problems).Public()
 	if problems.Err() != nil {
 		return nil, problems
 	}

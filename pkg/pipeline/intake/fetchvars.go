@@ -121,6 +121,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	} else if raw, err = f.variables(ctx, from, &request); err != nil {
 		return pipeline.Request{}, err
 	}
+	request.Problems = request.Problems.Public()
 	if err := f.write(ctx, request, raw); err != nil {
 		return pipeline.Request{}, err
 	}
@@ -284,11 +285,13 @@ func (f *FetchVars) announce(ctx context.Context, request pipeline.Request) erro
 func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause error) error {
 	var rejected *pipeline.RejectedError
 	if !errors.As(cause, &rejected) {
-		return cause
+		return pipeline.PublicError(cause)
 	}
+	rejected = rejected.Public()
+	cause = rejected
 	stored := record.UnverifiedRequest{Reason: rejected.Reason, Message: rejected.Message, Run: in.Run, At: f.Now().UTC()}
 	if json.Valid(in.Event.Payload) {
-		stored.Payload = pipeline.WithoutToken(in.Event.Payload)
+		stored.Payload = pipeline.KeptPayload(in.Event.Payload)
 	}
 	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))

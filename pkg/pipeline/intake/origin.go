@@ -72,7 +72,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 // customerOf asks GitHub for the repository and the registry for its customer.
 // The message names no other customer.
 func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (pipeline.Customer, pipeline.Repository, error) {
-	unknown := &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %q", slug, ask.RepositoryID, ask.Path),
+	unknown := &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
 		Next: "onboard it with a file in customers/, or mend its repository_id or path there"}
 	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
 		return pipeline.Customer{}, pipeline.Repository{}, unknown
@@ -127,13 +127,13 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask pipeline.Di
 	case run.RepoID != from.repository.ID:
 		return unproved("run %d belongs to another repository", ask.RunID)
 	case workflow != TriggerWorkflow:
-		return unproved("run %d came from %q and not from %s", ask.RunID, workflow, TriggerWorkflow)
+		return unproved("run %d came from %s and not from %s", ask.RunID, pipeline.Quote(workflow), TriggerWorkflow)
 	case run.Event != ask.Event:
 		return unproved("run %d was started by %s and not by %s", ask.RunID, run.Event, ask.Event)
 	case run.HeadSHA != ask.Commit:
 		return unproved("run %d is of commit %s and not of %s", ask.RunID, run.HeadSHA.Short(), ask.Commit.Short())
 	case ask.Event != "pull_request" && run.HeadBranch != "" && ask.Ref != "refs/heads/"+run.HeadBranch:
-		return unproved("run %d is of branch %q and not of %q", ask.RunID, run.HeadBranch, ask.Ref)
+		return unproved("run %d is of branch %s and not of %s", ask.RunID, pipeline.Quote(run.HeadBranch), pipeline.Quote(ask.Ref))
 	case ask.RunAttempt > run.Attempt:
 		return unproved("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
 	case ask.ID != ask.OwnID():
@@ -193,7 +193,7 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask pipeline.DispatchReques
 	case pr.HeadRepoID != from.repository.ID:
 		return rejected(pipeline.ReasonUnverified, "its head is in another repository")
 	case ask.Ref != fmt.Sprintf("refs/pull/%d/merge", pr.Number):
-		return rejected(pipeline.ReasonUnverified, fmt.Sprintf("ref %q is not its own", ask.Ref))
+		return rejected(pipeline.ReasonUnverified, fmt.Sprintf("ref %s is not its own", pipeline.Quote(ask.Ref)))
 	case pr.Head != ask.Commit:
 		from.rejection = &pipeline.RejectedError{Reason: pipeline.ReasonSuperseded, Problems: pipeline.Problems{{Position: pipeline.Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(pipeline.ReasonSuperseded),
 			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
@@ -218,17 +218,17 @@ func closedPull(pr pipeline.PullRequest) *pipeline.RejectedError {
 func (f *FetchVars) branch(ctx context.Context, ask pipeline.DispatchRequest, from *origin) error {
 	branch, ok := strings.CutPrefix(ask.Ref, "refs/heads/")
 	if !ok || branch == "" {
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("ref %q of %s is not a branch", ask.Ref, from.repository)}
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("ref %s of %s is not a branch", pipeline.Quote(ask.Ref), from.repository)}
 	}
 	reachable, err := f.GitHub.Reachable(ctx, from.repository.Slug, branch, ask.Commit)
 	if pipeline.Gone(err) || err == nil && !reachable && ask.Event == pipeline.MergeGroup {
 		return leftBranch(from, branch, ask.Commit, pipeline.Gone(err))
 	}
 	if err != nil {
-		return fmt.Errorf("ask whether %s is on branch %q of %s: %w", ask.Commit.Short(), branch, from.repository, err)
+		return fmt.Errorf("ask whether %s is on branch %s of %s: %w", ask.Commit.Short(), pipeline.Quote(branch), from.repository, err)
 	}
 	if !reachable {
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("commit %s is not on branch %q of %s", ask.Commit.Short(), branch, from.repository)}
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("commit %s is not on branch %s of %s", ask.Commit.Short(), pipeline.Quote(branch), from.repository)}
 	}
 	from.branch = branch
 	return f.mergedPullRequest(ctx, from)
@@ -244,7 +244,7 @@ func leftBranch(from *origin, branch string, commit pipeline.SHA, deleted bool) 
 		message, remedy = "it has been deleted", "nothing, or push again when the commit is still wanted"
 	}
 	if from.run.ID == 0 {
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("branch %q of %s does not exist", branch, from.repository), Next: "name a commit of a branch that exists"}
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("branch %s of %s does not exist", pipeline.Quote(branch), from.repository), Next: "name a commit of a branch that exists"}
 	}
 	from.branch = branch
 	from.rejection = &pipeline.RejectedError{Reason: pipeline.ReasonSuperseded, Problems: pipeline.Problems{{Position: pipeline.Position{File: "branch " + branch}, Rule: string(pipeline.ReasonSuperseded), Message: message, Remedy: remedy}}}
@@ -298,9 +298,9 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload pipeli
 	case claims.RunID != ask.RunID || claims.RunAttempt != ask.RunAttempt:
 		return unproved("it was signed by run %d, attempt %d", claims.RunID, claims.RunAttempt)
 	case claims.EventName != ask.Event:
-		return unproved("it was signed for event %q", claims.EventName)
+		return unproved("it was signed for event %s", pipeline.Quote(claims.EventName))
 	case claims.Ref != ask.Ref:
-		return unproved("it was signed for ref %q", claims.Ref)
+		return unproved("it was signed for ref %s", pipeline.Quote(claims.Ref))
 	case ask.Event != "pull_request" && claims.SHA != ask.Commit:
 		return unproved("it was signed for commit %s", claims.SHA.Short())
 	case claims.IssuedAt.Before(from.run.CreatedAt):
@@ -317,7 +317,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
 	// and the rules: only the default branch has been reviewed.
 	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %q", in.Event.Ref), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %s", pipeline.Quote(in.Event.Ref)), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
 	}
 	if err := f.presentManager(ctx, in); err != nil {
 		return origin{}, err
@@ -333,7 +333,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %q is not registered", ask.Customer), Next: "see the files in customers/"}
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: "see the files in customers/"}
 	}
 	repo, err := f.GitHub.Repository(ctx, customer.Repository)
 	if err != nil {

@@ -73,7 +73,7 @@ func CheckEnvironments(c pipeline.Customer, document pipeline.Document) pipeline
 			remedy = fmt.Sprintf("did you mean %q? Else %s", like, remedy)
 		}
 		problems = append(problems, pipeline.Problem{Position: d.Position, Rule: string(pipeline.ReasonNotAllowed),
-			Message: fmt.Sprintf("environment %q is not one that %s may use", d.Name, cmp.Or(string(c.Name), "this customer")),
+			Message: fmt.Sprintf("environment %s is not one that %s may use", pipeline.Quote(d.Name), cmp.Or(string(c.Name), "this customer")),
 			Remedy:  remedy})
 	}
 	return problems

@@ -105,6 +105,6 @@ func (e LedgerEntry) carriedOut() bool { return e.Event == LedgerApplied || e.Ev
 
 // SaysRenamed reports whether the entry says all that other, of a rename, would say again.
 func (e LedgerEntry) SaysRenamed(other LedgerEntry) bool {
-	return e.Event == LedgerRenamed && other.Event == LedgerRenamed && e.Message == pipeline.PlainLine(other.Message) &&
+	return e.Event == LedgerRenamed && other.Event == LedgerRenamed && e.Message == other.plain().Message &&
 		e.Ended == other.Ended && (e.State == nil) == (other.State == nil) && (e.State == nil || *e.State == *other.State)
 }

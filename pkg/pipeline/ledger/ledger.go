@@ -93,7 +93,7 @@ func (l Ledger) Append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead,
 }
 
 func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead, error) {
-	e.Message, e.Actor = pipeline.PlainLine(e.Message), pipeline.PlainLine(e.Actor)
+	e = e.plain()
 	if err := e.check(); err != nil {
 		return pipeline.LedgerHead{}, err
 	}
@@ -119,7 +119,7 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead,
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
 // there yet: in most cases head is still the last one, and nothing has to be read.
 func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry) (pipeline.LedgerHead, error) {
-	if e.Message, e.Actor = pipeline.PlainLine(e.Message), pipeline.PlainLine(e.Actor); head.Sequence == 0 || e.check() != nil {
+	if e = e.plain(); head.Sequence == 0 || e.check() != nil {
 		return l.Append(ctx, e)
 	}
 	next, err := l.put(ctx, head, e)
@@ -315,6 +315,13 @@ func parseLedgerEntry(b []byte) (LedgerEntry, error) {
 		return LedgerEntry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
 	return e, e.check()
+}
+
+// plain is the entry with one short line for each text, and without credentials in it:
+// entries are read by more people than what they are about, and nothing removes them.
+func (e LedgerEntry) plain() LedgerEntry {
+	e.Message, e.Actor = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor)
+	return e
 }
 
 // check holds an entry to the form that Append gives it: whatever else stands in

@@ -95,6 +95,7 @@ func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, a
 	problems = append(problems, placeholders...)
 	problems = appendNew(problems, unseen(problems, checkInvisible(file, root)))
 	problems = append(problems, checkSecrets(file, root)...)
+	problems = append(problems, d.layeredKeys()...)
 	problems = appendNew(problems, unseen(problems, checkSlips(file, root)))
 	if schema != nil {
 		refused := d.withoutMisplaced(d.validate(schema, found))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,6 +49,38 @@ func TestOutputsFit(t *testing.T) {
 					t.Errorf("%s of %s changed", name, env)
 				}
 			}
+		}
+	}
+}
+
+// TestOutputsOfManyEnvironments: with sixty environments the output keeps under what GitHub
+// takes, in UTF-16, and what has no room is named once for each output.
+func TestOutputsOfManyEnvironments(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"word", "日本語", "👩‍🚀"} {
+		all, count := map[pipeline.Environment]map[string]string{}, 0
+		for e := range 60 {
+			outputs := map[string]string{}
+			for n := range 40 {
+				outputs[fmt.Sprintf("output_%02d", n)] = `"` + strings.Repeat(unit, 300) + `"`
+				count++
+			}
+			all[pipeline.Environment(fmt.Sprintf("environment-%02d", e))] = outputs
+		}
+		text, left, err := fitOutputs(all, maxJobOutputs)
+		if err != nil || utf16Bytes(text) > maxJobOutputs || len(left) == 0 {
+			t.Fatalf("%v: %d bytes, %d left out", err, utf16Bytes(text), len(left))
+		}
+		var kept map[string]map[string]string
+		if err := json.Unmarshal([]byte(text), &kept); err != nil {
+			t.Fatal(err)
+		}
+		shown := 0
+		for _, outputs := range kept {
+			shown += len(outputs)
+		}
+		if shown+len(left) != count {
+			t.Errorf("%d shown and %d left out of %d", shown, len(left), count)
 		}
 	}
 }

@@ -168,11 +168,7 @@ func gone(status int, message string) bool {
 func oneLine(s string, n int) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return strings.TrimRight(string(runes[:n-1]), " ") + "…"
+	return pipeline.Clip(s, n)
 }
 
 // IsForbidden reports whether GitHub answered that the token lacks a permission, which is

@@ -14,9 +14,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// maxDescription is the length of a description, in characters, above which
-// GitHub answers 422.
-const maxDescription = 140
+// maxDescription is the length of a description of a status or a deployment.
+const maxDescription = pipeline.StatusLimit
 
 // Statuses lists the newest status of each context of a commit.
 func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // removedMark stands where a credential was.
@@ -131,7 +130,7 @@ func quoteWith(quote func(string) string, s string) string {
 	if len(clean) <= maxQuoted {
 		return quote(clean)
 	}
-	return fmt.Sprintf("%s... (%d bytes)", quote(cutText(clean, maxQuoted)), len(s))
+	return fmt.Sprintf("%s... (%d bytes)", quote(cutBytes(clean, maxQuoted)), len(s))
 }
 
 // PublicMessage is the message of a refusal as it may be shown and kept: it may repeat
@@ -141,15 +140,7 @@ func PublicMessage(s string) string {
 	if len(s) <= maxMessage {
 		return s
 	}
-	return fmt.Sprintf("%s... (%d bytes)", cutText(s, maxMessage), len(s))
-}
-
-// cutText is s without what is behind most bytes; no character is cut in two.
-func cutText(s string, most int) string {
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
+	return fmt.Sprintf("%s... (%d bytes)", cutBytes(s, maxMessage), len(s))
 }
 
 // Public is the error as it may be shown, kept and recorded, see PublicMessage.

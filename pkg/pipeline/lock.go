@@ -47,11 +47,12 @@ func ParseLock(r io.Reader) (Lock, error) {
 // line of ours.
 func PlainLine(s string) string {
 	var b strings.Builder
-	for i, r := range []rune(s) {
-		if i == 200 {
+	n := 0
+	for _, r := range s {
+		if n == 200 {
 			break
 		}
-		if unicode.IsPrint(r) {
+		if n++; unicode.IsPrint(r) {
 			b.WriteRune(r)
 		}
 	}

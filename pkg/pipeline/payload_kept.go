@@ -105,7 +105,7 @@ func (k *keeper) object(object map[string]any, depth int) map[string]any {
 func (k *keeper) text(s string) string {
 	clean := WithoutCredentials(payloadToken.ReplaceAllString(s, removedMark))
 	if len(clean) > maxKeptText {
-		clean = cutText(clean, maxKeptText) + fmt.Sprintf("… %s, %d bytes", cutMark, len(s))
+		clean = cutBytes(clean, maxKeptText) + fmt.Sprintf("… %s, %d bytes", cutMark, len(s))
 	}
 	if !k.take(len(clean)) {
 		return cutMark

@@ -2,14 +2,14 @@ package pipeline
 
 import "strings"
 
+// StatusLimit is the length of the description of a commit status in characters, that is in
+// code points; GitHub answers 422 above it.
+const StatusLimit = 140
+
 // WithRequestTag appends the request id, by which trigger knows its own statuses. The
 // text gives way, so that 140 characters hold both.
 func WithRequestTag(description string, id RequestID) string {
-	runes := []rune(description)
-	if room := 140 - len(RequestTag(id)); len(runes) > room {
-		description = string(runes[:room-1]) + "…"
-	}
-	return description + RequestTag(id)
+	return ClipBefore(description, RequestTag(id), StatusLimit)
 }
 
 // RequestTag is the end of a status description that names its request.

@@ -143,8 +143,5 @@ func onlyNameCharacters(s string) bool { return strings.Trim(s, lower+upper+Digi
 
 // short bounds what an error quotes.
 func short(s string) string {
-	if r := []rune(s); len(r) > 120 {
-		return string(r[:119]) + "…"
-	}
-	return s
+	return Clip(s, 120)
 }

@@ -85,14 +85,19 @@ func TestTriggerStopsAtProblems(t *testing.T) {
 	commit := w.hub.commit(bothEnvironments)
 	trigger := w.trigger()
 	trigger.Validate = func(context.Context) pipeline.Problems {
-		return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 3, Column: 1}, Rule: "x", Message: "wrong"}}
+		return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 1}, Rule: "y", Message: "advice", Warning: true},
+			{Position: pipeline.Position{File: "infra/variables.yml", Line: 3, Column: 1}, Rule: "x", Message: strings.Repeat("wröng 字 ", 60)}}
 	}
 	_, err := trigger.Run(context.Background(), w.triggerInput("push", commit))
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || len(w.hub.dispatched) != 0 {
 		t.Fatalf("%v", err)
 	}
-	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || !strings.Contains(s.Description, "infra/variables.yml:3") {
+	if !contains(err.Error(), "no comment follows", "the summary of this job lists all of them") {
+		t.Errorf("%v", err)
+	}
+	s := w.hub.status(commit, "infra/terraform-deploy")
+	if s.State != pipeline.StatusFailure || !contains(s.Description, "infra/variables.yml:3:1: wröng", "Nothing was sent; see the job summary", "no comment follows") || utf8.RuneCountInString(s.Description) > pipeline.StatusLimit {
 		t.Fatalf("%+v", s)
 	}
 }

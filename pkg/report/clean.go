@@ -1,9 +1,11 @@
 package report
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -67,24 +69,19 @@ func cleanRune(r rune, hidden bool, b breaks) string {
 }
 
 // clip shortens s to at most limit characters, the ellipsis included; the least
-// limit is 1.
+// limit is 1. An escape that clean wrote stays whole, or is left out.
 func clip(s string, limit int) string {
-	limit = max(limit, 1)
-	if len(s) <= limit {
-		return s
+	clipped := pipeline.Clip(s, limit)
+	if len(clipped) == len(s) || !strings.Contains(clipped[max(0, len(clipped)-maxEscape):], `\`) {
+		return clipped
 	}
-	count, cut := 0, 0
-	for i := range s {
-		if count == limit-1 {
-			cut = i
-		}
-		if count == limit {
-			return s[:cut] + "…"
-		}
-		count++
-	}
-	return s
+	return halfEscape.ReplaceAllString(clipped, "…")
 }
+
+// halfEscape is the beginning of an escape where a text was clipped.
+var halfEscape = regexp.MustCompile(`\\(?:u[0-9a-f]{0,3}|U[0-9a-f]{0,7})…$`)
+
+const maxEscape = len(`\U0001f600…`)
 
 // tidy is clean and clip in one, in time that depends on limit and not on the
 // length of s.

@@ -8,9 +8,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// StatusLimit is the length of a commit status description in characters;
-// GitHub answers 422 above it.
-const StatusLimit = 140
+// StatusLimit is the length of a commit status description in characters.
+const StatusLimit = pipeline.StatusLimit
 
 // statusRoom leaves a place for the request's short id, which is written behind
 // the description, without cutting the count at its end.

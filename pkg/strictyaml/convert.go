@@ -219,8 +219,5 @@ func (p *parser) hintAtEmpty(y, key *yaml.Node, value *Node) {
 func Short(s string) string {
 	const limit = 60
 	s = pipeline.WithoutCredentials(s)
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit]) + "…"
+	return pipeline.Clip(s, limit+1)
 }

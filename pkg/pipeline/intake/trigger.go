@@ -148,6 +148,9 @@ type brief interface {
 	Short() string // why, in a few words
 }
 
+// unsentRoom is the length of that description, in characters: an id follows.
+const unsentRoom = 120
+
 // whyUnsent is the description of a status; what to do stands last but for the id, and
 // is never cut off.
 func whyUnsent(manager pipeline.Slug, err error) string {
@@ -167,11 +170,7 @@ func whyUnsent(manager pipeline.Slug, err error) string {
 	if why != "" {
 		why += "; "
 	}
-	text := "Not sent" + to + ": " + why
-	if room := 120 - len(next); len(text) > room {
-		text = strings.ToValidUTF8(text[:room], "") + "… "
-	}
-	return text + next
+	return pipeline.ClipBefore("Not sent"+to+": "+why, next, unsentRoom)
 }
 
 // relevance says what a change has to do with the customer's path.
@@ -227,13 +226,26 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext s
 	if problems.Err() == nil {
 		return problems, nil
 	}
-	first := problems[0]
-	description := first.Position.String() + ": " + first.Message
+	description := pipeline.ClipBefore(firstProblem(problems), listedInSummary, pipeline.StatusLimit)
 	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, pipeline.Status{Context: statusContext, State: pipeline.StatusFailure, Description: description, TargetURL: in.Run.URL})
 	if err != nil {
 		t.Logf("could not post the status: %v", err)
 	}
-	return problems, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent", Problems: problems}
+	return problems, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent, so no comment follows; the summary of this job lists all of them", Problems: problems}
+}
+
+// listedInSummary is the end of the status of a commit whose file has problems: the
+// manager hears nothing of it, so that nobody writes a comment.
+const listedInSummary = " · Nothing was sent; see the job summary (no comment follows)"
+
+// firstProblem is the first error in a few words: warnings do not reject a file.
+func firstProblem(problems pipeline.Problems) string {
+	for _, p := range problems {
+		if !p.Warning {
+			return p.Position.String() + ": " + p.Message
+		}
+	}
+	return "variables.yml has problems"
 }
 
 // request is the request as far as the names of contexts need it.

@@ -28,7 +28,8 @@ func newValidateCmd(app *App) *cobra.Command {
 		Use:   "validate",
 		Short: "Show every problem of a manager or customer checkout at once",
 		Long: `validate checks the checkout that it runs in. Of a manager: metapipe.yml, customers/,
-the schema, the syntax of the root modules and the workflows. Of a customer:
+the schema, the syntax of the root modules, the workflows, and links: a plan refuses
+those that are absolute or lead out of the checkout. Of a customer:
 variables.yml, the workflow and the default branch. Each problem is printed as
 file:line:column, rule, and what to do; in Actions also as an annotation. At the end
 it says what it checked and what is missing for a first rehearsal.
@@ -75,7 +76,7 @@ func (a *App) validate(ctx context.Context, o validateOptions) (err error) {
 	v := &validation{step: s, o: o, result: validateResult{Problems: pipeline.Problems{}, Checked: []string{}, Missing: []missing{}}}
 	if o.managerDir != "" {
 		v.result.ManagerDir = o.managerDir
-		if err := v.manager(); err != nil {
+		if err := v.manager(ctx); err != nil {
 			return err
 		}
 		v.forCustomer()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,7 +12,7 @@ import (
 )
 
 // manager checks the manager's checkout.
-func (v *validation) manager() error {
+func (v *validation) manager(ctx context.Context) error {
 	loaded, found := config.Load(v.o.managerDir)
 	v.config = loaded
 	v.add(found...)
@@ -26,7 +27,11 @@ func (v *validation) manager() error {
 		v.add(newRules(v.o.managerDir).openness(loaded.Manager)...)
 	}
 	v.customers()
-	v.roots()
+	roots := v.roots()
+	v.parse(roots)
+	if err := v.tree(ctx, roots); err != nil {
+		return err
+	}
 	return v.workflows(found)
 }
 
@@ -39,11 +44,8 @@ func (v *validation) customers() {
 	v.lacks(forRehearsal, "a customer in "+config.CustomersDir+"/ (a rehearsal makes one up)", "write "+config.CustomersDir+"/NAME.yml with "+config.CustomerExample)
 }
 
-// roots parses the code of every root module. A missing root of a customer is an error
-// that config.Load finds; without customers it is only missing.
-func (v *validation) roots() {
-	tool := v.config.Manager.Tool.Name
-	var roots []string
+// roots are the root modules of the customers, or the one of a customer to come.
+func (v *validation) roots() (roots []string) {
 	for _, c := range v.config.Customers {
 		if !slices.Contains(roots, c.Root) {
 			roots = append(roots, c.Root)
@@ -53,6 +55,27 @@ func (v *validation) roots() {
 		c := config.Unregistered(v.config.Manager, v.o.managerDir, "customer")
 		roots = append(roots, c.Root)
 	}
+	return roots
+}
+
+// tree finds what keeps plans from copying the checkout, such as links that lead out of it.
+func (v *validation) tree(ctx context.Context, roots []string) error {
+	var all pipeline.Problems
+	for _, root := range roots {
+		found, err := terraform.CheckTree(ctx, v.o.managerDir, root, v.config.Manager.State.Directory)
+		if err != nil {
+			return err
+		}
+		all = append(all, slices.DeleteFunc(found, func(p pipeline.Problem) bool { return slices.Contains(all, p) })...)
+	}
+	v.add(all...)
+	return nil
+}
+
+// parse parses the code of every root module. A missing root of a customer is an error
+// that config.Load finds; without customers it is only missing.
+func (v *validation) parse(roots []string) {
+	tool := v.config.Manager.Tool.Name
 	for _, root := range roots {
 		if !config.HoldsCode(v.o.managerDir + string(os.PathSeparator) + root) {
 			if len(v.config.Customers) == 0 {

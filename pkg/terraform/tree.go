@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -26,31 +25,25 @@ type stamp struct {
 // digest covers paths, contents, executable bits and link targets of what was
 // copied, so two checkouts with the same files have the same one.
 type treeCopy struct {
-	from, to string          // absolute
-	skip     map[string]bool // relative slash paths that are left out
-	stamps   map[string]stamp
-	sum      hash.Hash
-	root     string   // of the module, relative
-	code     *codeSum // made when it runs
-	buffer   []byte
+	treeWalk
+	to     string // absolute
+	stamps map[string]stamp
+	sum    hash.Hash
+	root   string   // of the module, relative
+	code   *codeSum // made when it runs
+	buffer []byte
 }
 
 // newTreeCopy prepares a copy that leaves out the paths of skip, where they lie
 // inside of from.
 func newTreeCopy(from, to string, skip ...string) *treeCopy {
-	c := &treeCopy{
-		from: from, to: to,
-		skip:   map[string]bool{},
-		stamps: map[string]stamp{},
-		sum:    sha256.New(),
-		buffer: make([]byte, 256<<10),
+	return &treeCopy{
+		treeWalk: newTreeWalk(from, skip),
+		to:       to,
+		stamps:   map[string]stamp{},
+		sum:      sha256.New(),
+		buffer:   make([]byte, 256<<10),
 	}
-	for _, path := range skip {
-		if rel, err := filepath.Rel(from, path); err == nil && rel != "." && filepath.IsLocal(rel) {
-			c.skip[filepath.ToSlash(rel)] = true
-		}
-	}
-	return c
 }
 
 // run copies and returns the digest in hexadecimal digits.
@@ -62,61 +55,29 @@ func (c *treeCopy) run(ctx context.Context) (string, error) {
 	if c.code, err = newCodeSum(c.from, c.root); err != nil {
 		return "", err
 	}
-	if err := c.dir(ctx, ""); err != nil {
+	if err := c.dir(ctx, "", c.entry); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(c.sum.Sum(nil)), nil
 }
 
-func (c *treeCopy) dir(ctx context.Context, rel string) error {
-	if err := ctx.Err(); err != nil {
-		return err
+func (c *treeCopy) entry(path string, entry fs.DirEntry) error {
+	switch kind := entry.Type(); {
+	case kind.IsDir():
+		return os.Mkdir(filepath.Join(c.to, path), 0o700)
+	case kind.IsRegular():
+		return c.file(path)
 	}
-	entries, err := os.ReadDir(filepath.Join(c.from, rel))
+	text, err := c.linkText(path, entry)
 	if err != nil {
 		return err
 	}
-	for _, entry := range entries { // sorted by name
-		path := entry.Name()
-		if rel != "" {
-			path = rel + "/" + path
-		}
-		if c.skip[path] || leftOut(entry) {
-			continue
-		}
-		if err := c.entry(ctx, path, entry); err != nil {
-			return err
-		}
+	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
+		return err
 	}
+	c.stamps[path] = stamp{mode: fs.ModeSymlink}
+	c.note("link", path, []byte(filepath.ToSlash(text)))
 	return nil
-}
-
-func (c *treeCopy) entry(ctx context.Context, path string, entry fs.DirEntry) error {
-	switch kind := entry.Type(); {
-	case kind.IsDir():
-		if err := os.Mkdir(filepath.Join(c.to, path), 0o700); err != nil {
-			return err
-		}
-		return c.dir(ctx, path)
-	case kind.IsRegular():
-		return c.file(path)
-	case kind&fs.ModeSymlink != 0:
-		return c.link(path)
-	default:
-		return fmt.Errorf("%s is neither file, directory nor link: remove it from the manager directory", path)
-	}
-}
-
-// leftOut names what is never part of a manager tree: history, the data of other
-// runs, and states, which must not be reachable from a workspace.
-func leftOut(entry fs.DirEntry) bool {
-	name := entry.Name()
-	switch name {
-	case ".git", ".terraform", ".metapipe", "terraform.tfstate.d":
-		return true
-	}
-	return !entry.IsDir() && (strings.HasSuffix(name, ".tfstate") ||
-		strings.Contains(name, ".tfstate.") || strings.HasSuffix(name, ".tflock"))
 }
 
 func (c *treeCopy) file(path string) (err error) {
@@ -158,38 +119,6 @@ func (c *treeCopy) file(path string) (err error) {
 	}
 	c.note(kind, path, content.Sum(nil))
 	return nil
-}
-
-// link keeps a link that stays inside of the tree. An absolute one would lead
-// from the copy to the original.
-func (c *treeCopy) link(path string) error {
-	text, err := os.Readlink(filepath.Join(c.from, path))
-	if err != nil {
-		return err
-	}
-	if filepath.IsAbs(text) || !filepath.IsLocal(filepath.Join(filepath.Dir(path), text)) {
-		return outside(path, text)
-	}
-	// By way of another link a path can leave the tree although it does not look so.
-	if actual, err := filepath.EvalSymlinks(filepath.Join(c.from, path)); err == nil {
-		base, err := filepath.EvalSymlinks(c.from)
-		if err != nil {
-			return err
-		}
-		if rel, err := filepath.Rel(base, actual); err != nil || !filepath.IsLocal(rel) {
-			return outside(path, text)
-		}
-	}
-	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
-		return err
-	}
-	c.stamps[path] = stamp{mode: fs.ModeSymlink}
-	c.note("link", path, []byte(filepath.ToSlash(text)))
-	return nil
-}
-
-func outside(path, text string) error {
-	return fmt.Errorf("link %s → %s leads out of the manager directory: make it relative and keep it inside, or copy what it names", path, text)
 }
 
 // note adds one entry to the digests. Lengths keep entries apart.

@@ -95,17 +95,7 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	root := filepath.Join(w.job.ManagerDir, filepath.FromSlash(w.job.Customer.Root))
-	skip := []string{w.job.Dir}
-	for _, name := range ownNames {
-		skip = append(skip, filepath.Join(root, name))
-	}
-	if dir := w.job.Customer.Manager.State.Directory; dir != "" {
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(w.job.ManagerDir, dir)
-		}
-		skip = append(skip, dir)
-	}
+	skip := append(ownPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
 	c := newTreeCopy(w.job.ManagerDir, w.tree, skip...)
 	c.root = w.job.Customer.Root
 	var err error

@@ -154,6 +154,8 @@ type Diagnostic struct {
 	Exact  bool     `json:"exact,omitempty"`
 	// Remedy tells the customer what to do, in terms of variables.yml.
 	Remedy string `json:"remedy,omitempty"`
+	// Operator is what only the provider can do: no customer reads it.
+	Operator string `json:"operator,omitempty"`
 }
 
 // Output is a root output after an apply. Sensitive outputs have no Value.

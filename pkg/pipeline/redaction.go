@@ -127,6 +127,7 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 	}
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
 	t.Message, t.Next = Unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), output)
+	_, t.Operator = Unquoted("", t.Operator, "", output)
 	return t
 }
 
@@ -149,7 +150,7 @@ func Unquoted(message, next, instead string, output []Diagnostic) (string, strin
 
 // quotes reports whether one of our sentences was made of what the tool said.
 func quotes(sentence string, d Diagnostic) bool {
-	parts := append(strings.Split(d.Summary+"\n"+d.Detail+"\n"+d.Code, "\n"), d.Remedy)
+	parts := append(strings.Split(d.Summary+"\n"+d.Detail+"\n"+d.Code, "\n"), d.Remedy, d.Operator)
 	if d.Where.File != "" {
 		parts = append(parts, d.Where.String())
 	}

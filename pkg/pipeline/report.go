@@ -27,6 +27,9 @@ type TargetReport struct {
 	// Message says in a sentence why the outcome is what it is; Next what to do.
 	Message string `json:"message,omitempty"`
 	Next    string `json:"next,omitempty"`
+	// Operator is what the provider does about it. It stands in the summary of the
+	// manager's run, and nowhere in the customer's repository.
+	Operator string `json:"operator,omitempty"`
 	// Applies: an apply is asked for, not only a plan. Gated: people approve it.
 	Applies bool `json:"applies"`
 	Gated   bool `json:"gated,omitempty"`

@@ -80,7 +80,11 @@ func (s scribe) diagnosticLine(d pipeline.Diagnostic) string {
 	case d.Address != "":
 		line = code(d.Address) + ": " + line
 	}
-	if remedy := plainText(d.Remedy); remedy != "" {
+	remedy := d.Remedy
+	if d.Operator != "" && s.sink.ofOperator() {
+		remedy = d.Operator
+	}
+	if remedy = plainText(remedy); remedy != "" {
 		line += " → " + remedy
 	}
 	return line

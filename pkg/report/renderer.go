@@ -95,6 +95,10 @@ type scribe struct {
 	lines int  // lines of one value
 }
 
+// ofOperator reports a place that no customer reads: the summary of the manager's run, and
+// the terminal of an operator. Only there stands what the operator does.
+func (s sink) ofOperator() bool { return s == summarySink || s == laptopSink }
+
 // elsewhere says, in Markdown, where the things are that found no room.
 func (s scribe) elsewhere(t pipeline.TargetReport) string {
 	switch {

@@ -105,6 +105,9 @@ func (s scribe) head(t pipeline.TargetReport) string {
 	if next != "" {
 		out.WriteString("**Next:** " + next + "\n\n")
 	}
+	if operator := plainText(t.Operator); operator != "" && s.sink.ofOperator() {
+		out.WriteString("**For the operator:** " + operator + "\n\n")
+	}
 	for _, n := range notices(t) {
 		out.WriteString("> " + n + "\n\n")
 	}

@@ -18,10 +18,14 @@ func (w *workspace) applyFailure(mode pipeline.Mode, failure error, applied pipe
 	switch {
 	case w.kept != "":
 		failed.Message += "; " + doneText(applied.Done) + "; " + keptText
-		failed.Next = keptNext
+		failed.Next, failed.Operator = pipeline.KeptNext, keptAdvice
 	case applied.Started:
 		failed.Message += "; " + doneText(applied.Done) + ", and the state records it"
-		failed.Next += "; then " + mode.Afresh()
+		if failed.Operator != "" {
+			failed.Operator += "; then " + mode.OperatorAfresh()
+		} else {
+			failed.Next += "; then " + mode.Afresh()
+		}
 	}
 	return failed
 }
@@ -29,8 +33,8 @@ func (w *workspace) applyFailure(mode pipeline.Mode, failure error, applied pipe
 // The state that was not written is the caller's to keep: it knows of a place
 // that outlasts this run.
 const (
-	keptText = "the state could not be written to its backend"
-	keptNext = "bring the state back before anything else is deployed"
+	keptText   = "the state could not be written to its backend"
+	keptAdvice = "bring the state back before anything else is deployed"
 )
 
 // stoppedHalfway is the error of an apply that was cancelled or took too long.
@@ -41,14 +45,14 @@ func (w *workspace) stoppedHalfway(ctx context.Context, mode pipeline.Mode, appl
 	}
 	done, next := doneText(applied.Done), mode.Afresh()
 	if w.kept != "" {
-		done, next = done+"; "+keptText, keptNext
+		done, next = done+"; "+keptText, pipeline.KeptNext
 	}
 	var failed *pipeline.FailedError
 	if errors.As(err, &failed) {
 		failed.Message += "; " + done
 		failed.Diagnostics = applied.Diagnostics
 		if w.kept != "" {
-			failed.Next = next
+			failed.Next, failed.Operator = next, keptAdvice
 		}
 		return failed
 	}

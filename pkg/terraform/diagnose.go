@@ -31,7 +31,7 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 		p := w.diagnostic(d)
 		tracer.source(&p, d)
 		if p.Remedy == "" {
-			p.Remedy = w.knownRemedy(d)
+			p.Remedy, p.Operator = w.knownRemedy(d)
 		}
 		if p.Remedy == "" && isCondition(d) {
 			p.Remedy = ruleRemedy(p.Where)
@@ -193,19 +193,29 @@ var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\
 
 var httpLock = regexp.MustCompile(`HTTP\s+remote\s+state\s+already\s+locked:\s+ID=([^\s,;]+)`)
 
-// knownRemedy says what to do about failures that are not about a value.
-func (w *workspace) knownRemedy(d tfjson.Diagnostic) string {
+// knownRemedy says what to do about failures that are not about a value: a customer
+// waits for a lock, and has the provider correct all else.
+func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
+	if strings.HasPrefix(d.Summary, "Error acquiring the state lock") {
+		return lockRemedy(d.Summary, d.Detail), ""
+	}
+	if operator = w.operatorRemedy(d); operator != "" {
+		remedy = pipeline.ProviderNext
+	}
+	return remedy, operator
+}
+
+// operatorRemedy is what the provider does about the manager's code or its runner.
+func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
-	case strings.HasPrefix(summary, "Error acquiring the state lock"):
-		return lockRemedy(d.Summary, d.Detail)
 	case aboutProviders.MatchString(summary):
 		return providerRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
 	case strings.HasPrefix(summary, inconsistent):
-		return "an argument has another value each time that the code runs: the manager's maintainers take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
+		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
 	case strings.Contains(d.Detail, fixedPlace+"/"):
-		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: the manager's maintainers use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
+		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
 	}
 	return ""
 }

@@ -130,9 +130,10 @@ func stopped(ctx context.Context, job pipeline.Job, command string) error {
 	var limit *timeoutError
 	if errors.As(context.Cause(ctx), &limit) {
 		return &pipeline.FailedError{
-			Message: fmt.Sprintf("%s %s", command, target(job)),
-			Next:    fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command),
-			Err:     limit,
+			Message:  fmt.Sprintf("%s %s", command, target(job)),
+			Next:     pipeline.ProviderNext,
+			Operator: fmt.Sprintf("raise limits.%s_timeout in metapipe.yml, or find out what takes so long in the log", command),
+			Err:      limit,
 		}
 	}
 	return fmt.Errorf("%s %s was stopped: %w", command, target(job), ctx.Err())

@@ -291,7 +291,7 @@ func TestProviderThatCannotBeInstalled(t *testing.T) {
 		})
 		_, err := engine.Plan(t.Context(), job)
 		var failed *pipeline.FailedError
-		if !errors.As(err, &failed) || !strings.Contains(failed.Next, "provider mirror") {
+		if !errors.As(err, &failed) || !strings.Contains(failed.Operator, "provider mirror") || failed.Next != pipeline.ProviderNext || failed.Diagnostics[0].Remedy != pipeline.ProviderNext {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -475,7 +475,7 @@ func TestPlanTimeout(t *testing.T) {
 		job.Customer.Manager.Limits.ApplyTimeout = 2 * time.Second
 		_, err = engine.Apply(t.Context(), job, stored(planned))
 		var failed *pipeline.FailedError
-		if !errors.As(err, &failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(failed.Next, "limits.apply_timeout") {
+		if !errors.As(err, &failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(failed.Operator, "limits.apply_timeout") || failed.Next != pipeline.ProviderNext {
 			t.Errorf("got %v", err)
 		}
 	})

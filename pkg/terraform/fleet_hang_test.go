@@ -52,7 +52,7 @@ func TestFleetEndsHangingProviders(t *testing.T) {
 		began := time.Now()
 		_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), job)
 		var failed *pipeline.FailedError
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || !strings.Contains(failed.Next, "plan_timeout") {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || !strings.Contains(failed.Operator, "plan_timeout") {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		if spent := time.Since(began); spent > 40*time.Second {

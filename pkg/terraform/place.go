@@ -170,8 +170,9 @@ func (w *workspace) places() []string {
 // placedError is the error of a plan that holds the directory of this run.
 func (w *workspace) placedError(attribute string) error {
 	return &pipeline.FailedError{
-		Message: fmt.Sprintf("%s cannot be planned: %s holds the directory of this run, which no other run has", target(w.job), attribute),
-		Next:    "the manager's maintainers take a path that is relative to the module (path.module), or leave the path out of the resource",
+		Message:  fmt.Sprintf("%s cannot be planned: %s holds the directory of this run, which no other run has", target(w.job), attribute),
+		Next:     pipeline.ProviderNext,
+		Operator: "take a path that is relative to the module (path.module), or leave the path out of the resource",
 	}
 }
 

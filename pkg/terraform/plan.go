@@ -123,7 +123,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{
 			Message: fmt.Sprintf("the JSON of the plan of %s ends in the middle: was there space for it in %s?", target(w.job), w.job.Dir),
-			Next:    "free some space on the disk of the run directory", Err: err,
+			Next:    pipeline.ProviderNext, Operator: fullDiskAdvice, Err: err,
 		}
 	}
 	if err != nil {

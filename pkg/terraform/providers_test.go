@@ -49,7 +49,7 @@ func TestProviderRemedies(t *testing.T) {
 				engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
 				_, err := engine.Plan(t.Context(), testJob(t, tool, defaultVariables, files))
 				var failed *pipeline.FailedError
-				if !errors.As(err, &failed) || !strings.Contains(failed.Next, c.want) || strings.Contains(failed.Next, "network") {
+				if !errors.As(err, &failed) || !strings.Contains(failed.Operator, c.want) || strings.Contains(failed.Operator, "network") || failed.Next != pipeline.ProviderNext {
 					t.Errorf("got %v", err)
 				}
 			})

@@ -185,13 +185,14 @@ func (w *workspace) lockArgs() []string {
 func (w *workspace) failure(command string, err error, diagnostics []pipeline.Diagnostic) error {
 	failed := &pipeline.FailedError{
 		Message:     fmt.Sprintf("%s of %s failed", command, target(w.job)),
-		Next:        fmt.Sprintf("read the output of %s above", w.tool.Name),
+		Next:        pipeline.ProviderNext,
+		Operator:    fmt.Sprintf("read the output of %s above", w.tool.Name),
 		Diagnostics: diagnostics,
 		Err:         err,
 	}
 	if len(diagnostics) == 0 && isFull(w.job.Dir) {
 		failed.Message += ": the disk of the run directory is full"
-		failed.Next = "free space there, or name another directory with --work-dir"
+		failed.Operator = fullDiskAdvice
 	}
 	for _, d := range diagnostics {
 		if d.Warning {
@@ -206,14 +207,7 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 		case d.Where.File != "":
 			failed.Message += fmt.Sprintf(" (%s)", d.Where)
 		}
-		switch {
-		case d.Remedy != "":
-			failed.Next = d.Remedy
-		case d.Where.File != "":
-			failed.Next = fmt.Sprintf("the manager's maintainers mend %s", d.Where)
-		case d.Detail != "":
-			failed.Next = firstLine(d.Detail)
-		}
+		failed.Next, failed.Operator = w.advice(d, failed.Operator)
 		break
 	}
 	if cause := w.backendCause(diagnostics); cause != "" {
@@ -224,6 +218,25 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 		failed.Err = nil // the diagnostics say more than "exit code 1"
 	}
 	return failed
+}
+
+// fullDiskAdvice is for the operator.
+const fullDiskAdvice = "free space there, or name another directory with --work-dir"
+
+// advice is what a customer does about a diagnostic, and what the operator does where it
+// is another thing. A customer cannot change the manager's code or its runner.
+func (w *workspace) advice(d pipeline.Diagnostic, operator string) (next, forOperator string) {
+	switch {
+	case d.Operator != "":
+		return pipeline.ProviderNext, d.Operator
+	case d.Remedy != "":
+		return d.Remedy, ""
+	case d.Where.File != "":
+		return pipeline.ProviderNext, fmt.Sprintf("correct %s", d.Where)
+	case d.Detail != "":
+		return pipeline.ProviderNext, firstLine(d.Detail)
+	}
+	return pipeline.ProviderNext, operator
 }
 
 func firstLine(s string) string {

@@ -114,9 +114,10 @@ func (w *workspace) written(what string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return &pipeline.FailedError{
-			Message: fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target(w.job)),
-			Next:    "free space there, or name another directory with --work-dir",
-			Err:     err,
+			Message:  fmt.Sprintf("%s for %s: the disk of the run directory is full", what, target(w.job)),
+			Next:     pipeline.ProviderNext,
+			Operator: fullDiskAdvice,
+			Err:      err,
 		}
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
 		return &pipeline.UsageError{

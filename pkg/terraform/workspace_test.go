@@ -15,7 +15,7 @@ func TestFullDiskHasARemedy(t *testing.T) {
 	w := &workspace{job: testJob(t, realTool{name: "terraform"}, defaultVariables, nil)}
 	full := &fs.PathError{Op: "write", Path: "/private/x", Err: syscall.ENOSPC}
 	var failed *pipeline.FailedError
-	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Next, "--work-dir") || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {
+	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Operator, "--work-dir") || failed.Next != pipeline.ProviderNext || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {
 		t.Errorf("full: %v", err)
 	}
 	var usage *pipeline.UsageError

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,7 +32,7 @@ func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetRepor
 	if err != nil {
 		var ended record.Result
 		ended.Fail(ctx, pipeline.ModeDryRun, err)
-		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, ended.Next
+		t.Outcome, t.Message, t.Next = ended.Outcome, ended.Message, cmp.Or(ended.Operator, ended.Next) // the reader has the manager
 		return t, err
 	}
 	if d.Check != nil {

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -150,7 +151,7 @@ func failureOf(err error) *DriftFailure {
 		f.Cause = "tool"
 	}
 	if errors.As(err, &failed) {
-		f.Diagnostics, f.Next = failed.Diagnostics, failed.Next
+		f.Diagnostics, f.Next = failed.Diagnostics, cmp.Or(failed.Operator, failed.Next)
 	}
 	message, next, found := strings.Cut(f.Message, "\n→ ")
 	if found {

@@ -212,11 +212,11 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 // close decides how a target ended that no job will finish any more.
 func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBefore pipeline.Environment) {
 	began := t.Outcome
-	next := t.Next
-	t.Next = mode.Afresh()
+	next, operator := t.Next, t.Operator
+	t.Next, t.Operator = mode.Afresh(), ""
 	switch {
 	case began == pipeline.OutcomeWaiting && t.attempt.Number > 0: // an apply tried, and could not begin
-		t.Outcome, t.Next = t.attempt.Result.Outcome, next
+		t.Outcome, t.Next, t.Operator = t.attempt.Result.Outcome, next, operator
 	case began == pipeline.OutcomeApplying:
 		t.Outcome, t.Message = pipeline.OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
 	case failedBefore != "":
@@ -243,7 +243,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.Result
-	t := target{TargetReport: pipeline.TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == pipeline.ModeDestroy, PlanOnly: request.PlanOnly[env],
+	t := target{TargetReport: pipeline.TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Operator: e.Operator, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == pipeline.ModeDestroy, PlanOnly: request.PlanOnly[env],
 		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At},
 		doubted: st.Doubt != nil, run: e.Run, folder: st.Folder, attempt: st.Attempt}
 	if e.Internal {
@@ -259,6 +259,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 		}
 		if newer != "" && t.Outcome != pipeline.OutcomeApplying {
 			t.Outcome, t.Reason, t.Message, t.Next = pipeline.OutcomeSuperseded, pipeline.ReasonSuperseded, "request "+newer.Short()+" took its place", ""
+			t.Operator = ""
 		}
 	}
 	return t, nil

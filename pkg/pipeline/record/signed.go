@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -174,6 +175,10 @@ func (e *Result) Fail(ctx context.Context, mode pipeline.Mode, err error) {
 		}
 	default:
 		e.Internal = true
+		// Such an error is about the manager's own places, and so is its advice.
+		if message, advice, found := strings.Cut(e.Message, "\n→ "); found {
+			e.Message, e.Next, e.Operator = message, pipeline.ProviderNext, advice
+		}
 	}
 }
 

@@ -67,5 +67,6 @@ func (st *TargetStatus) addAttempt() {
 		st.Result.Reviewed = cmp.Or(e.Reviewed, reviewed)
 	case st.Result.Outcome == pipeline.OutcomeWaiting: // it waits still, and it is known for what
 		st.Result.Reason, st.Result.Message, st.Result.Next, st.Result.Diagnostics, st.Result.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
+		st.Result.Operator = e.Operator
 	}
 }

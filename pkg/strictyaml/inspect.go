@@ -16,15 +16,15 @@ type inspector struct {
 	documents int
 	ended     int // line after which nothing may follow, from 1; 0 for none
 	conflicts []int
-	foreign   *pipeline.Problem   // in indentation: the first one
-	foreignIn []int               // its lines, from 0
-	tabs      []int               // lines that are indented with a tab, from 0
-	slips     []slip              // that matter when the library cannot read the text
-	reserved  []pipeline.Position // of scalars that begin with a character that YAML reserves
-	open      []bracket           // that nothing closes
+	foreign   *pipeline.Problem // in indentation: the first one
+	foreignIn []int             // its lines, from 0
+	tabs      []int             // lines that are indented with a tab, from 0
+	slips     []slip            // that matter when the library cannot read the text
+	faults    []fault           // what the library cannot read, in their order
+	open      []bracket         // that nothing closes
 	comments  []hint
-	bareTags  []pipeline.Position // of tags "!", which the library drops
-	empty     map[int]int         // line of a key without a value → column of a comment behind it, all from 1
+	words     []property  // tags, anchors and aliases
+	empty     map[int]int // line of a key without a value → column of a comment behind it, all from 1
 	last      plainText
 	lastLine  int
 	lastText  string
@@ -34,11 +34,6 @@ type inspector struct {
 type hint struct {
 	at              pipeline.Position
 	message, remedy string
-}
-
-type bracket struct {
-	at     pipeline.Position
-	opener byte
 }
 
 // slip is a line of plain text that looks like a key and a value, and is none.
@@ -93,22 +88,22 @@ func (in *inspector) column0(l *lexer, s string) int {
 			in.quoted(l, l.quote)
 		}
 		return 0
-	case strings.HasPrefix(s, "%") && !l.plain:
-		in.p.add(pipeline.Position{Line: l.line + 1}, RuleDirective, fmt.Sprintf("the line %q is a directive, which is not allowed", Short(s)),
+	case strings.HasPrefix(s, "%") && !(l.plain && l.indent() < 0):
+		in.p.add(pipeline.Position{Line: l.line + 1, Column: 1}, RuleDirective, fmt.Sprintf("the line %q is a directive, which is not allowed", Short(s)),
 			"remove it; the file needs no directive and no --- at its beginning")
 		return len(s)
 	case marker && s[0] == '-' && !in.started && in.documents == 0:
 		in.documents++
 		return 3
 	case marker && s[0] == '-':
-		in.p.add(pipeline.Position{Line: l.line + 1}, RuleDocuments, "the file holds more than one YAML document", "keep one document: remove the line \"---\" between them")
+		in.p.add(pipeline.Position{Line: l.line + 1, Column: 1}, RuleDocuments, "the file holds more than one YAML document", "keep one document: remove the line \"---\" between them")
 		l.stop = true
 	case marker:
 		in.ended, in.started = l.line+1, true
 		l.plain = false
 		return len(s)
 	case isContent(s) && in.ended > 0:
-		in.p.add(pipeline.Position{Line: in.ended}, RuleDocuments, "the text goes on after the line \"...\", which ends the document", "keep one document: remove the line \"...\"")
+		in.p.add(pipeline.Position{Line: in.ended, Column: 1}, RuleDocuments, "the text goes on after the line \"...\", which ends the document", "keep one document: remove the line \"...\"")
 		l.stop = true
 	case isContent(s):
 		in.started = true
@@ -191,17 +186,22 @@ func (in *inspector) scalar(l *lexer, s string, t plainText) {
 		in.p.add(in.at(l.line, s, at), RuleInvisible, message, remedy)
 		return
 	}
-	if !t.goesOn && strings.IndexByte("%@`", s[t.start]) >= 0 {
-		in.reserved = append(in.reserved, in.at(l.line, s, t.start))
-	}
 	if (t.first || t.goesOn) && l.flow == 0 {
 		in.noteSlip(l, s, t)
 	}
 }
 
-func (in *inspector) bareTag(l *lexer, s string, at int) {
-	in.bareTags = append(in.bareTags, in.at(l.line, s, at))
+// property is a tag, an anchor or an alias, as it stands in the text.
+type property struct {
+	at   pipeline.Position
+	word string
 }
+
+func (in *inspector) property(l *lexer, at int, word string) {
+	in.words = append(in.words, property{l.place(l.text(), at), word})
+}
+
+func (in *inspector) fault(_ *lexer, f fault) { in.faults = append(in.faults, f) }
 
 func (in *inspector) comment(l *lexer, s string, at int, after byte) {
 	if at+1 >= len(s) || isBlankByte(s[at+1]) || s[at+1] == '#' {

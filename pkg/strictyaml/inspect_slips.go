@@ -73,12 +73,16 @@ func (in *inspector) before(line int) *slip {
 // lacksColon blames a lone word for the key below it, which stands deeper.
 func (in *inspector) lacksColon(key slip) bool {
 	above := in.before(key.line)
-	if above == nil || above.column >= key.column || !namePattern.MatchString(above.text) {
+	if above == nil || above.column >= key.column {
+		return false
+	}
+	name := strings.TrimRight(above.text, ";,=. \t")
+	if !namePattern.MatchString(name) {
 		return false
 	}
 	above.atKey = true
-	above.message = fmt.Sprintf("a colon is missing after %q", Short(above.text))
-	above.remedy = fmt.Sprintf("write %q", Short(above.text+":"))
+	above.message = fmt.Sprintf("a colon is missing after %q", Short(name))
+	above.remedy = fmt.Sprintf("write %q", Short(name+":"))
 	return true
 }
 
@@ -98,6 +102,7 @@ func (in *inspector) quoted(l *lexer, q *quote) {
 	inFlow := l.flow > 0 && rest != "" && strings.IndexByte(",]}:", rest[0]) >= 0
 	garbage := q.closed && rest != "" && !inFlow && rest[0] != ':' && (rest[0] != '#' || len(rest) == len(q.rest))
 	if q.closed && !garbage && (q.end == q.line || q.keyed == 0) {
+		in.wholeQuote(l, q, rest)
 		return
 	}
 	opened := in.at(q.line, l.lines[q.line], q.column)
@@ -113,6 +118,30 @@ func (in *inspector) quoted(l *lexer, q *quote) {
 	l.stop = true
 }
 
+// wholeQuote notes a scalar in quotes that stands alone on its line, where a key must stand.
+func (in *inspector) wholeQuote(l *lexer, q *quote, rest string) {
+	s := l.text()
+	switch {
+	case strings.HasPrefix(rest, ":"):
+		if q.line == q.end {
+			l.checkLength(s, q.column, s[q.column+1:q.restColumn-1])
+		}
+		return
+	case isContent(rest), l.flow > 0, q.line != q.end, strings.TrimSpace(s[:q.column]) != "":
+		return
+	}
+	text := s[q.column+1 : q.restColumn-1]
+	found := slip{line: q.line + 1, column: l.column(s, q.column) + 1, own: true, text: text}
+	found.atKey = found.column-1 == max(l.indent(), 0)
+	found.message = fmt.Sprintf("%s is no key with a value: a colon is missing", Short(s[q.column:q.restColumn]))
+	found.remedy = `write "key: value"`
+	if looksLikeEntry(text) {
+		found.message = "the whole line is in quotes, so it is text and no key with a value"
+		found.remedy = "remove the quotes: " + Short(text)
+	}
+	in.slips = append(in.slips, found)
+}
+
 func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 	s := l.lines[l.line]
 	at := in.at(l.line, s, q.restColumn+len(q.rest)-len(rest))
@@ -122,6 +151,9 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 	}
 	remedy := "put the whole value in quotes, or remove what stands behind them"
 	switch trimmed := strings.TrimSpace(rest); {
+	case l.flow > 0 && len(rest) < len(q.rest) && strings.IndexByte(",;/#-", trimmed[0]) < 0:
+		in.p.add(at, RuleSyntax, fmt.Sprintf("a comma is missing before %q", Short(trimmed)), "write a comma between two entries")
+		return
 	case strings.Trim(trimmed, ",;") == "":
 		remedy = "remove it"
 	case otherComment.MatchString(trimmed):
@@ -134,8 +166,11 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 
 // hints gives the advice about a text that the library could read.
 func (p *parser) hints() {
-	for _, at := range p.seen.bareTags {
-		p.add(at, RuleTag, "the tag ! is not allowed", "remove it; quote the value if it is meant as text")
+	for _, w := range p.seen.words {
+		if w.word != "!" { // the library drops this tag
+			continue
+		}
+		p.add(w.at, RuleTag, "the tag ! is not allowed", "remove it; quote the value if it is meant as text")
 	}
 	for _, h := range p.seen.comments {
 		p.warn(h.at, RuleComment, h.message, h.remedy)

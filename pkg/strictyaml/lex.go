@@ -3,8 +3,6 @@ package strictyaml
 import (
 	"strings"
 	"unicode/utf8"
-
-	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // lexer walks over the text as the scanner of YAML does, as far as it takes to
@@ -33,8 +31,11 @@ type visitor interface {
 	indentation(l *lexer, s string, end int)
 	scalar(l *lexer, s string, t plainText)
 	comment(l *lexer, s string, at int, after byte)
-	bareTag(l *lexer, s string, at int)
+	// property is a word that begins with &, * or !.
+	property(l *lexer, at int, word string)
 	quoted(l *lexer, q *quote)
+	// fault is a place where the library cannot read on.
+	fault(l *lexer, f fault)
 }
 
 // quote is a scalar in quotes. Lines and columns count from 0, columns in bytes.
@@ -57,8 +58,12 @@ type plainText struct {
 }
 
 type block struct {
-	parent int // column of the map or list that holds it, -1 at the top
-	indent int // of its text; 0 until the first line shows it
+	line, at  int // of its indicator, from 0
+	parent    int // column of the map or list that holds it, -1 at the top
+	indent    int // of its text; 0 until the first line shows it
+	blank     int // the deepest of the blank lines before its text, and that line
+	blankLine int
+	text      bool // it has a line of text
 }
 
 // lex visits the whole text and returns the brackets that nothing closes.
@@ -76,6 +81,9 @@ func lex(raw []byte, v visitor) []bracket {
 	}
 	return l.open
 }
+
+// text is the current line.
+func (l *lexer) text() string { return strings.TrimSuffix(l.lines[l.line], "\r") }
 
 func (l *lexer) indent() int {
 	if len(l.indents) == 0 {
@@ -106,10 +114,10 @@ func (l *lexer) column(s string, at int) int {
 
 func (l *lexer) oneLine(s string) {
 	if l.block != nil {
-		if l.block.holds(s) {
+		if l.block.holds(s, l.line) {
 			return
 		}
-		l.block = nil
+		l.leaveBlock(s)
 	}
 	at := l.visit.column0(l, s)
 	switch {
@@ -152,45 +160,47 @@ func (l *lexer) tokens(s string, at int, first bool) {
 			l.visit.comment(l, s, at, last)
 			return
 		case l.plain:
-			at, c = l.plainLine(s, at, first), 'a'
+			at, c = l.plainLine(s, at, first, last), 'a'
 		case c == '"' || c == '\'':
-			l.quote = &quote{mark: c, line: l.line, column: at}
-			if at = l.closeQuote(s, at+1); at < 0 {
+			if at = l.quotes(s, at, last); at < 0 {
 				return
 			}
+			c = s[at-1]
 		case !flow && (c == '|' || c == '>'):
 			l.openBlock(s, at)
 			return
 		case c == '[' || c == '{':
-			l.flow++
-			l.open = append(l.open, bracket{pipeline.Position{Line: l.line + 1, Column: l.column(s, at) + 1}, c})
+			l.openBracket(s, at)
 			at++
-		case flow && (c == ']' || c == '}'):
-			l.flow--
-			l.open = l.open[:l.flow]
+		case c == ']' || c == '}':
+			l.closeBracket(s, at)
 			at++
 		case flow && (c == ',' || c == '?' || c == ':'), c == ':' && endsWord(s, at+1):
+			l.sign(s, at)
+			at++
+			if first && !flow { // the value of a key that ? began, which may begin anything
+				c = '?'
+			}
+		case c == ',':
+			l.afterBracket(s, at, last)
+			l.fault(s, at, plain{message: "a comma stands where a value is expected", remedy: "write a value, or remove the comma"})
 			at++
 		case c == '&' || c == '*' || c == '!':
-			w := word(s[at:], flow)
-			if w == "!" {
-				l.visit.bareTag(l, s, at)
-			}
-			at += len(w)
+			at += l.property(s, at)
 		case (c == '-' || c == '?') && endsWord(s, at+1):
-			l.roll(s, at)
+			l.indicator(s, at, last)
 			last = c
 			at++
 			continue // still at the beginning of an entry
 		default:
-			at, c = l.plainLine(s, at, first), 'a'
+			at, c = l.plainLine(s, at, first, last), 'a'
 		}
 		first, last = false, c
 	}
 }
 
 // plainLine reads a plain scalar as far as this line goes.
-func (l *lexer) plainLine(s string, at int, first bool) (next int) {
+func (l *lexer) plainLine(s string, at int, first bool, last byte) (next int) {
 	end, stop := at, len(s)
 	for i := at; i < len(s); i++ {
 		c := s[i]
@@ -204,6 +214,7 @@ func (l *lexer) plainLine(s string, at int, first bool) (next int) {
 	}
 	t := plainText{start: at, end: end, first: first, goesOn: l.plain, key: stop < len(s) && s[stop] == ':'}
 	l.plain = stop == len(s)
+	l.checkPlain(s, t, stop, last)
 	if t.key && !t.goesOn {
 		l.roll(s, at)
 	}

@@ -22,8 +22,11 @@ func placesOf(n *yaml.Node, places map[[2]int]bool) {
 	}
 }
 
-// quoteRecorder notes where the lexer finds quotes, and nothing else.
-type quoteRecorder struct{ places map[[2]int]bool }
+// quoteRecorder notes where the lexer finds quotes, and the first fault.
+type quoteRecorder struct {
+	places map[[2]int]bool
+	first  *fault
+}
 
 func (r *quoteRecorder) column0(_ *lexer, s string) int {
 	if strings.HasPrefix(s, "---") && endsWord(s, 3) {
@@ -34,14 +37,20 @@ func (r *quoteRecorder) column0(_ *lexer, s string) int {
 func (r *quoteRecorder) indentation(*lexer, string, int)   {}
 func (r *quoteRecorder) scalar(*lexer, string, plainText)  {}
 func (r *quoteRecorder) comment(*lexer, string, int, byte) {}
-func (r *quoteRecorder) bareTag(*lexer, string, int)       {}
+func (r *quoteRecorder) property(*lexer, int, string)      {}
+func (r *quoteRecorder) fault(_ *lexer, f fault) {
+	if r.first == nil {
+		r.first = &f
+	}
+}
 func (r *quoteRecorder) quoted(l *lexer, q *quote) {
 	if q.closed {
 		r.places[[2]int{q.line + 1, column(l.lines[q.line], q.column)}] = true
 	}
 }
 
-// lexerFinds compares the lexer with the library on a text that the library reads.
+// lexerFinds compares the lexer with the library on a text that the library reads: both
+// find the same quotes, and the lexer finds no fault.
 func lexerFinds(t *testing.T, raw []byte) {
 	t.Helper()
 	p := &parser{opt: options}
@@ -54,9 +63,12 @@ func lexerFinds(t *testing.T, raw []byte) {
 	if err := dec.Decode(doc); err != nil || !errors.Is(dec.Decode(new(yaml.Node)), io.EOF) {
 		return
 	}
-	want, got := map[[2]int]bool{}, &quoteRecorder{map[[2]int]bool{}}
+	want, got := map[[2]int]bool{}, &quoteRecorder{places: map[[2]int]bool{}}
 	placesOf(doc, want)
 	lex(raw, got)
+	if got.first != nil {
+		t.Fatalf("the lexer finds a fault in a text that the library reads: %+v\n%q", *got.first, raw)
+	}
 	for place := range want {
 		if !got.places[place] {
 			t.Fatalf("the lexer has no quote at %v:\n%q", place, raw)

@@ -146,6 +146,10 @@ func (p *parser) parse(raw []byte) *Node {
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode && top.Kind != yaml.AliasNode {
+		if slips := p.seen.slips; len(slips) > 0 && slips[0].line == top.Line && top.Kind == yaml.ScalarNode && !namePattern.MatchString(slips[0].text) {
+			p.add(position(top), RuleNotMap, slips[0].message, slips[0].remedy)
+			return nil
+		}
 		p.add(position(top), RuleNotMap, "the file holds "+yamlKind(top)+" where a map of keys and values is expected",
 			"begin with a key, for example: "+p.opt.Example)
 		return nil
@@ -189,7 +193,7 @@ func (p *parser) decode(raw []byte) (doc *yaml.Node, ok bool) {
 		if len(second.Content) > 0 {
 			pos = position(second.Content[0])
 		}
-		p.add(pipeline.Position{Line: pos.Line}, RuleDocuments, "the file holds more than one YAML document", "keep one document: remove the line \"---\" between them")
+		p.add(pipeline.Position{Line: pos.Line, Column: 1}, RuleDocuments, "the file holds more than one YAML document", "keep one document: remove the line \"---\" between them")
 	}
 	return nil, false
 }

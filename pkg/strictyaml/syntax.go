@@ -39,7 +39,7 @@ func (p *parser) syntax(raw []byte, err error) {
 	}
 	if name, ok := strings.CutPrefix(m[2], "unknown anchor '"); ok {
 		name = strings.TrimSuffix(name, "' referenced")
-		p.add(findLine(raw, "*"+name), RuleAlias, "the alias *"+Short(name)+" is not allowed", "write the values out in full; quote the value if it is meant as text")
+		p.add(p.seen.wordAt(0, "*"+name), RuleAlias, "the alias *"+Short(name)+" is not allowed", "write the values out in full; quote the value if it is meant as text")
 		return
 	}
 	f := failure{raw: raw, lines: p.lines, said: m[2]}
@@ -56,7 +56,7 @@ func (p *parser) explainFailure(f *failure) {
 	f.last = firstFailing(f.raw, f.said, f.line)
 	f.message, f.remedy = w.message, w.remedy
 	switch {
-	case p.tabFailure(f), p.slipFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.reservedFailure(f), p.signFailure(f), p.columnFailure(f):
+	case p.tabFailure(f), p.faultFailure(f), p.slipFailure(f), p.documentFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.columnFailure(f):
 		return
 	}
 	at := pipeline.Position{Line: f.line}
@@ -70,9 +70,15 @@ func (p *parser) explainFailure(f *failure) {
 	rule := RuleSyntax
 	if w.tag {
 		rule = RuleTag
+		at = p.seen.wordAt(at.Line, "!")
+	}
+	if text := f.lines[at.Line-1]; at.Column == 0 && strings.TrimSpace(text) != "" {
+		at.Column = column(text, len(text)-len(strings.TrimLeft(text, " \t")))
 	}
 	p.add(at, rule, f.message, f.remedy)
 }
+
+func isItem(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
 
 // tabFailure blames tabs when the error goes away without them.
 func (p *parser) tabFailure(f *failure) bool {
@@ -136,7 +142,6 @@ func (p *parser) bracketFailure(f *failure, w plain) bool {
 func (p *parser) listFailure(f *failure) bool {
 	text := strings.TrimLeft(f.lines[f.last-1], " ")
 	indent := len(f.lines[f.last-1]) - len(text)
-	isItem := func(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
 	switch {
 	case strings.Contains(f.said, "expected key") && isItem(text):
 		p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax, "a list item stands among the keys of a map", "write it as \"key: value\", without the hyphen")
@@ -162,16 +167,53 @@ func (p *parser) listFailure(f *failure) bool {
 	return true
 }
 
-func (p *parser) reservedFailure(f *failure) bool {
-	if !strings.Contains(f.said, "cannot start any token") {
+// faultFailure blames what the lexer knows that the library cannot read.
+func (p *parser) faultFailure(f *failure) bool {
+	for _, found := range p.seen.faults {
+		if found.at.Line > f.last {
+			return false
+		}
+		if n := len(p.seen.open); found.comma && n > 0 && !before(found.at, p.seen.open[n-1].at) {
+			continue
+		}
+		if placeholderPattern.MatchString(f.lines[found.at.Line-1]) {
+			return false
+		}
+		rule := RuleSyntax
+		if found.tag {
+			rule = RuleTag
+		}
+		p.add(found.at, rule, found.message, found.remedy)
+		return true
+	}
+	return false
+}
+
+func before(a, b pipeline.Position) bool {
+	return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
+}
+
+// documentFailure explains a document that ends before the text does.
+func (p *parser) documentFailure(f *failure) bool {
+	if !strings.Contains(f.said, "<document start>") {
 		return false
 	}
-	for _, at := range p.seen.reserved {
-		if at.Line == f.line {
-			c := []rune(f.lines[at.Line-1])[at.Column-1]
-			p.add(at, RuleSyntax, fmt.Sprintf("a value begins with %c, a character that YAML reserves", c), "put the value in quotes")
-			return true
+	for i, line := range f.lines[:f.line-1] {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		at := pipeline.Position{Line: i + 1, Column: indent + 1}
+		switch {
+		case !isContent(line) || strings.HasPrefix(line, "---"):
+			continue
+		case text[0] == '{', text[0] == '[':
+			what := map[byte]string{'{': "map in braces", '[': "list in brackets"}[text[0]]
+			p.add(at, RuleSyntax, fmt.Sprintf("the file is a %s that begins here, and line %d goes on behind it", what, f.line), "write each key on a line of its own, without braces and brackets around it")
+		case indent > len(f.lines[f.line-1])-len(strings.TrimLeft(f.lines[f.line-1], " ")):
+			p.add(at, RuleSyntax, fmt.Sprintf("the first key is indented by %d, and line %d is indented less", indent, f.line), "begin all keys of the top level in column 1")
+		default:
+			return false
 		}
+		return true
 	}
 	return false
 }
@@ -204,14 +246,21 @@ func firstFailing(raw []byte, message string, near int) int {
 }
 
 func failsWith(raw []byte, message string) bool {
-	err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(new(yaml.Node))
+	dec := yaml.NewDecoder(bytes.NewReader(raw))
+	err := dec.Decode(new(yaml.Node))
+	if err == nil {
+		err = dec.Decode(new(yaml.Node))
+	}
 	return err != nil && strings.HasSuffix(err.Error(), message)
 }
 
-func findLine(raw []byte, text string) pipeline.Position {
-	i := bytes.Index(raw, []byte(text))
-	if i < 0 {
-		return pipeline.Position{}
+// wordAt is the place of a tag, anchor or alias: the first one on the line (0 for any)
+// that begins with the text, or the whole line.
+func (in *inspector) wordAt(line int, text string) pipeline.Position {
+	for _, w := range in.words {
+		if (line == 0 && w.word == text) || (line == w.at.Line && strings.HasPrefix(w.word, text)) {
+			return w.at
+		}
 	}
-	return pipeline.Position{Line: bytes.Count(raw[:i], []byte("\n")) + 1}
+	return pipeline.Position{Line: line}
 }

@@ -9,24 +9,11 @@ import (
 )
 
 var (
-	signPattern     = regexp.MustCompile(`[\]}][ \t]*([,;])[ \t\r]*$`)
 	keyAlonePattern = regexp.MustCompile(`^( *)("[^"]*"|'[^']*'|[^\s"'#-][^"'#]*?)[ \t]*:[ \t]*(?:#.*)?\r?$`)
 	// unquotedPattern finds the value with a placeholder in a line that has no quotes before it.
 	unquotedPattern = regexp.MustCompile(`^[^"'#]*?[:\-] +(\{\{?\s*[A-Za-z_. -]*\}.*?)[ \t]*(?:[ \t]#.*)?\r?$`)
 	oneBrace        = regexp.MustCompile(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
 )
-
-// signFailure blames a comma or semicolon behind a bracket that closes a whole value.
-func (p *parser) signFailure(f *failure) bool {
-	for line := max(f.line-1, 1); line <= min(f.last, len(f.lines)); line++ {
-		text := f.lines[line-1]
-		if m := signPattern.FindStringSubmatchIndex(text); m != nil && line >= f.line {
-			p.add(pipeline.Position{Line: line, Column: column(text, m[2])}, RuleSyntax, fmt.Sprintf("%q stands behind a closing bracket", text[m[2]:m[3]]), "remove it")
-			return true
-		}
-	}
-	return false
-}
 
 // columnFailure blames a key that stands less deep than its siblings: the lines below it are
 // indented deeper than the key that cannot be read, which belongs beside it.

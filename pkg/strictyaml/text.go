@@ -17,6 +17,10 @@ func (p *parser) checkText(raw []byte) ([]byte, bool) {
 		p.tooLarge()
 		return nil, false
 	}
+	if isUTF16(raw) {
+		p.add(pipeline.Position{Line: 1, Column: 1}, RuleNotUTF8, "the file is in UTF-16, and must be in UTF-8", "save it as UTF-8")
+		return nil, false
+	}
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	if !p.checkRunes(raw) {
 		return nil, false
@@ -58,8 +62,15 @@ func (p *parser) checkRunes(raw []byte) bool {
 			p.add(at, RuleNotUTF8, fmt.Sprintf("byte 0x%02x is not valid UTF-8", raw[i]), "save the file as UTF-8")
 			return false
 		}
-		loneCR := r == '\r' && (i+1 == len(raw) || raw[i+1] != '\n')
-		if loneCR || forbidden(r) {
+		if r == '\r' && (i+1 == len(raw) || raw[i+1] != '\n') {
+			p.add(at, RuleControl, "a carriage return (U+000D) without a line feed stands here", "save the file with the line ends of Unix (LF) or Windows (CRLF)")
+			return false
+		}
+		if r == '\ufeff' {
+			p.add(at, RuleControl, "a byte order mark (U+FEFF) stands inside of the text", "remove it; files that are joined often keep theirs")
+			return false
+		}
+		if forbidden(r) {
 			p.add(at, RuleControl, fmt.Sprintf("the file holds the invisible character U+%04X", r), "delete it; save the file as plain text")
 			return false
 		}
@@ -69,6 +80,23 @@ func (p *parser) checkRunes(raw []byte) bool {
 		i += n
 	}
 	return true
+}
+
+// isUTF16 recognizes UTF-16 by its mark, or by zeros in every second byte: the letters,
+// blanks and colons of a YAML file have them.
+func isUTF16(raw []byte) bool {
+	if bytes.HasPrefix(raw, []byte("\xff\xfe")) || bytes.HasPrefix(raw, []byte("\xfe\xff")) {
+		return true
+	}
+	const most, fewest = 1 << 10, 4 // bytes to look at, and pairs for each zero
+	var zeros [2]int
+	head := raw[:min(len(raw), most)]
+	for i, c := range head {
+		if c == 0 {
+			zeros[i%2]++
+		}
+	}
+	return min(zeros[0], zeros[1]) == 0 && max(zeros[0], zeros[1])*2*fewest >= len(head) && len(head) > 1
 }
 
 // forbidden reports characters that nobody means to write: controls, the line

@@ -19,17 +19,25 @@ const (
 	RuleForeignComment     = "foreign-comment"
 	RuleForeignPlaceholder = "foreign-placeholder"
 	RuleSimilarKey         = "similar-key"
+	RuleForeignKeyword     = "foreign-keyword"
+	RuleForeignNumber      = "foreign-number"
 )
 
 const orQuotes = ", or put the whole text in quotes"
 
 // slipRules name the cause better than the schema does.
-var slipRules = []string{RuleIndentation, RuleTrailingSign, RuleForeignComment, RuleForeignPlaceholder, RuleSimilarKey}
+var slipRules = []string{RuleIndentation, RuleTrailingSign, RuleForeignComment, RuleForeignPlaceholder, RuleSimilarKey, RuleForeignKeyword, RuleForeignNumber}
 
 var (
 	trailingSign   = regexp.MustCompile(`^(.*[^\s,;])\s*([,;])[\s,;]*$`)
 	commentInValue = regexp.MustCompile(`^(.*?\S)\s+(//|/\*|<!--|--)(\s.*)?$`)
-	commentKey     = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
+	// groupedNumber, numbersWithCommas and numbersInRow match what is meant as numbers.
+	groupedNumber     = regexp.MustCompile(`^[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$`)
+	numbersWithCommas = regexp.MustCompile(`^[-+]?[0-9][0-9.]*(?:\s*,\s*[-+]?[0-9][0-9.]*)+$`)
+	numbersInRow      = regexp.MustCompile(`^[-+]?[0-9][0-9.]*(?:[\s;]+[-+]?[0-9][0-9.]*)+$`)
+	// keywordKey begins with a word by which other languages set a variable.
+	keywordKey = regexp.MustCompile(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
+	commentKey = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
 	// foreignPlaceholder is how shells, templates and other tools write a value by name.
 	foreignPlaceholder = func() *regexp.Regexp {
 		name := `\s*\.?(?:(?:var|vars|local|env|inputs|matrix)\.)?(?:environment|env)\s*`
@@ -55,6 +63,14 @@ func checkSlips(file string, root *strictyaml.Node) (problems pipeline.Problems)
 		case n.Kind == strictyaml.String:
 			if rule, message, remedy := slipOf(n); message != "" {
 				warn(at, rule, message, remedy)
+			}
+		case n.Kind == strictyaml.Array:
+			for _, item := range n.Items {
+				if numbersInRow.MatchString(item.Source) {
+					numbers := strings.Join(strings.FieldsFunc(item.Source, func(r rune) bool { return unicode.IsSpace(r) || r == ';' }), ", ")
+					warn(pipeline.Position{Line: item.Line, Column: item.Column}, RuleForeignNumber, fmt.Sprintf("%q is one text: a comma is missing between its numbers", strictyaml.Short(item.Source)),
+						fmt.Sprintf("write %s, or an item for each", strictyaml.Short(numbers))+orQuotes)
+				}
 			}
 		}
 	})
@@ -82,6 +98,14 @@ func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 		return RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so it is part of the value", m[2]),
 			fmt.Sprintf("write %s #%s"+orQuotes, strictyaml.Short(m[1]), strictyaml.Short(strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(m[3], "*/"), "-->"), " ")))
 	}
+	if groupedNumber.MatchString(n.Source) {
+		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
+			fmt.Sprintf("write %s, or [%s] if it is a list", strictyaml.Short(strings.ReplaceAll(n.Source, ",", "")), strictyaml.Short(n.Source)) + orQuotes
+	}
+	if numbersWithCommas.MatchString(n.Source) {
+		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
+			fmt.Sprintf("write [%s] if it is a list, or a point for a fraction", strictyaml.Short(n.Source)) + orQuotes
+	}
 	if m := trailingSign.FindStringSubmatch(n.Source); m != nil {
 		what := map[string]string{",": "comma", ";": "semicolon"}[m[2]]
 		return RuleTrailingSign, fmt.Sprintf("%q ends with a %s, which is part of the value to YAML", strictyaml.Short(n.Source), what),
@@ -100,6 +124,9 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 		switch m := commentKey.FindStringSubmatch(e.Key); {
 		case m != nil:
 			warn(e.KeyPlace(), RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so the line is a key and a value", strings.TrimSpace(m[1])), "begin the line with # if it is a comment")
+		case keywordKey.MatchString(e.Key):
+			m := keywordKey.FindStringSubmatch(e.Key)
+			warn(e.KeyPlace(), RuleForeignKeyword, fmt.Sprintf("%q is one key to YAML, which has no %q", key, m[1]), fmt.Sprintf("write %s", strictyaml.Short(m[2])))
 		case taken:
 			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q looks like %q of line %d, and is another key", key, strictyaml.Short(other.Key), other.Line), "keep one of them, or give one another name")
 		case trimmed != e.Key:

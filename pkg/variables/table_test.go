@@ -180,6 +180,17 @@ func slipTable() [][2]string {
 		{"availability_zones: 2", "availability_zones: 1_000"},
 		{"availability_zones: 2", "availability_zones: 1,000"},
 		{"availability_zones: 2", "availability_zones: -2"},
+		{"availability_zones: 2", "availability_zones: 2,000,000.50"},
+		{"availability_zones: 2", "availability_zones: 2,5"},
+		{"ports:\n  - 80\n  - 443\n", "ports: 80,443\n"},
+		{"ports:\n  - 80\n  - 443\n", "ports:\n  - 80 443\n"},
+		{"ports:\n  - 80\n  - 443\n", "ports: [[80] [443]]\n"},
+		{"ports:\n  - 80\n  - 443\n", "ports: [80, 443]]\n"},
+		{"ports:\n  - 80\n  - 443\n", "ports: {80, 443]\n"},
+		{"project_name: shop", "export project_name: shop"},
+		{"project_name: shop", "set project_name: shop"},
+		{"    public: true\n", "    let public: true\n"},
+		{"project_name: shop", "project_name: |\n    one\n  two"},
 		{"availability_zones: 2", "availability_zones: - 2"},
 	}
 }

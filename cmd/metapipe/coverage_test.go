@@ -16,16 +16,21 @@ const coverageFile = "coverage-folder"
 // `make coverage` reads it. Without it they leave it where it goes with the tests.
 const coverageFolder = "METAPIPE_COVERAGE"
 
-// covering are tests whose processes take part in the coverage.
-type covering struct{ *testing.M }
+// processes are tests that run metapipe as a process.
+type processes struct{ *testing.M }
 
 // Run implements testscript.TestingM.
-func (c covering) Run() int {
-	if testing.CoverMode() != "" {
-		binary, err := exec.LookPath("metapipe")
-		if err != nil {
-			panic(err) // testscript.Main has put it there
+func (p processes) Run() int {
+	binary, err := exec.LookPath("metapipe")
+	if err != nil {
+		panic(err) // testscript.Main has put it there
+	}
+	if slowed {
+		if err := withoutDetector(binary); err != nil {
+			panic(err)
 		}
+	}
+	if testing.CoverMode() != "" {
 		folder := os.Getenv(coverageFolder)
 		if folder == "" {
 			folder = filepath.Join(filepath.Dir(binary), "coverage")
@@ -37,7 +42,26 @@ func (c covering) Run() int {
 			panic(err)
 		}
 	}
-	return c.M.Run()
+	return p.M.Run()
+}
+
+// detectorFolder stands beside the metapipe of the tests and holds the one with the race
+// detector, which the scripts of testdata/e2e run.
+const detectorFolder = "race"
+
+// withoutDetector builds the metapipe of most tests. A process with the race detector
+// takes ten times as long to start, and the tests start thousands.
+func withoutDetector(binary string) error {
+	folder := filepath.Join(filepath.Dir(binary), detectorFolder)
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(binary, filepath.Join(folder, filepath.Base(binary))); err != nil {
+		return err
+	}
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".")
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	return cmd.Run()
 }
 
 // reportCoverage lets this process leave what it covered when it ends. Without a

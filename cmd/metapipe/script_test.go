@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write golden files and the expectations
 // TestMain makes this test binary the metapipe of the scripts: they run the real
 // entry as real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(covering{m}, map[string]func(){
+	testscript.Main(processes{m}, map[string]func(){
 		"metapipe":       func() { withoutRaceDelay(); reportCoverage(); main() },
 		"metapipe-later": func() { withoutRaceDelay(); reportCoverage(); mainLater() },
 		"ask-gate":       askGate,
@@ -60,6 +60,12 @@ func setup(e *testscript.Env, root string) error {
 	if err != nil {
 		return err
 	}
+	binary, err := exec.LookPath("metapipe")
+	if err != nil {
+		return err
+	}
+	// Where there is no such folder, the one metapipe of the tests follows.
+	e.Setenv("PATH", filepath.Join(filepath.Dir(binary), detectorFolder)+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	home := filepath.Join(e.WorkDir, "home")
 	e.Setenv("HOME", home)
 	e.Setenv("XDG_CACHE_HOME", cache)

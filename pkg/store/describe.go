@@ -53,19 +53,20 @@ func (s *S3) Describe(ctx context.Context, prefix string) ([]Described, error) {
 		return nil, s.fail("list", prefix, err)
 	}
 	var all []Described
-	pages := s3.NewListObjectsV2Paginator(s.client, &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix)},
-		func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := s.page(ctx, pages)
-		if err != nil {
-			return nil, s.fail("list", prefix, err)
-		}
+	err := s.pages(ctx, s.listInput(prefix), func(page *s3.ListObjectsV2Output) error {
 		for _, object := range page.Contents {
-			key, ours := strings.CutPrefix(aws.ToString(object.Key), s.prefix)
-			if ours && CheckKey(key) == nil {
+			key, ours, err := s.listed(object, page.EncodingType)
+			if err != nil {
+				return err
+			}
+			if ours {
 				all = append(all, Described{Key: key, Size: aws.ToInt64(object.Size), Changed: aws.ToTime(object.LastModified).UTC()})
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fail("list", prefix, err)
 	}
 	slices.SortFunc(all, func(a, b Described) int { return strings.Compare(a.Key, b.Key) })
 	return all, nil

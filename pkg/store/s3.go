@@ -153,24 +153,24 @@ func (s *S3) Folders(ctx context.Context, prefix string) ([]string, error) {
 	if _, err := checkPrefix(prefix); err != nil {
 		return nil, s.fail("list", prefix, err)
 	}
-	input := &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix), Delimiter: aws.String("/"), EncodingType: types.EncodingTypeUrl}
+	input := s.listInput(prefix)
+	input.Delimiter = aws.String("/")
 	var folders []string
-	pages := s3.NewListObjectsV2Paginator(s.client, input, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := s.page(ctx, pages)
-		if err != nil {
-			return nil, s.fail("list", prefix, err)
-		}
+	err := s.pages(ctx, input, func(page *s3.ListObjectsV2Output) error {
 		for _, common := range page.CommonPrefixes {
 			folder, err := decodeListed(aws.ToString(common.Prefix), page.EncodingType)
 			if err != nil {
-				return nil, s.fail("list", prefix, err)
+				return err
 			}
 			folder, ours := strings.CutPrefix(folder, s.prefix+prefix)
 			if ours && CheckKey(prefix+folder+"x") == nil {
 				folders = append(folders, folder)
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fail("list", prefix, err)
 	}
 	slices.Sort(folders)
 	return slices.Compact(folders), nil
@@ -178,38 +178,23 @@ func (s *S3) Folders(ctx context.Context, prefix string) ([]string, error) {
 
 func (s *S3) list(ctx context.Context, prefix, after string) ([]string, error) {
 	var keys []string
-	input := &s3.ListObjectsV2Input{
-		Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix),
-		// Somebody's key may hold a character that XML cannot.
-		EncodingType: types.EncodingTypeUrl,
-	}
+	input := s.listInput(prefix)
 	if after != "" {
 		input.StartAfter = aws.String(s.prefix + after)
 	}
-	pages := s3.NewListObjectsV2Paginator(s.client, input, func(o *s3.ListObjectsV2PaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := s.page(ctx, pages)
-		if err != nil {
-			return nil, err
-		}
+	err := s.pages(ctx, input, func(page *s3.ListObjectsV2Output) error {
 		for _, object := range page.Contents {
-			key, err := decodeListed(aws.ToString(object.Key), page.EncodingType)
+			key, ours, err := s.listed(object, page.EncodingType)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			key, ours := strings.CutPrefix(key, s.prefix)
-			if ours && strings.HasPrefix(key, prefix) && key > after && CheckKey(key) == nil {
+			if ours && strings.HasPrefix(key, prefix) && key > after {
 				keys = append(keys, key)
 			}
 		}
-	}
-	return keys, nil
-}
-
-func (s *S3) page(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return pages.NextPage(ctx)
+		return nil
+	})
+	return keys, err
 }
 
 // decodeListed returns a key as it was stored. Servers that do not know the

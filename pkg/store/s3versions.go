@@ -28,27 +28,19 @@ func (s *S3) Versions(ctx context.Context, key string) ([]Version, error) {
 		return nil, s.fail("list the versions of", key, err)
 	}
 	var all []Version
-	pages := s3.NewListObjectVersionsPaginator(s.client, &s3.ListObjectVersionsInput{Bucket: &s.options.Bucket, Prefix: s.object(key)},
-		func(o *s3.ListObjectVersionsPaginatorOptions) { o.StopOnDuplicateToken = true })
-	for pages.HasMorePages() {
-		page, err := s.versionsPage(ctx, pages)
-		if err != nil {
-			return nil, s.fail("list the versions of", key, err)
-		}
+	input := &s3.ListObjectVersionsInput{Bucket: &s.options.Bucket, Prefix: s.object(key)}
+	err := s.versionPages(ctx, input, func(page *s3.ListObjectVersionsOutput) {
 		for _, v := range page.Versions {
 			if aws.ToString(v.Key) == aws.ToString(s.object(key)) { // else a longer one
 				all = append(all, Version{ID: aws.ToString(v.VersionId), Size: aws.ToInt64(v.Size), Changed: aws.ToTime(v.LastModified).UTC(), Latest: aws.ToBool(v.IsLatest)})
 			}
 		}
+	})
+	if err != nil {
+		return nil, s.fail("list the versions of", key, err)
 	}
 	slices.SortStableFunc(all, func(a, b Version) int { return b.Changed.Compare(a.Changed) })
 	return all, nil
-}
-
-func (s *S3) versionsPage(ctx context.Context, pages *s3.ListObjectVersionsPaginator) (*s3.ListObjectVersionsOutput, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	return pages.NextPage(ctx)
 }
 
 // OpenVersion is Open for one version of an object.

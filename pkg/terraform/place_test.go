@@ -87,7 +87,7 @@ resource "terraform_data" "c" {
 			t.Fatal(err)
 		}
 		applied, err := testEngine(t, tool).Apply(t.Context(), again(t, job), stored(planned))
-		if err == nil || len(applied.Diagnostics) != 2 || !strings.Contains(applied.Diagnostics[0].Operator, "use path.module") || !strings.Contains(applied.Diagnostics[1].Remedy, "use path.module") {
+		if err == nil || len(applied.Diagnostics) != 2 || !strings.Contains(applied.Diagnostics[0].Operator, "use path.module") || !strings.Contains(applied.Diagnostics[1].Operator, "use path.module") {
 			t.Errorf("%v: %+v", err, applied.Diagnostics)
 		}
 	})

@@ -26,8 +26,10 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		return
 	case t.goesOn && strings.HasPrefix(text, "-") && in.afterHyphen(found):
 		return
+	case t.goesOn && isItem(text):
+		found.message, found.remedy = "looks like a list item", "align its hyphen with those of the other items"
 	case t.key && t.goesOn:
-		if n := len(in.slips); n > 0 && in.slips[n-1].own && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
+		if n := len(in.slips); n > 0 && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
 			in.slips[n-1].atKey = true
 			return
 		}
@@ -48,7 +50,11 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		found.hint = true
 		found.message = fmt.Sprintf("%q has %s where YAML has a colon", Short(equals[1]), equals[2])
 		found.remedy = fmt.Sprintf("write %q", Short(equals[1]+": "+equals[3]))
-	case found.own && !t.goesOn:
+	case found.own && !t.goesOn && strings.HasPrefix(text, "+ "):
+		found.hint = true
+		found.message = "+ begins no list item in YAML"
+		found.remedy = "begin the item with \"- \""
+	case t.first && !t.goesOn:
 		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
 		found.remedy = `write "key: value"`
 		if m := otherComment.FindString(text); m != "" {
@@ -147,6 +153,10 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 	at := in.at(l.line, s, q.restColumn+len(q.rest)-len(rest))
 	if startsForeign(rest) {
 		in.p.add(at, RuleInvisible, nameOf([]rune(rest)[0])+" stands behind a closing quote", "remove it")
+		return
+	}
+	if strings.TrimSpace(s[:q.column]) == "" && q.line == l.line && l.flow == 0 && column(s, q.column)-1 == max(l.indent(), 0) && rest[0] != '#' {
+		in.p.add(at, RuleSyntax, fmt.Sprintf("a colon is missing before %q", Short(strings.TrimSpace(rest))), `write "key: value"`)
 		return
 	}
 	remedy := "put the whole value in quotes, or remove what stands behind them"

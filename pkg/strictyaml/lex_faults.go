@@ -159,6 +159,10 @@ func (l *lexer) checkPlain(s string, t plainText, stop int, last byte) {
 		l.lacksComma(s, t.start)
 	case !t.goesOn && t.key && l.flow == 0 && last == ':':
 		l.fault(s, stop, lookUp("mapping values are not allowed"))
+	case !t.goesOn && t.key && strings.HasPrefix(s, "--- "):
+		l.fault(s, t.start, plain{message: "a key stands on the line of ---", remedy: "begin it on the next line"})
+	case !t.goesOn && strings.HasPrefix(s[t.start:], "```"):
+		l.fault(s, t.start, plain{message: "``` belongs to Markdown, not to YAML", remedy: "remove the line"})
 	case !t.goesOn && strings.IndexByte("%@`", s[t.start]) >= 0:
 		l.fault(s, t.start, plain{message: fmt.Sprintf("a value begins with %c, a character that YAML reserves", s[t.start]), remedy: "put the value in quotes"})
 	}

@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -62,18 +63,22 @@ func (l *lexer) escape(s string, at int) {
 	}
 }
 
+// blockHeader is what may stand behind | and >: a sign, and a number of blanks.
+var blockHeader = regexp.MustCompile(`^(?:[-+]?([0-9]?)|([0-9])[-+])$`)
+
 func (l *lexer) openBlock(s string, start int) {
 	l.block = &block{line: l.line, at: start, parent: l.indent()}
 	at := start + 1
-	for ; at < len(s) && !isBlankByte(s[at]) && s[at] != '#'; at++ {
-		switch c := s[at]; {
-		case c >= '1' && c <= '9':
-			l.block.indent = max(l.block.parent, 0) + int(c-'0')
-		case c == '0':
-			l.fault(s, start, lookUp("found an indentation indicator equal to 0"))
-		case c != '-' && c != '+':
-			l.fault(s, start, lookUp("did not find expected comment or line break"))
-		}
+	for at < len(s) && !isBlankByte(s[at]) && s[at] != '#' {
+		at++
+	}
+	switch m := blockHeader.FindStringSubmatch(s[start+1 : at]); {
+	case m == nil:
+		l.fault(s, start, lookUp("did not find expected comment or line break"))
+	case m[1]+m[2] == "0":
+		l.fault(s, start, lookUp("found an indentation indicator equal to 0"))
+	case m[1]+m[2] != "":
+		l.block.indent = max(l.block.parent, 0) + int((m[1] + m[2])[0]-'0')
 	}
 	rest := strings.TrimLeft(s[at:], " \t")
 	switch {
@@ -112,7 +117,7 @@ func (l *lexer) leaveBlock(s string) {
 	case n > b.parent:
 		l.fault(s, n, plain{message: fmt.Sprintf("the line is indented less than the text block that begins on line %d", b.line+1),
 			remedy: "indent it like the first line of the text"})
-	case !b.text && !looksLikeEntry(s) && !isItem(s[n:]):
+	case !b.text && !strings.Contains(s, ":") && !strings.ContainsAny(s[n:n+1], "?-."):
 		l.fault(s, n, plain{message: fmt.Sprintf("the text block that begins on line %d has no text: this line is not indented", b.line+1), remedy: "indent the text below its key"})
 	}
 }

@@ -54,6 +54,9 @@ func (p *parser) explainFailure(f *failure) {
 	}
 	f.line = min(max(f.line, 1), len(f.lines))
 	f.last = firstFailing(f.raw, f.said, f.line)
+	if w.bracket { // the library names the line of the bracket, and any text without its end fails so
+		f.last = len(f.lines)
+	}
 	f.message, f.remedy = w.message, w.remedy
 	switch {
 	case p.tabFailure(f), p.faultFailure(f), p.slipFailure(f), p.documentFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.columnFailure(f):
@@ -258,7 +261,7 @@ func failsWith(raw []byte, message string) bool {
 // that begins with the text, or the whole line.
 func (in *inspector) wordAt(line int, text string) pipeline.Position {
 	for _, w := range in.words {
-		if (line == 0 && w.word == text) || (line == w.at.Line && strings.HasPrefix(w.word, text)) {
+		if (line == 0 && strings.TrimRight(w.word, ":") == text) || (line == w.at.Line && strings.HasPrefix(w.word, text)) {
 			return w.at
 		}
 	}

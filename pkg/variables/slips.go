@@ -37,7 +37,10 @@ var (
 	numbersInRow      = regexp.MustCompile(`^[-+]?[0-9][0-9.]*(?:[\s;]+[-+]?[0-9][0-9.]*)+$`)
 	// keywordKey begins with a word by which other languages set a variable.
 	keywordKey = regexp.MustCompile(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
-	commentKey = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
+	diffKey    = regexp.MustCompile(`^[-+][A-Za-z_]`)
+	// openedNowhere is a text with a closing quote alone; behind a digit it is a measure.
+	openedNowhere = regexp.MustCompile(`^[^"]*[^"0-9]"$`)
+	commentKey    = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
 	// foreignPlaceholder is how shells, templates and other tools write a value by name.
 	foreignPlaceholder = func() *regexp.Regexp {
 		name := `\s*\.?(?:(?:var|vars|local|env|inputs|matrix)\.)?(?:environment|env)\s*`
@@ -106,6 +109,9 @@ func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
 			fmt.Sprintf("write [%s] if it is a list, or a point for a fraction", strictyaml.Short(n.Source)) + orQuotes
 	}
+	if openedNowhere.MatchString(n.Source) {
+		return RuleTrailingSign, fmt.Sprintf("%q ends with a quote that nothing opens", strictyaml.Short(n.Source)), fmt.Sprintf("write \"%s", strictyaml.Short(n.Source)) + orQuotes
+	}
 	if m := trailingSign.FindStringSubmatch(n.Source); m != nil {
 		what := map[string]string{",": "comma", ";": "semicolon"}[m[2]]
 		return RuleTrailingSign, fmt.Sprintf("%q ends with a %s, which is part of the value to YAML", strictyaml.Short(n.Source), what),
@@ -124,6 +130,8 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 		switch m := commentKey.FindStringSubmatch(e.Key); {
 		case m != nil:
 			warn(e.KeyPlace(), RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so the line is a key and a value", strings.TrimSpace(m[1])), "begin the line with # if it is a comment")
+		case diffKey.MatchString(e.Key):
+			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]), fmt.Sprintf("write %s", key[1:]))
 		case keywordKey.MatchString(e.Key):
 			m := keywordKey.FindStringSubmatch(e.Key)
 			warn(e.KeyPlace(), RuleForeignKeyword, fmt.Sprintf("%q is one key to YAML, which has no %q", key, m[1]), fmt.Sprintf("write %s", strictyaml.Short(m[2])))

@@ -88,11 +88,11 @@ on a laptop as well.`,
 		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
 	})
 	root.SuggestionsMinimumDistance = -1 // suggested here, see near
-	root.AddGroup(&cobra.Group{ID: groupPeople, Title: "Before anything is pushed:"}, &cobra.Group{ID: groupOperate, Title: "For operators of a manager:"},
-		&cobra.Group{ID: groupWorkflow, Title: "Steps of the workflows:"})
-	root.AddCommand(grouped(groupPeople, newValidateCmd(app), newRehearseCmd(app), newSchemaCmd(app))...)
-	root.AddCommand(grouped(groupOperate, newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newDriftCmd(app), newSweepCmd(app), newRekeyCmd(app), newBootstrapCmd(app))...)
-	root.AddCommand(grouped(groupWorkflow, newTriggerCmd(app), newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app))...)
+	root.AddGroup(&cobra.Group{ID: groupCustomer, Title: "Customer commands:"}, &cobra.Group{ID: groupManager, Title: "Manager workflow commands:"},
+		&cobra.Group{ID: groupOperator, Title: "Operator commands:"})
+	root.AddCommand(grouped(groupCustomer, newTriggerCmd(app), newValidateCmd(app))...)
+	root.AddCommand(grouped(groupManager, newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app), newDriftCmd(app), newSweepCmd(app))...)
+	root.AddCommand(grouped(groupOperator, newRehearseCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)
 	if err := app.completeFlags(root); err != nil {

@@ -38,6 +38,9 @@ func TestHelp(t *testing.T) {
 			if strings.HasSuffix(usage, "(required)") {
 				marked++
 			}
+			if declared := len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0; declared != strings.HasSuffix(usage, "(required)") {
+				t.Errorf("%s --%s: declared as required: %t", cmd.CommandPath(), f.Name, declared)
+			}
 		})
 	}
 	if marked < 10 {
@@ -48,7 +51,7 @@ func TestHelp(t *testing.T) {
 func TestHelpTopics(t *testing.T) {
 	t.Parallel()
 	for args, wants := range map[string][]string{
-		"--help":           {"Before anything is pushed:", "For operators of a manager:", "Steps of the workflows:", "completion", "metapipe environment", "metapipe exit-codes"},
+		"--help":           {"Customer commands:", "Manager workflow commands:", "Operator commands:", "completion", "metapipe environment", "metapipe exit-codes"},
 		"help environment": {"METAPIPE_KEY", "NO_COLOR", "METAPIPE_TOOL"},
 		"help exit-codes":  {"  0  done", "130  cancelled", "  6  findings"},
 		"schema":           {"customer\n", "validate\n", "drift\n"},

@@ -9,9 +9,9 @@ import (
 
 // The groups of commands in the help.
 const (
-	groupPeople   = "people"
-	groupOperate  = "operate"
-	groupWorkflow = "workflow"
+	groupCustomer = "customer"
+	groupManager  = "manager"
+	groupOperator = "operator"
 )
 
 func grouped(group string, cmds ...*cobra.Command) []*cobra.Command {
@@ -21,12 +21,20 @@ func grouped(group string, cmds ...*cobra.Command) []*cobra.Command {
 	return cmds
 }
 
-// required marks flags in the help. The commands check them themselves, so that the
-// error can name the choices.
+// required declares flags, so that completion suggests them and the help marks them.
+// The command itself refuses to run without them, since its error names the choices:
+// PreRun takes the mark away before cobra looks, whose error would come first.
 func required(cmd *cobra.Command, flags ...string) {
 	for _, name := range flags {
-		f := cmd.Flags().Lookup(name)
-		f.Usage += " (required)"
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // no such flag: a mistake in this package
+		}
+		cmd.Flags().Lookup(name).Usage += " (required)"
+	}
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
+		for _, name := range flags {
+			delete(cmd.Flags().Lookup(name).Annotations, cobra.BashCompOneRequiredFlag)
+		}
 	}
 }
 

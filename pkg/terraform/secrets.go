@@ -8,18 +8,20 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// fedSecrets are the values of the variables that the root declares sensitive:
-// all that can be known of a plan's secrets while it is being made.
-func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, error) {
+// fedSecrets are the values of the variables that the root declares sensitive or
+// ephemeral: all that can be known of a plan's secrets while it is being made. Those
+// that are ephemeral are in no plan, so an apply knows them from here alone.
+func (w *workspace) fedSecrets(values map[string]json.RawMessage) (secretSet, error) {
 	set := environSecrets(w.engine.secrets())
 	for name, variable := range w.module.variables {
-		if !variable.Sensitive {
+		if !variable.Sensitive && !slices.Contains(w.module.ephemeral, name) {
 			continue
 		}
 		value, given := values[name]
@@ -33,7 +35,12 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (*redactor, er
 			return nil, fmt.Errorf("variable %q: %w", name, err)
 		}
 	}
-	return newRedactor(set), nil
+	return set, nil
+}
+
+// knownSecrets are those of the environment, and those that were fed.
+func (w *workspace) knownSecrets() []string {
+	return slices.Concat(w.engine.secrets(), slices.Sorted(maps.Keys(w.fedSet)))
 }
 
 func (e *Engine) secrets() []string {
@@ -84,7 +91,7 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 		return planSecrets{unread: true}
 	}
 	defer content.Close()
-	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.engine.secrets()})
+	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.knownSecrets()})
 	if err != nil {
 		return planSecrets{unread: true}
 	}

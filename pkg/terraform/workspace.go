@@ -59,7 +59,8 @@ type workspace struct {
 	kept string
 	log  *progress
 	// fed are the secrets that are known before the tool runs.
-	fed *redactor
+	fed    *redactor
+	fedSet secretSet
 }
 
 // open copies the manager tree into a fresh workspace. Leftovers of a run that
@@ -170,9 +171,10 @@ func (w *workspace) feed() error {
 	if err != nil {
 		return err
 	}
-	if w.fed, err = w.fedSecrets(values); err != nil {
+	if w.fedSet, err = w.fedSecrets(values); err != nil {
 		return w.failed("read the variables", err)
 	}
+	w.fed = newRedactor(w.fedSet)
 	w.log.redact(w.fed)
 	return w.writeVars(values)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -9,6 +10,14 @@ import (
 
 // renameCustomer renames a file of customers/: rename-customer OLD NEW.
 func (a *attempt) renameCustomer(args []string) { a.world.renameCustomer(args[0], args[1]) }
+
+// takeOver registers the present repository of the customer under a name, as a provider does
+// who sees only that the id is not the one of its file any more: take-over NAME.
+func (a *attempt) takeOver(args []string) {
+	a.t.Helper()
+	content := fmt.Sprintf("repository: %s\nrepository_id: %d\n", a.customer.Slug(), a.customer.ID())
+	a.commit(a.manager, "main", map[string]string{"customers/" + args[0] + ".yml": content})
+}
 
 // unregistered lets fetch-vars refuse a request since it cannot be known which customer
 // it is: unregistered TEXT... Nothing is written for any customer, nor to a repository.

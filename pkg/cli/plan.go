@@ -15,6 +15,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/variables"
@@ -271,6 +272,9 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 			return job, nil, err
 		}
 		if err := registry.CheckRegistered(ctx, m.store, nil, c); err != nil {
+			return job, nil, err
+		}
+		if err := registry.CheckOwner(ctx, record.Records{Store: m.store}, c, env); err != nil {
 			return job, nil, err
 		}
 		job.Backend = m.backend(c, env)

@@ -56,7 +56,8 @@ func (s targetState) record() pipeline.StateRecord {
 
 type acceptOptions struct {
 	targetOptions
-	reason string
+	reason     string
+	repository int64
 }
 
 func newStateAcceptCmd(app *App) *cobra.Command {
@@ -70,6 +71,10 @@ build on it from then on. It changes no state. Where the state is lost, use stat
 restore instead: a plan without it builds everything a second time. Where the state is
 the one that was left, there is nothing to accept (exit code 2).
 
+A target belongs to the repository that it was applied for. Where repository_id in the
+customer's file has changed, plan and apply refuse it (other-repository). accept gives it
+to the new repository when --repository-id names the id that the file has.
+
 Environment: METAPIPE_KEY.`,
 		Example: `  metapipe state accept --customer example-customer --environment staging --reason "destroyed by hand"`,
 		Args:    noArguments,
@@ -79,6 +84,7 @@ Environment: METAPIPE_KEY.`,
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
 	cmd.Flags().StringVar(&o.reason, "reason", "", "`TEXT` for the ledger: why this state is the right one")
+	cmd.Flags().Int64Var(&o.repository, "repository-id", 0, "`ID` of the repository that the target belongs to from now on, as the customer's file has it")
 	return cmd
 }
 
@@ -91,7 +97,7 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 		return err
 	}
 	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
-	if err := restorer.Accept(ctx, in, state.record(), o.reason); err != nil {
+	if err := restorer.Accept(ctx, in, recovery.Acceptable{State: state.record(), Reason: o.reason, RepositoryID: o.repository}); err != nil {
 		return err
 	}
 	what := "no state"

@@ -10,16 +10,18 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
-// hiccup is a store that fails to list the records of the last applies once.
+// hiccup is a store that fails to list the records of the last applies once: when a plan
+// asks for the variables, after it has asked whose they are.
 type hiccup struct {
 	pipeline.Store
-	over bool
+	asked int
 }
 
 func (s *hiccup) List(ctx context.Context, prefix string) ([]string, error) {
-	if strings.HasSuffix(prefix, "/applied/") && !s.over {
-		s.over = true
-		return nil, errors.New("the bucket does not answer")
+	if strings.HasSuffix(prefix, "/applied/") {
+		if s.asked++; s.asked == 2 {
+			return nil, errors.New("the bucket does not answer")
+		}
 	}
 	return s.Store.List(ctx, prefix)
 }

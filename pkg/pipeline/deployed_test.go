@@ -115,7 +115,7 @@ func TestMovedStoreAccepted(t *testing.T) {
 	t.Parallel()
 	w := moved(t)
 	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
-	if err := restorer.Accept(context.Background(), w.target(pipeline.Request{}, "staging"), pipeline.StateRecord{}, "destroyed"); err != nil {
+	if err := restorer.Accept(context.Background(), w.target(pipeline.Request{}, "staging"), recovery.Acceptable{Reason: "destroyed"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.planAgain(); err != nil {

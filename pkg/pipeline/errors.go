@@ -152,6 +152,8 @@ const (
 	ReasonReceiptMismatch   Reason = "receipt-mismatch"
 	ReasonLocked            Reason = "locked"
 	ReasonStateLost         Reason = "state-lost"
+	// ReasonOtherRepository: the target has the history of another repository.
+	ReasonOtherRepository Reason = "other-repository"
 	// ReasonNoDestroy: a destroy is refused before it is planned.
 	ReasonNoDestroy Reason = "destroy-refused"
 )

@@ -142,7 +142,7 @@ func TestAcceptedState(t *testing.T) {
 	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 	accept := func(lineage string, serial uint64) {
 		t.Helper()
-		if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: lineage, Serial: serial}, Resources: 1}, "by hand"); err != nil {
+		if err := restorer.Accept(context.Background(), in, recovery.Acceptable{State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: lineage, Serial: serial}, Resources: 1}, Reason: "by hand"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,13 +162,13 @@ func TestAcceptedState(t *testing.T) {
 	}
 	var usage *pipeline.UsageError
 	before := must[[]string](t)(w.store.List(context.Background(), "acme/staging/"))
-	if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{}, "again"); !errors.As(err, &usage) || !strings.Contains(err.Error(), "nothing to accept") {
+	if err := restorer.Accept(context.Background(), in, recovery.Acceptable{Reason: "again"}); !errors.As(err, &usage) || !strings.Contains(err.Error(), "nothing to accept") {
 		t.Errorf("a state that is not lost: %v", err)
 	}
 	if after := must[[]string](t)(w.store.List(context.Background(), "acme/staging/")); !slices.Equal(before, after) {
 		t.Errorf("an accept that was refused has written %v", after)
 	}
-	if err := restorer.Accept(context.Background(), in, pipeline.StateRecord{}, " "); !errors.As(err, &usage) {
+	if err := restorer.Accept(context.Background(), in, recovery.Acceptable{Reason: " "}); !errors.As(err, &usage) {
 		t.Errorf("without a reason: %v", err)
 	}
 }

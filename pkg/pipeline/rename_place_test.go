@@ -56,7 +56,7 @@ func TestNewPathBesideAnother(t *testing.T) {
 		"accepted without a state": func(w *world, _ *pipeline.Customer) customerList {
 			r := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
 			in := pipeline.TargetInput{Customer: w.customer, Environment: "staging"}
-			if err := r.Accept(context.Background(), in, pipeline.StateRecord{}, "destroyed by hand"); err != nil {
+			if err := r.Accept(context.Background(), in, recovery.Acceptable{Reason: "destroyed by hand"}); err != nil {
 				w.t.Fatal(err)
 			}
 			return nil

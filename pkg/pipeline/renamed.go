@@ -7,8 +7,8 @@ import "fmt"
 type RenamedError struct {
 	Old CustomerName
 	New Customer
-	// Taken: the states under the new name are those of this repository. Old is empty.
-	Taken int64
+	// Taken: the states under the new name are those of another repository. Old is empty.
+	Taken *OwnerError
 	// Left: Old has no file, and its states are of another path of the same repository.
 	Left *Evidence
 }
@@ -24,8 +24,8 @@ func (e *RenamedError) Unwrap() error {
 
 // What says what is wrong with the name, without what to do.
 func (e *RenamedError) What() string {
-	if e.Taken != 0 {
-		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken, e.New.Place())
+	if e.Taken != nil {
+		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken.Owner, e.New.Place())
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
@@ -35,8 +35,8 @@ func (e *RenamedError) What() string {
 
 // Operator says what the operator does about it.
 func (e *RenamedError) Operator() string {
-	if e.Taken != 0 {
-		return fmt.Sprintf("give this customer another name; or move the other one first (`metapipe customer rename %s NEW`), and then move away what is left below %s/ in the store", e.New.Name, e.New.Name)
+	if e.Taken != nil {
+		return e.Taken.Operator()
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)

@@ -22,7 +22,7 @@ func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return afresh(m)
 	}
 	switch r {
-	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy:
+	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
 		return nextWait
 	case pipeline.ReasonSuperseded:
 		return "Look at how the newer request ended. When it did not end well, " + m.Afresh() + "."
@@ -67,7 +67,7 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return "Push the commit to a branch that may deploy."
 	case pipeline.ReasonNotAllowed:
 		return "Remove the environment from the variables and push again, or ask your service provider to allow it."
-	case pipeline.ReasonRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy:
+	case pipeline.ReasonRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
 		return nextWait
 	}
 	return nextProvider
@@ -87,7 +87,7 @@ func untouched(t pipeline.TargetReport) string {
 		return ""
 	}
 	switch {
-	case t.Message != "" && (t.Reason == pipeline.ReasonStateLost || t.Reason == pipeline.ReasonUnknownKey):
+	case t.Message != "" && (t.Reason == pipeline.ReasonStateLost || t.Reason == pipeline.ReasonUnknownKey || t.Reason == pipeline.ReasonOtherRepository):
 		return "" // their messages do
 	case t.Reason == pipeline.ReasonAlreadyApplied:
 		return " This time nothing was changed."

@@ -242,6 +242,8 @@ func refusalWords(r pipeline.Reason) string {
 		return "another run holds the lock of the state"
 	case pipeline.ReasonStateLost:
 		return "the record of what was built here is missing or out of date"
+	case pipeline.ReasonOtherRepository:
+		return "the infrastructure here belongs to another repository"
 	case pipeline.ReasonNoDestroy:
 		return "what there is to destroy is not known for sure"
 	case pipeline.ReasonBranch:

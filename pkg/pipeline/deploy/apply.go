@@ -158,7 +158,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	if err == nil {
 		a.applied(cleanupCtx, request, folder, &ended)
 	} else if ended.left != nil {
-		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), request.Customer, in.Environment, *ended.left, ended.At); noteErr != nil {
+		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), pipeline.Customer{Name: request.Customer, RepositoryID: request.Repository.ID}, in.Environment, *ended.left, ended.At); noteErr != nil {
 			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
 		}
 	}
@@ -229,6 +229,9 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	// The request is marked open by now, and a rename looks for open requests after it has
 	// written where the customer moves: one of the two sees the other.
 	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
+		return result, err
+	}
+	if err := registry.CheckOwner(ctx, a.records(), in.Customer, in.Environment); err != nil {
 		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {

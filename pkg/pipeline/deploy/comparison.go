@@ -23,7 +23,7 @@ func (p *Planner) applied(ctx context.Context, in pipeline.TargetInput, request 
 	if err != nil {
 		return unknown(err)
 	}
-	if !found {
+	if !found || last.Receipt.RepositoryID != request.Repository.ID { // an ended target of another customer
 		return nil, pipeline.ComparedNothing
 	}
 	raw, err := last.OpenVariables(ctx, p.Store, p.Sealer)

@@ -139,6 +139,9 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 			return TargetResult{}, err
 		}
 	}
+	if err := registry.CheckOwner(ctx, p.records(), in.Customer, in.Environment); err != nil {
+		return TargetResult{}, err
+	}
 	raw, document, err := p.variables(ctx, in, request)
 	if err != nil {
 		return TargetResult{}, err

@@ -184,6 +184,9 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Dri
 	if err != nil {
 		return err
 	}
+	if err := registry.CheckKnownOwner(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, known, c, env); err != nil {
+		return err
+	}
 	last := known.Record
 	if last != nil {
 		result.Applied = last.ForDrift()

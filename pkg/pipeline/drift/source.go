@@ -131,10 +131,13 @@ func failureOf(err error) *DriftFailure {
 		github   interface{ Cause() string }
 	)
 	var renamed *pipeline.RenamedError
+	var owner *pipeline.OwnerError
 	var other *pipeline.OtherRepositoryError
 	switch {
 	case errors.As(err, &other):
 		f.Cause, f.Message, f.Next = "repository", other.Error(), other.Next()
+	case errors.As(err, &owner):
+		f.Cause, f.Message, f.Next = string(pipeline.ReasonOtherRepository), owner.What(), owner.Operator()
 	case errors.As(err, &renamed):
 		f.Cause, f.Message, f.Next = string(pipeline.ReasonRenamed), renamed.What(), renamed.Operator()
 	case errors.As(err, &known):

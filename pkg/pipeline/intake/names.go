@@ -87,27 +87,15 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 	return nil
 }
 
-// nameIsFree refuses a new customer under a name whose states are those of another one
-// that has a file of its own by now, or whose states were copied to another name: its
-// plan would change what is not its own.
+// nameIsFree refuses a new customer under a name with the history of another repository:
+// its plan would change what is not its own.
 func (f *FetchVars) nameIsFree(ctx context.Context, c pipeline.Customer) error {
-	own, found, err := registry.NameRecords{Records: f.records()}.Evidence(ctx, c.Name, c)
-	if err != nil || !found || own.RepositoryID == c.RepositoryID {
-		return err
+	err := registry.CheckOwners(ctx, f.records(), c)
+	var other *pipeline.OwnerError
+	if errors.As(err, &other) {
+		return &pipeline.RenamedError{New: c, Taken: other}
 	}
-	others := f.Customers.ByRepository(own.RepositoryID)
-	taken := slices.ContainsFunc(others, func(o pipeline.Customer) bool { return o.Name != c.Name && own.Of(o) })
-	if !taken {
-		all, err := registry.LoadRenames(ctx, f.records(), c.Name)
-		if err != nil {
-			return registry.RegistrationError(err, c)
-		}
-		taken = slices.ContainsFunc(all, func(r registry.RenameRecord) bool { return r.RepositoryID == own.RepositoryID })
-	}
-	if taken {
-		return &pipeline.RenamedError{New: c, Taken: own.RepositoryID}
-	}
-	return nil
+	return err
 }
 
 // registered registers the customer of a request whose origin is proved. One that has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -91,6 +92,12 @@ func (l Ledger) FinishPlan(ctx context.Context, e LedgerEntry, made time.Time) e
 // not even one that failed.
 func (r Remembered) Destroyed() bool {
 	return r.Record != nil && r.Record.Destroyed() && (r.entry == nil || r.entry.IsDestroyed())
+}
+
+// NoneLeft reports whether a target that had a history has none that goes on: it was
+// ended, or accepted as one without a state.
+func (r Remembered) NoneLeft() bool {
+	return r.Destroyed() || !r.Nothing() && !slices.ContainsFunc(r.Left(), func(l Left) bool { return !l.None() })
 }
 
 // IsDestroyed reports whether the entry is that of a destroy that left nothing, or of a

@@ -227,8 +227,10 @@ func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipe
 
 // NoteFailedApply keeps beside the newest apply that went well what a later one, which
 // failed, has left: its state is no lost one. Where nothing went well yet, the ledger
-// alone remembers.
-func NoteFailedApply(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment, state pipeline.StateRecord, at time.Time) error {
+// alone remembers. So it is where that newest apply was for another repository, which has
+// ended the target: its record would say that what is there now belongs to it.
+func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, at time.Time) error {
+	c := of.Name
 	older, err := s.List(ctx, LastApplyPrefix(c, env))
 	if err != nil {
 		return err
@@ -236,6 +238,9 @@ func NoteFailedApply(ctx context.Context, s Records, c pipeline.CustomerName, en
 	stored, found, err := LoadLastApply(ctx, s, c, env)
 	if err != nil || !found {
 		return err
+	}
+	if stored.Receipt.RepositoryID != of.RepositoryID {
+		return deleteAll(ctx, s, older)
 	}
 	key := lastApplyBaseAfter(older, c, env, at, stored.Receipt.Request) + ".json"
 	stored.State, stored.Accepted = &state, nil
@@ -248,6 +253,45 @@ func NoteFailedApply(ctx context.Context, s Records, c pipeline.CustomerName, en
 		}
 	}
 	return err
+}
+
+// deleteAll deletes records of the last apply, the records before their variables.
+func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
+	for _, ending := range []string{".json", ""} {
+		for _, key := range keys {
+			if strings.HasSuffix(key, ending) {
+				if err := s.Delete(ctx, key); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// NoteOwner writes the record of the last apply again for another repository and with the
+// state that is there now: an operator has decided that the target belongs to it. Without
+// a record that can be read there is none to write: what cannot be believed goes, and the
+// ledger and the registration remember.
+func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, by Acceptance) error {
+	older, err := s.List(ctx, LastApplyPrefix(of.Name, env))
+	if err != nil {
+		return err
+	}
+	last, err := OpenLastApply(ctx, s, of.Name, env)
+	if errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || err == nil && !last.Found {
+		return deleteAll(ctx, s, older)
+	}
+	if err != nil {
+		return err
+	}
+	stored := last.Record
+	stored.Receipt.RepositoryID, stored.State, stored.Accepted = of.RepositoryID, &state, &by
+	base := lastApplyBaseAfter(older, of.Name, env, by.At, stored.Receipt.Request)
+	if err := stored.Seal(ctx, s, base, last.Variables); err != nil {
+		return err
+	}
+	return deleteAll(ctx, s, older)
 }
 
 // LastAppliedAt reads the time out of the key of a record of the last apply.

@@ -62,27 +62,75 @@ func CheckReason(reason string) error {
 	return nil
 }
 
+// Acceptable is a state that an operator accepts as the right one.
+type Acceptable struct {
+	State  pipeline.StateRecord // that is there now; without a lineage: there is none
+	Reason string
+	// RepositoryID is the repository that the target belongs to from now on, where its
+	// history is of another one; 0: the owner stays.
+	RepositoryID int64
+}
+
 // Accept remembers the state that is there now, or that there is none, as the right
 // one: later plans build on it.
-func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord, reason string) error {
-	if err := CheckReason(reason); err != nil {
+func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Acceptable) error {
+	if err := CheckReason(a.Reason); err != nil {
 		return err
 	}
+	if err := checkRepositoryID(in.Customer, a.RepositoryID); err != nil {
+		return err
+	}
+	s := record.Records{Store: r.Store, Sealer: r.Sealer}
+	owner := registry.CheckOwner(ctx, s, in.Customer, in.Environment)
+	var other *pipeline.OwnerError
+	if errors.As(owner, &other) {
+		return r.takeOver(ctx, in, a, other)
+	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
-	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := ledger.Remember(ctx, s, in.Customer.Name, in.Environment)
 	var refused *pipeline.RefusedError
 	switch {
 	case errors.As(err, &refused):
 	case err != nil:
 		return err
-	case !known.Nothing() && known.Unread == nil && known.Lost(now, in.Backend.String()) == nil:
+	case owner != nil:
+		return owner
+	case !known.Nothing() && known.Unread == nil && known.Lost(a.State, in.Backend.String()) == nil:
 		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", pipeline.TargetName(in.Customer.Name, in.Environment)),
 			Next: "`metapipe state list` says which states are lost"}
 	}
-	if err := r.note(ctx, in, ledger.LedgerAccepted, now, reason); err != nil {
+	if err := r.note(ctx, in, ledger.LedgerAccepted, a.State, a.Reason); err != nil {
 		return err
 	}
-	return registry.RegisterAgain(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, r.Now())
+	return registry.RegisterAgain(ctx, s, in.Customer, r.Now())
+}
+
+// checkRepositoryID refuses a repository id that is not the one of the customer's file.
+func checkRepositoryID(c pipeline.Customer, id int64) error {
+	if id == 0 || id == c.RepositoryID {
+		return nil
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("%s has repository_id %d, and %d is given", c.File, c.RepositoryID, id), Next: "correct the file, or --repository-id: a target belongs to the repository that its customer's file names"}
+}
+
+// takeOver gives a target with the history of another repository to that of the customer's
+// file, where the operator has named it. The registration comes first: a plan is refused
+// until the record is written, and all of it can be done again.
+func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acceptable, other *pipeline.OwnerError) error {
+	if a.RepositoryID == 0 {
+		return other
+	}
+	s, now := record.Records{Store: r.Store, Sealer: r.Sealer}, r.Now().UTC()
+	if err := registry.RegisterOwner(ctx, s, in.Customer, now); err != nil {
+		return err
+	}
+	if err := record.NoteOwner(ctx, s, in.Customer, in.Environment, a.State, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(a.Reason), At: now}); err != nil {
+		return err
+	}
+	why := fmt.Sprintf("repository id %d in place of %d: %s", a.RepositoryID, other.Owner, a.Reason)
+	e := ledger.LedgerEntry{Event: ledger.LedgerAccepted, Customer: in.Customer.Name, Environment: in.Environment, Actor: in.Actor, Message: why, Run: in.Run, State: &a.State}
+	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
+	return err
 }
 
 // note writes the sealed record first, and then the ledger, which can only make the

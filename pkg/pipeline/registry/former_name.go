@@ -71,7 +71,7 @@ func (s NameRecords) Empty(ctx context.Context, name pipeline.CustomerName) (boo
 		if err != nil {
 			return false, err
 		}
-		if !known.Destroyed() && slices.ContainsFunc(known.Left(), func(l ledger.Left) bool { return !l.None() }) {
+		if !known.Nothing() && !known.NoneLeft() {
 			return false, nil
 		}
 	}

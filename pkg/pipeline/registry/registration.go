@@ -152,6 +152,23 @@ func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, n
 	return nil
 }
 
+// RegisterOwner registers a customer behind the registrations of other repositories under
+// its name: an operator has decided that its targets belong to it.
+func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
+	last, number, err := LoadRegistration(ctx, s.Store, s, c)
+	if err == nil {
+		err = NameRecords{Records: s}.SameName(ctx, c, last, number)
+	}
+	if err != nil {
+		return RegistrationError(err, c)
+	}
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
+	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number+1), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
 // StoredCustomers are the names of customers that have records or states in the store,
 // in ascending order.
 func StoredCustomers(ctx context.Context, s pipeline.Store) ([]pipeline.CustomerName, error) {

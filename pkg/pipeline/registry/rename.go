@@ -239,6 +239,15 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	if err != nil {
 		return nil, err
 	}
+	there, err := StoredEnvironments(ctx, r.Store, in.New.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range there { // also what the old name does not have must not be of another customer
+		if !slices.Contains(envs, env) {
+			envs = append(envs, env)
+		}
+	}
 	for _, rule := range in.New.Manager.Environments { // of another kind of backend the store knows nothing
 		if !slices.Contains(envs, rule.Name) {
 			envs = append(envs, rule.Name)
@@ -331,7 +340,12 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 		return nil
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", pipeline.TargetName(in.New.Name, t.env), why),
-		Next: fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, t.env), record.LedgerPrefix(in.New.Name, ""))}
+		Next: in.freeName(t.env)}
+}
+
+// freeName is what the operator does about a new name that is in use.
+func (in RenameInput) freeName(env pipeline.Environment) string {
+	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, env), record.LedgerPrefix(in.New.Name, ""))
 }
 
 // goneOn reports whether the new name has left what it got from the old one behind. last

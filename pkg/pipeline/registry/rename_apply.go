@@ -45,6 +45,11 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 func (r *Renamer) copyTarget(ctx context.Context, in RenameInput, k known, t moving) (left pipeline.StateRecord, written bool, err error) {
 	left = t.left()
 	if !t.here() {
+		// Before there is a state under the new name, a record says which repository it is of:
+		// a rename that is stopped and given up leaves it to no other one.
+		if _, err := r.lastApply(ctx, in, k, t, left); err != nil {
+			return left, false, fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+		}
 		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
 			return left, false, err
 		}

@@ -30,13 +30,13 @@ var credentialForms = []credentialForm{
 	{what: "a token of Slack", form: regexp.MustCompile(`xox[abeprs]-[A-Za-z0-9-]{10,}`)},
 	{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
 	{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`)},
-	{what: "a password in a URL", form: regexp.MustCompile(`(://)[^/@:\s]*:[^/@\s]+(@)`), before: "$1", after: "$2"},
+	{what: "a password in a URL", form: regexp.MustCompile(`(://)[^/@:\s]*:[^/\s]+(@)`), before: "$1", after: "$2"},
 }
 
 // removedOnly are removed as well; they are too unsure to warn of. A user in a URL may be
 // a token, and git is none. The third is the form of an AWS secret access key.
 var (
-	userInURL     = regexp.MustCompile(`(://)([^/@:\s]+)(@)`)
+	userInURL     = regexp.MustCompile(`(://)([^/:\s]+)(@)`)
 	authorization = regexp.MustCompile(`(?i)((?:authorization\\?["']?\s*[:=]\s*\\?["']?(?:[a-z]+\s+)?|bearer\s+))[A-Za-z0-9._~+/=-]{8,}`)
 	longRun       = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z])|[A-Za-z0-9/+]+`) // an escape is no part of a run
 )

@@ -46,6 +46,7 @@ func Credentials() map[string]Credential {
 		"Google key":                  token("AIza", letters[:35]),
 		"Stripe key":                  token("sk_live_", letters),
 		"URL with a password":         {Text: "https://deploy:hunter2hunter2@git.example/app", Secret: "hunter2"},
+		"URL with a sign in it":       {Text: "https://deploy:first@hunter2hunter2@git.example/app", Secret: "hunter2"},
 		"URL with a user only":        {Text: "https://Q7w8E9r0T1y2@git.example/app", Secret: "Q7w8E9r0T1y2"},
 		"URL without a user":          {Text: "postgres://:hunter2hunter2@db.example:5432/app", Secret: "hunter2"},
 		"header":                      {Text: "Authorization: Basic dXNlcjpodW50ZXIy", Secret: "dXNlcjpodW50ZXIy"},

@@ -11,6 +11,7 @@ import (
 // destroyCommands are the commands about ending an environment.
 var destroyCommands = map[string]func(*attempt, []string){
 	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-on": (*attempt).destroyOn, "destroy-again": (*attempt).destroyAgain, "destroy-same": (*attempt).destroySame,
+	"vanish": (*attempt).vanish, "by-hand": (*attempt).handmade,
 }
 
 // destroyOf are the flags of a destroy of an environment of shop.
@@ -83,4 +84,18 @@ func (a *attempt) destroySame(args []string) {
 	check(a.t, a.manager.SetRun(run.run.ID, "in_progress", ""))
 	run.run = must(a.manager.Run(run.run.ID))(a.t)
 	a.wantRejected(run, "unverified-origin", args[1:], destroyOf("staging")...)
+}
+
+// vanish hides the customer's repository from the manager's token: GitHub answers as for
+// one that was deleted.
+func (a *attempt) vanish([]string) { a.sees = []string{a.victim.Slug()} }
+
+// handmade is a request of robin for staging of shop that is rejected: by-hand MODE TEXT...
+func (a *attempt) handmade(args []string) {
+	a.t.Helper()
+	flags := []string{"--customer", "shop", "--environment", "staging", "--mode", args[0]}
+	if args[0] == string(pipeline.ModeDestroy) {
+		flags = destroyOf("staging")
+	}
+	a.wantRejected(a.byHand(), "unknown-customer", args[1:], flags...)
 }

@@ -248,8 +248,12 @@ func (a *attempt) job(run workflowRun) *job {
 	a.t.Helper()
 	j := a.newJob(run)
 	if run.repo == a.manager {
+		sees := a.sees
+		if sees == nil {
+			sees = []string{a.customer.Slug(), a.victim.Slug()}
+		}
 		source := a.token(hub.Token{Name: "sources of " + filepath.Base(j.dir), Kind: hub.FineGrained, User: "metapipe-bot",
-			Repositories: []string{a.customer.Slug(), a.victim.Slug()}, Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
+			Repositories: sees, Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
 		j.with("SOURCE_REPOS_PAT=" + source)
 		a.secrets = append(a.secrets, source)
 	}

@@ -53,7 +53,11 @@ func (w *world) newJob(run workflowRun) *job {
 	if run.repo == w.manager {
 		values["METAPIPE_KEY"], values["METAPIPE_STORE"] = w.key, w.store
 		values["GITHUB_TOKEN"] = w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents", "actions")})
-		values["SOURCE_REPOS_PAT"] = w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug},
+		sees := w.sees
+		if sees == nil {
+			sees = []string{customerSlug}
+		}
+		values["SOURCE_REPOS_PAT"] = w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: sees,
 			Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
 	} else {
 		owner, repository, _ := strings.Cut(managerSlug, "/")

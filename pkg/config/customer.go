@@ -59,6 +59,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 				c.Root = p
 			}
 		},
+		"offboarded":          func(v value) { c.Offboarded = d.boolean(v) },
 		"environments":        func(v value) { c.Environments = d.declared(v, m) },
 		"gated":               func(v value) { o.gated = d.declared(v, m) },
 		"require_reviewed":    func(v value) { o.requireReviewed = d.declared(v, m) },

@@ -110,6 +110,13 @@ func (k call) unauthorized(err error) *Error {
 	return e
 }
 
+// IsNotInstalled reports whether a call was not sent since the GitHub App has no
+// installation for the repository.
+func (e *Error) IsNotInstalled() bool {
+	var unsent *unauthorizedError
+	return e.Status == http.StatusNotFound && errors.As(e.Err, &unsent)
+}
+
 // explainNoResponse is for requests without a usable answer. url.Error repeats the
 // method and address, which the operation already says better.
 func (c *Client) explainNoResponse(k call, err error) error {

@@ -97,6 +97,9 @@ type Customer struct {
 	// SharedRepository tells that other customers live in the same repository, so
 	// status contexts and deployments carry the customer's name.
 	SharedRepository bool
+	// Offboarded: an operator says that the customer has left. Only a destroy is accepted,
+	// and its repository need not be there any more.
+	Offboarded bool
 	// Siblings are those other customers.
 	Siblings []Sibling
 }

@@ -120,6 +120,9 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 	if request.Repository.ID != in.Customer.RepositoryID {
 		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
 	}
+	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
+		return pipeline.Request{}, err
+	}
 	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
 	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
 		return pipeline.Request{}, err

@@ -97,7 +97,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, known))
+		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, from, known))
 		f.supersede(ctx, in, known)
 		return known, err
 	}
@@ -122,7 +122,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		return pipeline.Request{}, err
 	}
 	request.Problems = request.Problems.Public()
-	if err := f.write(ctx, request, raw); err != nil {
+	if err := f.write(ctx, from, request, raw); err != nil {
 		return pipeline.Request{}, err
 	}
 	if request.Rejected() {
@@ -132,7 +132,7 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		}
 		return request, rejected
 	}
-	err = errors.Join(f.rank(ctx, request), f.announce(ctx, request))
+	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request))
 	f.supersede(ctx, in, request)
 	return request, err
 }
@@ -223,7 +223,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 
 // write stores the request: variables and index entries first, the request
 // itself last, so that what can be found is complete.
-func (f *FetchVars) write(ctx context.Context, request pipeline.Request, raw []byte) error {
+func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Request, raw []byte) error {
 	if raw != nil {
 		if err := record.SealInto(ctx, f.Store, f.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, pipeline.ErrExists) {
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
@@ -247,7 +247,7 @@ func (f *FetchVars) write(ctx context.Context, request pipeline.Request, raw []b
 			return fmt.Errorf("queue request %s: %w", request.ID.Short(), err)
 		}
 	}
-	if err := f.appendLedger(ctx, request); err != nil {
+	if err := f.appendLedger(ctx, from, request); err != nil {
 		return err
 	}
 	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: request.Customer}, record.RequestKey(request.Customer, request.ID), request); err != nil {
@@ -256,7 +256,11 @@ func (f *FetchVars) write(ctx context.Context, request pipeline.Request, raw []b
 	return nil
 }
 
-func (f *FetchVars) announce(ctx context.Context, request pipeline.Request) error {
+func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request) error {
+	if from.unseen != "" {
+		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, pipeline.JoinNames(request.Targets), from.unseen)
+		return nil
+	}
 	accepted, waiting := "Accepted: ", "Waiting for the plan"
 	if request.Mode == pipeline.ModeDestroy {
 		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"

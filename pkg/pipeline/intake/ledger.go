@@ -9,7 +9,7 @@ import (
 
 // appendLedger records a request before it is written down: once for each of its
 // targets, or that it was not accepted.
-func (f *FetchVars) appendLedger(ctx context.Context, request pipeline.Request) error {
+func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipeline.Request) error {
 	chain := ledger.Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
 		e := ledger.NewLedgerEntry(ledger.LedgerRejected, request, "", request.ManagerRun)
@@ -25,6 +25,9 @@ func (f *FetchVars) appendLedger(ctx context.Context, request pipeline.Request) 
 			e.Message = "to be planned only"
 		case request.Mode == pipeline.ModeDestroy:
 			e.Message = "to be destroyed"
+			if from.unseen != "" {
+				e.Message += "; " + from.unseen
+			}
 		}
 		if _, err := chain.Append(ctx, e); err != nil {
 			return err

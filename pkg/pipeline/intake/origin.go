@@ -33,6 +33,7 @@ type origin struct {
 	requesters  []pipeline.Account
 	only        pipeline.Environment
 	qualified   bool   // status contexts carry the customer's name
+	unseen      string // why nothing is reported to the repository; empty where it is
 	token       string // identity of the ID token, "" when there is none
 	// rejection is a reason to reject the request that is the customer's to know:
 	// it is given once the origin is proved.
@@ -90,7 +91,10 @@ func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipe
 	}
 	for _, c := range f.Customers.ByRepository(repo.ID) {
 		if c.Path == ask.Path && (ask.Customer == "" || ask.Customer == c.Name) {
-			return c, repo, sameRepository(c, repo)
+			if err := sameRepository(c, repo); err != nil {
+				return c, repo, err
+			}
+			return c, repo, c.CheckOffboarded(pipeline.ModeOf(ask.Event)) // no payload asks for a destroy
 		}
 	}
 	return pipeline.Customer{}, pipeline.Repository{}, unknown
@@ -335,16 +339,22 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if !ok {
 		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: "see the files in customers/"}
 	}
-	repo, err := f.GitHub.Repository(ctx, customer.Repository)
-	if err != nil {
-		return origin{}, fmt.Errorf("look up repository %s of customer %s: %w", customer.Repository, customer.Name, err)
-	}
-	if err := sameRepository(customer, repo); err != nil {
+	if err := customer.CheckOffboarded(ask.mode()); err != nil {
 		return origin{}, err
 	}
-	commit := ask.Commit
-	if commit == "" {
-		commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
+	from := origin{customer: customer, event: "manual", mode: ask.mode(), only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
+	from.id = pipeline.NewRequestID()
+	if in.Run.ID != 0 {
+		from.id = pipeline.DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
+	}
+	if err := f.manualRepository(ctx, &from); err != nil || from.unseen != "" {
+		return from, err
+	}
+	repo := from.repository
+	from.commit = ask.Commit
+	if from.commit == "" {
+		var err error
+		from.commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
 		if pipeline.Gone(err) {
 			return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("the default branch %s of %s has no commit", repo.DefaultBranch, repo)}
 		}
@@ -352,12 +362,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
 		}
 	}
-	from := origin{customer: customer, repository: repo, event: "manual", mode: ask.mode(), commit: commit, only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
-	from.id = pipeline.NewRequestID()
-	if in.Run.ID != 0 {
-		from.id = pipeline.DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
-	}
-	return from, f.branch(ctx, pipeline.DispatchRequest{Commit: commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+	return from, f.branch(ctx, pipeline.DispatchRequest{Commit: from.commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
 }
 
 // presentManager refuses to run a manual request again with an old commit of the

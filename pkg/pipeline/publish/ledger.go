@@ -71,6 +71,19 @@ func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t targe
 	return &head, nil
 }
 
+// recordApplied records the applies that no deployment will be made for, where their
+// jobs could not record their end any more.
+func (r *Reporter) recordApplied(ctx context.Context, report collected) error {
+	var errs []error
+	for _, t := range report.targets {
+		if t.Outcome == pipeline.OutcomeApplied {
+			_, err := r.anchor(ctx, report.Request, t)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // logHint says where the log of a target is that went wrong, for the log of the manager:
 // customers cannot read it. It is empty where there is none.
 func (t *target) logHint(request pipeline.Request) string {

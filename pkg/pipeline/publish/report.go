@@ -107,7 +107,7 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]pipeline.Unreported, error) {
 	refused, err := r.place(ctx, in, &report.Request)
 	if refused != nil || err != nil {
-		return refused, err
+		return refused, errors.Join(err, r.recordApplied(ctx, report))
 	}
 	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
 	for _, u := range refused {
@@ -127,7 +127,7 @@ func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.
 	}
 	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
 	switch {
-	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err):
+	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err), in.Customer.Offboarded && pipeline.RepositoryUnseen(err):
 		return all(pipeline.CauseUnseen, ""), nil
 	case err != nil:
 		return nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)

@@ -77,7 +77,7 @@ const variablesYML = "name: shop\nenvironments:\n  staging: {}\n"
 // world is a manager and a customer on the double of GitHub. The commands run in it
 // as processes, each in a job of its own as on Actions.
 type world struct {
-	sees []string // the repositories of the token for customers; nil: the customer's
+	sees              []string // the repositories of the token for customers; nil: the customer's
 	t                 *testing.T
 	hub               *hub.Server
 	manager, customer *hub.Repo

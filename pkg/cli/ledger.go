@@ -9,7 +9,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
-	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -30,7 +29,8 @@ ledger holds. Without --customer it prints the requests whose origin nobody prov
 
 With --verify it also compares with what GitHub remembers: the heads and receipts in
 the deployments, and the receipts in the statuses of the customer's commits. Customers
-can write both in their own repository: a finding names the author.
+can write both in their own repository: a finding names the author. After a rename, it
+compares the ledgers under the former names too.
 
 Environment: with --verify SOURCE_REPOS_PAT (customers: deployments and statuses read).
 Exit code 6: something is missing, changed, reordered, or not what GitHub remembers.`,
@@ -143,51 +143,19 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.Ledger
 		if err != nil {
 			return nil, err
 		}
-		target, err := auditor.Target(ctx, c, env)
-		return []ledger.LedgerReport{target}, err
+		return m.auditTarget(ctx, auditor, c, env)
 	}
-	own, err := auditor.Chain(ctx, c.Name, "")
-	reports := []ledger.LedgerReport{own}
+	reports, err := m.auditTarget(ctx, auditor, c, "")
 	if err != nil {
 		return reports, err
 	}
 	environments, err := m.stored(ctx, c)
 	for _, env := range environments {
-		var target ledger.LedgerReport
-		if target, err = auditor.Target(ctx, c, env); err != nil {
-			return append(reports, target), err
-		}
-		reports = append(reports, target)
-	}
-	return reports, err
-}
-
-// leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
-func (m *manager) leftLedgers(ctx context.Context, auditor ledger.LedgerAuditor, o ledgerOptions) ([]ledger.LedgerReport, error) {
-	name := pipeline.CustomerName(o.customer)
-	if o.verify {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more: --verify needs its repository", name), Next: "leave --verify out: the chain of the ledger is verified all the same"}
-	}
-	envs, err := registry.StoredEnvironments(ctx, m.store, name)
-	if err != nil {
-		return nil, err
-	}
-	envs = m.config.Manager.InPromotionOrder(envs)
-	if o.environment == "" {
-		envs = append([]pipeline.Environment{""}, envs...)
-	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
-	}
-	var reports []ledger.LedgerReport
-	for _, env := range envs {
-		if o.environment != "" && o.environment != string(env) {
-			continue
-		}
-		report, err := auditor.Chain(ctx, name, env)
+		target, err := m.auditTarget(ctx, auditor, c, env)
+		reports = append(reports, target...)
 		if err != nil {
 			return reports, err
 		}
-		reports = append(reports, report)
 	}
-	return reports, nil
+	return reports, err
 }

@@ -71,7 +71,7 @@ func (a LedgerAuditor) Chain(ctx context.Context, c pipeline.CustomerName, env p
 // Target is Chain for a target, which has anchors.
 func (a LedgerAuditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (LedgerReport, error) {
 	r, err := a.Chain(ctx, c.Name, env)
-	if err != nil || a.GitHub == nil {
+	if err != nil || a.GitHub == nil || env == "" { // only targets have anchors
 		return r, err
 	}
 	request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
@@ -94,6 +94,22 @@ func (a LedgerAuditor) Target(ctx context.Context, c pipeline.Customer, env pipe
 	r.compareHeads(anchors)
 	r.compareApplied(anchors)
 	return r, a.receipts(ctx, c, contexts, anchors, &r)
+}
+
+// FormerNames are the names that the customer had before, as its ledger says, in the order
+// of the renames.
+func (r LedgerReport) FormerNames() []pipeline.CustomerName {
+	var names []pipeline.CustomerName
+	for _, e := range r.Entries {
+		from, is := strings.CutPrefix(e.Message, "from ")
+		if e.Event != LedgerRenamed || !is {
+			continue
+		}
+		if name, err := pipeline.ParseCustomerName(from); err == nil && name != r.Customer && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (r *LedgerReport) find(format string, args ...any) {

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// auditTarget reads the ledger of a target, or with an empty env that of the customer.
+// With a GitHub to compare with, the ledgers that it has under former names follow: its
+// history begins there.
+func (m *manager) auditTarget(ctx context.Context, auditor ledger.LedgerAuditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.LedgerReport, error) {
+	var reports []ledger.LedgerReport
+	names := []pipeline.CustomerName{c.Name}
+	for i := 0; i < len(names); i++ { // it grows
+		of := c
+		of.Name = names[i]
+		report, err := auditor.Target(ctx, of, env)
+		if err != nil {
+			return append(reports, report), err
+		}
+		for _, former := range report.FormerNames() {
+			_, taken := m.config.Customer(former)
+			switch {
+			case auditor.GitHub == nil || slices.Contains(names, former):
+			case taken:
+				report.Notes = append(report.Notes, fmt.Sprintf("what was done under the former name %s was not compared: a customer has that name now", former))
+			default:
+				names = append(names, former)
+			}
+		}
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+// renamedCustomer is a customer without a file as it was before a rename: its repository
+// stands in the file of the new name. note says what of that is not verified.
+func (m *manager) renamedCustomer(ctx context.Context, name pipeline.CustomerName) (c pipeline.Customer, note string, err error) {
+	to, unread := m.renamedTo(ctx, name)
+	c, registered := m.config.Customer(to)
+	message := fmt.Sprintf("customer %s is not registered any more: --verify needs its repository", name)
+	switch {
+	case to == "" && unread != "":
+		message += ", and it is not known whether it was renamed: " + unread
+	case to != "" && !registered:
+		message += fmt.Sprintf(", and it is customer %s now, which is not registered either", to)
+	}
+	if !registered {
+		return c, "", &pipeline.UsageError{Message: message, Next: "leave --verify out: the chain of the ledger is verified all the same"}
+	}
+	if unread != "" {
+		note = fmt.Sprintf("compared with the repository of customer %s: %s", to, unread)
+	}
+	c.Name = name
+	return c, note, nil
+}
+
+// leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
+func (m *manager) leftLedgers(ctx context.Context, auditor ledger.LedgerAuditor, o ledgerOptions) ([]ledger.LedgerReport, error) {
+	name := pipeline.CustomerName(o.customer)
+	c, note := pipeline.Customer{Name: name}, ""
+	if o.verify {
+		var err error
+		if c, note, err = m.renamedCustomer(ctx, name); err != nil {
+			return nil, err
+		}
+		client, err := m.clientFor(envSourceToken, grantCompare)
+		if err != nil {
+			return nil, err
+		}
+		auditor.GitHub = client
+	}
+	envs, err := registry.StoredEnvironments(ctx, m.store, name)
+	if err != nil {
+		return nil, err
+	}
+	envs = m.config.Manager.InPromotionOrder(envs)
+	if o.environment == "" {
+		envs = append([]pipeline.Environment{""}, envs...)
+	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
+	}
+	var reports []ledger.LedgerReport
+	for _, env := range envs {
+		if o.environment != "" && o.environment != string(env) {
+			continue
+		}
+		found, err := m.auditTarget(ctx, auditor, c, env)
+		if note != "" && len(found) > 0 {
+			found[0].Notes = append(found[0].Notes, note)
+		}
+		reports = append(reports, found...)
+		if err != nil {
+			return reports, err
+		}
+	}
+	return reports, nil
+}

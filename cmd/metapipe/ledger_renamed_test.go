@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -29,5 +30,20 @@ func TestLedgerAfterRename(t *testing.T) {
 	}
 	for _, name := range []string{"shop", "store"} {
 		verify(6, name).says(t, "the ledger is shorter than its anchor")
+	}
+}
+
+// TestRemovedAfterRename leaves an environment out after a rename: the report says that
+// nothing of it is destroyed, as before the rename.
+func TestRemovedAfterRename(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.deployed(variablesYML)
+	w.renameCustomer("shop", "store")
+	w.driftJob().do(0, "customer", "rename", "shop", "store", "--apply")
+	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n"})
+	r, _ := w.ask(run, 0)
+	if summary := r.report().summary; !strings.Contains(summary, "no longer in the variables") {
+		t.Errorf("the summary does not name the removed environment:\n%s", summary)
 	}
 }

@@ -50,6 +50,11 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		if err != nil {
 			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
 		}
+		if len(keys) == 0 { // a renamed customer has left its queue under the old name
+			if keys, err = f.Store.List(ctx, record.LastApplyPrefix(from.customer.Name, rule.Name)); err != nil {
+				return fmt.Errorf("look for earlier applies of %s/%s: %w", from.customer.Name, rule.Name, err)
+			}
+		}
 		if len(keys) == 0 {
 			continue
 		}

@@ -94,6 +94,28 @@ func TestRegistrationNamesACustomer(t *testing.T) {
 	}
 }
 
+// TestForgedTimeOfRegistration: a registration without a seal and with a late time does not
+// bring the old name back, also where nothing can be verified. A true rename back does.
+func TestForgedTimeOfRegistration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	first, old := w.registrations()[0], w.customer
+	if err := w.rename("acme", "store"); err != nil {
+		t.Fatal(err)
+	}
+	w.lay(strings.Replace(first, "000001", "000003", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AA=="}`)
+	wantRefused(t, "without a key", registry.CheckRegistered(context.Background(), w.store, nil, old), pipeline.ReasonRenamed)
+	wantRefused(t, "with a key", registry.CheckRegistered(context.Background(), w.store, w.sealer, old), pipeline.ReasonTampered)
+	w.forget(strings.Replace(first, "000001", "000003", 1))
+	if err := w.rename("store", "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.CheckRegistered(context.Background(), w.store, nil, old); err != nil {
+		t.Errorf("renamed back: %v", err)
+	}
+}
+
 // TestRenameStoppedAndRenamedBack stops a rename at each write, before or after it has
 // come through. Then the file gets its old name back: the old name goes on until the record
 // of the rename is there, and neither name does after it. The new one never does. Done

@@ -70,9 +70,10 @@ func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key str
 }
 
 // CheckClaim is for a registration that cannot be verified with the keys at hand, which
-// can only refuse: it must claim to be of the same name, and no rename record since may
-// claim that the customer has moved. A rename record alone refuses too, so that neither a
-// rename that was stopped nor a registration that was removed lets the old name go on.
+// can only refuse: it must claim to be of the same name, and no rename record may claim
+// that the customer has moved and is not back. A rename record alone refuses too, so that
+// neither a rename that was stopped nor a registration that was removed lets the old name go
+// on. The time that an unverified registration claims ends no rename record.
 func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) error {
 	read := record.UnverifiedReader{Store: s}
 	claimed, number, err := LoadRegistration(ctx, s, read, c)
@@ -82,7 +83,7 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 	if number > 0 && claimed.Customer != c.Name {
 		return &pipeline.RenamedError{Old: claimed.Customer, New: c}
 	}
-	return notMoved(ctx, read, c, claimed.At)
+	return notMoved(ctx, read, c, time.Time{})
 }
 
 // RegistrationError explains an error of reading the registration of c; nil for nil.

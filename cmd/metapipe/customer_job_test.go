@@ -42,7 +42,7 @@ func TestCustomerJobShowsProblems(t *testing.T) {
 	w := newWorld(t, nil)
 	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging: {}\nenvironments: {}\n"})
 	end := w.newJob(run).do(3, "trigger", "--wait", "1m")
-	if !strings.Contains(end.summary, "What to mend") || !strings.Contains(end.summary, "infra/variables.yml:4") {
+	if !strings.Contains(end.summary, "What to fix") || !strings.Contains(end.summary, "infra/variables.yml:4") {
 		t.Errorf("summary:\n%s", end.summary)
 	}
 }
@@ -56,7 +56,7 @@ func TestRejectedPullRequestGetsTheComment(t *testing.T) {
 	r, _ := w.ask(run, 3)
 	r.report("--final")
 	comments := w.customer.Snapshot().Pulls[0].Comments
-	if len(comments) != 1 || !strings.Contains(comments[0].Body, "What to mend") || !strings.Contains(comments[0].Body, "infra/variables.yml:3") {
+	if len(comments) != 1 || !strings.Contains(comments[0].Body, "What to fix") || !strings.Contains(comments[0].Body, "infra/variables.yml:3") {
 		t.Errorf("comments %+v", comments)
 	}
 }

@@ -20,9 +20,9 @@ func TestGateRules(t *testing.T) {
 		says     string
 	}{
 		"somebody else":            {time.Minute, "robin", 0, "", ""},
-		"who asked":                {time.Minute, "casey", 4, "requester-approved", "casey asked for the apply of shop/staging and approved it"},
+		"who asked":                {time.Minute, "casey", 4, "requester-approved", "casey requested the apply of shop/staging and approved it"},
 		"no timer":                 {0, "robin", 4, "missing-protection", "the wait timer of environment staging-apply of provider/infra is 0 min"},
-		"nobody: rules go around":  {time.Minute, "", 4, "missing-protection", "nobody is on record"},
+		"nobody: rules go around":  {time.Minute, "", 4, "missing-protection", "no approval of the apply of"},
 		"who asked, without timer": {0, "casey", 4, "missing-protection", "set its wait timer to 1 min"},
 	}
 	for name, c := range cases {

@@ -77,7 +77,7 @@ func TestLedger(t *testing.T) {
 			if e.Sequence > 4 {
 				e.Request = "00000000-0000-4000-8000-000000000000"
 			}
-		}), 0, "tells that request " + r.id[:8] + " was applied, and the ledger does not", "wholly"},
+		}), 0, "says that request " + r.id[:8] + " was applied, and the ledger does not", "wholly"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

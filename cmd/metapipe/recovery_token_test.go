@@ -16,7 +16,7 @@ func TestRecoverLeakedToken(t *testing.T) {
 	page := recoveryPage(t, "A token has leaked", "NAME", "shop")
 	w.plays(r.run, page)
 	quiet := append([]string(nil), page.commands...)
-	page.next(0).says(t, "no request without a proved origin is on record")
+	page.next(0).says(t, "no request without a verified origin is on record")
 	page.next(0).says(t, "shop/staging: ", "whole; fits")
 	page.next(0).says(t, "shop/staging", "free")
 	page.next(0).says(t, "shop/staging: clean")

@@ -51,7 +51,7 @@ func TestKeyRemovedTooEarly(t *testing.T) {
 	merged := w.accept(w.pushed("main", must(w.customer.MergePull(number, "merge", "casey"))(t)))
 	merged.planned("staging")
 	merged.report("--final")
-	if body := w.customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, "made under an encryption key that has been removed since") {
+	if body := w.customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, "sealed with a key that has been removed since") {
 		t.Errorf("the comment does not tell that the plans cannot be compared:\n%s", body)
 	}
 	merged.do(0, "apply", "staging").want(t, "outcome=applied")

@@ -63,7 +63,7 @@ func ParseSubject(r pipeline.Repository, prefix string) (Subject, error) {
 // customSubject is for a repository that names the claims of its subject itself.
 func customSubject(r pipeline.Repository, claim pipeline.SubjectClaim) (Subject, error) {
 	if !slices.Contains(claim.Keys, "context") {
-		return Subject{}, customError(r, "it lacks `context`, so a role cannot tell an apply from another job")
+		return Subject{}, customError(r, "it lacks `context`, so a role cannot distinguish an apply from another job")
 	}
 	var before, after []string
 	identity, part := false, &before

@@ -70,11 +70,11 @@ func Main(ctx context.Context, args []string, app App) int {
 func NewRoot(app *App) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "metapipe",
-		Short: "Carry infrastructure changes from customer repositories to the manager and back",
-		Long: `metapipe carries a change of a customer's infra/variables.yml to the service
-provider's Terraform and the answer back: trigger → fetch-vars → plan → a gate →
-apply → report. Each command is one step of a GitHub Actions workflow, and each runs
-on a laptop as well.`,
+		Short: "Plan and apply infrastructure changes of customer repositories",
+		Long: `metapipe plans and applies changes of a customer's infra/variables.yml with the
+service provider's Terraform, and reports the result to the customer: trigger →
+fetch-vars → plan → gate → apply → report. Each command is one step of a GitHub
+Actions workflow, and also runs on a laptop.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArguments,

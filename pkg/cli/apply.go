@@ -31,8 +31,8 @@ A role is taken as for plan.
 
 Environment: METAPIPE_KEY, GITHUB_TOKEN (own repository: actions read).
 A state that the tool could not write to its backend is sealed into the store; the
-message tells how "metapipe state recover" brings it back. Where the store is gone too
-it is a sealed file, which a later step should upload: output errored-state.
+message says how "metapipe state recover" restores it. If the store is gone too, it is
+a sealed file, which a later step should upload: output errored-state.
 
 Outputs: outcome, reason, errored-state.`,
 		Example: "  metapipe apply --customer example-customer --environment staging --request \"$REQUEST\" --receipt \"$RECEIPT\"",

@@ -39,8 +39,8 @@ func newBootstrapStateCmd(app *App) *cobra.Command {
 		Short: "Create or check the state bucket, and print the IAM policies for its roles",
 		Long: `state compares the bucket of metapipe.yml (or TF_STATE_BUCKET) with what a state
 bucket should be: there, versioned, encrypted, closed to the public, owned by its
-account, TLS only, logged, and with an end for plans and replaced versions. It tells
-what it would set; with --apply it sets that, and changes nothing that is good.
+account, TLS only, logged, and with expiry of plans and replaced versions. It prints
+what it would set; with --apply it sets that, and keeps settings that are correct.
 Policies and lifecycle rules of others stay.
 
 It prints the least policies of the roles of fetch-vars, plan, apply, report, drift,

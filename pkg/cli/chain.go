@@ -22,7 +22,7 @@ import (
 func (v *validation) workflows(found pipeline.Problems) error {
 	if broken(found) {
 		if v.o.writeWorkflows {
-			v.app.logf("not written: %s; mend %s first", workflow.File, config.ManagerFile)
+			v.app.logf("not written: %s; fix %s first", workflow.File, config.ManagerFile)
 		}
 		return nil
 	}

@@ -32,9 +32,9 @@ func newDriftCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drift",
 		Short: "Look for drift at every target of every customer (manager)",
-		Long: `drift plans every target, read-only and without a lock, and tells apart:
+		Long: `drift plans every target, read-only and without a lock, and distinguishes:
 
-  drift    somebody changed the infrastructure outside of the tool
+  drift    the infrastructure was changed outside of the tool
   pending  the customer's configuration is merged and was never applied
   manager  the manager's code changed since the last apply
   lost     the state is gone, older or another one than the last apply left

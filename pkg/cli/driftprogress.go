@@ -78,7 +78,7 @@ func (p *driftProgress) line(text string) {
 
 func (p *driftProgress) write(text string) {
 	if _, err := io.WriteString(p.app.Err, text); err != nil && p.err == nil {
-		p.err = fmt.Errorf("tell the progress: %w", err)
+		p.err = fmt.Errorf("print the progress: %w", err)
 	}
 }
 

@@ -56,7 +56,7 @@ func (m *manager) driftReport(scan drift.DriftScan, o driftOptions) error {
 		err = errors.Join(err, printErr)
 	}
 	for _, name := range scan.Missing {
-		_, printErr := fmt.Fprintf(m.app.Out, "%s: nobody looked at it\n", report.TerminalLine(name))
+		_, printErr := fmt.Fprintf(m.app.Out, "%s: not checked\n", report.TerminalLine(name))
 		err = errors.Join(err, printErr)
 	}
 	for _, group := range report.DriftAlike(scan) {

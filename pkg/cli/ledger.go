@@ -25,7 +25,7 @@ func newLedgerCmd(app *App) *cobra.Command {
 		Short: "Print and verify the record of what was asked, decided and done",
 		Long: `ledger prints the entries of a customer's targets: who asked, what was planned, who
 approved, what was applied or refused and why. It verifies that the chain of each
-ledger holds. Without --customer it prints the requests whose origin nobody proved.
+ledger holds. Without --customer it prints the requests with an unverified origin.
 
 With --verify it also compares with what GitHub remembers: the heads and receipts in
 the deployments, and the receipts in the statuses of the customer's commits. Customers
@@ -72,9 +72,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			} else if len(left) > 0 {
 				a.logf("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
 			}
-			what := "these are the requests without a proved origin"
+			what := "these are the requests without a verified origin"
 			if len(reports) == 0 {
-				what = "no request without a proved origin is on record"
+				what = "no request without a verified origin is on record"
 			}
 			a.logf("%s; --customer NAME shows those of a customer: %s", what, m.config.Advice())
 		}

@@ -23,14 +23,14 @@ func newReportCmd(app *App) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Tell the customer how a request stands; always runs, safe to repeat (manager's workflow)",
-		Long: `report reads from the store how each target of a request stands and writes it to
+		Short: "Report the status of a request to the customer; always runs, safe to repeat (manager's workflow)",
+		Long: `report reads the status of each target of a request from the store and writes it to
 the customer's commit (statuses, deployments with the outputs), to the one comment
 on the pull request, and to the job summary. It can run after any step and again:
 what is written already is not written twice.
 
 With --final it closes everything that is still open, since no later job will.
-With --applying it tells that an apply begins, in the status of that environment
+With --applying it reports that an apply begins, in the status of that environment
 alone: the first step of the job behind the gate, for those who wait.
 Without a request (an earlier step left none) it only explains in the summary.
 
@@ -48,7 +48,7 @@ Outputs: outcome (the state of the overall status).`,
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`; may be empty when fetch-vars found none")
 	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`; may be empty when fetch-vars accepted none")
-	cmd.Flags().StringVar(&o.applying, "applying", "", "`ENVIRONMENT` whose apply begins: tell that and nothing else")
+	cmd.Flags().StringVar(&o.applying, "applying", "", "only report that the apply of `ENVIRONMENT` begins")
 	cmd.Flags().BoolVar(&o.final, "final", false, "close what is still open: this is the last report of the run")
 	cmd.Flags().BoolVar(&o.cancelled, "cancelled", false, "with --final: a job of the run was cancelled")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the report as JSON")

@@ -61,7 +61,7 @@ func newStateShowCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Show the state of one target, and what is kept of it",
-		Long: `show tells what list tells, and the lineage of the state and the requests whose
+		Long: `show prints what list prints, and the lineage of the state and the requests whose
 apply could not write it (state recover brings those back). No value is shown.
 
 With --log it prints instead what the plans and applies of --request have printed, or

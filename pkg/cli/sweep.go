@@ -23,7 +23,7 @@ func newSweepCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sweep",
 		Short: "Find requests that hang, and with --fix repair them (manager's schedule)",
-		Long: `sweep looks at every request that nobody has closed: requests whose run is over
+		Long: `sweep looks at every request that is still open: requests whose run is over
 and whose statuses are not final (a lost runner, a deleted run), locks whose run is
 dead, plans past their time and superseded ones whose run still waits, and runs
 that wait for a reviewer for more than a day.

@@ -45,7 +45,7 @@ Environment: GITHUB_TOKEN (own repository: statuses write, deployments, contents
 and pull requests read), MANAGER_REPO_PAT (manager: contents write) or
 METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY of an App for that alone,
 MANAGER_REPO_OWNER and MANAGER_REPO_NAME.
---wait shows the stages as they pass. The manager tells the customer nothing before
+--wait shows the stages as they pass. The manager reports nothing to the customer before
 it has verified a request, so that one is picked up and verified at once
 (--pickup-timeout). Then each environment is planned (within 2h), approved where it
 is gated, and applied (within 6h of its beginning). Where a deadline passes or

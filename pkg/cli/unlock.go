@@ -29,7 +29,7 @@ names, is some minutes old, and GitHub says that the run which took it is over. 
 refuses (exit code 4) otherwise and says who holds the lock. The release stands in
 the ledger of the target.
 
-A lock that no run has taken belongs to somebody's machine: --no-run releases it,
+A lock that no run has taken belongs to a person's machine: --no-run releases it,
 when you know that the process there is dead. So do the locks of a table or of a
 backend of your own, which only the tool can see: they are not released while a run
 goes on that may hold them.
@@ -43,7 +43,7 @@ Environment: GITHUB_TOKEN (own repository: actions read).`,
 	o.runFlag(cmd)
 	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
 	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
-	cmd.Flags().StringVar(&o.lockID, "lock-id", "", "`ID` of the lock, as `state show` tells it")
+	cmd.Flags().StringVar(&o.lockID, "lock-id", "", "`ID` of the lock, as `state show` prints it")
 	cmd.Flags().BoolVar(&o.noRun, "no-run", false, "release a lock that no run of metapipe has taken")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	required(cmd, "customer", "environment", "lock-id")

@@ -167,7 +167,7 @@ func suggestCustomer(problems pipeline.Problems, dir string, registered []pipeli
 		}
 		if len(remedies) > 0 {
 			slices.Sort(remedies)
-			problems[i].Remedy = "say whose file is meant: " + strings.Join(remedies, ", ")
+			problems[i].Remedy = "name the customer: " + strings.Join(remedies, ", ")
 		}
 	}
 }

@@ -113,7 +113,7 @@ func (d *decoder) checkWaits(n *strictyaml.Node, m pipeline.Manager) {
 			}
 			if rule.PreventSelfReview && !rule.Gated {
 				at, _ := n.Locate("environments", strconv.Itoa(i), "prevent_self_review")
-				d.add(at, RuleValue, fmt.Sprintf("somebody else than the requester has to approve %q, but it has no approval", rule.Name), "add gated: true")
+				d.add(at, RuleValue, fmt.Sprintf("%q requires an approval by another account than the requester, but it requires no approval", rule.Name), "add gated: true")
 			}
 		}
 	}

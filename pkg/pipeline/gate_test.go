@@ -41,22 +41,22 @@ var gateCases = map[string]gateCase{
 	"longer than asked for":    {30, byRobin, nil, "", ""},
 	"no timer":                 {0, byRobin, nil, pipeline.ReasonMissingProtection, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
 	"shorter timer":            {9, byRobin, nil, pipeline.ReasonMissingProtection, "is 9 min"},
-	"the requester":            {10, []deploy.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev asked for the apply of acme/production and approved it"},
-	"the requester, renamed":   {10, []deploy.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 asked for the apply of acme/production and approved it"},
+	"the requester":            {10, []deploy.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev requested the apply of acme/production and approved it"},
+	"the requester, renamed":   {10, []deploy.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 requested the apply of acme/production and approved it"},
 	"somebody with that login": {10, []deploy.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
 	"both":                     {10, []deploy.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
-	"of another environment":   {10, []deploy.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
-	"a rejection":              {10, []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
-	"nobody":                   {10, nil, nil, pipeline.ReasonMissingProtection, "nobody is on record"},
+	"of another environment":   {10, []deploy.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
+	"a rejection":              {10, []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
+	"nobody":                   {10, nil, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
 	"an account that is gone":  {10, []deploy.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
 	"one that is gone, and robin": {10, []deploy.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
 		"does not say which account approved"},
 	"nobody knows who asked": {10, byRobin, asker(func(run *pipeline.WorkflowRun) {
 		run.Actor, run.StartedBy, run.TriggeredBy = "", pipeline.Account{}, pipeline.Account{}
-	}), pipeline.ReasonSelfApproved, "does not say who asked"},
-	"nobody knows who ran it again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = ghost }), pipeline.ReasonSelfApproved, "does not say who asked"},
+	}), pipeline.ReasonSelfApproved, "reports no account that requested"},
+	"nobody knows who ran it again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = ghost }), pipeline.ReasonSelfApproved, "reports no account that requested"},
 	"who ran the customer's run again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = robin }), pipeline.ReasonSelfApproved,
-		"robin asked for the apply"},
+		"robin requested the apply"},
 	"who ran it again, before somebody else did": {10, byRobin, func(w *world, a *pipeline.DispatchRequest) {
 		run := w.hub.runs[a.RunID]
 		old := run
@@ -64,17 +64,17 @@ var gateCases = map[string]gateCase{
 		w.hub.attempts[a.RunID] = []pipeline.WorkflowRun{old}
 		run.Attempt = 2
 		w.hub.runs[a.RunID] = run
-	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
 	"who started the manager's run": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
 		run := w.hub.runs[1]
 		run.StartedBy = robin
 		w.hub.runs[1] = run
-	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
 	"who ran the manager's run again": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
 		run := w.hub.runs[1]
 		run.TriggeredBy = robin
 		w.hub.runs[1] = run
-	}, pipeline.ReasonSelfApproved, "robin asked for the apply"},
+	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
 	"the same person, thrice": {10, []deploy.Approval{approved(robin, "production-apply"), approved(robin, "production-apply"), approved(pipeline.Account{ID: robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
 }
 

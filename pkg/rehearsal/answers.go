@@ -58,9 +58,9 @@ func doneAnswer(r stepResult) string {
 		return counted(r.outputs)
 	case "report":
 		if outcome == "" {
-			return "nothing to tell"
+			return "nothing to report"
 		}
-		return "told the customer: " + outcome
+		return "reported to the customer: " + outcome
 	}
 	return outcome
 }

@@ -71,7 +71,7 @@ func (o *Options) check() error {
 		return err
 	}
 	if o.Approve == ApprovePrompt && o.In == nil {
-		return &pipeline.UsageError{Message: "nobody can be asked for approval", Next: "use --approve yes or --approve no"}
+		return &pipeline.UsageError{Message: "there is no terminal to ask for approval", Next: "use --approve yes or --approve no"}
 	}
 	for _, p := range []struct {
 		path *string

@@ -27,7 +27,7 @@ func (m *managerRun) review(ctx context.Context, env string, plan map[string]str
 	}
 	switch {
 	case err != nil:
-		e.end(story.Stopped, "nobody answered")
+		e.end(story.Stopped, "no answer")
 	case yes:
 		e.end(story.Done, "approved")
 	default:

@@ -27,7 +27,7 @@ func (s *rehearsal) play(ctx context.Context) error {
 	}
 	switch {
 	case !planned:
-		s.leaveOut("merge", "the pull request has no good plan, so nobody would merge it")
+		s.leaveOut("merge", "the pull request has no successful plan, so it would not be merged")
 	default:
 		if err := s.merge(ctx); err != nil {
 			return err

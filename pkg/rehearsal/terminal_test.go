@@ -228,7 +228,7 @@ func TestAnswers(t *testing.T) {
 		{stepResult{command: "apply", exit: 4, outputs: map[string]string{"reason": "stale-state"}}, story.Failed, "refused: stale-state"},
 		{stepResult{command: "trigger", outputs: map[string]string{"skipped": "Nothing to do"}}, story.Done, "Nothing to do"},
 		{stepResult{command: "trigger", exit: 5}, story.Waiting, "still waiting"},
-		{stepResult{command: "report"}, story.Done, "nothing to tell"},
+		{stepResult{command: "report"}, story.Done, "nothing to report"},
 		{stepResult{command: "apply", exit: 130}, story.Stopped, "cancelled"},
 		{stepResult{command: "apply", exit: 1}, story.Failed, "failed (exit code 1)"},
 	} {

@@ -46,7 +46,7 @@ func (f fleet) blocks(scan drift.DriftScan) []block {
 		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
 		{title: signCare + " Several targets differ alike: look for one cause", header: "| what | targets | which |", columns: 3, num: 1, over: 4, e: alikeRows(scan)},
 		{title: signCare + " What differs", header: "| target | kind | where | since | applied last | issue |", columns: 6, num: 1, over: 2, e: f.found()},
-		{title: signBad + " Nobody looked at", header: "| target |", columns: 1, num: 1, over: 3, e: lines(scan.Missing)},
+		{title: signBad + " Not checked", header: "| target |", columns: 1, num: 1, over: 3, e: lines(scan.Missing)},
 		{title: "Issues in customers' repositories", header: "| target | issue | |", columns: 3, num: 1, over: 3, e: issueRows(scan.Issues)},
 		{title: signCare + " Rules that have expired and hide nothing", header: "| rule |", columns: 1, num: 1, over: 3, e: lines(scan.ExpiredRules)},
 		{title: "Slowest targets", header: "| target | took |", columns: 2, num: 1, over: 2, e: f.slowRows()},

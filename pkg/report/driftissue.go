@@ -65,7 +65,7 @@ func issueTop(r drift.DriftResult) string {
 func kindWords(kind pipeline.DriftKind) string {
 	switch kind {
 	case pipeline.DriftReal:
-		return "**Changed outside of the service**: somebody has changed or deleted something by hand or with another tool."
+		return "**Changed outside of the service**: something was changed or deleted by hand or with another tool."
 	case pipeline.DriftPending:
 		return "**Merged and never applied**: the configuration asks for something that was not built yet."
 	case pipeline.DriftManager:

@@ -179,7 +179,7 @@ func removed(req pipeline.Request) string {
 	if len(req.Removed) > 1 {
 		verb, them = "are", "them"
 	}
-	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there goes on running, and nobody changes it from here. Your service provider ends %s with a planned destroy, as docs/ENDING.md of metapipe describes.\n\n",
+	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. Your service provider ends %s with a planned destroy, as docs/ENDING.md of metapipe describes.\n\n",
 		signCare, strings.Join(names, ", "), verb, them)
 }
 

@@ -122,7 +122,7 @@ func ownWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 		return "The plan is being made.", ""
 	case pipeline.OutcomeWaiting:
 		if t.Gated {
-			return "Nothing happens until somebody approves.", "Approve or reject it in the run."
+			return "Nothing happens until a reviewer approves.", "Approve or reject it in the run."
 		}
 		return "The apply starts next.", ""
 	case pipeline.OutcomeApplying:
@@ -154,7 +154,7 @@ func endWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 		}
 		return "The plan " + word + ". Nothing was changed.", afresh(mode)
 	case pipeline.OutcomeExpired:
-		return "Nobody applied the plan in time. Nothing was changed.", afresh(mode)
+		return "The plan was not applied in time. Nothing was changed.", afresh(mode)
 	case pipeline.OutcomeSuperseded:
 		return "A newer request took the place of this one, which changed nothing.", refusedNext(mode, pipeline.ReasonSuperseded)
 	case pipeline.OutcomeSkipped:

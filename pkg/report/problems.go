@@ -78,9 +78,9 @@ func (s scribe) problems(req pipeline.Request, room size) string {
 	if len(req.Problems) == 0 {
 		return signBad + " The request was not accepted: " + plainText(reasonWords(req.Reason)) + ". Nothing was changed.\n\n**Next:** " + rejectedNext(req.Mode, req.Reason) + "\n\n"
 	}
-	head := "#### What to mend\n\n| Where | What is wrong | What to do |\n| --- | --- | --- |\n"
+	head := "#### What to fix\n\n| Where | What is wrong | What to do |\n| --- | --- | --- |\n"
 	if !req.Rejected() {
-		head = strings.Replace(head, "What to mend", signCare+" Advice", 1)
+		head = strings.Replace(head, "What to fix", signCare+" Advice", 1)
 	}
 	run := pipeline.TargetReport{RunURL: req.ManagerRun.URL}
 	f := entries{

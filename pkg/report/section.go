@@ -136,11 +136,11 @@ func notices(t pipeline.TargetReport) []string {
 	var out []string
 	switch t.Reviewed {
 	case pipeline.ReviewedDifferent:
-		out = append(out, signCare+" **This is not the plan that was reviewed.** It would do something else than the plan in the pull request. Read it as a new one before you approve.")
+		out = append(out, signCare+" **This is not the plan that was reviewed.** It differs from the plan in the pull request. Review it as a new one before you approve.")
 	case pipeline.ReviewedOtherKey:
-		out = append(out, signCare+" **Nobody can tell whether this is the plan that was reviewed.** The one in the pull request was made under an encryption key that has been removed since. Read this one as new before you approve.")
+		out = append(out, signCare+" **This plan cannot be compared with the plan that was reviewed.** The plan in the pull request was sealed with a key that has been removed since. Review this plan as a new one before you approve.")
 	case pipeline.ReviewedUnseen:
-		out = append(out, signCare+" **Nobody has seen this plan before.** The pull request showed none for this environment.")
+		out = append(out, signCare+" **This plan has not been reviewed.** The pull request showed no plan for this environment.")
 	}
 	if t.PlanOnly != "" {
 		out = append(out, signCare+" **Only planned:** "+plainText(t.PlanOnly))

@@ -165,7 +165,7 @@ func endStatus(t pipeline.TargetReport) string {
 		}
 		return joinWords("Cancelled", t.Message)
 	case pipeline.OutcomeExpired:
-		return "Expired: nobody applied the plan in time; ask for a fresh one"
+		return "Expired: the plan was not applied in time; request a new one"
 	case pipeline.OutcomeSuperseded:
 		return "Superseded by a newer request"
 	}

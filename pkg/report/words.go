@@ -231,7 +231,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonMissingProtection:
 		return "its gate lacks what the manager's rules ask for"
 	case pipeline.ReasonSelfApproved:
-		return "who asked for it approved it; somebody else has to"
+		return "the requester approved it; another reviewer must approve"
 	case pipeline.ReasonModeForbids:
 		return "the request asks for a plan only"
 	case pipeline.ReasonEnvironmentOrder:

@@ -72,7 +72,7 @@ func NewKMSSealer(ctx context.Context, o KMSOptions, keys ...Key) (*Sealer, erro
 	env := environ{o.Lookup}
 	c, err := env.config(ctx, o.Region)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "read the AWS settings for KMS", Err: err, Next: "mend the AWS_… variables of this step, or the AWS profile that they name"}
+		return nil, &pipeline.UsageError{Message: "read the AWS settings for KMS", Err: err, Next: "fix the AWS_… variables of this step, or the AWS profile that they name"}
 	}
 	if c.Region == "" && regionOfKey(o.Keys[0]) == "" {
 		return nil, &pipeline.UsageError{Message: "the region of the KMS key " + o.Keys[0] + " is not set", Next: "name the key by its ARN in `sealing_keys`, or set `state.region` or AWS_REGION"}

@@ -55,7 +55,7 @@ func nextOfKMS(a *s3Error, action, key, target string) string {
 	case "AccessDeniedException", "AccessDenied":
 		return "allow " + action + " on " + key + " in the policy of this role and in that of the key; where their condition names an encryption context, it must be that of " + target
 	case "NotFoundException":
-		return "there is no such key in that region: mend `sealing_keys` in metapipe.yml, or name the key by its ARN"
+		return "there is no such key in that region: fix `sealing_keys` in metapipe.yml, or name the key by its ARN"
 	case "DisabledException":
 		return "enable the key " + key + ", and run again"
 	case "KMSInvalidStateException":
@@ -63,7 +63,7 @@ func nextOfKMS(a *s3Error, action, key, target string) string {
 	case "InvalidKeyUsageException", "UnsupportedOperationException":
 		return "name a symmetric key for encryption and decryption in `sealing_keys`"
 	case "InvalidArnException", "ValidationException":
-		return "mend the name of the key in `sealing_keys` of metapipe.yml"
+		return "fix the name of the key in `sealing_keys` of metapipe.yml"
 	case "ExpiredTokenException", "UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignature", "MissingAuthenticationTokenException":
 		return "KMS does not accept the credentials of this step: take the role again and run again"
 	case "ThrottlingException", "LimitExceededException", "DependencyTimeoutException", "KMSInternalException", "KeyUnavailableException":

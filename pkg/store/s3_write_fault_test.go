@@ -120,7 +120,7 @@ func TestS3CannotTellWhoWrote(t *testing.T) {
 		return false
 	}
 	err := f.store(t).Create(t.Context(), "acme/plan", strings.NewReader("x"))
-	wantError(t, err, "whether the object was written cannot be told", "s3:GetObject")
+	wantError(t, err, "it is unknown whether the object was written", "s3:GetObject")
 	if errors.Is(err, pipeline.ErrExists) {
 		t.Errorf("%v says that somebody else was first", err)
 	}

@@ -62,7 +62,7 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 }
 
 func (o S3Options) unusable(err error) error {
-	return &pipeline.UsageError{Message: "read the AWS settings for bucket " + o.Bucket, Err: err, Next: "mend the AWS_… variables of this step, or the AWS profile that they name"}
+	return &pipeline.UsageError{Message: "read the AWS settings for bucket " + o.Bucket, Err: err, Next: "fix the AWS_… variables of this step, or the AWS profile that they name"}
 }
 
 // endpoint is what to ask instead of AWS, if anything.

@@ -152,7 +152,7 @@ func (w *s3Write) resolveConflict(ctx context.Context, err error) error {
 		return pipeline.ErrExists
 	}
 	// Not ErrExists: that would say that somebody else was first.
-	return fmt.Errorf("an answer of the server was lost, and whether the object was written cannot be told: %w", w.cause(headErr))
+	return fmt.Errorf("an answer of the server was lost, so it is unknown whether the object was written: %w", w.cause(headErr))
 }
 
 // noteRetries marks the write as unsure from the second attempt of a call on.

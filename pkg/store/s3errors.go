@@ -162,7 +162,7 @@ func (s *S3) nextOfAnswer(key string, e *s3Error) string {
 	}
 	switch e.code {
 	case "NoSuchBucket", "InvalidBucketName":
-		return "there is no bucket " + s.options.Bucket + " at " + s.server + ": make it, or mend its name or region in the configuration"
+		return "there is no bucket " + s.options.Bucket + " at " + s.server + ": create it, or fix its name or region in the configuration"
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "TemporaryRedirect", "301":
 		return s.nextOfRegion(e)
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden", "403":

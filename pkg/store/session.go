@@ -99,7 +99,7 @@ func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, e
 			}), nil
 		}
 	}
-	return nil, &pipeline.UsageError{Message: "read the AWS settings for " + o.target(), Err: err, Next: "mend the AWS_… variables of this step"}
+	return nil, &pipeline.UsageError{Message: "read the AWS settings for " + o.target(), Err: err, Next: "fix the AWS_… variables of this step"}
 }
 
 func (o SessionOptions) target() string { return string(o.Customer) + "/" + string(o.Environment) }

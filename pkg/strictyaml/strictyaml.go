@@ -100,7 +100,7 @@ func Limit(ps pipeline.Problems) pipeline.Problems {
 		Position: pipeline.Position{File: ps[0].File},
 		Rule:     RuleMoreProblems,
 		Message:  fmt.Sprintf("%d more problems are not shown", len(ps)-maxProblems+1),
-		Remedy:   "mend the first ones and check again",
+		Remedy:   "fix the first ones and check again",
 	}
 	kept := ps[: maxProblems-1 : maxProblems-1]
 	more.Warning = kept.Err() != nil && ps[maxProblems-1:].Err() == nil

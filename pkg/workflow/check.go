@@ -51,7 +51,7 @@ func Check(raw []byte, environments []pipeline.Environment) pipeline.Problems {
 	c := checker{}
 	var document yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(raw)).Decode(&document); err != nil || len(document.Content) == 0 {
-		c.add(0, RuleUnreadable, fmt.Sprintf("the workflow is not YAML: %v", err), "mend the file, or copy it anew")
+		c.add(0, RuleUnreadable, fmt.Sprintf("the workflow is not YAML: %v", err), "fix the file, or copy it again")
 		return c.problems
 	}
 	jobs, finish := chainOf(document.Content[0])

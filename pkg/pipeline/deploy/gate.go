@@ -90,7 +90,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
 			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.OperatorAfresh() + "; let a reviewer approve with an account that exists"}
 	case len(people) == 0 && rule.PreventSelfReview:
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("nobody is on record for approving the apply of %s in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
+		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("no approval of the apply of %s is on record in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
 			Next: pipeline.ProviderNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
 	case len(people) == 0 && rule.Gated:
 		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
@@ -114,7 +114,7 @@ func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, r
 	}
 	asked := pipeline.WithAccounts(slices.Clone(request.Requesters), run.Requesters()...)
 	if len(request.Requesters) == 0 || slices.ContainsFunc(asked, func(account pipeline.Account) bool { return !account.Known() }) {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonSelfApproved, Message: fmt.Sprintf("GitHub does not say who asked for the apply of %s, so nobody can be seen to be somebody else", target),
+		return &pipeline.RefusedError{Reason: pipeline.ReasonSelfApproved, Message: fmt.Sprintf("GitHub reports no account that requested the apply of %s, so self-approval cannot be ruled out", target),
 			Next: request.Mode.Afresh() + "; use an account that exists", Operator: request.Mode.OperatorAfresh() + ", from an account that exists"}
 	}
 	for _, account := range asked {
@@ -122,8 +122,8 @@ func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, r
 		if at < 0 {
 			continue
 		}
-		return &pipeline.RefusedError{Reason: pipeline.ReasonSelfApproved, Message: fmt.Sprintf("%s asked for the apply of %s and approved it, and metapipe.yml wants somebody else to approve", people[at].Login, target),
-			Next: request.Mode.Afresh() + "; somebody else approves it", Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let somebody else approve; running run %d again does not help, since GitHub does not tell which attempt an approval was for", in.Run.ID)}
+		return &pipeline.RefusedError{Reason: pipeline.ReasonSelfApproved, Message: fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
+			Next: request.Mode.Afresh() + "; another reviewer must approve it", Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which attempt an approval was for", in.Run.ID)}
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 // The message names no other customer.
 func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (pipeline.Customer, pipeline.Repository, error) {
 	unknown := &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
-		Next: "onboard it with a file in customers/, or mend its repository_id or path there"}
+		Next: "register it with a file in customers/, or fix its repository_id or path there"}
 	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
 		return pipeline.Customer{}, pipeline.Repository{}, unknown
 	}

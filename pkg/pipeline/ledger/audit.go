@@ -162,14 +162,14 @@ func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
 		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
 		switch {
 		case i < 0 && !r.broken:
-			r.find("%s tells that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
+			r.find("%s says that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
 		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
 			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, cmp.Or(pipeline.ReceiptCode(r.Entries[i].Receipt), "none"), anchorName(d), cmp.Or(pipeline.ReceiptCode(d.Payload.Receipt), "none"))
 		}
 	}
 	for _, e := range r.Entries {
 		if e.carriedOut() && !reported[e.Request] {
-			r.Notes = append(r.Notes, fmt.Sprintf("entry %d (applied) has no anchor: no report has told of it yet, or its deployment was deleted", e.Sequence))
+			r.Notes = append(r.Notes, fmt.Sprintf("entry %d (applied) has no anchor: no report has recorded it yet, or its deployment was deleted", e.Sequence))
 		}
 	}
 }

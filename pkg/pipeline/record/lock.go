@@ -200,7 +200,7 @@ func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode p
 	since := failed.Lock.Created.Format(time.RFC3339)
 	switch {
 	case failed.Lock.Who == "":
-		failed.Operator = fmt.Sprintf("the backend does not tell whose lock %s is: wait and run this job again; when you know that the process that took it is dead, `%s --no-run`", failed.Lock.ID, unlock)
+		failed.Operator = fmt.Sprintf("the backend does not say who holds lock %s: wait and run this job again; if you know that the process that took it is dead, run `%s --no-run`", failed.Lock.ID, unlock)
 	case len(holders) == 0:
 		failed.Operator = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
 	case len(holders) > 1:

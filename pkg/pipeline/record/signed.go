@@ -69,7 +69,7 @@ func (s Records) CreateRecord(ctx context.Context, p PlanAttempt, object string,
 		err = w.Close()
 	}
 	if err != nil {
-		return fmt.Errorf("vouch for %s: %w", key, err)
+		return fmt.Errorf("sign %s: %w", key, err)
 	}
 	return createJSON(ctx, s.Store, key, signedRecord{Record: content, Seal: seal.Bytes()})
 }
@@ -132,7 +132,7 @@ func doubted(err error, applying bool) (Result, bool) {
 		}
 		return e, true
 	case errors.Is(err, pipeline.ErrTampered):
-		return Result{Outcome: pipeline.OutcomeFailed, Reason: pipeline.ReasonTampered, Message: "the record in the store of how it ended is not ours: somebody else wrote it, or an older version did", Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}, true
+		return Result{Outcome: pipeline.OutcomeFailed, Reason: pipeline.ReasonTampered, Message: "the record of the result in the store has no valid signature: someone else or an older version wrote it", Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}, true
 	}
 	return Result{}, false
 }

@@ -265,7 +265,7 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 		}
 		return errors.Join(w.close(ctx, true), record.MarkClosed(ctx, w.Store, w.request))
 	}
-	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), and nobody has closed it", w.run.Conclusion)}, func() error {
+	w.found(Finding{Kind: FindingUnfinished, Since: w.run.UpdatedAt, Message: fmt.Sprintf("its run is over (%s), but the request is still open", w.run.Conclusion)}, func() error {
 		if err := w.close(ctx, w.run.Conclusion == "cancelled"); err != nil || locked {
 			return err
 		}
@@ -361,6 +361,6 @@ func (w *sweeping) reportUnseenLock(ctx context.Context, c pipeline.CustomerName
 	}
 	step := steps[len(steps)-1]
 	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
-		Next: fmt.Sprintf("when the next plan meets a lock, it tells its id: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
+		Next: fmt.Sprintf("if the next plan finds a lock, it prints the lock ID: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
 	return nil
 }

@@ -47,7 +47,7 @@ type UnlockInput struct {
 // it. The release stands in the ledger.
 func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, error) {
 	if in.LockID == "" {
-		return pipeline.Lock{}, &pipeline.UsageError{Message: "no lock is named", Next: "pass the id that `metapipe state show` or the message about the lock tells, with --lock-id"}
+		return pipeline.Lock{}, &pipeline.UsageError{Message: "--lock-id is missing", Next: "pass the ID that `metapipe state show` or the message about the lock prints"}
 	}
 	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Environment)
 	if err != nil {
@@ -96,7 +96,7 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case known:
 		return pipeline.LockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
 	}
-	return pipeline.LockRefused(fmt.Sprintf("whose the lock of %s is cannot be seen from here", target), "when you know that its process is dead, run it again with --no-run: the tool compares the id")
+	return pipeline.LockRefused(fmt.Sprintf("cannot determine who holds the lock of %s", target), "if you know that its process is dead, run the command again with --no-run: the tool compares the ID")
 }
 
 // checkRunsEnded refuses while the run of any step goes on that may hold the lock, however

@@ -84,7 +84,7 @@ func (w *workspace) backendArguments(b pipeline.Backend) map[string]string {
 // ownS3 reports whether the environment names an S3 server that is not AWS.
 func (e *Engine) ownS3() bool {
 	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
-		value := e.getenv(name)
+		value := e.options.Environ.get(name)
 		if value == "" {
 			continue
 		}

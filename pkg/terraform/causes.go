@@ -22,7 +22,7 @@ func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
 	plan.Compared = t.job.Compared
 	if err != nil {
 		plan.Compared = pipeline.ComparedUnreadable
-		t.log.print(fmt.Sprintf("The plan is made without the reasons for its changes: %v", err))
+		t.log(fmt.Sprintf("The plan is made without the reasons for its changes: %v", err))
 	}
 	if t.job.Destroy || t.job.Variables == nil || t.scope(t.rootDir()) == nil {
 		return

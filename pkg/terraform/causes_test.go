@@ -72,7 +72,7 @@ func TestCauses(t *testing.T) {
 		{Address: "x_box.e[1]", Action: pipeline.ActionDelete}, replaced("x_box.f", "rule[0].port"), replaced("x_box.g", "input"),
 		{Address: `module.net.x_net.n["south.[1]"]`, Action: pipeline.ActionDelete}, replaced(`module.net.x_net.n["north0"]`, "area"),
 	}}
-	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
 	region, count := `environments.staging.region:5 "south"→"north"`, `environments.staging.count:6 2→1`
 	for i, want := range []string{region, region, "note:2 *→*", "local.fixed:5", count, count, region, count + " " + region, region} {
 		var got []string
@@ -97,7 +97,7 @@ func TestCauses(t *testing.T) {
 	// Without what was applied last only the code is named.
 	job.Applied, job.Compared = nil, pipeline.ComparedNothing
 	plan.Changes[0].Causes = nil
-	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
 	if c := plan.Changes[0].Causes; len(c) != 1 || c[0].Local != "local.env" {
 		t.Errorf("without an apply: %+v", c)
 	}
@@ -108,7 +108,7 @@ func TestCauses(t *testing.T) {
 	// A destroy comes from the request, whatever the variables say.
 	job.Destroy = true
 	plan.Changes[0].Causes = nil
-	newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}}).explain(plan, &redactor{})
+	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
 	if c := plan.Changes[0].Causes; len(c) != 0 {
 		t.Errorf("of a destroy: %+v", c)
 	}
@@ -143,7 +143,7 @@ func TestUndecodedVariables(t *testing.T) {
 				change(&job)
 				var log strings.Builder
 				var plan pipeline.Plan
-				newTracer(&workspace{job: job, tree: t.TempDir(), tool: Tool{Name: "terraform"}, log: newProgress(&log)}).explain(&plan, &redactor{})
+				newTracer(traced{job: job, tree: t.TempDir(), tool: "terraform", log: newProgress(&log).print}).explain(&plan, &redactor{})
 				if plan.Compared != pipeline.ComparedUnreadable || !strings.Contains(log.String(), "read the variables") {
 					t.Errorf("compared %q; the log says %q", plan.Compared, log.String())
 				}

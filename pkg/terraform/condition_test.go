@@ -15,7 +15,7 @@ func TestTracerEndsInCycles(t *testing.T) {
   a = merge(local.a, local.a, local.b, try(local.b, 1), { (local.a.x) = 1, x = local.b.x })
   b = merge(local.b, lookup(local.a, local.b.x, local.a), local.a, local.a)
 }`)
-	tracer := newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}})
+	tracer := newTracer(traced{job: job, tree: tree, tool: "terraform"})
 	begin := time.Now()
 	if at, ok := tracer.text(tracer.scope("terraform"), "local.b.x.y"); ok {
 		t.Errorf("found %s", at)
@@ -38,7 +38,7 @@ func TestTracerFollowsExpressions(t *testing.T) {
   unclear = merge(local.config, timestamp())
   count   = tonumber(coalesce(local.own["max_instances"], 1))
 }`)
-	tracer := newTracer(&workspace{job: job, tree: tree, tool: Tool{Name: "terraform"}})
+	tracer := newTracer(traced{job: job, tree: tree, tool: "terraform"})
 	for in, want := range map[string]string{
 		"local.own.region":       "environments.staging.region",
 		"local.merged.region":    "environments.staging.region",

@@ -22,7 +22,7 @@ import (
 // knows yet which values its plan will mark as sensitive.
 func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.Diagnostic {
 	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return isError(d) && !isFrame(d) })
-	tracer := newTracer(w)
+	tracer := newTracer(w.traced())
 	var diagnostics []pipeline.Diagnostic
 	for _, d := range found {
 		if errs && isFrame(d) {
@@ -52,6 +52,11 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 		w.log.diagnostic(d)
 	}
 	return diagnostics
+}
+
+// traced is the workspace as a tracer sees it.
+func (w *workspace) traced() traced {
+	return traced{job: w.job, tree: w.tree, tool: w.tool.Name, managerPath: w.managerPath, isVarsFile: w.isVarsFile, log: w.log.print}
 }
 
 // diagnostic writes what the tool reported, with its explanation set off.

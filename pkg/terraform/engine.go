@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"time"
 
@@ -19,7 +20,7 @@ const defaultWaitDelay = 90 * time.Second
 type Options struct {
 	// Environ is the environment of this process as "NAME=value", as os.Environ
 	// returns it. The tool sees an allow-list of it.
-	Environ []string
+	Environ environ
 	// EnvironOf is the environment for one target of a Fleet, where its credentials
 	// are its own; nil means Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
@@ -76,6 +77,23 @@ func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
 	confined := &Engine{options: e.options}
 	confined.options.Environ, confined.options.EnvironOf = environ, nil
 	return confined, nil
+}
+
+// Locate finds the tool of rule: the named binary, the first one in PATH that
+// fits the constraint, the highest fitting one in the cache, or one that it
+// installs. When there is none the error is a *pipeline.UsageError that names
+// the remedies.
+func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Tool, error) {
+	return e.locate(ctx, rule, nil)
+}
+
+// locate is Locate that writes to log before it downloads.
+func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Tool, error) {
+	return e.finder().find(ctx, rule, newProgress(log).print)
+}
+
+func (e *Engine) finder() finder {
+	return finder{environ: e.options.Environ, cacheDir: e.options.CacheDir, binaryPath: e.options.BinaryPath, install: e.options.Install}
 }
 
 // target names the job in messages.

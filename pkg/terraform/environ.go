@@ -64,10 +64,14 @@ func matches(name string, rules []string) bool {
 	return false
 }
 
-func (e *Engine) environNames() []string {
-	seen := make(map[string]bool, len(e.options.Environ))
+// environ is the environment of this process as "NAME=value". A tool sees an
+// allow-list of it.
+type environ []string
+
+func (e environ) names() []string {
+	seen := make(map[string]bool, len(e))
 	var names []string
-	for _, pair := range e.options.Environ {
+	for _, pair := range e {
 		name, _, ok := strings.Cut(pair, "=")
 		if ok && name != "" && !seen[name] {
 			seen[name] = true
@@ -78,10 +82,10 @@ func (e *Engine) environNames() []string {
 	return names
 }
 
-// getenv returns the last value of name, as the C library and Go do.
-func (e *Engine) getenv(name string) string {
+// get returns the last value of name, as the C library and Go do.
+func (e environ) get(name string) string {
 	value := ""
-	for _, pair := range e.options.Environ {
+	for _, pair := range e {
 		if n, v, ok := strings.Cut(pair, "="); ok && (n == name || runtime.GOOS == "windows" && strings.EqualFold(n, name)) {
 			value = v
 		}
@@ -89,8 +93,8 @@ func (e *Engine) getenv(name string) string {
 	return value
 }
 
-// toolEnv is the whole environment of the tool's processes.
-func (e *Engine) toolEnv(rule pipeline.ToolRule, dataDir string) ([]string, error) {
+// forTool is the whole environment of the tool's processes.
+func (e environ) forTool(rule pipeline.ToolRule, dataDir string) ([]string, error) {
 	for _, extra := range rule.Env {
 		if !envRulePattern.MatchString(extra) {
 			return nil, &pipeline.UsageError{
@@ -100,13 +104,13 @@ func (e *Engine) toolEnv(rule pipeline.ToolRule, dataDir string) ([]string, erro
 		}
 	}
 	var env []string
-	for _, name := range e.environNames() {
+	for _, name := range e.names() {
 		if !allowed(name, rule.Env) {
 			continue
 		}
-		value := e.getenv(name)
+		value := e.get(name)
 		// The tool warns on each call when this file is not there.
-		if name == "TF_CLI_CONFIG_FILE" && !isFile(value) {
+		if name == "TF_CLI_CONFIG_FILE" && !isRegular(value) {
 			continue
 		}
 		env = append(env, name+"="+value)

@@ -69,46 +69,46 @@ func downloadTofu(ctx context.Context, constraints version.Constraints, dir stri
 	return fmt.Errorf("no release of tofu fits %s", constraints)
 }
 
-// install downloads the tool into the cache. Two that install at once both
+// download installs the tool into the cache. Two that install at once both
 // succeed: the second finds the place taken by the same version.
-func (f *finder) install(ctx context.Context) (Tool, error) {
-	if f.options.CacheDir == "" {
-		return Tool{}, f.missing(errors.New("there is no cache directory to put it in"))
+func (s *search) download(ctx context.Context) (Tool, error) {
+	if s.cacheDir == "" {
+		return Tool{}, s.missing(errors.New("there is no cache directory to put it in"))
 	}
-	tools := filepath.Join(f.options.CacheDir, "tools")
+	tools := filepath.Join(s.cacheDir, "tools")
 	if err := os.MkdirAll(tools, 0o700); err != nil {
-		return Tool{}, f.missing(err)
+		return Tool{}, s.missing(err)
 	}
 	dir, err := os.MkdirTemp(tools, ".install-*")
 	if err != nil {
-		return Tool{}, f.missing(err)
+		return Tool{}, s.missing(err)
 	}
 	defer os.RemoveAll(dir) // gone after the rename
-	f.log.print(f.wanted() + " is not installed: downloading it")
+	s.log(s.wanted() + " is not installed: downloading it")
 	limited, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 	// The addresses in such an error say nothing to a customer: they go below.
-	if err := f.options.Install(limited, f.rule.Name, f.constraint, dir); err != nil {
+	if err := s.install(limited, s.rule.Name, s.constraint, dir); err != nil {
 		if ctx.Err() != nil {
-			return Tool{}, fmt.Errorf("install %s: %w", f.rule.Name, ctx.Err())
+			return Tool{}, fmt.Errorf("install %s: %w", s.rule.Name, ctx.Err())
 		}
-		return Tool{}, f.missing(&downloadError{err})
+		return Tool{}, s.missing(&downloadError{err})
 	}
-	return f.keep(ctx, tools, dir)
+	return s.keep(ctx, tools, dir)
 }
 
 // keep moves a fresh install to the place where the cache looks for it.
-func (f *finder) keep(ctx context.Context, tools, dir string) (Tool, error) {
-	v, err := f.askVersion(ctx, filepath.Join(dir, executable(f.rule.Name)))
+func (s *search) keep(ctx context.Context, tools, dir string) (Tool, error) {
+	v, err := s.askVersion(ctx, filepath.Join(dir, executable(s.rule.Name)))
 	if err != nil {
-		return Tool{}, f.missing(err)
+		return Tool{}, s.missing(err)
 	}
-	if !f.fits(v) {
-		return Tool{}, f.missing(fmt.Errorf("got version %s", v))
+	if !s.fits(v) {
+		return Tool{}, s.missing(fmt.Errorf("got version %s", v))
 	}
-	place := filepath.Join(tools, f.rule.Name+"-"+v)
-	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(f.rule.Name))) {
-		return Tool{}, f.missing(err)
+	place := filepath.Join(tools, s.rule.Name+"-"+v)
+	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(s.rule.Name))) {
+		return Tool{}, s.missing(err)
 	}
-	return Tool{Name: f.rule.Name, Path: filepath.Join(place, executable(f.rule.Name)), Version: v}, nil
+	return Tool{Name: s.rule.Name, Path: filepath.Join(place, executable(s.rule.Name)), Version: v}, nil
 }

@@ -153,6 +153,12 @@ func cutAny(name string, suffixes ...string) (string, bool) {
 	return name, false
 }
 
+// isCode reports the names of files that hold configuration for either tool.
+func isCode(name string) bool {
+	_, code := cutAny(name, ".tf.json", ".tofu.json", ".tf", ".tofu")
+	return code
+}
+
 // ignoredFile reports editors' leftovers, as the tool does.
 func ignoredFile(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||

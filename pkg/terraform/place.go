@@ -46,7 +46,7 @@ func (w *workspace) setEnvironment() error {
 	if err != nil {
 		return w.failed("find the data directory", err)
 	}
-	if w.env, err = w.engine.toolEnv(w.job.Customer.Manager.Tool, data); err != nil {
+	if w.env, err = w.engine.options.Environ.forTool(w.job.Customer.Manager.Tool, data); err != nil {
 		return err
 	}
 	if hasFixedPlace {
@@ -198,7 +198,7 @@ func (w *workspace) expandsHome() bool {
 			if err != nil || found || entry.IsDir() {
 				return err
 			}
-			if _, code := cutAny(entry.Name(), ".tf.json", ".tofu.json", ".tf", ".tofu"); !code {
+			if !isCode(entry.Name()) {
 				return nil
 			}
 			text, err := os.ReadFile(filepath.Clean(path))

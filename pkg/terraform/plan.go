@@ -85,7 +85,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		}
 	}
 	planned.Plan = reading.plan
-	newTracer(w).explain(&planned.Plan, reading.redactor)
+	newTracer(w.traced()).explain(&planned.Plan, reading.redactor)
 	planned.Plan.Diagnostics = w.diagnose(found, reading.redactor)
 	if warning := w.homeWarning(reading.homed); warning != nil {
 		planned.Plan.Diagnostics = append(planned.Plan.Diagnostics, *warning)
@@ -118,7 +118,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.getenv("HOME"), Secrets: w.knownSecrets()})
+	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.get("HOME"), Secrets: w.knownSecrets()})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{

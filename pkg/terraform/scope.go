@@ -36,7 +36,7 @@ func (t *tracer) load(dir string) *scope {
 		outputs: map[string]hclsyntax.Expression{}, sensitive: map[string]bool{}}
 	t.scopes[dir] = s
 	full := filepath.Join(t.tree, filepath.FromSlash(dir))
-	names, err := configFiles(full, t.tool.Name)
+	names, err := configFiles(full, t.tool)
 	if err != nil {
 		return s
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -185,7 +186,13 @@ func (w *workspace) stateSecrets(ctx context.Context, set secretSet, marks map[s
 		return fmt.Errorf("read the state: %w", err)
 	}
 	defer file.Close()
-	reader := stateReader{jsonReader: newJSONReader(bufio.NewReader(file)), secrets: set, marks: marks}
+	return secretsIn(bufio.NewReader(file), set, marks)
+}
+
+// secretsIn adds the sensitive values of a state file, version 4: those that the state
+// marks, and those at marks by the address of their resource.
+func secretsIn(state io.Reader, set secretSet, marks map[string]any) error {
+	reader := stateReader{jsonReader: newJSONReader(state), secrets: set, marks: marks}
 	if err := reader.object(reader.section); err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}

@@ -242,20 +242,25 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 // countOn copies a state under another serial: the tool takes no other state with
 // a serial that is there already.
 func (w *workspace) countOn(file string, serial uint64) (string, error) {
-	content, err := os.ReadFile(filepath.Clean(file))
+	counted := filepath.Join(w.dir, "counted.tfstate")
+	return counted, withSerial(file, counted, serial)
+}
+
+// withSerial copies a state file under another serial.
+func withSerial(from, to string, serial uint64) error {
+	content, err := os.ReadFile(filepath.Clean(from))
 	if err != nil {
-		return "", err
+		return err
 	}
 	var state map[string]json.RawMessage
 	if err := json.Unmarshal(content, &state); err != nil {
-		return "", errors.New("the kept state is no JSON") // the error could quote it
+		return errors.New("the kept state is no JSON") // the error could quote it
 	}
 	state["serial"] = json.RawMessage(strconv.FormatUint(serial, 10))
 	if content, err = json.Marshal(state); err != nil {
-		return "", err
+		return err
 	}
-	counted := filepath.Join(w.dir, "counted.tfstate")
-	return counted, os.WriteFile(counted, content, 0o600)
+	return os.WriteFile(to, content, 0o600)
 }
 
 // sameContent reports whether two states differ in nothing but their counting.

@@ -37,52 +37,55 @@ func (t Tool) atLeast(major, minor int) bool {
 	return s[0] > major || s[0] == major && s[1] >= minor
 }
 
-// finder looks for one rule and remembers what did not fit, for the message.
+// finder looks for tools on one machine.
 type finder struct {
-	*Engine
+	environ    environ
+	cacheDir   string // empty: nothing is cached and nothing can be installed
+	binaryPath string // the binary to use; empty: the one in PATH
+	install    InstallFunc
+}
+
+// search looks for one rule and remembers what did not fit, for the message.
+type search struct {
+	finder
 	rule       pipeline.ToolRule
 	constraint version.Constraints
 	unfit      []string
-	log        *progress
+	log        func(string)
 }
 
-// Locate finds the tool of rule: the named binary, the first one in PATH that
+// find finds the tool of rule: the named binary, the first one in PATH that
 // fits the constraint, the highest fitting one in the cache, or one that it
-// installs. When there is none the error is a *pipeline.UsageError that names
-// the remedies.
-func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Tool, error) {
-	return e.locate(ctx, rule, nil)
-}
-
-// locate is Locate that tells log before it downloads.
-func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Tool, error) {
-	f, err := e.newFinder(rule)
+// installs, which it reports to log before. When there is none the error is a
+// *pipeline.UsageError that names the remedies.
+func (f finder) find(ctx context.Context, rule pipeline.ToolRule, log func(string)) (Tool, error) {
+	s, err := f.search(rule)
 	if err != nil {
 		return Tool{}, err
 	}
-	f.log = newProgress(log)
-	if e.options.BinaryPath != "" {
-		return f.given(ctx)
+	s.log = log
+	if f.binaryPath != "" {
+		return s.given(ctx)
 	}
-	for _, find := range []func(context.Context) (Tool, error){f.inPath, f.inCache, f.install} {
+	for _, find := range []func(context.Context) (Tool, error){s.inPath, s.inCache, s.download} {
 		tool, err := find(ctx)
 		if err != nil || tool.Path != "" {
 			return tool, err
 		}
 	}
-	return Tool{}, f.missing(nil)
+	return Tool{}, s.missing(nil)
 }
 
-func (e *Engine) newFinder(rule pipeline.ToolRule) (*finder, error) {
+func (f finder) search(rule pipeline.ToolRule) (*search, error) {
 	if rule.Name != "terraform" && rule.Name != "tofu" {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("tool %q is not known", rule.Name),
 			Next:    "set tool.name in metapipe.yml to terraform or tofu",
 		}
 	}
-	f := &finder{Engine: e, rule: rule}
+	s := &search{finder: f, rule: rule}
 	if rule.Constraint == "" {
-		return f, nil
+		return s, nil
 	}
 	constraint, err := version.NewConstraint(rule.Constraint)
 	if err != nil {
@@ -92,75 +95,75 @@ func (e *Engine) newFinder(rule pipeline.ToolRule) (*finder, error) {
 			Err:     err,
 		}
 	}
-	f.constraint = constraint
-	return f, nil
+	s.constraint = constraint
+	return s, nil
 }
 
-func (f *finder) fits(v string) bool {
-	if f.constraint == nil {
+func (s *search) fits(v string) bool {
+	if s.constraint == nil {
 		return true
 	}
 	parsed, err := version.NewVersion(v)
-	return err == nil && f.constraint.Check(parsed)
+	return err == nil && s.constraint.Check(parsed)
 }
 
 // wanted is the rule for people: `terraform "~> 1.11"`.
-func (f *finder) wanted() string {
-	if f.rule.Constraint == "" {
-		return f.rule.Name
+func (s *search) wanted() string {
+	if s.rule.Constraint == "" {
+		return s.rule.Name
 	}
-	return fmt.Sprintf("%s %q", f.rule.Name, f.rule.Constraint)
+	return fmt.Sprintf("%s %q", s.rule.Name, s.rule.Constraint)
 }
 
-func (f *finder) given(ctx context.Context) (Tool, error) {
-	path, err := filepath.Abs(f.options.BinaryPath)
+func (s *search) given(ctx context.Context) (Tool, error) {
+	path, err := filepath.Abs(s.binaryPath)
 	if err != nil {
-		return Tool{}, fmt.Errorf("find %s: %w", f.rule.Name, err)
+		return Tool{}, fmt.Errorf("find %s: %w", s.rule.Name, err)
 	}
-	v, err := f.version(ctx, path)
+	v, err := s.version(ctx, path)
 	if err != nil {
 		return Tool{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s does not answer", path),
-			Next:    fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", f.rule.Name),
+			Next:    fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", s.rule.Name),
 			Err:     err,
 		}
 	}
-	if !f.fits(v) {
+	if !s.fits(v) {
 		return Tool{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("the given binary %s is version %s, and %s is wanted", path, v, f.wanted()),
+			Message: fmt.Sprintf("the given binary %s is version %s, and %s is wanted", path, v, s.wanted()),
 			Next:    "set METAPIPE_TOOL to the path of another binary, or unset it, or change tool.version in metapipe.yml",
 		}
 	}
-	return Tool{Name: f.rule.Name, Path: path, Version: v}, nil
+	return Tool{Name: s.rule.Name, Path: path, Version: v}, nil
 }
 
 // inPath tries the binaries of that name in the order of PATH.
-func (f *finder) inPath(ctx context.Context) (Tool, error) {
-	for _, dir := range filepath.SplitList(f.getenv("PATH")) {
+func (s *search) inPath(ctx context.Context) (Tool, error) {
+	for _, dir := range filepath.SplitList(s.environ.get("PATH")) {
 		// A relative entry would let a checkout bring its own terraform.
 		if !filepath.IsAbs(dir) {
 			continue
 		}
-		path := filepath.Join(dir, executable(f.rule.Name))
+		path := filepath.Join(dir, executable(s.rule.Name))
 		if !isExecutable(path) {
 			continue
 		}
-		path, err := f.unwrap(path)
+		path, err := s.unwrap(path)
 		if err != nil {
 			return Tool{}, err
 		}
-		v, err := f.version(ctx, path)
+		v, err := s.version(ctx, path)
 		if ctx.Err() != nil {
-			return Tool{}, fmt.Errorf("find %s: %w", f.rule.Name, ctx.Err())
+			return Tool{}, fmt.Errorf("find %s: %w", s.rule.Name, ctx.Err())
 		}
 		if err != nil {
-			f.unfit = append(f.unfit, fmt.Sprintf("%s does not answer (%v)", path, err))
+			s.unfit = append(s.unfit, fmt.Sprintf("%s does not answer (%v)", path, err))
 			continue
 		}
-		if f.fits(v) {
-			return Tool{Name: f.rule.Name, Path: path, Version: v}, nil
+		if s.fits(v) {
+			return Tool{Name: s.rule.Name, Path: path, Version: v}, nil
 		}
-		f.unfit = append(f.unfit, fmt.Sprintf("%s is %s", path, v))
+		s.unfit = append(s.unfit, fmt.Sprintf("%s is %s", path, v))
 	}
 	return Tool{}, nil
 }
@@ -168,10 +171,10 @@ func (f *finder) inPath(ctx context.Context) (Tool, error) {
 // unwrap looks through the wrapper that setup-terraform and setup-opentofu put
 // into PATH: it swallows output and exit codes that we need. The real binary
 // stands beside it as <name>-bin, in the directory that <NAME>_CLI_PATH names.
-func (f *finder) unwrap(path string) (string, error) {
-	variable := strings.ToUpper(f.rule.Name) + "_CLI_PATH"
-	for _, dir := range []string{f.getenv(variable), filepath.Dir(path)} {
-		actual := filepath.Join(dir, executable(f.rule.Name+"-bin"))
+func (s *search) unwrap(path string) (string, error) {
+	variable := strings.ToUpper(s.rule.Name) + "_CLI_PATH"
+	for _, dir := range []string{s.environ.get(variable), filepath.Dir(path)} {
+		actual := filepath.Join(dir, executable(s.rule.Name+"-bin"))
 		if filepath.IsAbs(dir) && isExecutable(actual) {
 			return actual, nil
 		}
@@ -186,7 +189,7 @@ func (f *finder) unwrap(path string) (string, error) {
 	setup := map[string]string{"terraform": "terraform_wrapper: false", "tofu": "tofu_wrapper: false"}
 	return "", &pipeline.UsageError{
 		Message: fmt.Sprintf("%s is the wrapper of the setup action, and the real binary is not beside it", path),
-		Next:    fmt.Sprintf("set `%s` in the setup step of the workflow", setup[f.rule.Name]),
+		Next:    fmt.Sprintf("set `%s` in the setup step of the workflow", setup[s.rule.Name]),
 	}
 }
 
@@ -210,42 +213,42 @@ func isSetupWrapper(path, variable string) (bool, error) {
 }
 
 // inCache takes the highest fitting version of the cache.
-func (f *finder) inCache(ctx context.Context) (Tool, error) {
-	if f.options.CacheDir == "" {
+func (s *search) inCache(ctx context.Context) (Tool, error) {
+	if s.cacheDir == "" {
 		return Tool{}, nil
 	}
-	dir := filepath.Join(f.options.CacheDir, "tools")
+	dir := filepath.Join(s.cacheDir, "tools")
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return Tool{}, nil
 	}
 	if err != nil {
-		return Tool{}, fmt.Errorf("look for %s in the cache: %w", f.rule.Name, err)
+		return Tool{}, fmt.Errorf("look for %s in the cache: %w", s.rule.Name, err)
 	}
 	var fitting []*version.Version
 	for _, entry := range entries {
-		text, ok := strings.CutPrefix(entry.Name(), f.rule.Name+"-")
+		text, ok := strings.CutPrefix(entry.Name(), s.rule.Name+"-")
 		v, err := version.NewVersion(text)
-		if ok && err == nil && f.fits(text) && v.Original() == text {
+		if ok && err == nil && s.fits(text) && v.Original() == text {
 			fitting = append(fitting, v)
 		}
 	}
 	sort.Sort(sort.Reverse(version.Collection(fitting)))
 	for _, v := range fitting {
-		path := filepath.Join(dir, f.rule.Name+"-"+v.Original(), executable(f.rule.Name))
-		got, err := f.version(ctx, path)
+		path := filepath.Join(dir, s.rule.Name+"-"+v.Original(), executable(s.rule.Name))
+		got, err := s.version(ctx, path)
 		if err == nil && got == v.Original() {
-			return Tool{Name: f.rule.Name, Path: path, Version: got}, nil
+			return Tool{Name: s.rule.Name, Path: path, Version: got}, nil
 		}
-		f.unfit = append(f.unfit, fmt.Sprintf("%s in the cache is not that version", path))
+		s.unfit = append(s.unfit, fmt.Sprintf("%s in the cache is not that version", path))
 	}
 	return Tool{}, nil
 }
 
-func (f *finder) missing(err error) error {
-	message := f.wanted() + " is needed, and there is none"
-	if len(f.unfit) > 0 {
-		message = f.wanted() + " is needed; " + strings.Join(f.unfit, ", ")
+func (s *search) missing(err error) error {
+	message := s.wanted() + " is needed, and there is none"
+	if len(s.unfit) > 0 {
+		message = s.wanted() + " is needed; " + strings.Join(s.unfit, ", ")
 	}
 	if err != nil {
 		message += "; downloading it failed"
@@ -262,6 +265,12 @@ func executable(name string) string {
 		return name + ".exe"
 	}
 	return name
+}
+
+// isRegular reports a file that is there and no directory.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func isExecutable(path string) bool {

@@ -181,7 +181,7 @@ func TestVersionIsAskedOnce(t *testing.T) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		ask := func() string {
-			v, err := engine.version(t.Context(), recorded.path)
+			v, err := engine.finder().version(t.Context(), recorded.path)
 			if err != nil {
 				t.Fatal(err)
 			}

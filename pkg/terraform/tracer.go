@@ -9,13 +9,15 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // tracer follows expressions of the manager's code back to variables.yml:
 // through locals, variables, and arguments of modules in the same tree. What it
 // does not understand it leaves alone.
 type tracer struct {
-	*workspace
+	traced
 	scopes map[string]*scope
 	// each is the for_each around the failing expression, nil when there is none.
 	each    hclsyntax.Expression
@@ -24,6 +26,18 @@ type tracer struct {
 	eachScope *scope
 	self      *hclsyntax.Body // of the resource around the failing expression
 	visited   int             // expressions looked at for one diagnostic
+}
+
+// traced is what a tracer follows expressions in.
+type traced struct {
+	job  pipeline.Job
+	tree string // the copy of the manager directory
+	tool string // "terraform" or "tofu"
+	// managerPath makes a path that the tool printed relative to the manager directory.
+	managerPath func(name string) string
+	// isVarsFile reports the file of typed variables that the tool was given.
+	isVarsFile func(name string) bool
+	log        func(line string)
 }
 
 // scope is one module directory.
@@ -80,7 +94,7 @@ const (
 	maxVisited = 10_000 // expressions in all, since merge branches
 )
 
-func newTracer(w *workspace) *tracer { return &tracer{workspace: w} }
+func newTracer(in traced) *tracer { return &tracer{traced: in} }
 
 // rootDir is the root module, relative to the tree.
 func (t *tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.job.Customer.Root)) }

@@ -28,7 +28,7 @@ type versionRecord struct {
 
 // version returns the version of the binary at path. It starts a process only
 // when the binary has not been asked before.
-func (e *Engine) version(ctx context.Context, path string) (string, error) {
+func (f finder) version(ctx context.Context, path string) (string, error) {
 	actual, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", err
@@ -39,31 +39,31 @@ func (e *Engine) version(ctx context.Context, path string) (string, error) {
 	}
 	stored := versionRecord{Path: actual, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	// A script (tfenv, asdf) may run another binary tomorrow: it is asked each time.
-	cachable := e.options.CacheDir != "" && !isScript(actual)
+	cachable := f.cacheDir != "" && !isScript(actual)
 	if cachable {
-		if v := e.recordedVersion(stored); v != "" {
+		if v := f.recordedVersion(stored); v != "" {
 			return v, nil
 		}
 	}
-	if stored.Version, err = e.askVersion(ctx, path); err != nil {
+	if stored.Version, err = f.askVersion(ctx, path); err != nil {
 		return "", err
 	}
 	if cachable {
 		// Without the record the next run asks again, which costs it 50 ms.
-		_ = e.recordVersion(stored)
+		_ = f.recordVersion(stored)
 	}
 	return stored.Version, nil
 }
 
-func (e *Engine) askVersion(ctx context.Context, path string) (string, error) {
+func (f finder) askVersion(ctx context.Context, path string) (string, error) {
 	tool, err := tfexec.NewTerraform(filepath.Dir(path), path)
 	if err != nil {
 		return "", err
 	}
 	env := map[string]string{}
-	for _, name := range e.environNames() {
+	for _, name := range f.environ.names() {
 		if allowed(name, nil) && !isToolSetting(name) {
-			env[name] = e.getenv(name)
+			env[name] = f.environ.get(name)
 		}
 	}
 	if err := tool.SetEnv(env); err != nil {
@@ -79,14 +79,14 @@ func (e *Engine) askVersion(ctx context.Context, path string) (string, error) {
 	return v.String(), nil
 }
 
-func (e *Engine) recordFile(path string) string {
+func (f finder) recordFile(path string) string {
 	sum := sha256.Sum256([]byte(path))
-	return filepath.Join(e.options.CacheDir, "versions", hex.EncodeToString(sum[:16])+".json")
+	return filepath.Join(f.cacheDir, "versions", hex.EncodeToString(sum[:16])+".json")
 }
 
 // recordedVersion returns "" for anything but an intact record of this binary.
-func (e *Engine) recordedVersion(want versionRecord) string {
-	file, err := os.Open(e.recordFile(want.Path))
+func (f finder) recordedVersion(want versionRecord) string {
+	file, err := os.Open(f.recordFile(want.Path))
 	if err != nil {
 		return ""
 	}
@@ -104,12 +104,12 @@ func (e *Engine) recordedVersion(want versionRecord) string {
 	return got.Version
 }
 
-func (e *Engine) recordVersion(stored versionRecord) error {
+func (f finder) recordVersion(stored versionRecord) error {
 	b, err := json.Marshal(stored)
 	if err != nil {
 		return err
 	}
-	return replaceFile(e.recordFile(stored.Path), b, 0o600)
+	return replaceFile(f.recordFile(stored.Path), b, 0o600)
 }
 
 // replaceFile writes a file so that readers see the old or the new one, whole.

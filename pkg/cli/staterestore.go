@@ -135,7 +135,7 @@ func (m *manager) candidates(ctx context.Context, o restoreOptions, in pipeline.
 		if err != nil {
 			return nil, err
 		}
-		stored, err := terraform.ReadState(r)
+		stored, err := terraform.Read(r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, fmt.Errorf("version %s of the state of %s/%s: %w", v.ID, in.Customer.Name, in.Environment, err)
 		}
@@ -156,7 +156,7 @@ func (m *manager) fileCandidate(name string) (candidate, error) {
 	if err != nil {
 		return candidate{}, &pipeline.UsageError{Message: "--file " + name, Err: err}
 	}
-	stored, err := terraform.ReadState(f)
+	stored, err := terraform.Read(f)
 	info, statErr := f.Stat()
 	if err = errors.Join(err, statErr, f.Close()); err == nil && stored.Lineage == "" {
 		err = errors.New("it has no lineage")

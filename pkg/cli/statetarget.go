@@ -144,7 +144,7 @@ func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pip
 		case f.Key == key && f.Size > 0:
 			var version pipeline.StateRecord
 			err := m.read(ctx, key, func(r io.Reader) (err error) {
-				version, err = terraform.ReadState(r)
+				version, err = terraform.Read(r)
 				return err
 			})
 			if err != nil {

@@ -58,13 +58,13 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 			Next:    plan.Receipt.Mode.Afresh(),
 		}
 	}
-	if err := extractBundle(plan.BundleFile, w.tree); err != nil {
+	if err := ExtractBundle(plan.BundleFile, w.tree); err != nil {
 		return nil, w.failed("restore the files of the plan", err)
 	}
-	if w.module, err = readRoot(w.root, tool.Name); err != nil { // the plan may have written code
+	if w.module, err = ReadRoot(w.root, tool.Name); err != nil { // the plan may have written code
 		return nil, w.failed("read the root module", err)
 	}
-	if err := w.module.refusal(job.Customer.Root); err != nil {
+	if err := w.module.Refusal(job.Customer.Root); err != nil {
 		return nil, err
 	}
 	lock, err := w.lockFile()
@@ -94,16 +94,16 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 		return err
 	}
 	if state != receipt.State {
-		return staleState(receipt.Mode, describeState(receipt.State), describeState(state))
+		return staleState(receipt.Mode, Describe(receipt.State), Describe(state))
 	}
 	return nil
 }
 
 // sameTool finds the very version that made the plan.
-func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (Tool, error) {
+func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (Binary, error) {
 	rule, want := job.Customer.Manager.Tool, receipt.Tool
 	if rule.Name != want.Name {
-		return Tool{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
+		return Binary{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
 	}
 	tool, err := e.locate(ctx, rule, job.Log)
 	if err == nil && tool.Version == want.Version {
@@ -116,10 +116,10 @@ func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipelin
 			return tool, nil
 		}
 		if ctx.Err() == nil {
-			return Tool{}, otherTool(receipt.Mode, want, found.toolVersion().String())
+			return Binary{}, otherTool(receipt.Mode, want, found.ToolVersion().String())
 		}
 	}
-	return Tool{}, err
+	return Binary{}, err
 }
 
 func otherTool(mode pipeline.Mode, want pipeline.ToolVersion, found string) error {
@@ -139,7 +139,7 @@ func staleState(mode pipeline.Mode, planned, now string) error {
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: mode.Afresh(), Operator: mode.Restart()}
 }
 
-func describeState(s pipeline.StateVersion) string {
+func Describe(s pipeline.StateVersion) string {
 	if s == (pipeline.StateVersion{}) {
 		return "not there"
 	}
@@ -149,10 +149,10 @@ func describeState(s pipeline.StateVersion) string {
 func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeline.Applied, error) {
 	output, err := w.init(ctx)
 	if err != nil {
-		diagnostics := w.diagnose(output.diagnostics, w.fed)
+		diagnostics := w.diagnose(output.Diagnostics, w.fed)
 		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
 	}
-	w.diagnose(output.diagnostics, w.fed) // warnings, for the log
+	w.diagnose(output.Diagnostics, w.fed) // warnings, for the log
 	if err := w.sameModules(plan.Receipt); err != nil {
 		return pipeline.Applied{}, err
 	}
@@ -170,10 +170,10 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if plan.JSONFile != "" { // then they cost no process, and the log needs them too
 		read := w.secretsOf(ctx, plan)
 		secrets = &read
-		w.log.redact(read.redactor())
+		w.log.Redact(read.redactor())
 	}
 	output, failure := w.runJSON(ctx, append(args, plan.PlanFile)...)
-	applied := pipeline.Applied{Done: output.touched(), Imported: output.imported, Started: failure == nil || begun(output, failure)}
+	applied := pipeline.Applied{Done: output.Touched(), Imported: output.Imported, Started: failure == nil || begun(output, failure)}
 	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
 		w.kept, applied.ErroredState = kept, kept
 	}
@@ -182,7 +182,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if failure == nil && w.kept == "" {
 		return applied, nil
 	}
-	for _, d := range output.diagnostics {
+	for _, d := range output.Diagnostics {
 		if d.Summary == "Saved plan is stale" {
 			return applied, staleState(plan.Receipt.Mode, "", "")
 		}
@@ -192,21 +192,21 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 
 // begun reports whether a failed apply may have changed anything. A tool that
 // ended by itself with errors and without a change did not get that far.
-func begun(output *stream, failure error) bool {
-	var exit *exitError
-	if output.started || output.outputLost {
+func begun(output *Stream, failure error) bool {
+	var exit *ExitError
+	if output.Started || output.OutputLost {
 		return true
 	}
 	if !errors.As(failure, &exit) {
-		return output.version != "" // what it says first; else it was not started
+		return output.Version != "" // what it says first; else it was not started
 	}
-	return exit.code < 0 || len(output.diagnostics) == 0
+	return exit.Code < 0 || len(output.Diagnostics) == 0
 }
 
 // ephemeralArgs passes ephemeral variables again: a saved plan holds the values
 // of all others, and refuses to be told them.
 func (w *workspace) ephemeralArgs(args []string) ([]string, error) {
-	if len(w.module.ephemeral) == 0 || w.vars == "" {
+	if len(w.module.Ephemeral) == 0 || w.vars == "" {
 		return args, nil
 	}
 	content, err := os.ReadFile(w.vars)
@@ -218,7 +218,7 @@ func (w *workspace) ephemeralArgs(args []string) ([]string, error) {
 		return nil, w.failed("read the variables", err)
 	}
 	values := map[string]json.RawMessage{}
-	for _, name := range w.module.ephemeral {
+	for _, name := range w.module.Ephemeral {
 		if value, ok := all[name]; ok {
 			values[name] = value
 		}

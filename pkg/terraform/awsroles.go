@@ -13,46 +13,46 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// AWSRoles are IAM roles that GitHub Actions takes with ID tokens.
-type AWSRoles struct {
+// Roles are IAM roles that GitHub Actions takes with ID tokens.
+type Roles struct {
 	Head     []string // comment lines at the top, without "#"
 	Issuer   string   // https://token.actions.githubusercontent.com, without a slash at the end
 	Boundary string   // name of the permissions boundary; its policy is BoundaryPolicy
 	// BoundaryPolicy is a JSON document, an IAM policy.
 	BoundaryPolicy []byte
-	Roles          []AWSRole
-	Outputs        []AWSOutput
+	Roles          []Role
+	Outputs        []Output
 }
 
-// AWSRole is one role with its trust policy and its inline policies.
-type AWSRole struct {
+// Role is one role with its trust policy and its inline policies.
+type Role struct {
 	Label       string // of the resource; unique
 	Name        string
 	Path        string // "/" or "/path/"
 	Description string
 	Subjects    []string // the exact values of the claim sub that may take the role
 	Session     time.Duration
-	Policies    []AWSPolicy
+	Policies    []Policy
 	// Bounded roles get the permissions boundary and the policies of Variable, a
 	// variable of the module: what Terraform may read or build.
 	Bounded  bool
 	Variable string
 }
 
-// AWSPolicy is an inline policy. Document is JSON.
-type AWSPolicy struct {
+// Policy is an inline policy. Document is JSON.
+type Policy struct {
 	Name     string
 	Document []byte
 }
 
-// AWSOutput is the ARN of a role under the name of a GitHub variable.
-type AWSOutput struct{ Name, Description, Label string }
+// Output is the ARN of a role under the name of a GitHub variable.
+type Output struct{ Name, Description, Label string }
 
-// AWSAudience is the audience of the ID tokens that AWS takes.
-const AWSAudience = "sts.amazonaws.com"
+// Audience is the audience of the ID tokens that AWS takes.
+const Audience = "sts.amazonaws.com"
 
 // HCL writes the roles as Terraform, formatted as `terraform fmt` does it.
-func (r AWSRoles) HCL() ([]byte, error) {
+func (r Roles) HCL() ([]byte, error) {
 	file := hclwrite.NewEmptyFile()
 	body := file.Body()
 	for _, line := range r.Head {
@@ -76,7 +76,7 @@ func (r AWSRoles) HCL() ([]byte, error) {
 	return hclwrite.Format(file.Bytes()), nil
 }
 
-func (r AWSRoles) settings(body *hclwrite.Body) {
+func (r Roles) settings(body *hclwrite.Body) {
 	required := addBlock(body, "terraform").AppendNewBlock("required_providers", nil).Body()
 	required.SetAttributeValue("aws", cty.ObjectVal(map[string]cty.Value{"source": cty.StringVal("hashicorp/aws"), "version": cty.StringVal(">= 5.81")}))
 	var names []string
@@ -93,15 +93,15 @@ func (r AWSRoles) settings(body *hclwrite.Body) {
 	}
 }
 
-func (r AWSRoles) provider(body *hclwrite.Body) {
+func (r Roles) provider(body *hclwrite.Body) {
 	body.AppendNewline()
 	comment(body, "An account has one provider for each address. Where this one exists: terraform import aws_iam_openid_connect_provider.github ARN")
 	b := body.AppendNewBlock("resource", []string{"aws_iam_openid_connect_provider", "github"}).Body()
 	b.SetAttributeValue("url", cty.StringVal(r.Issuer))
-	b.SetAttributeValue("client_id_list", cty.ListVal([]cty.Value{cty.StringVal(AWSAudience)}))
+	b.SetAttributeValue("client_id_list", cty.ListVal([]cty.Value{cty.StringVal(Audience)}))
 }
 
-func (r AWSRoles) boundary(body *hclwrite.Body) error {
+func (r Roles) boundary(body *hclwrite.Body) error {
 	if len(r.BoundaryPolicy) == 0 {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (r AWSRoles) boundary(body *hclwrite.Body) error {
 	return nil
 }
 
-func (r AWSRoles) role(body *hclwrite.Body, role AWSRole) error {
+func (r Roles) role(body *hclwrite.Body, role Role) error {
 	trust, err := encoded(r.trust(role.Subjects))
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (r AWSRoles) role(body *hclwrite.Body, role AWSRole) error {
 const providerARN = "${provider}"
 
 // trust is the trust policy of a role. The claims are compared letter by letter.
-func (r AWSRoles) trust(subjects []string) []byte {
+func (r Roles) trust(subjects []string) []byte {
 	claims := strings.TrimPrefix(r.Issuer, "https://")
 	literal := make([]string, len(subjects))
 	for i, s := range subjects {
@@ -173,7 +173,7 @@ func (r AWSRoles) trust(subjects []string) []byte {
 		Version   string
 		Statement []statement
 	}{"2012-10-17", []statement{{"Allow", map[string]string{"Federated": providerARN}, "sts:AssumeRoleWithWebIdentity",
-		map[string]map[string]any{"StringEquals": {claims + ":aud": AWSAudience, claims + ":sub": literal}}}}})
+		map[string]map[string]any{"StringEquals": {claims + ":aud": Audience, claims + ":sub": literal}}}}})
 	if err != nil {
 		panic("trust policy: " + err.Error()) // plain strings always encode
 	}
@@ -181,7 +181,7 @@ func (r AWSRoles) trust(subjects []string) []byte {
 }
 
 // TrustSize is the size of the role's trust policy as IAM counts it.
-func (r AWSRoles) TrustSize(role AWSRole) int {
+func (r Roles) TrustSize(role Role) int {
 	return len(r.trust(role.Subjects)) + len(":oidc-provider/") + 60
 }
 

@@ -19,7 +19,7 @@ const backendFile = "metapipe.tfbackend.json"
 // checkBackend refuses what this version of the tool cannot do.
 func (w *workspace) checkBackend() error {
 	b := w.job.Backend
-	if b.Type != pipeline.BackendS3 || b.Config["use_lockfile"] != "true" || w.tool.atLeast(1, 10) {
+	if b.Type != pipeline.BackendS3 || b.Config["use_lockfile"] != "true" || w.tool.AtLeast(1, 10) {
 		return nil
 	}
 	return &pipeline.UsageError{
@@ -44,7 +44,7 @@ func (w *workspace) writeBackend() error {
 	arguments := w.backendArguments(b)
 	w.backend = pipeline.Backend{Type: b.Type, Config: arguments}
 	block := arguments
-	completes := b.Type != pipeline.BackendLocal && w.module.backend == b.Type
+	completes := b.Type != pipeline.BackendLocal && w.module.Backend == b.Type
 	if w.openBackend || completes {
 		content, err := json.Marshal(arguments)
 		if err != nil {
@@ -84,7 +84,7 @@ func (w *workspace) backendArguments(b pipeline.Backend) map[string]string {
 // ownS3 reports whether the environment names an S3 server that is not AWS.
 func (e *Engine) ownS3() bool {
 	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
-		value := e.options.Environ.get(name)
+		value := e.options.Environ.Get(name)
 		if value == "" {
 			continue
 		}

@@ -48,14 +48,14 @@ func (s *stateServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestTemplateBackend keeps states in a backend that metapipe knows nothing of.
 func TestTemplateBackend(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		states := &stateServer{state: map[string]string{}, locks: map[string]string{}}
 		server := httptest.NewServer(states)
 		t.Cleanup(server.Close)
 		address := server.URL + "/{{ customer }}/{{ environment }}"
 		state := pipeline.State{Backend: pipeline.Backend{Type: "http", Config: map[string]string{"address": address, "lock_address": address, "unlock_address": address}}}
 		engine := testEngine(t, tool)
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": "terraform {\n  backend \"http\" {}\n}\n" + bareRoot})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "terraform {\n  backend \"http\" {}\n}\n" + bareRoot})
 		job.Backend = state.Target(job.Customer.Name, job.Environment, "")
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
@@ -67,13 +67,13 @@ func TestTemplateBackend(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(job.Dir, "workspace", backendFile)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the file of arguments: %v %v", info, err)
 		}
-		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if got := states.state["/acme/staging"]; !strings.Contains(got, "terraform_data") || len(states.state) != 1 || len(states.locks) != 0 {
 			t.Errorf("states %v, locks %v", states.state, states.locks)
 		}
-		_, err = engine.Apply(t.Context(), again(t, job), stored(planned))
+		_, err = engine.Apply(t.Context(), again(t, job), Stored(planned))
 		var refused *pipeline.RefusedError
 		if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState {
 			t.Errorf("the same plan again: %v", err)

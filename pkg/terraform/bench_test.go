@@ -64,7 +64,7 @@ func BenchmarkReadPlan(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: newMAC}); err != nil {
+				if _, _, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: NewMAC}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -75,12 +75,12 @@ func BenchmarkReadPlan(b *testing.B) {
 func BenchmarkCopyTree(b *testing.B) {
 	from := b.TempDir()
 	for i := range 500 {
-		writeFile(b, filepath.Join(from, fmt.Sprintf("d%d", i%20), fmt.Sprintf("f%d.tf", i)), string(bytes.Repeat([]byte("x"), 4000)))
+		WriteFile(b, filepath.Join(from, fmt.Sprintf("d%d", i%20), fmt.Sprintf("f%d.tf", i)), string(bytes.Repeat([]byte("x"), 4000)))
 	}
 	to := b.TempDir()
 	for i := 0; b.Loop(); i++ {
 		target := filepath.Join(to, fmt.Sprint(i))
-		if _, err := newTreeCopy(from, target).run(b.Context()); err != nil {
+		if _, err := NewCopy(from, target).Run(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

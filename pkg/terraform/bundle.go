@@ -18,9 +18,9 @@ const (
 	bundleMaxFiles = 10_000
 )
 
-// writeBundle writes a tar of the files in the tree that were made or changed
+// WriteBundle writes a tar of the files in the tree that were made or changed
 // after the copy. The same files give the same bytes. It returns how many.
-func writeBundle(name, tree string, copied map[string]stamp, own map[string]bool) (count int, err error) {
+func WriteBundle(name, tree string, copied map[string]Stamp, own map[string]bool) (count int, err error) {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, err
@@ -58,7 +58,7 @@ func writeBundle(name, tree string, copied map[string]stamp, own map[string]bool
 	return count, errors.Join(err, out.Close())
 }
 
-func isChanged(rel string, entry fs.DirEntry, copied map[string]stamp, own map[string]bool) (fs.FileInfo, bool, error) {
+func isChanged(rel string, entry fs.DirEntry, copied map[string]Stamp, own map[string]bool) (fs.FileInfo, bool, error) {
 	if own[rel] || leftOut(entry) {
 		return nil, false, nil
 	}
@@ -70,7 +70,7 @@ func isChanged(rel string, entry fs.DirEntry, copied map[string]stamp, own map[s
 	if err != nil {
 		return nil, false, err
 	}
-	if known && before == (stamp{info.Size(), info.ModTime(), info.Mode()}) {
+	if known && before == (Stamp{info.Size(), info.ModTime(), info.Mode()}) {
 		return nil, false, nil
 	}
 	if !info.Mode().IsRegular() {
@@ -101,9 +101,9 @@ func addToBundle(out *tar.Writer, path, rel string, info fs.FileInfo) error {
 	return nil
 }
 
-// extractBundle puts the files of a bundle into the tree. It takes regular files
+// ExtractBundle puts the files of a bundle into the tree. It takes regular files
 // inside of the tree and nothing else.
-func extractBundle(name, tree string) error {
+func ExtractBundle(name, tree string) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err

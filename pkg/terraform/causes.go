@@ -12,19 +12,19 @@ import (
 // maxCauses bounds the causes of one change.
 const maxCauses = 20
 
-// explain notes what of variables.yml the changes of a plan come from: keys that
+// Explain notes what of variables.yml the changes of a plan come from: keys that
 // differ from those applied last and that the manager's code leads to from a
 // changed attribute, from the count or for_each of the resource, or from what
 // triggers a replacement. Where it leads to none, the nearest local is noted. A
 // destroy comes from the request, and from no key.
-func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
+func (t *Tracer) Explain(plan *pipeline.Plan, r *Filter) {
 	edits, err := t.edits()
-	plan.Compared = t.job.Compared
+	plan.Compared = t.Job.Compared
 	if err != nil {
 		plan.Compared = pipeline.ComparedUnreadable
-		t.log(fmt.Sprintf("The plan is made without the reasons for its changes: %v", err))
+		t.Log(fmt.Sprintf("The plan is made without the reasons for its changes: %v", err))
 	}
-	if t.job.Destroy || t.job.Variables == nil || t.scope(t.rootDir()) == nil {
+	if t.Job.Destroy || t.Job.Variables == nil || t.scope(t.rootDir()) == nil {
 		return
 	}
 	changed := map[string]*pipeline.ResourceChange{}
@@ -36,15 +36,15 @@ func (t *tracer) explain(plan *pipeline.Plan, r *redactor) {
 		if c.Data || c.Deposed != "" || c.Action == pipeline.ActionRead || c.Action == pipeline.ActionNone || c.Action == pipeline.ActionForget {
 			continue
 		}
-		e := &explanation{tracer: t, edits: edits, changed: changed, seen: map[string]bool{}}
+		e := &explanation{Tracer: t, edits: edits, changed: changed, seen: map[string]bool{}}
 		e.resource(c.Address, c)
 		c.Causes = e.causes()
 		for k := range c.Causes {
 			cause := &c.Causes[k]
-			cause.Path, cause.Local = r.name(cause.Path), r.name(cause.Local)
-			r.value(&cause.Before)
-			r.value(&cause.After)
-			if r.blind {
+			cause.Path, cause.Local = r.Name(cause.Path), r.Name(cause.Local)
+			r.Value(&cause.Before)
+			r.Value(&cause.After)
+			if r.Blind {
 				cause.Before, cause.After = pipeline.Value{Sensitive: true}, pipeline.Value{Sensitive: true}
 			}
 		}
@@ -60,20 +60,20 @@ type edit struct {
 // edits are the keys that differ for this environment, in the order of their names.
 // A list counts as one value. Where nothing is there to compare with there are none,
 // and Job.Compared says why.
-func (t *tracer) edits() ([]edit, error) {
-	if t.job.Applied == nil || t.job.Variables == nil {
+func (t *Tracer) edits() ([]edit, error) {
+	if t.Job.Applied == nil || t.Job.Variables == nil {
 		return nil, nil
 	}
-	before, err := wholeOf(t.job.Applied, t.job.Environment)
+	before, err := wholeOf(t.Job.Applied, t.Job.Environment)
 	if err != nil {
 		return nil, fmt.Errorf("read the variables of the last apply: %w", err)
 	}
-	after, err := wholeOf(t.job.Variables, t.job.Environment)
+	after, err := wholeOf(t.Job.Variables, t.Job.Environment)
 	if err != nil {
 		return nil, fmt.Errorf("read the variables: %w", err)
 	}
 	var all []edit
-	compareKeys(nil, side{value: before, present: true}, side{value: after, present: true}, &all)
+	compareKeys(nil, Side{Value: before, Present: true}, Side{Value: after, Present: true}, &all)
 	return all, nil
 }
 
@@ -83,7 +83,7 @@ func wholeOf(d pipeline.Document, env pipeline.Environment) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole, err := decodeAny(effective.Whole)
+	whole, err := Decode(effective.Whole)
 	if err != nil {
 		return nil, err
 	}
@@ -93,17 +93,17 @@ func wholeOf(d pipeline.Document, env pipeline.Environment) (any, error) {
 	return whole, nil
 }
 
-func compareKeys(steps []string, b, a side, all *[]edit) {
-	x, isX := b.value.(map[string]any)
-	y, isY := a.value.(map[string]any)
+func compareKeys(steps []string, b, a Side, all *[]edit) {
+	x, isX := b.Value.(map[string]any)
+	y, isY := a.Value.(map[string]any)
 	if isX && isY {
 		for _, key := range keysOf(x, y) {
-			compareKeys(join(steps, []string{key}), child(b, x, key), child(a, y, key), all)
+			compareKeys(join(steps, []string{key}), Child(b, x, key), Child(a, y, key), all)
 		}
 		return
 	}
-	if b.present != a.present || !bytes.Equal(canonicalJSON(nil, b.value), canonicalJSON(nil, a.value)) {
-		*all = append(*all, edit{steps: steps, before: show(b), after: show(a)})
+	if b.Present != a.Present || !bytes.Equal(Canonical(nil, b.Value), Canonical(nil, a.Value)) {
+		*all = append(*all, edit{steps: steps, before: Show(b), after: Show(a)})
 	}
 }
 
@@ -129,7 +129,7 @@ func (e *explanation) under(at place) []edit {
 	if own := below(e.edits, e.ownSteps(at)); len(own) > 0 {
 		return own
 	}
-	if _, exact := e.job.Variables.Locate(e.ownSteps(place{steps: at.steps[:1]})...); exact {
+	if _, exact := e.Job.Variables.Locate(e.ownSteps(place{steps: at.steps[:1]})...); exact {
 		return nil // the environment's own key is in force, and is as it was
 	}
 	return below(e.edits, at.steps)
@@ -155,7 +155,7 @@ func (e *explanation) causes() []pipeline.Cause {
 		if len(out) == maxCauses {
 			break
 		}
-		where, _ := e.job.Variables.Locate(f.steps...)
+		where, _ := e.Job.Variables.Locate(f.steps...)
 		cause := pipeline.Cause{Path: strings.Join(f.steps, "."), Where: where, Before: f.before, After: f.after}
 		if e.guarded {
 			cause.Before, cause.After = concealed(f.before), concealed(f.after)

@@ -56,11 +56,11 @@ output "area" { value = upper(var.area) }`
 func TestCauses(t *testing.T) {
 	t.Parallel()
 	file := "name: shop\nnote: %s\nenvironments:\n  staging:\n    region: %s\n    count: %d\n"
-	job := testJob(t, realTool{name: "terraform"}, fmt.Sprintf(file, "new-note", "north", 1), nil)
-	job.Applied = testJob(t, realTool{name: "terraform"}, fmt.Sprintf(file, "old-note", "south", 2), nil).Variables
+	job := NewJob(t, Tool{Name: "terraform"}, fmt.Sprintf(file, "new-note", "north", 1), nil)
+	job.Applied = NewJob(t, Tool{Name: "terraform"}, fmt.Sprintf(file, "old-note", "south", 2), nil).Variables
 	tree := t.TempDir()
-	writeFile(t, filepath.Join(tree, "terraform", "main.tf"), causesRoot)
-	writeFile(t, filepath.Join(tree, "modules", "net", "main.tf"), causesModule)
+	WriteFile(t, filepath.Join(tree, "terraform", "main.tf"), causesRoot)
+	WriteFile(t, filepath.Join(tree, "modules", "net", "main.tf"), causesModule)
 	forced := func(path string) []pipeline.AttributeChange {
 		return []pipeline.AttributeChange{{Path: path, ForcesReplacement: true, Before: pipeline.Value{Text: "1"}, After: pipeline.Value{Text: "2"}}}
 	}
@@ -72,7 +72,7 @@ func TestCauses(t *testing.T) {
 		{Address: "x_box.e[1]", Action: pipeline.ActionDelete}, replaced("x_box.f", "rule[0].port"), replaced("x_box.g", "input"),
 		{Address: `module.net.x_net.n["south.[1]"]`, Action: pipeline.ActionDelete}, replaced(`module.net.x_net.n["north0"]`, "area"),
 	}}
-	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
+	NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"}).Explain(plan, &Filter{})
 	region, count := `environments.staging.region:5 "south"→"north"`, `environments.staging.count:6 2→1`
 	for i, want := range []string{region, region, "note:2 *→*", "local.fixed:5", count, count, region, count + " " + region, region} {
 		var got []string
@@ -97,7 +97,7 @@ func TestCauses(t *testing.T) {
 	// Without what was applied last only the code is named.
 	job.Applied, job.Compared = nil, pipeline.ComparedNothing
 	plan.Changes[0].Causes = nil
-	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
+	NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"}).Explain(plan, &Filter{})
 	if c := plan.Changes[0].Causes; len(c) != 1 || c[0].Local != "local.env" {
 		t.Errorf("without an apply: %+v", c)
 	}
@@ -108,7 +108,7 @@ func TestCauses(t *testing.T) {
 	// A destroy comes from the request, whatever the variables say.
 	job.Destroy = true
 	plan.Changes[0].Causes = nil
-	newTracer(traced{job: job, tree: tree, tool: "terraform"}).explain(plan, &redactor{})
+	NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"}).Explain(plan, &Filter{})
 	if c := plan.Changes[0].Causes; len(c) != 0 {
 		t.Errorf("of a destroy: %+v", c)
 	}
@@ -129,7 +129,7 @@ func (u undecoded) Effective(pipeline.Environment) (pipeline.EffectiveConfig, er
 // those of now, do not pass for variables without an edit.
 func TestUndecodedVariables(t *testing.T) {
 	t.Parallel()
-	good := testJob(t, realTool{name: "terraform"}, "environments:\n  staging:\n    size: 1\n", nil)
+	good := NewJob(t, Tool{Name: "terraform"}, "environments:\n  staging:\n    size: 1\n", nil)
 	for name, bad := range map[string]undecoded{
 		"environment": {err: errors.New("staging is not listed here")}, "json": {whole: `{"a":`}, "empty": {}, "list": {whole: "[1]"},
 	} {
@@ -143,7 +143,7 @@ func TestUndecodedVariables(t *testing.T) {
 				change(&job)
 				var log strings.Builder
 				var plan pipeline.Plan
-				newTracer(traced{job: job, tree: t.TempDir(), tool: "terraform", log: newProgress(&log).print}).explain(&plan, &redactor{})
+				NewTracer(Input{Job: job, Tree: t.TempDir(), Tool: "terraform", Log: NewLog(&log).Print}).Explain(&plan, &Filter{})
 				if plan.Compared != pipeline.ComparedUnreadable || !strings.Contains(log.String(), "read the variables") {
 					t.Errorf("compared %q; the log says %q", plan.Compared, log.String())
 				}

@@ -50,7 +50,7 @@ func (c changeBody) action() (pipeline.Action, error) {
 	case len(c.Actions) == 2 && slices.Contains(c.Actions, "create") && (slices.Contains(c.Actions, "delete") || c.keepsOld()):
 		return pipeline.ActionReplace, nil
 	}
-	return pipeline.Action(cleanText(strings.Join(c.Actions, "+"))), nil
+	return pipeline.Action(Clean(strings.Join(c.Actions, "+"))), nil
 }
 
 // createFirst and keepsOld describe a replacement.
@@ -60,18 +60,18 @@ func (c changeBody) keepsOld() bool {
 }
 
 // secrets adds what the marks of a change name.
-func (c changeBody) secrets(set secretSet) {
-	set.addMarked(c.Before, c.BeforeSensitive)
-	set.addMarked(c.After, c.AfterSensitive)
+func (c changeBody) secrets(set Secrets) {
+	set.AddMarked(c.Before, c.BeforeSensitive)
+	set.AddMarked(c.After, c.AfterSensitive)
 }
 
 func (p *planReader) change(into *[]pipeline.ResourceChange) error {
 	var c changeJSON
-	if err := p.decode(&c); err != nil {
+	if err := p.Decode(&c); err != nil {
 		return err
 	}
 	c.Change.secrets(p.secrets)
-	if containsTrue(c.Change.AfterUnknown) && containsTrue(c.Change.AfterSensitive) {
+	if ContainsTrue(c.Change.AfterUnknown) && ContainsTrue(c.Change.AfterSensitive) {
 		p.later[c.Address] = c.Change.AfterSensitive
 	}
 	change, err := c.model()
@@ -109,7 +109,7 @@ func (p *planReader) place(c changeJSON) {
 // drift is what changed outside of the tool. It is no part of the fingerprint.
 func (p *planReader) drift(into *[]pipeline.ResourceChange) error {
 	var c changeJSON
-	if err := p.decode(&c); err != nil {
+	if err := p.Decode(&c); err != nil {
 		return err
 	}
 	c.Change.secrets(p.secrets)
@@ -146,7 +146,7 @@ func (c changeJSON) model() (pipeline.ResourceChange, error) {
 	if from := c.Change.Importing; from != nil {
 		change.Imports, change.ImportID = true, from.ID
 		if from.Identity != nil {
-			change.ImportIdentity = textOf(from.Identity, nil)
+			change.ImportIdentity = Text(from.Identity, nil)
 		}
 	}
 	return change, nil
@@ -154,7 +154,7 @@ func (c changeJSON) model() (pipeline.ResourceChange, error) {
 
 func (p *planReader) output(name string) error {
 	var c changeBody
-	if err := p.decode(&c); err != nil {
+	if err := p.Decode(&c); err != nil {
 		return err
 	}
 	c.secrets(p.secrets)
@@ -166,10 +166,10 @@ func (p *planReader) output(name string) error {
 		p.print.output(name, c)
 	}
 	change := pipeline.OutputChange{Name: name, Action: action}
-	hidden := containsTrue(c.BeforeSensitive) || containsTrue(c.AfterSensitive)
+	hidden := ContainsTrue(c.BeforeSensitive) || ContainsTrue(c.AfterSensitive)
 	change.Before = wholeValue(c.Before, hidden)
 	change.After = wholeValue(c.After, hidden)
-	if containsTrue(c.AfterUnknown) {
+	if ContainsTrue(c.AfterUnknown) {
 		change.After = pipeline.Value{Unknown: true, Sensitive: hidden}
 	}
 	p.plan.Outputs = append(p.plan.Outputs, change)
@@ -183,5 +183,5 @@ func wholeValue(value any, hidden bool) pipeline.Value {
 	case hidden:
 		return pipeline.Value{Sensitive: true}
 	}
-	return pipeline.Value{Text: textOf(value, nil)}
+	return pipeline.Value{Text: Text(value, nil)}
 }

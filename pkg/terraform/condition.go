@@ -20,7 +20,7 @@ var passThrough = []string{
 	"tostring", "tonumber", "tobool", "tolist", "toset", "tomap", "trimspace", "lower", "upper",
 }
 
-func (t *tracer) call(s *scope, e *hclsyntax.FunctionCallExpr, rest []string, hops int) (place, bool) {
+func (t *Tracer) call(s *scope, e *hclsyntax.FunctionCallExpr, rest []string, hops int) (place, bool) {
 	switch {
 	case len(e.Args) == 0:
 		return place{}, false
@@ -42,7 +42,7 @@ func (t *tracer) call(s *scope, e *hclsyntax.FunctionCallExpr, rest []string, ho
 
 // merged is the last argument that has the key; where none has it, the last one
 // that comes from variables.yml. One that may have it, for all we know, ends it.
-func (t *tracer) merged(s *scope, args []hclsyntax.Expression, rest []string, hops int) (place, bool) {
+func (t *Tracer) merged(s *scope, args []hclsyntax.Expression, rest []string, hops int) (place, bool) {
 	var last place
 	found := false
 	for _, arg := range slices.Backward(args) {
@@ -65,7 +65,7 @@ func (t *tracer) merged(s *scope, args []hclsyntax.Expression, rest []string, ho
 }
 
 // item is the value of the first step in an object that is written out.
-func (t *tracer) item(s *scope, object *hclsyntax.ObjectConsExpr, rest []string, hops int) hclsyntax.Expression {
+func (t *Tracer) item(s *scope, object *hclsyntax.ObjectConsExpr, rest []string, hops int) hclsyntax.Expression {
 	if len(rest) == 0 {
 		return nil
 	}
@@ -77,14 +77,14 @@ func (t *tracer) item(s *scope, object *hclsyntax.ObjectConsExpr, rest []string,
 	return nil
 }
 
-func (t *tracer) lacks(s *scope, object *hclsyntax.ObjectConsExpr, name string, hops int) bool {
+func (t *Tracer) lacks(s *scope, object *hclsyntax.ObjectConsExpr, name string, hops int) bool {
 	return !slices.ContainsFunc(object.Items, func(item hclsyntax.ObjectConsItem) bool {
 		key, ok := t.itemKey(s, item, hops)
 		return !ok || key == name
 	})
 }
 
-func (t *tracer) itemKey(s *scope, item hclsyntax.ObjectConsItem, hops int) (string, bool) {
+func (t *Tracer) itemKey(s *scope, item hclsyntax.ObjectConsItem, hops int) (string, bool) {
 	expr := item.KeyExpr
 	if key, ok := expr.(*hclsyntax.ObjectConsKeyExpr); ok {
 		if word := hcl.ExprAsKeyword(key.Wrapped); word != "" && !key.ForceNonLiteral {
@@ -97,7 +97,7 @@ func (t *tracer) itemKey(s *scope, item hclsyntax.ObjectConsItem, hops int) (str
 
 // element is the element of for_each that fails. When the tool does not name it
 // and there are several, it is the whole collection.
-func (t *tracer) element(s *scope, rest []string, hops int) (place, bool) {
+func (t *Tracer) element(s *scope, rest []string, hops int) (place, bool) {
 	each := t.each
 	if call, ok := each.(*hclsyntax.FunctionCallExpr); ok && call.Name == "toset" {
 		return place{}, false // its elements have no keys in the file
@@ -116,8 +116,8 @@ func (t *tracer) element(s *scope, rest []string, hops int) (place, bool) {
 }
 
 // keys are the names of the members of an object in variables.yml.
-func (t *tracer) keys(at place) []string {
-	config, err := t.job.Variables.Effective(t.job.Environment)
+func (t *Tracer) keys(at place) []string {
+	config, err := t.Job.Variables.Effective(t.Job.Environment)
 	if err != nil {
 		return nil
 	}
@@ -145,15 +145,15 @@ func (t *tracer) keys(at place) []string {
 
 // enter notes the for_each of the block around a line, and the key if the tool
 // names it.
-func (t *tracer) enter(s *scope, d tfjson.Diagnostic) {
+func (t *Tracer) enter(s *scope, d tfjson.Diagnostic) {
 	t.each, t.eachKey, t.eachScope, t.self, t.visited = nil, "", s, nil, 0
 	for _, b := range s.blocks {
-		if b.file == t.managerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
+		if b.file == t.ManagerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
 			t.self = b.body
 		}
 	}
 	for _, b := range s.repeated {
-		if b.file == t.managerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
+		if b.file == t.ManagerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
 			t.each = b.each
 		}
 	}
@@ -176,9 +176,9 @@ func (t *tracer) enter(s *scope, d tfjson.Diagnostic) {
 	}
 }
 
-// isCondition reports a rule of the manager that does not hold.
-func isCondition(d tfjson.Diagnostic) bool {
-	return slices.Contains(conditions, d.Summary)
+// IsCondition reports a rule of the manager that does not hold.
+func IsCondition(d tfjson.Diagnostic) bool {
+	return slices.Contains(Conditions, d.Summary)
 }
 
 // isWhole reports values that the tool describes by their type alone: parts of
@@ -191,7 +191,7 @@ func isWhole(values []tfjson.DiagnosticExpressionValue) bool {
 
 // condition handles a rule whose values could not be followed one by one: the
 // places in variables.yml that its code leads to.
-func (t *tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
+func (t *Tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
 	if d.Snippet == nil {
 		return
 	}
@@ -228,15 +228,15 @@ func (t *tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope
 
 // sources are the places that an expression and its parts lead to, the outermost
 // only, in the order in which they stand.
-func (t *tracer) sources(s *scope, expr hclsyntax.Expression) []place {
-	w := sourceWalker{tracer: t, scope: s}
+func (t *Tracer) sources(s *scope, expr hclsyntax.Expression) []place {
+	w := sourceWalker{Tracer: t, scope: s}
 	// The walker reports no errors.
 	_ = hclsyntax.Walk(expr, &w)
 	return w.found
 }
 
 type sourceWalker struct {
-	*tracer
+	*Tracer
 	scope *scope
 	found []place
 	// within counts the nodes inside of one that was followed.

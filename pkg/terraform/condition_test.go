@@ -9,13 +9,13 @@ import (
 // A configuration that refers to itself ends the search soon.
 func TestTracerEndsInCycles(t *testing.T) {
 	t.Parallel()
-	job := testJob(t, realTool{name: "terraform"}, defaultVariables, nil)
+	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)
 	tree := t.TempDir()
-	writeFile(t, filepath.Join(tree, "terraform", "main.tf"), `locals {
+	WriteFile(t, filepath.Join(tree, "terraform", "main.tf"), `locals {
   a = merge(local.a, local.a, local.b, try(local.b, 1), { (local.a.x) = 1, x = local.b.x })
   b = merge(local.b, lookup(local.a, local.b.x, local.a), local.a, local.a)
 }`)
-	tracer := newTracer(traced{job: job, tree: tree, tool: "terraform"})
+	tracer := NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"})
 	begin := time.Now()
 	if at, ok := tracer.text(tracer.scope("terraform"), "local.b.x.y"); ok {
 		t.Errorf("found %s", at)
@@ -27,9 +27,9 @@ func TestTracerEndsInCycles(t *testing.T) {
 
 func TestTracerFollowsExpressions(t *testing.T) {
 	t.Parallel()
-	job := testJob(t, realTool{name: "terraform"}, defaultVariables, nil)
+	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)
 	tree := t.TempDir()
-	writeFile(t, filepath.Join(tree, "terraform", "main.tf"), `locals {
+	WriteFile(t, filepath.Join(tree, "terraform", "main.tf"), `locals {
   config  = yamldecode(file("${path.module}/source-variables.yml"))
   env     = var.environment
   own     = lookup(try(local.config.environments, {}), local.env, {})
@@ -38,7 +38,7 @@ func TestTracerFollowsExpressions(t *testing.T) {
   unclear = merge(local.config, timestamp())
   count   = tonumber(coalesce(local.own["max_instances"], 1))
 }`)
-	tracer := newTracer(traced{job: job, tree: tree, tool: "terraform"})
+	tracer := NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"})
 	for in, want := range map[string]string{
 		"local.own.region":       "environments.staging.region",
 		"local.merged.region":    "environments.staging.region",

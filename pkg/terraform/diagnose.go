@@ -20,23 +20,23 @@ import (
 // Errors come first; the rest of the order is by place, since the tool works in
 // parallel. They go to the log as well, and only here: while the tool runs nobody
 // knows yet which values its plan will mark as sensitive.
-func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.Diagnostic {
-	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return isError(d) && !isFrame(d) })
-	tracer := newTracer(w.traced())
+func (w *workspace) diagnose(found []tfjson.Diagnostic, r *Filter) []pipeline.Diagnostic {
+	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return IsError(d) && !IsFrame(d) })
+	tracer := NewTracer(w.traced())
 	var diagnostics []pipeline.Diagnostic
 	for _, d := range found {
-		if errs && isFrame(d) {
+		if errs && IsFrame(d) {
 			continue
 		}
 		p := w.diagnostic(d)
-		tracer.source(&p, d)
+		tracer.Source(&p, d)
 		if p.Remedy == "" {
 			p.Remedy, p.Operator = w.knownRemedy(d)
 		}
-		if p.Remedy == "" && isCondition(d) {
+		if p.Remedy == "" && IsCondition(d) {
 			p.Remedy = ruleRemedy(p.Where)
 		}
-		r.diagnostic(&p)
+		r.Diagnostic(&p)
 		diagnostics = append(diagnostics, p)
 	}
 	slices.SortStableFunc(diagnostics, func(a, b pipeline.Diagnostic) int {
@@ -49,18 +49,18 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redactor) []pipeline.
 	})
 	diagnostics = slices.Compact(diagnostics)
 	for _, d := range diagnostics {
-		w.log.diagnostic(d)
+		w.log.Diagnostic(d)
 	}
 	return diagnostics
 }
 
 // traced is the workspace as a tracer sees it.
-func (w *workspace) traced() traced {
-	return traced{job: w.job, tree: w.tree, tool: w.tool.Name, managerPath: w.managerPath, isVarsFile: w.isVarsFile, log: w.log.print}
+func (w *workspace) traced() Input {
+	return Input{Job: w.job, Tree: w.tree, Tool: w.tool.Name, ManagerPath: w.managerPath, IsVarsFile: w.isVarsFile, Log: w.log.Print}
 }
 
-// diagnostic writes what the tool reported, with its explanation set off.
-func (p *progress) diagnostic(d pipeline.Diagnostic) {
+// Diagnostic writes what the tool reported, with its explanation set off.
+func (p *Log) Diagnostic(d pipeline.Diagnostic) {
 	severity := "error: "
 	if d.Warning {
 		severity = "warning: "
@@ -69,9 +69,9 @@ func (p *progress) diagnostic(d pipeline.Diagnostic) {
 	if d.Where.File != "" {
 		place = fmt.Sprintf(" (%s:%d)", d.Where.File, d.Where.Line)
 	}
-	p.print(severity + d.Summary + place)
+	p.Print(severity + d.Summary + place)
 	if d.Detail != "" {
-		p.print("  " + strings.ReplaceAll(d.Detail, "\n", "\n  "))
+		p.Print("  " + strings.ReplaceAll(d.Detail, "\n", "\n  "))
 	}
 }
 
@@ -94,22 +94,22 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-func isError(d tfjson.Diagnostic) bool { return d.Severity == tfjson.DiagnosticSeverityError }
+func IsError(d tfjson.Diagnostic) bool { return d.Severity == tfjson.DiagnosticSeverityError }
 
-// isFrame reports diagnostics that only announce or follow others.
-func isFrame(d tfjson.Diagnostic) bool {
+// IsFrame reports diagnostics that only announce or follow others.
+func IsFrame(d tfjson.Diagnostic) bool {
 	return d.Range == nil && d.Detail == "" &&
 		(strings.Contains(d.Summary, "encountered problems during initiali") || d.Summary == "execution halted")
 }
 
 func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	p := pipeline.Diagnostic{
-		Warning: !isError(d),
-		Summary: firstLine(w.relative(cleanText(d.Summary))),
-		Detail:  w.relative(cleanText(d.Detail)),
-		Address: cleanText(d.Address),
+		Warning: !IsError(d),
+		Summary: FirstLine(w.relative(Clean(d.Summary))),
+		Detail:  w.relative(Clean(d.Detail)),
+		Address: Clean(d.Address),
 	}
-	if rest := strings.TrimSpace(strings.TrimPrefix(w.relative(cleanText(d.Summary)), p.Summary)); rest != "" {
+	if rest := strings.TrimSpace(strings.TrimPrefix(w.relative(Clean(d.Summary)), p.Summary)); rest != "" {
 		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
 	}
 	p.Summary, p.Detail = writtenWords(p.Summary, p.Detail)
@@ -118,14 +118,14 @@ func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	}
 	p.Where = pipeline.Position{File: w.managerPath(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
 	if d.Snippet != nil {
-		p.Code = strings.TrimSpace(cleanText(highlightedLine(d.Snippet)))
+		p.Code = strings.TrimSpace(Clean(highlightedLine(d.Snippet)))
 	}
 	return p
 }
 
-// conditions are the summaries of rules that the manager's authors wrote: what
+// Conditions are the summaries of rules that the manager's authors wrote: what
 // they say about a broken one is the detail.
-var conditions = []string{
+var Conditions = []string{
 	"Resource precondition failed", "Resource postcondition failed", "Module output value precondition failed",
 	"Check block assertion failed", "Invalid value for variable",
 }
@@ -133,8 +133,8 @@ var conditions = []string{
 // writtenWords puts the message of a broken rule first, since it was written for
 // whoever broke it.
 func writtenWords(summary, detail string) (string, string) {
-	written := firstLine(detail)
-	if written == "" || !slices.Contains(conditions, summary) {
+	written := FirstLine(detail)
+	if written == "" || !slices.Contains(Conditions, summary) {
 		return summary, detail
 	}
 	return written, summary + ": " + detail
@@ -151,7 +151,7 @@ func (w *workspace) relative(text string) string {
 	}
 	// The fixed paths lead to the workspace in the tool alone: in this process they are
 	// whatever it has open.
-	if fixed := filepath.FromSlash(fixedPlace); hasFixedPlace {
+	if fixed := filepath.FromSlash(FixedPlace); HasFixedPlace {
 		dirs = append(dirs, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed)
 	}
 	var pairs []string
@@ -165,7 +165,7 @@ func (w *workspace) isVarsFile(name string) bool {
 	return w.vars != "" && filepath.Base(name) == filepath.Base(w.vars)
 }
 
-// managerPath turns a path that the tool named, relative to the root module or
+// ManagerPath turns a path that the tool named, relative to the root module or
 // absolute, into one relative to the manager directory. A module that init
 // fetched lies outside; it is named by its path in the data directory.
 func (w *workspace) managerPath(name string) string {
@@ -202,7 +202,7 @@ var httpLock = regexp.MustCompile(`HTTP\s+remote\s+state\s+already\s+locked:\s+I
 // waits for a lock, and has the provider correct all else.
 func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 	if strings.HasPrefix(d.Summary, "Error acquiring the state lock") {
-		return lockRemedy(d.Summary, d.Detail), ""
+		return LockRemedy(d.Summary, d.Detail), ""
 	}
 	if operator = w.operatorRemedy(d); operator != "" {
 		remedy = pipeline.ProviderNext
@@ -213,30 +213,30 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 // operatorRemedy is what the provider does about the manager's code or its runner.
 func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
-	case aboutProviders.MatchString(summary):
-		return providerRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
+	case AboutProviders.MatchString(summary):
+		return ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
 	case strings.HasPrefix(summary, inconsistent):
 		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
-	case strings.Contains(d.Detail, fixedPlace+"/"):
+	case strings.Contains(d.Detail, FixedPlace+"/"):
 		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
 	}
 	return ""
 }
 
-// lockOf reads the lock that a diagnostic is about, nil when it is about none.
-func lockOf(summary, detail string) *pipeline.Lock {
+// LockOf reads the lock that a diagnostic is about, nil when it is about none.
+func LockOf(summary, detail string) *pipeline.Lock {
 	if !strings.HasPrefix(summary, "Error acquiring the state lock") {
 		return nil
 	}
 	info := map[string]string{}
-	for _, m := range lockInfo.FindAllStringSubmatch(cleanText(detail), -1) {
+	for _, m := range lockInfo.FindAllStringSubmatch(Clean(detail), -1) {
 		info[m[1]] = m[2]
 	}
 	// Behind HTTP the tool tells about the lock that it could not get, and of the
 	// one in its way the id alone.
-	if m := httpLock.FindStringSubmatch(cleanText(detail)); m != nil {
+	if m := httpLock.FindStringSubmatch(Clean(detail)); m != nil {
 		return &pipeline.Lock{ID: m[1]}
 	}
 	if info["Who"] == "" {
@@ -249,8 +249,8 @@ func lockOf(summary, detail string) *pipeline.Lock {
 	return lock
 }
 
-func lockRemedy(summary, detail string) string {
-	lock := lockOf(summary, detail)
+func LockRemedy(summary, detail string) string {
+	lock := LockOf(summary, detail)
 	if lock == nil || lock.Who == "" {
 		return "somebody else holds the lock of this state: wait for that run to end and try again"
 	}

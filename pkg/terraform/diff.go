@@ -9,13 +9,13 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// side is one side of a comparison: a value with the marks that stand beside it
+// Side is one side of a comparison: a value with the marks that stand beside it
 // in the plan JSON, in the same shape, `true` standing for everything below.
-type side struct {
-	value     any
-	present   bool
-	sensitive any
-	unknown   any // of the planned side only
+type Side struct {
+	Value     any
+	Present   bool
+	Sensitive any
+	Unknown   any // of the planned side only
 }
 
 // differ compares two objects and keeps the leaf paths that differ.
@@ -37,8 +37,8 @@ func (c changeBody) attributes() []pipeline.AttributeChange {
 		d.replace = append(d.replace, steps)
 	}
 	d.compare(
-		side{value: c.Before, present: c.Before != nil, sensitive: c.BeforeSensitive},
-		side{value: c.After, present: c.After != nil, sensitive: c.AfterSensitive, unknown: c.AfterUnknown},
+		Side{Value: c.Before, Present: c.Before != nil, Sensitive: c.BeforeSensitive},
+		Side{Value: c.After, Present: c.After != nil, Sensitive: c.AfterSensitive, Unknown: c.AfterUnknown},
 	)
 	return d.changes
 }
@@ -53,28 +53,28 @@ func stepText(step any) string {
 	return ""
 }
 
-func (d *differ) compare(b, a side) {
-	hidden := b.sensitive == true && b.present || a.sensitive == true && (a.present || a.unknown == true)
+func (d *differ) compare(b, a Side) {
+	hidden := b.Sensitive == true && b.Present || a.Sensitive == true && (a.Present || a.Unknown == true)
 	switch {
 	case hidden && len(d.path) > 0:
-		same := a.unknown != true && b.present == a.present && sameValue(b.value, a.value) &&
-			(b.sensitive == true) == (a.sensitive == true) && !containsTrue(a.unknown)
+		same := a.Unknown != true && b.Present == a.Present && Equal(b.Value, a.Value) &&
+			(b.Sensitive == true) == (a.Sensitive == true) && !ContainsTrue(a.Unknown)
 		if !same {
-			d.leaf(hide(b, true), hide(a, true))
+			d.leaf(Hide(b, true), Hide(a, true))
 		}
-	case a.unknown == true && len(d.path) > 0:
-		d.leaf(show(b), pipeline.Value{Unknown: true})
-	case isObject(b.value) && !isList(a.value) && (isObject(a.value) || !a.present),
-		isObject(a.value) && !b.present,
-		!b.present && !a.present && isObject(a.unknown):
+	case a.Unknown == true && len(d.path) > 0:
+		d.leaf(Show(b), pipeline.Value{Unknown: true})
+	case isObject(b.Value) && !isList(a.Value) && (isObject(a.Value) || !a.Present),
+		isObject(a.Value) && !b.Present,
+		!b.Present && !a.Present && isObject(a.Unknown):
 		d.object(b, a)
-	case isList(b.value) && (isList(a.value) || !a.present),
-		isList(a.value) && !b.present,
-		!b.present && !a.present && isList(a.unknown):
+	case isList(b.Value) && (isList(a.Value) || !a.Present),
+		isList(a.Value) && !b.Present,
+		!b.Present && !a.Present && isList(a.Unknown):
 		d.list(b, a)
 	default:
-		if (b.present != a.present || !sameValue(b.value, a.value)) && !d.jsonTexts(b, a) {
-			d.leaf(show(b), show(a))
+		if (b.Present != a.Present || !Equal(b.Value, a.Value)) && !d.jsonTexts(b, a) {
+			d.leaf(Show(b), Show(a))
 		}
 	}
 }
@@ -98,10 +98,10 @@ func (d *differ) forces() bool {
 	})
 }
 
-func (d *differ) object(b, a side) {
-	before, _ := b.value.(map[string]any)
-	after, _ := a.value.(map[string]any)
-	unknown, _ := a.unknown.(map[string]any)
+func (d *differ) object(b, a Side) {
+	before, _ := b.Value.(map[string]any)
+	after, _ := a.Value.(map[string]any)
+	unknown, _ := a.Unknown.(map[string]any)
 	// The whole resource may be marked: then each attribute is.
 	if len(before)+len(after)+len(unknown) == 0 {
 		d.empty(b, a)
@@ -119,27 +119,27 @@ func (d *differ) object(b, a side) {
 	for key, mark := range unknown {
 		_, inBefore := before[key]
 		_, inAfter := after[key]
-		if !inBefore && !inAfter && containsTrue(mark) {
+		if !inBefore && !inAfter && ContainsTrue(mark) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
 	top := len(d.path) == 0
 	for _, key := range keys {
-		x := child(b, before, key)
-		y := child(a, after, key)
+		x := Child(b, before, key)
+		y := Child(a, after, key)
 		// null is "not set" for an attribute, but a value in a map.
-		x.present = x.present && (x.value != nil || !top && a.present)
-		y.present = y.present && (y.value != nil || !top && b.present)
+		x.Present = x.Present && (x.Value != nil || !top && a.Present)
+		y.Present = y.Present && (y.Value != nil || !top && b.Present)
 		mark := d.pushKey(key)
 		d.compare(x, y)
 		d.pop(mark)
 	}
 }
 
-func child(s side, object map[string]any, key string) side {
+func Child(s Side, object map[string]any, key string) Side {
 	value, ok := object[key]
-	return side{value: value, present: ok, sensitive: markAt(s.sensitive, key), unknown: markAt(s.unknown, key)}
+	return Side{Value: value, Present: ok, Sensitive: markAt(s.Sensitive, key), Unknown: markAt(s.Unknown, key)}
 }
 
 func markAt(mark any, key string) any {
@@ -152,7 +152,7 @@ func markAt(mark any, key string) any {
 	return nil
 }
 
-func markIndex(mark any, i int) any {
+func MarkIndex(mark any, i int) any {
 	switch m := mark.(type) {
 	case bool:
 		return m
@@ -165,18 +165,18 @@ func markIndex(mark any, i int) any {
 }
 
 // empty compares two containers without content, one of which may be absent.
-func (d *differ) empty(b, a side) {
-	if b.present != a.present && len(d.path) > 0 {
-		d.leaf(show(b), show(a))
+func (d *differ) empty(b, a Side) {
+	if b.Present != a.Present && len(d.path) > 0 {
+		d.leaf(Show(b), Show(a))
 	}
 }
 
 func (d *differ) pushKey(key string) int {
 	mark := len(d.path)
 	switch {
-	case !isIdentifier(key):
+	case !IsIdentifier(key):
 		d.path = append(d.path, '[')
-		d.path = appendJSONString(d.path, key)
+		d.path = AppendString(d.path, key)
 		d.path = append(d.path, ']')
 	case mark > 0:
 		d.path = append(append(d.path, '.'), key...)
@@ -210,7 +210,7 @@ func (d *differ) pop(mark int) {
 	d.steps = d.steps[:len(d.steps)-1]
 }
 
-func isIdentifier(key string) bool {
+func IsIdentifier(key string) bool {
 	for i := range len(key) {
 		c := key[i]
 		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'

@@ -23,7 +23,7 @@ type invocationJSON struct {
 // invoked reads an action that the apply invokes.
 func (p *planReader) invoked() error {
 	var document map[string]any
-	if err := p.decode(&document); err != nil {
+	if err := p.Decode(&document); err != nil {
 		return err
 	}
 	return p.invocation("", document)
@@ -35,17 +35,17 @@ func (p *planReader) deferredInvocation() error {
 		Reason     string         `json:"reason"`
 		Invocation map[string]any `json:"action_invocation"`
 	}
-	if err := p.decode(&d); err != nil {
+	if err := p.Decode(&d); err != nil {
 		return err
 	}
-	return p.invocation(cmp.Or(cleanText(d.Reason), "unknown"), d.Invocation)
+	return p.invocation(cmp.Or(Clean(d.Reason), "unknown"), d.Invocation)
 }
 
 // invocation notes an action with its arguments. The whole document goes into the
 // fingerprint, so that what a later format adds to it counts too.
 func (p *planReader) invocation(deferred string, document map[string]any) error {
 	var v invocationJSON
-	if err := reread(document, &v); err != nil {
+	if err := Reread(document, &v); err != nil {
 		return err
 	}
 	config := changeBody{After: v.ConfigValues, AfterSensitive: v.ConfigSensitive, AfterUnknown: v.ConfigUnknown}
@@ -72,7 +72,7 @@ func (p *planReader) deferredChange() error {
 		Reason string     `json:"reason"`
 		Change changeJSON `json:"resource_change"`
 	}
-	if err := p.decode(&d); err != nil {
+	if err := p.Decode(&d); err != nil {
 		return err
 	}
 	d.Change.Change.secrets(p.secrets)
@@ -83,7 +83,7 @@ func (p *planReader) deferredChange() error {
 	if err != nil {
 		return err
 	}
-	change.Deferred = cmp.Or(cleanText(d.Reason), "unknown")
+	change.Deferred = cmp.Or(Clean(d.Reason), "unknown")
 	change.Attributes = d.Change.Change.attributes()
 	if p.print != nil {
 		p.print.deferred(change.Deferred, d.Change)
@@ -97,7 +97,7 @@ func (p *planReader) deferredChange() error {
 // values are secret.
 func (p *planReader) unknownMember(name string) error {
 	var value any
-	if err := p.decode(&value); err != nil {
+	if err := p.Decode(&value); err != nil {
 		return err
 	}
 	if isEmpty(value) {
@@ -106,7 +106,7 @@ func (p *planReader) unknownMember(name string) error {
 	if p.print != nil {
 		p.print.member(name, value)
 	}
-	p.plan.Unknown = append(p.plan.Unknown, cleanText(name))
+	p.plan.Unknown = append(p.plan.Unknown, Clean(name))
 	return nil
 }
 

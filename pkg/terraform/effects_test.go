@@ -10,7 +10,7 @@ import (
 
 func readText(t *testing.T, doc string) (pipeline.Plan, string) {
 	t.Helper()
-	plan, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
+	plan, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: NewMAC})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ const defaultWaitDelay = 90 * time.Second
 type Options struct {
 	// Environ is the environment of this process as "NAME=value", as os.Environ
 	// returns it. The tool sees an allow-list of it.
-	Environ environ
+	Environ Environ
 	// EnvironOf is the environment for one target of a Fleet, where its credentials
 	// are its own; nil means Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
@@ -83,17 +83,17 @@ func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
 // fits the constraint, the highest fitting one in the cache, or one that it
 // installs. When there is none the error is a *pipeline.UsageError that names
 // the remedies.
-func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Tool, error) {
+func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Binary, error) {
 	return e.locate(ctx, rule, nil)
 }
 
 // locate is Locate that writes to log before it downloads.
-func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Tool, error) {
-	return e.finder().find(ctx, rule, newProgress(log).print)
+func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Binary, error) {
+	return e.finder().Find(ctx, rule, NewLog(log).Print)
 }
 
-func (e *Engine) finder() finder {
-	return finder{environ: e.options.Environ, cacheDir: e.options.CacheDir, binaryPath: e.options.BinaryPath, install: e.options.Install}
+func (e *Engine) finder() Finder {
+	return Finder{Environ: e.options.Environ, CacheDir: e.options.CacheDir, BinaryPath: e.options.BinaryPath, Install: e.options.Install}
 }
 
 // target names the job in messages.

@@ -64,11 +64,11 @@ func matches(name string, rules []string) bool {
 	return false
 }
 
-// environ is the environment of this process as "NAME=value". A tool sees an
+// Environ is the environment of this process as "NAME=value". A tool sees an
 // allow-list of it.
-type environ []string
+type Environ []string
 
-func (e environ) names() []string {
+func (e Environ) names() []string {
 	seen := make(map[string]bool, len(e))
 	var names []string
 	for _, pair := range e {
@@ -82,8 +82,8 @@ func (e environ) names() []string {
 	return names
 }
 
-// get returns the last value of name, as the C library and Go do.
-func (e environ) get(name string) string {
+// Get returns the last value of name, as the C library and Go do.
+func (e Environ) Get(name string) string {
 	value := ""
 	for _, pair := range e {
 		if n, v, ok := strings.Cut(pair, "="); ok && (n == name || runtime.GOOS == "windows" && strings.EqualFold(n, name)) {
@@ -93,8 +93,8 @@ func (e environ) get(name string) string {
 	return value
 }
 
-// forTool is the whole environment of the tool's processes.
-func (e environ) forTool(rule pipeline.ToolRule, dataDir string) ([]string, error) {
+// ForTool is the whole environment of the tool's processes.
+func (e Environ) ForTool(rule pipeline.ToolRule, dataDir string) ([]string, error) {
 	for _, extra := range rule.Env {
 		if !envRulePattern.MatchString(extra) {
 			return nil, &pipeline.UsageError{
@@ -108,7 +108,7 @@ func (e environ) forTool(rule pipeline.ToolRule, dataDir string) ([]string, erro
 		if !allowed(name, rule.Env) {
 			continue
 		}
-		value := e.get(name)
+		value := e.Get(name)
 		// The tool warns on each call when this file is not there.
 		if name == "TF_CLI_CONFIG_FILE" && !isRegular(value) {
 			continue

@@ -14,14 +14,14 @@ import (
 func TestToolEnv(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "rc")
-	writeFile(t, config, "")
-	e := environ{
+	WriteFile(t, config, "")
+	e := Environ{
 		"PATH=/bin", "HOME=/home/x", "LC_ALL=C", "https_proxy=p", "AWS_REGION=eu", "ARM_TENANT_ID=1",
 		"GITHUB_TOKEN=t", "MANAGER_REPO_PAT=t", "METAPIPE_KEY=k", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t", "TF_VAR_a=1",
 		"TF_CLI_ARGS_plan=-destroy", "TF_WORKSPACE=w", "TF_DATA_DIR=/x", "TF_LOG=trace", "RANDOM=1", "VAULT_ADDR=v",
 		"VAULT_TOKEN_PAT=v", "TF_CLI_CONFIG_FILE=" + config, "AWS_REGION=us", "=C:=x",
 	}
-	env, err := e.forTool(pipeline.ToolRule{Env: []string{"VAULT_*", "GITHUB_*", "TF_*", "ACTIONS_*", "METAPIPE_KEY"}}, "/data")
+	env, err := e.ForTool(pipeline.ToolRule{Env: []string{"VAULT_*", "GITHUB_*", "TF_*", "ACTIONS_*", "METAPIPE_KEY"}}, "/data")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +37,8 @@ func TestToolEnv(t *testing.T) {
 
 func TestToolEnvLeavesOutMissingConfig(t *testing.T) {
 	t.Parallel()
-	e := environ{"TF_CLI_CONFIG_FILE=/nowhere/at/all"}
-	env, err := e.forTool(pipeline.ToolRule{}, "/data")
+	e := Environ{"TF_CLI_CONFIG_FILE=/nowhere/at/all"}
+	env, err := e.ForTool(pipeline.ToolRule{}, "/data")
 	if err != nil || strings.Contains(strings.Join(env, " "), "CONFIG_FILE") {
 		t.Errorf("%q %v", env, err)
 	}
@@ -47,7 +47,7 @@ func TestToolEnvLeavesOutMissingConfig(t *testing.T) {
 func TestToolEnvRefusesRules(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []string{"*", "", "A=B", "A*B", "1A", "A B"} {
-		_, err := environ{}.forTool(pipeline.ToolRule{Env: []string{rule}}, "/data")
+		_, err := Environ{}.ForTool(pipeline.ToolRule{Env: []string{rule}}, "/data")
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) {
 			t.Errorf("%q: %v", rule, err)
@@ -58,12 +58,12 @@ func TestToolEnvRefusesRules(t *testing.T) {
 // TestToolSeesAllowedOnly looks into the environment of a real run.
 func TestToolSeesAllowedOnly(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded, func(o *Options) {
 			o.Environ = append(o.Environ, "GITHUB_TOKEN=secret", "TF_VAR_name=other", "TF_CLI_ARGS=-destroy", "AWS_REGION=eu")
 		})
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		if _, err := engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // explanation follows one change through the manager's code.
 type explanation struct {
-	*tracer
+	*Tracer
 	edits   []edit
 	changed map[string]*pipeline.ResourceChange // by address without keys
 	seen    map[string]bool

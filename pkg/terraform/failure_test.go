@@ -219,11 +219,11 @@ output "o" {
 
 func TestDiagnostics(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		for _, c := range diagnosisCases() {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				job := testJob(t, tool, defaultVariables, c.files)
+				job := NewJob(t, tool, DefaultVariables, c.files)
 				planned, err := testEngine(t, tool).Plan(t.Context(), job)
 				var failed *pipeline.FailedError
 				if !errors.As(err, &failed) {
@@ -252,17 +252,17 @@ func TestDiagnostics(t *testing.T) {
 
 func TestPlanStartsThreeProcesses(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
-		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.name}); err != nil {
+		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.Name}); err != nil {
 			t.Fatal(err)
 		}
 		if commands, _ := r.calls(t); strings.Join(commands, " ") != "version" {
 			t.Errorf("to find the tool: %q", commands)
 		}
 		r.forget(t)
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +271,7 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 			t.Errorf("for a plan: %q", commands)
 		}
 		r.forget(t)
-		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init apply" {
@@ -282,11 +282,11 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 
 func TestProviderThatCannotBeInstalled(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		config := filepath.Join(t.TempDir(), "cli.tfrc")
-		writeFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+t.TempDir()+"\" }\n}\n")
+		WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+t.TempDir()+"\" }\n}\n")
 		engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
-		job := testJob(t, tool, defaultVariables, map[string]string{
+		job := NewJob(t, tool, DefaultVariables, map[string]string{
 			"terraform/main.tf": "terraform {\n  required_providers {\n    none = { source = \"example.test/nobody/none\" }\n  }\n}\n",
 		})
 		_, err := engine.Plan(t.Context(), job)
@@ -299,9 +299,9 @@ func TestProviderThatCannotBeInstalled(t *testing.T) {
 
 func TestApplyFailsHalfWay(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		engine := testEngine(t, tool)
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": `
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": `
 variable "password" {
   sensitive = true
   default   = "open-sesame-1"
@@ -320,7 +320,7 @@ resource "terraform_data" "bad" {
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		applied, err := engine.Apply(t.Context(), job, Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) {
 			t.Fatalf("got %v", err)
@@ -338,7 +338,7 @@ resource "terraform_data" "bad" {
 		if !strings.Contains(err.Error(), "fresh plan") || !strings.Contains(err.Error(), "1 change was made and 1 failed") {
 			t.Errorf("error %v", err)
 		}
-		if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "\n::") || !strings.Contains(log, "Output: ::error::(sensitive value)") {
+		if log := job.Log.(*LogBuffer).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "\n::") || !strings.Contains(log, "Output: ::error::(sensitive value)") {
 			t.Errorf("log:\n%s", log)
 		}
 		again, err := engine.Plan(t.Context(), job)
@@ -374,11 +374,11 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 
 func TestCancelledApply(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		started, never := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "never")
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, never)})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, never)})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
@@ -391,7 +391,7 @@ func TestCancelledApply(t *testing.T) {
 			}
 			cancel()
 		}()
-		applied, err := engine.Apply(ctx, job, stored(planned))
+		applied, err := engine.Apply(ctx, job, Stored(planned))
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
 		}
@@ -417,13 +417,13 @@ func TestCancelledApply(t *testing.T) {
 
 func TestCancelledPlan(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		dir := t.TempDir()
 		started := filepath.Join(dir, "started")
 		// A state lock that is held makes the plan wait.
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, filepath.Join(dir, "go"))})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, filepath.Join(dir, "go"))})
 		job.Customer.Manager.Limits.LockTimeout = time.Minute
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
@@ -431,7 +431,7 @@ func TestCancelledPlan(t *testing.T) {
 		}
 		holder := make(chan error, 1)
 		go func() {
-			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, stored(planned))
+			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, Stored(planned))
 			holder <- err
 		}()
 		waitFor(t, "the apply", func() bool { return isFile(started) })
@@ -455,7 +455,7 @@ func TestCancelledPlan(t *testing.T) {
 		if _, signals := r.calls(t); signals != 1 {
 			t.Errorf("%d signals", signals)
 		}
-		writeFile(t, filepath.Join(dir, "go"), "")
+		WriteFile(t, filepath.Join(dir, "go"), "")
 		if err := <-holder; err != nil {
 			t.Error(err)
 		}
@@ -464,16 +464,16 @@ func TestCancelledPlan(t *testing.T) {
 
 func TestPlanTimeout(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		dir := t.TempDir()
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(filepath.Join(dir, "started"), filepath.Join(dir, "never"))})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(filepath.Join(dir, "started"), filepath.Join(dir, "never"))})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
 		job.Customer.Manager.Limits.ApplyTimeout = 2 * time.Second
-		_, err = engine.Apply(t.Context(), job, stored(planned))
+		_, err = engine.Apply(t.Context(), job, Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(failed.Operator, "limits.apply_timeout") || failed.Next != pipeline.ProviderNext {
 			t.Errorf("got %v", err)
@@ -483,13 +483,13 @@ func TestPlanTimeout(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		cases := map[string]struct {
 			change func(t *testing.T, job *pipeline.Job, plan *pipeline.StoredPlan)
 			reason pipeline.Reason
 		}{
 			"manager": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
-				writeFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
+				WriteFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
 			}, pipeline.ReasonStaleManager},
 			"lock file": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
 				plan.Receipt.LockFile = strings.Repeat("0", 64)
@@ -501,7 +501,7 @@ func TestRefusals(t *testing.T) {
 				plan.Receipt.Tool.Name = "other"
 			}, pipeline.ReasonOtherTool},
 			"state": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
-				writeFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
+				WriteFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
 			}, pipeline.ReasonStaleState},
 		}
 		for name, c := range cases {
@@ -509,12 +509,12 @@ func TestRefusals(t *testing.T) {
 				t.Parallel()
 				r, recorded := newRecorder(t, tool)
 				engine := testEngine(t, recorded)
-				job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+				job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 				planned, err := engine.Plan(t.Context(), job)
 				if err != nil {
 					t.Fatal(err)
 				}
-				plan := stored(planned)
+				plan := Stored(planned)
 				c.change(t, &job, &plan)
 				r.forget(t)
 				applied, err := engine.Apply(t.Context(), job, plan)
@@ -532,25 +532,25 @@ func TestRefusals(t *testing.T) {
 
 func TestStateThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		engine := testEngine(t, tool)
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		// A directory in the place of the backup keeps the tool from writing.
 		if err := os.MkdirAll(filepath.Join(job.Backend.Path()+".backup", "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
+		WriteFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
 		if planned, err = engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		applied, err := engine.Apply(t.Context(), job, Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !strings.Contains(failed.Message, keptText) || !applied.Started {
 			t.Fatalf("got %v", err)
@@ -560,7 +560,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		}
 		again := job
 		again.Dir = filepath.Join(t.TempDir(), "recover")
-		lost, err := fileState(applied.ErroredState)
+		lost, err := Version(applied.ErroredState)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -579,7 +579,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 			fmt.Sprintf(`{"version": 4, "serial": 90, "lineage": %q}`, lost.Lineage): "has moved on",
 			`{"version": 4, "serial": 1, "lineage": "other"}`:                        "holds another state",
 		} {
-			writeFile(t, job.Backend.Path(), text)
+			WriteFile(t, job.Backend.Path(), text)
 			_, err := engine.PushState(t.Context(), again, kept)
 			var refused *pipeline.RefusedError
 			if !errors.As(err, &refused) || !strings.Contains(refused.Message, reason) {
@@ -594,11 +594,11 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 
 func TestUnwritableRunDirectory(t *testing.T) {
 	t.Parallel()
-	job := testJob(t, realTool{name: "terraform"}, defaultVariables, map[string]string{"terraform/main.tf": ""})
+	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, map[string]string{"terraform/main.tf": ""})
 	file := filepath.Join(t.TempDir(), "file")
-	writeFile(t, file, "")
+	WriteFile(t, file, "")
 	job.Dir = filepath.Join(file, "run")
-	tool := realTool{"terraform", fakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.11.0")}
+	tool := Tool{"terraform", FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.11.0")}
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	if err == nil || !strings.Contains(err.Error(), "run directory for acme/staging") {
 		t.Errorf("got %v", err)
@@ -607,8 +607,8 @@ func TestUnwritableRunDirectory(t *testing.T) {
 
 func TestCloudBlock(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
-		job := testJob(t, tool, defaultVariables, map[string]string{
+	WithTools(t, func(t *testing.T, tool Tool) {
+		job := NewJob(t, tool, DefaultVariables, map[string]string{
 			"terraform/main.tf": "terraform {\n  cloud {\n    organization = \"x\"\n  }\n}\n",
 		})
 		_, err := testEngine(t, tool).Plan(t.Context(), job)

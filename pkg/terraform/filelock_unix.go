@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// isLocked reports whether another process holds the lock that the tool takes on
+// IsLocked reports whether another process holds the lock that the tool takes on
 // a state file: a write lock on the whole of it.
-func isLocked(state string) (bool, error) {
+func IsLocked(state string) (bool, error) {
 	file, err := os.OpenFile(filepath.Clean(state), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil

@@ -38,7 +38,7 @@ func (f *fingerprinter) resource(c changeJSON) {
 	if c.Change.Importing != nil {
 		b = strconv.AppendQuote(append(b, "import"...), c.Change.Importing.ID)
 		if identity := c.Change.Importing.Identity; identity != nil {
-			b = canonicalJSON(append(b, " identity "...), identity)
+			b = Canonical(append(b, " identity "...), identity)
 		}
 		if c.Change.Importing.Unknown {
 			b = append(b, " unknown"...)
@@ -60,8 +60,8 @@ func (f *fingerprinter) invocation(reason string, document map[string]any) {
 	delete(rest, "config_sensitive")
 	delete(rest, "config_unknown")
 	b := strconv.AppendQuote(append(f.buffer[:0], "invocation"...), reason)
-	b = canonicalJSON(b, rest)
-	b = canonicalMarks(append(b, " unknown "...), document["config_unknown"])
+	b = Canonical(b, rest)
+	b = CanonicalMarks(append(b, " unknown "...), document["config_unknown"])
 	address, _ := document["address"].(string)
 	f.add("invocation "+address, b)
 }
@@ -69,7 +69,7 @@ func (f *fingerprinter) invocation(reason string, document map[string]any) {
 // member adds a top-level member that is not known.
 func (f *fingerprinter) member(name string, value any) {
 	b := strconv.AppendQuote(append(f.buffer[:0], "member"...), name)
-	f.add("member "+name, canonicalJSON(b, value))
+	f.add("member "+name, Canonical(b, value))
 }
 
 func (f *fingerprinter) output(name string, c changeBody) {
@@ -85,12 +85,12 @@ func (f *fingerprinter) body(b []byte, c changeBody) []byte {
 	for _, action := range c.Actions {
 		b = strconv.AppendQuote(b, action)
 	}
-	b = canonicalJSON(append(b, " before "...), c.Before)
-	b = canonicalJSON(append(b, " after "...), c.After)
-	b = canonicalMarks(append(b, " unknown "...), c.AfterUnknown)
+	b = Canonical(append(b, " before "...), c.Before)
+	b = Canonical(append(b, " after "...), c.After)
+	b = CanonicalMarks(append(b, " unknown "...), c.AfterUnknown)
 	paths := make([]string, len(c.ReplacePaths))
 	for i, path := range c.ReplacePaths {
-		paths[i] = string(canonicalJSON(nil, path))
+		paths[i] = string(Canonical(nil, path))
 	}
 	slices.Sort(paths)
 	b = append(b, " replace "...)
@@ -113,8 +113,8 @@ func (f *fingerprinter) sum() string {
 	return hex.EncodeToString(f.mac.Sum(nil))
 }
 
-// canonicalJSON writes equal values alike.
-func canonicalJSON(b []byte, value any) []byte {
+// Canonical writes equal values alike.
+func Canonical(b []byte, value any) []byte {
 	switch v := value.(type) {
 	case string:
 		return strconv.AppendQuote(b, v)
@@ -123,23 +123,23 @@ func canonicalJSON(b []byte, value any) []byte {
 	case []any:
 		b = append(b, '[')
 		for _, e := range v {
-			b = append(canonicalJSON(b, e), ',')
+			b = append(Canonical(b, e), ',')
 		}
 		return append(b, ']')
 	case map[string]any:
 		b = append(b, '{')
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			b = append(strconv.AppendQuote(b, key), ':')
-			b = append(canonicalJSON(b, v[key]), ',')
+			b = append(Canonical(b, v[key]), ',')
 		}
 		return append(b, '}')
 	}
 	return appendJSON(b, value, nil)
 }
 
-// canonicalMarks writes the positions of `true` only: tools differ in how much
+// CanonicalMarks writes the positions of `true` only: tools differ in how much
 // of the rest they spell out.
-func canonicalMarks(b []byte, mark any) []byte {
+func CanonicalMarks(b []byte, mark any) []byte {
 	switch m := mark.(type) {
 	case bool:
 		if m {
@@ -161,7 +161,7 @@ func canonicalBranch(b []byte, name string, mark any) []byte {
 	start := len(b)
 	b = append(append(b, '('), name...)
 	inside := len(b)
-	b = canonicalMarks(b, mark)
+	b = CanonicalMarks(b, mark)
 	if len(b) == inside {
 		return b[:start]
 	}

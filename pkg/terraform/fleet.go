@@ -72,12 +72,12 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		}
 		return engine.plan(ctx, job) // says what is wrong in the terms of this target
 	}
-	planned := pipeline.Planned{Tool: tool.toolVersion(), ManagerTree: root.digest, Plan: pipeline.Plan{Tool: tool.toolVersion()}}
+	planned := pipeline.Planned{Tool: tool.ToolVersion(), ManagerTree: root.digest, Plan: pipeline.Plan{Tool: tool.ToolVersion()}}
 	w, err := root.open(engine, job)
 	if err != nil {
 		return planned, err
 	}
-	if planned.ManagerCode, err = codeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
+	if planned.ManagerCode, err = CodeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
 	if err := w.feed(); err != nil {
@@ -89,7 +89,7 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	}
 	if output, err := root.connect(ctx, w); err != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, w.fed)
+		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, w.fed)
 		if ctx.Err() == nil && mentions(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
 			return engine.plan(ctx, job) // a state that names a provider which the root does not
 		}
@@ -124,32 +124,32 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 		args = append(args, "-var-file="+w.vars)
 	}
 	output, failure := w.runJSON(ctx, args...)
-	reading := planReading{plan: planned.Plan, redactor: w.fed}
+	reading := Reading{Plan: planned.Plan, Filter: w.fed}
 	if failure != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, reading.redactor)
+		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
-	reading.plan.Complete = true
+	reading.Plan.Complete = true
 	state, err := w.planState(ctx, file)
 	if err != nil {
 		return planned, w.failed("plan", err)
 	}
 	planned.State, planned.Resources = state.StateVersion, state.Resources
 	// Only a stream that was heard to its end tells that nothing changes.
-	if output.changing || !output.summed {
+	if output.Changing || !output.Summed {
 		if reading, err = w.show(ctx, file, &planned); err != nil {
 			return planned, err
 		}
 	}
-	planned.Plan = reading.plan
-	planned.Plan.Diagnostics = w.diagnose(output.diagnostics, reading.redactor)
+	planned.Plan = reading.Plan
+	planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
 	return planned, nil
 }
 
 // root returns the prepared root of a job. The first one who asks prepares it,
 // the others wait; one that could not be prepared is tried a few times.
-func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Tool) (*preparedRoot, error) {
+func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Binary) (*preparedRoot, error) {
 	key := strings.Join(append([]string{job.ManagerDir, job.Customer.Root, tool.Path}, job.Customer.Manager.Tool.Env...), "\x00")
 	f.mu.Lock()
 	root := f.roots[key]

@@ -32,7 +32,7 @@ func hangingMirror(t *testing.T, pids string) string {
 		}
 	}
 	config := filepath.Join(mirror, "cli.tfrc")
-	writeFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
+	WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
 	return config
 }
 
@@ -40,14 +40,14 @@ func hangingMirror(t *testing.T, pids string) string {
 // more, and leaves no process of it behind.
 func TestFleetEndsHangingProviders(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		pids := filepath.Join(t.TempDir(), "pids")
 		config := hangingMirror(t, pids)
 		engine := testEngine(t, tool, func(o *Options) {
 			o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config)
 			o.WaitDelay = 2 * time.Second
 		})
-		job := testJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
+		job := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
 		job.ReadOnly, job.Customer.Manager.Limits.PlanTimeout = true, 20*time.Second
 		began := time.Now()
 		_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), job)
@@ -82,9 +82,9 @@ func TestFleetGivesUpOnRegistriesThatHang(t *testing.T) {
 	if err := os.WriteFile(stand, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	tool := realTool{"terraform", stand}
+	tool := Tool{"terraform", stand}
 	fleet := testEngine(t, tool, func(o *Options) { o.WaitDelay = time.Second }).NewFleet(t.TempDir())
-	job := testJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
+	job := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
 	job.ReadOnly = true
 	look := func(limit time.Duration) (time.Duration, error) {
 		job.Customer.Manager.Limits.PlanTimeout = limit

@@ -60,7 +60,7 @@ func providerMirror(t *testing.T) string {
 		}
 	}
 	config := filepath.Join(mirror, "cli.tfrc")
-	writeFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
+	WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
 	return config
 }
 
@@ -73,7 +73,7 @@ type fleetWorld struct {
 	log    string // of the processes of the tool
 }
 
-func newFleetWorld(t *testing.T, tool realTool, targets int) *fleetWorld {
+func newFleetWorld(t *testing.T, tool Tool, targets int) *fleetWorld {
 	t.Helper()
 	config := providerMirror(t)
 	w := &fleetWorld{files: t.TempDir(), log: filepath.Join(t.TempDir(), "calls")}
@@ -83,20 +83,20 @@ func newFleetWorld(t *testing.T, tool realTool, targets int) *fleetWorld {
 		o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config)
 	})
 	w.fleet = w.engine.NewFleet(t.TempDir())
-	first := testJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot, "customers/acme.yml": "x"})
+	first := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot, "customers/acme.yml": "x"})
 	states := t.TempDir()
 	for i := range targets {
 		job := first
 		job.Customer.Name = pipeline.CustomerName(fmt.Sprintf("c%d", i))
 		job.Variables = w.variables(t, job, "text")
 		job.Dir = filepath.Join(t.TempDir(), "run")
-		job.Backend = localBackend(filepath.Join(states, string(job.Customer.Name), "terraform.tfstate"))
+		job.Backend = LocalBackend(filepath.Join(states, string(job.Customer.Name), "terraform.tfstate"))
 		planned, err := w.engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
 		job.Dir = filepath.Join(t.TempDir(), "run")
-		if _, err := w.engine.Apply(t.Context(), job, stored(planned)); err != nil {
+		if _, err := w.engine.Apply(t.Context(), job, Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		w.jobs = append(w.jobs, job)
@@ -108,17 +108,17 @@ func newFleetWorld(t *testing.T, tool realTool, targets int) *fleetWorld {
 }
 
 func (w *fleetWorld) variables(t *testing.T, job pipeline.Job, text string) pipeline.Document {
-	return parseDocument(t, fmt.Sprintf("name: %s\ndir: %q\ntext: %s\nenvironments: {staging: {}}\n", job.Customer.Name, w.files, text))
+	return ParseDocument(t, fmt.Sprintf("name: %s\ndir: %q\ntext: %s\nenvironments: {staging: {}}\n", job.Customer.Name, w.files, text))
 }
 
 // recordingTool is a script that notes its first argument and becomes the tool.
-func recordingTool(t *testing.T, tool realTool, log string) string {
+func recordingTool(t *testing.T, tool Tool, log string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
-	stand := filepath.Join(t.TempDir(), tool.name)
-	path := tool.path
+	stand := filepath.Join(t.TempDir(), tool.Name)
+	path := tool.Path
 	if err := os.WriteFile(stand, []byte(fmt.Sprintf("#!/bin/sh\necho \"$1\" >> %q\nexec %q \"$@\"\n", log, path)), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (w *fleetWorld) plan(t *testing.T, dirs string) ([]pipeline.Planned, []erro
 	planned, errs := make([]pipeline.Planned, len(w.jobs)), make([]error, len(w.jobs))
 	var all sync.WaitGroup
 	for i, job := range w.jobs {
-		job.ReadOnly, job.Dir, job.Log = true, filepath.Join(dirs, fmt.Sprint(i)), &testLog{}
+		job.ReadOnly, job.Dir, job.Log = true, filepath.Join(dirs, fmt.Sprint(i)), &LogBuffer{}
 		all.Go(func() { planned[i], errs[i] = w.fleet.Plan(t.Context(), job) })
 	}
 	all.Wait()
@@ -153,7 +153,7 @@ func (w *fleetWorld) calls(t *testing.T) map[string]int {
 
 func TestFleetLooksAtEachTargetItself(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		w := newFleetWorld(t, tool, 4)
 		before := w.states(t)
 		planned, errs := w.plan(t, t.TempDir())
@@ -189,7 +189,7 @@ func TestFleetLooksAtEachTargetItself(t *testing.T) {
 // deleted one, and the customer's own variables.
 func (w *fleetWorld) meddle(t *testing.T) {
 	t.Helper()
-	writeFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
+	WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
 	if err := os.Remove(filepath.Join(w.files, "c2.txt")); err != nil {
 		t.Fatal(err)
 	}
@@ -233,11 +233,11 @@ func (w *fleetWorld) states(t *testing.T) string {
 // the root does not have any more: they get it for themselves.
 func TestFleetKeepsProvidersApart(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		w := newFleetWorld(t, tool, 2)
 		without := strings.NewReplacer("    random = { source = \"hashicorp/random\" }\n", "", "resource \"random_id\" \"id\" { byte_length = 4 }\n", "",
 			"output \"id\" { value = random_id.id.hex }\n", "").Replace(fleetRoot)
-		writeFile(t, filepath.Join(w.jobs[0].ManagerDir, "terraform", "main.tf"), without)
+		WriteFile(t, filepath.Join(w.jobs[0].ManagerDir, "terraform", "main.tf"), without)
 		planned, errs := w.plan(t, t.TempDir())
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
@@ -258,11 +258,11 @@ func TestFleetKeepsProvidersApart(t *testing.T) {
 // plan itself is asked where the stream was not heard to its end.
 func TestFleetTakesNoBrokenStreamForClean(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		w := newFleetWorld(t, tool, 2)
-		writeFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
-		stand := filepath.Join(t.TempDir(), tool.name)
-		script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = plan ] || exec %q \"$@\"\n%q \"$@\" | sed -n 1p\n", tool.path, tool.path)
+		WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
+		stand := filepath.Join(t.TempDir(), tool.Name)
+		script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = plan ] || exec %q \"$@\"\n%q \"$@\" | sed -n 1p\n", tool.Path, tool.Path)
 		if err := os.WriteFile(stand, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}

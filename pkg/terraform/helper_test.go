@@ -21,24 +21,24 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// document is a pipeline.Document over yaml.v3 nodes: enough to find lines.
-type document struct {
+// Document is a pipeline.Document over yaml.v3 nodes: enough to find lines.
+type Document struct {
 	file string
 	root *yaml.Node
 }
 
-func parseDocument(t testing.TB, text string) document {
+func ParseDocument(t testing.TB, text string) Document {
 	t.Helper()
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		t.Fatal(err)
 	}
-	return document{"infra/variables.yml", node.Content[0]}
+	return Document{"infra/variables.yml", node.Content[0]}
 }
 
-func (d document) Environments() []pipeline.DeclaredEnvironment { return nil }
+func (d Document) Environments() []pipeline.DeclaredEnvironment { return nil }
 
-func (d document) Locate(path ...string) (pipeline.Position, bool) {
+func (d Document) Locate(path ...string) (pipeline.Position, bool) {
 	node, line, column := d.root, d.root.Line, d.root.Column
 steps:
 	for i, step := range path {
@@ -64,7 +64,7 @@ steps:
 	return pipeline.Position{File: d.file, Line: line, Column: column}, true
 }
 
-func (d document) Effective(env pipeline.Environment) (pipeline.EffectiveConfig, error) {
+func (d Document) Effective(env pipeline.Environment) (pipeline.EffectiveConfig, error) {
 	source, err := yaml.Marshal(d.root)
 	if err != nil {
 		return pipeline.EffectiveConfig{}, err
@@ -93,34 +93,34 @@ func (d document) Effective(env pipeline.Environment) (pipeline.EffectiveConfig,
 	return config, nil
 }
 
-// realTool is a binary to test with.
-type realTool struct{ name, path string }
+// Tool is a binary to test with.
+type Tool struct{ Name, Path string }
 
-// findTool looks for a tool to test with: METAPIPE_TEST_TERRAFORM and
+// FindTool looks for a tool to test with: METAPIPE_TEST_TERRAFORM and
 // METAPIPE_TEST_TOFU, then PATH, then the cache that `make tools` fills.
-func findTool(name string) (realTool, bool) {
+func FindTool(name string) (Tool, bool) {
 	if path := os.Getenv("METAPIPE_TEST_" + strings.ToUpper(name)); path != "" {
-		return realTool{name, path}, true
+		return Tool{name, path}, true
 	}
 	if path, err := exec.LookPath(name); err == nil {
-		return realTool{name, path}, true
+		return Tool{name, path}, true
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
 		paths, err := filepath.Glob(filepath.Join(cache, "metapipe", "tools", name+"-*", name))
 		if err == nil && len(paths) > 0 {
-			return realTool{name, paths[len(paths)-1]}, true
+			return Tool{name, paths[len(paths)-1]}, true
 		}
 	}
-	return realTool{}, false
+	return Tool{}, false
 }
 
-// withTools runs a test once for each tool.
-func withTools(t *testing.T, test func(t *testing.T, tool realTool)) {
+// WithTools runs a test once for each tool.
+func WithTools(t *testing.T, test func(t *testing.T, tool Tool)) {
 	t.Helper()
 	for _, name := range []string{"terraform", "tofu"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tool, ok := findTool(name)
+			tool, ok := FindTool(name)
 			if !ok {
 				t.Skipf("no %s here: put one into PATH, run `make tools`, or set METAPIPE_TEST_%s", name, strings.ToUpper(name))
 			}
@@ -129,12 +129,12 @@ func withTools(t *testing.T, test func(t *testing.T, tool realTool)) {
 	}
 }
 
-func testEngine(t *testing.T, tool realTool, change ...func(*Options)) *Engine {
+func testEngine(t *testing.T, tool Tool, change ...func(*Options)) *Engine {
 	t.Helper()
 	o := Options{
 		Environ:    []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()},
 		CacheDir:   t.TempDir(),
-		BinaryPath: tool.path,
+		BinaryPath: tool.Path,
 	}
 	for _, c := range change {
 		c(&o)
@@ -142,29 +142,29 @@ func testEngine(t *testing.T, tool realTool, change ...func(*Options)) *Engine {
 	return New(o)
 }
 
-func newMAC() hash.Hash { return hmac.New(sha256.New, []byte("a key")) }
+func NewMAC() hash.Hash { return hmac.New(sha256.New, []byte("a key")) }
 
-// testLog is a log that several goroutines may use.
-type testLog struct {
+// LogBuffer is a log that several goroutines may use.
+type LogBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder
 }
 
-func (l *testLog) Write(p []byte) (int, error) {
+func (l *LogBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *testLog) String() string {
+func (l *LogBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
-var _ io.Writer = (*testLog)(nil)
+var _ io.Writer = (*LogBuffer)(nil)
 
-const defaultVariables = `name: demo
+const DefaultVariables = `name: demo
 list: [1, 2]
 environments:
   staging:
@@ -174,12 +174,12 @@ environments:
     region: us
 `
 
-// testJob makes a manager directory from files (path → content) and a job on it.
-func testJob(t *testing.T, tool realTool, variables string, files map[string]string) pipeline.Job {
+// NewJob makes a manager directory from files (path → content) and a job on it.
+func NewJob(t *testing.T, tool Tool, variables string, files map[string]string) pipeline.Job {
 	t.Helper()
 	manager := t.TempDir()
 	for name, content := range files {
-		writeFile(t, filepath.Join(manager, name), content)
+		WriteFile(t, filepath.Join(manager, name), content)
 	}
 	return pipeline.Job{
 		Customer: pipeline.Customer{
@@ -188,25 +188,25 @@ func testJob(t *testing.T, tool realTool, variables string, files map[string]str
 			Root:       "terraform",
 			File:       "customers/acme.yml",
 			Manager: pipeline.Manager{
-				Tool:   pipeline.ToolRule{Name: tool.name},
+				Tool:   pipeline.ToolRule{Name: tool.Name},
 				Limits: pipeline.Limits{PlanTimeout: time.Minute, ApplyTimeout: time.Minute},
 			},
 		},
 		Environment: "staging",
-		Variables:   parseDocument(t, variables),
+		Variables:   ParseDocument(t, variables),
 		ManagerDir:  manager,
 		Dir:         filepath.Join(t.TempDir(), "run"),
-		Backend:     localBackend(filepath.Join(t.TempDir(), "state", "terraform.tfstate")),
-		MAC:         newMAC,
-		Log:         &testLog{},
+		Backend:     LocalBackend(filepath.Join(t.TempDir(), "state", "terraform.tfstate")),
+		MAC:         NewMAC,
+		Log:         &LogBuffer{},
 	}
 }
 
-func localBackend(path string) pipeline.Backend {
+func LocalBackend(path string) pipeline.Backend {
 	return pipeline.Backend{Type: pipeline.BackendLocal, Config: map[string]string{"path": path}}
 }
 
-func writeFile(t testing.TB, path, content string) {
+func WriteFile(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -216,8 +216,8 @@ func writeFile(t testing.TB, path, content string) {
 	}
 }
 
-// stored is what a store would give back of a plan.
-func stored(planned pipeline.Planned) pipeline.StoredPlan {
+// Stored is what a store would give back of a plan.
+func Stored(planned pipeline.Planned) pipeline.StoredPlan {
 	return pipeline.StoredPlan{
 		PlanFile:   planned.PlanFile,
 		BundleFile: planned.BundleFile,

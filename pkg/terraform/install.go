@@ -71,44 +71,44 @@ func downloadTofu(ctx context.Context, constraints version.Constraints, dir stri
 
 // download installs the tool into the cache. Two that install at once both
 // succeed: the second finds the place taken by the same version.
-func (s *search) download(ctx context.Context) (Tool, error) {
-	if s.cacheDir == "" {
-		return Tool{}, s.missing(errors.New("there is no cache directory to put it in"))
+func (s *search) download(ctx context.Context) (Binary, error) {
+	if s.CacheDir == "" {
+		return Binary{}, s.missing(errors.New("there is no cache directory to put it in"))
 	}
-	tools := filepath.Join(s.cacheDir, "tools")
+	tools := filepath.Join(s.CacheDir, "tools")
 	if err := os.MkdirAll(tools, 0o700); err != nil {
-		return Tool{}, s.missing(err)
+		return Binary{}, s.missing(err)
 	}
 	dir, err := os.MkdirTemp(tools, ".install-*")
 	if err != nil {
-		return Tool{}, s.missing(err)
+		return Binary{}, s.missing(err)
 	}
 	defer os.RemoveAll(dir) // gone after the rename
 	s.log(s.wanted() + " is not installed: downloading it")
 	limited, cancel := context.WithTimeout(ctx, installTimeout)
 	defer cancel()
 	// The addresses in such an error say nothing to a customer: they go below.
-	if err := s.install(limited, s.rule.Name, s.constraint, dir); err != nil {
+	if err := s.Install(limited, s.rule.Name, s.constraint, dir); err != nil {
 		if ctx.Err() != nil {
-			return Tool{}, fmt.Errorf("install %s: %w", s.rule.Name, ctx.Err())
+			return Binary{}, fmt.Errorf("install %s: %w", s.rule.Name, ctx.Err())
 		}
-		return Tool{}, s.missing(&downloadError{err})
+		return Binary{}, s.missing(&downloadError{err})
 	}
 	return s.keep(ctx, tools, dir)
 }
 
 // keep moves a fresh install to the place where the cache looks for it.
-func (s *search) keep(ctx context.Context, tools, dir string) (Tool, error) {
+func (s *search) keep(ctx context.Context, tools, dir string) (Binary, error) {
 	v, err := s.askVersion(ctx, filepath.Join(dir, executable(s.rule.Name)))
 	if err != nil {
-		return Tool{}, s.missing(err)
+		return Binary{}, s.missing(err)
 	}
 	if !s.fits(v) {
-		return Tool{}, s.missing(fmt.Errorf("got version %s", v))
+		return Binary{}, s.missing(fmt.Errorf("got version %s", v))
 	}
 	place := filepath.Join(tools, s.rule.Name+"-"+v)
 	if err := os.Rename(dir, place); err != nil && !isExecutable(filepath.Join(place, executable(s.rule.Name))) {
-		return Tool{}, s.missing(err)
+		return Binary{}, s.missing(err)
 	}
-	return Tool{Name: s.rule.Name, Path: filepath.Join(place, executable(s.rule.Name)), Version: v}, nil
+	return Binary{Name: s.rule.Name, Path: filepath.Join(place, executable(s.rule.Name)), Version: v}, nil
 }

@@ -8,9 +8,9 @@ import (
 	"io"
 )
 
-// jsonReader walks a JSON document member by member, so that no more of it is
+// Reader walks a JSON document member by member, so that no more of it is
 // in memory than the member at hand.
-type jsonReader struct {
+type Reader struct {
 	decoder *json.Decoder
 	depth   int
 }
@@ -19,13 +19,13 @@ type jsonReader struct {
 // bound of its own for what is decoded at once.
 const maxDepth = 1000
 
-func newJSONReader(r io.Reader) jsonReader {
+func NewReader(r io.Reader) Reader {
 	d := json.NewDecoder(r)
 	d.UseNumber()
-	return jsonReader{decoder: d}
+	return Reader{decoder: d}
 }
 
-func (r *jsonReader) decode(v any) error {
+func (r *Reader) Decode(v any) error {
 	return noEOF(r.decoder.Decode(v))
 }
 
@@ -35,19 +35,19 @@ type ignored struct{}
 // UnmarshalJSON implements json.Unmarshaler.
 func (*ignored) UnmarshalJSON([]byte) error { return nil }
 
-func (r *jsonReader) skip() error { return r.decode(&ignored{}) }
+func (r *Reader) Skip() error { return r.Decode(&ignored{}) }
 
-// only calls read for the wanted member and skips the others.
-func (r *jsonReader) only(key, wanted string, read func() error) error {
+// Only calls read for the wanted member and skips the others.
+func (r *Reader) Only(key, wanted string, read func() error) error {
 	if key == wanted {
 		return read()
 	}
-	return r.skip()
+	return r.Skip()
 }
 
-// object calls each for every member; each must take the value. null is an
+// Object calls each for every member; each must take the value. null is an
 // object without members.
-func (r *jsonReader) object(each func(key string) error) error {
+func (r *Reader) Object(each func(key string) error) error {
 	open, err := r.open('{')
 	if err != nil || !open {
 		return err
@@ -68,8 +68,8 @@ func (r *jsonReader) object(each func(key string) error) error {
 	return r.close()
 }
 
-// array calls each for every element; each must take the value.
-func (r *jsonReader) array(each func() error) error {
+// Array calls each for every element; each must take the value.
+func (r *Reader) Array(each func() error) error {
 	open, err := r.open('[')
 	if err != nil || !open {
 		return err
@@ -82,7 +82,7 @@ func (r *jsonReader) array(each func() error) error {
 	return r.close()
 }
 
-func (r *jsonReader) open(want json.Delim) (bool, error) {
+func (r *Reader) open(want json.Delim) (bool, error) {
 	token, err := r.decoder.Token()
 	if err != nil {
 		return false, noEOF(err)
@@ -99,7 +99,7 @@ func (r *jsonReader) open(want json.Delim) (bool, error) {
 	return true, nil
 }
 
-func (r *jsonReader) close() error {
+func (r *Reader) close() error {
 	r.depth--
 	_, err := r.decoder.Token()
 	return noEOF(err)
@@ -113,8 +113,8 @@ func noEOF(err error) error {
 	return err
 }
 
-// decodeAny decodes a value and keeps numbers as they are written.
-func decodeAny(raw json.RawMessage) (any, error) {
+// Decode decodes a value and keeps numbers as they are written.
+func Decode(raw json.RawMessage) (any, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -125,8 +125,8 @@ func decodeAny(raw json.RawMessage) (any, error) {
 	return v, err
 }
 
-// reread decodes a document into a struct, keeping numbers as they are written.
-func reread(document, into any) error {
+// Reread decodes a document into a struct, keeping numbers as they are written.
+func Reread(document, into any) error {
 	raw, err := json.Marshal(document)
 	if err != nil {
 		return err

@@ -13,43 +13,43 @@ const maxJSONText = 1 << 20
 // jsonTexts compares two texts that hold JSON, such as the policies of AWS, by
 // their structure. It reports false, and notes nothing, where that shows no
 // difference or could hide one: then the texts are compared as they are.
-func (d *differ) jsonTexts(b, a side) bool {
-	before, ok := jsonText(b)
+func (d *differ) jsonTexts(b, a Side) bool {
+	before, ok := Embedded(b)
 	if !ok {
 		return false
 	}
-	after, ok := jsonText(a)
+	after, ok := Embedded(a)
 	if !ok || isObject(before) != isObject(after) {
 		return false
 	}
 	n := len(d.changes)
-	d.compare(side{value: before, present: true}, side{value: after, present: true})
+	d.compare(Side{Value: before, Present: true}, Side{Value: after, Present: true})
 	return len(d.changes) > n
 }
 
-// jsonText decodes a text that holds an object or a list, and nothing else. A name
+// Embedded decodes a text that holds an object or a list, and nothing else. A name
 // that stands twice in an object makes it plain text.
-func jsonText(s side) (any, bool) {
-	text, ok := s.value.(string)
-	if !ok || !s.present || containsTrue(s.unknown) || containsTrue(s.sensitive) || len(text) > maxJSONText {
+func Embedded(s Side) (any, bool) {
+	text, ok := s.Value.(string)
+	if !ok || !s.Present || ContainsTrue(s.Unknown) || ContainsTrue(s.Sensitive) || len(text) > maxJSONText {
 		return nil, false
 	}
 	if text = strings.TrimSpace(text); text == "" || text[0] != '{' && text[0] != '[' {
 		return nil, false
 	}
-	reader := newJSONReader(strings.NewReader(text))
+	reader := NewReader(strings.NewReader(text))
 	if err := reader.distinct(); err != nil {
 		return nil, false
 	}
 	if _, err := reader.decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, false
 	}
-	value, err := decodeAny(json.RawMessage(text))
+	value, err := Decode(json.RawMessage(text))
 	return value, err == nil
 }
 
 // distinct reads one value. It fails where a name stands twice in an object.
-func (r *jsonReader) distinct() error {
+func (r *Reader) distinct() error {
 	var open []map[string]bool // per object or list that is open; nil for a list
 	name := false
 	for {

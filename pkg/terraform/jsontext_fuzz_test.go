@@ -13,12 +13,12 @@ func FuzzJSONText(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, hidden := range []side{{value: text}, {value: text, present: true, sensitive: true}, {value: text, present: true, unknown: true}} {
-			if _, ok := jsonText(hidden); ok {
+		for _, hidden := range []Side{{Value: text}, {Value: text, Present: true, Sensitive: true}, {Value: text, Present: true, Unknown: true}} {
+			if _, ok := Embedded(hidden); ok {
 				t.Fatalf("%q: decoded as %+v", text, hidden)
 			}
 		}
-		value, ok := jsonText(side{value: text, present: true})
+		value, ok := Embedded(Side{Value: text, Present: true})
 		if !ok {
 			return
 		}
@@ -26,7 +26,7 @@ func FuzzJSONText(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if _, ok := jsonText(side{value: string(again), present: true}); !ok && len(again) <= maxJSONText {
+		if _, ok := Embedded(Side{Value: string(again), Present: true}); !ok && len(again) <= maxJSONText {
 			t.Fatalf("%q becomes %q, which is not compared as JSON", text, again)
 		}
 		if !json.Valid([]byte(strings.TrimSpace(text))) {

@@ -40,15 +40,15 @@ func victim(dir string) int {
 	job := pipeline.Job{
 		Customer:    pipeline.Customer{Name: "acme", Root: "terraform", Manager: pipeline.Manager{Tool: pipeline.ToolRule{Name: v.Tool}}},
 		Environment: "staging",
-		Variables:   document{"infra/variables.yml", node.Content[0]},
+		Variables:   Document{"infra/variables.yml", node.Content[0]},
 		ManagerDir:  v.Manager,
 		Dir:         v.Run,
-		Backend:     localBackend(v.State),
+		Backend:     LocalBackend(v.State),
 	}
 	engine := New(Options{Environ: os.Environ(), BinaryPath: v.ToolPath})
 	planned, err := engine.Plan(context.Background(), job)
 	if err == nil {
-		_, err = engine.Apply(context.Background(), job, stored(planned))
+		_, err = engine.Apply(context.Background(), job, Stored(planned))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,15 +61,15 @@ func victim(dir string) int {
 // with us: it ends its work, saves the state and releases the lock.
 func TestKilledApply(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		dir := t.TempDir()
 		started, finish := filepath.Join(dir, "started"), filepath.Join(dir, "finish")
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
-		b, err := json.Marshal(victimJob{tool.name, tool.path, job.ManagerDir, job.Dir, job.Backend.Path(), defaultVariables})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
+		b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), DefaultVariables})
 		if err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(dir, "job.json"), string(b))
+		WriteFile(t, filepath.Join(dir, "job.json"), string(b))
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestKilledApply(t *testing.T) {
 		if err := cmd.Wait(); err == nil {
 			t.Error("it was not killed")
 		}
-		writeFile(t, finish, "")
+		WriteFile(t, finish, "")
 		waitFor(t, "the end of the apply", func() bool {
 			state, err := os.ReadFile(job.Backend.Path())
 			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info"))
@@ -105,7 +105,7 @@ func TestStubbornTool(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "terraform")
-	writeFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
+	WriteFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
 	if err := os.Chmod(script, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +122,9 @@ func TestStubbornTool(t *testing.T) {
 		}
 		cancel()
 	}()
-	p := process{path: script, args: []string{"apply"}, dir: dir, stdout: out, stderr: out, waitDelay: 100_000_000,
-		env: []string{"PATH=" + os.Getenv("PATH")}}
-	if err := p.run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
+	p := Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+		Env: []string{"PATH=" + os.Getenv("PATH")}}
+	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
 		t.Errorf("got %v", err)
 	}
 	child, err := os.ReadFile(filepath.Join(dir, "child"))

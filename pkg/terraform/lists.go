@@ -11,24 +11,24 @@ import (
 // subsequence holds stays. The JSON has an array for a list and for a set alike, so
 // the index of an element means something only where two elements are paired. A
 // list that comes or goes as a whole is shown with its indexes.
-func (d *differ) list(b, a side) {
-	before, _ := b.value.([]any)
-	after, _ := a.value.([]any)
-	unknown, _ := a.unknown.([]any)
+func (d *differ) list(b, a Side) {
+	before, _ := b.Value.([]any)
+	after, _ := a.Value.([]any)
+	unknown, _ := a.Unknown.([]any)
 	m, n := len(before), max(len(after), len(unknown))
 	if m+n == 0 {
 		d.empty(b, a)
 		return
 	}
-	old, planned := make([]side, m), make([]side, n)
+	old, planned := make([]Side, m), make([]Side, n)
 	for i := range old {
 		old[i] = element(b, before, i)
 	}
 	for j := range planned {
 		planned[j] = element(a, after, j)
-		planned[j].present = planned[j].present && planned[j].unknown != true
+		planned[j].Present = planned[j].Present && planned[j].Unknown != true
 	}
-	if !b.present || !a.present {
+	if !b.Present || !a.Present {
 		for i := range max(m, n) {
 			d.paired(i, at(old, i), at(planned, i))
 		}
@@ -41,26 +41,26 @@ func (d *differ) list(b, a side) {
 	}
 }
 
-func element(s side, list []any, i int) side {
-	e := side{sensitive: markIndex(s.sensitive, i), unknown: markIndex(s.unknown, i)}
+func element(s Side, list []any, i int) Side {
+	e := Side{Sensitive: MarkIndex(s.Sensitive, i), Unknown: MarkIndex(s.Unknown, i)}
 	if i < len(list) {
-		e.value, e.present = list[i], true
+		e.Value, e.Present = list[i], true
 	}
 	return e
 }
 
-func at(list []side, i int) side {
+func at(list []Side, i int) Side {
 	if i < len(list) {
 		return list[i]
 	}
-	return side{}
+	return Side{}
 }
 
 // sameElements pairs the elements that stay. What both lists begin and end with is
 // compared in place, since most lists differ in little.
-func sameElements(old, planned []side) []text.Pair {
-	same := func(b, a side) bool {
-		return a.present && !containsTrue(a.unknown) && sameMarks(b.sensitive, a.sensitive) && sameValue(b.value, a.value)
+func sameElements(old, planned []Side) []text.Pair {
+	same := func(b, a Side) bool {
+		return a.Present && !ContainsTrue(a.Unknown) && SameMarks(b.Sensitive, a.Sensitive) && Equal(b.Value, a.Value)
 	}
 	var pairs, tail []text.Pair
 	head, m, n := 0, len(old), len(planned)
@@ -82,11 +82,11 @@ func sameElements(old, planned []side) []text.Pair {
 
 // elementIDs numbers elements, equal ones alike. One that is not wholly known is
 // like no other.
-func elementIDs(ids map[string]int, list []side) []int {
+func elementIDs(ids map[string]int, list []Side) []int {
 	out := make([]int, len(list))
 	for i, e := range list {
-		key := string(canonicalMarks(append(canonicalJSON(nil, e.value), ' '), e.sensitive))
-		if !e.present || containsTrue(e.unknown) {
+		key := string(CanonicalMarks(append(Canonical(nil, e.Value), ' '), e.Sensitive))
+		if !e.Present || ContainsTrue(e.Unknown) {
 			key = "?" + strconv.Itoa(len(ids))
 		}
 		if _, ok := ids[key]; !ok {
@@ -99,14 +99,14 @@ func elementIDs(ids map[string]int, list []side) []int {
 
 // gap is what lies between elements that stay. Elements that are one and the same
 // thing, changed, are compared; the others went or came.
-func (d *differ) gap(old, planned []side, from text.Pair) {
+func (d *differ) gap(old, planned []Side, from text.Pair) {
 	next := text.Pair{}
 	for _, p := range append(matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
 		for ; next.A < p.A; next.A++ {
-			d.single(from.A+next.A, old[next.A], side{})
+			d.single(from.A+next.A, old[next.A], Side{})
 		}
 		for ; next.B < p.B; next.B++ {
-			d.single(from.B+next.B, side{}, planned[next.B])
+			d.single(from.B+next.B, Side{}, planned[next.B])
 		}
 		if p.A < len(old) && p.B < len(planned) {
 			d.paired(from.B+p.B, old[p.A], planned[p.B])
@@ -115,23 +115,23 @@ func (d *differ) gap(old, planned []side, from text.Pair) {
 	}
 }
 
-func (d *differ) paired(i int, b, a side) {
+func (d *differ) paired(i int, b, a Side) {
 	mark := d.pushIndex(i)
 	d.compare(b, a)
 	d.pop(mark)
 }
 
 // single is an element of one of the lists only, as a whole.
-func (d *differ) single(i int, b, a side) {
+func (d *differ) single(i int, b, a Side) {
 	mark := d.pushElement(i)
 	switch {
-	case b.sensitive == true || a.sensitive == true:
-		d.leaf(hide(b, b.present), hide(a, a.present || a.unknown == true))
-	case containsTrue(a.unknown):
-		a.value = withUnknown(a.value, a.unknown)
-		d.leaf(pipeline.Value{}, show(a))
+	case b.Sensitive == true || a.Sensitive == true:
+		d.leaf(Hide(b, b.Present), Hide(a, a.Present || a.Unknown == true))
+	case ContainsTrue(a.Unknown):
+		a.Value = withUnknown(a.Value, a.Unknown)
+		d.leaf(pipeline.Value{}, Show(a))
 	default:
-		d.leaf(show(b), show(a))
+		d.leaf(Show(b), Show(a))
 	}
 	d.pop(mark)
 }
@@ -153,7 +153,7 @@ func withUnknown(value, mark any) any {
 			filled[key] = v
 		}
 		for key, inner := range m {
-			if containsTrue(inner) {
+			if ContainsTrue(inner) {
 				filled[key] = withUnknown(object[key], inner)
 			}
 		}
@@ -162,7 +162,7 @@ func withUnknown(value, mark any) any {
 		list, _ := value.([]any)
 		filled := append([]any(nil), list...)
 		for i, inner := range m {
-			if !containsTrue(inner) {
+			if !ContainsTrue(inner) {
 				continue
 			}
 			for len(filled) <= i {

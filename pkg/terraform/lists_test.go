@@ -12,7 +12,7 @@ import (
 func differences(t *testing.T, before, after string) []string {
 	t.Helper()
 	var c changeBody
-	if err := reread(json.RawMessage(`{"before": {"x": `+before+`}, "after": {"x": `+after+`}}`), &c); err != nil {
+	if err := Reread(json.RawMessage(`{"before": {"x": `+before+`}, "after": {"x": `+after+`}}`), &c); err != nil {
 		t.Fatal(err)
 	}
 	var out []string
@@ -54,7 +54,7 @@ func TestListDifferences(t *testing.T) {
 // nothing or hides something.
 func TestJSONTexts(t *testing.T) {
 	t.Parallel()
-	quote := func(s string) string { return string(appendJSONString(nil, s)) }
+	quote := func(s string) string { return string(AppendString(nil, s)) }
 	policy := `{"Statement":[{"Sid":"r","Action":["s3:Get","s3:List"]},{"Sid":"w","Action":"s3:Put"}]}`
 	for _, c := range []struct{ before, after, want string }{
 		{policy, strings.Replace(policy, `,"s3:List"`, `,"s3:Put"`, 1), `x.Statement[0].Action[1] "s3:List" → "s3:Put"`},

@@ -8,7 +8,7 @@ const maxMatches = 10_000
 // matching pairs the elements of a gap that are the same thing, changed, in the
 // order of both lists: objects and lists that have most in common. Other elements
 // are paired only where as many came as went.
-func matching(old, planned []side) []text.Pair {
+func matching(old, planned []Side) []text.Pair {
 	m, n := len(old), len(planned)
 	if m == 0 || n == 0 {
 		return nil
@@ -52,7 +52,7 @@ func matching(old, planned []side) []text.Pair {
 
 // inPlace is for gaps that are too big to compare each with each: only elements at
 // the same place are.
-func inPlace(old, planned []side) []text.Pair {
+func inPlace(old, planned []Side) []text.Pair {
 	var pairs []text.Pair
 	for i := range min(len(old), len(planned)) {
 		if likeness(old[i], planned[i]) > 0 {
@@ -62,37 +62,37 @@ func inPlace(old, planned []side) []text.Pair {
 	return pairs
 }
 
-func isContainer(s side) bool { return s.present && (isObject(s.value) || isList(s.value)) }
+func isContainer(s Side) bool { return s.Present && (isObject(s.Value) || isList(s.Value)) }
 
 // inCommon reports that two elements share anything. That is enough where one is
 // left on each side: there is no other that it could be.
-func inCommon(b, a side) bool {
-	if b.sensitive == true || a.sensitive == true || a.unknown == true || !a.present {
+func inCommon(b, a Side) bool {
+	if b.Sensitive == true || a.Sensitive == true || a.Unknown == true || !a.Present {
 		return false
 	}
 	same := 0
-	if x, ok := b.value.(map[string]any); ok {
-		if y, ok := a.value.(map[string]any); ok {
+	if x, ok := b.Value.(map[string]any); ok {
+		if y, ok := a.Value.(map[string]any); ok {
 			same, _ = commonKeys(x, y)
 		}
 	}
-	if x, ok := b.value.([]any); ok && isList(a.value) {
-		same, _ = commonMembers(x, a.value.([]any))
+	if x, ok := b.Value.([]any); ok && isList(a.Value) {
+		same, _ = commonMembers(x, a.Value.([]any))
 	}
 	return same > 0
 }
 
 // likeness says how much two elements have in common, in parts of 1000; 0 when
 // they are two things. Values that are empty on both sides say nothing.
-func likeness(b, a side) int {
-	if b.sensitive == true || a.sensitive == true || a.unknown == true || !a.present {
+func likeness(b, a Side) int {
+	if b.Sensitive == true || a.Sensitive == true || a.Unknown == true || !a.Present {
 		return 0
 	}
-	x, isX := b.value.(map[string]any)
-	y, isY := a.value.(map[string]any)
+	x, isX := b.Value.(map[string]any)
+	y, isY := a.Value.(map[string]any)
 	if !isX || !isY {
-		if isList(b.value) && isList(a.value) {
-			return likeLists(b.value.([]any), a.value.([]any))
+		if isList(b.Value) && isList(a.Value) {
+			return likeLists(b.Value.([]any), a.Value.([]any))
 		}
 		return 0
 	}
@@ -125,7 +125,7 @@ func commonKeys(x, y map[string]any) (same, all int) {
 
 // common is the part of whole that two values share.
 func common(v, w any) int {
-	if sameValue(v, w) {
+	if Equal(v, w) {
 		return whole
 	}
 	x, isX := v.([]any)
@@ -150,13 +150,13 @@ func likeLists(x, y []any) int {
 func commonMembers(x, y []any) (same, all int) {
 	left := map[string][]any{}
 	for _, v := range x {
-		key := string(canonicalJSON(nil, v))
+		key := string(Canonical(nil, v))
 		left[key] = append(left[key], v)
 	}
 	shared := 0
 	var rest any
 	for _, w := range y {
-		key := string(canonicalJSON(nil, w))
+		key := string(Canonical(nil, w))
 		if n := len(left[key]); n > 0 {
 			left[key] = left[key][:n-1]
 			shared++

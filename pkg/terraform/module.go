@@ -15,11 +15,11 @@ import (
 	"github.com/hashicorp/terraform-config-inspect/tfconfig"
 )
 
-// rootModule is what must be known of the root before the tool runs.
-type rootModule struct {
-	variables map[string]*tfconfig.Variable
-	backend   string       // the type of its backend block; empty: there is none
-	ephemeral []string     // ephemeral variables, which an apply must be told again
+// Root is what must be known of the root before the tool runs.
+type Root struct {
+	Variables map[string]*tfconfig.Variable
+	Backend   string       // the type of its backend block; empty: there is none
+	Ephemeral []string     // ephemeral variables, which an apply must be told again
 	state     []stateBlock // blocks that would decide where the state is kept, in place of ours
 }
 
@@ -30,22 +30,22 @@ var declaresVariable = regexp.MustCompile(`\bvariable\b`)
 // inspected finds the keywords that inspect looks for.
 var inspected = regexp.MustCompile(`\b(cloud|state_store|backend|ephemeral)\b`)
 
-// readRoot parses those files of the root module that may tell something. To
+// ReadRoot parses those files of the root module that may tell something. To
 // parse all of it is left to the tool, which explains mistakes better.
-func readRoot(dir, tool string) (rootModule, error) {
-	files, err := configFiles(dir, tool)
+func ReadRoot(dir, tool string) (Root, error) {
+	files, err := Files(dir, tool)
 	if err != nil {
-		return rootModule{}, err
+		return Root{}, err
 	}
 	if len(files) == 0 {
-		return rootModule{}, fmt.Errorf("%s holds no %s configuration", dir, tool)
+		return Root{}, fmt.Errorf("%s holds no %s configuration", dir, tool)
 	}
-	var m rootModule
+	var m Root
 	shown := moduleFS{FS: os.DirFS(dir), tool: tool, files: map[string]bool{}}
 	for _, name := range files {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return rootModule{}, err
+			return Root{}, err
 		}
 		// In JSON a keyword may be spelled with escapes.
 		inJSON := strings.HasSuffix(name, ".json")
@@ -55,13 +55,13 @@ func readRoot(dir, tool string) (rootModule, error) {
 		}
 	}
 	module, _ := tfconfig.LoadModuleFromFilesystem(tfconfig.WrapFS(shown), ".")
-	m.variables = module.Variables
+	m.Variables = module.Variables
 	return m, nil
 }
 
 // inspect looks for what terraform-config-inspect does not report.
-func (m *rootModule) inspect(name string, content []byte) {
-	body := parseConfig(name, content)
+func (m *Root) inspect(name string, content []byte) {
+	body := ParseFile(name, content)
 	if body == nil {
 		return
 	}
@@ -69,7 +69,7 @@ func (m *rootModule) inspect(name string, content []byte) {
 		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "state_store", LabelNames: []string{"type"}}, {Type: "backend", LabelNames: []string{"type"}}}})
 		for _, found := range inner.Blocks {
 			if found.Type == "backend" && !isOverride(name) {
-				m.backend = found.Labels[0]
+				m.Backend = found.Labels[0]
 				continue
 			}
 			m.state = append(m.state, stateBlock{kind: found.Type, at: found.DefRange})
@@ -79,14 +79,14 @@ func (m *rootModule) inspect(name string, content []byte) {
 		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "ephemeral"}}})
 		if attribute, ok := inner.Attributes["ephemeral"]; ok {
 			if v, diags := attribute.Expr.Value(nil); !diags.HasErrors() && !v.IsNull() && v.IsWhollyKnown() && v.Type().FriendlyName() == "bool" && v.True() {
-				m.ephemeral = append(m.ephemeral, block.Labels[0])
+				m.Ephemeral = append(m.Ephemeral, block.Labels[0])
 			}
 		}
 	}
 }
 
-// parseConfig returns nil for what cannot be parsed at all.
-func parseConfig(name string, content []byte) hcl.Body {
+// ParseFile returns nil for what cannot be parsed at all.
+func ParseFile(name string, content []byte) hcl.Body {
 	parser := hclparse.NewParser()
 	var file *hcl.File
 	if strings.HasSuffix(name, ".json") {
@@ -110,9 +110,9 @@ func blocksOf(body hcl.Body, kind string, labels ...string) hcl.Blocks {
 	return content.Blocks
 }
 
-// configFiles lists the files of a module that the tool reads, sorted. OpenTofu
+// Files lists the files of a module that the tool reads, sorted. OpenTofu
 // prefers x.tofu to an x.tf beside it.
-func configFiles(dir, tool string) ([]string, error) {
+func Files(dir, tool string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -153,8 +153,8 @@ func cutAny(name string, suffixes ...string) (string, bool) {
 	return name, false
 }
 
-// isCode reports the names of files that hold configuration for either tool.
-func isCode(name string) bool {
+// IsCode reports the names of files that hold configuration for either tool.
+func IsCode(name string) bool {
 	_, code := cutAny(name, ".tf.json", ".tofu.json", ".tf", ".tofu")
 	return code
 }
@@ -223,7 +223,7 @@ type renamed struct {
 func (r renamed) Name() string { return r.name }
 
 // position undoes the renaming in a place that terraform-config-inspect named.
-func configPlace(pos tfconfig.SourcePos) (string, int) {
+func Place(pos tfconfig.SourcePos) (string, int) {
 	name := strings.Replace(filepath.ToSlash(pos.Filename), ".tofu.tf", ".tofu", 1)
 	return name, pos.Line
 }

@@ -56,25 +56,25 @@ func TestReadRoot(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			for file, content := range c.files {
-				writeFile(t, filepath.Join(dir, file), content)
+				WriteFile(t, filepath.Join(dir, file), content)
 			}
 			tool := c.tool
 			if tool == "" {
 				tool = "terraform"
 			}
-			root, err := readRoot(dir, tool)
+			root, err := ReadRoot(dir, tool)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.variables, slices.Sorted(maps.Keys(root.variables))); diff != "" {
+			if diff := cmp.Diff(c.variables, slices.Sorted(maps.Keys(root.Variables))); diff != "" {
 				t.Errorf("variables: %s", diff)
 			}
-			if diff := cmp.Diff(c.ephemeral, root.ephemeral); diff != "" || c.cloud != (root.refusal("terraform") != nil) {
+			if diff := cmp.Diff(c.ephemeral, root.Ephemeral); diff != "" || c.cloud != (root.Refusal("terraform") != nil) {
 				t.Errorf("ephemeral: %s, state: %v", diff, root.state)
 			}
 		})
 	}
-	if _, err := readRoot(t.TempDir(), "terraform"); err == nil {
+	if _, err := ReadRoot(t.TempDir(), "terraform"); err == nil {
 		t.Error("an empty directory is no root")
 	}
 }

@@ -17,14 +17,14 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// fixedPlace is the path by which the tool and what it starts know the workspace on
+// FixedPlace is the path by which the tool and what it starts know the workspace on
 // Linux: a directory that they inherit as the first open file after the standard
 // ones. So path.cwd and abspath() have one value in every job of a target, wherever
 // the workspace lies, and two jobs on one machine cannot meet there.
-const fixedPlace = "/proc/self/fd/3"
+const FixedPlace = "/proc/self/fd/3"
 
-// hasFixedPlace reports whether this system knows such paths.
-const hasFixedPlace = runtime.GOOS == "linux"
+// HasFixedPlace reports whether this system knows such paths.
+const HasFixedPlace = runtime.GOOS == "linux"
 
 // setEnvironment makes the environment of the tool when the tree is there. The data
 // directory is named relative to the root module: that path becomes path.module of
@@ -46,11 +46,11 @@ func (w *workspace) setEnvironment() error {
 	if err != nil {
 		return w.failed("find the data directory", err)
 	}
-	if w.env, err = w.engine.options.Environ.forTool(w.job.Customer.Manager.Tool, data); err != nil {
+	if w.env, err = w.engine.options.Environ.ForTool(w.job.Customer.Manager.Tool, data); err != nil {
 		return err
 	}
-	if hasFixedPlace {
-		w.env = append(w.env, "PWD="+fixedPlace+"/"+filepath.ToSlash(within))
+	if HasFixedPlace {
+		w.env = append(w.env, "PWD="+FixedPlace+"/"+filepath.ToSlash(within))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (w *workspace) fromRoot(path string) string {
 
 // own turns a path below the fixed place into the real one.
 func (w *workspace) own(path string) string {
-	if rest, ok := strings.CutPrefix(path, fixedPlace+"/"); ok {
+	if rest, ok := strings.CutPrefix(path, FixedPlace+"/"); ok {
 		return filepath.Join(w.dir, filepath.FromSlash(rest))
 	}
 	return path
@@ -137,7 +137,7 @@ func moduleEntry(path string, entry fs.DirEntry) (kind, content string, err erro
 	if info.Mode().Perm()&0o111 != 0 {
 		kind = "program"
 	}
-	content, err = fileSHA256(path)
+	content, err = FileSHA256(path)
 	return kind, content, err
 }
 
@@ -198,7 +198,7 @@ func (w *workspace) expandsHome() bool {
 			if err != nil || found || entry.IsDir() {
 				return err
 			}
-			if !isCode(entry.Name()) {
+			if !IsCode(entry.Name()) {
 				return nil
 			}
 			text, err := os.ReadFile(filepath.Clean(path))

@@ -33,13 +33,13 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	planned := pipeline.Planned{Tool: tool.toolVersion(), Plan: pipeline.Plan{Tool: tool.toolVersion()}}
+	planned := pipeline.Planned{Tool: tool.ToolVersion(), Plan: pipeline.Plan{Tool: tool.ToolVersion()}}
 	w, err := e.open(ctx, job, tool)
 	if err != nil {
 		return planned, err
 	}
 	planned.ManagerTree = w.digest
-	if planned.ManagerCode, err = codeFor(w.code.digest(), w.tree, job.Customer.Name); err != nil {
+	if planned.ManagerCode, err = CodeFor(w.code.Digest(), w.tree, job.Customer.Name); err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
 	if err := w.feed(); err != nil {
@@ -52,7 +52,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	output, err := w.init(ctx)
 	if err != nil {
 		planned.Plan.Errored = true
-		planned.Plan.Diagnostics = w.diagnose(output.diagnostics, w.fed)
+		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, w.fed)
 		return planned, w.failure("init", err, planned.Plan.Diagnostics)
 	}
 	if planned.Modules, err = w.modulesDigest(); err != nil {
@@ -63,7 +63,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 
 // plan runs plan and show in a workspace that is initialized. A plan that
 // stopped at an error is shown too, as far as it came.
-func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialized *stream) (pipeline.Planned, error) {
+func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialized *Stream) (pipeline.Planned, error) {
 	file := filepath.Join(w.job.Dir, "plan.tfplan")
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return planned, w.failed("remove an old plan", err)
@@ -76,40 +76,40 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		args = append(args, "-var-file="+w.vars)
 	}
 	output, failure := w.runJSON(ctx, args...)
-	found := append(initialized.diagnostics, output.diagnostics...)
-	reading := planReading{plan: planned.Plan, redactor: w.fed}
+	found := append(initialized.Diagnostics, output.Diagnostics...)
+	reading := Reading{Plan: planned.Plan, Filter: w.fed}
 	if failure == nil || isFile(file) {
 		var err error
 		if reading, err = w.show(ctx, file, &planned); err != nil && failure == nil {
 			return planned, err
 		}
 	}
-	planned.Plan = reading.plan
-	newTracer(w.traced()).explain(&planned.Plan, reading.redactor)
-	planned.Plan.Diagnostics = w.diagnose(found, reading.redactor)
-	if warning := w.homeWarning(reading.homed); warning != nil {
+	planned.Plan = reading.Plan
+	NewTracer(w.traced()).Explain(&planned.Plan, reading.Filter)
+	planned.Plan.Diagnostics = w.diagnose(found, reading.Filter)
+	if warning := w.homeWarning(reading.Homed); warning != nil {
 		planned.Plan.Diagnostics = append(planned.Plan.Diagnostics, *warning)
-		w.log.diagnostic(*warning)
+		w.log.Diagnostic(*warning)
 	}
 	if failure != nil {
 		planned.Plan.Errored = true
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
 		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
 	}
-	if reading.placed != "" && !w.job.ReadOnly {
+	if reading.Placed != "" && !w.job.ReadOnly {
 		planned.Plan.Errored = true
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
-		return planned, w.placedError(reading.placed)
+		return planned, w.placedError(reading.Placed)
 	}
 	return w.collect(ctx, planned, file)
 }
 
 // show writes the plan JSON to a file and reads it from there.
-func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (planReading, error) {
-	empty := planReading{plan: planned.Plan, redactor: w.fed}
+func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (Reading, error) {
+	empty := Reading{Plan: planned.Plan, Filter: w.fed}
 	out := filepath.Join(w.job.Dir, "plan.json")
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
-		diagnostics := w.diagnose(plainTextDiagnostics(w.stderr("show")), w.fed)
+		diagnostics := w.diagnose(PlainTextDiagnostics(w.stderr("show")), w.fed)
 		return empty, w.failure("show", err, diagnostics)
 	}
 	planned.JSONFile = out
@@ -118,7 +118,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := readPlan(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.toolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.get("HOME"), Secrets: w.knownSecrets()})
+	reading, err := Parse(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.ToolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.Get("HOME"), Secrets: w.knownSecrets()})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{
@@ -129,7 +129,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	if err != nil {
 		return empty, w.failed("read the plan", err)
 	}
-	planned.Fingerprint = reading.fingerprint
+	planned.Fingerprint = reading.Fingerprint
 	return reading, nil
 }
 
@@ -148,7 +148,7 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	if planned.LockFile, err = w.lockFile(); err != nil {
 		return planned, w.failed("read the dependency lock file", err)
 	}
-	if _, err = writeBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
+	if _, err = WriteBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
 		return planned, w.failed("keep what init and plan wrote", err)
 	}
 	return planned, nil

@@ -34,16 +34,16 @@ func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.St
 		return pipeline.StateRecord{}, fmt.Errorf("read the saved plan: %w", err)
 	}
 	defer file.Close()
-	state, err := readState(file)
+	state, err := ReadRecord(file)
 	if err != nil {
 		return pipeline.StateRecord{}, fmt.Errorf("read the state in the saved plan: %w", err)
 	}
-	return state, beforeRefresh(archive, &state)
+	return state, BeforeRefresh(archive, &state)
 }
 
-// beforeRefresh counts the resources of the state as it was read: the other one in
+// BeforeRefresh counts the resources of the state as it was read: the other one in
 // the archive lacks what was deleted outside.
-func beforeRefresh(archive *zip.ReadCloser, state *pipeline.StateRecord) error {
+func BeforeRefresh(archive *zip.ReadCloser, state *pipeline.StateRecord) error {
 	file, err := archive.Open("tfstate-prev")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -52,7 +52,7 @@ func beforeRefresh(archive *zip.ReadCloser, state *pipeline.StateRecord) error {
 		return fmt.Errorf("read the saved plan: %w", err)
 	}
 	defer file.Close()
-	before, err := readState(file)
+	before, err := ReadRecord(file)
 	if err != nil {
 		return fmt.Errorf("read the state before the refresh in the saved plan: %w", err)
 	}
@@ -60,15 +60,15 @@ func beforeRefresh(archive *zip.ReadCloser, state *pipeline.StateRecord) error {
 	return nil
 }
 
-// fileState reads lineage and serial of a local state file. One that is missing
+// Version reads lineage and serial of a local state file. One that is missing
 // or empty (the tool makes such a file to lock it) is the zero version.
-func fileState(path string) (pipeline.StateVersion, error) {
-	state, err := fileRecord(path)
+func Version(path string) (pipeline.StateVersion, error) {
+	state, err := Record(path)
 	return state.StateVersion, err
 }
 
-// fileRecord is fileState with the number of resources.
-func fileRecord(path string) (pipeline.StateRecord, error) {
+// Record is Version with the number of resources.
+func Record(path string) (pipeline.StateRecord, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return pipeline.StateRecord{}, nil
@@ -81,35 +81,35 @@ func fileRecord(path string) (pipeline.StateRecord, error) {
 	if err == nil && info.Size() == 0 {
 		return pipeline.StateRecord{}, nil
 	}
-	state, err := readState(file)
+	state, err := ReadRecord(file)
 	if err != nil {
 		return pipeline.StateRecord{}, fmt.Errorf("read the state %s: %w", path, err)
 	}
 	return state, nil
 }
 
-// readState streams a state and keeps its version and the number of its managed
+// ReadRecord streams a state and keeps its version and the number of its managed
 // resources only.
-func readState(r io.Reader) (pipeline.StateRecord, error) {
-	j := newJSONReader(r)
+func ReadRecord(r io.Reader) (pipeline.StateRecord, error) {
+	j := NewReader(r)
 	state := pipeline.StateRecord{Resources: pipeline.UnknownResources}
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "lineage":
-			return j.decode(&state.Lineage)
+			return j.Decode(&state.Lineage)
 		case "serial":
 			var serial json.Number
-			if err := j.decode(&serial); err != nil {
+			if err := j.Decode(&serial); err != nil {
 				return err
 			}
 			return json.Unmarshal([]byte(serial), &state.Serial)
 		case "resources":
 			state.Resources = 0
-			return j.array(func() error {
+			return j.Array(func() error {
 				var resource struct {
 					Mode string `json:"mode"`
 				}
-				if err := j.decode(&resource); err != nil {
+				if err := j.Decode(&resource); err != nil {
 					return err
 				}
 				if resource.Mode == "managed" {
@@ -118,13 +118,13 @@ func readState(r io.Reader) (pipeline.StateRecord, error) {
 				return nil
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	return state, err
 }
 
-// fileSHA256 is the digest of a file in hexadecimal digits.
-func fileSHA256(path string) (string, error) {
+// FileSHA256 is the digest of a file in hexadecimal digits.
+func FileSHA256(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -137,12 +137,12 @@ func fileSHA256(path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// ReadState reads lineage, serial and number of resources of a state and nothing else
+// Read reads lineage, serial and number of resources of a state and nothing else
 // of it. An empty one is the zero version.
-func ReadState(r io.Reader) (pipeline.StateRecord, error) {
+func Read(r io.Reader) (pipeline.StateRecord, error) {
 	buffered := bufio.NewReader(r)
 	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {
 		return pipeline.StateRecord{}, nil
 	}
-	return readState(buffered)
+	return ReadRecord(buffered)
 }

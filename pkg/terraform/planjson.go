@@ -34,30 +34,30 @@ type ReadOptions struct {
 // replaced. The document is read once, as a stream; only what differs is kept.
 // The second result is the fingerprint in hexadecimal digits.
 func ReadPlan(r io.Reader, o ReadOptions) (pipeline.Plan, string, error) {
-	reading, err := readPlan(r, o)
+	reading, err := Parse(r, o)
 	if err != nil {
 		return pipeline.Plan{}, "", err
 	}
-	return reading.plan, reading.fingerprint, nil
+	return reading.Plan, reading.Fingerprint, nil
 }
 
-// planReading is a plan with what only this package may know of it.
-type planReading struct {
-	plan        pipeline.Plan
-	fingerprint string
-	redactor    *redactor
-	secrets     secretSet
-	later       map[string]any // marks of what is sensitive and not yet known, by address
-	placed      string         // an attribute that holds a path of this run
-	homed       string         // an attribute that holds a path of the home directory
+// Reading is a plan with what only this package may know of it.
+type Reading struct {
+	Plan        pipeline.Plan
+	Fingerprint string
+	Filter      *Filter
+	Secrets     Secrets
+	Later       map[string]any // marks of what is sensitive and not yet known, by address
+	Placed      string         // an attribute that holds a path of this run
+	Homed       string         // an attribute that holds a path of the home directory
 }
 
 // planReader holds what is gathered while the document streams by.
 type planReader struct {
-	jsonReader
+	Reader
 	plan      pipeline.Plan
 	version   string
-	secrets   secretSet
+	secrets   Secrets
 	later     map[string]any
 	print     *fingerprinter // nil without a MAC
 	variables map[string]json.RawMessage
@@ -71,22 +71,22 @@ type planReader struct {
 	homed     string // the first attribute that is a path of it
 }
 
-func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
-	p := &planReader{jsonReader: newJSONReader(r), secrets: environSecrets(o.Secrets), places: o.Places, home: o.Home, later: map[string]any{}, variables: map[string]json.RawMessage{},
+func Parse(r io.Reader, o ReadOptions) (Reading, error) {
+	p := &planReader{Reader: NewReader(r), secrets: Known(o.Secrets), places: o.Places, home: o.Home, later: map[string]any{}, variables: map[string]json.RawMessage{},
 		drifted: map[string]drifted{}, used: map[string][]string{}}
 	p.plan.Tool, p.plan.Complete = o.Tool, true
 	if o.MAC != nil {
 		p.print = newFingerprinter(o.MAC())
 	}
-	if err := p.object(p.section); err != nil {
-		return planReading{}, fmt.Errorf("plan JSON: %w", err)
+	if err := p.Object(p.section); err != nil {
+		return Reading{}, fmt.Errorf("plan JSON: %w", err)
 	}
 	if p.version == "" {
-		return planReading{}, errors.New("plan JSON: it has no format_version")
+		return Reading{}, errors.New("plan JSON: it has no format_version")
 	}
 	for _, name := range p.sensitive {
-		if err := p.secrets.addRaw(p.variables[name]); err != nil {
-			return planReading{}, fmt.Errorf("plan JSON: variable %q: %w", name, err)
+		if err := p.secrets.AddRaw(p.variables[name]); err != nil {
+			return Reading{}, fmt.Errorf("plan JSON: variable %q: %w", name, err)
 		}
 	}
 	sortChanges(p.plan.Changes)
@@ -96,10 +96,10 @@ func readPlan(r io.Reader, o ReadOptions) (planReading, error) {
 	p.markRelevant()
 	sort.Slice(p.plan.Outputs, func(i, j int) bool { return p.plan.Outputs[i].Name < p.plan.Outputs[j].Name })
 	sort.Slice(p.plan.Checks, func(i, j int) bool { return p.plan.Checks[i].Address < p.plan.Checks[j].Address })
-	reading := planReading{plan: p.plan, redactor: newRedactor(p.secrets), secrets: p.secrets, later: p.later, placed: p.placed, homed: p.homed}
-	reading.redactor.plan(&reading.plan)
+	reading := Reading{Plan: p.plan, Filter: NewFilter(p.secrets), Secrets: p.secrets, Later: p.later, Placed: p.placed, Homed: p.homed}
+	reading.Filter.Plan(&reading.Plan)
 	if p.print != nil {
-		reading.fingerprint = p.print.sum()
+		reading.Fingerprint = p.print.sum()
 	}
 	return reading, nil
 }
@@ -112,25 +112,25 @@ func (p *planReader) section(key string) error {
 	case "terraform_version":
 		return p.toolVersion()
 	case "applyable":
-		return p.decode(&p.applyable)
+		return p.Decode(&p.applyable)
 	case "complete":
-		return p.decode(&p.plan.Complete)
+		return p.Decode(&p.plan.Complete)
 	case "errored":
-		return p.decode(&p.plan.Errored)
+		return p.Decode(&p.plan.Errored)
 	case "resource_changes":
-		return p.array(func() error { return p.change(&p.plan.Changes) })
+		return p.Array(func() error { return p.change(&p.plan.Changes) })
 	case "resource_drift":
-		return p.array(func() error { return p.drift(&p.plan.Drift) })
+		return p.Array(func() error { return p.drift(&p.plan.Drift) })
 	case "deferred_changes":
-		return p.array(p.deferredChange)
+		return p.Array(p.deferredChange)
 	case "action_invocations":
-		return p.array(p.invoked)
+		return p.Array(p.invoked)
 	case "deferred_action_invocations":
-		return p.array(p.deferredInvocation)
+		return p.Array(p.deferredInvocation)
 	case "relevant_attributes":
-		return p.array(p.relevant)
+		return p.Array(p.relevant)
 	case "output_changes":
-		return p.object(p.output)
+		return p.Object(p.output)
 	}
 	return p.background(key)
 }
@@ -140,23 +140,23 @@ func (p *planReader) section(key string) error {
 func (p *planReader) background(key string) error {
 	switch key {
 	case "checks":
-		return p.array(p.check)
+		return p.Array(p.check)
 	case "variables":
-		return p.object(p.variable)
+		return p.Object(p.variable)
 	case "configuration":
-		return p.object(p.configuration)
+		return p.Object(p.configuration)
 	case "prior_state":
-		return p.object(func(key string) error { return p.only(key, "values", p.stateValues) })
+		return p.Object(func(key string) error { return p.Only(key, "values", p.stateValues) })
 	case "planned_values":
-		return p.object(p.stateMember)
+		return p.Object(p.stateMember)
 	case "proposed_unknown", "timestamp":
-		return p.skip()
+		return p.Skip()
 	}
 	return p.unknownMember(key)
 }
 
 func (p *planReader) formatVersion() error {
-	if err := p.decode(&p.version); err != nil {
+	if err := p.Decode(&p.version); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(p.version, "1.") {
@@ -167,11 +167,11 @@ func (p *planReader) formatVersion() error {
 
 func (p *planReader) toolVersion() error {
 	var v string
-	if err := p.decode(&v); err != nil {
+	if err := p.Decode(&v); err != nil {
 		return err
 	}
 	if p.plan.Tool.Version == "" {
-		p.plan.Tool.Version = cleanText(v)
+		p.plan.Tool.Version = Clean(v)
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (p *planReader) variable(name string) error {
 	var v struct {
 		Value json.RawMessage `json:"value"`
 	}
-	if err := p.decode(&v); err != nil {
+	if err := p.Decode(&v); err != nil {
 		return err
 	}
 	p.variables[name] = v.Value
@@ -189,56 +189,56 @@ func (p *planReader) variable(name string) error {
 
 // configuration looks for the variables of the root that are marked sensitive.
 func (p *planReader) configuration(key string) error {
-	return p.only(key, "root_module", func() error {
-		return p.object(func(key string) error {
-			return p.only(key, "variables", func() error {
-				return p.object(func(name string) error {
+	return p.Only(key, "root_module", func() error {
+		return p.Object(func(key string) error {
+			return p.Only(key, "variables", func() error {
+				return p.Object(func(name string) error {
 					var v struct {
 						Sensitive bool            `json:"sensitive"`
 						Default   json.RawMessage `json:"default"`
 					}
-					if err := p.decode(&v); err != nil || !v.Sensitive {
+					if err := p.Decode(&v); err != nil || !v.Sensitive {
 						return err
 					}
 					p.sensitive = append(p.sensitive, name)
-					return p.secrets.addRaw(v.Default)
+					return p.secrets.AddRaw(v.Default)
 				})
 			})
 		})
 	})
 }
 
-func (p *planReader) stateValues() error { return p.object(p.stateMember) }
+func (p *planReader) stateValues() error { return p.Object(p.stateMember) }
 
 // stateMember gathers the secrets of a state: of data sources, and of resources
 // that a plan which stopped at an error does not mention.
 func (p *planReader) stateMember(key string) error {
 	switch key {
 	case "outputs":
-		return p.object(func(string) error {
+		return p.Object(func(string) error {
 			var o struct {
 				Sensitive bool            `json:"sensitive"`
 				Value     json.RawMessage `json:"value"`
 			}
-			if err := p.decode(&o); err != nil || !o.Sensitive {
+			if err := p.Decode(&o); err != nil || !o.Sensitive {
 				return err
 			}
-			return p.secrets.addRaw(o.Value)
+			return p.secrets.AddRaw(o.Value)
 		})
 	case "root_module":
-		return p.object(p.stateModule)
+		return p.Object(p.stateModule)
 	}
-	return p.skip()
+	return p.Skip()
 }
 
 func (p *planReader) stateModule(key string) error {
 	switch key {
 	case "resources":
-		return p.array(p.stateResource)
+		return p.Array(p.stateResource)
 	case "child_modules":
-		return p.array(func() error { return p.object(p.stateModule) })
+		return p.Array(func() error { return p.Object(p.stateModule) })
 	}
-	return p.skip()
+	return p.Skip()
 }
 
 func (p *planReader) stateResource() error {
@@ -246,21 +246,21 @@ func (p *planReader) stateResource() error {
 		Values    json.RawMessage `json:"values"`
 		Sensitive json.RawMessage `json:"sensitive_values"`
 	}
-	if err := p.decode(&r); err != nil {
+	if err := p.Decode(&r); err != nil {
 		return err
 	}
 	if !bytes.Contains(r.Sensitive, []byte("true")) {
 		return nil
 	}
-	marks, err := decodeAny(r.Sensitive)
+	marks, err := Decode(r.Sensitive)
 	if err != nil {
 		return err
 	}
-	value, err := decodeAny(r.Values)
+	value, err := Decode(r.Values)
 	if err != nil {
 		return err
 	}
-	p.secrets.addMarked(value, marks)
+	p.secrets.AddMarked(value, marks)
 	return nil
 }
 
@@ -276,10 +276,10 @@ func (p *planReader) check() error {
 			} `json:"problems"`
 		} `json:"instances"`
 	}
-	if err := p.decode(&c); err != nil {
+	if err := p.Decode(&c); err != nil {
 		return err
 	}
-	check := pipeline.Check{Address: cleanText(c.Address.Display), Status: c.Status}
+	check := pipeline.Check{Address: Clean(c.Address.Display), Status: c.Status}
 	switch c.Status {
 	case "pass", "fail", "error":
 	default:
@@ -287,7 +287,7 @@ func (p *planReader) check() error {
 	}
 	for _, instance := range c.Instances {
 		for _, problem := range instance.Problems {
-			check.Messages = append(check.Messages, cleanText(problem.Message))
+			check.Messages = append(check.Messages, Clean(problem.Message))
 		}
 	}
 	p.plan.Checks = append(p.plan.Checks, check)

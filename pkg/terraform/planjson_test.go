@@ -36,7 +36,7 @@ func TestReadPlan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{Tool: pipeline.ToolVersion{Name: "terraform"}, MAC: newMAC})
+			plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{Tool: pipeline.ToolVersion{Name: "terraform"}, MAC: NewMAC})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestReadPlanRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if plan, _, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC}); err == nil {
+			if plan, _, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: NewMAC}); err == nil {
 				t.Errorf("read as %+v", plan)
 			}
 		})
@@ -128,7 +128,7 @@ func TestFingerprint(t *testing.T) {
 		return fmt.Sprintf(`{"format_version": "1.2", "timestamp": %q, "resource_changes": [%s]}`, timestamp, strings.Join(changes, ","))
 	}
 	fingerprint := func(doc string) string {
-		_, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: newMAC})
+		_, fingerprint, err := ReadPlan(strings.NewReader(doc), ReadOptions{MAC: NewMAC})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func FuzzReadPlan(f *testing.F) {
 	}
 	f.Add([]byte(`{"format_version":"1.0","resource_changes":[{"change":{"actions":["update"],"before":[1e999999999],"after":{"a":[{}]},"after_unknown":[[true]],"before_sensitive":{"a":true},"replace_paths":[[null,{}]]}}]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: newMAC})
+		plan, fingerprint, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: NewMAC})
 		if err != nil {
 			return
 		}

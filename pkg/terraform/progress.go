@@ -12,33 +12,33 @@ import (
 // lineLimit cuts lines for people, in bytes.
 const lineLimit = 2000
 
-// progress writes plain lines for people. The tool must not stop because nobody
+// Log writes plain lines for people. The tool must not stop because nobody
 // can read its log, so a log that fails is left alone from then on.
-type progress struct {
+type Log struct {
 	w      io.Writer
 	broken bool
-	secret *redactor
-	// clean takes private paths out of a text; nil leaves it alone.
-	clean func(string) string
+	secret *Filter
+	// Clean takes private paths out of a text; nil leaves it alone.
+	Clean func(string) string
 }
 
-// redact sets what must not be printed from here on.
-func (p *progress) redact(r *redactor) { p.secret = r }
+// Redact sets what must not be printed from here on.
+func (p *Log) Redact(r *Filter) { p.secret = r }
 
-func newProgress(w io.Writer) *progress {
+func NewLog(w io.Writer) *Log {
 	if w == nil {
 		w = io.Discard
 	}
-	return &progress{w: w, secret: &redactor{}}
+	return &Log{w: w, secret: &Filter{}}
 }
 
-// print writes text as one or more harmless lines; empty ones are left out.
-func (p *progress) print(text string) {
+// Print writes text as one or more harmless lines; empty ones are left out.
+func (p *Log) Print(text string) {
 	var out strings.Builder
-	if p.clean != nil {
-		text = p.clean(text)
+	if p.Clean != nil {
+		text = p.Clean(text)
 	}
-	text = p.secret.text(text)
+	text = p.secret.Text(text)
 	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if line = plainLine(line); line != "" {
 			out.WriteString(line)
@@ -143,8 +143,8 @@ func escapeLength(s string) int {
 	return 2
 }
 
-// cleanText is for texts that go into the model: lines stay, control sequences go.
-func cleanText(s string) string {
+// Clean is for texts that go into the model: lines stay, control sequences go.
+func Clean(s string) string {
 	if isPlain(s) {
 		return s
 	}

@@ -19,19 +19,19 @@ var (
 	unreachable = regexp.MustCompile(`(?i)dial tcp|no such host|connection (refused|reset)|timeout|timed out|deadline exceeded|network is unreachable|no route to host|[^/]\btls: |tls handshake|x509: |proxyconnect|unexpected EOF|: EOF|request failed after|too many requests|\b(429 Too|500 Internal|502 Bad|503 Service|504 Gateway)`)
 )
 
-// aboutProviders finds the summaries of what the tool says when it selects, installs
+// AboutProviders finds the summaries of what the tool says when it selects, installs
 // or checks providers.
-var aboutProviders = regexp.MustCompile(`(?i)^failed to (query|resolve|install|update|retrieve) .*providers?\b|^incompatible provider version|dependency lock file|^provider dependency changes|^required plugins are not installed`)
+var AboutProviders = regexp.MustCompile(`(?i)^failed to (query|resolve|install|update|retrieve) .*providers?\b|^incompatible provider version|dependency lock file|^provider dependency changes|^required plugins are not installed`)
 
-// providerRemedy says what to do about a provider, from what the tool said in full.
+// ProviderRemedy says what to do about a provider, from what the tool said in full.
 // root is the directory of the root module in the manager.
-func providerRemedy(output, tool, root string) string {
+func ProviderRemedy(output, tool, root string) string {
 	output = strings.Join(strings.Fields(output), " ") // the tool breaks lines
-	commit := fmt.Sprintf(" in %s of the manager, and commit %s", root, lockFileName)
+	commit := fmt.Sprintf(" in %s of the manager, and commit %s", root, LockFileName)
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	switch {
 	case noChecksum.MatchString(output):
-		return fmt.Sprintf("%s has no checksum of this provider for %s: run `%s providers lock -platform=%s` (with a -platform for each other one in use)%s", lockFileName, platform, tool, platform, commit)
+		return fmt.Sprintf("%s has no checksum of this provider for %s: run `%s providers lock -platform=%s` (with a -platform for each other one in use)%s", LockFileName, platform, tool, platform, commit)
 	case noPackage.MatchString(output):
 		return fmt.Sprintf("choose a version of the provider that has a package for %s in required_providers of the manager's code, or another runner", platform)
 	case badDownload.MatchString(output):
@@ -39,7 +39,7 @@ func providerRemedy(output, tool, root string) string {
 	case noRelease.MatchString(output):
 		return fmt.Sprintf("no release of the provider fits the version constraints: change them in required_providers of the manager's code (%s, and the modules that it calls)", root)
 	case lockedOther.MatchString(output):
-		return fmt.Sprintf("%s selects other versions than the code asks for: run `%s init -upgrade`%s", lockFileName, tool, commit)
+		return fmt.Sprintf("%s selects other versions than the code asks for: run `%s init -upgrade`%s", LockFileName, tool, commit)
 	case noProvider.MatchString(output):
 		return "correct the source of the provider in required_providers of the manager's code, or add it to the provider mirror in the file that TF_CLI_CONFIG_FILE names"
 	case unreachable.MatchString(output):

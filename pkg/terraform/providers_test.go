@@ -17,22 +17,22 @@ import (
 func TestProviderRemedies(t *testing.T) {
 	t.Parallel()
 	platform := runtime.GOOS + "_" + runtime.GOARCH
-	withTools(t, func(t *testing.T, tool realTool) {
-		host := map[string]string{"terraform": "registry." + "terraform.io", "tofu": "registry." + "opentofu.org"}[tool.name]
+	WithTools(t, func(t *testing.T, tool Tool) {
+		host := map[string]string{"terraform": "registry." + "terraform.io", "tofu": "registry." + "opentofu.org"}[tool.Name]
 		mirror := t.TempDir()
 		binary := filepath.Join(mirror, host, "acme", "thing", "2.1.0", platform, "terraform-provider-thing_v2.1.0")
-		writeFile(t, binary, "#!/bin/sh\n")
+		WriteFile(t, binary, "#!/bin/sh\n")
 		if err := os.Chmod(binary, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		config := filepath.Join(t.TempDir(), "cli.tfrc")
-		writeFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+mirror+"\" }\n}\n")
+		WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+mirror+"\" }\n}\n")
 		lock := func(version, constraint string) string {
 			return fmt.Sprintf("provider \"%s/acme/thing\" {\n  version     = %q\n  constraints = %q\n  hashes = [\n    \"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\n  ]\n}\n", host, version, constraint)
 		}
 		for name, c := range map[string]struct{ source, constraint, lock, want string }{
-			"hashes of other platforms": {"acme/thing", "", lock("2.1.0", ""), "`" + tool.name + " providers lock -platform=" + platform + "`"},
-			"another version is locked": {"acme/thing", ">= 2.1.0", lock("2.0.0", ">= 2.0.0"), "`" + tool.name + " init -upgrade` in terraform of the manager, and commit .terraform.lock.hcl"},
+			"hashes of other platforms": {"acme/thing", "", lock("2.1.0", ""), "`" + tool.Name + " providers lock -platform=" + platform + "`"},
+			"another version is locked": {"acme/thing", ">= 2.1.0", lock("2.0.0", ">= 2.0.0"), "`" + tool.Name + " init -upgrade` in terraform of the manager, and commit .terraform.lock.hcl"},
 			"no release fits":           {"acme/thing", ">= 3.0.0", "", "change them in required_providers"},
 			"no such provider":          {"acme/other", "", "", "correct the source of the provider"},
 		} {
@@ -47,7 +47,7 @@ func TestProviderRemedies(t *testing.T) {
 					files["terraform/.terraform.lock.hcl"] = c.lock
 				}
 				engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
-				_, err := engine.Plan(t.Context(), testJob(t, tool, defaultVariables, files))
+				_, err := engine.Plan(t.Context(), NewJob(t, tool, DefaultVariables, files))
 				var failed *pipeline.FailedError
 				if !errors.As(err, &failed) || !strings.Contains(failed.Operator, c.want) || strings.Contains(failed.Operator, "network") || failed.Next != pipeline.ProviderNext {
 					t.Errorf("got %v", err)
@@ -67,7 +67,7 @@ func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                         "`tofu init -upgrade`",
 		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                            "",
 	} {
-		got := providerRemedy("Failed to install provider\n"+output, "tofu", "terraform")
+		got := ProviderRemedy("Failed to install provider\n"+output, "tofu", "terraform")
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", output, got, want)
 		}

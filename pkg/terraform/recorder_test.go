@@ -78,19 +78,19 @@ func record(dir string) int {
 // recorder is a stand-in that records.
 type recorder struct{ dir string }
 
-func newRecorder(t *testing.T, tool realTool) (recorder, realTool) {
+func newRecorder(t *testing.T, tool Tool) (recorder, Tool) {
 	t.Helper()
 	r := recorder{t.TempDir()}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(r.dir, tool.name)
+	path := filepath.Join(r.dir, tool.Name)
 	if err := os.Symlink(self, path); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(r.dir, "real"), tool.path)
-	return r, realTool{tool.name, path}
+	WriteFile(t, filepath.Join(r.dir, "real"), tool.Path)
+	return r, Tool{tool.Name, path}
 }
 
 // calls returns the commands in order, and how many signals came.

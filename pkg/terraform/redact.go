@@ -16,32 +16,32 @@ const (
 	minDigits     = 6              // digits of a number
 )
 
-// secretSet holds the strings that stood at sensitive places.
-type secretSet map[string]struct{}
+// Secrets holds the strings that stood at sensitive places.
+type Secrets map[string]struct{}
 
-// addMarked adds the strings of value that marks name.
-func (s secretSet) addMarked(value, marks any) {
+// AddMarked adds the strings of value that marks name.
+func (s Secrets) AddMarked(value, marks any) {
 	switch m := marks.(type) {
 	case bool:
 		if m {
-			s.addAll(value)
+			s.AddAll(value)
 		}
 	case map[string]any:
 		if object, ok := value.(map[string]any); ok {
 			for key, mark := range m {
-				s.addMarked(object[key], mark)
+				s.AddMarked(object[key], mark)
 			}
 		}
 	case []any:
 		if list, ok := value.([]any); ok {
 			for i := range min(len(m), len(list)) {
-				s.addMarked(list[i], m[i])
+				s.AddMarked(list[i], m[i])
 			}
 		}
 	}
 }
 
-func (s secretSet) addAll(value any) {
+func (s Secrets) AddAll(value any) {
 	switch v := value.(type) {
 	case string:
 		if utf8.RuneCountInString(v) >= minSecret {
@@ -54,11 +54,11 @@ func (s secretSet) addAll(value any) {
 		}
 	case map[string]any:
 		for _, e := range v {
-			s.addAll(e)
+			s.AddAll(e)
 		}
 	case []any:
 		for _, e := range v {
-			s.addAll(e)
+			s.AddAll(e)
 		}
 	}
 }
@@ -73,26 +73,26 @@ func digits(s string) int {
 	return n
 }
 
-func (s secretSet) addRaw(raw json.RawMessage) error {
-	value, err := decodeAny(raw)
+func (s Secrets) AddRaw(raw json.RawMessage) error {
+	value, err := Decode(raw)
 	if err != nil {
 		return err
 	}
-	s.addAll(value)
+	s.AddAll(value)
 	return nil
 }
 
-// redactor replaces secrets inside of texts, in time linear in the text.
-type redactor struct {
+// Filter replaces secrets inside of texts, in time linear in the text.
+type Filter struct {
 	texts *text.Matcher // all secrets in all their forms
 	names *text.Matcher // those that no name of an attribute or a key looks like
-	// blind: the secrets are not known, so what a provider wrote is left out.
-	blind bool
+	// Blind: the secrets are not known, so what a provider wrote is left out.
+	Blind bool
 }
 
-func newRedactor(secrets secretSet) *redactor {
+func NewFilter(secrets Secrets) *Filter {
 	if len(secrets) == 0 {
-		return &redactor{}
+		return &Filter{}
 	}
 	var forms, names []string
 	for secret := range secrets {
@@ -101,7 +101,7 @@ func newRedactor(secrets secretSet) *redactor {
 			names = append(names, secret)
 		}
 	}
-	return &redactor{texts: text.NewMatcher(forms), names: text.NewMatcher(names)}
+	return &Filter{texts: text.NewMatcher(forms), names: text.NewMatcher(names)}
 }
 
 // isWord reports secrets such as "main" or "production", which replaced in
@@ -118,42 +118,42 @@ func isWord(secret string) bool {
 	return true
 }
 
-// text redacts free text.
-func (r *redactor) text(s string) string { return r.texts.Replace(s, sensitiveText) }
+// Text redacts free text.
+func (r *Filter) Text(s string) string { return r.texts.Replace(s, SensitiveText) }
 
-// name redacts addresses and paths.
-func (r *redactor) name(s string) string { return r.names.Replace(s, sensitiveText) }
+// Name redacts addresses and paths.
+func (r *Filter) Name(s string) string { return r.names.Replace(s, SensitiveText) }
 
 // json redacts the strings inside of a JSON text.
-func (r *redactor) json(s string) string {
+func (r *Filter) json(s string) string {
 	if r.texts == nil || len(s) < minSecret {
 		return s
 	}
 	if s[0] != '"' && s[0] != '{' && s[0] != '[' {
-		if r.text(s) == sensitiveText {
-			return string(appendJSONString(nil, sensitiveText))
+		if r.Text(s) == SensitiveText {
+			return string(AppendString(nil, SensitiveText))
 		}
 		return s // other numbers, and words, hold no secret string
 	}
 	if s[0] == '"' && !strings.Contains(s, `\`) {
-		if inner := s[1 : len(s)-1]; r.text(inner) == inner {
+		if inner := s[1 : len(s)-1]; r.Text(inner) == inner {
 			return s
 		}
 	}
-	value, err := decodeAny(json.RawMessage(s))
+	value, err := Decode(json.RawMessage(s))
 	if err != nil {
-		return string(appendJSONString(nil, sensitiveText))
+		return string(AppendString(nil, SensitiveText))
 	}
-	return textOf(r.walk(value), nil)
+	return Text(r.walk(value), nil)
 }
 
-func (r *redactor) walk(value any) any {
+func (r *Filter) walk(value any) any {
 	switch v := value.(type) {
 	case string:
-		return r.text(v)
+		return r.Text(v)
 	case json.Number:
-		if r.text(v.String()) == sensitiveText {
-			return sensitiveText
+		if r.Text(v.String()) == SensitiveText {
+			return SensitiveText
 		}
 	case []any:
 		for i := range v {
@@ -162,46 +162,46 @@ func (r *redactor) walk(value any) any {
 	case map[string]any:
 		clean := make(map[string]any, len(v))
 		for key, e := range v {
-			clean[r.name(key)] = r.walk(e)
+			clean[r.Name(key)] = r.walk(e)
 		}
 		return clean
 	}
 	return value
 }
 
-func (r *redactor) value(v *pipeline.Value) {
+func (r *Filter) Value(v *pipeline.Value) {
 	if v.Text == "" || r.texts == nil {
 		return
 	}
 	v.Text = r.json(v.Text)
-	if v.Text == `"`+sensitiveText+`"` {
+	if v.Text == `"`+SensitiveText+`"` {
 		*v = pipeline.Value{Sensitive: true}
 	}
 }
 
-// output redacts the value of an output; where the secrets are not known, all of it.
-func (r *redactor) output(o *pipeline.Output) {
-	if r.blind {
+// Output redacts the value of an output; where the secrets are not known, all of it.
+func (r *Filter) Output(o *pipeline.Output) {
+	if r.Blind {
 		*o = pipeline.Output{Name: o.Name, Sensitive: true}
 	}
 	if o.Value == "" || r.texts == nil {
 		return
 	}
-	if o.Value = r.json(o.Value); o.Value == `"`+sensitiveText+`"` {
+	if o.Value = r.json(o.Value); o.Value == `"`+SensitiveText+`"` {
 		*o = pipeline.Output{Name: o.Name, Sensitive: true}
 	}
 }
 
-// address redacts an address; where the secrets are not known, the keys in it.
-func (r *redactor) address(s string) string {
-	if before, _, ok := strings.Cut(s, `["`); r.blind && ok {
-		return before + `["` + sensitiveText + `"]`
+// Address redacts an address; where the secrets are not known, the keys in it.
+func (r *Filter) Address(s string) string {
+	if before, _, ok := strings.Cut(s, `["`); r.Blind && ok {
+		return before + `["` + SensitiveText + `"]`
 	}
-	return r.name(s)
+	return r.Name(s)
 }
 
-// plan redacts every text of the plan.
-func (r *redactor) plan(p *pipeline.Plan) {
+// Plan redacts every text of the plan.
+func (r *Filter) Plan(p *pipeline.Plan) {
 	for _, changes := range [][]pipeline.ResourceChange{p.Changes, p.Drift, p.Deferred} {
 		for i := range changes {
 			r.change(&changes[i])
@@ -210,47 +210,47 @@ func (r *redactor) plan(p *pipeline.Plan) {
 	for i := range p.Invocations {
 		v := &p.Invocations[i]
 		for _, s := range []*string{&v.Address, &v.Resource, &v.Event, &v.OnFailure} {
-			*s = r.name(cleanText(*s))
+			*s = r.Name(Clean(*s))
 		}
 		r.attributes(v.Arguments)
 	}
 	for i := range p.Outputs {
-		r.value(&p.Outputs[i].Before)
-		r.value(&p.Outputs[i].After)
+		r.Value(&p.Outputs[i].Before)
+		r.Value(&p.Outputs[i].After)
 	}
 	for i := range p.Checks {
-		p.Checks[i].Address = r.name(p.Checks[i].Address)
+		p.Checks[i].Address = r.Name(p.Checks[i].Address)
 		for j, m := range p.Checks[i].Messages {
-			p.Checks[i].Messages[j] = r.text(m)
+			p.Checks[i].Messages[j] = r.Text(m)
 		}
 	}
 }
 
-func (r *redactor) change(c *pipeline.ResourceChange) {
+func (r *Filter) change(c *pipeline.ResourceChange) {
 	for _, s := range []*string{&c.Address, &c.PreviousAddress, &c.Module} {
-		*s = r.name(cleanText(*s))
+		*s = r.Name(Clean(*s))
 	}
-	c.ImportID = r.text(cleanText(c.ImportID))
+	c.ImportID = r.Text(Clean(c.ImportID))
 	if c.ImportIdentity != "" {
 		c.ImportIdentity = r.json(c.ImportIdentity)
 	}
 	r.attributes(c.Attributes)
 }
 
-func (r *redactor) attributes(all []pipeline.AttributeChange) {
+func (r *Filter) attributes(all []pipeline.AttributeChange) {
 	for i := range all {
 		a := &all[i]
-		a.Path = r.name(a.Path)
-		r.value(&a.Before)
-		r.value(&a.After)
+		a.Path = r.Name(a.Path)
+		r.Value(&a.Before)
+		r.Value(&a.After)
 	}
 }
 
-// diagnostic redacts what a provider wrote.
-func (r *redactor) diagnostic(d *pipeline.Diagnostic) {
-	d.Summary, d.Detail, d.Code, d.Remedy = r.text(d.Summary), r.text(d.Detail), r.text(d.Code), r.text(d.Remedy)
-	d.Address = r.name(d.Address)
-	if r.blind && d.Detail != "" {
+// Diagnostic redacts what a provider wrote.
+func (r *Filter) Diagnostic(d *pipeline.Diagnostic) {
+	d.Summary, d.Detail, d.Code, d.Remedy = r.Text(d.Summary), r.Text(d.Detail), r.Text(d.Code), r.Text(d.Remedy)
+	d.Address = r.Name(d.Address)
+	if r.Blind && d.Detail != "" {
 		d.Detail = "(not shown: the plan could not be read again, so its sensitive values are not known)"
 	}
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-func redactorFor(secrets ...string) *redactor {
-	set := secretSet{}
+func redactorFor(secrets ...string) *Filter {
+	set := Secrets{}
 	for _, s := range secrets {
-		set.addAll(s)
+		set.AddAll(s)
 	}
-	return newRedactor(set)
+	return NewFilter(set)
 }
 
 func TestRedactor(t *testing.T) {
 	t.Parallel()
 	r := redactorFor("hunter22", "hunter22-long", "abc", "over\"lap\"ed", "lap\"edges", "-----BEGIN-----\nline of the key 1\nline of the key 2\n-----END-----\n", "äöüß")
-	mark := sensitiveText
+	mark := SensitiveText
 	for in, want := range map[string]string{
 		"":                          "",
 		"nothing":                   "nothing",
@@ -36,13 +36,13 @@ func TestRedactor(t *testing.T) {
 		`"{\"a\":\"hunter22\"}"`:    `"{\"a\":\"` + mark + `\"}"`,
 		`x\"over\\\"lap\\\"ed\"end`: `x\"` + mark + `\"end`,
 	} {
-		if got := r.text(in); got != want {
+		if got := r.Text(in); got != want {
 			t.Errorf("%q → %q, want %q", in, got, want)
 		}
 	}
 	for _, pad := range []string{"", "a", "ab", "abc"} {
 		encoded := base64.StdEncoding.EncodeToString([]byte(pad + "over\"lap\"ed" + pad + "xyz"))
-		if got := r.text(encoded); !strings.Contains(got, mark) {
+		if got := r.Text(encoded); !strings.Contains(got, mark) {
 			t.Errorf("base64 with %q in front: %q", pad, got)
 		}
 	}
@@ -52,7 +52,7 @@ func TestRedactorKnowsURLs(t *testing.T) {
 	t.Parallel()
 	r := redactorFor("p@ss w/rd%1")
 	for _, in := range []string{"postgres://u:p%40ss%20w%2Frd%251@h", "q=p%40ss+w%2Frd%251&x", "postgres://u:p%40ss%20w%2frd%251@h"} {
-		if got := r.text(in); strings.Contains(got, "rd%251") {
+		if got := r.Text(in); strings.Contains(got, "rd%251") {
 			t.Errorf("%q stays %q", in, got)
 		}
 	}
@@ -82,8 +82,8 @@ func FuzzRedactor(f *testing.F) {
 	f.Add("\xff\xff\xff\xff", "a\"b\\", "\xff\xff\xff\xff\xff")
 	f.Fuzz(func(t *testing.T, one, two, text string) {
 		r := redactorFor(one, two)
-		got := r.text(text)
-		rest := strings.Split(got, sensitiveText)
+		got := r.Text(text)
+		rest := strings.Split(got, SensitiveText)
 		for _, secret := range []string{one, two} {
 			if len([]rune(secret)) < minSecret {
 				continue
@@ -123,7 +123,7 @@ func TestPlainLine(t *testing.T) {
 		}
 	}
 	var log strings.Builder
-	newProgress(&log).print("one\r\n\n::error::two\r::warning::three\n")
+	NewLog(&log).Print("one\r\n\n::error::two\r::warning::three\n")
 	if log.String() != "one\n: :error::two\n: :warning::three\n" {
 		t.Errorf("%q", log.String())
 	}
@@ -138,16 +138,16 @@ func FuzzStream(f *testing.F) {
 	f.Add([]byte(`{"type":"outputs","outputs":{"a":{"sensitive":true,"value":"x"},"b":{"value":[1, 2]}}}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		var log strings.Builder
-		s := &stream{log: newProgress(&log), applying: true}
-		splitter := lineSplitter{line: s.line}
+		s := &Stream{Log: NewLog(&log), Applying: true}
+		splitter := lineSplitter{line: s.Line}
 		splitter.add(in)
 		splitter.end()
-		for _, o := range s.results() {
+		for _, o := range s.Results() {
 			if o.Sensitive && o.Value != "" || o.Value != "" && !json.Valid([]byte(o.Value)) {
 				t.Errorf("output %+v", o)
 			}
 		}
-		plainTextDiagnostics(string(s.plainText))
+		PlainTextDiagnostics(string(s.PlainText))
 		for _, line := range strings.Split(log.String(), "\n") {
 			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.Contains(line, "\x1b") {
 				t.Errorf("printed %q", line)

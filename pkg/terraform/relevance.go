@@ -30,7 +30,7 @@ func (p *planReader) reverts(c changeJSON) bool {
 	now, _ := c.Change.Before.(map[string]any) // nil where the resource is gone
 	unknown, _ := c.Change.AfterUnknown.(map[string]any)
 	for name, value := range after {
-		if now != nil && sameJSON(now[name], value) || containsTrue(unknown[name]) {
+		if now != nil && sameJSON(now[name], value) || ContainsTrue(unknown[name]) {
 			continue
 		}
 		if !sameJSON(earlier[name], value) {
@@ -40,7 +40,7 @@ func (p *planReader) reverts(c changeJSON) bool {
 	return true
 }
 
-func sameJSON(a, b any) bool { return bytes.Equal(canonicalJSON(nil, a), canonicalJSON(nil, b)) }
+func sameJSON(a, b any) bool { return bytes.Equal(Canonical(nil, a), Canonical(nil, b)) }
 
 // relevant reads one element of relevant_attributes: what the plan's changes were
 // computed from.
@@ -50,7 +50,7 @@ func (p *planReader) relevant() error {
 		Resource  string `json:"resource"`
 		Attribute []any  `json:"attribute"`
 	}
-	if err := p.decode(&r); err != nil {
+	if err := p.Decode(&r); err != nil {
 		return err
 	}
 	first := ""

@@ -16,7 +16,7 @@ import (
 // is left out, since no file sets it.
 func RootVariables(dir, root, tool string) (map[string]bool, error) {
 	at := filepath.Join(dir, filepath.FromSlash(root))
-	module, err := readRoot(at, tool)
+	module, err := ReadRoot(at, tool)
 	if err != nil {
 		return nil, err
 	}
@@ -25,8 +25,8 @@ func RootVariables(dir, root, tool string) (map[string]bool, error) {
 		return nil, err
 	}
 	found := map[string]bool{}
-	for name, variable := range module.variables {
-		if !ownVariable(name) {
+	for name, variable := range module.Variables {
+		if !OwnVariable(name) {
 			found[name] = variable.Required && known && !given[name]
 		}
 	}

@@ -18,9 +18,9 @@ import (
 )
 
 // runJSON runs the tool with its machine-readable output and collects what it says.
-func (w *workspace) runJSON(ctx context.Context, args ...string) (*stream, error) {
-	w.log.clean = w.relative
-	output := &stream{log: w.log, applying: args[0] == "apply"}
+func (w *workspace) runJSON(ctx context.Context, args ...string) (*Stream, error) {
+	w.log.Clean = w.relative
+	output := &Stream{Log: w.log, Applying: args[0] == "apply"}
 	out := filepath.Join(w.dir, args[0]+".jsonl")
 	ended := make(chan struct{})
 	followed := make(chan error, 1)
@@ -28,19 +28,19 @@ func (w *workspace) runJSON(ctx context.Context, args ...string) (*stream, error
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
 		return output, w.failed("record the output of "+w.tool.Name, err)
 	}
-	go func() { followed <- follow(out, ended, output.line) }()
+	go func() { followed <- Follow(out, ended, output.Line) }()
 	err := w.exec(ctx, out, args...)
 	close(ended)
 	if e := <-followed; e != nil {
-		output.outputLost = true
+		output.OutputLost = true
 		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
 	}
-	if output.version != "" && output.version != w.tool.Version {
-		output.outputLost = true
-		return output, w.otherVersion(output.version)
+	if output.Version != "" && output.Version != w.tool.Version {
+		output.OutputLost = true
+		return output, w.otherVersion(output.Version)
 	}
-	if err != nil && len(output.diagnostics) == 0 {
-		output.diagnostics = plainTextDiagnostics(string(output.plainText) + "\n" + w.stderr(args[0]))
+	if err != nil && len(output.Diagnostics) == 0 {
+		output.Diagnostics = PlainTextDiagnostics(string(output.PlainText) + "\n" + w.stderr(args[0]))
 	}
 	return output, err
 }
@@ -71,10 +71,10 @@ func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (er
 		return w.failed("open the workspace", err)
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
-	return process{
-		path: w.tool.Path, args: args, dir: w.root, env: w.env, place: place,
-		stdout: out, stderr: errs, waitDelay: w.engine.options.WaitDelay,
-	}.run(ctx)
+	return Process{
+		Path: w.tool.Path, Args: args, Dir: w.root, Env: w.env, Place: place,
+		Stdout: out, Stderr: errs, WaitDelay: w.engine.options.WaitDelay,
+	}.Run(ctx)
 }
 
 func (w *workspace) stderrFile(command string) string {
@@ -88,7 +88,7 @@ func (w *workspace) stderr(command string) string {
 		return ""
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, plainTextLimit))
+	b, err := io.ReadAll(io.LimitReader(file, PlainTextLimit))
 	if err != nil {
 		return ""
 	}
@@ -98,9 +98,9 @@ func (w *workspace) stderr(command string) string {
 // plainTextPlace is how the tool names a place to people.
 var plainTextPlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
 
-// plainTextDiagnostics reads errors that the tool printed for people: those of
+// PlainTextDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.
-func plainTextDiagnostics(text string) []tfjson.Diagnostic {
+func PlainTextDiagnostics(text string) []tfjson.Diagnostic {
 	var found []tfjson.Diagnostic
 	var detail []string
 	var place *tfjson.Range
@@ -111,7 +111,7 @@ func plainTextDiagnostics(text string) []tfjson.Diagnostic {
 		}
 		detail, place = nil, nil
 	}
-	text = cleanText(text)
+	text = Clean(text)
 	for _, line := range strings.Split(text, "\n") {
 		line = strings.TrimRight(strings.TrimLeft(line, "│╷╵ "), " ")
 		severity := tfjson.DiagnosticSeverityError
@@ -141,13 +141,13 @@ func plainTextDiagnostics(text string) []tfjson.Diagnostic {
 }
 
 // init prepares the workspace: providers, modules, backend.
-func (w *workspace) init(ctx context.Context) (*stream, error) {
+func (w *workspace) init(ctx context.Context) (*Stream, error) {
 	return w.connect(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
 }
 
 // connect initializes the workspace with its backend, and makes sure that the tool
 // uses that one.
-func (w *workspace) connect(ctx context.Context, args ...string) (*stream, error) {
+func (w *workspace) connect(ctx context.Context, args ...string) (*Stream, error) {
 	output, err := w.initialize(ctx, args...)
 	if err != nil {
 		return output, err
@@ -155,14 +155,14 @@ func (w *workspace) connect(ctx context.Context, args ...string) (*stream, error
 	return output, w.sameBackend()
 }
 
-func (w *workspace) initialize(ctx context.Context, extra ...string) (*stream, error) {
+func (w *workspace) initialize(ctx context.Context, extra ...string) (*Stream, error) {
 	args := []string{"init", "-input=false", "-no-color"}
-	if w.tool.atLeast(1, 9) { // both tools speak JSON here from 1.9 on
+	if w.tool.AtLeast(1, 9) { // both tools speak JSON here from 1.9 on
 		args = []string{"init", "-input=false", "-json"}
 	}
 	lock, err := w.lockFile()
 	if err != nil {
-		return &stream{}, w.failed("read the dependency lock file", err)
+		return &Stream{}, w.failed("read the dependency lock file", err)
 	}
 	if lock != "" {
 		args = append(args, "-lockfile=readonly")
@@ -198,8 +198,8 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 		if d.Warning {
 			continue
 		}
-		failed.Message += ": " + firstLine(d.Summary)
-		failed.Lock = lockOf(d.Summary, d.Detail)
+		failed.Message += ": " + FirstLine(d.Summary)
+		failed.Lock = LockOf(d.Summary, d.Detail)
 		failed.Permanent = strings.HasPrefix(d.Summary, inconsistent)
 		switch { // the customer's own line says more to them than the manager's
 		case d.Source.File != "":
@@ -213,7 +213,7 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 	if cause := w.backendCause(diagnostics); cause != "" {
 		failed.Message += "; " + cause
 	}
-	var exit *exitError
+	var exit *ExitError
 	if errors.As(err, &exit) && len(diagnostics) > 0 {
 		failed.Err = nil // the diagnostics say more than "exit code 1"
 	}
@@ -234,12 +234,12 @@ func (w *workspace) advice(d pipeline.Diagnostic, operator string) (next, forOpe
 	case d.Where.File != "":
 		return pipeline.ProviderNext, fmt.Sprintf("correct %s", d.Where)
 	case d.Detail != "":
-		return pipeline.ProviderNext, firstLine(d.Detail)
+		return pipeline.ProviderNext, FirstLine(d.Detail)
 	}
 	return pipeline.ProviderNext, operator
 }
 
-func firstLine(s string) string {
+func FirstLine(s string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
 	return line
 }

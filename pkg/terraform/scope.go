@@ -11,7 +11,7 @@ import (
 )
 
 // scope returns the module in dir, nil when the root does not lead there.
-func (t *tracer) scope(dir string) *scope {
+func (t *Tracer) scope(dir string) *scope {
 	if t.scopes == nil {
 		t.scopes = map[string]*scope{}
 		root := t.load(t.rootDir())
@@ -31,12 +31,12 @@ func (t *tracer) scope(dir string) *scope {
 }
 
 // load parses one module. Files that cannot be read hold nothing to follow.
-func (t *tracer) load(dir string) *scope {
+func (t *Tracer) load(dir string) *scope {
 	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}, resources: map[string]*hclsyntax.Body{},
 		outputs: map[string]hclsyntax.Expression{}, sensitive: map[string]bool{}}
 	t.scopes[dir] = s
-	full := filepath.Join(t.tree, filepath.FromSlash(dir))
-	names, err := configFiles(full, t.tool)
+	full := filepath.Join(t.Tree, filepath.FromSlash(dir))
+	names, err := Files(full, t.Tool)
 	if err != nil {
 		return s
 	}
@@ -45,7 +45,7 @@ func (t *tracer) load(dir string) *scope {
 		if err != nil {
 			continue
 		}
-		if body, ok := parseConfig(name, content).(*hclsyntax.Body); ok {
+		if body, ok := ParseFile(name, content).(*hclsyntax.Body); ok {
 			s.read(body)
 			s.repeat(path.Join(dir, name), body)
 		}

@@ -19,10 +19,10 @@ import (
 // fedSecrets are the values of the variables that the root declares sensitive or
 // ephemeral: all that can be known of a plan's secrets while it is being made. Those
 // that are ephemeral are in no plan, so an apply knows them from here alone.
-func (w *workspace) fedSecrets(values map[string]json.RawMessage) (secretSet, error) {
-	set := environSecrets(w.engine.secrets())
-	for name, variable := range w.module.variables {
-		if !variable.Sensitive && !slices.Contains(w.module.ephemeral, name) {
+func (w *workspace) fedSecrets(values map[string]json.RawMessage) (Secrets, error) {
+	set := Known(w.engine.secrets())
+	for name, variable := range w.module.Variables {
+		if !variable.Sensitive && !slices.Contains(w.module.Ephemeral, name) {
 			continue
 		}
 		value, given := values[name]
@@ -32,7 +32,7 @@ func (w *workspace) fedSecrets(values map[string]json.RawMessage) (secretSet, er
 				return nil, fmt.Errorf("default of variable %q: %w", name, err)
 			}
 		}
-		if err := set.addRaw(value); err != nil {
+		if err := set.AddRaw(value); err != nil {
 			return nil, fmt.Errorf("variable %q: %w", name, err)
 		}
 	}
@@ -51,8 +51,8 @@ func (e *Engine) secrets() []string {
 	return e.options.Secrets()
 }
 
-func environSecrets(secrets []string) secretSet {
-	set := secretSet{}
+func Known(secrets []string) Secrets {
+	set := Secrets{}
 	for _, secret := range secrets {
 		if secret = strings.TrimSpace(secret); len(secret) >= minSecret {
 			set[secret] = struct{}{}
@@ -63,7 +63,7 @@ func environSecrets(secrets []string) secretSet {
 
 // planSecrets is what an apply must know of its plan to show nothing sensitive.
 type planSecrets struct {
-	known secretSet
+	known Secrets
 	// later are the marks of the values that are sensitive and become known by
 	// the apply, by the address of their resource.
 	later map[string]any
@@ -92,31 +92,31 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 		return planSecrets{unread: true}
 	}
 	defer content.Close()
-	reading, err := readPlan(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.knownSecrets()})
+	reading, err := Parse(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.knownSecrets()})
 	if err != nil {
 		return planSecrets{unread: true}
 	}
-	secrets := planSecrets{known: reading.secrets, later: reading.later, unknown: map[string]bool{}}
-	for _, o := range reading.plan.Outputs {
+	secrets := planSecrets{known: reading.Secrets, later: reading.Later, unknown: map[string]bool{}}
+	for _, o := range reading.Plan.Outputs {
 		secrets.unknown[o.Name] = o.After.Unknown
 	}
 	return secrets
 }
 
 // redactor is one for everything that is known before the apply.
-func (s planSecrets) redactor() *redactor {
+func (s planSecrets) redactor() *Filter {
 	if s.unread {
-		return &redactor{blind: true}
+		return &Filter{Blind: true}
 	}
-	return newRedactor(s.known)
+	return NewFilter(s.known)
 }
 
 // redactApplied takes the secrets out of outputs and diagnostics. Outputs may be
 // made from sensitive values although the manager marked them as harmless. What
 // only the apply made known, such as a generated password, is read from the new
 // state; that is fetched only where something could hold it.
-func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *stream, applied *pipeline.Applied) {
-	applied.Outputs = output.results()
+func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *Stream, applied *pipeline.Applied) {
+	applied.Outputs = output.Results()
 	shown := false
 	for _, o := range applied.Outputs {
 		shown = shown || !o.Sensitive
@@ -124,7 +124,7 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	for _, d := range applied.Done {
 		shown = shown || strings.Contains(d.Address, `["`)
 	}
-	if !shown && len(output.diagnostics) == 0 {
+	if !shown && len(output.Diagnostics) == 0 {
 		return
 	}
 	if secrets == nil {
@@ -134,24 +134,24 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	before := secrets.redactor()
 	after := before
 	for i := range applied.Done {
-		applied.Done[i].Address = before.address(applied.Done[i].Address)
+		applied.Done[i].Address = before.Address(applied.Done[i].Address)
 	}
 	if !secrets.unread && len(secrets.later) > 0 && applied.Started {
-		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(output.diagnostics) > 0)
+		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(output.Diagnostics) > 0)
 	}
 	for i := range applied.Outputs {
 		o := &applied.Outputs[i]
 		if secrets.unknown[o.Name] || secrets.unread {
-			after.output(o)
+			after.Output(o)
 		} else {
-			before.output(o)
+			before.Output(o)
 		}
 	}
-	applied.Diagnostics = w.diagnose(output.diagnostics, after)
+	applied.Diagnostics = w.diagnose(output.Diagnostics, after)
 }
 
 // laterRedactor also knows the sensitive values of the state after the apply.
-func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outputs []pipeline.Output, needed bool) *redactor {
+func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outputs []pipeline.Output, needed bool) *Filter {
 	for _, o := range outputs {
 		needed = needed || !o.Sensitive && secrets.unknown[o.Name]
 	}
@@ -160,13 +160,13 @@ func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outp
 	}
 	all := maps.Clone(secrets.known)
 	if err := w.stateSecrets(ctx, all, secrets.later); err != nil {
-		return &redactor{blind: true}
+		return &Filter{Blind: true}
 	}
-	return newRedactor(all)
+	return NewFilter(all)
 }
 
 // stateSecrets adds the sensitive values of the state as it is now.
-func (w *workspace) stateSecrets(ctx context.Context, set secretSet, marks map[string]any) error {
+func (w *workspace) stateSecrets(ctx context.Context, set Secrets, marks map[string]any) error {
 	path := w.kept
 	if path == "" {
 		path = w.localState()
@@ -186,14 +186,14 @@ func (w *workspace) stateSecrets(ctx context.Context, set secretSet, marks map[s
 		return fmt.Errorf("read the state: %w", err)
 	}
 	defer file.Close()
-	return secretsIn(bufio.NewReader(file), set, marks)
+	return AddSecrets(bufio.NewReader(file), set, marks)
 }
 
-// secretsIn adds the sensitive values of a state file, version 4: those that the state
+// AddSecrets adds the sensitive values of a state file, version 4: those that the state
 // marks, and those at marks by the address of their resource.
-func secretsIn(state io.Reader, set secretSet, marks map[string]any) error {
-	reader := stateReader{jsonReader: newJSONReader(state), secrets: set, marks: marks}
-	if err := reader.object(reader.section); err != nil {
+func AddSecrets(state io.Reader, set Secrets, marks map[string]any) error {
+	reader := stateReader{Reader: NewReader(state), secrets: set, marks: marks}
+	if err := reader.Object(reader.section); err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	return nil
@@ -201,28 +201,28 @@ func secretsIn(state io.Reader, set secretSet, marks map[string]any) error {
 
 // stateReader gathers the secrets of a state file, version 4.
 type stateReader struct {
-	jsonReader
-	secrets secretSet
+	Reader
+	secrets Secrets
 	marks   map[string]any // by address, beside those that the state holds
 }
 
 func (s *stateReader) section(key string) error {
 	switch key {
 	case "resources":
-		return s.array(s.resource)
+		return s.Array(s.resource)
 	case "outputs":
-		return s.object(func(string) error {
+		return s.Object(func(string) error {
 			var o struct {
 				Sensitive bool            `json:"sensitive"`
 				Value     json.RawMessage `json:"value"`
 			}
-			if err := s.decode(&o); err != nil || !o.Sensitive {
+			if err := s.Decode(&o); err != nil || !o.Sensitive {
 				return err
 			}
-			return s.secrets.addRaw(o.Value)
+			return s.secrets.AddRaw(o.Value)
 		})
 	}
-	return s.skip()
+	return s.Skip()
 }
 
 // stateInstance is one instance of a resource. A path is a list of steps, each
@@ -245,7 +245,7 @@ func (s *stateReader) resource() error {
 		Name      string          `json:"name"`
 		Instances []stateInstance `json:"instances"`
 	}
-	if err := s.decode(&r); err != nil {
+	if err := s.Decode(&r); err != nil {
 		return err
 	}
 	address := r.Type + "." + r.Name
@@ -257,9 +257,9 @@ func (s *stateReader) resource() error {
 	}
 	for _, instance := range r.Instances {
 		for _, path := range instance.Sensitive {
-			s.secrets.addAll(valueAt(instance.Attributes, path))
+			s.secrets.AddAll(valueAt(instance.Attributes, path))
 		}
-		s.secrets.addMarked(instance.Attributes, s.marks[address+indexText(instance.Key)])
+		s.secrets.AddMarked(instance.Attributes, s.marks[address+indexText(instance.Key)])
 	}
 	return nil
 }
@@ -299,7 +299,7 @@ func indexText(key any) string {
 	case json.Number:
 		return "[" + k.String() + "]"
 	case string:
-		quoted := string(appendJSONString(nil, k))
+		quoted := string(AppendString(nil, k))
 		return "[" + strings.ReplaceAll(strings.ReplaceAll(quoted, "${", "$${"), "%{", "%%{") + "]"
 	}
 	return ""

@@ -41,17 +41,17 @@ output "hidden" {
 
 func TestOutputsHoldNoSecret(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		for _, kept := range []bool{true, false} {
 			r, recorded := newRecorder(t, tool)
-			job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+			job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
 			engine := testEngine(t, recorded)
 			planned, err := engine.Plan(t.Context(), job)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.forget(t)
-			plan := stored(planned)
+			plan := Stored(planned)
 			commands := "init apply"
 			if !kept {
 				plan.JSONFile = ""
@@ -81,7 +81,7 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 			if got, _ := r.calls(t); strings.Join(got, " ") != commands {
 				t.Errorf("processes %q, want %q", got, commands)
 			}
-			if log := job.Log.(*testLog).String(); strings.Contains(log, "open-sesame") {
+			if log := job.Log.(*LogBuffer).String(); strings.Contains(log, "open-sesame") {
 				t.Errorf("log:\n%s", log)
 			}
 		}
@@ -90,14 +90,14 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 
 func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+	WithTools(t, func(t *testing.T, tool Tool) {
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan := stored(planned)
+		plan := Stored(planned)
 		plan.JSONFile = filepath.Join(t.TempDir(), "broken.json")
 		if err := os.WriteFile(plan.JSONFile, []byte(`{"format_version":"1.2","resource_changes":[`), 0o600); err != nil {
 			t.Fatal(err)
@@ -126,9 +126,9 @@ func TestStateSecrets(t *testing.T) {
   {"index_key":"k","attributes":{"marked":"by-the-plan","list":["x","in-a-list"],"plain":"plainly"},
    "sensitive_attributes":[[{"type":"get_attr","value":"list"},{"type":"index","value":{"value":1,"type":"number"}}]]}]},
  {"mode":"data","type":"a","name":"b","instances":[{"attributes":{"deep":{"x":"all-of-it"}},"sensitive_attributes":[[{"type":"get_attr","value":"deep"},{"type":"index","value":7}]]}]}]}`
-	set := secretSet{}
-	r := stateReader{jsonReader: newJSONReader(strings.NewReader(in)), secrets: set, marks: map[string]any{`module.m.a.b["k"]`: map[string]any{"marked": true}}}
-	if err := r.object(r.section); err != nil {
+	set := Secrets{}
+	r := stateReader{Reader: NewReader(strings.NewReader(in)), secrets: set, marks: map[string]any{`module.m.a.b["k"]`: map[string]any{"marked": true}}}
+	if err := r.Object(r.section); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"output-secret", "by-the-plan", "in-a-list", "all-of-it"} {
@@ -144,11 +144,11 @@ func TestStateSecrets(t *testing.T) {
 func FuzzStateSecrets(f *testing.F) {
 	f.Add([]byte(`{"outputs":{"o":{"value":"secret","sensitive":true}},"resources":[{"mode":"data","instances":[{"index_key":0,"attributes":{"a":["b"]},"sensitive_attributes":[[{"value":"a"},{"value":{"value":0}}]]}]}]}`))
 	f.Fuzz(func(_ *testing.T, in []byte) {
-		r := stateReader{jsonReader: newJSONReader(strings.NewReader(string(in))), secrets: secretSet{}}
-		if err := r.object(r.section); err != nil {
+		r := stateReader{Reader: NewReader(strings.NewReader(string(in))), secrets: Secrets{}}
+		if err := r.Object(r.section); err != nil {
 			return
 		}
-		newRedactor(r.secrets)
+		NewFilter(r.secrets)
 	})
 }
 
@@ -172,14 +172,14 @@ resource "terraform_data" "odd" {
   for_each = nonsensitive(toset(["${var.db_password}-neu", var.other.deep[0]]))
 }
 `
-	withTools(t, func(t *testing.T, tool realTool) {
-		for variables, region := range map[string]string{defaultVariables + "db_password: hunter2secret\n": "99", "region: x\ndb_password: hunter2secret\n": "0"} {
-			job := testJob(t, tool, variables, map[string]string{"terraform/main.tf": strings.Replace(root, "99", region, 1)})
+	WithTools(t, func(t *testing.T, tool Tool) {
+		for variables, region := range map[string]string{DefaultVariables + "db_password: hunter2secret\n": "99", "region: x\ndb_password: hunter2secret\n": "0"} {
+			job := NewJob(t, tool, variables, map[string]string{"terraform/main.tf": strings.Replace(root, "99", region, 1)})
 			planned, err := testEngine(t, tool).Plan(t.Context(), job)
 			if (err != nil) != (region == "99") {
 				t.Fatal(err)
 			}
-			log := job.Log.(*testLog).String()
+			log := job.Log.(*LogBuffer).String()
 			if strings.Contains(log, "hunter2secret") || strings.Contains(log, "default-secret") || strings.Contains(log, job.Dir) {
 				t.Errorf("log:\n%s", log)
 			}
@@ -198,11 +198,11 @@ resource "terraform_data" "odd" {
 func TestStreamSaysADiagnosticOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	s := &stream{log: newProgress(&log)}
+	s := &Stream{Log: NewLog(&log)}
 	for range 2 {
-		s.line([]byte(`{"@message":"Error: execution halted","type":"diagnostic","diagnostic":{"severity":"error","summary":"execution halted"}}`))
+		s.Line([]byte(`{"@message":"Error: execution halted","type":"diagnostic","diagnostic":{"severity":"error","summary":"execution halted"}}`))
 	}
-	if log.String() != "" || len(s.diagnostics) != 1 { // it is told with what the plan marks
-		t.Errorf("%q %v", log.String(), s.diagnostics)
+	if log.String() != "" || len(s.Diagnostics) != 1 { // it is told with what the plan marks
+		t.Errorf("%q %v", log.String(), s.Diagnostics)
 	}
 }

@@ -20,14 +20,14 @@ var namedVariable = regexp.MustCompile(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variabl
 // declaredAt finds the place of the declaration in such messages.
 var declaredAt = regexp.MustCompile(`(?:declared|validation rule) at ([^\s:,]+):(\d+),(\d+)`)
 
-// source notes the line of variables.yml that decides the failing value, and the
+// Source notes the line of variables.yml that decides the failing value, and the
 // remedy in the customer's own terms.
-func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
+func (t *Tracer) Source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if d.Range == nil {
 		return
 	}
-	dir := path.Dir(t.managerPath(d.Range.Filename))
-	if t.isVarsFile(d.Range.Filename) {
+	dir := path.Dir(t.ManagerPath(d.Range.Filename))
+	if t.IsVarsFile(d.Range.Filename) {
 		dir = t.rootDir()
 	}
 	// What is wrong with a variable of a module is told at the call; its names are
@@ -44,7 +44,7 @@ func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 		if isMissingKey(d.Summary) && t.missingKey(p, d.Snippet, s) {
 			return
 		}
-		if isCondition(d) && isWhole(d.Snippet.Values) {
+		if IsCondition(d) && isWhole(d.Snippet.Values) {
 			t.condition(p, d, s)
 		}
 		if p.Remedy == "" {
@@ -54,7 +54,7 @@ func (t *tracer) source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if p.Remedy == "" && strings.HasPrefix(d.Summary, "Invalid value for") {
 		t.variableValue(p, d, s)
 	}
-	if p.Remedy == "" && isCondition(d) {
+	if p.Remedy == "" && IsCondition(d) {
 		t.condition(p, d, s)
 	}
 }
@@ -69,7 +69,7 @@ func isMissingKey(summary string) bool {
 }
 
 // missingKey handles `local.config.database` with the highlight on `.database`.
-func (t *tracer) missingKey(p *pipeline.Diagnostic, snippet *tfjson.DiagnosticSnippet, s *scope) bool {
+func (t *Tracer) missingKey(p *pipeline.Diagnostic, snippet *tfjson.DiagnosticSnippet, s *scope) bool {
 	start, end := snippet.HighlightStartOffset, snippet.HighlightEndOffset
 	if start < 0 || end > len(snippet.Code) || start >= end {
 		return false
@@ -105,7 +105,7 @@ func (t *tracer) missingKey(p *pipeline.Diagnostic, snippet *tfjson.DiagnosticSn
 }
 
 // highlightedKey reads ".database", `["foo"]`, "[3]" or "[var.environment]".
-func (t *tracer) highlightedKey(s *scope, code string) (string, bool) {
+func (t *Tracer) highlightedKey(s *scope, code string) (string, bool) {
 	expr, diags := hclsyntax.ParseExpression([]byte("x"+strings.TrimSpace(code)), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return "", false
@@ -125,14 +125,14 @@ func (t *tracer) highlightedKey(s *scope, code string) (string, bool) {
 // traversal.
 func traversalBefore(code string) string {
 	i := len(code)
-	for i > 0 && (isIdentifier("_"+code[i-1:i]) || strings.IndexByte(`.[]"`, code[i-1]) >= 0) {
+	for i > 0 && (IsIdentifier("_"+code[i-1:i]) || strings.IndexByte(`.[]"`, code[i-1]) >= 0) {
 		i--
 	}
 	return code[i:]
 }
 
 // values names the places of the values that an expression was made of.
-func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpressionValue, s *scope) {
+func (t *Tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpressionValue, s *scope) {
 	var named []string
 	for _, v := range values {
 		at, ok := t.text(s, v.Traversal)
@@ -147,7 +147,7 @@ func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpres
 		if at.overlay && exact {
 			shown = t.overlaid(at)
 		}
-		named = append(named, fmt.Sprintf("`%s` (%s)", shown, cleanText(v.Statement)))
+		named = append(named, fmt.Sprintf("`%s` (%s)", shown, Clean(v.Statement)))
 	}
 	if len(named) == 0 {
 		return
@@ -157,18 +157,18 @@ func (t *tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpres
 
 // declaration is the place of the variable that a diagnostic is about. The tools
 // name the file of variables or the call of a module first.
-func (t *tracer) declaration(d tfjson.Diagnostic) (pipeline.Position, bool) {
+func (t *Tracer) declaration(d tfjson.Diagnostic) (pipeline.Position, bool) {
 	m := declaredAt.FindStringSubmatch(d.Detail)
 	if m == nil || !strings.HasPrefix(d.Summary, "Invalid value for") {
 		return pipeline.Position{}, false
 	}
 	line, lineErr := strconv.Atoi(m[2])
 	column, columnErr := strconv.Atoi(m[3])
-	return pipeline.Position{File: t.managerPath(m[1]), Line: line, Column: column}, lineErr == nil && columnErr == nil
+	return pipeline.Position{File: t.ManagerPath(m[1]), Line: line, Column: column}, lineErr == nil && columnErr == nil
 }
 
 // variableValue handles a value that does not fit its variable.
-func (t *tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
+func (t *Tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
 	m := namedVariable.FindStringSubmatch(d.Detail)
 	if m == nil {
 		return
@@ -186,32 +186,32 @@ func (t *tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *s
 }
 
 // locate finds a place; a typed variable first among the environment's own keys.
-func (t *tracer) locate(at place) (pipeline.Position, bool) {
+func (t *Tracer) locate(at place) (pipeline.Position, bool) {
 	if at.overlay {
-		if pos, exact := t.job.Variables.Locate(t.ownSteps(at)...); exact {
+		if pos, exact := t.Job.Variables.Locate(t.ownSteps(at)...); exact {
 			return pos, true
 		}
 	}
-	pos, exact := t.job.Variables.Locate(at.steps...)
+	pos, exact := t.Job.Variables.Locate(at.steps...)
 	if !exact && at.overlay && len(at.steps) > 1 {
 		// The nearest parent is where the variable itself comes from.
-		if _, own := t.job.Variables.Locate(t.ownSteps(place{steps: at.steps[:1]})...); own {
-			pos, _ = t.job.Variables.Locate(t.ownSteps(at)...)
+		if _, own := t.Job.Variables.Locate(t.ownSteps(place{steps: at.steps[:1]})...); own {
+			pos, _ = t.Job.Variables.Locate(t.ownSteps(at)...)
 		}
 	}
 	return pos, exact
 }
 
 // overlaid names the place that a typed variable's value really comes from.
-func (t *tracer) overlaid(at place) string {
-	if _, exact := t.job.Variables.Locate(t.ownSteps(at)...); exact {
+func (t *Tracer) overlaid(at place) string {
+	if _, exact := t.Job.Variables.Locate(t.ownSteps(at)...); exact {
 		return strings.Join(t.ownSteps(at), ".")
 	}
 	return at.String()
 }
 
-func (t *tracer) ownSteps(at place) []string {
-	return append([]string{"environments", string(t.job.Environment)}, at.steps...)
+func (t *Tracer) ownSteps(at place) []string {
+	return append([]string{"environments", string(t.Job.Environment)}, at.steps...)
 }
 
 func isDigits(s string) bool {

@@ -28,13 +28,13 @@ func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, er
 // stateNow is currentState with the number of resources.
 func (w *workspace) stateNow(ctx context.Context) (pipeline.StateRecord, error) {
 	if path := w.localState(); path != "" {
-		return fileRecord(path)
+		return Record(path)
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
 		return pipeline.StateRecord{}, err
 	}
-	state, err := fileRecord(file)
+	state, err := Record(file)
 	return state, errors.Join(err, os.Remove(file))
 }
 
@@ -62,11 +62,11 @@ func (w *workspace) pull(ctx context.Context) (string, error) {
 // stateFailure explains a state command that failed in the words of the tool,
 // which quote no state.
 func (w *workspace) stateFailure(what string, err error) error {
-	var exit *exitError
+	var exit *ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}
-	diagnostics := w.diagnose(plainTextDiagnostics(w.stderr("state")), &redactor{})
+	diagnostics := w.diagnose(PlainTextDiagnostics(w.stderr("state")), &Filter{})
 	return w.failure(what, err, diagnostics)
 }
 
@@ -80,7 +80,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: NewLog(job.Log)}
 	w.tree, w.root, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	if err := w.checkBackend(); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 		return nil, w.failed("write the backend", err)
 	}
 	if output, err := w.init(ctx); err != nil {
-		return nil, w.failure("init", err, w.diagnose(output.diagnostics, &redactor{}))
+		return nil, w.failure("init", err, w.diagnose(output.Diagnostics, &Filter{}))
 	}
 	return w, nil
 }
@@ -116,7 +116,7 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	if err != nil {
 		return pipeline.StateRecord{}, 0, w.failed("read the state", err)
 	}
-	state, err := fileRecord(file)
+	state, err := Record(file)
 	return state, info.Size(), err
 }
 
@@ -138,14 +138,14 @@ func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (
 	if err := errors.Join(os.Rename(pulled, file), os.RemoveAll(w.dir)); err != nil {
 		return pipeline.StateRecord{}, w.failed("keep the state", err)
 	}
-	return fileRecord(file)
+	return Record(file)
 }
 
 // PushState implements pipeline.StatePusher: it writes a state that an apply
 // could not write to the backend of job's target. The tool takes the lock and
 // compares once more; nothing is forced.
 func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
-	lost, err := fileState(kept.File)
+	lost, err := Version(kept.File)
 	if err != nil { // a first state that was never written has no lineage yet
 		return lost, fmt.Errorf("recover the state of %s: %w", target(job), err)
 	}
@@ -158,11 +158,11 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 		return lost, err
 	}
 	defer os.Remove(file)
-	now, err := fileState(file)
+	now, err := Version(file)
 	if err != nil {
 		return lost, w.failed("read the state", err)
 	}
-	same, err := sameContent(file, kept.File)
+	same, err := SameContent(file, kept.File)
 	if err != nil || same {
 		return now, err // it is there already
 	}
@@ -213,11 +213,11 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		}
 	}
 	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
-		var exit *exitError
+		var exit *ExitError
 		if !errors.As(err, &exit) {
 			return err
 		}
-		return w.failure("release the lock", err, w.diagnose(plainTextDiagnostics(w.stderr("force-unlock")), &redactor{}))
+		return w.failure("release the lock", err, w.diagnose(PlainTextDiagnostics(w.stderr("force-unlock")), &Filter{}))
 	}
 	return nil
 }
@@ -230,10 +230,10 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 	case now.Lineage == "":
 		return nil
 	case now.Lineage != lost.Lineage:
-		return refusedState(fmt.Sprintf("the backend of %s holds another state: %s, and the kept one is %s", target, describeState(now), describeState(lost)),
+		return refusedState(fmt.Sprintf("the backend of %s holds another state: %s, and the kept one is %s", target, Describe(now), Describe(lost)),
 			"find out who replaced the state; the kept one was not pushed over it")
 	case now.Serial > lost.Serial || now.Serial == lost.Serial && now != planned:
-		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, describeState(now), describeState(lost)),
+		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, Describe(now), Describe(lost)),
 			"somebody applied after the failure: import by hand what the state lacks; a new plan shows what that is")
 	}
 	return nil
@@ -243,11 +243,11 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 // a serial that is there already.
 func (w *workspace) countOn(file string, serial uint64) (string, error) {
 	counted := filepath.Join(w.dir, "counted.tfstate")
-	return counted, withSerial(file, counted, serial)
+	return counted, CopyWithSerial(file, counted, serial)
 }
 
-// withSerial copies a state file under another serial.
-func withSerial(from, to string, serial uint64) error {
+// CopyWithSerial copies a state file under another serial.
+func CopyWithSerial(from, to string, serial uint64) error {
 	content, err := os.ReadFile(filepath.Clean(from))
 	if err != nil {
 		return err
@@ -263,8 +263,8 @@ func withSerial(from, to string, serial uint64) error {
 	return os.WriteFile(to, content, 0o600)
 }
 
-// sameContent reports whether two states differ in nothing but their counting.
-func sameContent(a, b string) (bool, error) {
+// SameContent reports whether two states differ in nothing but their counting.
+func SameContent(a, b string) (bool, error) {
 	var states [2]map[string]any
 	for i, file := range []string{a, b} {
 		content, err := os.ReadFile(filepath.Clean(file))

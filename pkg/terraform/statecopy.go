@@ -11,11 +11,11 @@ import (
 // SameState reports whether two state files in clear have the same resources and outputs,
 // whatever their lineage and serial, which tell one write from another. A file that is no
 // state is the same as none.
-func (*Engine) SameState(a, b string) (bool, error) { return sameResources(a, b) }
+func (*Engine) SameState(a, b string) (bool, error) { return SameResources(a, b) }
 
-// sameResources reports whether two state files have the same resources and outputs. A
+// SameResources reports whether two state files have the same resources and outputs. A
 // file that is no state is the same as none.
-func sameResources(a, b string) (bool, error) {
+func SameResources(a, b string) (bool, error) {
 	var contents [2]map[string]any
 	for i, file := range []string{a, b} {
 		raw, err := os.ReadFile(file)

@@ -15,17 +15,17 @@ import (
 // stateAddresses are the addresses of the managed resources in the state as it lies in its backend.
 func (w *workspace) stateAddresses(ctx context.Context) (map[string]bool, error) {
 	if path := w.localState(); path != "" {
-		return addressesIn(path)
+		return Addresses(path)
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := addressesIn(file)
+	addresses, err := Addresses(file)
 	return addresses, errors.Join(err, os.Remove(file))
 }
 
-func addressesIn(file string) (map[string]bool, error) {
+func Addresses(file string) (map[string]bool, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)

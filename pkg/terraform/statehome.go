@@ -38,7 +38,7 @@ const RuleStateBlock = "state-block"
 
 // problems names the blocks of a root module (slash path in the manager directory)
 // that no backend of ours replaces.
-func (m rootModule) problems(root string) pipeline.Problems {
+func (m Root) problems(root string) pipeline.Problems {
 	var found pipeline.Problems
 	for _, block := range m.state {
 		p := pipeline.Problem{
@@ -59,9 +59,9 @@ func (m rootModule) problems(root string) pipeline.Problems {
 	return found
 }
 
-// refusal is the error of a root module that keeps its state elsewhere, nil for any
+// Refusal is the error of a root module that keeps its state elsewhere, nil for any
 // other.
-func (m rootModule) refusal(root string) error {
+func (m Root) Refusal(root string) error {
 	found := m.problems(root)
 	if len(found) == 0 {
 		return nil
@@ -173,9 +173,9 @@ func misplaced(planned, now pipeline.StateVersion, applied pipeline.Applied) str
 	case now.Lineage == "" && (counts || len(applied.Outputs) > 0 || planned.Lineage != ""):
 		return "there is no state"
 	case planned.Lineage != "" && now.Lineage != planned.Lineage:
-		return fmt.Sprintf("there is another one, %s; the plan was made on %s", describeState(now), describeState(planned))
+		return fmt.Sprintf("there is another one, %s; the plan was made on %s", Describe(now), Describe(planned))
 	case planned.Lineage != "" && (now.Serial < planned.Serial || counts && now.Serial == planned.Serial):
-		return fmt.Sprintf("there is still %s", describeState(now))
+		return fmt.Sprintf("there is still %s", Describe(now))
 	}
 	return ""
 }
@@ -184,7 +184,7 @@ func misplaced(planned, now pipeline.StateVersion, applied pipeline.Applied) str
 // directory, root the module's slash path in it, tool "terraform" or "tofu". What
 // cannot be read at all is left to others.
 func CheckRoot(dir, root, tool string) pipeline.Problems {
-	module, err := readRoot(filepath.Join(dir, filepath.FromSlash(root)), tool)
+	module, err := ReadRoot(filepath.Join(dir, filepath.FromSlash(root)), tool)
 	if err != nil {
 		return nil
 	}

@@ -36,8 +36,8 @@ func TestStateBlocksAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			job := testJob(t, realTool{name: c.tool}, defaultVariables, map[string]string{"terraform/base.tf": "locals {}\n", "terraform/" + c.file: c.content})
-			tool := realTool{c.tool, fakeBinary(t, filepath.Join(t.TempDir(), c.tool), "1.11.0")}
+			job := NewJob(t, Tool{Name: c.tool}, DefaultVariables, map[string]string{"terraform/base.tf": "locals {}\n", "terraform/" + c.file: c.content})
+			tool := Tool{c.tool, FakeBinary(t, filepath.Join(t.TempDir(), c.tool), "1.11.0")}
 			engine := testEngine(t, tool)
 			place := fmt.Sprintf("terraform/%s:%d: ", c.file, c.line)
 			plans := map[string]func() error{
@@ -68,14 +68,14 @@ func TestStateBlocksAreRefused(t *testing.T) {
 // file that OpenTofu reads in the place of ours.
 func TestOwnOverrideHasNoTwin(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot, "terraform/metapipe_backend_override.tofu.json": "{}", "terraform/metapipe_backend_override.tf": ""})
+	WithTools(t, func(t *testing.T, tool Tool) {
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot, "terraform/metapipe_backend_override.tofu.json": "{}", "terraform/metapipe_backend_override.tf": ""})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Apply(t.Context(), job, stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(job.Backend.Path()); err != nil {
@@ -88,14 +88,14 @@ func TestOwnOverrideHasNoTwin(t *testing.T) {
 // the one that it was given.
 func TestOtherBackendIsNoticed(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		wrapped := wrapTool(t, tool, `
 if [ "$1" = init ]; then
   printf 'terraform {\n  backend "local" { path = "elsewhere.tfstate" }\n}\n' > zz_override.tf
 fi
 exec %[1]q "$@"
 `)
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
 		_, err := testEngine(t, wrapped).Plan(t.Context(), job)
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(usage.Message, "another backend for acme/staging") {
@@ -110,8 +110,8 @@ exec %[1]q "$@"
 // TestApplyReadsTheStateBack takes the state away under an apply that went well.
 func TestApplyReadsTheStateBack(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
-		job := testJob(t, tool, defaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+	WithTools(t, func(t *testing.T, tool Tool) {
+		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
 		wrapped := wrapTool(t, tool, `
 %[1]q "$@" || exit $?
 if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; fi
@@ -121,7 +121,7 @@ if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; f
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, stored(planned))
+		applied, err := engine.Apply(t.Context(), job, Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !strings.Contains(failed.Message, "its state is not in") || failed.Next == "" {
 			t.Errorf("got %v", err)
@@ -133,13 +133,13 @@ if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; f
 }
 
 // wrapTool is a script around a tool; %[1]q in it stands for the tool.
-func wrapTool(t *testing.T, tool realTool, script string) realTool {
+func wrapTool(t *testing.T, tool Tool, script string) Tool {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), tool.name)
-	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n"+script, tool.path), 0o700); err != nil {
+	path := filepath.Join(t.TempDir(), tool.Name)
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n"+script, tool.Path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return realTool{tool.name, path}
+	return Tool{tool.Name, path}
 }
 
 func TestMisplacedState(t *testing.T) {
@@ -193,7 +193,7 @@ func TestRestoredState(t *testing.T) {
 	if err := os.WriteFile(file, []byte(state), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	held, err := addressesIn(file)
+	held, err := Addresses(file)
 	if err != nil || len(held) != 3 {
 		t.Fatal(held, err)
 	}
@@ -220,7 +220,7 @@ func TestRestoredState(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"resources": "secret"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := addressesIn(file); err == nil || strings.Contains(err.Error(), "secret") {
+	if _, err := Addresses(file); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -60,42 +60,42 @@ var printedTypes = map[string]bool{
 	"ephemeral_op_start": true, "ephemeral_op_progress": true, "ephemeral_op_complete": true, "ephemeral_op_errored": true,
 }
 
-// stream collects what one process says.
-type stream struct {
-	log         *progress
-	applying    bool
-	diagnostics []tfjson.Diagnostic
+// Stream collects what one process says.
+type Stream struct {
+	Log         *Log
+	Applying    bool
+	Diagnostics []tfjson.Diagnostic
 	seen        map[string]bool
 	done        []pipeline.AppliedResource
 	underWay    []pipeline.AppliedResource // begun and not ended, in that order
-	imported    int                        // by the apply
+	Imported    int                        // by the apply
 	outputs     map[string]streamOutput
-	version     string // of the tool that really ran
-	started     bool   // a change has begun
-	outputLost  bool   // not all was heard: a change may have begun
-	changing    bool   // a plan tells of a change, of drift or of an output
-	summed      bool   // a plan was told to its end
-	plainText   []byte // the start of what is not JSON
+	Version     string // of the tool that really ran
+	Started     bool   // a change has begun
+	OutputLost  bool   // not all was heard: a change may have begun
+	Changing    bool   // a plan tells of a change, of drift or of an output
+	Summed      bool   // a plan was told to its end
+	PlainText   []byte // the start of what is not JSON
 }
 
-const plainTextLimit = 64 << 10
+const PlainTextLimit = 64 << 10
 
-// line takes one line of standard output.
-func (s *stream) line(line []byte) {
+// Line takes one line of standard output.
+func (s *Stream) Line(line []byte) {
 	line = bytes.TrimSpace(line)
 	if len(line) == 0 {
 		return
 	}
 	var m message
 	if line[0] != '{' || json.Unmarshal(line, &m) != nil {
-		if room := plainTextLimit - len(s.plainText); room > 0 {
-			s.plainText = append(append(s.plainText, line[:min(len(line), room)]...), '\n')
+		if room := PlainTextLimit - len(s.PlainText); room > 0 {
+			s.PlainText = append(append(s.PlainText, line[:min(len(line), room)]...), '\n')
 		}
 		return
 	}
 	switch {
 	case m.Type == "version":
-		s.version = m.Terraform + m.Tofu
+		s.Version = m.Terraform + m.Tofu
 	case m.Diagnostic != nil:
 		if !s.diagnostic(*m.Diagnostic) {
 			return // the tool says some twice
@@ -104,42 +104,42 @@ func (s *stream) line(line []byte) {
 		s.begun(m)
 	case m.Type == "apply_complete", m.Type == "apply_errored":
 		s.finished(m)
-	case m.Type == "outputs" && s.applying:
+	case m.Type == "outputs" && s.Applying:
 		s.outputs = m.Outputs
 	case m.Type == "planned_change", m.Type == "resource_drift":
-		s.changing = true
+		s.Changing = true
 	case m.Type == "change_summary":
-		s.summed = true
+		s.Summed = true
 		if m.Changes.Operation == "apply" {
-			s.imported = m.Changes.Import
+			s.Imported = m.Changes.Import
 		}
 	case m.Type == "outputs":
 		for _, output := range m.Outputs {
-			s.changing = s.changing || output.Action != "noop"
+			s.Changing = s.Changing || output.Action != "noop"
 		}
 	}
 	s.runJSON(m)
 }
 
-func (s *stream) runJSON(m message) {
+func (s *Stream) runJSON(m message) {
 	switch {
 	case m.Diagnostic != nil: // told when it is known what to hide: see workspace.diagnose
 	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
-		s.log.print(m.Message)
-	case m.Type == "planned_change" && s.applying: // the plan was shown when it was made
+		s.Log.Print(m.Message)
+	case m.Type == "planned_change" && s.Applying: // the plan was shown when it was made
 	case printedTypes[m.Type]:
 		text := m.Message
 		if m.Hook != nil && m.Hook.IDValue != "" {
 			// What an id holds is up to the provider.
 			text = strings.ReplaceAll(text, fmt.Sprintf(" [%s=%s]", m.Hook.IDKey, m.Hook.IDValue), "")
 		}
-		s.log.print(text)
+		s.Log.Print(text)
 	}
 }
 
 // diagnostic keeps a diagnostic and reports whether it is a new one.
-func (s *stream) diagnostic(d tfjson.Diagnostic) bool {
+func (s *Stream) diagnostic(d tfjson.Diagnostic) bool {
 	key, err := json.Marshal(d)
 	if err != nil || s.seen[string(key)] {
 		return false
@@ -148,22 +148,22 @@ func (s *stream) diagnostic(d tfjson.Diagnostic) bool {
 		s.seen = map[string]bool{}
 	}
 	s.seen[string(key)] = true
-	s.diagnostics = append(s.diagnostics, d)
+	s.Diagnostics = append(s.Diagnostics, d)
 	return true
 }
 
-func (s *stream) begun(m message) {
-	s.started = true
+func (s *Stream) begun(m message) {
+	s.Started = true
 	if r, ok := changed(m); ok {
 		s.underWay = append(s.underWay, r)
 	}
 }
 
-func (s *stream) finished(m message) {
+func (s *Stream) finished(m message) {
 	if m.Hook == nil {
 		return
 	}
-	s.started = true
+	s.Started = true
 	r, ok := changed(m)
 	if !ok {
 		return
@@ -182,11 +182,11 @@ func changed(m message) (pipeline.AppliedResource, bool) {
 		return pipeline.AppliedResource{}, false
 	}
 	action := pipeline.Action(m.Hook.Action)
-	return pipeline.AppliedResource{Address: cleanText(m.Hook.Resource.Address), Action: action}, action != pipeline.ActionRead && action != "noop"
+	return pipeline.AppliedResource{Address: Clean(m.Hook.Resource.Address), Action: action}, action != pipeline.ActionRead && action != "noop"
 }
 
-// touched is what was done, and what was begun and did not end.
-func (s *stream) touched() []pipeline.AppliedResource {
+// Touched is what was done, and what was begun and did not end.
+func (s *Stream) Touched() []pipeline.AppliedResource {
 	all := slices.Clone(s.done)
 	for _, r := range s.underWay {
 		r.Unfinished = true
@@ -195,9 +195,9 @@ func (s *stream) touched() []pipeline.AppliedResource {
 	return all
 }
 
-// results are the outputs after an apply, ordered by name. Sensitive ones come
+// Results are the outputs after an apply, ordered by name. Sensitive ones come
 // without a value whatever the tool sent.
-func (s *stream) results() []pipeline.Output {
+func (s *Stream) Results() []pipeline.Output {
 	var outputs []pipeline.Output
 	for name, o := range s.outputs {
 		if len(o.Value) == 0 && !o.Sensitive {
@@ -221,9 +221,9 @@ func compactJSON(raw json.RawMessage) string {
 	return b.String()
 }
 
-// follow reads a file that another process appends to, line by line, until
+// Follow reads a file that another process appends to, line by line, until
 // ended is closed and the rest is read.
-func follow(path string, ended <-chan struct{}, line func([]byte)) error {
+func Follow(path string, ended <-chan struct{}, line func([]byte)) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err

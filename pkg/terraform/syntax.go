@@ -22,7 +22,7 @@ const RuleSyntax = "terraform-syntax"
 // are named below dir. A directory that cannot be read has no files here.
 func Syntax(dir, root, tool string) pipeline.Problems {
 	at := filepath.Join(dir, filepath.FromSlash(root))
-	names, err := configFiles(at, tool)
+	names, err := Files(at, tool)
 	if err != nil {
 		return nil
 	}

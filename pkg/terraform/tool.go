@@ -16,19 +16,19 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Tool is a binary that can plan and apply.
-type Tool struct {
+// Binary is a binary that can plan and apply.
+type Binary struct {
 	Name    string // "terraform" or "tofu"
 	Path    string // absolute
 	Version string // such as "1.11.4"
 }
 
-func (t Tool) toolVersion() pipeline.ToolVersion {
+func (t Binary) ToolVersion() pipeline.ToolVersion {
 	return pipeline.ToolVersion{Name: t.Name, Version: t.Version}
 }
 
-// atLeast reports whether the version is at least major.minor.
-func (t Tool) atLeast(major, minor int) bool {
+// AtLeast reports whether the version is at least major.minor.
+func (t Binary) AtLeast(major, minor int) bool {
 	v, err := version.NewVersion(t.Version)
 	if err != nil {
 		return false
@@ -37,53 +37,53 @@ func (t Tool) atLeast(major, minor int) bool {
 	return s[0] > major || s[0] == major && s[1] >= minor
 }
 
-// finder looks for tools on one machine.
-type finder struct {
-	environ    environ
-	cacheDir   string // empty: nothing is cached and nothing can be installed
-	binaryPath string // the binary to use; empty: the one in PATH
-	install    InstallFunc
+// Finder looks for tools on one machine.
+type Finder struct {
+	Environ    Environ
+	CacheDir   string // empty: nothing is cached and nothing can be installed
+	BinaryPath string // the binary to use; empty: the one in PATH
+	Install    InstallFunc
 }
 
 // search looks for one rule and remembers what did not fit, for the message.
 type search struct {
-	finder
+	Finder
 	rule       pipeline.ToolRule
 	constraint version.Constraints
 	unfit      []string
 	log        func(string)
 }
 
-// find finds the tool of rule: the named binary, the first one in PATH that
+// Find finds the tool of rule: the named binary, the first one in PATH that
 // fits the constraint, the highest fitting one in the cache, or one that it
 // installs, which it reports to log before. When there is none the error is a
 // *pipeline.UsageError that names the remedies.
-func (f finder) find(ctx context.Context, rule pipeline.ToolRule, log func(string)) (Tool, error) {
+func (f Finder) Find(ctx context.Context, rule pipeline.ToolRule, log func(string)) (Binary, error) {
 	s, err := f.search(rule)
 	if err != nil {
-		return Tool{}, err
+		return Binary{}, err
 	}
 	s.log = log
-	if f.binaryPath != "" {
+	if f.BinaryPath != "" {
 		return s.given(ctx)
 	}
-	for _, find := range []func(context.Context) (Tool, error){s.inPath, s.inCache, s.download} {
+	for _, find := range []func(context.Context) (Binary, error){s.inPath, s.inCache, s.download} {
 		tool, err := find(ctx)
 		if err != nil || tool.Path != "" {
 			return tool, err
 		}
 	}
-	return Tool{}, s.missing(nil)
+	return Binary{}, s.missing(nil)
 }
 
-func (f finder) search(rule pipeline.ToolRule) (*search, error) {
+func (f Finder) search(rule pipeline.ToolRule) (*search, error) {
 	if rule.Name != "terraform" && rule.Name != "tofu" {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("tool %q is not known", rule.Name),
 			Next:    "set tool.name in metapipe.yml to terraform or tofu",
 		}
 	}
-	s := &search{finder: f, rule: rule}
+	s := &search{Finder: f, rule: rule}
 	if rule.Constraint == "" {
 		return s, nil
 	}
@@ -115,31 +115,31 @@ func (s *search) wanted() string {
 	return fmt.Sprintf("%s %q", s.rule.Name, s.rule.Constraint)
 }
 
-func (s *search) given(ctx context.Context) (Tool, error) {
-	path, err := filepath.Abs(s.binaryPath)
+func (s *search) given(ctx context.Context) (Binary, error) {
+	path, err := filepath.Abs(s.BinaryPath)
 	if err != nil {
-		return Tool{}, fmt.Errorf("find %s: %w", s.rule.Name, err)
+		return Binary{}, fmt.Errorf("find %s: %w", s.rule.Name, err)
 	}
-	v, err := s.version(ctx, path)
+	v, err := s.Version(ctx, path)
 	if err != nil {
-		return Tool{}, &pipeline.UsageError{
+		return Binary{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s does not answer", path),
 			Next:    fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", s.rule.Name),
 			Err:     err,
 		}
 	}
 	if !s.fits(v) {
-		return Tool{}, &pipeline.UsageError{
+		return Binary{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s is version %s, and %s is wanted", path, v, s.wanted()),
 			Next:    "set METAPIPE_TOOL to the path of another binary, or unset it, or change tool.version in metapipe.yml",
 		}
 	}
-	return Tool{Name: s.rule.Name, Path: path, Version: v}, nil
+	return Binary{Name: s.rule.Name, Path: path, Version: v}, nil
 }
 
 // inPath tries the binaries of that name in the order of PATH.
-func (s *search) inPath(ctx context.Context) (Tool, error) {
-	for _, dir := range filepath.SplitList(s.environ.get("PATH")) {
+func (s *search) inPath(ctx context.Context) (Binary, error) {
+	for _, dir := range filepath.SplitList(s.Environ.Get("PATH")) {
 		// A relative entry would let a checkout bring its own terraform.
 		if !filepath.IsAbs(dir) {
 			continue
@@ -150,22 +150,22 @@ func (s *search) inPath(ctx context.Context) (Tool, error) {
 		}
 		path, err := s.unwrap(path)
 		if err != nil {
-			return Tool{}, err
+			return Binary{}, err
 		}
-		v, err := s.version(ctx, path)
+		v, err := s.Version(ctx, path)
 		if ctx.Err() != nil {
-			return Tool{}, fmt.Errorf("find %s: %w", s.rule.Name, ctx.Err())
+			return Binary{}, fmt.Errorf("find %s: %w", s.rule.Name, ctx.Err())
 		}
 		if err != nil {
 			s.unfit = append(s.unfit, fmt.Sprintf("%s does not answer (%v)", path, err))
 			continue
 		}
 		if s.fits(v) {
-			return Tool{Name: s.rule.Name, Path: path, Version: v}, nil
+			return Binary{Name: s.rule.Name, Path: path, Version: v}, nil
 		}
 		s.unfit = append(s.unfit, fmt.Sprintf("%s is %s", path, v))
 	}
-	return Tool{}, nil
+	return Binary{}, nil
 }
 
 // unwrap looks through the wrapper that setup-terraform and setup-opentofu put
@@ -173,7 +173,7 @@ func (s *search) inPath(ctx context.Context) (Tool, error) {
 // stands beside it as <name>-bin, in the directory that <NAME>_CLI_PATH names.
 func (s *search) unwrap(path string) (string, error) {
 	variable := strings.ToUpper(s.rule.Name) + "_CLI_PATH"
-	for _, dir := range []string{s.environ.get(variable), filepath.Dir(path)} {
+	for _, dir := range []string{s.Environ.Get(variable), filepath.Dir(path)} {
 		actual := filepath.Join(dir, executable(s.rule.Name+"-bin"))
 		if filepath.IsAbs(dir) && isExecutable(actual) {
 			return actual, nil
@@ -213,17 +213,17 @@ func isSetupWrapper(path, variable string) (bool, error) {
 }
 
 // inCache takes the highest fitting version of the cache.
-func (s *search) inCache(ctx context.Context) (Tool, error) {
-	if s.cacheDir == "" {
-		return Tool{}, nil
+func (s *search) inCache(ctx context.Context) (Binary, error) {
+	if s.CacheDir == "" {
+		return Binary{}, nil
 	}
-	dir := filepath.Join(s.cacheDir, "tools")
+	dir := filepath.Join(s.CacheDir, "tools")
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return Tool{}, nil
+		return Binary{}, nil
 	}
 	if err != nil {
-		return Tool{}, fmt.Errorf("look for %s in the cache: %w", s.rule.Name, err)
+		return Binary{}, fmt.Errorf("look for %s in the cache: %w", s.rule.Name, err)
 	}
 	var fitting []*version.Version
 	for _, entry := range entries {
@@ -236,13 +236,13 @@ func (s *search) inCache(ctx context.Context) (Tool, error) {
 	sort.Sort(sort.Reverse(version.Collection(fitting)))
 	for _, v := range fitting {
 		path := filepath.Join(dir, s.rule.Name+"-"+v.Original(), executable(s.rule.Name))
-		got, err := s.version(ctx, path)
+		got, err := s.Version(ctx, path)
 		if err == nil && got == v.Original() {
-			return Tool{Name: s.rule.Name, Path: path, Version: got}, nil
+			return Binary{Name: s.rule.Name, Path: path, Version: got}, nil
 		}
 		s.unfit = append(s.unfit, fmt.Sprintf("%s in the cache is not that version", path))
 	}
-	return Tool{}, nil
+	return Binary{}, nil
 }
 
 func (s *search) missing(err error) error {

@@ -14,10 +14,10 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// fakeBinary answers to `version -json` and counts how often.
-func fakeBinary(t *testing.T, path, version string) string {
+// FakeBinary answers to `version -json` and counts how often.
+func FakeBinary(t *testing.T, path, version string) string {
 	t.Helper()
-	writeFile(t, path, fmt.Sprintf("#!/bin/sh\necho x >> %s.asked\necho '{\"terraform_version\": \"%s\"}'\n", path, version))
+	WriteFile(t, path, fmt.Sprintf("#!/bin/sh\necho x >> %s.asked\necho '{\"terraform_version\": \"%s\"}'\n", path, version))
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +53,11 @@ func onlyPath(dirs ...string) func(*Options) {
 func TestLocateTakesTheFirstThatFits(t *testing.T) {
 	t.Parallel()
 	old, fits := t.TempDir(), t.TempDir()
-	fakeBinary(t, filepath.Join(old, "terraform"), "1.5.7")
-	want := fakeBinary(t, filepath.Join(fits, "terraform"), "1.11.9")
+	FakeBinary(t, filepath.Join(old, "terraform"), "1.5.7")
+	want := FakeBinary(t, filepath.Join(fits, "terraform"), "1.11.9")
 	engine := locator(t, withPath("relative", old, fits))
 	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
-	if err != nil || tool != (Tool{"terraform", want, "1.11.9"}) {
+	if err != nil || tool != (Binary{"terraform", want, "1.11.9"}) {
 		t.Errorf("got %+v %v", tool, err)
 	}
 	tool, err = engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"})
@@ -71,10 +71,10 @@ func TestLocateInCache(t *testing.T) {
 	engine := locator(t, onlyPath())
 	tools := filepath.Join(engine.options.CacheDir, "tools")
 	for _, v := range []string{"1.9.0", "1.11.2", "1.11.10", "2.0.0"} {
-		fakeBinary(t, filepath.Join(tools, "tofu-"+v, "tofu"), v)
+		FakeBinary(t, filepath.Join(tools, "tofu-"+v, "tofu"), v)
 	}
-	fakeBinary(t, filepath.Join(tools, "tofu-1.11.11", "tofu"), "1.2.3") // a liar
-	writeFile(t, filepath.Join(tools, "tofu-nonsense", "tofu"), "")
+	FakeBinary(t, filepath.Join(tools, "tofu-1.11.11", "tofu"), "1.2.3") // a liar
+	WriteFile(t, filepath.Join(tools, "tofu-nonsense", "tofu"), "")
 	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "tofu", Constraint: "~> 1.11"})
 	if err != nil || tool.Version != "1.11.10" {
 		t.Errorf("got %+v %v", tool, err)
@@ -85,7 +85,7 @@ func TestLocateInstalls(t *testing.T) {
 	t.Parallel()
 	engine := locator(t, onlyPath(), func(o *Options) {
 		o.Install = func(_ context.Context, name string, c version.Constraints, dir string) error {
-			fakeBinary(t, filepath.Join(dir, name), "1.11.5")
+			FakeBinary(t, filepath.Join(dir, name), "1.11.5")
 			return nil
 		}
 	})
@@ -107,7 +107,7 @@ func TestLocateInstalls(t *testing.T) {
 func TestLocateNamesTheRemedies(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	fakeBinary(t, filepath.Join(dir, "terraform"), "1.5.7")
+	FakeBinary(t, filepath.Join(dir, "terraform"), "1.5.7")
 	engine := locator(t, onlyPath(dir))
 	for _, rule := range []pipeline.ToolRule{
 		{Name: "terraform", Constraint: "~> 1.11"}, {Name: "tofu"}, {Name: "pulumi"}, {Name: "terraform", Constraint: "newest"},
@@ -127,7 +127,7 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 	if first, _, _ := strings.Cut(err.Error(), "\n"); strings.Contains(first, "no network") {
 		t.Errorf("the cause stands in the first line: %s", first)
 	}
-	log := &testLog{}
+	log := &LogBuffer{}
 	if _, err := engine.locate(t.Context(), pipeline.ToolRule{Name: "tofu"}, log); err == nil || log.String() != "tofu is not installed: downloading it\n" {
 		t.Errorf("%v, log %q", err, log)
 	}
@@ -135,7 +135,7 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 
 func TestLocateGivenBinary(t *testing.T) {
 	t.Parallel()
-	path := fakeBinary(t, filepath.Join(t.TempDir(), "my-terraform"), "1.11.0")
+	path := FakeBinary(t, filepath.Join(t.TempDir(), "my-terraform"), "1.11.0")
 	engine := locator(t, func(o *Options) { o.BinaryPath = path })
 	if tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"}); err != nil || tool.Path != path {
 		t.Errorf("got %+v %v", tool, err)
@@ -151,7 +151,7 @@ func TestLocateLooksThroughWrappers(t *testing.T) {
 		variable := strings.ToUpper(name) + "_CLI_PATH"
 		dir := t.TempDir()
 		wrapper := filepath.Join(dir, name)
-		writeFile(t, wrapper, "#!/usr/bin/env node\nconst p = process.env."+variable+";\n")
+		WriteFile(t, wrapper, "#!/usr/bin/env node\nconst p = process.env."+variable+";\n")
 		if err := os.Chmod(wrapper, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -162,12 +162,12 @@ func TestLocateLooksThroughWrappers(t *testing.T) {
 			t.Errorf("without the real binary: %v", err)
 		}
 		elsewhere := t.TempDir()
-		want := fakeBinary(t, filepath.Join(elsewhere, name+"-bin"), "1.11.0")
+		want := FakeBinary(t, filepath.Join(elsewhere, name+"-bin"), "1.11.0")
 		named := locator(t, onlyPath(dir), func(o *Options) { o.Environ = append(o.Environ, variable+"="+elsewhere) })
 		if tool, err := named.Locate(t.Context(), rule); err != nil || tool.Path != want {
 			t.Errorf("named by %s: %+v %v", variable, tool, err)
 		}
-		want = fakeBinary(t, wrapper+"-bin", "1.11.0")
+		want = FakeBinary(t, wrapper+"-bin", "1.11.0")
 		if tool, err := locator(t, onlyPath(dir)).Locate(t.Context(), rule); err != nil || tool.Path != want {
 			t.Errorf("beside the wrapper: %+v %v", tool, err)
 		}
@@ -177,11 +177,11 @@ func TestLocateLooksThroughWrappers(t *testing.T) {
 // TestVersionIsAskedOnce uses a program, since scripts are asked each time.
 func TestVersionIsAskedOnce(t *testing.T) {
 	t.Parallel()
-	withTools(t, func(t *testing.T, tool realTool) {
+	WithTools(t, func(t *testing.T, tool Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		ask := func() string {
-			v, err := engine.finder().version(t.Context(), recorded.path)
+			v, err := engine.finder().Version(t.Context(), recorded.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,7 +207,7 @@ func TestVersionIsAskedOnce(t *testing.T) {
 			strings.Replace(string(good), `"size":`, `"size":9`, 1), strings.Replace(string(good), `"mod_time":`, `"mod_time":1`, 1),
 			strings.Replace(string(good), `{`, `{"more":1,`, 1),
 		} {
-			writeFile(t, records[0], bad)
+			WriteFile(t, records[0], bad)
 			r.forget(t)
 			if ask() != first {
 				t.Errorf("believed %q", bad)

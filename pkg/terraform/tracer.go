@@ -13,11 +13,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// tracer follows expressions of the manager's code back to variables.yml:
+// Tracer follows expressions of the manager's code back to variables.yml:
 // through locals, variables, and arguments of modules in the same tree. What it
 // does not understand it leaves alone.
-type tracer struct {
-	traced
+type Tracer struct {
+	Input
 	scopes map[string]*scope
 	// each is the for_each around the failing expression, nil when there is none.
 	each    hclsyntax.Expression
@@ -28,16 +28,16 @@ type tracer struct {
 	visited   int             // expressions looked at for one diagnostic
 }
 
-// traced is what a tracer follows expressions in.
-type traced struct {
-	job  pipeline.Job
-	tree string // the copy of the manager directory
-	tool string // "terraform" or "tofu"
-	// managerPath makes a path that the tool printed relative to the manager directory.
-	managerPath func(name string) string
-	// isVarsFile reports the file of typed variables that the tool was given.
-	isVarsFile func(name string) bool
-	log        func(line string)
+// Input is what a tracer follows expressions in.
+type Input struct {
+	Job  pipeline.Job
+	Tree string // the copy of the manager directory
+	Tool string // "terraform" or "tofu"
+	// ManagerPath makes a path that the tool printed relative to the manager directory.
+	ManagerPath func(name string) string
+	// IsVarsFile reports the file of typed variables that the tool was given.
+	IsVarsFile func(name string) bool
+	Log        func(line string)
 }
 
 // scope is one module directory.
@@ -94,10 +94,10 @@ const (
 	maxVisited = 10_000 // expressions in all, since merge branches
 )
 
-func newTracer(in traced) *tracer { return &tracer{traced: in} }
+func NewTracer(in Input) *Tracer { return &Tracer{Input: in} }
 
 // rootDir is the root module, relative to the tree.
-func (t *tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.job.Customer.Root)) }
+func (t *Tracer) rootDir() string { return path.Clean(filepath.ToSlash(t.Job.Customer.Root)) }
 
 // literal is the value of a constant string or number.
 func literal(expr hclsyntax.Expression) (string, bool) {
@@ -130,7 +130,7 @@ func keyText(value cty.Value) (string, bool) {
 }
 
 // text follows a traversal that the tool printed, such as local.config.envs[0].
-func (t *tracer) text(s *scope, traversal string) (place, bool) {
+func (t *Tracer) text(s *scope, traversal string) (place, bool) {
 	parsed, diags := hclsyntax.ParseTraversalAbs([]byte(traversal), "", hcl.InitialPos)
 	if diags.HasErrors() {
 		return place{}, false
@@ -139,7 +139,7 @@ func (t *tracer) text(s *scope, traversal string) (place, bool) {
 }
 
 // expr is where the value comes from that expr has at the steps of rest.
-func (t *tracer) expr(s *scope, expr hclsyntax.Expression, rest []string, hops int) (place, bool) {
+func (t *Tracer) expr(s *scope, expr hclsyntax.Expression, rest []string, hops int) (place, bool) {
 	t.visited++
 	if hops++; hops > maxHops || t.visited > maxVisited {
 		return place{}, false
@@ -183,15 +183,15 @@ func readsSource(expr hclsyntax.Expression) bool {
 			return false
 		}
 		last, ok := literal(arg.Parts[len(arg.Parts)-1])
-		return ok && path.Base(last) == sourceVariables
+		return ok && path.Base(last) == SourceVariables
 	default:
 		text, ok := literal(arg)
-		return ok && path.Base(text) == sourceVariables
+		return ok && path.Base(text) == SourceVariables
 	}
 }
 
 // constant is the value of a literal, or of what leads to var.environment.
-func (t *tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string, bool) {
+func (t *Tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string, bool) {
 	if text, ok := literal(expr); ok {
 		return text, true
 	}
@@ -216,7 +216,7 @@ func (t *tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string
 		}
 	case "var":
 		if s.root {
-			return string(t.job.Environment), name == "environment"
+			return string(t.Job.Environment), name == "environment"
 		}
 		for _, c := range s.callers {
 			if e, ok := c.call.args[name]; ok {
@@ -227,7 +227,7 @@ func (t *tracer) constant(s *scope, expr hclsyntax.Expression, hops int) (string
 	return "", false
 }
 
-func (t *tracer) traversal(s *scope, traversal hcl.Traversal, rest []string, hops int) (place, bool) {
+func (t *Tracer) traversal(s *scope, traversal hcl.Traversal, rest []string, hops int) (place, bool) {
 	if s == nil || len(traversal) < 2 {
 		return place{}, false
 	}
@@ -261,7 +261,7 @@ func (t *tracer) traversal(s *scope, traversal hcl.Traversal, rest []string, hop
 
 // argument follows an attribute of a resource to the argument that sets it. What the
 // provider computes leads nowhere.
-func (t *tracer) argument(s *scope, body *hclsyntax.Body, rest []string, hops int) (place, bool) {
+func (t *Tracer) argument(s *scope, body *hclsyntax.Body, rest []string, hops int) (place, bool) {
 	if body.Attributes["count"] != nil && len(rest) > 0 && isDigits(rest[0]) {
 		rest = rest[1:]
 	}
@@ -272,20 +272,20 @@ func (t *tracer) argument(s *scope, body *hclsyntax.Body, rest []string, hops in
 }
 
 // feeds reports whether the customer's file gives the variable of the root a value.
-func (t *tracer) feeds(name string) bool {
-	_, top := t.job.Variables.Locate(name)
-	_, own := t.job.Variables.Locate(t.ownSteps(place{steps: []string{name}})...)
+func (t *Tracer) feeds(name string) bool {
+	_, top := t.Job.Variables.Locate(name)
+	_, own := t.Job.Variables.Locate(t.ownSteps(place{steps: []string{name}})...)
 	return top || own
 }
 
 // variable is where a variable gets its value. Several calls of a module count
 // only when they agree.
-func (t *tracer) variable(s *scope, name string, rest []string, hops int) (place, bool) {
+func (t *Tracer) variable(s *scope, name string, rest []string, hops int) (place, bool) {
 	if s.root {
 		switch {
 		case name == "config":
 			return place{steps: rest}, true
-		case ownVariable(name), !t.feeds(name): // ours, or a default of the manager
+		case OwnVariable(name), !t.feeds(name): // ours, or a default of the manager
 			return place{}, false
 		}
 		return place{steps: join([]string{name}, rest), overlay: true}, true

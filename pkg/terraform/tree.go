@@ -14,45 +14,45 @@ import (
 	"time"
 )
 
-// stamp tells whether a file was written after it was copied.
-type stamp struct {
+// Stamp tells whether a file was written after it was copied.
+type Stamp struct {
 	size    int64
 	modTime time.Time
 	mode    fs.FileMode
 }
 
-// treeCopy copies a manager tree and computes its digest in the same pass. The
+// Copy copies a manager tree and computes its digest in the same pass. The
 // digest covers paths, contents, executable bits and link targets of what was
 // copied, so two checkouts with the same files have the same one.
-type treeCopy struct {
+type Copy struct {
 	treeWalk
 	to     string // absolute
-	stamps map[string]stamp
+	Stamps map[string]Stamp
 	sum    hash.Hash
-	root   string   // of the module, relative
-	code   *codeSum // made when it runs
+	Root   string   // of the module, relative
+	Code   *CodeSum // made when it runs
 	buffer []byte
 }
 
-// newTreeCopy prepares a copy that leaves out the paths of skip, where they lie
+// NewCopy prepares a copy that leaves out the paths of skip, where they lie
 // inside of from.
-func newTreeCopy(from, to string, skip ...string) *treeCopy {
-	return &treeCopy{
+func NewCopy(from, to string, skip ...string) *Copy {
+	return &Copy{
 		treeWalk: newTreeWalk(from, skip),
 		to:       to,
-		stamps:   map[string]stamp{},
+		Stamps:   map[string]Stamp{},
 		sum:      sha256.New(),
 		buffer:   make([]byte, 256<<10),
 	}
 }
 
-// run copies and returns the digest in hexadecimal digits.
-func (c *treeCopy) run(ctx context.Context) (string, error) {
+// Run copies and returns the digest in hexadecimal digits.
+func (c *Copy) Run(ctx context.Context) (string, error) {
 	if err := os.MkdirAll(c.to, 0o700); err != nil {
 		return "", err
 	}
 	var err error
-	if c.code, err = newCodeSum(c.from, c.root); err != nil {
+	if c.Code, err = newCodeSum(c.from, c.Root); err != nil {
 		return "", err
 	}
 	if err := c.dir(ctx, "", c.entry); err != nil {
@@ -61,7 +61,7 @@ func (c *treeCopy) run(ctx context.Context) (string, error) {
 	return hex.EncodeToString(c.sum.Sum(nil)), nil
 }
 
-func (c *treeCopy) entry(path string, entry fs.DirEntry) error {
+func (c *Copy) entry(path string, entry fs.DirEntry) error {
 	switch kind := entry.Type(); {
 	case kind.IsDir():
 		return os.Mkdir(filepath.Join(c.to, path), 0o700)
@@ -75,12 +75,12 @@ func (c *treeCopy) entry(path string, entry fs.DirEntry) error {
 	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
 		return err
 	}
-	c.stamps[path] = stamp{mode: fs.ModeSymlink}
+	c.Stamps[path] = Stamp{mode: fs.ModeSymlink}
 	c.note("link", path, []byte(filepath.ToSlash(text)))
 	return nil
 }
 
-func (c *treeCopy) file(path string) (err error) {
+func (c *Copy) file(path string) (err error) {
 	source, err := os.Open(filepath.Join(c.from, path))
 	if err != nil {
 		return err
@@ -102,8 +102,8 @@ func (c *treeCopy) file(path string) (err error) {
 	content := sha256.New()
 	// A plain copy through our buffer: the bytes are needed for the digest.
 	sinks := []io.Writer{onlyWriter{target}, content}
-	if c.code.isCode(path) {
-		sinks = append(sinks, c.code.names())
+	if c.Code.isCode(path) {
+		sinks = append(sinks, c.Code.names())
 	}
 	if _, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{source}, c.buffer); err != nil {
 		return fmt.Errorf("copy %s: %w", path, err)
@@ -112,7 +112,7 @@ func (c *treeCopy) file(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	c.stamps[path] = stamp{written.Size(), written.ModTime(), written.Mode()}
+	c.Stamps[path] = Stamp{written.Size(), written.ModTime(), written.Mode()}
 	kind := "file"
 	if info.Mode().Perm()&0o111 != 0 {
 		kind = "program"
@@ -122,8 +122,8 @@ func (c *treeCopy) file(path string) (err error) {
 }
 
 // note adds one entry to the digests. Lengths keep entries apart.
-func (c *treeCopy) note(kind, path string, content []byte) {
-	for _, sum := range []hash.Hash{c.sum, c.code.of(path)} {
+func (c *Copy) note(kind, path string, content []byte) {
+	for _, sum := range []hash.Hash{c.sum, c.Code.of(path)} {
 		fmt.Fprintf(sum, "%s %d %s %d ", kind, len(path), path, len(content))
 		sum.Write(content)
 	}

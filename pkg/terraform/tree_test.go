@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-func copyOf(t *testing.T, from string, skip ...string) (string, *treeCopy, string) {
+func copyOf(t *testing.T, from string, skip ...string) (string, *Copy, string) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "tree")
-	c := newTreeCopy(from, to, skip...)
-	digest, err := c.run(t.Context())
+	c := NewCopy(from, to, skip...)
+	digest, err := c.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestTreeCopy(t *testing.T) {
 		".git/config", "root/.terraform/x", "root/terraform.tfstate", "root/terraform.tfstate.backup", "root/.terraform.tfstate.lock.info",
 		"state/acme/x", "run/y", "root/source-variables.yml",
 	} {
-		writeFile(t, filepath.Join(from, name), name)
+		WriteFile(t, filepath.Join(from, name), name)
 	}
 	if err := os.Chmod(filepath.Join(from, "script.sh"), 0o755); err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestTreeCopy(t *testing.T) {
 	}
 	to, c, digest := copyOf(t, from, filepath.Join(from, "state"), filepath.Join(from, "run"), filepath.Join(from, "root/source-variables.yml"), from, "/elsewhere")
 	var got []string
-	for name := range c.stamps {
+	for name := range c.Stamps {
 		got = append(got, name)
 	}
 	if len(got) != 5 {
@@ -86,15 +86,15 @@ func TestTreeCopyRefusesLinksOutside(t *testing.T) {
 			t.Parallel()
 			base := t.TempDir()
 			from := filepath.Join(base, "manager")
-			writeFile(t, filepath.Join(from, "a/b/file"), "")
-			writeFile(t, filepath.Join(base, "secret"), "")
-			writeFile(t, filepath.Join(base, "x"), "")
+			WriteFile(t, filepath.Join(from, "a/b/file"), "")
+			WriteFile(t, filepath.Join(base, "secret"), "")
+			WriteFile(t, filepath.Join(base, "x"), "")
 			for _, l := range links {
 				if err := os.Symlink(l[1], filepath.Join(from, l[0])); err != nil {
 					t.Fatal(err)
 				}
 			}
-			_, err := newTreeCopy(from, filepath.Join(t.TempDir(), "tree")).run(t.Context())
+			_, err := NewCopy(from, filepath.Join(t.TempDir(), "tree")).Run(t.Context())
 			if err == nil || !strings.Contains(err.Error(), "leads out of the manager directory") {
 				t.Errorf("got %v", err)
 			}
@@ -106,23 +106,23 @@ func TestBundle(t *testing.T) {
 	t.Parallel()
 	from := t.TempDir()
 	for _, name := range []string{"root/main.tf", "kept", "changed", "root/source-variables.yml"} {
-		writeFile(t, filepath.Join(from, name), name)
+		WriteFile(t, filepath.Join(from, name), name)
 	}
 	tree, c, _ := copyOf(t, from)
 	time.Sleep(20 * time.Millisecond) // file times are coarse
-	writeFile(t, filepath.Join(tree, "root/.terraform.lock.hcl"), "lock")
-	writeFile(t, filepath.Join(tree, "root/build/fn.zip"), "zip")
-	writeFile(t, filepath.Join(tree, "changed"), "CHANGED")
-	writeFile(t, filepath.Join(tree, "root/errored.tfstate"), "secret")
-	writeFile(t, filepath.Join(tree, "root/.terraform/x"), "data")
-	writeFile(t, filepath.Join(tree, "root/source-variables.yml"), "ours, made anew")
+	WriteFile(t, filepath.Join(tree, "root/.terraform.lock.hcl"), "lock")
+	WriteFile(t, filepath.Join(tree, "root/build/fn.zip"), "zip")
+	WriteFile(t, filepath.Join(tree, "changed"), "CHANGED")
+	WriteFile(t, filepath.Join(tree, "root/errored.tfstate"), "secret")
+	WriteFile(t, filepath.Join(tree, "root/.terraform/x"), "data")
+	WriteFile(t, filepath.Join(tree, "root/source-variables.yml"), "ours, made anew")
 	bundle := filepath.Join(t.TempDir(), "bundle.tar")
-	n, err := writeBundle(bundle, tree, c.stamps, map[string]bool{"root/source-variables.yml": true})
+	n, err := WriteBundle(bundle, tree, c.Stamps, map[string]bool{"root/source-variables.yml": true})
 	if err != nil || n != 3 {
 		t.Fatalf("%d files, %v", n, err)
 	}
 	again, _, _ := copyOf(t, from)
-	if err := extractBundle(bundle, again); err != nil {
+	if err := ExtractBundle(bundle, again); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"root/.terraform.lock.hcl": "lock", "root/build/fn.zip": "zip", "changed": "CHANGED", "kept": "kept"} {
@@ -173,13 +173,13 @@ func TestExtractRefuses(t *testing.T) {
 			t.Parallel()
 			base := t.TempDir()
 			tree := filepath.Join(base, "tree")
-			writeFile(t, filepath.Join(tree, "x"), "x")
+			WriteFile(t, filepath.Join(tree, "x"), "x")
 			if err := os.Symlink(base, filepath.Join(tree, "out")); err != nil {
 				t.Fatal(err)
 			}
 			bundle := filepath.Join(t.TempDir(), "b.tar")
-			writeFile(t, bundle, string(tarOf(t, headers...)))
-			if err := extractBundle(bundle, tree); err == nil {
+			WriteFile(t, bundle, string(tarOf(t, headers...)))
+			if err := ExtractBundle(bundle, tree); err == nil {
 				t.Error("extracted")
 			}
 			if _, err := os.Stat(filepath.Join(base, "x")); err == nil {

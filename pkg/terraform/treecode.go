@@ -16,15 +16,15 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// registryDir holds a file for each customer.
-const registryDir = "customers"
+// RegistryDir holds a file for each customer.
+const RegistryDir = "customers"
 
-// codeSum is the digest of what plans are made from: the manager tree without what
+// CodeSum is the digest of what plans are made from: the manager tree without what
 // changes often and no plan reads, as the registry does with each new customer. An
 // entry at the top that is usually not read counts all the same where the code
 // names it, or walks through directories. It answers whether the manager's code has
 // changed since the last apply; an apply compares the digest of everything.
-type codeSum struct {
+type CodeSum struct {
 	sum   hash.Hash
 	apart []*apartEntry
 	walks bool // the code lists files in directories below one
@@ -39,12 +39,12 @@ type apartEntry struct {
 
 // newCodeSum reads which entries at the top of a tree are kept apart. What holds
 // the root module never is.
-func newCodeSum(dir, root string) (*codeSum, error) {
+func newCodeSum(dir, root string) (*CodeSum, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &codeSum{sum: sha256.New()}
+	c := &CodeSum{sum: sha256.New()}
 	top, _, _ := strings.Cut(filepath.ToSlash(filepath.Clean(root)), "/")
 	for _, entry := range entries {
 		name := entry.Name()
@@ -52,7 +52,7 @@ func newCodeSum(dir, root string) (*codeSum, error) {
 			continue
 		}
 		switch {
-		case name == registryDir, name == ".github", name == "docs", name == "metapipe.yml", strings.HasSuffix(name, ".md"):
+		case name == RegistryDir, name == ".github", name == "docs", name == "metapipe.yml", strings.HasSuffix(name, ".md"):
 			c.apart = append(c.apart, &apartEntry{name: name, sum: sha256.New()})
 		}
 	}
@@ -60,7 +60,7 @@ func newCodeSum(dir, root string) (*codeSum, error) {
 }
 
 // of is the sum that an entry of the tree belongs to.
-func (c *codeSum) of(path string) hash.Hash {
+func (c *CodeSum) of(path string) hash.Hash {
 	top, _, _ := strings.Cut(path, "/")
 	for _, entry := range c.apart {
 		if entry.name == top {
@@ -71,7 +71,7 @@ func (c *codeSum) of(path string) hash.Hash {
 }
 
 // isCode reports whether a file is read for the names of others.
-func (c *codeSum) isCode(path string) bool {
+func (c *CodeSum) isCode(path string) bool {
 	if c.of(path) != c.sum {
 		return false
 	}
@@ -84,16 +84,16 @@ func (c *codeSum) isCode(path string) bool {
 }
 
 // names is a writer that looks for names in one file of the code.
-func (c *codeSum) names() *nameFinder { return &nameFinder{code: c} }
+func (c *CodeSum) names() *nameFinder { return &nameFinder{code: c} }
 
-// registryUnread reports whether no code can tell one customer's file from another.
-func (c *codeSum) registryUnread() bool {
-	i := slices.IndexFunc(c.apart, func(e *apartEntry) bool { return e.name == registryDir })
+// RegistryUnread reports whether no code can tell one customer's file from another.
+func (c *CodeSum) RegistryUnread() bool {
+	i := slices.IndexFunc(c.apart, func(e *apartEntry) bool { return e.name == RegistryDir })
 	return i >= 0 && !c.walks && !c.apart[i].named
 }
 
-// digest is that of the code, in hexadecimal digits.
-func (c *codeSum) digest() string {
+// Digest is that of the code, in hexadecimal digits.
+func (c *CodeSum) Digest() string {
 	all := sha256.New()
 	fmt.Fprintf(all, "code %x\n", c.sum.Sum(nil))
 	for _, entry := range c.apart {
@@ -104,10 +104,10 @@ func (c *codeSum) digest() string {
 	return hex.EncodeToString(all.Sum(nil))
 }
 
-// codeFor adds to a digest of the code what the manager says of one customer: the
+// CodeFor adds to a digest of the code what the manager says of one customer: the
 // file of that name in a copy of the tree.
-func codeFor(shared, tree string, customer pipeline.CustomerName) (string, error) {
-	own, err := os.ReadFile(filepath.Join(tree, registryDir, string(customer)+".yml"))
+func CodeFor(shared, tree string, customer pipeline.CustomerName) (string, error) {
+	own, err := os.ReadFile(filepath.Join(tree, RegistryDir, string(customer)+".yml"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
@@ -117,7 +117,7 @@ func codeFor(shared, tree string, customer pipeline.CustomerName) (string, error
 
 // nameFinder looks through text that comes in pieces.
 type nameFinder struct {
-	code *codeSum
+	code *CodeSum
 	tail []byte
 }
 

@@ -13,18 +13,18 @@ func codeOf(t *testing.T, files map[string]string, root string, customer pipelin
 	t.Helper()
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "tree")
 	for name, content := range files {
-		writeFile(t, filepath.Join(from, filepath.FromSlash(name)), content)
+		WriteFile(t, filepath.Join(from, filepath.FromSlash(name)), content)
 	}
-	c := newTreeCopy(from, to)
-	c.root = root
-	tree, err := c.run(t.Context())
+	c := NewCopy(from, to)
+	c.Root = root
+	tree, err := c.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if code, err = codeFor(c.code.digest(), to, customer); err != nil {
+	if code, err = CodeFor(c.Code.Digest(), to, customer); err != nil {
 		t.Fatal(err)
 	}
-	return tree, code, c.code.registryUnread()
+	return tree, code, c.Code.RegistryUnread()
 }
 
 func TestCodeIsWhatAPlanReads(t *testing.T) {

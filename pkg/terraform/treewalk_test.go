@@ -30,8 +30,8 @@ func TestCheckTreeAgreesWithPlans(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(base) })
 			from := filepath.Join(base, "m")
-			writeFile(t, filepath.Join(base, "secret"), "")
-			writeFile(t, filepath.Join(from, "kept/file"), "")
+			WriteFile(t, filepath.Join(base, "secret"), "")
+			WriteFile(t, filepath.Join(from, "kept/file"), "")
 			at := filepath.Join(from, c.path)
 			if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 				t.Fatal(err)
@@ -45,7 +45,7 @@ func TestCheckTreeAgreesWithPlans(t *testing.T) {
 			} else if err := os.Symlink(c.target, at); err != nil {
 				t.Fatal(err)
 			}
-			_, refusal := newTreeCopy(from, filepath.Join(base, "copy"), ownPaths(from, "root", "states")...).run(t.Context())
+			_, refusal := NewCopy(from, filepath.Join(base, "copy"), ownPaths(from, "root", "states")...).Run(t.Context())
 			problems, err := CheckTree(t.Context(), from, "root", "states")
 			if err != nil {
 				t.Fatal(err)

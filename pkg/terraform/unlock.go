@@ -30,12 +30,12 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 // https://github.com/hashicorp/terraform/blob/v1.11.4/internal/backend/remote-state/http/client.go
 func (w *workspace) sameLock(ctx context.Context, id string) error {
 	err := w.exec(ctx, filepath.Join(w.dir, "probe.out"), "plan", "-input=false", "-no-color", "-refresh=false", "-lock-timeout=0s")
-	var exit *exitError
+	var exit *ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return err
 	}
-	for _, d := range plainTextDiagnostics(w.stderr("plan")) {
-		lock := lockOf(d.Summary, d.Detail)
+	for _, d := range PlainTextDiagnostics(w.stderr("plan")) {
+		lock := LockOf(d.Summary, d.Detail)
 		switch {
 		case lock == nil:
 		case lock.ID == id:
@@ -63,7 +63,7 @@ func releaseLocal(state, id string) error {
 	if lock.ID != id {
 		return fmt.Errorf("the lock has become another one: %s", lock)
 	}
-	held, err := isLocked(state)
+	held, err := IsLocked(state)
 	if err != nil {
 		return fmt.Errorf("look for the lock of %s: %w", state, err)
 	}

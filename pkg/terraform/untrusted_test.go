@@ -12,24 +12,24 @@ import (
 // printed, and in what goes into the model.
 func TestUntrustedLog(t *testing.T) {
 	t.Parallel()
-	job := testJob(t, realTool{name: "terraform"}, defaultVariables, nil)
+	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)
 	for _, s := range untrusted.Strings(t) {
 		quoted, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		output := &stream{log: newProgress(&log)}
+		output := &Stream{Log: NewLog(&log)}
 		for _, line := range []string{
 			`{"type":"log","@message":` + string(quoted) + `}`,
 			`{"@message":` + string(quoted) + `}`,
 			`{"type":"planned_change","@message":` + string(quoted) + `,"hook":{"resource":{"addr":` + string(quoted) + `},"id_key":"id","id_value":` + string(quoted) + `}}`,
 			`{"type":"diagnostic","diagnostic":{"severity":"error","summary":` + string(quoted) + `,"detail":` + string(quoted) + `}}`,
 		} {
-			output.line([]byte(line))
+			output.Line([]byte(line))
 		}
-		w := &workspace{log: output.log, job: job, tool: Tool{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
-		for _, d := range w.diagnose(output.diagnostics, &redactor{}) {
+		w := &workspace{log: output.Log, job: job, tool: Binary{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
+		for _, d := range w.diagnose(output.Diagnostics, &Filter{}) {
 			if text := d.Summary + d.Detail; untrusted.Obeys(text) != "" {
 				t.Errorf("%q: model %q", s, text)
 			}

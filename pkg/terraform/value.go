@@ -10,35 +10,35 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// sensitiveText stands for a value that is not shown.
-const sensitiveText = "(sensitive value)"
+// SensitiveText stands for a value that is not shown.
+const SensitiveText = "(sensitive value)"
 
-// show is the value of a side with its marks in place.
-func show(s side) pipeline.Value {
+// Show is the value of a side with its marks in place.
+func Show(s Side) pipeline.Value {
 	switch {
-	case s.unknown == true:
+	case s.Unknown == true:
 		return pipeline.Value{Unknown: true}
-	case !s.present:
+	case !s.Present:
 		return pipeline.Value{}
-	case s.sensitive == true:
+	case s.Sensitive == true:
 		return pipeline.Value{Sensitive: true}
 	}
-	return pipeline.Value{Text: textOf(s.value, s.sensitive)}
+	return pipeline.Value{Text: Text(s.Value, s.Sensitive)}
 }
 
-// hide is the mark for a side whose value is not shown.
-func hide(s side, sensitive bool) pipeline.Value {
-	unknown := s.unknown == true
-	return pipeline.Value{Sensitive: sensitive && (s.present || unknown), Unknown: unknown}
+// Hide is the mark for a side whose value is not shown.
+func Hide(s Side, sensitive bool) pipeline.Value {
+	unknown := s.Unknown == true
+	return pipeline.Value{Sensitive: sensitive && (s.Present || unknown), Unknown: unknown}
 }
 
-// textOf encodes a value as JSON with sorted keys; marked parts become
-// sensitiveText.
-func textOf(value, marks any) string {
+// Text encodes a value as JSON with sorted keys; marked parts become
+// SensitiveText.
+func Text(value, marks any) string {
 	switch v := value.(type) {
 	case string:
 		if marks != true {
-			return string(appendJSONString(make([]byte, 0, len(v)+2), v))
+			return string(AppendString(make([]byte, 0, len(v)+2), v))
 		}
 	case json.Number:
 		if marks != true {
@@ -50,7 +50,7 @@ func textOf(value, marks any) string {
 
 func appendJSON(b []byte, value, marks any) []byte {
 	if marks == true {
-		return appendJSONString(b, sensitiveText)
+		return AppendString(b, SensitiveText)
 	}
 	switch v := value.(type) {
 	case nil:
@@ -63,14 +63,14 @@ func appendJSON(b []byte, value, marks any) []byte {
 	case json.Number:
 		return append(b, v...)
 	case string:
-		return appendJSONString(b, v)
+		return AppendString(b, v)
 	case []any:
 		b = append(b, '[')
 		for i, e := range v {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, e, markIndex(marks, i))
+			b = appendJSON(b, e, MarkIndex(marks, i))
 		}
 		return append(b, ']')
 	case map[string]any:
@@ -79,7 +79,7 @@ func appendJSON(b []byte, value, marks any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendJSONString(b, key), ':')
+			b = append(AppendString(b, key), ':')
 			b = appendJSON(b, v[key], markAt(marks, key))
 		}
 		return append(b, '}')
@@ -87,9 +87,9 @@ func appendJSON(b []byte, value, marks any) []byte {
 	return b
 }
 
-// appendJSONString encodes without the escapes that protect HTML: the text is
+// AppendString encodes without the escapes that protect HTML: the text is
 // for people, and its renderers encode it for their own sink.
-func appendJSONString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	if isSimple(s) {
 		return append(append(append(b, '"'), s...), '"')
 	}
@@ -112,8 +112,8 @@ func isSimple(s string) bool {
 	return true
 }
 
-// sameValue compares decoded JSON. Numbers compare by value.
-func sameValue(a, b any) bool {
+// Equal compares decoded JSON. Numbers compare by value.
+func Equal(a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
@@ -122,14 +122,14 @@ func sameValue(a, b any) bool {
 		}
 		for key, v := range x {
 			w, ok := y[key]
-			if !ok || !sameValue(v, w) {
+			if !ok || !Equal(v, w) {
 				return false
 			}
 		}
 		return true
 	case []any:
 		y, ok := b.([]any)
-		return ok && slices.EqualFunc(x, y, sameValue)
+		return ok && slices.EqualFunc(x, y, Equal)
 	case json.Number:
 		y, ok := b.(json.Number)
 		return ok && (x == y || canonicalNumber(x) == canonicalNumber(y))
@@ -141,35 +141,35 @@ func sameValue(a, b any) bool {
 	return a == b
 }
 
-// containsTrue reports whether a mark names anything.
-func containsTrue(mark any) bool {
+// ContainsTrue reports whether a mark names anything.
+func ContainsTrue(mark any) bool {
 	switch m := mark.(type) {
 	case bool:
 		return m
 	case map[string]any:
 		for _, v := range m {
-			if containsTrue(v) {
+			if ContainsTrue(v) {
 				return true
 			}
 		}
 	case []any:
-		return slices.ContainsFunc(m, containsTrue)
+		return slices.ContainsFunc(m, ContainsTrue)
 	}
 	return false
 }
 
-// sameMarks compares marks; what is not named counts as false.
-func sameMarks(a, b any) bool {
+// SameMarks compares marks; what is not named counts as false.
+func SameMarks(a, b any) bool {
 	switch x := a.(type) {
 	case map[string]any:
 		if y, ok := b.(map[string]any); ok {
 			for key := range x {
-				if !sameMarks(x[key], y[key]) {
+				if !SameMarks(x[key], y[key]) {
 					return false
 				}
 			}
 			for key := range y {
-				if _, ok := x[key]; !ok && containsTrue(y[key]) {
+				if _, ok := x[key]; !ok && ContainsTrue(y[key]) {
 					return false
 				}
 			}
@@ -178,14 +178,14 @@ func sameMarks(a, b any) bool {
 	case []any:
 		if y, ok := b.([]any); ok {
 			for i := range max(len(x), len(y)) {
-				if !sameMarks(markIndex(x, i), markIndex(y, i)) {
+				if !SameMarks(MarkIndex(x, i), MarkIndex(y, i)) {
 					return false
 				}
 			}
 			return true
 		}
 	}
-	return containsTrue(a) == containsTrue(b)
+	return ContainsTrue(a) == ContainsTrue(b)
 }
 
 // numberPrecision is the one that Terraform calculates with, in bits.

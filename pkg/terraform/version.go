@@ -26,9 +26,9 @@ type versionRecord struct {
 	Version string `json:"version"`
 }
 
-// version returns the version of the binary at path. It starts a process only
+// Version returns the version of the binary at path. It starts a process only
 // when the binary has not been asked before.
-func (f finder) version(ctx context.Context, path string) (string, error) {
+func (f Finder) Version(ctx context.Context, path string) (string, error) {
 	actual, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return "", err
@@ -39,7 +39,7 @@ func (f finder) version(ctx context.Context, path string) (string, error) {
 	}
 	stored := versionRecord{Path: actual, Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	// A script (tfenv, asdf) may run another binary tomorrow: it is asked each time.
-	cachable := f.cacheDir != "" && !isScript(actual)
+	cachable := f.CacheDir != "" && !isScript(actual)
 	if cachable {
 		if v := f.recordedVersion(stored); v != "" {
 			return v, nil
@@ -55,15 +55,15 @@ func (f finder) version(ctx context.Context, path string) (string, error) {
 	return stored.Version, nil
 }
 
-func (f finder) askVersion(ctx context.Context, path string) (string, error) {
+func (f Finder) askVersion(ctx context.Context, path string) (string, error) {
 	tool, err := tfexec.NewTerraform(filepath.Dir(path), path)
 	if err != nil {
 		return "", err
 	}
 	env := map[string]string{}
-	for _, name := range f.environ.names() {
+	for _, name := range f.Environ.names() {
 		if allowed(name, nil) && !isToolSetting(name) {
-			env[name] = f.environ.get(name)
+			env[name] = f.Environ.Get(name)
 		}
 	}
 	if err := tool.SetEnv(env); err != nil {
@@ -79,13 +79,13 @@ func (f finder) askVersion(ctx context.Context, path string) (string, error) {
 	return v.String(), nil
 }
 
-func (f finder) recordFile(path string) string {
+func (f Finder) recordFile(path string) string {
 	sum := sha256.Sum256([]byte(path))
-	return filepath.Join(f.cacheDir, "versions", hex.EncodeToString(sum[:16])+".json")
+	return filepath.Join(f.CacheDir, "versions", hex.EncodeToString(sum[:16])+".json")
 }
 
 // recordedVersion returns "" for anything but an intact record of this binary.
-func (f finder) recordedVersion(want versionRecord) string {
+func (f Finder) recordedVersion(want versionRecord) string {
 	file, err := os.Open(f.recordFile(want.Path))
 	if err != nil {
 		return ""
@@ -104,7 +104,7 @@ func (f finder) recordedVersion(want versionRecord) string {
 	return got.Version
 }
 
-func (f finder) recordVersion(stored versionRecord) error {
+func (f Finder) recordVersion(stored versionRecord) error {
 	b, err := json.Marshal(stored)
 	if err != nil {
 		return err

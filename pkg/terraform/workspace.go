@@ -18,15 +18,15 @@ import (
 // The files that metapipe writes into the root module. The name of the second
 // must end so: the tool lays it over whatever backend the root declares.
 const (
-	sourceVariables = "source-variables.yml"
+	SourceVariables = "source-variables.yml"
 	backendOverride = "metapipe_backend_override.tf.json"
-	lockFileName    = ".terraform.lock.hcl"
+	LockFileName    = ".terraform.lock.hcl"
 )
 
 // ownNames are the names in the root module that belong to metapipe: what the
 // manager has there is left out. OpenTofu would read the last one in the place of
 // the override.
-var ownNames = []string{sourceVariables, backendOverride, "metapipe_backend_override.tofu.json"}
+var ownNames = []string{SourceVariables, backendOverride, "metapipe_backend_override.tofu.json"}
 
 // workspace is a private copy of the manager tree for one run of one target:
 //
@@ -36,16 +36,16 @@ var ownNames = []string{sourceVariables, backendOverride, "metapipe_backend_over
 type workspace struct {
 	job    pipeline.Job
 	engine *Engine
-	tool   Tool
+	tool   Binary
 	dir    string
 	tree   string
 	root   string // the root module inside of tree
 	data   string
 	digest string
-	code   *codeSum // nil in a copy of a prepared root
-	copied map[string]stamp
+	code   *CodeSum // nil in a copy of a prepared root
+	copied map[string]Stamp
 	env    []string
-	module rootModule
+	module Root
 	// vars is the file with typed variables; empty when the root declares none.
 	vars string
 	// openBackend leaves every argument of the backend to init, so that the block
@@ -57,16 +57,16 @@ type workspace struct {
 	backendArgs []string
 	// kept is where a state lies that could not be written; mostly empty.
 	kept string
-	log  *progress
+	log  *Log
 	// fed are the secrets that are known before the tool runs.
-	fed    *redactor
-	fedSet secretSet
+	fed    *Filter
+	fedSet Secrets
 }
 
 // open copies the manager tree into a fresh workspace. Leftovers of a run that
 // was killed are removed first.
-func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*workspace, error) {
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: newProgress(job.Log)}
+func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Binary) (*workspace, error) {
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: NewLog(job.Log)}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
 	var err error
@@ -82,14 +82,14 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 		}
 		return nil, w.written("copy the manager directory", err)
 	}
-	if w.module, err = readRoot(w.root, tool.Name); err != nil {
+	if w.module, err = ReadRoot(w.root, tool.Name); err != nil {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("%s: root %q cannot be used", job.Customer.File, job.Customer.Root),
 			Next:    "name the directory of the Terraform root module, relative to the manager directory",
 			Err:     err,
 		}
 	}
-	if err := w.module.refusal(job.Customer.Root); err != nil {
+	if err := w.module.Refusal(job.Customer.Root); err != nil {
 		return nil, err
 	}
 	return w, w.setEnvironment()
@@ -97,11 +97,11 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Tool) (*worksp
 
 func (w *workspace) copyTree(ctx context.Context) error {
 	skip := append(ownPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
-	c := newTreeCopy(w.job.ManagerDir, w.tree, skip...)
-	c.root = w.job.Customer.Root
+	c := NewCopy(w.job.ManagerDir, w.tree, skip...)
+	c.Root = w.job.Customer.Root
 	var err error
-	w.digest, err = c.run(ctx)
-	w.copied, w.code = c.stamps, c.code
+	w.digest, err = c.Run(ctx)
+	w.copied, w.code = c.Stamps, c.Code
 	return err
 }
 
@@ -158,8 +158,8 @@ func (w *workspace) feed() error {
 	if err != nil {
 		return w.failed("read the variables", err)
 	}
-	if err := os.WriteFile(filepath.Join(w.root, sourceVariables), config.Source, 0o600); err != nil {
-		return w.written("write "+sourceVariables, err)
+	if err := os.WriteFile(filepath.Join(w.root, SourceVariables), config.Source, 0o600); err != nil {
+		return w.written("write "+SourceVariables, err)
 	}
 	if err := w.checkBackend(); err != nil {
 		return err
@@ -174,8 +174,8 @@ func (w *workspace) feed() error {
 	if w.fedSet, err = w.fedSecrets(values); err != nil {
 		return w.failed("read the variables", err)
 	}
-	w.fed = newRedactor(w.fedSet)
-	w.log.redact(w.fed)
+	w.fed = NewFilter(w.fedSet)
+	w.log.Redact(w.fed)
 	return w.writeVars(values)
 }
 
@@ -200,11 +200,11 @@ func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.Raw
 	}
 	values := map[string]json.RawMessage{}
 	var missing []pipeline.Diagnostic
-	for name, variable := range w.module.variables {
+	for name, variable := range w.module.Variables {
 		if value, ok := fed[name]; ok {
 			values[name] = value
 		} else if variable.Required {
-			file, line := configPlace(variable.Pos)
+			file, line := Place(variable.Pos)
 			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Customer.Root, file), Line: line}))
 		}
 	}
@@ -257,15 +257,15 @@ func (w *workspace) wrapWrite(err error) error {
 
 // lockFile returns the SHA-256 of the dependency lock file, "" when there is none.
 func (w *workspace) lockFile() (string, error) {
-	sum, err := fileSHA256(filepath.Join(w.root, lockFileName))
+	sum, err := FileSHA256(filepath.Join(w.root, LockFileName))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	return sum, err
 }
 
-// ownVariable reports the variables of a root module that metapipe feeds, whatever
+// OwnVariable reports the variables of a root module that metapipe feeds, whatever
 // the customer's file says.
-func ownVariable(name string) bool {
+func OwnVariable(name string) bool {
 	return name == "config" || name == "environment" || name == "source_repo"
 }

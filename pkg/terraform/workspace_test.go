@@ -12,7 +12,7 @@ import (
 
 func TestFullDiskHasARemedy(t *testing.T) {
 	t.Parallel()
-	w := &workspace{job: testJob(t, realTool{name: "terraform"}, defaultVariables, nil)}
+	w := &workspace{job: NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)}
 	full := &fs.PathError{Op: "write", Path: "/private/x", Err: syscall.ENOSPC}
 	var failed *pipeline.FailedError
 	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Operator, "--work-dir") || failed.Next != pipeline.ProviderNext || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {

@@ -15,13 +15,15 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// The files that metapipe writes into the root module. The name of the second
+// SourceVariables is the customer's file, as metapipe writes it into the root module.
+const SourceVariables = "source-variables.yml"
+
+// backendOverride is the backend that metapipe writes into the root module. Its name
 // must end so: the tool lays it over whatever backend the root declares.
-const (
-	SourceVariables = "source-variables.yml"
-	backendOverride = "metapipe_backend_override.tf.json"
-	LockFileName    = ".terraform.lock.hcl"
-)
+const backendOverride = "metapipe_backend_override.tf.json"
+
+// LockFileName is the dependency lock file of a root module.
+const LockFileName = ".terraform.lock.hcl"
 
 // ownNames are the names in the root module that belong to metapipe: what the
 // manager has there is left out. OpenTofu would read the last one in the place of

@@ -28,25 +28,27 @@ func noInstall(context.Context, string, version.Constraints, string) error {
 	return errors.New("no network")
 }
 
-func locator(t *testing.T, change ...func(*Options)) *Engine {
+func newFinder(t *testing.T, change ...func(*Finder)) Finder {
 	t.Helper()
-	o := Options{CacheDir: t.TempDir(), Install: noInstall}
+	f := Finder{CacheDir: t.TempDir(), Install: noInstall}
 	for _, c := range change {
-		c(&o)
+		c(&f)
 	}
-	return New(o)
+	return f
 }
 
-func withPath(dirs ...string) func(*Options) {
-	return func(o *Options) {
-		o.Environ = append(o.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator))+string(filepath.ListSeparator)+os.Getenv("PATH"))
+func ignoreLog(string) {}
+
+func withPath(dirs ...string) func(*Finder) {
+	return func(f *Finder) {
+		f.Environ = append(f.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator))+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	}
 }
 
 // onlyPath leaves the machine's own binaries out; scripts name their shell.
-func onlyPath(dirs ...string) func(*Options) {
-	return func(o *Options) {
-		o.Environ = append(o.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator)))
+func onlyPath(dirs ...string) func(*Finder) {
+	return func(f *Finder) {
+		f.Environ = append(f.Environ, "PATH="+strings.Join(dirs, string(filepath.ListSeparator)))
 	}
 }
 
@@ -55,12 +57,12 @@ func TestLocateTakesTheFirstThatFits(t *testing.T) {
 	old, fits := t.TempDir(), t.TempDir()
 	FakeBinary(t, filepath.Join(old, "terraform"), "1.5.7")
 	want := FakeBinary(t, filepath.Join(fits, "terraform"), "1.11.9")
-	engine := locator(t, withPath("relative", old, fits))
-	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
+	finder := newFinder(t, withPath("relative", old, fits))
+	tool, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"}, ignoreLog)
 	if err != nil || tool != (Binary{"terraform", want, "1.11.9"}) {
 		t.Errorf("got %+v %v", tool, err)
 	}
-	tool, err = engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"})
+	tool, err = finder.Find(t.Context(), pipeline.ToolRule{Name: "terraform"}, ignoreLog)
 	if err != nil || tool.Version != "1.5.7" {
 		t.Errorf("without a constraint: %+v %v", tool, err)
 	}
@@ -68,14 +70,14 @@ func TestLocateTakesTheFirstThatFits(t *testing.T) {
 
 func TestLocateInCache(t *testing.T) {
 	t.Parallel()
-	engine := locator(t, onlyPath())
-	tools := filepath.Join(engine.options.CacheDir, "tools")
+	finder := newFinder(t, onlyPath())
+	tools := filepath.Join(finder.CacheDir, "tools")
 	for _, v := range []string{"1.9.0", "1.11.2", "1.11.10", "2.0.0"} {
 		FakeBinary(t, filepath.Join(tools, "tofu-"+v, "tofu"), v)
 	}
 	FakeBinary(t, filepath.Join(tools, "tofu-1.11.11", "tofu"), "1.2.3") // a liar
 	WriteFile(t, filepath.Join(tools, "tofu-nonsense", "tofu"), "")
-	tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "tofu", Constraint: "~> 1.11"})
+	tool, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "tofu", Constraint: "~> 1.11"}, ignoreLog)
 	if err != nil || tool.Version != "1.11.10" {
 		t.Errorf("got %+v %v", tool, err)
 	}
@@ -83,20 +85,20 @@ func TestLocateInCache(t *testing.T) {
 
 func TestLocateInstalls(t *testing.T) {
 	t.Parallel()
-	engine := locator(t, onlyPath(), func(o *Options) {
-		o.Install = func(_ context.Context, name string, c version.Constraints, dir string) error {
+	finder := newFinder(t, onlyPath(), func(f *Finder) {
+		f.Install = func(_ context.Context, name string, c version.Constraints, dir string) error {
 			FakeBinary(t, filepath.Join(dir, name), "1.11.5")
 			return nil
 		}
 	})
 	rule := pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"}
-	tool, err := engine.Locate(t.Context(), rule)
-	want := filepath.Join(engine.options.CacheDir, "tools", "terraform-1.11.5", "terraform")
+	tool, err := finder.Find(t.Context(), rule, ignoreLog)
+	want := filepath.Join(finder.CacheDir, "tools", "terraform-1.11.5", "terraform")
 	if err != nil || tool.Path != want {
 		t.Fatalf("got %+v %v", tool, err)
 	}
-	engine.options.Install = noInstall
-	if again, err := engine.Locate(t.Context(), rule); err != nil || again != tool {
+	finder.Install = noInstall
+	if again, err := finder.Find(t.Context(), rule, ignoreLog); err != nil || again != tool {
 		t.Errorf("the second time: %+v %v", again, err)
 	}
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(want)), ".install-*")); err != nil || len(left) > 0 {
@@ -108,17 +110,17 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	FakeBinary(t, filepath.Join(dir, "terraform"), "1.5.7")
-	engine := locator(t, onlyPath(dir))
+	finder := newFinder(t, onlyPath(dir))
 	for _, rule := range []pipeline.ToolRule{
 		{Name: "terraform", Constraint: "~> 1.11"}, {Name: "tofu"}, {Name: "pulumi"}, {Name: "terraform", Constraint: "newest"},
 	} {
-		_, err := engine.Locate(t.Context(), rule)
+		_, err := finder.Find(t.Context(), rule, ignoreLog)
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) || usage.Next == "" {
 			t.Errorf("%+v: %v", rule, err)
 		}
 	}
-	_, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"})
+	_, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "~> 1.11"}, ignoreLog)
 	for _, part := range []string{`terraform "~> 1.11" is needed`, "is 1.5.7", "no network", "METAPIPE_TOOL", "tool.version", "install"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in: %v", part, err)
@@ -128,7 +130,7 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 		t.Errorf("the cause stands in the first line: %s", first)
 	}
 	log := &LogBuffer{}
-	if _, err := engine.locate(t.Context(), pipeline.ToolRule{Name: "tofu"}, log); err == nil || log.String() != "tofu is not installed: downloading it\n" {
+	if _, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "tofu"}, NewLog(log).Print); err == nil || log.String() != "tofu is not installed: downloading it\n" {
 		t.Errorf("%v, log %q", err, log)
 	}
 }
@@ -136,11 +138,11 @@ func TestLocateNamesTheRemedies(t *testing.T) {
 func TestLocateGivenBinary(t *testing.T) {
 	t.Parallel()
 	path := FakeBinary(t, filepath.Join(t.TempDir(), "my-terraform"), "1.11.0")
-	engine := locator(t, func(o *Options) { o.BinaryPath = path })
-	if tool, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform"}); err != nil || tool.Path != path {
+	finder := newFinder(t, func(f *Finder) { f.BinaryPath = path })
+	if tool, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "terraform"}, ignoreLog); err != nil || tool.Path != path {
 		t.Errorf("got %+v %v", tool, err)
 	}
-	if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "> 2"}); err == nil {
+	if _, err := finder.Find(t.Context(), pipeline.ToolRule{Name: "terraform", Constraint: "> 2"}, ignoreLog); err == nil {
 		t.Error("took a version that does not fit")
 	}
 }
@@ -156,19 +158,19 @@ func TestLocateLooksThroughWrappers(t *testing.T) {
 			t.Fatal(err)
 		}
 		rule := pipeline.ToolRule{Name: name}
-		_, err := locator(t, onlyPath(dir)).Locate(t.Context(), rule)
+		_, err := newFinder(t, onlyPath(dir)).Find(t.Context(), rule, ignoreLog)
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(usage.Next, name+"_wrapper: false") {
 			t.Errorf("without the real binary: %v", err)
 		}
 		elsewhere := t.TempDir()
 		want := FakeBinary(t, filepath.Join(elsewhere, name+"-bin"), "1.11.0")
-		named := locator(t, onlyPath(dir), func(o *Options) { o.Environ = append(o.Environ, variable+"="+elsewhere) })
-		if tool, err := named.Locate(t.Context(), rule); err != nil || tool.Path != want {
+		named := newFinder(t, onlyPath(dir), func(f *Finder) { f.Environ = append(f.Environ, variable+"="+elsewhere) })
+		if tool, err := named.Find(t.Context(), rule, ignoreLog); err != nil || tool.Path != want {
 			t.Errorf("named by %s: %+v %v", variable, tool, err)
 		}
 		want = FakeBinary(t, wrapper+"-bin", "1.11.0")
-		if tool, err := locator(t, onlyPath(dir)).Locate(t.Context(), rule); err != nil || tool.Path != want {
+		if tool, err := newFinder(t, onlyPath(dir)).Find(t.Context(), rule, ignoreLog); err != nil || tool.Path != want {
 			t.Errorf("beside the wrapper: %+v %v", tool, err)
 		}
 	}

@@ -62,7 +62,7 @@ func (w *workspace) writeBackend() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(w.root, backendOverride), content, 0o600)
+	return os.WriteFile(filepath.Join(w.root, BackendOverride), content, 0o600)
 }
 
 // backendArguments adds to the arguments of S3 what a server other than AWS

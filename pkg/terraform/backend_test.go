@@ -61,7 +61,7 @@ func TestTemplateBackend(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(job.Dir, "workspace", "tree", "terraform", backendOverride)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(job.Dir, "workspace", "tree", "terraform", BackendOverride)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the block of the root was replaced: %v", err)
 		}
 		if info, err := os.Stat(filepath.Join(job.Dir, "workspace", backendFile)); err != nil || info.Mode().Perm() != 0o600 {

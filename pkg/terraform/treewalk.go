@@ -31,11 +31,11 @@ func newTreeWalk(from string, skip []string) treeWalk {
 	return w
 }
 
-// ownPaths are the paths that a plan of the root module leaves out of the manager's
+// OwnPaths are the paths that a plan of the root module leaves out of the manager's
 // checkout: the files that metapipe itself writes, and a state directory.
-func ownPaths(dir, root, stateDir string) []string {
+func OwnPaths(dir, root, stateDir string) []string {
 	var paths []string
-	for _, name := range ownNames {
+	for _, name := range OwnNames {
 		paths = append(paths, filepath.Join(dir, filepath.FromSlash(root), name))
 	}
 	if stateDir != "" && !filepath.IsAbs(stateDir) {
@@ -126,7 +126,7 @@ func (w treeWalk) linkText(path string, entry fs.DirEntry) (string, error) {
 // local states, or empty.
 func CheckTree(ctx context.Context, dir, root, stateDir string) (pipeline.Problems, error) {
 	var problems pipeline.Problems
-	w := newTreeWalk(dir, ownPaths(dir, root, stateDir))
+	w := newTreeWalk(dir, OwnPaths(dir, root, stateDir))
 	err := w.dir(ctx, "", func(path string, entry fs.DirEntry) error {
 		if entry.IsDir() || entry.Type().IsRegular() {
 			return nil

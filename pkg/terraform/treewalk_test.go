@@ -45,7 +45,7 @@ func TestCheckTreeAgreesWithPlans(t *testing.T) {
 			} else if err := os.Symlink(c.target, at); err != nil {
 				t.Fatal(err)
 			}
-			_, refusal := NewCopy(from, filepath.Join(base, "copy"), ownPaths(from, "root", "states")...).Run(t.Context())
+			_, refusal := NewCopy(from, filepath.Join(base, "copy"), OwnPaths(from, "root", "states")...).Run(t.Context())
 			problems, err := CheckTree(t.Context(), from, "root", "states")
 			if err != nil {
 				t.Fatal(err)

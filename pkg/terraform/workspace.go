@@ -18,17 +18,17 @@ import (
 // SourceVariables is the customer's file, as metapipe writes it into the root module.
 const SourceVariables = "source-variables.yml"
 
-// backendOverride is the backend that metapipe writes into the root module. Its name
+// BackendOverride is the backend that metapipe writes into the root module. Its name
 // must end so: the tool lays it over whatever backend the root declares.
-const backendOverride = "metapipe_backend_override.tf.json"
+const BackendOverride = "metapipe_backend_override.tf.json"
 
 // LockFileName is the dependency lock file of a root module.
 const LockFileName = ".terraform.lock.hcl"
 
-// ownNames are the names in the root module that belong to metapipe: what the
+// OwnNames are the names in the root module that belong to metapipe: what the
 // manager has there is left out. OpenTofu would read the last one in the place of
 // the override.
-var ownNames = []string{SourceVariables, backendOverride, "metapipe_backend_override.tofu.json"}
+var OwnNames = []string{SourceVariables, BackendOverride, "metapipe_backend_override.tofu.json"}
 
 // workspace is a private copy of the manager tree for one run of one target:
 //
@@ -98,7 +98,7 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Binary) (*work
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	skip := append(ownPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
+	skip := append(OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
 	c := NewCopy(w.job.ManagerDir, w.tree, skip...)
 	c.Root = w.job.Customer.Root
 	var err error
@@ -147,7 +147,7 @@ func (w *workspace) realRoot() string {
 func (w *workspace) ownFiles() map[string]bool {
 	own := map[string]bool{}
 	for _, root := range []string{w.job.Customer.Root, w.realRoot()} {
-		for _, name := range ownNames {
+		for _, name := range OwnNames {
 			own[path.Join(root, name)] = true
 		}
 	}

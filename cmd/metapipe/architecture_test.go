@@ -66,6 +66,22 @@ var rooms = map[string][]string{
 	"sweep": {"publish", "registry", "ledger", "record"},
 }
 
+// toolRooms says the same for the packages below pkg/terraform. None of them imports
+// pkg/terraform, the engine, which puts them together.
+var toolRooms = map[string][]string{
+	"iam":           {},
+	"jsonvalue":     {},
+	"module":        {},
+	"tool":          {},
+	"tree":          {"module"},
+	"redact":        {"jsonvalue"},
+	"output":        {"redact"},
+	"statefile":     {"jsonvalue", "redact"},
+	"planjson":      {"jsonvalue", "redact"},
+	"trace":         {"jsonvalue", "module", "redact"},
+	"terraformtest": {},
+}
+
 // goPackage is what `go list -json` tells of a package.
 type goPackage struct {
 	ImportPath string
@@ -128,10 +144,16 @@ func TestPackages(t *testing.T) {
 		checkName(t, p)
 		checkImports(t, p)
 		checkRoom(t, p)
+		checkToolRoom(t, p)
 	}
 	for _, dep := range packages[modulePath+"/pkg/pipeline"].Deps {
 		if !packages[dep].Standard {
 			t.Errorf("pkg/pipeline depends on %s: it may use the standard library only", dep)
+		}
+	}
+	for room := range toolRooms {
+		if !packages[terraformPath+"/"+room].own() {
+			t.Errorf("pkg/terraform/%s does not exist: remove it from toolRooms", room)
 		}
 	}
 	for room := range rooms {
@@ -140,6 +162,27 @@ func TestPackages(t *testing.T) {
 		}
 	}
 }
+
+// checkToolRoom checks what a package below pkg/terraform imports.
+func checkToolRoom(t *testing.T, p goPackage) {
+	t.Helper()
+	room, ok := strings.CutPrefix(p.ImportPath, terraformPath+"/")
+	if !ok {
+		return
+	}
+	allowed, known := toolRooms[room]
+	if !known {
+		t.Errorf("%s is not in toolRooms", p.ImportPath)
+	}
+	for _, imported := range p.Imports {
+		other, isRoom := strings.CutPrefix(imported, terraformPath+"/")
+		if imported == terraformPath || isRoom && !slices.Contains(allowed, other) {
+			t.Errorf("%s imports %s: it may import %v of pkg/terraform", p.ImportPath, imported, allowed)
+		}
+	}
+}
+
+const terraformPath = modulePath + "/pkg/terraform"
 
 const pipelinePath = modulePath + "/pkg/pipeline/"
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/planjson"
 )
 
 // rendered is one way from plan JSON to comment.
@@ -63,7 +63,7 @@ func (b *bench) render(t *testing.T, changes, times int) rendered {
 		}))
 		var plan pipeline.Plan
 		read = append(read, timed(func() {
-			if plan, _, err = terraform.ReadPlan(open(t, file), terraform.ReadOptions{}); err != nil {
+			if plan, _, err = planjson.ReadPlan(open(t, file), planjson.ReadOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}))

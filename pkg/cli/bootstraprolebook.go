@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/iam"
 )
 
 // Limits of IAM, in characters without white space. The trust policy may have 2,048
@@ -42,8 +42,8 @@ func gate(env pipeline.Environment, work pipeline.Work) string {
 }
 
 // roles are all roles, or those of one account.
-func (b roleBook) roles() (terraform.Roles, error) {
-	all := terraform.Roles{Issuer: b.issuer(), Boundary: b.options.prefix + "boundary"}
+func (b roleBook) roles() (iam.Roles, error) {
+	all := iam.Roles{Issuer: b.issuer(), Boundary: b.options.prefix + "boundary"}
 	if err := b.checkIssuer(); err != nil {
 		return all, err
 	}
@@ -71,10 +71,10 @@ func (b roleBook) roles() (terraform.Roles, error) {
 }
 
 // jobRoles are the roles that the steps of the workflows take.
-func (b roleBook) jobRoles() ([]terraform.Role, error) {
+func (b roleBook) jobRoles() ([]iam.Role, error) {
 	branch := b.subject.Of(actions.Branch(b.repository.DefaultBranch))
 	reports := []string{branch}
-	var works []terraform.Role
+	var works []iam.Role
 	for _, env := range environmentsOf(b.manager.config.Manager) {
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			subject := b.subject.Of(actions.InEnvironment(gate(env, work)))
@@ -86,7 +86,7 @@ func (b roleBook) jobRoles() ([]terraform.Role, error) {
 			works = append(works, role)
 		}
 	}
-	roles := make([]terraform.Role, 0, 4+len(works))
+	roles := make([]iam.Role, 0, 4+len(works))
 	for _, of := range []struct {
 		role     store.Role
 		subjects []string
@@ -101,9 +101,9 @@ func (b roleBook) jobRoles() ([]terraform.Role, error) {
 }
 
 // jobRole is the role of one command, for all customers; env may be "*".
-func (b roleBook) jobRole(role store.Role, env string, subjects ...string) (terraform.Role, error) {
+func (b roleBook) jobRole(role store.Role, env string, subjects ...string) (iam.Role, error) {
 	policy, err := b.policy(role, "*", env)
-	r := terraform.Role{Label: string(role), Path: "/", Description: "metapipe " + string(role), Subjects: subjects, Session: minRoleSession, Policies: []terraform.Policy{policy}}
+	r := iam.Role{Label: string(role), Path: "/", Description: "metapipe " + string(role), Subjects: subjects, Session: minRoleSession, Policies: []iam.Policy{policy}}
 	if env != "*" {
 		r.Label, r.Description = r.Label+"-"+env, r.Description+" in "+env
 	}
@@ -127,13 +127,13 @@ func (b roleBook) plain() bool {
 		slices.ContainsFunc(c.Customers, func(c pipeline.Customer) bool { return c.Manager.Role == "" }))
 }
 
-func (b roleBook) policy(role store.Role, customer, env string) (terraform.Policy, error) {
+func (b roleBook) policy(role store.Role, customer, env string) (iam.Policy, error) {
 	policy, err := store.RolePolicy(role, store.Scope{Bucket: b.bucket, Customer: customer, Environment: env, SealingKeys: b.manager.config.Manager.SealingKeys})
-	return terraform.Policy{Name: string(role), Document: policy.JSON()}, err
+	return iam.Policy{Name: string(role), Document: policy.JSON()}, err
 }
 
 // boundary is what no role that runs Terraform may do, whatever its policies say.
-func (b roleBook) boundary(roles []terraform.Role) ([]byte, error) {
+func (b roleBook) boundary(roles []iam.Role) ([]byte, error) {
 	iam := b.partition() + "iam::*:"
 	resources := map[string]bool{
 		iam + "oidc-provider/" + strings.TrimPrefix(b.issuer(), "https://"): true,
@@ -162,7 +162,7 @@ func (b roleBook) partition() string { return "arn:" + store.Partition(b.bucket.
 
 // check refuses what IAM would refuse in the middle of an apply, and returns what the
 // reader must do before.
-func (b roleBook) check(all terraform.Roles) (notes []string, err error) {
+func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 	seen := map[string]string{}
 	for _, r := range all.Roles {
 		// IAM does not tell names apart by case, nor by path.

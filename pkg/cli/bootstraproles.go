@@ -11,7 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/iam"
 )
 
 type rolesOptions struct {
@@ -120,14 +120,14 @@ func (m *manager) trusted(ctx context.Context, o rolesOptions) (r pipeline.Repos
 }
 
 // head says what the file is for, above its first block.
-func (b roleBook) head(roles []terraform.Role, notes []string) []string {
+func (b roleBook) head(roles []iam.Role, notes []string) []string {
 	lines := []string{
 		"The OIDC provider and the IAM roles of " + b.repository.Slug.String() + ", printed by `metapipe bootstrap roles`.",
 		"Print it again after a change of metapipe.yml, customers/ or the workflows, and after a",
 		"rename or transfer of the repository. The outputs are variables of the repository and of",
 		"its environments on GitHub.",
 	}
-	if slices.ContainsFunc(roles, func(r terraform.Role) bool { return r.Variable != "" }) {
+	if slices.ContainsFunc(roles, func(r iam.Role) bool { return r.Variable != "" }) {
 		lines = append(lines, "What Terraform may read and build is yours to say: plan_policy_arns and apply_policy_arns.")
 	}
 	return append(lines, notes...)
@@ -147,8 +147,8 @@ func (b roleBook) checkIssuer() error {
 }
 
 // outputs are the variables that the workflows read.
-func (b roleBook) outputs() []terraform.Output {
-	outputs := []terraform.Output{
+func (b roleBook) outputs() []iam.Output {
+	outputs := []iam.Output{
 		{Name: "AWS_ROLE_ARN", Description: "Variable AWS_ROLE_ARN of the repository.", Label: "fetch-vars"},
 		{Name: "AWS_REPORT_ROLE_ARN", Description: "Variable AWS_REPORT_ROLE_ARN of the repository.", Label: "report"},
 		{Name: "AWS_DRIFT_ROLE_ARN", Description: "Variable AWS_DRIFT_ROLE_ARN of the repository.", Label: "drift"},
@@ -156,7 +156,7 @@ func (b roleBook) outputs() []terraform.Output {
 	}
 	for _, env := range environmentsOf(b.manager.config.Manager) {
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
-			outputs = append(outputs, terraform.Output{Name: "AWS_ROLE_ARN-" + gate(env, work),
+			outputs = append(outputs, iam.Output{Name: "AWS_ROLE_ARN-" + gate(env, work),
 				Description: "Variable AWS_ROLE_ARN of the environment " + gate(env, work) + ".", Label: string(work) + "-" + string(env)})
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/iam"
 )
 
 // targetRole is a role that `role` names: which work it does, on which targets.
@@ -29,7 +29,7 @@ var awsRole = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role(/(?:.*/)
 
 // targetRoles are the roles of `role` in the account that is asked for, or in the only
 // one. Notes name what is left out, and what is to be known.
-func (b roleBook) targetRoles() (roles []terraform.Role, notes []string, err error) {
+func (b roleBook) targetRoles() (roles []iam.Role, notes []string, err error) {
 	found, accounts := b.named()
 	account := b.options.account
 	if account == "" && len(accounts) == 1 {
@@ -89,8 +89,8 @@ func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 }
 
 // targetRole trusts the environments of its work. Drift plans in no environment.
-func (b roleBook) targetRole(r targetRole, number int) (terraform.Role, error) {
-	role := terraform.Role{Label: fmt.Sprintf("numbered-%d", number+1), Name: r.name, Path: r.path, Session: minRoleSession, Bounded: true, Variable: "plan_policy_arns",
+func (b roleBook) targetRole(r targetRole, number int) (iam.Role, error) {
+	role := iam.Role{Label: fmt.Sprintf("numbered-%d", number+1), Name: r.name, Path: r.path, Session: minRoleSession, Bounded: true, Variable: "plan_policy_arns",
 		Description: "metapipe for " + onlyName(r.customers, "several customers") + " in " + onlyName(r.environments, "several environments")}
 	for _, g := range slices.Sorted(maps.Keys(r.gates)) {
 		role.Subjects = append(role.Subjects, b.subject.Of(actions.InEnvironment(g)))

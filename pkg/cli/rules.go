@@ -9,7 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 
@@ -65,7 +65,7 @@ func (r *rules) declared(c pipeline.Customer) map[string]bool {
 	key := [2]string{c.Root, c.Manager.Tool.Name}
 	found, known := r.roots[key]
 	if !known {
-		if names, err := terraform.RootVariables(r.dir, c.Root, c.Manager.Tool.Name); err == nil {
+		if names, err := module.RootVariables(r.dir, c.Root, c.Manager.Tool.Name); err == nil {
 			found = names
 		}
 		r.roots[key] = found

@@ -16,7 +16,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
 type restoreOptions struct {
@@ -135,7 +135,7 @@ func (m *manager) candidates(ctx context.Context, o restoreOptions, in pipeline.
 		if err != nil {
 			return nil, err
 		}
-		stored, err := terraform.Read(r)
+		stored, err := statefile.Read(r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			return nil, fmt.Errorf("version %s of the state of %s/%s: %w", v.ID, in.Customer.Name, in.Environment, err)
 		}
@@ -156,7 +156,7 @@ func (m *manager) fileCandidate(name string) (candidate, error) {
 	if err != nil {
 		return candidate{}, &pipeline.UsageError{Message: "--file " + name, Err: err}
 	}
-	stored, err := terraform.Read(f)
+	stored, err := statefile.Read(f)
 	info, statErr := f.Stat()
 	if err = errors.Join(err, statErr, f.Close()); err == nil && stored.Lineage == "" {
 		err = errors.New("it has no lineage")

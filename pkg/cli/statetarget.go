@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
 // targetState is what is told of a state: never a value of it.
@@ -144,7 +144,7 @@ func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pip
 		case f.Key == key && f.Size > 0:
 			var version pipeline.StateRecord
 			err := m.read(ctx, key, func(r io.Reader) (err error) {
-				version, err = terraform.Read(r)
+				version, err = statefile.Read(r)
 				return err
 			})
 			if err != nil {

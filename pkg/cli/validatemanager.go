@@ -8,7 +8,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // manager checks the manager's checkout.
@@ -62,7 +63,7 @@ func (v *validation) roots() (roots []string) {
 func (v *validation) tree(ctx context.Context, roots []string) error {
 	var all pipeline.Problems
 	for _, root := range roots {
-		found, err := terraform.CheckTree(ctx, v.o.managerDir, root, v.config.Manager.State.Directory)
+		found, err := tree.CheckTree(ctx, v.o.managerDir, root, v.config.Manager.State.Directory)
 		if err != nil {
 			return err
 		}
@@ -83,9 +84,9 @@ func (v *validation) parse(roots []string) {
 			}
 			continue
 		}
-		problems := terraform.Syntax(v.o.managerDir, root, tool)
+		problems := module.Syntax(v.o.managerDir, root, tool)
 		if problems == nil { // what does not parse says nothing about its state
-			problems = terraform.CheckRoot(v.o.managerDir, root, tool)
+			problems = module.CheckRoot(v.o.managerDir, root, tool)
 		}
 		v.add(problems...)
 		v.checked("the syntax of the root module %s", root)

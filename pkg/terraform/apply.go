@@ -10,6 +10,11 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // Apply implements pipeline.Engine. Nothing runs before tree, lock file, tool
@@ -58,10 +63,10 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 			Next:    plan.Receipt.Mode.Afresh(),
 		}
 	}
-	if err := ExtractBundle(plan.BundleFile, w.tree); err != nil {
+	if err := tree.ExtractBundle(plan.BundleFile, w.tree); err != nil {
 		return nil, w.failed("restore the files of the plan", err)
 	}
-	if w.module, err = ReadRoot(w.root, tool.Name); err != nil { // the plan may have written code
+	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil { // the plan may have written code
 		return nil, w.failed("read the root module", err)
 	}
 	if err := w.module.Refusal(job.Customer.Root); err != nil {
@@ -94,32 +99,32 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 		return err
 	}
 	if state != receipt.State {
-		return staleState(receipt.Mode, Describe(receipt.State), Describe(state))
+		return staleState(receipt.Mode, statefile.Describe(receipt.State), statefile.Describe(state))
 	}
 	return nil
 }
 
 // sameTool finds the very version that made the plan.
-func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (Binary, error) {
+func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (tool.Binary, error) {
 	rule, want := job.Customer.Manager.Tool, receipt.Tool
 	if rule.Name != want.Name {
-		return Binary{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
+		return tool.Binary{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
 	}
-	tool, err := e.locate(ctx, rule, job.Log)
-	if err == nil && tool.Version == want.Version {
-		return tool, nil
+	found, err := e.locate(ctx, rule, job.Log)
+	if err == nil && found.Version == want.Version {
+		return found, nil
 	}
 	if err == nil {
-		found := tool
+		other := found
 		rule.Constraint = "= " + want.Version
-		if tool, err = e.locate(ctx, rule, job.Log); err == nil {
-			return tool, nil
+		if found, err = e.locate(ctx, rule, job.Log); err == nil {
+			return found, nil
 		}
 		if ctx.Err() == nil {
-			return Binary{}, otherTool(receipt.Mode, want, found.ToolVersion().String())
+			return tool.Binary{}, otherTool(receipt.Mode, want, other.ToolVersion().String())
 		}
 	}
-	return Binary{}, err
+	return tool.Binary{}, err
 }
 
 func otherTool(mode pipeline.Mode, want pipeline.ToolVersion, found string) error {
@@ -137,13 +142,6 @@ func staleState(mode pipeline.Mode, planned, now string) error {
 		message += fmt.Sprintf(": it was %s and is %s", planned, now)
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: message, Next: mode.Afresh(), Operator: mode.Restart()}
-}
-
-func Describe(s pipeline.StateVersion) string {
-	if s == (pipeline.StateVersion{}) {
-		return "not there"
-	}
-	return fmt.Sprintf("serial %d of lineage %s", s.Serial, s.Lineage)
 }
 
 func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeline.Applied, error) {
@@ -192,8 +190,8 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 
 // begun reports whether a failed apply may have changed anything. A tool that
 // ended by itself with errors and without a change did not get that far.
-func begun(output *Stream, failure error) bool {
-	var exit *ExitError
+func begun(output *output.Stream, failure error) bool {
+	var exit *tool.ExitError
 	if output.Started || output.OutputLost {
 		return true
 	}

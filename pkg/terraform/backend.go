@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
 )
 
 // backendFile holds the arguments for the root's own backend block. It lies
@@ -62,7 +63,7 @@ func (w *workspace) writeBackend() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(w.root, BackendOverride), content, 0o600)
+	return os.WriteFile(filepath.Join(w.root, module.BackendOverride), content, 0o600)
 }
 
 // backendArguments adds to the arguments of S3 what a server other than AWS

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // stateServer speaks the protocol of the http backend, with locks.
@@ -48,32 +50,32 @@ func (s *stateServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestTemplateBackend keeps states in a backend that metapipe knows nothing of.
 func TestTemplateBackend(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		states := &stateServer{state: map[string]string{}, locks: map[string]string{}}
 		server := httptest.NewServer(states)
 		t.Cleanup(server.Close)
 		address := server.URL + "/{{ customer }}/{{ environment }}"
 		state := pipeline.State{Backend: pipeline.Backend{Type: "http", Config: map[string]string{"address": address, "lock_address": address, "unlock_address": address}}}
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "terraform {\n  backend \"http\" {}\n}\n" + bareRoot})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "terraform {\n  backend \"http\" {}\n}\n" + bareRoot})
 		job.Backend = state.Target(job.Customer.Name, job.Environment, "")
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(job.Dir, "workspace", "tree", "terraform", BackendOverride)); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(job.Dir, "workspace", "tree", "terraform", module.BackendOverride)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the block of the root was replaced: %v", err)
 		}
 		if info, err := os.Stat(filepath.Join(job.Dir, "workspace", backendFile)); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("the file of arguments: %v %v", info, err)
 		}
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if got := states.state["/acme/staging"]; !strings.Contains(got, "terraform_data") || len(states.state) != 1 || len(states.locks) != 0 {
 			t.Errorf("states %v, locks %v", states.state, states.locks)
 		}
-		_, err = engine.Apply(t.Context(), again(t, job), Stored(planned))
+		_, err = engine.Apply(t.Context(), again(t, job), terraformtest.Stored(planned))
 		var refused *pipeline.RefusedError
 		if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState {
 			t.Errorf("the same plan again: %v", err)

@@ -7,6 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/metapipe/metapipe/pkg/terraform/planjson"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // largePlan is a plan JSON with n updates, a tenth of them with secrets, in the
@@ -64,7 +68,7 @@ func BenchmarkReadPlan(b *testing.B) {
 			b.SetBytes(int64(len(doc)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, _, err := ReadPlan(bytes.NewReader(doc), ReadOptions{MAC: NewMAC}); err != nil {
+				if _, _, err := planjson.ReadPlan(bytes.NewReader(doc), planjson.ReadOptions{MAC: terraformtest.NewMAC}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -75,12 +79,12 @@ func BenchmarkReadPlan(b *testing.B) {
 func BenchmarkCopyTree(b *testing.B) {
 	from := b.TempDir()
 	for i := range 500 {
-		WriteFile(b, filepath.Join(from, fmt.Sprintf("d%d", i%20), fmt.Sprintf("f%d.tf", i)), string(bytes.Repeat([]byte("x"), 4000)))
+		terraformtest.WriteFile(b, filepath.Join(from, fmt.Sprintf("d%d", i%20), fmt.Sprintf("f%d.tf", i)), string(bytes.Repeat([]byte("x"), 4000)))
 	}
 	to := b.TempDir()
 	for i := 0; b.Loop(); i++ {
 		target := filepath.Join(to, fmt.Sprint(i))
-		if _, err := NewCopy(from, target).Run(b.Context()); err != nil {
+		if _, err := tree.NewCopy(from, target).Run(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()

@@ -5,14 +5,16 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/trace"
 )
 
 // diagnose turns the tool's diagnostics into ours: places relative to the manager
@@ -20,12 +22,12 @@ import (
 // Errors come first; the rest of the order is by place, since the tool works in
 // parallel. They go to the log as well, and only here: while the tool runs nobody
 // knows yet which values its plan will mark as sensitive.
-func (w *workspace) diagnose(found []tfjson.Diagnostic, r *Filter) []pipeline.Diagnostic {
-	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return IsError(d) && !IsFrame(d) })
-	tracer := NewTracer(w.traced())
+func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redact.Filter) []pipeline.Diagnostic {
+	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return output.IsError(d) && !output.IsFrame(d) })
+	tracer := trace.NewTracer(w.traced())
 	var diagnostics []pipeline.Diagnostic
 	for _, d := range found {
-		if errs && IsFrame(d) {
+		if errs && output.IsFrame(d) {
 			continue
 		}
 		p := w.diagnostic(d)
@@ -33,7 +35,7 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *Filter) []pipeline.Di
 		if p.Remedy == "" {
 			p.Remedy, p.Operator = w.knownRemedy(d)
 		}
-		if p.Remedy == "" && IsCondition(d) {
+		if p.Remedy == "" && trace.IsCondition(d) {
 			p.Remedy = ruleRemedy(p.Where)
 		}
 		r.Diagnostic(&p)
@@ -55,24 +57,8 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *Filter) []pipeline.Di
 }
 
 // traced is the workspace as a tracer sees it.
-func (w *workspace) traced() Input {
-	return Input{Job: w.job, Tree: w.tree, Tool: w.tool.Name, ManagerPath: w.managerPath, IsVarsFile: w.isVarsFile, Log: w.log.Print}
-}
-
-// Diagnostic writes what the tool reported, with its explanation set off.
-func (p *Log) Diagnostic(d pipeline.Diagnostic) {
-	severity := "error: "
-	if d.Warning {
-		severity = "warning: "
-	}
-	place := ""
-	if d.Where.File != "" {
-		place = fmt.Sprintf(" (%s:%d)", d.Where.File, d.Where.Line)
-	}
-	p.Print(severity + d.Summary + place)
-	if d.Detail != "" {
-		p.Print("  " + strings.ReplaceAll(d.Detail, "\n", "\n  "))
-	}
+func (w *workspace) traced() trace.Input {
+	return trace.Input{Job: w.job, Tree: w.tree, Tool: w.tool.Name, ManagerPath: w.managerPath, IsVarsFile: w.isVarsFile, Log: w.log.Print}
 }
 
 // ruleRemedy is for a rule of the manager that does not hold and whose values could
@@ -94,22 +80,14 @@ func compareBool(a, b bool) int {
 	return 1
 }
 
-func IsError(d tfjson.Diagnostic) bool { return d.Severity == tfjson.DiagnosticSeverityError }
-
-// IsFrame reports diagnostics that only announce or follow others.
-func IsFrame(d tfjson.Diagnostic) bool {
-	return d.Range == nil && d.Detail == "" &&
-		(strings.Contains(d.Summary, "encountered problems during initiali") || d.Summary == "execution halted")
-}
-
 func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	p := pipeline.Diagnostic{
-		Warning: !IsError(d),
-		Summary: FirstLine(w.relative(Clean(d.Summary))),
-		Detail:  w.relative(Clean(d.Detail)),
-		Address: Clean(d.Address),
+		Warning: !output.IsError(d),
+		Summary: output.FirstLine(w.relative(redact.Clean(d.Summary))),
+		Detail:  w.relative(redact.Clean(d.Detail)),
+		Address: redact.Clean(d.Address),
 	}
-	if rest := strings.TrimSpace(strings.TrimPrefix(w.relative(Clean(d.Summary)), p.Summary)); rest != "" {
+	if rest := strings.TrimSpace(strings.TrimPrefix(w.relative(redact.Clean(d.Summary)), p.Summary)); rest != "" {
 		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
 	}
 	p.Summary, p.Detail = writtenWords(p.Summary, p.Detail)
@@ -118,23 +96,16 @@ func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 	}
 	p.Where = pipeline.Position{File: w.managerPath(d.Range.Filename), Line: d.Range.Start.Line, Column: d.Range.Start.Column}
 	if d.Snippet != nil {
-		p.Code = strings.TrimSpace(Clean(highlightedLine(d.Snippet)))
+		p.Code = strings.TrimSpace(redact.Clean(highlightedLine(d.Snippet)))
 	}
 	return p
-}
-
-// Conditions are the summaries of rules that the manager's authors wrote: what
-// they say about a broken one is the detail.
-var Conditions = []string{
-	"Resource precondition failed", "Resource postcondition failed", "Module output value precondition failed",
-	"Check block assertion failed", "Invalid value for variable",
 }
 
 // writtenWords puts the message of a broken rule first, since it was written for
 // whoever broke it.
 func writtenWords(summary, detail string) (string, string) {
-	written := FirstLine(detail)
-	if written == "" || !slices.Contains(Conditions, summary) {
+	written := output.FirstLine(detail)
+	if written == "" || !slices.Contains(trace.Conditions, summary) {
 		return summary, detail
 	}
 	return written, summary + ": " + detail
@@ -151,7 +122,7 @@ func (w *workspace) relative(text string) string {
 	}
 	// The fixed paths lead to the workspace in the tool alone: in this process they are
 	// whatever it has open.
-	if fixed := filepath.FromSlash(FixedPlace); HasFixedPlace {
+	if fixed := filepath.FromSlash(tool.FixedPlace); tool.HasFixedPlace {
 		dirs = append(dirs, filepath.Join(fixed, filepath.Base(w.tree)), filepath.Join(fixed, filepath.Base(w.data)), fixed)
 	}
 	var pairs []string
@@ -193,16 +164,11 @@ func highlightedLine(s *tfjson.DiagnosticSnippet) string {
 // made.
 const inconsistent = "Provider produced inconsistent"
 
-// lockInfo reads who holds a lock from the text of the tool.
-var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
-
-var httpLock = regexp.MustCompile(`HTTP\s+remote\s+state\s+already\s+locked:\s+ID=([^\s,;]+)`)
-
 // knownRemedy says what to do about failures that are not about a value: a customer
 // waits for a lock, and has the provider correct all else.
 func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 	if strings.HasPrefix(d.Summary, "Error acquiring the state lock") {
-		return LockRemedy(d.Summary, d.Detail), ""
+		return output.LockRemedy(d.Summary, d.Detail), ""
 	}
 	if operator = w.operatorRemedy(d); operator != "" {
 		remedy = pipeline.ProviderNext
@@ -213,47 +179,14 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 // operatorRemedy is what the provider does about the manager's code or its runner.
 func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
-	case AboutProviders.MatchString(summary):
-		return ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
+	case output.AboutProviders.MatchString(summary):
+		return output.ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
 	case strings.HasPrefix(summary, inconsistent):
 		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
-	case strings.Contains(d.Detail, FixedPlace+"/"):
+	case strings.Contains(d.Detail, tool.FixedPlace+"/"):
 		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
 	}
 	return ""
-}
-
-// LockOf reads the lock that a diagnostic is about, nil when it is about none.
-func LockOf(summary, detail string) *pipeline.Lock {
-	if !strings.HasPrefix(summary, "Error acquiring the state lock") {
-		return nil
-	}
-	info := map[string]string{}
-	for _, m := range lockInfo.FindAllStringSubmatch(Clean(detail), -1) {
-		info[m[1]] = m[2]
-	}
-	// Behind HTTP the tool tells about the lock that it could not get, and of the
-	// one in its way the id alone.
-	if m := httpLock.FindStringSubmatch(Clean(detail)); m != nil {
-		return &pipeline.Lock{ID: m[1]}
-	}
-	if info["Who"] == "" {
-		return nil
-	}
-	lock := &pipeline.Lock{ID: info["ID"], Who: info["Who"], Operation: strings.ToLower(strings.TrimPrefix(info["Operation"], "OperationType"))}
-	if at, err := time.Parse("2006-01-02 15:04:05.999999999 -0700 MST", info["Created"]); err == nil {
-		lock.Created = at.UTC()
-	}
-	return lock
-}
-
-func LockRemedy(summary, detail string) string {
-	lock := LockOf(summary, detail)
-	if lock == nil || lock.Who == "" {
-		return "somebody else holds the lock of this state: wait for that run to end and try again"
-	}
-	return fmt.Sprintf("%s holds the lock of this state since %s (%s, lock %s): wait for that run to end and try again",
-		lock.Who, lock.Created.Format(time.DateTime), lock.Operation, lock.ID)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 // defaultWaitDelay is how long a tool that got its SIGINT may take to save its
@@ -20,7 +22,7 @@ const defaultWaitDelay = 90 * time.Second
 type Options struct {
 	// Environ is the environment of this process as "NAME=value", as os.Environ
 	// returns it. The tool sees an allow-list of it.
-	Environ Environ
+	Environ tool.Environ
 	// EnvironOf is the environment for one target of a Fleet, where its credentials
 	// are its own; nil means Environ for all.
 	EnvironOf func(context.Context, pipeline.Job) ([]string, error)
@@ -41,7 +43,7 @@ type Options struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Install downloads a tool; nil means Download.
-	Install InstallFunc
+	Install tool.InstallFunc
 }
 
 // Engine implements pipeline.Engine. It is safe for concurrent use.
@@ -60,7 +62,7 @@ func New(o Options) *Engine {
 		o.Now = time.Now
 	}
 	if o.Install == nil {
-		o.Install = Download
+		o.Install = tool.Download
 	}
 	return &Engine{options: o}
 }
@@ -83,17 +85,17 @@ func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
 // fits the constraint, the highest fitting one in the cache, or one that it
 // installs. When there is none the error is a *pipeline.UsageError that names
 // the remedies.
-func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (Binary, error) {
+func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (tool.Binary, error) {
 	return e.locate(ctx, rule, nil)
 }
 
 // locate is Locate that writes to log before it downloads.
-func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (Binary, error) {
-	return e.finder().Find(ctx, rule, NewLog(log).Print)
+func (e *Engine) locate(ctx context.Context, rule pipeline.ToolRule, log io.Writer) (tool.Binary, error) {
+	return e.finder().Find(ctx, rule, redact.NewLog(log).Print)
 }
 
-func (e *Engine) finder() Finder {
-	return Finder{Environ: e.options.Environ, CacheDir: e.options.CacheDir, BinaryPath: e.options.BinaryPath, Install: e.options.Install}
+func (e *Engine) finder() tool.Finder {
+	return tool.Finder{Environ: e.options.Environ, CacheDir: e.options.CacheDir, BinaryPath: e.options.BinaryPath, Install: e.options.Install}
 }
 
 // target names the job in messages.

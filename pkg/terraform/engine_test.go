@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 const demoRoot = `
@@ -47,9 +48,9 @@ output "hidden" {
 
 func TestPlanAndApply(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
@@ -60,7 +61,7 @@ func TestPlanAndApply(t *testing.T) {
 		if planned.State != (pipeline.StateVersion{}) || planned.Fingerprint == "" || planned.Tool.Name != tool.Name {
 			t.Errorf("planned %+v", planned)
 		}
-		applied, err := engine.Apply(t.Context(), job, Stored(planned))
+		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
@@ -71,13 +72,13 @@ func TestPlanAndApply(t *testing.T) {
 		if len(applied.Outputs) != 2 || applied.Outputs[0] != want[0] || applied.Outputs[1] != want[1] {
 			t.Errorf("outputs %+v", applied.Outputs)
 		}
-		if log := job.Log.(*LogBuffer).String(); strings.Contains(log, "very secret") || !strings.Contains(log, "Creation complete") {
+		if log := job.Log.(*terraformtest.LogBuffer).String(); strings.Contains(log, "very secret") || !strings.Contains(log, "Creation complete") {
 			t.Errorf("log:\n%s", log)
 		}
 
 		// The same plan again does not fit the state any more.
 		var refused *pipeline.RefusedError
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState {
 			t.Errorf("second apply: %v", err)
 		}
 		again, err := engine.Plan(t.Context(), job)
@@ -97,9 +98,9 @@ func TestPlanAndApply(t *testing.T) {
 func TestCustomerTextIsData(t *testing.T) {
 	t.Parallel()
 	evil := "${file(\"/etc/passwd\")} %{ if true }x%{ endif } $(id) ' \\\" ::error::x"
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, "name: '"+strings.ReplaceAll(evil, "'", "''")+"'\nenvironments:\n  staging: {}\n", map[string]string{
+		job := terraformtest.NewJob(t, tool, "name: '"+strings.ReplaceAll(evil, "'", "''")+"'\nenvironments:\n  staging: {}\n", map[string]string{
 			"terraform/main.tf": `
 variable "name" {}
 variable "config" {}
@@ -118,7 +119,7 @@ output "file" { value = yamldecode(file("source-variables.yml")).name }
 		}
 		// Another run directory, as on another machine.
 		job.Dir = filepath.Join(t.TempDir(), "elsewhere")
-		applied, err := engine.Apply(t.Context(), job, Stored(planned))
+		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
@@ -137,9 +138,9 @@ output "file" { value = yamldecode(file("source-variables.yml")).name }
 // TestReadOnlyPlan leaves nothing where the state lies.
 func TestReadOnlyPlan(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		job.ReadOnly = true
 		if _, err := engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
@@ -161,24 +162,24 @@ func TestReadOnlyPlan(t *testing.T) {
 // TestManyTargetsAtOnce makes sure that no run sees anything of another.
 func TestManyTargetsAtOnce(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		first := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		first := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		var group sync.WaitGroup
 		for i := range 6 {
 			job := first
 			name := fmt.Sprintf("tenant-%d", i)
 			job.Customer.Name = pipeline.CustomerName(name)
-			job.Variables = ParseDocument(t, strings.Replace(DefaultVariables, "name: demo", "name: "+name, 1))
-			job.Dir, job.Backend = filepath.Join(t.TempDir(), name), LocalBackend(filepath.Join(t.TempDir(), "s", "tfstate"))
-			job.Log = &LogBuffer{}
+			job.Variables = terraformtest.ParseDocument(t, strings.Replace(terraformtest.DefaultVariables, "name: demo", "name: "+name, 1))
+			job.Dir, job.Backend = filepath.Join(t.TempDir(), name), terraformtest.LocalBackend(filepath.Join(t.TempDir(), "s", "tfstate"))
+			job.Log = &terraformtest.LogBuffer{}
 			group.Go(func() {
 				planned, err := engine.Plan(t.Context(), job)
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				applied, err := engine.Apply(t.Context(), job, Stored(planned))
+				applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 				if err != nil || len(applied.Outputs) != 2 || !strings.HasPrefix(applied.Outputs[1].Value, `"`+name+"-") {
 					t.Errorf("%s: %+v %v", name, applied, err)
 				}

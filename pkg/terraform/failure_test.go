@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 const convention = `
@@ -219,11 +221,11 @@ output "o" {
 
 func TestDiagnostics(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		for _, c := range diagnosisCases() {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				job := NewJob(t, tool, DefaultVariables, c.files)
+				job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, c.files)
 				planned, err := testEngine(t, tool).Plan(t.Context(), job)
 				var failed *pipeline.FailedError
 				if !errors.As(err, &failed) {
@@ -252,7 +254,7 @@ func TestDiagnostics(t *testing.T) {
 
 func TestPlanStartsThreeProcesses(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		if _, err := engine.Locate(t.Context(), pipeline.ToolRule{Name: tool.Name}); err != nil {
@@ -262,7 +264,7 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 			t.Errorf("to find the tool: %q", commands)
 		}
 		r.forget(t)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +273,7 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 			t.Errorf("for a plan: %q", commands)
 		}
 		r.forget(t)
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if commands, _ := r.calls(t); strings.Join(commands, " ") != "init apply" {
@@ -282,11 +284,11 @@ func TestPlanStartsThreeProcesses(t *testing.T) {
 
 func TestProviderThatCannotBeInstalled(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		config := filepath.Join(t.TempDir(), "cli.tfrc")
-		WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+t.TempDir()+"\" }\n}\n")
+		terraformtest.WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+t.TempDir()+"\" }\n}\n")
 		engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
-		job := NewJob(t, tool, DefaultVariables, map[string]string{
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{
 			"terraform/main.tf": "terraform {\n  required_providers {\n    none = { source = \"example.test/nobody/none\" }\n  }\n}\n",
 		})
 		_, err := engine.Plan(t.Context(), job)
@@ -299,9 +301,9 @@ func TestProviderThatCannotBeInstalled(t *testing.T) {
 
 func TestApplyFailsHalfWay(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": `
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": `
 variable "password" {
   sensitive = true
   default   = "open-sesame-1"
@@ -320,7 +322,7 @@ resource "terraform_data" "bad" {
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, Stored(planned))
+		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) {
 			t.Fatalf("got %v", err)
@@ -338,7 +340,7 @@ resource "terraform_data" "bad" {
 		if !strings.Contains(err.Error(), "fresh plan") || !strings.Contains(err.Error(), "1 change was made and 1 failed") {
 			t.Errorf("error %v", err)
 		}
-		if log := job.Log.(*LogBuffer).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "\n::") || !strings.Contains(log, "Output: ::error::(sensitive value)") {
+		if log := job.Log.(*terraformtest.LogBuffer).String(); strings.Contains(log, "open-sesame") || strings.Contains(log, "\n::") || !strings.Contains(log, "Output: ::error::(sensitive value)") {
 			t.Errorf("log:\n%s", log)
 		}
 		again, err := engine.Plan(t.Context(), job)
@@ -374,11 +376,11 @@ func waitFor(t *testing.T, what string, ready func() bool) {
 
 func TestCancelledApply(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		started, never := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "never")
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, never)})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, never)})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
@@ -391,7 +393,7 @@ func TestCancelledApply(t *testing.T) {
 			}
 			cancel()
 		}()
-		applied, err := engine.Apply(ctx, job, Stored(planned))
+		applied, err := engine.Apply(ctx, job, terraformtest.Stored(planned))
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
 		}
@@ -417,13 +419,13 @@ func TestCancelledApply(t *testing.T) {
 
 func TestCancelledPlan(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		r, recorded := newRecorder(t, tool)
 		engine := testEngine(t, recorded)
 		dir := t.TempDir()
 		started := filepath.Join(dir, "started")
 		// A state lock that is held makes the plan wait.
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, filepath.Join(dir, "go"))})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, filepath.Join(dir, "go"))})
 		job.Customer.Manager.Limits.LockTimeout = time.Minute
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
@@ -431,7 +433,7 @@ func TestCancelledPlan(t *testing.T) {
 		}
 		holder := make(chan error, 1)
 		go func() {
-			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, Stored(planned))
+			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, terraformtest.Stored(planned))
 			holder <- err
 		}()
 		waitFor(t, "the apply", func() bool { return isFile(started) })
@@ -455,7 +457,7 @@ func TestCancelledPlan(t *testing.T) {
 		if _, signals := r.calls(t); signals != 1 {
 			t.Errorf("%d signals", signals)
 		}
-		WriteFile(t, filepath.Join(dir, "go"), "")
+		terraformtest.WriteFile(t, filepath.Join(dir, "go"), "")
 		if err := <-holder; err != nil {
 			t.Error(err)
 		}
@@ -464,16 +466,16 @@ func TestCancelledPlan(t *testing.T) {
 
 func TestPlanTimeout(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		dir := t.TempDir()
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(filepath.Join(dir, "started"), filepath.Join(dir, "never"))})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(filepath.Join(dir, "started"), filepath.Join(dir, "never"))})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
 		job.Customer.Manager.Limits.ApplyTimeout = 2 * time.Second
-		_, err = engine.Apply(t.Context(), job, Stored(planned))
+		_, err = engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(failed.Operator, "limits.apply_timeout") || failed.Next != pipeline.ProviderNext {
 			t.Errorf("got %v", err)
@@ -483,13 +485,13 @@ func TestPlanTimeout(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		cases := map[string]struct {
 			change func(t *testing.T, job *pipeline.Job, plan *pipeline.StoredPlan)
 			reason pipeline.Reason
 		}{
 			"manager": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
-				WriteFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
+				terraformtest.WriteFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
 			}, pipeline.ReasonStaleManager},
 			"lock file": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
 				plan.Receipt.LockFile = strings.Repeat("0", 64)
@@ -501,7 +503,7 @@ func TestRefusals(t *testing.T) {
 				plan.Receipt.Tool.Name = "other"
 			}, pipeline.ReasonOtherTool},
 			"state": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
-				WriteFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
+				terraformtest.WriteFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
 			}, pipeline.ReasonStaleState},
 		}
 		for name, c := range cases {
@@ -509,12 +511,12 @@ func TestRefusals(t *testing.T) {
 				t.Parallel()
 				r, recorded := newRecorder(t, tool)
 				engine := testEngine(t, recorded)
-				job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
+				job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": demoRoot})
 				planned, err := engine.Plan(t.Context(), job)
 				if err != nil {
 					t.Fatal(err)
 				}
-				plan := Stored(planned)
+				plan := terraformtest.Stored(planned)
 				c.change(t, &job, &plan)
 				r.forget(t)
 				applied, err := engine.Apply(t.Context(), job, plan)
@@ -532,25 +534,25 @@ func TestRefusals(t *testing.T) {
 
 func TestStateThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {}\n"})
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		// A directory in the place of the backup keeps the tool from writing.
 		if err := os.MkdirAll(filepath.Join(job.Backend.Path()+".backup", "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		WriteFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
+		terraformtest.WriteFile(t, filepath.Join(job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"b\" {}\n")
 		if planned, err = engine.Plan(t.Context(), job); err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, Stored(planned))
+		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !strings.Contains(failed.Message, keptText) || !applied.Started {
 			t.Fatalf("got %v", err)
@@ -560,7 +562,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		}
 		again := job
 		again.Dir = filepath.Join(t.TempDir(), "recover")
-		lost, err := Version(applied.ErroredState)
+		lost, err := statefile.Version(applied.ErroredState)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -579,7 +581,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 			fmt.Sprintf(`{"version": 4, "serial": 90, "lineage": %q}`, lost.Lineage): "has moved on",
 			`{"version": 4, "serial": 1, "lineage": "other"}`:                        "holds another state",
 		} {
-			WriteFile(t, job.Backend.Path(), text)
+			terraformtest.WriteFile(t, job.Backend.Path(), text)
 			_, err := engine.PushState(t.Context(), again, kept)
 			var refused *pipeline.RefusedError
 			if !errors.As(err, &refused) || !strings.Contains(refused.Message, reason) {
@@ -594,11 +596,11 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 
 func TestUnwritableRunDirectory(t *testing.T) {
 	t.Parallel()
-	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, map[string]string{"terraform/main.tf": ""})
+	job := terraformtest.NewJob(t, terraformtest.Tool{Name: "terraform"}, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": ""})
 	file := filepath.Join(t.TempDir(), "file")
-	WriteFile(t, file, "")
+	terraformtest.WriteFile(t, file, "")
 	job.Dir = filepath.Join(file, "run")
-	tool := Tool{"terraform", FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.11.0")}
+	tool := terraformtest.Tool{Name: "terraform", Path: terraformtest.FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.11.0")}
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	if err == nil || !strings.Contains(err.Error(), "run directory for acme/staging") {
 		t.Errorf("got %v", err)
@@ -607,8 +609,8 @@ func TestUnwritableRunDirectory(t *testing.T) {
 
 func TestCloudBlock(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{
 			"terraform/main.tf": "terraform {\n  cloud {\n    organization = \"x\"\n  }\n}\n",
 		})
 		_, err := testEngine(t, tool).Plan(t.Context(), job)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/planjson"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // Fleet plans many targets of one manager checkout, read-only, and does once per
@@ -77,7 +80,7 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if err != nil {
 		return planned, err
 	}
-	if planned.ManagerCode, err = CodeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
+	if planned.ManagerCode, err = tree.CodeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
 	if err := w.feed(); err != nil {
@@ -124,7 +127,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 		args = append(args, "-var-file="+w.vars)
 	}
 	output, failure := w.runJSON(ctx, args...)
-	reading := Reading{Plan: planned.Plan, Filter: w.fed}
+	reading := planjson.Reading{Plan: planned.Plan, Filter: w.fed}
 	if failure != nil {
 		planned.Plan.Errored = true
 		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
@@ -149,7 +152,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 
 // root returns the prepared root of a job. The first one who asks prepares it,
 // the others wait; one that could not be prepared is tried a few times.
-func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool Binary) (*preparedRoot, error) {
+func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*preparedRoot, error) {
 	key := strings.Join(append([]string{job.ManagerDir, job.Customer.Root, tool.Path}, job.Customer.Manager.Tool.Env...), "\x00")
 	f.mu.Lock()
 	root := f.roots[key]

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // hangingMirror is a mirror whose provider notes its process and then says nothing.
@@ -32,7 +33,7 @@ func hangingMirror(t *testing.T, pids string) string {
 		}
 	}
 	config := filepath.Join(mirror, "cli.tfrc")
-	WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
+	terraformtest.WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
 	return config
 }
 
@@ -40,14 +41,14 @@ func hangingMirror(t *testing.T, pids string) string {
 // more, and leaves no process of it behind.
 func TestFleetEndsHangingProviders(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		pids := filepath.Join(t.TempDir(), "pids")
 		config := hangingMirror(t, pids)
 		engine := testEngine(t, tool, func(o *Options) {
 			o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config)
 			o.WaitDelay = 2 * time.Second
 		})
-		job := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
+		job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
 		job.ReadOnly, job.Customer.Manager.Limits.PlanTimeout = true, 20*time.Second
 		began := time.Now()
 		_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), job)
@@ -82,9 +83,9 @@ func TestFleetGivesUpOnRegistriesThatHang(t *testing.T) {
 	if err := os.WriteFile(stand, []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	tool := Tool{"terraform", stand}
+	tool := terraformtest.Tool{Name: "terraform", Path: stand}
 	fleet := testEngine(t, tool, func(o *Options) { o.WaitDelay = time.Second }).NewFleet(t.TempDir())
-	job := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
+	job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
 	job.ReadOnly = true
 	look := func(limit time.Duration) (time.Duration, error) {
 		job.Customer.Manager.Limits.PlanTimeout = limit

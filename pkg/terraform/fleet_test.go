@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // The root of a fleet: each target writes a file of its own, a random name that
@@ -60,7 +61,7 @@ func providerMirror(t *testing.T) string {
 		}
 	}
 	config := filepath.Join(mirror, "cli.tfrc")
-	WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
+	terraformtest.WriteFile(t, config, fmt.Sprintf("provider_installation {\n  filesystem_mirror { path = %q }\n}\n", mirror))
 	return config
 }
 
@@ -73,7 +74,7 @@ type fleetWorld struct {
 	log    string // of the processes of the tool
 }
 
-func newFleetWorld(t *testing.T, tool Tool, targets int) *fleetWorld {
+func newFleetWorld(t *testing.T, tool terraformtest.Tool, targets int) *fleetWorld {
 	t.Helper()
 	config := providerMirror(t)
 	w := &fleetWorld{files: t.TempDir(), log: filepath.Join(t.TempDir(), "calls")}
@@ -83,20 +84,20 @@ func newFleetWorld(t *testing.T, tool Tool, targets int) *fleetWorld {
 		o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config)
 	})
 	w.fleet = w.engine.NewFleet(t.TempDir())
-	first := NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot, "customers/acme.yml": "x"})
+	first := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot, "customers/acme.yml": "x"})
 	states := t.TempDir()
 	for i := range targets {
 		job := first
 		job.Customer.Name = pipeline.CustomerName(fmt.Sprintf("c%d", i))
 		job.Variables = w.variables(t, job, "text")
 		job.Dir = filepath.Join(t.TempDir(), "run")
-		job.Backend = LocalBackend(filepath.Join(states, string(job.Customer.Name), "terraform.tfstate"))
+		job.Backend = terraformtest.LocalBackend(filepath.Join(states, string(job.Customer.Name), "terraform.tfstate"))
 		planned, err := w.engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
 		job.Dir = filepath.Join(t.TempDir(), "run")
-		if _, err := w.engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := w.engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		w.jobs = append(w.jobs, job)
@@ -108,11 +109,11 @@ func newFleetWorld(t *testing.T, tool Tool, targets int) *fleetWorld {
 }
 
 func (w *fleetWorld) variables(t *testing.T, job pipeline.Job, text string) pipeline.Document {
-	return ParseDocument(t, fmt.Sprintf("name: %s\ndir: %q\ntext: %s\nenvironments: {staging: {}}\n", job.Customer.Name, w.files, text))
+	return terraformtest.ParseDocument(t, fmt.Sprintf("name: %s\ndir: %q\ntext: %s\nenvironments: {staging: {}}\n", job.Customer.Name, w.files, text))
 }
 
 // recordingTool is a script that notes its first argument and becomes the tool.
-func recordingTool(t *testing.T, tool Tool, log string) string {
+func recordingTool(t *testing.T, tool terraformtest.Tool, log string) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
@@ -131,7 +132,7 @@ func (w *fleetWorld) plan(t *testing.T, dirs string) ([]pipeline.Planned, []erro
 	planned, errs := make([]pipeline.Planned, len(w.jobs)), make([]error, len(w.jobs))
 	var all sync.WaitGroup
 	for i, job := range w.jobs {
-		job.ReadOnly, job.Dir, job.Log = true, filepath.Join(dirs, fmt.Sprint(i)), &LogBuffer{}
+		job.ReadOnly, job.Dir, job.Log = true, filepath.Join(dirs, fmt.Sprint(i)), &terraformtest.LogBuffer{}
 		all.Go(func() { planned[i], errs[i] = w.fleet.Plan(t.Context(), job) })
 	}
 	all.Wait()
@@ -153,7 +154,7 @@ func (w *fleetWorld) calls(t *testing.T) map[string]int {
 
 func TestFleetLooksAtEachTargetItself(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		w := newFleetWorld(t, tool, 4)
 		before := w.states(t)
 		planned, errs := w.plan(t, t.TempDir())
@@ -189,7 +190,7 @@ func TestFleetLooksAtEachTargetItself(t *testing.T) {
 // deleted one, and the customer's own variables.
 func (w *fleetWorld) meddle(t *testing.T) {
 	t.Helper()
-	WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
+	terraformtest.WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
 	if err := os.Remove(filepath.Join(w.files, "c2.txt")); err != nil {
 		t.Fatal(err)
 	}
@@ -233,11 +234,11 @@ func (w *fleetWorld) states(t *testing.T) string {
 // the root does not have any more: they get it for themselves.
 func TestFleetKeepsProvidersApart(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		w := newFleetWorld(t, tool, 2)
 		without := strings.NewReplacer("    random = { source = \"hashicorp/random\" }\n", "", "resource \"random_id\" \"id\" { byte_length = 4 }\n", "",
 			"output \"id\" { value = random_id.id.hex }\n", "").Replace(fleetRoot)
-		WriteFile(t, filepath.Join(w.jobs[0].ManagerDir, "terraform", "main.tf"), without)
+		terraformtest.WriteFile(t, filepath.Join(w.jobs[0].ManagerDir, "terraform", "main.tf"), without)
 		planned, errs := w.plan(t, t.TempDir())
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
@@ -258,9 +259,9 @@ func TestFleetKeepsProvidersApart(t *testing.T) {
 // plan itself is asked where the stream was not heard to its end.
 func TestFleetTakesNoBrokenStreamForClean(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		w := newFleetWorld(t, tool, 2)
-		WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
+		terraformtest.WriteFile(t, filepath.Join(w.files, "c1.txt"), "somebody was here")
 		stand := filepath.Join(t.TempDir(), tool.Name)
 		script := fmt.Sprintf("#!/bin/sh\n[ \"$1\" = plan ] || exec %q \"$@\"\n%q \"$@\" | sed -n 1p\n", tool.Path, tool.Path)
 		if err := os.WriteFile(stand, []byte(script), 0o700); err != nil {

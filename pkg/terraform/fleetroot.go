@@ -15,6 +15,11 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // preparedRoot is a root module with its providers and modules:
@@ -36,8 +41,8 @@ type preparedRoot struct {
 	digest   string
 	code     string // digest of what plans are made from
 	linked   bool   // the registry is not copied for each target
-	tool     Binary
-	module   Root
+	tool     tool.Binary
+	module   module.Root
 	rel      string // of the root module in the tree
 	// lock is the dependency lock file, nil when there is none; bare is the same
 	// without checksums.
@@ -49,10 +54,10 @@ type preparedRoot struct {
 
 // prepare copies the manager tree and initializes it without a backend, so that
 // nothing in it comes from the target that happened to be the first.
-func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool Binary) error {
+func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool tool.Binary) error {
 	base := job
 	base.Dir, base.Log = f.dir, nil // the whole directory of the fleet is left out of the copy
-	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: NewLog(nil), fed: &Filter{}}
+	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}}
 	w.tree, w.data = filepath.Join(p.dir, "tree"), filepath.Join(p.dir, "data")
 	p.rel = filepath.FromSlash(job.Customer.Root)
 	w.root = filepath.Join(w.tree, p.rel)
@@ -63,7 +68,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if err := w.copyTree(ctx); err != nil {
 		return w.written("copy the manager directory", err)
 	}
-	if p.module, err = ReadRoot(w.root, tool.Name); err != nil {
+	if p.module, err = module.ReadRoot(w.root, tool.Name); err != nil {
 		return err
 	}
 	if err := errors.Join(p.module.Refusal(job.Customer.Root), w.setEnvironment()); err != nil {
@@ -73,7 +78,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 		return w.failure("init", err, w.diagnose(output.Diagnostics, w.fed))
 	}
 	p.digest, p.code, p.linked, p.tool = w.digest, w.code.Digest(), w.code.RegistryUnread(), tool
-	p.lock, err = os.ReadFile(filepath.Join(w.root, LockFileName))
+	p.lock, err = os.ReadFile(filepath.Join(w.root, output.LockFileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -107,7 +112,7 @@ func withoutChecksums(lock []byte) []byte {
 
 // open makes the workspace of one target from the prepared root.
 func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
-	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: NewLog(job.Log), module: p.module, digest: p.digest, openBackend: true}
+	w := &workspace{job: job, engine: e, tool: p.tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log), module: p.module, digest: p.digest, openBackend: true}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, p.rel)
 	if err := errors.Join(removeLeftovers(w.dir), os.Mkdir(w.data, 0o700)); err != nil {
@@ -151,7 +156,7 @@ func cloneTree(from, to string, linked bool) error {
 		}
 		target := filepath.Join(to, rel)
 		switch {
-		case linked && rel == RegistryDir && entry.IsDir():
+		case linked && rel == tree.RegistryDir && entry.IsDir():
 			if err := os.Symlink(path, target); err != nil {
 				return err
 			}
@@ -188,18 +193,18 @@ type backendTemplate struct {
 // initialized in earnest; for the others the note that the tool made then is
 // written with their own arguments. One whose arguments are of another shape is
 // initialized too.
-func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*Stream, error) {
+func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*output.Stream, error) {
 	note := filepath.Join(w.data, "terraform.tfstate")
 	p.mu.Lock()
 	template := p.templates[w.backend.Type]
 	p.mu.Unlock()
 	if template != nil {
 		if content, ok := template.fill(w.backend.Config); ok {
-			return &Stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.link(w, "providers"), p.writeLock(w, p.bare))
+			return &output.Stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.link(w, "providers"), p.writeLock(w, p.bare))
 		}
 	}
 	if err := p.writeLock(w, p.lock); err != nil {
-		return &Stream{}, w.failed("write the lock file", err)
+		return &output.Stream{}, w.failed("write the lock file", err)
 	}
 	output, err := w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
 	if err != nil {
@@ -233,7 +238,7 @@ func (p *preparedRoot) writeLock(w *workspace, content []byte) error {
 	if p.lock == nil {
 		return nil
 	}
-	return os.WriteFile(filepath.Join(w.root, LockFileName), content, 0o600)
+	return os.WriteFile(filepath.Join(w.root, output.LockFileName), content, 0o600)
 }
 
 // fill writes the note for other arguments. It is false where the note does not

@@ -13,6 +13,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 // victimVariable names the directory of a job for a process that is to be killed.
@@ -40,15 +42,15 @@ func victim(dir string) int {
 	job := pipeline.Job{
 		Customer:    pipeline.Customer{Name: "acme", Root: "terraform", Manager: pipeline.Manager{Tool: pipeline.ToolRule{Name: v.Tool}}},
 		Environment: "staging",
-		Variables:   Document{"infra/variables.yml", node.Content[0]},
+		Variables:   terraformtest.NewDocument(node.Content[0]),
 		ManagerDir:  v.Manager,
 		Dir:         v.Run,
-		Backend:     LocalBackend(v.State),
+		Backend:     terraformtest.LocalBackend(v.State),
 	}
 	engine := New(Options{Environ: os.Environ(), BinaryPath: v.ToolPath})
 	planned, err := engine.Plan(context.Background(), job)
 	if err == nil {
-		_, err = engine.Apply(context.Background(), job, Stored(planned))
+		_, err = engine.Apply(context.Background(), job, terraformtest.Stored(planned))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -61,15 +63,15 @@ func victim(dir string) int {
 // with us: it ends its work, saves the state and releases the lock.
 func TestKilledApply(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		dir := t.TempDir()
 		started, finish := filepath.Join(dir, "started"), filepath.Join(dir, "finish")
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
-		b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), DefaultVariables})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
+		b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), terraformtest.DefaultVariables})
 		if err != nil {
 			t.Fatal(err)
 		}
-		WriteFile(t, filepath.Join(dir, "job.json"), string(b))
+		terraformtest.WriteFile(t, filepath.Join(dir, "job.json"), string(b))
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +88,7 @@ func TestKilledApply(t *testing.T) {
 		if err := cmd.Wait(); err == nil {
 			t.Error("it was not killed")
 		}
-		WriteFile(t, finish, "")
+		terraformtest.WriteFile(t, finish, "")
 		waitFor(t, "the end of the apply", func() bool {
 			state, err := os.ReadFile(job.Backend.Path())
 			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info"))
@@ -105,7 +107,7 @@ func TestStubbornTool(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "terraform")
-	WriteFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
+	terraformtest.WriteFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
 	if err := os.Chmod(script, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +124,7 @@ func TestStubbornTool(t *testing.T) {
 		}
 		cancel()
 	}()
-	p := Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+	p := tool.Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
 		Env: []string{"PATH=" + os.Getenv("PATH")}}
 	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
 		t.Errorf("got %v", err)

@@ -7,24 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
-
-// FixedPlace is the path by which the tool and what it starts know the workspace on
-// Linux: a directory that they inherit as the first open file after the standard
-// ones. So path.cwd and abspath() have one value in every job of a target, wherever
-// the workspace lies, and two jobs on one machine cannot meet there.
-const FixedPlace = "/proc/self/fd/3"
-
-// HasFixedPlace reports whether this system knows such paths.
-const HasFixedPlace = runtime.GOOS == "linux"
 
 // setEnvironment makes the environment of the tool when the tree is there. The data
 // directory is named relative to the root module: that path becomes path.module of
@@ -49,8 +40,8 @@ func (w *workspace) setEnvironment() error {
 	if w.env, err = w.engine.options.Environ.ForTool(w.job.Customer.Manager.Tool, data); err != nil {
 		return err
 	}
-	if HasFixedPlace {
-		w.env = append(w.env, "PWD="+FixedPlace+"/"+filepath.ToSlash(within))
+	if tool.HasFixedPlace {
+		w.env = append(w.env, "PWD="+tool.FixedPlace+"/"+filepath.ToSlash(within))
 	}
 	return nil
 }
@@ -75,7 +66,7 @@ func (w *workspace) fromRoot(path string) string {
 
 // own turns a path below the fixed place into the real one.
 func (w *workspace) own(path string) string {
-	if rest, ok := strings.CutPrefix(path, FixedPlace+"/"); ok {
+	if rest, ok := strings.CutPrefix(path, tool.FixedPlace+"/"); ok {
 		return filepath.Join(w.dir, filepath.FromSlash(rest))
 	}
 	return path
@@ -137,7 +128,7 @@ func moduleEntry(path string, entry fs.DirEntry) (kind, content string, err erro
 	if info.Mode().Perm()&0o111 != 0 {
 		kind = "program"
 	}
-	content, err = FileSHA256(path)
+	content, err = tree.FileSHA256(path)
 	return kind, content, err
 }
 
@@ -198,7 +189,7 @@ func (w *workspace) expandsHome() bool {
 			if err != nil || found || entry.IsDir() {
 				return err
 			}
-			if !IsCode(entry.Name()) {
+			if !module.IsCode(entry.Name()) {
 				return nil
 			}
 			text, err := os.ReadFile(filepath.Clean(path))
@@ -208,39 +199,4 @@ func (w *workspace) expandsHome() bool {
 		found = found || err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
 	return found
-}
-
-// holdsPlace fits texts that hold one of the places.
-func holdsPlace(places []string) func(string) bool {
-	return func(text string) bool {
-		return slices.ContainsFunc(places, func(place string) bool { return strings.Contains(text, place) })
-	}
-}
-
-// isBelow fits paths of a directory, and the directory itself.
-func isBelow(dir string) func(string) bool {
-	return func(text string) bool {
-		return dir != "" && dir != "/" && (text == dir || strings.HasPrefix(text, strings.TrimSuffix(dir, "/")+"/"))
-	}
-}
-
-// placedIn is the path of the first text in a value that fits.
-func placedIn(value any, fits func(string) bool) (string, bool) {
-	switch v := value.(type) {
-	case string:
-		return "", fits(v)
-	case []any:
-		for i, e := range v {
-			if at, ok := placedIn(e, fits); ok {
-				return fmt.Sprintf("[%d]%s", i, at), true
-			}
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if at, ok := placedIn(v[name], fits); ok {
-				return "." + name + at, true
-			}
-		}
-	}
-	return "", false
 }

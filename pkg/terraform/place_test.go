@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 const placeRoot = `
@@ -30,23 +32,23 @@ output "all" { value = terraform_data.a.output }
 // with another home and temp directory, and plans once more elsewhere.
 func TestOnePathInEveryJob(t *testing.T) {
 	t.Parallel()
-	if !HasFixedPlace {
+	if !tool.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"stacks/live/main.tf": placeRoot, "stacks/modules/x/main.tf": "output \"own\" { value = abspath(path.module) }\n"})
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"stacks/live/main.tf": placeRoot, "stacks/modules/x/main.tf": "output \"own\" { value = abspath(path.module) }\n"})
 		if err := os.Symlink(filepath.Join("stacks", "live"), filepath.Join(job.ManagerDir, "live")); err != nil {
 			t.Fatal(err)
 		}
 		for _, root := range []string{"stacks/live", "live"} {
 			job.Customer.Root = root
-			job.Backend = LocalBackend(filepath.Join(t.TempDir(), "terraform.tfstate"))
+			job.Backend = terraformtest.LocalBackend(filepath.Join(t.TempDir(), "terraform.tfstate"))
 			planned, err := testEngine(t, tool).Plan(t.Context(), again(t, job))
 			if err != nil {
 				t.Fatal(err)
 			}
 			elsewhere := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TMPDIR="+t.TempDir()) })
-			applied, err := elsewhere.Apply(t.Context(), again(t, job), Stored(planned))
+			applied, err := elsewhere.Apply(t.Context(), again(t, job), terraformtest.Stored(planned))
 			if err != nil {
 				t.Fatalf("%v\n%s", err, job.Log)
 			}
@@ -64,11 +66,11 @@ func TestOnePathInEveryJob(t *testing.T) {
 // workspace is told what to use.
 func TestPathThatAProgramCannotRead(t *testing.T) {
 	t.Parallel()
-	if !HasFixedPlace {
+	if !tool.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": `
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": `
 resource "terraform_data" "a" {
   provisioner "local-exec" { command = "exec 3>&1; ls ${abspath(path.module)}/main.tf" }
 }
@@ -86,7 +88,7 @@ resource "terraform_data" "c" {
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied, err := testEngine(t, tool).Apply(t.Context(), again(t, job), Stored(planned))
+		applied, err := testEngine(t, tool).Apply(t.Context(), again(t, job), terraformtest.Stored(planned))
 		if err == nil || len(applied.Diagnostics) != 2 || !strings.Contains(applied.Diagnostics[0].Operator, "use path.module") || !strings.Contains(applied.Diagnostics[1].Operator, "use path.module") {
 			t.Errorf("%v: %+v", err, applied.Diagnostics)
 		}
@@ -96,12 +98,12 @@ resource "terraform_data" "c" {
 // TestPathOfTheRunIsRefused lets a program find out where the workspace really lies.
 func TestPathOfTheRunIsRefused(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		wrapped := wrapTool(t, tool, `
 if [ "$1" = show ]; then %[1]q "$@" | sed "s#MARK#$(pwd -P)#g"; exit 0; fi
 exec %[1]q "$@"
 `)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {\n  input = { tags = [\"x\", \"MARK\"] }\n}\n"})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "resource \"terraform_data\" \"a\" {\n  input = { tags = [\"x\", \"MARK\"] }\n}\n"})
 		planned, err := testEngine(t, wrapped).Plan(t.Context(), job)
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !strings.Contains(failed.Message, "terraform_data.a.input.tags[1] holds the directory of this run") || planned.PlanFile != "" {
@@ -134,12 +136,12 @@ func moduleServer(t *testing.T) (url string, content *atomic.Pointer[string]) {
 // and no script that the plan did not know.
 func TestRemoteModules(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		url, content := moduleServer(t)
 		ran := filepath.Join(t.TempDir(), "ran")
 		script, other := "echo ran > '"+ran+"'\n", "echo other > '"+ran+"'\n"
 		content.Store(&script)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "module \"m\" { source = \"" + url + "\" }\noutput \"at\" { value = module.m.at }\n"})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "module \"m\" { source = \"" + url + "\" }\noutput \"at\" { value = module.m.at }\n"})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), again(t, job))
 		if err != nil {
@@ -149,13 +151,13 @@ func TestRemoteModules(t *testing.T) {
 			t.Error("the modules have no digest")
 		}
 		content.Store(&other)
-		_, err = engine.Apply(t.Context(), again(t, job), Stored(planned))
+		_, err = engine.Apply(t.Context(), again(t, job), terraformtest.Stored(planned))
 		var refused *pipeline.RefusedError
 		if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleManager || isFile(ran) || isFile(job.Backend.Path()) {
 			t.Fatalf("an exchanged module: %v", err)
 		}
 		content.Store(&script)
-		applied, err := engine.Apply(t.Context(), again(t, job), Stored(planned))
+		applied, err := engine.Apply(t.Context(), again(t, job), terraformtest.Stored(planned))
 		if err != nil || !isFile(ran) {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
@@ -169,7 +171,7 @@ func TestRemoteModules(t *testing.T) {
 // path by itself does not.
 func TestHomeInAPlan(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		home := t.TempDir()
 		for name, c := range map[string]struct {
 			code  string
@@ -179,7 +181,7 @@ func TestHomeInAPlan(t *testing.T) {
 			"written":  {"resource \"terraform_data\" \"a\" {\n  input = \"" + home + "/x\"\n}\n", ""},
 			"read":     {"resource \"terraform_data\" \"a\" {\n  input = fileexists(pathexpand(\"~/x\"))\n}\n", ""},
 		} {
-			job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": c.code})
+			job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": c.code})
 			planned, err := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "HOME="+home) }).Plan(t.Context(), job)
 			if err != nil {
 				t.Fatal(err)
@@ -202,15 +204,15 @@ const otherPlace = "METAPIPE_TEST_OTHER_PLACE"
 // open under the same number is no part of the workspace.
 func TestFixedPlaceIsTheTools(t *testing.T) {
 	t.Parallel()
-	if !HasFixedPlace {
+	if !tool.HasFixedPlace {
 		t.Skip("this system has no path that is the same in every job")
 	}
 	if other := os.Getenv(otherPlace); other != "" {
 		w := workspace{tree: "/run/workspace/tree", data: "/run/workspace/data", dir: "/run/workspace", job: pipeline.Job{Dir: "/run"}}
 		for text, want := range map[string]string{
-			other + "/main.tf is broken":                    other + "/main.tf is broken",
-			FixedPlace + "/tree/live/main.tf is broken":     "live/main.tf is broken",
-			"/run/workspace/tree/live/main.tf is not there": "live/main.tf is not there",
+			other + "/main.tf is broken":                     other + "/main.tf is broken",
+			tool.FixedPlace + "/tree/live/main.tf is broken": "live/main.tf is broken",
+			"/run/workspace/tree/live/main.tf is not there":  "live/main.tf is not there",
 		} {
 			if got := w.relative(text); got != want {
 				t.Errorf("%q became %q, want %q", text, got, want)

@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/planjson"
+	"github.com/metapipe/metapipe/pkg/terraform/trace"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
 
 // Plan implements pipeline.Engine. It starts three processes: init, plan and
@@ -39,7 +43,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 		return planned, err
 	}
 	planned.ManagerTree = w.digest
-	if planned.ManagerCode, err = CodeFor(w.code.Digest(), w.tree, job.Customer.Name); err != nil {
+	if planned.ManagerCode, err = tree.CodeFor(w.code.Digest(), w.tree, job.Customer.Name); err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
 	if err := w.feed(); err != nil {
@@ -63,7 +67,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 
 // plan runs plan and show in a workspace that is initialized. A plan that
 // stopped at an error is shown too, as far as it came.
-func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialized *Stream) (pipeline.Planned, error) {
+func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initialized *output.Stream) (pipeline.Planned, error) {
 	file := filepath.Join(w.job.Dir, "plan.tfplan")
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return planned, w.failed("remove an old plan", err)
@@ -77,7 +81,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	}
 	output, failure := w.runJSON(ctx, args...)
 	found := append(initialized.Diagnostics, output.Diagnostics...)
-	reading := Reading{Plan: planned.Plan, Filter: w.fed}
+	reading := planjson.Reading{Plan: planned.Plan, Filter: w.fed}
 	if failure == nil || isFile(file) {
 		var err error
 		if reading, err = w.show(ctx, file, &planned); err != nil && failure == nil {
@@ -85,7 +89,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		}
 	}
 	planned.Plan = reading.Plan
-	NewTracer(w.traced()).Explain(&planned.Plan, reading.Filter)
+	trace.NewTracer(w.traced()).Explain(&planned.Plan, reading.Filter)
 	planned.Plan.Diagnostics = w.diagnose(found, reading.Filter)
 	if warning := w.homeWarning(reading.Homed); warning != nil {
 		planned.Plan.Diagnostics = append(planned.Plan.Diagnostics, *warning)
@@ -105,11 +109,11 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 }
 
 // show writes the plan JSON to a file and reads it from there.
-func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (Reading, error) {
-	empty := Reading{Plan: planned.Plan, Filter: w.fed}
+func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (planjson.Reading, error) {
+	empty := planjson.Reading{Plan: planned.Plan, Filter: w.fed}
 	out := filepath.Join(w.job.Dir, "plan.json")
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
-		diagnostics := w.diagnose(PlainTextDiagnostics(w.stderr("show")), w.fed)
+		diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("show")), w.fed)
 		return empty, w.failure("show", err, diagnostics)
 	}
 	planned.JSONFile = out
@@ -118,7 +122,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := Parse(bufio.NewReaderSize(json, 256<<10), ReadOptions{Tool: w.tool.ToolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.Get("HOME"), Secrets: w.knownSecrets()})
+	reading, err := planjson.Parse(bufio.NewReaderSize(json, 256<<10), planjson.ReadOptions{Tool: w.tool.ToolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.Get("HOME"), Secrets: w.knownSecrets()})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{
@@ -148,7 +152,7 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	if planned.LockFile, err = w.lockFile(); err != nil {
 		return planned, w.failed("read the dependency lock file", err)
 	}
-	if _, err = WriteBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
+	if _, err = tree.WriteBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
 		return planned, w.failed("keep what init and plan wrote", err)
 	}
 	return planned, nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // TestProviderRemedies lets the tools fail at a mirror that has one version of a
@@ -17,16 +19,16 @@ import (
 func TestProviderRemedies(t *testing.T) {
 	t.Parallel()
 	platform := runtime.GOOS + "_" + runtime.GOARCH
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		host := map[string]string{"terraform": "registry." + "terraform.io", "tofu": "registry." + "opentofu.org"}[tool.Name]
 		mirror := t.TempDir()
 		binary := filepath.Join(mirror, host, "acme", "thing", "2.1.0", platform, "terraform-provider-thing_v2.1.0")
-		WriteFile(t, binary, "#!/bin/sh\n")
+		terraformtest.WriteFile(t, binary, "#!/bin/sh\n")
 		if err := os.Chmod(binary, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		config := filepath.Join(t.TempDir(), "cli.tfrc")
-		WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+mirror+"\" }\n}\n")
+		terraformtest.WriteFile(t, config, "provider_installation {\n  filesystem_mirror { path = \""+mirror+"\" }\n}\n")
 		lock := func(version, constraint string) string {
 			return fmt.Sprintf("provider \"%s/acme/thing\" {\n  version     = %q\n  constraints = %q\n  hashes = [\n    \"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\n  ]\n}\n", host, version, constraint)
 		}
@@ -47,7 +49,7 @@ func TestProviderRemedies(t *testing.T) {
 					files["terraform/.terraform.lock.hcl"] = c.lock
 				}
 				engine := testEngine(t, tool, func(o *Options) { o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config) })
-				_, err := engine.Plan(t.Context(), NewJob(t, tool, DefaultVariables, files))
+				_, err := engine.Plan(t.Context(), terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, files))
 				var failed *pipeline.FailedError
 				if !errors.As(err, &failed) || !strings.Contains(failed.Operator, c.want) || strings.Contains(failed.Operator, "network") || failed.Next != pipeline.ProviderNext {
 					t.Errorf("got %v", err)
@@ -59,7 +61,7 @@ func TestProviderRemedies(t *testing.T) {
 
 func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 	t.Parallel()
-	for output, want := range map[string]string{
+	for printed, want := range map[string]string{
 		"could not query provider registry for registry.example/a/b: the request failed after 2 attempts, please try again later: Get \"https://registry.example/.well-known/terraform.json\": dial tcp: lookup registry.example: no such host": "network",
 		"Error while installing a/b v1.0.0: could not query provider registry: failed to retrieve cryptographic signature: 503 Service Unavailable":                                                                                             "network",
 		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                         "signed",
@@ -67,9 +69,9 @@ func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                         "`tofu init -upgrade`",
 		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                            "",
 	} {
-		got := ProviderRemedy("Failed to install provider\n"+output, "tofu", "terraform")
+		got := output.ProviderRemedy("Failed to install provider\n"+printed, "tofu", "terraform")
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
-			t.Errorf("%s: got %q, want %q", output, got, want)
+			t.Errorf("%s: got %q, want %q", printed, got, want)
 		}
 	}
 }

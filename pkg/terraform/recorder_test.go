@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // TestMain lets the test binary stand in for a tool: under the name terraform or
@@ -78,7 +80,7 @@ func record(dir string) int {
 // recorder is a stand-in that records.
 type recorder struct{ dir string }
 
-func newRecorder(t *testing.T, tool Tool) (recorder, Tool) {
+func newRecorder(t *testing.T, tool terraformtest.Tool) (recorder, terraformtest.Tool) {
 	t.Helper()
 	r := recorder{t.TempDir()}
 	self, err := os.Executable()
@@ -89,8 +91,8 @@ func newRecorder(t *testing.T, tool Tool) (recorder, Tool) {
 	if err := os.Symlink(self, path); err != nil {
 		t.Fatal(err)
 	}
-	WriteFile(t, filepath.Join(r.dir, "real"), tool.Path)
-	return r, Tool{tool.Name, path}
+	terraformtest.WriteFile(t, filepath.Join(r.dir, "real"), tool.Path)
+	return r, terraformtest.Tool{Name: tool.Name, Path: path}
 }
 
 // calls returns the commands in order, and how many signals came.

@@ -7,42 +7,40 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 
-	tfjson "github.com/hashicorp/terraform-json"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 // runJSON runs the tool with its machine-readable output and collects what it says.
-func (w *workspace) runJSON(ctx context.Context, args ...string) (*Stream, error) {
+func (w *workspace) runJSON(ctx context.Context, args ...string) (*output.Stream, error) {
 	w.log.Clean = w.relative
-	output := &Stream{Log: w.log, Applying: args[0] == "apply"}
+	stream := &output.Stream{Log: w.log, Applying: args[0] == "apply"}
 	out := filepath.Join(w.dir, args[0]+".jsonl")
 	ended := make(chan struct{})
 	followed := make(chan error, 1)
 	// The file must be there before somebody follows it.
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
-		return output, w.failed("record the output of "+w.tool.Name, err)
+		return stream, w.failed("record the output of "+w.tool.Name, err)
 	}
-	go func() { followed <- Follow(out, ended, output.Line) }()
+	go func() { followed <- output.Follow(out, ended, stream.Line) }()
 	err := w.exec(ctx, out, args...)
 	close(ended)
 	if e := <-followed; e != nil {
-		output.OutputLost = true
+		stream.OutputLost = true
 		err = errors.Join(err, w.failed("read the output of "+w.tool.Name, e))
 	}
-	if output.Version != "" && output.Version != w.tool.Version {
-		output.OutputLost = true
-		return output, w.otherVersion(output.Version)
+	if stream.Version != "" && stream.Version != w.tool.Version {
+		stream.OutputLost = true
+		return stream, w.otherVersion(stream.Version)
 	}
-	if err != nil && len(output.Diagnostics) == 0 {
-		output.Diagnostics = PlainTextDiagnostics(string(output.PlainText) + "\n" + w.stderr(args[0]))
+	if err != nil && len(stream.Diagnostics) == 0 {
+		stream.Diagnostics = output.PlainTextDiagnostics(string(stream.PlainText) + "\n" + w.stderr(args[0]))
 	}
-	return output, err
+	return stream, err
 }
 
 // otherVersion is the error about a program that passes calls on to one of
@@ -71,7 +69,7 @@ func (w *workspace) exec(ctx context.Context, stdout string, args ...string) (er
 		return w.failed("open the workspace", err)
 	}
 	defer func() { err = errors.Join(err, place.Close()) }()
-	return Process{
+	return tool.Process{
 		Path: w.tool.Path, Args: args, Dir: w.root, Env: w.env, Place: place,
 		Stdout: out, Stderr: errs, WaitDelay: w.engine.options.WaitDelay,
 	}.Run(ctx)
@@ -88,66 +86,21 @@ func (w *workspace) stderr(command string) string {
 		return ""
 	}
 	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, PlainTextLimit))
+	b, err := io.ReadAll(io.LimitReader(file, output.PlainTextLimit))
 	if err != nil {
 		return ""
 	}
 	return string(b)
 }
 
-// plainTextPlace is how the tool names a place to people.
-var plainTextPlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
-
-// PlainTextDiagnostics reads errors that the tool printed for people: those of
-// mistakes in flags, of crashes, and of versions whose init knows no JSON.
-func PlainTextDiagnostics(text string) []tfjson.Diagnostic {
-	var found []tfjson.Diagnostic
-	var detail []string
-	var place *tfjson.Range
-	flush := func() {
-		if len(found) > 0 {
-			last := &found[len(found)-1]
-			last.Detail, last.Range = strings.TrimSpace(strings.Join(detail, "\n")), place
-		}
-		detail, place = nil, nil
-	}
-	text = Clean(text)
-	for _, line := range strings.Split(text, "\n") {
-		line = strings.TrimRight(strings.TrimLeft(line, "│╷╵ "), " ")
-		severity := tfjson.DiagnosticSeverityError
-		summary, ok := strings.CutPrefix(line, "Error: ")
-		if !ok {
-			severity = tfjson.DiagnosticSeverityWarning
-			summary, ok = strings.CutPrefix(line, "Warning: ")
-		}
-		if ok {
-			flush()
-			found = append(found, tfjson.Diagnostic{Severity: severity, Summary: summary})
-			continue
-		}
-		if m := plainTextPlace.FindStringSubmatch(line); m != nil && place == nil {
-			if n, err := strconv.Atoi(m[2]); err == nil {
-				place = &tfjson.Range{Filename: m[1], Start: tfjson.Pos{Line: n}}
-			}
-		}
-		detail = append(detail, line)
-	}
-	flush()
-	if len(found) == 0 && strings.TrimSpace(text) != "" {
-		first, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
-		found = append(found, tfjson.Diagnostic{Severity: tfjson.DiagnosticSeverityError, Summary: first, Detail: rest})
-	}
-	return found
-}
-
 // init prepares the workspace: providers, modules, backend.
-func (w *workspace) init(ctx context.Context) (*Stream, error) {
+func (w *workspace) init(ctx context.Context) (*output.Stream, error) {
 	return w.connect(ctx, append([]string{"-reconfigure"}, w.backendArgs...)...)
 }
 
 // connect initializes the workspace with its backend, and makes sure that the tool
 // uses that one.
-func (w *workspace) connect(ctx context.Context, args ...string) (*Stream, error) {
+func (w *workspace) connect(ctx context.Context, args ...string) (*output.Stream, error) {
 	output, err := w.initialize(ctx, args...)
 	if err != nil {
 		return output, err
@@ -155,14 +108,14 @@ func (w *workspace) connect(ctx context.Context, args ...string) (*Stream, error
 	return output, w.sameBackend()
 }
 
-func (w *workspace) initialize(ctx context.Context, extra ...string) (*Stream, error) {
+func (w *workspace) initialize(ctx context.Context, extra ...string) (*output.Stream, error) {
 	args := []string{"init", "-input=false", "-no-color"}
 	if w.tool.AtLeast(1, 9) { // both tools speak JSON here from 1.9 on
 		args = []string{"init", "-input=false", "-json"}
 	}
 	lock, err := w.lockFile()
 	if err != nil {
-		return &Stream{}, w.failed("read the dependency lock file", err)
+		return &output.Stream{}, w.failed("read the dependency lock file", err)
 	}
 	if lock != "" {
 		args = append(args, "-lockfile=readonly")
@@ -198,8 +151,8 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 		if d.Warning {
 			continue
 		}
-		failed.Message += ": " + FirstLine(d.Summary)
-		failed.Lock = LockOf(d.Summary, d.Detail)
+		failed.Message += ": " + output.FirstLine(d.Summary)
+		failed.Lock = output.LockOf(d.Summary, d.Detail)
 		failed.Permanent = strings.HasPrefix(d.Summary, inconsistent)
 		switch { // the customer's own line says more to them than the manager's
 		case d.Source.File != "":
@@ -213,7 +166,7 @@ func (w *workspace) failure(command string, err error, diagnostics []pipeline.Di
 	if cause := w.backendCause(diagnostics); cause != "" {
 		failed.Message += "; " + cause
 	}
-	var exit *ExitError
+	var exit *tool.ExitError
 	if errors.As(err, &exit) && len(diagnostics) > 0 {
 		failed.Err = nil // the diagnostics say more than "exit code 1"
 	}
@@ -234,14 +187,9 @@ func (w *workspace) advice(d pipeline.Diagnostic, operator string) (next, forOpe
 	case d.Where.File != "":
 		return pipeline.ProviderNext, fmt.Sprintf("correct %s", d.Where)
 	case d.Detail != "":
-		return pipeline.ProviderNext, FirstLine(d.Detail)
+		return pipeline.ProviderNext, output.FirstLine(d.Detail)
 	}
 	return pipeline.ProviderNext, operator
-}
-
-func FirstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
 }
 
 // isFull reports whether a small file still fits into dir. A tool whose disk is

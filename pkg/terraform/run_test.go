@@ -8,23 +8,25 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 func TestProseDiagnostics(t *testing.T) {
 	t.Parallel()
-	got := PlainTextDiagnostics("Initializing the backend...\n" +
+	got := output.PlainTextDiagnostics("Initializing the backend...\n" +
 		"\x1b[31m╷\x1b[0m\n\x1b[31m│\x1b[0m \x1b[1mWarning: \x1b[0mOld syntax\n│ \n│ Use the new one.\n╵\n" +
 		"╷\n│ Error: Invalid block\n│ \n│   on main.tf line 7, in resource \"x\":\n│    7: resource {\n│ \n│ Say more.\n╵\n")
-	if len(got) != 2 || got[0].Summary != "Old syntax" || IsError(got[0]) || got[0].Detail != "Use the new one." {
+	if len(got) != 2 || got[0].Summary != "Old syntax" || output.IsError(got[0]) || got[0].Detail != "Use the new one." {
 		t.Fatalf("%+v", got)
 	}
 	if got[1].Summary != "Invalid block" || got[1].Range == nil || got[1].Range.Filename != "main.tf" || got[1].Range.Start.Line != 7 {
 		t.Errorf("%+v", got[1])
 	}
-	if got := PlainTextDiagnostics("panic: oh no\n\ngoroutine 1"); len(got) != 1 || got[0].Summary != "panic: oh no" || !IsError(got[0]) {
+	if got := output.PlainTextDiagnostics("panic: oh no\n\ngoroutine 1"); len(got) != 1 || got[0].Summary != "panic: oh no" || !output.IsError(got[0]) {
 		t.Errorf("%+v", got)
 	}
-	if got := PlainTextDiagnostics(" \n"); len(got) != 0 {
+	if got := output.PlainTextDiagnostics(" \n"); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -39,20 +41,20 @@ connected() {
 `
 
 // oldTool answers like versions whose init knows no JSON.
-func oldTool(t *testing.T, script string) Tool {
+func oldTool(t *testing.T, script string) terraformtest.Tool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "terraform")
-	WriteFile(t, path, connects+"case \"$1\" in\nversion) echo '{\"terraform_version\": \"1.5.7\"}' ;;\n"+script+"esac\n")
+	terraformtest.WriteFile(t, path, connects+"case \"$1\" in\nversion) echo '{\"terraform_version\": \"1.5.7\"}' ;;\n"+script+"esac\n")
 	if err := os.Chmod(path, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return Tool{"terraform", path}
+	return terraformtest.Tool{Name: "terraform", Path: path}
 }
 
 func TestInitOfOldVersions(t *testing.T) {
 	t.Parallel()
 	tool := oldTool(t, "init) case \"$*\" in *-json*) echo unknown flag; exit 9 ;; esac; echo 'Error: No such thing\n\n  on main.tf line 3, in x:' >&2; exit 1 ;;\n")
-	job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
+	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
 	planned, err := testEngine(t, tool).Plan(t.Context(), job)
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) || len(planned.Plan.Diagnostics) != 1 || planned.Plan.Diagnostics[0].Where.String() != "terraform/main.tf:3" {
@@ -66,7 +68,7 @@ func TestInitOfOldVersions(t *testing.T) {
 func TestToolThatPicksAnotherVersion(t *testing.T) {
 	t.Parallel()
 	tool := oldTool(t, "init) connected; exit 0 ;;\nplan) echo '{\"type\":\"version\",\"terraform\":\"1.6.0\"}'; exit 0 ;;\n")
-	job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
+	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	var usage *pipeline.UsageError
 	if !errors.As(err, &usage) || !strings.Contains(usage.Message, "1.5.7") || !strings.Contains(usage.Message, "1.6.0") {
@@ -86,7 +88,7 @@ func TestToolThatSaysNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tool := oldTool(t, script)
-			job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
+			job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
 			if planned, err := testEngine(t, tool).Plan(t.Context(), job); err == nil || planned.PlanFile != "" {
 				t.Errorf("%+v %v", planned, err)
 			}
@@ -97,9 +99,9 @@ func TestToolThatSaysNothing(t *testing.T) {
 // TestEphemeralVariables are told to the apply again, since no plan keeps them.
 func TestEphemeralVariables(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": `
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": `
 variable "region" {
   type      = string
   ephemeral = true
@@ -111,7 +113,7 @@ resource "terraform_data" "a" { input = var.name }
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Errorf("%v\n%s", err, job.Log)
 		}
 	})

@@ -20,6 +20,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 const stateBucket = "states"
@@ -62,9 +63,9 @@ func (w *s3World) environ(o *Options) {
 	o.Environ = append(o.Environ, "AWS_ENDPOINT_URL_S3="+w.door.URL)
 }
 
-func (w *s3World) job(t *testing.T, tool Tool, files map[string]string) pipeline.Job {
+func (w *s3World) job(t *testing.T, tool terraformtest.Tool, files map[string]string) pipeline.Job {
 	t.Helper()
-	job := NewJob(t, tool, DefaultVariables, files)
+	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, files)
 	job.Customer.Name = pipeline.CustomerName(fmt.Sprintf("customer-%d", w.jobs.Add(1)))
 	state := pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket, Region: w.server.Region, Prefix: "live"}}
 	job.Backend = state.Target(job.Customer.Name, job.Environment, "")
@@ -94,7 +95,7 @@ resource "terraform_data" "a" { input = var.name }
 func TestS3(t *testing.T) {
 	t.Parallel()
 	world := newS3World(t)
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		for name, block := range map[string]string{
 			"own block":     "terraform {\n  backend \"s3\" {\n    workspace_key_prefix = \"x\"\n  }\n}\n",
 			"no block":      "",
@@ -113,14 +114,14 @@ func TestS3(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if applied, err := engine.Apply(t.Context(), job, Stored(first)); err != nil || len(applied.Done) != 1 {
+				if applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(first)); err != nil || len(applied.Done) != 1 {
 					t.Fatalf("%+v %v", applied, err)
 				}
 				key := job.Backend.Config["key"]
 				if !world.has(t, key) || world.has(t, key+".tflock") {
 					t.Errorf("state %v, lock %v", world.has(t, key), world.has(t, key+".tflock"))
 				}
-				applied, err := engine.Apply(t.Context(), other, Stored(second))
+				applied, err := engine.Apply(t.Context(), other, terraformtest.Stored(second))
 				var refused *pipeline.RefusedError
 				if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStaleState || applied.Started {
 					t.Errorf("a stale plan: %v", err)
@@ -143,7 +144,7 @@ func TestS3(t *testing.T) {
 func TestS3Lock(t *testing.T) {
 	t.Parallel()
 	world := newS3World(t)
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		engine := testEngine(t, tool, world.environ)
 		dir := t.TempDir()
 		started, signal := filepath.Join(dir, "started"), filepath.Join(dir, "go")
@@ -159,7 +160,7 @@ func TestS3Lock(t *testing.T) {
 		}
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() {
-			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, Stored(plans[0]))
+			_, err := engine.Apply(context.WithoutCancel(t.Context()), job, terraformtest.Stored(plans[0]))
 			first <- err
 		}()
 		waitFor(t, "the first apply", func() bool { return isFile(started) })
@@ -171,7 +172,7 @@ func TestS3Lock(t *testing.T) {
 			t.Errorf("a plan while the state is locked: %v", err)
 		}
 		go func() {
-			_, err := engine.Apply(context.WithoutCancel(t.Context()), other, Stored(plans[1]))
+			_, err := engine.Apply(context.WithoutCancel(t.Context()), other, terraformtest.Stored(plans[1]))
 			second <- err
 		}()
 		select {
@@ -179,7 +180,7 @@ func TestS3Lock(t *testing.T) {
 			t.Errorf("the second did not wait: %v", err)
 		case <-time.After(4 * time.Second):
 		}
-		WriteFile(t, signal, "")
+		terraformtest.WriteFile(t, signal, "")
 		if err := <-first; err != nil {
 			t.Error(err)
 		}
@@ -197,7 +198,7 @@ func TestS3Lock(t *testing.T) {
 // TestS3Vanishes shuts the door in the middle of an apply.
 func TestS3Vanishes(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		world := newS3World(t)
 		engine := testEngine(t, tool, world.environ)
 		dir := t.TempDir()
@@ -211,12 +212,12 @@ func TestS3Vanishes(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() {
 			var err error
-			applied, err = engine.Apply(context.WithoutCancel(t.Context()), job, Stored(planned))
+			applied, err = engine.Apply(context.WithoutCancel(t.Context()), job, terraformtest.Stored(planned))
 			ended <- err
 		}()
 		waitFor(t, "the apply", func() bool { return isFile(started) })
 		world.shut.Store(true)
-		WriteFile(t, signal, "")
+		terraformtest.WriteFile(t, signal, "")
 		err = <-ended
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || applied.ErroredState == "" || !strings.Contains(failed.Message, keptText) {
@@ -227,7 +228,7 @@ func TestS3Vanishes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		WriteFile(t, kept, string(content))
+		terraformtest.WriteFile(t, kept, string(content))
 		world.shut.Store(false)
 		// The lock could not be released either, and is not forced.
 		key := job.Backend.Config["key"] + ".tflock"
@@ -262,8 +263,8 @@ func TestS3Vanishes(t *testing.T) {
 
 func TestS3NeedsANewTool(t *testing.T) {
 	t.Parallel()
-	tool := Tool{"terraform", FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.9.8")}
-	job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+	tool := terraformtest.Tool{Name: "terraform", Path: terraformtest.FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.9.8")}
+	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
 	job.Backend = pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket}}.Target("acme", "staging", "")
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	var usage *pipeline.UsageError

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,13 +13,17 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/planjson"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
 // fedSecrets are the values of the variables that the root declares sensitive or
 // ephemeral: all that can be known of a plan's secrets while it is being made. Those
 // that are ephemeral are in no plan, so an apply knows them from here alone.
-func (w *workspace) fedSecrets(values map[string]json.RawMessage) (Secrets, error) {
-	set := Known(w.engine.secrets())
+func (w *workspace) fedSecrets(values map[string]json.RawMessage) (redact.Secrets, error) {
+	set := redact.Known(w.engine.secrets())
 	for name, variable := range w.module.Variables {
 		if !variable.Sensitive && !slices.Contains(w.module.Ephemeral, name) {
 			continue
@@ -51,19 +54,9 @@ func (e *Engine) secrets() []string {
 	return e.options.Secrets()
 }
 
-func Known(secrets []string) Secrets {
-	set := Secrets{}
-	for _, secret := range secrets {
-		if secret = strings.TrimSpace(secret); len(secret) >= minSecret {
-			set[secret] = struct{}{}
-		}
-	}
-	return set
-}
-
 // planSecrets is what an apply must know of its plan to show nothing sensitive.
 type planSecrets struct {
-	known Secrets
+	known redact.Secrets
 	// later are the marks of the values that are sensitive and become known by
 	// the apply, by the address of their resource.
 	later map[string]any
@@ -92,7 +85,7 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 		return planSecrets{unread: true}
 	}
 	defer content.Close()
-	reading, err := Parse(bufio.NewReaderSize(content, 256<<10), ReadOptions{Secrets: w.knownSecrets()})
+	reading, err := planjson.Parse(bufio.NewReaderSize(content, 256<<10), planjson.ReadOptions{Secrets: w.knownSecrets()})
 	if err != nil {
 		return planSecrets{unread: true}
 	}
@@ -104,18 +97,18 @@ func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) pla
 }
 
 // redactor is one for everything that is known before the apply.
-func (s planSecrets) redactor() *Filter {
+func (s planSecrets) redactor() *redact.Filter {
 	if s.unread {
-		return &Filter{Blind: true}
+		return &redact.Filter{Blind: true}
 	}
-	return NewFilter(s.known)
+	return redact.NewFilter(s.known)
 }
 
 // redactApplied takes the secrets out of outputs and diagnostics. Outputs may be
 // made from sensitive values although the manager marked them as harmless. What
 // only the apply made known, such as a generated password, is read from the new
 // state; that is fetched only where something could hold it.
-func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *Stream, applied *pipeline.Applied) {
+func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *output.Stream, applied *pipeline.Applied) {
 	applied.Outputs = output.Results()
 	shown := false
 	for _, o := range applied.Outputs {
@@ -151,7 +144,7 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 }
 
 // laterRedactor also knows the sensitive values of the state after the apply.
-func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outputs []pipeline.Output, needed bool) *Filter {
+func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outputs []pipeline.Output, needed bool) *redact.Filter {
 	for _, o := range outputs {
 		needed = needed || !o.Sensitive && secrets.unknown[o.Name]
 	}
@@ -160,13 +153,13 @@ func (w *workspace) laterRedactor(ctx context.Context, secrets planSecrets, outp
 	}
 	all := maps.Clone(secrets.known)
 	if err := w.stateSecrets(ctx, all, secrets.later); err != nil {
-		return &Filter{Blind: true}
+		return &redact.Filter{Blind: true}
 	}
-	return NewFilter(all)
+	return redact.NewFilter(all)
 }
 
 // stateSecrets adds the sensitive values of the state as it is now.
-func (w *workspace) stateSecrets(ctx context.Context, set Secrets, marks map[string]any) error {
+func (w *workspace) stateSecrets(ctx context.Context, set redact.Secrets, marks map[string]any) error {
 	path := w.kept
 	if path == "" {
 		path = w.localState()
@@ -186,121 +179,5 @@ func (w *workspace) stateSecrets(ctx context.Context, set Secrets, marks map[str
 		return fmt.Errorf("read the state: %w", err)
 	}
 	defer file.Close()
-	return AddSecrets(bufio.NewReader(file), set, marks)
-}
-
-// AddSecrets adds the sensitive values of a state file, version 4: those that the state
-// marks, and those at marks by the address of their resource.
-func AddSecrets(state io.Reader, set Secrets, marks map[string]any) error {
-	reader := stateReader{Reader: NewReader(state), secrets: set, marks: marks}
-	if err := reader.Object(reader.section); err != nil {
-		return fmt.Errorf("read the state: %w", err)
-	}
-	return nil
-}
-
-// stateReader gathers the secrets of a state file, version 4.
-type stateReader struct {
-	Reader
-	secrets Secrets
-	marks   map[string]any // by address, beside those that the state holds
-}
-
-func (s *stateReader) section(key string) error {
-	switch key {
-	case "resources":
-		return s.Array(s.resource)
-	case "outputs":
-		return s.Object(func(string) error {
-			var o struct {
-				Sensitive bool            `json:"sensitive"`
-				Value     json.RawMessage `json:"value"`
-			}
-			if err := s.Decode(&o); err != nil || !o.Sensitive {
-				return err
-			}
-			return s.secrets.AddRaw(o.Value)
-		})
-	}
-	return s.Skip()
-}
-
-// stateInstance is one instance of a resource. A path is a list of steps, each
-// an attribute's name or an index.
-type stateInstance struct {
-	Key        any        `json:"index_key"`
-	Attributes any        `json:"attributes"`
-	Sensitive  [][]anStep `json:"sensitive_attributes"`
-}
-
-type anStep struct {
-	Value any `json:"value"`
-}
-
-func (s *stateReader) resource() error {
-	var r struct {
-		Module    string          `json:"module"`
-		Mode      string          `json:"mode"`
-		Type      string          `json:"type"`
-		Name      string          `json:"name"`
-		Instances []stateInstance `json:"instances"`
-	}
-	if err := s.Decode(&r); err != nil {
-		return err
-	}
-	address := r.Type + "." + r.Name
-	if r.Mode == "data" {
-		address = "data." + address
-	}
-	if r.Module != "" {
-		address = r.Module + "." + address
-	}
-	for _, instance := range r.Instances {
-		for _, path := range instance.Sensitive {
-			s.secrets.AddAll(valueAt(instance.Attributes, path))
-		}
-		s.secrets.AddMarked(instance.Attributes, s.marks[address+indexText(instance.Key)])
-	}
-	return nil
-}
-
-// valueAt follows a path; where it ends early the whole rest is meant.
-func valueAt(value any, path []anStep) any {
-	for _, step := range path {
-		key := step.Value
-		if typed, ok := key.(map[string]any); ok { // an index with its type
-			key = typed["value"]
-		}
-		switch v := value.(type) {
-		case map[string]any:
-			name, ok := key.(string)
-			if !ok {
-				return value
-			}
-			value = v[name]
-		case []any:
-			number, ok := key.(json.Number)
-			if !ok {
-				return value
-			}
-			i, err := number.Int64()
-			if err != nil || i < 0 || i >= int64(len(v)) {
-				return value
-			}
-			value = v[i]
-		}
-	}
-	return value
-}
-
-// indexText is the end of an address: [0] or ["key"].
-func indexText(key any) string {
-	switch k := key.(type) {
-	case json.Number:
-		return "[" + k.String() + "]"
-	case string:
-		quoted := string(AppendString(nil, k))
-		return "[" + strings.ReplaceAll(strings.ReplaceAll(quoted, "${", "$${"), "%{", "%%{") + "]"
-	}
-	return ""
+	return statefile.AddSecrets(bufio.NewReader(file), set, marks)
 }

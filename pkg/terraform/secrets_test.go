@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // leakyRoot gives secrets away: the manager declares what holds them harmless.
@@ -41,17 +44,17 @@ output "hidden" {
 
 func TestOutputsHoldNoSecret(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		for _, kept := range []bool{true, false} {
 			r, recorded := newRecorder(t, tool)
-			job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+			job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
 			engine := testEngine(t, recorded)
 			planned, err := engine.Plan(t.Context(), job)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.forget(t)
-			plan := Stored(planned)
+			plan := terraformtest.Stored(planned)
 			commands := "init apply"
 			if !kept {
 				plan.JSONFile = ""
@@ -81,7 +84,7 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 			if got, _ := r.calls(t); strings.Join(got, " ") != commands {
 				t.Errorf("processes %q, want %q", got, commands)
 			}
-			if log := job.Log.(*LogBuffer).String(); strings.Contains(log, "open-sesame") {
+			if log := job.Log.(*terraformtest.LogBuffer).String(); strings.Contains(log, "open-sesame") {
 				t.Errorf("log:\n%s", log)
 			}
 		}
@@ -90,14 +93,14 @@ func TestOutputsHoldNoSecret(t *testing.T) {
 
 func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": leakyRoot})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan := Stored(planned)
+		plan := terraformtest.Stored(planned)
 		plan.JSONFile = filepath.Join(t.TempDir(), "broken.json")
 		if err := os.WriteFile(plan.JSONFile, []byte(`{"format_version":"1.2","resource_changes":[`), 0o600); err != nil {
 			t.Fatal(err)
@@ -116,39 +119,6 @@ func TestOutputsAreWithheldWhenThePlanIsUnreadable(t *testing.T) {
 				t.Errorf("%+v", o)
 			}
 		}
-	})
-}
-
-func TestStateSecrets(t *testing.T) {
-	t.Parallel()
-	in := `{"version":4,"outputs":{"o":{"value":"output-secret","sensitive":true},"p":{"value":"public"}},"resources":[
- {"module":"module.m","mode":"managed","type":"a","name":"b","instances":[
-  {"index_key":"k","attributes":{"marked":"by-the-plan","list":["x","in-a-list"],"plain":"plainly"},
-   "sensitive_attributes":[[{"type":"get_attr","value":"list"},{"type":"index","value":{"value":1,"type":"number"}}]]}]},
- {"mode":"data","type":"a","name":"b","instances":[{"attributes":{"deep":{"x":"all-of-it"}},"sensitive_attributes":[[{"type":"get_attr","value":"deep"},{"type":"index","value":7}]]}]}]}`
-	set := Secrets{}
-	r := stateReader{Reader: NewReader(strings.NewReader(in)), secrets: set, marks: map[string]any{`module.m.a.b["k"]`: map[string]any{"marked": true}}}
-	if err := r.Object(r.section); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"output-secret", "by-the-plan", "in-a-list", "all-of-it"} {
-		if _, ok := set[want]; !ok {
-			t.Errorf("%q is not known", want)
-		}
-	}
-	if len(set) != 4 {
-		t.Errorf("known: %v", set)
-	}
-}
-
-func FuzzStateSecrets(f *testing.F) {
-	f.Add([]byte(`{"outputs":{"o":{"value":"secret","sensitive":true}},"resources":[{"mode":"data","instances":[{"index_key":0,"attributes":{"a":["b"]},"sensitive_attributes":[[{"value":"a"},{"value":{"value":0}}]]}]}]}`))
-	f.Fuzz(func(_ *testing.T, in []byte) {
-		r := stateReader{Reader: NewReader(strings.NewReader(string(in))), secrets: Secrets{}}
-		if err := r.Object(r.section); err != nil {
-			return
-		}
-		NewFilter(r.secrets)
 	})
 }
 
@@ -172,14 +142,14 @@ resource "terraform_data" "odd" {
   for_each = nonsensitive(toset(["${var.db_password}-neu", var.other.deep[0]]))
 }
 `
-	WithTools(t, func(t *testing.T, tool Tool) {
-		for variables, region := range map[string]string{DefaultVariables + "db_password: hunter2secret\n": "99", "region: x\ndb_password: hunter2secret\n": "0"} {
-			job := NewJob(t, tool, variables, map[string]string{"terraform/main.tf": strings.Replace(root, "99", region, 1)})
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		for variables, region := range map[string]string{terraformtest.DefaultVariables + "db_password: hunter2secret\n": "99", "region: x\ndb_password: hunter2secret\n": "0"} {
+			job := terraformtest.NewJob(t, tool, variables, map[string]string{"terraform/main.tf": strings.Replace(root, "99", region, 1)})
 			planned, err := testEngine(t, tool).Plan(t.Context(), job)
 			if (err != nil) != (region == "99") {
 				t.Fatal(err)
 			}
-			log := job.Log.(*LogBuffer).String()
+			log := job.Log.(*terraformtest.LogBuffer).String()
 			if strings.Contains(log, "hunter2secret") || strings.Contains(log, "default-secret") || strings.Contains(log, job.Dir) {
 				t.Errorf("log:\n%s", log)
 			}
@@ -198,7 +168,7 @@ resource "terraform_data" "odd" {
 func TestStreamSaysADiagnosticOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	s := &Stream{Log: NewLog(&log)}
+	s := &output.Stream{Log: redact.NewLog(&log)}
 	for range 2 {
 		s.Line([]byte(`{"@message":"Error: execution halted","type":"diagnostic","diagnostic":{"severity":"error","summary":"execution halted"}}`))
 	}

@@ -1,20 +1,20 @@
 package terraform
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 // currentState is the version of the state as it lies in its backend now. A
@@ -28,13 +28,13 @@ func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, er
 // stateNow is currentState with the number of resources.
 func (w *workspace) stateNow(ctx context.Context) (pipeline.StateRecord, error) {
 	if path := w.localState(); path != "" {
-		return Record(path)
+		return statefile.Record(path)
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
 		return pipeline.StateRecord{}, err
 	}
-	state, err := Record(file)
+	state, err := statefile.Record(file)
 	return state, errors.Join(err, os.Remove(file))
 }
 
@@ -62,11 +62,11 @@ func (w *workspace) pull(ctx context.Context) (string, error) {
 // stateFailure explains a state command that failed in the words of the tool,
 // which quote no state.
 func (w *workspace) stateFailure(what string, err error) error {
-	var exit *ExitError
+	var exit *tool.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}
-	diagnostics := w.diagnose(PlainTextDiagnostics(w.stderr("state")), &Filter{})
+	diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("state")), &redact.Filter{})
 	return w.failure(what, err, diagnostics)
 }
 
@@ -80,7 +80,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 	if err != nil {
 		return nil, err
 	}
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: NewLog(job.Log)}
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
 	w.tree, w.root, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	if err := w.checkBackend(); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 		return nil, w.failed("write the backend", err)
 	}
 	if output, err := w.init(ctx); err != nil {
-		return nil, w.failure("init", err, w.diagnose(output.Diagnostics, &Filter{}))
+		return nil, w.failure("init", err, w.diagnose(output.Diagnostics, &redact.Filter{}))
 	}
 	return w, nil
 }
@@ -116,7 +116,7 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	if err != nil {
 		return pipeline.StateRecord{}, 0, w.failed("read the state", err)
 	}
-	state, err := Record(file)
+	state, err := statefile.Record(file)
 	return state, info.Size(), err
 }
 
@@ -138,14 +138,14 @@ func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (
 	if err := errors.Join(os.Rename(pulled, file), os.RemoveAll(w.dir)); err != nil {
 		return pipeline.StateRecord{}, w.failed("keep the state", err)
 	}
-	return Record(file)
+	return statefile.Record(file)
 }
 
 // PushState implements pipeline.StatePusher: it writes a state that an apply
 // could not write to the backend of job's target. The tool takes the lock and
 // compares once more; nothing is forced.
 func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
-	lost, err := Version(kept.File)
+	lost, err := statefile.Version(kept.File)
 	if err != nil { // a first state that was never written has no lineage yet
 		return lost, fmt.Errorf("recover the state of %s: %w", target(job), err)
 	}
@@ -158,11 +158,11 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 		return lost, err
 	}
 	defer os.Remove(file)
-	now, err := Version(file)
+	now, err := statefile.Version(file)
 	if err != nil {
 		return lost, w.failed("read the state", err)
 	}
-	same, err := SameContent(file, kept.File)
+	same, err := statefile.SameContent(file, kept.File)
 	if err != nil || same {
 		return now, err // it is there already
 	}
@@ -213,11 +213,11 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		}
 	}
 	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
-		var exit *ExitError
+		var exit *tool.ExitError
 		if !errors.As(err, &exit) {
 			return err
 		}
-		return w.failure("release the lock", err, w.diagnose(PlainTextDiagnostics(w.stderr("force-unlock")), &Filter{}))
+		return w.failure("release the lock", err, w.diagnose(output.PlainTextDiagnostics(w.stderr("force-unlock")), &redact.Filter{}))
 	}
 	return nil
 }
@@ -230,10 +230,10 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 	case now.Lineage == "":
 		return nil
 	case now.Lineage != lost.Lineage:
-		return refusedState(fmt.Sprintf("the backend of %s holds another state: %s, and the kept one is %s", target, Describe(now), Describe(lost)),
+		return refusedState(fmt.Sprintf("the backend of %s holds another state: %s, and the kept one is %s", target, statefile.Describe(now), statefile.Describe(lost)),
 			"find out who replaced the state; the kept one was not pushed over it")
 	case now.Serial > lost.Serial || now.Serial == lost.Serial && now != planned:
-		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, Describe(now), Describe(lost)),
+		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, statefile.Describe(now), statefile.Describe(lost)),
 			"somebody applied after the failure: import by hand what the state lacks; a new plan shows what that is")
 	}
 	return nil
@@ -243,46 +243,7 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 // a serial that is there already.
 func (w *workspace) countOn(file string, serial uint64) (string, error) {
 	counted := filepath.Join(w.dir, "counted.tfstate")
-	return counted, CopyWithSerial(file, counted, serial)
-}
-
-// CopyWithSerial copies a state file under another serial.
-func CopyWithSerial(from, to string, serial uint64) error {
-	content, err := os.ReadFile(filepath.Clean(from))
-	if err != nil {
-		return err
-	}
-	var state map[string]json.RawMessage
-	if err := json.Unmarshal(content, &state); err != nil {
-		return errors.New("the kept state is no JSON") // the error could quote it
-	}
-	state["serial"] = json.RawMessage(strconv.FormatUint(serial, 10))
-	if content, err = json.Marshal(state); err != nil {
-		return err
-	}
-	return os.WriteFile(to, content, 0o600)
-}
-
-// SameContent reports whether two states differ in nothing but their counting.
-func SameContent(a, b string) (bool, error) {
-	var states [2]map[string]any
-	for i, file := range []string{a, b} {
-		content, err := os.ReadFile(filepath.Clean(file))
-		if err != nil {
-			return false, fmt.Errorf("read a state: %w", err)
-		}
-		if len(content) == 0 {
-			return false, nil
-		}
-		decoder := json.NewDecoder(bytes.NewReader(content))
-		decoder.UseNumber()
-		if err := decoder.Decode(&states[i]); err != nil {
-			return false, errors.New("a state is no JSON") // the error could quote it
-		}
-		delete(states[i], "serial")
-		delete(states[i], "terraform_version")
-	}
-	return reflect.DeepEqual(states[0], states[1]), nil
+	return counted, statefile.CopyWithSerial(file, counted, serial)
 }
 
 func refusedState(message, next string) error {

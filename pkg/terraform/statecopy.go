@@ -1,35 +1,8 @@
 package terraform
 
-import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"os"
-	"reflect"
-)
+import "github.com/metapipe/metapipe/pkg/terraform/statefile"
 
 // SameState reports whether two state files in clear have the same resources and outputs,
 // whatever their lineage and serial, which tell one write from another. A file that is no
 // state is the same as none.
-func (*Engine) SameState(a, b string) (bool, error) { return SameResources(a, b) }
-
-// SameResources reports whether two state files have the same resources and outputs. A
-// file that is no state is the same as none.
-func SameResources(a, b string) (bool, error) {
-	var contents [2]map[string]any
-	for i, file := range []string{a, b} {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			return false, fmt.Errorf("read a state to compare it: %w", err)
-		}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.UseNumber() // ids may be larger than a float64 holds
-		if d.Decode(&contents[i]) != nil || contents[i]["resources"] == nil {
-			return false, nil
-		}
-		for _, key := range []string{"lineage", "serial", "terraform_version"} {
-			delete(contents[i], key)
-		}
-	}
-	return reflect.DeepEqual(contents[0], contents[1]), nil
-}
+func (*Engine) SameState(a, b string) (bool, error) { return statefile.SameResources(a, b) }

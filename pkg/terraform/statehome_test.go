@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 // TestStateBlocksAreRefused finds each block that would take the state elsewhere
@@ -36,8 +39,8 @@ func TestStateBlocksAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			job := NewJob(t, Tool{Name: c.tool}, DefaultVariables, map[string]string{"terraform/base.tf": "locals {}\n", "terraform/" + c.file: c.content})
-			tool := Tool{c.tool, FakeBinary(t, filepath.Join(t.TempDir(), c.tool), "1.11.0")}
+			job := terraformtest.NewJob(t, terraformtest.Tool{Name: c.tool}, terraformtest.DefaultVariables, map[string]string{"terraform/base.tf": "locals {}\n", "terraform/" + c.file: c.content})
+			tool := terraformtest.Tool{Name: c.tool, Path: terraformtest.FakeBinary(t, filepath.Join(t.TempDir(), c.tool), "1.11.0")}
 			engine := testEngine(t, tool)
 			place := fmt.Sprintf("terraform/%s:%d: ", c.file, c.line)
 			plans := map[string]func() error{
@@ -56,7 +59,7 @@ func TestStateBlocksAreRefused(t *testing.T) {
 					t.Errorf("%s: %v", command, err)
 				}
 			}
-			problems := CheckRoot(job.ManagerDir, "terraform", c.tool)
+			problems := module.CheckRoot(job.ManagerDir, "terraform", c.tool)
 			if (len(problems) == 1 && problems[0].File == "terraform/"+c.file && problems[0].Line == c.line) != (c.line > 0) {
 				t.Errorf("problems: %v", problems)
 			}
@@ -68,14 +71,14 @@ func TestStateBlocksAreRefused(t *testing.T) {
 // file that OpenTofu reads in the place of ours.
 func TestOwnOverrideHasNoTwin(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot, "terraform/metapipe_backend_override.tofu.json": "{}", "terraform/metapipe_backend_override.tf": ""})
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot, "terraform/metapipe_backend_override.tofu.json": "{}", "terraform/metapipe_backend_override.tf": ""})
 		engine := testEngine(t, tool)
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := engine.Apply(t.Context(), job, Stored(planned)); err != nil {
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(job.Backend.Path()); err != nil {
@@ -88,14 +91,14 @@ func TestOwnOverrideHasNoTwin(t *testing.T) {
 // the one that it was given.
 func TestOtherBackendIsNoticed(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		wrapped := wrapTool(t, tool, `
 if [ "$1" = init ]; then
   printf 'terraform {\n  backend "local" { path = "elsewhere.tfstate" }\n}\n' > zz_override.tf
 fi
 exec %[1]q "$@"
 `)
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
 		_, err := testEngine(t, wrapped).Plan(t.Context(), job)
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(usage.Message, "another backend for acme/staging") {
@@ -110,8 +113,8 @@ exec %[1]q "$@"
 // TestApplyReadsTheStateBack takes the state away under an apply that went well.
 func TestApplyReadsTheStateBack(t *testing.T) {
 	t.Parallel()
-	WithTools(t, func(t *testing.T, tool Tool) {
-		job := NewJob(t, tool, DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
 		wrapped := wrapTool(t, tool, `
 %[1]q "$@" || exit $?
 if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; fi
@@ -121,7 +124,7 @@ if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; f
 		if err != nil {
 			t.Fatal(err)
 		}
-		applied, err := engine.Apply(t.Context(), job, Stored(planned))
+		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
 		var failed *pipeline.FailedError
 		if !errors.As(err, &failed) || !strings.Contains(failed.Message, "its state is not in") || failed.Next == "" {
 			t.Errorf("got %v", err)
@@ -133,13 +136,13 @@ if [ "$1" = apply ]; then mv `+"'"+job.Backend.Path()+"'"+` terraform.tfstate; f
 }
 
 // wrapTool is a script around a tool; %[1]q in it stands for the tool.
-func wrapTool(t *testing.T, tool Tool, script string) Tool {
+func wrapTool(t *testing.T, tool terraformtest.Tool, script string) terraformtest.Tool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), tool.Name)
 	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\n"+script, tool.Path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return Tool{tool.Name, path}
+	return terraformtest.Tool{Name: tool.Name, Path: path}
 }
 
 func TestMisplacedState(t *testing.T) {
@@ -193,7 +196,7 @@ func TestRestoredState(t *testing.T) {
 	if err := os.WriteFile(file, []byte(state), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	held, err := Addresses(file)
+	held, err := statefile.Addresses(file)
 	if err != nil || len(held) != 3 {
 		t.Fatal(held, err)
 	}
@@ -220,7 +223,7 @@ func TestRestoredState(t *testing.T) {
 	if err := os.WriteFile(file, []byte(`{"resources": "secret"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Addresses(file); err == nil || strings.Contains(err.Error(), "secret") {
+	if _, err := statefile.Addresses(file); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
 
 // ReleaseLock releases exactly the lock with that id. The tool does it for every
@@ -30,12 +33,12 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 // https://github.com/hashicorp/terraform/blob/v1.11.4/internal/backend/remote-state/http/client.go
 func (w *workspace) sameLock(ctx context.Context, id string) error {
 	err := w.exec(ctx, filepath.Join(w.dir, "probe.out"), "plan", "-input=false", "-no-color", "-refresh=false", "-lock-timeout=0s")
-	var exit *ExitError
+	var exit *tool.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return err
 	}
-	for _, d := range PlainTextDiagnostics(w.stderr("plan")) {
-		lock := LockOf(d.Summary, d.Detail)
+	for _, d := range output.PlainTextDiagnostics(w.stderr("plan")) {
+		lock := output.LockOf(d.Summary, d.Detail)
 		switch {
 		case lock == nil:
 		case lock.ID == id:
@@ -63,7 +66,7 @@ func releaseLocal(state, id string) error {
 	if lock.ID != id {
 		return fmt.Errorf("the lock has become another one: %s", lock)
 	}
-	held, err := IsLocked(state)
+	held, err := statefile.IsLocked(state)
 	if err != nil {
 		return fmt.Errorf("look for the lock of %s: %w", state, err)
 	}

@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
 	"github.com/metapipe/metapipe/testdata/untrusted"
 )
 
@@ -12,14 +16,14 @@ import (
 // printed, and in what goes into the model.
 func TestUntrustedLog(t *testing.T) {
 	t.Parallel()
-	job := NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)
+	job := terraformtest.NewJob(t, terraformtest.Tool{Name: "terraform"}, terraformtest.DefaultVariables, nil)
 	for _, s := range untrusted.Strings(t) {
 		quoted, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var log strings.Builder
-		output := &Stream{Log: NewLog(&log)}
+		output := &output.Stream{Log: redact.NewLog(&log)}
 		for _, line := range []string{
 			`{"type":"log","@message":` + string(quoted) + `}`,
 			`{"@message":` + string(quoted) + `}`,
@@ -28,8 +32,8 @@ func TestUntrustedLog(t *testing.T) {
 		} {
 			output.Line([]byte(line))
 		}
-		w := &workspace{log: output.Log, job: job, tool: Binary{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
-		for _, d := range w.diagnose(output.Diagnostics, &Filter{}) {
+		w := &workspace{log: output.Log, job: job, tool: tool.Binary{Name: "terraform"}, dir: "/w", tree: "/w/tree", root: "/w/tree/terraform", data: "/w/data"}
+		for _, d := range w.diagnose(output.Diagnostics, &redact.Filter{}) {
 			if text := d.Summary + d.Detail; untrusted.Obeys(text) != "" {
 				t.Errorf("%q: model %q", s, text)
 			}

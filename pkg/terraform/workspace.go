@@ -13,22 +13,12 @@ import (
 	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/module"
+	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
+	"github.com/metapipe/metapipe/pkg/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/terraform/tree"
 )
-
-// SourceVariables is the customer's file, as metapipe writes it into the root module.
-const SourceVariables = "source-variables.yml"
-
-// BackendOverride is the backend that metapipe writes into the root module. Its name
-// must end so: the tool lays it over whatever backend the root declares.
-const BackendOverride = "metapipe_backend_override.tf.json"
-
-// LockFileName is the dependency lock file of a root module.
-const LockFileName = ".terraform.lock.hcl"
-
-// OwnNames are the names in the root module that belong to metapipe: what the
-// manager has there is left out. OpenTofu would read the last one in the place of
-// the override.
-var OwnNames = []string{SourceVariables, BackendOverride, "metapipe_backend_override.tofu.json"}
 
 // workspace is a private copy of the manager tree for one run of one target:
 //
@@ -38,16 +28,16 @@ var OwnNames = []string{SourceVariables, BackendOverride, "metapipe_backend_over
 type workspace struct {
 	job    pipeline.Job
 	engine *Engine
-	tool   Binary
+	tool   tool.Binary
 	dir    string
 	tree   string
 	root   string // the root module inside of tree
 	data   string
 	digest string
-	code   *CodeSum // nil in a copy of a prepared root
-	copied map[string]Stamp
+	code   *tree.CodeSum // nil in a copy of a prepared root
+	copied map[string]tree.Stamp
 	env    []string
-	module Root
+	module module.Root
 	// vars is the file with typed variables; empty when the root declares none.
 	vars string
 	// openBackend leaves every argument of the backend to init, so that the block
@@ -59,16 +49,16 @@ type workspace struct {
 	backendArgs []string
 	// kept is where a state lies that could not be written; mostly empty.
 	kept string
-	log  *Log
+	log  *redact.Log
 	// fed are the secrets that are known before the tool runs.
-	fed    *Filter
-	fedSet Secrets
+	fed    *redact.Filter
+	fedSet redact.Secrets
 }
 
 // open copies the manager tree into a fresh workspace. Leftovers of a run that
 // was killed are removed first.
-func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Binary) (*workspace, error) {
-	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: NewLog(job.Log)}
+func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (*workspace, error) {
+	w := &workspace{job: job, engine: e, tool: tool, dir: filepath.Join(job.Dir, "workspace"), log: redact.NewLog(job.Log)}
 	w.tree, w.data = filepath.Join(w.dir, "tree"), filepath.Join(w.dir, "data")
 	w.root = filepath.Join(w.tree, filepath.FromSlash(job.Customer.Root))
 	var err error
@@ -84,7 +74,7 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Binary) (*work
 		}
 		return nil, w.written("copy the manager directory", err)
 	}
-	if w.module, err = ReadRoot(w.root, tool.Name); err != nil {
+	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("%s: root %q cannot be used", job.Customer.File, job.Customer.Root),
 			Next:    "name the directory of the Terraform root module, relative to the manager directory",
@@ -98,8 +88,8 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool Binary) (*work
 }
 
 func (w *workspace) copyTree(ctx context.Context) error {
-	skip := append(OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
-	c := NewCopy(w.job.ManagerDir, w.tree, skip...)
+	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
+	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
 	c.Root = w.job.Customer.Root
 	var err error
 	w.digest, err = c.Run(ctx)
@@ -147,7 +137,7 @@ func (w *workspace) realRoot() string {
 func (w *workspace) ownFiles() map[string]bool {
 	own := map[string]bool{}
 	for _, root := range []string{w.job.Customer.Root, w.realRoot()} {
-		for _, name := range OwnNames {
+		for _, name := range module.OwnNames {
 			own[path.Join(root, name)] = true
 		}
 	}
@@ -160,8 +150,8 @@ func (w *workspace) feed() error {
 	if err != nil {
 		return w.failed("read the variables", err)
 	}
-	if err := os.WriteFile(filepath.Join(w.root, SourceVariables), config.Source, 0o600); err != nil {
-		return w.written("write "+SourceVariables, err)
+	if err := os.WriteFile(filepath.Join(w.root, module.SourceVariables), config.Source, 0o600); err != nil {
+		return w.written("write "+module.SourceVariables, err)
 	}
 	if err := w.checkBackend(); err != nil {
 		return err
@@ -176,7 +166,7 @@ func (w *workspace) feed() error {
 	if w.fedSet, err = w.fedSecrets(values); err != nil {
 		return w.failed("read the variables", err)
 	}
-	w.fed = NewFilter(w.fedSet)
+	w.fed = redact.NewFilter(w.fedSet)
 	w.log.Redact(w.fed)
 	return w.writeVars(values)
 }
@@ -206,7 +196,7 @@ func (w *workspace) values(config pipeline.EffectiveConfig) (map[string]json.Raw
 		if value, ok := fed[name]; ok {
 			values[name] = value
 		} else if variable.Required {
-			file, line := Place(variable.Pos)
+			file, line := module.Place(variable.Pos)
 			missing = append(missing, w.missingVariable(name, pipeline.Position{File: path.Join(w.job.Customer.Root, file), Line: line}))
 		}
 	}
@@ -259,15 +249,9 @@ func (w *workspace) wrapWrite(err error) error {
 
 // lockFile returns the SHA-256 of the dependency lock file, "" when there is none.
 func (w *workspace) lockFile() (string, error) {
-	sum, err := FileSHA256(filepath.Join(w.root, LockFileName))
+	sum, err := tree.FileSHA256(filepath.Join(w.root, output.LockFileName))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	return sum, err
-}
-
-// OwnVariable reports the variables of a root module that metapipe feeds, whatever
-// the customer's file says.
-func OwnVariable(name string) bool {
-	return name == "config" || name == "environment" || name == "source_repo"
 }

@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
 func TestFullDiskHasARemedy(t *testing.T) {
 	t.Parallel()
-	w := &workspace{job: NewJob(t, Tool{Name: "terraform"}, DefaultVariables, nil)}
+	w := &workspace{job: terraformtest.NewJob(t, terraformtest.Tool{Name: "terraform"}, terraformtest.DefaultVariables, nil)}
 	full := &fs.PathError{Op: "write", Path: "/private/x", Err: syscall.ENOSPC}
 	var failed *pipeline.FailedError
 	if err := w.written("copy", full); !errors.As(err, &failed) || !strings.Contains(failed.Operator, "--work-dir") || failed.Next != pipeline.ProviderNext || !errors.Is(err, syscall.ENOSPC) || strings.Contains(failed.Message, "/private") {

@@ -1,0 +1,2 @@
+// Package jsonvalue reads JSON as a stream and writes values with the marks beside them.
+package jsonvalue

@@ -1,0 +1,2 @@
+// Package output reads what the tool prints.
+package output

@@ -1,0 +1,2 @@
+// Package planjson turns the JSON of a saved plan into a pipeline.Plan.
+package planjson

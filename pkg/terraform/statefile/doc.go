@@ -1,0 +1,2 @@
+// Package statefile reads and compares state files.
+package statefile

@@ -1,0 +1,2 @@
+// Package terraformtest makes tools, jobs and documents for tests.
+package terraformtest

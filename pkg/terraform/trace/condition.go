@@ -1,0 +1,265 @@
+package trace
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// passThrough are functions whose value comes from their first argument, at
+// least when that is there.
+var passThrough = []string{
+	"try", "coalesce", "coalescelist", "sensitive", "nonsensitive",
+	"tostring", "tonumber", "tobool", "tolist", "toset", "tomap", "trimspace", "lower", "upper",
+}
+
+func (t *Tracer) call(s *scope, e *hclsyntax.FunctionCallExpr, rest []string, hops int) (place, bool) {
+	switch {
+	case len(e.Args) == 0:
+		return place{}, false
+	case e.Name == "yamldecode" && len(e.Args) == 1 && readsSource(e.Args[0]):
+		return place{steps: rest}, true
+	case e.Name == "lookup" && len(e.Args) >= 2:
+		key, ok := t.constant(s, e.Args[1], hops)
+		if !ok {
+			return place{}, false
+		}
+		return t.expr(s, e.Args[0], join([]string{key}, rest), hops)
+	case e.Name == "merge" && len(rest) > 0 && !e.ExpandFinal:
+		return t.merged(s, e.Args, rest, hops)
+	case slices.Contains(passThrough, e.Name):
+		return t.expr(s, e.Args[0], rest, hops)
+	}
+	return place{}, false
+}
+
+// merged is the last argument that has the key; where none has it, the last one
+// that comes from variables.yml. One that may have it, for all we know, ends it.
+func (t *Tracer) merged(s *scope, args []hclsyntax.Expression, rest []string, hops int) (place, bool) {
+	var last place
+	found := false
+	for _, arg := range slices.Backward(args) {
+		if object, ok := arg.(*hclsyntax.ObjectConsExpr); ok && t.lacks(s, object, rest[0], hops) {
+			continue
+		}
+		p, ok := t.expr(s, arg, rest, hops)
+		if !ok {
+			break
+		}
+		above := place{steps: p.steps[:max(0, len(p.steps)-len(rest)+1)], overlay: p.overlay}
+		if _, exact := t.locate(above); exact {
+			return p, true
+		}
+		if !found {
+			last, found = p, true
+		}
+	}
+	return last, found
+}
+
+// item is the value of the first step in an object that is written out.
+func (t *Tracer) item(s *scope, object *hclsyntax.ObjectConsExpr, rest []string, hops int) hclsyntax.Expression {
+	if len(rest) == 0 {
+		return nil
+	}
+	for _, item := range object.Items {
+		if key, ok := t.itemKey(s, item, hops); ok && key == rest[0] {
+			return item.ValueExpr
+		}
+	}
+	return nil
+}
+
+func (t *Tracer) lacks(s *scope, object *hclsyntax.ObjectConsExpr, name string, hops int) bool {
+	return !slices.ContainsFunc(object.Items, func(item hclsyntax.ObjectConsItem) bool {
+		key, ok := t.itemKey(s, item, hops)
+		return !ok || key == name
+	})
+}
+
+func (t *Tracer) itemKey(s *scope, item hclsyntax.ObjectConsItem, hops int) (string, bool) {
+	expr := item.KeyExpr
+	if key, ok := expr.(*hclsyntax.ObjectConsKeyExpr); ok {
+		if word := hcl.ExprAsKeyword(key.Wrapped); word != "" && !key.ForceNonLiteral {
+			return word, true
+		}
+		expr = key.Wrapped
+	}
+	return t.constant(s, expr, hops)
+}
+
+// element is the element of for_each that fails. When the tool does not name it
+// and there are several, it is the whole collection.
+func (t *Tracer) element(s *scope, rest []string, hops int) (place, bool) {
+	each := t.each
+	if call, ok := each.(*hclsyntax.FunctionCallExpr); ok && call.Name == "toset" {
+		return place{}, false // its elements have no keys in the file
+	}
+	if t.eachKey != "" {
+		return t.expr(s, each, join([]string{t.eachKey}, rest), hops)
+	}
+	from, ok := t.expr(s, each, nil, hops)
+	if !ok {
+		return place{}, false
+	}
+	if keys := t.keys(from); len(keys) == 1 {
+		return t.expr(s, each, join(keys, rest), hops)
+	}
+	return from, true
+}
+
+// keys are the names of the members of an object in variables.yml.
+func (t *Tracer) keys(at place) []string {
+	config, err := t.Job.Variables.Effective(t.Job.Environment)
+	if err != nil {
+		return nil
+	}
+	raw, steps := config.Whole, at.steps
+	if at.overlay && len(steps) > 0 {
+		raw, steps = config.Values[steps[0]], steps[1:]
+	}
+	var members map[string]json.RawMessage
+	for {
+		members = nil
+		if json.Unmarshal(raw, &members) != nil {
+			return nil
+		}
+		if len(steps) == 0 {
+			break
+		}
+		raw, steps = members[steps[0]], steps[1:]
+	}
+	var keys []string
+	for key := range members {
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// enter notes the for_each of the block around a line, and the key if the tool
+// names it.
+func (t *Tracer) enter(s *scope, d tfjson.Diagnostic) {
+	t.each, t.eachKey, t.eachScope, t.self, t.visited = nil, "", s, nil, 0
+	for _, b := range s.blocks {
+		if b.file == t.ManagerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
+			t.self = b.body
+		}
+	}
+	for _, b := range s.repeated {
+		if b.file == t.ManagerPath(d.Range.Filename) && b.from <= d.Range.Start.Line && d.Range.Start.Line <= b.to {
+			t.each = b.each
+		}
+	}
+	if t.each == nil {
+		return
+	}
+	if address, diags := hclsyntax.ParseTraversalAbs([]byte(d.Address), "", hcl.InitialPos); !diags.HasErrors() {
+		if index, ok := address[len(address)-1].(hcl.TraverseIndex); ok {
+			t.eachKey, _ = keyText(index.Key)
+		}
+	}
+	if d.Snippet == nil {
+		return
+	}
+	for _, v := range d.Snippet.Values {
+		var key string
+		if text, ok := strings.CutPrefix(v.Statement, "is "); ok && v.Traversal == "each.key" && json.Unmarshal([]byte(text), &key) == nil {
+			t.eachKey = key
+		}
+	}
+}
+
+// IsCondition reports a rule of the manager that does not hold.
+func IsCondition(d tfjson.Diagnostic) bool {
+	return slices.Contains(Conditions, d.Summary)
+}
+
+// isWhole reports values that the tool describes by their type alone: parts of
+// them decide, and which, only the code tells.
+func isWhole(values []tfjson.DiagnosticExpressionValue) bool {
+	return !slices.ContainsFunc(values, func(v tfjson.DiagnosticExpressionValue) bool {
+		return !strings.Contains(v.Statement, " with ") && !strings.HasPrefix(v.Statement, "is object")
+	})
+}
+
+// condition handles a rule whose values could not be followed one by one: the
+// places in variables.yml that its code leads to.
+func (t *Tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
+	if d.Snippet == nil {
+		return
+	}
+	start, end := d.Snippet.HighlightStartOffset, d.Snippet.HighlightEndOffset
+	if start < 0 || end > len(d.Snippet.Code) || start >= end {
+		return
+	}
+	expr, diags := hclsyntax.ParseExpression([]byte(d.Snippet.Code[start:end]), "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return
+	}
+	var named []string
+	for _, at := range t.sources(s, expr) {
+		pos, exact := t.locate(at)
+		if len(named) == 0 {
+			p.Source, p.Exact = pos, exact
+		}
+		shown := at.String()
+		if at.overlay {
+			shown = t.overlaid(at)
+		}
+		if text := "`" + shown + "`"; !slices.Contains(named, text) {
+			named = append(named, text)
+		}
+	}
+	if len(named) > 0 {
+		verb := "change"
+		if !p.Exact {
+			verb = "set"
+		}
+		p.Remedy = fmt.Sprintf("%s %s in %s so that this holds", verb, strings.Join(named, " or "), p.Source.File)
+	}
+}
+
+// sources are the places that an expression and its parts lead to, the outermost
+// only, in the order in which they stand.
+func (t *Tracer) sources(s *scope, expr hclsyntax.Expression) []place {
+	w := sourceWalker{Tracer: t, scope: s}
+	// The walker reports no errors.
+	_ = hclsyntax.Walk(expr, &w)
+	return w.found
+}
+
+type sourceWalker struct {
+	*Tracer
+	scope *scope
+	found []place
+	// within counts the nodes inside of one that was followed.
+	within int
+}
+
+func (w *sourceWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
+	if w.within > 0 {
+		w.within++
+		return nil
+	}
+	if expr, ok := node.(hclsyntax.Expression); ok {
+		if at, ok := w.expr(w.scope, expr, nil, 0); ok && len(at.steps) > 0 {
+			w.found = append(w.found, at)
+			w.within = 1
+		}
+	}
+	return nil
+}
+
+func (w *sourceWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
+	if w.within > 0 {
+		w.within--
+	}
+	return nil
+}

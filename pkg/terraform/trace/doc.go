@@ -1,0 +1,2 @@
+// Package trace follows the code of the manager back to a line of variables.yml.
+package trace

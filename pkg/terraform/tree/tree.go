@@ -1,0 +1,136 @@
+package tree
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Stamp tells whether a file was written after it was copied.
+type Stamp struct {
+	size    int64
+	modTime time.Time
+	mode    fs.FileMode
+}
+
+// Copy copies a manager tree and computes its digest in the same pass. The
+// digest covers paths, contents, executable bits and link targets of what was
+// copied, so two checkouts with the same files have the same one.
+type Copy struct {
+	treeWalk
+	to     string // absolute
+	Stamps map[string]Stamp
+	sum    hash.Hash
+	Root   string   // of the module, relative
+	Code   *CodeSum // made when it runs
+	buffer []byte
+}
+
+// NewCopy prepares a copy that leaves out the paths of skip, where they lie
+// inside of from.
+func NewCopy(from, to string, skip ...string) *Copy {
+	return &Copy{
+		treeWalk: newTreeWalk(from, skip),
+		to:       to,
+		Stamps:   map[string]Stamp{},
+		sum:      sha256.New(),
+		buffer:   make([]byte, 256<<10),
+	}
+}
+
+// Run copies and returns the digest in hexadecimal digits.
+func (c *Copy) Run(ctx context.Context) (string, error) {
+	if err := os.MkdirAll(c.to, 0o700); err != nil {
+		return "", err
+	}
+	var err error
+	if c.Code, err = newCodeSum(c.from, c.Root); err != nil {
+		return "", err
+	}
+	if err := c.dir(ctx, "", c.entry); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(c.sum.Sum(nil)), nil
+}
+
+func (c *Copy) entry(path string, entry fs.DirEntry) error {
+	switch kind := entry.Type(); {
+	case kind.IsDir():
+		return os.Mkdir(filepath.Join(c.to, path), 0o700)
+	case kind.IsRegular():
+		return c.file(path)
+	}
+	text, err := c.linkText(path, entry)
+	if err != nil {
+		return err
+	}
+	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
+		return err
+	}
+	c.Stamps[path] = Stamp{mode: fs.ModeSymlink}
+	c.note("link", path, []byte(filepath.ToSlash(text)))
+	return nil
+}
+
+func (c *Copy) file(path string) (err error) {
+	source, err := os.Open(filepath.Join(c.from, path))
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s was exchanged while it was copied", path)
+	}
+	mode := info.Mode().Perm() | 0o600
+	target, err := os.OpenFile(filepath.Join(c.to, path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	content := sha256.New()
+	// A plain copy through our buffer: the bytes are needed for the digest.
+	sinks := []io.Writer{onlyWriter{target}, content}
+	if c.Code.isCode(path) {
+		sinks = append(sinks, c.Code.names())
+	}
+	if _, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{source}, c.buffer); err != nil {
+		return fmt.Errorf("copy %s: %w", path, err)
+	}
+	written, err := target.Stat()
+	if err != nil {
+		return err
+	}
+	c.Stamps[path] = Stamp{written.Size(), written.ModTime(), written.Mode()}
+	kind := "file"
+	if info.Mode().Perm()&0o111 != 0 {
+		kind = "program"
+	}
+	c.note(kind, path, content.Sum(nil))
+	return nil
+}
+
+// note adds one entry to the digests. Lengths keep entries apart.
+func (c *Copy) note(kind, path string, content []byte) {
+	for _, sum := range []hash.Hash{c.sum, c.Code.of(path)} {
+		fmt.Fprintf(sum, "%s %d %s %d ", kind, len(path), path, len(content))
+		sum.Write(content)
+	}
+}
+
+// onlyWriter and onlyReader hide ReadFrom and WriteTo, which would bypass the
+// shared buffer.
+type onlyWriter struct{ io.Writer }
+
+type onlyReader struct{ io.Reader }

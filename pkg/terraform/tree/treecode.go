@@ -1,0 +1,136 @@
+package tree
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// RegistryDir holds a file for each customer.
+const RegistryDir = "customers"
+
+// CodeSum is the digest of what plans are made from: the manager tree without what
+// changes often and no plan reads, as the registry does with each new customer. An
+// entry at the top that is usually not read counts all the same where the code
+// names it, or walks through directories. It answers whether the manager's code has
+// changed since the last apply; an apply compares the digest of everything.
+type CodeSum struct {
+	sum   hash.Hash
+	apart []*apartEntry
+	walks bool // the code lists files in directories below one
+}
+
+// apartEntry is an entry at the top of the tree that counts only where it is named.
+type apartEntry struct {
+	name  string
+	sum   hash.Hash
+	named bool
+}
+
+// newCodeSum reads which entries at the top of a tree are kept apart. What holds
+// the root module never is.
+func newCodeSum(dir, root string) (*CodeSum, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &CodeSum{sum: sha256.New()}
+	top, _, _ := strings.Cut(filepath.ToSlash(filepath.Clean(root)), "/")
+	for _, entry := range entries {
+		name := entry.Name()
+		if name == top {
+			continue
+		}
+		switch {
+		case name == RegistryDir, name == ".github", name == "docs", name == "metapipe.yml", strings.HasSuffix(name, ".md"):
+			c.apart = append(c.apart, &apartEntry{name: name, sum: sha256.New()})
+		}
+	}
+	return c, nil
+}
+
+// of is the sum that an entry of the tree belongs to.
+func (c *CodeSum) of(path string) hash.Hash {
+	top, _, _ := strings.Cut(path, "/")
+	for _, entry := range c.apart {
+		if entry.name == top {
+			return entry.sum
+		}
+	}
+	return c.sum
+}
+
+// isCode reports whether a file is read for the names of others.
+func (c *CodeSum) isCode(path string) bool {
+	if c.of(path) != c.sum {
+		return false
+	}
+	for _, suffix := range []string{".tf", ".tofu", ".json", ".tftpl", ".tpl"} {
+		if strings.HasSuffix(path, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// names is a writer that looks for names in one file of the code.
+func (c *CodeSum) names() *nameFinder { return &nameFinder{code: c} }
+
+// RegistryUnread reports whether no code can tell one customer's file from another.
+func (c *CodeSum) RegistryUnread() bool {
+	i := slices.IndexFunc(c.apart, func(e *apartEntry) bool { return e.name == RegistryDir })
+	return i >= 0 && !c.walks && !c.apart[i].named
+}
+
+// Digest is that of the code, in hexadecimal digits.
+func (c *CodeSum) Digest() string {
+	all := sha256.New()
+	fmt.Fprintf(all, "code %x\n", c.sum.Sum(nil))
+	for _, entry := range c.apart {
+		if entry.named || c.walks {
+			fmt.Fprintf(all, "%q %x\n", entry.name, entry.sum.Sum(nil))
+		}
+	}
+	return hex.EncodeToString(all.Sum(nil))
+}
+
+// CodeFor adds to a digest of the code what the manager says of one customer: the
+// file of that name in a copy of the tree.
+func CodeFor(shared, tree string, customer pipeline.CustomerName) (string, error) {
+	own, err := os.ReadFile(filepath.Join(tree, RegistryDir, string(customer)+".yml"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	all := sha256.Sum256(fmt.Appendf(nil, "%s %x", shared, sha256.Sum256(own)))
+	return hex.EncodeToString(all[:]), nil
+}
+
+// nameFinder looks through text that comes in pieces.
+type nameFinder struct {
+	code *CodeSum
+	tail []byte
+}
+
+// longestName bounds what is kept of a piece for the next one; it is the longest
+// name that a file system has.
+const longestName = 255
+
+func (f *nameFinder) Write(p []byte) (int, error) {
+	text := append(f.tail, p...)
+	for _, entry := range f.code.apart {
+		entry.named = entry.named || bytes.Contains(text, []byte(entry.name))
+	}
+	f.code.walks = f.code.walks || bytes.Contains(text, []byte("**/")) || bytes.Contains(text, []byte("/**"))
+	f.tail = append([]byte(nil), text[max(0, len(text)-longestName):]...)
+	return len(p), nil
+}

@@ -24,11 +24,14 @@ var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envAppKe
 // What the names of secrets are made of, and the ends of names that only say
 // where a secret is, or whose, or count something about it.
 var (
-	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "CREDENTIAL", "API_KEY", "APIKEY", "APP_KEY",
-		"ACCESS_KEY", "PRIVATE_KEY", "ENCRYPTION_KEY", "SIGNING_KEY", "LICENSE_KEY", "SSH_KEY", "METAPIPE_KEY", "WEBHOOK"}
+	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "PASSKEY", "CREDENTIAL", "APIKEY", "AUTHKEY", "WEBHOOK", "MNEMONIC"}
 	// As a part of a name between underscores, or at its end.
-	secretParts  = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS"}
+	secretParts  = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS", "PSK", "SEED", "OTP", "TOTP",
+		"HMAC", "SALT", "PEPPER", "COOKIE"}
 	secretEnds   = []string{"PASS", "PWD"}
+	// Keys are secret but for these, which are public or only name something.
+	harmlessKeys = []string{"PUBLIC_KEY", "PUBKEY", "HOST_KEY", "KMS_KEY", "KEY_VAULT", "KEYVAULT", "KEY_RING", "KEYRING", "CACHE_KEY", "SORT_KEY",
+		"PARTITION_KEY", "HASH_KEY", "RANGE_KEY", "FOREIGN_KEY", "STATE_KEY", "OBJECT_KEY", "BUCKET_KEY", "S3_KEY", "LOCK_KEY", "TAG_KEY", "LABEL_KEY"}
 	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
 		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE", "_ASKPASS", "_SOCK", "_SOCKET"}
 	// Names of the shell: the working directory is in most of what we print.
@@ -54,8 +57,24 @@ func namedSecret(name string) bool {
 	if endsInAny(upper, harmlessEnds) || slices.Contains(harmlessNames, upper) {
 		return false
 	}
+	if namesKey(upper) {
+		return true
+	}
 	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) ||
 		slices.ContainsFunc(strings.Split(upper, "_"), func(part string) bool { return slices.Contains(secretParts, part) })
+}
+
+// namesKey reports a name such as STORAGE_KEY, TS_AUTHKEY or SECRET_KEY_BASE. KEY alone
+// says nothing: tags have members of that name.
+func namesKey(upper string) bool {
+	for _, harmless := range harmlessKeys {
+		upper = strings.ReplaceAll(upper, harmless, "")
+	}
+	parts := strings.FieldsFunc(upper, func(r rune) bool { return r == '_' || '0' <= r && r <= '9' })
+	return slices.ContainsFunc(parts, func(part string) bool {
+		part = strings.TrimSuffix(part, "S")
+		return part == "KEY" && len(parts) > 1 || len(part) > len("KEY") && strings.HasSuffix(part, "KEY")
+	})
 }
 
 // guessable is the length below which a value is no secret. Masking a word would

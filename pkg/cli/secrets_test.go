@@ -223,3 +223,22 @@ func TestMainFlushes(t *testing.T) {
 		t.Errorf("got %q", &complaints)
 	}
 }
+
+// TestNamesOfSecrets names variables as providers do. What tool.env lists under the name
+// of a secret is masked, be it a word.
+func TestNamesOfSecrets(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"STORAGE_KEY", "SERVICE_KEY", "MASTER_KEY", "HMAC_KEY", "VAULT_UNSEAL_KEY", "ACCOUNT_KEY", "DEPLOY_KEY", "GPG_KEY", "TS_AUTHKEY",
+		"WIFI_PSK", "SEED", "MNEMONIC", "OTP", "AZURE_PRIMARY_KEY", "SECRET_KEY_BASE", "SSH_KEY_2", "UNSEAL_KEYS", "storage_key", "COOKIE", "PASSWORD_SALT"} {
+		for _, value := range []string{"hunter2", "correct-horse-battery"} {
+			if got := secretsOf(name, value, true); len(got) != 1 || got[0] != value {
+				t.Errorf("%s=%s: masked: %q", name, value, got)
+			}
+		}
+	}
+	for _, name := range []string{"SSH_KEY_PATH", "KEY_VAULT_NAME", "AZURE_KEY_VAULT", "PUBLIC_KEY", "TF_STATE_KEY", "CACHE_KEY", "KMS_KEY", "KEY", "KEYBOARD", "TFC_ORG", "SEEDLESS"} {
+		if got := secretsOf(name, "hunter2", true); len(got) != 0 {
+			t.Errorf("%s: masked: %q", name, got)
+		}
+	}
+}

@@ -26,9 +26,9 @@ var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envAppKe
 var (
 	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "PASSKEY", "CREDENTIAL", "APIKEY", "AUTHKEY", "WEBHOOK", "MNEMONIC"}
 	// As a part of a name between underscores, or at its end.
-	secretParts  = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS", "PSK", "SEED", "OTP", "TOTP",
+	secretParts = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS", "PSK", "SEED", "OTP", "TOTP",
 		"HMAC", "SALT", "PEPPER", "COOKIE"}
-	secretEnds   = []string{"PASS", "PWD"}
+	secretEnds = []string{"PASS", "PWD"}
 	// Keys are secret but for these, which are public or only name something.
 	harmlessKeys = []string{"PUBLIC_KEY", "PUBKEY", "HOST_KEY", "KMS_KEY", "KEY_VAULT", "KEYVAULT", "KEY_RING", "KEYRING", "CACHE_KEY", "SORT_KEY",
 		"PARTITION_KEY", "HASH_KEY", "RANGE_KEY", "FOREIGN_KEY", "STATE_KEY", "OBJECT_KEY", "BUCKET_KEY", "S3_KEY", "LOCK_KEY", "TAG_KEY", "LABEL_KEY"}

@@ -150,8 +150,8 @@ func TestGateNeedsAnApproval(t *testing.T) {
 	}
 }
 
-// TestLedgerNamesTheApprover by an id beside the login.
-func TestLedgerNamesTheApprover(t *testing.T) {
+// TestLedgerNamesAccounts that asked and approved by an id beside the login.
+func TestLedgerNamesAccounts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.customer.Manager.Environments[1].Gated = true
@@ -162,6 +162,9 @@ func TestLedgerNamesTheApprover(t *testing.T) {
 	}
 	for _, e := range entries {
 		if e.Event == ledger.LedgerApproved && (e.ActorID != robin.ID || e.Actor != "robin") {
+			t.Errorf("%+v", e)
+		}
+		if e.Event == ledger.LedgerRequested && (e.ActorID != dev.ID || e.Actor != dev.Login) {
 			t.Errorf("%+v", e)
 		}
 	}

@@ -28,3 +28,14 @@ func (r WorkflowRun) RequesterLogin() string {
 	}
 	return r.Actor
 }
+
+// ActorID is the id of the account that asked for the request; 0 when GitHub did not
+// say it.
+func (r Request) ActorID() int64 {
+	for _, account := range r.Requesters {
+		if account.Login == r.Actor {
+			return account.ID
+		}
+	}
+	return 0
+}

@@ -13,13 +13,13 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 	chain := ledger.Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
 		e := ledger.NewLedgerEntry(ledger.LedgerRejected, request, "", request.ManagerRun)
-		e.Actor, e.Outcome, e.Reason, e.Message = request.Actor, pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
+		e.Actor, e.ActorID, e.Outcome, e.Reason, e.Message = request.Actor, request.ActorID(), pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
 		_, err := chain.Append(ctx, e)
 		return err
 	}
 	for _, env := range request.Targets {
 		e := ledger.NewLedgerEntry(ledger.LedgerRequested, request, env, request.ManagerRun)
-		e.Actor = request.Actor
+		e.Actor, e.ActorID = request.Actor, request.ActorID()
 		switch {
 		case !request.Applies(env):
 			e.Message = "to be planned only"

@@ -59,7 +59,7 @@ type LedgerEntry struct {
 	Request     pipeline.RequestID    `json:"request,omitempty"`
 	Commit      pipeline.SHA          `json:"commit,omitempty"`
 	Actor       string                `json:"actor,omitempty"`    // who asked, approved or did it
-	ActorID     int64                 `json:"actor_id,omitempty"` // of an approver: logins can change hands
+	ActorID     int64                 `json:"actor_id,omitempty"` // 0: GitHub did not say; logins can change hands
 	Receipt     string                `json:"receipt,omitempty"`  // its SHA-256, hexadecimal
 	Outcome     pipeline.Outcome      `json:"outcome,omitempty"`
 	Reason      pipeline.Reason       `json:"reason,omitempty"`

@@ -43,6 +43,7 @@ type slip struct {
 	goesOn       bool // it goes on with the plain text of the line above it
 	atKey        bool // a key must stand here
 	hint         bool // worth a warning where the text can be read
+	quoted       bool // it stands in quotes
 	hyphen       bool // a list item without a blank behind its hyphen
 	joins        bool // that took the item below it into its text
 	text         string

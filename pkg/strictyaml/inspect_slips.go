@@ -34,9 +34,12 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 			return
 		}
 		found.atKey = true
-		found.message = fmt.Sprintf("%q stands deeper than the line above it, which has a value already", Short(text+":"))
-		found.remedy = "align it with the other keys of its map"
+		found.message = fmt.Sprintf("%q stands deeper than line %d above it, which has a value already", Short(text+":"), in.above(l.line))
+		found.remedy = "align both if they belong to the same map"
 	case t.key:
+		if n := len(in.slips); n > 0 && in.slips[n-1].quoted && in.slips[n-1].line == l.line && in.slips[n-1].column == found.column {
+			in.slips[n-1].atKey = true
+		}
 		return
 	case noBlank != nil:
 		found.hint = true
@@ -65,6 +68,13 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		return
 	}
 	in.slips = append(in.slips, found)
+}
+
+// above is the line with content above an index, from 1.
+func (in *inspector) above(index int) int {
+	for index--; index > 0 && !isContent(in.p.lines[index]); index-- {
+	}
+	return index + 1
 }
 
 // before is the slip directly above a line that goes on with its text.
@@ -137,7 +147,7 @@ func (in *inspector) wholeQuote(l *lexer, q *quote, rest string) {
 		return
 	}
 	text := s[q.column+1 : q.restColumn-1]
-	found := slip{line: q.line + 1, column: l.column(s, q.column) + 1, own: true, text: text}
+	found := slip{line: q.line + 1, column: l.column(s, q.column) + 1, own: true, quoted: true, text: text}
 	found.atKey = found.column-1 == max(l.indent(), 0)
 	found.message = fmt.Sprintf("%s is no key with a value: a colon is missing", Short(s[q.column:q.restColumn]))
 	found.remedy = `write "key: value"`

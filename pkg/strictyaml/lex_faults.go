@@ -14,7 +14,6 @@ import (
 type fault struct {
 	at              pipeline.Position
 	message, remedy string
-	comma           bool // a comma is missing, unless a bracket above is not closed
 	tag             bool
 }
 
@@ -55,7 +54,7 @@ func (l *lexer) node(s string, at int) {
 }
 
 func (l *lexer) lacksComma(s string, at int) {
-	l.visit.fault(l, fault{at: l.place(s, at), message: fmt.Sprintf("a comma is missing before %q", Short(strings.TrimRight(s[at:], " \t"))), remedy: "write a comma between two entries", comma: true})
+	l.visit.fault(l, fault{at: l.place(s, at), message: fmt.Sprintf("a comma is missing before %q", Short(strings.TrimRight(s[at:], " \t"))), remedy: "write a comma between two entries"})
 }
 
 func (l *lexer) openBracket(s string, at int) {

@@ -18,7 +18,7 @@ const (
 	quoteOpen   = "a quote that is opened here is never closed"
 	quoteClose  = "close the quote"
 	noCharacter = "a Unicode escape that is no character"
-	writeItself = "write the character itself"
+	writeItself = "write the character itself; where a backslash is meant, use single quotes or write \\\\"
 	tabMessage  = "a tab stands where YAML wants spaces"
 	tabRemedy   = "indent with spaces; leave blank lines empty"
 	deepMessage = "maps and lists are nested too deep"

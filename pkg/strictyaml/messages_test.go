@@ -61,7 +61,7 @@ func TestEveryMessageOfTheLibraryIsInTheTable(t *testing.T) {
 func TestMessagesOfTheLibrary(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ text, library, want string }{
-		{"a:\n  b: 1\n c: 2\n", "did not find expected key", "3:2: yaml-syntax: this line does not fit the indentation"},
+		{"a:\n  b: 1\n c: 2\n", "did not find expected key", "3:2: yaml-syntax: this line is indented by 1, which fits none of the lines above it; line 2 is indented by 2"},
 		{"a:\n  b: 1\n  - c\n", "did not find expected key", "3:3: yaml-syntax: a list item stands among the keys of a map"},
 		{"a:\n  - b\n  c: 1\n", "did not find expected '-' indicator", "2:3: yaml-syntax: a list begins here, and line 3 goes on with a key"},
 		{"x: 1\na: [b, c\nd: e\n", "did not find expected ',' or ']'", "2:4: yaml-syntax: a list that begins with [ on this line is not closed"},
@@ -71,7 +71,7 @@ func TestMessagesOfTheLibrary(t *testing.T) {
 		{"x: 1\na: ]\n", "did not find expected node content", "2:4: yaml-syntax: ] closes nothing"},
 		{"{a: 1}\nb: 2\n", "did not find expected <document start>", "1:1: yaml-syntax: the file is a map in braces that begins here, and line 2 goes on behind it"},
 		{"x: 1\na: b: c\n", "mapping values are not allowed", "2:5: yaml-syntax: there is a second \": \""},
-		{"x: 1\na: b\n  c: d\n", "mapping values are not allowed", "3:3: yaml-syntax: \"c:\" stands deeper than the line above it"},
+		{"x: 1\na: b\n  c: d\n", "mapping values are not allowed", "3:3: yaml-syntax: \"c:\" stands deeper than line 2 above it"},
 		{"x: 1\na: - b\n", "block sequence entries are not allowed", "2:4: yaml-syntax: a list item is not allowed here"},
 		{"x: 1\na: ? b\n", "mapping keys are not allowed", "2:4: yaml-syntax: a key is not allowed here"},
 		{"x: 1\nregion\ny: 2\n", "could not find expected ':'", "2:1: yaml-syntax: \"region\" is no key with a value: a colon is missing"},

@@ -34,6 +34,7 @@ const (
 	RuleQuote        = "quote"
 	RuleComment      = "comment-in-value"
 	RuleNoBlank      = "missing-blank"
+	RuleNoValue      = "missing-value"
 	RuleDocuments    = "multiple-documents"
 	RuleDepth        = "too-deep"
 	RuleNodes        = "too-many-values"

@@ -71,6 +71,10 @@ func (p *parser) explainFailure(f *failure) {
 		return
 	}
 	rule := RuleSyntax
+	if above, here := p.indentedMore(at.Line); above > 0 && w.search {
+		f.message = fmt.Sprintf("this line is indented by %d, which fits none of the lines above it; line %d is indented by %d", here, above, p.indent(above))
+		f.remedy = "indent the keys of one map alike"
+	}
 	if w.tag {
 		rule = RuleTag
 		at = p.seen.wordAt(at.Line, "!")
@@ -126,10 +130,13 @@ func (p *parser) slipFailure(f *failure) bool {
 // bracketFailure blames a bracket that nothing closes.
 func (p *parser) bracketFailure(f *failure, w plain) bool {
 	n := len(p.seen.open)
-	if n == 0 || strings.HasPrefix(f.said, "exceeded") || !w.bracket && f.last < len(f.lines)-1 {
+	if n == 0 || strings.HasPrefix(f.said, "exceeded") {
 		return false
 	}
 	open := p.seen.open[n-1]
+	if !w.bracket && open.at.Line > f.last {
+		return false
+	}
 	what, closer := "list", "]"
 	if open.opener == '{' {
 		what, closer = "map", "}"
@@ -141,43 +148,14 @@ func (p *parser) bracketFailure(f *failure, w plain) bool {
 	return true
 }
 
-// listFailure explains list items and keys that stand side by side.
-func (p *parser) listFailure(f *failure) bool {
-	text := strings.TrimLeft(f.lines[f.last-1], " ")
-	indent := len(f.lines[f.last-1]) - len(text)
-	switch {
-	case strings.Contains(f.said, "expected key") && isItem(text):
-		p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax, "a list item stands among the keys of a map", "write it as \"key: value\", without the hyphen")
-		return true
-	case !strings.Contains(f.said, "'-' indicator") || isItem(text):
-		return false
-	}
-	first := 0
-	for i := f.last - 2; i >= 0; i-- {
-		rest := strings.TrimLeft(f.lines[i], " ")
-		if n := len(f.lines[i]) - len(rest); n < indent && isContent(rest) {
-			break
-		} else if n == indent && isItem(rest) {
-			first = i + 1
-		}
-	}
-	if first == 0 {
-		return false
-	}
-	p.add(pipeline.Position{Line: first, Column: indent + 1}, RuleSyntax,
-		fmt.Sprintf("a list begins here, and line %d goes on with a key as in a map", f.last),
-		"where a map is wanted, remove the hyphen and indent what belongs to the key; else begin each item with \"- \"")
-	return true
-}
-
 // faultFailure blames what the lexer knows that the library cannot read.
 func (p *parser) faultFailure(f *failure) bool {
 	for _, found := range p.seen.faults {
 		if found.at.Line > f.last {
 			return false
 		}
-		if n := len(p.seen.open); found.comma && n > 0 && !before(found.at, p.seen.open[n-1].at) {
-			continue
+		if n := len(p.seen.open); n > 0 && !before(found.at, p.seen.open[n-1].at) {
+			return false // it follows from the bracket that nothing closes
 		}
 		if placeholderPattern.MatchString(f.lines[found.at.Line-1]) {
 			return false
@@ -194,31 +172,6 @@ func (p *parser) faultFailure(f *failure) bool {
 
 func before(a, b pipeline.Position) bool {
 	return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
-}
-
-// documentFailure explains a document that ends before the text does.
-func (p *parser) documentFailure(f *failure) bool {
-	if !strings.Contains(f.said, "<document start>") {
-		return false
-	}
-	for i, line := range f.lines[:f.line-1] {
-		text := strings.TrimLeft(line, " ")
-		indent := len(line) - len(text)
-		at := pipeline.Position{Line: i + 1, Column: indent + 1}
-		switch {
-		case !isContent(line) || strings.HasPrefix(line, "---"):
-			continue
-		case text[0] == '{', text[0] == '[':
-			what := map[byte]string{'{': "map in braces", '[': "list in brackets"}[text[0]]
-			p.add(at, RuleSyntax, fmt.Sprintf("the file is a %s that begins here, and line %d goes on behind it", what, f.line), "write each key on a line of its own, without braces and brackets around it")
-		case indent > len(f.lines[f.line-1])-len(strings.TrimLeft(f.lines[f.line-1], " ")):
-			p.add(at, RuleSyntax, fmt.Sprintf("the first key is indented by %d, and line %d is indented less", indent, f.line), "begin all keys of the top level in column 1")
-		default:
-			return false
-		}
-		return true
-	}
-	return false
 }
 
 // firstFailing finds the shortest text, in lines, that fails with the same

@@ -15,6 +15,60 @@ var (
 	oneBrace        = regexp.MustCompile(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
 )
 
+// documentFailure explains a document that ends before the text does.
+func (p *parser) documentFailure(f *failure) bool {
+	if !strings.Contains(f.said, "<document start>") {
+		return false
+	}
+	for i, line := range f.lines[:f.line-1] {
+		text := strings.TrimLeft(line, " ")
+		indent := len(line) - len(text)
+		at := pipeline.Position{Line: i + 1, Column: indent + 1}
+		switch {
+		case !isContent(line) || strings.HasPrefix(line, "---"):
+			continue
+		case text[0] == '{', text[0] == '[':
+			what := map[byte]string{'{': "map in braces", '[': "list in brackets"}[text[0]]
+			p.add(at, RuleSyntax, fmt.Sprintf("the file is a %s that begins here, and line %d goes on behind it", what, f.line), "write each key on a line of its own, without braces and brackets around it")
+		case indent > len(f.lines[f.line-1])-len(strings.TrimLeft(f.lines[f.line-1], " ")):
+			p.add(at, RuleSyntax, fmt.Sprintf("the first key is indented by %d, and line %d is indented less", indent, f.line), "begin all keys of the top level in column 1")
+		default:
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+// listFailure explains list items and keys that stand side by side.
+func (p *parser) listFailure(f *failure) bool {
+	text := strings.TrimLeft(f.lines[f.last-1], " ")
+	indent := len(f.lines[f.last-1]) - len(text)
+	switch {
+	case strings.Contains(f.said, "expected key") && isItem(text):
+		p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax, "a list item stands among the keys of a map", "write it as \"key: value\", without the hyphen")
+		return true
+	case !strings.Contains(f.said, "'-' indicator") || isItem(text):
+		return false
+	}
+	first := 0
+	for i := f.last - 2; i >= 0; i-- {
+		rest := strings.TrimLeft(f.lines[i], " ")
+		if n := len(f.lines[i]) - len(rest); n < indent && isContent(rest) {
+			break
+		} else if n == indent && isItem(rest) {
+			first = i + 1
+		}
+	}
+	if first == 0 {
+		return false
+	}
+	p.add(pipeline.Position{Line: first, Column: indent + 1}, RuleSyntax,
+		fmt.Sprintf("a list begins here, and line %d goes on with a key as in a map", f.last),
+		"where a map is wanted, remove the hyphen and indent what belongs to the key; else begin each item with \"- \"")
+	return true
+}
+
 // columnFailure blames a key that stands less deep than its siblings: the lines below it are
 // indented deeper than the key that cannot be read, which belongs beside it.
 func (p *parser) columnFailure(f *failure) bool {
@@ -60,6 +114,29 @@ func siblingAbove(lines []string, depth, indent int) bool {
 		}
 	}
 	return false
+}
+
+// indent counts the blanks at the beginning of a line.
+func (p *parser) indent(n int) int {
+	return len(p.line(n)) - len(strings.TrimLeft(p.line(n), " "))
+}
+
+// indentedMore is the line with content above a line, if it is indented more and none of
+// the lines of their block is indented alike; else 0.
+func (p *parser) indentedMore(n int) (above, here int) {
+	above, here = p.seen.above(n-1), p.indent(n)
+	if above >= n || p.indent(above) <= here {
+		return 0, here
+	}
+	for i := above; i > 0; i-- {
+		switch {
+		case isContent(p.line(i)) && p.indent(i) == here:
+			return 0, here
+		case isContent(p.line(i)) && p.indent(i) < here:
+			return above, here
+		}
+	}
+	return above, here
 }
 
 // line is a line of the text, from 1, or "".

@@ -38,8 +38,8 @@ var (
 	// keywordKey begins with a word by which other languages set a variable.
 	keywordKey = regexp.MustCompile(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
 	diffKey    = regexp.MustCompile(`^[-+][A-Za-z_]`)
-	// openedNowhere is a text with a closing quote alone; behind a digit it is a measure.
-	openedNowhere = regexp.MustCompile(`^[^"]*[^"0-9]"$`)
+	// openedNowhere is a text with a closing quote or bracket alone; a quote behind a digit is a measure.
+	openedNowhere = regexp.MustCompile(`^[^"]*[^"0-9](")$|^[^\[{(]*([\]})])$`)
 	commentKey    = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
 	// foreignPlaceholder is how shells, templates and other tools write a value by name.
 	foreignPlaceholder = func() *regexp.Regexp {
@@ -109,8 +109,8 @@ func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
 			fmt.Sprintf("write [%s] if it is a list, or a point for a fraction", strictyaml.Short(n.Source)) + orQuotes
 	}
-	if openedNowhere.MatchString(n.Source) {
-		return RuleTrailingSign, fmt.Sprintf("%q ends with a quote that nothing opens", strictyaml.Short(n.Source)), fmt.Sprintf("write \"%s", strictyaml.Short(n.Source)) + orQuotes
+	if m := openedNowhere.FindStringSubmatch(n.Source); m != nil {
+		return RuleTrailingSign, fmt.Sprintf("%q ends with %s, which nothing opens", strictyaml.Short(n.Source), m[1]+m[2]), "open it before the text, or remove it" + orQuotes
 	}
 	if m := trailingSign.FindStringSubmatch(n.Source); m != nil {
 		what := map[string]string{",": "comma", ";": "semicolon"}[m[2]]

@@ -16,7 +16,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/text"
-	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 // App is what a process brings along: nothing in this package reads globals.
@@ -122,7 +121,7 @@ func nearestCommand(cmd *cobra.Command, word string) string {
 			names = append(names, c.Name())
 		}
 	}
-	return variables.Suggest(word, names)
+	return pipeline.Nearest(word, names)
 }
 
 // logf prints a line of progress for people; it goes to stderr, so that stdout

@@ -129,7 +129,7 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 			// what metapipe.yml lacks is told there
 		case !slices.Contains(known, s):
 			remedy := "declared are: " + strings.Join(known, ", ")
-			if like := strictyaml.Suggest(s, known); like != "" {
+			if like := pipeline.Nearest(s, known); like != "" {
 				remedy = fmt.Sprintf("did you mean %q?", like)
 			}
 			d.add(item.at, RuleUnknownEnvironment, fmt.Sprintf("%s is %q, which %s does not declare", item.name, strictyaml.Short(s), ManagerFile), remedy)

@@ -65,7 +65,7 @@ func (d *decoder) read(v value, known fields) {
 
 func (d *decoder) unknown(e strictyaml.Entry, name string, known []string) {
 	remedy := "remove it; known are: " + strings.Join(known, ", ")
-	if like := strictyaml.Suggest(e.Key, known); like != "" {
+	if like := pipeline.Nearest(e.Key, known); like != "" {
 		remedy = fmt.Sprintf("did you mean %q?", like)
 	}
 	d.add(e.KeyPlace(), RuleUnknownKey, fmt.Sprintf("the key %q is not known", strictyaml.Short(name)), remedy)
@@ -136,7 +136,7 @@ func (d *decoder) choice(v value, words ...string) (string, bool) {
 		return s, true
 	}
 	remedy := "use one of: " + strings.Join(words, ", ")
-	if like := strictyaml.Suggest(s, words); like != "" {
+	if like := pipeline.Nearest(s, words); like != "" {
 		remedy = fmt.Sprintf("did you mean %q? Allowed are: %s", like, strings.Join(words, ", "))
 	}
 	d.add(v.at, RuleValue, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), remedy)

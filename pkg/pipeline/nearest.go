@@ -1,46 +1,71 @@
 package pipeline
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// Nearest returns the word of known that was probably meant: at most one edit in
-// three characters, where two neighbors that changed places are one edit, in any
-// case of the letters; else the only one that begins with three or more characters of
-// the word; "" when none is near.
+// Nearest returns the word of known that was probably meant: at most one edit in three
+// characters, where two neighbors that changed places are one edit, or the same letters
+// in another order; else the only one that begins with three or more characters of the
+// word; "" when none is near. Case and the choice of - or _ cost nothing.
 func Nearest(word string, known []string) string {
 	best, least := "", 0
-	word = strings.ToLower(word)
+	w := []rune(plainForm(word))
 	for _, k := range known {
-		if len(word) > 2*len(k) {
-			continue
-		}
-		if d := edits(word, strings.ToLower(k)); d <= max(len(k)/3, 1) && (best == "" || d < least) {
+		if d, near := distance(w, []rune(plainForm(k))); near && (best == "" || d < least) {
 			best, least = k, d
 		}
 	}
 	if best == "" {
-		return onlyBeginning(word, known)
+		return onlyBeginning(string(w), known)
 	}
 	return best
 }
 
-// onlyBeginning returns the one word of known that begins with the word, such as
-// production for prod; "" where none or several do, or the word is too short to say.
-func onlyBeginning(word string, known []string) string {
-	found := ""
-	for _, k := range known {
-		if len(word) < 3 || !strings.HasPrefix(strings.ToLower(k), word) {
-			continue
-		}
-		if found != "" {
-			return ""
-		}
-		found = k
+func plainForm(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+
+// distance counts the edits between two words, where one may be meant as the other.
+func distance(word, known []rune) (d int, near bool) {
+	if len(word) > 2*len(known) {
+		return 0, false
 	}
-	return found
+	if d := edits(word, known); len(known) > 1 && d <= max(len(known)/3, 1) {
+		return d, true
+	}
+	return 1, len(word) == len(known) && slices.Equal(sorted(word), sorted(known))
 }
 
-// edits is the optimal string alignment distance of two texts, in bytes.
-func edits(a, b string) int {
+func sorted(r []rune) []rune {
+	r = slices.Clone(r)
+	slices.Sort(r)
+	return r
+}
+
+// onlyBeginning returns the word of known that begins with the word, such as production
+// for prod, and with which all others begin that do so, as repository_id does for repo; ""
+// where there is none, or the word is too short to say.
+func onlyBeginning(word string, known []string) string {
+	var found []string
+	for _, k := range known {
+		if len(word) >= 3 && strings.HasPrefix(plainForm(k), word) {
+			found = append(found, k)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	shortest := slices.MinFunc(found, func(a, b string) int { return len(a) - len(b) })
+	for _, k := range found {
+		if !strings.HasPrefix(plainForm(k), plainForm(shortest)) {
+			return ""
+		}
+	}
+	return shortest
+}
+
+// edits is the optimal string alignment distance of two texts, in characters.
+func edits(a, b []rune) int {
 	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
 	for j := range rows[1] {
 		rows[1][j] = j

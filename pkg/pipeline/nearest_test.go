@@ -17,8 +17,17 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%q: got %q, want %q", word, got, want)
 		}
 	}
+	keys := []string{"region", "instance_type", "min_instances", "name", "größe", "x", "repository", "repository_id"}
+	for word, want := range map[string]string{
+		"regoin": "region", "Region": "region", "instance-type": "instance_type", "inst": "instance_type", "minInstances": "min_instances", "mena": "name", "repo": "repository",
+		"grösse": "", "gröse": "größe", "zone": "", "y": "", strings.Repeat("x", 300): "",
+	} {
+		if got := Nearest(word, keys); got != want {
+			t.Errorf("%q: got %q, want %q", word, got, want)
+		}
+	}
 	for pair, want := range map[[2]string]int{{"", ""}: 0, {"ab", "ba"}: 1, {"abc", ""}: 3, {"kitten", "sitting"}: 3} {
-		if got := edits(pair[0], pair[1]); got != want {
+		if got := edits([]rune(pair[0]), []rune(pair[1])); got != want {
 			t.Errorf("%v: %d, want %d", pair, got, want)
 		}
 	}

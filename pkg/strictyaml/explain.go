@@ -95,7 +95,7 @@ func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
 		remedy += " (" + d + ")"
 	}
 	if present := e.root.At(path...); present != nil {
-		if like := Suggest(key, unknownKeys(present, e.schema.properties(v.SchemaURL))); like != "" {
+		if like := pipeline.Nearest(key, unknownKeys(present, e.schema.properties(v.SchemaURL))); like != "" {
 			if e.unknown[pathName(append(slices.Clone(path), like))] {
 				return // told at that key
 			}
@@ -110,7 +110,7 @@ func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {
 	message := fmt.Sprintf("the key %q is not known in %s", Short(key), pathName(v.InstanceLocation))
 	known := e.schema.properties(v.SchemaURL)
 	remedy := "remove it"
-	if like := Suggest(key, known); like != "" {
+	if like := pipeline.Nearest(key, known); like != "" {
 		remedy = fmt.Sprintf("did you mean %q?", like)
 	} else if len(known) > 0 && len(known) <= 12 {
 		remedy = "remove it; known are: " + strings.Join(known, ", ")
@@ -241,7 +241,7 @@ func enumRemedy(got any, want []any) string {
 				texts = append(texts, t)
 			}
 		}
-		if like := Suggest(s, texts); like != "" {
+		if like := pipeline.Nearest(s, texts); like != "" {
 			return fmt.Sprintf("did you mean %q? Allowed are: %s", like, strings.Join(words, ", "))
 		}
 	}

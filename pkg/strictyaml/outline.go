@@ -113,7 +113,7 @@ func (s *Schema) nearMisses(n *Node, part map[string]any, found func(Entry, stri
 		absent := func(name string) bool {
 			return n.Get(name) != nil || slices.Contains(required, any(name))
 		}
-		if like := Suggest(e.Key, slices.DeleteFunc(slices.Clone(known), absent)); like != "" && !closed && !described {
+		if like := pipeline.Nearest(e.Key, slices.DeleteFunc(slices.Clone(known), absent)); like != "" && !closed && !described {
 			found(e, like)
 		}
 		s.nearMisses(e.Value, s.child(part, e.Key), found)

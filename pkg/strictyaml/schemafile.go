@@ -137,7 +137,7 @@ func (k *keywordCheck) unknown(e Entry) {
 	p := pipeline.Problem{Position: e.KeyPlace(), Rule: RuleSchemaKeyword, Message: fmt.Sprintf("%q is no keyword of JSON Schema: no rule follows from it", Short(e.Key)),
 		Remedy: "remove it, or begin it with x- if it is a note", Warning: true}
 	p.File = k.file
-	if like := Suggest(e.Key, k.known); len(like) > 4 { // a note is no "not"
+	if like := pipeline.Nearest(e.Key, k.known); len(like) > 4 { // a note is no "not"
 		p.Remedy = fmt.Sprintf("did you mean %q?", like)
 		p.Warning = slices.Contains(remarkKeywords, like)
 	}

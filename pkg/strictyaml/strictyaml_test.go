@@ -25,19 +25,6 @@ func TestCanonicalNumbersKeepEveryDigit(t *testing.T) {
 	}
 }
 
-func TestSuggest(t *testing.T) {
-	t.Parallel()
-	known := []string{"region", "instance_type", "min_instances", "name"}
-	for word, want := range map[string]string{
-		"regoin": "region", "Region": "region", "instance-type": "instance_type", "inst": "instance_type",
-		"minInstances": "min_instances", "zone": "", "": "", strings.Repeat("x", 300): "",
-	} {
-		if got := Suggest(word, known); got != want {
-			t.Errorf("%q: suggested %q, want %q", word, got, want)
-		}
-	}
-}
-
 // TestValidateSpeaksPlainly checks one kind of rule each: the value, the schema,
 // and the first problem.
 func TestValidateSpeaksPlainly(t *testing.T) {

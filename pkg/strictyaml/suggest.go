@@ -5,50 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/agext/levenshtein"
 )
-
-// Suggest returns the word that was probably meant, or "" when none is near: at
-// most one edit in three characters, the same letters in another order, or the
-// beginning of one. Case and the choice of - or _ cost nothing.
-func Suggest(word string, known []string) string {
-	best, least := "", 0
-	w := plainForm(word)
-	if utf8.RuneCountInString(w) > maxKeyLength {
-		return ""
-	}
-	for _, k := range known {
-		d, near := distance(w, plainForm(k))
-		if near && (best == "" || d < least) {
-			best, least = k, d
-		}
-	}
-	return best
-}
-
-func distance(word, known string) (d int, near bool) {
-	length := utf8.RuneCountInString(known)
-	d = levenshtein.Distance(word, known, nil)
-	switch {
-	case d <= max(length/3, 1) && length > 1:
-		return d, true
-	case letters(word) == letters(known):
-		return 1, true
-	case len(word) >= 3 && strings.HasPrefix(known, word):
-		return length, true
-	}
-	return d, false
-}
-
-func letters(s string) string {
-	r := []rune(s)
-	slices.Sort(r)
-	return string(r)
-}
-
-func plainForm(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 
 // unknownKeys are the keys of n that the schema has no name for.
 func unknownKeys(n *Node, known []string) []string {

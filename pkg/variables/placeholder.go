@@ -63,7 +63,7 @@ func checkText(s string) (pipeline.Problem, bool) {
 		if name == "environment" {
 			return pipeline.Problem{Rule: RuleUnknownPlaceholder, Message: "a placeholder stands inside further braces", Remedy: `write "{{ environment }}" with two braces on each side`}, true
 		}
-		if strings.EqualFold(name, "environment") || strictyaml.Suggest(name, []string{"environment"}) != "" {
+		if strings.EqualFold(name, "environment") || pipeline.Nearest(name, []string{"environment"}) != "" {
 			remedy = `did you mean "{{ environment }}"?`
 		}
 		return pipeline.Problem{Rule: RuleUnknownPlaceholder, Message: fmt.Sprintf("unknown placeholder %q", "{{ "+strictyaml.Short(name)+" }}"), Remedy: remedy}, true

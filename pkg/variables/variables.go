@@ -46,9 +46,6 @@ type Schema = strictyaml.Schema
 // errors: nothing is ever loaded.
 func Compile(name string, raw []byte) (*Schema, error) { return strictyaml.Compile(name, raw) }
 
-// Suggest returns the word that was probably meant, or "" when none is near.
-func Suggest(word string, known []string) string { return strictyaml.Suggest(word, known) }
-
 // SchemaProblems turns an error of Compile, or of reading the file, into problems
 // with their places.
 func SchemaProblems(name string, err error) pipeline.Problems {
@@ -151,7 +148,7 @@ func (d *Document) readEnvironments() pipeline.Problems {
 		for _, e := range d.root.Entries {
 			keys = append(keys, e.Key)
 		}
-		if like := strictyaml.Suggest(environmentsKey, keys); like != "" {
+		if like := pipeline.Nearest(environmentsKey, keys); like != "" {
 			remedy = fmt.Sprintf("did you write %q for %q?", strictyaml.Short(like), environmentsKey)
 		}
 		at, _ := d.root.Locate()

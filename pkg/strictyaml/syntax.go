@@ -150,24 +150,22 @@ func (p *parser) bracketFailure(f *failure, w plain) bool {
 
 // faultFailure blames what the lexer knows that the library cannot read.
 func (p *parser) faultFailure(f *failure) bool {
-	for _, found := range p.seen.faults {
-		if found.at.Line > f.last {
-			return false
-		}
-		if n := len(p.seen.open); n > 0 && !before(found.at, p.seen.open[n-1].at) {
-			return false // it follows from the bracket that nothing closes
-		}
-		if placeholderPattern.MatchString(f.lines[found.at.Line-1]) {
-			return false
-		}
-		rule := RuleSyntax
-		if found.tag {
-			rule = RuleTag
-		}
-		p.add(found.at, rule, found.message, found.remedy)
-		return true
+	if len(p.seen.faults) == 0 || p.seen.faults[0].at.Line > f.last {
+		return false
 	}
-	return false
+	found := p.seen.faults[0]
+	if n := len(p.seen.open); n > 0 && !before(found.at, p.seen.open[n-1].at) {
+		return false // it follows from the bracket that nothing closes
+	}
+	if placeholderPattern.MatchString(f.lines[found.at.Line-1]) {
+		return false
+	}
+	rule := RuleSyntax
+	if found.tag {
+		rule = RuleTag
+	}
+	p.add(found.at, rule, found.message, found.remedy)
+	return true
 }
 
 func before(a, b pipeline.Position) bool {

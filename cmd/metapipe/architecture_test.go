@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -28,7 +32,7 @@ var repoRoot = filepath.Join("..", "..")
 var mayImport = map[string][]string{
 	"pipeline":  {},
 	"actions":   {"pipeline", "retry", "text"},
-	"config":    {"pipeline", "strictyaml"},
+	"config":    {"pipeline", "strictyaml", "text"},
 	"github":    {"pipeline", "retry"},
 	"report":    {"pipeline", "text"},
 	"store":     {"pipeline", "retry"},
@@ -36,7 +40,7 @@ var mayImport = map[string][]string{
 	"variables": {"pipeline", "strictyaml", "text"},
 	"workflow":  {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
-	"strictyaml": {"pipeline"},
+	"strictyaml": {"pipeline", "text"},
 	// What a secret may look like, for the mask of the log and for that of plans.
 	"text": {},
 	// Directories that no killed process leaves behind for long.
@@ -327,5 +331,45 @@ func TestNoRegistryIsNamed(t *testing.T) {
 			line := bytes.Count(content[:at[0]], []byte("\n")) + 1
 			t.Errorf("%s:%d names the host %s", name, line, content[at[0]:at[1]])
 		}
+	}
+}
+
+// TestPatternsCompile compiles every text.Pattern: a command finds out at its first use only.
+func TestPatternsCompile(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, name := range repoFiles(t) {
+		if !strings.HasPrefix(name, "pkg/") || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(repoRoot, filepath.FromSlash(name)), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 1 {
+				return true
+			}
+			if f, ok := call.Fun.(*ast.SelectorExpr); !ok || f.Sel.Name != "Pattern" {
+				return true
+			}
+			literal, ok := call.Args[0].(*ast.BasicLit)
+			if !ok {
+				return true // put together, and compiled by the tests of its package
+			}
+			expr, err := strconv.Unquote(literal.Value)
+			if err == nil {
+				_, err = regexp.Compile(expr)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			found++
+			return true
+		})
+	}
+	if found < 30 {
+		t.Errorf("only %d patterns were found", found)
 	}
 }

@@ -3,12 +3,13 @@ package config
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // MaxVariables bounds limits.variables_size, in bytes: GitHub has no larger files
@@ -31,7 +32,7 @@ func (d *decoder) limitFields(l *pipeline.Limits) fields {
 	}
 }
 
-var sizePattern = regexp.MustCompile(`^([0-9]+) ?(B|KiB|MiB)?$`)
+var sizePattern = text.Pattern(`^([0-9]+) ?(B|KiB|MiB)?$`)
 
 // size reads bytes: a whole number, or text with the unit B, KiB or MiB.
 func (d *decoder) size(v value, to *int) {
@@ -43,7 +44,7 @@ func (d *decoder) size(v value, to *int) {
 		}
 		text = s
 	}
-	m := sizePattern.FindStringSubmatch(text)
+	m := sizePattern().FindStringSubmatch(text)
 	if m == nil {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not a size", v.name, strictyaml.Short(text)), "write bytes or a size such as 256KiB or 1MiB")
 		return

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // manager reads metapipe.yml over the defaults.
@@ -53,7 +54,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 }
 
 // variableName is how Terraform writes the name of a variable.
-var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
+var variableName = text.Pattern(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 func (d *decoder) customerVariables(v value, to *[]string) {
 	d.list(v, func(item value) {
@@ -61,7 +62,7 @@ func (d *decoder) customerVariables(v value, to *[]string) {
 		if !ok {
 			return
 		}
-		if name != "*" && !variableName.MatchString(name) {
+		if name != "*" && !variableName().MatchString(name) {
 			d.add(item.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of a variable", item.name, strictyaml.Short(name)), "write the name of a variable of the root module, or \"*\" for all of them")
 			return
 		}
@@ -222,14 +223,14 @@ func (d *decoder) constraint(v value, to *string) {
 	*to = s
 }
 
-var envNamePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
+var envNamePattern = text.Pattern(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
 func (d *decoder) envName(v value, to *[]string) {
 	s, ok := d.text(v)
 	if !ok {
 		return
 	}
-	if !envNamePattern.MatchString(s) {
+	if !envNamePattern().MatchString(s) {
 		d.add(v.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of an environment variable", v.name, strictyaml.Short(s)),
 			`write a name such as "DATADOG_API_KEY" or a prefix such as "DATADOG_*"`)
 		return

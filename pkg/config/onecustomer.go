@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
 	"strconv"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // LoadCustomer is Load for a command that works for one customer. It parses that
@@ -78,11 +79,11 @@ func (l *loader) customerAndSiblings(m pipeline.Manager, name pipeline.CustomerN
 
 // spelledNumber is what a file may hold that writes a number without its decimal
 // digits in a row: an exponent, a fraction, another base, or an escape.
-var spelledNumber = regexp.MustCompile(`[0-9][eE.][0-9+]|0[xob]|[0-9]_|\\`)
+var spelledNumber = text.Pattern(`[0-9][eE.][0-9+]|0[xob]|[0-9]_|\\`)
 
 // mayShareRepository reports whether a file can have a repository id, without
 // parsing it. A file that cannot be read may.
 func (l *loader) mayShareRepository(name string, id int64) bool {
 	raw, err := readBounded(l.root, customerFile(name), maxFileBytes)
-	return err != nil || bytes.Contains(raw, strconv.AppendInt(nil, id, 10)) || spelledNumber.Match(raw)
+	return err != nil || bytes.Contains(raw, strconv.AppendInt(nil, id, 10)) || spelledNumber().Match(raw)
 }

@@ -2,18 +2,19 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // roleForm is that of an IAM role. Servers beside AWS have other partitions, and
 // no account but a region.
 // Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-var roleForm = form{20, 2048, regexp.MustCompile(`^arn:[a-z-]+:iam:[a-z0-9-]*:[0-9]*:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]+$`), ""}
+var roleForm = form{20, 2048, text.Pattern(`^arn:[a-z-]+:iam:[a-z0-9-]*:[0-9]*:role/([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]+$`), ""}
 
 // The bounds of AWS.
 // Source: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html

@@ -2,10 +2,11 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // maxSealingKeys bounds the calls to KMS for one object.
@@ -32,14 +33,14 @@ func (d *decoder) sealingKeys(v value, to *[]string) {
 // keyIDForm has the forms of a KMS key: an id, one of a key of several regions,
 // an alias, an ARN. Anything else of this length and mix is random.
 var (
-	keyIDForm  = regexp.MustCompile(`^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}|alias/.+|arn:.+)$`)
-	randomForm = regexp.MustCompile(`^(?:(?:AKIA|ASIA)[A-Z0-9]{16}|[A-Za-z0-9/_-]{32,})$`)
+	keyIDForm  = text.Pattern(`^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}|alias/.+|arn:.+)$`)
+	randomForm = text.Pattern(`^(?:(?:AKIA|ASIA)[A-Z0-9]{16}|[A-Za-z0-9/_-]{32,})$`)
 )
 
 // keyID reads the id of a KMS key, and warns of a key in its place.
 func (d *decoder) keyID(v value, to *string) {
 	d.matched(v, to, keyForm)
-	if *to != "" && !keyIDForm.MatchString(*to) && randomForm.MatchString(*to) {
+	if *to != "" && !keyIDForm().MatchString(*to) && randomForm().MatchString(*to) {
 		d.warn(v.at, RuleValue, v.name+" looks like a secret, not like the id of a key", keyForm.remedy+"; if it is a secret, replace it, since the repository remembers it")
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 func (d *decoder) stateFields(s *pipeline.State) fields {
@@ -53,22 +55,22 @@ func (d *decoder) state(v value, s *pipeline.State) {
 // and not in it, where they would be unrolled at every start of the program.
 type form struct {
 	least, most int // bytes
-	pattern     *regexp.Regexp
+	pattern     func() *regexp.Regexp
 	remedy      string
 }
 
 func (f form) fits(s string) bool {
-	return len(s) >= f.least && len(s) <= f.most && f.pattern.MatchString(s)
+	return len(s) >= f.least && len(s) <= f.most && f.pattern().MatchString(s)
 }
 
 var (
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	bucketForm = form{3, 63, regexp.MustCompile(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`), "write the plain name of a bucket, 3 to 63 of a-z, 0-9, - and ., without s3://"}
-	regionForm = form{9, 40, regexp.MustCompile(`^[a-z]+(-[a-z]+)+-[0-9]+$`), "write a region such as eu-central-1"}
-	keyForm    = form{1, 512, regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`), "write the id, the ARN or the alias of a KMS key"}
+	bucketForm = form{3, 63, text.Pattern(`^[a-z0-9][a-z0-9-]*(\.[a-z0-9][a-z0-9-]*)*$`), "write the plain name of a bucket, 3 to 63 of a-z, 0-9, - and ., without s3://"}
+	regionForm = form{9, 40, text.Pattern(`^[a-z]+(-[a-z]+)+-[0-9]+$`), "write a region such as eu-central-1"}
+	keyForm    = form{1, 512, text.Pattern(`^[A-Za-z0-9:/_-]+$`), "write the id, the ARN or the alias of a KMS key"}
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-	tableForm = form{3, 255, regexp.MustCompile(`^[A-Za-z0-9_.-]+$`), "write the name of a DynamoDB table"}
-	typeForm  = form{1, 41, regexp.MustCompile(`^[a-z][a-z0-9_]*$`), "write the type of a backend, such as gcs, azurerm or http"}
+	tableForm = form{3, 255, text.Pattern(`^[A-Za-z0-9_.-]+$`), "write the name of a DynamoDB table"}
+	typeForm  = form{1, 41, text.Pattern(`^[a-z][a-z0-9_]*$`), "write the type of a backend, such as gcs, azurerm or http"}
 )
 
 func (d *decoder) matched(v value, to *string, f form) {
@@ -119,7 +121,7 @@ func (d *decoder) backendFields(b *pipeline.Backend) fields {
 	}
 }
 
-var argumentName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var argumentName = text.Pattern(`^[a-z][a-z0-9_]*$`)
 
 func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
 	if !d.is(v, strictyaml.Object) {
@@ -129,7 +131,7 @@ func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
 	for _, e := range v.Entries {
 		item := value{Node: e.Value, name: v.name + "." + e.Key, at: e.Place()}
 		switch {
-		case len(e.Key) > 61 || !argumentName.MatchString(e.Key):
+		case len(e.Key) > 61 || !argumentName().MatchString(e.Key):
 			d.add(e.KeyPlace(), RuleValue, fmt.Sprintf("%q is not the name of an argument", strictyaml.Short(e.Key)), "use the names that the tool's documentation of the backend gives")
 		case pipeline.SecretArgument(e.Key):
 			d.add(e.KeyPlace(), RuleValue, item.name+" is a credential: the tool would write it into every plan", "pass it through the environment of the jobs, and name that variable in tool.env")
@@ -142,7 +144,7 @@ func (d *decoder) backendConfig(v value, b *pipeline.Backend) {
 }
 
 // userInfo is a password in a URL.
-var userInfo = regexp.MustCompile(`://[^/@]*@`)
+var userInfo = text.Pattern(`://[^/@]*@`)
 
 func (d *decoder) argument(v value) (string, bool) {
 	switch v.Kind {
@@ -157,7 +159,7 @@ func (d *decoder) argument(v value) (string, bool) {
 	}
 	switch {
 	case !d.template(v, pipeline.Template(s), pipeline.PlaceholderCustomer, pipeline.PlaceholderEnvironment):
-	case userInfo.MatchString(s):
+	case userInfo().MatchString(s):
 		d.add(v.at, RuleValue, v.name+" holds a user in its URL: the tool would write it into every plan", "pass credentials through the environment of the jobs, and name those variables in tool.env")
 	case len(s) > 1024 || strings.ContainsFunc(s, unicode.IsControl):
 		d.add(v.at, RuleValue, v.name+" is longer than 1024 bytes or holds a control character", "write one plain line")

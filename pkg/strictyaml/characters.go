@@ -110,9 +110,9 @@ func foreignInside(s string, t plainText) (at int, problem, remedy string) {
 			return t.start + i, nameOf(r) + " stands before #, so no comment begins there", "replace it by a plain blank"
 		case i == 0 && (r == '-' || r == '?') && isForeignSpace(next):
 			return t.start + 1, nameOf(next) + fmt.Sprintf(" stands behind %c", r), "replace it by a plain blank"
-		case t.first && !t.key && r == ':' && isForeignSpace(next) && namePattern.MatchString(text[:i]):
+		case t.first && !t.key && r == ':' && isForeignSpace(next) && namePattern().MatchString(text[:i]):
 			return t.start + i + 1, nameOf(next) + " stands behind the colon", "replace it by a plain blank"
-		case t.first && !t.key && strings.ContainsRune(colonLookalikes, r) && namePattern.MatchString(text[:i]):
+		case t.first && !t.key && strings.ContainsRune(colonLookalikes, r) && namePattern().MatchString(text[:i]):
 			return t.start + i, nameOf(r) + " stands behind the key", `write a plain colon and a blank: "key: value"`
 		}
 	}

@@ -209,10 +209,10 @@ func (p *parser) hintAtEmpty(y, key *yaml.Node, value *Node) {
 		p.warn(pipeline.Position{Line: key.Line, Column: at}, RuleComment, fmt.Sprintf("everything behind \" #\" is a comment, so %q has no value", Short(key.Value)),
 			"put the value in quotes if # belongs to it, else write a blank behind #")
 	}
-	if y.Style&yaml.FlowStyle != 0 && isPlain(key) && key.Value != "environment" && !noBlankPattern.MatchString(key.Value) {
+	if y.Style&yaml.FlowStyle != 0 && isPlain(key) && key.Value != "environment" && !noBlankPattern().MatchString(key.Value) {
 		p.warn(position(key), RuleNoValue, fmt.Sprintf("%q has no value in this map in braces", Short(key.Value)), "write \"key: value\"")
 	}
-	if m := noBlankPattern.FindStringSubmatch(key.Value); m != nil && isPlain(key) {
+	if m := noBlankPattern().FindStringSubmatch(key.Value); m != nil && isPlain(key) {
 		p.add(position(key), RuleNoBlank, fmt.Sprintf("a blank is missing after the colon of %q", Short(m[1])), fmt.Sprintf("write %q", Short(m[1]+": "+m[2])))
 	}
 }

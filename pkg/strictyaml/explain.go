@@ -148,14 +148,14 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 		e.add(path, "type", pathName(path)+" has no value, where "+wanted+" is expected", e.emptyRemedy(v, wanted))
 		return
 	case k.Got == "string" && value != nil && value.Source != "" && slices.Equal(k.Want, []string{"object"}):
-		if m := noBlankPattern.FindStringSubmatch(value.Source); m != nil {
+		if m := noBlankPattern().FindStringSubmatch(value.Source); m != nil {
 			remedy = fmt.Sprintf("a blank is missing after the colon: write %q on a line below", Short(m[1]+": "+m[2]))
 		}
 	case value != nil && slices.Equal(k.Want, []string{"array"}) && value.Kind != Object && value.inline():
 		remedy = e.listRemedy(v, value)
 	case k.Got == "string" && slices.Contains(k.Want, "boolean") && len(k.Want) == 1:
 		remedy = "write true or false, without quotes"
-	case k.Got == "string" && value != nil && decimalPattern.MatchString(value.Text):
+	case k.Got == "string" && value != nil && decimalPattern().MatchString(value.Text):
 		remedy += ": remove the quotes"
 	case k.Got != "object" && k.Got != "array" && slices.Contains(k.Want, "string"):
 		remedy += ": put the value in quotes"
@@ -165,7 +165,7 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 
 // listRemedy writes a value as the list that the schema wants.
 func (e *explainer) listRemedy(v *jsonschema.ValidationError, value *Node) string {
-	if m := hyphenPattern.FindStringSubmatch(value.Source); m != nil {
+	if m := hyphenPattern().FindStringSubmatch(value.Source); m != nil {
 		return fmt.Sprintf("a blank is missing after the hyphen: write - %s on a line below the key", Short(m[1]))
 	}
 	part, _ := e.schema.at(strings.TrimSuffix(v.SchemaURL, "/type")).(map[string]any)
@@ -187,7 +187,7 @@ func listOf(text string, numbers bool) string {
 		part = strings.Trim(part, " ()+*\"'")
 		switch {
 		case part == "":
-		case numbers && decimalPattern.MatchString(part):
+		case numbers && decimalPattern().MatchString(part):
 			items = append(items, part)
 		default:
 			items = append(items, fmt.Sprintf("%q", part))

@@ -2,10 +2,11 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // inspector looks at the text before the library does, for what the library
@@ -52,14 +53,14 @@ type slip struct {
 }
 
 var (
-	namePattern    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
-	noBlankPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
+	namePattern    = text.Pattern(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
+	noBlankPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
 	// equalsPattern matches "a = 1", and what other languages write: := == => ->
-	equalsPattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(:=|==?>?|->)[ \t]*([^\s=>].*)$`)
+	equalsPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(:=|==?>?|->)[ \t]*([^\s=>].*)$`)
 	// blankBeforePattern matches "a :1", and no :name: inside of a text.
-	blankBeforePattern = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
-	hyphenPattern      = regexp.MustCompile(`^-([^-\s].*)$`)
-	conflictPattern    = regexp.MustCompile(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
+	blankBeforePattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
+	hyphenPattern      = text.Pattern(`^-([^-\s].*)$`)
+	conflictPattern    = text.Pattern(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
 )
 
 // inspect reports what makes the text unreadable or another text than it seems.
@@ -78,7 +79,7 @@ func (in *inspector) at(line int, s string, byteAt int) pipeline.Position {
 }
 
 func (in *inspector) column0(l *lexer, s string) int {
-	if conflictPattern.MatchString(s) && (l.quote == nil || s[0] == '<' || s[0] == '>') {
+	if conflictPattern().MatchString(s) && (l.quote == nil || s[0] == '<' || s[0] == '>') {
 		in.conflicts = append(in.conflicts, l.line)
 		return len(s)
 	}

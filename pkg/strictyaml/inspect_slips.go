@@ -2,25 +2,26 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // otherComment begins a comment in other languages.
-var otherComment = regexp.MustCompile(`^(//|/\*|<!--|--(?:\s|$)|;)`)
+var otherComment = text.Pattern(`^(//|/\*|<!--|--(?:\s|$)|;)`)
 
 func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	text := in.lastText
 	at := in.at(l.line, s, t.start)
 	found := slip{line: at.Line, column: at.Column, own: strings.TrimSpace(s[:t.start]) == "", goesOn: t.goesOn, text: text}
 	found.atKey = !t.goesOn && !t.key && found.column-1 == l.indent()
-	noBlank, equals := noBlankPattern.FindStringSubmatch(text), equalsPattern.FindStringSubmatch(text)
+	noBlank, equals := noBlankPattern().FindStringSubmatch(text), equalsPattern().FindStringSubmatch(text)
 	if noBlank == nil {
-		noBlank = blankBeforePattern.FindStringSubmatch(text)
+		noBlank = blankBeforePattern().FindStringSubmatch(text)
 	}
-	hyphen := hyphenPattern.FindStringSubmatch(text)
+	hyphen := hyphenPattern().FindStringSubmatch(text)
 	switch {
 	case t.key && t.goesOn && in.lacksColon(found):
 		return
@@ -60,7 +61,7 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	case t.first && !t.goesOn:
 		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
 		found.remedy = `write "key: value"`
-		if m := otherComment.FindString(text); m != "" {
+		if m := otherComment().FindString(text); m != "" {
 			found.message = fmt.Sprintf("%q begins no comment in YAML", strings.TrimSpace(m))
 			found.remedy = "begin a comment with #"
 		}
@@ -93,7 +94,7 @@ func (in *inspector) lacksColon(key slip) bool {
 		return false
 	}
 	name := strings.TrimRight(above.text, ";,=. \t")
-	if !namePattern.MatchString(name) {
+	if !namePattern().MatchString(name) {
 		return false
 	}
 	above.atKey = true
@@ -176,7 +177,7 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 		return
 	case strings.Trim(trimmed, ",;") == "":
 		remedy = "remove it"
-	case otherComment.MatchString(trimmed):
+	case otherComment().MatchString(trimmed):
 		remedy = "begin a comment with #"
 	case q.mark == '\'':
 		remedy += "; inside of single quotes a quote is written ''"

@@ -2,11 +2,12 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // fault is what the scanner or the parser of the library refuses, with the place and the
@@ -26,7 +27,7 @@ type bracket struct {
 }
 
 // namePropertyPattern matches the anchors and aliases that the library can read.
-var namePropertyPattern = regexp.MustCompile(`^[&*][0-9A-Za-z_-]+$`)
+var namePropertyPattern = text.Pattern(`^[&*][0-9A-Za-z_-]+$`)
 
 func (l *lexer) fault(s string, at int, w plain) {
 	l.visit.fault(l, fault{at: l.place(s, at), message: w.message, remedy: w.remedy, tag: w.tag})
@@ -122,9 +123,9 @@ func (l *lexer) property(s string, at int) int {
 		l.node(s, at)
 	}
 	switch {
-	case w[0] != '!' && !namePropertyPattern.MatchString(w) && w == "*" && strings.TrimSpace(s[:at]) == "" && l.flow == 0:
+	case w[0] != '!' && !namePropertyPattern().MatchString(w) && w == "*" && strings.TrimSpace(s[:at]) == "" && l.flow == 0:
 		l.fault(s, at, plain{message: "* begins no list item in YAML", remedy: "begin the item with \"- \""})
-	case w[0] != '!' && !namePropertyPattern.MatchString(w):
+	case w[0] != '!' && !namePropertyPattern().MatchString(w):
 		l.fault(s, at, lookUp("did not find expected alphabetic or numeric"))
 	}
 	l.visit.property(l, at, w)

@@ -2,12 +2,13 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // closeQuote looks for the end of the open quote on this line, and returns
@@ -64,7 +65,7 @@ func (l *lexer) escape(s string, at int) {
 }
 
 // blockHeader is what may stand behind | and >: a sign, and a number of blanks.
-var blockHeader = regexp.MustCompile(`^(?:[-+]?([0-9]?)|([0-9])[-+])$`)
+var blockHeader = text.Pattern(`^(?:[-+]?([0-9]?)|([0-9])[-+])$`)
 
 func (l *lexer) openBlock(s string, start int) {
 	l.block = &block{line: l.line, at: start, parent: l.indent()}
@@ -72,7 +73,7 @@ func (l *lexer) openBlock(s string, start int) {
 	for at < len(s) && !isBlankByte(s[at]) && s[at] != '#' {
 		at++
 	}
-	switch m := blockHeader.FindStringSubmatch(s[start+1 : at]); {
+	switch m := blockHeader().FindStringSubmatch(s[start+1 : at]); {
 	case m == nil:
 		l.fault(s, start, lookUp("did not find expected comment or line break"))
 	case m[1]+m[2] == "0":

@@ -1,9 +1,10 @@
 package strictyaml
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 func isBlankByte(c byte) bool { return c == ' ' || c == '\t' }
@@ -41,10 +42,10 @@ func word(s string, flow bool) string {
 	return s
 }
 
-var entryPattern = regexp.MustCompile(`^[ \t]*(?:- +)*(?:"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:(?:[ \t]|$)`)
+var entryPattern = text.Pattern(`^[ \t]*(?:- +)*(?:"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:(?:[ \t]|$)`)
 
 // looksLikeEntry reports that a line has the form of a key and a value.
-func looksLikeEntry(s string) bool { return entryPattern.MatchString(s) }
+func looksLikeEntry(s string) bool { return entryPattern().MatchString(s) }
 
 // column is the place of a byte in a line, in characters from 1.
 func column(s string, at int) int { return utf8.RuneCountInString(s[:at]) + 1 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // reading is what one reader of YAML makes of a plain scalar: a type, and for
@@ -24,8 +26,8 @@ const (
 	maxReadDigits = 400 // of a scalar that is compared by value
 )
 
-func pattern(alternatives ...string) *regexp.Regexp {
-	return regexp.MustCompile(`^(?:` + strings.Join(alternatives, "|") + `)$`)
+func pattern(alternatives ...string) func() *regexp.Regexp {
+	return text.Pattern(`^(?:` + strings.Join(alternatives, "|") + `)$`)
 }
 
 // The resolvers of https://yaml.org/type/ (YAML 1.1). Two repairs: a float needs
@@ -56,17 +58,17 @@ var goNumber = pattern(`[-+]?0[xX][-+]?[0-9a-fA-F_]+`, `[-+]?0[oO][-+]?[0-7_]+`,
 // resolve11 reads as YAML 1.1 does.
 func resolve11(v string) reading {
 	switch {
-	case nullPattern.MatchString(v):
+	case nullPattern().MatchString(v):
 		return reading{kind: readNull}
-	case bool11Pattern.MatchString(v):
+	case bool11Pattern().MatchString(v):
 		return reading{readBool, boolValue(v)}
-	case int11Pattern.MatchString(v):
+	case int11Pattern().MatchString(v):
 		return reading{readNumber, int11(v)}
-	case float11.MatchString(v):
+	case float11().MatchString(v):
 		return reading{readNumber, decimalValue(v)}
-	case infinity.MatchString(v):
+	case infinity().MatchString(v):
 		return reading{readNumber, strings.TrimPrefix(strings.ToLower(v), "+")}
-	case time11Pattern.MatchString(v):
+	case time11Pattern().MatchString(v):
 		return reading{kind: readTime}
 	case v == "<<":
 		return reading{kind: readMerge}
@@ -79,7 +81,7 @@ func resolve11(v string) reading {
 // resolve11AsUsed reads as the common implementation of YAML 1.1 does: a sign
 // directly before the point makes text.
 func resolve11AsUsed(v string) reading {
-	if pointFirst.MatchString(v) {
+	if pointFirst().MatchString(v) {
 		return reading{readText, v}
 	}
 	return resolve11(v)
@@ -88,15 +90,15 @@ func resolve11AsUsed(v string) reading {
 // resolve12 reads as the core schema of YAML 1.2 does.
 func resolve12(v string) reading {
 	switch {
-	case nullPattern.MatchString(v):
+	case nullPattern().MatchString(v):
 		return reading{kind: readNull}
-	case bool12Pattern.MatchString(v):
+	case bool12Pattern().MatchString(v):
 		return reading{readBool, boolValue(v)}
-	case int12Pattern.MatchString(v):
+	case int12Pattern().MatchString(v):
 		return reading{readNumber, int12(v)}
-	case float12.MatchString(v):
+	case float12().MatchString(v):
 		return reading{readNumber, decimalValue(v)}
-	case infinity.MatchString(v):
+	case infinity().MatchString(v):
 		return reading{readNumber, strings.TrimPrefix(strings.ToLower(v), "+")}
 	}
 	return reading{readText, v}
@@ -122,7 +124,7 @@ func readings(v string) (core, other reading, differ bool) {
 func readByGo(v string) reading {
 	tag := (&yaml.Node{Kind: yaml.ScalarNode, Value: v}).ShortTag()
 	switch {
-	case tag == "!!int", tag == "!!float", goNumber.MatchString(v):
+	case tag == "!!int", tag == "!!float", goNumber().MatchString(v):
 		return reading{kind: readNumber}
 	case tag == "!!timestamp":
 		return reading{kind: readTime}

@@ -8,19 +8,21 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 var (
 	formatSamples = map[string]string{formatCIDR: "10.0.0.0/16", formatAnyCIDR: "10.0.0.0/16", "email": "team@example.com", "ipv4": "10.0.0.1", "ipv6": "fd00::1",
 		"uri": "https://example.com/", "date": "2031-04-05", "hostname": "www.example.com"}
-	samplePattern = regexp.MustCompile(`"([^"]+)"|such as ([^\s;,]+)`)
+	samplePattern = text.Pattern(`"([^"]+)"|such as ([^\s;,]+)`)
 )
 
 // sampleText prefers an example in the description to one made of the pattern.
 func sampleText(part map[string]any) string {
 	var candidates []string
 	description, _ := part["description"].(string)
-	for _, m := range samplePattern.FindAllStringSubmatch(description, -1) {
+	for _, m := range samplePattern().FindAllStringSubmatch(description, -1) {
 		candidates = append(candidates, m[1]+m[2])
 	}
 	format, _ := part["format"].(string)
@@ -80,13 +82,13 @@ func matching(b *strings.Builder, re *syntax.Regexp) {
 	}
 }
 
-var wordPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
+var wordPattern = text.Pattern(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
 
 // flowText writes a value as YAML on one line, keys sorted.
 func flowText(v any) string {
 	switch v := v.(type) {
 	case string:
-		if _, _, differ := readings(v); wordPattern.MatchString(v) && !differ && resolve12(v).kind == readText {
+		if _, _, differ := readings(v); wordPattern().MatchString(v) && !differ && resolve12(v).kind == readText {
 			return v
 		}
 		return fmt.Sprintf("%q", v)

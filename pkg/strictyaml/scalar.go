@@ -3,11 +3,12 @@ package strictyaml
 import (
 	"fmt"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // scalar is what a scalar means, or why it may not stand.
@@ -18,10 +19,10 @@ type scalar struct {
 }
 
 var (
-	decimalPattern = regexp.MustCompile(`^([-+]?)(\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE]([-+]?[0-9]+))?$`)
+	decimalPattern = text.Pattern(`^([-+]?)(\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE]([-+]?[0-9]+))?$`)
 	// otherFormPattern matches numbers with a leading zero or in base 16. Both
 	// resolvers may agree on one, but people do not: 007 is seldom meant as seven.
-	otherFormPattern = regexp.MustCompile(`^[-+]?(0[0-9]+(\.[0-9]*)?([eE].*)?|0x[0-9a-fA-F]+)$`)
+	otherFormPattern = text.Pattern(`^[-+]?(0[0-9]+(\.[0-9]*)?([eE].*)?|0x[0-9a-fA-F]+)$`)
 )
 
 // maxDigits bounds numbers: Terraform computes with 512 bits, which hold 154
@@ -98,11 +99,11 @@ func explainReadings(v string, core, other reading) (message, remedy string) {
 func resolveNumber(v string) scalar {
 	bad := scalar{kind: Number, text: "0", rule: RuleNumber}
 	switch {
-	case infinity.MatchString(v):
+	case infinity().MatchString(v):
 		bad.message = v + " is not a number that can be stored"
 		bad.remedy = "write a finite number, or quote it if it is meant as text"
 		return bad
-	case otherFormPattern.MatchString(v):
+	case otherFormPattern().MatchString(v):
 		bad.rule = RuleAmbiguous
 		bad.message = fmt.Sprintf("%s is read differently by different readers of YAML", Short(v))
 		bad.remedy = fmt.Sprintf("put it in quotes if it is meant as text: %q, else write it as a plain decimal number", Short(v))
@@ -121,7 +122,7 @@ func resolveNumber(v string) scalar {
 // and JSON understands alike: an optional minus, digits, and a fraction without
 // trailing zeros. No digit is lost.
 func canonical(v string) (string, bool) {
-	m := decimalPattern.FindStringSubmatch(v)
+	m := decimalPattern().FindStringSubmatch(v)
 	if m == nil || len(m[2]) > maxDigits+1 {
 		return "", false
 	}

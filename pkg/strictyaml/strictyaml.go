@@ -147,7 +147,7 @@ func (p *parser) parse(raw []byte) *Node {
 	}
 	top := doc.Content[0]
 	if top.Kind != yaml.MappingNode && top.Kind != yaml.AliasNode {
-		if slips := p.seen.slips; len(slips) > 0 && slips[0].line == top.Line && top.Kind == yaml.ScalarNode && !namePattern.MatchString(slips[0].text) {
+		if slips := p.seen.slips; len(slips) > 0 && slips[0].line == top.Line && top.Kind == yaml.ScalarNode && !namePattern().MatchString(slips[0].text) {
 			p.add(position(top), RuleNotMap, slips[0].message, slips[0].remedy)
 			return nil
 		}

@@ -3,7 +3,6 @@ package strictyaml
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,11 +10,13 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 var (
-	errorPattern       = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
-	placeholderPattern = regexp.MustCompile(`^[^"'#]*[:\-] +(?:\{\{|\{\s*environment\s*\})`)
+	errorPattern       = text.Pattern(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+	placeholderPattern = text.Pattern(`^[^"'#]*[:\-] +(?:\{\{|\{\s*environment\s*\})`)
 )
 
 // failure is an error of the library on its way to plain words.
@@ -32,7 +33,7 @@ type failure struct {
 // syntax reports an error of the library in plain words, with the line where a
 // person has to look.
 func (p *parser) syntax(raw []byte, err error) {
-	m := errorPattern.FindStringSubmatch(err.Error())
+	m := errorPattern().FindStringSubmatch(err.Error())
 	if m == nil {
 		p.add(pipeline.Position{Line: 1}, RuleSyntax, "the file is not valid YAML: "+Short(err.Error()), "check it with a YAML editor")
 		return
@@ -66,7 +67,7 @@ func (p *parser) explainFailure(f *failure) {
 	if w.search {
 		at.Line = f.last
 	}
-	if placeholderPattern.MatchString(f.lines[at.Line-1]) {
+	if placeholderPattern().MatchString(f.lines[at.Line-1]) {
 		p.add(at, RuleUnquoted, "a placeholder without quotes is a map to YAML", quoteRemedy(f.lines[at.Line-1]))
 		return
 	}
@@ -141,7 +142,7 @@ func (p *parser) bracketFailure(f *failure, w plain) bool {
 	if open.opener == '{' {
 		what, closer = "map", "}"
 	}
-	if placeholderPattern.MatchString(f.lines[open.at.Line-1]) {
+	if placeholderPattern().MatchString(f.lines[open.at.Line-1]) {
 		return false
 	}
 	p.add(open.at, RuleSyntax, fmt.Sprintf("a %s that begins with %c on this line is not closed", what, open.opener), "close it with "+closer)
@@ -157,7 +158,7 @@ func (p *parser) faultFailure(f *failure) bool {
 	if n := len(p.seen.open); n > 0 && !before(found.at, p.seen.open[n-1].at) {
 		return false // it follows from the bracket that nothing closes
 	}
-	if placeholderPattern.MatchString(f.lines[found.at.Line-1]) {
+	if placeholderPattern().MatchString(f.lines[found.at.Line-1]) {
 		return false
 	}
 	rule := RuleSyntax

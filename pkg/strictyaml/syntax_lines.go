@@ -2,17 +2,18 @@ package strictyaml
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 var (
-	keyAlonePattern = regexp.MustCompile(`^( *)("[^"]*"|'[^']*'|[^\s"'#-][^"'#]*?)[ \t]*:[ \t]*(?:#.*)?\r?$`)
+	keyAlonePattern = text.Pattern(`^( *)("[^"]*"|'[^']*'|[^\s"'#-][^"'#]*?)[ \t]*:[ \t]*(?:#.*)?\r?$`)
 	// unquotedPattern finds the value with a placeholder in a line that has no quotes before it.
-	unquotedPattern = regexp.MustCompile(`^[^"'#]*?[:\-] +(\{\{?\s*[A-Za-z_. -]*\}.*?)[ \t]*(?:[ \t]#.*)?\r?$`)
-	oneBrace        = regexp.MustCompile(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
+	unquotedPattern = text.Pattern(`^[^"'#]*?[:\-] +(\{\{?\s*[A-Za-z_. -]*\}.*?)[ \t]*(?:[ \t]#.*)?\r?$`)
+	oneBrace        = text.Pattern(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
 )
 
 // documentFailure explains a document that ends before the text does.
@@ -72,7 +73,7 @@ func (p *parser) listFailure(f *failure) bool {
 // columnFailure blames a key that stands less deep than its siblings: the lines below it are
 // indented deeper than the key that cannot be read, which belongs beside it.
 func (p *parser) columnFailure(f *failure) bool {
-	here := keyAlonePattern.FindStringSubmatch(f.lines[f.last-1])
+	here := keyAlonePattern().FindStringSubmatch(f.lines[f.last-1])
 	if here == nil || here[1] == "" {
 		return false
 	}
@@ -86,7 +87,7 @@ func (p *parser) columnFailure(f *failure) bool {
 		case depth == indent || i == f.last-2:
 			return false
 		}
-		key := keyAlonePattern.FindStringSubmatch(text)
+		key := keyAlonePattern().FindStringSubmatch(text)
 		if key == nil || !siblingAbove(f.lines[:i], depth, indent) {
 			return false
 		}
@@ -110,7 +111,7 @@ func siblingAbove(lines []string, depth, indent int) bool {
 			return true
 		}
 		if here <= depth {
-			return keyAlonePattern.MatchString(lines[i])
+			return keyAlonePattern().MatchString(lines[i])
 		}
 	}
 	return false
@@ -149,11 +150,11 @@ func (p *parser) line(n int) string {
 
 // quoteRemedy shows the value of a line in quotes.
 func quoteRemedy(line string) string {
-	m := unquotedPattern.FindStringSubmatch(line)
+	m := unquotedPattern().FindStringSubmatch(line)
 	if m == nil || strings.ContainsAny(line[:strings.Index(line, "{{")+1], "[,") || strings.Count(m[1], "{") != strings.Count(m[1], "}") {
 		return `put the whole value in quotes: "{{ environment }}"`
 	}
-	return "put the whole value in quotes: " + Quote(oneBrace.ReplaceAllString(m[1], "${1}{{ environment }}${2}"))
+	return "put the whole value in quotes: " + Quote(oneBrace().ReplaceAllString(m[1], "${1}{{ environment }}${2}"))
 }
 
 // Quote writes a text in the quotes that need no escapes, so that it can be copied.

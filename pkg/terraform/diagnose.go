@@ -179,7 +179,7 @@ func (w *workspace) knownRemedy(d tfjson.Diagnostic) (remedy, operator string) {
 // operatorRemedy is what the provider does about the manager's code or its runner.
 func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
-	case output.AboutProviders.MatchString(summary):
+	case output.AboutProviders().MatchString(summary):
 		return output.ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
 	case strings.HasPrefix(summary, inconsistent):
 		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"

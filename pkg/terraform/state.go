@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -15,6 +14,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/terraform/tool"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // currentState is the version of the state as it lies in its backend now. A
@@ -196,7 +197,7 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 }
 
 // lockID is the form of the ids that the tool makes.
-var lockID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._:/-]*$`)
+var lockID = text.Pattern(`^[0-9A-Za-z][0-9A-Za-z._:/-]*$`)
 
 // unlock releases exactly the lock with that id; the tool refuses another one.
 // Without an id it does nothing.
@@ -204,7 +205,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 	if id == "" {
 		return nil
 	}
-	if len(id) > 200 || !lockID.MatchString(id) {
+	if len(id) > 200 || !lockID().MatchString(id) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
 	}
 	if w.backend.Type == "http" {

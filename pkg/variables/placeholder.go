@@ -2,18 +2,19 @@ package variables
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // The one placeholder, with any inner spacing, and everything that looks like one.
 var (
-	environmentPlaceholder = regexp.MustCompile(`\{\{\s*environment\s*\}\}`)
-	anyPlaceholder         = regexp.MustCompile(`\{\{([^{}]*)\}\}`)
-	unfinishedPlaceholder  = regexp.MustCompile(`\{\{?\s*environment\s*\}?\}?`)
+	environmentPlaceholder = text.Pattern(`\{\{\s*environment\s*\}\}`)
+	anyPlaceholder         = text.Pattern(`\{\{([^{}]*)\}\}`)
+	unfinishedPlaceholder  = text.Pattern(`\{\{?\s*environment\s*\}?\}?`)
 )
 
 const placeholderRemedy = `the only placeholder is "{{ environment }}"`
@@ -27,7 +28,7 @@ func fill(s, env string) string {
 	if !strings.Contains(s, "{{") {
 		return s
 	}
-	return environmentPlaceholder.ReplaceAllLiteralString(s, env)
+	return environmentPlaceholder().ReplaceAllLiteralString(s, env)
 }
 
 // checkPlaceholders reports placeholders that would not be filled in, and
@@ -35,7 +36,7 @@ func fill(s, env string) string {
 func checkPlaceholders(file string, root *strictyaml.Node) (problems pipeline.Problems, found bool) {
 	root.Walk(func(path []string, n *strictyaml.Node) {
 		for _, e := range n.Entries {
-			if anyPlaceholder.MatchString(e.Key) {
+			if anyPlaceholder().MatchString(e.Key) {
 				problems = append(problems, placeholderProblem(file, e.KeyPlace(), RulePlaceholderInKey,
 					fmt.Sprintf("the key %q stays as it is: placeholders are filled in values only", strictyaml.Short(e.Key)), "use a fixed key"))
 			}
@@ -43,7 +44,7 @@ func checkPlaceholders(file string, root *strictyaml.Node) (problems pipeline.Pr
 		if n.Kind != strictyaml.String || !strings.Contains(n.Text, "{") {
 			return
 		}
-		found = found || environmentPlaceholder.MatchString(n.Text)
+		found = found || environmentPlaceholder().MatchString(n.Text)
 		if p, ok := checkText(n.Text); ok {
 			at, _ := root.Locate(path...)
 			p.File, p.Line, p.Column = file, at.Line, at.Column
@@ -57,7 +58,7 @@ func checkPlaceholders(file string, root *strictyaml.Node) (problems pipeline.Pr
 // result never holds a placeholder that a second reading would fill in.
 func checkText(s string) (pipeline.Problem, bool) {
 	rest := fill(s, "environment")
-	if m := anyPlaceholder.FindStringSubmatch(rest); m != nil {
+	if m := anyPlaceholder().FindStringSubmatch(rest); m != nil {
 		name := strings.TrimSpace(m[1])
 		remedy := placeholderRemedy
 		if name == "environment" {
@@ -68,7 +69,7 @@ func checkText(s string) (pipeline.Problem, bool) {
 		}
 		return pipeline.Problem{Rule: RuleUnknownPlaceholder, Message: fmt.Sprintf("unknown placeholder %q", "{{ "+strictyaml.Short(name)+" }}"), Remedy: remedy}, true
 	}
-	if m := unfinishedPlaceholder.FindString(rest); strings.HasPrefix(m, "{") && (strings.HasPrefix(m, "{{") || strings.HasSuffix(m, "}}")) {
+	if m := unfinishedPlaceholder().FindString(rest); strings.HasPrefix(m, "{") && (strings.HasPrefix(m, "{{") || strings.HasSuffix(m, "}}")) {
 		p := placeholderProblem("", pipeline.Position{}, RuleUnfinishedPlaceholder, fmt.Sprintf("%q looks like a placeholder and is not one", m), placeholderRemedy)
 		return p, true
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -29,23 +30,23 @@ const orQuotes = ", or put the whole text in quotes"
 var slipRules = []string{RuleIndentation, RuleTrailingSign, RuleForeignComment, RuleForeignPlaceholder, RuleSimilarKey, RuleForeignKeyword, RuleForeignNumber}
 
 var (
-	trailingSign   = regexp.MustCompile(`^(.*[^\s,;])\s*([,;])[\s,;]*$`)
-	commentInValue = regexp.MustCompile(`^(.*?\S)\s+(//|/\*|<!--|--)(\s.*)?$`)
-	// groupedNumber, numbersWithCommas and numbersInRow match what is meant as numbers.
-	groupedNumber     = regexp.MustCompile(`^[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$`)
-	numbersWithCommas = regexp.MustCompile(`^[-+]?[0-9][0-9.]*(?:\s*,\s*[-+]?[0-9][0-9.]*)+$`)
-	numbersInRow      = regexp.MustCompile(`^[-+]?[0-9][0-9.]*(?:[\s;]+[-+]?[0-9][0-9.]*)+$`)
+	trailingSign   = text.Pattern(`^(.*[^\s,;])\s*([,;])[\s,;]*$`)
+	commentInValue = text.Pattern(`^(.*?\S)\s+(//|/\*|<!--|--)(\s.*)?$`)
+	// groupedNumber(), numbersWithCommas and numbersInRow match what is meant as numbers.
+	groupedNumber     = text.Pattern(`^[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?$`)
+	numbersWithCommas = text.Pattern(`^[-+]?[0-9][0-9.]*(?:\s*,\s*[-+]?[0-9][0-9.]*)+$`)
+	numbersInRow      = text.Pattern(`^[-+]?[0-9][0-9.]*(?:[\s;]+[-+]?[0-9][0-9.]*)+$`)
 	// keywordKey begins with a word by which other languages set a variable.
-	keywordKey = regexp.MustCompile(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
-	diffKey    = regexp.MustCompile(`^[-+][A-Za-z_]`)
+	keywordKey = text.Pattern(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
+	diffKey    = text.Pattern(`^[-+][A-Za-z_]`)
 	// openedNowhere is a text with a closing quote or bracket alone; a quote behind a digit is a measure.
-	openedNowhere = regexp.MustCompile(`^[^"]*[^"0-9](")$|^[^\[{(]*([\]})])$`)
-	commentKey    = regexp.MustCompile(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
+	openedNowhere = text.Pattern(`^[^"]*[^"0-9](")$|^[^\[{(]*([\]})])$`)
+	commentKey    = text.Pattern(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
 	// foreignPlaceholder is how shells, templates and other tools write a value by name.
-	foreignPlaceholder = func() *regexp.Regexp {
+	foreignPlaceholder = sync.OnceValue(func() *regexp.Regexp {
 		name := `\s*\.?(?:(?:var|vars|local|env|inputs|matrix)\.)?(?:environment|env)\s*`
 		return regexp.MustCompile(`(?i)\$\{\{` + name + `\}\}|[$#@%]?\{` + name + `\}|\$\(` + name + `\)|\{%` + name + `%\}|%(?:environment|env)%|\[\[` + name + `\]\]|<(?:environment|env)>|\$(?:environment|env)\b`)
-	}()
+	})
 )
 
 // ownPlaceholder hides our own placeholder, whose inside looks like {environment}, and
@@ -69,7 +70,7 @@ func checkSlips(file string, root *strictyaml.Node) (problems pipeline.Problems)
 			}
 		case n.Kind == strictyaml.Array:
 			for _, item := range n.Items {
-				if numbersInRow.MatchString(item.Source) {
+				if numbersInRow().MatchString(item.Source) {
 					numbers := strings.Join(strings.FieldsFunc(item.Source, func(r rune) bool { return unicode.IsSpace(r) || r == ';' }), ", ")
 					warn(pipeline.Position{Line: item.Line, Column: item.Column}, RuleForeignNumber, fmt.Sprintf("%q is one text: a comma is missing between its numbers", strictyaml.Short(item.Source)),
 						fmt.Sprintf("write %s, or an item for each", strictyaml.Short(numbers))+orQuotes)
@@ -89,7 +90,7 @@ func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 	if len(n.Text) > maxSlipText || strings.Contains(n.Text, "{{{") {
 		return "", "", "" // checkText has words for it
 	}
-	if at := foreignPlaceholder.FindStringIndex(ownPlaceholder.Replace(n.Text)); at != nil {
+	if at := foreignPlaceholder().FindStringIndex(ownPlaceholder.Replace(n.Text)); at != nil {
 		found := n.Text[at[0]:at[1]]
 		meant := n.Text[:at[0]] + "{{ environment }}" + n.Text[at[1]:]
 		return RuleForeignPlaceholder, fmt.Sprintf("%q is not how variables.yml writes the placeholder of the environment", found), "write " + strictyaml.Quote(meant)
@@ -97,22 +98,22 @@ func slipOf(n *strictyaml.Node) (rule, message, remedy string) {
 	if n.Source == "" {
 		return "", "", ""
 	}
-	if m := commentInValue.FindStringSubmatch(n.Source); m != nil {
+	if m := commentInValue().FindStringSubmatch(n.Source); m != nil {
 		return RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so it is part of the value", m[2]),
 			fmt.Sprintf("write %s #%s"+orQuotes, strictyaml.Short(m[1]), strictyaml.Short(strings.TrimRight(strings.TrimSuffix(strings.TrimSuffix(m[3], "*/"), "-->"), " ")))
 	}
-	if groupedNumber.MatchString(n.Source) {
+	if groupedNumber().MatchString(n.Source) {
 		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
 			fmt.Sprintf("write %s, or [%s] if it is a list", strictyaml.Short(strings.ReplaceAll(n.Source, ",", "")), strictyaml.Short(n.Source)) + orQuotes
 	}
-	if numbersWithCommas.MatchString(n.Source) {
+	if numbersWithCommas().MatchString(n.Source) {
 		return RuleForeignNumber, fmt.Sprintf("%q has a comma, so it is text and no number to YAML", strictyaml.Short(n.Source)),
 			fmt.Sprintf("write [%s] if it is a list, or a point for a fraction", strictyaml.Short(n.Source)) + orQuotes
 	}
-	if m := openedNowhere.FindStringSubmatch(n.Source); m != nil {
+	if m := openedNowhere().FindStringSubmatch(n.Source); m != nil {
 		return RuleTrailingSign, fmt.Sprintf("%q ends with %s, which nothing opens", strictyaml.Short(n.Source), m[1]+m[2]), "open it before the text, or remove it" + orQuotes
 	}
-	if m := trailingSign.FindStringSubmatch(n.Source); m != nil {
+	if m := trailingSign().FindStringSubmatch(n.Source); m != nil {
 		what := map[string]string{",": "comma", ";": "semicolon"}[m[2]]
 		return RuleTrailingSign, fmt.Sprintf("%q ends with a %s, which is part of the value to YAML", strictyaml.Short(n.Source), what),
 			fmt.Sprintf("write %s"+orQuotes, strictyaml.Short(m[1]))
@@ -127,13 +128,13 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 		key := strictyaml.Short(e.Key)
 		trimmed := strings.TrimSpace(e.Key)
 		other, taken := first[looks(e.Key)]
-		switch m := commentKey.FindStringSubmatch(e.Key); {
+		switch m := commentKey().FindStringSubmatch(e.Key); {
 		case m != nil:
 			warn(e.KeyPlace(), RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so the line is a key and a value", strings.TrimSpace(m[1])), "begin the line with # if it is a comment")
-		case diffKey.MatchString(e.Key):
+		case diffKey().MatchString(e.Key):
 			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]), fmt.Sprintf("write %s", key[1:]))
-		case keywordKey.MatchString(e.Key):
-			m := keywordKey.FindStringSubmatch(e.Key)
+		case keywordKey().MatchString(e.Key):
+			m := keywordKey().FindStringSubmatch(e.Key)
 			warn(e.KeyPlace(), RuleForeignKeyword, fmt.Sprintf("%q is one key to YAML, which has no %q", key, m[1]), fmt.Sprintf("write %s", strictyaml.Short(m[2])))
 		case taken:
 			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q looks like %q of line %d, and is another key", key, strictyaml.Short(other.Key), other.Line), "keep one of them, or give one another name")

@@ -6,13 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/terraform-config-inspect/tfconfig"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Root is what must be known of the root before the tool runs.
@@ -25,10 +26,10 @@ type Root struct {
 
 // declaresVariable finds the keyword. A file without it declares no variable;
 // one with it may use the word for something else.
-var declaresVariable = regexp.MustCompile(`\bvariable\b`)
+var declaresVariable = text.Pattern(`\bvariable\b`)
 
 // inspected finds the keywords that inspect looks for.
-var inspected = regexp.MustCompile(`\b(cloud|state_store|backend|ephemeral)\b`)
+var inspected = text.Pattern(`\b(cloud|state_store|backend|ephemeral)\b`)
 
 // ReadRoot parses those files of the root module that may tell something. To
 // parse all of it is left to the tool, which explains mistakes better.
@@ -49,8 +50,8 @@ func ReadRoot(dir, tool string) (Root, error) {
 		}
 		// In JSON a keyword may be spelled with escapes.
 		inJSON := strings.HasSuffix(name, ".json")
-		shown.files[name] = inJSON || declaresVariable.Match(content)
-		if inJSON || inspected.Match(content) {
+		shown.files[name] = inJSON || declaresVariable().Match(content)
+		if inJSON || inspected().Match(content) {
 			m.inspect(name, content)
 		}
 	}

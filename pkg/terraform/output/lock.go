@@ -2,7 +2,6 @@ package output
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -10,6 +9,8 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 func IsError(d tfjson.Diagnostic) bool { return d.Severity == tfjson.DiagnosticSeverityError }
@@ -21,9 +22,9 @@ func IsFrame(d tfjson.Diagnostic) bool {
 }
 
 // lockInfo reads who holds a lock from the text of the tool.
-var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
+var lockInfo = text.Pattern(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)
 
-var httpLock = regexp.MustCompile(`HTTP\s+remote\s+state\s+already\s+locked:\s+ID=([^\s,;]+)`)
+var httpLock = text.Pattern(`HTTP\s+remote\s+state\s+already\s+locked:\s+ID=([^\s,;]+)`)
 
 // LockOf reads the lock that a diagnostic is about, nil when it is about none.
 func LockOf(summary, detail string) *pipeline.Lock {
@@ -31,12 +32,12 @@ func LockOf(summary, detail string) *pipeline.Lock {
 		return nil
 	}
 	info := map[string]string{}
-	for _, m := range lockInfo.FindAllStringSubmatch(redact.Clean(detail), -1) {
+	for _, m := range lockInfo().FindAllStringSubmatch(redact.Clean(detail), -1) {
 		info[m[1]] = m[2]
 	}
 	// Behind HTTP the tool tells about the lock that it could not get, and of the
 	// one in its way the id alone.
-	if m := httpLock.FindStringSubmatch(redact.Clean(detail)); m != nil {
+	if m := httpLock().FindStringSubmatch(redact.Clean(detail)); m != nil {
 		return &pipeline.Lock{ID: m[1]}
 	}
 	if info["Who"] == "" {

@@ -1,17 +1,18 @@
 package output
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // plainTextPlace is how the tool names a place to people.
-var plainTextPlace = regexp.MustCompile(`^\s*on (\S+) line (\d+)[,:]`)
+var plainTextPlace = text.Pattern(`^\s*on (\S+) line (\d+)[,:]`)
 
 // PlainTextDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.
@@ -40,7 +41,7 @@ func PlainTextDiagnostics(text string) []tfjson.Diagnostic {
 			found = append(found, tfjson.Diagnostic{Severity: severity, Summary: summary})
 			continue
 		}
-		if m := plainTextPlace.FindStringSubmatch(line); m != nil && place == nil {
+		if m := plainTextPlace().FindStringSubmatch(line); m != nil && place == nil {
 			if n, err := strconv.Atoi(m[2]); err == nil {
 				place = &tfjson.Range{Filename: m[1], Start: tfjson.Pos{Line: n}}
 			}

@@ -2,12 +2,13 @@ package tool
 
 import (
 	"fmt"
-	"regexp"
 	"runtime"
 	"sort"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // passed are the names, or prefixes ending in "*", that a tool may see: what it
@@ -28,7 +29,7 @@ var passedOnWindows = []string{
 	"PROCESSOR_ARCHITECTURE", "NUMBER_OF_PROCESSORS",
 }
 
-var envRulePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
+var envRulePattern = text.Pattern(`^[A-Za-z_][A-Za-z0-9_]*\*?$`)
 
 // allowed reports whether a tool may see the variable. extra are the rules of
 // metapipe.yml.
@@ -96,7 +97,7 @@ func (e Environ) Get(name string) string {
 // ForTool is the whole environment of the tool's processes.
 func (e Environ) ForTool(rule pipeline.ToolRule, dataDir string) ([]string, error) {
 	for _, extra := range rule.Env {
-		if !envRulePattern.MatchString(extra) {
+		if !envRulePattern().MatchString(extra) {
 			return nil, &pipeline.UsageError{
 				Message: fmt.Sprintf("tool.env: %q is no name of an environment variable", extra),
 				Next:    `write a name such as "VAULT_ADDR", or a prefix such as "VAULT_*"`,

@@ -9,13 +9,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/hashicorp/terraform-exec/tfexec"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // versionPattern is the form of a released or a pre-release version.
-var versionPattern = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
+var versionPattern = text.Pattern(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$`)
 
 // versionRecord is what one binary said about its version. It holds as long as
 // path, size and time of the binary are the same.
@@ -73,7 +74,7 @@ func (f Finder) askVersion(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s := v.Core().String(); v.Metadata() != "" || len(v.String()) > 80 || !versionPattern.MatchString(v.String()) {
+	if s := v.Core().String(); v.Metadata() != "" || len(v.String()) > 80 || !versionPattern().MatchString(v.String()) {
 		return "", fmt.Errorf("version %q of a build of %s is not a release", v, s)
 	}
 	return v.String(), nil
@@ -94,7 +95,7 @@ func (f Finder) recordedVersion(want versionRecord) string {
 	decoder := json.NewDecoder(io.LimitReader(file, 16<<10))
 	decoder.DisallowUnknownFields()
 	var got versionRecord
-	if err := decoder.Decode(&got); err != nil || len(got.Version) > 80 || !versionPattern.MatchString(got.Version) {
+	if err := decoder.Decode(&got); err != nil || len(got.Version) > 80 || !versionPattern().MatchString(got.Version) {
 		return ""
 	}
 	want.Version = got.Version

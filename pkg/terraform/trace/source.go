@@ -3,7 +3,6 @@ package trace
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -14,13 +13,15 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // namedVariable finds the variable in messages about a file of variables.
-var namedVariable = regexp.MustCompile(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variable "([A-Za-z_][A-Za-z0-9_-]*)"`)
+var namedVariable = text.Pattern(`\bvar\.([A-Za-z_][A-Za-z0-9_-]*)|variable "([A-Za-z_][A-Za-z0-9_-]*)"`)
 
 // declaredAt finds the place of the declaration in such messages.
-var declaredAt = regexp.MustCompile(`(?:declared|validation rule) at ([^\s:,]+):(\d+),(\d+)`)
+var declaredAt = text.Pattern(`(?:declared|validation rule) at ([^\s:,]+):(\d+),(\d+)`)
 
 // Source notes the line of variables.yml that decides the failing value, and the
 // remedy in the customer's own terms.
@@ -160,7 +161,7 @@ func (t *Tracer) values(p *pipeline.Diagnostic, values []tfjson.DiagnosticExpres
 // declaration is the place of the variable that a diagnostic is about. The tools
 // name the file of variables or the call of a module first.
 func (t *Tracer) declaration(d tfjson.Diagnostic) (pipeline.Position, bool) {
-	m := declaredAt.FindStringSubmatch(d.Detail)
+	m := declaredAt().FindStringSubmatch(d.Detail)
 	if m == nil || !strings.HasPrefix(d.Summary, "Invalid value for") {
 		return pipeline.Position{}, false
 	}
@@ -171,7 +172,7 @@ func (t *Tracer) declaration(d tfjson.Diagnostic) (pipeline.Position, bool) {
 
 // variableValue handles a value that does not fit its variable.
 func (t *Tracer) variableValue(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope) {
-	m := namedVariable.FindStringSubmatch(d.Detail)
+	m := namedVariable().FindStringSubmatch(d.Detail)
 	if m == nil {
 		return
 	}

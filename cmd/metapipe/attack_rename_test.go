@@ -2,14 +2,22 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// renameCustomer renames a file of customers/: rename-customer OLD NEW.
-func (a *attempt) renameCustomer(args []string) { a.world.renameCustomer(args[0], args[1]) }
+// renameCustomer renames a file of customers/, or gives it a path: rename-customer OLD NEW
+// [PATH].
+func (a *attempt) renameCustomer(args []string) {
+	a.world.renameCustomer(args[0], args[1])
+	if len(args) > 2 {
+		name := "customers/" + args[1] + ".yml"
+		a.commit(a.manager, "main", map[string]string{name: managerFiles["customers/shop.yml"] + "path: " + args[2] + "\n"})
+	}
+}
 
 // takeOver registers the present repository of the customer under a name, as a provider does
 // who sees only that the id is not the one of its file any more: take-over NAME.
@@ -69,6 +77,21 @@ func (a *attempt) notRenamed(args []string) {
 	}
 	if after := a.storedRecords(); after != before || a.state(args[1]+"/staging") != "" {
 		a.t.Errorf("the store has\n%s\nand had\n%s", after, before)
+	}
+	a.verdicts++
+}
+
+// oldJob runs a job of the old name again, long after its request has ended: old-job ENV
+// TEXT... It is refused, and changes neither the state nor what the customer reads.
+func (a *attempt) oldJob(args []string) {
+	a.t.Helper()
+	before, read := a.state("shop/"+args[0]), a.statuses(a.r.trigger.run.HeadSHA)
+	for _, command := range []string{"plan", "apply"} {
+		refused := a.target().do(4, a.r.args(command, args[0])...)
+		refused.says(a.t, args[1:]...)
+	}
+	if a.state("shop/"+args[0]) != before || !maps.Equal(a.statuses(a.r.trigger.run.HeadSHA), read) {
+		a.t.Error("the job has changed something")
 	}
 	a.verdicts++
 }

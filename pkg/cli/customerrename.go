@@ -46,6 +46,8 @@ both names, and registers the new name last. Plans go on under the new name then
 It removes nothing: what lies under the old name stays readable, and is not used any
 more. It can be stopped at any time; run again, it goes on where it has stopped.
 
+The other paths that the customer has had in its repository go along.
+
 It refuses (exit code 4) while a state is locked or a request is open, where a state is
 lost, and where the new name has a state of its own. Terraform reads and writes the
 states, also those in a backend of your own, and takes the lock of the new one.
@@ -98,6 +100,9 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 			named.Name = name
 			return m.backend(named, env)
 		}}
+	if kept, stays := m.config.Customer(old); stays {
+		in.Kept = &kept
+	}
 	result, err := renamer.Run(ctx, in, o.apply)
 	if err != nil {
 		return err

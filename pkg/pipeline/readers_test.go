@@ -28,8 +28,8 @@ var rawReads = map[string][]string{
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, claimedFrom,
-	// claimedOwner and registeredOwner read can refuse a customer, and do nothing else.
-	"UnverifiedReader": {"CheckClaim", "NameRecords.claimedFrom", "NameRecords.claimedOwner", "NameRecords.registeredOwner", "RenamedTo", "Unlocker.check", "WhoHolds"},
+	// claimedOwner, paths and registeredOwner read can refuse a customer, and do nothing else.
+	"UnverifiedReader": {"CheckClaim", "NameRecords.claimedFrom", "NameRecords.claimedOwner", "NameRecords.paths", "NameRecords.registeredOwner", "RenamedTo", "Unlocker.check", "WhoHolds"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -11,6 +11,10 @@ type RenamedError struct {
 	Taken *OwnerError
 	// Left: Old has no file, and its states are of another path of the same repository.
 	Left *Evidence
+	// Reused: New is a path of its own, and Old has left its states under the name of New.
+	Reused bool
+	// Stays is the file of Old with another path of the same repository; empty: there is none.
+	Stays string
 }
 
 func (e *RenamedError) Error() string {
@@ -30,6 +34,9 @@ func (e *RenamedError) What() string {
 	if e.Left != nil {
 		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
 	}
+	if e.Reused {
+		return fmt.Sprintf("%s is new, and the states under the name %q are those that customer %q left when it was renamed: a plan would change what belongs to %s", e.New.Place(), e.New.Name, e.Old, e.Old)
+	}
 	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.Place(), e.Old, e.New.File, e.New.Name)
 }
 
@@ -40,6 +47,12 @@ func (e *RenamedError) Operator() string {
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
+	}
+	if e.Reused {
+		return fmt.Sprintf("where it is a new customer, give %s a name that no customer has had; where it is customer %s with another path, give the file the name %s.yml", e.New.File, e.Old, e.Old)
+	}
+	if e.Stays != "" {
+		return fmt.Sprintf("customer %s had this path before, and %s has another one now: where %s is a new customer, give it a path that no customer of the repository has had; where it is %s under another name, remove %s, and move everything to the new name: `metapipe customer rename %s %s`", e.Old, e.Stays, e.New.File, e.Old, e.Stays, e.Old, e.New.Name)
 	}
 	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }

@@ -39,10 +39,32 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 		empty, err := registry.NameRecords{Records: s}.Empty(ctx, name)
 		return !empty, err
 	})
-	if err != nil || name == "" {
+	if err != nil {
 		return err
 	}
+	if name == "" { // failed applies alone have changed something
+		if name, left, err = f.formerPath(ctx, c); err != nil || name == "" {
+			return err
+		}
+	}
 	return &pipeline.RenamedError{Old: name, New: c, Left: &left}
+}
+
+// formerPath is a name without a file that has a state, and a registration of another path
+// of the repository of c; empty where there is none.
+func (f *FetchVars) formerPath(ctx context.Context, c pipeline.Customer) (pipeline.CustomerName, pipeline.Evidence, error) {
+	s := registry.NameRecords{Records: f.records()}
+	r, found, err := s.FormerPath(ctx, c, func(name pipeline.CustomerName) (bool, error) {
+		if _, registered := f.Customers.Customer(name); registered || name == c.Name {
+			return false, nil
+		}
+		empty, err := s.Empty(ctx, name)
+		return !empty, err
+	})
+	if err != nil || !found {
+		return "", pipeline.Evidence{}, err
+	}
+	return r.Customer, pipeline.Evidence{RepositoryID: r.RepositoryID, Path: r.Path}, nil
 }
 
 // Register writes down which customer a path of a repository is, before its first
@@ -104,6 +126,9 @@ func (f *FetchVars) registered(ctx context.Context, from *origin) (*pipeline.Ren
 	err := f.Register(ctx, from.customer)
 	var renamed *pipeline.RenamedError
 	if errors.As(err, &renamed) {
+		if old, stays := f.Customers.Customer(renamed.Old); stays && old.RepositoryID == from.customer.RepositoryID && old.Path != from.customer.Path {
+			renamed.Stays = old.File
+		}
 		from.rejection = renamed.Answer(path.Join(from.customer.Path, pipeline.VariablesFile))
 		return renamed, nil
 	}

@@ -83,7 +83,10 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 	if number > 0 && claimed.Customer != c.Name {
 		return &pipeline.RenamedError{Old: claimed.Customer, New: c}
 	}
-	return notMoved(ctx, read, c, time.Time{})
+	now, _, err := follow(ctx, read, c.Name, time.Time{}, func(r RenameRecord) bool {
+		return r.of(c) && (r.From != c.Name || r.Path == c.Path) // its name may have been another path's before
+	})
+	return movedTo(now, c, err)
 }
 
 // RegistrationError explains an error of reading the registration of c; nil for nil.
@@ -122,18 +125,41 @@ func (s NameRecords) SameName(ctx context.Context, c pipeline.Customer, last Reg
 	if number > 0 && last.Customer != c.Name {
 		return &pipeline.RenamedError{Old: last.Customer, New: c}
 	}
-	return notMoved(ctx, s, c, last.At)
+	return s.notMoved(ctx, c, last.At, number)
 }
 
-// notMoved refuses a name that the states and records of its place have left since its
-// registration, or ever where there is none: a registration that was removed brings no
-// old states back.
-func notMoved(ctx context.Context, read record.Reader, c pipeline.Customer, since time.Time) error {
-	now, _, err := follow(ctx, read, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
-	if err == nil && now != c.Name {
-		return &pipeline.RenamedError{Old: now, New: c}
+// notMoved refuses a name that the states and records of its repository have left since its
+// registration under any path, or ever where there is none: neither a registration that was
+// removed nor another path brings old states back. A new path may have a name that was left
+// without a state.
+func (s NameRecords) notMoved(ctx context.Context, c pipeline.Customer, since time.Time, number int) error {
+	now, _, err := follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) })
+	if err != nil || now == c.Name {
+		return err
 	}
-	return err
+	paths, err := s.paths(ctx, c.RepositoryID)
+	if err != nil {
+		return err
+	}
+	for _, r := range paths {
+		if r.claimed == nil && r.Customer == c.Name && r.At.After(since) {
+			since = r.At
+		}
+	}
+	if now, _, err = follow(ctx, s, c.Name, since, func(r RenameRecord) bool { return r.of(c) }); err != nil || now == c.Name || number > 0 {
+		return movedTo(now, c, err)
+	}
+	if empty, err := s.Empty(ctx, c.Name); err != nil || empty {
+		return err
+	}
+	return &pipeline.RenamedError{Old: now, New: c, Reused: true}
+}
+
+func movedTo(now pipeline.CustomerName, c pipeline.Customer, err error) error {
+	if err != nil || now == c.Name {
+		return err
+	}
+	return &pipeline.RenamedError{Old: now, New: c}
 }
 
 // RegisterAgain seals the registration again where its key is not at hand: the operator

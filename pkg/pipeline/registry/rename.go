@@ -39,6 +39,8 @@ type Renamer struct {
 type RenameInput struct {
 	Old pipeline.CustomerName
 	New pipeline.Customer // as its file says
+	// Kept is the customer that has the old name in a file; nil: there is none.
+	Kept *pipeline.Customer
 	// Backend is where the state of a target is.
 	Backend    func(pipeline.CustomerName, pipeline.Environment) pipeline.Backend
 	ManagerDir string // absolute
@@ -167,6 +169,9 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	k, err := NameRecords{Records: r.records()}.knownAs(ctx, in.New)
 	if err != nil {
 		return k, RegistrationError(err, in.New)
+	}
+	if err := r.oldNameLeft(ctx, in); err != nil {
+		return k, err
 	}
 	switch {
 	case k.name == in.New.Name:

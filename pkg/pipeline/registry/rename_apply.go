@@ -167,6 +167,9 @@ func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	if err := r.catchUp(ctx, in, k); err != nil {
 		return err
 	}
+	if err := r.carryPaths(ctx, in, k); err != nil {
+		return err
+	}
 	registered := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: r.after(k)}
 	err := record.CreateFleet(ctx, r.records(), RegistrationKey(in.New, k.number+1), registered)
 	if errors.Is(err, pipeline.ErrExists) { // another process was quicker

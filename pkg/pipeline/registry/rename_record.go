@@ -27,9 +27,9 @@ type RenameRecord struct {
 	At           time.Time             `json:"at"`
 }
 
-func (r RenameRecord) of(c pipeline.Customer) bool {
-	return r.RepositoryID == c.RepositoryID && r.Path == c.Path
-}
+// of reports whether a record is of the customer's repository. Its path is of no matter: a
+// name is of one customer of a repository at a time, and may have had several paths.
+func (r RenameRecord) of(c pipeline.Customer) bool { return r.RepositoryID == c.RepositoryID }
 
 func renamePrefix(from pipeline.CustomerName) string { return Renames + string(from) + "/" }
 
@@ -83,7 +83,7 @@ func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerN
 }
 
 // follow returns the name that a customer has after all renames that came later than
-// since, and the time of the last one, or since. fits picks the records of its place.
+// since, and the time of the last one, or since. fits picks the records of its repository.
 func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, time.Time, error) {
 	for {
 		all, err := LoadRenames(ctx, read, name)
@@ -109,7 +109,7 @@ func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, na
 	all, err := LoadRenames(ctx, read, name)
 	if err == nil && len(all) > 0 {
 		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
-		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID && r.Path == last.Path }
+		same := func(r RenameRecord) bool { return r.RepositoryID == last.RepositoryID }
 		var now pipeline.CustomerName
 		if now, _, err = follow(ctx, read, last.To, last.At, same); err == nil && now != name {
 			return now, nil

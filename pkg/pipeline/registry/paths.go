@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// pathOf is the newest registration of a path.
+type pathOf struct {
+	Registration
+	claimed error // why it cannot be verified: its key is not at hand. It can only refuse.
+}
+
+// paths are the newest registrations of all paths of a repository. One that was changed is
+// an error.
+func (s NameRecords) paths(ctx context.Context, repository int64) ([]pathOf, error) {
+	folders, err := s.Folders(ctx, fmt.Sprintf("%s%d/", Registrations, repository))
+	if err != nil {
+		return nil, fmt.Errorf("look for the registrations of repository %d: %w", repository, err)
+	}
+	var all []pathOf
+	for _, folder := range folders {
+		folder = fmt.Sprintf("%s%d/%s/", Registrations, repository, strings.TrimSuffix(folder, "/"))
+		keys, err := s.List(ctx, folder)
+		if err != nil {
+			return nil, fmt.Errorf("look for the registrations of repository %d: %w", repository, err)
+		}
+		if len(keys) == 0 { // what is left of a folder on a disk
+			continue
+		}
+		key, unknown := fmt.Sprintf("%s%06d.json", folder, len(keys)), error(nil)
+		r, err := LoadRegistrationAt(ctx, s, folder, key)
+		if errors.Is(err, pipeline.ErrUnknownKey) {
+			unknown = err
+			r, err = LoadRegistrationAt(ctx, record.UnverifiedReader{Store: s.Store}, folder, key)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pathOf{r, unknown})
+	}
+	return all, nil
+}
+
+// FormerPath is a path of the repository of c that is registered for a customer that fits,
+// and whether there is one.
+func (s NameRecords) FormerPath(ctx context.Context, c pipeline.Customer, fits func(pipeline.CustomerName) (bool, error)) (Registration, bool, error) {
+	all, err := s.paths(ctx, c.RepositoryID)
+	if err != nil {
+		return Registration{}, false, RegistrationError(err, c)
+	}
+	for _, r := range all {
+		if ok, err := fits(r.Customer); err != nil || ok {
+			return r.Registration, ok, err
+		}
+	}
+	return Registration{}, false, nil
+}
+
+// carryPaths registers the other paths that a customer has had under its old name for the
+// new one: a file that gets such a path and one of the names is the same customer.
+func (r *Renamer) carryPaths(ctx context.Context, in RenameInput, k known) error {
+	s := NameRecords{Records: r.records()}
+	all, err := s.paths(ctx, in.New.RepositoryID)
+	if err != nil {
+		return RegistrationError(err, in.New)
+	}
+	for _, path := range all {
+		if path.Customer != in.Old || path.Path == in.New.Path {
+			continue
+		}
+		c := in.New
+		c.Path = path.Path
+		if path.claimed != nil {
+			return RegistrationError(path.claimed, c)
+		}
+		_, number, err := LoadRegistration(ctx, s.Store, s, c)
+		if err != nil {
+			return RegistrationError(err, c)
+		}
+		stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: r.after(k)}
+		if err := record.CreateFleet(ctx, s.Records, RegistrationKey(c, number+1), stored); errors.Is(err, pipeline.ErrExists) {
+			return busyRename(in.Old)
+		} else if err != nil {
+			return fmt.Errorf("register path %q of customer %s: %w", c.Path, c.Name, err)
+		}
+	}
+	return nil
+}
+
+// oldNameLeft refuses a rename while the file with the old name is of another path that is
+// registered for it: the states are those of that file, and not of the new one.
+func (r *Renamer) oldNameLeft(ctx context.Context, in RenameInput) error {
+	if in.Kept == nil || in.Kept.RepositoryID != in.New.RepositoryID || in.Kept.Path == in.New.Path {
+		return nil
+	}
+	last, number, err := LoadRegistration(ctx, r.Store, r.records(), *in.Kept)
+	if err != nil || number == 0 || last.Customer != in.Old {
+		return RegistrationError(err, *in.Kept)
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("the states of customer %s are those of %s, which is still there, of path %q of the same repository", in.Old, in.Kept.File, in.Kept.Path),
+		Next: fmt.Sprintf("where %s is a new customer, give it a path that no customer of the repository has had; where it is %s under another name, remove %s first", in.New.File, in.Old, in.Kept.File)}
+}

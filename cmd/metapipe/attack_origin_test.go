@@ -43,7 +43,7 @@ var attackCommands = map[string]func(*attempt, []string){
 	"temp-trap": (*attempt).tempTrap, "trap-untouched": (*attempt).trapUntouched, "event": (*attempt).changeEvent, "unsent": (*attempt).unsent,
 	"close-pull": (*attempt).closePull, "superseded": (*attempt).superseded, "red": (*attempt).red, "still-red": (*attempt).stillRed,
 	"unplanned": (*attempt).unplanned, "properties": (*attempt).properties,
-	"small-objects": (*attempt).smallObjects, "take-over": (*attempt).takeOver, "old-job": (*attempt).oldJob,
+	"small-objects": (*attempt).smallObjects, "take-over": (*attempt).takeOver, "old-job": (*attempt).oldJob, "rename-victim": (*attempt).renameVictim,
 }
 
 // asks makes the request of the present run, changed by NAME=VALUE, with a genuine

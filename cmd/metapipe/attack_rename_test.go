@@ -19,6 +19,19 @@ func (a *attempt) renameCustomer(args []string) {
 	}
 }
 
+// renameVictim moves the victim to another name, after a request that registers it:
+// rename-victim NEW.
+func (a *attempt) renameVictim(args []string) {
+	a.t.Helper()
+	run := a.byHand()
+	fetched := a.job(run).do(0, "fetch-vars", "--customer", "crm", "--environment", "staging", "--mode", "plan")
+	a.job(run).do(0, "report", "--customer", "crm", "--request", fetched.outputs["request-id"], "--final")
+	a.before = a.seenIn(a.victim)
+	content := []byte(attackerFiles["customers/crm.yml"])
+	must(a.manager.Commit("main", hub.Change{Remove: []string{"customers/crm.yml"}, Files: map[string]hub.File{"customers/" + args[0] + ".yml": {Content: content}}, Message: "Rename crm"}))(a.t)
+	a.renamed([]string{"crm", args[0]})
+}
+
 // takeOver registers the present repository of the customer under a name, as a provider does
 // who sees only that the id is not the one of its file any more: take-over NAME.
 func (a *attempt) takeOver(args []string) {

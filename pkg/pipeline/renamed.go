@@ -21,12 +21,15 @@ func (e *RenamedError) Error() string {
 	return withNext(e.What(), e.Operator(), nil)
 }
 
-// Unwrap is what commands that plan without a request refuse with.
+// Unwrap is what a plan and an apply are refused with. The customer reads Message and Next.
 func (e *RenamedError) Unwrap() error {
-	return &RefusedError{Reason: ReasonRenamed, Message: e.What(), Next: ProviderNext, Operator: e.Operator()}
+	return &RefusedError{Reason: ReasonRenamed, Message: renamedMessage, Next: ProviderNext, Detail: e.What(), Operator: e.Operator()}
 }
 
-// What says what is wrong with the name, without what to do.
+// renamedMessage is what a customer reads: a name, path or id in What may be of another one.
+const renamedMessage = "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name"
+
+// What says what is wrong with the name, without what to do. It is for the operator.
 func (e *RenamedError) What() string {
 	if e.Taken != nil {
 		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken.Owner, e.New.Place())
@@ -65,7 +68,7 @@ func (c Customer) Place() string {
 // Answer is the answer to the customer: nothing is wrong on that side.
 func (e *RenamedError) Answer(file string) *RejectedError {
 	return &RejectedError{Reason: ReasonRenamed, Problems: Problems{{Position: Position{File: file}, Rule: string(ReasonRenamed),
-		Message: "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name", Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
+		Message: renamedMessage, Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
 }
 
 // Evidence is what the records of a name say about where it deploys from.

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -89,11 +90,14 @@ type Request struct {
 	Problems Problems `json:"problems,omitempty"`
 	// SharedRepository: the repo holds several customers, so contexts and deployments
 	// carry the customer's name.
-	SharedRepository bool      `json:"shared_repository,omitempty"`
-	ManagerCommit    SHA       `json:"manager_commit"`
-	CustomerRun      Run       `json:"customer_run"`
-	ManagerRun       Run       `json:"manager_run"`
-	CreatedAt        time.Time `json:"created_at"`
+	SharedRepository bool `json:"shared_repository,omitempty"`
+	// AskedAs is the former name of the customer, where the trigger still uses it: it waits
+	// for statuses of that name. Such a request is always a rejected one.
+	AskedAs       CustomerName `json:"asked_as,omitempty"`
+	ManagerCommit SHA          `json:"manager_commit"`
+	CustomerRun   Run          `json:"customer_run"`
+	ManagerRun    Run          `json:"manager_run"`
+	CreatedAt     time.Time    `json:"created_at"`
 }
 
 // Rejected reports whether the request was not accepted.
@@ -145,7 +149,7 @@ type EffectiveConfig struct {
 func (r Request) StatusContext(env Environment) string {
 	statusContext := "infra/terraform-deploy"
 	if r.SharedRepository {
-		statusContext += "/" + string(r.Customer)
+		statusContext += "/" + string(cmp.Or(r.AskedAs, r.Customer))
 	}
 	if env != "" {
 		statusContext += "/" + string(env)

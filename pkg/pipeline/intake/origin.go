@@ -32,9 +32,10 @@ type origin struct {
 	actor       string
 	requesters  []pipeline.Account
 	only        pipeline.Environment
-	qualified   bool   // status contexts carry the customer's name
-	unseen      string // why nothing is reported to the repository; empty where it is
-	token       string // identity of the ID token, "" when there is none
+	qualified   bool                  // status contexts carry the customer's name
+	askedAs     pipeline.CustomerName // the former name that the trigger asks for; empty: the present one
+	unseen      string                // why nothing is reported to the repository; empty where it is
+	token       string                // identity of the ID token, "" when there is none
 	// rejection is a reason to reject the request that is the customer's to know:
 	// it is given once the origin is proved.
 	rejection *pipeline.RejectedError
@@ -61,6 +62,9 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 	}
 	from := origin{customer: customer, repository: repo, id: ask.ID, event: ask.Event, mode: pipeline.ModeOf(ask.Event).Reduce(ask.Mode),
 		commit: ask.Commit, pullRequest: ask.PullRequest, qualified: ask.Customer != ""}
+	if ask.Customer != "" && ask.Customer != customer.Name {
+		from.askedAs, from.rejection = ask.Customer, formerName(ask.Customer, customer.Name)
+	}
 	if err := f.callback(ctx, in, ask, &from); err != nil {
 		return origin{}, err
 	}
@@ -71,7 +75,7 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 }
 
 // customerOf asks GitHub for the repository and the registry for its customer.
-// The message names no other customer.
+// The message names no other customer. The trigger may still use a former name of it.
 func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (pipeline.Customer, pipeline.Repository, error) {
 	unknown := &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
 		Next: "register it with a file in customers/, or fix its repository_id or path there"}
@@ -97,7 +101,17 @@ func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipe
 			return c, repo, c.CheckOffboarded(pipeline.ModeOf(ask.Event)) // no payload asks for a destroy
 		}
 	}
-	return pipeline.Customer{}, pipeline.Repository{}, unknown
+	c, err := f.formerly(ctx, repo, ask)
+	if err != nil {
+		return pipeline.Customer{}, pipeline.Repository{}, err
+	}
+	if c == nil {
+		return pipeline.Customer{}, pipeline.Repository{}, unknown
+	}
+	if err := sameRepository(*c, repo); err != nil {
+		return *c, repo, err
+	}
+	return *c, repo, c.CheckOffboarded(pipeline.ModeOf(ask.Event))
 }
 
 // sameRepository rejects a request of a repository that is not the registered one
@@ -337,7 +351,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: "see the files in customers/"}
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: f.renamedTo(ctx, ask.Customer)}
 	}
 	if err := customer.CheckOffboarded(ask.mode()); err != nil {
 		return origin{}, err

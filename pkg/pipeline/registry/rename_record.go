@@ -121,6 +121,13 @@ func RenamedTo(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, na
 	return "", nil
 }
 
+// NameSince is the name that the place of c has after all renames that began at name, which
+// is name itself where there was none. Renames of other places do not count.
+func (s NameRecords) NameSince(ctx context.Context, name pipeline.CustomerName, c pipeline.Customer) (pipeline.CustomerName, error) {
+	now, _, err := follow(ctx, s, name, time.Time{}, func(r RenameRecord) bool { return r.of(c) })
+	return now, err
+}
+
 // known is what the store says about the place of a customer.
 type known struct {
 	name pipeline.CustomerName // empty: nothing

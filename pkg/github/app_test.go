@@ -129,6 +129,9 @@ func TestAppErrorsSayWhatToDo(t *testing.T) {
 			if tc.write {
 				_, err = c.CreateDeployment(t.Context(), tc.repo, pipeline.Deployment{SHA: w.head, Environment: "infra/staging"})
 			}
+			if pipeline.RepositoryUnseen(err) != (name == "not installed") {
+				t.Errorf("whether the repository is unseen: %v, of %v", pipeline.RepositoryUnseen(err), err)
+			}
 			if err == nil || absent(err) {
 				t.Fatalf("got %v; without a token nothing can be said to be missing", err)
 			}

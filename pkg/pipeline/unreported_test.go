@@ -1,0 +1,97 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/publish"
+)
+
+// appNotInstalled is how GitHub's client answers when the App has no installation.
+type appNotInstalled struct{}
+
+func (appNotInstalled) Error() string        { return "the App is not installed" }
+func (appNotInstalled) IsNotInstalled() bool { return true }
+
+// TestApplyWithoutReport: an apply with a job that could not record its end is in the ledger
+// after a report that cannot reach its repository, whatever the cause, and there only once.
+func TestApplyWithoutReport(t *testing.T) {
+	t.Parallel()
+	answer := func(repo pipeline.Repository, err error) func() (pipeline.Repository, error) {
+		return func() (pipeline.Repository, error) { return repo, err }
+	}
+	own := pipeline.Slug{Owner: "acme", Name: "app"}
+	for name, c := range map[string]struct {
+		repository func() (pipeline.Repository, error)
+		offboarded bool
+		fails      bool
+	}{
+		"another repository":     {repository: answer(pipeline.Repository{Slug: own, ID: 8}, nil)},
+		"another account":        {repository: answer(pipeline.Repository{Slug: pipeline.Slug{Owner: "mallory", Name: "app"}, ID: 7}, nil)},
+		"offboarded, unseen":     {repository: answer(pipeline.Repository{}, unseen()), offboarded: true},
+		"offboarded, no App":     {repository: answer(pipeline.Repository{}, appNotInstalled{}), offboarded: true},
+		"no App":                 {repository: answer(pipeline.Repository{}, appNotInstalled{}), fails: true},
+		"unseen":                 {repository: answer(pipeline.Repository{}, unseen()), fails: true},
+		"GitHub does not answer": {repository: answer(pipeline.Repository{}, errors.New("HTTP 502")), fails: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+			entries := w.keys("acme/staging/ledger/")
+			w.forget(entries[len(entries)-1])
+			w.wantEvents("acme", "staging", "requested dev, planned, applying")
+			w.hub.repository, w.customer.Offboarded = c.repository, c.offboarded
+			for range 2 {
+				report, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: request.ID, Final: true})
+				if (err != nil) != c.fails || (len(report.Unreported) == 0) != c.fails {
+					t.Errorf("%v, not reported: %v", err, report.Unreported)
+				}
+				if events := w.events("acme", "staging"); strings.Count(events, "applied") != 1 || !strings.HasPrefix(events, "requested dev, planned, applying, applied") {
+					t.Errorf("the ledger has %s", events)
+				}
+			}
+			if len(w.hub.deployments) != 0 {
+				t.Errorf("deployments: %+v", w.hub.deployments)
+			}
+		})
+	}
+}
+
+// starter notes which workflows are started.
+type starter struct{ started []string }
+
+func (s *starter) Repository(context.Context, pipeline.Slug) (pipeline.Repository, error) {
+	return pipeline.Repository{Slug: managerSlug, DefaultBranch: "main"}, nil
+}
+
+func (s *starter) StartWorkflow(_ context.Context, _ pipeline.Slug, _, _ string, inputs map[string]string) error {
+	s.started = append(s.started, inputs["customer"]+"/"+inputs["environment"])
+	return nil
+}
+
+// TestRemediationPassesOverOffboarded: drift of a customer that has left starts no apply. A
+// customer beside it gets one.
+func TestRemediationPassesOverOffboarded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.customer.Manager.Drift.Remediate = []pipeline.Environment{"staging"}
+	left := w.customer
+	left.Name, left.Offboarded = "left", true
+	scan := drift.DriftScan{}
+	for _, name := range []pipeline.CustomerName{"left", "acme"} {
+		scan.Results = append(scan.Results, drift.DriftResult{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.now})
+	}
+	s := &starter{}
+	done, err := drift.Remediator{Store: w.store, Sealer: w.sealer, GitHub: s}.Run(context.Background(), managerSlug, scan, []pipeline.Customer{left, w.customer})
+	if err != nil || len(done) != 1 || done[0].Customer != "acme" || strings.Join(s.started, " ") != "acme/staging" {
+		t.Errorf("%+v, %v, started %v", done, err, s.started)
+	}
+}

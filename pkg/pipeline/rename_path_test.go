@@ -3,6 +3,8 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -138,5 +140,74 @@ func TestNameAndPathAfterAFailedApply(t *testing.T) {
 	}
 	if err := w.register(w.placed("store", "deploy"), w.customer); err != nil {
 		t.Errorf("beside its file: %v", err)
+	}
+}
+
+// relining is a tool that gives a state a new lineage with its first write to a backend.
+type relining struct{ *mover }
+
+func (r relining) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	v, err := r.mover.PushState(ctx, job, kept)
+	if err == nil {
+		v.Lineage = "of the copy"
+		r.lineages[job.Backend.String()] = v.Lineage
+	}
+	return v, err
+}
+
+// SameState compares what is not the lineage.
+func (r relining) SameState(a, b string) (bool, error) {
+	var serials [2]uint64
+	for i, file := range []string{a, b} {
+		content, err := os.ReadFile(file)
+		if err == nil {
+			_, err = fmt.Sscan(string(content), &serials[i])
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return serials[0] == serials[1], nil
+}
+
+// TestRenameOfACopyWithItsOwnLineage: a rename is stopped after its copy, which got a lineage
+// of its own, and the old name goes on. The copy can be compared with nothing: the rename
+// names it, and goes on when it was moved away.
+func TestRenameOfACopyWithItsOwnLineage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.appliedOnce()
+	r := w.renamer()
+	m := relining{r.Engine.(*mover)}
+	r.Engine = m
+	r.Store = hooked{Store: w.store, create: func(key string) error {
+		if strings.HasPrefix(key, registry.Renames) {
+			return errPlanUsed
+		}
+		return nil
+	}}
+	run := func() error {
+		_, err := r.Run(context.Background(), w.renameInput("acme", "store"), true)
+		return err
+	}
+	if err := run(); !errors.Is(err, errPlanUsed) {
+		t.Fatalf("not stopped: %v", err)
+	}
+	w.wantNamed("acme")
+	r.Store = w.store
+	err, place := run(), w.backend("store", "staging").String()
+	wantRefused(t, "over the copy", err, pipeline.ReasonStaleState)
+	for _, want := range []string{"has a copy, in " + place + ", that a former rename has made", "move it to another place", "docs/RECOVERY.md"} {
+		if err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+	delete(w.engine.states, place)
+	delete(m.lineages, place)
+	if err := run(); err != nil {
+		t.Fatalf("after the copy was moved away: %v", err)
+	}
+	if got, want := w.serial("store"), w.serial("acme"); got != want {
+		t.Errorf("the new name has serial %d, and the old one %d", got, want)
 	}
 }

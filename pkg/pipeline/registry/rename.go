@@ -331,11 +331,14 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 	if err := r.checkLost(ctx, in, t); err != nil {
 		return err
 	}
-	why := ""
+	why, next := "", in.freeName(*t)
 	switch {
 	case found && last.Receipt.RepositoryID != in.New.RepositoryID:
 		why = fmt.Sprintf("was applied for another repository (id %d)", last.Receipt.RepositoryID)
 	case t.there.Lineage == "" || t.from.String() == t.to.String() || t.copied:
+	case t.there.Lineage != t.state.Lineage && found && last.State != nil && last.State.StateVersion == t.there.StateVersion:
+		why = fmt.Sprintf("has a copy, in %s, that a former rename has made under a lineage of its own, and the state of %s has changed since", t.to, pipeline.TargetName(in.Old, t.env))
+		next = fmt.Sprintf("look whether %s is the older one, move it to another place, and run this again: it copies the state once more (docs/RECOVERY.md, \"A customer was renamed\")", t.to)
 	case t.there.Lineage != t.state.Lineage:
 		why = "has another state, in " + t.to.String()
 	case t.there.Serial > t.state.Serial:
@@ -345,12 +348,12 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 		return nil
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", pipeline.TargetName(in.New.Name, t.env), why),
-		Next: in.freeName(t.env)}
+		Next: next}
 }
 
 // freeName is what the operator does about a new name that is in use.
-func (in RenameInput) freeName(env pipeline.Environment) string {
-	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, env), record.LedgerPrefix(in.New.Name, ""))
+func (in RenameInput) freeName(t moving) string {
+	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, t.env), record.LedgerPrefix(in.New.Name, ""), t.to)
 }
 
 // goneOn reports whether the new name has left what it got from the old one behind. last

@@ -27,10 +27,10 @@ var (
 	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "PASSKEY", "CREDENTIAL", "APIKEY", "AUTHKEY", "WEBHOOK", "MNEMONIC"}
 	// As a part of a name between underscores, or at its end.
 	secretParts = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS", "PSK", "SEED", "OTP", "TOTP",
-		"HMAC", "SALT", "PEPPER", "COOKIE"}
+		"HMAC", "SALT", "PEPPER", "COOKIE", "SIG", "SIGNATURE"}
 	secretEnds = []string{"PASS", "PWD"}
 	// Keys are secret but for these, which are public or only name something.
-	harmlessKeys = []string{"PUBLIC_KEY", "PUBKEY", "HOST_KEY", "KMS_KEY", "KEY_VAULT", "KEYVAULT", "KEY_RING", "KEYRING", "CACHE_KEY", "SORT_KEY",
+	harmlessKeys = []string{"PUBLIC_KEY", "PUBKEY", "KMS_KEY", "KEY_VAULT", "KEYVAULT", "KEY_RING", "KEYRING", "CACHE_KEY", "SORT_KEY",
 		"PARTITION_KEY", "HASH_KEY", "RANGE_KEY", "FOREIGN_KEY", "STATE_KEY", "OBJECT_KEY", "BUCKET_KEY", "S3_KEY", "LOCK_KEY", "TAG_KEY", "LABEL_KEY"}
 	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
 		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE", "_ASKPASS", "_SOCK", "_SOCKET"}
@@ -67,10 +67,11 @@ func namedSecret(name string) bool {
 // namesKey reports a name such as STORAGE_KEY, TS_AUTHKEY or SECRET_KEY_BASE. KEY alone
 // says nothing: tags have members of that name.
 func namesKey(upper string) bool {
+	whole := "_" + upper + "_"
 	for _, harmless := range harmlessKeys {
-		upper = strings.ReplaceAll(upper, harmless, "")
+		whole = strings.ReplaceAll(whole, "_"+harmless+"_", "_")
 	}
-	parts := strings.FieldsFunc(upper, func(r rune) bool { return r == '_' || '0' <= r && r <= '9' })
+	parts := strings.FieldsFunc(whole, func(r rune) bool { return r == '_' || '0' <= r && r <= '9' })
 	return slices.ContainsFunc(parts, func(part string) bool {
 		part = strings.TrimSuffix(part, "S")
 		return part == "KEY" && len(parts) > 1 || len(part) > len("KEY") && strings.HasSuffix(part, "KEY")
@@ -107,7 +108,11 @@ func secretsOf(name, value string, listed bool) []string {
 			found = append(found, slices.DeleteFunc(store.SplitKeys(value), func(key string) bool { return len(key) < minKey })...)
 		}
 	}
-	for _, part := range slices.Concat(urlPassword(value), jsonSecrets(value), pairSecrets(value)) {
+	parts := slices.Concat(urlPassword(value), jsonSecrets(value), pairSecrets(value))
+	if listed {
+		parts = append(parts, urlTokens(value)...)
+	}
+	for _, part := range parts {
 		if !slices.Contains(found, part) {
 			found = append(found, part)
 		}
@@ -171,6 +176,29 @@ func urlPassword(value string) []string {
 	return found
 }
 
+// minToken is the length from which a part of a URL may be a token.
+const minToken = 16
+
+// urlTokens are the parts of a URL's path and query that look random: who knows the
+// address of a webhook or a signed URL needs nothing else.
+func urlTokens(value string) (found []string) {
+	_, rest, ok := strings.Cut(value, "://")
+	if !ok {
+		return nil
+	}
+	_, rest, _ = strings.Cut(rest, "/")
+	for _, part := range strings.FieldsFunc(rest, func(r rune) bool { return strings.ContainsRune("/?#&=;, \t\r\n", r) }) {
+		if len(part) < minToken || !strings.ContainsAny(part, "0123456789") || !worthMasking(part) {
+			continue
+		}
+		found = append(found, part)
+		if meant, err := url.QueryUnescape(part); err == nil && meant != part {
+			found = append(found, meant)
+		}
+	}
+	return found
+}
+
 // cutLast is strings.Cut around the last separator.
 func cutLast(s, sep string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, sep); i >= 0 {
@@ -228,7 +256,9 @@ var userPassword = regexp.MustCompile(`^[^:/@\s]+:([^/@\s][^@\s]*)@[^@]*$`)
 func pairSecrets(value string) (found []string) {
 	for _, m := range pair.FindAllStringSubmatch(value, -1) {
 		written := strings.Trim(m[2], `"'`)
-		if !namedSecret(separated(strings.ReplaceAll(strings.TrimSpace(m[1]), " ", "_"))) || len(written) < text.MinSecret {
+		name := separated(strings.ReplaceAll(strings.TrimSpace(m[1]), " ", "_"))
+		// Only in the environment is PWD the working directory.
+		if !namedSecret(name) && !strings.EqualFold(name, "PWD") || len(written) < text.MinSecret {
 			continue
 		}
 		found = append(found, written)

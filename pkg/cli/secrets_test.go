@@ -229,7 +229,8 @@ func TestMainFlushes(t *testing.T) {
 func TestNamesOfSecrets(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"STORAGE_KEY", "SERVICE_KEY", "MASTER_KEY", "HMAC_KEY", "VAULT_UNSEAL_KEY", "ACCOUNT_KEY", "DEPLOY_KEY", "GPG_KEY", "TS_AUTHKEY",
-		"WIFI_PSK", "SEED", "MNEMONIC", "OTP", "AZURE_PRIMARY_KEY", "SECRET_KEY_BASE", "SSH_KEY_2", "UNSEAL_KEYS", "storage_key", "COOKIE", "PASSWORD_SALT"} {
+		"WIFI_PSK", "SEED", "MNEMONIC", "OTP", "AZURE_PRIMARY_KEY", "SECRET_KEY_BASE", "SSH_KEY_2", "UNSEAL_KEYS", "storage_key", "COOKIE", "PASSWORD_SALT",
+		"VAULT_UNLOCK_KEY", "BLOCK_KEY", "GHOST_KEY", "ORANGE_KEY", "SSH_HOST_KEY"} {
 		for _, value := range []string{"hunter2", "correct-horse-battery"} {
 			if got := secretsOf(name, value, true); len(got) != 1 || got[0] != value {
 				t.Errorf("%s=%s: masked: %q", name, value, got)
@@ -240,5 +241,22 @@ func TestNamesOfSecrets(t *testing.T) {
 		if got := secretsOf(name, "hunter2", true); len(got) != 0 {
 			t.Errorf("%s: masked: %q", name, got)
 		}
+	}
+}
+
+// TestSecretsInListedAddresses lets tool.env list addresses that are secrets themselves.
+func TestSecretsInListedAddresses(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"https://store.blob.example/backup?sv=2022-11-02&sig=aGVsbG8gd29ybGQx%3D":   "aGVsbG8gd29ybGQx=",
+		"https://hooks.slack.example/services/T0001/B0001/Xk29fLq0zPw8RrT5vN3mY7aB": "Xk29fLq0zPw8RrT5vN3mY7aB",
+		"server=db;uid=sa;pwd=hunter2-plain":                                        "hunter2-plain",
+	} {
+		if got := secretsOf("BACKUP_URL", value, true); !slices.Contains(got, want) {
+			t.Errorf("%s: masked: %q", value, got)
+		}
+	}
+	if got := secretsOf("API_URL", "https://api.example.com/v2/infrastructure-and-platform?region=eu", false); len(got) != 0 {
+		t.Errorf("masked: %q", got)
 	}
 }

@@ -22,22 +22,24 @@ type credentialForm struct {
 // break ends with one. A private key may be cut off, so that its end is the end of the text.
 // The id of an AWS access key is no secret by itself, but the secret is seldom far.
 var credentialForms = []credentialForm{
-	{what: "a private key", form: regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)},
-	{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`)},
+	{what: "a private key", form: regexp.MustCompile(`(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)},
+	{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+|(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`)},
 	{what: "the id of an AWS access key", form: regexp.MustCompile(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`)},
 	{what: "a token of GitHub", form: regexp.MustCompile(`gh[pousr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`)},
 	{what: "a token of GitLab", form: regexp.MustCompile(`glpat-[A-Za-z0-9_-]{20,}`)},
 	{what: "a token of Slack", form: regexp.MustCompile(`xox[abeprs]-[A-Za-z0-9-]{10,}`)},
 	{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
 	{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`)},
-	{what: "a password in a URL", form: regexp.MustCompile(`(://)[^/@:\s]*:[^/\s]+(@)`), before: "$1", after: "$2"},
+	{what: "a token of a service", form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`)},
+	{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1"},
+	{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:[^\s"'<>]+(@)`), before: "$1", after: "$2"},
 }
 
 // removedOnly are removed as well; they are too unsure to warn of. A user in a URL may be
 // a token, and git is none. The third is the form of an AWS secret access key.
 var (
 	userInURL     = regexp.MustCompile(`(://)([^/:\s]+)(@)`)
-	authorization = regexp.MustCompile(`(?i)((?:authorization\\?["']?\s*[:=]\s*\\?["']?(?:[a-z]+\s+)?|bearer\s+))[A-Za-z0-9._~+/=-]{8,}`)
+	authorization = regexp.MustCompile(`(?i)((?:authorization\\?["']?\s*[:=]\s*\\?["']?(?:[a-z]+\s+)?|bearer\s+|(?:x-)?api[_-]?key\\?["']?\s*[:=]\s*\\?["']?))[A-Za-z0-9._~+/=-]{8,}`)
 	longRun       = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z])|[A-Za-z0-9/+]+`) // an escape is no part of a run
 )
 

@@ -122,7 +122,8 @@ func TestInspectionIsLinear(t *testing.T) {
 		if root, problems := Parse("f", raw, opt); root == nil && len(problems) == 0 {
 			t.Errorf("%s: neither a text nor a problem", name)
 		}
-		if took := time.Since(start); took > 10*time.Second {
+		// A second alone on a machine; squares of it take many minutes.
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s took %v", name, took)
 		} else {
 			t.Logf("%s took %v", name, took)

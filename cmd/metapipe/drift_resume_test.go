@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,6 +27,7 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 	}
 	files["customers/shop.yml"] = ""
 	w := newWorld(t, files)
+	check(t, os.Mkdir(w.store, 0o700))
 	variables := map[string]string{}
 	for i := range 6 {
 		variables[fmt.Sprintf("infra/c%d/variables.yml", i)] = fmt.Sprintf("name: c%d\nenvironments:\n  staging: {}\n", i)

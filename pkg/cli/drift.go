@@ -146,6 +146,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		return err
 	}
 	o.tokens, o.actionsTokens = o.needs()
+	o.reads = true
 	var filter drift.DriftFilter
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {

@@ -31,6 +31,15 @@ func TestRemediesOnALaptop(t *testing.T) {
 		{manager, "ledger --customer blog --verify", "", []string{"export SOURCE_REPOS_PAT=$(gh auth token)"}, []string{"env:"}},
 		{manager, "state list --store nowhere", "", []string{"nowhere of --store does not exist"}, nil},
 		{manager, "ledger", "METAPIPE_STORE=/no/such/place", []string{"/no/such/place of METAPIPE_STORE does not exist"}, nil},
+		{manager, "rekey --store nowhere", key, []string{"nowhere of --store does not exist"}, []string{"can go"}},
+		{manager, "rekey --json", key, []string{"no store is named", "TF_STATE_BUCKET"}, nil},
+		{manager, "rekey --apply --store " + customer, key, []string{"the store has no sealed record"}, nil},
+		{manager, "sweep --store nowhere", key + "\x00GITHUB_TOKEN=token-a\x00SOURCE_REPOS_PAT=token-b", []string{"nowhere of --store does not exist"}, nil},
+		{manager, "sweep --fix", key + "\x00METAPIPE_STORE=/no/such/place\x00GITHUB_TOKEN=token-a\x00SOURCE_REPOS_PAT=token-b", []string{"/no/such/place of METAPIPE_STORE does not exist"}, nil},
+		{manager, "drift --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
+		{manager, "drift --list --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
+		{manager, "drift", key, []string{"no store is named"}, nil},
+		{manager, "plan --state --store nowhere --environment staging --customer blog --customer-dir " + customer, "", []string{"nowhere of --store does not exist"}, nil},
 		{manager, "drift --remediate", key, []string{"has no remote origin"}, nil},
 		{manager, "drift --issues 5", key, []string{"has no remote origin"}, nil},
 		{customer, "plan", key, []string{"is a customer's checkout", "plan --customer-dir . --manager-dir"}, []string{"METAPIPE_KEY"}},
@@ -40,7 +49,7 @@ func TestRemediesOnALaptop(t *testing.T) {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()
 			var out, complaints bytes.Buffer
-			app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", c.environ)
+			app := testApp(&out, &complaints, append(strings.Split(c.environ, "\x00"), "GITHUB_ACTIONS=false")...)
 			app.Dir, app.Now = c.dir, time.Now
 			if code := Main(t.Context(), strings.Fields(c.args), app); code != ExitUsage {
 				t.Errorf("exit code %d", code)
@@ -67,7 +76,7 @@ func TestStatesStayOutOfGit(t *testing.T) {
 		var out, complaints bytes.Buffer
 		app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 		app.Dir, app.Now = dir, time.Now
-		if code := Main(t.Context(), []string{"drift", "--list"}, app); code != ExitDone {
+		if code := Main(t.Context(), []string{"plan", "--customer", "blog", "--environment", "staging", "--request", "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111"}, app); code != ExitUsage || !strings.Contains(complaints.String(), "not in the store") {
 			t.Fatalf("exit code %d: %s", code, &complaints)
 		}
 	}

@@ -264,7 +264,9 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 	}
 	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
-		m.chooseStore(o.store)
+		if m.noStore(o.store) {
+			return job, nil, m.storeIsMissing(o.store)
+		}
 		if err := m.confine(ctx, c, env, pipeline.WorkPlan); err != nil {
 			return job, nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
@@ -50,6 +51,7 @@ that bootstrap state prints for rekey; without --apply it needs no right to writ
 }
 
 func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
+	o.reads = true
 	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err
@@ -90,7 +92,10 @@ func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 		return nil
 	}
 	verdict := "the older keys are still needed"
-	if r.Removable {
+	switch {
+	case r.Checked == 0:
+		verdict = "nothing shows that an older key can go"
+	case r.Removable:
 		verdict = "only the first key is needed: the older ones can go"
 	}
 	_, err := fmt.Fprintf(a.Out, "%d records checked, %d sealed again: %s\n", r.Checked, r.Count(recovery.RekeyDone), verdict)
@@ -100,6 +105,9 @@ func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 func rekeyEnd(r recovery.RekeyResult) error {
 	if bad := r.Count(recovery.RekeyUnknown) + r.Count(recovery.RekeyTampered); bad > 0 {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d records cannot be sealed again", bad, r.Checked), Next: "the list names each and says what to do"}
+	}
+	if r.Checked == 0 {
+		return &pipeline.UsageError{Message: "the store has no sealed record", Next: "name the store that the workflows use, with --store, " + envBucket + " or `state` in " + config.ManagerFile}
 	}
 	if !r.Removable {
 		return findingsError{count: len(r.Records)}

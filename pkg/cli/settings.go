@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,6 +104,9 @@ func (s *step) run() pipeline.Run { return s.context.Run() }
 type directories struct {
 	managerDir, store, runDir string
 	only                      string // the customer that the command works for; empty: all
+	// reads: the command looks at what was deployed. A store that is not there would look
+	// like a manager that never deployed anything.
+	reads bool
 	// tokens are the variables with tokens of GitHub that the command cannot do without;
 	// actionsTokens those that it cannot do without in Actions.
 	tokens, actionsTokens []string
@@ -150,6 +154,13 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	if err := prepare(m); err != nil {
 		return nil, err
 	}
+	tokens := p.tokens
+	if m.context.InActions {
+		tokens = slices.Concat(tokens, p.actionsTokens)
+	}
+	if p.reads && m.noStore(p.store) {
+		return nil, cmp.Or(m.checkSecrets(tokens), m.storeIsMissing(p.store))
+	}
 	if err := m.openStore(ctx, p.store); err != nil {
 		return nil, err
 	}
@@ -157,10 +168,6 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 		if err := m.ignoreStates(); err != nil {
 			return nil, err
 		}
-	}
-	tokens := p.tokens
-	if m.context.InActions {
-		tokens = slices.Concat(tokens, p.actionsTokens)
 	}
 	if err := m.checkSecrets(tokens); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -87,17 +88,32 @@ func (m *manager) noStore(override string) bool {
 // reads from it would look as if nothing was ever deployed. Where metapipe.yml names
 // it, the manager may be new: a list of states says so.
 func (m *manager) storeExists(o stateOptions) error {
-	named, by := o.store, "--store"
+	if o.store == "" && m.app.getenv(envStore) == "" {
+		return m.directoryExists(o.list)
+	}
+	if m.noStore(o.store) {
+		return m.storeIsMissing(o.store)
+	}
+	return nil
+}
+
+// storeIsMissing refuses a directory that is not there, and says who named it.
+func (m *manager) storeIsMissing(override string) error {
+	inFile := m.config.Manager.State.Directory != ""
+	named, by := override, "--store"
 	if named == "" {
 		named, by = m.app.getenv(envStore), envStore
 	}
-	if named == "" {
-		return m.directoryExists(o.list)
-	}
-	if absent(m.app.absolute(named)) {
+	if named != "" {
 		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
 	}
-	return nil
+	m.chooseStore("")
+	directory := m.config.Manager.State.Directory
+	if inFile && directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", directory),
+		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first plan of a new manager makes the directory"}
 }
 
 // directoryExists looks at the directory that is used without a flag.
@@ -114,7 +130,7 @@ func (m *manager) directoryExists(list bool) error {
 	case !named:
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", state.Directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
+	return m.storeIsMissing("")
 }
 
 func absent(dir string) bool {

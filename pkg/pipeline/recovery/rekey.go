@@ -94,7 +94,9 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 	if err := r.names(ctx, keys, apply, &result); err != nil {
 		return result, err
 	}
-	result.Removable = len(result.Records) == result.Count(RekeyDone)
+	// A store without any record proves nothing: it may be another one than the
+	// workflows use.
+	result.Removable = result.Checked > 0 && len(result.Records) == result.Count(RekeyDone)
 	return result, nil
 }
 

@@ -13,9 +13,9 @@ import (
 )
 
 // CheckOwner is the rule about the history of a target: it belongs to the repository id
-// that its last authenticated apply names, or the newest registration of the name where no
-// apply went well. A command that would plan, apply or rename on top of the history of
-// another repository id refuses: the error is a *pipeline.OwnerError. A target that was
+// that its last authenticated apply names. Where no apply went well, any registration of the
+// name by another repository keeps c out. A command that would plan, apply or rename on top
+// of the history of another repository id refuses: the error is a *pipeline.OwnerError. A target that was
 // ended, or accepted as one without a state, has no history that keeps others out.
 //
 // Without a sealer, as on a laptop, and under a key that is not at hand, a record can only
@@ -34,7 +34,7 @@ func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, env 
 
 // CheckKnownOwner is CheckOwner for what the store remembers of a target.
 func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
-	owner, found, err := NameRecords{Records: s}.owner(ctx, known, c.Name, env)
+	owner, found, err := NameRecords{Records: s}.owner(ctx, known, c, env)
 	return ownerError(c, env, owner, found, err)
 }
 
@@ -66,16 +66,16 @@ func CheckOwners(ctx context.Context, s record.Records, c pipeline.Customer) err
 
 // owner is the repository id that the history of a target belongs to. found is false where
 // there is no history, or where nothing says of whom it is.
-func (s NameRecords) owner(ctx context.Context, known ledger.Remembered, name pipeline.CustomerName, env pipeline.Environment) (id int64, found bool, err error) {
+func (s NameRecords) owner(ctx context.Context, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) (id int64, found bool, err error) {
 	switch {
 	case known.Unread != nil:
-		return s.claimedOwner(ctx, name, env)
+		return s.claimedOwner(ctx, c.Name, env)
 	case known.Nothing() || known.NoneLeft():
 		return 0, false, nil
 	case known.Record != nil:
 		return known.Record.Receipt.RepositoryID, true, nil
 	}
-	return s.registeredOwner(ctx, name)
+	return s.registeredOwner(ctx, c)
 }
 
 // claimedOwner reads the newest record of the last apply of a target without its key.
@@ -99,14 +99,15 @@ func (s NameRecords) claimedOwner(ctx context.Context, name pipeline.CustomerNam
 	return 0, false, nil
 }
 
-// registeredOwner is the repository of the newest registration that names a customer. It is
-// for a target that failed applies alone have changed, so that no record is of them. It
-// verifies nothing: the roles of a target have no key of the fleet, and the answer can only
-// refuse.
-func (s NameRecords) registeredOwner(ctx context.Context, name pipeline.CustomerName) (id int64, found bool, err error) {
+// registeredOwner is another repository than that of c with a registration of its name, the
+// newest one where there are several. It is for a target that failed applies alone have
+// changed, so that no record is of them. It verifies nothing: the roles of a target have no
+// key of the fleet. So a registration of c itself is no answer to one of another repository,
+// however new it claims to be: the answer can only refuse.
+func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer) (id int64, found bool, err error) {
 	keys, err := s.List(ctx, Registrations)
 	if err != nil {
-		return 0, false, fmt.Errorf("look for the repository of customer %s: %w", name, err)
+		return 0, false, fmt.Errorf("look for the repository of customer %s: %w", c.Name, err)
 	}
 	var newest Registration
 	read := record.UnverifiedReader{Store: s.Store}
@@ -118,7 +119,7 @@ func (s NameRecords) registeredOwner(ctx context.Context, name pipeline.Customer
 		if err != nil {
 			continue // it is read, and refused, where its own repository asks for it
 		}
-		if r.Customer == name && !r.At.Before(newest.At) {
+		if r.Customer == c.Name && r.RepositoryID != c.RepositoryID && !r.At.Before(newest.At) {
 			newest, found = r, true
 		}
 	}

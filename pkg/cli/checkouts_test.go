@@ -76,6 +76,10 @@ func TestValidateTakesTheManager(t *testing.T) {
 	if err := os.Symlink("nowhere.yml", filepath.Join(broken, "metapipe.yml")); err != nil {
 		t.Fatal(err)
 	}
+	inside := filepath.Join(t.TempDir(), "infra")
+	if err := os.CopyFS(inside, os.DirFS(manager)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, dir, args, manager string
 		says                     bool
@@ -83,6 +87,9 @@ func TestValidateTakesTheManager(t *testing.T) {
 	}{
 		{"manager checkout", manager, "--customer-dir " + customer, manager, true, ExitFindings},
 		{"named", customer, "--customer-dir . --manager-dir " + manager, manager, false, ExitFindings},
+		{"customer checkout, manager named", customer, "--manager-dir " + manager, manager, false, ExitFindings},
+		{"customer checkout, schema named", customer, "--schema schema.json", "", false, ExitDone},
+		{"manager called infra", filepath.Dir(inside), "--manager-dir infra", inside, false, ExitDone},
 		{"schema", manager, "--schema " + customer + "/schema.json --customer-dir " + customer, "", false, ExitDone},
 		{"customer checkout", customer, "", "", false, ExitDone},
 		{"dangling link", broken, "--customer-dir " + customer, broken, true, ExitFindings},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,17 @@ func (a *App) validate(ctx context.Context, o validateOptions) (err error) {
 	return v.end()
 }
 
+// inCustomer reports whether the working directory is a customer's checkout: one that
+// names its manager or a schema wants its own file checked. A manager may be called infra.
+func (a *App) inCustomer(o validateOptions) bool {
+	folder := filepath.Join(a.Dir, cmp.Or(o.path, config.DefaultPath))
+	if isManager(a.Dir) || !exists(folder) {
+		return false
+	}
+	inside, err := filepath.Rel(folder, a.absolute(o.managerDir))
+	return o.managerDir == "" || err == nil && (inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)))
+}
+
 // detect decides what the working directory is when no flag says so.
 func (a *App) detect(o *validateOptions) error {
 	if o.managerDir == "" && o.customerDir == "" {
@@ -99,6 +111,10 @@ func (a *App) detect(o *validateOptions) error {
 		default:
 			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder), Next: "go to one, or name it with --manager-dir or --customer-dir"}
 		}
+	}
+	if o.customerDir == "" && (o.managerDir != "" || o.schema != "") && !o.writeWorkflows && a.inCustomer(*o) {
+		o.customerDir = a.Dir
+		a.logf("with the customer checkout %s, the working directory", a.Dir)
 	}
 	if o.managerDir == "" && o.schema == "" && o.customerDir != "" && isManager(a.Dir) {
 		o.managerDir = a.Dir

@@ -40,6 +40,8 @@ func TestRemediesOnALaptop(t *testing.T) {
 		{manager, "drift --list --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
 		{manager, "drift", key, []string{"no store is named"}, nil},
 		{manager, "plan --state --store nowhere --environment staging --customer blog --customer-dir " + customer, "", []string{"nowhere of --store does not exist"}, nil},
+		{manager, "report --customer blog --request 5c5be8d3-3f5d-4ee4-a4c4-4d0cd2a5ea36 --store " + customer, key + "\x00SOURCE_REPOS_PAT=token-b",
+			[]string{"5c5be8d3-3f5d-4ee4-a4c4-4d0cd2a5ea36 of customer blog is not in the store", "use the store that fetch-vars used"}, nil},
 		{manager, "drift --remediate", key, []string{"has no remote origin"}, nil},
 		{manager, "drift --issues 5", key, []string{"has no remote origin"}, nil},
 		{customer, "plan", key, []string{"is a customer's checkout", "plan --customer-dir . --manager-dir"}, []string{"METAPIPE_KEY"}},

@@ -108,9 +108,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	in.Applying = pipeline.Environment(o.applying)
 	result, summary, err := m.reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
-	if errors.As(err, &none) {
-		a.logf("%v", none)
-		return m.reportNothing(ctx)
+	if errors.As(err, &none) { // fetch-vars puts out an id only after it has stored the request
+		return errors.Join(&pipeline.UsageError{Message: none.Error(), Next: "use the store that fetch-vars used; until then the customer's statuses stay as they are"},
+			m.summarize("### No report\n\nThe request is not in this store, so the customer's statuses stay as they are.\n"))
 	}
 	if summary == "" {
 		return err

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,7 +26,6 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 	}
 	files["customers/shop.yml"] = ""
 	w := newWorld(t, files)
-	check(t, os.Mkdir(w.store, 0o700))
 	variables := map[string]string{}
 	for i := range 6 {
 		variables[fmt.Sprintf("infra/c%d/variables.yml", i)] = fmt.Sprintf("name: c%d\nenvironments:\n  staging: {}\n", i)

@@ -77,7 +77,6 @@ func TestDriftTellsWhatHappened(t *testing.T) {
 	config := providerConfig(t, "local")
 	dir := t.TempDir()
 	w := newWorld(t, driftFiles(dir))
-	check(t, os.Mkdir(w.store, 0o700))
 	w.environ = []string{"TF_CLI_CONFIG_FILE=" + config}
 	variables := func(name string) map[string]string {
 		return map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"}

@@ -100,6 +100,7 @@ func newWorld(t *testing.T, files map[string]string) *world {
 func newWorldAt(t *testing.T, files map[string]string, now func() time.Time) *world {
 	t.Helper()
 	w := &world{t: t, hub: hubtest.Start(t, hub.Options{Now: now}), store: filepath.Join(t.TempDir(), "store"), key: base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))}
+	check(t, os.Mkdir(w.store, 0o700)) // drift and sweep make none
 	for _, u := range []hub.User{
 		{Login: "casey", Type: hub.Person}, {Login: "robin", Type: hub.Person}, {Login: "metapipe-bot", Type: hub.Person},
 		{Login: "acme", Type: hub.Organization}, {Login: "provider", Type: hub.Organization},

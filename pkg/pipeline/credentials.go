@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,9 @@ const removedMark = "(a credential was removed)"
 type credentialForm struct {
 	what string
 	form *regexp.Regexp
+	// marks: where a text holds none of them, the form is not in it either. Looking for them
+	// costs little, and a file has a megabyte.
+	marks []string
 	// keep is what a removal leaves of the match, in the notation of regexp.Expand.
 	before, after string
 }
@@ -22,17 +26,21 @@ type credentialForm struct {
 // break ends with one. A private key may be cut off, so that its end is the end of the text.
 // The id of an AWS access key is no secret by itself, but the secret is seldom far.
 var credentialForms = []credentialForm{
-	{what: "a private key", form: regexp.MustCompile(`(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`)},
-	{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+|(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`)},
-	{what: "the id of an AWS access key", form: regexp.MustCompile(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`)},
-	{what: "a token of GitHub", form: regexp.MustCompile(`gh[pousr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`)},
+	{what: "a private key", form: regexp.MustCompile(`(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`), marks: []string{"-----"}},
+	{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+|(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`), marks: []string{"eyJ", "eyA", "ewo", "ew0", "ewk"}},
+	{what: "the id of an AWS access key", form: regexp.MustCompile(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`), marks: []string{"AKIA", "ASIA", "ABIA", "ACCA"}},
+	{what: "a token of GitHub", form: regexp.MustCompile(`gh[pousr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`), marks: []string{"gh", "github_pat_"}},
 	{what: "a token of GitLab", form: regexp.MustCompile(`glpat-[A-Za-z0-9_-]{20,}`)},
 	{what: "a token of Slack", form: regexp.MustCompile(`xox[abeprs]-[A-Za-z0-9-]{10,}`)},
 	{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
-	{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`)},
-	{what: "a token of a service", form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`)},
-	{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1"},
-	{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:[^\s"'<>]+(@)`), before: "$1", after: "$2"},
+	{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`), marks: []string{"k_live_"}},
+	{what: "a token of a service", form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`), marks: []string{"npm_", "hvs.", "hvb.", "hvr.", "sk-", "SG.", "dckr_", "pypi-", "_v1_", "xapp-", "shpat_", "shpca_", "shppa_", "shpss_", "glrt-", "gldt-", "glptt-", "glft-", "glsoat-", "glcbt-", "glagent-", "AGE-SECRET-KEY-1", "lin_api_", "pul-", "sntrys_", "dp.", ".atlasv1."}},
+	{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1", marks: []string{"hooks.slack.com"}},
+	{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:[^\s"'<>]+(@)`), before: "$1", after: "$2", marks: []string{"@"}},
+}
+
+func (c credentialForm) mayBeIn(s string) bool {
+	return len(c.marks) == 0 || slices.ContainsFunc(c.marks, func(mark string) bool { return strings.Contains(s, mark) })
 }
 
 // removedOnly are removed as well; they are too unsure to warn of. A user in a URL may be
@@ -52,7 +60,7 @@ const (
 // the known forms is in it.
 func FindCredential(s string) (what string, found bool) {
 	for _, c := range credentialForms {
-		if c.form.MatchString(s) {
+		if c.mayBeIn(s) && c.form.MatchString(s) {
 			return c.what, true
 		}
 	}
@@ -64,7 +72,9 @@ func FindCredential(s string) (what string, found bool) {
 // nothing.
 func WithoutCredentials(s string) string {
 	for _, c := range credentialForms {
-		s = c.form.ReplaceAllString(s, c.before+removedMark+c.after)
+		if c.mayBeIn(s) {
+			s = c.form.ReplaceAllString(s, c.before+removedMark+c.after)
+		}
 	}
 	s = authorization.ReplaceAllString(s, "${1}"+removedMark)
 	s = userInURL.ReplaceAllStringFunc(s, func(found string) string {

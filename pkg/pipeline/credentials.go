@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // removedMark stands where a credential was.
@@ -18,26 +19,30 @@ type credentialForm struct {
 	// marks: where a text holds none of them, the form is not in it either. Looking for them
 	// costs little, and a file has a megabyte.
 	marks []string
-	// keep is what a removal leaves of the match, in the notation of regexp.Expand.
+	// What a removal leaves of the match, in the notation of regexp.Expand.
 	before, after string
 }
 
 // credentialForms are looked for anywhere in a text, also behind a letter: a quoted line
 // break ends with one. A private key may be cut off, so that its end is the end of the text.
 // The id of an AWS access key is no secret by itself, but the secret is seldom far.
-var credentialForms = []credentialForm{
-	{what: "a private key", form: regexp.MustCompile(`(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`), marks: []string{"-----"}},
-	{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+|(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`), marks: []string{"eyJ", "eyA", "ewo", "ew0", "ewk"}},
-	{what: "the id of an AWS access key", form: regexp.MustCompile(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`), marks: []string{"AKIA", "ASIA", "ABIA", "ACCA"}},
-	{what: "a token of GitHub", form: regexp.MustCompile(`gh[pousr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`), marks: []string{"gh", "github_pat_"}},
-	{what: "a token of GitLab", form: regexp.MustCompile(`glpat-[A-Za-z0-9_-]{20,}`)},
-	{what: "a token of Slack", form: regexp.MustCompile(`xox[abeprs]-[A-Za-z0-9-]{10,}`)},
-	{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
-	{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`), marks: []string{"k_live_"}},
-	{what: "a token of a service", form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`), marks: []string{"npm_", "hvs.", "hvb.", "hvr.", "sk-", "SG.", "dckr_", "pypi-", "_v1_", "xapp-", "shpat_", "shpca_", "shppa_", "shpss_", "glrt-", "gldt-", "glptt-", "glft-", "glsoat-", "glcbt-", "glagent-", "AGE-SECRET-KEY-1", "lin_api_", "pul-", "sntrys_", "dp.", ".atlasv1."}},
-	{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1", marks: []string{"hooks.slack.com"}},
-	{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:[^\s"'<>]+(@)`), before: "$1", after: "$2", marks: []string{"@"}},
-}
+//
+// No command but one that repeats text from outside pays for compiling them.
+var credentialForms = sync.OnceValue(func() []credentialForm {
+	return []credentialForm{
+		{what: "a private key", form: regexp.MustCompile(`(?is)-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|$)`), marks: []string{"-----"}},
+		{what: "a JSON web token", form: regexp.MustCompile(`(?:eyJ|eyA|ewo|ew0|ewk)[A-Za-z0-9_-]{5,}\.{1,2}[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)+`), marks: []string{"eyJ", "eyA", "ewo", "ew0", "ewk"}},
+		{what: "the id of an AWS access key", form: regexp.MustCompile(`(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}`), marks: []string{"AKIA", "ASIA", "ABIA", "ACCA"}},
+		{what: "a token of GitHub", form: regexp.MustCompile(`gh[pousr]_[A-Za-z0-9_]{16,}|github_pat_[A-Za-z0-9_]{16,}`), marks: []string{"gh", "github_pat_"}},
+		{what: "a token of GitLab", form: regexp.MustCompile(`glpat-[A-Za-z0-9_-]{20,}`)},
+		{what: "a token of Slack", form: regexp.MustCompile(`xox[abeprs]-[A-Za-z0-9-]{10,}`)},
+		{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
+		{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`), marks: []string{"k_live_"}},
+		{what: "a token of a service", form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`), marks: []string{"npm_", "hvs.", "hvb.", "hvr.", "sk-", "SG.", "dckr_", "pypi-", "_v1_", "xapp-", "shpat_", "shpca_", "shppa_", "shpss_", "glrt-", "gldt-", "glptt-", "glft-", "glsoat-", "glcbt-", "glagent-", "AGE-SECRET-KEY-1", "lin_api_", "pul-", "sntrys_", "dp.", ".atlasv1."}},
+		{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1", marks: []string{"hooks.slack.com"}},
+		{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:(?:[^\s"'<>]+|[^/\s]+)(@)`), before: "$1", after: "$2", marks: []string{"@"}},
+	}
+})
 
 func (c credentialForm) mayBeIn(s string) bool {
 	return len(c.marks) == 0 || slices.ContainsFunc(c.marks, func(mark string) bool { return strings.Contains(s, mark) })
@@ -45,11 +50,12 @@ func (c credentialForm) mayBeIn(s string) bool {
 
 // removedOnly are removed as well; they are too unsure to warn of. A user in a URL may be
 // a token, and git is none. The third is the form of an AWS secret access key.
-var (
-	userInURL     = regexp.MustCompile(`(://)([^/:\s]+)(@)`)
-	authorization = regexp.MustCompile(`(?i)((?:authorization\\?["']?\s*[:=]\s*\\?["']?(?:[a-z]+\s+)?|bearer\s+|(?:x-)?api[_-]?key\\?["']?\s*[:=]\s*\\?["']?))[A-Za-z0-9._~+/=-]{8,}`)
-	longRun       = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z])|[A-Za-z0-9/+]+`) // an escape is no part of a run
-)
+var removedOnly = sync.OnceValue(func() (p struct{ userInURL, authorization, longRun *regexp.Regexp }) {
+	p.userInURL = regexp.MustCompile(`(://)([^/:\s]+)(@)`)
+	p.authorization = regexp.MustCompile(`(?i)((?:authorization\\?["']?\s*[:=]\s*\\?["']?(?:[a-z]+\s+)?|bearer\s+|(?:x-)?api[_-]?key\\?["']?\s*[:=]\s*\\?["']?))[A-Za-z0-9._~+/=-]{8,}`)
+	p.longRun = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[a-z])|[A-Za-z0-9/+]+`) // an escape is no part of a run
+	return p
+})
 
 const (
 	secretKeyLength = 40 // of an AWS secret access key
@@ -59,7 +65,7 @@ const (
 // FindCredential says which kind of credential a text holds; found is false when none of
 // the known forms is in it.
 func FindCredential(s string) (what string, found bool) {
-	for _, c := range credentialForms {
+	for _, c := range credentialForms() {
 		if c.mayBeIn(s) && c.form.MatchString(s) {
 			return c.what, true
 		}
@@ -71,19 +77,20 @@ func FindCredential(s string) (what string, found bool) {
 // text of a request that a refusal repeats goes through it. Applying it twice changes
 // nothing.
 func WithoutCredentials(s string) string {
-	for _, c := range credentialForms {
+	for _, c := range credentialForms() {
 		if c.mayBeIn(s) {
 			s = c.form.ReplaceAllString(s, c.before+removedMark+c.after)
 		}
 	}
-	s = authorization.ReplaceAllString(s, "${1}"+removedMark)
-	s = userInURL.ReplaceAllStringFunc(s, func(found string) string {
+	p := removedOnly()
+	s = p.authorization.ReplaceAllString(s, "${1}"+removedMark)
+	s = p.userInURL.ReplaceAllStringFunc(s, func(found string) string {
 		if strings.HasSuffix(found, "://git@") {
 			return found
 		}
 		return "://" + removedMark + "@"
 	})
-	return longRun.ReplaceAllStringFunc(s, withoutSecretKey)
+	return p.longRun.ReplaceAllStringFunc(s, withoutSecretKey)
 }
 
 // withoutSecretKey removes what has the form of an AWS secret access key from a run of its
@@ -176,13 +183,20 @@ func (ps Problems) Public() Problems {
 // PublicError is err with a PublicMessage in place of its words. errors.Is and errors.As
 // find what is in it.
 func PublicError(err error) error {
-	if err == nil || PublicMessage(err.Error()) == err.Error() {
+	if err == nil {
+		return nil
+	}
+	message := PublicMessage(err.Error())
+	if message == err.Error() {
 		return err
 	}
-	return &publicError{err}
+	return &publicError{message, err}
 }
 
-type publicError struct{ err error }
+type publicError struct {
+	message string
+	err     error
+}
 
-func (e *publicError) Error() string { return PublicMessage(e.err.Error()) }
+func (e *publicError) Error() string { return e.message }
 func (e *publicError) Unwrap() error { return e.err }

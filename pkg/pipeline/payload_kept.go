@@ -8,11 +8,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // payloadToken matches what three parts of an encoded token may be, also where it does
 // not begin like a JSON web token: a payload holds nothing else of that form.
-var payloadToken = regexp.MustCompile(`[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}`)
+var payloadToken = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{8,}`)
+})
 
 // The bounds of what is kept of a refused payload. A true one has two levels, about twenty
 // values and one long text, its token.
@@ -103,7 +106,7 @@ func (k *keeper) object(object map[string]any, depth int) map[string]any {
 }
 
 func (k *keeper) text(s string) string {
-	clean := WithoutCredentials(payloadToken.ReplaceAllString(s, removedMark))
+	clean := WithoutCredentials(payloadToken().ReplaceAllString(s, removedMark))
 	if len(clean) > maxKeptText {
 		clean = cutBytes(clean, maxKeptText) + fmt.Sprintf("… %s, %d bytes", cutMark, len(s))
 	}

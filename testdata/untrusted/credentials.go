@@ -50,6 +50,7 @@ func Credentials() map[string]Credential {
 		"URL with a user only":        {Text: "https://Q7w8E9r0T1y2@git.example/app", Secret: "Q7w8E9r0T1y2"},
 		"URL without a user":          {Text: "postgres://:hunter2hunter2@db.example:5432/app", Secret: "hunter2"},
 		"URL with a slash in it":      {Text: "https://casey:hun/ter2hunter2@git.example/app", Secret: "ter2hunter2"},
+		"URL with a quote in it":      {Text: `https://casey:hun'ter2<hunter2@git.example/app`, Secret: "ter2<hunter2"},
 		"URL without a scheme":        {Text: "//deploy:hunter2hunter2@git.example/app", Secret: "hunter2"},
 		"URL with escaped slashes":    {Text: `https:\/\/deploy:hunter2hunter2@git.example`, Secret: "hunter2"},
 		"JSON web token, encrypted":   {Text: segment(`{"alg":"dir"}`) + ".." + letters + "." + letters + ".AAAA", Secret: letters, Inside: true},

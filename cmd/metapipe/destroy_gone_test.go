@@ -18,8 +18,8 @@ func (w *world) offboard() {
 func TestDestroyWithoutRepository(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		leave         func(*world)
-		refused, told string
+		leave        func(*world)
+		refused, why string
 	}{
 		"deleted":     {func(w *world) { w.customer.Remove() }, "GitHub does not show repository acme/shop", "does not exist any more"},
 		"transferred": {func(w *world) { w.giveAway() }, "belongs to mallory now", "belongs to another account now"},
@@ -55,7 +55,7 @@ func TestDestroyWithoutRepository(t *testing.T) {
 			run := w.byHand()
 			asked := do(run, 0, destroyFlags("shop/staging")...)
 			asked.want(t, "outcome=requested", "mode=destroy", `environments=["staging"]`)
-			asked.says(t, "nothing is reported to acme/shop", c.told)
+			asked.says(t, "nothing is reported to acme/shop", c.why)
 			r := &request{w: w, trigger: run, run: run, customer: "shop", id: asked.outputs["request-id"]}
 			plan := do(run, 0, r.args("plan", "staging")...)
 			plan.want(t, "create=0", "delete=2", "outcome=waiting")
@@ -64,8 +64,8 @@ func TestDestroyWithoutRepository(t *testing.T) {
 			do(run, 0, r.args("apply", "staging", "--receipt", plan.outputs["receipt"])...).want(t, "outcome=applied")
 			final := do(run, 0, "report", "--customer", "shop", "--request", r.id, "--final")
 			final.want(t, "outcome=success")
-			if !strings.Contains(final.summary, c.told) {
-				t.Errorf("the summary does not say %q:\n%s", c.told, final.summary)
+			if !strings.Contains(final.summary, c.why) {
+				t.Errorf("the summary does not say %q:\n%s", c.why, final.summary)
 			}
 			for _, call := range w.hub.Calls() {
 				if call.Method != "GET" && !strings.Contains(call.Path, "/"+w.manager.Slug()) {

@@ -21,63 +21,6 @@ import (
 // ownSecrets are secret by their name, whatever their value looks like.
 var ownSecrets = []string{envOwnToken, envManagerToken, envSourceToken, envAppKey, envKey}
 
-// What the names of secrets are made of, and the ends of names that only say
-// where a secret is, or whose, or count something about it.
-var (
-	secretWords = []string{"TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSCODE", "PASSKEY", "CREDENTIAL", "APIKEY", "AUTHKEY", "WEBHOOK", "MNEMONIC"}
-	// As a part of a name between underscores, or at its end.
-	secretParts = []string{"PAT", "PWD", "DSN", "PASS", "PW", "AUTH", "PIN", "CRED", "CREDS", "JWT", "SAS", "PSK", "SEED", "OTP", "TOTP",
-		"HMAC", "SALT", "PEPPER", "COOKIE", "SIG", "SIGNATURE"}
-	secretEnds = []string{"PASS", "PWD"}
-	// Keys are secret but for these, which are public or only name something.
-	harmlessKeys = []string{"PUBLIC_KEY", "PUBKEY", "KMS_KEY", "KEY_VAULT", "KEYVAULT", "KEY_RING", "KEYRING", "CACHE_KEY", "SORT_KEY",
-		"PARTITION_KEY", "HASH_KEY", "RANGE_KEY", "FOREIGN_KEY", "STATE_KEY", "OBJECT_KEY", "BUCKET_KEY", "S3_KEY", "LOCK_KEY", "TAG_KEY", "LABEL_KEY"}
-	harmlessEnds = []string{"_FILE", "_PATH", "_DIR", "_URL", "_URI", "_ADDR", "_ADDRESS", "_HOST", "_ENDPOINT", "_SITE", "_REGION", "_ARN",
-		"_ID", "_NAME", "_USER", "_USERNAME", "_ORG", "_TYPE", "_TTL", "_PROFILE", "_NAMESPACE", "_ASKPASS", "_SOCK", "_SOCKET"}
-	// Names of the shell: the working directory is in most of what we print.
-	harmlessNames = []string{"PWD", "OLDPWD"}
-	// Ends that are harmless where the value is a number.
-	countingEnds = []string{"_LENGTH", "_LEN", "_SIZE", "_COUNT", "_VERSION", "_PORT", "_DAYS", "_HOURS", "_MINUTES", "_SECONDS", "_EXPIRY", "_ROTATION"}
-	// Names that end harmlessly and are secrets all the same: who knows the id of a
-	// secret of Vault's AppRole, or the address of a webhook, needs nothing else.
-	secretAllTheSame = []string{"SECRET_ID", "WEBHOOK_URL", "WEBHOOK_URI", "WEBHOOK_ADDRESS", "WEBHOOK_ENDPOINT"}
-)
-
-func endsInAny(name string, ends []string) bool {
-	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(name, end) })
-}
-
-// namedSecret reports whether a variable is a secret by its name. It matches
-// whole families, since every provider has names of its own.
-func namedSecret(name string) bool {
-	upper := strings.ToUpper(name)
-	if endsInAny(upper, secretAllTheSame) {
-		return true
-	}
-	if endsInAny(upper, harmlessEnds) || slices.Contains(harmlessNames, upper) {
-		return false
-	}
-	if namesKey(upper) {
-		return true
-	}
-	return endsInAny(upper, secretEnds) || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(upper, word) }) ||
-		slices.ContainsFunc(strings.Split(upper, "_"), func(part string) bool { return slices.Contains(secretParts, part) })
-}
-
-// namesKey reports a name such as STORAGE_KEY, TS_AUTHKEY or SECRET_KEY_BASE. KEY alone
-// says nothing: tags have members of that name.
-func namesKey(upper string) bool {
-	whole := "_" + upper + "_"
-	for _, harmless := range harmlessKeys {
-		whole = strings.ReplaceAll(whole, "_"+harmless+"_", "_")
-	}
-	parts := strings.FieldsFunc(whole, func(r rune) bool { return r == '_' || '0' <= r && r <= '9' })
-	return slices.ContainsFunc(parts, func(part string) bool {
-		part = strings.TrimSuffix(part, "S")
-		return part == "KEY" && len(parts) > 1 || len(part) > len("KEY") && strings.HasSuffix(part, "KEY")
-	})
-}
-
 // guessable is the length below which a value is no secret. Masking a word would
 // blot the log, and GitHub drops outputs that hold a masked text.
 const guessable = 8
@@ -169,11 +112,15 @@ func urlPassword(value string) []string {
 	if !ok || !has || len(written) < text.MinSecret {
 		return nil
 	}
-	found := []string{written}
-	if meant, err := url.PathUnescape(written); err == nil && meant != written {
-		found = append(found, meant)
+	return bothForms(written, url.PathUnescape)
+}
+
+// bothForms are a part of a URL as it is written, and as it is meant where that differs.
+func bothForms(written string, unescape func(string) (string, error)) []string {
+	if meant, err := unescape(written); err == nil && meant != written {
+		return []string{written, meant}
 	}
-	return found
+	return []string{written}
 }
 
 // minToken is the length from which a part of a URL may be a token.
@@ -191,10 +138,7 @@ func urlTokens(value string) (found []string) {
 		if len(part) < minToken || !strings.ContainsAny(part, "0123456789") || !worthMasking(part) {
 			continue
 		}
-		found = append(found, part)
-		if meant, err := url.QueryUnescape(part); err == nil && meant != part {
-			found = append(found, meant)
-		}
+		found = append(found, bothForms(part, url.QueryUnescape)...)
 	}
 	return found
 }
@@ -261,10 +205,7 @@ func pairSecrets(value string) (found []string) {
 		if !namedSecret(name) && !strings.EqualFold(name, "PWD") || len(written) < text.MinSecret {
 			continue
 		}
-		found = append(found, written)
-		if meant, err := url.QueryUnescape(written); err == nil && meant != written {
-			found = append(found, meant)
-		}
+		found = append(found, bothForms(written, url.QueryUnescape)...)
 	}
 	if m := userPassword.FindStringSubmatch(value); m != nil && len(m[1]) >= text.MinSecret {
 		found = append(found, m[1])

@@ -97,9 +97,9 @@ func (m *manager) storeExists(o stateOptions) error {
 	return nil
 }
 
-// storeIsMissing refuses a directory that is not there, and says who named it.
+// storeIsMissing refuses a directory that is not there, and says who named it. chooseStore
+// comes before it.
 func (m *manager) storeIsMissing(override string) error {
-	inFile := m.config.Manager.State.Directory != ""
 	named, by := override, "--store"
 	if named == "" {
 		named, by = m.app.getenv(envStore), envStore
@@ -107,9 +107,8 @@ func (m *manager) storeIsMissing(override string) error {
 	if named != "" {
 		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
 	}
-	m.chooseStore("")
 	directory := m.config.Manager.State.Directory
-	if inFile && directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
+	if directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
 	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", directory),

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -96,7 +95,7 @@ func (a *App) inCustomer(o validateOptions) bool {
 		return false
 	}
 	inside, err := filepath.Rel(folder, a.absolute(o.managerDir))
-	return o.managerDir == "" || err == nil && (inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)))
+	return o.managerDir == "" || err == nil && !filepath.IsLocal(inside)
 }
 
 // detect decides what the working directory is when no flag says so.

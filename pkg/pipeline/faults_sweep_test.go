@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
@@ -162,11 +161,7 @@ func TestFaultsOfReport(t *testing.T) {
 	eachCall(t, func(t *testing.T, n *nth) {
 		t.Helper()
 		w := newWorld(t)
-		request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-		must[deploy.TargetResult](t)(w.plan(request, "staging"))
-		must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-		entries := w.keys("acme/staging/ledger/")
-		w.forget(entries[len(entries)-1])
+		request := w.unrecordedApply()
 		before := w.keys("")
 		r := &publish.Reporter{GitHub: nthHub{w.hub, n}, Store: nthStore{w.store, n}, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: func(string, ...any) {}}
 		in := publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: true}

@@ -42,11 +42,7 @@ func TestApplyWithoutReport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
-			must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-			entries := w.keys("acme/staging/ledger/")
-			w.forget(entries[len(entries)-1])
+			request := w.unrecordedApply()
 			w.wantEvents("acme", "staging", "requested dev, planned, applying")
 			w.hub.repository, w.customer.Offboarded = c.repository, c.offboarded
 			for range 2 {
@@ -94,4 +90,16 @@ func TestRemediationPassesOverOffboarded(t *testing.T) {
 	if err != nil || len(done) != 1 || done[0].Customer != "acme" || strings.Join(s.started, " ") != "acme/staging" {
 		t.Errorf("%+v, %v, started %v", done, err, s.started)
 	}
+}
+
+// unrecordedApply applies a request for staging, as a job that could not record its end in
+// the ledger any more.
+func (w *world) unrecordedApply() pipeline.Request {
+	w.t.Helper()
+	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
+	must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging")))
+	entries := w.keys("acme/staging/ledger/")
+	w.forget(entries[len(entries)-1])
+	return request
 }

@@ -3,12 +3,10 @@ package intake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
@@ -16,8 +14,8 @@ import (
 // of another path of it: its file may have changed its name and its path at once. One that
 // was ended, or moved to another name, has none. A new repository shows nothing of that.
 func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
-	s := f.records()
-	own, found, err := registry.NameRecords{Records: s}.Evidence(ctx, c.Name, c)
+	s := registry.NameRecords{Records: f.records()}
+	own, found, err := s.Evidence(ctx, c.Name, c)
 	if err != nil {
 		return err
 	}
@@ -32,14 +30,14 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 		_, registered := f.Customers.Customer(name)
 		return registered
 	})
-	name, left, err := registry.NameRecords{Records: s}.FirstName(ctx, names, c, func(name pipeline.CustomerName, e pipeline.Evidence) (bool, error) {
+	name, left, err := s.FirstName(ctx, names, c, func(name pipeline.CustomerName, e pipeline.Evidence) (bool, error) {
 		if e.RepositoryID != c.RepositoryID {
 			return false, nil
 		}
 		if now, err := registry.RenamedTo(ctx, s.Store, s.Sealer, name); err != nil || now != "" {
 			return false, err
 		}
-		empty, err := registry.NameRecords{Records: s}.Empty(ctx, name)
+		empty, err := s.Empty(ctx, name)
 		return !empty, err
 	})
 	if err != nil {
@@ -112,15 +110,11 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 			return err
 		}
 	}
-	stored := registry.Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: f.Now().UTC()}
-	err = record.CreateFleet(ctx, f.records(), registry.RegistrationKey(c, number+1), stored)
+	err = registry.Create(ctx, f.records(), c, number+1, f.Now())
 	if errors.Is(err, pipeline.ErrExists) { // another run was quicker
 		return registry.CheckRegistered(ctx, f.Store, f.Sealer, c)
 	}
-	if err != nil {
-		return fmt.Errorf("register customer %s: %w", c.Name, err)
-	}
-	return nil
+	return err
 }
 
 // nameIsFree refuses a new customer under a name with the history of another repository:

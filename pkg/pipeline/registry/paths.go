@@ -83,11 +83,10 @@ func (r *Renamer) carryPaths(ctx context.Context, in RenameInput, k known) error
 		if err != nil {
 			return RegistrationError(err, c)
 		}
-		stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: r.after(k)}
-		if err := record.CreateFleet(ctx, s.Records, RegistrationKey(c, number+1), stored); errors.Is(err, pipeline.ErrExists) {
+		if err := Create(ctx, s.Records, c, number+1, r.after(k)); errors.Is(err, pipeline.ErrExists) {
 			return busyRename(in.Old)
 		} else if err != nil {
-			return fmt.Errorf("register path %q of customer %s: %w", c.Path, c.Name, err)
+			return err
 		}
 	}
 	return nil

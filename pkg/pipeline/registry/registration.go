@@ -162,6 +162,16 @@ func movedTo(now pipeline.CustomerName, c pipeline.Customer, err error) error {
 	return &pipeline.RenamedError{Old: now, New: c}
 }
 
+// Create writes registration number of a customer, sealed. One that is there already is
+// pipeline.ErrExists.
+func Create(ctx context.Context, s record.Records, c pipeline.Customer, number int, at time.Time) error {
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: at.UTC()}
+	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number), stored); err != nil {
+		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	}
+	return nil
+}
+
 // RegisterAgain seals the registration again where its key is not at hand: the operator
 // has accepted what was built for the customer under this name.
 func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
@@ -172,9 +182,8 @@ func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, n
 	if err := CheckClaim(ctx, s.Store, c); err != nil {
 		return RegistrationError(err, c)
 	}
-	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
-	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number+1), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
-		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	if err := Create(ctx, s, c, number+1, now); !errors.Is(err, pipeline.ErrExists) {
+		return err
 	}
 	return nil
 }
@@ -189,9 +198,8 @@ func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, n
 	if err != nil {
 		return RegistrationError(err, c)
 	}
-	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: now.UTC()}
-	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number+1), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
-		return fmt.Errorf("register customer %s: %w", c.Name, err)
+	if err := Create(ctx, s, c, number+1, now); !errors.Is(err, pipeline.ErrExists) {
+		return err
 	}
 	return nil
 }

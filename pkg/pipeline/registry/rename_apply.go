@@ -170,15 +170,11 @@ func (r *Renamer) finish(ctx context.Context, in RenameInput, k known) error {
 	if err := r.carryPaths(ctx, in, k); err != nil {
 		return err
 	}
-	registered := Registration{RepositoryID: in.New.RepositoryID, Path: in.New.Path, Customer: in.New.Name, At: r.after(k)}
-	err := record.CreateFleet(ctx, r.records(), RegistrationKey(in.New, k.number+1), registered)
+	err := Create(ctx, r.records(), in.New, k.number+1, r.after(k))
 	if errors.Is(err, pipeline.ErrExists) { // another process was quicker
 		return CheckRegistered(ctx, r.Store, r.Sealer, in.New)
 	}
-	if err != nil {
-		return fmt.Errorf("register customer %s: %w", in.New.Name, err)
-	}
-	return nil
+	return err
 }
 
 // catchUp copies what the old name has got since the first copy.

@@ -1,0 +1,86 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, error) {
+	ask := in.Manual
+	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
+	// and the rules: only the default branch has been reviewed.
+	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %s", pipeline.Quote(in.Event.Ref)), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
+	}
+	if err := f.presentManager(ctx, in); err != nil {
+		return origin{}, err
+	}
+	if err := in.CheckDestroy(); err != nil {
+		return origin{}, err
+	}
+	// GitHub lists the approvals of a run without their attempts: one of an earlier
+	// attempt would count for this destroy.
+	if ask.Mode == pipeline.ModeDestroy && in.Run.Attempt > 1 {
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, pipeline.TargetName(ask.Customer, ask.Environment)),
+			Next: "start a new run of the manager's workflow for each destroy; do not run one again"}
+	}
+	customer, ok := f.Customers.Customer(ask.Customer)
+	if !ok {
+		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: f.renamedTo(ctx, ask.Customer)}
+	}
+	if err := customer.CheckOffboarded(ask.mode()); err != nil {
+		return origin{}, err
+	}
+	from := origin{customer: customer, event: "manual", mode: ask.mode(), only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
+	from.id = pipeline.NewRequestID()
+	if in.Run.ID != 0 {
+		from.id = pipeline.DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
+	}
+	if err := f.manualRepository(ctx, &from); err != nil || from.unseen != "" {
+		return from, err
+	}
+	repo := from.repository
+	from.commit = ask.Commit
+	if from.commit == "" {
+		var err error
+		from.commit, err = f.GitHub.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
+		if pipeline.Gone(err) {
+			return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("the default branch %s of %s has no commit", repo.DefaultBranch, repo)}
+		}
+		if err != nil {
+			return origin{}, fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
+		}
+	}
+	return from, f.branch(ctx, pipeline.DispatchRequest{Commit: from.commit, Ref: "refs/heads/" + repo.DefaultBranch}, &from)
+}
+
+// presentManager refuses to run a manual request again with an old commit of the
+// manager. GitHub keeps the commit of a run for its re-runs, up to 30 days later, and a
+// request that names no commit takes the newest one of the customer.
+func (f *FetchVars) presentManager(ctx context.Context, in FetchInput) error {
+	if in.Run.Attempt < 2 {
+		return nil
+	}
+	refused := func(why string) error {
+		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
+			Next: "start the workflow anew on the default branch, and do not run an old run again"}
+	}
+	if f.Own == nil {
+		return refused("whether that is still the newest one cannot be asked without GITHUB_TOKEN")
+	}
+	repo, err := f.Own.Repository(ctx, in.Manager)
+	if err != nil {
+		return fmt.Errorf("look up the manager's repository %s: %w", in.Manager, err)
+	}
+	head, err := f.Own.BranchHead(ctx, repo.Slug, repo.DefaultBranch)
+	if err != nil {
+		return fmt.Errorf("find the head of %s in %s: %w", repo.DefaultBranch, repo, err)
+	}
+	if head != in.ManagerCommit {
+		return refused(fmt.Sprintf("%s is at %s now", repo.DefaultBranch, head.Short()))
+	}
+	return nil
+}

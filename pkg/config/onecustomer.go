@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/strictyaml"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

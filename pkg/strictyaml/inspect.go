@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

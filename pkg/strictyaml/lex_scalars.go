@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -10,7 +10,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
@@ -22,8 +21,8 @@ func (p *parser) documentFailure(f *failure) bool {
 		return false
 	}
 	for i, line := range f.lines[:f.line-1] {
-		text := strings.TrimLeft(line, " ")
-		indent := len(line) - len(text)
+		indent := p.indent(i + 1)
+		text := line[indent:]
 		at := pipeline.Position{Line: i + 1, Column: indent + 1}
 		switch {
 		case !isContent(line) || strings.HasPrefix(line, "---"):
@@ -31,7 +30,7 @@ func (p *parser) documentFailure(f *failure) bool {
 		case text[0] == '{', text[0] == '[':
 			what := map[byte]string{'{': "map in braces", '[': "list in brackets"}[text[0]]
 			p.add(at, RuleSyntax, fmt.Sprintf("the file is a %s that begins here, and line %d goes on behind it", what, f.line), "write each key on a line of its own, without braces and brackets around it")
-		case indent > len(f.lines[f.line-1])-len(strings.TrimLeft(f.lines[f.line-1], " ")):
+		case indent > p.indent(f.line):
 			p.add(at, RuleSyntax, fmt.Sprintf("the first key is indented by %d, and line %d is indented less", indent, f.line), "begin all keys of the top level in column 1")
 		default:
 			return false
@@ -43,8 +42,8 @@ func (p *parser) documentFailure(f *failure) bool {
 
 // listFailure explains list items and keys that stand side by side.
 func (p *parser) listFailure(f *failure) bool {
-	text := strings.TrimLeft(f.lines[f.last-1], " ")
-	indent := len(f.lines[f.last-1]) - len(text)
+	indent := p.indent(f.last)
+	text := f.lines[f.last-1][indent:]
 	switch {
 	case strings.Contains(f.said, "expected key") && isItem(text):
 		p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax, "a list item stands among the keys of a map", "write it as \"key: value\", without the hyphen")
@@ -54,8 +53,8 @@ func (p *parser) listFailure(f *failure) bool {
 	}
 	first := 0
 	for i := f.last - 2; i >= 0; i-- {
-		rest := strings.TrimLeft(f.lines[i], " ")
-		if n := len(f.lines[i]) - len(rest); n < indent && isContent(rest) {
+		n := p.indent(i + 1)
+		if rest := f.lines[i][n:]; n < indent && isContent(rest) {
 			break
 		} else if n == indent && isItem(rest) {
 			first = i + 1

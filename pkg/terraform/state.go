@@ -14,7 +14,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/terraform/tool"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

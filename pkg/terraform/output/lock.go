@@ -9,7 +9,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -7,7 +7,6 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

@@ -13,7 +13,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/terraform/redact"
-
 	"github.com/metapipe/metapipe/pkg/text"
 )
 

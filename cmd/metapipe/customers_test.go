@@ -135,13 +135,18 @@ func TestReportWithoutRequest(t *testing.T) {
 	w.hub.ResetCalls()
 	for _, args := range [][]string{
 		{"report"}, {"report", "--final", "--cancelled"}, {"report", "--customer", "shop", "--request", ""},
-		{"report", "--customer", "shop", "--request", "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111"},
 	} {
 		end := w.newJob(r.run).do(0, args...)
 		end.want(t, "outcome=")
 		if !strings.Contains(end.summary, "No request") {
 			t.Errorf("%v: summary %q", args, end.summary)
 		}
+	}
+	// An id is put out only after its request is stored: this is another store.
+	other := w.newJob(r.run).do(2, "report", "--customer", "shop", "--request", "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111")
+	other.says(t, "is not in the store", "use the store that fetch-vars used")
+	if !strings.Contains(other.summary, "No report") {
+		t.Errorf("another store: summary %q", other.summary)
 	}
 	if writes := w.writes(); len(writes) != 0 {
 		t.Errorf("written: %v", writes)

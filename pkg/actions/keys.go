@@ -25,7 +25,7 @@ func (e *KeysUnavailableError) Error() string {
 
 func (e *KeysUnavailableError) Unwrap() error { return e.Err }
 
-// Temporary tells callers that know only interfaces what this error means.
+// Temporary shows callers that know only interfaces what this error means.
 func (e *KeysUnavailableError) Temporary() bool { return true }
 
 // keyTransport fetches a key set: bounded, checked and as often as package retry says.

@@ -37,7 +37,7 @@ type Options struct {
 	MaxWait time.Duration
 }
 
-// Runner writes what a step tells GitHub Actions. Outside of Actions masks,
+// Runner writes what a step passes to GitHub Actions. Outside of Actions masks,
 // groups, annotations and summaries go nowhere: there the caller prints. It is
 // safe for concurrent use.
 type Runner struct {

@@ -165,7 +165,7 @@ func (b roleBook) partition() string { return "arn:" + store.Partition(b.bucket.
 func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 	seen := map[string]string{}
 	for _, r := range all.Roles {
-		// IAM does not tell names apart by case, nor by path.
+		// IAM does not distinguish names by case, nor by path.
 		if other, twice := seen[strings.ToLower(r.Name)]; twice {
 			return nil, &pipeline.UsageError{Message: fmt.Sprintf("two roles would be called %s: %s and %s", r.Name, other, r.Description), Next: "give the roles of the jobs other names with --name-prefix"}
 		}

@@ -211,7 +211,7 @@ func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
 	return nil
 }
 
-// driftList tells the workflow what its matrix is.
+// driftList gives the workflow its matrix.
 func (m *manager) driftList(plan drift.DriftPlan) error {
 	shards, err := json.Marshal(plan.Shards)
 	if err != nil {
@@ -249,7 +249,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 	return errors.Join(err, progress.end())
 }
 
-// driftSummary collects what was found, tells it, and starts what is asked for.
+// driftSummary collects what was found, reports it, and starts what is asked for.
 func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
 	scan, err := drift.DriftSummary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-// driftProgress tells how far a scan is: in a line that is written over on a
+// driftProgress shows how far a scan is: in a line that is written over on a
 // terminal, in plain lines elsewhere.
 type driftProgress struct {
 	silent   bool // the lines of targets come later
@@ -25,7 +25,7 @@ type driftProgress struct {
 	err      error
 }
 
-// plainGap is the least time between two plain lines that tell of no finding.
+// plainGap is the least time between two plain lines without a finding.
 const plainGap = 30 * time.Second
 
 func newDriftProgress(app *App, inActions bool) *driftProgress {
@@ -110,7 +110,7 @@ func differing(d pipeline.ResourceChange) string {
 	return " (" + strings.Join(paths, ", ") + ")"
 }
 
-// driftLine tells of one target in a line.
+// driftLine describes one target in a line.
 func driftLine(r drift.DriftResult) string {
 	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
 	switch {

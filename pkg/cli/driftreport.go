@@ -29,7 +29,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *drift.DriftScan, o drif
 	return err
 }
 
-// issueLine tells of one issue in a line.
+// issueLine describes one issue in a line.
 func issueLine(i drift.TargetIssue) string {
 	line := fmt.Sprintf("%s/%s: issue", i.Customer, i.Environment)
 	if i.Number > 0 {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// operator is who runs a command that the ledger notes: in Actions whoever started this
+// operator is who runs a command that the ledger notes: in Actions the account that started this
 // attempt of the run, on a laptop the user of this machine. Nothing proves that one, and
 // the name says so.
 func (s *step) operator() string {

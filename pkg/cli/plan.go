@@ -204,7 +204,7 @@ func (a *App) printTarget(target pipeline.TargetReport, asJSON bool) error {
 }
 
 // loadManagerOrDefault lets a manager checkout without metapipe.yml be tried;
-// guessed tells that it has none.
+// guessed says that it has none.
 func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err error) {
 	if dir, err = s.app.managerDir(dir); err != nil {
 		return nil, false, err

@@ -108,11 +108,11 @@ func (r *rules) openness(m pipeline.Manager) pipeline.Problems {
 		return warn(config.ManagerFile, "customer_variables is \"*\": customers may set every variable of the root modules, also those with a default of yours", "list the variables that are meant for customers")
 	}
 	if m.Schema == "" {
-		return nil // told as missing
+		return nil // reported as missing
 	}
 	schema, problems := r.schema(m.Schema)
 	if problems != nil {
-		return nil // told where it is compiled
+		return nil // reported where it is compiled
 	}
 	for _, at := range []struct {
 		path []string

@@ -213,7 +213,7 @@ func pairSecrets(value string) (found []string) {
 	return found
 }
 
-// environSecrets are the secrets of the environment. listed tells which further
+// environSecrets are the secrets of the environment. listed says which further
 // variables hold some although their names do not say so.
 func (a *App) environSecrets(listed func(name string) bool) []string {
 	var found []string
@@ -227,7 +227,7 @@ func (a *App) environSecrets(listed func(name string) bool) []string {
 
 func nothingListed(string) bool { return false }
 
-// passedSecrets tells which variables metapipe.yml passes to the tool as secrets:
+// passedSecrets says which variables metapipe.yml passes to the tool as secrets:
 // all that it names, but for those whose names say that they are addresses.
 func passedSecrets(rules []string) func(string) bool {
 	return func(name string) bool {
@@ -339,6 +339,6 @@ func (a *App) flush() {
 		return // nothing was guarded yet
 	}
 	for _, w := range a.secrets.streams {
-		_ = w.Close() // a stream that cannot be written to has nobody to tell
+		_ = w.Close() // a stream that cannot be written to has nowhere to report it
 	}
 }

@@ -322,7 +322,7 @@ func (a *App) cacheDir() string {
 	return filepath.Join(dir, "metapipe")
 }
 
-// reporter tells customers how a request stands.
+// reporter shows customers how a request stands.
 func (m *manager) reporter(client *github.Client) *publish.Reporter {
 	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
-// targetState is what is told of a state: never a value of it.
+// targetState is what is shown of a state: never a value of it.
 type targetState struct {
 	Customer    pipeline.CustomerName `json:"customer"`
 	Environment pipeline.Environment  `json:"environment"`

@@ -78,7 +78,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 			a.logf("nothing was changed: `metapipe sweep --fix` repairs what can be repaired")
 		}
 	}
-	if err = errors.Join(stopped, err); err != nil { // what was seen until then is told
+	if err = errors.Join(stopped, err); err != nil { // what was seen until then is reported
 		return err
 	}
 	return sweepEnd(result, o.fix)

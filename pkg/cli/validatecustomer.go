@@ -151,7 +151,7 @@ func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
 		Remedy:  fmt.Sprintf("add %q to branches in %s, or rename the branch", branch, config.ManagerFile)})
 }
 
-// suggestCustomer tells of a file that is missing at the default path and stands
+// suggestCustomer reports a file that is missing at the default path and stands
 // where registered customers have theirs.
 func suggestCustomer(problems pipeline.Problems, dir string, registered []pipeline.Customer) {
 	for i, p := range problems {

@@ -56,7 +56,7 @@ func (v Version) String() string {
 	return fmt.Sprintf("%s %s %s/%s", line, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// built fills in what the linker was not told, from what Go records in a binary: so
+// built fills in what the linker did not set, from what Go records in a binary: so
 // also `go install` and `go build` make one that knows its version.
 func (v Version) built(read func() (*debug.BuildInfo, bool)) Version {
 	if v.Number != "" && v.Number != "dev" {

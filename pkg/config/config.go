@@ -30,7 +30,7 @@ type Config struct {
 // Load reads metapipe.yml and customers/ in managerDir. Problems name files
 // relative to managerDir and are ordered by file and place; warnings may stand
 // beside a good Config. When one is an error, Config holds what could be read,
-// and nothing may be deployed with it. IsMissing tells the case that there is no
+// and nothing may be deployed with it. IsMissing identifies the case that there is no
 // metapipe.yml: then Config is made with Default.
 func Load(managerDir string) (Config, pipeline.Problems) {
 	root, err := os.OpenRoot(managerDir)

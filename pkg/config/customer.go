@@ -126,7 +126,7 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 		case named[s]:
 			d.add(item.at, RuleDuplicate, fmt.Sprintf("%s names %q a second time", v.name, s), "keep one of the two")
 		case len(known) == 0:
-			// what metapipe.yml lacks is told there
+			// what metapipe.yml lacks is reported there
 		case !slices.Contains(known, s):
 			remedy := "declared are: " + strings.Join(known, ", ")
 			if like := pipeline.Nearest(s, known); like != "" {

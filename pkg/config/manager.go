@@ -125,7 +125,7 @@ func (d *decoder) environments(v value) []pipeline.EnvironmentRule {
 		case name == nil:
 			d.add(item.at, RuleMissingKey, item.name+" lacks the key \"name\"", "add name: staging, for example")
 		case rule.Name == "":
-			// told already
+			// reported already
 		case first[rule.Name] > 0:
 			d.add(pipeline.Position{Line: name.Line, Column: name.Column}, RuleDuplicate,
 				fmt.Sprintf("the environment %q is listed twice; first on line %d", rule.Name, first[rule.Name]), "keep one of the two")

@@ -53,7 +53,7 @@ func (d *decoder) directory(v value) (string, bool) {
 // configuration.
 func (l *loader) checkStateDirectory(n *strictyaml.Node, m pipeline.Manager) {
 	at, exact := n.Locate("state", "directory")
-	if !exact || m.State.Directory == "" { // not there, or told already
+	if !exact || m.State.Directory == "" { // not there, or reported already
 		return
 	}
 	at.File = ManagerFile

@@ -17,7 +17,7 @@ func (d *decoder) sealingKeys(v value, to *[]string) {
 		d.keyID(item, &key)
 		switch {
 		case key == "":
-			// told already
+			// reported already
 		case slices.Contains(*to, key):
 			d.add(item.at, RuleDuplicate, fmt.Sprintf("the key %q is listed twice", strictyaml.Short(key)), "keep one of the two")
 		default:

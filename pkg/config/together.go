@@ -60,7 +60,7 @@ func claims(c registered) []claim {
 		}
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {
-				// AWS does not tell upper from lower case in the names of roles.
+				// AWS does not distinguish upper from lower case in the names of roles.
 				list = append(list, claim{of: c, env: env, kind: "role", text: strings.ToLower(role.Of(c.Name, env, work))})
 			}
 		}

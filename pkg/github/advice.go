@@ -22,7 +22,7 @@ func (c *Client) next(status int, h http.Header) string {
 		return c.forbidden(h)
 	case http.StatusNotFound:
 		if lacksScope(h) {
-			return c.forbidden(h) // a classic token is told that there is nothing
+			return c.forbidden(h) // to a classic token GitHub answers that there is nothing
 		}
 		return "it does not exist, or " + c.credential() + " cannot see it: check the name and that the token has access to this repository" + permissionHint(h)
 	case http.StatusMovedPermanently, http.StatusPermanentRedirect, http.StatusTemporaryRedirect:

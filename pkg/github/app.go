@@ -79,7 +79,7 @@ type appCredentials struct {
 }
 
 type appToken struct {
-	refreshLock  chan struct{} // holds one element; whoever took it out has the rest
+	refreshLock  chan struct{} // holds one element; the caller that took it out has the rest
 	installation int64
 	token        string
 	expires      time.Time

@@ -13,7 +13,7 @@ import (
 
 // BranchFile reads a regular file of at most 1 MiB at the head of a branch, empty
 // for the default one, in one call. It is for looking only: where the path is a
-// symbolic link GitHub answers with what that leads to, and File alone can tell.
+// symbolic link GitHub answers with what that leads to, and only File can distinguish the two.
 // Errors are those of File.
 func (c *Client) BranchFile(ctx context.Context, slug pipeline.Slug, branch, name string) (pipeline.File, error) {
 	k := get(slug, fmt.Sprintf("read %s at branch %q", name, branch), "/repos/{owner}/{repo}/contents/{+path}", name)

@@ -37,7 +37,7 @@ type Options struct {
 	// Grants are the permissions that a token of the App gets, such as "statuses" →
 	// "write"; reading metadata is always among them. Nil: all that the App has.
 	Grants map[string]string
-	// OnToken is told of each token that was made for the App, before it is used:
+	// OnToken is called with each token that was made for the App, before it is used:
 	// it has to be masked.
 	OnToken func(token string) error
 	// Credential is what errors call the token: the name of the secret that holds

@@ -13,7 +13,7 @@ import (
 //
 // When its fate is unknown (no answer, half of one, a 5xx) it waits a moment,
 // looks whether GitHub has carried it out, and sends it again only if not. find
-// reports that, and takes over what the lost answer would have told.
+// reports that, and takes over what the lost answer would have held.
 func (c *Client) create(ctx context.Context, k call, in, out any, find func(context.Context) (bool, error)) error {
 	for attempt := 1; ; attempt++ {
 		k.again = attempt > 1

@@ -18,7 +18,7 @@ import (
 type credentials interface {
 	// token returns the bearer token for a call; "" sends none.
 	token(ctx context.Context, k call) (string, error)
-	// refused is told that GitHub did not accept a token (401), and reports
+	// refused is called when GitHub did not accept a token (401), and reports
 	// whether it is worth asking for another one.
 	refused(ctx context.Context, k call, token string) bool
 }

@@ -27,7 +27,7 @@ const (
 // than 64 KiB; what GitHub would refuse is refused before it is sent. GitHub
 // answers without a run id, and may drop the event even so.
 //
-// It is repeated when the answer is lost: there is nothing that tells whether it
+// It is repeated when the answer is lost: nothing shows whether it
 // was done, and the manager accepts a request id from one run only.
 func (c *Client) Dispatch(ctx context.Context, manager pipeline.Slug, eventType string, payload json.RawMessage) error {
 	k := write(http.MethodPost, manager, fmt.Sprintf("dispatch %q to the workflows", eventType), "/repos/{owner}/{repo}/dispatches")

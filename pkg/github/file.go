@@ -25,7 +25,7 @@ const maxFile = 1 << 20
 const maxListing = 1000
 
 // NotAFileError says that something else than a regular file is at a path. It
-// wraps pipeline.Problems, since only the owner of the file can mend it.
+// wraps pipeline.Problems, since only the owner of the file can correct it.
 type NotAFileError struct {
 	Path string
 	Kind string // "symlink", "submodule" or "dir"

@@ -10,11 +10,11 @@ import (
 // actionsLogin is who writes when a job uses its own GITHUB_TOKEN.
 const actionsLogin = "github-actions[bot]"
 
-// Login returns the login under which this token writes, which tells our own
+// Login returns the login under which this token writes, which distinguishes our own
 // comments from those of others. The answer is Remembered.
 //
 // Tokens of Apps, and so the GITHUB_TOKEN of a job, may not ask who they are
-// (403 "Resource not accessible by integration"). GraphQL's viewer tells them;
+// (403 "Resource not accessible by integration"). GraphQL's viewer has them;
 // where there is no GraphQL either, the token is taken to be a GITHUB_TOKEN.
 func (c *Client) Login(ctx context.Context) (string, error) {
 	c.mu.Lock()

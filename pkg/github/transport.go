@@ -32,7 +32,7 @@ type transport struct {
 	pages    pageCache
 	blocked  rateLimitPause
 
-	// writeLock holds the pace of the writes; whoever took it out may write.
+	// writeLock holds the pace of the writes; the caller that took it out may write.
 	writeLock chan writeThrottle
 }
 

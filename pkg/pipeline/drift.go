@@ -114,7 +114,7 @@ func ExpiredRules(customers []Customer, now time.Time) []string {
 // DriftKind says in which way a target is not as it should be.
 type DriftKind string
 
-// The kinds, in the order in which they are told.
+// The kinds, in the order in which they are reported.
 const (
 	DriftError   DriftKind = "error"   // the check failed: nothing is known about the target
 	DriftLost    DriftKind = "lost"    // the state is not the one that the last apply left: it is gone, older or another one
@@ -126,7 +126,7 @@ const (
 // DriftAction is what is done about a kind.
 type DriftAction string
 
-// The actions: report tells the manager, issue also the customer.
+// The actions: report informs the manager, issue also the customer.
 const (
 	DriftReport DriftAction = "report"
 	DriftIssue  DriftAction = "issue"

@@ -99,7 +99,7 @@ type AppliedResource struct {
 	Address string `json:"address"`
 	Action  Action `json:"action"`
 	Failed  bool   `json:"failed,omitempty"`
-	// Unfinished: the tool was stopped before it told how this one ended. It may
+	// Unfinished: the tool was stopped before it reported how this one ended. It may
 	// exist without being in the state.
 	Unfinished bool `json:"unfinished,omitempty"`
 }

@@ -10,7 +10,7 @@ const (
 )
 
 // SameFingerprint reports whether two fingerprints are of the same changes. Known
-// is false when they share no key: then nobody can tell.
+// is false when they share no key: then the answer is unknown.
 func SameFingerprint(a, b string) (same, known bool) {
 	tags := fingerprintTags(a)
 	for id, tag := range fingerprintTags(b) {

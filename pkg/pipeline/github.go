@@ -99,8 +99,8 @@ type DeploymentPayload struct {
 	Outputs     map[string]string `json:"outputs"` // name → JSON text
 	// LeftOut are the names of outputs that GitHub had no room for.
 	LeftOut []string `json:"left_out,omitempty"`
-	// Ledger is the head of the target's ledger when the apply was told of, and
-	// Receipt the digest of the applied plan's receipt: whoever can write to the
+	// Ledger is the head of the target's ledger when the apply was reported, and
+	// Receipt the digest of the applied plan's receipt: anyone who can write to the
 	// store cannot change them here. Older deployments have neither.
 	Ledger  *LedgerHead `json:"ledger,omitempty"`
 	Receipt string      `json:"receipt,omitempty"`

@@ -13,7 +13,7 @@ import (
 const maxLock = 64 << 10
 
 // Lock is who holds the lock of a state, as the tool writes it into its lock
-// object. Anybody who can write there can write what they like: it is told and
+// object. Anybody who can write there can write what they like: it is shown and
 // never trusted.
 type Lock struct {
 	ID        string    `json:"id"`

@@ -26,7 +26,7 @@ type Manager struct {
 	// Issuer signs the ID tokens of customers' runs; empty: the usual one of the
 	// GitHub server.
 	Issuer string
-	// Redaction says how much of a plan is told; empty: with its values.
+	// Redaction says how much of a plan is shown; empty: with its values.
 	Redaction Redaction
 	Limits    Limits
 	Drift     DriftRules
@@ -94,7 +94,7 @@ type Customer struct {
 	Manager Manager
 	// File is the path of the customer's file, for messages.
 	File string
-	// SharedRepository tells that other customers live in the same repository, so
+	// SharedRepository says that other customers live in the same repository, so
 	// status contexts and deployments carry the customer's name.
 	SharedRepository bool
 	// Offboarded: an operator says that the customer has left. Only a destroy is accepted,

@@ -46,7 +46,7 @@ const (
 	StatusError   StatusState = "error"
 )
 
-// Status maps the outcome to a commit status: failure is "you can mend it in
+// Status maps the outcome to a commit status: failure is "you can correct it in
 // your repo", error is "something broke or was stopped on our side".
 func (o Outcome) Status() StatusState {
 	switch {

@@ -152,7 +152,7 @@ type Diagnostic struct {
 	// key belongs.
 	Source Position `json:"source"`
 	Exact  bool     `json:"exact,omitempty"`
-	// Remedy tells the customer what to do, in terms of variables.yml.
+	// Remedy says what the customer can do, in terms of variables.yml.
 	Remedy string `json:"remedy,omitempty"`
 	// Operator is what only the provider can do: no customer reads it.
 	Operator string `json:"operator,omitempty"`

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Report is everything that is to be told about one request. It is a value:
+// Report is everything that is to be reported about one request. It is a value:
 // the renderers in pkg/report turn it into Markdown or JSON.
 type Report struct {
 	Request Request        `json:"request"`
@@ -35,7 +35,7 @@ type TargetReport struct {
 	Gated   bool `json:"gated,omitempty"`
 	// PlanOnly says why the environment is only planned.
 	PlanOnly string `json:"plan_only,omitempty"`
-	// Redaction is the level at which the target is told; empty: everything.
+	// Redaction is the level at which the target is reported; empty: everything.
 	Redaction Redaction `json:"redaction,omitempty"`
 	// Plan is nil when there is none (yet).
 	Plan *Plan `json:"plan,omitempty"`
@@ -55,14 +55,14 @@ type TargetReport struct {
 	EndedAt     time.Time         `json:"ended_at,omitzero"`
 }
 
-// Reviewed tells how a plan compares with the plan of its pull request.
+// Reviewed says how a plan compares with the plan of its pull request.
 type Reviewed string
 
 // The answers; empty means that the request has no merged pull request.
 const (
 	ReviewedSame      Reviewed = "same"      // same fingerprint: it would do the same
 	ReviewedDifferent Reviewed = "different" // it would do something else
-	ReviewedOtherKey  Reviewed = "other-key" // made under a key that is not at hand any more: nobody can tell
+	ReviewedOtherKey  Reviewed = "other-key" // made under a key that is no longer available: unknown
 	ReviewedUnseen    Reviewed = "unseen"    // the pull request showed no plan for this target
 )
 
@@ -70,7 +70,7 @@ const (
 // keeps the whole pending.
 func (r Report) Overall() StatusState {
 	if r.Request.Reason == ReasonSuperseded {
-		return StatusError // nothing to mend: the newer commit's request carries on
+		return StatusError // nothing to correct: the newer commit's request carries on
 	}
 	if r.Request.Rejected() {
 		return StatusFailure

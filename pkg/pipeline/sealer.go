@@ -25,7 +25,7 @@ type Sealer interface {
 type Binding struct {
 	Customer    CustomerName
 	Environment Environment // empty: of no environment
-	// Record: the object vouches for a record and holds nothing itself.
+	// Record: the object authenticates a record and holds nothing itself.
 	Record bool
 	Data   []byte // what else it is tied to
 }

@@ -28,7 +28,7 @@ func StatusOf(statuses []Status, statusContext string, id RequestID) (Status, bo
 
 // A mark precedes the digest of a receipt in the fragment of a status's
 // target_url: a place that people's browsers ignore, and that who can write to
-// the store cannot change. Which one it is tells a waiting trigger the stage.
+// the store cannot change. It shows a waiting trigger the stage.
 const (
 	receiptMark  = "#receipt-"
 	ApprovalMark = "#approval-" // the plan waits for people

@@ -138,7 +138,7 @@ func (t Template) parts(placeholders []string) (literals, names []string) {
 }
 
 // onlyNameCharacters reports whether a text could be part of a name. Letters count in
-// either case: some services do not tell them apart.
+// either case: some services do not distinguish them.
 func onlyNameCharacters(s string) bool { return strings.Trim(s, lower+upper+Digits+"-") == "" }
 
 // short bounds what an error quotes.

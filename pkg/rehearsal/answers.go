@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// The exit codes of the commands that the story tells apart.
+// The exit codes of the commands that the story distinguishes.
 const (
 	exitDone      = 0
 	exitRejected  = 3

@@ -3,6 +3,6 @@
 // each job in its own directory with the environment, event file and output
 // files that GitHub Actions would give it, against an in-process GitHub.
 //
-// The story itself is told top to bottom in script.go; the workflows of both
+// The story itself is written top to bottom in script.go; the workflows of both
 // sides are in workflow.go; everything else is the stage.
 package rehearsal

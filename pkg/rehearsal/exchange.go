@@ -161,7 +161,7 @@ func (s *rehearsal) breakOff(ctx context.Context, cause error) {
 	s.steps = append(s.steps, Step{Name: s.title, Expected: "an end", Got: got, Took: s.opts.Now().Sub(s.began)})
 }
 
-// leaveOut tells why a part is not played.
+// leaveOut says why a part is not played.
 func (s *rehearsal) leaveOut(name, why string) {
 	s.narrator.say(story.GitHub, story.Stopped, "no "+name, why)
 	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true, LeftOut: true})

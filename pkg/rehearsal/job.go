@@ -23,7 +23,7 @@ type workflowRun struct {
 	// sha and ref are GITHUB_SHA and GITHUB_REF: on a pull request those of its
 	// test merge. head and base are its branches.
 	sha, ref, head, base string
-	printed              bool // one of its steps was told of
+	printed              bool // one of its steps was printed
 }
 
 // refName is GITHUB_REF_NAME.

@@ -10,7 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// narrator tells the story in the terminal as it happens, and writes it down.
+// narrator prints the rehearsal to the terminal as it happens, and writes it down.
 type narrator struct {
 	show *terminal
 	now  func() time.Time
@@ -43,7 +43,7 @@ func (n *narrator) close(mark story.Mark) {
 	}
 }
 
-// note tells something about the whole rehearsal.
+// note prints something about the whole rehearsal.
 func (n *narrator) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	n.mu.Lock()
@@ -71,7 +71,7 @@ type event struct {
 	inGroup bool
 	held    []string // lines of the open or last group
 	heading string   // its title
-	// announced: the terminal has told that it began.
+	// announced: the terminal has shown that it began.
 	announced bool
 	printed   int       // the tool's lines that the terminal has shown
 	unprinted []waiting // lines that it has not, in their order
@@ -85,7 +85,7 @@ type waiting struct {
 	tool        bool // of the tool: left out when there are too many
 }
 
-// say tells of something that takes no time.
+// say prints something that takes no time.
 func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, parts ...story.Part) *event {
 	e := n.add(who, title)
 	e.mark, e.answer, e.parts = mark, answer, parts
@@ -93,7 +93,7 @@ func (n *narrator) say(who story.Who, mark story.Mark, title, answer string, par
 	return e
 }
 
-// begin tells that something has started.
+// begin prints that something has started.
 func (n *narrator) begin(who story.Who, title, detail string) *event {
 	e := n.add(who, title)
 	e.detail = detail
@@ -101,7 +101,7 @@ func (n *narrator) begin(who story.Who, title, detail string) *event {
 	return e
 }
 
-// beginQuietly begins something short: the terminal tells of it only when it has
+// beginQuietly begins something short: the terminal shows it only when it has
 // something to say, or has ended.
 func (n *narrator) beginQuietly(who story.Who, title, detail string) *event {
 	e := n.add(who, title)
@@ -254,7 +254,7 @@ func (e *event) printWaiting(failed bool) {
 	}
 }
 
-// end tells what came back.
+// end prints what came back.
 func (e *event) end(mark story.Mark, answer string, parts ...story.Part) {
 	e.closeGroup()
 	show := e.n.show
@@ -271,7 +271,7 @@ func (e *event) end(mark story.Mark, answer string, parts ...story.Part) {
 	show.act(e.who, show.sign(mark), e.title, "", answer)
 }
 
-// show adds parts to an event that was told before.
+// show adds parts to an event that was printed before.
 func (e *event) show(parts ...story.Part) {
 	e.n.mu.Lock()
 	defer e.n.mu.Unlock()

@@ -39,7 +39,7 @@ type Options struct {
 	// that belongs to CustomerDir, as far as that is clear.
 	Customer string
 	// Tool looks for the tool that the manager asks for, so that a missing one is
-	// told once and not by every plan; nil: nobody looks.
+	// reported once and not by every plan; nil: not checked.
 	Tool func(context.Context, pipeline.ToolRule) error
 	// Proposal is a file with the variables.yml that the pull request proposes.
 	// Empty: uncommitted edits are the proposal, else the whole file is.

@@ -34,7 +34,7 @@ type rehearsal struct {
 }
 
 // Run plays the whole story and keeps what every party would see. The error is
-// a *pipeline.UsageError for what the caller can mend before anything runs, a
+// a *pipeline.UsageError for what the caller can correct before anything runs, a
 // *pipeline.FailedError when something did not go as a rehearsal expects, and
 // that of ctx when it was stopped; the Result holds what there is in each case.
 func Run(ctx context.Context, o Options) (result Result, err error) {

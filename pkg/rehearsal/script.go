@@ -13,8 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
 
-// play tells the story, part by part. A part that does not end as expected is
-// told as such; the parts that rest on it are left out.
+// play runs the rehearsal, part by part. A part that does not end as expected is
+// reported as such; the parts that rest on it are left out.
 func (s *rehearsal) play(ctx context.Context) error {
 	if s.setup.change.deployed() {
 		if err := s.today(ctx); err != nil {

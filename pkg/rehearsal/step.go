@@ -76,7 +76,7 @@ func (j *job) do(ctx context.Context, s step) (stepResult, error) {
 	return result, j.folder.write([]byte(e.text.String()), string(j.run.who), "logs", name)
 }
 
-// begin tells of a step under the name of its job, and of its command where the
+// begin prints a step under the name of its job, and of its command where the
 // name does not say it.
 func (j *job) begin(subcommand, command string) *event {
 	title := j.name

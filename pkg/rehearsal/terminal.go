@@ -122,7 +122,7 @@ func (t *terminal) act(who story.Who, sign, title, detail, answer string) {
 }
 
 // log prints a line that a tool wrote. It names the actor when another one has
-// spoken in between.
+// printed in between.
 func (t *terminal) log(who story.Who, style, text string) {
 	t.mu.Lock()
 	name := who

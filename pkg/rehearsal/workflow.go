@@ -119,7 +119,7 @@ func (m *managerRun) report(ctx context.Context, j *job, more ...string) error {
 	return m.tellNews(result.event)
 }
 
-// applying tells that the apply begins: `continue-on-error: true`.
+// applying reports that the apply begins: `continue-on-error: true`.
 func (m *managerRun) applying(ctx context.Context, j *job, env string) error {
 	result, err := m.command(ctx, j, []string{"SOURCE_REPOS_PAT"}, "report", "--customer", m.customer, "--request", m.request, "--applying", env)
 	if err != nil {

@@ -18,7 +18,7 @@ type block struct {
 	e             entries
 }
 
-// text is the block within room, and empty where there is nothing to tell.
+// text is the block within room, and empty where there is nothing to report.
 func (b block) text(room size) string {
 	if b.e.n == 0 {
 		return ""
@@ -158,7 +158,7 @@ func lines(names []string) entries {
 	return entries{n: len(names), short: func(i int) string { return tableRow(code(names[i])) }}
 }
 
-// issueRows are the issues about which there is something to tell.
+// issueRows are the issues about which there is something to report.
 func issueRows(all []drift.TargetIssue) entries {
 	all = slices.DeleteFunc(slices.Clone(all), func(i drift.TargetIssue) bool { return i.Action == drift.IssueUnchanged })
 	return entries{n: len(all), short: func(i int) string {

@@ -10,9 +10,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Issue returns the text of the issue that tells a customer what differs at one
+// Issue returns the text of the issue that shows a customer what differs at one
 // target, as GitHub Markdown and without a marker. r.Kinds are those that the
-// customer is told of. Equal results give equal texts, whenever they were found:
+// customer learns of. Equal results give equal texts, whenever they were found:
 // an unchanged difference needs no edit.
 func (r Renderer) Issue(result drift.DriftResult) string {
 	s := r.comment(pipeline.Request{}, issueSink)

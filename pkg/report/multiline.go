@@ -144,7 +144,7 @@ func (h *hunk) write(mark string, lines []string) {
 	}
 }
 
-// flush tells how many lines were left out since the last time.
+// flush reports how many lines were left out since the last time.
 func (h *hunk) flush(mark string) {
 	if h.lost > 0 {
 		h.WriteString(fmt.Sprintf("%s… and %s more\n", mark, plural(h.lost, "line")))

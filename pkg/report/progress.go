@@ -6,7 +6,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// progressWords tells about the first environment that is under way.
+// progressWords describes the first environment that is under way.
 func progressWords(targets []pipeline.TargetReport) string {
 	for _, t := range targets {
 		if t.Outcome.Final() || t.Outcome == pipeline.OutcomeRequested || t.Outcome == "" {

@@ -42,7 +42,7 @@ type entries struct {
 	n     int
 	full  func(i int) string // may be nil
 	short func(i int) string
-	// more tells about the entries from index shown on, which found no room.
+	// more describes the entries from index shown on, which found no room.
 	more func(shown int) string
 }
 

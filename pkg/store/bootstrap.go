@@ -48,7 +48,7 @@ const maxLifecycleRules = 1000
 
 // Bootstrap compares the bucket with what a state bucket should be, and with
 // apply makes it so. Policies and lifecycle rules of others are left as they are.
-// The steps tell what was found or done; they come also beside an error.
+// The steps say what was found or done; they come also beside an error.
 func (s *S3) Bootstrap(ctx context.Context, rules BucketRules, apply bool) ([]Step, error) {
 	exists, err := s.bucketExists(ctx)
 	if err != nil {

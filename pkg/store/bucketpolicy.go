@@ -138,7 +138,9 @@ func (s Scope) grants() map[Role]grant {
 		return []string{of + "/plans/*/plan.sealed", of + "/plans/*/plan-json.sealed", of + "/plans/*/bundle.sealed"}
 	}
 	return map[Role]grant{
-		RoleFetchVars: { // the names in the store, and what was applied last, tell a renamed customer from a new one; a destroy uses the variables that were applied last
+		// The names in the store, and what was applied last, distinguish a renamed customer
+		// from a new one; a destroy uses the variables that were applied last.
+		RoleFetchVars: {
 			list: slices.Concat(fetched, []string{open, target + "/plans/*", "*/applied/*"}), read: slices.Concat(fetched, superseded, []string{lastApplies, applied}), names: true, openLastApplies: true,
 			write:  slices.Concat(fetched, []string{open, target + "/plans/*/apply-????.json"}),
 			remove: []string{open}, seal: true, open: true, sealRequests: true, sealFleet: true},

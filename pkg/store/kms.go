@@ -36,7 +36,7 @@ const (
 	contextCustomer    = "metapipe:customer"
 	contextEnvironment = "metapipe:environment"
 	contextBinding     = "metapipe:binding" // the SHA-256 of what else the object is bound to
-	contextKind        = "metapipe:kind"    // "record" where it vouches for a record
+	contextKind        = "metapipe:kind"    // "record" where it authenticates a record
 	kindRecord         = "record"
 	fleetCustomer      = "_metapipe" // whose records belong to no customer
 )

@@ -36,7 +36,7 @@ type s3Error struct {
 	code, message string
 	status        int
 	request       string // the id that the support of AWS asks for
-	region        string // of the bucket, where the server tells it
+	region        string // of the bucket, where the server gives it
 	service       string // S3 or STS
 	operation     string // such as PutObject
 	err           error

@@ -9,7 +9,7 @@ import (
 // kms:GenerateDataKey on resource: …".
 var kmsAction = pattern(`\bkms:[A-Za-z]{1,40}`)
 
-// nextOfDenial names the permission that is missing. AWS tells some callers
+// nextOfDenial names the permission that is missing. AWS names it to some callers
 // itself; other servers, and AWS across accounts, say "Access Denied" only.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 func (s *S3) nextOfDenial(key string, e *s3Error) string {

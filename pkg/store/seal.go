@@ -172,7 +172,7 @@ func newStream(header, secret []byte, to pipeline.Binding) (stream, error) {
 	if err != nil {
 		return stream{}, fmt.Errorf("set up GCM: %w", err)
 	}
-	// The header tells its own size, so the two cannot run into each other.
+	// The header holds its own size, so the two cannot run into each other.
 	bound := sha256.New()
 	bound.Write(header)
 	bound.Write(to.Data)

@@ -97,7 +97,7 @@ func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
 	if present := e.root.At(path...); present != nil {
 		if like := pipeline.Nearest(key, unknownKeys(present, e.schema.properties(v.SchemaURL))); like != "" {
 			if e.unknown[pathName(append(slices.Clone(path), like))] {
-				return // told at that key
+				return // reported at that key
 			}
 			remedy = fmt.Sprintf("did you write %q for %q?", like, key)
 		}

@@ -25,7 +25,7 @@ func leaves(v *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
-// bestAlternative picks what to tell about a value that fits none of several
+// bestAlternative picks what to say about a value that fits none of several
 // forms: wrong types are put together, else the one form whose basic shape fits
 // speaks for all, else the whole is one error.
 func bestAlternative(v *jsonschema.ValidationError) []*jsonschema.ValidationError {

@@ -202,7 +202,7 @@ func begun(output *output.Stream, failure error) bool {
 }
 
 // ephemeralArgs passes ephemeral variables again: a saved plan holds the values
-// of all others, and refuses to be told them.
+// of all others, and refuses to receive them.
 func (w *workspace) ephemeralArgs(args []string) ([]string, error) {
 	if len(w.module.Ephemeral) == 0 || w.vars == "" {
 		return args, nil

@@ -29,7 +29,7 @@ func (w *workspace) checkBackend() error {
 	}
 }
 
-// writeBackend tells the tool where the state is. A backend block of the root of
+// writeBackend configures where the state is. A backend block of the root of
 // the same type is completed by a file of arguments, so what its author says
 // beyond the place of the state stays; any other one is replaced.
 func (w *workspace) writeBackend() error {

@@ -17,7 +17,7 @@ var backendAnswer = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // backendCause says what the server of the state has answered, and which
-// permission is missing where that is the reason; empty when no diagnostic tells.
+// permission is missing where that is the reason; empty when no diagnostic says so.
 func (w *workspace) backendCause(diagnostics []pipeline.Diagnostic) string {
 	for _, d := range diagnostics {
 		// The tool breaks long lines, but leaves a number of blanks where it does.

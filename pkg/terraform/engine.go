@@ -37,7 +37,7 @@ type Options struct {
 	// is killed; 0 means 90 seconds.
 	WaitDelay time.Duration
 	// Secrets returns the texts that no report and no log may hold: what a provider was
-	// told through its environment comes back in its errors. More can become known
+	// received through its environment comes back in its errors. More can become known
 	// while the engine works. It must be safe for concurrent use; nil: there are none.
 	Secrets func() []string
 	// Now is the clock; nil means time.Now.

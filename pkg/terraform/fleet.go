@@ -118,7 +118,7 @@ func mentions(diagnostics []pipeline.Diagnostic, words ...string) bool {
 	return false
 }
 
-// inspect plans in a workspace that is ready. Where the tool tells of no change,
+// inspect plans in a workspace that is ready. Where the tool reports no change,
 // there is nothing to show.
 func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipeline.Planned, error) {
 	file := filepath.Join(w.job.Dir, "plan.tfplan")
@@ -139,7 +139,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 		return planned, w.failed("plan", err)
 	}
 	planned.State, planned.Resources = state.StateVersion, state.Resources
-	// Only a stream that was heard to its end tells that nothing changes.
+	// Only a stream that was read to its end shows that nothing changes.
 	if output.Changing || !output.Summed {
 		if reading, err = w.show(ctx, file, &planned); err != nil {
 			return planned, err

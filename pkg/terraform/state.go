@@ -223,7 +223,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 }
 
 // mayReplace refuses a state that somebody else has written since the plan.
-// Serials alone do not tell: the tool leaves the old one in a state that it could
+// Serials alone do not show it: the tool leaves the old one in a state that it could
 // not write at all, so an equal one is fine only where nothing was written.
 func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 	switch {

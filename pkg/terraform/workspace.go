@@ -43,9 +43,9 @@ type workspace struct {
 	// openBackend leaves every argument of the backend to init, so that the block
 	// in the tree is the same for all targets.
 	openBackend bool
-	// backend is what init is told of it, as writeBackend made it.
+	// backend is what init receives of it, as writeBackend made it.
 	backend pipeline.Backend
-	// backendArgs tell init what the backend block of the root leaves open.
+	// backendArgs pass to init what the backend block of the root leaves open.
 	backendArgs []string
 	// kept is where a state lies that could not be written; mostly empty.
 	kept string

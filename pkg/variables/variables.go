@@ -115,7 +115,7 @@ func Outline(file string, raw []byte, limits pipeline.Limits) *Document {
 		return nil
 	}
 	d := &Document{file: file, root: root}
-	_ = d.readEnvironments() // Parse tells of these problems
+	_ = d.readEnvironments() // Parse reports these problems
 	return d
 }
 
@@ -274,7 +274,7 @@ func (d *Document) validateEach(schema *Schema, names []pipeline.Environment) pi
 }
 
 // appendNew adds what the schema says, except where a built-in rule has already
-// told of the same value or the same missing key.
+// reported for the same value or the same missing key.
 func appendNew(problems, more pipeline.Problems) pipeline.Problems {
 	shown := make(map[pipeline.Position]bool, len(problems))
 	messages := make(map[string]bool, len(problems))

@@ -118,7 +118,7 @@ func (c *checker) needs(j chainJob, earlier []chainJob) {
 	}
 }
 
-// edited tells of a chain that was changed by hand, at its first other line.
+// edited reports a chain that was changed by hand, at its first other line.
 func (c *checker) edited(raw []byte, environments []pipeline.Environment) {
 	written, err := Write(raw, environments)
 	if err != nil || bytes.Equal(raw, written) {

@@ -150,7 +150,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	}
 	var failed *pipeline.FailedError
 	if result.StateKept && errors.As(err, &failed) {
-		ended.Next, ended.Operator = failed.Next, failed.Operator // goes before what a cancelled apply is told
+		ended.Next, ended.Operator = failed.Next, failed.Operator // goes before the advice for a cancelled apply
 	}
 	ended.At = a.Now().UTC()
 	cleanupCtx, cancel := record.CleanupContext(ctx)
@@ -174,7 +174,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 }
 
 // applied does what follows an apply that went well. What was applied stays
-// applied, so that what fails here is told only.
+// applied, so that a failure here is only reported.
 func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) {
 	if err := a.deletePlan(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
@@ -270,7 +270,7 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 }
 
 // claim marks the plan as used before anything changes: it will not be applied a
-// second time, unless this apply lives to tell that it has changed nothing.
+// second time, unless this apply records that it has changed nothing.
 func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipeline.Mode, folder record.PlanAttempt, last record.ApplyAttempt) error {
 	won, err := record.StartAttempt(ctx, a.records(), folder, last, record.StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {

@@ -29,7 +29,7 @@ type Planner struct {
 	Now    func() time.Time
 }
 
-// TargetResult is what plan or apply tell about their target.
+// TargetResult is what plan or apply report about their target.
 type TargetResult struct {
 	Outcome     pipeline.Outcome
 	Reason      pipeline.Reason

@@ -12,7 +12,7 @@ import (
 )
 
 // changedSince leaves out the targets that nothing was asked or applied for since a
-// time. The store tells, in two lists for each target and without a call to GitHub:
+// time. The store shows them, in two lists for each target and without a call to GitHub:
 // a request is queued there when a customer's change is merged, and the last apply
 // leaves its record. What was merged while a customer's workflow was switched off
 // is not there; a scan of everything finds it.

@@ -118,8 +118,8 @@ func snoozedUntil(labels []string) time.Time {
 
 // Run brings the issues in line with a scan, in at most budget writes; the rest is
 // left to the next scan, and so is what an error or a missing result says nothing
-// about. What a later scan has looked at is left to that one. The error is that of the store alone: what GitHub refuses is told target
-// by target.
+// about. What a later scan has looked at is left to that one. The error is that of
+// the store alone: what GitHub refuses is reported target by target.
 func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []pipeline.Customer, budget int) ([]TargetIssue, error) {
 	book, err := loadIssues(ctx, d.records(), d.Now())
 	if err != nil {
@@ -164,7 +164,7 @@ type issueWork struct {
 	*DriftIssuer
 	scan DriftScan
 	book issueBook
-	// history tells which results are old news, when a summary is run again.
+	// history shows which results are old news, when a summary is run again.
 	history fleetHistory
 	left    int // writes
 	stop    string

@@ -16,14 +16,14 @@ import (
 type inspection struct {
 	plan    pipeline.Plan
 	ignored []IgnoredDrift
-	// drift tells that somebody changed something that the plan would change back;
+	// drift says that somebody changed something that the plan would change back;
 	// rest, that the plan does more than that.
 	drift, otherChanges bool
 	fingerprint         string
 	tree, code          string // digests of the manager's repository, and of the code in it
 }
 
-// inspect leaves out noise and what rules hide, and tells drift from other changes.
+// inspect leaves out noise and what rules hide, and separates drift from other changes.
 func inspect(planned pipeline.Planned, rules []pipeline.IgnoreRule, now time.Time, mac func() hash.Hash) (inspection, error) {
 	l := inspection{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
 	l.plan.Changes, l.plan.Drift, l.plan.Outputs, l.plan.Invocations = nil, nil, nil, nil
@@ -166,7 +166,7 @@ func (l inspection) sameManager(r pipeline.Receipt) bool {
 }
 
 // kindsOf names what a plan found. again plans once more, with the variables that
-// were applied last, where one plan cannot tell; it is nil where nothing was.
+// were applied last, where one plan does not show it; it is nil where nothing was.
 func kindsOf(l inspection, blob pipeline.SHA, last *record.LastApply, again func() (inspection, error)) ([]pipeline.DriftKind, error) {
 	var kinds []pipeline.DriftKind
 	if l.drift {

@@ -14,7 +14,7 @@ type DriftResult struct {
 	Repository  pipeline.Repository   `json:"repository"`
 	// Branch is where the desired configuration was read, Blob the git blob of File
 	// there. Commit is one that holds that blob: the one that was applied last. It is
-	// empty where something else was, since GitHub tells no commit beside a file.
+	// empty where something else was, since GitHub gives no commit beside a file.
 	Branch string       `json:"branch,omitempty"`
 	Commit pipeline.SHA `json:"commit,omitempty"`
 	File   string       `json:"file,omitempty"`
@@ -70,7 +70,7 @@ type DriftScan struct {
 	StartedAt     time.Time     `json:"started_at"`
 	EndedAt       time.Time     `json:"ended_at"`
 	Results       []DriftResult `json:"results"`
-	// Missing are targets of the scan that no shard has told anything about.
+	// Missing are targets of the scan that no shard has reported.
 	Missing []string `json:"missing,omitempty"`
 	// ExpiredRules are ignore rules whose date has passed: they hide nothing.
 	ExpiredRules []string `json:"expired_rules,omitempty"`

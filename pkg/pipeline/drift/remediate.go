@@ -77,7 +77,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan DriftSc
 }
 
 // against says why a target gets no request, "" where it gets one. What a summary
-// tells when it is run again may have been put right since.
+// reports when it is run again may have been put right since.
 func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
 	last, found, err := record.LoadLastApply(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, result.Customer, result.Environment)
 	if err != nil {

@@ -78,7 +78,7 @@ func (d *desiredFiles) of(ctx context.Context, c pipeline.Customer, env pipeline
 	}
 	want.file = read.file
 	if last == nil || last.Receipt.Blob != want.file.Blob || want.file.Moved {
-		// Content that this customer had applied may come from whoever has the
+		// Content that this customer had applied may come from an account that has the
 		// name now. A repository that has moved may have been given away.
 		read.verified.Do(func() { read.owner = d.prove(ctx, c) })
 		if read.owner != nil {

@@ -189,7 +189,7 @@ func (f *FetchVars) variables(ctx context.Context, from origin, request *pipelin
 }
 
 // read fetches and checks variables.yml and works out the targets. Problems that
-// the customer can mend are put into the request.
+// the customer can correct are put into the request.
 func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
 	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
 	if pipeline.Gone(err) {

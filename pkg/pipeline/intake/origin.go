@@ -131,12 +131,12 @@ func sameRepository(c pipeline.Customer, repo pipeline.Repository) error {
 // commit is on a branch of the repo itself, since commits of forks can be read
 // through their parent.
 func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask pipeline.DispatchRequest, from *origin) error {
-	unproved := func(format string, args ...any) error {
+	unverified := func(format string, args ...any) error {
 		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...)}
 	}
 	run, err := f.GitHub.WorkflowRun(ctx, from.repository.Slug, ask.RunID)
 	if pipeline.NotVisible(err) || pipeline.Gone(err) {
-		return unproved("run %d does not exist in that repository, or the token may not read its actions", ask.RunID)
+		return unverified("run %d does not exist in that repository, or the token may not read its actions", ask.RunID)
 	}
 	if err != nil {
 		return fmt.Errorf("look up run %d of %s: %w", ask.RunID, from.repository, err)
@@ -145,21 +145,21 @@ func (f *FetchVars) callback(ctx context.Context, in FetchInput, ask pipeline.Di
 	ended := run.Status == "completed"
 	switch {
 	case run.RepoID != from.repository.ID:
-		return unproved("run %d belongs to another repository", ask.RunID)
+		return unverified("run %d belongs to another repository", ask.RunID)
 	case workflow != TriggerWorkflow:
-		return unproved("run %d came from %s and not from %s", ask.RunID, pipeline.Quote(workflow), TriggerWorkflow)
+		return unverified("run %d came from %s and not from %s", ask.RunID, pipeline.Quote(workflow), TriggerWorkflow)
 	case run.Event != ask.Event:
-		return unproved("run %d was started by %s and not by %s", ask.RunID, run.Event, ask.Event)
+		return unverified("run %d was started by %s and not by %s", ask.RunID, run.Event, ask.Event)
 	case run.HeadSHA != ask.Commit:
-		return unproved("run %d is of commit %s and not of %s", ask.RunID, run.HeadSHA.Short(), ask.Commit.Short())
+		return unverified("run %d is of commit %s and not of %s", ask.RunID, run.HeadSHA.Short(), ask.Commit.Short())
 	case ask.Event != "pull_request" && run.HeadBranch != "" && ask.Ref != "refs/heads/"+run.HeadBranch:
-		return unproved("run %d is of branch %s and not of %s", ask.RunID, pipeline.Quote(run.HeadBranch), pipeline.Quote(ask.Ref))
+		return unverified("run %d is of branch %s and not of %s", ask.RunID, pipeline.Quote(run.HeadBranch), pipeline.Quote(ask.Ref))
 	case ask.RunAttempt > run.Attempt:
-		return unproved("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
+		return unverified("run %d has no attempt %d", ask.RunID, ask.RunAttempt)
 	case ask.ID != ask.OwnID():
-		return unproved("its id is not the one of run %d, attempt %d", ask.RunID, ask.RunAttempt)
+		return unverified("its id is not the one of run %d, attempt %d", ask.RunID, ask.RunAttempt)
 	case ended && run.UpdatedAt.Add(runGrace).Before(f.clock(in)):
-		return unproved("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
+		return unverified("run %d ended at %s, long before this request", ask.RunID, run.UpdatedAt.UTC().Format(time.RFC3339))
 	}
 	if from.customer.SharedRepository && ask.Customer == "" {
 		from.rejection = &pipeline.RejectedError{Reason: pipeline.ReasonInvalidPayload, Problems: pipeline.Problems{{Position: pipeline.Position{File: TriggerWorkflow}, Rule: "customer-missing",
@@ -290,7 +290,7 @@ func (f *FetchVars) mergedPullRequest(ctx context.Context, from *origin) error {
 // trust level asks for it.
 func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload pipeline.Payload, from *origin) error {
 	trust, ask := from.customer.Manager.Trust, payload.Request
-	unproved := func(format string, args ...any) error {
+	unverified := func(format string, args ...any) error {
 		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("request %s for %s: ", ask.ID.Short(), from.repository) + fmt.Sprintf(format, args...),
 			Next: "give the customer's job `permissions: id-token: write`, or set `trust` in metapipe.yml"}
 	}
@@ -302,7 +302,7 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload pipeli
 			f.Logf("request %s carries no signature; trust is %q, so the callback has to do", ask.ID.Short(), trust)
 			return nil
 		}
-		return unproved("it carries no signature and trust is %q", trust)
+		return unverified("it carries no signature and trust is %q", trust)
 	}
 	claims, err := f.Verify(ctx, payload.Proof.Token, ask.Audience(in.Manager), f.clock(in))
 	var passing interface{ Temporary() bool }
@@ -310,23 +310,23 @@ func (f *FetchVars) signature(ctx context.Context, in FetchInput, payload pipeli
 		return fmt.Errorf("verify the signature of request %s: %w", ask.ID.Short(), err)
 	}
 	if err != nil {
-		return unproved("its signature does not hold: %v", err)
+		return unverified("its signature does not hold: %v", err)
 	}
 	switch {
 	case claims.RepositoryID != from.repository.ID:
-		return unproved("it was signed by a run of repository %d", claims.RepositoryID)
+		return unverified("it was signed by a run of repository %d", claims.RepositoryID)
 	case claims.RunID != ask.RunID || claims.RunAttempt != ask.RunAttempt:
-		return unproved("it was signed by run %d, attempt %d", claims.RunID, claims.RunAttempt)
+		return unverified("it was signed by run %d, attempt %d", claims.RunID, claims.RunAttempt)
 	case claims.EventName != ask.Event:
-		return unproved("it was signed for event %s", pipeline.Quote(claims.EventName))
+		return unverified("it was signed for event %s", pipeline.Quote(claims.EventName))
 	case claims.Ref != ask.Ref:
-		return unproved("it was signed for ref %s", pipeline.Quote(claims.Ref))
+		return unverified("it was signed for ref %s", pipeline.Quote(claims.Ref))
 	case ask.Event != "pull_request" && claims.SHA != ask.Commit:
-		return unproved("it was signed for commit %s", claims.SHA.Short())
+		return unverified("it was signed for commit %s", claims.SHA.Short())
 	case claims.IssuedAt.Before(from.run.CreatedAt):
-		return unproved("it was signed before its run began")
+		return unverified("it was signed before its run began")
 	case claims.JTI == "":
-		return unproved("its token has no id")
+		return unverified("its token has no id")
 	}
 	from.token = claims.JTI
 	return nil

@@ -97,7 +97,7 @@ func beside(keys []string, key string, id pipeline.RequestID) []pipeline.Request
 }
 
 // isDescendant reports whether request is newer than other by their commits, or, where
-// these do not tell, by their order.
+// these do not decide, by their order.
 func (f *FetchVars) isDescendant(ctx context.Context, request, other pipeline.Request) (bool, error) {
 	repo := request.Repository.Slug
 	ahead, behind, err := f.GitHub.Compare(ctx, repo, other.Commit, request.Commit)

@@ -11,7 +11,7 @@ import (
 
 // supersede ends the older requests of the customer that wait for an approval and
 // whose turn request has taken: a waiting job holds the concurrency group of its
-// target for up to 30 days. What cannot be ended now is told and left to the
+// target for up to 30 days. What cannot be ended now is reported and left to the
 // sweep, since the new request is none the worse for it.
 func (f *FetchVars) supersede(ctx context.Context, in FetchInput, request pipeline.Request) {
 	others, err := record.OpenBefore(ctx, f.Store, request)

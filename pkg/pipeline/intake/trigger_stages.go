@@ -73,7 +73,7 @@ func (s stage) String() string {
 	return "waiting for the end"
 }
 
-// stageWatch tells each stage once and knows since when it lasts.
+// stageWatch reports each stage once and knows since when it lasts.
 type stageWatch struct {
 	at    stage
 	since time.Time

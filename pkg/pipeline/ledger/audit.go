@@ -15,7 +15,7 @@ import (
 // first: one call for each.
 const auditedCommits = 50
 
-// LedgerReport is what is told of one ledger.
+// LedgerReport is what is reported of one ledger.
 type LedgerReport struct {
 	Customer    pipeline.CustomerName `json:"customer,omitempty"`
 	Environment pipeline.Environment  `json:"environment,omitempty"`
@@ -154,7 +154,7 @@ func (r *LedgerReport) compareHeads(anchors []pipeline.Deployment) {
 	r.Findings = append(r.Findings, other...)
 }
 
-// compareApplied holds what was applied against the deployments that told of it.
+// compareApplied holds what was applied against the deployments that reported it.
 func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
 	reported := map[pipeline.RequestID]bool{}
 	for _, d := range anchors {

@@ -36,7 +36,7 @@ func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipelin
 
 // mayBeOf reports whether a deployment is that of an apply of a target. The customer may
 // have had another name or another path then. Only a deployment of another customer that
-// is still in the repository is known to be none of its own: the path tells them apart,
+// is still in the repository is known to be none of its own: the path distinguishes them,
 // and the name where the deployment has no path.
 func mayBeOf(d pipeline.Deployment, c pipeline.Customer, env pipeline.Environment) bool {
 	of := d.Payload

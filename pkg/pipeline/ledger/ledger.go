@@ -146,7 +146,7 @@ func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry
 	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, nil
 }
 
-// maxLookBack is how many entries are asked whether they record an event. Whoever
+// maxLookBack is how many entries are asked whether they record an event. Anyone who
 // sends requests without end must not make each of them dearer than the one before;
 // an entry that stands there twice does no harm.
 const maxLookBack = 100

@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// applying tells the customer that the apply of one environment begins: a waiting
+// applying shows the customer that the apply of one environment begins: a waiting
 // trigger cannot see otherwise that nobody is waited for any more. It is one status
 // and nothing else, and none where the plan does not wait: the report after the
 // apply says why.

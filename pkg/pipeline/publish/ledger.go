@@ -60,7 +60,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	return errors.Join(errs...)
 }
 
-// anchor is the head of the target's ledger, for the deployment that tells of its
+// anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
 	e := ledger.LedgerEnd(request, t.Environment, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)

@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Reporter tells the customer how a request stands. It works from the store
+// Reporter shows the customer how a request stands. It works from the store
 // alone, so it can run after any other step, and again.
 type Reporter struct {
 	GitHub   reportGitHub
@@ -53,10 +53,10 @@ type ReportInput struct {
 	Request  pipeline.RequestID
 	// Final closes everything that is still open: no later job will.
 	Final bool
-	// Cancelled tells a final report that a job was cancelled.
+	// Cancelled says in a final report that a job was cancelled.
 	Cancelled bool
 	// Applying, when set, is the environment whose apply begins: its status says so,
-	// and nothing else is told.
+	// and nothing else is reported.
 	Applying pipeline.Environment
 	// Unseen closes the request also where its repository cannot be seen: there is
 	// no use in waiting for it.
@@ -266,7 +266,7 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 }
 
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
-// told as such, and hides nothing else.
+// reported as such, and hides nothing else.
 func (r *Reporter) plan(ctx context.Context, st record.TargetStatus, t *pipeline.TargetReport) error {
 	if !st.Folder.Has(record.ObjectReceipt) {
 		return nil

@@ -87,7 +87,7 @@ func RecordLog(in *pipeline.TargetInput) recording {
 	return r
 }
 
-// Keep seals the recording into the store. What fails here is told in the live log
+// Keep seals the recording into the store. What fails here is reported in the live log
 // and changes nothing about how the job ended.
 func (r recording) Keep(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, in pipeline.TargetInput, key string) {
 	err := r.masked.Close()

@@ -6,7 +6,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// GitHub tells the creation of a run in seconds and promises nothing about the
+// GitHub gives the creation of a run in seconds and promises nothing about the
 // order of the runs of two pushes. So the order of two pushes to one branch that lie
 // close together is asked of the commits: the descendant is the newer one, and where
 // history was rewritten, the one that the branch still leads to.

@@ -18,7 +18,7 @@ import (
 )
 
 // The objects of one planning of a target, in its numbered folder. The receipt
-// is written after everything that it vouches for, and planned.json last.
+// is written after everything that it authenticates, and planned.json last.
 const (
 	ObjectStart     = "begun.json"
 	ObjectPlan      = "plan.sealed"
@@ -180,7 +180,7 @@ func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 }
 
 // ReadReceipt reads the receipt of a planning with the model of its plan, which
-// vouches for it. A receipt that the model is not bound to is ErrTampered, a planning
+// authenticates it. A receipt that the model is not bound to is ErrTampered, a planning
 // without one ErrNotFound.
 func ReadReceipt(ctx context.Context, s Records, folder PlanAttempt) (pipeline.Receipt, []byte, error) {
 	receipt, err := DecodeReceipt(ctx, s, folder)

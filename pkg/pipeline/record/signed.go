@@ -12,9 +12,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Records is a store together with what vouches for its small records: requests, how
+// Records is a store together with what authenticates its small records: requests, how
 // a plan or an apply began and ended, what was applied last, and what scans remember.
-// They decide what customers are told, in which order environments come, whether a
+// They decide what customers read, in which order environments come, whether a
 // plan is used and which runs are cancelled, so none is believed that was not written
 // with the key, for this very place.
 //

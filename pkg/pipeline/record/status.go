@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// TargetStatus is what the store tells of one target.
+// TargetStatus is what the store knows of one target.
 type TargetStatus struct {
 	Result  Result
 	Folder  PlanAttempt
@@ -18,7 +18,7 @@ type TargetStatus struct {
 }
 
 // ReadTargetStatus reads the newest planning of a target and what became of it. A
-// record that nothing vouches for is no error: the target stands as failed.
+// record without a valid signature is no error: the target counts as failed.
 func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (TargetStatus, error) {
 	st := TargetStatus{Result: Result{Outcome: pipeline.OutcomeRequested}}
 	folder, found, err := LatestPlanAttempt(ctx, s, request, env)

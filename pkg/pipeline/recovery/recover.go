@@ -40,7 +40,7 @@ type Recoverer struct {
 }
 
 // Run opens the kept state of the newest planning that has one, or of in.File
-// when that is not empty, and pushes it, once. The receipt vouches for it: customer,
+// when that is not empty, and pushes it, once. The receipt authenticates it: customer,
 // environment and backend must be those that the apply worked on.
 func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (pipeline.StateVersion, error) {
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
@@ -147,7 +147,7 @@ func (r *Recoverer) folders(ctx context.Context, in pipeline.TargetInput) ([]rec
 const maxReceipt = 64 << 10
 
 // openFile reads a state that the store could not take: its receipt in the first
-// line, and then what that vouches for. Nothing of it needs the store, from which
+// line, and then what that authenticates. Nothing of it needs the store, from which
 // the plan may be gone.
 func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext string) (record.PlanAttempt, pipeline.Receipt, error) {
 	f, err := os.Open(filepath.Clean(in.File))

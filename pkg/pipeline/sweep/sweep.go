@@ -93,7 +93,7 @@ type Finding struct {
 	Error       string                `json:"error,omitempty"` // why it could not be repaired
 }
 
-// Repairable reports whether the sweep can mend it.
+// Repairable reports whether the sweep can repair it.
 func (f Finding) Repairable() bool {
 	switch f.Kind {
 	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
@@ -143,7 +143,7 @@ type sweeping struct {
 	findings []Finding
 }
 
-// found notes a finding and mends it when it may.
+// found notes a finding and repairs it when it may.
 func (w *sweeping) found(f Finding, fix func() error) {
 	f.Customer, f.Request, f.Run = w.entry.Customer, w.entry.Request, w.request.ManagerRun
 	if w.fix && fix != nil {
@@ -215,7 +215,7 @@ func (w *sweeping) close(ctx context.Context, cancelled bool) error {
 	return w.Close(ctx, CloseRequest{Customer: w.customer, Request: w.request, Cancelled: cancelled, Unseen: w.departed || w.Now().Sub(since) >= sweepUnseen})
 }
 
-// orphan is an entry that fetch-vars made before it died: nobody was told of that
+// orphan is an entry that fetch-vars made before it died: no one learned of that
 // request.
 func (w *sweeping) orphan(ctx context.Context) error {
 	since := record.OrderTime(w.entry.Key)
@@ -274,7 +274,7 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 	return nil
 }
 
-// closed reports whether somebody has ended the request and told so: what is left
+// closed reports whether the request has ended and that was reported: what is left
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	for _, env := range w.request.Targets {
@@ -289,7 +289,7 @@ func (w *sweeping) closed(ctx context.Context) (bool, error) {
 	return w.request.Rejected(), nil
 }
 
-// locks looks for locks that the run has left; remain tells that one is still there.
+// locks looks for locks that the run has left; remain says that one is still there.
 func (w *sweeping) locks(ctx context.Context, customer pipeline.Customer) (remain bool, err error) {
 	for _, env := range w.request.Targets {
 		if !w.request.Applies(env) {
@@ -353,7 +353,7 @@ func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pip
 	return !w.findings[len(w.findings)-1].Fixed, nil
 }
 
-// reportUnseenLock tells of a lock that the run may have left where only the tool can look.
+// reportUnseenLock reports a lock that the run may have left where only the tool can look.
 func (w *sweeping) reportUnseenLock(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) error {
 	steps, err := record.StepsIn(ctx, w.records(), w.request, env, record.IsRunning)
 	if err != nil || len(steps) == 0 {

@@ -38,12 +38,12 @@ type lockReleaser interface {
 type UnlockInput struct {
 	pipeline.TargetInput
 	LockID string
-	// NoRun releases a lock that no run of ours has taken: somebody vouches for it.
+	// NoRun releases a lock that no run of ours has taken: the operator takes responsibility.
 	NoRun bool
 }
 
 // Run releases the lock when it is the one that is named, old enough, and GitHub
-// says that its run is over. Anything else is a *RefusedError that tells who holds
+// says that its run is over. Anything else is a *RefusedError that says who holds
 // it. The release stands in the ledger.
 func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, error) {
 	if in.LockID == "" {

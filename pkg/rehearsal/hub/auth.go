@@ -196,7 +196,7 @@ func (c *call) authorize() (reply, bool) {
 	return problem(http.StatusForbidden, "Resource not accessible by personal access token"), false
 }
 
-// authorizeClassic: a classic token that lacks a right is told that there is
+// authorizeClassic: to a classic token that lacks a right GitHub answers that there is
 // nothing, as on GitHub.
 func (c *call) authorizeClassic(write bool) (reply, bool) {
 	scopes := []string{"repo"}

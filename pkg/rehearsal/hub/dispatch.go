@@ -140,7 +140,7 @@ func checkDispatch(eventType string, payload json.RawMessage) (reply, bool) {
 	return reply{}, true
 }
 
-// queue makes the run and tells of it when the lock is released.
+// queue makes the run and announces it when the lock is released.
 func (c *call) queue(w *workflow, n NewRun, event json.RawMessage) *run {
 	n.Path, n.Actor, n.Status = w.Path, c.token.User, "queued"
 	if w.RunName != nil {

@@ -24,7 +24,7 @@ func match(method, escaped string) (*route, map[string]string) {
 	if !good {
 		return nil, nil
 	}
-	// Clients that are told of a GitHub Enterprise Server put its prefix before
+	// Clients of a GitHub Enterprise Server put its prefix before
 	// each path.
 	if len(segments) > 2 && segments[0] == "api" && segments[1] == "v3" {
 		segments = segments[2:]

@@ -139,7 +139,7 @@ func (x *run) set(status, conclusion string, at time.Time) {
 	x.Status, x.Conclusion, x.UpdatedAt = status, conclusion, at
 }
 
-// Rerun begins the next attempt of a completed run, asked for by whoever caused the
+// Rerun begins the next attempt of a completed run, asked for by the account that caused the
 // last one.
 func (r *Repo) Rerun(id int64) (Run, error) { return r.RerunBy(id, "") }
 

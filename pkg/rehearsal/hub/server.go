@@ -17,10 +17,10 @@ type Options struct {
 	// Wrap, when set, is put around the handler by Start. Tests use it to watch
 	// or to validate the traffic.
 	Wrap func(http.Handler) http.Handler
-	// OnRun is told of each run that a dispatch has queued, after the reply was
+	// OnRun is called with each run that a dispatch has queued, after the reply was
 	// decided and outside every lock. It must not block; see also NextRun.
 	OnRun func(Queued)
-	// OnCancel is told when somebody asks to cancel a run that is in progress.
+	// OnCancel is called when somebody asks to cancel a run that is in progress.
 	OnCancel func(repo *Repo, runID int64)
 	// LimitStatus is the status of an exhausted rate limit: GitHub answers 403 or
 	// 429, see its page "Rate limits for the REST API". 0 means 403.
@@ -99,7 +99,7 @@ func (s *Server) URL() string {
 	return s.url
 }
 
-// SetURL tells the server under which URL its handler is served, when that is
+// SetURL sets the URL under which its handler is served, when that is
 // not done by Start.
 func (s *Server) SetURL(u string) {
 	s.mu.Lock()

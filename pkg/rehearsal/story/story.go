@@ -1,4 +1,4 @@
-// Package story tells a rehearsal as one self-contained HTML page: a timeline
+// Package story renders a rehearsal as one self-contained HTML page: a timeline
 // of who did what, with comments, statuses, deployments and summaries as their
 // readers would see them.
 package story

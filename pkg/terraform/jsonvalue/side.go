@@ -5,7 +5,7 @@ import (
 )
 
 // Side is one side of a comparison: a value with the marks that stand beside it
-// in the plan JSON, in the same shape, `true` standing for everything below.
+// in the plan JSON, in the same shape, where `true` covers everything below.
 type Side struct {
 	Value     any
 	Present   bool

@@ -20,7 +20,7 @@ import (
 type Root struct {
 	Variables map[string]*tfconfig.Variable
 	Backend   string       // the type of its backend block; empty: there is none
-	Ephemeral []string     // ephemeral variables, which an apply must be told again
+	Ephemeral []string     // ephemeral variables, which an apply must receive again
 	state     []stateBlock // blocks that would decide where the state is kept, in place of ours
 }
 
@@ -31,7 +31,7 @@ var declaresVariable = text.Pattern(`\bvariable\b`)
 // inspected finds the keywords that inspect looks for.
 var inspected = text.Pattern(`\b(cloud|state_store|backend|ephemeral)\b`)
 
-// ReadRoot parses those files of the root module that may tell something. To
+// ReadRoot parses those files of the root module that may matter. To
 // parse all of it is left to the tool, which explains mistakes better.
 func ReadRoot(dir, tool string) (Root, error) {
 	files, err := Files(dir, tool)

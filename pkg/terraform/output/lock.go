@@ -34,7 +34,7 @@ func LockOf(summary, detail string) *pipeline.Lock {
 	for _, m := range lockInfo().FindAllStringSubmatch(redact.Clean(detail), -1) {
 		info[m[1]] = m[2]
 	}
-	// Behind HTTP the tool tells about the lock that it could not get, and of the
+	// Behind HTTP the tool describes the lock that it could not get, and of the
 	// one in its way the id alone.
 	if m := httpLock().FindStringSubmatch(redact.Clean(detail)); m != nil {
 		return &pipeline.Lock{ID: m[1]}

@@ -9,7 +9,7 @@ import (
 )
 
 // The causes of a provider that could not be selected or installed. The summary of
-// the tool covers all of them; its detail tells them apart.
+// the tool covers all of them; its detail distinguishes them.
 var (
 	noChecksum  = text.Pattern(`doesn't match any of the checksums|checksums? .*(recorded|lock file)|locked checksums`)
 	badDownload = text.Pattern(`unexpected SHA-256|incorrect hash|authentication signature|checksum mismatch|does not match (the )?expected|invalid signature|openpgp`)

@@ -74,8 +74,8 @@ type Stream struct {
 	Version     string // of the tool that really ran
 	Started     bool   // a change has begun
 	OutputLost  bool   // not all was heard: a change may have begun
-	Changing    bool   // a plan tells of a change, of drift or of an output
-	Summed      bool   // a plan was told to its end
+	Changing    bool   // a plan reports a change, drift or an output
+	Summed      bool   // the stream holds the end of a plan
 	PlainText   []byte // the start of what is not JSON
 }
 
@@ -124,7 +124,7 @@ func (s *Stream) Line(line []byte) {
 
 func (s *Stream) runJSON(m message) {
 	switch {
-	case m.Diagnostic != nil: // told when it is known what to hide: see workspace.diagnose
+	case m.Diagnostic != nil: // reported when it is known what to hide: see workspace.diagnose
 	case strings.HasPrefix(m.Message, "You may now begin working with"): // advice for people at a prompt
 	case m.Type == "" && m.Hook == nil: // OpenTofu's init gives no types
 		s.Log.Print(m.Message)

@@ -16,7 +16,7 @@ import (
 // fingerprinter makes a keyed hash of what a plan would do. Two plans that would
 // do the same have the same one, whatever the order, the spelling of numbers and
 // the time. It covers values in clear, sensitive ones too: without the key it
-// tells nothing.
+// shows nothing.
 type fingerprinter struct {
 	mac     hash.Hash
 	entries []fingerprintEntry

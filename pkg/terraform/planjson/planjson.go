@@ -137,7 +137,7 @@ func (p *planReader) section(key string) error {
 	return p.background(key)
 }
 
-// background reads the members that tell of the plan's surroundings and do
+// background reads the members that describe the plan's surroundings and do
 // nothing. Any other one may stand for an effect.
 func (p *planReader) background(key string) error {
 	switch key {

@@ -182,7 +182,7 @@ func IsCondition(d tfjson.Diagnostic) bool {
 }
 
 // isWhole reports values that the tool describes by their type alone: parts of
-// them decide, and which, only the code tells.
+// them decide, and which, only the code shows.
 func isWhole(values []tfjson.DiagnosticExpressionValue) bool {
 	return !slices.ContainsFunc(values, func(v tfjson.DiagnosticExpressionValue) bool {
 		return !strings.Contains(v.Statement, " with ") && !strings.HasPrefix(v.Statement, "is object")

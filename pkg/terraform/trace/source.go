@@ -32,7 +32,7 @@ func (t *Tracer) Source(p *pipeline.Diagnostic, d tfjson.Diagnostic) {
 	if t.IsVarsFile(d.Range.Filename) {
 		dir = t.rootDir()
 	}
-	// What is wrong with a variable of a module is told at the call; its names are
+	// What is wrong with a variable of a module is reported at the call; its names are
 	// those of the module.
 	if at, ok := t.declaration(d); ok {
 		p.Where, dir = at, path.Dir(at.File)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Stamp tells whether a file was written after it was copied.
+// Stamp shows whether a file was written after it was copied.
 type Stamp struct {
 	size    int64
 	modTime time.Time

@@ -86,7 +86,7 @@ func (c *CodeSum) isCode(path string) bool {
 // names is a writer that looks for names in one file of the code.
 func (c *CodeSum) names() *nameFinder { return &nameFinder{code: c} }
 
-// RegistryUnread reports whether no code can tell one customer's file from another.
+// RegistryUnread reports whether no code can distinguish one customer's file from another.
 func (c *CodeSum) RegistryUnread() bool {
 	i := slices.IndexFunc(c.apart, func(e *apartEntry) bool { return e.name == RegistryDir })
 	return i >= 0 && !c.walks && !c.apart[i].named

@@ -94,6 +94,6 @@ func (a *attempt) unseen(args []string) {
 	if writes := a.writes(); len(writes) != 0 || a.seenIn(a.customer) != before {
 		a.t.Errorf("written: %v", writes)
 	}
-	a.recorded(a.r.run, "shop", "staging", ledger.LedgerRequested, "")
+	a.recorded(a.r.run, "shop", "staging", ledger.Requested, "")
 	a.verdicts++
 }

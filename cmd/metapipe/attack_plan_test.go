@@ -73,7 +73,7 @@ func (a *attempt) applied(args []string) {
 	a.t.Helper()
 	a.apply(0, args[0]).want(a.t, "outcome=applied")
 	a.r.report("--final")
-	a.recorded(a.r.run, "shop", args[0], ledger.LedgerApplied, "")
+	a.recorded(a.r.run, "shop", args[0], ledger.Applied, "")
 }
 
 // holds wants a text in the state of a target: state ENV TEXT.
@@ -100,7 +100,7 @@ func (a *attempt) failed(args []string) {
 	a.t.Helper()
 	a.apply(1, args[0]).want(a.t, "outcome=failed")
 	a.r.report("--final")
-	a.recorded(a.r.run, "shop", args[0], ledger.LedgerFailed, "")
+	a.recorded(a.r.run, "shop", args[0], ledger.Failed, "")
 }
 
 // folder is where the plan of a target of the present request lies.
@@ -212,7 +212,7 @@ func (a *attempt) reseal(args []string) {
 func (a *attempt) rewriteLedger(args []string) {
 	dir := filepath.Join(a.store, "shop", args[0], "ledger")
 	entries := readChain(a.t, dir)
-	entries.rewrite(a.t, func(e *ledger.LedgerEntry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
+	entries.rewrite(a.t, func(e *ledger.Entry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
 	check(a.t, os.RemoveAll(dir))
 	entries.write(a.t, dir)
 }

@@ -73,7 +73,7 @@ func (a *attempt) swept(args []string) {
 	if again := a.sweeps(0); strings.Contains(again.log, "tampered") {
 		a.t.Errorf("it is found again:\n%s", again.log)
 	}
-	a.ledgerHas("shop", ledger.LedgerRefused, pipeline.ReasonTampered)
+	a.ledgerHas("shop", ledger.Refused, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
@@ -85,11 +85,11 @@ func (a *attempt) sweeps(exit int) result {
 }
 
 // ledgerHas looks for an entry of any run in a ledger.
-func (a *attempt) ledgerHas(customer string, event ledger.LedgerEvent, reason pipeline.Reason) {
+func (a *attempt) ledgerHas(customer string, event ledger.Event, reason pipeline.Reason) {
 	a.t.Helper()
 	entries, _, err := ledger.Ledger{Store: must(store.NewDirectory(a.store))(a.t)}.Read(a.t.Context(), pipeline.CustomerName(customer), "")
 	check(a.t, err)
-	if !slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool { return e.Event == event && e.Reason == reason }) {
+	if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.Event == event && e.Reason == reason }) {
 		a.t.Errorf("the ledger of %s has no entry %s %s: %+v", customer, event, reason, entries)
 	}
 }

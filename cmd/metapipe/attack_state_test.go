@@ -82,7 +82,7 @@ func (a *attempt) planRefused(args []string) {
 	if printed := cmp.Or(statuses["infra/terraform-deploy/"+env], statuses["infra/terraform-deploy/"+customer+"/"+env]); !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
 		a.t.Errorf("the customer is told %q", printed)
 	}
-	a.recorded(a.r.run, customer, env, ledger.LedgerRefused, pipeline.Reason(reason))
+	a.recorded(a.r.run, customer, env, ledger.Refused, pipeline.Reason(reason))
 	a.verdicts++
 }
 

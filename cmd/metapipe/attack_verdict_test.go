@@ -45,7 +45,7 @@ func (a *attempt) wantRejected(run workflowRun, reason string, texts []string, f
 	if sent := string(must(json.Marshal(a.ask))(a.t)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.log+printed.summary, "northwind") {
 		a.t.Errorf("the rejection names another customer:\n%s", fetched.log)
 	}
-	a.recorded(run, "", "", ledger.LedgerRejected, pipeline.Reason(reason))
+	a.recorded(run, "", "", ledger.Rejected, pipeline.Reason(reason))
 	a.verdicts++
 }
 
@@ -60,7 +60,7 @@ func (a *attempt) answered(args []string) {
 	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")
 	a.wantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")
 	a.wantNothingPending()
-	a.recorded(run, "shop", "", ledger.LedgerRejected, pipeline.Reason(args[0]))
+	a.recorded(run, "shop", "", ledger.Rejected, pipeline.Reason(args[0]))
 	a.verdicts++
 }
 
@@ -92,7 +92,7 @@ func (a *attempt) manuallyOn(branch string, texts []string, flags ...string) {
 	a.wantRejected(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: "refs/heads/" + branch}, "unverified-origin", texts, flags...)
 }
 
-func (a *attempt) recorded(run workflowRun, customer, env string, event ledger.LedgerEvent, reason pipeline.Reason) {
+func (a *attempt) recorded(run workflowRun, customer, env string, event ledger.Event, reason pipeline.Reason) {
 	a.t.Helper()
 	args := []string{"ledger", "--json"}
 	if customer != "" {
@@ -104,10 +104,10 @@ func (a *attempt) recorded(run workflowRun, customer, env string, event ledger.L
 	reader := run
 	reader.ref = "refs/heads/main" // also for what was tried on a branch
 	_, list, _ := strings.Cut("\n"+a.job(reader).do(0, args...).log, "\n[")
-	var reports []ledger.LedgerReport
+	var reports []ledger.AuditReport
 	check(a.t, json.Unmarshal([]byte("["+list), &reports))
 	for _, e := range reports[0].Entries {
-		if e.Event == event && e.Reason == reason && (e.Run.ID == run.run.ID || event == ledger.LedgerSuperseded) && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
+		if e.Event == event && e.Reason == reason && (e.Run.ID == run.run.ID || event == ledger.Superseded) && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.id)) {
 			return
 		}
 	}
@@ -129,9 +129,9 @@ func (a *attempt) refused(args []string) {
 	if strings.HasPrefix(printed, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(printed, "success") {
 		a.t.Errorf("the customer is told %q", printed)
 	}
-	event := ledger.LedgerRefused
+	event := ledger.Refused
 	if reason == string(pipeline.ReasonSuperseded) {
-		event = ledger.LedgerSuperseded
+		event = ledger.Superseded
 	}
 	a.recorded(a.r.run, "shop", env, event, pipeline.Reason(reason))
 	a.verdicts++
@@ -147,7 +147,7 @@ func (a *attempt) unreported(args []string) {
 		a.t.Errorf("written: %v", writes)
 	}
 	a.apply(4, args[0]).want(a.t, "reason=tampered")
-	a.recorded(a.r.run, "shop", args[0], ledger.LedgerRefused, pipeline.ReasonTampered)
+	a.recorded(a.r.run, "shop", args[0], ledger.Refused, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
@@ -169,7 +169,7 @@ func (a *attempt) disbelieved(args []string) {
 	if strings.Contains(printed.summary, "evil") {
 		a.t.Errorf("the forgery is shown:\n%s", printed.summary)
 	}
-	a.recorded(a.r.run, "shop", env, ledger.LedgerFailed, pipeline.ReasonTampered)
+	a.recorded(a.r.run, "shop", env, ledger.Failed, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
@@ -211,7 +211,7 @@ func (a *attempt) harmless(args []string) {
 			}
 		}
 	}
-	a.recorded(a.r.run, "shop", args[0], ledger.LedgerRequested, "")
+	a.recorded(a.r.run, "shop", args[0], ledger.Requested, "")
 	a.verdicts++
 }
 

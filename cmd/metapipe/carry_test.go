@@ -204,7 +204,7 @@ func (c *carrier) sweep(more ...string) result {
 }
 
 // ledger verifies the ledger of a target and returns its entries.
-func (c *carrier) ledger(env string) []ledger.LedgerEntry {
+func (c *carrier) ledger(env string) []ledger.Entry {
 	c.t.Helper()
 	head := must(c.world.manager.Head("main"))(c.t)
 	run := workflowRun{repo: c.world.manager, event: []byte("{}"), sha: head, ref: "refs/heads/main"}
@@ -218,7 +218,7 @@ func (c *carrier) ledger(env string) []ledger.LedgerEntry {
 	if !found {
 		c.t.Fatalf("no ledger:\n%s", r.log)
 	}
-	var printed []ledger.LedgerReport
+	var printed []ledger.AuditReport
 	check(c.t, json.NewDecoder(strings.NewReader("["+list)).Decode(&printed))
 	return printed[0].Entries
 }

@@ -106,7 +106,7 @@ func (f *front) wantOneWriter(target string) {
 
 // wantInTurn checks that one apply at a time used the target, and none after one of
 // a newer commit.
-func wantInTurn(t *testing.T, entries []ledger.LedgerEntry, shas []string) {
+func wantInTurn(t *testing.T, entries []ledger.Entry, shas []string) {
 	t.Helper()
 	age := map[string]int{}
 	for n, sha := range shas {
@@ -114,7 +114,7 @@ func wantInTurn(t *testing.T, entries []ledger.LedgerEntry, shas []string) {
 	}
 	newest := -1
 	for _, e := range entries {
-		if e.Event != ledger.LedgerApplied {
+		if e.Event != ledger.Applied {
 			continue
 		}
 		if n := age[string(e.Commit)]; n < newest {

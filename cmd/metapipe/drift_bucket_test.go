@@ -36,7 +36,7 @@ func TestDriftInABucket(t *testing.T) {
 		return j.with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift"}, args...)...)
 	}
 	before := b.versions("shop/")
-	scan := func(exit int, args ...string) drift.DriftScan {
+	scan := func(exit int, args ...string) drift.Scan {
 		t.Helper()
 		list := driftRun(0, "--list", "--shards", "2")
 		id := list.outputs["scan"]
@@ -45,7 +45,7 @@ func TestDriftInABucket(t *testing.T) {
 		}
 		return scanOf(t, driftRun(exit, append([]string{"--scan", id, "--summary", "--json"}, args...)...))
 	}
-	kinds := func(scan drift.DriftScan) string {
+	kinds := func(scan drift.Scan) string {
 		var all []string
 		for _, r := range scan.Results {
 			all = append(all, fmt.Sprint(r.Environment, r.Kinds, r.Failure, r.Skipped != ""))

@@ -111,7 +111,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	f.customers = f.customers[4:5]
 	c := f.customers[0]
 	target, repo := string(c.Name)+"/staging", must(f.hub.Repo(c.Repository.String()))(t)
-	next := func(kinds ...pipeline.DriftKind) (drift.DriftResult, map[drift.IssueAction]int) {
+	next := func(kinds ...pipeline.DriftKind) (drift.Result, map[drift.IssueAction]int) {
 		t.Helper()
 		check(t, f.sleep(t.Context(), time.Hour))
 		scan := f.scan(0)

@@ -98,7 +98,7 @@ func (w *world) awaitResults(id string, more int) {
 }
 
 // plainScan is a scan without what differs from run to run.
-func plainScan(t testing.TB, scan drift.DriftScan) any {
+func plainScan(t testing.TB, scan drift.Scan) any {
 	t.Helper()
 	scan.ID, scan.StartedAt, scan.EndedAt, scan.Before = "", time.Time{}, time.Time{}, nil
 	for i := range scan.Results {

@@ -54,7 +54,7 @@ func TestDriftSchemaKnowsEveryKey(t *testing.T) {
 	t.Parallel()
 	var schema map[string]any
 	check(t, json.Unmarshal(must(os.ReadFile(filepath.Join(repoTop, filepath.FromSlash(driftSchemaFile))))(t), &schema))
-	compareKeys(t, "scan", schema, reflect.TypeFor[drift.DriftScan](), schema["$defs"].(map[string]any))
+	compareKeys(t, "scan", schema, reflect.TypeFor[drift.Scan](), schema["$defs"].(map[string]any))
 }
 
 func compareKeys(t *testing.T, where string, schema map[string]any, of reflect.Type, defs map[string]any) {

@@ -22,7 +22,7 @@ func (w *world) driftJob() *job {
 }
 
 // scan runs drift in one process and returns what it says of shop/staging.
-func (w *world) scan(exit int, args ...string) (drift.DriftResult, drift.DriftScan, result) {
+func (w *world) scan(exit int, args ...string) (drift.Result, drift.Scan, result) {
 	w.t.Helper()
 	r := w.driftJob().do(exit, append([]string{"drift", "--json", "--environment", "staging"}, args...)...)
 	scan := scanOf(w.t, r)
@@ -32,9 +32,9 @@ func (w *world) scan(exit int, args ...string) (drift.DriftResult, drift.DriftSc
 	return scan.Results[0], scan, r
 }
 
-func scanOf(t testing.TB, r result) drift.DriftScan {
+func scanOf(t testing.TB, r result) drift.Scan {
 	t.Helper()
-	var scan drift.DriftScan
+	var scan drift.Scan
 	at := strings.Index(r.log, "\n{\n")
 	if at < 0 {
 		t.Fatalf("no JSON in:\n%s", r.log)

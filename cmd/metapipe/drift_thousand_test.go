@@ -146,13 +146,13 @@ func (f *thousand) client() *github.Client {
 }
 
 // scan looks at the fleet, or at the part of it that no scan knows about, and sums up.
-func (f *thousand) scan(stale time.Duration) drift.DriftScan {
+func (f *thousand) scan(stale time.Duration) drift.Scan {
 	t := f.t
 	t.Helper()
-	plan := must((drift.DriftLister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), drift.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
-		Customers: f.customers, Filter: drift.DriftFilter{Stale: stale}, Shards: 4}))(t)
+	plan := must((drift.Lister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), drift.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+		Customers: f.customers, Filter: drift.Filter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
-		scanner := &drift.DriftScanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
+		scanner := &drift.Scanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
 			Parse: func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
 				d, problems := variables.Parse(file, raw, c.Manager.Limits, nil)
 				if d == nil {
@@ -163,7 +163,7 @@ func (f *thousand) scan(stale time.Duration) drift.DriftScan {
 		check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
 			Backend: func(pipeline.Customer, pipeline.Environment) pipeline.Backend { return pipeline.Backend{} }}))
 	}
-	scan := must((drift.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), plan.Scan, f.customers))(t)
+	scan := must((drift.Summary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), plan.Scan, f.customers))(t)
 	if len(scan.Results) != plan.Targets || len(scan.Missing) != 0 {
 		t.Fatalf("%d results, %d missing of %d targets", len(scan.Results), len(scan.Missing), plan.Targets)
 	}
@@ -171,10 +171,10 @@ func (f *thousand) scan(stale time.Duration) drift.DriftScan {
 }
 
 // issues brings the customers' issues in line and counts what was done.
-func (f *thousand) issues(scan *drift.DriftScan, budget int) map[drift.IssueAction]int {
+func (f *thousand) issues(scan *drift.Scan, budget int) map[drift.IssueAction]int {
 	f.t.Helper()
 	var err error
-	issuer := &drift.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
+	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	check(f.t, err)
 	did := map[drift.IssueAction]int{}
@@ -185,7 +185,7 @@ func (f *thousand) issues(scan *drift.DriftScan, budget int) map[drift.IssueActi
 }
 
 // causes counts the failures of a scan.
-func causes(scan drift.DriftScan) map[string]int {
+func causes(scan drift.Scan) map[string]int {
 	out := map[string]int{}
 	for _, r := range scan.Results {
 		if r.Failure != nil {
@@ -195,7 +195,7 @@ func causes(scan drift.DriftScan) map[string]int {
 	return out
 }
 
-func (f *thousand) wants(scan drift.DriftScan, want map[string]int) string {
+func (f *thousand) wants(scan drift.Scan, want map[string]int) string {
 	t := f.t
 	t.Helper()
 	if got := causes(scan); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -296,8 +296,8 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 	scan := f.scan(0)
 	ctx, cancel := context.WithCancel(t.Context())
 	opened := 0
-	body := func(r drift.DriftResult) string { return report.Renderer{}.Issue(r) }
-	issuer := &drift.DriftIssuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
+	body := func(r drift.Result) string { return report.Renderer{}.Issue(r) }
+	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: noticing{f.client(), func() {
 		if opened++; opened == 2 {
 			cancel()
 		}
@@ -337,7 +337,7 @@ func TestOldScansChangeNoIssue(t *testing.T) {
 	if did := f.issues(&fresh, 10); len(did) != 0 {
 		t.Errorf("a clean fleet: %v", did)
 	}
-	again := must((drift.DriftSummary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
+	again := must((drift.Summary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
 	if again.Results[0].Clean() {
 		t.Fatal("the old scan says that nothing differs")
 	}

@@ -90,7 +90,7 @@ func (s *scene) wantEndSettled() (emptied bool) {
 	entries := s.ledger("staging")
 	destroyed := false
 	for _, e := range entries {
-		destroyed = destroyed || e.Event == ledger.LedgerDestroyed
+		destroyed = destroyed || e.Event == ledger.Destroyed
 	}
 	if printed := s.statuses(s.run.sha)["infra/terraform-deploy/staging"]; !emptied && (destroyed || strings.HasPrefix(printed, "success: Destroy")) {
 		s.t.Errorf("the status is %q and the ledger says destroyed: %t, and the state holds resources", printed, destroyed)

@@ -39,14 +39,14 @@ func TestLedger(t *testing.T) {
 		return w.newJob(r.run).do(exit, append([]string{"ledger", "--customer", "shop", "--store", dir}, more...)...)
 	}
 	audit(t, 0, w.store, "--verify").says(t, "shop: no entries", "shop/staging: 8 entries, whole; fits 2 deployments and 2 receipts on GitHub", "requested", "casey", "applied", "shop/production: no entries")
-	var printed []ledger.LedgerReport
+	var printed []ledger.AuditReport
 	whole := audit(t, 0, w.store, "--environment", "staging", "--json")
 	_, list, _ := strings.Cut(whole.log, "\n[") // after the masks
 	check(t, json.Unmarshal([]byte("["+list), &printed))
 	if len(printed) != 1 || len(printed[0].Entries) != 8 || printed[0].Head.Sequence != 8 {
 		t.Fatalf("%+v", printed)
 	}
-	rewritten := func(change func(*ledger.LedgerEntry)) func(chain) {
+	rewritten := func(change func(*ledger.Entry)) func(chain) {
 		return func(c chain) { c.rewrite(t, change) }
 	}
 	cases := map[string]struct {
@@ -60,20 +60,20 @@ func TestLedger(t *testing.T) {
 		"missing":   {func(c chain) { c.remove(3) }, 6, "shop/staging/ledger/0000000003.json is missing", "wholly"},
 		"changed":   {func(c chain) { c[2] = bytes.Replace(c[2], []byte("waiting"), []byte("planned"), 1) }, 6, "entry 3 does not follow entry 2", "wholly"},
 		"reordered": {func(c chain) { c[2], c[3] = c[3], c[2] }, 6, "0000000002.json holds entry 3", "wholly"},
-		"another requester": {rewritten(func(e *ledger.LedgerEntry) {
+		"another requester": {rewritten(func(e *ledger.Entry) {
 			e.Actor = strings.Replace(e.Actor, "casey", "mallory", 1)
 		}), 0, "the ledger was rewritten wholly: its chain holds, and fits none of its 2 anchors", "shorter"},
-		"another end": {rewritten(func(e *ledger.LedgerEntry) {
+		"another end": {rewritten(func(e *ledger.Entry) {
 			if e.Sequence > 6 {
 				e.Message = "nothing happened"
 			}
 		}), 0, "entry 8 is not the one that deployment", "wholly"},
-		"another receipt": {rewritten(func(e *ledger.LedgerEntry) {
+		"another receipt": {rewritten(func(e *ledger.Entry) {
 			if e.Sequence > 4 && e.Receipt != "" {
 				e.Receipt = strings.Repeat("0", 64)
 			}
 		}), 0, "entry 8 says that receipt 0000-0000-0000 was applied, and the statuses of request " + r.id[:8] + " never showed it", "wholly"},
-		"another request": {rewritten(func(e *ledger.LedgerEntry) {
+		"another request": {rewritten(func(e *ledger.Entry) {
 			if e.Sequence > 4 {
 				e.Request = "00000000-0000-4000-8000-000000000000"
 			}
@@ -158,11 +158,11 @@ func (c chain) remove(numbers ...int) {
 }
 
 // rewrite changes entries and chains them anew, as somebody would who knows how.
-func (c chain) rewrite(t *testing.T, change func(*ledger.LedgerEntry)) {
+func (c chain) rewrite(t *testing.T, change func(*ledger.Entry)) {
 	t.Helper()
 	previous := ""
 	for n := 1; n <= len(c); n++ {
-		var e ledger.LedgerEntry
+		var e ledger.Entry
 		check(t, json.Unmarshal(c[n], &e))
 		change(&e)
 		e.Previous = previous

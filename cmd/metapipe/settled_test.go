@@ -57,8 +57,8 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	entries := c.ledger("staging")
 	printed := c.statuses(sha)["infra/terraform-deploy/staging"]
 	wholly := c.statuses(sha)["infra/terraform-deploy"]
-	done := slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool {
-		return string(e.Commit) == sha && (e.Event == ledger.LedgerApplied || e.Outcome == pipeline.OutcomePlanned)
+	done := slices.ContainsFunc(entries, func(e ledger.Entry) bool {
+		return string(e.Commit) == sha && (e.Event == ledger.Applied || e.Outcome == pipeline.OutcomePlanned)
 	})
 	if got := strings.HasPrefix(printed, "success"); got != done {
 		t.Errorf("the status is %q, and the ledger says: done %t\n%s", printed, done, events(entries))
@@ -66,7 +66,7 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	if strings.HasPrefix(wholly, "success") && !done {
 		t.Errorf("the overall status is %q, and nothing was done", wholly)
 	}
-	applied := slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool { return string(e.Commit) == sha && e.Event == ledger.LedgerApplied })
+	applied := slices.ContainsFunc(entries, func(e ledger.Entry) bool { return string(e.Commit) == sha && e.Event == ledger.Applied })
 	if applied && !strings.Contains(state, name) {
 		t.Errorf("%s was applied, and is not in the state:\n%s", name, state)
 	}
@@ -74,11 +74,11 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	open := map[pipeline.RequestID]bool{}
 	for _, e := range entries {
 		switch e.Event {
-		case ledger.LedgerRequested:
+		case ledger.Requested:
 			open[e.Request] = true
-		case ledger.LedgerPlanned:
+		case ledger.Planned:
 			open[e.Request] = open[e.Request] && e.Outcome == pipeline.OutcomeWaiting
-		case ledger.LedgerApplied, ledger.LedgerFailed, ledger.LedgerRefused, ledger.LedgerSuperseded, ledger.LedgerClosed:
+		case ledger.Applied, ledger.Failed, ledger.Refused, ledger.Superseded, ledger.Closed:
 			open[e.Request] = false
 		}
 	}
@@ -89,7 +89,7 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	}
 }
 
-func events(entries []ledger.LedgerEntry) string {
+func events(entries []ledger.Entry) string {
 	var b strings.Builder
 	for _, e := range entries {
 		b.WriteString(e.Request.Short() + " " + string(e.Event) + " " + string(e.Outcome) + " " + e.Message + "\n")

@@ -122,8 +122,8 @@ func (o driftOptions) check() error {
 
 // filter reads the flags that choose targets. What is not registered is a mistake,
 // and not a scan of nothing.
-func (o driftOptions) filter(m *manager) (drift.DriftFilter, error) {
-	f := drift.DriftFilter{Stale: o.stale, ChangedWithin: o.changed}
+func (o driftOptions) filter(m *manager) (drift.Filter, error) {
+	f := drift.Filter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		c, err := m.customer(s)
 		if err != nil {
@@ -147,7 +147,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	}
 	o.tokens, o.actionsTokens = o.needs()
 	o.reads = true
-	var filter drift.DriftFilter
+	var filter drift.Filter
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {
 			return err
@@ -157,7 +157,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	lister := drift.DriftLister{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	lister := drift.Lister{Store: m.store, Sealer: m.sealer, Now: a.Now}
 	switch {
 	case o.resume:
 		o.scan, err = lister.Unfinished(ctx)
@@ -166,7 +166,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		if o.list {
 			shards = o.shards
 		}
-		var plan drift.DriftPlan
+		var plan drift.Plan
 		plan, err = lister.Run(ctx, drift.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
 		o.scan = plan.Scan
 		if err == nil && o.list {
@@ -212,7 +212,7 @@ func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
 }
 
 // driftList gives the workflow its matrix.
-func (m *manager) driftList(plan drift.DriftPlan) error {
+func (m *manager) driftList(plan drift.Plan) error {
 	shards, err := json.Marshal(plan.Shards)
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 	progress := newDriftProgress(m.app, m.context.InActions)
 	// Where the summary follows at once, each target is printed there.
 	progress.silent = o.shard == 0 && !m.context.InActions && !o.json
-	scanner := &drift.DriftScanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
+	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.clientFor(envSourceToken, grantScan)
 		if err != nil {
@@ -251,7 +251,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 
 // driftSummary collects what was found, reports it, and starts what is asked for.
 func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
-	scan, err := drift.DriftSummary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
+	scan, err := drift.Summary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
 	return nil
 }
 
-func (m *manager) remediate(ctx context.Context, scan drift.DriftScan) error {
+func (m *manager) remediate(ctx context.Context, scan drift.Scan) error {
 	client, err := m.client(envOwnToken)
 	if err != nil {
 		return err

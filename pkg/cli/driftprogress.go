@@ -47,7 +47,7 @@ func isTerminal(w io.Writer, lookup func(string) (string, bool)) bool {
 }
 
 // lastLine is called after each target.
-func (p *driftProgress) lastLine(done, total int, r drift.DriftResult) {
+func (p *driftProgress) lastLine(done, total int, r drift.Result) {
 	now := p.app.Now()
 	if !r.Clean() && !p.silent {
 		p.line(driftLine(r))
@@ -111,7 +111,7 @@ func differing(d pipeline.ResourceChange) string {
 }
 
 // driftLine describes one target in a line.
-func driftLine(r drift.DriftResult) string {
+func driftLine(r drift.Result) string {
 	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
 	switch {
 	case r.Failure != nil:

@@ -13,9 +13,9 @@ import (
 
 func TestDriftProgress(t *testing.T) {
 	t.Parallel()
-	clean := drift.DriftResult{Customer: "acme", Environment: "staging"}
-	failed := drift.DriftResult{Customer: "bee", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftError},
-		Failure: &drift.DriftFailure{Cause: "timeout", Message: "it took \x1b[31mlong\nand more"}}
+	clean := drift.Result{Customer: "acme", Environment: "staging"}
+	failed := drift.Result{Customer: "bee", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftError},
+		Failure: &drift.Failure{Cause: "timeout", Message: "it took \x1b[31mlong\nand more"}}
 	for name, test := range map[string]struct {
 		terminal, inActions bool
 		want                string
@@ -33,7 +33,7 @@ func TestDriftProgress(t *testing.T) {
 			var out strings.Builder
 			now := time.Unix(0, 0)
 			p := newDriftProgress(&App{Err: &out, Now: func() time.Time { return now }, onTerminal: test.terminal}, test.inActions)
-			for i, r := range []drift.DriftResult{clean, failed, clean, clean} {
+			for i, r := range []drift.Result{clean, failed, clean, clean} {
 				now = now.Add(10 * time.Second)
 				p.lastLine(i+1, 4, r)
 			}
@@ -87,7 +87,7 @@ func TestDriftLine(t *testing.T) {
 		"acme/staging: manager: a.a, output.a":     {Changes: changes("a.a"), Outputs: []pipeline.OutputChange{{Name: "a"}}},
 		"acme/staging: manager: a, b, output.seen": {Changes: changes("a", "b"), Outputs: []pipeline.OutputChange{{Name: "seen"}}},
 	} {
-		r := drift.DriftResult{Customer: "acme", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftManager}, Plan: &plan}
+		r := drift.Result{Customer: "acme", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftManager}, Plan: &plan}
 		if got := driftLine(r); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

@@ -11,7 +11,7 @@ import (
 
 // driftIssues writes to customers' issues, where it was asked to, and puts what it
 // did into the scan.
-func (m *manager) driftIssues(ctx context.Context, scan *drift.DriftScan, o driftOptions) error {
+func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftOptions) error {
 	if o.issues == 0 {
 		return nil
 	}
@@ -19,7 +19,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *drift.DriftScan, o drif
 	if err != nil {
 		return err
 	}
-	issuer := &drift.DriftIssuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	issuer := &drift.Issuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
 		if i.Action != drift.IssueUnchanged {
@@ -43,7 +43,7 @@ func issueLine(i drift.TargetIssue) string {
 }
 
 // driftReport prints what a scan found, and puts it into the job's summary.
-func (m *manager) driftReport(scan drift.DriftScan, o driftOptions) error {
+func (m *manager) driftReport(scan drift.Scan, o driftOptions) error {
 	err := m.summarize(report.Renderer{}.Drift(scan))
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))

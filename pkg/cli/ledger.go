@@ -63,7 +63,7 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 		err = a.printJSON(reports)
 	} else {
 		if o.customer == "" {
-			reports = slices.DeleteFunc(reports, ledger.LedgerReport.Empty)
+			reports = slices.DeleteFunc(reports, ledger.AuditReport.Empty)
 		}
 		err = a.printLedgers(reports)
 		if o.customer == "" {
@@ -102,7 +102,7 @@ func (m *manager) checkLedger(o ledgerOptions) error {
 	return checkStoredName(o.customer)
 }
 
-func (a *App) printLedgers(reports []ledger.LedgerReport) error {
+func (a *App) printLedgers(reports []ledger.AuditReport) error {
 	for i, r := range reports {
 		if i > 0 {
 			fmt.Fprintln(a.Out)
@@ -116,11 +116,11 @@ func (a *App) printLedgers(reports []ledger.LedgerReport) error {
 
 // ledgers reads the ledgers that the flags ask for: of the fleet, of a customer
 // with all targets, or of one target.
-func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.LedgerReport, error) {
-	auditor := ledger.LedgerAuditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
+func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditReport, error) {
+	auditor := ledger.Auditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
 		fleet, err := auditor.Chain(ctx, "", "")
-		return []ledger.LedgerReport{fleet}, err
+		return []ledger.AuditReport{fleet}, err
 	}
 	if left, err := m.isUnregistered(ctx, o.customer); err != nil {
 		return nil, err

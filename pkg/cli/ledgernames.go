@@ -13,8 +13,8 @@ import (
 // auditTarget reads the ledger of a target, or with an empty env that of the customer.
 // With a GitHub to compare with, the ledgers that it has under former names follow: its
 // history begins there.
-func (m *manager) auditTarget(ctx context.Context, auditor ledger.LedgerAuditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.LedgerReport, error) {
-	var reports []ledger.LedgerReport
+func (m *manager) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.AuditReport, error) {
+	var reports []ledger.AuditReport
 	names := []pipeline.CustomerName{c.Name}
 	for i := 0; i < len(names); i++ { // it grows
 		of := c
@@ -61,7 +61,7 @@ func (m *manager) renamedCustomer(ctx context.Context, name pipeline.CustomerNam
 }
 
 // leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
-func (m *manager) leftLedgers(ctx context.Context, auditor ledger.LedgerAuditor, o ledgerOptions) ([]ledger.LedgerReport, error) {
+func (m *manager) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledgerOptions) ([]ledger.AuditReport, error) {
 	name := pipeline.CustomerName(o.customer)
 	c, note := pipeline.Customer{Name: name}, ""
 	if o.verify {
@@ -85,7 +85,7 @@ func (m *manager) leftLedgers(ctx context.Context, auditor ledger.LedgerAuditor,
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
 	}
-	var reports []ledger.LedgerReport
+	var reports []ledger.AuditReport
 	for _, env := range envs {
 		if o.environment != "" && o.environment != string(env) {
 			continue

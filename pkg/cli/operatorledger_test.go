@@ -26,9 +26,9 @@ func TestLedgerNamesTheOperator(t *testing.T) {
 	}
 	laptop := me.Username + "@" + hostname() + " (unverified)"
 	scheduled := "GITHUB_EVENT_NAME=schedule"
-	for args, event := range map[string]ledger.LedgerEvent{
-		"unlock --lock-id 7 --no-run":      ledger.LedgerUnlocked,
-		"state accept --reason rebuilt-it": ledger.LedgerAccepted,
+	for args, event := range map[string]ledger.Event{
+		"unlock --lock-id 7 --no-run":      ledger.Unlocked,
+		"state accept --reason rebuilt-it": ledger.Accepted,
 	} {
 		for name, c := range map[string]struct {
 			environ []string
@@ -41,7 +41,7 @@ func TestLedgerNamesTheOperator(t *testing.T) {
 		} {
 			t.Run(args+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				dir := leftTarget(t, event == ledger.LedgerUnlocked)
+				dir := leftTarget(t, event == ledger.Unlocked)
 				var out, complaints bytes.Buffer
 				app := testApp(&out, &complaints, append(c.environ, "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "METAPIPE_STORE="+dir)...)
 				app.Dir, app.Now = managerTree(t), time.Now
@@ -80,13 +80,13 @@ func leftTarget(t *testing.T, locked bool) string {
 		t.Fatal(err)
 	}
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "x", Serial: 9}, Resources: 1}
-	if _, err := (ledger.Ledger{Store: objects, Now: time.Now}).Append(context.Background(), ledger.LedgerEntry{Event: ledger.LedgerApplied, Customer: "blog", Environment: "staging", Actor: "dev", State: left}); err != nil {
+	if _, err := (ledger.Ledger{Store: objects, Now: time.Now}).Append(context.Background(), ledger.Entry{Event: ledger.Applied, Customer: "blog", Environment: "staging", Actor: "dev", State: left}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-func ledgerOf(t *testing.T, dir string) []ledger.LedgerEntry {
+func ledgerOf(t *testing.T, dir string) []ledger.Entry {
 	t.Helper()
 	objects, err := store.NewDirectory(dir)
 	if err != nil {

@@ -85,7 +85,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 }
 
 // sweepEnd is how a sweep ends: what people have to do is no failure of --fix.
-func sweepEnd(result sweep.SweepResult, fix bool) error {
+func sweepEnd(result sweep.Result, fix bool) error {
 	failed, tampered := 0, 0
 	for _, f := range result.Findings {
 		if f.Error != "" {

@@ -96,7 +96,7 @@ func TestReportRefusedForEver(t *testing.T) {
 			if keys := w.openKeys(); len(keys) != 0 {
 				t.Errorf("open: %v", keys)
 			}
-			if got := w.lastEvent("acme", "staging"); got.Event != ledger.LedgerUnreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
+			if got := w.lastEvent("acme", "staging"); got.Event != ledger.Unreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
 				t.Errorf("ledger: %+v", got)
 			}
 			if got := kinds(w.sweep(locks, true)); got != "" {
@@ -187,9 +187,9 @@ func TestCommentThatCannotBeWritten(t *testing.T) {
 }
 
 // lastEvent is the last entry of a ledger.
-func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) ledger.LedgerEntry {
+func (w *world) lastEvent(c pipeline.CustomerName, env pipeline.Environment) ledger.Entry {
 	w.t.Helper()
-	report := must[ledger.LedgerReport](w.t)(ledger.LedgerAuditor{Ledger: ledger.Ledger{Store: w.store, Now: func() time.Time { return w.now }}}.Chain(context.Background(), c, env))
+	report := must[ledger.AuditReport](w.t)(ledger.Auditor{Ledger: ledger.Ledger{Store: w.store, Now: func() time.Time { return w.now }}}.Chain(context.Background(), c, env))
 	if len(report.Entries) == 0 {
 		w.t.Fatal("the ledger is empty")
 	}
@@ -264,7 +264,7 @@ func TestSweepOfARepositoryThatIsNotSeen(t *testing.T) {
 	if got := kinds(w.sweep(locks, true)); got != "unfinished fixed=true" || len(w.openKeys()) != 0 {
 		t.Fatalf("after eight days: %q, open %v", got, w.openKeys())
 	}
-	if got := w.lastEvent("acme", "production"); got.Event != ledger.LedgerUnreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
+	if got := w.lastEvent("acme", "production"); got.Event != ledger.Unreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
 		t.Errorf("ledger: %+v", got)
 	}
 }

@@ -337,15 +337,15 @@ func TestForgedFleetRecords(t *testing.T) {
 			w := newWorld(t)
 			now := func() time.Time { return w.now }
 			w.write("_metapipe/scans/issues/20260301T115900.000000000Z-x.json", []byte(body))
-			issuer := &drift.DriftIssuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(drift.DriftResult) string { return "" },
-				Closing: func(drift.DriftResult) string { return "" }, Now: now}
-			_, err := issuer.Run(t.Context(), drift.DriftScan{Manager: managerSlug}, nil, 10)
+			issuer := &drift.Issuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(drift.Result) string { return "" },
+				Closing: func(drift.Result) string { return "" }, Now: now}
+			_, err := issuer.Run(t.Context(), drift.Scan{Manager: managerSlug}, nil, 10)
 			wantRefused(t, "issues", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.DriftLister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), drift.ListInput{Manager: managerSlug, Shards: 1})
+			_, err = drift.Lister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), drift.ListInput{Manager: managerSlug, Shards: 1})
 			wantRefused(t, "history", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.DriftSummary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
+			_, err = drift.Summary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
 			wantRefused(t, "scan", err, pipeline.ReasonTampered)
 			run := pipeline.Run{ID: 1, Attempt: 1}
 			w.write("_metapipe/rejected/1-1.json", []byte(body))

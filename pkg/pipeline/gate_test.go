@@ -161,10 +161,10 @@ func TestLedgerNamesAccounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Event == ledger.LedgerApproved && (e.ActorID != robin.ID || e.Actor != "robin") {
+		if e.Event == ledger.Approved && (e.ActorID != robin.ID || e.Actor != "robin") {
 			t.Errorf("%+v", e)
 		}
-		if e.Event == ledger.LedgerRequested && (e.ActorID != dev.ID || e.Actor != dev.Login) {
+		if e.Event == ledger.Requested && (e.ActorID != dev.ID || e.Actor != dev.Login) {
 			t.Errorf("%+v", e)
 		}
 	}

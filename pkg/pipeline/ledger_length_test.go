@@ -64,7 +64,7 @@ func TestHugeEntry(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
-	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBrokenLedger) || !strings.Contains(err.Error(), "larger") {
+	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("%v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestFloodedLedger(t *testing.T) {
 	c := &counting{Store: w.store}
 	chain := ledger.Ledger{Store: c, Now: func() time.Time { return w.now }}
 	reject := func(run int64) {
-		e := ledger.LedgerEntry{Event: ledger.LedgerRejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
+		e := ledger.Entry{Event: ledger.Rejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
 		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Error(err)
 		}

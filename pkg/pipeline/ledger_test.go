@@ -37,7 +37,7 @@ func (w *world) events(customer pipeline.CustomerName, env pipeline.Environment)
 func (w *world) wantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
 	w.t.Helper()
 	if got := w.events(customer, env); got != want {
-		w.t.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.LedgerName(customer, env), got, want)
+		w.t.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(customer, env), got, want)
 	}
 }
 
@@ -176,13 +176,13 @@ func TestBrokenLedgers(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			for n := range 3 {
-				if _, err := w.ledger().Append(context.Background(), ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
+				if _, err := w.ledger().Append(context.Background(), ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			w.rewrite(prefix, c.change)
 			entries, _, err := w.ledger().Read(context.Background(), "acme", "staging")
-			if !errors.Is(err, ledger.ErrBrokenLedger) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
+			if !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
 				t.Fatalf("%d entries, %v", len(entries), err)
 			}
 		})
@@ -227,10 +227,10 @@ func FuzzLedger(f *testing.F) {
 		if err == nil && (len(entries) != 1 || head.Sequence != 1 || entries[0].Customer != "acme") {
 			t.Fatalf("%+v %+v", entries, head)
 		}
-		if err != nil && (!errors.Is(err, ledger.ErrBrokenLedger) || len(entries) != 0) {
+		if err != nil && (!errors.Is(err, ledger.ErrBroken) || len(entries) != 0) {
 			t.Fatal(err)
 		}
-		e := ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging"}
+		e := ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging"}
 		if _, err2 := chain.Append(context.Background(), e); err == nil && err2 != nil {
 			t.Fatalf("read: %v, append: %v", err, err2)
 		}

@@ -179,7 +179,7 @@ func TestFailedApplyIsRemembered(t *testing.T) {
 	w := newWorld(t)
 	chain := ledger.Ledger{Store: w.store, Now: w.tick}
 	left := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 3}, Resources: 1}
-	for _, e := range []ledger.LedgerEntry{{Event: ledger.LedgerFailed, State: &left}, {Event: ledger.LedgerPlanned}, {Event: ledger.LedgerPlanned}} {
+	for _, e := range []ledger.Entry{{Event: ledger.Failed, State: &left}, {Event: ledger.Planned}, {Event: ledger.Planned}} {
 		e.Customer, e.Environment = "acme", "staging"
 		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Fatal(err)

@@ -89,7 +89,7 @@ func TestRedactedKeepsOurWords(t *testing.T) {
 func TestRedactedDriftFailure(t *testing.T) {
 	t.Parallel()
 	target := internals()
-	failure := drift.DriftFailure{Cause: "tool", Message: target.Message, Next: target.Next, Diagnostics: target.Diagnostics}
+	failure := drift.Failure{Cause: "tool", Message: target.Message, Next: target.Next, Diagnostics: target.Diagnostics}
 	if got := failure.Redacted(pipeline.RedactionValues); !reflect.DeepEqual(got, failure) {
 		t.Errorf("values: %+v", got)
 	}

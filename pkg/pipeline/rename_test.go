@@ -165,7 +165,7 @@ func TestRename(t *testing.T) {
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
 		for _, env := range []pipeline.Environment{"", "staging"} {
 			entries, _, err := (ledger.Ledger{Store: w.store}).Read(context.Background(), name, env)
-			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.LedgerRenamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
+			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.Renamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
 				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
 			}
 		}

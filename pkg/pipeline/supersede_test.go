@@ -64,8 +64,8 @@ func TestNewerRequestEndsTheOneThatWaits(t *testing.T) {
 		t.Errorf("open requests: %v", keys)
 	}
 	entries, _, err := ledger.Ledger{Store: w.store}.Read(context.Background(), "acme", "staging")
-	if err != nil || !slices.ContainsFunc(entries, func(e ledger.LedgerEntry) bool {
-		return e.Event == ledger.LedgerSuperseded && e.Request == old.ID
+	if err != nil || !slices.ContainsFunc(entries, func(e ledger.Entry) bool {
+		return e.Event == ledger.Superseded && e.Request == old.ID
 	}) {
 		t.Errorf("ledger: %+v %v", entries, err)
 	}

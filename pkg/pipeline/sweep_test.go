@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
-func (w *world) sweep(locks *lockStore, fix bool) sweep.SweepResult {
+func (w *world) sweep(locks *lockStore, fix bool) sweep.Result {
 	w.t.Helper()
 	w.tick()
 	s := &sweep.Sweeper{Store: w.store, Sealer: w.sealer, Runs: w.hub, Customers: w, Locks: locks, Now: func() time.Time { return w.now },
@@ -28,7 +28,7 @@ func (w *world) sweep(locks *lockStore, fix bool) sweep.SweepResult {
 	return result
 }
 
-func kinds(r sweep.SweepResult) string {
+func kinds(r sweep.Result) string {
 	var list []string
 	for _, f := range r.Findings {
 		list = append(list, fmt.Sprintf("%s fixed=%v%s", f.Kind, f.Fixed, f.Error))

@@ -81,9 +81,9 @@ func TestRemediationPassesOverOffboarded(t *testing.T) {
 	w.customer.Manager.Drift.Remediate = []pipeline.Environment{"staging"}
 	left := w.customer
 	left.Name, left.Offboarded = "left", true
-	scan := drift.DriftScan{}
+	scan := drift.Scan{}
 	for _, name := range []pipeline.CustomerName{"left", "acme"} {
-		scan.Results = append(scan.Results, drift.DriftResult{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.now})
+		scan.Results = append(scan.Results, drift.Result{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.now})
 	}
 	s := &starter{}
 	done, err := drift.Remediator{Store: w.store, Sealer: w.sealer, GitHub: s}.Run(context.Background(), managerSlug, scan, []pipeline.Customer{left, w.customer})

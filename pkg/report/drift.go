@@ -22,9 +22,9 @@ func DriftSchema() []byte { return slices.Clone(driftSchema) }
 // DriftJSON writes a scan as one indented JSON object, as schema/drift.schema.json
 // describes it: results, missing targets and issues are in the order of their
 // names. Invisible and control characters are written as \u escapes.
-func DriftJSON(w io.Writer, scan drift.DriftScan) error {
+func DriftJSON(w io.Writer, scan drift.Scan) error {
 	if scan.Results == nil {
-		scan.Results = []drift.DriftResult{}
+		scan.Results = []drift.Result{}
 	}
 	return writeJSON(w, "scan "+scan.ID, scan)
 }
@@ -34,7 +34,7 @@ const slowest = 10
 
 // Drift returns the job summary of a scan, for the manager. It has everything of a
 // fleet of a thousand targets; what finds no room is counted.
-func (r Renderer) Drift(scan drift.DriftScan) string {
+func (r Renderer) Drift(scan drift.Scan) string {
 	f := fleetOf(scan)
 	bytes := roomOr(r.SummaryBytes, DefaultSummaryBytes)
 	room := size{chars: bytes, bytes: bytes}
@@ -52,8 +52,8 @@ func (r Renderer) Drift(scan drift.DriftScan) string {
 
 // fleet is a scan, sorted by what its reader has to do.
 type fleet struct {
-	lost, failed, differs, skipped, clean []drift.DriftResult
-	slow                                  []drift.DriftResult
+	lost, failed, differs, skipped, clean []drift.Result
+	slow                                  []drift.Result
 	ignored                               []driftIgnored
 	issues                                map[string]drift.TargetIssue
 	kinds                                 map[pipeline.DriftKind]int
@@ -68,7 +68,7 @@ func driftTarget(c pipeline.CustomerName, env pipeline.Environment) string {
 	return string(c) + "/" + string(env)
 }
 
-func fleetOf(scan drift.DriftScan) fleet {
+func fleetOf(scan drift.Scan) fleet {
 	f := fleet{issues: map[string]drift.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
 	for _, r := range scan.Results {
 		switch {
@@ -94,13 +94,13 @@ func fleetOf(scan drift.DriftScan) fleet {
 		f.issues[driftTarget(i.Customer, i.Environment)] = i
 	}
 	f.slow = slices.Clone(scan.Results)
-	slices.SortStableFunc(f.slow, func(a, b drift.DriftResult) int { return cmp.Compare(b.Duration, a.Duration) })
+	slices.SortStableFunc(f.slow, func(a, b drift.Result) int { return cmp.Compare(b.Duration, a.Duration) })
 	f.slow = f.slow[:min(len(f.slow), slowest)]
 	return f
 }
 
 // head is the answer in a sentence, and how it was before.
-func (f fleet) head(scan drift.DriftScan) string {
+func (f fleet) head(scan drift.Scan) string {
 	total := len(scan.Results) + len(scan.Missing)
 	sign, words := signGood, "nothing differs"
 	if total == 0 {
@@ -146,7 +146,7 @@ func (f fleet) head(scan drift.DriftScan) string {
 		}
 		fmt.Fprintf(&out, "| %s | %d | %d | %s |\n", name, now, before, trend)
 	}
-	var before drift.DriftTrend
+	var before drift.Trend
 	if b != nil {
 		before = *b
 	}

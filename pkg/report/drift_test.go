@@ -27,7 +27,7 @@ func TestDriftGolden(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			scan, name := readCase[drift.DriftScan](t, file), strings.TrimSuffix(file, ".json")
+			scan, name := readCase[drift.Scan](t, file), strings.TrimSuffix(file, ".json")
 			var r report.Renderer
 			summary := r.Drift(scan)
 			golden(t, name+".summary.md", summary)
@@ -50,7 +50,7 @@ func TestDriftGolden(t *testing.T) {
 			if strings.ContainsRune(out.String(), '\u202e') {
 				t.Error("the JSON holds a character that turns text around")
 			}
-			var again drift.DriftScan
+			var again drift.Scan
 			if err := json.Unmarshal(out.Bytes(), &again); err != nil || len(again.Results) != len(scan.Results) {
 				t.Errorf("the JSON is not the scan: %v", err)
 			}
@@ -61,7 +61,7 @@ func TestDriftGolden(t *testing.T) {
 // TestIssuesOfEqualResultsAreEqual leaves out what a scan finds otherwise each time.
 func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
 	t.Parallel()
-	scan := readCase[drift.DriftScan](t, "testdata/drift/fleet.json")
+	scan := readCase[drift.Scan](t, "testdata/drift/fleet.json")
 	for _, result := range scan.Results {
 		if result.Plan == nil {
 			continue
@@ -82,7 +82,7 @@ func TestIssuesOfEqualResultsAreEqual(t *testing.T) {
 // about ten thousand resources into one issue.
 func TestDriftFitsItsRoom(t *testing.T) {
 	t.Parallel()
-	one := readCase[drift.DriftScan](t, "testdata/drift/fleet.json")
+	one := readCase[drift.Scan](t, "testdata/drift/fleet.json")
 	scan := one
 	scan.Results, scan.Missing, scan.Issues = nil, nil, nil
 	long := strings.Repeat("a long message | ", 200)
@@ -90,7 +90,7 @@ func TestDriftFitsItsRoom(t *testing.T) {
 		r := one.Results[i%len(one.Results)]
 		r.Customer = pipeline.CustomerName(fmt.Sprintf("customer-%04d", i))
 		if r.Failure != nil {
-			r.Failure = &drift.DriftFailure{Cause: "tool", Message: long, Next: long}
+			r.Failure = &drift.Failure{Cause: "tool", Message: long, Next: long}
 		}
 		scan.Results = append(scan.Results, r)
 		scan.Issues = append(scan.Issues, drift.TargetIssue{Customer: r.Customer, Environment: r.Environment, Action: drift.IssueFailed, Reason: long})
@@ -129,18 +129,18 @@ func TestDriftFitsItsRoom(t *testing.T) {
 }
 
 // hostileScan is a scan that holds s in every free text; addresses are GitHub's own.
-func hostileScan(s string) drift.DriftScan {
+func hostileScan(s string) drift.Scan {
 	plan := everywhere(s, pipeline.OutcomeWaiting).Targets[0].Plan
-	result := func(env pipeline.Environment) drift.DriftResult {
-		return drift.DriftResult{Customer: "shop", Environment: env, Branch: s, File: s, CheckedAt: time.Unix(2e9, 0),
+	result := func(env pipeline.Environment) drift.Result {
+		return drift.Result{Customer: "shop", Environment: env, Branch: s, File: s, CheckedAt: time.Unix(2e9, 0),
 			Ignored: []drift.IgnoredDrift{{Address: s, Attribute: s, Reason: s}},
 			Applied: &record.DriftLastApply{Actor: s, RunURL: "https://github.example/run", At: time.Unix(1e9, 0)}}
 	}
 	differs, failed, skipped := result("staging"), result("production"), result("test")
 	differs.Kinds, differs.Plan = []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftKind("x")}, plan
-	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &drift.DriftFailure{Cause: s, Message: s, Next: s}
+	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &drift.Failure{Cause: s, Message: s, Next: s}
 	skipped.Skipped = s
-	return drift.DriftScan{ID: "20300102T030405Z-0a1b2c3d", Results: []drift.DriftResult{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
+	return drift.Scan{ID: "20300102T030405Z-0a1b2c3d", Results: []drift.Result{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
 		Issues: []drift.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Action: drift.IssueFailed, Reason: s}}}
 }
 

@@ -23,7 +23,7 @@ type Alike struct {
 
 // DriftAlike groups the targets of a scan by what differs, the largest group first: many
 // targets that differ alike have one cause, such as a new provider or somebody's console.
-func DriftAlike(scan drift.DriftScan) []Alike {
+func DriftAlike(scan drift.Scan) []Alike {
 	targets := map[string][]string{}
 	var order []string
 	for _, r := range scan.Results {
@@ -47,7 +47,7 @@ func DriftAlike(scan drift.DriftScan) []Alike {
 
 // differences are what differs at one target, each once. A drift and the change that
 // reverts it have one address.
-func differences(r drift.DriftResult) []string {
+func differences(r drift.Result) []string {
 	if r.Failure != nil {
 		return []string{"error (" + r.Failure.Cause + ")"}
 	}
@@ -83,7 +83,7 @@ func (a Alike) Names(limit int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(a.Targets[:limit], ", "), len(a.Targets)-limit)
 }
 
-func alikeRows(scan drift.DriftScan) entries {
+func alikeRows(scan drift.Scan) entries {
 	groups := DriftAlike(scan)
 	row := func(i, limit int) string {
 		return tableRow(code(clip(groups[i].What, 200)), fmt.Sprint(len(groups[i].Targets)), plain(groups[i].Names(limit), 300))

@@ -22,9 +22,9 @@ func TestDriftAlike(t *testing.T) {
 		}
 		return c
 	}
-	var scan drift.DriftScan
-	add := func(name string, kinds []pipeline.DriftKind, failure *drift.DriftFailure, results ...pipeline.ResourceChange) {
-		scan.Results = append(scan.Results, drift.DriftResult{Customer: pipeline.CustomerName(name), Environment: "live", Kinds: kinds, Failure: failure,
+	var scan drift.Scan
+	add := func(name string, kinds []pipeline.DriftKind, failure *drift.Failure, results ...pipeline.ResourceChange) {
+		scan.Results = append(scan.Results, drift.Result{Customer: pipeline.CustomerName(name), Environment: "live", Kinds: kinds, Failure: failure,
 			Plan: &pipeline.Plan{Drift: results, Changes: results}})
 	}
 	found := []pipeline.DriftKind{pipeline.DriftReal}
@@ -39,7 +39,7 @@ func TestDriftAlike(t *testing.T) {
 	add("elsewhere", found, nil, change("bucket.logs", pipeline.ActionUpdate, "name"))
 	add("clean", nil, nil, change("bucket.logs", pipeline.ActionUpdate, "tags.a", "tags.b"))
 	for i := range 3 {
-		add(fmt.Sprintf("e%d", i), []pipeline.DriftKind{pipeline.DriftError}, &drift.DriftFailure{Cause: "denied"})
+		add(fmt.Sprintf("e%d", i), []pipeline.DriftKind{pipeline.DriftError}, &drift.Failure{Cause: "denied"})
 	}
 	want := []report.Alike{
 		{What: "bucket.logs (tags.a, tags.b)", Targets: []string{"c1/live", "c2/live", "c3/live", "c4/live"}},

@@ -40,7 +40,7 @@ func (b block) text(room size) string {
 }
 
 // blocks are the tables, in the order of reading.
-func (f fleet) blocks(scan drift.DriftScan) []block {
+func (f fleet) blocks(scan drift.Scan) []block {
 	return []block{
 		{title: signBad + " Lost states", header: "| target | applied last | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.lostRows()},
 		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
@@ -121,7 +121,7 @@ func (f fleet) found() entries {
 }
 
 // addresses names what differs, the first few of it.
-func addresses(r drift.DriftResult, limit int) string {
+func addresses(r drift.Result, limit int) string {
 	if r.Plan == nil {
 		return ""
 	}
@@ -183,7 +183,7 @@ func issueRows(all []drift.TargetIssue) entries {
 
 func (f fleet) slowRows() entries { return tookRows(f.slow) }
 
-func tookRows(results []drift.DriftResult) entries {
+func tookRows(results []drift.Result) entries {
 	return entries{n: len(results), short: func(i int) string {
 		return tableRow(code(driftTarget(results[i].Customer, results[i].Environment)), took(time.Duration(results[i].Duration)))
 	}}

@@ -14,7 +14,7 @@ import (
 // target, as GitHub Markdown and without a marker. r.Kinds are those that the
 // customer learns of. Equal results give equal texts, whenever they were found:
 // an unchanged difference needs no edit.
-func (r Renderer) Issue(result drift.DriftResult) string {
+func (r Renderer) Issue(result drift.Result) string {
 	s := r.comment(pipeline.Request{}, issueSink)
 	top, bottom := issueTop(result), issueSteps(result)
 	room := s.room.minus(measure(top)).minus(measure(bottom))
@@ -22,7 +22,7 @@ func (r Renderer) Issue(result drift.DriftResult) string {
 }
 
 // IssueClosing returns the comment that ends an issue.
-func (r Renderer) IssueClosing(result drift.DriftResult) string {
+func (r Renderer) IssueClosing(result drift.Result) string {
 	text := signGood + " " + code(string(result.Environment)) + " is as it should be again, as the check of " + moment(result.CheckedAt) + " has found. "
 	if result.Plan != nil {
 		text = signGood + " Nothing is left to be done about " + code(string(result.Environment)) + " here, as the check of " + moment(result.CheckedAt) +
@@ -40,7 +40,7 @@ func (r Renderer) IssueClosing(result drift.DriftResult) string {
 	return text + "This issue is opened again when something differs.\n"
 }
 
-func issueTop(r drift.DriftResult) string {
+func issueTop(r drift.Result) string {
 	var out strings.Builder
 	out.WriteString("The infrastructure of " + code(string(r.Customer)) + " in " + code(string(r.Environment)) + " is not what its configuration asks for:\n\n")
 	for _, kind := range r.Kinds {
@@ -92,7 +92,7 @@ func lastApplied(a record.DriftLastApply) string {
 	return text
 }
 
-func branchWords(r drift.DriftResult) string {
+func branchWords(r drift.Result) string {
 	if r.Branch == "" {
 		return ", default branch"
 	}
@@ -104,7 +104,7 @@ func branchWords(r drift.DriftResult) string {
 const longerTitles = 40
 
 // differences is what was found, within room.
-func (s scribe) differences(r drift.DriftResult, room size) string {
+func (s scribe) differences(r drift.Result, room size) string {
 	if r.Plan == nil {
 		return ""
 	}
@@ -141,7 +141,7 @@ func (s scribe) differences(r drift.DriftResult, room size) string {
 }
 
 // issueSteps are the ways out, each with what exactly is to be done.
-func issueSteps(r drift.DriftResult) string {
+func issueSteps(r drift.Result) string {
 	file := r.File
 	if file == "" {
 		file = pipeline.VariablesFile
@@ -170,7 +170,7 @@ func issueSteps(r drift.DriftResult) string {
 		"\n</details>\n"
 }
 
-func branchTo(r drift.DriftResult) string {
+func branchTo(r drift.Result) string {
 	if r.Branch == "" {
 		return ""
 	}

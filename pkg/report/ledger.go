@@ -12,7 +12,7 @@ import (
 
 // Ledger is a ledger for a terminal: a line that says how it stands, its entries
 // as a table, and what is wrong with it.
-func Ledger(r ledger.LedgerReport) string {
+func Ledger(r ledger.AuditReport) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: %s\n", r.Name(), ledgerStatus(r))
 	if len(r.Entries) > 0 {
@@ -33,7 +33,7 @@ func Ledger(r ledger.LedgerReport) string {
 	return Terminal(out.String())
 }
 
-func ledgerStatus(r ledger.LedgerReport) string {
+func ledgerStatus(r ledger.AuditReport) string {
 	entries := counted(len(r.Entries), "entry", "entries")
 	switch {
 	case len(r.Findings) > 0:
@@ -54,7 +54,7 @@ func counted(n int, one, many string) string {
 }
 
 // ledgerResult says what the name of the event does not.
-func ledgerResult(e ledger.LedgerEntry) string {
+func ledgerResult(e ledger.Entry) string {
 	same := e.Outcome == "" || string(e.Outcome) == string(e.Event)
 	switch {
 	case e.Reason != "" && (same || string(e.Reason) == string(e.Outcome)):

@@ -26,7 +26,7 @@ func TestLedgerGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var r ledger.LedgerReport
+			var r ledger.AuditReport
 			if err := json.Unmarshal(b, &r); err != nil {
 				t.Fatal(err)
 			}

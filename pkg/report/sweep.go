@@ -8,7 +8,7 @@ import (
 )
 
 // Sweep is the job summary of a sweep, for the manager.
-func Sweep(r sweep.SweepResult) string {
+func Sweep(r sweep.Result) string {
 	if len(r.Findings) == 0 {
 		return fmt.Sprintf("### ✅ Nothing hangs\n\n%s, none of them lost.\n", plural(r.Open, "open request"))
 	}
@@ -44,7 +44,7 @@ func findingEnd(f sweep.Finding) string {
 }
 
 // SweepLines are the same for a terminal, one finding in a line.
-func SweepLines(r sweep.SweepResult) string {
+func SweepLines(r sweep.Result) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		target := strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")

@@ -128,7 +128,7 @@ type applyWork struct {
 // as long as nothing has been changed: the job, run again, applies the same plan.
 func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, last record.ApplyAttempt) (TargetResult, error) {
 	ended := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, last: last}
-	log := record.RecordLog(&in)
+	log := record.RecordJob(&in)
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *pipeline.RefusedError
 	if errors.As(err, &refused) && refused.Reason == pipeline.ReasonAlreadyApplied {

@@ -17,7 +17,7 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 	if ended.Outcome == pipeline.OutcomeNoChanges {
 		return nil // the plan says so
 	}
-	e := ledger.LedgerEnd(request, in.Environment, ended, result.Receipt)
+	e := ledger.EndEntry(request, in.Environment, ended, result.Receipt)
 	e.State = result.left
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
@@ -30,13 +30,13 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (head pipeline.LedgerHead, err error) {
 	chain := ledger.Ledger{Store: a.Store, Now: a.Now}
 	for _, account := range approvers {
-		e := ledger.NewLedgerEntry(ledger.LedgerApproved, request, in.Environment, in.Run)
+		e := ledger.NewEntry(ledger.Approved, request, in.Environment, in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
 		if head, err = chain.Append(ctx, e); err != nil {
 			return head, err
 		}
 	}
-	e := ledger.NewLedgerEntry(ledger.LedgerApplying, request, in.Environment, in.Run)
+	e := ledger.NewEntry(ledger.Applying, request, in.Environment, in.Run)
 	e.Receipt = receipt.Digest()
 	return chain.AppendAfter(ctx, head, e)
 }

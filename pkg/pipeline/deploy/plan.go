@@ -59,7 +59,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 		return TargetResult{}, err
 	}
 	ended := record.Result{Run: in.Run}
-	log := record.RecordLog(&in)
+	log := record.RecordJob(&in)
 	result, err := p.plan(ctx, in, request, folder, &ended)
 	if err != nil {
 		record.ExplainLock(ctx, p.records(), in, request.Mode, folder.Key(record.ObjectStart), err)
@@ -69,7 +69,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.LedgerEnd(request, in.Environment, ended, result.Receipt)); recordErr != nil {
+	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.EndEntry(request, in.Environment, ended, result.Receipt)); recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}

@@ -37,7 +37,7 @@ func (w *issueWork) gone(customers []pipeline.Customer) []issueTarget {
 			c.File = "the record of the issue"
 		}
 		todo = append(todo, issueTarget{customer: c, name: name, gone: true,
-			result: DriftResult{Customer: c.Name, Environment: env, Skipped: why, CheckedAt: w.Now().UTC()}})
+			result: Result{Customer: c.Name, Environment: env, Skipped: why, CheckedAt: w.Now().UTC()}})
 	}
 	return todo
 }

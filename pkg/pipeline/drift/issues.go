@@ -13,21 +13,21 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// DriftIssuer keeps at most one issue for each target in the customers'
+// Issuer keeps at most one issue for each target in the customers'
 // repositories. It is run by one process at a time, after a scan.
 //
 // What nothing has changed about is not even read: the store knows the number of
 // the issue and what was written to it. What people did with it counts when
 // something is to be written: a label snoozes it, and one that they have closed is
 // opened again when what differs has changed.
-type DriftIssuer struct {
+type Issuer struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	GitHub issueTracker
 	// Body is the text for what differs, Closing the comment that ends it; equal
 	// results give equal texts.
-	Body    func(r DriftResult) string
-	Closing func(r DriftResult) string
+	Body    func(r Result) string
+	Closing func(r Result) string
 	Now     func() time.Time
 }
 
@@ -120,7 +120,7 @@ func snoozedUntil(labels []string) time.Time {
 // left to the next scan, and so is what an error or a missing result says nothing
 // about. What a later scan has looked at is left to that one. The error is that of
 // the store alone: what GitHub refuses is reported target by target.
-func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []pipeline.Customer, budget int) ([]TargetIssue, error) {
+func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Customer, budget int) ([]TargetIssue, error) {
 	book, err := loadIssues(ctx, d.records(), d.Now())
 	if err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []pipel
 	if err != nil {
 		return nil, err
 	}
-	w := &issueWork{DriftIssuer: d, scan: scan, book: book, history: history, left: budget, repos: map[string]*issueRepo{}}
+	w := &issueWork{Issuer: d, scan: scan, book: book, history: history, left: budget, repos: map[string]*issueRepo{}}
 	todo, reported := w.sort(customers)
 	todo = append(w.gone(customers), todo...)
 	if len(todo) > 0 {
@@ -155,14 +155,14 @@ func (d *DriftIssuer) Run(ctx context.Context, scan DriftScan, customers []pipel
 	return reported, ctx.Err()
 }
 
-func (d *DriftIssuer) records() record.Records {
+func (d *Issuer) records() record.Records {
 	return record.Records{Store: d.Store, Sealer: d.Sealer}
 }
 
 // issueWork is one run.
 type issueWork struct {
-	*DriftIssuer
-	scan DriftScan
+	*Issuer
+	scan Scan
 	book issueBook
 	// history shows which results are old news, when a summary is run again.
 	history fleetHistory
@@ -174,7 +174,7 @@ type issueWork struct {
 // issueTarget is one target whose issue is to be looked at.
 type issueTarget struct {
 	customer pipeline.Customer
-	result   DriftResult // with the kinds that are for the customer
+	result   Result // with the kinds that are for the customer
 	name     string
 	body     string // empty: the issue is to be closed
 	hash     string

@@ -7,8 +7,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// DriftResult is what one check of a target found.
-type DriftResult struct {
+// Result is what one check of a target found.
+type Result struct {
 	Customer    pipeline.CustomerName `json:"customer"`
 	Environment pipeline.Environment  `json:"environment"`
 	Repository  pipeline.Repository   `json:"repository"`
@@ -33,7 +33,7 @@ type DriftResult struct {
 	// Fingerprint is the keyed hash of Plan's changes and drift.
 	Fingerprint string                 `json:"fingerprint,omitempty"`
 	Ignored     []IgnoredDrift         `json:"ignored,omitempty"`
-	Failure     *DriftFailure          `json:"failure,omitempty"`
+	Failure     *Failure               `json:"failure,omitempty"`
 	Applied     *record.DriftLastApply `json:"applied,omitempty"` // nil: metapipe applied nothing here
 	// FirstSeen is when a scan first met this state of affairs, with the same kinds.
 	FirstSeen time.Time        `json:"first_seen,omitzero"`
@@ -42,7 +42,7 @@ type DriftResult struct {
 }
 
 // Clean reports whether the target is as it should be.
-func (r DriftResult) Clean() bool { return len(r.Kinds) == 0 }
+func (r Result) Clean() bool { return len(r.Kinds) == 0 }
 
 // IgnoredDrift is a difference that a rule hides.
 type IgnoredDrift struct {
@@ -51,8 +51,8 @@ type IgnoredDrift struct {
 	Reason    string `json:"reason"`              // the rule's
 }
 
-// DriftFailure says why a target could not be checked.
-type DriftFailure struct {
+// Failure says why a target could not be checked.
+type Failure struct {
 	// Cause is a word for people and programs: "timeout", "variables",
 	// "repository", "permission", "rate-limit", "tool", "state", "state-lost" or
 	// "internal".
@@ -62,14 +62,14 @@ type DriftFailure struct {
 	Diagnostics []pipeline.Diagnostic `json:"diagnostics,omitempty"`
 }
 
-// DriftScan is one look at the fleet, or at a part of it.
-type DriftScan struct {
+// Scan is one look at the fleet, or at a part of it.
+type Scan struct {
 	ID            string        `json:"id"`
 	Manager       pipeline.Slug `json:"manager"`
 	ManagerCommit pipeline.SHA  `json:"manager_commit"`
 	StartedAt     time.Time     `json:"started_at"`
 	EndedAt       time.Time     `json:"ended_at"`
-	Results       []DriftResult `json:"results"`
+	Results       []Result      `json:"results"`
 	// Missing are targets of the scan that no shard has reported.
 	Missing []string `json:"missing,omitempty"`
 	// ExpiredRules are ignore rules whose date has passed: they hide nothing.
@@ -79,11 +79,11 @@ type DriftScan struct {
 	Issues []TargetIssue `json:"issues,omitempty"`
 	// Before is what was known of the same targets after the scan before; nil for
 	// the first.
-	Before *DriftTrend `json:"before,omitempty"`
+	Before *Trend `json:"before,omitempty"`
 }
 
-// DriftTrend is the short form of an earlier scan.
-type DriftTrend struct {
+// Trend is the short form of an earlier scan.
+type Trend struct {
 	ID      string                     `json:"id"`
 	At      time.Time                  `json:"at"`
 	Targets int                        `json:"targets"`
@@ -93,7 +93,7 @@ type DriftTrend struct {
 
 // Redacted returns what may be shown to a customer of a check that failed. The
 // manager's own people read all of it.
-func (f DriftFailure) Redacted(l pipeline.Redaction) DriftFailure {
+func (f Failure) Redacted(l pipeline.Redaction) Failure {
 	if !l.Hides() {
 		return f
 	}

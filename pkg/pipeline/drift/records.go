@@ -53,7 +53,7 @@ type scanTarget struct {
 // look at is carried over.
 type fleetHistory struct {
 	Version int                      `json:"version"` // 1
-	Trend   DriftTrend               `json:"trend"`
+	Trend   Trend                    `json:"trend"`
 	Targets map[string]targetHistory `json:"targets"` // by customer/environment
 }
 
@@ -71,7 +71,7 @@ type targetHistory struct {
 
 // see takes a result in. An error says nothing about the target: the same difference
 // after it is as old as it was before.
-func (t *targetHistory) see(r DriftResult) {
+func (t *targetHistory) see(r Result) {
 	switch {
 	case slices.Equal(t.Kinds, r.Kinds) && !t.FirstSeen.IsZero():
 	case r.Failure != nil:
@@ -144,7 +144,7 @@ func scanned(ctx context.Context, s pipeline.Store, scan string) (map[string]boo
 	return done, nil
 }
 
-func keepResult(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, scan string, r DriftResult) error {
+func keepResult(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, scan string, r Result) error {
 	b, err := json.Marshal(r)
 	if err == nil {
 		err = record.SealInto(ctx, s, sealer, resultKey(scan, r.Customer, r.Environment), resultBinding(scan, r.Customer, r.Environment), bytes.NewReader(b))
@@ -155,8 +155,8 @@ func keepResult(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, s
 	return nil
 }
 
-func loadResult(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, scan string, t scanTarget) (DriftResult, error) {
-	var r DriftResult
+func loadResult(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, scan string, t scanTarget) (Result, error) {
+	var r Result
 	b, err := record.UnsealBytes(ctx, s, sealer, resultKey(scan, t.Customer, t.Environment), resultBinding(scan, t.Customer, t.Environment))
 	if err == nil {
 		err = pipeline.DecodeExact(b, &r)
@@ -190,34 +190,34 @@ func lastHistory(ctx context.Context, s record.Records, except string, now time.
 	return h, nil
 }
 
-// DriftSummary collects what all shards of a scan found.
-type DriftSummary struct {
+// Summary collects what all shards of a scan found.
+type Summary struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	Now    func() time.Time
 }
 
-func (s DriftSummary) records() record.Records {
+func (s Summary) records() record.Records {
 	return record.Records{Store: s.Store, Sealer: s.Sealer}
 }
 
 // Run returns the scan with the results in the order of their names, and writes the
 // history that the next scan builds on. Run again it returns the same.
-func (s DriftSummary) Run(ctx context.Context, id string, customers []pipeline.Customer) (DriftScan, error) {
+func (s Summary) Run(ctx context.Context, id string, customers []pipeline.Customer) (Scan, error) {
 	stored, err := loadScan(ctx, s.records(), id)
 	if err != nil {
-		return DriftScan{}, err
+		return Scan{}, err
 	}
 	done, err := scanned(ctx, s.Store, id)
 	if err != nil {
-		return DriftScan{}, err
+		return Scan{}, err
 	}
 	history, err := lastHistory(ctx, s.records(), id, s.Now())
 	if err != nil {
-		return DriftScan{}, err
+		return Scan{}, err
 	}
 	now := s.Now().UTC()
-	scan := DriftScan{ID: id, Manager: stored.Manager, ManagerCommit: stored.ManagerCommit, StartedAt: stored.StartedAt, EndedAt: now, ExpiredRules: pipeline.ExpiredRules(customers, now)}
+	scan := Scan{ID: id, Manager: stored.Manager, ManagerCommit: stored.ManagerCommit, StartedAt: stored.StartedAt, EndedAt: now, ExpiredRules: pipeline.ExpiredRules(customers, now)}
 	scan.Before = history.before(stored.Targets)
 	var there []scanTarget
 	for _, t := range stored.Targets {
@@ -228,7 +228,7 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []pipeline.C
 		}
 	}
 	if scan.Results, err = s.collect(ctx, id, there); err != nil {
-		return DriftScan{}, err
+		return Scan{}, err
 	}
 	slices.Sort(scan.Missing)
 	history.take(&scan)
@@ -240,11 +240,11 @@ func (s DriftSummary) Run(ctx context.Context, id string, customers []pipeline.C
 }
 
 // collect opens the results, a few at a time.
-func (s DriftSummary) collect(ctx context.Context, id string, targets []scanTarget) ([]DriftResult, error) {
+func (s Summary) collect(ctx context.Context, id string, targets []scanTarget) ([]Result, error) {
 	slices.SortFunc(targets, func(a, b scanTarget) int {
 		return cmp.Or(strings.Compare(string(a.Customer), string(b.Customer)), strings.Compare(string(a.Environment), string(b.Environment)))
 	})
-	results, errs := make([]DriftResult, len(targets)), make([]error, len(targets))
+	results, errs := make([]Result, len(targets)), make([]error, len(targets))
 	turns := make(chan struct{}, 8)
 	var all sync.WaitGroup
 	for i, t := range targets {
@@ -260,11 +260,11 @@ func (s DriftSummary) collect(ctx context.Context, id string, targets []scanTarg
 
 // before is what was known of the targets of a scan when it began, so that a part of
 // the fleet is compared with the same part; nil before the first scan.
-func (h fleetHistory) before(targets []scanTarget) *DriftTrend {
+func (h fleetHistory) before(targets []scanTarget) *Trend {
 	if h.Trend.ID == "" {
 		return nil
 	}
-	trend := &DriftTrend{ID: h.Trend.ID, At: h.Trend.At, Kinds: map[pipeline.DriftKind]int{}}
+	trend := &Trend{ID: h.Trend.ID, At: h.Trend.At, Kinds: map[pipeline.DriftKind]int{}}
 	for _, t := range targets {
 		known, ok := h.Targets[pipeline.TargetName(t.Customer, t.Environment)]
 		if !ok {
@@ -282,8 +282,8 @@ func (h fleetHistory) before(targets []scanTarget) *DriftTrend {
 }
 
 // take puts a scan into the history and says since when things are as they are.
-func (h *fleetHistory) take(scan *DriftScan) {
-	trend := DriftTrend{ID: scan.ID, At: scan.StartedAt, Kinds: map[pipeline.DriftKind]int{}}
+func (h *fleetHistory) take(scan *Scan) {
+	trend := Trend{ID: scan.ID, At: scan.StartedAt, Kinds: map[pipeline.DriftKind]int{}}
 	for i := range scan.Results {
 		r := &scan.Results[i]
 		name := pipeline.TargetName(r.Customer, r.Environment)

@@ -38,8 +38,8 @@ type Remediation struct {
 
 // Run starts the requests. A target that has an open request gets no second one: it
 // would only supersede the first.
-func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan DriftScan, customers []pipeline.Customer) ([]Remediation, error) {
-	var todo []DriftResult
+func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, customers []pipeline.Customer) ([]Remediation, error) {
+	var todo []Result
 	for _, result := range scan.Results {
 		i := slices.IndexFunc(customers, func(c pipeline.Customer) bool { return c.Name == result.Customer })
 		if i >= 0 && !customers[i].Offboarded && len(result.Kinds) > 0 && result.Failure == nil && !slices.Contains(result.Kinds, pipeline.DriftLost) && customers[i].Manager.Drift.MayRemediate(result.Environment) {
@@ -78,7 +78,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan DriftSc
 
 // against says why a target gets no request, "" where it gets one. What a summary
 // reports when it is run again may have been put right since.
-func (r Remediator) against(ctx context.Context, result DriftResult) (string, error) {
+func (r Remediator) against(ctx context.Context, result Result) (string, error) {
 	last, found, err := record.LoadLastApply(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, result.Customer, result.Environment)
 	if err != nil {
 		return "", err
@@ -92,7 +92,7 @@ func (r Remediator) against(ctx context.Context, result DriftResult) (string, er
 // open says which request for the target has not ended, "" where all have. A request
 // that is closed stays queued, also for targets that it never came to, so that only the
 // newest of those that are open counts, and it only when none was queued after it.
-func (r Remediator) open(ctx context.Context, result DriftResult) (string, error) {
+func (r Remediator) open(ctx context.Context, result Result) (string, error) {
 	s := record.Records{Store: r.Store, Sealer: r.Sealer}
 	entries, err := record.OpenEntries(ctx, s, record.OpenPrefix(result.Customer))
 	if err != nil {

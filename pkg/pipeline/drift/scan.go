@@ -16,23 +16,23 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
-// DriftScanner looks at targets and writes down what it finds. It locks nothing
+// Scanner looks at targets and writes down what it finds. It locks nothing
 // and writes to no state.
-type DriftScanner struct {
+type Scanner struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	// Engine plans many targets at once.
-	Engine driftPlanner
+	Engine planner
 	// GitHub reads what customers want now. Nil, where there is none to ask: then
 	// the variables that were applied last are compared with reality.
-	GitHub driftGitHub
+	GitHub desiredGitHub
 	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
 	Now    func() time.Time
 	// Logged is called after each target, by one goroutine at a time.
-	Logged func(done, total int, result DriftResult)
+	Logged func(done, total int, result Result)
 }
 
-type driftPlanner interface {
+type planner interface {
 	Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error)
 }
 
@@ -50,7 +50,7 @@ type ScanInput struct {
 
 // Run looks at the targets of a shard that have no result yet. A target that
 // cannot be looked at is a result too; the error is that of the scan itself.
-func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
+func (s *Scanner) Run(ctx context.Context, in ScanInput) error {
 	stored, err := loadScan(ctx, record.Records{Store: s.Store, Sealer: s.Sealer}, in.Scan)
 	if err != nil {
 		return err
@@ -73,14 +73,14 @@ func (s *DriftScanner) Run(ctx context.Context, in ScanInput) error {
 			todo = append(todo, t)
 		}
 	}
-	w := &scanWork{DriftScanner: s, in: in, total: len(todo), customers: customers, registered: registered,
+	w := &scanWork{Scanner: s, in: in, total: len(todo), customers: customers, registered: registered,
 		files: &desiredFiles{github: s.GitHub, parse: s.Parse, reads: map[string]*desiredRead{}}}
 	return w.run(ctx, todo)
 }
 
 // scanWork is what the workers of one run share.
 type scanWork struct {
-	*DriftScanner
+	*Scanner
 	in        ScanInput
 	total     int
 	customers map[pipeline.CustomerName]pipeline.Customer
@@ -134,7 +134,7 @@ func (w *scanWork) run(ctx context.Context, todo []scanTarget) error {
 // none: what it found may be nothing but its own end.
 func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 	began := w.Now()
-	result := DriftResult{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
+	result := Result{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
 	if c, ok := w.customers[t.Customer]; !ok {
 		result.fail(&pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
 	} else if err := w.inspect(ctx, c, &result); err != nil {
@@ -160,18 +160,18 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 	return nil
 }
 
-func (r *DriftResult) fail(err error) {
+func (r *Result) fail(err error) {
 	r.Kinds, r.Failure = []pipeline.DriftKind{pipeline.DriftError}, failureOf(err)
 	r.Plan, r.Fingerprint, r.Ignored = nil, "", nil
 }
 
 // lose keeps that a state is lost: what a plan on another one says is worth nothing.
-func (r *DriftResult) lose(lost pipeline.LostState) {
-	r.Kinds, r.Failure = []pipeline.DriftKind{pipeline.DriftLost}, &DriftFailure{Cause: string(pipeline.ReasonStateLost), Message: lost.Why, Next: lost.Operator()}
+func (r *Result) lose(lost pipeline.LostState) {
+	r.Kinds, r.Failure = []pipeline.DriftKind{pipeline.DriftLost}, &Failure{Cause: string(pipeline.ReasonStateLost), Message: lost.Why, Next: lost.Operator()}
 }
 
 // inspect fills in what one target is like.
-func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *DriftResult) error {
+func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Result) error {
 	env := result.Environment
 	result.Repository = pipeline.Repository{Slug: c.Repository, ID: c.RepositoryID}
 	if err := w.registered[c.Name](); err != nil {
@@ -205,7 +205,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Dri
 	}
 	if skipped := notThere(want.document, env, last != nil); skipped != "" {
 		if last != nil {
-			return &driftCause{cause: "variables", err: fmt.Errorf("%s\n→ put it back into %s, or take %s out of %s when its infrastructure is to go", skipped, pipeline.VariablesFile, env, c.File)}
+			return &causeError{cause: "variables", err: fmt.Errorf("%s\n→ put it back into %s, or take %s out of %s when its infrastructure is to go", skipped, pipeline.VariablesFile, env, c.File)}
 		}
 		result.Skipped = skipped
 		return nil
@@ -214,7 +214,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Dri
 }
 
 // compare plans a target as it should be, and says what differs.
-func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, result *DriftResult) error {
+func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, result *Result) error {
 	env, last := result.Environment, known.Record
 	mac, err := w.Sealer.MAC(ctx, c.Name, env)
 	if err != nil {
@@ -263,7 +263,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 }
 
 // take keeps what was found, without the kinds that nobody wants to know of.
-func (r *DriftResult) take(l inspection, kinds []pipeline.DriftKind, rules pipeline.DriftRules) {
+func (r *Result) take(l inspection, kinds []pipeline.DriftKind, rules pipeline.DriftRules) {
 	r.Ignored = l.ignored
 	for _, kind := range kinds {
 		if rules.Action(kind) != pipeline.DriftIgnore {

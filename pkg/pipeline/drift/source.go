@@ -13,8 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// driftGitHub reads what customers want now.
-type driftGitHub interface {
+// desiredGitHub reads what customers want now.
+type desiredGitHub interface {
 	pipeline.DeployedGitHub
 	Repository(ctx context.Context, repo pipeline.Slug) (pipeline.Repository, error)
 	// BranchFile reads a file at a branch, empty for the default one, in one call.
@@ -32,7 +32,7 @@ type desired struct {
 // customer and branch, and one more where the content is not what was applied
 // last, to make sure whose repository it is.
 type desiredFiles struct {
-	github driftGitHub
+	github desiredGitHub
 	parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
 
 	parsing sync.Mutex // compiles schemas as they come
@@ -108,22 +108,22 @@ func (d *desiredFiles) document(c pipeline.Customer, name string, raw []byte) (p
 	return document, nil
 }
 
-// driftCause is an error with the word that DriftFailure.Cause has for it.
-type driftCause struct {
+// causeError is an error with the word that Failure.Cause has for it.
+type causeError struct {
 	cause string
 	err   error
 }
 
-func (e *driftCause) Error() string { return e.err.Error() }
+func (e *causeError) Error() string { return e.err.Error() }
 
-func (e *driftCause) Unwrap() error { return e.err }
+func (e *causeError) Unwrap() error { return e.err }
 
 // failureOf puts an error into the words of the report. GitHub's errors say the
 // cause themselves.
-func failureOf(err error) *DriftFailure {
-	f := &DriftFailure{Cause: "internal", Message: err.Error()}
+func failureOf(err error) *Failure {
+	f := &Failure{Cause: "internal", Message: err.Error()}
 	var (
-		known    *driftCause
+		known    *causeError
 		failed   *pipeline.FailedError
 		rejected *pipeline.RejectedError
 		usage    *pipeline.UsageError

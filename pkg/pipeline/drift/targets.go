@@ -13,8 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// DriftFilter picks targets; the zero value picks all.
-type DriftFilter struct {
+// Filter picks targets; the zero value picks all.
+type Filter struct {
 	Customers    []pipeline.CustomerName
 	Environments []pipeline.Environment
 	// Stale leaves out targets that a scan has looked at, without an error or a lost state, in this
@@ -25,15 +25,15 @@ type DriftFilter struct {
 	ChangedWithin time.Duration
 }
 
-// DriftPlan is a scan that was begun.
-type DriftPlan struct {
+// Plan is a scan that was begun.
+type Plan struct {
 	Scan    string `json:"scan"`
 	Targets int    `json:"targets"`
 	Shards  []int  `json:"shards"` // their numbers; empty where there is nothing to look at
 }
 
-// DriftLister begins scans.
-type DriftLister struct {
+// Lister begins scans.
+type Lister struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	Now    func() time.Time
@@ -44,38 +44,38 @@ type ListInput struct {
 	Manager       pipeline.Slug
 	ManagerCommit pipeline.SHA
 	Customers     []pipeline.Customer
-	Filter        DriftFilter
+	Filter        Filter
 	Shards        int // at most; 1 to MaxShards
 }
 
 // Run picks the targets, shares them out so that all shards take about as long,
 // and writes the scan down. Within a shard the one that was looked at longest ago
 // is the first.
-func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
+func (l Lister) Run(ctx context.Context, in ListInput) (Plan, error) {
 	if in.Shards < 1 || in.Shards > MaxShards {
-		return DriftPlan{}, &pipeline.UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
+		return Plan{}, &pipeline.UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
 	}
 	now := l.Now().UTC()
 	history, err := lastHistory(ctx, record.Records{Store: l.Store, Sealer: l.Sealer}, "", now)
 	if err != nil {
-		return DriftPlan{}, err
+		return Plan{}, err
 	}
 	targets, err := in.Filter.targets(in.Customers, history, now)
 	if err != nil {
-		return DriftPlan{}, err
+		return Plan{}, err
 	}
 	if in.Filter.ChangedWithin > 0 {
 		if targets, err = changedSince(ctx, l.Store, targets, now.Add(-in.Filter.ChangedWithin)); err != nil {
-			return DriftPlan{}, err
+			return Plan{}, err
 		}
 	}
 	stored := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
 		Shards: max(1, min(in.Shards, len(targets))), Targets: targets}
 	balance(stored.Targets, stored.Shards, history)
 	if err := record.CreateFleet(ctx, record.Records{Store: l.Store, Sealer: l.Sealer}, scansBegun+stored.ID+".json", stored); err != nil {
-		return DriftPlan{}, fmt.Errorf("begin the scan: %w", err)
+		return Plan{}, fmt.Errorf("begin the scan: %w", err)
 	}
-	plan := DriftPlan{Scan: stored.ID, Targets: len(targets), Shards: []int{}}
+	plan := Plan{Scan: stored.ID, Targets: len(targets), Shards: []int{}}
 	if len(targets) > 0 {
 		for n := range stored.Shards {
 			plan.Shards = append(plan.Shards, n+1)
@@ -85,7 +85,7 @@ func (l DriftLister) Run(ctx context.Context, in ListInput) (DriftPlan, error) {
 }
 
 // Unfinished returns the newest scan that was begun and not summed up.
-func (l DriftLister) Unfinished(ctx context.Context) (string, error) {
+func (l Lister) Unfinished(ctx context.Context) (string, error) {
 	id, err := unfinished(ctx, l.Store)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return "", &pipeline.UsageError{Message: "there is no interrupted scan to resume", Next: "leave --resume out"}
@@ -95,7 +95,7 @@ func (l DriftLister) Unfinished(ctx context.Context) (string, error) {
 
 // targets are those that pass the filter, the one that was looked at longest ago
 // first.
-func (f DriftFilter) targets(customers []pipeline.Customer, history fleetHistory, now time.Time) ([]scanTarget, error) {
+func (f Filter) targets(customers []pipeline.Customer, history fleetHistory, now time.Time) ([]scanTarget, error) {
 	if err := f.check(customers); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (f DriftFilter) targets(customers []pipeline.Customer, history fleetHistory
 
 // check refuses names that do not exist: a filter with a typo would find nothing
 // and look clean.
-func (f DriftFilter) check(customers []pipeline.Customer) error {
+func (f Filter) check(customers []pipeline.Customer) error {
 	for _, name := range f.Customers {
 		if !slices.ContainsFunc(customers, func(c pipeline.Customer) bool { return c.Name == name }) {
 			return &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered", name), Next: "name one of the files in customers/, without .yml"}

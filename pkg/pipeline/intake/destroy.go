@@ -15,7 +15,7 @@ import (
 func LookForEnded(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (at time.Time, ended bool, err error) {
 	entry, left, err := (ledger.Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.LedgerName(c, env), err)
+		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c, env), err)
 	}
 	return entry.At, left && entry.IsDestroyed(), nil
 }

@@ -12,13 +12,13 @@ import (
 func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipeline.Request) error {
 	chain := ledger.Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
-		e := ledger.NewLedgerEntry(ledger.LedgerRejected, request, "", request.ManagerRun)
+		e := ledger.NewEntry(ledger.Rejected, request, "", request.ManagerRun)
 		e.Actor, e.ActorID, e.Outcome, e.Reason, e.Message = request.Actor, request.ActorID(), pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
 		_, err := chain.Append(ctx, e)
 		return err
 	}
 	for _, env := range request.Targets {
-		e := ledger.NewLedgerEntry(ledger.LedgerRequested, request, env, request.ManagerRun)
+		e := ledger.NewEntry(ledger.Requested, request, env, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
 		switch {
 		case !request.Applies(env):
@@ -39,7 +39,7 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 // appendUnverified records a request in the fleet's ledger: nothing of a customer
 // is touched in the name of somebody who proved nothing.
 func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejected *pipeline.RejectedError) error {
-	e := ledger.LedgerEntry{Event: ledger.LedgerRejected, Outcome: pipeline.OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
+	e := ledger.Entry{Event: ledger.Rejected, Outcome: pipeline.OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
 	if in.Manual != nil {
 		e.Actor = in.Manual.Actor
 	}

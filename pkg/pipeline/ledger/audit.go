@@ -15,11 +15,11 @@ import (
 // first: one call for each.
 const auditedCommits = 50
 
-// LedgerReport is what is reported of one ledger.
-type LedgerReport struct {
+// AuditReport is what is reported of one ledger.
+type AuditReport struct {
 	Customer    pipeline.CustomerName `json:"customer,omitempty"`
 	Environment pipeline.Environment  `json:"environment,omitempty"`
-	Entries     []LedgerEntry         `json:"entries"` // oldest first, as far as the chain holds
+	Entries     []Entry               `json:"entries"` // oldest first, as far as the chain holds
 	Head        pipeline.LedgerHead   `json:"head"`
 	// Deployments and Receipts count the anchors on GitHub that were compared.
 	Deployments int `json:"deployments"`
@@ -32,15 +32,15 @@ type LedgerReport struct {
 }
 
 // Empty reports whether there is nothing to print: no entry, no finding and no note.
-func (r LedgerReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
+func (r AuditReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
 
 // Name is the ledger's for people.
-func (r LedgerReport) Name() string { return LedgerName(r.Customer, r.Environment) }
+func (r AuditReport) Name() string { return Name(r.Customer, r.Environment) }
 
-// LedgerAuditor reads ledgers and verifies them: the chain always, and with a
+// Auditor reads ledgers and verifies them: the chain always, and with a
 // GitHub also against the anchors in the customer's repository. Customers can
 // write such anchors themselves, so findings name who did.
-type LedgerAuditor struct {
+type Auditor struct {
 	Ledger Ledger
 	GitHub anchorReader // nil: the chain only
 }
@@ -53,11 +53,11 @@ type anchorReader interface {
 }
 
 // Chain reads one ledger and verifies that its entries follow each other.
-func (a LedgerAuditor) Chain(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (LedgerReport, error) {
-	r := LedgerReport{Customer: c, Environment: env, Entries: []LedgerEntry{}, Findings: []string{}}
+func (a Auditor) Chain(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (AuditReport, error) {
+	r := AuditReport{Customer: c, Environment: env, Entries: []Entry{}, Findings: []string{}}
 	entries, head, err := a.Ledger.Read(ctx, c, env)
 	r.Entries, r.Head = append(r.Entries, entries...), head
-	if errors.Is(err, ErrBrokenLedger) {
+	if errors.Is(err, ErrBroken) {
 		r.broken = true
 		r.find("%v", err)
 		err = nil
@@ -69,7 +69,7 @@ func (a LedgerAuditor) Chain(ctx context.Context, c pipeline.CustomerName, env p
 }
 
 // Target is Chain for a target, which has anchors.
-func (a LedgerAuditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (LedgerReport, error) {
+func (a Auditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (AuditReport, error) {
 	r, err := a.Chain(ctx, c.Name, env)
 	if err != nil || a.GitHub == nil || env == "" { // only targets have anchors
 		return r, err
@@ -98,11 +98,11 @@ func (a LedgerAuditor) Target(ctx context.Context, c pipeline.Customer, env pipe
 
 // FormerNames are the names that the customer had before, as its ledger says, in the order
 // of the renames.
-func (r LedgerReport) FormerNames() []pipeline.CustomerName {
+func (r AuditReport) FormerNames() []pipeline.CustomerName {
 	var names []pipeline.CustomerName
 	for _, e := range r.Entries {
 		from, is := strings.CutPrefix(e.Message, "from ")
-		if e.Event != LedgerRenamed || !is {
+		if e.Event != Renamed || !is {
 			continue
 		}
 		if name, err := pipeline.ParseCustomerName(from); err == nil && name != r.Customer && !slices.Contains(names, name) {
@@ -112,12 +112,12 @@ func (r LedgerReport) FormerNames() []pipeline.CustomerName {
 	return names
 }
 
-func (r *LedgerReport) find(format string, args ...any) {
+func (r *AuditReport) find(format string, args ...any) {
 	r.Findings = append(r.Findings, fmt.Sprintf(format, args...))
 }
 
 // sum is the hash of an entry that was read: the one after it holds it.
-func (r *LedgerReport) sum(sequence int) string {
+func (r *AuditReport) sum(sequence int) string {
 	if sequence == len(r.Entries) {
 		return r.Head.SHA256
 	}
@@ -129,7 +129,7 @@ func anchorName(d pipeline.Deployment) string {
 }
 
 // compareHeads holds the chain against the heads that deployments remember.
-func (r *LedgerReport) compareHeads(anchors []pipeline.Deployment) {
+func (r *AuditReport) compareHeads(anchors []pipeline.Deployment) {
 	r.Deployments = len(anchors)
 	var other []string
 	fits := 0
@@ -155,11 +155,11 @@ func (r *LedgerReport) compareHeads(anchors []pipeline.Deployment) {
 }
 
 // compareApplied holds what was applied against the deployments that reported it.
-func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
+func (r *AuditReport) compareApplied(anchors []pipeline.Deployment) {
 	reported := map[pipeline.RequestID]bool{}
 	for _, d := range anchors {
 		reported[d.Payload.Request] = true
-		i := slices.IndexFunc(r.Entries, func(e LedgerEntry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
+		i := slices.IndexFunc(r.Entries, func(e Entry) bool { return e.carriedOut() && e.Request == d.Payload.Request })
 		switch {
 		case i < 0 && !r.broken:
 			r.find("%s says that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
@@ -176,7 +176,7 @@ func (r *LedgerReport) compareApplied(anchors []pipeline.Deployment) {
 
 // receipts holds the receipts of the ledger against those that stand on the
 // customer's commits.
-func (a LedgerAuditor) receipts(ctx context.Context, c pipeline.Customer, contexts []string, anchors []pipeline.Deployment, r *LedgerReport) error {
+func (a Auditor) receipts(ctx context.Context, c pipeline.Customer, contexts []string, anchors []pipeline.Deployment, r *AuditReport) error {
 	known := map[string]bool{}
 	for _, e := range r.Entries {
 		known[e.Receipt] = true
@@ -221,7 +221,7 @@ func (a LedgerAuditor) receipts(ctx context.Context, c pipeline.Customer, contex
 }
 
 // auditedShas are the commits that the ledger or its anchors name, newest first.
-func auditedShas(entries []LedgerEntry, anchors []pipeline.Deployment) []pipeline.SHA {
+func auditedShas(entries []Entry, anchors []pipeline.Deployment) []pipeline.SHA {
 	var shas []pipeline.SHA
 	add := func(sha pipeline.SHA) {
 		if sha != "" && !slices.Contains(shas, sha) {

@@ -67,7 +67,7 @@ func NeverApplied(ctx context.Context, s pipeline.Store, c pipeline.CustomerName
 	}
 	_, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
+		return false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
 	}
 	return !left, nil
 }

@@ -11,43 +11,43 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// NewLedgerEntry is an event of one target of a request.
-func NewLedgerEntry(event LedgerEvent, request pipeline.Request, env pipeline.Environment, run pipeline.Run) LedgerEntry {
-	return LedgerEntry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
+// NewEntry is an event of one target of a request.
+func NewEntry(event Event, request pipeline.Request, env pipeline.Environment, run pipeline.Run) Entry {
+	return Entry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
 }
 
-// LedgerEnd is how a plan or an apply ended. That a newer request has come says
+// EndEntry is how a plan or an apply ended. That a newer request has come says
 // nothing about a plan, so such an entry names none. The caller adds the state.
-func LedgerEnd(request pipeline.Request, env pipeline.Environment, ended record.Result, receipt string) LedgerEntry {
-	e := NewLedgerEntry(ledgerEventOf(ended.Outcome), request, env, ended.Run)
+func EndEntry(request pipeline.Request, env pipeline.Environment, ended record.Result, receipt string) Entry {
+	e := NewEntry(eventOf(ended.Outcome), request, env, ended.Run)
 	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
 	if ended.Detail != "" {
 		e.Message += ": " + ended.Detail
 	}
-	if e.Event == LedgerApplied && request.Mode == pipeline.ModeDestroy {
-		e.Event = LedgerDestroyed
+	if e.Event == Applied && request.Mode == pipeline.ModeDestroy {
+		e.Event = Destroyed
 	}
-	if e.Event == LedgerSuperseded {
+	if e.Event == Superseded {
 		e.Receipt, e.Message = "", ""
 	}
 	return e
 }
 
-// ledgerEventOf is the event of a plan or an apply that ended with the outcome.
-func ledgerEventOf(o pipeline.Outcome) LedgerEvent {
+// eventOf is the event of a plan or an apply that ended with the outcome.
+func eventOf(o pipeline.Outcome) Event {
 	switch o {
 	case pipeline.OutcomeApplied:
-		return LedgerApplied
+		return Applied
 	case pipeline.OutcomeWaiting, pipeline.OutcomeNoChanges, pipeline.OutcomePlanned:
-		return LedgerPlanned
+		return Planned
 	case pipeline.OutcomeRefused, pipeline.OutcomeExpired:
-		return LedgerRefused
+		return Refused
 	case pipeline.OutcomeRejected:
-		return LedgerRejected
+		return Rejected
 	case pipeline.OutcomeSuperseded:
-		return LedgerSuperseded
+		return Superseded
 	}
-	return LedgerFailed
+	return Failed
 }
 
 // FirstProblem is the first error of problems with its place; empty where there is none.
@@ -69,7 +69,7 @@ func AppendUnreadable(ctx context.Context, chain Ledger, in pipeline.TargetInput
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	e := NewLedgerEntry(LedgerRefused, pipeline.Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
+	e := NewEntry(Refused, pipeline.Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
 	e.Outcome, e.Reason, e.Message = pipeline.OutcomeRefused, refused.Reason, refused.Message
 	_, err := chain.Append(last, e)
 	return err
@@ -77,12 +77,12 @@ func AppendUnreadable(ctx context.Context, chain Ledger, in pipeline.TargetInput
 
 // FinishPlan appends how a plan ended without success, when the ledger does not
 // know it: what its own job could not record, or does not know to have recorded.
-func (l Ledger) FinishPlan(ctx context.Context, e LedgerEntry, made time.Time) error {
+func (l Ledger) FinishPlan(ctx context.Context, e Entry, made time.Time) error {
 	last, found, err := l.LastOf(ctx, e.Customer, e.Environment, e.Request, made)
 	if err != nil {
-		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
+		return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
 	}
-	if found && (last.Event == LedgerRequested || last.Event == LedgerPlanned && last.Outcome == pipeline.OutcomeWaiting) {
+	if found && (last.Event == Requested || last.Event == Planned && last.Outcome == pipeline.OutcomeWaiting) {
 		_, err = l.Append(ctx, e)
 	}
 	return err
@@ -102,16 +102,16 @@ func (r Remembered) NoneLeft() bool {
 
 // IsDestroyed reports whether the entry is that of a destroy that left nothing, or of a
 // rename of a target that was ended by one.
-func (e LedgerEntry) IsDestroyed() bool {
-	return (e.Event == LedgerDestroyed || e.Event == LedgerRenamed && e.Ended) && e.State.LeftNothing()
+func (e Entry) IsDestroyed() bool {
+	return (e.Event == Destroyed || e.Event == Renamed && e.Ended) && e.State.LeftNothing()
 }
 
 // carriedOut reports whether the entry is that of an apply that went well, also of a
 // destroy.
-func (e LedgerEntry) carriedOut() bool { return e.Event == LedgerApplied || e.Event == LedgerDestroyed }
+func (e Entry) carriedOut() bool { return e.Event == Applied || e.Event == Destroyed }
 
 // SaysRenamed reports whether the entry says all that other, of a rename, would say again.
-func (e LedgerEntry) SaysRenamed(other LedgerEntry) bool {
-	return e.Event == LedgerRenamed && other.Event == LedgerRenamed && e.Message == other.plain().Message &&
+func (e Entry) SaysRenamed(other Entry) bool {
+	return e.Event == Renamed && other.Event == Renamed && e.Message == other.plain().Message &&
 		e.Ended == other.Ended && (e.State == nil) == (other.State == nil) && (e.State == nil || *e.State == *other.State)
 }

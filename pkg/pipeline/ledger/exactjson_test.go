@@ -11,7 +11,7 @@ import (
 func TestTrustedFormsAreExact(t *testing.T) {
 	t.Parallel()
 	payload := func(b []byte) error { _, err := pipeline.ParsePayload(b); return err }
-	chain := func(b []byte) error { _, err := parseLedgerEntry(b); return err }
+	chain := func(b []byte) error { _, err := parseEntry(b); return err }
 	receipt := func(b []byte) error { _, err := pipeline.ParseReceipt(b); return err }
 	for _, c := range []struct {
 		name string

@@ -23,37 +23,37 @@ type Ledger struct {
 	Now   func() time.Time
 }
 
-// LedgerEvent says what an entry records.
-type LedgerEvent string
+// Event says what an entry records.
+type Event string
 
 // The events of a target.
 const (
-	LedgerRequested  LedgerEvent = "requested"  // a request with a proved origin was accepted for it
-	LedgerPlanned    LedgerEvent = "planned"    // a plan ended, well or not
-	LedgerApproved   LedgerEvent = "approved"   // people let the apply pass its gate
-	LedgerApplying   LedgerEvent = "applying"   // an apply is about to use the plan
-	LedgerApplied    LedgerEvent = "applied"    // the apply ended well
-	LedgerDestroyed  LedgerEvent = "destroyed"  // the apply of a destroy ended well
-	LedgerRefused    LedgerEvent = "refused"    // the plan may not be applied; the reason says why
-	LedgerFailed     LedgerEvent = "failed"     // a plan or an apply failed or was stopped
-	LedgerSuperseded LedgerEvent = "superseded" // a newer request took its place
-	LedgerClosed     LedgerEvent = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
-	LedgerUnreported LedgerEvent = "unreported" // GitHub will never accept a part of the report; the message says why
-	LedgerUnlocked   LedgerEvent = "unlocked"   // a lock of the state was released by hand or by the sweep
-	LedgerRecovered  LedgerEvent = "recovered"  // a kept state was brought back
-	LedgerRejected   LedgerEvent = "rejected"   // a request was not accepted
-	LedgerRestored   LedgerEvent = "restored"   // a lost state was restored from an earlier version
-	LedgerAccepted   LedgerEvent = "accepted"   // the operator accepted the state as it is
-	LedgerRenamed    LedgerEvent = "renamed"    // the customer has another name; the message says which
+	Requested  Event = "requested"  // a request with a proved origin was accepted for it
+	Planned    Event = "planned"    // a plan ended, well or not
+	Approved   Event = "approved"   // people let the apply pass its gate
+	Applying   Event = "applying"   // an apply is about to use the plan
+	Applied    Event = "applied"    // the apply ended well
+	Destroyed  Event = "destroyed"  // the apply of a destroy ended well
+	Refused    Event = "refused"    // the plan may not be applied; the reason says why
+	Failed     Event = "failed"     // a plan or an apply failed or was stopped
+	Superseded Event = "superseded" // a newer request took its place
+	Closed     Event = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
+	Unreported Event = "unreported" // GitHub will never accept a part of the report; the message says why
+	Unlocked   Event = "unlocked"   // a lock of the state was released by hand or by the sweep
+	Recovered  Event = "recovered"  // a kept state was brought back
+	Rejected   Event = "rejected"   // a request was not accepted
+	Restored   Event = "restored"   // a lost state was restored from an earlier version
+	Accepted   Event = "accepted"   // the operator accepted the state as it is
+	Renamed    Event = "renamed"    // the customer has another name; the message says which
 )
 
-// LedgerEntry is one record. Append fills in Version, Sequence, Previous and At.
-type LedgerEntry struct {
+// Entry is one record. Append fills in Version, Sequence, Previous and At.
+type Entry struct {
 	Version     int                   `json:"version"`  // 1
 	Sequence    int                   `json:"sequence"` // 1 for the first of its ledger
 	Previous    string                `json:"previous"` // SHA-256 of the entry before it, hexadecimal; empty for the first
 	At          time.Time             `json:"at"`
-	Event       LedgerEvent           `json:"event"`
+	Event       Event                 `json:"event"`
 	Customer    pipeline.CustomerName `json:"customer"`
 	Environment pipeline.Environment  `json:"environment"`
 	Request     pipeline.RequestID    `json:"request,omitempty"`
@@ -76,23 +76,23 @@ type LedgerEntry struct {
 	LastState int `json:"last_state,omitempty"`
 }
 
-// LedgerName names a ledger for people.
-func LedgerName(c pipeline.CustomerName, env pipeline.Environment) string {
+// Name names a ledger for people.
+func Name(c pipeline.CustomerName, env pipeline.Environment) string {
 	return strings.TrimSuffix(strings.TrimSuffix(record.LedgerPrefix(c, env), "/"), "/ledger")
 }
 
 // Append adds an entry at the end of its ledger, unless the event is recorded
 // there already (a step that runs again). When two append at once, one goes
 // behind the other. It returns the last entry that the ledger has now.
-func (l Ledger) Append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead, error) {
+func (l Ledger) Append(ctx context.Context, e Entry) (pipeline.LedgerHead, error) {
 	head, err := l.append(ctx, e)
 	if err != nil {
-		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, LedgerName(e.Customer, e.Environment), err)
+		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Customer, e.Environment), err)
 	}
 	return head, nil
 }
 
-func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead, error) {
+func (l Ledger) append(ctx context.Context, e Entry) (pipeline.LedgerHead, error) {
 	e = e.plain()
 	if err := e.check(); err != nil {
 		return pipeline.LedgerHead{}, err
@@ -103,7 +103,7 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead,
 			return pipeline.LedgerHead{}, err
 		}
 		if head.Sequence <= tried {
-			return pipeline.LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBrokenLedger, head.Sequence+1)
+			return pipeline.LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBroken, head.Sequence+1)
 		}
 		if recorded, err := l.recorded(ctx, e, last, tried); err != nil || recorded {
 			return head, err
@@ -118,7 +118,7 @@ func (l Ledger) append(ctx context.Context, e LedgerEntry) (pipeline.LedgerHead,
 
 // AppendAfter is Append for an entry that follows one of our own, and cannot be
 // there yet: in most cases head is still the last one, and nothing has to be read.
-func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry) (pipeline.LedgerHead, error) {
+func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e Entry) (pipeline.LedgerHead, error) {
 	if e = e.plain(); head.Sequence == 0 || e.check() != nil {
 		return l.Append(ctx, e)
 	}
@@ -130,7 +130,7 @@ func (l Ledger) AppendAfter(ctx context.Context, head pipeline.LedgerHead, e Led
 }
 
 // put writes e, whose LastState is set or not known, behind head. It is ErrExists when head is not the last entry.
-func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e LedgerEntry) (pipeline.LedgerHead, error) {
+func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e Entry) (pipeline.LedgerHead, error) {
 	e.Version, e.At = 1, l.Now().UTC()
 	e.Sequence, e.Previous = head.Sequence+1, head.SHA256
 	if head.Sequence == 0 {
@@ -153,18 +153,18 @@ const maxLookBack = 100
 
 // recorded looks back from the last entry as far as the same event can stand: to
 // where its request began, and not to entries up to seen, which were asked before.
-func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bool, error) {
+func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, error) {
 	switch e.Event {
-	case LedgerPlanned, LedgerApplying, LedgerUnlocked, LedgerRestored, LedgerAccepted, LedgerRenamed:
+	case Planned, Applying, Unlocked, Restored, Accepted, Renamed:
 		return false, nil // each is about another plan, attempt, lock or state
 	}
-	first := e.Event == LedgerRequested || e.Event == LedgerRejected
+	first := e.Event == Requested || e.Event == Rejected
 	end := max(seen, last.Sequence-maxLookBack, 0)
 	for at := last; at.Sequence > end; {
 		switch {
 		case at.same(e):
 			return true, nil
-		case at.Event == LedgerRequested && at.Request == e.Request && !first:
+		case at.Event == Requested && at.Request == e.Request && !first:
 			return false, nil
 		case first && at.At.Before(e.Run.CreatedAt.Add(-clockSkew)), first && e.Run.CreatedAt.IsZero():
 			return false, nil // older than the run that records it
@@ -181,7 +181,7 @@ func (l Ledger) recorded(ctx context.Context, e, last LedgerEntry, seen int) (bo
 }
 
 // LastOf looks back for the last entry of a request that was made at a time.
-func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID, made time.Time) (LedgerEntry, bool, error) {
+func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
 	_, at, err := l.HeadEntry(ctx, c, env)
 	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
 		if at.Request == id {
@@ -191,7 +191,7 @@ func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipelin
 			break
 		}
 	}
-	return LedgerEntry{}, false, err
+	return Entry{}, false, err
 }
 
 // clockSkew is how far the clocks of runners and of GitHub may be apart.
@@ -199,14 +199,14 @@ const clockSkew = 10 * time.Minute
 
 // same reports whether two entries record one event. What may happen to a plan
 // several times counts once for each attempt of a run.
-func (e LedgerEntry) same(o LedgerEntry) bool {
+func (e Entry) same(o Entry) bool {
 	if e.Event != o.Event || e.Request != o.Request || e.Receipt != o.Receipt || e.Actor != o.Actor || e.ActorID != o.ActorID || e.Outcome != o.Outcome || e.Reason != o.Reason {
 		return false
 	}
 	switch e.Event {
-	case LedgerFailed, LedgerRefused:
+	case Failed, Refused:
 		return e.Run.ID != 0 && e.Run.ID == o.Run.ID && e.Run.Attempt == o.Run.Attempt
-	case LedgerRejected:
+	case Rejected:
 		return e.Run.ID == o.Run.ID
 	}
 	return true
@@ -220,50 +220,50 @@ func (l Ledger) Head(ctx context.Context, c pipeline.CustomerName, env pipeline.
 
 // HeadEntry returns the last entry of a ledger, and its number and hash; zero for an
 // empty ledger.
-func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, LedgerEntry, error) {
+func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, Entry, error) {
 	length, err := l.length(ctx, c, env)
 	if err != nil || length == 0 {
-		return pipeline.LedgerHead{}, LedgerEntry{}, err
+		return pipeline.LedgerHead{}, Entry{}, err
 	}
 	e, sum, err := l.entry(ctx, c, env, length)
 	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
 }
 
-// maxLedgerEntry is far more than an entry has: its texts are short lines.
-const maxLedgerEntry = 64 << 10
+// maxEntry is far more than an entry has: its texts are short lines.
+const maxEntry = 64 << 10
 
 // entry reads one entry, which must be of this ledger and in its place.
-func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (e LedgerEntry, sum string, err error) {
+func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (e Entry, sum string, err error) {
 	key := record.LedgerKey(c, env, sequence)
-	b, err := record.ReadAtMost(ctx, l.Store, key, maxLedgerEntry)
+	b, err := record.ReadAtMost(ctx, l.Store, key, maxEntry)
 	if errors.Is(err, record.ErrTooLarge) {
-		return LedgerEntry{}, "", fmt.Errorf("%w: %w", ErrBrokenLedger, err)
+		return Entry{}, "", fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	if err != nil {
-		return LedgerEntry{}, "", err
+		return Entry{}, "", err
 	}
-	if e, err = parseLedgerEntry(b); err != nil {
-		return LedgerEntry{}, "", fmt.Errorf("%w: %s: %w", ErrBrokenLedger, key, err)
+	if e, err = parseEntry(b); err != nil {
+		return Entry{}, "", fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
 	}
 	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
-		return LedgerEntry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBrokenLedger, key, e.Sequence, LedgerName(e.Customer, e.Environment))
+		return Entry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Customer, e.Environment))
 	}
 	return e, pipeline.SHA256Hex(b), nil
 }
 
-// ErrBrokenLedger is what Read returns (wrapped) when an entry is missing, was
+// ErrBroken is what Read returns (wrapped) when an entry is missing, was
 // changed or belongs elsewhere.
-var ErrBrokenLedger = errors.New("the ledger is not whole")
+var ErrBroken = errors.New("the ledger is not whole")
 
 // Read returns the entries of a target, oldest first, as far as the chain holds;
-// a chain that does not hold is ErrBrokenLedger beside them.
-func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) ([]LedgerEntry, pipeline.LedgerHead, error) {
+// a chain that does not hold is ErrBroken beside them.
+func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) ([]Entry, pipeline.LedgerHead, error) {
 	keys, err := l.Store.List(ctx, record.LedgerPrefix(c, env))
 	if err != nil {
 		return nil, pipeline.LedgerHead{}, err
 	}
 	var (
-		entries []LedgerEntry
+		entries []Entry
 		head    pipeline.LedgerHead
 	)
 	last, gap := l.upTo(ctx, c, env, 1, keys)
@@ -273,9 +273,9 @@ func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.
 				return entries, head, r.err
 			}
 			if r.Previous != head.SHA256 {
-				return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBrokenLedger, r.Sequence, r.Sequence-1)
+				return entries, head, fmt.Errorf("%w: entry %d does not follow entry %d: one of the two was changed or replaced", ErrBroken, r.Sequence, r.Sequence-1)
 			}
-			entries, head = append(entries, r.LedgerEntry), pipeline.LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
+			entries, head = append(entries, r.Entry), pipeline.LedgerHead{Sequence: r.Sequence, SHA256: r.sum}
 		}
 	}
 	return entries, head, gap
@@ -286,7 +286,7 @@ const readAtOnce = 16
 
 // readEntry is an entry with its hash, or why there is none.
 type readEntry struct {
-	LedgerEntry
+	Entry
 	sum string
 	err error
 }
@@ -298,37 +298,37 @@ func (l Ledger) some(ctx context.Context, c pipeline.CustomerName, env pipeline.
 	for i := range read {
 		all.Go(func() {
 			r := &read[i]
-			r.LedgerEntry, r.sum, r.err = l.entry(ctx, c, env, first+i)
+			r.Entry, r.sum, r.err = l.entry(ctx, c, env, first+i)
 		})
 	}
 	all.Wait()
 	return read
 }
 
-func parseLedgerEntry(b []byte) (LedgerEntry, error) {
-	var e LedgerEntry
+func parseEntry(b []byte) (Entry, error) {
+	var e Entry
 	err := pipeline.DecodeKnown(b, &e)
 	if err != nil && !errors.Is(err, pipeline.ErrTrailingData) {
-		return LedgerEntry{}, fmt.Errorf("ledger entry: %w", err)
+		return Entry{}, fmt.Errorf("ledger entry: %w", err)
 	}
 	if err != nil || e.Version != 1 {
-		return LedgerEntry{}, errors.New("ledger entry: not in the form of this metapipe")
+		return Entry{}, errors.New("ledger entry: not in the form of this metapipe")
 	}
 	return e, e.check()
 }
 
 // plain is the entry with one short line for each text, and without credentials in it:
 // entries are read by more people than what they are about, and nothing removes them.
-func (e LedgerEntry) plain() LedgerEntry {
+func (e Entry) plain() Entry {
 	e.Message, e.Actor = pipeline.PlainLine(pipeline.WithoutCredentials(e.Message)), pipeline.PlainLine(e.Actor)
 	return e
 }
 
 // check holds an entry to the form that Append gives it: whatever else stands in
 // a store is no entry.
-func (e LedgerEntry) check() error {
-	known := []LedgerEvent{LedgerRequested, LedgerPlanned, LedgerApproved, LedgerApplying, LedgerApplied, LedgerRefused, LedgerFailed,
-		LedgerSuperseded, LedgerClosed, LedgerUnreported, LedgerUnlocked, LedgerRecovered, LedgerRejected, LedgerRestored, LedgerAccepted, LedgerDestroyed, LedgerRenamed}
+func (e Entry) check() error {
+	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
+		Superseded, Closed, Unreported, Unlocked, Recovered, Rejected, Restored, Accepted, Destroyed, Renamed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}

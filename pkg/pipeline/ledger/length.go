@@ -10,20 +10,20 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// ledgerPage is how many entries one question to the store lists: their keys have
+// listPage is how many entries one question to the store lists: their keys have
 // all digits but the last three in common. S3 answers as many in one call.
-const ledgerPage = 1000
+const listPage = 1000
 
 // length is the number of the last entry. A ledger has no end, so it is not listed
 // whole: a first page that is full is followed by few looks for where it ends.
 func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (int, error) {
 	last, err := l.page(ctx, c, env, 0)
-	if err != nil || last < ledgerPage-1 {
+	if err != nil || last < listPage-1 {
 		return last, err
 	}
 	pages, step := 0, 1 // entry pages×1000 is there, but for page 0, which has been seen
 	for found := true; found; step *= 2 {
-		if found, err = l.has(ctx, c, env, (pages+step)*ledgerPage); err != nil {
+		if found, err = l.has(ctx, c, env, (pages+step)*listPage); err != nil {
 			return 0, err
 		}
 		if found {
@@ -31,7 +31,7 @@ func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipelin
 		}
 	}
 	for step /= 2; step > 0; step /= 2 { // the last look, and each half of it
-		found, err := l.has(ctx, c, env, (pages+step)*ledgerPage)
+		found, err := l.has(ctx, c, env, (pages+step)*listPage)
 		if err != nil {
 			return 0, err
 		}
@@ -48,11 +48,11 @@ func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipelin
 // page returns the number of the last entry of a page, which must be there without
 // a gap; 0 when the page is empty.
 func (l Ledger) page(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, page int) (int, error) {
-	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(c, env, page*ledgerPage), "000.json"))
+	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(c, env, page*listPage), "000.json"))
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	return l.upTo(ctx, c, env, max(page*ledgerPage, 1), keys) // there is no entry 0
+	return l.upTo(ctx, c, env, max(page*listPage, 1), keys) // there is no entry 0
 }
 
 // upTo returns the number of the last entry of a list that begins with entry
@@ -67,7 +67,7 @@ func (l Ledger) upTo(ctx context.Context, c pipeline.CustomerName, env pipeline.
 				return 0, err
 			}
 			if !found {
-				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBrokenLedger, record.LedgerKey(c, env, next), key)
+				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBroken, record.LedgerKey(c, env, next), key)
 			}
 		}
 		next++
@@ -89,12 +89,12 @@ func (l Ledger) has(ctx context.Context, c pipeline.CustomerName, env pipeline.E
 
 // Finish appends how an apply ended, when its beginning is the last that the ledger
 // knows of it.
-func (l Ledger) Finish(ctx context.Context, e LedgerEntry) error {
+func (l Ledger) Finish(ctx context.Context, e Entry) error {
 	head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
 	if err != nil {
-		return fmt.Errorf("read the ledger of %s: %w", LedgerName(e.Customer, e.Environment), err)
+		return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
 	}
-	if last.Event != LedgerApplying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
+	if last.Event != Applying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {
 		return nil
 	}
 	_, err = l.AppendAfter(ctx, head, e)

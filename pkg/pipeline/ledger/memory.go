@@ -16,7 +16,7 @@ type Remembered struct {
 	customer    pipeline.CustomerName
 	environment pipeline.Environment
 	Record      *record.LastApply  // nil: there is none that can be read
-	entry       *LedgerEntry       // the newest that left a state; nil: there is none
+	entry       *Entry             // the newest that left a state; nil: there is none
 	Unread      error              // why the record cannot be read; the ledger knows the state then
 	deployed    *pipeline.Deployed // an apply that only GitHub remembers; nil: none, or not asked
 }
@@ -38,7 +38,7 @@ func Remember(ctx context.Context, s record.Records, c pipeline.CustomerName, en
 	}
 	entry, left, ledgerErr := (Ledger{Store: s.Store}).LastState(ctx, c, env)
 	if ledgerErr != nil {
-		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), ledgerErr)
+		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), ledgerErr)
 	}
 	if left {
 		known.entry = &entry
@@ -81,7 +81,7 @@ func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostS
 // Left is a state as one memory knows it.
 type Left struct {
 	state   pipeline.StateRecord
-	what    LedgerEvent
+	what    Event
 	request pipeline.RequestID
 	at      time.Time
 	// exact: state is what was left. False: it is what the plan was made on, as earlier
@@ -95,7 +95,7 @@ type Left struct {
 func (l Left) None() bool { return l.exact && l.state.Lineage == "" }
 
 func (l Left) String() string {
-	happened := map[LedgerEvent]string{LedgerFailed: "changed (by an apply that failed)", LedgerRecovered: "brought back", LedgerRestored: "restored", LedgerAccepted: "accepted", LedgerDestroyed: "destroyed", LedgerRenamed: "copied from the customer's old name"}[l.what]
+	happened := map[Event]string{Failed: "changed (by an apply that failed)", Recovered: "brought back", Restored: "restored", Accepted: "accepted", Destroyed: "destroyed", Renamed: "copied from the customer's old name"}[l.what]
 	if happened == "" {
 		happened = "applied"
 	}
@@ -110,13 +110,13 @@ func (l Left) String() string {
 func (r Remembered) Left() []Left {
 	var known []Left
 	if l := r.Record; l != nil {
-		one := Left{state: pipeline.StateRecord{StateVersion: l.Receipt.State, Resources: pipeline.UnknownResources}, what: LedgerApplied, request: l.Receipt.Request, at: l.At}
+		one := Left{state: pipeline.StateRecord{StateVersion: l.Receipt.State, Resources: pipeline.UnknownResources}, what: Applied, request: l.Receipt.Request, at: l.At}
 		if l.State != nil {
 			one.state, one.exact = *l.State, true
 		}
 		one.ended = l.Destroyed()
 		if l.Accepted != nil {
-			one.what, one.request, one.at = LedgerAccepted, "", l.Accepted.At
+			one.what, one.request, one.at = Accepted, "", l.Accepted.At
 		}
 		known = append(known, one)
 	}
@@ -152,7 +152,7 @@ func LookForLost(ctx context.Context, s pipeline.Store, c pipeline.CustomerName,
 	known := Remembered{customer: c, environment: env}
 	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
-		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", LedgerName(c, env), err)
+		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
 	}
 	if !left {
 		keys, err := s.List(ctx, record.LastApplyPrefix(c, env))
@@ -161,7 +161,7 @@ func LookForLost(ctx context.Context, s pipeline.Store, c pipeline.CustomerName,
 		}
 		for _, key := range keys {
 			if at, ok := record.LastAppliedAt(key); ok {
-				entry, left = LedgerEntry{Event: LedgerApplied, At: at}, true
+				entry, left = Entry{Event: Applied, At: at}, true
 			}
 		}
 	}

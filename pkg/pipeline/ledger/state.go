@@ -8,17 +8,17 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// noState is LedgerEntry.LastState where no entry before has left a state.
+// noState is Entry.LastState where no entry before has left a state.
 const noState = -1
 
 // leftState reports whether a state is in the backend since this entry, of whatever
 // version.
-func (e LedgerEntry) leftState() bool {
-	return e.State != nil || slices.Contains([]LedgerEvent{LedgerApplied, LedgerDestroyed, LedgerRecovered, LedgerRestored, LedgerAccepted}, e.Event)
+func (e Entry) leftState() bool {
+	return e.State != nil || slices.Contains([]Event{Applied, Destroyed, Recovered, Restored, Accepted}, e.Event)
 }
 
 // nextLastState is LastState of the entry after this one.
-func (e LedgerEntry) nextLastState() int {
+func (e Entry) nextLastState() int {
 	if e.leftState() {
 		return e.Sequence
 	}
@@ -27,22 +27,22 @@ func (e LedgerEntry) nextLastState() int {
 
 // LastState returns the newest entry that left a state, and false where none did. Each
 // entry leads to it, but for those of earlier versions, which are read one by one.
-func (l Ledger) LastState(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (LedgerEntry, bool, error) {
+func (l Ledger) LastState(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (Entry, bool, error) {
 	_, at, err := l.HeadEntry(ctx, c, env)
 	for err == nil && at.Sequence > 0 {
 		switch {
 		case at.leftState():
 			return at, true, nil
 		case at.LastState == noState || at.Sequence == 1:
-			return LedgerEntry{}, false, nil
+			return Entry{}, false, nil
 		case at.LastState > 0:
 			sequence := at.LastState
 			if at, _, err = l.entry(ctx, c, env, sequence); err == nil && !at.leftState() {
-				err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBrokenLedger, sequence)
+				err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBroken, sequence)
 			}
 		default:
 			at, _, err = l.entry(ctx, c, env, at.Sequence-1)
 		}
 	}
-	return LedgerEntry{}, false, err
+	return Entry{}, false, err
 }

@@ -18,15 +18,15 @@ import (
 func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
 	var errs []error
 	for _, t := range report.targets {
-		e := ledger.LedgerEnd(report.Request, t.Environment, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
-		if t.closed && e.Event != ledger.LedgerSuperseded {
-			e.Event = ledger.LedgerClosed
+		e := ledger.EndEntry(report.Request, t.Environment, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		if t.closed && e.Event != ledger.Superseded {
+			e.Event = ledger.Closed
 		}
 		chain := ledger.Ledger{Store: r.Store, Now: r.Now}
 		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
-			errs = append(errs, chain.Finish(ctx, ledger.LedgerEnd(report.Request, t.Environment, *end, t.Receipt)))
+			errs = append(errs, chain.Finish(ctx, ledger.EndEntry(report.Request, t.Environment, *end, t.Receipt)))
 		}
-		if e.Event == ledger.LedgerClosed || e.Event == ledger.LedgerSuperseded || t.doubted {
+		if e.Event == ledger.Closed || e.Event == ledger.Superseded || t.doubted {
 			_, err := chain.Append(ctx, e)
 			errs = append(errs, err)
 		} else if t.attempt.Number == 0 && t.Outcome.Final() && !t.Outcome.Succeeded() {
@@ -52,7 +52,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	}
 	var errs []error
 	for _, env := range envs {
-		e := ledger.NewLedgerEntry(ledger.LedgerUnreported, report.Request, env, in.Run)
+		e := ledger.NewEntry(ledger.Unreported, report.Request, env, in.Run)
 		e.Message = strings.Join(words, "; ")
 		_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 		errs = append(errs, err)
@@ -63,7 +63,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
-	e := ledger.LedgerEnd(request, t.Environment, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	e := ledger.EndEntry(request, t.Environment, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
 	head, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err

@@ -76,8 +76,8 @@ type recording struct {
 	live   io.Writer
 }
 
-// RecordLog makes in print to its log and to a recording.
-func RecordLog(in *pipeline.TargetInput) recording {
+// RecordJob makes in print to its log and to a recording.
+func RecordJob(in *pipeline.TargetInput) recording {
 	r := recording{log: &jobLog{}, live: in.LogOrDiscard()}
 	r.masked = r.log
 	if in.Mask != nil {

@@ -198,7 +198,7 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext s
 // appendLedger records that a kept state is in its backend again.
 func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt pipeline.Receipt, state pipeline.StateVersion) error {
 	request := pipeline.Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
-	e := ledger.NewLedgerEntry(ledger.LedgerRecovered, request, in.Environment, in.Run)
+	e := ledger.NewEntry(ledger.Recovered, request, in.Environment, in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
 	if state.Lineage != "" {
 		e.State = &pipeline.StateRecord{StateVersion: state, Resources: pipeline.UnknownResources}

@@ -47,7 +47,7 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, file st
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	err = r.note(last, in, ledger.LedgerRestored, pipeline.StateRecord{StateVersion: state, Resources: resources}, what)
+	err = r.note(last, in, ledger.Restored, pipeline.StateRecord{StateVersion: state, Resources: resources}, what)
 	if err != nil {
 		return state, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment %s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
 	}
@@ -99,7 +99,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", pipeline.TargetName(in.Customer.Name, in.Environment)),
 			Next: "`metapipe state list` says which states are lost"}
 	}
-	if err := r.note(ctx, in, ledger.LedgerAccepted, a.State, a.Reason); err != nil {
+	if err := r.note(ctx, in, ledger.Accepted, a.State, a.Reason); err != nil {
 		return err
 	}
 	return registry.RegisterAgain(ctx, s, in.Customer, r.Now())
@@ -128,19 +128,19 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 		return err
 	}
 	why := fmt.Sprintf("repository id %d in place of %d: %s", a.RepositoryID, other.Owner, a.Reason)
-	e := ledger.LedgerEntry{Event: ledger.LedgerAccepted, Customer: in.Customer.Name, Environment: in.Environment, Actor: in.Actor, Message: why, Run: in.Run, State: &a.State}
+	e := ledger.Entry{Event: ledger.Accepted, Customer: in.Customer.Name, Environment: in.Environment, Actor: in.Actor, Message: why, Run: in.Run, State: &a.State}
 	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	return err
 }
 
 // note writes the sealed record first, and then the ledger, which can only make the
 // target look worse: done again after an interruption, both agree.
-func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.LedgerEvent, state pipeline.StateRecord, why string) error {
+func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.Event, state pipeline.StateRecord, why string) error {
 	c, env := in.Customer.Name, in.Environment
 	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c, env, state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
-	e := ledger.LedgerEntry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
+	e := ledger.Entry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
 	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	return err
 }

@@ -34,7 +34,7 @@ func (r *Renamer) move(ctx context.Context, in RenameInput, targets []moving, k 
 			return err
 		}
 	}
-	if err := r.appendLedger(ctx, in, "", ledger.LedgerEntry{}); err != nil {
+	if err := r.appendLedger(ctx, in, "", ledger.Entry{}); err != nil {
 		return err
 	}
 	return r.finish(ctx, in, k)
@@ -118,8 +118,8 @@ func busyRename(old pipeline.CustomerName) error {
 
 // entry is what the ledger of the new name says about a target: the state that is there,
 // and whether the target was ended. An ended target may have no state.
-func (t moving) entry(left pipeline.StateRecord) ledger.LedgerEntry {
-	e := ledger.LedgerEntry{Ended: t.ended}
+func (t moving) entry(left pipeline.StateRecord) ledger.Entry {
+	e := ledger.Entry{Ended: t.ended}
 	if left.Lineage != "" || t.ended {
 		e.State = &left
 	}
@@ -128,14 +128,14 @@ func (t moving) entry(left pipeline.StateRecord) ledger.LedgerEntry {
 
 // appendLedger writes both ledgers of a target, or those of the customers, unless their last
 // entries say it already. Only the new name has the state from then on.
-func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, moved ledger.LedgerEntry) error {
+func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, moved ledger.Entry) error {
 	moved.Customer, moved.Message = in.New.Name, fmt.Sprintf("from %s", in.Old)
-	for _, e := range []ledger.LedgerEntry{{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
+	for _, e := range []ledger.Entry{{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
 		l := ledger.Ledger{Store: r.Store, Now: r.Now}
-		e.Event, e.Environment, e.Actor, e.Run = ledger.LedgerRenamed, env, in.Actor, in.Run
+		e.Event, e.Environment, e.Actor, e.Run = ledger.Renamed, env, in.Actor, in.Run
 		_, last, err := l.HeadEntry(ctx, e.Customer, env)
 		if err != nil {
-			return fmt.Errorf("read the ledger of %s: %w", ledger.LedgerName(e.Customer, env), err)
+			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Customer, env), err)
 		}
 		if last.SaysRenamed(e) {
 			continue

@@ -102,8 +102,8 @@ func (f Finding) Repairable() bool {
 	return true
 }
 
-// SweepResult is what one sweep has seen.
-type SweepResult struct {
+// Result is what one sweep has seen.
+type Result struct {
 	Open     int       `json:"open"` // requests in the index
 	Findings []Finding `json:"findings"`
 	At       time.Time `json:"at"`
@@ -111,8 +111,8 @@ type SweepResult struct {
 
 // Run looks at every open request, and repairs what it can when fix is set. What
 // goes wrong with one request is a finding and stops no other.
-func (s *Sweeper) Run(ctx context.Context, fix bool) (SweepResult, error) {
-	result := SweepResult{Findings: []Finding{}, At: s.Now().UTC()}
+func (s *Sweeper) Run(ctx context.Context, fix bool) (Result, error) {
+	result := Result{Findings: []Finding{}, At: s.Now().UTC()}
 	entries, err := record.OpenEntries(ctx, s.Store, record.OpenRoot)
 	if err != nil {
 		return result, err
@@ -242,8 +242,8 @@ func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message st
 	chain := ledger.Ledger{Store: w.Store, Now: w.Now}
 	for _, rule := range customer.Manager.Environments {
 		last, found, err := chain.LastOf(ctx, customer.Name, rule.Name, w.entry.Request, since)
-		if err == nil && found && last.Event == ledger.LedgerRequested {
-			_, err = chain.Append(ctx, ledger.LedgerEntry{Event: ledger.LedgerClosed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
+		if err == nil && found && last.Event == ledger.Requested {
+			_, err = chain.Append(ctx, ledger.Entry{Event: ledger.Closed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
 				Outcome: pipeline.OutcomeFailed, Message: message, Run: last.Run})
 		}
 		if err != nil {

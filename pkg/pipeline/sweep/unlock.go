@@ -138,7 +138,7 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lo
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	_, err := ledger.Ledger{Store: u.Store, Now: u.Now}.Append(last, ledger.LedgerEntry{Event: ledger.LedgerUnlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
+	_, err := ledger.Ledger{Store: u.Store, Now: u.Now}.Append(last, ledger.Entry{Event: ledger.Unlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
 		Actor: actor, Message: lock.String(), Run: in.Run})
 	if err != nil {
 		return fmt.Errorf("the lock of %s/%s is released, but that could not be recorded: %w", in.Customer.Name, in.Environment, err)

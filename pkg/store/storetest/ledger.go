@@ -17,7 +17,7 @@ func ledgerRace(t *testing.T, s pipeline.Store) {
 	var all sync.WaitGroup
 	for n := range jobs {
 		all.Go(func() {
-			e := ledger.LedgerEntry{Event: ledger.LedgerFailed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
+			e := ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
 			for range 2 {
 				if _, err := chain.Append(t.Context(), e); err != nil {
 					t.Error(err)

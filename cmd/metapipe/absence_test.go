@@ -12,6 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // blind is a token of a job that sees nothing of the manager, and so gets 404.
@@ -71,7 +72,7 @@ func TestWriteThatGitHubDoesNotFind(t *testing.T) {
 			r := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
 			planned := r.planned("staging")
 			r.do(0, "apply", "staging", "--receipt", planned.outputs["receipt"])
-			w.hub.Fail(hub.Matcher{Method: http.MethodPost, Route: route}, hub.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1)
+			w.hub.Fail(hubtest.Matcher{Method: http.MethodPost, Route: route}, hubtest.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1)
 			end := w.newJob(r.run).do(1, "report", "--customer", "shop", "--request", r.id, "--final")
 			end.want(t, "outcome=success")
 			end.says(t, "HTTP 404", "SOURCE_REPOS_PAT cannot see it")
@@ -95,8 +96,8 @@ func TestRefusedForEver(t *testing.T) {
 		"archived": {func(w *world, _ int) { w.customer.Archive(true) }, "the repository is archived and read-only"},
 		"locked":   {func(w *world, pull int) { check(w.t, w.customer.LockConversation(pull, true)) }, "the conversation is locked"},
 		"statuses": {func(w *world, _ int) {
-			w.hub.Fail(hub.Matcher{Method: http.MethodPost, Route: "/repos/{owner}/{repo}/statuses/{sha}"},
-				hub.Fault{Status: 422, Message: "Validation Failed: This SHA and context has reached the maximum number of statuses."}, 1000)
+			w.hub.Fail(hubtest.Matcher{Method: http.MethodPost, Route: "/repos/{owner}/{repo}/statuses/{sha}"},
+				hubtest.Fault{Status: 422, Message: "Validation Failed: This SHA and context has reached the maximum number of statuses."}, 1000)
 		}, "the 1,000 statuses that GitHub accepts"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -101,7 +101,7 @@ func (a *attempt) forges(changes []string) {
 }
 
 // idToken gets a genuine token of a run from an issuer.
-func (a *attempt) idToken(server *hub.Server, j hub.IDTokenJob, audience string) string {
+func (a *attempt) idToken(server *hubtest.Server, j hub.IDTokenJob, audience string) string {
 	a.t.Helper()
 	j.Job = "trigger"
 	address, bearer, err := server.OpenJob(j)

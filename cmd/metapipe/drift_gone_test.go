@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // TestIssuesOfTargetsThatAreGone closes the issues of what the registry does not have
@@ -35,8 +36,8 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 	check(t, taken.Rename("elsewhere"))
 	other := must(f.hub.AddRepo("acme", string(all[2].Name), hub.RepoOptions{Private: true}))(t)
 	check(t, other.Grant("metapipe-bot", hub.Write))
-	f.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+all[3].Repository.String()) }},
-		hub.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
+	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+all[3].Repository.String()) }},
+		hubtest.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
 	if did := f.issues(&scan, 1); did[drift.IssueClosed] != 0 || did[drift.IssueWaiting] != 4 {
@@ -88,8 +89,8 @@ func TestIssueOfATargetThatIsOutOfReach(t *testing.T) {
 	f.issues(&scan, 100)
 	away := f.customers[0]
 	f.customers = f.customers[1:]
-	f.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+away.Repository.String()) }},
-		hub.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1000)
+	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+away.Repository.String()) }},
+		hubtest.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1000)
 	for _, days := range []int{1, 20, 20} {
 		check(t, f.sleep(t.Context(), time.Duration(days)*24*time.Hour))
 		scan = f.scan(0)

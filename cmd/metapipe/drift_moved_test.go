@@ -6,6 +6,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // TestIssuesAndRepositoriesThatMove follows the customer: its renamed repository, and
@@ -62,7 +63,7 @@ func TestALockedIssueIsClosed(t *testing.T) {
 	f.tool.meddle(target, "meddled")
 	scan := f.scan(0)
 	f.issues(&scan, 10)
-	f.hub.Fail(hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"}, hub.Fault{Status: 403, Message: "Unable to create comment because issue is locked."}, 100)
+	f.hub.Fail(hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"}, hubtest.Fault{Status: 403, Message: "Unable to create comment because issue is locked."}, 100)
 	f.tool.meddle(target, "")
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)

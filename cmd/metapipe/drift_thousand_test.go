@@ -82,7 +82,7 @@ func (f *fleetTool) meddle(name, content string) {
 // thousand is a fleet on the double of GitHub, with a clock of its own.
 type thousand struct {
 	t         *testing.T
-	hub       *hub.Server
+	hub       *hubtest.Server
 	tool      *fleetTool
 	store     pipeline.Store
 	sealer    pipeline.Sealer
@@ -134,8 +134,8 @@ func newThousand(t *testing.T) *thousand {
 		}
 		must(repo.Commit("main", hub.Change{Message: "Begin", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte(text)}}}))(t)
 	}
-	f.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/acme/"+revoked) }},
-		hub.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
+	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/acme/"+revoked) }},
+		hubtest.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
 	must(f.hub.AddToken(hub.Token{Name: "source", Secret: "source-token", Kind: hub.Classic, User: "metapipe-bot", Scopes: []string{"repo"}}))(t)
 	return f
 }

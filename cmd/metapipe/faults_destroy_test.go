@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -53,9 +53,9 @@ func TestFaultDestroy(t *testing.T) {
 		if tools(at.name) || at.step.command == "report" {
 			continue // the tool's own writes and those of a report have tests of their own
 		}
-		fault, times := hub.Fault{Status: 500, Message: "InternalError"}, 1000
+		fault, times := hubtest.Fault{Status: 500, Message: "InternalError"}, 1000
 		if n++; n%4 == 0 {
-			fault, times = hub.Fault{Reset: true, AfterEffect: true}, 1
+			fault, times = hubtest.Fault{Reset: true, AfterEffect: true}, 1
 		}
 		bucket := fmt.Sprintf("fault-end-%d", n)
 		m.run(t, at.String(), func(t *testing.T) {

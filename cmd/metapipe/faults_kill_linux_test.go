@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -18,15 +18,15 @@ import (
 var deaths = []struct {
 	name   string
 	signal syscall.Signal
-	fault  *hub.Fault // what becomes of the write
-	tool   bool       // the machine is gone: the tool dies too, and the job does not report
+	fault  *hubtest.Fault // what becomes of the write
+	tool   bool           // the machine is gone: the tool dies too, and the job does not report
 }{
-	{"SIGKILL before", syscall.SIGKILL, &hub.Fault{Reset: true}, false},
-	{"SIGKILL after", syscall.SIGKILL, &hub.Fault{Reset: true, AfterEffect: true}, false},
+	{"SIGKILL before", syscall.SIGKILL, &hubtest.Fault{Reset: true}, false},
+	{"SIGKILL after", syscall.SIGKILL, &hubtest.Fault{Reset: true, AfterEffect: true}, false},
 	{"SIGINT", syscall.SIGINT, nil, false},
 	{"SIGTERM", syscall.SIGTERM, nil, false},
-	{"lost machine before", syscall.SIGKILL, &hub.Fault{Reset: true}, true},
-	{"lost machine after", syscall.SIGKILL, &hub.Fault{Reset: true, AfterEffect: true}, true},
+	{"lost machine before", syscall.SIGKILL, &hubtest.Fault{Reset: true}, true},
+	{"lost machine after", syscall.SIGKILL, &hubtest.Fault{Reset: true, AfterEffect: true}, true},
 }
 
 // TestFaultKills ends the process of each step at each of its writes.
@@ -60,7 +60,7 @@ func TestFaultKills(t *testing.T) {
 
 // dies lets the process of a step get a signal at one of its writes. The tools that
 // it had started then may outlive it: they are returned.
-func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hub.Fault, tool bool) (tools func() []int) {
+func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hubtest.Fault, tool bool) (tools func() []int) {
 	var (
 		mu     sync.Mutex
 		victim *os.Process

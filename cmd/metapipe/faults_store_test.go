@@ -6,20 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
 // storeFaults are the ways in which an answer of S3 goes wrong. Message is the code
 // of the error.
 var storeFaults = []namedFault{
-	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
-	{"404 once", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
-	{"409 once", hub.Fault{Status: 409, Message: "ConditionalRequestConflict"}, 1},
-	{"500", hub.Fault{Status: 500, Message: "InternalError"}, 1000},
-	{"lost reply once", hub.Fault{Reset: true, AfterEffect: true}, 1},
-	{"lost reply", hub.Fault{Reset: true, AfterEffect: true}, 1000},
-	{"slow", hub.Fault{Status: 503, Message: "SlowDown", Delay: 300 * time.Millisecond}, 1},
+	{"403", hubtest.Fault{Status: 403, Message: "AccessDenied"}, 1000},
+	{"404 once", hubtest.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
+	{"409 once", hubtest.Fault{Status: 409, Message: "ConditionalRequestConflict"}, 1},
+	{"500", hubtest.Fault{Status: 500, Message: "InternalError"}, 1000},
+	{"lost reply once", hubtest.Fault{Reset: true, AfterEffect: true}, 1},
+	{"lost reply", hubtest.Fault{Reset: true, AfterEffect: true}, 1000},
+	{"slow", hubtest.Fault{Status: 503, Message: "SlowDown", Delay: 300 * time.Millisecond}, 1},
 }
 
 // TestFaultStore lets every write of a request to its bucket fail in every way. The
@@ -54,11 +54,11 @@ func TestFaultStore(t *testing.T) {
 // storeReadFaults are the ways in which a read goes wrong, and how often. Message is the
 // code of the error.
 var storeReadFaults = []namedFault{
-	{"403", hub.Fault{Status: 403, Message: "AccessDenied"}, 1000},
-	{"404 of the bucket", hub.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
-	{"500 that passes", hub.Fault{Status: 500, Message: "InternalError"}, 5},
-	{"503", hub.Fault{Status: 503, Message: "SlowDown"}, 1000},
-	{"reset", hub.Fault{Reset: true}, 4},
+	{"403", hubtest.Fault{Status: 403, Message: "AccessDenied"}, 1000},
+	{"404 of the bucket", hubtest.Fault{Status: 404, Message: "NoSuchBucket"}, 1},
+	{"500 that passes", hubtest.Fault{Status: 500, Message: "InternalError"}, 5},
+	{"503", hubtest.Fault{Status: 503, Message: "SlowDown"}, 1000},
+	{"reset", hubtest.Fault{Reset: true}, 4},
 }
 
 // TestFaultStoreReads lets the reads of each kind of object, and the lists, fail from
@@ -104,7 +104,7 @@ func TestFaultStoreReads(t *testing.T) {
 func tools(name string) bool { return strings.Contains(name, "terraform.tfstate") }
 
 // fails lets the same write go wrong from its step on.
-func (s *scene) fails(at writeAt, fault hub.Fault, times int) {
+func (s *scene) fails(at writeAt, fault hubtest.Fault, times int) {
 	seen := 0
 	s.arm(s.hub, &fault, func(name string) bool {
 		if step := s.current(); step.number < at.step.number || name != at.name {

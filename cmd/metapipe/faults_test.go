@@ -13,26 +13,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // githubFaults are the ways in which an answer of GitHub goes wrong.
 var githubFaults = []struct {
 	name string
-	hub.Fault
+	hubtest.Fault
 }{
-	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}},
-	{"404", hub.Fault{Status: 404, Message: "Not Found"}},
-	{"409", hub.Fault{Status: 409, Message: "Conflict"}},
-	{"422", hub.Fault{Status: 422, Message: "Validation Failed"}},
-	{"429", hub.Fault{Status: 429, Message: "Too many requests"}},
-	{"403 secondary limit", hub.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"7"}}}},
-	{"500", hub.Fault{Status: 500, Message: "oops"}},
-	{"502 after the effect", hub.Fault{Status: 502, Message: "bad gateway", AfterEffect: true}},
-	{"reset", hub.Fault{Reset: true}},
-	{"lost reply", hub.Fault{Reset: true, AfterEffect: true}},
-	{"half body", hub.Fault{HalfBody: true}},
-	{"slow", hub.Fault{Delay: 100 * time.Millisecond}},
+	{"403", hubtest.Fault{Status: 403, Message: "Resource not accessible by personal access token"}},
+	{"404", hubtest.Fault{Status: 404, Message: "Not Found"}},
+	{"409", hubtest.Fault{Status: 409, Message: "Conflict"}},
+	{"422", hubtest.Fault{Status: 422, Message: "Validation Failed"}},
+	{"429", hubtest.Fault{Status: 429, Message: "Too many requests"}},
+	{"403 secondary limit", hubtest.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"7"}}}},
+	{"500", hubtest.Fault{Status: 500, Message: "oops"}},
+	{"502 after the effect", hubtest.Fault{Status: 502, Message: "bad gateway", AfterEffect: true}},
+	{"reset", hubtest.Fault{Reset: true}},
+	{"lost reply", hubtest.Fault{Reset: true, AfterEffect: true}},
+	{"half body", hubtest.Fault{HalfBody: true}},
+	{"slow", hubtest.Fault{Delay: 100 * time.Millisecond}},
 }
 
 // githubWrite is one write of a request to GitHub.
@@ -81,8 +81,8 @@ var githubWrites = []githubWrite{
 	{name: "all writes", method: "POST"},
 }
 
-func (g githubWrite) matcher(hits *atomic.Int32) hub.Matcher {
-	return hub.Matcher{Method: g.method, Route: g.route, Request: func(r *http.Request) bool {
+func (g githubWrite) matcher(hits *atomic.Int32) hubtest.Matcher {
+	return hubtest.Matcher{Method: g.method, Route: g.route, Request: func(r *http.Request) bool {
 		if g.body != nil {
 			var sent map[string]any
 			b, err := io.ReadAll(r.Body)
@@ -139,7 +139,7 @@ func TestFaultMatrix(t *testing.T) {
 }
 
 // play carries one request whose write goes wrong.
-func (g githubWrite) play(t *testing.T, fault hub.Fault, times int) {
+func (g githubWrite) play(t *testing.T, fault hubtest.Fault, times int) {
 	w := newWorld(t, nil)
 	c := newCarrier(w)
 	c.onFailure(t)
@@ -194,21 +194,21 @@ var githubReads = []githubWrite{
 // namedFault is one way in which an answer goes wrong, and how often.
 type namedFault struct {
 	name string
-	hub.Fault
+	hubtest.Fault
 	times int
 }
 
 // readFaults are the ways in which a read goes wrong, and how often.
 var readFaults = []namedFault{
-	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, 1000},
-	{"404 once", hub.Fault{Status: 404, Message: "Not Found"}, 1},
-	{"404", hub.Fault{Status: 404, Message: "Not Found"}, 1000},
-	{"403 limit", hub.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"0"}}}, 2},
-	{"429 for an hour", hub.Fault{Status: 429, Message: "Too many requests", Header: http.Header{"Retry-After": {"3600"}}}, 1000},
-	{"500", hub.Fault{Status: 500, Message: "oops"}, 5},
-	{"502", hub.Fault{Status: 502, Message: "bad gateway"}, 1000},
-	{"reset", hub.Fault{Reset: true}, 3},
-	{"half body", hub.Fault{HalfBody: true}, 2},
+	{"403", hubtest.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, 1000},
+	{"404 once", hubtest.Fault{Status: 404, Message: "Not Found"}, 1},
+	{"404", hubtest.Fault{Status: 404, Message: "Not Found"}, 1000},
+	{"403 limit", hubtest.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"0"}}}, 2},
+	{"429 for an hour", hubtest.Fault{Status: 429, Message: "Too many requests", Header: http.Header{"Retry-After": {"3600"}}}, 1000},
+	{"500", hubtest.Fault{Status: 500, Message: "oops"}, 5},
+	{"502", hubtest.Fault{Status: 502, Message: "bad gateway"}, 1000},
+	{"reset", hubtest.Fault{Reset: true}, 3},
+	{"half body", hubtest.Fault{HalfBody: true}, 2},
 }
 
 // TestFaultReads lets every kind of read of a request from GitHub and from the runner

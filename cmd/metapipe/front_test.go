@@ -18,7 +18,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -37,7 +37,7 @@ type front struct {
 	// call is what a picked write does first, and fault how its answer goes wrong:
 	// nil for not at all.
 	call  func()
-	fault *hub.Fault
+	fault *hubtest.Fault
 }
 
 // newFront gives the world a bucket of its own on a server.
@@ -66,21 +66,21 @@ func newFront(t *testing.T, server *miniotest.Server, w *world, bucket string) *
 }
 
 // arm lets the picked writes go wrong from now on, those to GitHub too.
-func (f *front) arm(github *hub.Server, fault *hub.Fault, see func(name string) bool, call func()) {
+func (f *front) arm(github *hubtest.Server, fault *hubtest.Fault, see func(name string) bool, call func()) {
 	f.mu.Lock()
 	f.see, f.fault, f.call = see, fault, call
 	f.mu.Unlock()
-	wrong := hub.Fault{Reset: true} // is not inflicted when fault is nil
+	wrong := hubtest.Fault{Reset: true} // is not inflicted when fault is nil
 	if fault != nil {
 		wrong = *fault
 	}
-	github.Fail(hub.Matcher{Request: func(r *http.Request) bool {
+	github.Fail(hubtest.Matcher{Request: func(r *http.Request) bool {
 		return f.watches(r) && f.picks(githubName(r)) && fault != nil
 	}}, wrong, 1<<30)
 }
 
 // disarm lets everything go well from now on.
-func (f *front) disarm(github *hub.Server) {
+func (f *front) disarm(github *hubtest.Server) {
 	f.mu.Lock()
 	f.see = func(string) bool { return false }
 	f.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 const commentsRoute = "/repos/{owner}/{repo}/issues/{issue_number}/comments"
@@ -48,7 +49,7 @@ func TestReportsAtOnceLeaveOneComment(t *testing.T) {
 	t.Parallel()
 	w, r, _ := proposed(t)
 	// Each finds no comment, and is held back until all have looked.
-	w.hub.Fail(hub.Matcher{Method: http.MethodGet, Route: commentsRoute}, hub.Fault{Delay: time.Second}, 4)
+	w.hub.Fail(hubtest.Matcher{Method: http.MethodGet, Route: commentsRoute}, hubtest.Fault{Delay: time.Second}, 4)
 	var all []*running
 	for range 4 {
 		all = append(all, w.newJob(r.run).start("report", "--customer", r.customer, "--request", r.id))
@@ -75,7 +76,7 @@ func TestNewestRequestHasTheLastWord(t *testing.T) {
 	w, first, number := proposed(t)
 	// The first report has seen that nothing is newer and that there is no comment;
 	// before it writes, a second request is accepted, planned and reported.
-	w.hub.Fail(hub.Matcher{Method: http.MethodGet, Route: commentsRoute}, hub.Fault{Delay: 20 * time.Second}, 1)
+	w.hub.Fail(hubtest.Matcher{Method: http.MethodGet, Route: commentsRoute}, hubtest.Fault{Delay: 20 * time.Second}, 1)
 	late := w.newJob(first.run).start("report", "--customer", first.customer, "--request", first.id)
 	for deadline := time.Now().Add(10 * time.Second); !w.asked(commentsRoute); {
 		if time.Now().After(deadline) {
@@ -110,7 +111,7 @@ func (w *world) asked(route string) bool {
 func TestLostReplyOfDispatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	w.hub.Fail(hub.Matcher{Method: http.MethodPost, Route: "/repos/{owner}/{repo}/dispatches"}, hub.Fault{Reset: true, AfterEffect: true}, 1)
+	w.hub.Fail(hubtest.Matcher{Method: http.MethodPost, Route: "/repos/{owner}/{repo}/dispatches"}, hubtest.Fault{Reset: true, AfterEffect: true}, 1)
 	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
 	triggered := w.newJob(run).start("trigger")
 	one, two := w.queued(), w.queued()

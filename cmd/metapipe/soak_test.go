@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
@@ -72,8 +72,8 @@ func soak(t *testing.T, server *miniotest.Server, seed uint64) bool {
 }
 
 // randomFault is one that both GitHub and S3 can have.
-func randomFault(r *rand.Rand) hub.Fault {
-	faults := []hub.Fault{
+func randomFault(r *rand.Rand) hubtest.Fault {
+	faults := []hubtest.Fault{
 		{Status: 403, Message: "AccessDenied"}, {Status: 404, Message: "NoSuchBucket"}, {Status: 409, Message: "ConditionalRequestConflict"},
 		{Status: 422, Message: "Invalid"}, {Status: 429, Message: "SlowDown"}, {Status: 500, Message: "InternalError"}, {Status: 502, Message: "BadGateway"},
 		{Status: 500, Message: "InternalError", AfterEffect: true}, {Reset: true}, {Reset: true, AfterEffect: true},

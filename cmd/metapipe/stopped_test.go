@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // TestStoppedBetween stops the commands that run no tool while GitHub lets them wait,
@@ -34,7 +34,7 @@ func TestStoppedBetween(t *testing.T) {
 				r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
 				check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
 			}
-			w.hub.Fail(hub.Matcher{Method: http.MethodPost, Route: statuses}, hub.Fault{Delay: 30 * time.Second}, 1)
+			w.hub.Fail(hubtest.Matcher{Method: http.MethodPost, Route: statuses}, hubtest.Fault{Delay: 30 * time.Second}, 1)
 			w.hub.ResetCalls()
 			j := w.newJob(r.run)
 			p := j.start(args(r)...)

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // interrupts are the signals that end a command early.
@@ -85,7 +85,7 @@ func TestStoppedUnlock(t *testing.T) {
 			t.Fatalf("the state is not locked: %q", locked)
 		}
 		unlock := []string{"unlock", "--customer", "shop", "--environment", "staging", "--lock-id", id[1]}
-		w.hub.Fail(hub.Matcher{Method: http.MethodGet, Route: runRoute}, hub.Fault{Delay: 30 * time.Second}, 1)
+		w.hub.Fail(hubtest.Matcher{Method: http.MethodGet, Route: runRoute}, hubtest.Fault{Delay: 30 * time.Second}, 1)
 		w.hub.ResetCalls()
 		later := w.sweepJob(r).start(unlock...)
 		w.asksForRun()
@@ -106,7 +106,7 @@ func TestStoppedSweep(t *testing.T) {
 		r := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
 		r.planned("staging")
 		check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-		w.hub.Fail(hub.Matcher{Method: http.MethodGet, Route: runRoute}, hub.Fault{Delay: 30 * time.Second}, 1)
+		w.hub.Fail(hubtest.Matcher{Method: http.MethodGet, Route: runRoute}, hubtest.Fault{Delay: 30 * time.Second}, 1)
 		w.hub.ResetCalls()
 		p := w.sweepJob(r).start("sweep", "--fix")
 		w.asksForRun()

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 const (
@@ -17,12 +17,12 @@ const (
 // and what to do; one whose trouble passes sends its request.
 func TestTriggerUnsent(t *testing.T) {
 	t.Parallel()
-	asks := func(status int, after string) hub.Fault {
-		return hub.Fault{Status: status, Message: "no", Header: http.Header{"Retry-After": {after}}}
+	asks := func(status int, after string) hubtest.Fault {
+		return hubtest.Fault{Status: status, Message: "no", Header: http.Header{"Retry-After": {after}}}
 	}
 	for name, c := range map[string]struct {
 		route string
-		fault hub.Fault
+		fault hubtest.Fault
 		times int
 		with  string // variable of the job
 		exit  int
@@ -30,16 +30,16 @@ func TestTriggerUnsent(t *testing.T) {
 	}{
 		"ID token, 429 that passes":  {route: tokenRoute, fault: asks(429, "0"), times: 2},
 		"ID token, 403 that passes":  {route: tokenRoute, fault: asks(403, "1"), times: 1},
-		"ID token, 500 that passes":  {route: tokenRoute, fault: hub.Fault{Status: 500}, times: 5},
-		"ID token, reset":            {route: tokenRoute, fault: hub.Fault{Reset: true}, times: 3},
+		"ID token, 500 that passes":  {route: tokenRoute, fault: hubtest.Fault{Status: 500}, times: 5},
+		"ID token, reset":            {route: tokenRoute, fault: hubtest.Fault{Reset: true}, times: 3},
 		"ID token, 429 for an hour":  {route: tokenRoute, fault: asks(429, "3600"), times: 1000, exit: 1, says: "the runner gave no ID token; run this job again"},
-		"ID token, 500 for ever":     {route: tokenRoute, fault: hub.Fault{Status: 500}, times: 1000, exit: 1, says: "the runner gave no ID token; run this job again"},
-		"changes cannot be read":     {route: compareRoute, fault: hub.Fault{Status: 500}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
-		"changes may not be read":    {route: compareRoute, fault: hub.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"ID token, 500 for ever":     {route: tokenRoute, fault: hubtest.Fault{Status: 500}, times: 1000, exit: 1, says: "the runner gave no ID token; run this job again"},
+		"changes cannot be read":     {route: compareRoute, fault: hubtest.Fault{Status: 500}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"changes may not be read":    {route: compareRoute, fault: hubtest.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
 		"no token for the manager":   {with: "MANAGER_REPO_PAT=", exit: 2, says: "MANAGER_REPO_PAT is not set; see the log of this job"},
 		"no manager":                 {with: "MANAGER_REPO_NAME=", exit: 2, says: "Not sent: the manager repository; see the log of this job"},
 		"half of an App":             {with: "METAPIPE_APP_ID=5", exit: 2, says: "only one of METAPIPE_APP_ID"},
-		"dispatch refused for good":  {route: "/repos/{owner}/{repo}/dispatches", fault: hub.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
+		"dispatch refused for good":  {route: "/repos/{owner}/{repo}/dispatches", fault: hubtest.Fault{Status: 403}, times: 1000, exit: 1, says: "see the log of this job, then run it again"},
 		"dispatch limited, it waits": {route: "/repos/{owner}/{repo}/dispatches", fault: asks(429, "0"), times: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestTriggerUnsent(t *testing.T) {
 			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
 			j := w.newJob(run).with(c.with)
 			if c.route != "" {
-				w.hub.Fail(hub.Matcher{Route: c.route}, c.fault, c.times)
+				w.hub.Fail(hubtest.Matcher{Route: c.route}, c.fault, c.times)
 			}
 			if c.says == "" {
 				p := j.start("trigger")

@@ -79,7 +79,7 @@ const variablesYML = "name: shop\nenvironments:\n  staging: {}\n"
 type world struct {
 	sees              []string // the repositories of the token for customers; nil: the customer's
 	t                 *testing.T
-	hub               *hub.Server
+	hub               *hubtest.Server
 	manager, customer *hub.Repo
 	key, store        string
 	environ           []string // further variables of every job

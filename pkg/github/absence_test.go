@@ -9,6 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
 
 // TestAbsenceIsProved tells what is gone from what a token may not see.
@@ -35,7 +36,7 @@ func TestAbsenceIsProved(t *testing.T) {
 			if err := ask(t, w.client()); !pipeline.Gone(err) || pipeline.NotVisible(err) || strings.Contains(err.Error(), "the token") {
 				t.Errorf("what does not exist: %v", err)
 			}
-			w.hub.Fail(hub.Matcher{Request: func(r *http.Request) bool { return r.URL.Path != "/repos/acme/shop" }}, hub.Fault{Status: 404, Message: "Not Found"}, 100)
+			w.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return r.URL.Path != "/repos/acme/shop" }}, hubtest.Fault{Status: 404, Message: "Not Found"}, 100)
 			err := ask(t, w.client())
 			if !pipeline.NotVisible(err) || pipeline.Gone(err) || !strings.Contains(err.Error(), "cannot see it") {
 				t.Errorf("what the token may not read: %v", err)
@@ -77,7 +78,7 @@ func TestRefusedForEver(t *testing.T) {
 	}
 	output := func(status int, message string) func(w *fixture) {
 		return func(w *fixture) {
-			w.hub.Fail(hub.Matcher{Method: "POST"}, hub.Fault{Status: status, Message: message}, 100)
+			w.hub.Fail(hubtest.Matcher{Method: "POST"}, hubtest.Fault{Status: status, Message: message}, 100)
 		}
 	}
 	for name, c := range map[string]struct {

@@ -11,39 +11,39 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // fault is one way in which an answer goes wrong.
 type fault struct {
 	name string
-	hub.Fault
+	hubtest.Fault
 	// passes: the same request can do better at the next time. The others are
 	// GitHub's last word.
 	passes bool
 }
 
 var faults = []fault{
-	{"403", hub.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, false},
-	{"404", hub.Fault{Status: 404, Message: "Not Found"}, false},
-	{"409", hub.Fault{Status: 409, Message: "Conflict"}, false},
-	{"422", hub.Fault{Status: 422, Message: "Validation Failed"}, false},
-	{"429", hub.Fault{Status: 429, Message: "Too many requests"}, true},
-	{"403 secondary limit", hub.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"7"}}}, true},
-	{"500", hub.Fault{Status: 500, Message: "oops"}, true},
-	{"502", hub.Fault{Status: 502, Message: "bad gateway"}, true},
-	{"502 after the effect", hub.Fault{Status: 502, Message: "bad gateway", AfterEffect: true}, true},
-	{"reset", hub.Fault{Reset: true}, true},
-	{"lost reply", hub.Fault{Reset: true, AfterEffect: true}, true},
-	{"half body", hub.Fault{HalfBody: true}, true},
-	{"slow", hub.Fault{Delay: 1200 * time.Millisecond}, true},
+	{"403", hubtest.Fault{Status: 403, Message: "Resource not accessible by personal access token"}, false},
+	{"404", hubtest.Fault{Status: 404, Message: "Not Found"}, false},
+	{"409", hubtest.Fault{Status: 409, Message: "Conflict"}, false},
+	{"422", hubtest.Fault{Status: 422, Message: "Validation Failed"}, false},
+	{"429", hubtest.Fault{Status: 429, Message: "Too many requests"}, true},
+	{"403 secondary limit", hubtest.Fault{Status: 403, Message: "You have exceeded a secondary rate limit.", Header: http.Header{"Retry-After": {"7"}}}, true},
+	{"500", hubtest.Fault{Status: 500, Message: "oops"}, true},
+	{"502", hubtest.Fault{Status: 502, Message: "bad gateway"}, true},
+	{"502 after the effect", hubtest.Fault{Status: 502, Message: "bad gateway", AfterEffect: true}, true},
+	{"reset", hubtest.Fault{Reset: true}, true},
+	{"lost reply", hubtest.Fault{Reset: true, AfterEffect: true}, true},
+	{"half body", hubtest.Fault{HalfBody: true}, true},
+	{"slow", hubtest.Fault{Delay: 1200 * time.Millisecond}, true},
 }
 
 // writeKind is one kind of write. done counts how often it has had its effect.
 type writeKind struct {
 	name   string
-	match  hub.Matcher
+	match  hubtest.Matcher
 	do     func(t *testing.T, c *github.Client, w *fixture, id int64) error
 	done   func(w *fixture, id int64) int
 	make   func(t *testing.T, c *github.Client, w *fixture) int64 // what is written on; nil: nothing
@@ -88,12 +88,12 @@ func createDeployment(t *testing.T, c *github.Client, w *fixture, _ int64) error
 }
 
 var writeKinds = []writeKind{
-	{name: "status", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/statuses/{sha}"},
+	{name: "status", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/statuses/{sha}"},
 		do: func(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 			return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusSuccess, Description: "done"})
 		},
 		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Statuses[string(w.head)]) }},
-	{name: "comment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"},
+	{name: "comment", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"},
 		do: func(t *testing.T, c *github.Client, w *fixture, _ int64) error {
 			made, err := c.CreateComment(t.Context(), acme, w.pull, "<!-- mark -->\nhello")
 			if err == nil && (made.ID == 0 || made.Author != "kim") {
@@ -102,18 +102,18 @@ var writeKinds = []writeKind{
 			return err
 		},
 		done: func(w *fixture, _ int64) int { return w.comments("<!-- mark -->\nhello") }},
-	{name: "edit of a comment", match: hub.Matcher{Method: "PATCH", Route: commentRoute}, make: aComment,
+	{name: "edit of a comment", match: hubtest.Matcher{Method: "PATCH", Route: commentRoute}, make: aComment,
 		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
 			_, err := c.EditComment(t.Context(), acme, id, "new")
 			return err
 		},
 		done: func(w *fixture, _ int64) int { return w.comments("new") }},
-	{name: "deletion of a comment", match: hub.Matcher{Method: "DELETE", Route: commentRoute}, make: aComment,
+	{name: "deletion of a comment", match: hubtest.Matcher{Method: "DELETE", Route: commentRoute}, make: aComment,
 		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
 			return c.DeleteComment(t.Context(), acme, id)
 		},
 		done: func(w *fixture, _ int64) int { return 1 - w.comments("old") }},
-	{name: "issue", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues"},
+	{name: "issue", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues"},
 		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
 			made, err := c.CreateIssue(t.Context(), acme, drift.IssueDraft{Title: "Differs", Body: "hello", Labels: []string{"drift-detected", "staging"}})
 			if err == nil && (made.Number == 0 || made.Author != "kim" || made.State != "open" || made.URL == "") {
@@ -122,7 +122,7 @@ var writeKinds = []writeKind{
 			return err
 		},
 		done: func(w *fixture, _ int64) int { return w.issues("hello") }},
-	{name: "edit of an issue", match: hub.Matcher{Method: "PATCH", Route: "/repos/{owner}/{repo}/issues/{issue_number}"},
+	{name: "edit of an issue", match: hubtest.Matcher{Method: "PATCH", Route: "/repos/{owner}/{repo}/issues/{issue_number}"},
 		make: func(t *testing.T, c *github.Client, _ *fixture) int64 {
 			return int64(must(c.CreateIssue(t.Context(), acme, drift.IssueDraft{Title: "Differs", Body: "old", Labels: []string{"mine"}}))(t).Number)
 		},
@@ -134,9 +134,9 @@ var writeKinds = []writeKind{
 			return err
 		},
 		done: func(w *fixture, _ int64) int { return w.issues("new") }},
-	{name: "deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments"}, do: createDeployment,
+	{name: "deployment", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments"}, do: createDeployment,
 		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Deployments) }},
-	{name: "state of a deployment", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"}, do: createDeployment,
+	{name: "state of a deployment", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"}, do: createDeployment,
 		done: func(w *fixture, _ int64) int {
 			n := 0
 			for _, d := range w.customer.Snapshot().Deployments {
@@ -145,7 +145,7 @@ var writeKinds = []writeKind{
 			return n
 		}},
 	// The manager accepts a request id once, so a second run is no second deployment.
-	{name: "dispatch", match: hub.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/dispatches"}, twice: true,
+	{name: "dispatch", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/dispatches"}, twice: true,
 		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
 			return c.Dispatch(t.Context(), acme, "deploy", json.RawMessage(`{"id":"1"}`))
 		},
@@ -236,7 +236,7 @@ func TestFaultsOfReads(t *testing.T) {
 	for n := range 101 {
 		must(w.client().CreateComment(t.Context(), acme, w.pull, fmt.Sprint(n)))(t)
 	}
-	second := hub.Matcher{Method: "GET", Request: func(r *http.Request) bool { return r.URL.Query().Get("page") == "2" }}
+	second := hubtest.Matcher{Method: "GET", Request: func(r *http.Request) bool { return r.URL.Query().Get("page") == "2" }}
 	for _, f := range faults {
 		for _, times := range []int{1, 100} {
 			w.hub.Fail(second, f.Fault, times)

@@ -21,7 +21,7 @@ func TestTrafficIsValidated(t *testing.T) {
 // Its clock moves when the client sleeps.
 type fixture struct {
 	t        *testing.T
-	hub      *hub.Server
+	hub      *hubtest.Server
 	customer *hub.Repo
 	head     pipeline.SHA
 	pull     int

@@ -13,7 +13,6 @@ type Call struct {
 	Route  string    `json:"route"` // pattern of the API description; empty when unknown
 	Status int       `json:"status"`
 	Token  string    `json:"token,omitempty"` // name of the token
-	Fault  string    `json:"fault,omitempty"`
 	At     time.Time `json:"at"`
 }
 
@@ -34,20 +33,25 @@ func (s *Server) ResetCalls() {
 	s.calls = nil
 }
 
-func (s *Server) record(c *call, status int, fault string) {
+// Describe returns the line that the log would have for a request, without a
+// status. It is for handlers around this one (Options.Wrap) that answer by
+// themselves; the log does not change.
+func (s *Server) Describe(r *http.Request) Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.token == nil {
-		// Faults strike before the credentials are looked at.
-		_, _ = s.authenticate(c)
-	}
-	s.log(c, status, fault)
+	c := &call{s: s, r: r, header: http.Header{}}
+	c.route, c.params = match(r.Method, r.URL.EscapedPath())
+	_, _ = s.authenticate(c)
+	return s.line(c, 0)
 }
 
-func (s *Server) log(c *call, status int, fault string) {
+func (s *Server) log(c *call, status int) { s.calls = append(s.calls, s.line(c, status)) }
+
+// line is the line of the log for a call. The caller holds the lock.
+func (s *Server) line(c *call, status int) Call {
 	line := Call{
 		Method: c.r.Method, Path: c.r.URL.EscapedPath(), Query: c.r.URL.RawQuery,
-		Status: status, Fault: fault, At: s.now().UTC(),
+		Status: status, At: s.now().UTC(),
 	}
 	if c.route != nil {
 		line.Route = plainPattern(c.route.pattern)
@@ -55,5 +59,5 @@ func (s *Server) log(c *call, status int, fault string) {
 	if c.token != nil {
 		line.Token = c.token.Name
 	}
-	s.calls = append(s.calls, line)
+	return line
 }

@@ -35,19 +35,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{s: s, r: r, body: body, header: http.Header{}}
 	c.route, c.params = match(r.Method, r.URL.EscapedPath())
-	fault := s.fault(c)
-	if fault != nil && !fault.AfterEffect {
-		s.record(c, fault.Status, fault.name())
-		fault.inflict(w, r, rendered{})
-		return
-	}
-	out := s.perform(c, fault.name())
+	out := s.perform(c)
 	for _, f := range c.after {
 		f()
-	}
-	if fault != nil {
-		fault.inflict(w, r, out)
-		return
 	}
 	out.write(w, r)
 }
@@ -72,7 +62,7 @@ func (o rendered) write(w http.ResponseWriter, r *http.Request) {
 }
 
 // perform decides and renders the reply under the lock, and logs the call.
-func (s *Server) perform(c *call, faultName string) rendered {
+func (s *Server) perform(c *call) rendered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rep := s.decide(c)
@@ -105,7 +95,7 @@ func (s *Server) perform(c *call, faultName string) rendered {
 	n := s.id("request")
 	c.header.Set("X-GitHub-Request-Id", fmt.Sprintf("%04X:%04X:%06X:%06X:%08X", n, n*7&0xffff, n*31, n*131, n*8191))
 	c.header.Set("X-GitHub-Media-Type", "github.v3; format=json")
-	s.log(c, rep.status, faultName)
+	s.log(c, rep.status)
 	return rendered{status: rep.status, header: c.header, body: body}
 }
 

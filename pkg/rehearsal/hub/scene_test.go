@@ -47,7 +47,7 @@ func (c *clock) pass(d time.Duration) {
 // custom properties, since go-github cannot read the lists among them.
 type fixture struct {
 	t        testing.TB
-	hub      *hub.Server
+	hub      *hubtest.Server
 	clock    *clock
 	customer *hub.Repo // private, of the organization acme
 	manager  *hub.Repo // public, of the person ops

@@ -14,8 +14,8 @@ import (
 type Options struct {
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Wrap, when set, is put around the handler by Start. Tests use it to watch
-	// or to validate the traffic.
+	// Wrap, when set, is put around the handler by Start. Package hubtest uses it to
+	// validate the traffic and to let requests fail.
 	Wrap func(http.Handler) http.Handler
 	// OnRun is called with each run that a dispatch has queued, after the reply was
 	// decided and outside every lock. It must not block; see also NextRun.
@@ -44,7 +44,6 @@ type Server struct {
 	ids       map[string]int64
 	buckets   map[string]*bucket
 	calls     []Call
-	faults    []*armedFault
 	jobs      map[string]*jobIdentity // by bearer
 	keys      signingKeys
 	queue     []Queued
@@ -108,7 +107,7 @@ func (s *Server) SetURL(u string) {
 }
 
 // Close stops serving and returns when no request is in flight any more. The state
-// stays readable. Answers that a fault delays are not waited for.
+// stays readable. Answers that a handler around this one delays are not waited for.
 func (s *Server) Close() error {
 	s.lifecycle.Lock()
 	defer s.lifecycle.Unlock()

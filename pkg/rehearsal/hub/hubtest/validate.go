@@ -1,5 +1,5 @@
 // Package hubtest checks the traffic with package hub, in tests, against
-// GitHub's own description of its API.
+// GitHub's own description of its API, and lets chosen requests fail.
 //
 // The description is the file generated/api.github.com.json of the npm package
 // @octokit/openapi (see Version). It is looked for at $METAPIPE_API_DESCRIPTION,
@@ -26,32 +26,7 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-
-	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
-
-// Start runs a server whose every request and response is validated. It is
-// closed when the test ends.
-func Start(t testing.TB, o hub.Options) *hub.Server {
-	t.Helper()
-	inner := o.Wrap
-	o.Wrap = func(h http.Handler) http.Handler {
-		if inner != nil {
-			h = inner(h)
-		}
-		return Validate(t, h)
-	}
-	s := hub.New(o)
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // Validate wraps a handler: a request or response that GitHub's API description
 // does not allow fails the test. A bad request is allowed when it is refused
@@ -228,7 +203,7 @@ func plain(r *http.Request, rec *httptest.ResponseRecorder) bool {
 	return false
 }
 
-// faulty: a body that was cut on purpose, see hub.Fault.
+// faulty: a body that was cut on purpose, see Fault.
 func faulty(rec *httptest.ResponseRecorder) bool {
 	n := rec.Header().Get("Content-Length")
 	return n != "" && n != fmt.Sprint(rec.Body.Len())

@@ -55,13 +55,13 @@ func (d *differ) compare(b, a jsonvalue.Side) {
 		}
 	case a.Unknown == true && len(d.path) > 0:
 		d.leaf(jsonvalue.Show(b), pipeline.Value{Unknown: true})
-	case isObject(b.Value) && !isList(a.Value) && (isObject(a.Value) || !a.Present),
-		isObject(a.Value) && !b.Present,
-		!b.Present && !a.Present && isObject(a.Unknown):
+	case jsonvalue.IsObject(b.Value) && !jsonvalue.IsList(a.Value) && (jsonvalue.IsObject(a.Value) || !a.Present),
+		jsonvalue.IsObject(a.Value) && !b.Present,
+		!b.Present && !a.Present && jsonvalue.IsObject(a.Unknown):
 		d.object(b, a)
-	case isList(b.Value) && (isList(a.Value) || !a.Present),
-		isList(a.Value) && !b.Present,
-		!b.Present && !a.Present && isList(a.Unknown):
+	case jsonvalue.IsList(b.Value) && (jsonvalue.IsList(a.Value) || !a.Present),
+		jsonvalue.IsList(a.Value) && !b.Present,
+		!b.Present && !a.Present && jsonvalue.IsList(a.Unknown):
 		d.list(b, a)
 	default:
 		if (b.Present != a.Present || !jsonvalue.Equal(b.Value, a.Value)) && !d.jsonTexts(b, a) {
@@ -173,7 +173,3 @@ func (d *differ) pop(mark int) {
 	d.path = d.path[:mark]
 	d.steps = d.steps[:len(d.steps)-1]
 }
-
-func isObject(v any) bool { _, ok := v.(map[string]any); return ok }
-
-func isList(v any) bool { _, ok := v.([]any); return ok }

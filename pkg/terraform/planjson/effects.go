@@ -102,7 +102,7 @@ func (p *planReader) unknownMember(name string) error {
 	if err := p.Decode(&value); err != nil {
 		return err
 	}
-	if isEmpty(value) {
+	if jsonvalue.IsEmpty(value) {
 		return nil
 	}
 	if p.print != nil {
@@ -110,22 +110,6 @@ func (p *planReader) unknownMember(name string) error {
 	}
 	p.plan.Unknown = append(p.plan.Unknown, redact.Clean(name))
 	return nil
-}
-
-func isEmpty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case bool:
-		return !v
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	}
-	return false
 }
 
 // effects counts what the plan does, and notes whether the lists explain that the

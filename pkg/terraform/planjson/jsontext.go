@@ -11,7 +11,7 @@ func (d *differ) jsonTexts(b, a jsonvalue.Side) bool {
 		return false
 	}
 	after, ok := jsonvalue.Embedded(a)
-	if !ok || isObject(before) != isObject(after) {
+	if !ok || jsonvalue.IsObject(before) != jsonvalue.IsObject(after) {
 		return false
 	}
 	n := len(d.changes)

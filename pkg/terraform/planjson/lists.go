@@ -1,8 +1,6 @@
 package planjson
 
 import (
-	"strconv"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/text"
@@ -36,7 +34,7 @@ func (d *differ) list(b, a jsonvalue.Side) {
 		return
 	}
 	from := text.Pair{}
-	for _, same := range append(sameElements(old, planned), text.Pair{A: m, B: n}) {
+	for _, same := range append(jsonvalue.SameElements(old, planned), text.Pair{A: m, B: n}) {
 		d.gap(old[from.A:same.A], planned[from.B:same.B], from)
 		from = text.Pair{A: same.A + 1, B: same.B + 1}
 	}
@@ -57,52 +55,11 @@ func at(list []jsonvalue.Side, i int) jsonvalue.Side {
 	return jsonvalue.Side{}
 }
 
-// sameElements pairs the elements that stay. What both lists begin and end with is
-// compared in place, since most lists differ in little.
-func sameElements(old, planned []jsonvalue.Side) []text.Pair {
-	same := func(b, a jsonvalue.Side) bool {
-		return a.Present && !jsonvalue.ContainsTrue(a.Unknown) && jsonvalue.SameMarks(b.Sensitive, a.Sensitive) && jsonvalue.Equal(b.Value, a.Value)
-	}
-	var pairs, tail []text.Pair
-	head, m, n := 0, len(old), len(planned)
-	for ; head < min(m, n) && same(old[head], planned[head]); head++ {
-		pairs = append(pairs, text.Pair{A: head, B: head})
-	}
-	for m > head && n > head && same(old[m-1], planned[n-1]) {
-		m, n = m-1, n-1
-	}
-	for i := range len(old) - m {
-		tail = append(tail, text.Pair{A: m + i, B: n + i})
-	}
-	ids := map[string]int{}
-	for _, p := range text.Align(elementIDs(ids, old[head:m]), elementIDs(ids, planned[head:n])) {
-		pairs = append(pairs, text.Pair{A: head + p.A, B: head + p.B})
-	}
-	return append(pairs, tail...)
-}
-
-// elementIDs numbers elements, equal ones alike. One that is not wholly known is
-// like no other.
-func elementIDs(ids map[string]int, list []jsonvalue.Side) []int {
-	out := make([]int, len(list))
-	for i, e := range list {
-		key := string(jsonvalue.CanonicalMarks(append(jsonvalue.Canonical(nil, e.Value), ' '), e.Sensitive))
-		if !e.Present || jsonvalue.ContainsTrue(e.Unknown) {
-			key = "?" + strconv.Itoa(len(ids))
-		}
-		if _, ok := ids[key]; !ok {
-			ids[key] = len(ids)
-		}
-		out[i] = ids[key]
-	}
-	return out
-}
-
 // gap is what lies between elements that stay. Elements that are one and the same
 // thing, changed, are compared; the others went or came.
 func (d *differ) gap(old, planned []jsonvalue.Side, from text.Pair) {
 	next := text.Pair{}
-	for _, p := range append(matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
+	for _, p := range append(jsonvalue.Matching(old, planned), text.Pair{A: len(old), B: len(planned)}) {
 		for ; next.A < p.A; next.A++ {
 			d.single(from.A+next.A, old[next.A], jsonvalue.Side{})
 		}

@@ -1,10 +1,8 @@
 package trace
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
@@ -20,7 +18,7 @@ const maxCauses = 20
 // triggers a replacement. Where it leads to none, the nearest local is noted. A
 // destroy comes from the request, and from no key.
 func (t *Tracer) Explain(plan *pipeline.Plan, r *redact.Filter) {
-	edits, err := t.edits()
+	variants, err := t.compared()
 	plan.Compared = t.Job.Compared
 	if err != nil {
 		plan.Compared = pipeline.ComparedUnreadable
@@ -29,17 +27,18 @@ func (t *Tracer) Explain(plan *pipeline.Plan, r *redact.Filter) {
 	if t.Job.Destroy || t.Job.Variables == nil || t.scope(t.rootDir()) == nil {
 		return
 	}
-	changed := map[string]*pipeline.ResourceChange{}
+	changed := map[string][]*pipeline.ResourceChange{}
 	for i := range plan.Changes {
-		changed[pipeline.WithoutKeys(plan.Changes[i].Address)] = &plan.Changes[i]
+		plain := pipeline.WithoutKeys(plan.Changes[i].Address)
+		changed[plain] = append(changed[plain], &plan.Changes[i])
 	}
 	for i := range plan.Changes {
 		c := &plan.Changes[i]
 		if c.Data || c.Deposed != "" || c.Action == pipeline.ActionRead || c.Action == pipeline.ActionNone || c.Action == pipeline.ActionForget {
 			continue
 		}
-		e := &explanation{Tracer: t, edits: edits, changed: changed, seen: map[string]bool{}}
-		e.resource(c.Address, c)
+		e := &explanation{Tracer: t, variants: variants, changed: changed, seen: map[string]bool{}}
+		e.resource(c)
 		c.Causes = e.causes()
 		for k := range c.Causes {
 			cause := &c.Causes[k]
@@ -53,16 +52,9 @@ func (t *Tracer) Explain(plan *pipeline.Plan, r *redact.Filter) {
 	}
 }
 
-// edit is a key of variables.yml that differs from the one applied last.
-type edit struct {
-	steps         []string
-	before, after pipeline.Value
-}
-
-// edits are the keys that differ for this environment, in the order of their names.
-// A list counts as one value. Where nothing is there to compare with there are none,
-// and Job.Compared says why.
-func (t *Tracer) edits() ([]edit, error) {
+// compared finds the edits for this environment, in the order of their names, nil where
+// there is none. Where nothing is there to compare with, Job.Compared says why.
+func (t *Tracer) compared() (*variants, error) {
 	if t.Job.Applied == nil || t.Job.Variables == nil {
 		return nil, nil
 	}
@@ -74,9 +66,12 @@ func (t *Tracer) edits() ([]edit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the variables: %w", err)
 	}
-	var all []edit
-	compareKeys(nil, jsonvalue.Side{Value: before, Present: true}, jsonvalue.Side{Value: after, Present: true}, &all)
-	return all, nil
+	v := &variants{env: t.Job.Environment, kept: map[string]*variant{}, collections: map[string]edit{}}
+	v.difference = compare(way{}, jsonvalue.Side{Value: before, Present: true}, jsonvalue.Side{Value: after, Present: true}, &v.edits)
+	if len(v.edits) == 0 {
+		return nil, nil
+	}
+	return v, nil
 }
 
 // wholeOf decodes all that a document says for an environment.
@@ -95,20 +90,6 @@ func wholeOf(d pipeline.Document, env pipeline.Environment) (any, error) {
 	return whole, nil
 }
 
-func compareKeys(steps []string, b, a jsonvalue.Side, all *[]edit) {
-	x, isX := b.Value.(map[string]any)
-	y, isY := a.Value.(map[string]any)
-	if isX && isY {
-		for _, key := range keysOf(x, y) {
-			compareKeys(join(steps, []string{key}), jsonvalue.Child(b, x, key), jsonvalue.Child(a, y, key), all)
-		}
-		return
-	}
-	if b.Present != a.Present || !bytes.Equal(jsonvalue.Canonical(nil, b.Value), jsonvalue.Canonical(nil, a.Value)) {
-		*all = append(*all, edit{steps: steps, before: jsonvalue.Show(b), after: jsonvalue.Show(a)})
-	}
-}
-
 func keysOf(x, y map[string]any) []string {
 	var keys []string
 	for key := range x {
@@ -125,16 +106,19 @@ func keysOf(x, y map[string]any) []string {
 
 // under are the edits at, below or above a place.
 func (e *explanation) under(at place) []edit {
-	if !at.overlay {
-		return below(e.edits, at.steps)
+	if e.variants == nil {
+		return nil
 	}
-	if own := below(e.edits, e.ownSteps(at)); len(own) > 0 {
+	if !at.overlay {
+		return below(e.variants.edits, at.steps)
+	}
+	if own := below(e.variants.edits, e.ownSteps(at)); len(own) > 0 {
 		return own
 	}
 	if _, exact := e.Job.Variables.Locate(e.ownSteps(place{steps: at.steps[:1]})...); exact {
 		return nil // the environment's own key is in force, and is as it was
 	}
-	return below(e.edits, at.steps)
+	return below(e.variants.edits, at.steps)
 }
 
 func below(all []edit, steps []string) []edit {
@@ -157,8 +141,8 @@ func (e *explanation) causes() []pipeline.Cause {
 		if len(out) == maxCauses {
 			break
 		}
-		where, _ := e.Job.Variables.Locate(f.steps...)
-		cause := pipeline.Cause{Path: strings.Join(f.steps, "."), Where: where, Before: f.before, After: f.after}
+		where, _ := e.Job.Variables.Locate(f.at...)
+		cause := pipeline.Cause{Path: f.name, Where: where, Before: f.before, After: f.after}
 		if e.guarded {
 			cause.Before, cause.After = concealed(f.before), concealed(f.after)
 		}

@@ -13,10 +13,12 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// passThrough are functions whose value comes from their first argument, at
-// least when that is there.
+// firstOf are functions whose value is the first of their arguments that is there.
+var firstOf = []string{"try", "coalesce", "coalescelist"}
+
+// passThrough are functions whose value comes from their first argument.
 var passThrough = []string{
-	"try", "coalesce", "coalescelist", "sensitive", "nonsensitive",
+	"sensitive", "nonsensitive",
 	"tostring", "tonumber", "tobool", "tolist", "toset", "tomap", "trimspace", "lower", "upper",
 }
 
@@ -32,12 +34,39 @@ func (t *Tracer) call(s *scope, e *hclsyntax.FunctionCallExpr, rest []string, ho
 			return place{}, false
 		}
 		return t.expr(s, e.Args[0], join([]string{key}, rest), hops)
+	case e.Name == "element" && len(e.Args) == 2:
+		if index, ok := t.constant(s, e.Args[1], hops); ok && isDigits(index) {
+			return t.expr(s, e.Args[0], join([]string{index}, rest), hops)
+		}
+		return place{}, false
+	case slices.Contains(firstOf, e.Name) && !e.ExpandFinal:
+		return t.first(s, e.Args, rest, hops)
 	case e.Name == "merge" && len(rest) > 0 && !e.ExpandFinal:
 		return t.merged(s, e.Args, rest, hops)
 	case slices.Contains(passThrough, e.Name):
 		return t.expr(s, e.Args[0], rest, hops)
 	}
 	return place{}, false
+}
+
+// first is the first argument that the file has; where it has none, the first one that
+// comes from the file at all.
+func (t *Tracer) first(s *scope, args []hclsyntax.Expression, rest []string, hops int) (place, bool) {
+	var first place
+	found := false
+	for _, arg := range args {
+		p, ok := t.expr(s, arg, rest, hops)
+		if !ok {
+			continue
+		}
+		if _, exact := t.locate(p); exact {
+			return p, true
+		}
+		if !found {
+			first, found = p, true
+		}
+	}
+	return first, found
 }
 
 // merged is the last argument that has the key; where none has it, the last one

@@ -39,6 +39,10 @@ func TestTracerFollowsExpressions(t *testing.T) {
   written = { "size" = local.merged.max_instances, (local.env) = local.config.name }
   unclear = merge(local.config, timestamp())
   count   = tonumber(coalesce(local.own["max_instances"], 1))
+  second  = try(local.own.absent, local.config.name)
+  absent  = coalesce(local.own.absent, local.own.missing)
+  part    = element(local.config.parts, 1)
+  bracket = local.config["environments"]["staging"]["region"]
 }`)
 	tracer := NewTracer(Input{Job: job, Tree: tree, Tool: "terraform"})
 	for in, want := range map[string]string{
@@ -49,6 +53,10 @@ func TestTracerFollowsExpressions(t *testing.T) {
 		"local.written.size":     "environments.staging.max_instances",
 		"local.written.staging":  "name",
 		"local.count":            "environments.staging.max_instances",
+		"local.second":           "name",
+		"local.absent":           "environments.staging.absent",
+		"local.part":             "parts.1",
+		"local.bracket":          "environments.staging.region",
 		"local.unclear.name":     "-",
 		"local.written.nothing":  "-",
 		"local.own[*].something": "-",

@@ -1,7 +1,8 @@
 package trace
 
 import (
-	"path"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -13,68 +14,35 @@ import (
 // explanation follows one change through the manager's code.
 type explanation struct {
 	*Tracer
-	edits   []edit
-	changed map[string]*pipeline.ResourceChange // by address without keys
-	seen    map[string]bool
-	found   []edit
-	guarded bool // something on the way is sensitive
-	local   *pipeline.Cause
-	steps   int
-	muted   int // edits are not added
-}
-
-// block is a resource or the call of a module, with the scope around it.
-type block struct {
-	scope *scope
-	body  *hclsyntax.Body // of the resource
-	calls []callAt        // of the modules around it, the innermost last
-}
-
-type callAt struct {
-	scope *scope
-	call  moduleCall
-}
-
-// find leads from an address without keys to its block.
-func (e *explanation) find(address string) (block, bool) {
-	b := block{scope: e.scope(e.rootDir())}
-	parts := strings.Split(address, ".")
-	for len(parts) > 2 && parts[0] == "module" && b.scope != nil {
-		inner := false
-		for _, call := range b.scope.calls {
-			if call.name == parts[1] {
-				b.calls = append(b.calls, callAt{b.scope, call})
-				b.scope, inner = e.scope(call.dir), true
-				break
-			}
-		}
-		if !inner {
-			return b, false
-		}
-		parts = parts[2:]
-	}
-	if b.scope == nil {
-		return b, false
-	}
-	b.body = b.scope.resources[strings.Join(parts, ".")]
-	return b, b.body != nil
+	variants *variants
+	changed  map[string][]*pipeline.ResourceChange // by address without keys
+	seen     map[string]bool
+	found    []edit
+	guarded  bool // something on the way is sensitive
+	local    *pipeline.Cause
+	steps    int
+	muted    int // edits are not added
+	// part is the instance of which the repetition is followed without being computed:
+	// what other instances come from does not count.
+	part *instance
 }
 
 // resource follows what decides a change of a resource.
-func (e *explanation) resource(address string, c *pipeline.ResourceChange) {
-	plain := pipeline.WithoutKeys(address)
-	if e.seen["resource "+plain] {
+func (e *explanation) resource(c *pipeline.ResourceChange) {
+	mark := e.mark("resource " + c.Address)
+	if e.seen[mark] {
 		return
 	}
-	e.seen["resource "+plain] = true
-	b, ok := e.find(plain)
+	e.seen[mark] = true
+	in, ok := e.find(c.Address)
 	if !ok {
 		return
 	}
 	if c.Action == pipeline.ActionDelete || c.Action == pipeline.ActionCreate || !c.Action.Known() {
-		e.repetition(b)
+		e.repetition(in)
 		return
 	}
+	passed := map[string]bool{}
 	for i := range c.Attributes {
 		a := &c.Attributes[i]
 		if c.Action == pipeline.ActionReplace && !a.ForcesReplacement {
@@ -85,176 +53,215 @@ func (e *explanation) resource(address string, c *pipeline.ResourceChange) {
 			name = name[:end]
 		}
 		e.guarded = e.guarded || a.Before.Sensitive || a.After.Sensitive
-		if attribute, ok := b.body.Attributes[name]; ok {
-			e.follow(b, attribute.Expr)
-			continue
-		}
-		for _, inner := range b.body.Blocks {
-			if inner.Type == name || inner.Type == "dynamic" && len(inner.Labels) > 0 && inner.Labels[0] == name {
-				e.nested(b, inner.Body)
-			}
+		if !passed[name] {
+			passed[name] = true
+			e.attribute(in, name)
 		}
 	}
-	for _, inner := range b.body.Blocks {
+	for _, inner := range in.body.Blocks {
 		if trigger, ok := inner.Body.Attributes["replace_triggered_by"]; ok && c.Action == pipeline.ActionReplace {
-			e.follow(b, trigger.Expr)
+			e.follow(in, trigger.Expr)
 		}
 	}
+}
+
+// attribute follows an argument of a resource, or the blocks of that name.
+func (e *explanation) attribute(in *instance, name string) {
+	if attribute, ok := in.body.Attributes[name]; ok {
+		e.follow(in, attribute.Expr)
+		return
+	}
+	for _, inner := range in.body.Blocks {
+		if inner.Type == name || inner.Type == "dynamic" && len(inner.Labels) > 0 && inner.Labels[0] == name {
+			e.nested(in, inner.Body)
+		}
+	}
+}
+
+// mark is a name among those that were seen. What was passed without adding edits
+// may be passed again with them.
+func (e *explanation) mark(name string) string {
+	if e.muted > 0 {
+		return "muted " + name
+	}
+	return name
 }
 
 // nested follows all of a block inside of a resource.
-func (e *explanation) nested(b block, body *hclsyntax.Body) {
-	for _, attribute := range body.Attributes {
-		e.follow(b, attribute.Expr)
+func (e *explanation) nested(in *instance, body *hclsyntax.Body) {
+	for _, name := range slices.Sorted(maps.Keys(body.Attributes)) {
+		e.follow(in, body.Attributes[name].Expr)
 	}
 	for _, inner := range body.Blocks {
-		e.nested(b, inner.Body)
+		e.nested(in, inner.Body)
 	}
 }
 
-// repetition follows count and for_each of a resource and of the modules around it.
-func (e *explanation) repetition(b block) {
-	for _, name := range []string{"count", "for_each", "enabled"} {
-		if attribute, ok := b.body.Attributes[name]; ok {
-			e.follow(b, attribute.Expr)
-		}
-		for _, c := range b.calls {
-			if expr, ok := c.call.args[name]; ok {
-				e.follow(block{scope: c.scope}, expr)
+// repetition finds what makes an instance come or go: count and for_each of the
+// resource and of the modules around it.
+func (e *explanation) repetition(in *instance) {
+	for level := in; level != nil; level = level.caller {
+		for _, name := range repetitions {
+			if expr, ok := level.repeat[name]; ok {
+				e.membership(level, name, expr)
 			}
 		}
 	}
 }
 
-// follow goes through all that an expression refers to.
-func (e *explanation) follow(b block, expr hclsyntax.Expression) {
+// membership adds the edits by which the instance came or went.
+func (e *explanation) membership(in *instance, name string, expr hclsyntax.Expression) {
+	if e.muted == 0 && e.variants != nil && (in.keyed || name == "enabled") {
+		of := e.presence(in, name)
+		if found, ok := e.variants.search(of, in.key); ok && (len(found) > 0 || e.present(of)) {
+			e.addAll(found)
+			e.passMuted(in.module(), expr)
+			return
+		}
+	}
+	e.passPart(in, expr)
+}
+
+// present reports an instance that is there with the customer's file as it is now.
+func (e *explanation) present(of outcome) bool {
+	is, ok := e.variants.outcome(of, nil, false)
+	return ok && is == "true"
+}
+
+// passMuted passes an expression for what is sensitive on the way and for the nearest
+// local; the edits are known already.
+func (e *explanation) passMuted(in *instance, expr hclsyntax.Expression) {
+	e.muted++
+	e.follow(in, expr)
+	e.muted--
+}
+
+// passPart follows count or for_each where it cannot be computed for one instance.
+func (e *explanation) passPart(in *instance, expr hclsyntax.Expression) {
+	before := e.part
+	if in.keyed {
+		e.part = in
+	}
+	e.follow(in.module(), expr)
+	e.part = before
+}
+
+// follow adds the edits that an expression comes from. Where its value can be computed
+// from the customer's file these are the edits that change it; else its parts are
+// followed one by one.
+func (e *explanation) follow(in *instance, expr hclsyntax.Expression) {
 	if e.steps++; e.steps > maxVisited {
 		return
 	}
-	_ = hclsyntax.VisitAll(expr, func(node hclsyntax.Node) hcl.Diagnostics {
-		if call, ok := node.(*hclsyntax.FunctionCallExpr); ok && (call.Name == "sensitive" || call.Name == "ephemeralasnull") {
-			e.guarded = true
-		}
-		return nil
-	})
-	for _, traversal := range expr.Variables() {
-		e.reference(b, traversal)
+	if call, ok := expr.(*hclsyntax.FunctionCallExpr); ok && (call.Name == "sensitive" || call.Name == "ephemeralasnull") {
+		e.guarded = true
 	}
+	if e.muted == 0 && e.part == nil && e.variants != nil {
+		if found, ok := e.variants.search(e.valueOutcome(in, expr), in.key); ok {
+			e.addAll(found)
+			e.passMuted(in, expr)
+			return
+		}
+	}
+	if traversal, ok := expr.(*hclsyntax.ScopeTraversalExpr); ok {
+		e.reference(in, traversal.Traversal, nil)
+		return
+	}
+	if e.place(in, expr) {
+		e.passMuted(in, expr)
+		return
+	}
+	e.parts(in, expr)
 }
 
-func (e *explanation) reference(b block, traversal hcl.Traversal) {
-	key := b.scope.dir + " " + string(traversalText(traversal))
-	if e.muted > 0 {
-		key = "muted " + key
-	}
-	if e.seen[key] || len(traversal) < 2 {
-		return
-	}
-	e.seen[key] = true
-	e.visited = 0
-	if at, ok := e.traversal(b.scope, traversal, nil, 0); ok {
-		for _, x := range e.under(at) {
-			e.add(x)
-		}
-	}
-	name, ok := stepOf(traversal[1])
-	if !ok {
-		return
-	}
-	switch root := traversal.RootName(); root {
-	case "local":
-		if expr, ok := b.scope.locals[name]; ok {
-			if e.local == nil {
-				where := pipeline.Position{File: path.Join(b.scope.dir, expr.Range().Filename), Line: expr.Range().Start.Line}
-				e.local = &pipeline.Cause{Local: "local." + name, Where: where}
-			}
-			e.followLocal(b, traversal, expr)
-		}
-	case "var":
-		e.guarded = e.guarded || b.scope.sensitive[name]
-		for _, c := range b.scope.callers {
-			if expr, ok := c.call.args[name]; ok {
-				e.follow(block{scope: c.scope}, expr)
-			}
-		}
-	case "each", "count":
-		if b.body != nil {
-			e.repetition(b)
-		}
-	case "module":
-		e.output(b, name, traversal)
+// place adds the edits of a place that a call or an index leads to.
+func (e *explanation) place(in *instance, expr hclsyntax.Expression) bool {
+	switch expr.(type) {
+	case *hclsyntax.FunctionCallExpr, *hclsyntax.IndexExpr, *hclsyntax.RelativeTraversalExpr:
 	default:
-		e.sibling(b, root+"."+name)
+		return false
+	}
+	if e.muted > 0 {
+		return false
+	}
+	e.visited = 0
+	at, ok := e.expr(in.scope, expr, nil, 0)
+	if !ok || len(at.steps) == 0 {
+		return false
+	}
+	e.addUnder(at)
+	return true
+}
+
+// parts follows the expressions that an expression is made of.
+func (e *explanation) parts(in *instance, expr hclsyntax.Expression) {
+	if index, ok := expr.(*hclsyntax.IndexExpr); ok {
+		if traversal, ok := index.Collection.(*hclsyntax.ScopeTraversalExpr); ok {
+			e.reference(in, traversal.Traversal, e.keyOf(in, index.Key))
+			e.follow(in, index.Key)
+			return
+		}
+	}
+	for _, part := range partsOf(expr) {
+		e.follow(in, part)
 	}
 }
 
-// followLocal goes on behind a local, but not into a whole document of which only
-// one key is read: that key was looked up already.
-func (e *explanation) followLocal(b block, traversal hcl.Traversal, expr hclsyntax.Expression) {
-	if at, ok := e.traversal(b.scope, traversal, nil, 0); ok && len(at.steps) > 0 {
-		e.muted++ // the place is known exactly; only the marks on the way count
-		e.follow(b, expr)
-		e.muted--
-		return
+// keyOf is the key that an index comes to, nil where it is not known.
+func (e *explanation) keyOf(in *instance, expr hclsyntax.Expression) *string {
+	if key, ok := literal(expr); ok {
+		return &key
 	}
-	e.follow(b, expr)
-}
-
-// output goes on in a module of which an output is read.
-func (e *explanation) output(b block, module string, traversal hcl.Traversal) {
-	if len(traversal) < 3 {
-		return
+	if e.variants == nil {
+		return nil
 	}
-	name, ok := stepOf(traversal[len(traversal)-1])
+	v, ok := e.variants.with(e.variants.all(true))
 	if !ok {
-		return
+		return nil
 	}
-	for _, call := range b.scope.calls {
-		inner := e.scope(call.dir)
-		if call.name != module || inner == nil {
-			continue
-		}
-		if expr, ok := inner.outputs[name]; ok {
-			e.follow(block{scope: inner}, expr)
-		}
+	key, ok := keyText(e.evaluate(v, in, expr))
+	if !ok {
+		return nil
 	}
+	return &key
 }
 
-// sibling goes on at another resource of the module that changes too.
-func (e *explanation) sibling(b block, name string) {
-	if _, ok := b.scope.resources[name]; !ok {
-		return
-	}
-	for address, c := range e.changed {
-		if address != name && !strings.HasSuffix(address, "."+name) {
-			continue
-		}
-		if there, ok := e.find(address); ok && there.scope == b.scope {
-			e.resource(address, c)
-		}
-	}
+// partsOf are the outermost expressions inside of one.
+func partsOf(expr hclsyntax.Expression) []hclsyntax.Expression {
+	w := partWalker{whole: expr}
+	_ = hclsyntax.Walk(expr, &w)
+	return w.parts
 }
 
-func (e *explanation) add(x edit) {
-	name := "edit " + strings.Join(x.steps, "\x00")
-	if e.muted == 0 && !e.seen[name] {
-		e.seen[name] = true
-		e.found = append(e.found, x)
-	}
+type partWalker struct {
+	whole  hclsyntax.Expression
+	parts  []hclsyntax.Expression
+	within int // of the nodes inside of a part
 }
 
-func traversalText(traversal hcl.Traversal) []byte {
-	var out []byte
-	for _, step := range traversal {
-		switch s := step.(type) {
-		case hcl.TraverseRoot:
-			out = append(out, s.Name...)
-		case hcl.TraverseAttr:
-			out = append(append(out, '.'), s.Name...)
-		default:
-			key, _ := stepOf(step)
-			out = append(append(append(out, '['), key...), ']')
-		}
+func (w *partWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
+	if w.within > 0 {
+		w.within++
+		return nil
 	}
-	return out
+	expr, ok := node.(hclsyntax.Expression)
+	if key, isKey := node.(*hclsyntax.ObjectConsKeyExpr); isKey {
+		if !key.ForceNonLiteral && hcl.ExprAsKeyword(key.Wrapped) != "" {
+			w.within = 1
+			return nil
+		}
+		expr = key.Wrapped
+	}
+	if ok && expr != w.whole {
+		w.parts = append(w.parts, expr)
+		w.within = 1
+	}
+	return nil
+}
+
+func (w *partWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
+	if w.within > 0 {
+		w.within--
+	}
+	return nil
 }

@@ -35,7 +35,7 @@ func (t *Tracer) scope(dir string) *scope {
 // load parses one module. Files that cannot be read hold nothing to follow.
 func (t *Tracer) load(dir string) *scope {
 	s := &scope{dir: dir, locals: map[string]hclsyntax.Expression{}, resources: map[string]*hclsyntax.Body{},
-		outputs: map[string]hclsyntax.Expression{}, sensitive: map[string]bool{}}
+		outputs: map[string]hclsyntax.Expression{}, sensitive: map[string]bool{}, variables: map[string]*hclsyntax.Body{}}
 	t.scopes[dir] = s
 	full := filepath.Join(t.Tree, filepath.FromSlash(dir))
 	names, err := module.Files(full, t.Tool)
@@ -107,6 +107,7 @@ func (s *scope) note(block *hclsyntax.Block) {
 			s.outputs[name] = value.Expr
 		}
 	case "variable":
+		s.variables[name] = block.Body
 		if mark, ok := block.Body.Attributes["sensitive"]; ok {
 			value, diags := mark.Expr.Value(nil)
 			s.sensitive[name] = diags.HasErrors() || value.RawEquals(cty.True)

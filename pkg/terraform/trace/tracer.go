@@ -56,6 +56,7 @@ type scope struct {
 	blocks    []resourceBlock
 	outputs   map[string]hclsyntax.Expression // the values of outputs
 	sensitive map[string]bool                 // names of variables that are marked so
+	variables map[string]*hclsyntax.Body      // the declarations of variables
 }
 
 // resourceBlock is where a managed resource or a data source stands.

@@ -1,17 +1,16 @@
-package planjson
+package jsonvalue
 
 import (
-	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // maxMatches bounds the pairs of elements that are compared in one gap.
 const maxMatches = 10_000
 
-// matching pairs the elements of a gap that are the same thing, changed, in the
+// Matching pairs the elements of a gap that are the same thing, changed, in the
 // order of both lists: objects and lists that have most in common. Other elements
 // are paired only where as many came as went.
-func matching(old, planned []jsonvalue.Side) []text.Pair {
+func Matching(old, planned []Side) []text.Pair {
 	m, n := len(old), len(planned)
 	if m == 0 || n == 0 {
 		return nil
@@ -55,7 +54,7 @@ func matching(old, planned []jsonvalue.Side) []text.Pair {
 
 // inPlace is for gaps that are too big to compare each with each: only elements at
 // the same place are.
-func inPlace(old, planned []jsonvalue.Side) []text.Pair {
+func inPlace(old, planned []Side) []text.Pair {
 	var pairs []text.Pair
 	for i := range min(len(old), len(planned)) {
 		if likeness(old[i], planned[i]) > 0 {
@@ -65,11 +64,11 @@ func inPlace(old, planned []jsonvalue.Side) []text.Pair {
 	return pairs
 }
 
-func isContainer(s jsonvalue.Side) bool { return s.Present && (isObject(s.Value) || isList(s.Value)) }
+func isContainer(s Side) bool { return s.Present && (IsObject(s.Value) || IsList(s.Value)) }
 
 // inCommon reports that two elements share anything. That is enough where one is
 // left on each side: there is no other that it could be.
-func inCommon(b, a jsonvalue.Side) bool {
+func inCommon(b, a Side) bool {
 	if b.Sensitive == true || a.Sensitive == true || a.Unknown == true || !a.Present {
 		return false
 	}
@@ -79,7 +78,7 @@ func inCommon(b, a jsonvalue.Side) bool {
 			same, _ = commonKeys(x, y)
 		}
 	}
-	if x, ok := b.Value.([]any); ok && isList(a.Value) {
+	if x, ok := b.Value.([]any); ok && IsList(a.Value) {
 		same, _ = commonMembers(x, a.Value.([]any))
 	}
 	return same > 0
@@ -87,14 +86,14 @@ func inCommon(b, a jsonvalue.Side) bool {
 
 // likeness says how much two elements have in common, in parts of 1000; 0 when
 // they are two things. Values that are empty on both sides say nothing.
-func likeness(b, a jsonvalue.Side) int {
+func likeness(b, a Side) int {
 	if b.Sensitive == true || a.Sensitive == true || a.Unknown == true || !a.Present {
 		return 0
 	}
 	x, isX := b.Value.(map[string]any)
 	y, isY := a.Value.(map[string]any)
 	if !isX || !isY {
-		if isList(b.Value) && isList(a.Value) {
+		if IsList(b.Value) && IsList(a.Value) {
 			return likeLists(b.Value.([]any), a.Value.([]any))
 		}
 		return 0
@@ -110,7 +109,7 @@ const whole = 1000
 func commonKeys(x, y map[string]any) (same, all int) {
 	for key, v := range x {
 		w, ok := y[key]
-		if ok && isEmpty(v) && isEmpty(w) {
+		if ok && IsEmpty(v) && IsEmpty(w) {
 			continue
 		}
 		all += whole
@@ -119,7 +118,7 @@ func commonKeys(x, y map[string]any) (same, all int) {
 		}
 	}
 	for key, v := range y {
-		if _, ok := x[key]; !ok && !isEmpty(v) {
+		if _, ok := x[key]; !ok && !IsEmpty(v) {
 			all += whole
 		}
 	}
@@ -128,7 +127,7 @@ func commonKeys(x, y map[string]any) (same, all int) {
 
 // common is the part of whole that two values share.
 func common(v, w any) int {
-	if jsonvalue.Equal(v, w) {
+	if Equal(v, w) {
 		return whole
 	}
 	x, isX := v.([]any)
@@ -153,13 +152,13 @@ func likeLists(x, y []any) int {
 func commonMembers(x, y []any) (same, all int) {
 	left := map[string][]any{}
 	for _, v := range x {
-		key := string(jsonvalue.Canonical(nil, v))
+		key := string(Canonical(nil, v))
 		left[key] = append(left[key], v)
 	}
 	shared := 0
 	var rest any
 	for _, w := range y {
-		key := string(jsonvalue.Canonical(nil, w))
+		key := string(Canonical(nil, w))
 		if n := len(left[key]); n > 0 {
 			left[key] = left[key][:n-1]
 			shared++

@@ -90,9 +90,11 @@ func (s scribe) diagnosticLine(d pipeline.Diagnostic) string {
 	return line
 }
 
+// diagnostic is that line, and what the tool said, folded. Code of the manager stands
+// only where the operator reads.
 func (s scribe) diagnostic(d pipeline.Diagnostic) string {
 	var body strings.Builder
-	if d.Code != "" {
+	if d.Code != "" && s.sink.ofOperator() {
 		body.WriteString(indented(tidy(d.Code, toEscapes, s.value)) + "\n")
 	}
 	if d.Detail != "" {

@@ -16,12 +16,15 @@ func TestProseDiagnostics(t *testing.T) {
 	t.Parallel()
 	got := output.PlainTextDiagnostics("Initializing the backend...\n" +
 		"\x1b[31m╷\x1b[0m\n\x1b[31m│\x1b[0m \x1b[1mWarning: \x1b[0mOld syntax\n│ \n│ Use the new one.\n╵\n" +
-		"╷\n│ Error: Invalid block\n│ \n│   on main.tf line 7, in resource \"x\":\n│    7: resource {\n│ \n│ Say more.\n╵\n")
+		"╷\n│ Error: Invalid block\n│ \n│   on main.tf line 7, in resource \"x\":\n│    7: resource {\n│    8:   token = file(\"x\")\n│ \n│ Say more.\n╵\n")
 	if len(got) != 2 || got[0].Summary != "Old syntax" || output.IsError(got[0]) || got[0].Detail != "Use the new one." {
 		t.Fatalf("%+v", got)
 	}
 	if got[1].Summary != "Invalid block" || got[1].Range == nil || got[1].Range.Filename != "main.tf" || got[1].Range.Start.Line != 7 {
 		t.Errorf("%+v", got[1])
+	}
+	if got[1].Detail != "Say more." || got[1].Snippet == nil || !strings.Contains(got[1].Snippet.Code, "token") {
+		t.Errorf("code and words are not apart: %+v", got[1])
 	}
 	if got := output.PlainTextDiagnostics("panic: oh no\n\ngoroutine 1"); len(got) != 1 || got[0].Summary != "panic: oh no" || !output.IsError(got[0]) {
 		t.Errorf("%+v", got)

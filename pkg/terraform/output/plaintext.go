@@ -13,18 +13,25 @@ import (
 // plainTextPlace is how the tool names a place to people.
 var plainTextPlace = text.Pattern(`^\s*on (\S+) line (\d+)[,:]`)
 
+// codeLine is a line of code below such a place.
+var codeLine = text.Pattern(`^\s*\d+:(.*)$`)
+
 // PlainTextDiagnostics reads errors that the tool printed for people: those of
 // mistakes in flags, of crashes, and of versions whose init knows no JSON.
 func PlainTextDiagnostics(text string) []tfjson.Diagnostic {
 	var found []tfjson.Diagnostic
 	var detail []string
+	var code []string
 	var place *tfjson.Range
 	flush := func() {
 		if len(found) > 0 {
 			last := &found[len(found)-1]
 			last.Detail, last.Range = strings.TrimSpace(strings.Join(detail, "\n")), place
+			if len(code) > 0 {
+				last.Snippet = &tfjson.DiagnosticSnippet{Code: strings.Join(code, "\n")}
+			}
 		}
-		detail, place = nil, nil
+		detail, code, place = nil, nil, nil
 	}
 	text = redact.Clean(text)
 	for _, line := range strings.Split(text, "\n") {
@@ -43,7 +50,12 @@ func PlainTextDiagnostics(text string) []tfjson.Diagnostic {
 		if m := plainTextPlace().FindStringSubmatch(line); m != nil && place == nil {
 			if n, err := strconv.Atoi(m[2]); err == nil {
 				place = &tfjson.Range{Filename: m[1], Start: tfjson.Pos{Line: n}}
+				continue
 			}
+		}
+		if m := codeLine().FindStringSubmatch(line); m != nil && place != nil {
+			code = append(code, m[1])
+			continue
 		}
 		detail = append(detail, line)
 	}

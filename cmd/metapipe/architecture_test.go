@@ -64,7 +64,10 @@ var rooms = map[string][]string{
 	"intake":   {"registry", "ledger", "record"},
 	"deploy":   {"registry", "ledger", "record"},
 	"publish":  {"registry", "ledger", "record"},
-	"drift":    {"registry", "ledger", "record"},
+	// What looks at the fleet, and writes issues about what it finds, stands on these two.
+	"fleet":    {"record"},
+	"issues":   {"record"},
+	"drift":    {"fleet", "issues", "registry", "ledger", "record"},
 	"recovery": {"registry", "ledger", "record"},
 	// The sweep reports on the requests that it closes.
 	"sweep": {"publish", "registry", "ledger", "record"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
@@ -24,7 +25,7 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 		f.tool.meddle(string(c.Name)+"/staging", "meddled")
 	}
 	scan := f.scan(0)
-	if did := f.issues(&scan, 100); did[drift.IssueOpened] != len(all) {
+	if did := f.issues(&scan, 100); did[issues.Opened] != len(all) {
 		t.Fatalf("did %v", did)
 	}
 	// The first goes, the second loses its environment, the third's name is taken by
@@ -40,11 +41,11 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 		hubtest.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
-	if did := f.issues(&scan, 1); did[drift.IssueClosed] != 0 || did[drift.IssueWaiting] != 4 {
+	if did := f.issues(&scan, 1); did[issues.Closed] != 0 || did[issues.Waiting] != 4 {
 		t.Errorf("with room for one write: %v", did)
 	}
 	check(t, f.sleep(t.Context(), time.Hour))
-	if did := f.issues(&scan, 100); did[drift.IssueClosed] != 2 || did[drift.IssueFailed] != 2 || did[drift.IssueUnchanged] != 1 {
+	if did := f.issues(&scan, 100); did[issues.Closed] != 2 || did[issues.Failed] != 2 || did[issues.Unchanged] != 1 {
 		t.Errorf("did %v: %+v", did, scan.Issues)
 	}
 	for i, want := range []string{"is not registered any more", "staging is no environment of"} {
@@ -62,17 +63,17 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 	// A repository that does not let us in is asked again: it may be the token.
 	check(t, f.sleep(t.Context(), time.Hour))
 	f.hub.ResetCalls()
-	if did := f.issues(&scan, 100); did[drift.IssueUnchanged] != 1 || did[drift.IssueFailed] != 1 || len(did) != 2 || len(f.hub.Calls()) != 1 {
+	if did := f.issues(&scan, 100); did[issues.Unchanged] != 1 || did[issues.Failed] != 1 || len(did) != 2 || len(f.hub.Calls()) != 1 {
 		t.Errorf("the next scan: %v, %v", did, f.hub.Calls())
 	}
 	f.hub.ClearFaults()
 	check(t, f.sleep(t.Context(), time.Hour))
-	if did := f.issues(&scan, 100); did[drift.IssueClosed] != 1 || must(f.hub.Repo(all[3].Repository.String()))(t).Snapshot().Issues[0].State != "closed" {
+	if did := f.issues(&scan, 100); did[issues.Closed] != 1 || must(f.hub.Repo(all[3].Repository.String()))(t).Snapshot().Issues[0].State != "closed" {
 		t.Errorf("with the access back: %v", did)
 	}
 	check(t, f.sleep(t.Context(), time.Hour))
 	f.hub.ResetCalls()
-	if did := f.issues(&scan, 100); did[drift.IssueUnchanged] != 1 || len(did) != 1 || len(f.hub.Calls()) != 0 {
+	if did := f.issues(&scan, 100); did[issues.Unchanged] != 1 || len(did) != 1 || len(f.hub.Calls()) != 0 {
 		t.Errorf("the last scan: %v, %v", did, f.hub.Calls())
 	}
 }
@@ -94,12 +95,12 @@ func TestIssueOfATargetThatIsOutOfReach(t *testing.T) {
 	for _, days := range []int{1, 20, 20} {
 		check(t, f.sleep(t.Context(), time.Duration(days)*24*time.Hour))
 		scan = f.scan(0)
-		if did := f.issues(&scan, 100); did[drift.IssueFailed] != 1 {
+		if did := f.issues(&scan, 100); did[issues.Failed] != 1 {
 			t.Fatalf("after %d more days: %v", days, did)
 		}
 	}
 	check(t, f.sleep(t.Context(), time.Hour))
-	if did := f.issues(&scan, 100); did[drift.IssueFailed] != 0 {
+	if did := f.issues(&scan, 100); did[issues.Failed] != 0 {
 		t.Errorf("after a month: %v", did)
 	}
 }
@@ -112,7 +113,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	f.customers = f.customers[4:5]
 	c := f.customers[0]
 	target, repo := string(c.Name)+"/staging", must(f.hub.Repo(c.Repository.String()))(t)
-	next := func(kinds ...pipeline.DriftKind) (drift.Result, map[drift.IssueAction]int) {
+	next := func(kinds ...pipeline.DriftKind) (drift.Result, map[issues.Action]int) {
 		t.Helper()
 		check(t, f.sleep(t.Context(), time.Hour))
 		scan := f.scan(0)
@@ -128,7 +129,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	whole := "name: " + string(c.Name) + "\nenvironments:\n  staging: {}\n"
 	f.tool.meddle(target, "meddled")
 	first, did := next(pipeline.DriftReal)
-	if did[drift.IssueOpened] != 1 {
+	if did[issues.Opened] != 1 {
 		t.Fatalf("did %v", did)
 	}
 	file("name: [\n")
@@ -139,7 +140,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	}
 	file(whole)
 	after, did := next(pipeline.DriftReal)
-	if !after.FirstSeen.Equal(first.FirstSeen) || did[drift.IssueUnchanged] != 1 {
+	if !after.FirstSeen.Equal(first.FirstSeen) || did[issues.Unchanged] != 1 {
 		t.Errorf("after the error: first seen %s, want %s; did %v", after.FirstSeen, first.FirstSeen, did)
 	}
 	file("name: [\n")

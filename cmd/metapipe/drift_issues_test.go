@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -45,7 +46,7 @@ func (s *issueScans) variables(name string) map[string]string {
 func (s *issueScans) merge(name string) { s.commit(s.customer, "main", s.variables(name)) }
 
 // does is what a person does to the issue.
-func (s *issueScans) does(edit drift.IssueDraft) {
+func (s *issueScans) does(edit issues.Draft) {
 	s.t.Helper()
 	must(s.hand.EditIssue(s.t.Context(), acmeShop, 1, edit))(s.t)
 }
@@ -54,7 +55,7 @@ var acmeShop = pipeline.Slug{Owner: "acme", Name: "shop"}
 
 // scan looks at the target with the documented permissions and compares what is
 // written to GitHub, and how often it is read.
-func (s *issueScans) scan(exit int, did drift.IssueAction, reads int, writes ...string) result {
+func (s *issueScans) scan(exit int, did issues.Action, reads int, writes ...string) result {
 	s.t.Helper()
 	s.hub.ResetCalls()
 	j := s.driftJob().thin("SOURCE_REPOS_PAT", documentedPermissions(s.t)[[2]string{"drift", "SOURCE_REPOS_PAT"}])
@@ -94,7 +95,7 @@ func TestTheIssueOfATarget(t *testing.T) {
 
 	check(t, os.Remove(s.file))
 	// The file; whose repository it is, who we are, and whether there is an issue.
-	r := s.scan(6, drift.IssueOpened, 4, "POST "+list)
+	r := s.scan(6, issues.Opened, 4, "POST "+list)
 	issue := s.issue("open")
 	if !slices.Equal(issue.Labels, []string{"infrastructure", "drift-detected", "staging"}) || issue.Author != "metapipe-bot" {
 		t.Errorf("opened %+v", issue)
@@ -107,20 +108,20 @@ func TestTheIssueOfATarget(t *testing.T) {
 	if !strings.Contains(r.summary, "[issue 1](") || !strings.Contains(r.summary, "opened") {
 		t.Errorf("the summary does not tell of the issue:\n%s", r.summary)
 	}
-	s.scan(6, drift.IssueUnchanged, 1)
+	s.scan(6, issues.Unchanged, 1)
 
 	s.merge("next")
-	s.scan(6, drift.IssueEdited, 5, "PATCH "+one)
-	s.does(drift.IssueDraft{State: "closed"})
-	s.scan(6, drift.IssueUnchanged, 2)
+	s.scan(6, issues.Edited, 5, "PATCH "+one)
+	s.does(issues.Draft{State: "closed"})
+	s.scan(6, issues.Unchanged, 2)
 	s.issue("closed") // by a person, and nothing has changed since
 
 	s.merge("third")
-	s.scan(6, drift.IssueReopened, 5, "PATCH "+one)
-	s.does(drift.IssueDraft{Labels: append(s.issue("open").Labels, "drift-snooze-2999-12-31", "ours")})
+	s.scan(6, issues.Reopened, 5, "PATCH "+one)
+	s.does(issues.Draft{Labels: append(s.issue("open").Labels, "drift-snooze-2999-12-31", "ours")})
 	body := s.issue("open").Body
 	s.merge("fourth")
-	s.scan(6, drift.IssueSnoozed, 5)
+	s.scan(6, issues.Snoozed, 5)
 	if s.issue("open").Body != body {
 		t.Error("a snoozed issue was edited")
 	}
@@ -128,8 +129,8 @@ func TestTheIssueOfATarget(t *testing.T) {
 	s.commit(s.customer, "main", map[string]string{"infra/variables.yml": "name: [\n"})
 	s.scan(6, "", 2)
 	s.merge("fourth")
-	s.does(drift.IssueDraft{Labels: []string{"drift-detected", "drift-snooze-2020-01-01", "ours"}})
-	s.scan(6, drift.IssueEdited, 5, "PATCH "+one)
+	s.does(issues.Draft{Labels: []string{"drift-detected", "drift-snooze-2020-01-01", "ours"}})
+	s.scan(6, issues.Edited, 5, "PATCH "+one)
 	if got := s.issue("open"); !slices.Contains(got.Labels, "ours") || !slices.Contains(got.Labels, "staging") || got.Body == body {
 		t.Errorf("edited to %+v", got)
 	}
@@ -137,7 +138,7 @@ func TestTheIssueOfATarget(t *testing.T) {
 	s.merge("shop")
 	check(t, os.WriteFile(s.file, []byte("shop"), 0o600))
 	check(t, os.Chmod(s.file, 0o777))
-	s.scan(0, drift.IssueClosed, 4, "PATCH "+one, "POST "+one+"/comments")
+	s.scan(0, issues.Closed, 4, "PATCH "+one, "POST "+one+"/comments")
 	if got := s.issue("closed"); len(got.Comments) != 1 || !strings.Contains(got.Comments[0].Body, "as it should be again") {
 		t.Errorf("closed as %+v", got)
 	}
@@ -145,9 +146,9 @@ func TestTheIssueOfATarget(t *testing.T) {
 
 	// The store forgets: the marker and the author lead to the same issue.
 	check(t, os.RemoveAll(filepath.Join(s.store, "_metapipe", "scans", "issues")))
-	must(s.hand.CreateIssue(t.Context(), acmeShop, drift.IssueDraft{Title: "Mine", Body: s.issue("closed").Body, Labels: []string{"drift-detected"}}))(t)
+	must(s.hand.CreateIssue(t.Context(), acmeShop, issues.Draft{Title: "Mine", Body: s.issue("closed").Body, Labels: []string{"drift-detected"}}))(t)
 	check(t, os.Remove(s.file))
-	s.scan(6, drift.IssueReopened, 4, "PATCH "+one)
+	s.scan(6, issues.Reopened, 4, "PATCH "+one)
 	if all := s.customer.Snapshot().Issues; len(all) != 2 || all[1].Author != "casey" || all[1].State != "open" || all[0].State != "open" {
 		t.Errorf("issues %+v", all)
 	}
@@ -175,11 +176,11 @@ func TestIssuesThatCannotBeWritten(t *testing.T) {
 		return scanOf(t, r).Issues
 	}
 	printed := scan(map[string]string{"contents": "read", "deployments": "read", "issues": "read"})
-	if len(printed) != 2 || printed[0].Action != drift.IssueFailed || printed[1].Action != drift.IssueWaiting {
+	if len(printed) != 2 || printed[0].Action != issues.Failed || printed[1].Action != issues.Waiting {
 		t.Fatalf("without the right to write: %+v", printed)
 	}
 	printed = scan(map[string]string{"contents": "read", "deployments": "read", "issues": "write"})
-	if len(printed) != 2 || printed[0].Action != drift.IssueWaiting || printed[1].Action != drift.IssueOpened {
+	if len(printed) != 2 || printed[0].Action != issues.Waiting || printed[1].Action != issues.Opened {
 		t.Fatalf("what failed the last time does not stand back: %+v", printed)
 	}
 	token := w.token(hub.Token{Name: "again", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: map[string]string{"contents": "read", "deployments": "read", "issues": "write"}})

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 )
@@ -20,30 +20,30 @@ func TestIssuesAndRepositoriesThatMove(t *testing.T) {
 	repo := must(f.hub.Repo(c.Repository.String()))(t)
 	other := must(f.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
 	check(t, other.Grant("metapipe-bot", hub.Write))
-	next := func(content string) map[drift.IssueAction]int {
+	next := func(content string) map[issues.Action]int {
 		t.Helper()
 		f.tool.meddle(target, content)
 		check(t, f.sleep(t.Context(), time.Hour))
 		scan := f.scan(0)
 		return f.issues(&scan, 10)
 	}
-	if did := next("first"); did[drift.IssueOpened] != 1 {
+	if did := next("first"); did[issues.Opened] != 1 {
 		t.Fatalf("did %v", did)
 	}
 	must(repo.TransferIssue(1, other))(t)
 	moved := other.Snapshot().Issues[0].Body
-	if did := next("second"); did[drift.IssueOpened] != 1 {
+	if did := next("second"); did[issues.Opened] != 1 {
 		t.Errorf("after a transfer: %v", did)
 	}
 	if got := other.Snapshot().Issues[0]; got.Body != moved || got.State != "open" || len(got.Comments) != 0 {
 		t.Errorf("the issue that went elsewhere was written to: %+v", got)
 	}
 	check(t, repo.DeleteIssue(2))
-	if did := next("third"); did[drift.IssueOpened] != 1 || len(repo.Snapshot().Issues) != 1 {
+	if did := next("third"); did[issues.Opened] != 1 || len(repo.Snapshot().Issues) != 1 {
 		t.Errorf("after a deletion: %v, %+v", did, repo.Snapshot().Issues)
 	}
 	check(t, repo.Rename("renamed"))
-	if did := next("fourth"); did[drift.IssueEdited] != 1 {
+	if did := next("fourth"); did[issues.Edited] != 1 {
 		t.Errorf("after a rename: %v", did)
 	}
 	taken := must(f.hub.AddRepo("acme", string(c.Name), hub.RepoOptions{Private: true}))(t)
@@ -67,7 +67,7 @@ func TestALockedIssueIsClosed(t *testing.T) {
 	f.tool.meddle(target, "")
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
-	if did := f.issues(&scan, 10); did[drift.IssueFailed] != 1 {
+	if did := f.issues(&scan, 10); did[issues.Failed] != 1 {
 		t.Errorf("did %v", did)
 	}
 	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)

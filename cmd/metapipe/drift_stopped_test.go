@@ -35,13 +35,13 @@ func TestAScanThatIsStopped(t *testing.T) {
 		t.Fatalf("%d results, before %+v", len(whole.Results), whole.Before)
 	}
 	part := scanOf(t, w.driftJob().do(6, "drift", "--customer", "c1", "--json"))
-	if b := part.Before; len(part.Results) != 2 || b == nil || b.Targets != 2 || b.Clean != 1 || b.Kinds[pipeline.DriftPending] != 1 {
+	if b := part.Before; len(part.Results) != 2 || b == nil || b.Targets != 2 || b.Clean != 1 || b.Kinds[string(pipeline.DriftPending)] != 1 {
 		t.Errorf("a part is compared with %+v", b)
 	}
 	nothing := w.driftJob().do(0, "drift", "--stale", "10h", "--customer", "c1")
 	nothing.says(t, "there was no target to look at")
 	whole = scanOf(t, w.driftJob().do(6, "drift", "--json"))
-	if b := whole.Before; b == nil || b.Targets != 8 || b.Clean != 4 || b.Kinds[pipeline.DriftPending] != 4 {
+	if b := whole.Before; b == nil || b.Targets != 8 || b.Clean != 4 || b.Kinds[string(pipeline.DriftPending)] != 4 {
 		t.Errorf("after that the fleet is compared with %+v", b)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/report"
@@ -149,8 +151,8 @@ func (f *thousand) client() *github.Client {
 func (f *thousand) scan(stale time.Duration) drift.Scan {
 	t := f.t
 	t.Helper()
-	plan := must((drift.Lister{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), drift.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
-		Customers: f.customers, Filter: drift.Filter{Stale: stale}, Shards: 4}))(t)
+	plan := must(drift.Scans(f.store, f.sealer, f.now).List(t.Context(), fleet.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+		Customers: f.customers, Filter: fleet.Filter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
 		scanner := &drift.Scanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
 			Parse: func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
@@ -163,7 +165,7 @@ func (f *thousand) scan(stale time.Duration) drift.Scan {
 		check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
 			Backend: func(pipeline.Customer, pipeline.Environment) pipeline.Backend { return pipeline.Backend{} }}))
 	}
-	scan := must((drift.Summary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), plan.Scan, f.customers))(t)
+	scan := must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), plan.Scan, f.customers))(t)
 	if len(scan.Results) != plan.Targets || len(scan.Missing) != 0 {
 		t.Fatalf("%d results, %d missing of %d targets", len(scan.Results), len(scan.Missing), plan.Targets)
 	}
@@ -171,13 +173,13 @@ func (f *thousand) scan(stale time.Duration) drift.Scan {
 }
 
 // issues brings the customers' issues in line and counts what was done.
-func (f *thousand) issues(scan *drift.Scan, budget int) map[drift.IssueAction]int {
+func (f *thousand) issues(scan *drift.Scan, budget int) map[issues.Action]int {
 	f.t.Helper()
 	var err error
 	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
 	check(f.t, err)
-	did := map[drift.IssueAction]int{}
+	did := map[issues.Action]int{}
 	for _, i := range scan.Issues {
 		did[i.Action]++
 	}
@@ -256,7 +258,7 @@ func TestAThousandCustomers(t *testing.T) {
 		t.Fatalf("causes %v", causes(third))
 	}
 	check(t, f.hub.SetRemaining("source", 1+10*3+1))
-	if did := f.issues(&third, 25); did[drift.IssueOpened] != 10 || did[drift.IssueWaiting] != meddled-10 || did[drift.IssueFailed] != 0 {
+	if did := f.issues(&third, 25); did[issues.Opened] != 10 || did[issues.Waiting] != meddled-10 || did[issues.Failed] != 0 {
 		t.Errorf("in a limited hour: %v", did)
 	}
 	if summary := f.wants(third, causes(third)); !strings.Contains(summary, "rate limit is reached") {
@@ -264,12 +266,12 @@ func TestAThousandCustomers(t *testing.T) {
 	}
 	check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	f.hub.ResetCalls()
-	if did := f.issues(&third, 25); did[drift.IssueOpened] != 25 || did[drift.IssueUnchanged] != 10 || did[drift.IssueWaiting] != 5 {
+	if did := f.issues(&third, 25); did[issues.Opened] != 25 || did[issues.Unchanged] != 10 || did[issues.Waiting] != 5 {
 		t.Errorf("with 25 writes: %v", did)
 	}
 	f.issues(&third, 25)
 	f.hub.ResetCalls()
-	if did := f.issues(&third, 25); did[drift.IssueUnchanged] != meddled || len(f.hub.Calls()) != 0 {
+	if did := f.issues(&third, 25); did[issues.Unchanged] != meddled || len(f.hub.Calls()) != 0 {
 		t.Errorf("when nothing has changed: %v, calls %v", did, f.hub.Calls())
 	}
 	open := 0
@@ -303,11 +305,11 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 		}
 	}}, Body: body, Closing: body, Now: f.now}
 	printed, err := issuer.Run(ctx, scan, f.customers, 100)
-	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != drift.IssueOpened || printed[2].Action != drift.IssueWaiting {
+	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != issues.Opened || printed[2].Action != issues.Waiting {
 		t.Fatalf("told %+v, %v", printed, err)
 	}
 	check(t, f.sleep(t.Context(), time.Second))
-	if did := f.issues(&scan, 100); did[drift.IssueUnchanged] != 2 || did[drift.IssueOpened] != 2 {
+	if did := f.issues(&scan, 100); did[issues.Unchanged] != 2 || did[issues.Opened] != 2 {
 		t.Errorf("after it: %v", did)
 	}
 }
@@ -318,7 +320,7 @@ type noticing struct {
 	opened func()
 }
 
-func (s noticing) CreateIssue(ctx context.Context, slug pipeline.Slug, draft drift.IssueDraft) (drift.Issue, error) {
+func (s noticing) CreateIssue(ctx context.Context, slug pipeline.Slug, draft issues.Draft) (issues.Issue, error) {
 	defer s.opened()
 	return s.Client.CreateIssue(ctx, slug, draft)
 }
@@ -337,7 +339,7 @@ func TestOldScansChangeNoIssue(t *testing.T) {
 	if did := f.issues(&fresh, 10); len(did) != 0 {
 		t.Errorf("a clean fleet: %v", did)
 	}
-	again := must((drift.Summary{Store: f.store, Sealer: f.sealer, Now: f.now}).Run(t.Context(), old.ID, f.customers))(t)
+	again := must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), old.ID, f.customers))(t)
 	if again.Results[0].Clean() {
 		t.Fatal("the old scan says that nothing differs")
 	}
@@ -357,7 +359,7 @@ func TestKindsThatAreForNobodyCloseAnIssue(t *testing.T) {
 	f.customers[0].Manager.Drift.Actions = map[pipeline.DriftKind]pipeline.DriftAction{pipeline.DriftReal: pipeline.DriftReport}
 	check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
-	if did := f.issues(&scan, 10); did[drift.IssueClosed] != 1 {
+	if did := f.issues(&scan, 10); did[issues.Closed] != 1 {
 		t.Fatalf("did %v", did)
 	}
 	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)

@@ -14,6 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 )
 
 type driftOptions struct {
@@ -122,8 +123,8 @@ func (o driftOptions) check() error {
 
 // filter reads the flags that choose targets. What is not registered is a mistake,
 // and not a scan of nothing.
-func (o driftOptions) filter(m *manager) (drift.Filter, error) {
-	f := drift.Filter{Stale: o.stale, ChangedWithin: o.changed}
+func (o driftOptions) filter(m *manager) (fleet.Filter, error) {
+	f := fleet.Filter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		c, err := m.customer(s)
 		if err != nil {
@@ -147,7 +148,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	}
 	o.tokens, o.actionsTokens = o.needs()
 	o.reads = true
-	var filter drift.Filter
+	var filter fleet.Filter
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		if filter, err = o.filter(m); err != nil {
 			return err
@@ -157,20 +158,20 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err != nil {
 		return err
 	}
-	lister := drift.Lister{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	scans := drift.Scans(m.store, m.sealer, a.Now)
 	switch {
 	case o.resume:
-		o.scan, err = lister.Unfinished(ctx)
+		o.scan, err = scans.Unfinished(ctx)
 	case o.scan == "":
 		shards := 1
 		if o.list {
 			shards = o.shards
 		}
-		var plan drift.Plan
-		plan, err = lister.Run(ctx, drift.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
-		o.scan = plan.Scan
+		var listing fleet.Listing
+		listing, err = scans.List(ctx, fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards})
+		o.scan = listing.Scan
 		if err == nil && o.list {
-			return m.driftList(plan)
+			return m.driftList(listing)
 		}
 	}
 	if err != nil {
@@ -212,12 +213,12 @@ func (m *manager) driftWrites(ctx context.Context, o driftOptions) error {
 }
 
 // driftList gives the workflow its matrix.
-func (m *manager) driftList(plan drift.Plan) error {
-	shards, err := json.Marshal(plan.Shards)
+func (m *manager) driftList(listing fleet.Listing) error {
+	shards, err := json.Marshal(listing.Shards)
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.app.printJSON(plan), m.outputs("scan", plan.Scan, "targets", strconv.Itoa(plan.Targets), "shards", string(shards)))
+	return errors.Join(m.app.printJSON(listing), m.outputs("scan", listing.Scan, "targets", strconv.Itoa(listing.Targets), "shards", string(shards)))
 }
 
 // driftScan looks at the targets of a scan that are left.
@@ -251,7 +252,7 @@ func (m *manager) driftScan(ctx context.Context, o driftOptions) error {
 
 // driftSummary collects what was found, reports it, and starts what is asked for.
 func (m *manager) driftSummary(ctx context.Context, o driftOptions) error {
-	scan, err := drift.Summary{Store: m.store, Sealer: m.sealer, Now: m.app.Now}.Run(ctx, o.scan, m.config.Customers)
+	scan, err := drift.Summarize(ctx, drift.Scans(m.store, m.sealer, m.app.Now), o.scan, m.config.Customers)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -22,7 +23,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftOpti
 	issuer := &drift.Issuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
-		if i.Action != drift.IssueUnchanged {
+		if i.Action != issues.Unchanged {
 			m.app.logf("%s", issueLine(i))
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
@@ -31,7 +31,7 @@ var update = flag.Bool("update", false, "write the schemas of --json anew")
 var outputs = map[string]reflect.Type{
 	"bootstrap-state": reflect.TypeFor[bootstrapResult](),
 	"customer-rename": reflect.TypeFor[registry.RenameResult](),
-	"drift-list":      reflect.TypeFor[drift.Plan](),
+	"drift-list":      reflect.TypeFor[fleet.Listing](),
 	"ledger":          reflect.TypeFor[[]ledger.AuditReport](),
 	"plan":            reflect.TypeFor[pipeline.TargetReport](),
 	"rekey":           reflect.TypeFor[recovery.RekeyResult](),

@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 )
 
 // The types here are the parts of GitHub's answers that metapipe reads. A field that
@@ -167,11 +167,11 @@ func (i issueResponse) isPull() bool {
 	return len(i.PullRequest) > 0 && !bytes.Equal(i.PullRequest, []byte("null"))
 }
 
-func (i issueResponse) issue() (drift.Issue, error) {
+func (i issueResponse) issue() (issues.Issue, error) {
 	if i.Number <= 0 {
-		return drift.Issue{}, errors.New("the answer lacks the issue's number")
+		return issues.Issue{}, errors.New("the answer lacks the issue's number")
 	}
-	issue := drift.Issue{Number: i.Number, Author: i.User.Login, State: i.State, Body: i.Body, URL: i.HTMLURL}
+	issue := issues.Issue{Number: i.Number, Author: i.User.Login, State: i.State, Body: i.Body, URL: i.HTMLURL}
 	for _, label := range i.Labels {
 		issue.Labels = append(issue.Labels, label.Name)
 	}

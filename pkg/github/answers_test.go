@@ -14,7 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -178,7 +178,7 @@ func (w *fixture) furnish() made {
 	check(w.t, w.customer.Review(run.ID, "gated", "kim", true, "yes"))
 	m.run = run.ID
 	must(c.CreateComment(ctx, acme, w.pull, "hello"))(w.t)
-	m.issue = must(c.CreateIssue(ctx, acme, drift.IssueDraft{Title: "Drift", Body: "b", Labels: []string{"drift"}}))(w.t).Number
+	m.issue = must(c.CreateIssue(ctx, acme, issues.Draft{Title: "Drift", Body: "b", Labels: []string{"drift"}}))(w.t).Number
 	check(w.t, c.SetStatus(ctx, acme, w.head, pipeline.Status{Context: "infra/x", State: "pending", Description: "d"}))
 	m.deployment = must(c.CreateDeployment(ctx, acme, w.deployment()))(w.t)
 	return m

@@ -10,7 +10,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub/hubtest"
 	"github.com/metapipe/metapipe/pkg/retry"
 )
@@ -115,7 +115,7 @@ var writeKinds = []writeKind{
 		done: func(w *fixture, _ int64) int { return 1 - w.comments("old") }},
 	{name: "issue", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues"},
 		do: func(t *testing.T, c *github.Client, _ *fixture, _ int64) error {
-			made, err := c.CreateIssue(t.Context(), acme, drift.IssueDraft{Title: "Differs", Body: "hello", Labels: []string{"drift-detected", "staging"}})
+			made, err := c.CreateIssue(t.Context(), acme, issues.Draft{Title: "Differs", Body: "hello", Labels: []string{"drift-detected", "staging"}})
 			if err == nil && (made.Number == 0 || made.Author != "kim" || made.State != "open" || made.URL == "") {
 				t.Errorf("the issue is %+v", made)
 			}
@@ -124,10 +124,10 @@ var writeKinds = []writeKind{
 		done: func(w *fixture, _ int64) int { return w.issues("hello") }},
 	{name: "edit of an issue", match: hubtest.Matcher{Method: "PATCH", Route: "/repos/{owner}/{repo}/issues/{issue_number}"},
 		make: func(t *testing.T, c *github.Client, _ *fixture) int64 {
-			return int64(must(c.CreateIssue(t.Context(), acme, drift.IssueDraft{Title: "Differs", Body: "old", Labels: []string{"mine"}}))(t).Number)
+			return int64(must(c.CreateIssue(t.Context(), acme, issues.Draft{Title: "Differs", Body: "old", Labels: []string{"mine"}}))(t).Number)
 		},
 		do: func(t *testing.T, c *github.Client, _ *fixture, id int64) error {
-			edited, err := c.EditIssue(t.Context(), acme, int(id), drift.IssueDraft{Body: "new", State: "closed"})
+			edited, err := c.EditIssue(t.Context(), acme, int(id), issues.Draft{Body: "new", State: "closed"})
 			if err == nil && (edited.State != "closed" || len(edited.Labels) != 1) {
 				t.Errorf("edited to %+v", edited)
 			}

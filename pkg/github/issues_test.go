@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
@@ -18,8 +18,8 @@ func TestIssuesThatAreGone(t *testing.T) {
 	c := w.client()
 	other := must(w.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
 	check(t, other.Grant("kim", hub.Write))
-	open := func() drift.Issue {
-		return must(c.CreateIssue(t.Context(), acme, drift.IssueDraft{Title: "Differs", Body: "text", Labels: []string{"drift-detected"}}))(t)
+	open := func() issues.Issue {
+		return must(c.CreateIssue(t.Context(), acme, issues.Draft{Title: "Differs", Body: "text", Labels: []string{"drift-detected"}}))(t)
 	}
 	kept, deleted, moved := open(), open(), open()
 	check(t, w.customer.DeleteIssue(deleted.Number))
@@ -36,7 +36,7 @@ func TestIssuesThatAreGone(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Number != kept.Number {
 		t.Errorf("listed %+v, %v", list, err)
 	}
-	must(c.EditIssue(t.Context(), acme, kept.Number, drift.IssueDraft{State: "closed"}))(t)
+	must(c.EditIssue(t.Context(), acme, kept.Number, issues.Draft{State: "closed"}))(t)
 	if list, err := c.Issues(t.Context(), acme, "drift-detected"); err != nil || len(list) != 1 || list[0].State != "closed" {
 		t.Errorf("closed ones: %+v, %v", list, err)
 	}
@@ -52,7 +52,7 @@ func TestDisabledIssues(t *testing.T) {
 	if list, err := w.client().Issues(t.Context(), slug, "drift-detected"); err != nil || len(list) != 0 {
 		t.Errorf("listed %v, %v", list, err)
 	}
-	_, err := w.client().CreateIssue(t.Context(), slug, drift.IssueDraft{Title: "Differs", Body: "text"})
+	_, err := w.client().CreateIssue(t.Context(), slug, issues.Draft{Title: "Differs", Body: "text"})
 	if !absent(err) || !strings.Contains(err.Error(), "issues are disabled in this repository") {
 		t.Errorf("got %v", err)
 	}

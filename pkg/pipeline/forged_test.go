@@ -14,6 +14,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
@@ -305,21 +307,21 @@ func (s silent) Repository(_ context.Context, repo pipeline.Slug) (pipeline.Repo
 	s.t.Errorf("asked for %s", repo)
 	return pipeline.Repository{}, nil
 }
-func (s silent) Issue(_ context.Context, repo pipeline.Slug, n int) (drift.Issue, error) {
+func (s silent) Issue(_ context.Context, repo pipeline.Slug, n int) (issues.Issue, error) {
 	s.t.Errorf("asked for #%d of %s", n, repo)
-	return drift.Issue{}, nil
+	return issues.Issue{}, nil
 }
-func (s silent) Issues(_ context.Context, repo pipeline.Slug, _ string) ([]drift.Issue, error) {
+func (s silent) Issues(_ context.Context, repo pipeline.Slug, _ string) ([]issues.Issue, error) {
 	s.t.Errorf("asked for the issues of %s", repo)
 	return nil, nil
 }
-func (s silent) CreateIssue(_ context.Context, repo pipeline.Slug, _ drift.IssueDraft) (drift.Issue, error) {
+func (s silent) CreateIssue(_ context.Context, repo pipeline.Slug, _ issues.Draft) (issues.Issue, error) {
 	s.t.Errorf("an issue in %s", repo)
-	return drift.Issue{}, nil
+	return issues.Issue{}, nil
 }
-func (s silent) EditIssue(_ context.Context, repo pipeline.Slug, n int, _ drift.IssueDraft) (drift.Issue, error) {
+func (s silent) EditIssue(_ context.Context, repo pipeline.Slug, n int, _ issues.Draft) (issues.Issue, error) {
 	s.t.Errorf("#%d of %s is edited", n, repo)
-	return drift.Issue{}, nil
+	return issues.Issue{}, nil
 }
 func (s silent) CreateComment(_ context.Context, repo pipeline.Slug, n int, _ string) (pipeline.Comment, error) {
 	s.t.Errorf("a comment on #%d of %s", n, repo)
@@ -342,10 +344,10 @@ func TestForgedFleetRecords(t *testing.T) {
 			_, err := issuer.Run(t.Context(), drift.Scan{Manager: managerSlug}, nil, 10)
 			wantRefused(t, "issues", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.Lister{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), drift.ListInput{Manager: managerSlug, Shards: 1})
+			_, err = drift.Scans(w.store, w.sealer, now).List(t.Context(), fleet.ListInput{Manager: managerSlug, Shards: 1})
 			wantRefused(t, "history", err, pipeline.ReasonTampered)
 			w.write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.Summary{Store: w.store, Sealer: w.sealer, Now: now}.Run(t.Context(), "20260301T115900.000Z-0a1b2c3d", nil)
+			_, err = drift.Summarize(t.Context(), drift.Scans(w.store, w.sealer, now), "20260301T115900.000Z-0a1b2c3d", nil)
 			wantRefused(t, "scan", err, pipeline.ReasonTampered)
 			run := pipeline.Run{ID: 1, Attempt: 1}
 			w.write("_metapipe/rejected/1-1.json", []byte(body))

@@ -91,6 +91,9 @@ func readsOf(f *ast.FuncDecl, found map[string]map[string]bool) {
 		if star, ok := receiver.(*ast.StarExpr); ok {
 			receiver = star.X
 		}
+		if generic, ok := receiver.(*ast.IndexExpr); ok {
+			receiver = generic.X
+		}
 		name = receiver.(*ast.Ident).Name + "." + name
 	}
 	note := func(what string) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 )
 
 //go:embed schema/drift.schema.json
@@ -35,7 +36,7 @@ const slowest = 10
 // Drift returns the job summary of a scan, for the manager. It has everything of a
 // fleet of a thousand targets; what finds no room is counted.
 func (r Renderer) Drift(scan drift.Scan) string {
-	f := fleetOf(scan)
+	f := sortScan(scan)
 	bytes := roomOr(r.SummaryBytes, DefaultSummaryBytes)
 	room := size{chars: bytes, bytes: bytes}
 	top := f.head(scan)
@@ -50,8 +51,8 @@ func (r Renderer) Drift(scan drift.Scan) string {
 	return out.String()
 }
 
-// fleet is a scan, sorted by what its reader has to do.
-type fleet struct {
+// sortedScan is a scan, sorted by what its reader has to do.
+type sortedScan struct {
 	lost, failed, differs, skipped, clean []drift.Result
 	slow                                  []drift.Result
 	ignored                               []driftIgnored
@@ -68,8 +69,8 @@ func driftTarget(c pipeline.CustomerName, env pipeline.Environment) string {
 	return string(c) + "/" + string(env)
 }
 
-func fleetOf(scan drift.Scan) fleet {
-	f := fleet{issues: map[string]drift.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
+func sortScan(scan drift.Scan) sortedScan {
+	f := sortedScan{issues: map[string]drift.TargetIssue{}, kinds: map[pipeline.DriftKind]int{}}
 	for _, r := range scan.Results {
 		switch {
 		case slices.Contains(r.Kinds, pipeline.DriftLost) && r.Failure != nil:
@@ -100,7 +101,7 @@ func fleetOf(scan drift.Scan) fleet {
 }
 
 // head is the answer in a sentence, and how it was before.
-func (f fleet) head(scan drift.Scan) string {
+func (f sortedScan) head(scan drift.Scan) string {
 	total := len(scan.Results) + len(scan.Missing)
 	sign, words := signGood, "nothing differs"
 	if total == 0 {
@@ -146,17 +147,17 @@ func (f fleet) head(scan drift.Scan) string {
 		}
 		fmt.Fprintf(&out, "| %s | %d | %d | %s |\n", name, now, before, trend)
 	}
-	var before drift.Trend
+	var before fleet.Trend
 	if b != nil {
 		before = *b
 	}
 	row("Targets", total, before.Targets)
 	row("Clean", len(f.clean)+len(f.skipped), before.Clean)
 	for _, kind := range []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager, pipeline.DriftLost, pipeline.DriftError} {
-		if kind == pipeline.DriftLost && f.kinds[kind]+before.Kinds[kind] == 0 {
+		if kind == pipeline.DriftLost && f.kinds[kind]+before.Kinds[string(kind)] == 0 {
 			continue // it is rare
 		}
-		row(kindTitle(kind), f.kinds[kind], before.Kinds[kind])
+		row(kindTitle(kind), f.kinds[kind], before.Kinds[string(kind)])
 	}
 	if n := len(scan.Missing); n > 0 {
 		fmt.Fprintf(&out, "\n%s Not looked at: %s. A shard was lost or stopped. `metapipe drift --scan %s` goes on where it stopped.\n", signBad, plural(n, "target"), plain(scan.ID, 60))

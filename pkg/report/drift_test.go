@@ -12,6 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/testdata/untrusted"
@@ -93,7 +94,7 @@ func TestDriftFitsItsRoom(t *testing.T) {
 			r.Failure = &drift.Failure{Cause: "tool", Message: long, Next: long}
 		}
 		scan.Results = append(scan.Results, r)
-		scan.Issues = append(scan.Issues, drift.TargetIssue{Customer: r.Customer, Environment: r.Environment, Action: drift.IssueFailed, Reason: long})
+		scan.Issues = append(scan.Issues, drift.TargetIssue{Customer: r.Customer, Environment: r.Environment, Action: issues.Failed, Reason: long})
 		scan.Missing = append(scan.Missing, fmt.Sprintf("lost-%04d/staging", i))
 		scan.ExpiredRules = append(scan.ExpiredRules, long)
 	}
@@ -141,7 +142,7 @@ func hostileScan(s string) drift.Scan {
 	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &drift.Failure{Cause: s, Message: s, Next: s}
 	skipped.Skipped = s
 	return drift.Scan{ID: "20300102T030405Z-0a1b2c3d", Results: []drift.Result{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
-		Issues: []drift.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Action: drift.IssueFailed, Reason: s}}}
+		Issues: []drift.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Action: issues.Failed, Reason: s}}}
 }
 
 func checkHarmlessDrift(t *testing.T, s string) {

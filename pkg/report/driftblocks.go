@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/issues"
 )
 
 // block is one table of a fleet; num/over is its share of what room is left.
@@ -40,7 +41,7 @@ func (b block) text(room size) string {
 }
 
 // blocks are the tables, in the order of reading.
-func (f fleet) blocks(scan drift.Scan) []block {
+func (f sortedScan) blocks(scan drift.Scan) []block {
 	return []block{
 		{title: signBad + " Lost states", header: "| target | applied last | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.lostRows()},
 		{title: signBad + " Errors", header: "| target | cause | what happened | what to do |", columns: 4, num: 1, over: 3, e: f.errors()},
@@ -64,7 +65,7 @@ func tableRow(cells ...string) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-func (f fleet) errors() entries {
+func (f sortedScan) errors() entries {
 	row := func(i int, what, next string) string {
 		r := f.failed[i]
 		return tableRow(code(driftTarget(r.Customer, r.Environment)), code(r.Failure.Cause), what, next)
@@ -78,7 +79,7 @@ func (f fleet) errors() entries {
 	}
 }
 
-func (f fleet) lostRows() entries {
+func (f sortedScan) lostRows() entries {
 	row := func(i int, what, next string) string {
 		r := f.lost[i]
 		applied := "not on record"
@@ -99,7 +100,7 @@ func (f fleet) lostRows() entries {
 // addressLimit is how many resources are named in a row.
 const addressLimit = 5
 
-func (f fleet) found() entries {
+func (f sortedScan) found() entries {
 	row := func(i int, limit int) string {
 		r := f.differs[i]
 		kinds := make([]string, len(r.Kinds))
@@ -160,7 +161,7 @@ func lines(names []string) entries {
 
 // issueRows are the issues about which there is something to report.
 func issueRows(all []drift.TargetIssue) entries {
-	all = slices.DeleteFunc(slices.Clone(all), func(i drift.TargetIssue) bool { return i.Action == drift.IssueUnchanged })
+	all = slices.DeleteFunc(slices.Clone(all), func(i drift.TargetIssue) bool { return i.Action == issues.Unchanged })
 	return entries{n: len(all), short: func(i int) string {
 		shown := all[i]
 		issue := ""
@@ -169,9 +170,9 @@ func issueRows(all []drift.TargetIssue) entries {
 		}
 		did := string(shown.Action)
 		switch shown.Action {
-		case drift.IssueFailed:
+		case issues.Failed:
 			did = signBad + " failed"
-		case drift.IssueWaiting:
+		case issues.Waiting:
 			did = signWaiting + " waits for the next scan"
 		}
 		if shown.Reason != "" {
@@ -181,7 +182,7 @@ func issueRows(all []drift.TargetIssue) entries {
 	}}
 }
 
-func (f fleet) slowRows() entries { return tookRows(f.slow) }
+func (f sortedScan) slowRows() entries { return tookRows(f.slow) }
 
 func tookRows(results []drift.Result) entries {
 	return entries{n: len(results), short: func(i int) string {
@@ -189,7 +190,7 @@ func tookRows(results []drift.Result) entries {
 	}}
 }
 
-func (f fleet) ignoredRows() entries {
+func (f sortedScan) ignoredRows() entries {
 	return entries{n: len(f.ignored), short: func(i int) string {
 		one := f.ignored[i]
 		what := code(one.Address)
@@ -200,7 +201,7 @@ func (f fleet) ignoredRows() entries {
 	}}
 }
 
-func (f fleet) skippedRows() entries {
+func (f sortedScan) skippedRows() entries {
 	return entries{n: len(f.skipped), short: func(i int) string {
 		return tableRow(code(driftTarget(f.skipped[i].Customer, f.skipped[i].Environment)), plainText(f.skipped[i].Skipped))
 	}}

@@ -1,3 +1,3 @@
-// Package drift compares the fleet with what was applied last: list, scan, judge,
-// summary, issues and remediation.
+// Package drift compares the fleet with what was applied last: scan, judge, issues and
+// remediation.
 package drift

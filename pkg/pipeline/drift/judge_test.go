@@ -108,23 +108,6 @@ func TestKindsOf(t *testing.T) {
 	}
 }
 
-func TestShardsAreBalanced(t *testing.T) {
-	t.Parallel()
-	history := fleetHistory{Targets: map[string]targetHistory{"slow/s": {Duration: pipeline.Seconds(90 * time.Second)}, "a/s": {Duration: pipeline.Seconds(10 * time.Second)}, "b/s": {Duration: pipeline.Seconds(10 * time.Second)}}}
-	var targets []scanTarget
-	for _, name := range []pipeline.CustomerName{"a", "b", "c", "d", "slow"} {
-		targets = append(targets, scanTarget{Customer: name, Environment: "s"})
-	}
-	balance(targets, 2, history)
-	shards := map[int][]pipeline.CustomerName{}
-	for _, target := range targets {
-		shards[target.Shard] = append(shards[target.Shard], target.Customer)
-	}
-	if len(shards) != 2 || len(shards[1]) == 5 || len(shards[2]) == 5 || slices.Contains(shards[targets[4].Shard], "a") {
-		t.Errorf("shards %v", shards)
-	}
-}
-
 func TestApplyBranch(t *testing.T) {
 	t.Parallel()
 	for want, branches := range map[string][]string{"": nil, "main": {"release/*", "main"}, "prod": {"prod"}} {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -79,16 +80,7 @@ type Scan struct {
 	Issues []TargetIssue `json:"issues,omitempty"`
 	// Before is what was known of the same targets after the scan before; nil for
 	// the first.
-	Before *Trend `json:"before,omitempty"`
-}
-
-// Trend is the short form of an earlier scan.
-type Trend struct {
-	ID      string                     `json:"id"`
-	At      time.Time                  `json:"at"`
-	Targets int                        `json:"targets"`
-	Clean   int                        `json:"clean"`
-	Kinds   map[pipeline.DriftKind]int `json:"kinds,omitempty"`
+	Before *fleet.Trend `json:"before,omitempty"`
 }
 
 // Redacted returns what may be shown to a customer of a check that failed. The

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
@@ -51,45 +52,23 @@ type ScanInput struct {
 // Run looks at the targets of a shard that have no result yet. A target that
 // cannot be looked at is a result too; the error is that of the scan itself.
 func (s *Scanner) Run(ctx context.Context, in ScanInput) error {
-	stored, err := loadScan(ctx, record.Records{Store: s.Store, Sealer: s.Sealer}, in.Scan)
-	if err != nil {
-		return err
-	}
-	if in.Shard < 0 || in.Shard > stored.Shards {
-		return &pipeline.UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", in.Scan, stored.Shards, in.Shard)}
-	}
-	done, err := scanned(ctx, s.Store, in.Scan)
-	if err != nil {
-		return err
-	}
-	customers, registered := map[pipeline.CustomerName]pipeline.Customer{}, map[pipeline.CustomerName]func() error{}
-	for _, c := range in.Customers {
-		customers[c.Name] = c
-		registered[c.Name] = sync.OnceValue(func() error { return registry.CheckRegistered(ctx, s.Store, s.Sealer, c) })
-	}
-	var todo []scanTarget
-	for _, t := range stored.Targets {
-		if (in.Shard == 0 || t.Shard == in.Shard) && !done[resultKey(in.Scan, t.Customer, t.Environment)] {
-			todo = append(todo, t)
-		}
-	}
-	w := &scanWork{Scanner: s, in: in, total: len(todo), customers: customers, registered: registered,
+	w := &scanWork{Scanner: s, in: in, customers: map[pipeline.CustomerName]pipeline.Customer{}, registered: map[pipeline.CustomerName]func() error{},
 		files: &desiredFiles{github: s.GitHub, parse: s.Parse, reads: map[string]*desiredRead{}}}
-	return w.run(ctx, todo)
+	for _, c := range in.Customers {
+		w.customers[c.Name] = c
+		w.registered[c.Name] = sync.OnceValue(func() error { return registry.CheckRegistered(ctx, s.Store, s.Sealer, c) })
+	}
+	return fleet.Check(ctx, Scans(s.Store, s.Sealer, s.Now), fleet.Work[Result]{Scan: in.Scan, Shard: in.Shard, Workers: in.Workers, Check: w.target, Logged: s.Logged})
 }
 
 // scanWork is what the workers of one run share.
 type scanWork struct {
 	*Scanner
 	in        ScanInput
-	total     int
 	customers map[pipeline.CustomerName]pipeline.Customer
 	// registered checks the name of a customer once, for all of its targets.
 	registered map[pipeline.CustomerName]func() error
 	files      *desiredFiles
-
-	mu   sync.Mutex
-	done int
 
 	lookups atomic.Int32 // of targets that the store knows nothing of
 }
@@ -99,40 +78,8 @@ type scanWork struct {
 // use up the calls of the hour.
 const maxLookups = 25
 
-func (w *scanWork) run(ctx context.Context, todo []scanTarget) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	next := make(chan scanTarget)
-	var workers sync.WaitGroup
-	for range min(max(w.in.Workers, 1), max(len(todo), 1)) {
-		workers.Go(func() {
-			for t := range next {
-				// A store that takes no result makes all further work useless.
-				if err := w.target(ctx, t); err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	for _, t := range todo {
-		select {
-		case next <- t:
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
-	close(next)
-	workers.Wait()
-	if ctx.Err() != nil {
-		return fmt.Errorf("scan %s stopped after %d of %d targets (--resume goes on): %w", w.in.Scan, w.done, w.total, context.Cause(ctx))
-	}
-	return nil
-}
-
-// target looks at one target and keeps the result. A scan that was stopped keeps
-// none: what it found may be nothing but its own end.
-func (w *scanWork) target(ctx context.Context, t scanTarget) error {
+// target looks at one target.
+func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
 	began := w.Now()
 	result := Result{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
 	if c, ok := w.customers[t.Customer]; !ok {
@@ -144,20 +91,8 @@ func (w *scanWork) target(ctx context.Context, t scanTarget) error {
 		shown := result.Plan.Redacted(c.Manager.Redaction)
 		result.Plan = &shown
 	}
-	if ctx.Err() != nil {
-		return nil
-	}
 	result.Duration = pipeline.Seconds(w.Now().Sub(began))
-	if err := keepResult(ctx, w.Store, w.Sealer, w.in.Scan, result); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.done++
-	if w.Logged != nil {
-		w.Logged(w.done, w.total, result)
-	}
-	return nil
+	return result
 }
 
 func (r *Result) fail(err error) {

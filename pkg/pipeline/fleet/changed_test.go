@@ -1,4 +1,4 @@
-package drift
+package fleet
 
 import (
 	"context"
@@ -53,10 +53,10 @@ func TestChangedSince(t *testing.T) {
 		record.LastApplyPrefix("applied", "new") + "20300101T000000.000000000Z-x.json", record.LastApplyPrefix("applied", "new") + "20300108T000000.000000000Z-x.variables",
 		record.LastApplyPrefix("applied", "odd") + "someday.json",
 	}}
-	var targets []scanTarget
+	var targets []Target
 	for _, name := range []string{"asked/old", "asked/new", "applied/old", "applied/new", "applied/odd", "quiet/new"} {
 		customer, env, _ := strings.Cut(name, "/")
-		targets = append(targets, scanTarget{Customer: pipeline.CustomerName(customer), Environment: pipeline.Environment(env)})
+		targets = append(targets, Target{Customer: pipeline.CustomerName(customer), Environment: pipeline.Environment(env)})
 	}
 	found, err := changedSince(t.Context(), store, targets, time.Date(2030, 1, 8, 0, 0, 0, 0, time.UTC))
 	if err != nil {

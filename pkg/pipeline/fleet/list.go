@@ -1,9 +1,8 @@
-package drift
+package fleet
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,29 +16,22 @@ import (
 type Filter struct {
 	Customers    []pipeline.CustomerName
 	Environments []pipeline.Environment
-	// Stale leaves out targets that a scan has looked at, without an error or a lost state, in this
-	// time. 0 leaves out none.
+	// Stale leaves out targets that a scan has looked at, with success, in this time.
+	// 0 leaves out none.
 	Stale time.Duration
 	// ChangedWithin leaves out targets that were neither asked for nor applied in
 	// this time, as the store knows it. 0 leaves out none.
 	ChangedWithin time.Duration
 }
 
-// Plan is a scan that was begun.
-type Plan struct {
+// Listing is a scan that was begun.
+type Listing struct {
 	Scan    string `json:"scan"`
 	Targets int    `json:"targets"`
 	Shards  []int  `json:"shards"` // their numbers; empty where there is nothing to look at
 }
 
-// Lister begins scans.
-type Lister struct {
-	Store  pipeline.Store
-	Sealer pipeline.Sealer
-	Now    func() time.Time
-}
-
-// ListInput is one call of a lister.
+// ListInput is one call of List.
 type ListInput struct {
 	Manager       pipeline.Slug
 	ManagerCommit pipeline.SHA
@@ -48,58 +40,49 @@ type ListInput struct {
 	Shards        int // at most; 1 to MaxShards
 }
 
-// Run picks the targets, shares them out so that all shards take about as long,
+// List picks the targets, shares them out so that all shards take about as long,
 // and writes the scan down. Within a shard the one that was looked at longest ago
 // is the first.
-func (l Lister) Run(ctx context.Context, in ListInput) (Plan, error) {
+func (s Scans) List(ctx context.Context, in ListInput) (Listing, error) {
 	if in.Shards < 1 || in.Shards > MaxShards {
-		return Plan{}, &pipeline.UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
+		return Listing{}, &pipeline.UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
 	}
-	now := l.Now().UTC()
-	history, err := lastHistory(ctx, record.Records{Store: l.Store, Sealer: l.Sealer}, "", now)
+	now := s.Now().UTC()
+	history, err := s.History(ctx)
 	if err != nil {
-		return Plan{}, err
+		return Listing{}, err
 	}
 	targets, err := in.Filter.targets(in.Customers, history, now)
 	if err != nil {
-		return Plan{}, err
+		return Listing{}, err
 	}
 	if in.Filter.ChangedWithin > 0 {
-		if targets, err = changedSince(ctx, l.Store, targets, now.Add(-in.Filter.ChangedWithin)); err != nil {
-			return Plan{}, err
+		if targets, err = changedSince(ctx, s.Records, targets, now.Add(-in.Filter.ChangedWithin)); err != nil {
+			return Listing{}, err
 		}
 	}
-	stored := scanRecord{Version: 1, ID: newScanID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
+	stored := Scan{Version: 1, ID: newID(now), Manager: in.Manager, ManagerCommit: in.ManagerCommit, StartedAt: now,
 		Shards: max(1, min(in.Shards, len(targets))), Targets: targets}
 	balance(stored.Targets, stored.Shards, history)
-	if err := record.CreateFleet(ctx, record.Records{Store: l.Store, Sealer: l.Sealer}, scansBegun+stored.ID+".json", stored); err != nil {
-		return Plan{}, fmt.Errorf("begin the scan: %w", err)
+	if err := record.CreateFleet(ctx, s.Records, s.begunKey(stored.ID), stored); err != nil {
+		return Listing{}, fmt.Errorf("begin the scan: %w", err)
 	}
-	plan := Plan{Scan: stored.ID, Targets: len(targets), Shards: []int{}}
+	listing := Listing{Scan: stored.ID, Targets: len(targets), Shards: []int{}}
 	if len(targets) > 0 {
 		for n := range stored.Shards {
-			plan.Shards = append(plan.Shards, n+1)
+			listing.Shards = append(listing.Shards, n+1)
 		}
 	}
-	return plan, nil
-}
-
-// Unfinished returns the newest scan that was begun and not summed up.
-func (l Lister) Unfinished(ctx context.Context) (string, error) {
-	id, err := unfinished(ctx, l.Store)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return "", &pipeline.UsageError{Message: "there is no interrupted scan to resume", Next: "leave --resume out"}
-	}
-	return id, err
+	return listing, nil
 }
 
 // targets are those that pass the filter, the one that was looked at longest ago
 // first.
-func (f Filter) targets(customers []pipeline.Customer, history fleetHistory, now time.Time) ([]scanTarget, error) {
+func (f Filter) targets(customers []pipeline.Customer, history History, now time.Time) ([]Target, error) {
 	if err := f.check(customers); err != nil {
 		return nil, err
 	}
-	var targets []scanTarget
+	var targets []Target
 	for _, c := range customers {
 		if len(f.Customers) > 0 && !slices.Contains(f.Customers, c.Name) {
 			continue
@@ -109,17 +92,14 @@ func (f Filter) targets(customers []pipeline.Customer, history fleetHistory, now
 				continue
 			}
 			before := history.Targets[pipeline.TargetName(c.Name, rule.Name)]
-			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !slices.Contains(before.Kinds, pipeline.DriftError) && !slices.Contains(before.Kinds, pipeline.DriftLost) {
+			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !before.Failed {
 				continue
 			}
-			targets = append(targets, scanTarget{Customer: c.Name, Environment: rule.Name})
+			targets = append(targets, Target{Customer: c.Name, Environment: rule.Name})
 		}
 	}
-	at := func(t scanTarget) time.Time {
-		return history.Targets[pipeline.TargetName(t.Customer, t.Environment)].CheckedAt
-	}
-	slices.SortStableFunc(targets, func(a, b scanTarget) int {
-		return cmp.Or(at(a).Compare(at(b)), strings.Compare(string(a.Customer), string(b.Customer)))
+	slices.SortStableFunc(targets, func(a, b Target) int {
+		return cmp.Or(history.Targets[a.Name()].CheckedAt.Compare(history.Targets[b.Name()].CheckedAt), strings.Compare(string(a.Customer), string(b.Customer)))
 	})
 	return targets, nil
 }
@@ -142,7 +122,7 @@ func (f Filter) check(customers []pipeline.Customer) error {
 
 // balance gives each target to the shard that has the least to do so far, the
 // longest ones first. What was never looked at counts as the average.
-func balance(targets []scanTarget, shards int, history fleetHistory) {
+func balance(targets []Target, shards int, history History) {
 	var sum time.Duration
 	known := 0
 	for _, t := range history.Targets {
@@ -151,8 +131,8 @@ func balance(targets []scanTarget, shards int, history fleetHistory) {
 		}
 	}
 	average := sum/time.Duration(max(known, 1)) + 1
-	cost := func(t scanTarget) time.Duration {
-		return cmp.Or(time.Duration(history.Targets[pipeline.TargetName(t.Customer, t.Environment)].Duration), average)
+	cost := func(t Target) time.Duration {
+		return cmp.Or(time.Duration(history.Targets[t.Name()].Duration), average)
 	}
 	byCost := make([]int, len(targets))
 	for i := range byCost {

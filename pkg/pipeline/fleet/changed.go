@@ -1,4 +1,4 @@
-package drift
+package fleet
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 // a request is queued there when a customer's change is merged, and the last apply
 // leaves its record. What was merged while a customer's workflow was switched off
 // is not there; a scan of everything finds it.
-func changedSince(ctx context.Context, s pipeline.Store, targets []scanTarget, since time.Time) ([]scanTarget, error) {
+func changedSince(ctx context.Context, s pipeline.Store, targets []Target, since time.Time) ([]Target, error) {
 	changed, errs := make([]bool, len(targets)), make([]error, len(targets))
 	turns := make(chan struct{}, 8)
 	var all sync.WaitGroup
@@ -31,7 +31,7 @@ func changedSince(ctx context.Context, s pipeline.Store, targets []scanTarget, s
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	var left []scanTarget
+	var left []Target
 	for i, t := range targets {
 		if changed[i] {
 			left = append(left, t)
@@ -40,7 +40,7 @@ func changedSince(ctx context.Context, s pipeline.Store, targets []scanTarget, s
 	return left, nil
 }
 
-func touchedSince(ctx context.Context, s pipeline.Store, t scanTarget, since time.Time) (bool, error) {
+func touchedSince(ctx context.Context, s pipeline.Store, t Target, since time.Time) (bool, error) {
 	for _, prefix := range []string{record.QueuePrefix(t.Customer, t.Environment), record.LastApplyPrefix(t.Customer, t.Environment)} {
 		// Keys begin with their time. One that cannot be read stands behind those, and may
 		// be new.

@@ -1,0 +1,42 @@
+package drift
+
+import (
+	"context"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// Scans are the drift scans in a store.
+func Scans(store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) fleet.Scans {
+	return fleet.Scans{Records: record.Records{Store: store, Sealer: sealer}, Now: now, Command: "metapipe drift", Prefix: "_metapipe/scans/"}
+}
+
+// Observation is what the fleet remembers of a result.
+func (r Result) Observation() fleet.Observation {
+	o := fleet.Observation{Target: fleet.Target{Customer: r.Customer, Environment: r.Environment}, Failed: r.Failure != nil, CheckedAt: r.CheckedAt, Duration: r.Duration}
+	for _, kind := range r.Kinds {
+		o.Kinds = append(o.Kinds, string(kind))
+	}
+	return o
+}
+
+// Summarize collects what all shards of a scan found, in the order of the names of the
+// targets, and writes the history that the next scan builds on. Run again it returns the
+// same.
+func Summarize(ctx context.Context, scans fleet.Scans, id string, customers []pipeline.Customer) (Scan, error) {
+	merged, err := fleet.Merge[Result](ctx, scans, id)
+	if err != nil {
+		return Scan{}, err
+	}
+	now := scans.Now().UTC()
+	scan := Scan{ID: id, Manager: merged.Scan.Manager, ManagerCommit: merged.Scan.ManagerCommit, StartedAt: merged.Scan.StartedAt, EndedAt: now,
+		Results: merged.Results, Missing: merged.Missing, Before: merged.Before, ExpiredRules: pipeline.ExpiredRules(customers, now)}
+	for i := range scan.Results {
+		r := &scan.Results[i]
+		r.FirstSeen = merged.FirstSeen[pipeline.TargetName(r.Customer, r.Environment)]
+	}
+	return scan, nil
+}

@@ -192,8 +192,8 @@ func (p *parser) convertScalar(n *Node, y *yaml.Node) {
 	}
 	p.checkForm(pos, "the text", y.Value)
 	if i := strings.IndexFunc(y.Value, forbidden); i >= 0 {
-		r, _ := utf8.DecodeRuneInString(y.Value[i:])
-		p.add(pos, RuleControl, fmt.Sprintf("the text holds the invisible character U+%04X", r), "remove it")
+		r, _ := utf8.DecodeRuneInString(y.Value[i:]) // checkText refuses it in the text itself
+		p.add(pos, RuleControl, fmt.Sprintf("a backslash escape in this text makes the invisible character U+%04X", r), backslashRemedy)
 	} else if r, found := misleading(y.Value); found {
 		p.warn(pos, RuleInvisible, "the text holds "+nameOf(r)+", which a reviewer cannot see", "write a plain blank, or remove it")
 	}

@@ -21,6 +21,8 @@ type inspector struct {
 	tabs      []int             // lines that are indented with a tab, from 0
 	slips     []slip            // that matter when the library cannot read the text
 	faults    []fault           // what the library cannot read, in their order
+	suspects  []fault           // what is to blame where the library finds no better cause
+	escapes   []property        // of line breaks and tabs in the middle of a word
 	open      []bracket         // that nothing closes
 	comments  []hint
 	words     []property  // tags, anchors and aliases
@@ -200,6 +202,16 @@ type property struct {
 
 func (in *inspector) property(l *lexer, at int, word string) {
 	in.words = append(in.words, property{l.place(l.text(), at), word})
+}
+
+func (in *inspector) suspect(_ *lexer, f fault) { in.suspects = append(in.suspects, f) }
+
+// escape notes the first one of each line.
+func (in *inspector) escape(l *lexer, at int, word string) {
+	if n := len(in.escapes); n > 0 && in.escapes[n-1].at.Line == l.line+1 {
+		return
+	}
+	in.escapes = append(in.escapes, property{l.place(l.text(), at), word})
 }
 
 func (in *inspector) fault(_ *lexer, f fault) { in.faults = append(in.faults, f) }

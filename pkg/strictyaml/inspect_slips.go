@@ -22,14 +22,14 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	}
 	hyphen := hyphenPattern().FindStringSubmatch(text)
 	switch {
-	case t.key && t.goesOn && in.lacksColon(found):
+	case t.key && t.goesOn && in.opensBlock(found), t.key && t.goesOn && in.lacksColon(found):
 		return
 	case t.goesOn && strings.HasPrefix(text, "-") && in.afterHyphen(found):
 		return
 	case t.goesOn && isItem(text):
 		found.message, found.remedy = "looks like a list item", "align its hyphen with those of the other items"
 	case t.key && t.goesOn:
-		if n := len(in.slips); n > 0 && in.slips[n-1].column == found.column && !in.slips[n-1].goesOn {
+		if n := len(in.slips); n > 0 && !in.slips[n-1].goesOn && (in.slips[n-1].column == found.column || in.slips[n-1].hint && in.slips[n-1].own) {
 			in.slips[n-1].atKey = true
 			return
 		}
@@ -41,6 +41,8 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 			in.slips[n-1].atKey = true
 		}
 		return
+	case !t.goesOn && blockPattern().MatchString(text):
+		found.message, found.remedy = blockMessage(text)
 	case noBlank != nil:
 		found.hint = true
 		found.message = fmt.Sprintf("a blank is missing after the colon of %q", Short(noBlank[1]))
@@ -61,8 +63,8 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		found.message = fmt.Sprintf("%q is no key with a value: a colon is missing", Short(text))
 		found.remedy = `write "key: value"`
 		if m := otherComment().FindString(text); m != "" {
-			found.message = fmt.Sprintf("%q begins no comment in YAML", strings.TrimSpace(m))
-			found.remedy = "begin a comment with #"
+			w := notComment(m)
+			found.message, found.remedy = w.message, w.remedy
 		}
 	default:
 		return
@@ -84,6 +86,25 @@ func (in *inspector) before(line int) *slip {
 		return nil
 	}
 	return &in.slips[n-1]
+}
+
+// blockPattern matches the first line of a block of HCL.
+var blockPattern = text.Pattern(`^(?:[A-Za-z_][A-Za-z0-9_-]*|"[^"]*")(?:[ \t]+(?:"[^"]*"|[A-Za-z_][A-Za-z0-9_-]*))*[ \t]*(?::?=[ \t]*)?\{$`)
+
+func blockMessage(line string) (message, remedy string) {
+	words := strings.Fields(strings.TrimRight(line, "{:= \t"))
+	return fmt.Sprintf("%q begins a block of HCL; YAML has no blocks in braces", Short(line)),
+		fmt.Sprintf("write %q, indent the lines that belong to it, and remove the closing }", Short(strings.Trim(words[len(words)-1], `"`)+":"))
+}
+
+// opensBlock blames the first line of a block for the key below it.
+func (in *inspector) opensBlock(key slip) bool {
+	above := in.before(key.line)
+	if above == nil || above.column > key.column || !blockPattern().MatchString(above.text) {
+		return false
+	}
+	above.atKey = true
+	return true
 }
 
 // lacksColon blames a lone word for the key below it, which stands deeper.
@@ -165,8 +186,9 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 		in.p.add(at, RuleInvisible, nameOf([]rune(rest)[0])+" stands behind a closing quote", "remove it")
 		return
 	}
-	if strings.TrimSpace(s[:q.column]) == "" && q.line == l.line && l.flow == 0 && column(s, q.column)-1 == max(l.indent(), 0) && rest[0] != '#' {
-		in.p.add(at, RuleSyntax, fmt.Sprintf("a colon is missing before %q", Short(strings.TrimSpace(rest))), `write "key: value"`)
+	ownLine := strings.TrimSpace(s[:q.column]) == "" && q.line == l.line && l.flow == 0 && rest[0] != '#'
+	if ownLine && (column(s, q.column)-1 == max(l.indent(), 0) || rest[0] == '=' || rest[0] == '{') {
+		in.afterKey(at, s[q.column:], strings.TrimSpace(rest))
 		return
 	}
 	remedy := "put the whole value in quotes, or remove what stands behind them"
@@ -184,6 +206,20 @@ func (in *inspector) afterQuote(l *lexer, q *quote, rest string) {
 	in.p.add(at, RuleSyntax, fmt.Sprintf("%q stands behind a closing quote", Short(strings.TrimRight(rest, "\r"))), remedy)
 }
 
+// afterKey explains what stands behind a key in quotes in place of its colon.
+func (in *inspector) afterKey(at pipeline.Position, line, rest string) {
+	message, remedy := fmt.Sprintf("a colon is missing before %q", Short(rest)), `write "key: value"`
+	key := strings.TrimRight(strings.TrimSuffix(line, rest), " \t")
+	switch line := strings.TrimRight(line, " \t\r"); {
+	case blockPattern().MatchString(line):
+		message, remedy = blockMessage(line)
+	case strings.HasPrefix(rest, "="):
+		message = fmt.Sprintf("%s has = where YAML has a colon", Short(key))
+		remedy = "write " + Short(key+": "+strings.TrimLeft(rest, "=> "))
+	}
+	in.p.add(at, RuleSyntax, message, remedy)
+}
+
 // hints gives the advice about a text that the library could read.
 func (p *parser) hints() {
 	for _, w := range p.seen.words {
@@ -191,6 +227,16 @@ func (p *parser) hints() {
 			continue
 		}
 		p.add(w.at, RuleTag, "the tag ! is not allowed", "remove it; quote the value if it is meant as text")
+	}
+	for _, f := range p.seen.suspects {
+		if f.heredoc {
+			p.add(f.at, RuleSyntax, f.message, f.remedy)
+		}
+	}
+	for _, w := range p.seen.escapes {
+		if what := map[string]string{`\n`: "a line break", `\t`: "a tab", `\r`: "a carriage return"}[w.word]; what != "" {
+			p.warn(w.at, RuleEscape, fmt.Sprintf("%s in double quotes is %s", w.word, what), backslashRemedy+"; write text of several lines with |")
+		}
 	}
 	for _, h := range p.seen.comments {
 		p.warn(h.at, RuleComment, h.message, h.remedy)

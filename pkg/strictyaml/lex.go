@@ -20,6 +20,7 @@ type lexer struct {
 	quote   *quote // that is open at the end of the line
 	block   *block // block scalar that is open at the end of the line
 	stop    bool
+	asked   bool                           // a question mark has begun a key
 	known   struct{ line, at, column int } // a place on a line, so that columns cost no second count
 }
 
@@ -34,6 +35,11 @@ type visitor interface {
 	// property is a word that begins with &, * or !.
 	property(l *lexer, at int, word string)
 	quoted(l *lexer, q *quote)
+	// escape is a line break or a tab that a backslash and a letter stand for, in the
+	// middle of a word: it was probably meant as a backslash.
+	escape(l *lexer, at int, word string)
+	// suspect is what the library may read, but is to blame where it cannot read on.
+	suspect(l *lexer, f fault)
 	// fault is a place where the library cannot read on.
 	fault(l *lexer, f fault)
 }
@@ -177,6 +183,9 @@ func (l *lexer) tokens(s string, at int, first bool) {
 			at++
 		case flow && (c == ',' || c == '?' || c == ':'), c == ':' && endsWord(s, at+1):
 			l.sign(s, at)
+			if first && !flow && !l.asked {
+				l.suspect(s, at, plain{message: "no key stands before this colon", remedy: "write the key before it"})
+			}
 			at++
 			if first && !flow { // the value of a key that ? began, which may begin anything
 				c = '?'

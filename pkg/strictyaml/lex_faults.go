@@ -15,6 +15,8 @@ type fault struct {
 	at              pipeline.Position
 	message, remedy string
 	tag             bool
+	far             bool // what follows from it may show some lines below
+	heredoc         bool // it is wrong also where the library can read it
 }
 
 // bracket is a [ or { and what was read in it so far.
@@ -30,6 +32,10 @@ var namePropertyPattern = text.Pattern(`^[&*][0-9A-Za-z_-]+$`)
 
 func (l *lexer) fault(s string, at int, w plain) {
 	l.visit.fault(l, fault{at: l.place(s, at), message: w.message, remedy: w.remedy, tag: w.tag})
+}
+
+func (l *lexer) suspect(s string, at int, w plain) {
+	l.visit.suspect(l, fault{at: l.place(s, at), message: w.message, remedy: w.remedy, far: s[at] != ':', heredoc: s[at] == '<'})
 }
 
 func (l *lexer) place(s string, at int) pipeline.Position {
@@ -112,6 +118,7 @@ func (l *lexer) indicator(s string, at int, last byte) {
 		said := map[byte]string{'-': "block sequence entries are not allowed", '?': "mapping keys are not allowed"}[s[at]]
 		l.fault(s, at, lookUp(said))
 	}
+	l.asked = l.asked || s[at] == '?'
 	l.roll(s, at)
 }
 
@@ -143,6 +150,27 @@ func (l *lexer) quotes(s string, at int, last byte) (next int) {
 	return next
 }
 
+var (
+	// heredocPattern matches how shells and HCL begin a text of several lines.
+	heredocPattern = text.Pattern(`^<<[-~]?[ \t]*["']?[A-Za-z_]+["']?$`)
+	// wordsThenKey matches a value behind which another key was written.
+	wordsThenKey = text.Pattern(`^(\S.*)[ \t]([A-Za-z_][A-Za-z0-9_-]*)$`)
+)
+
+func notComment(s string) plain {
+	return plain{message: fmt.Sprintf("%q begins no comment in YAML", strings.TrimSpace(otherComment().FindString(s))), remedy: "begin a comment with #"}
+}
+
+// secondKey explains a colon in a plain value.
+func secondKey(s string, t plainText) plain {
+	m := wordsThenKey().FindStringSubmatch(s[t.start:t.end])
+	if m == nil {
+		return lookUp("mapping values are not allowed")
+	}
+	return plain{message: fmt.Sprintf("there is a second \": \" on this line, behind %q", Short(m[2])),
+		remedy: fmt.Sprintf("begin a new line before %q if it is a key, or put the value in quotes", Short(m[2]+":"))}
+}
+
 // checkPlain looks at a line of a plain scalar, behind the token last. Stop is where its
 // line ends, at a colon if it is a key.
 func (l *lexer) checkPlain(s string, t plainText, stop int, last byte) {
@@ -157,7 +185,12 @@ func (l *lexer) checkPlain(s string, t plainText, stop int, last byte) {
 	case t.goesOn && t.key && l.flow > 0:
 		l.lacksComma(s, t.start)
 	case !t.goesOn && t.key && l.flow == 0 && last == ':':
-		l.fault(s, stop, lookUp("mapping values are not allowed"))
+		l.fault(s, stop, secondKey(s, t))
+	case !t.goesOn && l.flow > 0 && t.first && otherComment().MatchString(s[t.start:]):
+		l.suspect(s, t.start, notComment(s[t.start:]))
+	case !t.key && heredocPattern().MatchString(s[t.start:t.end]):
+		l.suspect(s, t.start, plain{message: fmt.Sprintf("%q begins no text block in YAML", Short(s[t.start:t.end])),
+			remedy: "write | in its place, indent the text below the key, and remove the closing word"})
 	case !t.goesOn && t.key && strings.HasPrefix(s, "--- "):
 		l.fault(s, t.start, plain{message: "a key stands on the line of ---", remedy: "begin it on the next line"})
 	case !t.goesOn && strings.HasPrefix(s[t.start:], "```"):

@@ -48,6 +48,9 @@ var escapeLengths = map[byte]int{'x': 2, 'u': 4, 'U': 8}
 
 // escape checks a backslash sequence.
 func (l *lexer) escape(s string, at int) {
+	if at+2 < len(s) && strings.IndexByte("tnr", s[at+1]) >= 0 && isWordByte(s[at+2]) {
+		l.visit.escape(l, at, s[at:at+2])
+	}
 	if at+1 == len(s) || strings.IndexByte("0abt\tnvfre \"'/\\N_LP", s[at+1]) >= 0 {
 		return
 	}

@@ -38,6 +38,8 @@ func (r *quoteRecorder) indentation(*lexer, string, int)   {}
 func (r *quoteRecorder) scalar(*lexer, string, plainText)  {}
 func (r *quoteRecorder) comment(*lexer, string, int, byte) {}
 func (r *quoteRecorder) property(*lexer, int, string)      {}
+func (*quoteRecorder) suspect(*lexer, fault)               {}
+func (*quoteRecorder) escape(*lexer, int, string)          {}
 func (r *quoteRecorder) fault(_ *lexer, f fault) {
 	if r.first == nil {
 		r.first = &f

@@ -9,6 +9,10 @@ import (
 
 func isBlankByte(c byte) bool { return c == ' ' || c == '\t' }
 
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c >= utf8.RuneSelf
+}
+
 // endsWord reports that a blank or the end of the line stands at i.
 func endsWord(s string, i int) bool { return i >= len(s) || isBlankByte(s[i]) }
 

@@ -13,17 +13,18 @@ type plain struct {
 }
 
 const (
-	tagMessage  = "a word that begins with ! is a tag to YAML, which is not allowed"
-	tagRemedy   = "put the value in quotes"
-	quoteOpen   = "a quote that is opened here is never closed"
-	quoteClose  = "close the quote"
-	noCharacter = "a Unicode escape that is no character"
-	writeItself = "write the character itself; where a backslash is meant, use single quotes or write \\\\"
-	tabMessage  = "a tab stands where YAML wants spaces"
-	tabRemedy   = "indent with spaces; leave blank lines empty"
-	deepMessage = "maps and lists are nested too deep"
-	directive   = "a line that begins with % is a directive, which is not allowed"
-	removeLine  = "remove the line"
+	backslashRemedy = "use single quotes, or write \\\\ for a backslash"
+	tagMessage      = "a word that begins with ! is a tag to YAML, which is not allowed"
+	tagRemedy       = "put the value in quotes"
+	quoteOpen       = "a quote that is opened here is never closed"
+	quoteClose      = "close the quote"
+	noCharacter     = "a Unicode escape that is no character"
+	writeItself     = "write the character itself; where a backslash is meant, use single quotes or write \\\\"
+	tabMessage      = "a tab stands where YAML wants spaces"
+	tabRemedy       = "indent with spaces; leave blank lines empty"
+	deepMessage     = "maps and lists are nested too deep"
+	directive       = "a line that begins with % is a directive, which is not allowed"
+	removeLine      = "remove the line"
 )
 
 // plainWords has every message that the library's scanner and parser can give
@@ -44,7 +45,7 @@ var plainWords = []plain{
 	{has: "found character that cannot start any token", message: "a value begins with a character that YAML reserves", remedy: "put the value in quotes"},
 	{has: "found unexpected end of stream", message: quoteOpen, remedy: quoteClose},
 	{has: "found unexpected document indicator", message: quoteOpen, remedy: quoteClose},
-	{has: "found unknown escape character", message: "a backslash sequence in double quotes that YAML does not know", remedy: "use single quotes, or write \\\\ for a backslash"},
+	{has: "found unknown escape character", message: "a backslash sequence in double quotes that YAML does not know", remedy: backslashRemedy},
 	{has: "found invalid Unicode character escape", message: noCharacter, remedy: writeItself},
 	{has: "did not find expected hexdecimal", message: noCharacter, remedy: writeItself},
 	{has: "did not find expected alphabetic or numeric", message: "& and * begin names of anchors and aliases, which are not allowed", remedy: "put the value in quotes"},

@@ -33,6 +33,7 @@ const (
 	RuleDirective    = "directive"
 	RuleQuote        = "quote"
 	RuleComment      = "comment-in-value"
+	RuleEscape       = "escape-in-quotes"
 	RuleNoBlank      = "missing-blank"
 	RuleNoValue      = "missing-value"
 	RuleDocuments    = "multiple-documents"

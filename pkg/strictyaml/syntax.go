@@ -59,7 +59,7 @@ func (p *parser) explainFailure(f *failure) {
 	}
 	f.message, f.remedy = w.message, w.remedy
 	switch {
-	case p.tabFailure(f), p.faultFailure(f), p.slipFailure(f), p.documentFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.columnFailure(f):
+	case p.tabFailure(f), p.suspectFailure(f), p.faultFailure(f), p.sectionFailure(f), p.slipFailure(f), p.documentFailure(f), p.bracketFailure(f, w), p.listFailure(f), p.columnFailure(f):
 		return
 	}
 	at := pipeline.Position{Line: f.line}
@@ -166,6 +166,17 @@ func (p *parser) faultFailure(f *failure) bool {
 	}
 	p.add(found.at, rule, found.message, found.remedy)
 	return true
+}
+
+// suspectFailure blames what the lexer found odd before the place that cannot be read.
+func (p *parser) suspectFailure(f *failure) bool {
+	for _, found := range p.seen.suspects {
+		if (found.at.Line >= f.line-1 || found.far) && found.at.Line <= f.last {
+			p.add(found.at, RuleSyntax, found.message, found.remedy)
+			return true
+		}
+	}
+	return false
 }
 
 func before(a, b pipeline.Position) bool {

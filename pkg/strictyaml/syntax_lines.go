@@ -15,6 +15,24 @@ var (
 	oneBrace        = text.Pattern(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
 )
 
+// sectionPattern matches the head of a section of INI and TOML.
+var sectionPattern = text.Pattern(`^[ \t]*\[{1,2}[ \t]*([A-Za-z_][A-Za-z0-9_."-]*)[ \t]*\]{1,2}[ \t]*(?:#.*)?$`)
+
+// sectionFailure blames a name in brackets that stands where a key must stand.
+func (p *parser) sectionFailure(f *failure) bool {
+	if !strings.Contains(f.said, "could not find expected ':'") && !strings.Contains(f.said, "<document start>") && !strings.Contains(f.said, "expected key") {
+		return false
+	}
+	for n := max(f.line-1, 1); n <= f.last; n++ {
+		if m := sectionPattern().FindStringSubmatch(strings.TrimSuffix(p.line(n), "\r")); m != nil {
+			p.add(pipeline.Position{Line: n, Column: p.indent(n) + 1}, RuleSyntax, fmt.Sprintf("[%s] begins a section of INI or TOML, which YAML does not have", Short(m[1])),
+				fmt.Sprintf("write %q, and indent the lines that belong to it", Short(m[1][strings.LastIndexByte(m[1], '.')+1:]+":")))
+			return true
+		}
+	}
+	return false
+}
+
 // documentFailure explains a document that ends before the text does.
 func (p *parser) documentFailure(f *failure) bool {
 	if !strings.Contains(f.said, "<document start>") {

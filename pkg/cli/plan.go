@@ -18,7 +18,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 type targetOptions struct {
@@ -250,7 +249,7 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 		}
 	}
 	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
-	raw, problems := variables.ReadFile(m.app.absolute(o.customerDir), file, c.Manager.Limits)
+	raw, problems := m.rules.read(c, m.app.absolute(o.customerDir), file)
 	var document pipeline.Document
 	if problems.Err() == nil {
 		document, problems = m.parse(c, file, raw)

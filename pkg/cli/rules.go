@@ -36,6 +36,16 @@ func (m *manager) parse(c pipeline.Customer, file string, raw []byte) (pipeline.
 	return d, problems
 }
 
+// read reads a customer's file in dir. What it advises where the file is missing passes
+// the rules of the manager.
+func (r *rules) read(c pipeline.Customer, dir, file string) ([]byte, pipeline.Problems) {
+	schema, problems := r.schema(c.Manager.Schema)
+	if problems != nil {
+		return nil, problems
+	}
+	return variables.ReadFile(dir, file, c.Manager.Limits, schema, c.Allowed())
+}
+
 // parse is the one way to read a customer's file under the rules of a manager. The
 // document is nil when a problem is an error.
 func (r *rules) parse(c pipeline.Customer, file string, raw []byte) (*variables.Document, pipeline.Problems) {

@@ -76,7 +76,7 @@ func (v *validation) schema(c pipeline.Customer) (*variables.Schema, pipeline.Pr
 
 func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 	file := path.Join(c.Path, pipeline.VariablesFile)
-	raw, problems := variables.ReadFile(v.o.customerDir, file, c.Manager.Limits)
+	raw, problems := variables.ReadFile(v.o.customerDir, file, c.Manager.Limits, schema, c.Allowed())
 	switch {
 	case raw == nil:
 	case v.o.managerDir == "":
@@ -103,11 +103,19 @@ func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 	if v.o.managerDir != "" && raw != nil {
 		rules += ", the environments of " + cmp.Or(string(c.Name), config.ManagerFile)
 		if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
-			v.add(intake.CheckEnvironments(c, outline)...)
+			v.add(otherThanLevels(problems, intake.CheckEnvironments(c, outline))...)
 		}
 	}
 	v.checked("%s: %s", file, rules)
 	v.onlyPlan = raw != nil
+}
+
+// otherThanLevels drops what is said about an environment that is none: a key at a wrong
+// level of indentation.
+func otherThanLevels(found, more pipeline.Problems) pipeline.Problems {
+	return slices.DeleteFunc(more, func(p pipeline.Problem) bool {
+		return slices.ContainsFunc(found, func(q pipeline.Problem) bool { return q.Rule == variables.RuleIndentation && q.Position == p.Position })
+	})
 }
 
 // readByManager reports whether the manager reads the output: validate runs in the

@@ -102,7 +102,14 @@ func (e *explainer) missing(v *jsonschema.ValidationError, key string) {
 			remedy = fmt.Sprintf("did you write %q for %q?", like, key)
 		}
 	}
-	e.add(path, "required", in+" lacks the key \""+key+"\"", remedy)
+	e.add(path, "required", in+lacks(key), remedy)
+}
+
+func lacks(key string) string { return " lacks the key \"" + key + "\"" }
+
+// Lacks reports whether a problem is that the schema demands this key, at any place.
+func Lacks(p pipeline.Problem, key string) bool {
+	return p.Rule == RuleSchemaRequired && strings.HasSuffix(p.Message, lacks(key))
 }
 
 func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {

@@ -105,3 +105,13 @@ func matchesName(pattern, name string) bool {
 	re, err := regexp.Compile(pattern)
 	return err == nil && re.MatchString(name)
 }
+
+// IsMap reports whether the schema wants a map at path.
+func (s *Schema) IsMap(path []string) bool {
+	for _, node := range s.partsAt(path) {
+		if kindOfPart(node) == "object" {
+			return true
+		}
+	}
+	return false
+}

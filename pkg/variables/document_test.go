@@ -201,7 +201,7 @@ func TestOtherEnding(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "variables.yaml"), []byte(small), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, problems := variables.ReadFile(dir, "variables.yml", pipeline.Limits{})
+	_, problems := variables.ReadFile(dir, "variables.yml", pipeline.Limits{}, nil, nil)
 	if len(problems) != 1 || problems[0].Remedy != "rename variables.yaml to variables.yml" {
 		t.Errorf("got %v", problems)
 	}

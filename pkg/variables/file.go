@@ -15,8 +15,9 @@ import (
 // ReadFile reads file, a slash-separated path below the directory dir, and
 // never more than one byte above the limit. Directories, symbolic links and
 // devices are refused, also links on the way that lead out of dir. A missing
-// file is a problem with RuleMissingFile and a minimal example as its remedy.
-func ReadFile(dir, file string, limits pipeline.Limits) ([]byte, pipeline.Problems) {
+// file is a problem with RuleMissingFile, and its remedy is a small file that the schema
+// accepts (nil where there is none), for the first of the allowed environments.
+func ReadFile(dir, file string, limits pipeline.Limits, schema *Schema, allowed []pipeline.Environment) ([]byte, pipeline.Problems) {
 	raw, err := readRegular(dir, filepath.FromSlash(file), byteLimit(limits))
 	if err == nil {
 		return raw, nil
@@ -26,7 +27,7 @@ func ReadFile(dir, file string, limits pipeline.Limits) ([]byte, pipeline.Proble
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		p.Rule, p.Message = RuleMissingFile, "there is no such file"
-		p.Remedy = "create " + file + " with at least: " + example
+		p.Remedy = "create " + file + " with at least: " + sample(schema, sampleName(allowed))
 		if other := strings.TrimSuffix(file, ".yml") + ".yaml"; other != file+".yaml" && isPlain(dir, other) {
 			p.Remedy = "rename " + other + " to " + file
 		}
@@ -48,11 +49,8 @@ func isPlain(dir, file string) bool {
 
 // LoadFile is ReadFile and Parse; it also returns the bytes, for their BlobSHA.
 func LoadFile(dir, file string, limits pipeline.Limits, schema *Schema) (*Document, []byte, pipeline.Problems) {
-	raw, problems := ReadFile(dir, file, limits)
+	raw, problems := ReadFile(dir, file, limits, schema, nil)
 	if problems != nil {
-		for i := range problems {
-			problems[i].Remedy = strings.Replace(problems[i].Remedy, example, sample(schema, defaultName), 1)
-		}
 		return nil, nil, problems
 	}
 	d, problems := Parse(file, raw, limits, schema)

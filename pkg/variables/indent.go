@@ -251,6 +251,9 @@ func (d *Document) straySettings() pipeline.Problems {
 func (d *Document) withoutMisplaced(problems pipeline.Problems) pipeline.Problems {
 	return slices.DeleteFunc(problems, func(p pipeline.Problem) bool {
 		for _, e := range d.covered {
+			if d.isTopKey(e) && strictyaml.Lacks(p, e.Key) {
+				return true
+			}
 			if p.Line >= e.Line && p.Line <= lastLine(e.Value) {
 				return true
 			}

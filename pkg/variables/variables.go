@@ -7,6 +7,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -29,7 +30,6 @@ const (
 	RulePlaceholderInKey      = "placeholder-in-key"
 	RuleInvisible             = "invisible-character"
 	defaultName               = "staging" // of an environment in a sample
-	example                   = "environments: {staging: {region: eu-west-1}}"
 	environmentsKey           = "environments"
 	maxDepth                  = 32
 	maxNodes                  = 10_000
@@ -56,10 +56,11 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 // pipeline.Document.
 type Document struct {
 	file         string
-	schema       *Schema            // or nil
-	misplaced    map[string]bool    // entries of environments with a wrong indentation
-	covered      []strictyaml.Entry // top-level entries that belong to environments
-	name         string             // of the environment in samples
+	schema       *Schema                // or nil
+	misplaced    map[string]bool        // entries of environments with a wrong indentation
+	covered      []strictyaml.Entry     // top-level entries that belong to environments
+	name         string                 // of the environment in samples
+	allowed      []pipeline.Environment // that the customer may declare, as far as it is known
 	root         *strictyaml.Node
 	environments []pipeline.DeclaredEnvironment
 }
@@ -86,7 +87,7 @@ func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, a
 	if root == nil {
 		return nil, problems.Public()
 	}
-	d := &Document{file: file, schema: schema, name: name, root: root}
+	d := &Document{file: file, schema: schema, name: name, allowed: allowed, root: root}
 	problems = append(problems, d.readEnvironments()...)
 	placeholders, found := checkPlaceholders(file, root)
 	problems = append(problems, placeholders...)
@@ -95,7 +96,9 @@ func ParseFor(file string, raw []byte, limits pipeline.Limits, schema *Schema, a
 	problems = append(problems, d.layeredKeys()...)
 	problems = appendNew(problems, unseen(problems, checkSlips(file, root)))
 	if schema != nil {
-		refused := d.withoutMisplaced(d.validate(schema, found))
+		refused := d.validate(schema, found)
+		problems = append(problems, d.levels(refused)...)
+		refused = d.withoutMisplaced(refused)
 		promote(problems, refused)
 		problems = appendNew(problems, refused)
 		problems = append(problems, schema.NearMisses(file, root)...)
@@ -175,9 +178,15 @@ func (d *Document) readEnvironments() pipeline.Problems {
 			fmt.Sprintf("%d environments are listed; at most %d are read", len(all.Entries), maxEnvironments), "remove those that the service does not offer")
 	}
 	problems, handled := d.outdented(all)
+	topKeys, above := d.topKeysAmong(entry)
+	problems = append(problems, topKeys...)
+	maps.Copy(handled, above)
 	d.misplaced = handled
 	problems = append(problems, d.sameEnvironments(all)...)
 	for _, e := range all.Entries {
+		if above[e.Key] {
+			continue
+		}
 		pos := e.KeyPlace()
 		pos.File = d.file
 		d.environments = append(d.environments, pipeline.DeclaredEnvironment{Name: e.Key, Position: pos})
@@ -274,12 +283,14 @@ func (d *Document) validateEach(schema *Schema, names []pipeline.Environment) pi
 }
 
 // appendNew adds what the schema says, except where a built-in rule has already
-// reported for the same value or the same missing key.
+// reported for the same value or the same missing key. What is missing stands at the place of
+// the map or of its first key, and says nothing about what is there.
 func appendNew(problems, more pipeline.Problems) pipeline.Problems {
 	shown := make(map[pipeline.Position]bool, len(problems))
 	messages := make(map[string]bool, len(problems))
 	for _, p := range problems {
-		shown[p.Position] = shown[p.Position] || !p.Warning
+		missing := p.Rule == strictyaml.RuleSchemaRequired || p.Rule == RuleMissingEnvironments
+		shown[p.Position] = shown[p.Position] || !p.Warning && !missing
 		messages[p.Position.String()+p.Message] = true
 	}
 	for _, p := range more {

@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -121,6 +122,8 @@ func (p *parser) checkForm(at pipeline.Position, what, s string) {
 func duplicateRemedy(first Entry, second *yaml.Node, value *Node) string {
 	bothMaps := first.Value.Kind == Object && value.Kind == Object
 	switch {
+	case bothMaps && slices.ContainsFunc(value.Entries, func(e Entry) bool { return first.Value.Get(e.Key) != nil }):
+		return "both hold the same keys: give one another name, or keep one of the two"
 	case bothMaps && (first.Line == second.Line || value.Line == second.Line):
 		return fmt.Sprintf("move the keys of the second map into the one on line %d, and remove the second", first.Line)
 	case bothMaps:

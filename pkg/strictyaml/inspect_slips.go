@@ -35,7 +35,7 @@ func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 		}
 		found.atKey = true
 		found.message = fmt.Sprintf("%q stands deeper than line %d above it, which has a value already", Short(text+":"), in.above(l.line))
-		found.remedy = "align both if they belong to the same map"
+		found.remedy = in.leftRemedy(l.line)
 	case t.key:
 		if n := len(in.slips); n > 0 && in.slips[n-1].quoted && in.slips[n-1].line == l.line && in.slips[n-1].column == found.column {
 			in.slips[n-1].atKey = true
@@ -77,6 +77,34 @@ func (in *inspector) above(index int) int {
 	for index--; index > 0 && !isContent(in.p.lines[index]); index-- {
 	}
 	return index + 1
+}
+
+// leftRemedy says by how much a line, given from 0, that stands too deep may move left:
+// a key with a map below it belongs beside the line above it, or beside the key of that line.
+func (in *inspector) leftRemedy(line int) string {
+	p, above := in.p, in.above(line)
+	here, beside := p.indent(line+1), p.indent(above)
+	remedy := fmt.Sprintf("move it left by %s if it belongs to the same map as line %d", spacesWord(here-beside), above)
+	if !keyAlonePattern().MatchString(p.line(line + 1)) {
+		return remedy + fmt.Sprintf("; remove the value of line %d if it belongs below that key", above)
+	}
+	for n := above - 1; n > 0; n-- {
+		if !isContent(p.line(n)) || p.indent(n) >= beside {
+			continue
+		}
+		if keyAlonePattern().MatchString(p.line(n)) {
+			remedy += fmt.Sprintf(", or by %s if it belongs to that of line %d; the lines below it move along", spacesWord(here-p.indent(n)), n)
+		}
+		break
+	}
+	return remedy
+}
+
+func spacesWord(n int) string {
+	if n == 1 {
+		return "1 space"
+	}
+	return fmt.Sprintf("%d spaces", n)
 }
 
 // before is the slip directly above a line that goes on with its text.

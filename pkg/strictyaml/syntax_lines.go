@@ -105,8 +105,17 @@ func (p *parser) columnFailure(f *failure) bool {
 			return false
 		}
 		key := keyAlonePattern().FindStringSubmatch(text)
-		if key == nil || !siblingAbove(f.lines[:i], depth, indent) {
+		if key == nil {
 			return false
+		}
+		switch siblingAbove(f.lines[:i], depth, indent) {
+		case noSibling:
+			return false
+		case parentOnly:
+			p.add(pipeline.Position{Line: f.last, Column: indent + 1}, RuleSyntax,
+				fmt.Sprintf("%q stands at column %d, and line %d beside it at column %d", Short(here[2]), indent+1, i+1, depth+1),
+				fmt.Sprintf("move line %d left by %s if both belong to the same key", f.last, spacesWord(indent-depth)))
+			return true
 		}
 		p.add(pipeline.Position{Line: i + 1, Column: depth + 1}, RuleSyntax,
 			fmt.Sprintf("%q stands at column %d, and line %d beside it at column %d", Short(key[2]), depth+1, f.last, indent+1),
@@ -116,22 +125,35 @@ func (p *parser) columnFailure(f *failure) bool {
 	return false
 }
 
-// siblingAbove reports whether the lines end below a key at depth with what is indented by
-// indent, or with such a key that has nothing in it yet.
-func siblingAbove(lines []string, depth, indent int) bool {
+// sibling is what stands above two keys that are not indented alike.
+type sibling int
+
+const (
+	noSibling  sibling = iota
+	deepOne            // a line that is indented like the deeper key, or a key at the level of the other one that has nothing in it
+	parentOnly         // a key above both, so the second key is the odd one
+)
+
+// siblingAbove looks for the line to which keys at depth and at indent may both belong.
+func siblingAbove(lines []string, depth, indent int) sibling {
 	for i := len(lines) - 1; i >= 0; i-- {
 		if !isContent(lines[i]) {
 			continue
 		}
 		here := len(lines[i]) - len(strings.TrimLeft(lines[i], " "))
-		if here == indent {
-			return true
-		}
-		if here <= depth {
-			return keyAlonePattern().MatchString(lines[i])
+		switch {
+		case here == indent:
+			return deepOne
+		case here > depth:
+		case !keyAlonePattern().MatchString(lines[i]):
+			return noSibling
+		case here < depth:
+			return parentOnly
+		default:
+			return deepOne
 		}
 	}
-	return false
+	return noSibling
 }
 
 // indent counts the blanks at the beginning of a line.

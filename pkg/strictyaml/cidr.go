@@ -1,8 +1,8 @@
 package strictyaml
 
 import (
-	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -23,9 +23,48 @@ var privateNetworks = []netip.Prefix{
 }
 
 // cidrError says what is wrong with a network and what to write.
-type cidrError struct{ what, remedy string }
+type cidrError struct {
+	what   string
+	advice string      // in place of networks
+	lead   string      // before the networks
+	write  []cidrOffer // networks that the author may have meant
+}
 
-func (e *cidrError) Error() string { return e.what + ": " + e.remedy }
+// cidrOffer is a network, and a format with %q for its part of the remedy.
+type cidrOffer struct{ words, network string }
+
+func (e *cidrError) Error() string {
+	return e.what + ": " + e.remedy(func(string) bool { return true })
+}
+
+// remedy names those networks that the schema accepts, and else some others.
+func (e *cidrError) remedy(accepted func(string) bool) string {
+	if e.advice != "" {
+		return e.advice
+	}
+	var words []string
+	for _, o := range e.write {
+		if accepted(o.network) {
+			words = append(words, fmt.Sprintf(o.words, o.network))
+		}
+	}
+	if len(words) > 0 {
+		if e.lead != "" {
+			return e.lead + strings.Join(words, ", ")
+		}
+		return strings.Join(words, ", or ")
+	}
+	for _, network := range []string{"10.0.0.0/16", "10.0.0.0/24", "172.16.0.0/16", "192.168.0.0/16", "192.168.1.0/24", "100.64.0.0/16", "fd00:1::/48", "fd00:1::/64"} {
+		if accepted(network) && len(words) < 2 {
+			words = append(words, fmt.Sprintf("%q", network))
+		}
+	}
+	remedy := "write an address and the length of its prefix"
+	if len(words) > 0 {
+		remedy += ", such as " + strings.Join(words, " or ")
+	}
+	return remedy
+}
 
 func registerFormats(c *jsonschema.Compiler) {
 	for name, private := range map[string]bool{formatCIDR: true, formatAnyCIDR: false} {
@@ -50,18 +89,21 @@ func checkCIDR(s string, private bool) error {
 	network := prefix.Masked()
 	switch {
 	case network != prefix:
-		remedy := fmt.Sprintf("write %q for the whole network", network)
+		offers := []cidrOffer{{"write %q for the whole network", network.String()}}
 		if !private {
-			remedy += fmt.Sprintf(", or %q for this address alone", netip.PrefixFrom(prefix.Addr(), prefix.Addr().BitLen()))
+			offers = append(offers, cidrOffer{"%q for this address alone", netip.PrefixFrom(prefix.Addr(), prefix.Addr().BitLen()).String()})
 		}
-		return &cidrError{fmt.Sprintf("has host bits set: it is an address inside of a network of %d bits", prefix.Bits()), remedy}
+		return &cidrError{what: fmt.Sprintf("has host bits set: it is an address inside of a network of %d bits", prefix.Bits()), write: offers}
 	case private && !isPrivate(network):
-		return &cidrError{notPrivate, "use one inside of " + privateNames(network.Addr().Is4())}
+		return &cidrError{what: notPrivate, lead: privateLead, write: privateOffers(network)}
 	}
 	return nil
 }
 
-const notPrivate = "is not a private network"
+const (
+	notPrivate  = "is not a private network"
+	privateLead = "use a private network, such as "
+)
 
 // lacksLength is about an address without a prefix. Only the author knows the
 // size of the network, so the remedy gives an example and never one address
@@ -69,13 +111,13 @@ const notPrivate = "is not a private network"
 func lacksLength(addr netip.Addr, private bool) error {
 	network := likelyNetwork(addr)
 	if private && !isPrivate(network) {
-		return &cidrError{"lacks the length of its prefix and " + notPrivate, "use a network inside of " + privateNames(addr.Is4())}
+		return &cidrError{what: "lacks the length of its prefix and " + notPrivate, lead: privateLead, write: privateOffers(network)}
 	}
-	remedy := fmt.Sprintf("add the length of the prefix behind the address, for example %q for a network of %d bits", network, network.Bits())
+	offers := []cidrOffer{{"add the length of the prefix behind the address, for example %q for a network of " + strconv.Itoa(network.Bits()) + " bits", network.String()}}
 	if whole := netip.PrefixFrom(addr, addr.BitLen()); !private && network.Addr() != addr {
-		remedy += fmt.Sprintf(", or %q for this address alone", whole)
+		offers = append(offers, cidrOffer{"%q for this address alone", whole.String()})
 	}
-	return &cidrError{"lacks the length of its prefix", remedy}
+	return &cidrError{what: "lacks the length of its prefix", write: offers}
 }
 
 // likelyNetwork is the largest usual network that begins at addr, or else the
@@ -96,7 +138,6 @@ func likelyNetwork(addr netip.Addr) netip.Prefix {
 
 // noNetwork names the part of s that keeps it from being a network.
 func noNetwork(s string) error {
-	const form = `write an address and the length of its prefix, such as "10.0.0.0/16" or "fd00:1::/48"`
 	address, length, slash := strings.Cut(s, "/")
 	most := 32
 	if strings.Contains(address, ":") {
@@ -108,22 +149,25 @@ func noNetwork(s string) error {
 		switch {
 		case len(numbers) != 4 || err != nil:
 		case n > 255:
-			return &cidrError{fmt.Sprintf("has the number %s above 255 in its address", number), "write numbers from 0 to 255"}
+			return &cidrError{what: fmt.Sprintf("has the number %s above 255 in its address", number), advice: "write numbers from 0 to 255"}
 		case len(number) > 1 && number[0] == '0':
-			return &cidrError{fmt.Sprintf("has the number %s with a leading zero in its address", number), fmt.Sprintf("write %d", n)}
+			return &cidrError{what: fmt.Sprintf("has the number %s with a leading zero in its address", number), advice: fmt.Sprintf("write %d", n)}
 		}
 	}
 	if _, err := netip.ParseAddr(address); err != nil || !slash {
-		return &cidrError{"is no network in CIDR notation", form}
+		return &cidrError{what: "is no network in CIDR notation"}
 	}
 	bits, err := strconv.ParseUint(length, 10, 32)
+	if network, ok := maskedNetwork(address, length); ok {
+		return &cidrError{what: "has a mask in place of the length of its prefix", write: []cidrOffer{{"write %q", network.String()}}}
+	}
 	switch {
 	case length == "":
-		return &cidrError{"lacks the length of its prefix behind the slash", form}
+		return &cidrError{what: "lacks the length of its prefix behind the slash"}
 	case err == nil && bits > uint64(most):
-		return &cidrError{fmt.Sprintf("has a prefix of %d bits, above %d", bits, most), fmt.Sprintf("write a length from 0 to %d", most)}
+		return &cidrError{what: fmt.Sprintf("has a prefix of %d bits, above %d", bits, most), advice: fmt.Sprintf("write a length from 0 to %d", most)}
 	}
-	return &cidrError{"is no network in CIDR notation", form}
+	return &cidrError{what: "is no network in CIDR notation"}
 }
 
 func isPrivate(network netip.Prefix) bool {
@@ -135,21 +179,34 @@ func isPrivate(network netip.Prefix) bool {
 	return false
 }
 
-func privateNames(four bool) string {
-	var names []string
-	for _, p := range privateNetworks {
-		if p.Addr().Is4() == four {
-			names = append(names, p.String())
+// privateOffers are private networks of the size of another one.
+func privateOffers(network netip.Prefix) []cidrOffer {
+	addresses := []string{"fd00:1::"}
+	if network.Addr().Is4() {
+		addresses = []string{"10.0.0.0", "172.16.0.0", "192.168.0.0"}
+	}
+	var offers []cidrOffer
+	for _, address := range addresses {
+		p := netip.PrefixFrom(netip.MustParseAddr(address), network.Bits()).Masked()
+		if isPrivate(p) {
+			offers = append(offers, cidrOffer{"%q", p.String()})
 		}
 	}
-	return strings.Join(names, ", ")
+	return offers
 }
 
-// cidrProblem returns the words for a network that failed, and false for other formats.
-func cidrProblem(err error) (what, remedy string, ok bool) {
-	var e *cidrError
-	if !errors.As(err, &e) {
-		return "", "", false
+// maskedNetwork turns a network with a mask, such as 10.0.0.0/255.255.0.0, into one with
+// the length of its prefix.
+func maskedNetwork(address, mask string) (netip.Prefix, bool) {
+	addr, err := netip.ParseAddr(address)
+	if err != nil || !addr.Is4() {
+		return netip.Prefix{}, false
 	}
-	return e.what, e.remedy, true
+	m, err := netip.ParseAddr(mask)
+	if err != nil || !m.Is4() {
+		return netip.Prefix{}, false
+	}
+	bytes := m.As4()
+	bits, size := net.IPMask(bytes[:]).Size()
+	return netip.PrefixFrom(addr, bits).Masked(), size == 32
 }

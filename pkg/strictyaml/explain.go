@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type explainer struct {
 	file     string
 	root     *Node
 	unknown  map[string]bool // pathName of every key that is not allowed
+	offers   int             // how many values were tried
 	problems pipeline.Problems
 }
 
@@ -49,10 +51,10 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		e.wrongType(v, k)
 	case *kind.Enum:
 		if k.Got == nil {
-			e.add(path, "enum", name+" has no value", "write a value: "+enumRemedy(k.Got, k.Want))
+			e.add(path, "enum", name+" has no value", "write a value: "+e.enumRemedy(path, k.Got, k.Want))
 			return
 		}
-		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", enumRemedy(k.Got, k.Want))
+		e.add(path, "enum", name+" is "+e.written(path, k.Got)+", which is not one of the allowed values", e.enumRemedy(path, k.Got, k.Want))
 	case *kind.Const:
 		if k.Got == nil {
 			e.add(path, "const", name+" has no value", "write a value: it must be "+show(k.Want))
@@ -60,13 +62,9 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		}
 		e.add(path, "const", name+" is "+e.written(path, k.Got), "it must be "+show(k.Want))
 	case *kind.Pattern:
-		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Want))
+		e.add(path, "pattern", fmt.Sprintf("%s is %q, which does not have the expected form", name, Short(k.Got)), e.patternRemedy(v, k.Got, k.Want))
 	case *kind.Format:
-		if what, remedy, ok := cidrProblem(k.Err); ok {
-			e.add(path, "format", name+" is "+e.written(path, k.Got)+", which "+what, e.withDescription(v, remedy))
-			return
-		}
-		e.add(path, "format", fmt.Sprintf("%s is %s, which is not a valid %s", name, e.written(path, k.Got), k.Want), e.withDescription(v, "write a valid "+k.Want))
+		e.format(v, k)
 	case *kind.FalseSchema:
 		e.falseSchema(path, name)
 	case *kind.UniqueItems:
@@ -117,7 +115,9 @@ func (e *explainer) unknownKey(v *jsonschema.ValidationError, key string) {
 	message := fmt.Sprintf("the key %q is not known in %s", Short(key), pathName(v.InstanceLocation))
 	known := e.schema.properties(v.SchemaURL)
 	remedy := "remove it"
-	if like := pipeline.Nearest(key, known); like != "" {
+	if inner := e.schema.dotted(v.InstanceLocation, key); inner != "" {
+		remedy = inner
+	} else if like := pipeline.Nearest(key, known); like != "" {
 		remedy = fmt.Sprintf("did you mean %q?", like)
 	} else if len(known) > 0 && len(known) <= 12 {
 		remedy = "remove it; known are: " + strings.Join(known, ", ")
@@ -164,6 +164,10 @@ func (e *explainer) wrongType(v *jsonschema.ValidationError, k *kind.Type) {
 		remedy = "write true or false, without quotes"
 	case k.Got == "string" && value != nil && decimalPattern().MatchString(value.Text):
 		remedy += ": remove the quotes"
+	case k.Got == "string" && value != nil && (slices.Contains(k.Want, "integer") || slices.Contains(k.Want, "number")):
+		if number, ok := e.numberRemedy(path, value.Text); ok {
+			remedy = number
+		}
 	case k.Got != "object" && k.Got != "array" && slices.Contains(k.Want, "string"):
 		remedy += ": put the value in quotes"
 	}
@@ -184,7 +188,11 @@ func (e *explainer) listRemedy(v *jsonschema.ValidationError, value *Node) strin
 	if value.Source != "" {
 		text = value.Source
 	}
-	return "write a list: " + Short(listOf(text, kind == "integer" || kind == "number"))
+	list := listOf(text, kind == "integer" || kind == "number")
+	if root, _ := Parse(e.file, []byte("list: "+list), Options{Bytes: len(list) + maxKeyLength, Depth: 2, Nodes: len(list) + 2}); root == nil || !e.passes(v.InstanceLocation, root.Get("list").Any()) {
+		return e.withDescription(v, "write a list")
+	}
+	return "write a list: " + Short(list)
 }
 
 // listOf writes the parts between commas as a list.
@@ -220,8 +228,27 @@ func (e *explainer) falseSchema(path []string, name string) {
 	e.add(path, "not-allowed", name+" is not allowed here", "remove it")
 }
 
+func (e *explainer) format(v *jsonschema.ValidationError, k *kind.Format) {
+	path := v.InstanceLocation
+	what, remedy := "is not a valid "+k.Want, "write a valid "+k.Want
+	var network *cidrError
+	if errors.As(k.Err, &network) {
+		what = network.what
+		remedy = network.remedy(func(s string) bool { return e.passes(path, s) })
+	}
+	if got, ok := k.Got.(string); ok {
+		if meant, ok := e.offerText(path, repairs(got)...); ok {
+			remedy = "did you mean " + meant + "?"
+		}
+	}
+	e.add(path, "format", fmt.Sprintf("%s is %s, which %s", pathName(path), e.written(path, k.Got), what), e.withDescription(v, remedy))
+}
+
 // patternRemedy prefers the words of the schema to the regular expression.
-func (e *explainer) patternRemedy(v *jsonschema.ValidationError, pattern string) string {
+func (e *explainer) patternRemedy(v *jsonschema.ValidationError, got, pattern string) string {
+	if meant, ok := e.offerText(v.InstanceLocation, repairs(got)...); ok {
+		return e.withDescription(v, "did you mean "+meant+"?")
+	}
 	if d := e.described(v); d != "" {
 		return d
 	}
@@ -236,7 +263,11 @@ func (e *explainer) described(v *jsonschema.ValidationError) string {
 	return e.schema.describedAt(v.InstanceLocation)
 }
 
-func enumRemedy(got any, want []any) string {
+// enumRemedy lists the values that are allowed here, and the one that was likely meant.
+func (e *explainer) enumRemedy(path []string, got any, want []any) string {
+	if fit := e.offer(path, want...); len(fit) > 0 {
+		want = fit
+	}
 	words := make([]string, len(want))
 	for i, w := range want {
 		words[i] = show(w)
@@ -248,7 +279,14 @@ func enumRemedy(got any, want []any) string {
 				texts = append(texts, t)
 			}
 		}
-		if like := pipeline.Nearest(s, texts); like != "" {
+		like := pipeline.Nearest(s, texts)
+		for _, c := range repairs(s) {
+			if slices.Contains(texts, c) {
+				like = c
+				break
+			}
+		}
+		if like != "" {
 			return fmt.Sprintf("did you mean %q? Allowed are: %s", like, strings.Join(words, ", "))
 		}
 	}

@@ -85,15 +85,21 @@ func (s *Schema) describedAt(path []string) string {
 // further ones, and that look like one that it names.
 func (s *Schema) NearMisses(file string, root *Node) pipeline.Problems {
 	var problems pipeline.Problems
-	s.nearMisses(root, s.follow(s.doc), func(e Entry, like string) {
+	warn := func(e Entry, remedy string) {
 		at := e.KeyPlace()
 		at.File = file
 		problems = append(problems, pipeline.Problem{
 			Position: at, Rule: RuleNearMiss, Warning: true,
 			Message: fmt.Sprintf("the schema does not name the key %q; it is passed on as it is", Short(e.Key)),
-			Remedy:  fmt.Sprintf("did you mean %q?", like),
+			Remedy:  remedy,
 		})
-	})
+	}
+	s.nearMisses(root, s.follow(s.doc), warn)
+	for _, e := range root.Entries {
+		if remedy := s.dotted(nil, e.Key); remedy != "" && !s.Closed(nil) && !s.Names(nil, e.Key) {
+			warn(e, remedy)
+		}
+	}
 	return problems
 }
 
@@ -114,8 +120,22 @@ func (s *Schema) nearMisses(n *Node, part map[string]any, found func(Entry, stri
 			return n.Get(name) != nil || slices.Contains(required, any(name))
 		}
 		if like := pipeline.Nearest(e.Key, slices.DeleteFunc(slices.Clone(known), absent)); like != "" && !closed && !described {
-			found(e, like)
+			found(e, fmt.Sprintf("did you mean %q?", like))
 		}
 		s.nearMisses(e.Value, s.child(part, e.Key), found)
 	}
+}
+
+// dotted is the remedy for a path in the map at path that was written as one key, or "".
+func (s *Schema) dotted(path []string, key string) string {
+	steps := strings.Split(key, ".")
+	last := len(steps) - 1
+	if last == 0 || slices.Contains(steps, "") {
+		return ""
+	}
+	above := append(slices.Clone(path), steps[:last]...)
+	if !s.Names(above, steps[last]) {
+		return ""
+	}
+	return fmt.Sprintf("write %q below %s: a dot does not lead into a map", Short(steps[last]+":"), pathName(above))
 }

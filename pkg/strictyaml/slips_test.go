@@ -172,6 +172,8 @@ var slipsOfPeople = []struct{ name, text, at, needle string }{
 	{"date", "a: 2026-01-02\n", "1:4", "date"}, {"time", "a: 12:30\n", "1:4", "12:30"}, {"underscore", "a: 1_000\n", "1:4", "1_000"},
 	{"null", "a: null\n", "", ""}, {"tilde", "a: ~\n", "", ""}, {"emoji", "a: 🚀\n", "", ""},
 	{"ampersand", "a: x & y\n", "", ""}, {"star inside", "a: x * y\n", "", ""},
+	{"pointer of Git LFS", "version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "1:1", "Git LFS"},
+	{"page of GitHub", "\ufeff<!DOCTYPE html>\n<html>\n", "1:1", "web page"},
 	{"second key one too deep", "e:\n  s:\n    r: 1\n   t:\n    r: 2\n", "4:4", "line 2 beside it at column 3"},
 	{"second key of three too deep", "e:\n    s:\n        r: 1\n     t:\n        r: 2\n    u:\n        r: 3\n", "4:6", "line 2 beside it at column 5"},
 	// Other languages.

@@ -138,6 +138,9 @@ func (p *parser) parse(raw []byte) *Node {
 	if !ok {
 		return nil
 	}
+	if p.otherFile(raw) {
+		return nil
+	}
 	p.lines = strings.Split(string(raw), "\n")
 	if !p.inspect(raw) {
 		return nil

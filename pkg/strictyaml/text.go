@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -80,6 +81,27 @@ func (p *parser) checkRunes(raw []byte) bool {
 		i += n
 	}
 	return true
+}
+
+// otherFiles begin with what no YAML file begins with.
+var otherFiles = []struct{ start, message, remedy string }{
+	{"version https://git-lfs.github.com/spec/", "the file is a pointer of Git LFS, not the file itself", "take the file out of Git LFS and commit its text"},
+	{"<!doctype html", "the file is a web page (HTML), not YAML", "save the file itself, not the page that shows it"},
+	{"<html", "the file is a web page (HTML), not YAML", "save the file itself, not the page that shows it"},
+	{"<?xml", "the file is XML, not YAML", "write it as YAML: key: value"},
+	{"#!/", "the file is a script, not YAML", "write keys and values; a script cannot make them here"},
+}
+
+// otherFile refuses a file of another kind under the name of a YAML file.
+func (p *parser) otherFile(raw []byte) bool {
+	head := strings.ToLower(string(raw[:min(len(raw), maxKeyLength)]))
+	for _, f := range otherFiles {
+		if strings.HasPrefix(head, f.start) {
+			p.add(pipeline.Position{Line: 1, Column: 1}, RuleNotMap, f.message, f.remedy)
+			return true
+		}
+	}
+	return false
 }
 
 // isUTF16 recognizes UTF-16 by its mark, or by zeros in every second byte: the letters,

@@ -38,7 +38,9 @@ var (
 	numbersInRow      = text.Pattern(`^[-+]?[0-9][0-9.]*(?:[\s;]+[-+]?[0-9][0-9.]*)+$`)
 	// keywordKey begins with a word by which other languages set a variable.
 	keywordKey = text.Pattern(`^(export|set|let|var|val|local|const|declare|readonly|env|ENV|ARG|SET)[ \t]+([^ \t].*)$`)
-	diffKey    = text.Pattern(`^[-+][A-Za-z_]`)
+	diffKey    = text.Pattern(`^[-+][ \t]*([A-Za-z_].*)$`)
+	// loneQuote is a key with a quote at one end only.
+	loneQuote = text.Pattern(`^(?:["']([^"']+)|([^"']+)["'])$`)
 	// openedNowhere is a text with a closing quote or bracket alone; a quote behind a digit is a measure.
 	openedNowhere = text.Pattern(`^[^"]*[^"0-9](")$|^[^\[{(]*([\]})])$`)
 	commentKey    = text.Pattern(`^(//|/\*|<!--|--\s|;)\s*(.*)$`)
@@ -132,7 +134,10 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 		case m != nil:
 			warn(e.KeyPlace(), RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so the line is a key and a value", strings.TrimSpace(m[1])), "begin the line with # if it is a comment")
 		case diffKey().MatchString(e.Key):
-			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]), fmt.Sprintf("write %s", key[1:]))
+			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]), fmt.Sprintf("write %s", strictyaml.Short(diffKey().FindStringSubmatch(e.Key)[1])))
+		case loneQuote().MatchString(e.Key):
+			m := loneQuote().FindStringSubmatch(e.Key)
+			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %s has a quote at one end only, which belongs to the key", key), fmt.Sprintf("write %s", strictyaml.Short(m[1]+m[2])))
 		case keywordKey().MatchString(e.Key):
 			m := keywordKey().FindStringSubmatch(e.Key)
 			warn(e.KeyPlace(), RuleForeignKeyword, fmt.Sprintf("%q is one key to YAML, which has no %q", key, m[1]), fmt.Sprintf("write %s", strictyaml.Short(m[2])))

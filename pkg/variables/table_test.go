@@ -202,6 +202,20 @@ func slipTable() [][2]string {
 		{"    public: true\n", "    let public: true\n"},
 		{"project_name: shop", "project_name: |\n    one\n  two"},
 		{"availability_zones: 2", "availability_zones: - 2"},
+		{"availability_zones: 2", "+   availability_zones: 2"},
+		{"availability_zones: 2", "availability_zones: ٢"},
+		{"availability_zones: 2", "availability_zones: 2…"},
+		{"availability_zones: 2", "availability_zones: 2# two"},
+		{"  availability_zones: 2", "  availability_zones\": 2"},
+		{"  availability_zones: 2", "  net's: 2\n  zones': 2"},
+		{"project_name: shop", "project_name: \"C:\\new\""},
+		{"project_name: shop", "project_name: Shop."},
+		{"vpc_cidr: 10.0.0.0/16", "vpc_cidr: 10.0.0.0/255.255.0.0"},
+		{"vpc_cidr: 10.0.0.0/16", "vpc_cidr: 10.0.0.0/16\""},
+		{"vpc_cidr: 10.0.0.0/16", "vpc_cidr: 8.8.0.0/16"},
+		{"cloud_provider: aws", "cloud_provider: AWS"},
+		{"networking:\n  vpc_cidr: 10.0.0.0/16\n", "networking.vpc_cidr: 10.0.0.0/16\nnetworking:\n"},
+		{"  production:\n    region: us-west-2\n", "    production:\n      region: us-west-2\n  test:\n    region: us-west-2\n"},
 	}
 }
 

@@ -5,13 +5,14 @@ import (
 	"os"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
 // destroyCommands are the commands about ending an environment.
 var destroyCommands = map[string]func(*attempt, []string){
 	"destroy": (*attempt).destroy, "undone": (*attempt).undone, "destroy-on": (*attempt).destroyOn, "destroy-again": (*attempt).destroyAgain, "destroy-same": (*attempt).destroySame,
-	"vanish": (*attempt).vanish, "by-hand": (*attempt).handmade,
+	"vanish": (*attempt).vanish, "undestroyed": (*attempt).undestroyed, "by-hand": (*attempt).handmade,
 }
 
 // destroyOf are the flags of a destroy of an environment of shop.
@@ -98,4 +99,23 @@ func (a *attempt) handmade(args []string) {
 		flags = destroyOf("staging")
 	}
 	a.wantRejected(a.byHand(), "unknown-customer", args[1:], flags...)
+}
+
+// undestroyed is a true request of robin to destroy an environment of shop that is rejected:
+// undestroyed ENV REASON TEXT... The state stays as it is.
+func (a *attempt) undestroyed(args []string) {
+	a.t.Helper()
+	before := a.state("shop/" + args[0])
+	run := a.byHand()
+	a.noteRun(run)
+	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, destroyOf(args[0])...)...)
+	fetched.want(a.t, "outcome=rejected", "reason="+args[1], "environments=[]", "applies=[]")
+	fetched.says(a.t, args[2:]...)
+	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")
+	if a.state("shop/"+args[0]) != before {
+		a.t.Error("the state has changed")
+	}
+	a.wantNothingPending()
+	a.recorded(run, "shop", "", ledger.Rejected, pipeline.Reason(args[1]))
+	a.verdicts++
 }

@@ -16,6 +16,9 @@ import (
 func (w *world) register(c pipeline.Customer, files ...pipeline.Customer) error {
 	f := w.fetcher()
 	f.Customers = append(customerList{c}, files...)
+	for _, other := range files {
+		c.Siblings = append(c.Siblings, pipeline.Sibling{Name: other.Name, Path: other.Path})
+	}
 	return f.Register(context.Background(), c)
 }
 

@@ -11,8 +11,13 @@ type RenamedError struct {
 	Taken *OwnerError
 	// Left: Old has no file, and its states are of another path of the same repository.
 	Left *Evidence
-	// Reused: New is a path of its own, and Old has left its states under the name of New.
+	// Reused: New is a path of its own, and Old has left its states under the name of New,
+	// or has its former path now.
 	Reused bool
+	// Former is the path that Environment (empty: one of them) of New was changed from last;
+	// empty: that is no part of it. Old has that path now, or is New, which has left.
+	Former      string
+	Environment Environment
 	// Stays is the file of Old with another path of the same repository; empty: there is none.
 	Stays string
 }
@@ -37,10 +42,25 @@ func (e *RenamedError) What() string {
 	if e.Left != nil {
 		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
 	}
+	switch what := e.changedFrom(); {
+	case e.Former != "" && e.Reused:
+		return fmt.Sprintf("%s, which is the path of customer %q now, and %s names path %q: a plan would change what may belong to %s", what, e.Old, e.New.File, e.New.Path, e.Old)
+	case e.Former != "":
+		return fmt.Sprintf("%s, and %s, which is offboarded, names path %q, which was never deployed: a destroy would end what another path has built", what, e.New.File, e.New.Path)
+	}
 	if e.Reused {
 		return fmt.Sprintf("%s is new, and the states under the name %q are those that customer %q left when it was renamed: a plan would change what belongs to %s", e.New.Place(), e.New.Name, e.Old, e.Old)
 	}
 	return fmt.Sprintf("%s is registered as customer %q, and %s names it %q: a plan would build everything a second time", e.New.Place(), e.Old, e.New.File, e.New.Name)
+}
+
+// changedFrom says which path a target was changed from last.
+func (e *RenamedError) changedFrom() string {
+	target := string(e.New.Name)
+	if e.Environment != "" {
+		target = TargetName(e.New.Name, e.Environment)
+	}
+	return fmt.Sprintf("%s was changed last from path %q of the same repository", target, e.Former)
 }
 
 // Operator says what the operator does about it.
@@ -50,6 +70,12 @@ func (e *RenamedError) Operator() string {
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
+	}
+	switch {
+	case e.Former != "" && e.Reused:
+		return fmt.Sprintf("where %s is a new customer, give it a name and a path that no customer of the repository has had; where it is the customer that had path %q before, give customer %s a path that no customer of the repository has had", e.New.File, e.Former, e.Old)
+	case e.Former != "":
+		return fmt.Sprintf("give %s its former path (`path: %s`); where the new path is the right one, set `offboarded: false`, let one request with the new path be accepted, and set `offboarded: true` again", e.New.File, e.Former)
 	}
 	if e.Reused {
 		return fmt.Sprintf("where it is a new customer, give %s a name that no customer has had; where it is customer %s with another path, give the file the name %s.yml", e.New.File, e.Old, e.Old)

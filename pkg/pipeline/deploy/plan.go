@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -119,6 +120,9 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 	}
 	if request.Repository.ID != in.Customer.RepositoryID {
 		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+	}
+	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file), Next: "its path has changed since: run fetch-vars again"}
 	}
 	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
 		return pipeline.Request{}, err

@@ -20,7 +20,10 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 		return err
 	}
 	if found && own.RepositoryID == c.RepositoryID {
-		return f.pathIsFree(c, own)
+		return nil // only its path has changed
+	}
+	if err := s.CheckUnrecorded(ctx, c); err != nil {
+		return err
 	}
 	names, err := registry.StoredCustomers(ctx, f.Store)
 	if err != nil {
@@ -49,17 +52,6 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 		}
 	}
 	return &pipeline.RenamedError{Old: name, New: c, Left: &left}
-}
-
-// pathIsFree refuses a new path of a customer whose former path is another customer's now:
-// the states under the name may be that one's, which has got its name in the same change.
-func (f *FetchVars) pathIsFree(c pipeline.Customer, own pipeline.Evidence) error {
-	for _, other := range f.Customers.ByRepository(c.RepositoryID) {
-		if other.Name != c.Name && other.Path == own.Path {
-			return &pipeline.RenamedError{Old: other.Name, New: c, Reused: true}
-		}
-	}
-	return nil // only its path has changed
 }
 
 // formerPath is a name without a file that has a state, and a registration of another path

@@ -37,6 +37,9 @@ func (r *Restorer) Remember(ctx context.Context, in pipeline.TargetInput, now pi
 // The tool takes the lock and refuses to replace another state. what says where the
 // state comes from.
 func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, file string, resources int, what string) (pipeline.StateVersion, error) {
+	if err := registry.CheckOwner(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, in.Environment); err != nil {
+		return pipeline.StateVersion{}, err
+	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return pipeline.StateVersion{}, fmt.Errorf("create the run directory: %w", err)
 	}

@@ -13,17 +13,17 @@ import (
 )
 
 // CheckOwner is the rule about the history of a target: it belongs to the repository id
-// that its last authenticated apply names. Where no apply went well, any registration of the
-// name by another repository keeps c out. A command that would plan, apply or rename on top
-// of the history of another repository id refuses: the error is a *pipeline.OwnerError. A target that was
+// that its last authenticated apply names, and to the path that checkFormerPath says. Where no
+// apply went well, any registration of the name by another repository keeps c out. A command
+// that would plan, apply, destroy, restore or rename on top of the history of another one
+// refuses: the error is a *pipeline.OwnerError or a *pipeline.RenamedError. A target that was
 // ended, or accepted as one without a state, has no history that keeps others out.
 //
 // Without a sealer, as on a laptop, and under a key that is not at hand, a record can only
 // refuse.
 func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment) error {
 	if s.Sealer == nil {
-		owner, found, err := NameRecords{Records: s}.claimedOwner(ctx, c.Name, env)
-		return ownerError(c, env, owner, found, err)
+		return NameRecords{Records: s}.checkClaimed(ctx, c, env)
 	}
 	known, err := ledger.Remember(ctx, s, c.Name, env)
 	if err != nil {
@@ -34,8 +34,33 @@ func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, env 
 
 // CheckKnownOwner is CheckOwner for what the store remembers of a target.
 func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
-	owner, found, err := NameRecords{Records: s}.owner(ctx, known, c, env)
+	names := NameRecords{Records: s}
+	switch {
+	case known.Unread != nil:
+		return names.checkClaimed(ctx, c, env)
+	case known.Nothing() || known.NoneLeft():
+		return nil
+	case known.Record != nil:
+		return names.checkEvidence(ctx, c, env, pipeline.Evidence{RepositoryID: known.Record.Receipt.RepositoryID, Path: known.Record.Path})
+	}
+	owner, found, err := names.registeredOwner(ctx, c)
 	return ownerError(c, env, owner, found, err)
+}
+
+// checkClaimed is CheckOwner for a record of the last apply that cannot be verified.
+func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
+	e, found, err := s.claimedEvidence(ctx, c.Name, env)
+	if err != nil || !found {
+		return err
+	}
+	return s.checkEvidence(ctx, c, env, e)
+}
+
+func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, env pipeline.Environment, e pipeline.Evidence) error {
+	if err := ownerError(c, env, e.RepositoryID, true, nil); err != nil {
+		return err
+	}
+	return s.checkFormerPath(ctx, c, env, e.Path)
 }
 
 func ownerError(c pipeline.Customer, env pipeline.Environment, owner int64, found bool, err error) error {
@@ -64,25 +89,11 @@ func CheckOwners(ctx context.Context, s record.Records, c pipeline.Customer) err
 	return nil
 }
 
-// owner is the repository id that the history of a target belongs to. found is false where
-// there is no history, or where nothing says of whom it is.
-func (s NameRecords) owner(ctx context.Context, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) (id int64, found bool, err error) {
-	switch {
-	case known.Unread != nil:
-		return s.claimedOwner(ctx, c.Name, env)
-	case known.Nothing() || known.NoneLeft():
-		return 0, false, nil
-	case known.Record != nil:
-		return known.Record.Receipt.RepositoryID, true, nil
-	}
-	return s.registeredOwner(ctx, c)
-}
-
-// claimedOwner reads the newest record of the last apply of a target without its key.
-func (s NameRecords) claimedOwner(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment) (id int64, found bool, err error) {
+// claimedEvidence reads the newest record of the last apply of a target without its key.
+func (s NameRecords) claimedEvidence(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment) (e pipeline.Evidence, found bool, err error) {
 	keys, err := s.List(ctx, record.LastApplyPrefix(name, env))
 	if err != nil {
-		return 0, false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(name, env), err)
+		return pipeline.Evidence{}, false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(name, env), err)
 	}
 	for _, key := range slices.Backward(keys) {
 		if !strings.HasSuffix(key, ".json") {
@@ -91,12 +102,12 @@ func (s NameRecords) claimedOwner(ctx context.Context, name pipeline.CustomerNam
 		var claimed record.LastApply
 		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
 		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
-			return 0, false, fmt.Errorf("read the record of the last apply of %s: %w", pipeline.TargetName(name, env), err)
+			return pipeline.Evidence{}, false, fmt.Errorf("read the record of the last apply of %s: %w", pipeline.TargetName(name, env), err)
 		}
 		gone := claimed.Destroyed() || claimed.State != nil && claimed.State.Lineage == ""
-		return claimed.Receipt.RepositoryID, claimed.Receipt.RepositoryID != 0 && !gone, nil
+		return pipeline.Evidence{RepositoryID: claimed.Receipt.RepositoryID, Path: claimed.Path}, claimed.Receipt.RepositoryID != 0 && !gone, nil
 	}
-	return 0, false, nil
+	return pipeline.Evidence{}, false, nil
 }
 
 // registeredOwner is another repository than that of c with a registration of its name, the

@@ -19,6 +19,11 @@ type pathOf struct {
 // paths are the newest registrations of all paths of a repository. One that was changed is
 // an error.
 func (s NameRecords) paths(ctx context.Context, repository int64) ([]pathOf, error) {
+	return pathsOf(ctx, s, repository)
+}
+
+// pathsOf is paths for one of the readers.
+func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, error) {
 	folders, err := s.Folders(ctx, fmt.Sprintf("%s%d/", Registrations, repository))
 	if err != nil {
 		return nil, fmt.Errorf("look for the registrations of repository %d: %w", repository, err)
@@ -37,7 +42,7 @@ func (s NameRecords) paths(ctx context.Context, repository int64) ([]pathOf, err
 		r, err := LoadRegistrationAt(ctx, s, folder, key)
 		if errors.Is(err, pipeline.ErrUnknownKey) {
 			unknown = err
-			r, err = LoadRegistrationAt(ctx, record.UnverifiedReader{Store: s.Store}, folder, key)
+			r, err = LoadRegistrationAt(ctx, record.UnverifiedReader{Store: s}, folder, key)
 		}
 		if err != nil {
 			return nil, err

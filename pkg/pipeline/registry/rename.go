@@ -264,7 +264,10 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	var all []moving
 	for _, env := range in.New.Manager.InPromotionOrder(envs) {
 		t := moving{env: env, from: in.Backend(in.Old, env), to: in.Backend(in.New.Name, env), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
-		err := r.read(ctx, in, &t)
+		err := r.checkOld(ctx, in, env)
+		if err == nil {
+			err = r.read(ctx, in, &t)
+		}
 		if err == nil {
 			err = r.compare(ctx, in, k, &t)
 		}
@@ -274,6 +277,13 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 		}
 	}
 	return all, nil
+}
+
+// checkOld refuses to move what another repository or path has built under the old name.
+func (r *Renamer) checkOld(ctx context.Context, in RenameInput, env pipeline.Environment) error {
+	old := in.New
+	old.Name = in.Old
+	return CheckOwner(ctx, r.records(), old, env)
 }
 
 func (in RenameInput) job(name pipeline.CustomerName, env pipeline.Environment, backend pipeline.Backend) pipeline.Job {

@@ -38,7 +38,7 @@ func (w *actWorld) scans(inputs map[string]string) (steps []actStep, succeeded b
 // summaryOf is the last step of a scan, after as many shards as wanted.
 func summaryOf(t *testing.T, steps []actStep, shards int) actStep {
 	t.Helper()
-	if len(steps) != shards+2 || !slices.Contains(steps[0].args, "--list") || !slices.Contains(steps[len(steps)-1].args, "--summary") {
+	if len(steps) != shards+2 || !slices.Contains(steps[0].args, "list") || !slices.Contains(steps[len(steps)-1].args, "summary") {
 		for _, s := range steps {
 			t.Logf("%v → %s\n%s", s.args, s.exit, s.said)
 		}

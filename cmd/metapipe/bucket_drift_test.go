@@ -29,15 +29,15 @@ func TestBucketDrift(t *testing.T) {
 
 	scan := func(args ...string) result {
 		t.Helper()
-		list := step(0, store.RoleDrift, "*", "*", "drift", "--list", "--shards", "2")
+		list := step(0, store.RoleDrift, "*", "*", "drift", "list", "--shards", "2")
 		var shards []int
 		check(t, json.Unmarshal([]byte(list.outputs["shards"]), &shards))
 		for _, n := range shards {
-			step(0, store.RoleDrift, "*", "*", "drift", "--scan", list.outputs["scan"], "--shard", strconv.Itoa(n))
+			step(0, store.RoleDrift, "*", "*", "drift", "scan", list.outputs["scan"], "--shard", strconv.Itoa(n))
 		}
 		token := w.token(hub.Token{Name: "starter " + list.outputs["scan"], Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: documentedPermissions(t)[[2]string{"drift", "GITHUB_TOKEN"}]})
 		return w.newJob(r.run).with(b.as(store.RoleDrift, "*", "*")...).with("GITHUB_TOKEN="+token).
-			do(0, append([]string{"drift", "--scan", list.outputs["scan"], "--summary", "--issues", "10", "--fail-on", "error"}, args...)...)
+			do(0, append([]string{"drift", "summary", list.outputs["scan"], "--issues", "10", "--fail-on", "error"}, args...)...)
 	}
 	first := scan("--remediate")
 	first.want(t, "targets=2", "found=1", "errors=0")

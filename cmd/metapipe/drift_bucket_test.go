@@ -38,12 +38,12 @@ func TestDriftInABucket(t *testing.T) {
 	before := b.versions("shop/")
 	scan := func(exit int, args ...string) drift.Scan {
 		t.Helper()
-		list := driftRun(0, "--list", "--shards", "2")
+		list := driftRun(0, "list", "--shards", "2")
 		id := list.outputs["scan"]
 		for _, shard := range strings.Split(strings.Trim(list.outputs["shards"], "[]"), ",") {
-			driftRun(0, "--scan", id, "--shard", shard)
+			driftRun(0, "scan", id, "--shard", shard)
 		}
-		return scanOf(t, driftRun(exit, append([]string{"--scan", id, "--summary", "--json"}, args...)...))
+		return scanOf(t, driftRun(exit, append([]string{"summary", id, "--json"}, args...)...))
 	}
 	kinds := func(scan drift.Scan) string {
 		var all []string

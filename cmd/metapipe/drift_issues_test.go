@@ -172,7 +172,7 @@ func TestIssuesThatCannotBeWritten(t *testing.T) {
 	scan := func(grants map[string]string) []drift.TargetIssue {
 		t.Helper()
 		token := w.token(hub.Token{Name: "source " + grants["issues"], Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{customerSlug, "acme/quiet"}, Permissions: grants})
-		r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--issues", "1", "--json")
+		r := w.driftJob().with("SOURCE_REPOS_PAT="+token).do(6, "drift", "--environment", "staging", "--workers", "1", "--issues", "1", "--json")
 		return scanOf(t, r).Issues
 	}
 	printed := scan(map[string]string{"contents": "read", "deployments": "read", "issues": "read"})

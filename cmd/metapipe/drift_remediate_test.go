@@ -18,15 +18,15 @@ func TestRemediationLeavesAlone(t *testing.T) {
 	token := w.token(hub.Token{Name: "starter", Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: permissions("contents", "actions")})
 	driftRun := func(exit int, args ...string) result {
 		t.Helper()
-		return w.driftJob().with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift", "--remediate"}, args...)...)
+		return w.driftJob().with("GITHUB_TOKEN="+token).do(exit, append([]string{"drift"}, append(args, "--remediate")...)...)
 	}
 	r := w.accept(w.push("main", variables))
 	p := r.planned("staging")
-	id := w.driftJob().do(0, "drift", "--list", "--shards", "1").outputs["scan"]
+	id := w.driftJob().do(0, "drift", "list", "--shards", "1").outputs["scan"]
 	open := driftRun(6, "--scan", id)
 	open.says(t, "shop/staging: no request started: request ", "is open", "shop/production: no request started")
 	r.do(0, "apply", "staging", "--receipt", p.outputs["receipt"])
 	r.report("--final")
-	again := driftRun(6, "--scan", id, "--summary")
+	again := driftRun(6, "summary", id)
 	again.says(t, "shop/staging: no request started: it was applied since the scan looked at it", "shop/production: started a request")
 }

@@ -39,7 +39,7 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 	}
 	// Between nothing and all of them.
 	const kills = 2
-	first := w.driftJob().do(0, "drift", "--list", "--shards", "3")
+	first := w.driftJob().do(0, "drift", "list", "--shards", "3")
 	id := first.outputs["scan"]
 	for range kills {
 		r := w.driftJob().start("drift", "--scan", id, "--workers", "1", "--json")
@@ -56,20 +56,20 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 		t.Errorf("uninterrupted (-), resumed (+):\n%s", diff)
 	}
 
-	list := w.driftJob().do(0, "drift", "--list", "--shards", "3")
+	list := w.driftJob().do(0, "drift", "list", "--shards", "3")
 	var shards []int
 	check(t, json.Unmarshal([]byte(list.outputs["shards"]), &shards))
 	if len(shards) != 3 {
 		t.Fatalf("shards %v", shards)
 	}
 	id = list.outputs["scan"]
-	w.driftJob().do(0, "drift", "--scan", id, "--shard", "1")
-	w.driftJob().do(0, "drift", "--scan", id, "--shard", "3")
-	partial := scanOf(t, w.driftJob().do(6, "drift", "--scan", id, "--summary", "--json", "--fail-on", "error"))
+	w.driftJob().do(0, "drift", "scan", id, "--shard", "1")
+	w.driftJob().do(0, "drift", "scan", id, "--shard", "3")
+	partial := scanOf(t, w.driftJob().do(6, "drift", "summary", id, "--json", "--fail-on", "error"))
 	if len(partial.Missing) == 0 || len(partial.Results)+len(partial.Missing) != 12 || partial.Before == nil || partial.Before.Targets != 12 {
 		t.Errorf("without shard 2: %d results, missing %v, before %+v", len(partial.Results), partial.Missing, partial.Before)
 	}
-	w.driftJob().do(2, "drift", "--scan", id, "--shard", "4").says(t, "shards 1 to 3")
+	w.driftJob().do(2, "drift", "scan", id, "--shard", "4").says(t, "shards 1 to 3")
 	w.driftJob().do(2, "drift", "--resume").says(t, "no interrupted scan")
 }
 

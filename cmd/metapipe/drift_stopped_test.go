@@ -20,7 +20,7 @@ func TestAScanThatIsStopped(t *testing.T) {
 	}
 	w := newWorld(t, files)
 	w.commit(w.customer, "main", variables)
-	begun := w.driftJob().do(0, "drift", "--list")
+	begun := w.driftJob().do(0, "drift", "list")
 	id := begun.outputs["scan"]
 	r := w.driftJob().start("drift", "--scan", id, "--workers", "1")
 	w.awaitResults(id, 1)

@@ -171,7 +171,7 @@ func TestStoppedDrift(t *testing.T) {
 			"infra/fast/variables.yml": "name: fast\nenvironments:\n  staging: {}\n",
 			"infra/slow/variables.yml": "name: slow\nslow: " + remote.url + "\nenvironments:\n  staging: {}\n",
 		})
-		id := w.driftJob().do(0, "drift", "--list", "--shards", "1", "--environment", "staging").outputs["scan"]
+		id := w.driftJob().do(0, "drift", "list", "--shards", "1", "--environment", "staging").outputs["scan"]
 		p := w.driftJob().start("drift", "--scan", id, "--workers", "2")
 		remote.await(t)
 		await(t, "the first result", func() bool { return w.results(id) == 1 })

@@ -12,7 +12,7 @@ import (
 
 // driftIssues writes to customers' issues, where it was asked to, and puts what it
 // did into the scan.
-func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftOptions) error {
+func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftFindings) error {
 	if o.issues == 0 {
 		return nil
 	}
@@ -44,7 +44,7 @@ func issueLine(i drift.TargetIssue) string {
 }
 
 // driftReport prints what a scan found, and puts it into the job's summary.
-func (m *manager) driftReport(scan drift.Scan, o driftOptions) error {
+func (m *manager) driftReport(scan drift.Scan, o driftFindings) error {
 	err := m.summarize(report.Renderer{}.Drift(scan))
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))

@@ -37,7 +37,7 @@ func TestRemediesOnALaptop(t *testing.T) {
 		{manager, "sweep --store nowhere", key + "\x00GITHUB_TOKEN=token-a\x00SOURCE_REPOS_PAT=token-b", []string{"nowhere of --store does not exist"}, nil},
 		{manager, "sweep --fix", key + "\x00METAPIPE_STORE=/no/such/place\x00GITHUB_TOKEN=token-a\x00SOURCE_REPOS_PAT=token-b", []string{"/no/such/place of METAPIPE_STORE does not exist"}, nil},
 		{manager, "drift --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
-		{manager, "drift --list --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
+		{manager, "drift list --store nowhere", key, []string{"nowhere of --store does not exist"}, nil},
 		{manager, "drift", key, []string{"no store is named"}, nil},
 		{manager, "plan --state --store nowhere --environment staging --customer blog --customer-dir " + customer, "", []string{"nowhere of --store does not exist"}, nil},
 		{manager, "report --customer blog --request 5c5be8d3-3f5d-4ee4-a4c4-4d0cd2a5ea36 --store " + customer, key + "\x00SOURCE_REPOS_PAT=token-b",

@@ -213,7 +213,7 @@ func TestRealOutputsFitTheirSchemas(t *testing.T) {
 		"state show --customer blog --environment staging --json":      "state-show",
 		"ledger --customer blog --json":                                "ledger",
 		"ledger --json":                                                "ledger",
-		"drift --list --shards 2 --json":                               "drift-list",
+		"drift list --shards 2":                                        "drift-list",
 		"unlock --customer shop --environment live --lock-id 1 --json": "unlock",
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -41,7 +41,7 @@ func TestMissingSecretsAtOnce(t *testing.T) {
 		{"drift", nil, "METAPIPE_KEY and SOURCE_REPOS_PAT are not set", nil},
 		{"drift --remediate", nil, "METAPIPE_KEY, GITHUB_TOKEN and SOURCE_REPOS_PAT are not set", nil},
 		{"drift --issues 3", []string{own}, "METAPIPE_KEY and SOURCE_REPOS_PAT are not set", nil},
-		{"drift --list", nil, "METAPIPE_KEY is not set", []string{"SOURCE_REPOS_PAT"}},
+		{"drift list", nil, "METAPIPE_KEY is not set", []string{"SOURCE_REPOS_PAT"}},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			t.Parallel()

@@ -53,7 +53,7 @@ var fence = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 var onlyFlags = regexp.MustCompile(`(?m)^(metapipe (?:trigger|drift|unlock|apply|fetch-vars|report|sweep|rekey|customer rename|bootstrap (?:state|roles)|state (?:recover|restore|accept)))( |$)`)
 
 // TestDocumentedCommands runs the sh blocks of the documents in a manager checkout
-// with a customer's checkout beside it. make is run dry, since it runs this test.
+// with a customer's checkout beside it, and those for customers in the latter. make is run dry, since it runs this test.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	blocks := 0
@@ -73,6 +73,9 @@ func TestDocumentedCommands(t *testing.T) {
 				t.Parallel()
 				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script)
 				cmd.Dir = twoRepos(t, managerOf(document))
+				if document == filepath.Join("docs", "CUSTOMERS.md") {
+					cmd.Dir = filepath.Join(filepath.Dir(cmd.Dir), "shop-platform") // the page of customers
+				}
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v\n%s\n%s", err, script, out)
 				}

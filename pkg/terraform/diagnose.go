@@ -26,7 +26,7 @@ func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redact.Filter) []pipe
 	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return output.IsError(d) && !output.IsFrame(d) })
 	tracer := trace.NewTracer(w.traced())
 	var diagnostics []pipeline.Diagnostic
-	for _, d := range found {
+	for _, d := range output.WithoutEchoes(found) {
 		if errs && output.IsFrame(d) {
 			continue
 		}
@@ -91,6 +91,9 @@ func (w *workspace) diagnostic(d tfjson.Diagnostic) pipeline.Diagnostic {
 		p.Detail = strings.TrimSpace(rest + "\n" + p.Detail)
 	}
 	p.Summary, p.Detail = writtenWords(p.Summary, p.Detail)
+	if call, ok := output.ModuleOf(d.Detail); ok && d.Range == nil && output.AboutModules().MatchString(d.Summary) {
+		p.Where = w.modulePlace(call)
+	}
 	if d.Range == nil || w.isVarsFile(d.Range.Filename) {
 		return p
 	}
@@ -181,6 +184,8 @@ func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	switch summary := d.Summary; {
 	case output.AboutProviders().MatchString(summary):
 		return output.ProviderRemedy(d.Summary+"\n"+d.Detail, w.tool.Name, w.job.Customer.Root)
+	case output.AboutModules().MatchString(summary):
+		return w.moduleRemedy(d)
 	case strings.HasPrefix(summary, inconsistent):
 		return "an argument has another value each time that the code runs: take out what depends on the machine, the user or the time (pathexpand, for example), or correct the provider"
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):

@@ -33,10 +33,11 @@ func TestProviderRemedies(t *testing.T) {
 			return fmt.Sprintf("provider \"%s/acme/thing\" {\n  version     = %q\n  constraints = %q\n  hashes = [\n    \"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\n  ]\n}\n", host, version, constraint)
 		}
 		for name, c := range map[string]struct{ source, constraint, lock, want string }{
-			"hashes of other platforms": {"acme/thing", "", lock("2.1.0", ""), "`" + tool.Name + " providers lock -platform=" + platform + "`"},
-			"another version is locked": {"acme/thing", ">= 2.1.0", lock("2.0.0", ">= 2.0.0"), "`" + tool.Name + " init -upgrade` in terraform of the manager, and commit .terraform.lock.hcl"},
-			"no release fits":           {"acme/thing", ">= 3.0.0", "", "change them in required_providers"},
-			"no such provider":          {"acme/other", "", "", "correct the source of the provider"},
+			"hashes of other platforms":  {"acme/thing", "", lock("2.1.0", ""), "`" + tool.Name + " providers lock -platform=" + platform + "`"},
+			"another version is locked":  {"acme/thing", ">= 2.1.0", lock("2.0.0", ">= 2.0.0"), "`" + tool.Name + " init -upgrade` in terraform of the manager, and commit .terraform.lock.hcl"},
+			"the locked version is gone": {"acme/thing", ">= 1.0.0", lock("2.0.0", ">= 1.0.0"), "a version that the registry or the provider mirror no longer has: run `" + tool.Name + " init -upgrade`"},
+			"no release fits":            {"acme/thing", ">= 3.0.0", "", "change them in required_providers"},
+			"no such provider":           {"acme/other", "", "", "correct the source of the provider"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -67,6 +68,7 @@ func TestProviderRemedyIsChosenByTheDetail(t *testing.T) {
 		"Error while installing a/b v1.0.0: archive has incorrect checksum; checksum list has unexpected SHA-256 hash ab (expected cd)":                                                                                                         "signed",
 		"Error while installing a/b v1.0.0: provider registry does not have a package available for your current platform, linux_riscv64":                                                                                                       "has a package for",
 		"Changes to the required provider dependencies were detected, but the lock file\nis read-only.":                                                                                                                                         "`tofu init -upgrade`",
+		"Could not retrieve the list of available versions for provider a/b: the previously-selected version 3.3.0 is no longer available":                                                                                                      "`tofu init -upgrade` in terraform of the manager, and commit .terraform.lock.hcl",
 		"Could not retrieve the list of available versions for provider hashicorp/tls: something new about v5.503.0":                                                                                                                            "",
 	} {
 		got := output.ProviderRemedy("Failed to install provider\n"+printed, "tofu", "terraform")

@@ -2,6 +2,7 @@ package output
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,24 @@ func IsFrame(d tfjson.Diagnostic) bool {
 	return d.Range == nil && d.Detail == "" &&
 		(strings.Contains(d.Summary, "encountered problems during initiali") || d.Summary == "execution halted")
 }
+
+// WithoutEchoes leaves out what a diagnostic that names the module says again: the tool
+// reports a directory that is missing twice, first without the place.
+func WithoutEchoes(all []tfjson.Diagnostic) []tfjson.Diagnostic {
+	named := slices.ContainsFunc(all, func(d tfjson.Diagnostic) bool {
+		_, ok := ModuleOf(d.Detail)
+		return ok && strings.HasPrefix(d.Summary, unreadableModule)
+	})
+	if !named {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(d tfjson.Diagnostic) bool {
+		_, ok := ModuleOf(d.Detail)
+		return !ok && strings.HasPrefix(d.Summary, unreadableModule)
+	})
+}
+
+const unreadableModule = "Unreadable module directory"
 
 // lockInfo reads who holds a lock from the text of the tool.
 var lockInfo = text.Pattern(`(?m)^\s*(ID|Operation|Who|Created):[ \t]*(.*\S)\s*$`)

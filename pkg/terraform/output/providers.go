@@ -14,6 +14,7 @@ var (
 	noChecksum  = text.Pattern(`doesn't match any of the checksums|checksums? .*(recorded|lock file)|locked checksums`)
 	badDownload = text.Pattern(`unexpected SHA-256|incorrect hash|authentication signature|checksum mismatch|does not match (the )?expected|invalid signature|openpgp`)
 	lockedOther = text.Pattern(`must use (terraform|tofu) init -upgrade|does not match configured version constraint|no version is selected|no longer (matches|required)|lock file is read-only|does not match the version (selections|constraint)`)
+	lockedGone  = text.Pattern(`previously[- ]selected (package|version)? ?.*(no longer|not) (be )?(available|found)|locked version .* (no longer|not) available`)
 	noRelease   = text.Pattern(`no available releases match|no versions? (of .*)?match|no suitable version|does not have any (available )?versions`)
 	noPackage   = text.Pattern(`(not|no package) available for your current platform|does not have a package available`)
 	noProvider  = text.Pattern(`does not have a provider named|no provider named|provider .* was not found in any of the search locations`)
@@ -37,6 +38,8 @@ func ProviderRemedy(output, tool, root string) string {
 		return fmt.Sprintf("choose a version of the provider that has a package for %s in required_providers of the manager's code, or another runner", platform)
 	case badDownload().MatchString(output):
 		return "what was downloaded is not what its publisher signed: check the provider mirror, or whatever stands between the runner and the registry"
+	case lockedGone().MatchString(output):
+		return fmt.Sprintf("%s selects a version that the registry or the provider mirror no longer has: run `%s init -upgrade`%s, or put the version back into the mirror", LockFileName, tool, commit)
 	case noRelease().MatchString(output):
 		return fmt.Sprintf("no release of the provider fits the version constraints: change them in required_providers of the manager's code (%s, and the modules that it calls)", root)
 	case lockedOther().MatchString(output):

@@ -1,0 +1,33 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// noArguments refuses positional arguments as a usage mistake.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	next := "see `" + cmd.CommandPath() + " --help`"
+	if like := nearestCommand(cmd, args[0]); like != "" {
+		next = "did you mean `" + cmd.CommandPath() + " " + like + "`?"
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
+}
+
+// nearestCommand is the command below cmd that was probably meant, "" when none is near: the
+// same rule as for keys of files, so "man" is not taken for "plan".
+func nearestCommand(cmd *cobra.Command, word string) string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	return pipeline.Nearest(word, names)
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+)
+
+// Main runs one command line and returns its exit code. The error, if any, has
+// been printed to app.Err.
+func Main(ctx context.Context, args []string, app App) int {
+	app.commands, app.onTerminal = app.Out, isTerminal(app.Err, app.lookup)
+	app.pen = penOf(app.Out, app.lookup)
+	defer app.flush()
+	root := NewRoot(&app)
+	root.SetArgs(args)
+	root.SetIn(app.In)
+	root.SetOut(app.Out)
+	root.SetErr(app.Err)
+	err := root.ExecuteContext(ctx)
+	app.logBudget()
+	var findings findingsError
+	if err != nil && !errors.As(err, &findings) {
+		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
+		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(plainWords(ctx, err))))
+		app.annotate(err)
+	}
+	return exitCode(ctx, err)
+}
+
+// NewRoot builds the command tree; the reference is generated from it.
+func NewRoot(app *App) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "metapipe",
+		Short: "Plan and apply infrastructure changes of customer repositories",
+		Long: `metapipe plans and applies changes of a customer's infra/variables.yml with the
+service provider's Terraform, and reports the result to the customer: trigger →
+fetch-vars → plan → gate → apply → report. Each command is one step of a GitHub
+Actions workflow, and also runs on a laptop.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) { app.command = cmd.CommandPath() },
+	}
+	root.Version = app.Version.built(debug.ReadBuildInfo).String()
+	root.SetVersionTemplate("{{ .Version }}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
+	})
+	root.SuggestionsMinimumDistance = -1 // suggested here, see near
+	root.AddGroup(&cobra.Group{ID: groupCustomer, Title: "Customer commands:"}, &cobra.Group{ID: groupManager, Title: "Manager workflow commands:"},
+		&cobra.Group{ID: groupOperator, Title: "Operator commands:"})
+	root.AddCommand(grouped(groupCustomer, newTriggerCmd(app), newValidateCmd(app))...)
+	root.AddCommand(grouped(groupManager, newFetchVarsCmd(app), newPlanCmd(app), newApplyCmd(app), newReportCmd(app), newDriftCmd(app), newSweepCmd(app))...)
+	root.AddCommand(grouped(groupOperator, newRehearseCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
+	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
+	root.AddCommand(newTopics()...)
+	if err := app.completeFlags(root); err != nil {
+		panic(err) // two functions for one flag: a mistake in this package
+	}
+	return root
+}
+
+// plainWords are the words of an error; a person who has pressed Ctrl-C knows of
+// no context.
+func plainWords(ctx context.Context, err error) string {
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		return err.Error()
+	}
+	return strings.ReplaceAll(err.Error(), context.Canceled.Error(), "cancelled")
+}
+
+// indentFollowing sets off the further lines of a message.
+func indentFollowing(s string) string {
+	return strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n  ")
+}

@@ -60,7 +60,7 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
 	applier := &deploy.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: m.app.Now}
 	if m.context.InActions {
-		client, err := m.client(envOwnToken)
+		client, err := m.github.client(envOwnToken)
 		if err != nil {
 			return err
 		}

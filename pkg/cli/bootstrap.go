@@ -87,7 +87,7 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 	if ttl := m.config.Manager.Limits.PlanTTL; time.Duration(o.planDays)*24*time.Hour < ttl {
 		return &pipeline.UsageError{Message: fmt.Sprintf("--plan-days %d is shorter than limits.plan_ttl of %s: plans would go while they wait for approval", o.planDays, ttl), Next: "give them more days"}
 	}
-	s3, err := store.NewS3(ctx, m.bucketOptions(bucket))
+	s3, err := store.NewS3(ctx, bucketOptions(m.app, bucket))
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (m *manager) trusted(ctx context.Context, o rolesOptions) (r pipeline.Repos
 		s, err = actions.ParseSubject(r, o.subject)
 		return r, s, err
 	}
-	client, err := m.client(envOwnToken)
+	client, err := m.github.client(envOwnToken)
 	if err != nil {
 		return r, s, fmt.Errorf("ask GitHub about %s: %w; with --branch and --subject nothing is asked", r.Slug, err)
 	}

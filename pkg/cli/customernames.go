@@ -26,7 +26,7 @@ func (m *manager) noNewFile(ctx context.Context, old, name pipeline.CustomerName
 	if !stays {
 		return m.neitherFile(old, name, stored)
 	}
-	if m.sealer, err = m.openSealer(ctx); err != nil {
+	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return err
 	}
 	known, err := registry.LookUpNames(ctx, m.store, m.sealer, before, name)

@@ -123,7 +123,7 @@ func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old, name pi
 	if !found {
 		return nil, c, m.noNewFile(ctx, old, name)
 	}
-	m.sealer, err = m.openSealer(ctx)
+	m.sealer, err = m.keys().sealer(ctx)
 	return m, c, err
 }
 

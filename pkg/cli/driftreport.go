@@ -16,7 +16,7 @@ func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftFind
 	if o.issues == 0 {
 		return nil
 	}
-	client, err := m.clientFor(envSourceToken, grantIssues)
+	client, err := m.github.clientFor(envSourceToken, grantIssues)
 	if err != nil {
 		return err
 	}

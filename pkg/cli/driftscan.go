@@ -93,7 +93,7 @@ func (m *manager) driftScan(ctx context.Context, d directories, in drift.ScanInp
 	progress.silent = silent
 	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
-		client, err := m.clientFor(envSourceToken, grantScan)
+		client, err := m.github.clientFor(envSourceToken, grantScan)
 		if err != nil {
 			return err
 		}

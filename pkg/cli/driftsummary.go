@@ -126,7 +126,7 @@ func (m *manager) driftSummary(ctx context.Context, o driftFindings, id string) 
 }
 
 func (m *manager) remediate(ctx context.Context, scan drift.Scan) error {
-	client, err := m.client(envOwnToken)
+	client, err := m.github.client(envOwnToken)
 	if err != nil {
 		return err
 	}

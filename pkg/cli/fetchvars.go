@@ -85,7 +85,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.clientFor(envSourceToken, grantFetch)
+	client, err := m.github.clientFor(envSourceToken, grantFetch)
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (m *manager) superseding(f *intake.FetchVars, source *github.Client) error 
 	if m.app.getenv(envOwnToken) == "" {
 		return nil
 	}
-	own, err := m.client(envOwnToken)
+	own, err := m.github.client(envOwnToken)
 	if err == nil {
 		f.Runs, f.Own = own, own
 	}
@@ -201,7 +201,7 @@ func (m *manager) runCreated(ctx context.Context, in *intake.FetchInput) error {
 			return nil //nolint:nilerr // FetchVars says so
 		}
 	}
-	client, err := m.client(envOwnToken)
+	client, err := m.github.client(envOwnToken)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -17,37 +18,45 @@ const (
 	envAppKey = "METAPIPE_APP_PRIVATE_KEY"
 )
 
+// githubClients makes the clients of a command.
+type githubClients struct {
+	app     *App
+	context actions.Context
+	mask    func(secrets ...string) error
+	made    []*github.Client // for their budget
+}
+
 // client returns a GitHub client with the token of a variable. Where the App's
 // variables are set it acts as the App instead, but never for the run's own
 // repository: that is what its GITHUB_TOKEN is for.
-func (s *step) client(name string) (*github.Client, error) { return s.clientFor(name, nil) }
+func (g *githubClients) client(name string) (*github.Client, error) { return g.clientFor(name, nil) }
 
 // clientFor is client with the permissions that a token of the App gets.
-func (s *step) clientFor(name string, needs grants) (*github.Client, error) {
-	gap, _ := paces(s.context.APIURL)
+func (g *githubClients) clientFor(name string, needs grants) (*github.Client, error) {
+	gap, _ := paces(g.context.APIURL)
 	o := github.Options{
-		BaseURL: s.context.APIURL, Token: s.app.getenv(name), Credential: name, Needs: s.app.command, UserAgent: "metapipe/" + s.app.Version.Number,
-		Grants: needs, WriteGap: gap, Now: s.app.Now, Sleep: s.app.Sleep,
+		BaseURL: g.context.APIURL, Token: g.app.getenv(name), Credential: name, Needs: g.app.command, UserAgent: "metapipe/" + g.app.Version.Number,
+		Grants: needs, WriteGap: gap, Now: g.app.Now, Sleep: g.app.Sleep,
 	}
 	if name != envOwnToken {
-		if err := s.asApp(&o); err != nil {
+		if err := g.asApp(&o); err != nil {
 			return nil, err
 		}
 	}
 	if o.App == nil && o.Token == "" {
-		return nil, unsetSecrets([]unset{s.unsetToken(name)})
+		return nil, unsetSecrets([]unset{g.unset(name)})
 	}
 	client, err := github.New(o)
 	if err != nil {
 		return nil, err
 	}
-	s.clients = append(s.clients, client)
+	g.made = append(g.made, client)
 	return client, nil
 }
 
 // asApp replaces the token by the App, where there is one.
-func (s *step) asApp(o *github.Options) error {
-	id, key := s.app.getenv(envAppID), s.app.getenv(envAppKey)
+func (g *githubClients) asApp(o *github.Options) error {
+	id, key := g.app.getenv(envAppID), g.app.getenv(envAppKey)
 	switch {
 	case id == "" && key == "":
 		return nil
@@ -59,8 +68,20 @@ func (s *step) asApp(o *github.Options) error {
 		return err
 	}
 	o.App, o.Token, o.Credential = app, "", ""
-	o.OnToken = func(token string) error { return s.mask(token) }
+	o.OnToken = func(token string) error { return g.mask(token) }
 	return nil
+}
+
+// unset is the token of a variable that is not set.
+func (g *githubClients) unset(name string) unset {
+	next := "pass the secret to this step through `env:`"
+	if !g.context.InActions {
+		next = "run: export " + name + "=$(gh auth token)"
+	}
+	if name != envOwnToken {
+		next += ", or " + envAppID + " and " + envAppKey + " of a GitHub App"
+	}
+	return unset{name: name, next: next}
 }
 
 // paces returns the pause between writes that GitHub asks for, and the longest
@@ -77,9 +98,9 @@ func paces(api string) (write, look time.Duration) {
 }
 
 // budget is what this step has asked of GitHub so far.
-func (s *step) budget() pipeline.Budget {
+func (g *githubClients) budget() pipeline.Budget {
 	var sum pipeline.Budget
-	for _, c := range s.clients {
+	for _, c := range g.made {
 		sum = sum.Add(c.Budget())
 	}
 	return sum
@@ -89,8 +110,8 @@ func (s *step) budget() pipeline.Budget {
 // when the log shows what is spent. A job summary is for reviewers, who need not
 // know.
 func (a *App) logBudget() {
-	if a.step == nil || a.step.budget() == (pipeline.Budget{}) {
+	if a.step == nil || a.step.github.budget() == (pipeline.Budget{}) {
 		return
 	}
-	a.logf("GitHub was asked: %s", a.step.budget())
+	a.logf("GitHub was asked: %s", a.step.github.budget())
 }

@@ -7,35 +7,60 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// openFirstKey seals and opens under the first key alone.
-func (m *manager) openFirstKey(ctx context.Context) (*store.Sealer, error) {
-	if kms := m.config.Manager.SealingKeys; len(kms) > 0 {
-		return store.NewKMSSealer(ctx, store.KMSOptions{Keys: kms[:1], Region: m.config.Manager.State.Bucket.Region, Objects: m.store, Lookup: m.app.lookup})
+// keys are the keys that plans and variables are sealed with: the KMS keys of
+// metapipe.yml, METAPIPE_KEY, or both.
+type keys struct {
+	app       *App
+	inActions bool
+	kms       store.KMSOptions // without keys where metapipe.yml names none
+}
+
+func (m *manager) keys() keys {
+	return keys{app: m.app, inActions: m.context.InActions,
+		kms: store.KMSOptions{Keys: m.config.Manager.SealingKeys, Region: m.config.Manager.State.Bucket.Region, Objects: m.store, Lookup: m.app.lookup}}
+}
+
+// first seals and opens under the first key alone.
+func (k keys) first(ctx context.Context) (*store.Sealer, error) {
+	if len(k.kms.Keys) > 0 {
+		k.kms.Keys = k.kms.Keys[:1]
+		return store.NewKMSSealer(ctx, k.kms)
 	}
-	keys, err := store.ParseKeys(m.app.getenv(envKey))
+	parsed, err := store.ParseKeys(k.app.getenv(envKey))
 	if err != nil {
 		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err}
 	}
-	return store.NewSealer(keys[0])
+	return store.NewSealer(parsed[0])
 }
 
-// openSealer seals under the KMS keys of metapipe.yml, else under METAPIPE_KEY.
+// sealer seals under the KMS keys of metapipe.yml, else under METAPIPE_KEY.
 // Beside KMS keys, METAPIPE_KEY goes on opening what it has sealed.
-func (m *manager) openSealer(ctx context.Context) (*store.Sealer, error) {
-	kms := m.config.Manager.SealingKeys
-	secret := m.app.getenv(envKey)
-	if m.keyIsUnset() {
-		return nil, unsetSecrets([]unset{m.unsetKey()})
+func (k keys) sealer(ctx context.Context) (*store.Sealer, error) {
+	secret := k.app.getenv(envKey)
+	if k.none() {
+		return nil, unsetSecrets([]unset{k.unset()})
 	}
-	var keys []store.Key
+	var parsed []store.Key
 	if secret != "" {
 		var err error
-		if keys, err = store.ParseKeys(secret); err != nil {
+		if parsed, err = store.ParseKeys(secret); err != nil {
 			return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals"}
 		}
 	}
-	if len(kms) == 0 {
-		return store.NewSealer(keys...)
+	if len(k.kms.Keys) == 0 {
+		return store.NewSealer(parsed...)
 	}
-	return store.NewKMSSealer(ctx, store.KMSOptions{Keys: kms, Region: m.config.Manager.State.Bucket.Region, Objects: m.store, Lookup: m.app.lookup}, keys...)
+	return store.NewKMSSealer(ctx, k.kms, parsed...)
+}
+
+// none reports whether there is nothing to seal with.
+func (k keys) none() bool { return k.app.getenv(envKey) == "" && len(k.kms.Keys) == 0 }
+
+// unset is what to do where there is nothing to seal with.
+func (k keys) unset() unset {
+	next := "make one with `openssl rand -base64 32` and store it as a secret of the manager repository, or name KMS keys in `sealing_keys` of metapipe.yml"
+	if !k.inActions {
+		next = "set it to the manager's key, the secret of its repository: a new key opens nothing that is stored already. For a manager of your own machine, make one with `openssl rand -base64 32`"
+	}
+	return unset{name: envKey, why: ": plans and variables are stored encrypted only", next: next}
 }

@@ -96,7 +96,7 @@ func (m *manager) checkLedger(o ledgerOptions) error {
 	}
 	if c, err := m.customer(o.customer); err == nil && o.environment != "" {
 		return m.checkTarget(targetOptions{directories: o.directories, customer: string(c.Name), environment: o.environment})
-	} else if err != nil && m.noStore(o.store) {
+	} else if err != nil && m.place(o.store).isMissing() {
 		return err
 	}
 	return checkStoredName(o.customer)
@@ -132,7 +132,7 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditR
 		return nil, err
 	}
 	if o.verify {
-		client, err := m.clientFor(envSourceToken, grantCompare)
+		client, err := m.github.clientFor(envSourceToken, grantCompare)
 		if err != nil {
 			return nil, err
 		}

@@ -69,7 +69,7 @@ func (m *manager) leftLedgers(ctx context.Context, auditor ledger.Auditor, o led
 		if c, note, err = m.renamedCustomer(ctx, name); err != nil {
 			return nil, err
 		}
-		client, err := m.clientFor(envSourceToken, grantCompare)
+		client, err := m.github.clientFor(envSourceToken, grantCompare)
 		if err != nil {
 			return nil, err
 		}

@@ -19,64 +19,97 @@ type objects interface {
 	Describe(ctx context.Context, prefix string) ([]store.Described, error)
 }
 
-// chooseStore decides where states and plans are kept: in the directory of --store
+// place finds and opens the store of a manager.
+type place struct {
+	app *App
+	dir string // of the manager
+	// named is the directory of --store; empty without the flag.
+	named string
+	state *pipeline.State // that of metapipe.yml; choose completes it
+}
+
+// place is where the manager keeps states and plans. named is the flag --store.
+func (m *manager) place(named string) place {
+	return place{app: m.app, dir: m.dir, named: named, state: &m.config.Manager.State}
+}
+
+// openStore opens the store and puts it into the manager.
+func (m *manager) openStore(ctx context.Context, named string) (err error) {
+	m.store, m.directory, err = m.place(named).open(ctx)
+	return err
+}
+
+// override is the directory that replaces what metapipe.yml says, and what names it; both
+// are empty where nothing does.
+func (p place) override() (dir, by string) {
+	if p.named != "" {
+		return p.named, "--store"
+	}
+	if dir = p.app.getenv(envStore); dir != "" {
+		by = envStore
+	}
+	return dir, by
+}
+
+// choose decides where states and plans are kept: in the directory of --store
 // or METAPIPE_STORE, else where metapipe.yml says, else in the bucket of
 // TF_STATE_BUCKET, else in the directory of a machine of one's own. Done a second
 // time it changes nothing.
-func (m *manager) chooseStore(override string) {
-	state := &m.config.Manager.State
-	if override == "" {
-		override = m.app.getenv(envStore)
-	}
-	if override != "" {
+func (p place) choose() {
+	if dir, _ := p.override(); dir != "" {
 		// A directory of one's own: no bucket and no backend is touched.
-		*state = pipeline.State{Directory: m.app.absolute(override)}
+		*p.state = pipeline.State{Directory: p.app.absolute(dir)}
 		return
 	}
-	if bucket := m.app.getenv(envBucket); bucket != "" && state.Directory == "" && state.Bucket.Name == "" {
-		state.Bucket.Name = bucket
+	if bucket := p.app.getenv(envBucket); bucket != "" && p.state.Directory == "" && p.state.Bucket.Name == "" {
+		p.state.Bucket.Name = bucket
 	}
-	if state.Bucket.Name != "" {
+	if p.state.Bucket.Name != "" {
 		return
 	}
-	if state.Directory == "" {
-		state.Directory = config.DefaultStateDirectory
+	if p.state.Directory == "" {
+		p.state.Directory = config.DefaultStateDirectory
 	}
-	if !filepath.IsAbs(state.Directory) {
-		state.Directory = filepath.Join(m.dir, state.Directory)
+	if !filepath.IsAbs(p.state.Directory) {
+		p.state.Directory = filepath.Join(p.dir, p.state.Directory)
 	}
 }
 
-// openStore opens the store that chooseStore finds.
-func (m *manager) openStore(ctx context.Context, override string) error {
-	m.chooseStore(override)
-	if state := m.config.Manager.State; state.Bucket.Name != "" {
-		return m.openBucket(ctx, state.Bucket)
+// open opens the store. directory is the absolute one of it; empty for a bucket.
+func (p place) open(ctx context.Context) (s objects, directory string, err error) {
+	p.choose()
+	if p.state.Bucket.Name == "" {
+		return p.openDirectory()
 	}
-	return m.openDirectory(m.config.Manager.State.Directory)
+	s3, err := store.NewS3(ctx, bucketOptions(p.app, p.state.Bucket))
+	if err != nil {
+		return nil, "", err
+	}
+	// The tool must look where the store does, also when a profile names the region.
+	p.state.Bucket.Region = s3.Region()
+	return s3, "", nil
 }
 
-func (m *manager) openDirectory(dir string) error {
+func (p place) openDirectory() (s objects, directory string, err error) {
 	// A hosted runner is a new machine for each job: what one job puts into a
 	// directory there, the next one does not find.
-	if m.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
-		return &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager"}
+	if p.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
+		return nil, "", &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager"}
 	}
-	d, err := store.NewDirectory(dir)
+	d, err := store.NewDirectory(p.state.Directory)
 	if err != nil {
-		return &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+		return nil, "", &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
 	}
-	m.store, m.directory = d, d.Path()
-	return nil
+	return d, d.Path(), nil
 }
 
-// ignoreStates keeps the default directory of states out of git, before the first
-// object is written there.
-func (m *manager) ignoreStates() error {
-	dir := filepath.Dir(m.directory)
-	if m.directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
+// keepOutOfGit writes a .gitignore beside the default directory of states, before the
+// first object is written there.
+func (p place) keepOutOfGit() error {
+	if p.state.Bucket.Name != "" || p.state.Directory != filepath.Join(p.dir, config.DefaultStateDirectory) {
 		return nil
 	}
+	dir := filepath.Dir(p.state.Directory)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return &pipeline.UsageError{Message: "make the directory of states", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
 	}
@@ -91,21 +124,52 @@ func (m *manager) ignoreStates() error {
 	return errors.Join(err, f.Close())
 }
 
-func (m *manager) openBucket(ctx context.Context, b pipeline.Bucket) error {
-	s3, err := store.NewS3(ctx, m.bucketOptions(b))
-	if err != nil {
-		return err
+// isMissing reports whether the store is a directory that is not there: nothing is in it.
+func (p place) isMissing() bool {
+	p.choose()
+	return p.state.Bucket.Name == "" && absent(p.state.Directory)
+}
+
+// missing refuses a directory that is not there, and says who named it. choose comes
+// before it.
+func (p place) missing() error {
+	if dir, by := p.override(); dir != "" {
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", p.app.absolute(dir), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
 	}
-	m.store = s3
-	// The tool must look where the store does, also when a profile names the region.
-	m.config.Manager.State.Bucket.Region = s3.Region()
-	return nil
+	if p.state.Directory != filepath.Join(p.dir, config.DefaultStateDirectory) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", p.state.Directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
+	}
+	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", p.state.Directory),
+		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first plan of a new manager makes the directory"}
+}
+
+// exists refuses a directory that was named and is not there: what a command
+// reads from it would look as if nothing was ever deployed. Where metapipe.yml names
+// it, the manager may be new: with list, for a list of states, that is no error.
+func (p place) exists(list bool) error {
+	dir, _ := p.override()
+	named := dir != "" || p.state.Directory != ""
+	switch {
+	case !p.isMissing():
+		return nil
+	case dir == "" && list:
+		p.app.logf("no state yet: %s does not exist", p.state.Directory)
+		return nil
+	case !named:
+		return nil
+	}
+	return p.missing()
+}
+
+func absent(dir string) bool {
+	_, err := os.Stat(dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // bucketOptions asks for an encryption with every write, as the tool does for its
 // states: bucket policies can refuse writes that leave it to the bucket.
-func (m *manager) bucketOptions(b pipeline.Bucket) store.S3Options {
-	o := store.S3Options{Bucket: b.Name, Region: b.Region, Prefix: b.Prefix, Encryption: store.EncryptionS3, Lookup: m.app.lookup}
+func bucketOptions(app *App, b pipeline.Bucket) store.S3Options {
+	o := store.S3Options{Bucket: b.Name, Region: b.Region, Prefix: b.Prefix, Encryption: store.EncryptionS3, Lookup: app.lookup}
 	if b.KMSKey != "" {
 		o.Encryption, o.KMSKeyID = store.EncryptionKMS, b.KMSKey
 	}

@@ -263,8 +263,8 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 	}
 	job = pipeline.Job{Customer: c, Environment: env, Variables: document, ManagerDir: m.dir, Log: m.app.Err}
 	if o.state {
-		if m.noStore(o.store) {
-			return job, nil, m.storeIsMissing(o.store)
+		if m.place(o.store).isMissing() {
+			return job, nil, m.place(o.store).missing()
 		}
 		if err := m.confine(ctx, c, env, pipeline.WorkPlan); err != nil {
 			return job, nil, err

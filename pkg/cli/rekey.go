@@ -56,7 +56,7 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	if err != nil {
 		return err
 	}
-	first, err := m.openFirstKey(ctx)
+	first, err := m.keys().first(ctx)
 	if err != nil {
 		return err
 	}

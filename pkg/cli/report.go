@@ -100,7 +100,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if err != nil {
 		return err
 	}
-	client, err := m.clientFor(envSourceToken, reportGrants(o.applying))
+	client, err := m.github.clientFor(envSourceToken, reportGrants(o.applying))
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	err = errors.Join(err, m.summarize(summary), m.outputs("outcome", string(result.Overall())))
 	if o.json {
-		asked := m.budget()
+		asked := m.github.budget()
 		result.GitHub = &asked
 		err = errors.Join(err, report.JSON(a.Out, result))
 	} else if !m.context.InActions {

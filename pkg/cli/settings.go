@@ -45,7 +45,7 @@ type step struct {
 	app     *App
 	context actions.Context
 	runner  *actions.Runner
-	clients []*github.Client // those that were made, for their budget
+	github  *githubClients
 	// anyRef lets a command open the manager on any ref, since it does nothing there
 	// but say so: see loadManager.
 	anyRef bool
@@ -70,6 +70,7 @@ func (a *App) newStep() (*step, error) {
 		return nil, err
 	}
 	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands, Sleep: a.Sleep})}
+	s.github = &githubClients{app: a, context: c, mask: s.mask}
 	if err := s.maskEnviron(); err != nil {
 		return nil, err
 	}
@@ -150,7 +151,8 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	if err != nil {
 		return nil, err
 	}
-	m.chooseStore(p.store)
+	place := m.place(p.store)
+	place.choose()
 	if err := prepare(m); err != nil {
 		return nil, err
 	}
@@ -158,21 +160,21 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	if m.context.InActions {
 		tokens = slices.Concat(tokens, p.actionsTokens)
 	}
-	if p.reads && m.noStore(p.store) {
-		return nil, cmp.Or(m.checkSecrets(tokens), m.storeIsMissing(p.store))
+	if p.reads && place.isMissing() {
+		return nil, cmp.Or(m.checkSecrets(tokens), place.missing())
 	}
 	if err := m.openStore(ctx, p.store); err != nil {
 		return nil, err
 	}
 	if !m.context.InActions {
-		if err := m.ignoreStates(); err != nil {
+		if err := place.keepOutOfGit(); err != nil {
 			return nil, err
 		}
 	}
 	if err := m.checkSecrets(tokens); err != nil {
 		return nil, err
 	}
-	m.sealer, err = m.openSealer(ctx)
+	m.sealer, err = m.keys().sealer(ctx)
 	return m, err
 }
 

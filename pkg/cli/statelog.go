@@ -22,7 +22,7 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return err
 	}
-	if m.sealer, err = m.openSealer(ctx); err != nil {
+	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return err
 	}
 	logs, err := record.KeptLogs(ctx, m.store, m.sealer, c.Name, env, id)

@@ -36,7 +36,7 @@ func (m *manager) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.L
 		m.app.logf("%s/%s has no state and no record of an apply here. Without %s, metapipe cannot ask GitHub whether it was applied from another store", job.Customer.Name, job.Environment, envSourceToken)
 		return nil, nil
 	}
-	client, err := m.clientFor(envSourceToken, grantMoved)
+	client, err := m.github.clientFor(envSourceToken, grantMoved)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	if err != nil {
 		return nil, targetState{}, in, err
 	}
-	if m.sealer, err = m.openSealer(ctx); err != nil {
+	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return nil, targetState{}, in, err
 	}
 	state, err := m.targetState(ctx, c, env)

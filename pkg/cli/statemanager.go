@@ -2,13 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
-	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -28,7 +22,7 @@ func (a *App) stateManager(ctx context.Context, o stateOptions, check func(*mana
 	if err := check(m); err != nil {
 		return nil, err
 	}
-	if err := m.storeExists(o); err != nil {
+	if err := m.place(o.store).exists(o.list); err != nil {
 		return nil, err
 	}
 	return m, m.openStore(ctx, o.store)
@@ -56,7 +50,7 @@ func (m *manager) checkTarget(o targetOptions) error {
 	if missing == nil && c.Allows(env) {
 		return nil
 	}
-	if _, err := pipeline.ParseEnvironment(o.environment); err == nil && !m.noStore(o.store) {
+	if _, err := pipeline.ParseEnvironment(o.environment); err == nil && !m.place(o.store).isMissing() {
 		return nil
 	}
 	if missing != nil {
@@ -75,64 +69,4 @@ func checkStoredName(name string) error {
 		return &pipeline.UsageError{Message: "--customer", Err: err, Next: "`metapipe state list` shows the names that the store has"}
 	}
 	return nil
-}
-
-// noStore reports whether the store is a directory that is not there: nothing is in it.
-func (m *manager) noStore(override string) bool {
-	m.chooseStore(override)
-	state := m.config.Manager.State
-	return state.Bucket.Name == "" && absent(state.Directory)
-}
-
-// storeExists refuses a directory that was named and is not there: what a command
-// reads from it would look as if nothing was ever deployed. Where metapipe.yml names
-// it, the manager may be new: a list of states says so.
-func (m *manager) storeExists(o stateOptions) error {
-	if o.store == "" && m.app.getenv(envStore) == "" {
-		return m.directoryExists(o.list)
-	}
-	if m.noStore(o.store) {
-		return m.storeIsMissing(o.store)
-	}
-	return nil
-}
-
-// storeIsMissing refuses a directory that is not there, and says who named it. chooseStore
-// comes before it.
-func (m *manager) storeIsMissing(override string) error {
-	named, by := override, "--store"
-	if named == "" {
-		named, by = m.app.getenv(envStore), envStore
-	}
-	if named != "" {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", m.app.absolute(named), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
-	}
-	directory := m.config.Manager.State.Directory
-	if directory != filepath.Join(m.dir, config.DefaultStateDirectory) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
-	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", directory),
-		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first plan of a new manager makes the directory"}
-}
-
-// directoryExists looks at the directory that is used without a flag.
-func (m *manager) directoryExists(list bool) error {
-	named := m.config.Manager.State.Directory != ""
-	m.chooseStore("")
-	state := m.config.Manager.State
-	switch {
-	case state.Bucket.Name != "" || !absent(state.Directory):
-		return nil
-	case list:
-		m.app.logf("no state yet: %s does not exist", state.Directory)
-		return nil
-	case !named:
-		return nil
-	}
-	return m.storeIsMissing("")
-}
-
-func absent(dir string) bool {
-	_, err := os.Stat(dir)
-	return errors.Is(err, fs.ErrNotExist)
 }

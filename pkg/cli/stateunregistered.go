@@ -95,7 +95,7 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
 	why := ""
 	if m.sealer == nil { // the same for all names
-		s, err := m.openSealer(ctx)
+		s, err := m.keys().sealer(ctx)
 		if err == nil {
 			m.sealer = s
 		} else {

@@ -56,11 +56,11 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	own, err := m.client(envOwnToken)
+	own, err := m.github.client(envOwnToken)
 	if err != nil {
 		return err
 	}
-	source, err := m.clientFor(envSourceToken, sweepGrants(o.fix))
+	source, err := m.github.clientFor(envSourceToken, sweepGrants(o.fix))
 	if err != nil {
 		return err
 	}

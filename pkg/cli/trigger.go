@@ -81,7 +81,7 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 		return err
 	}
 	in, err := s.triggerInput(o, event)
-	own, ownErr := s.client(envOwnToken)
+	own, ownErr := s.github.client(envOwnToken)
 	_, look := paces(s.context.APIURL)
 	t := &intake.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
@@ -107,7 +107,7 @@ func sendsRequest(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabo
 
 // addSecrets gives a trigger what needs the secrets of the run.
 func (s *step) addSecrets(t *intake.Trigger, in intake.TriggerInput, customerDir string) error {
-	manager, err := s.clientFor(envManagerToken, grantSend)
+	manager, err := s.github.clientFor(envManagerToken, grantSend)
 	if err != nil {
 		return err
 	}

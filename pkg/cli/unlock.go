@@ -113,7 +113,7 @@ func (m *manager) unlocker() (*sweep.Unlocker, error) {
 	if m.app.getenv(envOwnToken) == "" {
 		return u, nil
 	}
-	own, err := m.client(envOwnToken)
+	own, err := m.github.client(envOwnToken)
 	if err == nil {
 		u.Runs = own
 	}

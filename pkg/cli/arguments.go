@@ -31,3 +31,27 @@ func nearestCommand(cmd *cobra.Command, word string) string {
 	}
 	return pipeline.Nearest(word, names)
 }
+
+func grouped(group string, cmds ...*cobra.Command) []*cobra.Command {
+	for _, cmd := range cmds {
+		cmd.GroupID = group
+	}
+	return cmds
+}
+
+// required declares flags, so that completion suggests them and the help marks them.
+// The command itself refuses to run without them, since its error names the choices:
+// PreRun takes the mark away before cobra looks, whose error would come first.
+func required(cmd *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		if err := cmd.MarkFlagRequired(name); err != nil {
+			panic(err) // no such flag: a mistake in this package
+		}
+		cmd.Flags().Lookup(name).Usage += " (required)"
+	}
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
+		for _, name := range flags {
+			delete(cmd.Flags().Lookup(name).Annotations, cobra.BashCompOneRequiredFlag)
+		}
+	}
+}

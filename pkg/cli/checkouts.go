@@ -25,3 +25,8 @@ func isManager(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, config.ManagerFile))
 	return !errors.Is(err, fs.ErrNotExist)
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

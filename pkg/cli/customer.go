@@ -119,3 +119,12 @@ func (a *App) checkoutDir(flag, dir string) error {
 	}
 	return nil
 }
+
+// environmentsOf are the names in promotion order.
+func environmentsOf(m pipeline.Manager) []pipeline.Environment {
+	names := make([]pipeline.Environment, len(m.Environments))
+	for i, rule := range m.Environments {
+		names[i] = rule.Name
+	}
+	return names
+}

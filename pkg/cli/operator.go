@@ -23,3 +23,13 @@ func (s *step) operator() string {
 	}
 	return name + " (unverified)"
 }
+
+// hostname is the machine as the tool writes it into locks; empty when it has no
+// name, so that no lock leads to this run.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}

@@ -20,19 +20,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-type targetOptions struct {
-	directories
-	customer, request, environment, receipt string
-}
-
-func (o *targetOptions) targetFlags(cmd *cobra.Command) {
-	o.flags(cmd)
-	o.runFlag(cmd)
-	cmd.Flags().StringVar(&o.customer, "customer", "", "customer `NAME`")
-	cmd.Flags().StringVar(&o.request, "request", "", "request `ID`: the whole one that fetch-vars put out, or the short one of a status")
-	cmd.Flags().StringVar(&o.environment, "environment", "", "environment `NAME`")
-}
-
 type planOptions struct {
 	targetOptions
 	customerDir string
@@ -83,31 +70,6 @@ func (a *App) plan(ctx context.Context, o targetOptions) error {
 	})
 }
 
-// onTarget opens the manager and the target that the flags name, with the role of
-// the target where there is one, and removes the run directory afterwards.
-func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work, do func(*manager, pipeline.TargetInput) error) error {
-	o.only = o.customer
-	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error {
-		c, env, err := m.namedTarget(o)
-		if err != nil {
-			return err
-		}
-		if err := checkRequest(o.request); err != nil {
-			return err
-		}
-		return m.confine(ctx, c, env, work)
-	})
-	if err != nil {
-		return err
-	}
-	in, remove, err := m.targetInput(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	return do(m, in)
-}
-
 func (s *step) planOutputs(r deploy.TargetResult) error {
 	pairs := []string{"outcome", string(r.Outcome), "reason", string(r.Reason), "has-changes", strconv.FormatBool(r.HasChanges), "receipt", r.Receipt, "receipt-code", r.ReceiptCode}
 	var c pipeline.Counts
@@ -121,40 +83,6 @@ func (s *step) planOutputs(r deploy.TargetResult) error {
 		pairs = append(pairs, n.name, strconv.Itoa(n.count))
 	}
 	return s.outputs(pairs...)
-}
-
-// namedTarget reads the flags that name a target.
-func (m *manager) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
-	c, err := m.customer(o.customer)
-	if err != nil {
-		return c, "", err
-	}
-	if o.environment == "" {
-		return c, "", &pipeline.UsageError{Message: "--environment is missing", Next: "one of " + pipeline.AllowedNames(c)}
-	}
-	env, err := pipeline.ParseEnvironment(o.environment)
-	if err != nil {
-		return c, "", &pipeline.UsageError{Message: "--environment", Err: err, Next: "one of " + pipeline.AllowedNames(c)}
-	}
-	return c, env, nil
-}
-
-// targetInput reads the flags that name a target and its request.
-func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
-	c, env, err := m.namedTarget(o)
-	if err != nil {
-		return in, nil, err
-	}
-	id, err := m.request(ctx, c, o.request)
-	if err != nil {
-		return in, nil, err
-	}
-	dir, remove, err := m.workDir(o.directories, string(c.Name), string(env))
-	if err != nil {
-		return in, nil, err
-	}
-	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.operator(), Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
 }
 
 // dryRun plans a customer checkout on a laptop.

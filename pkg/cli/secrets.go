@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"context"
+
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -341,4 +343,13 @@ func (a *App) flush() {
 	for _, w := range a.secrets.streams {
 		_ = w.Close() // a stream that cannot be written to has nowhere to report it
 	}
+}
+
+// maskedIDToken masks the token before anything can print it.
+func (s *step) maskedIDToken(ctx context.Context, audience string) (string, error) {
+	token, err := s.runner.IDToken(ctx, audience)
+	if err != nil {
+		return "", err
+	}
+	return token, s.mask(token)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -12,13 +11,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/report"
 )
-
-type stateOptions struct {
-	targetOptions
-	json, log    bool
-	list         bool // a manager that has deployed nothing yet has no directory
-	file, unlock string
-}
 
 func newStateCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
@@ -169,13 +161,6 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 		return a.printJSON(states)
 	}
 	return a.printStates(states)
-}
-
-func (a *App) printJSON(value any) error {
-	encoder := json.NewEncoder(a.Out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
 }
 
 func (a *App) printStates(states []targetState) error {

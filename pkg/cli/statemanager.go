@@ -28,37 +28,6 @@ func (a *App) stateManager(ctx context.Context, o stateOptions, check func(*mana
 	return m, m.openStore(ctx, o.store)
 }
 
-// onStoredTarget opens the manager and the target that the flags name: one that the
-// customer may use, or one that the store still has something of.
-func (a *App) onStoredTarget(ctx context.Context, o targetOptions) (m *manager, c pipeline.Customer, env pipeline.Environment, err error) {
-	m, err = a.stateManager(ctx, stateOptions{targetOptions: o}, func(m *manager) error { return m.checkTarget(o) })
-	if err != nil {
-		return nil, c, "", err
-	}
-	c, env, err = m.target(ctx, o)
-	return m, c, env, err
-}
-
-// checkTarget checks as much of the flags that name a target as needs no store. An
-// environment that metapipe.yml does not have any more may be in the store.
-func (m *manager) checkTarget(o targetOptions) error {
-	c, err := m.customer(o.customer)
-	if err != nil {
-		return err
-	}
-	env, missing := m.environment("environment", o.environment)
-	if missing == nil && c.Allows(env) {
-		return nil
-	}
-	if _, err := pipeline.ParseEnvironment(o.environment); err == nil && !m.place(o.store).isMissing() {
-		return nil
-	}
-	if missing != nil {
-		return missing
-	}
-	return allowed(c, env)
-}
-
 // checkStoredName checks a flag that names a customer, also one without a file: the store
 // may know it.
 func checkStoredName(name string) error {
@@ -69,4 +38,11 @@ func checkStoredName(name string) error {
 		return &pipeline.UsageError{Message: "--customer", Err: err, Next: "`metapipe state list` shows the names that the store has"}
 	}
 	return nil
+}
+
+type stateOptions struct {
+	targetOptions
+	json, log    bool
+	list         bool // a manager that has deployed nothing yet has no directory
+	file, unlock string
 }

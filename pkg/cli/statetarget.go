@@ -191,3 +191,14 @@ func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipe
 	state.LockUnknown = "in the backend " + job.Backend.Type
 	return nil
 }
+
+func (s *targetState) take(r pipeline.StateRecord) {
+	s.Serial, s.Lineage, s.Resources = r.Serial, r.Lineage, r.Resources
+}
+
+func (s targetState) record() pipeline.StateRecord {
+	if !s.Exists {
+		return pipeline.StateRecord{}
+	}
+	return pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: s.Lineage, Serial: s.Serial}, Resources: s.Resources}
+}

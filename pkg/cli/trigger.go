@@ -211,15 +211,6 @@ func (s *step) managerRules(ctx context.Context, manager *github.Client, slug pi
 	return schema, limits, err
 }
 
-// maskedIDToken masks the token before anything can print it.
-func (s *step) maskedIDToken(ctx context.Context, audience string) (string, error) {
-	token, err := s.runner.IDToken(ctx, audience)
-	if err != nil {
-		return "", err
-	}
-	return token, s.mask(token)
-}
-
 // triggerResult hands the result to the later steps, and shows it to people. What a
 // channel has no room for is left out and named: it makes no failure of a success.
 func (s *step) triggerResult(in intake.TriggerInput, r intake.TriggerResult, cause error) error {

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -99,15 +97,6 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 	return err
 }
 
-// free reports whether a state is known to have no lock.
-func (m *manager) free(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
-	lock, known, err := m.Lock(ctx, c, env)
-	if err != nil {
-		return false, fmt.Errorf("read the lock of %s/%s: %w", c.Name, env, err)
-	}
-	return known && lock == nil, nil
-}
-
 func (m *manager) unlocker() (*sweep.Unlocker, error) {
 	u := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
 	if m.app.getenv(envOwnToken) == "" {
@@ -118,52 +107,4 @@ func (m *manager) unlocker() (*sweep.Unlocker, error) {
 		u.Runs = own
 	}
 	return u, err
-}
-
-// target reads the flags that name a target: one that the customer may use, or one that
-// the store still has something of.
-func (m *manager) target(ctx context.Context, o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
-	c, err := m.customer(o.customer)
-	if err != nil {
-		return c, "", err
-	}
-	env, err := m.storedTarget(ctx, c, o.environment)
-	return c, env, err
-}
-
-// Lock reads the lock that lies beside a state in the store. The locks of a table
-// or of another backend are the tool's alone: known is false.
-func (m *manager) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
-	state := m.config.Manager.State
-	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
-		return nil, false, nil
-	}
-	key := lockNote(c.Name, env)
-	if state.Bucket.Name != "" {
-		key = pipeline.StateKey(c.Name, env) + ".tflock"
-	}
-	r, err := m.store.Open(ctx, key)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return nil, true, nil
-	}
-	if err != nil {
-		return nil, true, err
-	}
-	read, err := pipeline.ParseLock(r)
-	return &read, true, errors.Join(err, r.Close())
-}
-
-// lockNote is where the tool says who has locked a local state.
-func lockNote(c pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/.terraform.tfstate.lock.info", c, env)
-}
-
-// hostname is the machine as the tool writes it into locks; empty when it has no
-// name, so that no lock leads to this run.
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	return name
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -150,11 +149,6 @@ func (a *App) detect(o *validateOptions) error {
 		return &pipeline.UsageError{Message: "--customer without a manager checkout, which registers the customers", Next: "name one with --manager-dir"}
 	}
 	return nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // validation collects what validate finds.

@@ -99,12 +99,3 @@ func count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
-
-// environmentsOf are the names in promotion order.
-func environmentsOf(m pipeline.Manager) []pipeline.Environment {
-	names := make([]pipeline.Environment, len(m.Environments))
-	for i, rule := range m.Environments {
-		names[i] = rule.Name
-	}
-	return names
-}

@@ -28,8 +28,8 @@ var rawReads = map[string][]string{
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkFormerPath,
-	// claimedEvidence, claimedFrom, pathsOf and registeredOwner read can refuse a customer, and do nothing else.
-	"UnverifiedReader": {"CheckClaim", "NameRecords.checkFormerPath", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "NameRecords.registeredOwner", "RenamedTo", "Unlocker.check", "WhoHolds", "pathsOf"},
+	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
+	"UnverifiedReader": {"CheckClaim", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds", "pathsOf"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -36,6 +36,9 @@ const renamedMessage = "nothing was planned and nothing was applied: the provide
 
 // What says what is wrong with the name, without what to do. It is for the operator.
 func (e *RenamedError) What() string {
+	if e.Taken != nil && e.Taken.Claimed {
+		return fmt.Sprintf("%s: a plan of %s could change the states of another repository", e.Taken.What(), e.New.Place())
+	}
 	if e.Taken != nil {
 		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken.Owner, e.New.Place())
 	}

@@ -85,6 +85,9 @@ type Request struct {
 	// Deployed are applies that GitHub remembers of targets that the store has no
 	// record of: the store was moved, or emptied.
 	Deployed map[Environment]Deployed `json:"deployed,omitempty"`
+	// Owned are the targets without a record of an apply that verified registrations give to
+	// the repository.
+	Owned []Environment `json:"owned,omitempty"`
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`

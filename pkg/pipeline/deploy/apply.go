@@ -231,7 +231,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
 		return result, err
 	}
-	if err := registry.CheckOwner(ctx, a.records(), in.Customer, in.Environment); err != nil {
+	if err := registry.CheckTargetOwner(ctx, a.records(), request, in.Customer, in.Environment); err != nil {
 		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {

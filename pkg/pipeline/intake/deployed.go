@@ -5,18 +5,25 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // deployed notes the applies that GitHub remembers of targets that the store knows
-// nothing of. The plan has no token to ask with, so the request carries the answer.
+// nothing of, and the targets without a record of an apply that are the customer's. The plan
+// has neither a token nor a key to ask with, so the request carries the answers.
 func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *pipeline.Request) error {
 	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
 	for _, env := range request.Targets {
-		never, err := ledger.NeverApplied(ctx, f.Store, c.Name, env)
+		recorded, left, err := ledger.Memories(ctx, f.Store, c.Name, env)
 		if err != nil {
 			return err
 		}
-		if !never {
+		if left {
+			if err := f.owned(ctx, c, env, request); err != nil {
+				return err
+			}
+		}
+		if recorded || left {
 			continue
 		}
 		apply, err := ledger.FindDeployed(ctx, f.GitHub, c, env)
@@ -30,5 +37,20 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 			request.Deployed[env] = *apply
 		}
 	}
+	return nil
+}
+
+// owned notes a target whose applies have all failed as the customer's, where the
+// registrations say so.
+func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request *pipeline.Request) error {
+	owned, err := registry.OwnsUnrecorded(ctx, f.records(), c, env)
+	if err != nil {
+		return err
+	}
+	if owned {
+		request.Owned = append(request.Owned, env)
+		return nil
+	}
+	f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", pipeline.TargetName(c.Name, env), c.RepositoryID)
 	return nil
 }

@@ -58,18 +58,25 @@ func mayBeOf(d pipeline.Deployment, c pipeline.Customer, env pipeline.Environmen
 // NeverApplied reports whether the store holds no record of a state that an apply, or an
 // operator, has left. It needs no key.
 func NeverApplied(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
+	recorded, left, err := Memories(ctx, s, c, env)
+	return err == nil && !recorded && !left, err
+}
+
+// Memories reports whether the store holds a record of an apply of a target, and where not,
+// whether the ledger knows of a state. It needs no key.
+func Memories(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (recorded, left bool, err error) {
 	keys, err := s.List(ctx, record.LastApplyPrefix(c, env))
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(c, env), err)
+		return false, false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(c, env), err)
 	}
 	if slices.ContainsFunc(keys, func(key string) bool { _, is := record.LastAppliedAt(key); return is }) {
-		return false, nil
+		return true, false, nil
 	}
-	_, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
+	_, left, err = (Ledger{Store: s}).LastState(ctx, c, env)
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
+		return false, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
 	}
-	return !left, nil
+	return false, left, nil
 }
 
 // CheckMoved compares a target without a state, and without a record of an apply in the

@@ -91,6 +91,13 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
 	known, err := ledger.Remember(ctx, s, in.Customer.Name, in.Environment)
+	if err == nil && owner == nil && known.Nothing() { // what is accepted is its first memory
+		if err := registry.CheckRegisteredOwner(ctx, s, in.Customer, in.Environment); errors.As(err, &other) {
+			return r.takeOver(ctx, in, a, other)
+		} else if err != nil {
+			return err
+		}
+	}
 	var refused *pipeline.RefusedError
 	switch {
 	case errors.As(err, &refused):
@@ -124,7 +131,7 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 		return other
 	}
 	s, now := record.Records{Store: r.Store, Sealer: r.Sealer}, r.Now().UTC()
-	if err := registry.RegisterOwner(ctx, s, in.Customer, now); err != nil {
+	if err := registry.RegisterOwner(ctx, s, in.Customer, in.Environment, now); err != nil {
 		return err
 	}
 	if err := record.NoteOwner(ctx, s, in.Customer, in.Environment, a.State, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(a.Reason), At: now}); err != nil {

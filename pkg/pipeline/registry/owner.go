@@ -14,7 +14,7 @@ import (
 
 // CheckOwner is the rule about the history of a target: it belongs to the repository id
 // that its last authenticated apply names, and to the path that checkFormerPath says. Where no
-// apply went well, any registration of the name by another repository keeps c out. A command
+// apply went well, it belongs to the repository that registeredOwner finds. A command
 // that would plan, apply, destroy, restore or rename on top of the history of another one
 // refuses: the error is a *pipeline.OwnerError or a *pipeline.RenamedError. A target that was
 // ended, or accepted as one without a state, has no history that keeps others out.
@@ -43,8 +43,23 @@ func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembe
 	case known.Record != nil:
 		return names.checkEvidence(ctx, c, env, pipeline.Evidence{RepositoryID: known.Record.Receipt.RepositoryID, Path: known.Record.Path})
 	}
-	owner, found, err := names.registeredOwner(ctx, c)
-	return ownerError(c, env, owner, found, err)
+	return names.registeredOwner(ctx, c, env)
+}
+
+// CheckTargetOwner is CheckOwner for a job of one target, which has no key of the fleet to
+// verify a registration with. So the request says where fetch-vars did.
+func CheckTargetOwner(ctx context.Context, s record.Records, request pipeline.Request, c pipeline.Customer, env pipeline.Environment) error {
+	known, err := ledger.Remember(ctx, s, c.Name, env)
+	if err != nil {
+		return err
+	}
+	if known.Record != nil || known.Unread != nil || known.Nothing() || known.NoneLeft() {
+		return CheckKnownOwner(ctx, s, known, c, env)
+	}
+	if slices.Contains(request.Owned, env) {
+		return nil
+	}
+	return NameRecords{Records: s}.claimedByOther(ctx, c, env)
 }
 
 // checkClaimed is CheckOwner for a record of the last apply that cannot be verified.
@@ -53,21 +68,19 @@ func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env 
 	if err != nil || !found {
 		return err
 	}
-	return s.checkEvidence(ctx, c, env, e)
+	err = s.checkEvidence(ctx, c, env, e)
+	var owner *pipeline.OwnerError
+	if errors.As(err, &owner) {
+		owner.Claimed = true
+	}
+	return err
 }
 
 func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, env pipeline.Environment, e pipeline.Evidence) error {
-	if err := ownerError(c, env, e.RepositoryID, true, nil); err != nil {
-		return err
+	if e.RepositoryID != c.RepositoryID {
+		return &pipeline.OwnerError{Customer: c, Environment: env, Owner: e.RepositoryID}
 	}
 	return s.checkFormerPath(ctx, c, env, e.Path)
-}
-
-func ownerError(c pipeline.Customer, env pipeline.Environment, owner int64, found bool, err error) error {
-	if err != nil || !found || owner == c.RepositoryID {
-		return err
-	}
-	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: owner}
 }
 
 // CheckOwners is CheckOwner for every environment that the store has of a name.
@@ -108,31 +121,4 @@ func (s NameRecords) claimedEvidence(ctx context.Context, name pipeline.Customer
 		return pipeline.Evidence{RepositoryID: claimed.Receipt.RepositoryID, Path: claimed.Path}, claimed.Receipt.RepositoryID != 0 && !gone, nil
 	}
 	return pipeline.Evidence{}, false, nil
-}
-
-// registeredOwner is another repository than that of c with a registration of its name, the
-// newest one where there are several. It is for a target that failed applies alone have
-// changed, so that no record is of them. It verifies nothing: the roles of a target have no
-// key of the fleet. So a registration of c itself is no answer to one of another repository,
-// however new it claims to be: the answer can only refuse.
-func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer) (id int64, found bool, err error) {
-	keys, err := s.List(ctx, Registrations)
-	if err != nil {
-		return 0, false, fmt.Errorf("look for the repository of customer %s: %w", c.Name, err)
-	}
-	var newest Registration
-	read := record.UnverifiedReader{Store: s.Store}
-	for _, key := range keys {
-		if strings.HasPrefix(key, Renames) || !strings.HasSuffix(key, ".json") {
-			continue
-		}
-		r, err := LoadRegistrationAt(ctx, read, key[:strings.LastIndex(key, "/")+1], key)
-		if err != nil {
-			continue // it is read, and refused, where its own repository asks for it
-		}
-		if r.Customer == c.Name && r.RepositoryID != c.RepositoryID && !r.At.Before(newest.At) {
-			newest, found = r, true
-		}
-	}
-	return newest.RepositoryID, found, nil
 }

@@ -22,6 +22,9 @@ type Registration struct {
 	Path         string                `json:"path"`
 	Customer     pipeline.CustomerName `json:"customer"`
 	At           time.Time             `json:"at"`
+	// Accepted are the environments that an operator gave to the repository with this
+	// registration, where others of the name may be another one's; nil: it is no such one.
+	Accepted []pipeline.Environment `json:"accepted,omitempty"`
 }
 
 func registrationPrefix(c pipeline.Customer) string {
@@ -165,7 +168,11 @@ func movedTo(now pipeline.CustomerName, c pipeline.Customer, err error) error {
 // Create writes registration number of a customer, sealed. One that is there already is
 // pipeline.ErrExists.
 func Create(ctx context.Context, s record.Records, c pipeline.Customer, number int, at time.Time) error {
-	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: at.UTC()}
+	return createFor(ctx, s, c, number, at)
+}
+
+func createFor(ctx context.Context, s record.Records, c pipeline.Customer, number int, at time.Time, accepted ...pipeline.Environment) error {
+	stored := Registration{RepositoryID: c.RepositoryID, Path: c.Path, Customer: c.Name, At: at.UTC(), Accepted: accepted}
 	if err := record.CreateFleet(ctx, s, RegistrationKey(c, number), stored); err != nil {
 		return fmt.Errorf("register customer %s: %w", c.Name, err)
 	}
@@ -189,8 +196,8 @@ func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, n
 }
 
 // RegisterOwner registers a customer behind the registrations of other repositories under
-// its name: an operator has decided that its targets belong to it.
-func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
+// its name: an operator has decided that a target belongs to it.
+func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment, now time.Time) error {
 	last, number, err := LoadRegistration(ctx, s.Store, s, c)
 	if err == nil {
 		err = NameRecords{Records: s}.SameName(ctx, c, last, number)
@@ -198,7 +205,7 @@ func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, n
 	if err != nil {
 		return RegistrationError(err, c)
 	}
-	if err := Create(ctx, s, c, number+1, now); !errors.Is(err, pipeline.ErrExists) {
+	if err := createFor(ctx, s, c, number+1, now, env); !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
 	return nil

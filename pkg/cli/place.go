@@ -17,6 +17,7 @@ import (
 type objects interface {
 	pipeline.Store
 	Describe(ctx context.Context, prefix string) ([]store.Described, error)
+	RemoveState(ctx context.Context, key string) error
 }
 
 // place finds and opens the store of a manager.

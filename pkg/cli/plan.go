@@ -104,7 +104,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	dry := deploy.DryRun{Engine: s.engine()}
+	dry := deploy.DryRun{Engine: m.engine()}
 	if o.state {
 		dry.Check = func(ctx context.Context, planned pipeline.Planned) error { return m.checkLost(ctx, job, planned) }
 	}

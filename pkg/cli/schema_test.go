@@ -38,6 +38,7 @@ var outputs = map[string]reflect.Type{
 	"report":          reflect.TypeFor[pipeline.Report](),
 	"state-list":      reflect.TypeFor[[]targetState](),
 	"state-log":       reflect.TypeFor[[]record.KeptLog](),
+	"state-restore":   reflect.TypeFor[restoreResult](),
 	"state-show":      reflect.TypeFor[targetState](),
 	"sweep":           reflect.TypeFor[sweep.Result](),
 	"unlock":          reflect.TypeFor[unlockResult](),
@@ -70,6 +71,17 @@ func TestOutputSchemas(t *testing.T) {
 		}
 		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s is not what the command prints (%v); run: make golden", file, err)
+		}
+	}
+	// Every command with --json has one: a new command cannot leave it out.
+	shared := map[string]string{"drift-summary": "drift"} // it prints what drift prints
+	for _, cmd := range commands(NewRoot(&App{})) {
+		name := strings.ReplaceAll(strings.TrimPrefix(cmd.CommandPath(), "metapipe "), " ", "-")
+		if other := shared[name]; other != "" {
+			name = other
+		}
+		if _, has := Schemas()[name]; cmd.Flags().Lookup("json") != nil && !has {
+			t.Errorf("`%s --json` has no schema: add its type to outputs as %q", cmd.CommandPath(), name)
 		}
 	}
 	files, err := filepath.Glob("schema/*.json")
@@ -194,6 +206,10 @@ func valid(t *testing.T, name string, raw []byte) {
 // TestRealOutputsFitTheirSchemas runs the commands that need no GitHub and no tool.
 func TestRealOutputsFitTheirSchemas(t *testing.T) {
 	t.Parallel()
+	lost := filepath.Join(t.TempDir(), "copy.tfstate")
+	if err := os.WriteFile(lost, []byte(`{"version":4,"serial":3,"lineage":"x"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	const key = "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	dir := managerTree(t)
 	store := filepath.Join(t.TempDir(), "store")
@@ -206,6 +222,7 @@ func TestRealOutputsFitTheirSchemas(t *testing.T) {
 		}
 	}
 	for args, name := range map[string]string{
+		"state restore --customer shop --environment live --json --file " + lost: "state-restore",
 		"version --json":                          "version",
 		"validate --json":                         "validate",
 		"validate --json --manager-dir customers": "validate",

@@ -52,6 +52,10 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 	if err != nil {
 		return err
 	}
+	if state.damaged() {
+		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: state.Lost.Why,
+			Next: fmt.Sprintf("restore it (`%s`); where there is none on purpose, move the damaged one away, and accept that then", state.Lost.Restore())}
+	}
 	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
 	if err := restorer.Accept(ctx, in, recovery.Acceptable{State: state.record(), Reason: o.reason, RepositoryID: o.repository}); err != nil {
 		return err

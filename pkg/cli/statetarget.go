@@ -57,8 +57,11 @@ func (s targetState) size() string {
 	return fmt.Sprintf("%d B", s.Size)
 }
 
+// damaged reports whether something lies in the place of the state that is not one.
+func (s targetState) damaged() bool { return s.Lost != nil && s.Lost.Damaged }
+
 func (s targetState) serial() string {
-	if !s.Exists {
+	if !s.Exists || s.damaged() {
 		return "-"
 	}
 	return fmt.Sprint(s.Serial)
@@ -98,8 +101,10 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 	if err != nil {
 		return state, err
 	}
-	if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
-		return state, err
+	if !state.damaged() {
+		if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
+			return state, err
+		}
 	}
 	if err := m.end(ctx, &state); err != nil {
 		return state, err
@@ -147,6 +152,10 @@ func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pip
 				version, err = statefile.Read(r)
 				return err
 			})
+			if errors.Is(err, statefile.ErrDamaged) {
+				lost := pipeline.DamagedState(c.Name, env, state.Place, statefile.Reason(err))
+				state.Lost, err = &lost, nil
+			}
 			if err != nil {
 				return fmt.Errorf("state of %s/%s: %w", c.Name, env, err)
 			}
@@ -183,12 +192,16 @@ func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipe
 	defer remove()
 	job := pipeline.Job{Customer: c, Environment: env, Dir: filepath.Join(dir, "state"), Backend: m.backend(c, env), Log: io.Discard}
 	version, size, err := m.engine().State(ctx, job)
+	state.LockUnknown = "in the backend " + job.Backend.Type
+	if state.Lost = pipeline.AsLost(err); state.Lost != nil {
+		state.Exists = true
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	state.Exists, state.Size = size > 0, size
 	state.take(version)
-	state.LockUnknown = "in the backend " + job.Backend.Type
 	return nil
 }
 

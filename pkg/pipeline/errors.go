@@ -60,6 +60,8 @@ type RefusedError struct {
 	// what the operator does about it. Message and Next then speak to the customer.
 	Detail   string
 	Operator string
+	// Lost is the state that the refusal is about, where that is lost.
+	Lost *LostState
 }
 
 func (e *RefusedError) Error() string {

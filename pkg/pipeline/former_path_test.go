@@ -70,7 +70,7 @@ func TestFormerPathOfAnother(t *testing.T) {
 	wantFormer(t, "without a key", registry.CheckOwner(ctx, record.Records{Store: w.store}, w.customer, "staging"), names...)
 	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Engine: w.renamer().Engine, Now: w.tick}
 	in := w.target(pipeline.Request{}, "staging")
-	_, err = restorer.Restore(ctx, in, "old.tfstate", 1, "a copy")
+	_, err = restorer.Restore(ctx, in, recovery.StateCopy{File: "old.tfstate"})
 	wantFormer(t, "restore", err, names...)
 	wantFormer(t, "accept", restorer.Accept(ctx, in, recovery.Acceptable{Reason: "by hand"}), names...)
 	w.customer.Name = "cog"

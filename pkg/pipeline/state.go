@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -24,6 +25,24 @@ type LostState struct {
 	// Moved: the store has no record of the apply either, so that the store is
 	// probably another one than before.
 	Moved bool `json:"-"`
+	// Damaged: something is there, and it is not a state.
+	Damaged bool `json:"damaged,omitempty"`
+}
+
+// DamagedState says that place holds something that is not a state. why says what is wrong
+// with it and quotes nothing of it.
+func DamagedState(c CustomerName, env Environment, place, why string) LostState {
+	return LostState{Customer: c, Environment: env, Damaged: true,
+		Why: fmt.Sprintf("the state of %s is damaged: %s holds something that is not a state (%s)", TargetName(c, env), place, why)}
+}
+
+// AsLost returns the lost state that err refuses to work on; nil where it says something else.
+func AsLost(err error) *LostState {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return refused.Lost
+	}
+	return nil
 }
 
 // Restore is the command that lists what a state can be restored from.
@@ -36,18 +55,21 @@ func (l LostState) Operator() string {
 	if l.Moved {
 		return fmt.Sprintf("has the store moved (`state` in metapipe.yml, TF_STATE_BUCKET, `--store`)? Then name the old place again, or copy all of it to the new one (docs/RECOVERY.md, \"The store has moved\"); where the infrastructure is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Customer, l.Environment)
 	}
+	if l.Damaged {
+		return fmt.Sprintf("list what it can be restored from: `%s`", l.Restore())
+	}
 	return fmt.Sprintf("list what it can be restored from: `%s`; where it is gone on purpose: `metapipe state accept --customer %s --environment %s --reason TEXT`", l.Restore(), l.Customer, l.Environment)
 }
 
 // The customer can do nothing about a lost state, so that is what they read.
 const (
-	lostMessage = "the record of what was built here is missing or out of date, so nothing was planned and nothing was changed"
+	lostMessage = "the record of what was built here is missing, damaged or out of date, so nothing was planned and nothing was changed"
 	lostNext    = "you have nothing to do: your service provider restores the record, and then runs this again"
 )
 
 // Refusal is the error of a plan that was made on a lost state.
 func (l LostState) Refusal() *RefusedError {
-	return &RefusedError{Reason: ReasonStateLost, Message: lostMessage, Next: lostNext, Detail: l.Why, Operator: l.Operator()}
+	return &RefusedError{Reason: ReasonStateLost, Message: lostMessage, Next: lostNext, Detail: l.Why, Operator: l.Operator(), Lost: &l}
 }
 
 // LeftNothing reports whether a destroy that went well has left no resource.

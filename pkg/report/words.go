@@ -241,7 +241,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonLocked:
 		return "another run holds the lock of the state"
 	case pipeline.ReasonStateLost:
-		return "the record of what was built here is missing or out of date"
+		return "the record of what was built here is missing, damaged or out of date"
 	case pipeline.ReasonOtherRepository:
 		return "the infrastructure here belongs to another repository"
 	case pipeline.ReasonNoDestroy:

@@ -219,6 +219,18 @@ func (d *Directory) Delete(ctx context.Context, key string) error {
 	return d.fail("delete", key, errors.Join(removeRegular(root, key), root.Close()))
 }
 
+// RemoveState removes a state, which no other method changes. The caller has kept a copy.
+func (d *Directory) RemoveState(ctx context.Context, key string) error {
+	if err := errors.Join(ctx.Err(), checkState(key)); err != nil {
+		return d.fail("remove", key, err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return d.fail("remove", key, err)
+	}
+	return d.fail("remove", key, errors.Join(removeRegular(root, key), root.Close()))
+}
+
 func removeRegular(root *os.Root, key string) error {
 	info, err := root.Lstat(key)
 	if missing(err) || (err == nil && !info.Mode().IsRegular()) {

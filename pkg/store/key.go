@@ -102,3 +102,11 @@ func checkPartial(s string) error {
 	}
 	return checkCharacters(s)
 }
+
+// checkState refuses every key but that of a state.
+func checkState(key string) error {
+	if path.Base(key) != "terraform.tfstate" {
+		return fmt.Errorf("%w: it is not that of a state", errKey)
+	}
+	return CheckKey(key)
+}

@@ -224,6 +224,18 @@ func (s *S3) Delete(ctx context.Context, key string) error {
 	return s.fail("delete", key, err)
 }
 
+// RemoveState removes a state, which no other method changes. The caller has kept a copy,
+// and a bucket with versioning keeps it, too.
+func (s *S3) RemoveState(ctx context.Context, key string) error {
+	if err := errors.Join(ctx.Err(), checkState(key), s.checkLength(key)); err != nil {
+		return s.fail("remove", key, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.options.Bucket, Key: s.object(key)})
+	return s.fail("remove", key, err)
+}
+
 // object is the key as the bucket has it.
 func (s *S3) object(key string) *string { return aws.String(s.prefix + key) }
 

@@ -9,8 +9,11 @@ import (
 )
 
 // applyFailure says what was done and how to go on.
-func (w *workspace) applyFailure(mode pipeline.Mode, failure error, applied pipeline.Applied) error {
-	err := w.failure("apply", failure, applied.Diagnostics)
+func (w *workspace) applyFailure(ctx context.Context, mode pipeline.Mode, failure error, applied pipeline.Applied) error {
+	if !applied.Started && w.kept == "" {
+		return w.failure(ctx, "apply", failure, applied.Diagnostics)
+	}
+	err := w.toolFailure("apply", failure, applied.Diagnostics)
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) {
 		return err

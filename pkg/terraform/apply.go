@@ -148,7 +148,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	output, err := w.init(ctx)
 	if err != nil {
 		diagnostics := w.diagnose(output.Diagnostics, w.fed)
-		return pipeline.Applied{Diagnostics: diagnostics}, w.failure("init", err, diagnostics)
+		return pipeline.Applied{Diagnostics: diagnostics}, w.failure(ctx, "init", err, diagnostics)
 	}
 	w.diagnose(output.Diagnostics, w.fed) // warnings, for the log
 	if err := w.sameModules(plan.Receipt); err != nil {
@@ -185,7 +185,7 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 			return applied, staleState(plan.Receipt.Mode, "", "")
 		}
 	}
-	return applied, w.applyFailure(plan.Receipt.Mode, failure, applied)
+	return applied, w.applyFailure(ctx, plan.Receipt.Mode, failure, applied)
 }
 
 // begun reports whether a failed apply may have changed anything. A tool that

@@ -42,6 +42,9 @@ type Options struct {
 	Secrets func() []string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// OpenState opens the state of job's target without the tool, where it lies beside the
+	// objects of metapipe; nil, or a nil reader, where that is not possible.
+	OpenState func(context.Context, pipeline.Job) (io.ReadCloser, error)
 	// Install downloads a tool; nil means Download.
 	Install tool.InstallFunc
 }

@@ -52,7 +52,7 @@ func (f *Fleet) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if err != nil && ctx.Err() != nil {
 		return planned, stopped(ctx, job, "plan")
 	}
-	return planned, err
+	return withoutPlan(planned, err)
 }
 
 func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
@@ -96,7 +96,7 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		if ctx.Err() == nil && mentions(planned.Plan.Diagnostics, "provider", "terraform init", "tofu init") {
 			return engine.plan(ctx, job) // a state that names a provider which the root does not
 		}
-		return planned, w.failure("init", err, planned.Plan.Diagnostics)
+		return planned, w.failure(ctx, "init", err, planned.Plan.Diagnostics)
 	}
 	looked, err := w.inspect(ctx, planned)
 	if err != nil && ctx.Err() == nil && mentions(looked.Plan.Diagnostics, "terraform init", "tofu init") {
@@ -131,7 +131,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 	if failure != nil {
 		planned.Plan.Errored = true
 		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
-		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
+		return planned, w.failure(ctx, "plan", failure, planned.Plan.Diagnostics)
 	}
 	reading.Plan.Complete = true
 	state, err := w.planState(ctx, file)

@@ -75,7 +75,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 		return err
 	}
 	if output, err := w.initialize(ctx, "-backend=false"); err != nil {
-		return w.failure("init", err, w.diagnose(output.Diagnostics, w.fed))
+		return w.failure(ctx, "init", err, w.diagnose(output.Diagnostics, w.fed))
 	}
 	p.digest, p.code, p.linked, p.tool = w.digest, w.code.Digest(), w.code.RegistryUnread(), tool
 	p.lock, err = os.ReadFile(filepath.Join(w.root, output.LockFileName))

@@ -29,7 +29,7 @@ func (e *Engine) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	if err != nil && ctx.Err() != nil {
 		return planned, stopped(ctx, job, "plan")
 	}
-	return planned, err
+	return withoutPlan(planned, err)
 }
 
 func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
@@ -57,7 +57,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	if err != nil {
 		planned.Plan.Errored = true
 		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, w.fed)
-		return planned, w.failure("init", err, planned.Plan.Diagnostics)
+		return planned, w.failure(ctx, "init", err, planned.Plan.Diagnostics)
 	}
 	if planned.Modules, err = w.modulesDigest(); err != nil {
 		return planned, w.failed("read the modules", err)
@@ -98,7 +98,7 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 	if failure != nil {
 		planned.Plan.Errored = true
 		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
-		return planned, w.failure("plan", failure, planned.Plan.Diagnostics)
+		return planned, w.failure(ctx, "plan", failure, planned.Plan.Diagnostics)
 	}
 	if reading.Placed != "" && !w.job.ReadOnly {
 		planned.Plan.Errored = true
@@ -114,7 +114,7 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 	out := filepath.Join(w.job.Dir, "plan.json")
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
 		diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("show")), w.fed)
-		return empty, w.failure("show", err, diagnostics)
+		return empty, w.failure(ctx, "show", err, diagnostics)
 	}
 	planned.JSONFile = out
 	json, err := os.Open(out)

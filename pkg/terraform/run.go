@@ -134,8 +134,20 @@ func (w *workspace) lockArgs() []string {
 	return nil
 }
 
-// failure is the error of a tool that ran and failed.
-func (w *workspace) failure(command string, err error, diagnostics []pipeline.Diagnostic) error {
+// failure is the error of a tool that ran and failed; a refusal where it found a state
+// that is not one.
+func (w *workspace) failure(ctx context.Context, command string, err error, diagnostics []pipeline.Diagnostic) error {
+	var said strings.Builder
+	for _, d := range diagnostics {
+		said.WriteString(d.Summary + " " + d.Detail + "\n")
+	}
+	if damaged := w.damaged(ctx, said.String()); damaged != nil {
+		return damaged
+	}
+	return w.toolFailure(command, err, diagnostics)
+}
+
+func (w *workspace) toolFailure(command string, err error, diagnostics []pipeline.Diagnostic) error {
 	failed := &pipeline.FailedError{
 		Message:     fmt.Sprintf("%s of %s failed", command, target(w.job)),
 		Next:        pipeline.ProviderNext,

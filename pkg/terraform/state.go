@@ -28,13 +28,13 @@ func (w *workspace) currentState(ctx context.Context) (pipeline.StateVersion, er
 // stateNow is currentState with the number of resources.
 func (w *workspace) stateNow(ctx context.Context) (pipeline.StateRecord, error) {
 	if path := w.localState(); path != "" {
-		return statefile.Record(path)
+		return w.record(path)
 	}
 	file, err := w.pull(ctx)
 	if err != nil {
 		return pipeline.StateRecord{}, err
 	}
-	state, err := statefile.Record(file)
+	state, err := w.record(file)
 	return state, errors.Join(err, os.Remove(file))
 }
 
@@ -54,24 +54,28 @@ func (w *workspace) leave(ctx context.Context, applied *pipeline.Applied) {
 func (w *workspace) pull(ctx context.Context) (string, error) {
 	file := filepath.Join(w.dir, "pulled.tfstate")
 	if err := w.exec(ctx, file, "state", "pull"); err != nil {
-		return "", errors.Join(w.stateFailure("read the state", err), os.Remove(file))
+		return "", errors.Join(w.stateFailure(ctx, "read the state", err), os.Remove(file))
 	}
 	return file, nil
 }
 
 // stateFailure explains a state command that failed in the words of the tool,
 // which quote no state.
-func (w *workspace) stateFailure(what string, err error) error {
+func (w *workspace) stateFailure(ctx context.Context, what string, err error) error {
 	var exit *tool.ExitError
 	if !errors.As(err, &exit) {
 		return err
 	}
+	if damaged := w.damaged(ctx, redact.Clean(w.stderr("state"))); damaged != nil {
+		return damaged
+	}
 	diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("state")), &redact.Filter{})
-	return w.failure(what, err, diagnostics)
+	return w.toolFailure(what, err, diagnostics)
 }
 
 // openState makes a workspace that has a backend and nothing else: no provider
-// and no module is needed to read or write a state.
+// and no module is needed to read or write a state. The workspace comes also beside the
+// refusal of a state that is not one: its lock can be released.
 func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, error) {
 	if job.Backend.Zero() || !filepath.IsAbs(job.Dir) {
 		return nil, fmt.Errorf("state of %s: the job has no backend, or its directory is not absolute", target(job))
@@ -95,7 +99,7 @@ func (e *Engine) openState(ctx context.Context, job pipeline.Job) (*workspace, e
 		return nil, w.failed("write the backend", err)
 	}
 	if output, err := w.init(ctx); err != nil {
-		return nil, w.failure("init", err, w.diagnose(output.Diagnostics, &redact.Filter{}))
+		return w, w.failure(ctx, "init", err, w.diagnose(output.Diagnostics, &redact.Filter{}))
 	}
 	return w, nil
 }
@@ -116,7 +120,7 @@ func (e *Engine) State(ctx context.Context, job pipeline.Job) (pipeline.StateRec
 	if err != nil {
 		return pipeline.StateRecord{}, 0, w.failed("read the state", err)
 	}
-	state, err := statefile.Record(file)
+	state, err := w.record(file)
 	return state, info.Size(), err
 }
 
@@ -185,7 +189,7 @@ func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.
 	}
 	args := append([]string{"state", "push"}, w.lockArgs()...)
 	if err := w.exec(ctx, filepath.Join(w.dir, "push.out"), append(args, push)...); err != nil {
-		err = w.stateFailure("push the state", err)
+		err = w.stateFailure(ctx, "push the state", err)
 		var failed *pipeline.FailedError
 		if errors.As(err, &failed) && strings.Contains(failed.Next, "lock of this state") {
 			failed.Next += "; a lock of the apply that failed, whose run has ended, is released with --unlock and its id"
@@ -217,7 +221,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		if !errors.As(err, &exit) {
 			return err
 		}
-		return w.failure("release the lock", err, w.diagnose(output.PlainTextDiagnostics(w.stderr("force-unlock")), &redact.Filter{}))
+		return w.failure(ctx, "release the lock", err, w.diagnose(output.PlainTextDiagnostics(w.stderr("force-unlock")), &redact.Filter{}))
 	}
 	return nil
 }

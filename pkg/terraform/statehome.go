@@ -3,6 +3,7 @@ package terraform
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,7 +83,7 @@ func (w *workspace) readBack(ctx context.Context, receipt pipeline.Receipt, appl
 			Message:  fmt.Sprintf("%s was applied, but its state could not be read back from %s", target(w.job), w.job.Backend),
 			Next:     "your service provider makes sure that the state is there; after that, " + receipt.Mode.Afresh(),
 			Operator: "make sure that the state is there (`metapipe state list`) before anything else is deployed",
-			Err:      err,
+			Err:      errors.New(err.Error()), // no refusal: it was applied
 		}
 	}
 	why := misplaced(planned, now, applied)

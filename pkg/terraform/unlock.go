@@ -21,7 +21,7 @@ func (e *Engine) ReleaseLock(ctx context.Context, job pipeline.Job, id string) e
 		return releaseLocal(path, id)
 	}
 	w, err := e.openState(ctx, job)
-	if err != nil {
+	if err != nil && pipeline.AsLost(err) == nil { // a damaged state is restored after its lock is released
 		return err
 	}
 	return w.unlock(ctx, id)

@@ -84,7 +84,9 @@ func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
 	result := Result{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
 	if c, ok := w.customers[t.Customer]; !ok {
 		result.fail(&pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
-	} else if err := w.inspect(ctx, c, &result); err != nil {
+	} else if err := w.inspect(ctx, c, &result); pipeline.AsLost(err) != nil {
+		result.lose(*pipeline.AsLost(err))
+	} else if err != nil {
 		result.fail(err)
 		result.Failure.Diagnostics = pipeline.RedactedDiagnostics(result.Failure.Diagnostics, c.Manager.Redaction)
 	} else if result.Plan != nil {

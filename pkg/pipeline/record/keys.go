@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -55,6 +56,12 @@ func KeptRequestPrefix(c pipeline.CustomerName, env pipeline.Environment, id pip
 // KeptPrefix holds the kept states of all requests of a target.
 func KeptPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
 	return fmt.Sprintf("%s/%s/kept/", c, env)
+}
+
+// ReplacedState is where an object is kept that lay in the place of a state when another
+// one was restored there.
+func ReplacedState(c pipeline.CustomerName, env pipeline.Environment, at time.Time) string {
+	return fmt.Sprintf("%s/%s/replaced/%s.json", c, env, at.UTC().Format(LastApplyTimes))
 }
 
 // QueueKey sorts the requests of a target by their age.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -20,6 +19,7 @@ type Restorer struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	Engine pipeline.StatePusher // of use to Restore only
+	States stateRemover         // likewise, where it replaces something
 	Now    func() time.Time
 }
 
@@ -31,30 +31,6 @@ func (r *Restorer) Remember(ctx context.Context, in pipeline.TargetInput, now pi
 		return nil, err
 	}
 	return known.Lost(now, in.Backend.String()), nil
-}
-
-// Restore pushes the state in file, which is in clear, to the backend of the target.
-// The tool takes the lock and refuses to replace another state. what says where the
-// state comes from.
-func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, file string, resources int, what string) (pipeline.StateVersion, error) {
-	if err := registry.CheckOwner(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, in.Environment); err != nil {
-		return pipeline.StateVersion{}, err
-	}
-	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
-		return pipeline.StateVersion{}, fmt.Errorf("create the run directory: %w", err)
-	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
-	state, err := r.Engine.PushState(ctx, job, pipeline.KeptState{File: file})
-	if err != nil {
-		return state, err
-	}
-	last, cancel := record.CleanupContext(ctx)
-	defer cancel()
-	err = r.note(last, in, ledger.Restored, pipeline.StateRecord{StateVersion: state, Resources: resources}, what)
-	if err != nil {
-		return state, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment %s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
-	}
-	return state, nil
 }
 
 // CheckReason refuses an acceptance without a reason.

@@ -293,7 +293,11 @@ func (in RenameInput) job(name pipeline.CustomerName, env pipeline.Environment, 
 }
 
 func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
-	if t.state, err = r.Engine.PullState(ctx, in.job(in.Old, t.env, t.from), t.file); err != nil {
+	t.state, err = r.Engine.PullState(ctx, in.job(in.Old, t.env, t.from), t.file)
+	if lost := pipeline.AsLost(err); lost != nil {
+		return refuseLost(in, lost)
+	}
+	if err != nil {
 		return fmt.Errorf("read the state of %s: %w", pipeline.TargetName(in.Old, t.env), err)
 	}
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
@@ -311,6 +315,10 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 	return nil
 }
 
+func refuseLost(in RenameInput, lost *pipeline.LostState) error {
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
+}
+
 // checkLost refuses an old name without the state that it had, and notes whether the
 // target was ended.
 func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) error {
@@ -319,7 +327,7 @@ func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) erro
 		return err
 	}
 	if lost := known.Lost(t.state, t.from.String()); lost != nil {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
+		return refuseLost(in, lost)
 	}
 	t.ended = known.Destroyed()
 	return nil

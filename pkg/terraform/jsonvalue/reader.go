@@ -82,6 +82,17 @@ func (r *Reader) Array(each func() error) error {
 	return r.close()
 }
 
+// End fails where anything but white space follows what was read.
+func (r *Reader) End() error {
+	switch _, err := r.decoder.Token(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("more follows at byte %d", r.decoder.InputOffset())
+}
+
 func (r *Reader) open(want json.Delim) (bool, error) {
 	token, err := r.decoder.Token()
 	if err != nil {

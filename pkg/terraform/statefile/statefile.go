@@ -3,7 +3,6 @@ package statefile
 import (
 	"archive/zip"
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 )
 
 // BeforeRefresh counts the resources of the state as it was read: the other one in
@@ -61,43 +59,8 @@ func Record(path string) (pipeline.StateRecord, error) {
 	return state, nil
 }
 
-// ReadRecord streams a state and keeps its version and the number of its managed
-// resources only.
-func ReadRecord(r io.Reader) (pipeline.StateRecord, error) {
-	j := jsonvalue.NewReader(r)
-	state := pipeline.StateRecord{Resources: pipeline.UnknownResources}
-	err := j.Object(func(key string) error {
-		switch key {
-		case "lineage":
-			return j.Decode(&state.Lineage)
-		case "serial":
-			var serial json.Number
-			if err := j.Decode(&serial); err != nil {
-				return err
-			}
-			return json.Unmarshal([]byte(serial), &state.Serial)
-		case "resources":
-			state.Resources = 0
-			return j.Array(func() error {
-				var resource struct {
-					Mode string `json:"mode"`
-				}
-				if err := j.Decode(&resource); err != nil {
-					return err
-				}
-				if resource.Mode == "managed" {
-					state.Resources++
-				}
-				return nil
-			})
-		}
-		return j.Skip()
-	})
-	return state, err
-}
-
 // Read reads lineage, serial and number of resources of a state and nothing else
-// of it. An empty one is the zero version.
+// of it. An empty one is the zero version; what is no state is ErrDamaged.
 func Read(r io.Reader) (pipeline.StateRecord, error) {
 	buffered := bufio.NewReader(r)
 	if _, err := buffered.Peek(1); errors.Is(err, io.EOF) {

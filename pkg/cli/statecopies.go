@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+)
+
+// restoreResult is what --json prints: the copies that there are, and the one that was
+// restored.
+type restoreResult struct {
+	Customer    pipeline.CustomerName `json:"customer"`
+	Environment pipeline.Environment  `json:"environment"`
+	Place       string                `json:"place"` // of the state
+	Copies      []stateCopy           `json:"copies"`
+	Restored    *restoredState        `json:"restored,omitempty"`
+
+	damaged bool // what it replaced was no state
+}
+
+// restoredState is a state that is in its place again.
+type restoredState struct {
+	Serial  uint64 `json:"serial"`
+	Lineage string `json:"lineage"`
+	From    string `json:"from"`
+	Misfit  string `json:"misfit,omitempty"` // why it is not the state that the last apply left
+	// Replaced is where the object is kept that lay in the place of the state.
+	Replaced string `json:"replaced,omitempty"`
+}
+
+// stateCopy is a copy that a lost state can be restored from.
+type stateCopy struct {
+	Version   string    `json:"version,omitempty"` // of the bucket
+	File      string    `json:"file,omitempty"`
+	Changed   time.Time `json:"changed"`
+	Size      int64     `json:"size"` // bytes
+	Serial    uint64    `json:"serial"`
+	Lineage   string    `json:"lineage"`
+	Resources int       `json:"resources"`
+	// Misfit says why it is not the state that the last apply left; empty where it is.
+	Misfit string `json:"misfit,omitempty"`
+	// Damaged: it is not a state, and cannot be restored.
+	Damaged bool `json:"damaged,omitempty"`
+}
+
+func (c stateCopy) record() pipeline.StateRecord {
+	return pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: c.Lineage, Serial: c.Serial}, Resources: c.Resources}
+}
+
+// from is where the copy comes from, for the ledger: it holds no path of a laptop.
+func (c stateCopy) from() string {
+	if c.File != "" {
+		return "from a file"
+	}
+	return "from version " + c.Version
+}
+
+// String names the copy, as a person would.
+func (c stateCopy) String() string {
+	if c.File != "" {
+		return "file " + c.File
+	}
+	return "version " + c.Version
+}
+
+// copies are what there is to restore from, the newest first.
+func (m *manager) copies(ctx context.Context, o restoreOptions, in pipeline.TargetInput) ([]stateCopy, error) {
+	if o.file != "" {
+		one, err := m.fileCopy(o.file)
+		return []stateCopy{one}, err
+	}
+	bucket, ok := m.store.(*store.S3)
+	if !ok || m.config.Manager.State.Backend.Type != "" {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the state of %s/%s is in %s, which keeps no versions that metapipe can read", in.Customer.Name, in.Environment, in.Backend),
+			Next: fmt.Sprintf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup beside a local state (one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s --file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Customer.Name, in.Environment)}
+	}
+	key := pipeline.StateKey(in.Customer.Name, in.Environment)
+	versions, err := bucket.Versions(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	found := []stateCopy{}
+	for _, v := range versions[:min(len(versions), shownVersions)] {
+		if v.Size == 0 {
+			continue
+		}
+		r, err := bucket.OpenVersion(ctx, key, v.ID)
+		if err != nil {
+			return nil, err
+		}
+		one, err := readCopy(r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return nil, fmt.Errorf("version %s of the state of %s/%s: %w", v.ID, in.Customer.Name, in.Environment, err)
+		}
+		one.Version, one.Changed, one.Size = v.ID, v.Changed, v.Size
+		found = append(found, one)
+	}
+	if len(found) == 0 {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend), Next: "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`; turn versioning on for the bucket, as `metapipe bootstrap state` does"}
+	}
+	return found, nil
+}
+
+// shownVersions is how many versions are looked at, the newest first.
+const shownVersions = 20
+
+func (m *manager) fileCopy(name string) (stateCopy, error) {
+	file := m.app.absolute(name)
+	f, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return stateCopy{}, &pipeline.UsageError{Message: "--file " + name, Err: err}
+	}
+	one, err := readCopy(f)
+	info, statErr := f.Stat()
+	if err = errors.Join(err, statErr, f.Close()); err == nil && one.Damaged {
+		err = errors.New(one.Misfit)
+	}
+	if err != nil {
+		return stateCopy{}, &pipeline.UsageError{Message: "--file " + name + " is no state", Err: err}
+	}
+	one.File, one.Changed, one.Size = file, info.ModTime().UTC(), info.Size()
+	return one, nil
+}
+
+// readCopy reads the counting of a copy. One that is no state is marked as such.
+func readCopy(r io.Reader) (stateCopy, error) {
+	read, err := statefile.Read(r)
+	one := stateCopy{Serial: read.Serial, Lineage: read.Lineage, Resources: read.Resources}
+	switch {
+	case errors.Is(err, statefile.ErrDamaged):
+		one.Damaged, one.Misfit, err = true, "it is damaged: "+statefile.Reason(err), nil
+	case err == nil && read.Lineage == "":
+		one.Damaged, one.Misfit = true, "it has no lineage"
+	}
+	return one, err
+}
+
+func (a *App) printCopies(r restoreResult, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(r)
+	}
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "CHANGED\tSERIAL\tLINEAGE\tRESOURCES\tSIZE\tVERSION\tFITS")
+	for _, c := range r.Copies {
+		fits := "yes"
+		if c.Misfit != "" {
+			fits = "no: " + report.TerminalLine(c.Misfit)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.Resources, c.Size, report.TerminalLine(c.Version+c.File), fits)
+	}
+	return w.Flush()
+}
+
+// printRestored says what was restored, what is missing in it, and what leads back.
+func (a *App) printRestored(r restoreResult, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(r)
+	}
+	done := r.Restored
+	fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d, from %s\n", r.Customer, r.Environment, r.Place, done.Serial, report.TerminalLine(done.From))
+	if done.Misfit != "" {
+		fmt.Fprintf(a.Out, "it does not fit: %s\n→ import what was built since; the next plan shows what is missing\n", report.TerminalLine(done.Misfit))
+	}
+	if done.Replaced == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(a.Out, "what it replaced is kept in %s\n", report.TerminalLine(done.Replaced))
+	if err == nil && !r.damaged {
+		_, err = fmt.Fprintf(a.Out, "→ the way back, from a copy of that file: metapipe state restore --customer %s --environment %s --file COPY --force --apply\n", r.Customer, r.Environment)
+	}
+	return err
+}

@@ -8,13 +8,20 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
+
+const onlyStaging = "staging one\n"
 
 // tally counts what is asked of a store as a bucket bills it: one for each object,
 // and one for each page of a list.
 type tally struct {
 	pipeline.Store
 	asked int
+	listed int // keys that lists returned
+	queued int // of them those of whole queues
 }
 
 const keysOfAPage = 1000 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
@@ -37,12 +44,22 @@ func (c *tally) Delete(ctx context.Context, key string) error {
 func (c *tally) List(ctx context.Context, prefix string) ([]string, error) {
 	keys, err := c.Store.List(ctx, prefix)
 	c.asked += 1 + len(keys)/keysOfAPage
+	c.listed += len(keys)
+	if strings.HasSuffix(prefix, "/queue/") {
+		c.queued += len(keys)
+	}
 	return keys, err
+}
+
+func (c *tally) Folders(ctx context.Context, prefix string) ([]string, error) {
+	c.asked++
+	return c.Store.Folders(ctx, prefix)
 }
 
 func (c *tally) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
 	keys, err := c.Store.ListAfter(ctx, prefix, after)
 	c.asked += 1 + len(keys)/keysOfAPage
+	c.listed += len(keys)
 	return keys, err
 }
 
@@ -108,5 +125,68 @@ func TestPlanThatNeverBegan(t *testing.T) {
 	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
 	if got := w.report(request, true).Targets[0].Message; !strings.Contains(got, "the plan never began") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// closedCosts are what looking at a target costs after that many requests of it were
+// planned, applied and closed. production was worked on at first, and is not in the file
+// any more.
+func closedCosts(t *testing.T, closed int) map[string]int {
+	t.Helper()
+	w := newWorld(t)
+	c := &tally{Store: w.store}
+	w.store = c
+	send := func(file string) pipeline.Request {
+		t.Helper()
+		w.now = w.now.Add(time.Hour)
+		return must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(file), "push")))
+	}
+	for range closed {
+		request := send(bothEnvironments)
+		for _, env := range request.Targets {
+			must[deploy.TargetResult](t)(w.plan(request, env))
+			must[deploy.TargetResult](t)(w.apply(w.target(request, env)))
+		}
+		w.report(request, true)
+	}
+	counted := map[string]int{}
+	count := func(step string, run func() error) {
+		t.Helper()
+		c.asked, c.listed, c.queued = 0, 0, 0
+		if err := run(); err != nil {
+			t.Fatalf("%s after %d: %v", step, closed, err)
+		}
+		counted[step] = c.asked
+		if c.queued > 0 {
+			t.Errorf("%s after %d: %d keys of whole queues", step, closed, c.queued)
+		}
+		if c.listed > 10*closed {
+			t.Errorf("%s after %d: %d keys", step, closed, c.listed)
+		}
+	}
+	count("fetch-vars without an environment", func() error {
+		if request := send(onlyStaging); len(request.Removed) != 1 {
+			t.Errorf("removed: %v", request.Removed)
+		}
+		return nil
+	})
+	count("state list, drift", func() error { // what both read of a target beside its state
+		_, err := ledger.Remember(t.Context(), record.Records{Store: w.store, Sealer: w.sealer}, "acme", "staging")
+		return err
+	})
+	count("sweep", func() error { w.sweep(&lockStore{}, false); return nil })
+	return counted
+}
+
+// TestCostDoesNotGrowWithClosedRequests: what was applied long ago costs nothing. The keys
+// of the applies of a target grow with the applies, by their nature: lists return few of
+// each, and a bucket bills a thousand of them as one page.
+func TestCostDoesNotGrowWithClosedRequests(t *testing.T) {
+	t.Parallel()
+	few, many := closedCosts(t, 20), closedCosts(t, 40)
+	for step, least := range few {
+		if most := many[step]; float64(most) > 1.1*float64(least)+2 {
+			t.Errorf("%s: %d after few requests and %d after many", step, least, most)
+		}
 	}
 }

@@ -57,7 +57,7 @@ type preparedRoot struct {
 func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, tool tool.Binary) error {
 	base := job
 	base.Dir, base.Log = f.dir, nil // the whole directory of the fleet is left out of the copy
-	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}}
+	w := &workspace{job: base, engine: f.engine, tool: tool, dir: p.dir, log: redact.NewLog(nil), fed: &redact.Filter{}, shared: true}
 	w.tree, w.data = filepath.Join(p.dir, "tree"), filepath.Join(p.dir, "data")
 	p.rel = filepath.FromSlash(job.Customer.Root)
 	w.root = filepath.Join(w.tree, p.rel)

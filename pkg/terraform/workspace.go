@@ -36,6 +36,7 @@ type workspace struct {
 	digest string
 	code   *tree.CodeSum // nil in a copy of a prepared root
 	copied map[string]tree.Stamp
+	shared bool // the tree is copied for several customers
 	env    []string
 	module module.Root
 	// vars is the file with typed variables; empty when the root declares none.
@@ -91,6 +92,9 @@ func (w *workspace) copyTree(ctx context.Context) error {
 	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
 	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
 	c.Root = w.job.Customer.Root
+	if !w.shared {
+		c.Customer = w.job.Customer.Name
+	}
 	var err error
 	w.digest, err = c.Run(ctx)
 	w.copied, w.code = c.Stamps, c.Code

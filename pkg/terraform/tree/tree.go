@@ -11,7 +11,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // Stamp shows whether a file was written after it was copied.
@@ -29,9 +32,12 @@ type Copy struct {
 	to     string // absolute
 	Stamps map[string]Stamp
 	sum    hash.Hash
-	Root   string   // of the module, relative
-	Code   *CodeSum // made when it runs
-	buffer []byte
+	Root   string // of the module, relative
+	// Customer is whose file of the registry is copied where no code reads others; empty
+	// copies all.
+	Customer pipeline.CustomerName
+	Code     *CodeSum // made when it runs
+	buffer   []byte
 }
 
 // NewCopy prepares a copy that leaves out the paths of skip, where they lie
@@ -55,10 +61,47 @@ func (c *Copy) Run(ctx context.Context) (string, error) {
 	if c.Code, err = newCodeSum(c.from, c.Root); err != nil {
 		return "", err
 	}
+	// The registry comes last: only then it is known what the code reads of it.
+	leftOut := c.skip[RegistryDir]
+	c.skip[RegistryDir] = true
 	if err := c.dir(ctx, "", c.entry); err != nil {
 		return "", err
 	}
+	if !leftOut {
+		delete(c.skip, RegistryDir)
+		if err := c.registry(ctx); err != nil {
+			return "", err
+		}
+	}
 	return hex.EncodeToString(c.sum.Sum(nil)), nil
+}
+
+// registry copies the files of the customers, or that of one where no code reads the
+// others: there may be thousands.
+func (c *Copy) registry(ctx context.Context) error {
+	entries, err := os.ReadDir(c.from)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(entries, func(e fs.DirEntry) bool { return e.Name() == RegistryDir })
+	if i < 0 {
+		return nil
+	}
+	if err := c.entry(RegistryDir, entries[i]); err != nil || !entries[i].IsDir() {
+		return err
+	}
+	own := RegistryDir + "/" + string(c.Customer) + ".yml"
+	one := c.Customer != "" && c.Code.RegistryUnread() && !c.Code.mentioned
+	return c.dir(ctx, RegistryDir, func(path string, entry fs.DirEntry) error {
+		switch {
+		case !one || path == own:
+			return c.entry(path, entry)
+		case entry.IsDir() || entry.Type().IsRegular():
+			return nil
+		}
+		_, err := c.linkText(path, entry) // refused as ever
+		return err
+	})
 }
 
 func (c *Copy) entry(path string, entry fs.DirEntry) error {
@@ -102,8 +145,11 @@ func (c *Copy) file(path string) (err error) {
 	content := sha256.New()
 	// A plain copy through our buffer: the bytes are needed for the digest.
 	sinks := []io.Writer{onlyWriter{target}, content}
-	if c.Code.isCode(path) {
+	switch {
+	case c.Code.isCode(path):
 		sinks = append(sinks, c.Code.names())
+	case c.Code.of(path) == c.Code.sum:
+		sinks = append(sinks, &nameFinder{code: c.Code, registryOnly: true})
 	}
 	if _, err := io.CopyBuffer(io.MultiWriter(sinks...), onlyReader{source}, c.buffer); err != nil {
 		return fmt.Errorf("copy %s: %w", path, err)

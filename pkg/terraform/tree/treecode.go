@@ -28,6 +28,8 @@ type CodeSum struct {
 	sum   hash.Hash
 	apart []*apartEntry
 	walks bool // the code lists files in directories below one
+	// mentioned says that a file which is no code, such as a script, names the registry.
+	mentioned bool
 }
 
 // apartEntry is an entry at the top of the tree that counts only where it is named.
@@ -117,8 +119,9 @@ func CodeFor(shared, tree string, customer pipeline.CustomerName) (string, error
 
 // nameFinder looks through text that comes in pieces.
 type nameFinder struct {
-	code *CodeSum
-	tail []byte
+	code         *CodeSum
+	registryOnly bool // only whether the registry is mentioned is asked
+	tail         []byte
 }
 
 // longestName bounds what is kept of a piece for the next one; it is the longest
@@ -127,6 +130,11 @@ const longestName = 255
 
 func (f *nameFinder) Write(p []byte) (int, error) {
 	text := append(f.tail, p...)
+	if f.registryOnly {
+		f.code.mentioned = f.code.mentioned || bytes.Contains(text, []byte(RegistryDir))
+		f.tail = append([]byte(nil), text[max(0, len(text)-len(RegistryDir)):]...)
+		return len(p), nil
+	}
 	for _, entry := range f.code.apart {
 		entry.named = entry.named || bytes.Contains(text, []byte(entry.name))
 	}

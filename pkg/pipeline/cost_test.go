@@ -19,7 +19,7 @@ const onlyStaging = "staging one\n"
 // and one for each page of a list.
 type tally struct {
 	pipeline.Store
-	asked int
+	asked  int
 	listed int // keys that lists returned
 	queued int // of them those of whole queues
 }

@@ -82,7 +82,7 @@ resource "terraform_data" "environment" {
 		printed.want(t, "outcome=success")
 		narrowed("carrier", table[[2]string{"report", "SOURCE_REPOS_PAT"}])
 		if !strings.Contains(printed.log, "GitHub was asked: ") || strings.Contains(printed.summary, "asked GitHub") {
-			t.Errorf("what was asked of GitHub belongs into the log alone:\n%s\n%s", printed.log, printed.summary)
+			t.Errorf("what was asked of GitHub belongs in the log alone:\n%s\n%s", printed.log, printed.summary)
 		}
 		if end := triggered.wait(); end.exit != 0 {
 			t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)

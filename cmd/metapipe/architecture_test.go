@@ -259,7 +259,7 @@ func TestMainIsShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lines := bytes.Count(content, []byte("\n")); lines > 30 {
-		t.Errorf("main.go has %d lines, want 30 at most: what it does belongs into pkg/cli, where it can be tested", lines)
+		t.Errorf("main.go has %d lines, want 30 at most: what it does belongs in pkg/cli, where it can be tested", lines)
 	}
 }
 

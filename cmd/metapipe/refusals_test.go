@@ -46,7 +46,7 @@ func refusals() []refusal {
 		}, {
 			name: "another receipt was approved", reason: "receipt-mismatch", says: "was approved", status: "failure: ", receipt: "0000-1111-2222",
 		}, {
-			name: "sealed with another key", reason: "unknown-key", says: "sealed under a key that is not at hand", status: "error: ", // whoever has no key of ours can record nothing that is believed
+			name: "sealed with another key", reason: "unknown-key", says: "sealed with a key that is not available", status: "error: ", // whoever has no key of ours can record nothing that is believed
 			happens: func(_ *testing.T, _ *request, apply *job) {
 				apply.with("METAPIPE_KEY=" + strings.Repeat("QUJD", 10) + "QUI=")
 			},

@@ -63,7 +63,7 @@ func (b Backend) String() string {
 var secretWords = []string{"secret", "password", "token", "credential", "access_key", "sas", "private_key", "encryption_key", "customer_key", "certificate", "conn_str"}
 
 // SecretArgument reports whether an argument of a backend holds a credential by
-// its name. Such a value belongs into the environment of the tool, since the
+// its name. Such a value belongs in the environment of the tool, since the
 // tool writes all arguments into plans.
 func SecretArgument(name string) bool {
 	name = strings.ToLower(name)

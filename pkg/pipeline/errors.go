@@ -21,7 +21,7 @@ var ErrTampered = errors.New("not authentic")
 // ErrUnknownKey is what a Sealer returns (wrapped) for what was sealed under a key
 // that is not at hand. Nothing is known about such an object, also not that it was
 // changed.
-var ErrUnknownKey = errors.New("sealed under a key that is not at hand")
+var ErrUnknownKey = errors.New("sealed with a key that is not available")
 
 // UsageError is a mistake in flags, environment or configuration.
 type UsageError struct {

@@ -27,7 +27,7 @@ func TestTriggerStages(t *testing.T) {
 		"no plan in the wait":         {staging: "https://hub/manager-run", wait: 30 * time.Minute, stage: "planned", says: "has not ended after 30m0s"},
 		"nobody approves":             {staging: marked("approval"), production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "approved", says: "the plan of staging is made: waiting for its approval since"},
 		"nobody approves for days":    {staging: marked("approval"), wait: 72 * time.Hour, stage: "approved", says: "has not ended after 72h0m0s"},
-		"nobody approves the second":  {staging: "done", production: marked("approval"), wait: 30 * time.Minute, stage: "approved", says: "a reviewer of ops/manager approves it"},
+		"nobody approves the second":  {staging: "done", production: marked("approval"), wait: 30 * time.Minute, stage: "approved", says: "ask a reviewer of ops/manager to approve"},
 		"no gate, and no job":         {staging: receipt, production: "https://hub/manager-run", wait: 30 * time.Minute, stage: "applied", says: "the plan of staging is made: waiting for its apply to begin since"},
 		"it is being applied":         {staging: "done", production: marked("applying"), wait: 30 * time.Minute, stage: "applied", says: "the plan of production is being applied since"},
 		"no apply in its time":        {staging: marked("applying"), wait: 72 * time.Hour, stage: "applied", says: "is still being applied to staging after 6h0m0s"},

@@ -14,7 +14,7 @@ func comparisonWords(t pipeline.TargetReport) string {
 	if len(d.changes) == 0 {
 		return ""
 	}
-	const advice = " A change may come from an edit of the variables without saying so. Ask your service provider what the log of the manager's run says."
+	const advice = " An edit of the variables may have caused some of these changes, even where no line is shown. Ask your service provider to check the log of the manager's run."
 	switch c := d.plan.Compared; c {
 	case "", pipeline.ComparedApplied:
 		return ""

@@ -66,7 +66,7 @@ func (j CustomerJob) sentence() string {
 		return plainText(j.Result.Skipped) + "\n\n"
 	case len(j.Result.Problems) > 0 && j.Err != nil:
 		return "`variables.yml` has problems. They are listed here, and in the log of this job. " +
-			"The manager got no request, so no comment follows; a comment that is there already is about an earlier commit.\n\n"
+			"The manager got no request, so there is no new comment. An existing comment is about an earlier commit.\n\n"
 	case j.Result.Description == "" && j.Err != nil:
 		return plainText(clip(j.Err.Error(), 2000)) + "\n\n"
 	case j.Result.Description == "":

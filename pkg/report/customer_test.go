@@ -23,7 +23,7 @@ func customerJobs() map[string]report.CustomerJob {
 			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusSuccess, Description: "Plan: 1 to add"}}}},
 		"failed": {Manager: manager, Err: &pipeline.FailedError{Message: "request 0d5e6f7a: 1 of 2 failed"}, Result: intake.TriggerResult{Request: "0d5e6f7a-0000-4000-8000-000000000000", RunURL: run, Description: "1 of 2 failed",
 			Environments: []intake.EnvironmentStatus{{Environment: "staging", State: pipeline.StatusFailure, Description: "Apply failed: ![x](https://evil.example)"}, {Environment: "production", State: pipeline.StatusPending, Description: "Waiting"}}}},
-		"waiting": {Manager: manager, Err: &pipeline.WaitingError{Stage: "approved", Message: "request 0d5e6f7a has not ended after 1h", Next: "a reviewer approves it"}, Result: intake.TriggerResult{RunURL: run}},
+		"waiting": {Manager: manager, Err: &pipeline.WaitingError{Stage: "approved", Message: "request 0d5e6f7a has not ended after 1h", Next: "ask a reviewer to approve it"}, Result: intake.TriggerResult{RunURL: run}},
 		"rejected": {Manager: manager, Pull: "https://github.com/acme/shop/pull/7", Err: &pipeline.RejectedError{Message: "variables.yml has problems"}, Result: intake.TriggerResult{Outcome: pipeline.OutcomeRejected,
 			Problems: pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 12, Column: 5}, Rule: "schema", Message: "size is 700, and at most 500 are possible", Remedy: "write at most 500"},
 				{Position: pipeline.Position{File: "infra/variables.yml", Line: 20}, Rule: "near-miss", Warning: true, Message: "regoin is not known", Remedy: "write region"}}}},

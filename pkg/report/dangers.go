@@ -37,7 +37,7 @@ func (s scribe) dangers(drafts []draft, room size) string {
 }
 
 // stageTitles are the headings of the stages: to come, given up and done.
-var stageTitles = [...]string{signCare + " Destroys and replaces", signCare + " The plan was to destroy or replace", signDestroy + " Destroyed and replaced"}
+var stageTitles = [...]string{signCare + " Destroys and replaces", signCare + " Planned destroys and replaces", signDestroy + " Destroyed and replaced"}
 
 // stage is the index of the stage in stageTitles.
 func (d dangerous) stage() int {
@@ -186,7 +186,7 @@ func orderWords(c *pipeline.ResourceChange, t tense) string {
 	case c.CreateFirst:
 		return "the new one is created before the old one is destroyed"
 	}
-	return "destroyed first, then created anew"
+	return "destroyed first, then created"
 }
 
 // transition is one attribute with its values before and after, on one line.

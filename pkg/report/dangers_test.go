@@ -13,7 +13,7 @@ func TestDangerStages(t *testing.T) {
 	for _, o := range []pipeline.Outcome{pipeline.OutcomeApplied, pipeline.OutcomeWaiting, pipeline.OutcomeExpired, pipeline.OutcomeApplied, pipeline.OutcomePlanned} {
 		all = append(all, dangerous{t: &pipeline.TargetReport{Outcome: o}, c: &pipeline.ResourceChange{Action: pipeline.ActionDelete}})
 	}
-	titles := [3]string{signCare + " Destroys and replaces", signCare + " The plan was to destroy or replace", signDestroy + " Destroyed and replaced"}
+	titles := [3]string{signCare + " Destroys and replaces", signCare + " Planned destroys and replaces", signDestroy + " Destroyed and replaced"}
 	for i, g := range dangerStages(all) {
 		if want := [3]int{2, 1, 2}[i]; len(g) != want {
 			t.Fatalf("stage %d has %d, want %d", i, len(g), want)

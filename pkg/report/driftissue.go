@@ -23,10 +23,10 @@ func (r Renderer) Issue(result drift.Result) string {
 
 // IssueClosing returns the comment that ends an issue.
 func (r Renderer) IssueClosing(result drift.Result) string {
-	text := signGood + " " + code(string(result.Environment)) + " is as it should be again, as the check of " + moment(result.CheckedAt) + " has found. "
+	text := signGood + " " + code(string(result.Environment)) + " matches the configuration again (checked " + moment(result.CheckedAt) + "). "
 	if result.Plan != nil {
-		text = signGood + " Nothing is left to be done about " + code(string(result.Environment)) + " here, as the check of " + moment(result.CheckedAt) +
-			" has found. What still differs is the service provider's to look after. "
+		text = signGood + " You have nothing left to do for " + code(string(result.Environment)) + " (checked " + moment(result.CheckedAt) +
+			"). The service provider handles the remaining differences. "
 	}
 	if result.Ended {
 		return signStopped + " " + plainText(result.Skipped) + ". It is not checked any more.\n"
@@ -157,16 +157,16 @@ func issueSteps(r drift.Result) string {
 	workflow := intake.TriggerWorkflow[strings.LastIndexByte(intake.TriggerWorkflow, '/')+1:]
 	return "#### What to do\n\n" +
 		"Either, **to keep what is there now**:\n\n" +
-		"1. Change " + code(file) + " so that it asks for it, in a pull request" + branchTo(r) + ". Where no key of the file stands for it, ask the service provider.\n" +
-		"2. Look at the plan in the comment of the pull request: what you want to keep is not in it any more.\n" +
+		"1. Change " + code(file) + " to match what exists now, in a pull request" + branchTo(r) + ". If the file has no key for the setting, ask the service provider.\n" +
+		"2. Check the plan in the comment of the pull request. It must no longer change what you want to keep.\n" +
 		"3. Merge it.\n\n" +
-		"Or, **to have what the configuration asks for**:\n\n" +
+		"Or, **to restore what the configuration describes**:\n\n" +
 		"1. Start the workflow " + code(workflow) + " by hand with the mode " + code("apply") + " (Actions → Run workflow), or run " +
 		code("gh workflow run "+workflow+ref+" -f mode=apply") + ".\n" +
-		"2. It is planned anew, waits for the approval that the environment asks for, and is applied.\n\n" +
+		"2. The run makes a new plan, waits for approval if the environment requires it, and applies the plan.\n\n" +
 		"<details><summary>About this issue</summary>\n\n" +
-		"It is edited when something else differs, and closed when nothing does. To be left alone until the end of a day, put a label such as " +
-		code(drift.SnoozeLabel(until.AddDate(0, 0, 30))) + " on it. When you close it, it stays closed until something else differs.\n" +
+		"metapipe updates this issue when the differences change, and closes it when there are none. To pause it through a date, add a label such as " +
+		code(drift.SnoozeLabel(until.AddDate(0, 0, 30))) + ". If you close it, it stays closed until something else differs.\n" +
 		"\n</details>\n"
 }
 

@@ -85,7 +85,7 @@ func deferredWords(reason string) string {
 	case "absent_prereq":
 		return "something that it needs does not exist yet"
 	case "deferred_prereq":
-		return "something that it depends on was put off"
+		return "it depends on a resource that was deferred"
 	case "", "unknown":
 		return "the tool does not say why"
 	}

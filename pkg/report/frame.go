@@ -49,7 +49,7 @@ func receiptWords(rep pipeline.Report) string {
 	}
 	for _, t := range rep.Targets {
 		if t.ReceiptCode != "" && !t.Outcome.Final() {
-			return "The receipt code names one plan. Before you approve, compare it with the code in the summary of the plan job of the run that you approve.\n\n"
+			return "The receipt code identifies one plan. Before you approve a run, compare this code with the code in that run's plan job summary.\n\n"
 		}
 	}
 	return ""
@@ -179,7 +179,7 @@ func removed(req pipeline.Request) string {
 	if len(req.Removed) > 1 {
 		verb, them = "are", "them"
 	}
-	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. Your service provider ends %s with a planned destroy, as docs/ENDING.md of metapipe describes.\n\n",
+	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. Your service provider ends %s with a planned destroy when you ask for it.\n\n",
 		signCare, strings.Join(names, ", "), verb, them)
 }
 

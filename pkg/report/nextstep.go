@@ -8,7 +8,7 @@ import (
 
 // What only the provider can correct is never handed to a customer.
 const (
-	nextWait     = "You have nothing to do: your service provider corrects this, and then starts the request again."
+	nextWait     = "You have nothing to do. Your service provider corrects this and starts the request again."
 	nextProvider = "Ask your service provider."
 )
 
@@ -27,19 +27,21 @@ func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
 	case pipeline.ReasonSuperseded:
 		return "Look at how the newer request ended. When it did not end well, " + m.Afresh() + "."
 	case pipeline.ReasonSelfApproved:
-		return afresh(m) + " Somebody else approves it."
+		return afresh(m) + " Another person must approve it."
 	case pipeline.ReasonLocked:
 		return "Wait until the other run has ended; then " + m.Afresh() + "."
 	case pipeline.ReasonEnvironmentOrder:
-		return "Look at the environment that comes before this one, and let it succeed first."
+		return "Correct the earlier environment first. When it has succeeded, start this request again."
 	case pipeline.ReasonUnreviewed:
-		return "Open a pull request from the newest state of the branch, review the plan that it shows, and merge it."
+		return "Open a new pull request from the latest commit of the branch, review its plan, and merge it."
 	case pipeline.ReasonBranch:
 		return "Merge to a branch that may apply."
 	case pipeline.ReasonModeForbids:
 		return "Merge the pull request, or push to a branch that may apply."
 	case pipeline.ReasonReceiptMismatch:
-		return afresh(m) + " Approve the plan that it shows."
+		return afresh(m) + " Then approve the new plan."
+	case pipeline.ReasonUnknownCustomer, pipeline.ReasonInvalidPayload, pipeline.ReasonInvalidVariables, pipeline.ReasonMissingVariables, pipeline.ReasonUnreachable, pipeline.ReasonNotAllowed:
+		return rejectedNext(m, r) // a new request alone would end in the same way
 	}
 	return afresh(m)
 }
@@ -58,7 +60,7 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 	case pipeline.ReasonReplayed:
 		return afresh(m)
 	case pipeline.ReasonInvalidPayload:
-		return "Ask your service provider which workflow file belongs into this repository."
+		return "Ask your service provider which workflow file this repository needs."
 	case pipeline.ReasonInvalidVariables:
 		return "Correct the variables file, and push again."
 	case pipeline.ReasonMissingVariables:

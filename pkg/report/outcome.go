@@ -122,13 +122,13 @@ func ownWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 		return "The plan is being made.", ""
 	case pipeline.OutcomeWaiting:
 		if t.Gated {
-			return "Nothing happens until a reviewer approves.", "Approve or reject it in the run."
+			return "Nothing happens until a reviewer approves.", "A reviewer of the service provider approves or rejects the plan in the manager's run."
 		}
 		return "The apply starts next.", ""
 	case pipeline.OutcomeApplying:
 		return "The apply is running.", ""
 	case pipeline.OutcomeNoChanges:
-		return "The infrastructure is as the variables ask for. Nothing was done.", ""
+		return "No changes: the infrastructure matches the variables.", ""
 	case pipeline.OutcomePlanned:
 		if !t.Applies && t.PlanOnly == "" {
 			return planOnly, ""
@@ -149,8 +149,8 @@ func endWords(mode pipeline.Mode, t pipeline.TargetReport) (what, next string) {
 			word = "was stopped"
 		}
 		if applyBegan(t) {
-			return "The apply " + word + " on its way. What was done until then is kept in the state.",
-				afresh(mode) + " The new plan goes on from what is there. This one cannot be applied again."
+			return "The apply " + word + " before it was complete. The state holds the changes that were made.",
+				afresh(mode) + " The new plan starts from the current state. This plan cannot be applied again."
 		}
 		return "The plan " + word + ". Nothing was changed.", afresh(mode)
 	case pipeline.OutcomeExpired:

@@ -90,7 +90,7 @@ func (s scribe) head(t pipeline.TargetReport) string {
 	out.WriteString("### " + targetSign(t) + " " + codeOr(clip(string(t.Environment), 40), "plan") + ": " + outcomeWords(t) + "\n\n")
 	words := headline(t)
 	if s.req.Mode == pipeline.ModeDestroy && words != "" && !t.Plan.HasChanges() {
-		words = "Nothing is left to destroy: the apply records the end."
+		words = "Nothing is left to destroy. The apply only records that the environment has ended."
 	}
 	if words != "" {
 		out.WriteString("**" + words + "**\n\n")
@@ -136,9 +136,9 @@ func notices(t pipeline.TargetReport) []string {
 	var out []string
 	switch t.Reviewed {
 	case pipeline.ReviewedDifferent:
-		out = append(out, signCare+" **This is not the plan that was reviewed.** It differs from the plan in the pull request. Review it as a new one before you approve.")
+		out = append(out, signCare+" **This is not the plan that was reviewed.** It differs from the plan in the pull request."+reviewAnew(t))
 	case pipeline.ReviewedOtherKey:
-		out = append(out, signCare+" **This plan cannot be compared with the plan that was reviewed.** The plan in the pull request was sealed with a key that has been removed since. Review this plan as a new one before you approve.")
+		out = append(out, signCare+" **This plan cannot be compared with the plan that was reviewed.** The plan in the pull request was sealed with a key that has been removed since."+reviewAnew(t))
 	case pipeline.ReviewedUnseen:
 		out = append(out, signCare+" **This plan has not been reviewed.** The pull request showed no plan for this environment.")
 	}
@@ -152,9 +152,17 @@ func notices(t pipeline.TargetReport) []string {
 		out = append(out, words)
 	}
 	if p := t.Plan; p != nil && !p.Complete && !p.Errored && t.Outcome != pipeline.OutcomeFailed {
-		out = append(out, signCare+" **The plan is not complete.** The tool put some changes off; another plan is needed when this one is applied.")
+		out = append(out, signCare+" **The plan is not complete.** The tool deferred some changes. After this plan is applied, run another plan.")
 	}
 	return out
+}
+
+// reviewAnew is advice to an approver, for as long as there is something to approve.
+func reviewAnew(t pipeline.TargetReport) string {
+	if t.Outcome.Final() {
+		return ""
+	}
+	return " Review it as a new plan before you approve."
 }
 
 // provenance is the line of small facts under the headline.

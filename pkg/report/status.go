@@ -161,7 +161,7 @@ func endStatus(t pipeline.TargetReport) string {
 		return "Applying"
 	case pipeline.OutcomeCancelled:
 		if len(t.Done) > 0 {
-			return "Cancelled during the apply; what was done is kept, ask for a fresh plan"
+			return "Cancelled during the apply. The state holds the changes that were made"
 		}
 		return joinWords("Cancelled", t.Message)
 	case pipeline.OutcomeExpired:

@@ -13,7 +13,7 @@ func TestRejectedHasNoReceiptLine(t *testing.T) {
 	t.Parallel()
 	rep := readCase[pipeline.Report](t, "testdata/waiting-approval.json")
 	var r report.Renderer
-	const line = "Before you approve, compare it with the code in the summary of the plan job"
+	const line = "Before you approve a run, compare this code with the code in that run's plan job summary."
 	if text := r.Comment(rep); !strings.Contains(text, line) {
 		t.Errorf("the comment does not say where to compare the code:\n%s", text)
 	}

@@ -144,9 +144,9 @@ func whyWords(reason string) string {
 	case "":
 		return ""
 	case "replace_because_tainted":
-		return "it is marked as damaged (tainted), since it could not be created in full"
+		return "it is tainted, because its creation did not finish"
 	case "replace_because_cannot_update":
-		return "it cannot be changed in place"
+		return "it cannot be updated in place"
 	case "replace_by_request":
 		return "the replacement was asked for"
 	case "replace_by_triggers":
@@ -168,7 +168,7 @@ func whyWords(reason string) string {
 	case "read_because_config_unknown":
 		return "its arguments are known only after apply"
 	case "read_because_dependency_pending":
-		return "something that it depends on changes first"
+		return "it depends on a resource with changes"
 	case "read_because_check_nested":
 		return "a check reads it"
 	}
@@ -219,7 +219,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonTampered:
 		return "the plan or its receipt was altered"
 	case pipeline.ReasonUnknownKey:
-		return "the key that opens the plan is not at hand"
+		return "the key that decrypts the plan is not available"
 	case pipeline.ReasonSuperseded:
 		return "a newer request took its place"
 	case pipeline.ReasonAlreadyApplied:
@@ -229,7 +229,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonNotPlanned:
 		return "there is no plan to apply"
 	case pipeline.ReasonMissingProtection:
-		return "its gate lacks what the manager's rules ask for"
+		return "its environment lacks a protection rule that the manager requires"
 	case pipeline.ReasonSelfApproved:
 		return "the requester approved it; another reviewer must approve"
 	case pipeline.ReasonModeForbids:
@@ -237,7 +237,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonEnvironmentOrder:
 		return "an environment that comes before it did not succeed"
 	case pipeline.ReasonReceiptMismatch:
-		return "another plan than this one was approved"
+		return "a different plan was approved"
 	case pipeline.ReasonLocked:
 		return "another run holds the lock of the state"
 	case pipeline.ReasonStateLost:
@@ -245,7 +245,7 @@ func refusalWords(r pipeline.Reason) string {
 	case pipeline.ReasonOtherRepository:
 		return "the infrastructure here belongs to another repository"
 	case pipeline.ReasonNoDestroy:
-		return "what there is to destroy is not known for sure"
+		return "metapipe could not determine what to destroy"
 	case pipeline.ReasonBranch:
 		return "this branch may not apply to the environment"
 	}

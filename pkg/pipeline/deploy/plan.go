@@ -204,7 +204,7 @@ func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, reques
 	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if rule.RequireReviewed && ended.Reviewed != pipeline.ReviewedSame {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
-			Next: "open a pull request from the newest state of the branch, let it be planned, review and merge it"}
+			Next: "open a new pull request from the latest commit of the branch, review its plan, and merge it"}
 	}
 	return nil
 }

@@ -93,17 +93,17 @@ func (w *stageWatch) late(in TriggerInput, id pipeline.RequestID, waited time.Du
 	long := now.Sub(w.since)
 	switch {
 	case waited >= in.Wait:
-		next := "it goes on; run this job again to go on waiting for the same request"
+		next := "run this job again to wait longer for the same request"
 		if w.at.name == stageApproved {
-			next = "a reviewer of " + in.Manager.String() + " approves it in the manager's run, and " + next
+			next = "ask a reviewer of " + in.Manager.String() + " to approve the manager's run; " + next
 		}
 		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has not ended after %s: %s since %s", id.Short(), in.Wait, w.at, w.since.UTC().Format(time.RFC3339)), Next: next}
 	case w.at.name == stagePlanned && long >= planDeadline:
 		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s has no plan for %s after %s", id.Short(), w.at.env, planDeadline),
-			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
+			Next: "see whether the manager's run still goes on; run this job again to wait longer for the same request"}
 	case w.at.startedAt && long >= applyDeadline:
 		return &pipeline.WaitingError{Stage: w.at.name, Message: fmt.Sprintf("request %s is still being applied to %s after %s", id.Short(), w.at.env, applyDeadline),
-			Next: "see whether the manager's run still goes on; run this job again to go on waiting for the same request"}
+			Next: "see whether the manager's run still goes on; run this job again to wait longer for the same request"}
 	}
 	return nil
 }

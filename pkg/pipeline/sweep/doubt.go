@@ -30,7 +30,7 @@ func (w *sweeping) reportTampered(ctx context.Context, cause error) {
 	since := record.OrderTime(w.entry.Key)
 	key := record.RequestKey(w.entry.Customer, w.entry.Request)
 	if errors.Is(cause, pipeline.ErrUnknownKey) {
-		f := Finding{Kind: FindingUnknownKey, Since: since, Message: fmt.Sprintf("its record %s is sealed under a key that is not at hand", key),
+		f := Finding{Kind: FindingUnknownKey, Since: since, Message: fmt.Sprintf("its record %s is sealed with a key that is not available", key),
 			Next: "add that key behind the first one and sweep again; when it is gone, push again, and the entry goes by itself when it is 36 days old"}
 		if w.Now().Sub(since) < sweepForget {
 			w.found(f, nil)

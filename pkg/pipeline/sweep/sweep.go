@@ -71,7 +71,7 @@ const (
 	FindingStuck       FindingKind = "stuck"        // its run was asked to end and does not
 	FindingOrphan      FindingKind = "orphan"       // an entry of the index without a request
 	FindingTampered    FindingKind = "tampered"     // the record of the request is not what was stored
-	FindingUnknownKey  FindingKind = "unknown-key"  // the record of the request is sealed under a key that is not at hand
+	FindingUnknownKey  FindingKind = "unknown-key"  // the record of the request is sealed with a key that is not available
 	FindingWaiting     FindingKind = "waiting"      // reviewers let it wait for long
 	FindingForeignLock FindingKind = "foreign-lock" // no run of metapipe holds the lock of its state
 	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state

@@ -170,6 +170,9 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 	if err != nil {
 		return job, nil, err
 	}
+	if c.Offboarded {
+		m.app.logf("customer %s is offboarded (%s): this plan is only shown, and its environments can only be destroyed", c.Name, c.File)
+	}
 	env := pipeline.Environment("") // DryRun says which there are
 	if o.environment != "" {
 		if env, err = pipeline.ParseEnvironment(o.environment); err != nil {

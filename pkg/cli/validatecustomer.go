@@ -106,6 +106,9 @@ func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 			v.add(otherThanLevels(problems, intake.CheckEnvironments(c, outline))...)
 		}
 	}
+	if c.Offboarded {
+		rules += fmt.Sprintf("; customer %s is offboarded (%s): its requests are rejected, and its environments can only be destroyed", c.Name, c.File)
+	}
 	v.checked("%s: %s", file, rules)
 	v.onlyPlan = raw != nil
 }

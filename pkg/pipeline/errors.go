@@ -130,6 +130,7 @@ const (
 	ReasonUnreachable      Reason = "unreachable-commit"
 	ReasonNotAllowed       Reason = "environment-not-allowed"
 	ReasonRenamed          Reason = "customer-renamed"
+	ReasonOffboarded       Reason = "customer-offboarded"
 )
 
 // The reasons for which a plan is refused.

@@ -170,3 +170,34 @@ func (w *world) forgetPath() {
 		w.t.Fatal(err)
 	}
 }
+
+// TestOffboardedPush: an offboarded customer that pushes gets a final status with a plain
+// sentence. It is not registered, and a request without a proved origin gets no answer.
+func TestOffboardedPush(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.customer.Offboarded, w.customer.File = true, "customers/acme.yml"
+	a := w.ask(w.hub.commit(bothEnvironments), "push")
+	forged := w.claims(a)
+	forged.RepositoryID = 8
+	var rejected *pipeline.RejectedError
+	if request, err := w.fetcher().Run(context.Background(), w.fetchInput(a, forged)); !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonUnverified || request.ID != "" {
+		t.Errorf("forged: %+v %v", request, err)
+	}
+	for _, event := range []string{"push", "pull_request"} {
+		request, err := w.send(w.ask(w.hub.commit(bothEnvironments), event))
+		if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonOffboarded || !contains(err.Error(), "customer acme is offboarded (customers/acme.yml)", "remove `offboarded` from the file") {
+			t.Fatalf("%s: %v", event, err)
+		}
+		if text := request.Problems.Error(); !contains(text, "the service provider has ended the deployments") || contains(text, "customers/") {
+			t.Errorf("%s: the customer reads: %s", event, text)
+		}
+		w.report(request, true)
+		if status := w.hub.statuses[string(request.Commit)+" infra/terraform-deploy"]; status.State != pipeline.StatusFailure {
+			t.Errorf("%s: the status is %+v", event, status)
+		}
+	}
+	if keys := w.registrations(); len(keys) != 0 {
+		t.Errorf("registered: %v", keys)
+	}
+}

@@ -55,6 +55,8 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 	switch r {
 	case pipeline.ReasonUnknownCustomer:
 		return "Ask your service provider to register this repository."
+	case pipeline.ReasonOffboarded:
+		return "Ask your service provider if you want to go on."
 	case pipeline.ReasonUnverified:
 		return "Run the whole workflow again. If it is rejected again, ask your service provider."
 	case pipeline.ReasonReplayed:

@@ -194,6 +194,8 @@ func reasonWords(r pipeline.Reason) string {
 		return "the commit is not on a branch that may deploy"
 	case pipeline.ReasonNotAllowed:
 		return "the environment is not allowed for this customer"
+	case pipeline.ReasonOffboarded:
+		return "the service provider has ended the deployments of this repository"
 	case pipeline.ReasonRenamed:
 		return "the provider keeps this customer under another name"
 	case pipeline.ReasonStaleVariables:

@@ -127,6 +127,10 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	}
 	if request.Rejected() {
 		rejected := &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
+		var left *pipeline.RejectedError
+		if errors.As(from.customer.CheckOffboarded(request.Mode), &left) {
+			rejected.Message, rejected.Next = rejected.Message+": "+left.Message, left.Next
+		}
 		if renamed != nil {
 			rejected.Message, rejected.Next = rejected.Message+": "+renamed.What(), renamed.Operator()
 		}

@@ -123,6 +123,9 @@ func (f *FetchVars) nameIsFree(ctx context.Context, c pipeline.Customer) error {
 // registered registers the customer of a request whose origin is proved. One that has
 // another name in the store gets an answer, and nothing is planned.
 func (f *FetchVars) registered(ctx context.Context, from *origin) (*pipeline.RenamedError, error) {
+	if from.customer.Offboarded && from.mode != pipeline.ModeDestroy {
+		return nil, nil // only a customer that is there gets a registration
+	}
 	err := f.Register(ctx, from.customer)
 	var renamed *pipeline.RenamedError
 	if errors.As(err, &renamed) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -70,6 +71,9 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 	if err := f.signature(ctx, in, payload, &from); err != nil {
 		return origin{}, err
 	}
+	if customer.Offboarded { // no payload asks for a destroy
+		from.rejection = pipeline.OffboardedAnswer(path.Join(customer.Path, pipeline.VariablesFile))
+	}
 	return from, nil
 }
 
@@ -102,7 +106,7 @@ func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipe
 	if err := sameRepository(*c, repo); err != nil {
 		return *c, repo, err
 	}
-	return *c, repo, c.CheckOffboarded(pipeline.ModeOf(ask.Event)) // no payload asks for a destroy
+	return *c, repo, nil
 }
 
 // named is the customer that a request means, by its present or its former name; nil where

@@ -23,7 +23,11 @@ func (m *manager) printHolders(ctx context.Context, w io.Writer, s targetState) 
 	if len(holders) > 0 {
 		holder = holders.String()
 	}
-	_, err = fmt.Fprintf(w, "held by\t%s\nunlock\tmetapipe unlock --customer %s --environment %s --lock-id %s\n",
-		report.TerminalLine(holder), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID))
+	noRun := ""
+	if len(holders) != 1 || holders[0].Run.ID == 0 { // unlock has no run to ask GitHub about
+		noRun = " --no-run (when you know that the process there is dead)"
+	}
+	_, err = fmt.Fprintf(w, "held by\t%s\nunlock\tmetapipe unlock --customer %s --environment %s --lock-id %s%s\n",
+		report.TerminalLine(holder), s.Customer, s.Environment, report.TerminalLine(s.Lock.ID), noRun)
 	return err
 }

@@ -202,7 +202,7 @@ func TestFaultsOfUnlock(t *testing.T) {
 		if err == nil && locks.lock != nil {
 			t.Error("it says that the lock is released, and it is there")
 		}
-		if err == nil && !strings.Contains(w.events("acme", "staging"), "unlock") {
+		if locks.lock == nil && !strings.Contains(w.events("acme", "staging"), "unlocking") {
 			t.Errorf("the release is not in the ledger: %s", w.events("acme", "staging"))
 		}
 		left := locks.lock != nil

@@ -39,6 +39,7 @@ const (
 	Superseded Event = "superseded" // a newer request took its place
 	Closed     Event = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
 	Unreported Event = "unreported" // GitHub will never accept a part of the report; the message says why
+	Unlocking  Event = "unlocking"  // a lock of the state is about to be released
 	Unlocked   Event = "unlocked"   // a lock of the state was released by hand or by the sweep
 	Recovered  Event = "recovered"  // a kept state was brought back
 	Rejected   Event = "rejected"   // a request was not accepted
@@ -155,7 +156,7 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, error) {
 	switch e.Event {
-	case Planned, Applying, Unlocked, Restored, Accepted, Renamed:
+	case Planned, Applying, Unlocking, Unlocked, Restored, Accepted, Renamed:
 		return false, nil // each is about another plan, attempt, lock or state
 	}
 	first := e.Event == Requested || e.Event == Rejected
@@ -184,7 +185,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
 	_, at, err := l.HeadEntry(ctx, c, env)
 	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
-		if at.Request == id {
+		if at.Request == id && at.Event != Unlocking { // that is about a lock, and not about its plan
 			return at, true, nil
 		}
 		if at.Sequence == 1 {
@@ -328,7 +329,7 @@ func (e Entry) plain() Entry {
 // a store is no entry.
 func (e Entry) check() error {
 	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocked, Recovered, Rejected, Restored, Accepted, Destroyed, Renamed}
+		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restored, Accepted, Destroyed, Renamed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}

@@ -131,16 +131,23 @@ func WhoHolds(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, en
 	return all.Likely(), nil
 }
 
+// release writes the ledger first: what cannot be recorded does not happen, and a release
+// whose end cannot be recorded is in the ledger as one that was about to happen.
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lock, actor string) error {
+	chain := ledger.Ledger{Store: u.Store, Now: u.Now}
+	e := ledger.Entry{Event: ledger.Unlocking, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
+	head, err := chain.Append(ctx, e)
+	if err != nil {
+		return fmt.Errorf("the lock of %s/%s was not released, since that could not be recorded: %w", in.Customer.Name, in.Environment, err)
+	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
 		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	_, err := ledger.Ledger{Store: u.Store, Now: u.Now}.Append(last, ledger.Entry{Event: ledger.Unlocked, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request,
-		Actor: actor, Message: lock.String(), Run: in.Run})
-	if err != nil {
+	e.Event = ledger.Unlocked
+	if _, err := chain.AppendAfter(last, head, e); err != nil {
 		return fmt.Errorf("the lock of %s/%s is released, but that could not be recorded: %w", in.Customer.Name, in.Environment, err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -92,11 +93,15 @@ func (l *loader) checkSchema(n *strictyaml.Node, m pipeline.Manager) {
 		l.add(at, RuleMissingPath, fmt.Sprintf("the schema %s cannot be read: %v", m.Schema, err), "make it a plain file inside the manager directory")
 		return
 	}
+	found := strictyaml.CheckKeywords(m.Schema, raw)
 	if _, err := strictyaml.Compile(m.Schema, raw); err != nil {
-		l.problems = append(l.problems, strictyaml.SchemaProblems(m.Schema, err)...)
-		return
+		for _, p := range strictyaml.SchemaProblems(m.Schema, err) {
+			if !slices.ContainsFunc(found, func(q pipeline.Problem) bool { return q.Position == p.Position && q.Message == p.Message }) {
+				found = append(found, p)
+			}
+		}
 	}
-	l.problems = append(l.problems, strictyaml.CheckKeywords(m.Schema, raw)...)
+	l.problems = append(l.problems, found...)
 }
 
 var (

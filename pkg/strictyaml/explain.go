@@ -41,6 +41,10 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 		for _, key := range k.Missing {
 			e.missing(v, key)
 		}
+	case *kind.Dependency:
+		for _, key := range k.Missing {
+			e.missing(v, key)
+		}
 	case *kind.AdditionalProperties:
 		for _, key := range slices.Sorted(slices.Values(k.Properties)) {
 			e.unknownKey(v, key)
@@ -74,7 +78,7 @@ func (e *explainer) explain(v *jsonschema.ValidationError) {
 			e.add(path, rule, message, remedy)
 			return
 		}
-		e.add(path, "rule", name+" does not meet the service's rules", e.described(v))
+		e.form(v)
 	}
 }
 

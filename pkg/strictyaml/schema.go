@@ -57,6 +57,12 @@ func Compile(name string, raw []byte) (*Schema, error) {
 // notSchema says where and why JSON is no schema.
 func notSchema(name string, raw []byte, err error) *SchemaError {
 	e := &SchemaError{Position: pipeline.Position{File: name}, Message: "it is no valid JSON Schema", Err: err, Remedy: "make it a valid JSON Schema"}
+	for _, p := range CheckKeywords(name, raw) {
+		if !p.Warning {
+			e.Position, e.Message, e.Err, e.Remedy = p.Position, p.Message, nil, p.Remedy
+			return e
+		}
+	}
 	var load *jsonschema.LoadURLError
 	if errors.As(err, &load) {
 		e.Message, e.Err, e.Remedy = fmt.Sprintf("the reference %s leads out of the file", load.URL), nil, errOutside.Error()

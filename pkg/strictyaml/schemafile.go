@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -91,16 +93,24 @@ var (
 		"examples", "readOnly", "title", "writeOnly"}
 )
 
-// CheckKeywords finds keys of a schema that no JSON Schema knows. A validator passes
-// over them, so the rule that was meant never holds: one that is nearly the keyword
+// CheckKeywords finds keys and formats of a schema that no JSON Schema knows. A validator
+// passes over them, so the rule that was meant never holds: one that is nearly the keyword
 // of a rule is an error, any other key a warning. Keys that begin with x- are left
-// alone. raw is what Compile has accepted.
+// alone. Keys that are there twice, and references and patterns that cannot be read,
+// are errors. raw is JSON, whether Compile has accepted it or not.
 func CheckKeywords(name string, raw []byte) pipeline.Problems {
-	root, _ := Parse(name, bytes.TrimPrefix(raw, byteOrderMark), Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	raw = bytes.TrimPrefix(raw, byteOrderMark)
+	root, problems := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
 	if root == nil {
 		return nil
 	}
-	k := keywordCheck{file: name, known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords)}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	if err != nil {
+		return nil // Compile has the words for it
+	}
+	k := keywordCheck{file: name, schemaOf: &Schema{doc: doc}, anchors: make(map[string]bool), known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords)}
+	k.duplicates(problems)
+	k.anchorsOf(root)
 	k.schema(root)
 	return Limit(k.problems)
 }
@@ -109,6 +119,9 @@ type keywordCheck struct {
 	file     string
 	known    []string
 	problems pipeline.Problems
+	schemaOf *Schema         // not compiled
+	anchors  map[string]bool // that the schema defines
+	named    bool            // the schema has an $id
 }
 
 func (k *keywordCheck) schema(n *Node) {
@@ -119,6 +132,9 @@ func (k *keywordCheck) schema(n *Node) {
 		switch {
 		case slices.Contains(schemaMapKeywords, e.Key) && e.Value.Kind == Object:
 			for _, named := range e.Value.Entries {
+				if e.Key == "patternProperties" {
+					k.pattern(named.KeyPlace(), named.Key)
+				}
 				k.schema(named.Value)
 			}
 		case slices.Contains(schemaListKeywords, e.Key) && e.Value.Kind == Array:
@@ -127,6 +143,8 @@ func (k *keywordCheck) schema(n *Node) {
 			}
 		case slices.Contains(schemaKeywords, e.Key):
 			k.schema(e.Value)
+		case slices.Contains(ruleKeywords, e.Key):
+			k.rule(e)
 		case !slices.Contains(k.known, e.Key) && !strings.HasPrefix(e.Key, "x-"):
 			k.unknown(e)
 		}

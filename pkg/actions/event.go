@@ -28,7 +28,7 @@ func LoadEvent(c Context) (event pipeline.Event, err error) {
 	}
 	f, err := os.Open(c.EventPath)
 	if err != nil {
-		return pipeline.Event{}, fmt.Errorf("read the event file: %w", err)
+		return pipeline.Event{}, &pipeline.UsageError{Message: "read the event file", Err: err, Next: "run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)"}
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	raw, err := io.ReadAll(io.LimitReader(f, MaxEvent+1))

@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/gitrepo"
@@ -103,21 +100,6 @@ func (s *step) remote(ctx context.Context, dir string) pipeline.Slug {
 	}
 	slug, _ := pipeline.ParseRemote(url)
 	return slug
-}
-
-// checkoutDir refuses a directory that is not there. The flag stands in the message.
-func (a *App) checkoutDir(flag, dir string) error {
-	info, err := os.Stat(a.absolute(dir))
-	next := "name the checkout of a repository"
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s does not exist", flag, dir), Next: next}
-	case err != nil:
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s cannot be read", flag, dir), Next: next, Err: err}
-	case !info.IsDir():
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s is not a directory", flag, dir), Next: next}
-	}
-	return nil
 }
 
 // environmentsOf are the names in promotion order.

@@ -72,7 +72,9 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
 	}
 	if o.proposal != "" {
-		options.Proposal = a.absolute(o.proposal)
+		if options.Proposal, err = a.namedFile("--proposal", o.proposal, "name a file with the variables.yml that the pull request proposes"); err != nil {
+			return err
+		}
 	}
 	if o.out != "" {
 		options.Out = a.absolute(o.out)

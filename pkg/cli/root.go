@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -53,9 +52,7 @@ Actions workflow, and also runs on a laptop.`,
 	}
 	root.Version = app.Version.built(debug.ReadBuildInfo).String()
 	root.SetVersionTemplate("{{ .Version }}\n")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &pipeline.UsageError{Message: err.Error(), Next: "see `" + cmd.CommandPath() + " --help`"}
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.SuggestionsMinimumDistance = -1 // suggested here, see near
 	root.AddGroup(&cobra.Group{ID: groupCustomer, Title: "Customer commands:"}, &cobra.Group{ID: groupManager, Title: "Manager workflow commands:"},
 		&cobra.Group{ID: groupOperator, Title: "Operator commands:"})

@@ -90,12 +90,23 @@ func (a *App) tooShortToMask(listed func(name string) bool) error {
 		if value == "" || len(value) >= text.MinSecret || !declaredSecret(name, value, listed(name)) {
 			continue
 		}
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("%s is a secret of %d characters, too short to be masked in logs", name, len(value)),
-			Next:    fmt.Sprintf("use a secret of %d characters or more, or remove %s from tool.env and the environment", text.MinSecret, name),
+		next := fmt.Sprintf("use a secret of %d characters or more, or unset %s", text.MinSecret, name)
+		switch {
+		case name == envKey:
+			next = fmt.Sprintf("set %s to the manager's key: 32 bytes in base64, such as `openssl rand -base64 32` prints", name)
+		case listed(name):
+			next = fmt.Sprintf("use a secret of %d characters or more, or remove %s from tool.env of metapipe.yml", text.MinSecret, name)
 		}
+		return &pipeline.UsageError{Message: fmt.Sprintf("%s is a secret of %s, too short to be masked in logs", name, characters(len(value))), Next: next}
 	}
 	return nil
+}
+
+func characters(n int) string {
+	if n == 1 {
+		return "1 character"
+	}
+	return fmt.Sprintf("%d characters", n)
 }
 
 // urlPassword is the password of a URL, as it stands there and as it is meant:

@@ -101,7 +101,11 @@ Environment: METAPIPE_KEY.`,
 
 func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 	if o.file != "" {
-		o.file = a.absolute(o.file)
+		file, err := a.namedFile("--file", o.file, "name the sealed file that apply left")
+		if err != nil {
+			return err
+		}
+		o.file = file
 	}
 	return a.onTarget(ctx, o.targetOptions, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error {
 		recoverer := &recovery.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}

@@ -63,6 +63,11 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if o.file != "" && o.version != "" {
 		return &pipeline.UsageError{Message: "--file and --version exclude each other", Next: "name one of the two"}
 	}
+	if o.file != "" {
+		if _, err := a.namedFile("--file", o.file, "name a copy of the state, from a backup or from what the backend has kept"); err != nil {
+			return err
+		}
+	}
 	m, state, in, err := a.lostTarget(ctx, o.targetOptions)
 	if err != nil {
 		return err

@@ -122,9 +122,11 @@ func (s *step) triggerEvent() (pipeline.Event, error) {
 	if !s.context.InActions {
 		return pipeline.Event{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
 	}
-	switch kind := s.context.EventName; kind {
-	case "schedule", "repository_dispatch":
-		return pipeline.Event{}, pipeline.Event{Name: kind}.CheckTrigger()
+	// pull_request_target has words of its own there.
+	if kind := s.context.EventName; kind != "pull_request_target" {
+		if err := (pipeline.Event{Name: kind}).CheckTrigger(); err != nil {
+			return pipeline.Event{}, err
+		}
 	}
 	return actions.LoadEvent(s.context)
 }

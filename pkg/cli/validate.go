@@ -99,6 +99,13 @@ func (a *App) inCustomer(o validateOptions) bool {
 
 // detect decides what the working directory is when no flag says so.
 func (a *App) detect(o *validateOptions) error {
+	if o.schema != "" {
+		file, err := a.namedFile("--schema", o.schema, "name a JSON Schema of variables.yml")
+		if err != nil {
+			return err
+		}
+		o.schema = file
+	}
 	if o.managerDir == "" && o.customerDir == "" {
 		folder := cmp.Or(o.path, config.DefaultPath)
 		switch {
@@ -142,7 +149,8 @@ func (a *App) detect(o *validateOptions) error {
 	case o.writeWorkflows && o.managerDir == "":
 		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
 	case o.schema != "" && o.managerDir != "":
-		return &pipeline.UsageError{Message: "--schema and --manager-dir name two schemas", Next: "leave one of them out"}
+		return &pipeline.UsageError{Message: fmt.Sprintf("--schema cannot be used with the manager checkout %s, which has a schema of its own in %s", o.managerDir, config.ManagerFile),
+			Next: "leave out --schema to check under the manager's rules; for --schema alone, run this in the customer checkout without --manager-dir, or name it with --customer-dir"}
 	case o.schema != "" && o.customerDir == "":
 		return &pipeline.UsageError{Message: "--schema without a customer checkout", Next: "name one with --customer-dir"}
 	case o.customer != "" && o.managerDir == "":

@@ -14,6 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/strictyaml"
 	"github.com/metapipe/metapipe/pkg/variables"
 	"github.com/metapipe/metapipe/pkg/workflow"
 )
@@ -71,7 +72,11 @@ func (v *validation) schema(c pipeline.Customer) (*variables.Schema, pipeline.Pr
 		return newRules(v.o.managerDir).schema(c.Manager.Schema)
 	}
 	file := v.app.absolute(v.o.schema)
-	return newRules(filepath.Dir(file)).schema(filepath.Base(file))
+	schema, problems := newRules(filepath.Dir(file)).schema(filepath.Base(file))
+	if raw, err := os.ReadFile(file); err == nil && problems == nil {
+		v.add(strictyaml.CheckKeywords(filepath.Base(file), raw)...)
+	}
+	return schema, problems
 }
 
 func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -120,11 +121,18 @@ func (s *search) given(ctx context.Context) (Binary, error) {
 	if err != nil {
 		return Binary{}, fmt.Errorf("find %s: %w", s.rule.Name, err)
 	}
+	next := fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", s.rule.Name)
+	switch info, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return Binary{}, &pipeline.UsageError{Message: fmt.Sprintf("METAPIPE_TOOL names %s, which does not exist", path), Next: next}
+	case err == nil && info.IsDir():
+		return Binary{}, &pipeline.UsageError{Message: fmt.Sprintf("METAPIPE_TOOL names %s, which is a directory", path), Next: next}
+	}
 	v, err := s.Version(ctx, path)
 	if err != nil {
 		return Binary{}, &pipeline.UsageError{
 			Message: fmt.Sprintf("the given binary %s does not answer", path),
-			Next:    fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", s.rule.Name),
+			Next:    next,
 			Err:     err,
 		}
 	}

@@ -41,7 +41,7 @@ func TestSchemaFaultsHaveTheirLine(t *testing.T) {
 			t.Errorf("%s: no line in %v", text, err)
 		}
 	}
-	if p := CheckKeywords("s.json", []byte(`{"format": "licence-plate"}`)); len(p) != 1 || !p[0].Warning {
+	if p := CheckKeywords("s.json", []byte(`{"format": "license-plate"}`)); len(p) != 1 || !p[0].Warning {
 		t.Errorf("a format of somebody else is a warning: %v", p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -47,7 +48,7 @@ func (v *validation) customer(ctx context.Context) error {
 		}
 	}
 	v.variables(c, schema)
-	v.add(workflow.CheckTrigger(os.DirFS(v.o.customerDir))...)
+	v.triggers(os.DirFS(v.o.customerDir))
 	v.defaultBranch(ctx, c)
 	return nil
 }
@@ -140,10 +141,20 @@ func (v *validation) readByManager() bool {
 	return err == nil && os.SameFile(here, manager)
 }
 
-// defaultBranch warns the manager of a repository from which nothing can ever be
-// applied.
+// triggers checks the workflow that sends the customer's requests.
+func (v *validation) triggers(checkout fs.FS) {
+	problems, found := workflow.CheckTrigger(checkout)
+	v.add(problems...)
+	if !found {
+		v.lacks(forGitHub, "a workflow that runs `metapipe trigger`: without it no request reaches the manager",
+			"copy workflows/customer/trigger-infra.yml of metapipe, or the one that your service provider hands out, to "+intake.TriggerWorkflow)
+	}
+}
+
+// defaultBranch warns of a repository from which nothing can ever be applied. The
+// rules of the manager say so, wherever validate runs.
 func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
-	if !v.readByManager() || len(c.Manager.Environments) == 0 {
+	if v.o.managerDir == "" || len(c.Manager.Environments) == 0 {
 		return
 	}
 	repository, ok := gitrepo.Open(ctx, v.o.customerDir, v.app.Environ)
@@ -162,9 +173,13 @@ func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
 		}
 		allowed = append(allowed, fmt.Sprintf("%s: %s", rule.Name, strings.Join(rule.Branches, ", ")))
 	}
+	remedy := fmt.Sprintf("add %q to branches in %s, or rename the branch", branch, config.ManagerFile)
+	if !v.readByManager() {
+		remedy = "deploy from a branch that is allowed, or ask your service provider to allow this one"
+	}
 	v.add(pipeline.Problem{Position: pipeline.Position{File: config.ManagerFile}, Rule: "default-branch", Warning: true,
 		Message: fmt.Sprintf("%q is the default branch of the customer's repository, and no environment allows it (%s): nothing is ever applied", branch, strings.Join(allowed, "; ")),
-		Remedy:  fmt.Sprintf("add %q to branches in %s, or rename the branch", branch, config.ManagerFile)})
+		Remedy:  remedy})
 }
 
 // suggestCustomer reports a file that is missing at the default path and stands

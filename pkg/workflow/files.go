@@ -67,17 +67,6 @@ func CheckState(root fs.FS, at pipeline.Position, state pipeline.State) pipeline
 	return nil
 }
 
-// CheckTrigger finds workflows of a customer that run `metapipe trigger` under a file
-// name that the manager does not accept. root is the top of the customer's checkout.
-func CheckTrigger(root fs.FS) pipeline.Problems {
-	name, found := runs(workflowTexts(root), "trigger")
-	if !found || name == intake.TriggerWorkflow {
-		return nil
-	}
-	return pipeline.Problems{{Position: pipeline.Position{File: name}, Rule: RuleFileName,
-		Message: "the manager accepts requests of " + intake.TriggerWorkflow + " only, and rejects those of this file", Remedy: "git mv " + name + " " + intake.TriggerWorkflow}}
-}
-
 // workflowTexts are the workflows of a checkout by their paths. What cannot be read is
 // left out: GitHub could not read it either.
 func workflowTexts(root fs.FS) map[string]string {
@@ -102,7 +91,7 @@ func workflowTexts(root fs.FS) map[string]string {
 // runs finds the workflow that runs one of the commands in a step; the accepted name
 // comes first.
 func runs(texts map[string]string, commands ...string) (name string, found bool) {
-	pattern := regexp.MustCompile(`(?m)(^|[\s/;&|("'])metapipe(\.exe)?\s+(` + strings.Join(commands, "|") + `)(\s|$|["';&|)])`)
+	pattern := commandPattern(commands...)
 	for file, text := range texts {
 		for _, script := range scripts(text) {
 			if pattern.MatchString(script) && (!found || file == intake.TriggerWorkflow || name != intake.TriggerWorkflow && file < name) {
@@ -111,6 +100,10 @@ func runs(texts map[string]string, commands ...string) (name string, found bool)
 		}
 	}
 	return name, found
+}
+
+func commandPattern(commands ...string) *regexp.Regexp {
+	return regexp.MustCompile(`(?m)(^|[\s/;&|("'])metapipe(\.exe)?["']?\s+(` + strings.Join(commands, "|") + `)(\s|$|["';&|)])`)
 }
 
 // scripts are the texts under `run` in a workflow.
@@ -127,11 +120,18 @@ func scripts(text string) (found []string) {
 	}
 	for _, job := range document.Jobs {
 		for _, step := range job.Steps {
-			found = append(found, step.Run)
+			found = append(found, joinedLines(step.Run))
 		}
 	}
 	return found
 }
+
+// continued is the end of a line that goes on in the next one, in the shells of runners:
+// bash and sh, PowerShell, and cmd.
+var continued = regexp.MustCompile("[ \\t]*[\\\\`^]\\r?\\n[ \\t]*")
+
+// joinedLines is a script with each command on one line.
+func joinedLines(script string) string { return continued.ReplaceAllString(script, " ") }
 
 // hosted are the labels of GitHub's own machines. Source:
 // https://docs.github.com/actions/reference/runners/github-hosted-runners

@@ -15,7 +15,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/gitrepo"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
-	"github.com/metapipe/metapipe/pkg/strictyaml"
 	"github.com/metapipe/metapipe/pkg/variables"
 	"github.com/metapipe/metapipe/pkg/workflow"
 )
@@ -75,7 +74,7 @@ func (v *validation) schema(c pipeline.Customer) (*variables.Schema, pipeline.Pr
 	file := v.app.absolute(v.o.schema)
 	schema, problems := newRules(filepath.Dir(file)).schema(filepath.Base(file))
 	if raw, err := os.ReadFile(file); err == nil && problems == nil {
-		v.add(strictyaml.CheckKeywords(filepath.Base(file), raw)...)
+		v.add(variables.CheckSchema(filepath.Base(file), raw)...)
 	}
 	return schema, problems
 }

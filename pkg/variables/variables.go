@@ -52,6 +52,11 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 	return strictyaml.SchemaProblems(name, err)
 }
 
+// CheckSchema finds what a validator passes over in a schema, such as unknown keywords.
+func CheckSchema(name string, raw []byte) pipeline.Problems {
+	return strictyaml.CheckKeywords(name, raw)
+}
+
 // Document is a valid variables.yml. It is immutable and implements
 // pipeline.Document.
 type Document struct {

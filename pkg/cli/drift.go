@@ -77,6 +77,9 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if len(o.customers) == 1 && !o.remediate && o.issues == 0 {
+		o.only = o.customers[0] // a mistake in the file of another one stops nothing
+	}
 	var filter fleet.Filter
 	m, err := a.openDrift(ctx, o.directories, o.driftFindings, true, func(m *manager) (err error) {
 		filter, err = o.filter(m)

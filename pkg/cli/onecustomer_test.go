@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestOtherCustomersMistake: the broken file of one customer stops no command that
@@ -21,7 +22,7 @@ func TestOtherCustomersMistake(t *testing.T) {
 	}
 	for args, stops := range map[string]bool{
 		"plan" + of: false, "apply" + of: false, "state recover" + of: false, "state show" + target: false, "state restore" + target: false,
-		"state list --customer blog": false, "ledger --customer blog": false, "unlock --lock-id x" + target: false,
+		"state list --customer blog": false, "drift --customer blog": false, "ledger --customer blog": false, "unlock --lock-id x" + target: false,
 		"report --customer blog --request c31892b2-0000-4000-8000-000000000001": false,
 		"plan" + strings.ReplaceAll(of, "blog", "wiki"):                         true,
 		"state list": true, "sweep": true, "drift": true, "fetch-vars --customer blog": true, "validate": true,
@@ -31,7 +32,7 @@ func TestOtherCustomersMistake(t *testing.T) {
 			t.Parallel()
 			var out, complaints bytes.Buffer
 			app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", key, "METAPIPE_STORE="+store)
-			app.Dir = dir
+			app.Dir, app.Now = dir, time.Now
 			code := Main(t.Context(), strings.Fields(args), app)
 			output := out.String() + complaints.String()
 			if broken := strings.Contains(output, "wiki.yml"); broken != stops || stops && code != ExitUsage && code != ExitFindings {

@@ -77,7 +77,7 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := m.stateBucket()
+	bucket, err := cloudOf(m).stateBucket()
 	if err != nil {
 		return err
 	}
@@ -92,11 +92,11 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 		return err
 	}
 	bucket.Region = s3.Region()
-	policies, err := m.policies(o, bucket)
+	policies, err := cloudOf(m).policies(o, bucket)
 	if err != nil {
 		return err
 	}
-	rules := store.BucketRules{LogBucket: o.logBucket, PlanDays: o.planDays, VersionDays: o.versionDays, Targets: m.targets()}
+	rules := store.BucketRules{LogBucket: o.logBucket, PlanDays: o.planDays, VersionDays: o.versionDays, Targets: cloudOf(m).targets()}
 	steps, err := s3.Bootstrap(ctx, rules, o.apply)
 	result := bootstrapResult{Bucket: s3.Place(), Steps: steps, Policies: policies}
 	if o.json {
@@ -105,8 +105,13 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 	return errors.Join(err, a.printBootstrap(result, o.apply))
 }
 
+// cloud is what bootstrap prints about the bucket and its roles.
+type cloud struct{ *manager }
+
+func cloudOf(m *manager) cloud { return cloud{m} }
+
 // stateBucket is the bucket that metapipe.yml or the environment names.
-func (m *manager) stateBucket() (pipeline.Bucket, error) {
+func (m cloud) stateBucket() (pipeline.Bucket, error) {
 	state := m.config.Manager.State
 	if state.Bucket.Name == "" {
 		state.Bucket.Name = m.app.getenv(envBucket)
@@ -121,7 +126,7 @@ func (m *manager) stateBucket() (pipeline.Bucket, error) {
 }
 
 // targets are all targets of the manager, in order.
-func (m *manager) targets() []string {
+func (m cloud) targets() []string {
 	var targets []string
 	for _, c := range m.config.Customers {
 		for _, env := range c.Allowed() {
@@ -132,7 +137,7 @@ func (m *manager) targets() []string {
 	return targets
 }
 
-func (m *manager) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.Role]store.Policy, error) {
+func (m cloud) policies(o bootstrapOptions, bucket pipeline.Bucket) (map[store.Role]store.Policy, error) {
 	scope := store.Scope{Bucket: bucket, Customer: "*", Environment: "*", SealingKeys: m.config.Manager.SealingKeys}
 	if o.customer != "" {
 		c, err := m.customer(o.customer)

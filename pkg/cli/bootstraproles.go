@@ -55,7 +55,7 @@ func (a *App) bootstrapRoles(ctx context.Context, o rolesOptions) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := m.stateBucket()
+	bucket, err := cloudOf(m).stateBucket()
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (a *App) bootstrapRoles(ctx context.Context, o rolesOptions) error {
 		return &pipeline.UsageError{Message: "the region of the state bucket is not known", Next: "set `state.region` in metapipe.yml, or AWS_REGION"}
 	}
 	book := roleBook{manager: m, options: o, bucket: bucket}
-	if book.repository, book.subject, err = m.trusted(ctx, o); err != nil {
+	if book.repository, book.subject, err = cloudOf(m).trusted(ctx, o); err != nil {
 		return err
 	}
 	roles, err := book.roles()
@@ -80,7 +80,7 @@ func (a *App) bootstrapRoles(ctx context.Context, o rolesOptions) error {
 }
 
 // trusted is the manager's repository and how its ID tokens name it.
-func (m *manager) trusted(ctx context.Context, o rolesOptions) (r pipeline.Repository, s actions.Subject, err error) {
+func (m cloud) trusted(ctx context.Context, o rolesOptions) (r pipeline.Repository, s actions.Subject, err error) {
 	r.Slug = m.slug(ctx)
 	if o.repository != "" {
 		if r.Slug, err = pipeline.ParseSlug(o.repository); err != nil {

@@ -12,12 +12,17 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
+// credentials takes the roles of targets.
+type credentials struct{ *manager }
+
+func credentialsOf(m *manager) credentials { return credentials{m} }
+
 // confine takes the role of a target, where there is one, and leaves the rest of
 // the step nothing but its credentials: the store and the tool can reach what is
 // the customer's, and nothing of anybody else. It comes before the store is opened.
 //
 // A person's machine has no ID token; there the person's own credentials are used.
-func (m *manager) confine(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) error {
+func (m credentials) confine(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) error {
 	if c.Manager.Role == "" || !m.context.InActions {
 		return nil
 	}
@@ -36,7 +41,7 @@ const driftWaitDelay = 5 * time.Second
 
 // fleet looks at many targets, each with the credentials of its own role where
 // there is one. The store stays open under those of the job.
-func (m *manager) fleet(dir string) *terraform.Fleet {
+func (m credentials) fleet(dir string) *terraform.Fleet {
 	o := m.engineOptions()
 	o.WaitDelay = driftWaitDelay
 	o.EnvironOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
@@ -53,7 +58,7 @@ func (m *manager) fleet(dir string) *terraform.Fleet {
 }
 
 // session takes the role of a target for as long as the work may last.
-func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) (store.Session, error) {
+func (m credentials) session(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) (store.Session, error) {
 	state := m.config.Manager.State
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
@@ -63,7 +68,7 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return store.Session{}, err
 	}
-	token, err := m.maskedIDToken(ctx, store.SessionAudience)
+	token, err := masksOf(m.step).idToken(ctx, store.SessionAudience)
 	if err != nil {
 		return store.Session{}, fmt.Errorf("take the role of %s/%s: %w", c.Name, env, err)
 	}
@@ -72,7 +77,7 @@ func (m *manager) session(ctx context.Context, c pipeline.Customer, env pipeline
 	if err != nil {
 		return store.Session{}, err
 	}
-	if err := m.mask(session.SecretAccessKey, session.Token); err != nil {
+	if err := masksOf(m.step).add(session.SecretAccessKey, session.Token); err != nil {
 		return store.Session{}, fmt.Errorf("mask the credentials of %s/%s: %w", c.Name, env, err)
 	}
 	return session, nil

@@ -28,7 +28,7 @@ func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
 
 // storedTarget reads a flag that names an environment of a customer: one that the
 // customer may use, or one that the store still has something of.
-func (m *manager) storedTarget(ctx context.Context, c pipeline.Customer, name string) (pipeline.Environment, error) {
+func (m targetFlags) storedTarget(ctx context.Context, c pipeline.Customer, name string) (pipeline.Environment, error) {
 	env, missing := m.environment("environment", name)
 	if missing == nil && c.Allows(env) {
 		return env, nil
@@ -46,7 +46,7 @@ func (m *manager) storedTarget(ctx context.Context, c pipeline.Customer, name st
 
 // stored are the environments of metapipe.yml that the customer may use, and those that
 // the store still has something of.
-func (m *manager) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.Environment, error) {
+func (m targetFlags) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.Environment, error) {
 	var all []pipeline.Environment
 	for _, rule := range c.Manager.Environments {
 		if !c.Allows(rule.Name) {

@@ -17,7 +17,7 @@ func customerFile(name pipeline.CustomerName) string {
 // noNewFile says what is wrong with a rename to a name without a file. The advice to move
 // a file is given only where the store has the states under the first name: with the names
 // the wrong way round, it would undo a rename.
-func (m *manager) noNewFile(ctx context.Context, old, name pipeline.CustomerName) error {
+func (m renaming) noNewFile(ctx context.Context, old, name pipeline.CustomerName) error {
 	stored, err := registry.StoredCustomers(ctx, m.store)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (m *manager) noNewFile(ctx context.Context, old, name pipeline.CustomerName
 }
 
 // neitherFile is for two names that customers/ does not have.
-func (m *manager) neitherFile(old, name pipeline.CustomerName, stored []pipeline.CustomerName) error {
+func (m renaming) neitherFile(old, name pipeline.CustomerName, stored []pipeline.CustomerName) error {
 	_, err := m.customer(string(name))
 	if slices.Contains(stored, old) {
 		return err // the choices of the new name

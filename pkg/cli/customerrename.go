@@ -93,7 +93,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		return err
 	}
 	defer remove()
-	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: m, Now: a.Now}
+	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: statesOf(m), Now: a.Now}
 	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
 		Backend: func(name pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
 			named := c
@@ -110,25 +110,30 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	if o.json {
 		return a.printJSON(result)
 	}
-	return m.printRename(result)
+	return renamingOf(m).print(result)
 }
 
 // renamedCustomer opens the manager, whose checkout has the file under its new name.
 func (a *App) renamedCustomer(ctx context.Context, o renameOptions, old, name pipeline.CustomerName) (*manager, pipeline.Customer, error) {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories}}, func(m *manager) error { return m.onePlace(old, name) })
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories}}, func(m *manager) error { return renamingOf(m).onePlace(old, name) })
 	if err != nil {
 		return nil, pipeline.Customer{}, err
 	}
 	c, found := m.config.Customer(name)
 	if !found {
-		return nil, c, m.noNewFile(ctx, old, name)
+		return nil, c, renamingOf(m).noNewFile(ctx, old, name)
 	}
 	m.sealer, err = m.keys().sealer(ctx)
 	return m, c, err
 }
 
+// renaming checks the rename of a customer, and prints what is left to do.
+type renaming struct{ *manager }
+
+func renamingOf(m *manager) renaming { return renaming{m} }
+
 // onePlace refuses a rename while both files are of one repository and path.
-func (m *manager) onePlace(old, name pipeline.CustomerName) error {
+func (m renaming) onePlace(old, name pipeline.CustomerName) error {
 	before, stays := m.config.Customer(old)
 	c, found := m.config.Customer(name)
 	if !stays || !found || old == name || before.RepositoryID != c.RepositoryID || before.Path != c.Path {
@@ -137,7 +142,7 @@ func (m *manager) onePlace(old, name pipeline.CustomerName) error {
 	return &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", customerFile(old), customerFile(name)), Next: "keep the file with the new name alone"}
 }
 
-func (m *manager) printRename(r registry.RenameResult) error {
+func (m renaming) print(r registry.RenameResult) error {
 	out := m.app.Out
 	if r.Already {
 		_, err := fmt.Fprintf(out, "customer %s is %s already: nothing to do\n", r.Old, r.New)
@@ -162,7 +167,7 @@ func (m *manager) printRename(r registry.RenameResult) error {
 }
 
 // removal is the command that removes the states of an old name.
-func (m *manager) removal(old pipeline.CustomerName) string {
+func (m renaming) removal(old pipeline.CustomerName) string {
 	state := m.config.Manager.State
 	switch {
 	case state.Backend.Type != "":

@@ -94,7 +94,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 		o.scan, err = scans.Unfinished(ctx)
 	case o.scan == "":
 		var listing fleet.Listing
-		listing, err = m.beginScan(ctx, filter, 1)
+		listing, err = driftOf(m).begin(ctx, filter, 1)
 		o.scan = listing.Scan
 	}
 	if err != nil {
@@ -102,10 +102,10 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	}
 	// The summary follows at once, so each target is printed there.
 	silent := !m.context.InActions && !o.json
-	if err := m.driftScan(ctx, o.directories, drift.ScanInput{Scan: o.scan, Workers: o.workers}, silent); err != nil {
+	if err := driftOf(m).scan(ctx, o.directories, drift.ScanInput{Scan: o.scan, Workers: o.workers}, silent); err != nil {
 		return err
 	}
-	return m.driftSummary(ctx, o.driftFindings, o.scan)
+	return driftOf(m).sumUp(ctx, o.driftFindings, o.scan)
 }
 
 // openDrift opens the manager for a command of drift. What findings are written needs

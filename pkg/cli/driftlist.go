@@ -99,7 +99,7 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 	if err != nil {
 		return err
 	}
-	listing, err := m.beginScan(ctx, filter, o.shards)
+	listing, err := driftOf(m).begin(ctx, filter, o.shards)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 	return errors.Join(a.printJSON(listing), m.outputs("scan", listing.Scan, "targets", strconv.Itoa(listing.Targets), "shards", string(shards)))
 }
 
-func (m *manager) beginScan(ctx context.Context, filter fleet.Filter, shards int) (fleet.Listing, error) {
+func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (fleet.Listing, error) {
 	in := fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards}
 	return drift.Scans(m.store, m.sealer, m.app.Now).List(ctx, in)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-// driftIssues writes to customers' issues, where it was asked to, and puts what it
+// writeIssues writes to customers' issues, where it was asked to, and puts what it
 // did into the scan.
-func (m *manager) driftIssues(ctx context.Context, scan *drift.Scan, o driftFindings) error {
+func (m driftStep) writeIssues(ctx context.Context, scan *drift.Scan, o driftFindings) error {
 	if o.issues == 0 {
 		return nil
 	}
@@ -43,8 +43,8 @@ func issueLine(i drift.TargetIssue) string {
 	return line
 }
 
-// driftReport prints what a scan found, and puts it into the job's summary.
-func (m *manager) driftReport(scan drift.Scan, o driftFindings) error {
+// print prints what a scan found, and puts it into the job's summary.
+func (m driftStep) print(scan drift.Scan, o driftFindings) error {
 	err := m.summarize(report.Renderer{}.Drift(scan))
 	if o.json {
 		return errors.Join(err, report.DriftJSON(m.app.Out, scan))

@@ -75,12 +75,17 @@ func (a *App) driftScan(ctx context.Context, o driftScanOptions, id string) erro
 		return err
 	}
 	in := drift.ScanInput{Scan: id, Shard: o.shard, Workers: o.workers}
-	return m.driftScan(ctx, o.directories, in, false)
+	return driftOf(m).scan(ctx, o.directories, in, false)
 }
 
-// driftScan looks at the targets of a scan that are left; in names the scan, the shard
+// driftStep runs the steps of drift on an open manager.
+type driftStep struct{ *manager }
+
+func driftOf(m *manager) driftStep { return driftStep{m} }
+
+// scan looks at the targets of a scan that are left; in names the scan, the shard
 // and the workers. silent leaves the lines of targets to the summary.
-func (m *manager) driftScan(ctx context.Context, d directories, in drift.ScanInput, silent bool) error {
+func (m driftStep) scan(ctx context.Context, d directories, in drift.ScanInput, silent bool) error {
 	dir, remove, err := m.workDir(d, "drift")
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (m *manager) driftScan(ctx context.Context, d directories, in drift.ScanInp
 	}
 	progress := newDriftProgress(m.app, m.context.InActions)
 	progress.silent = silent
-	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: m.fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
+	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: credentialsOf(m.manager).fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.github.clientFor(envSourceToken, grantScan)
 		if err != nil {

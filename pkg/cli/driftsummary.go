@@ -89,11 +89,11 @@ func (a *App) driftSummary(ctx context.Context, o driftSummaryOptions, id string
 	if err != nil {
 		return err
 	}
-	return m.driftSummary(ctx, o.driftFindings, id)
+	return driftOf(m).sumUp(ctx, o.driftFindings, id)
 }
 
-// driftSummary collects what was found, reports it, and starts what is asked for.
-func (m *manager) driftSummary(ctx context.Context, o driftFindings, id string) error {
+// sumUp collects what was found, reports it, and starts what is asked for.
+func (m driftStep) sumUp(ctx context.Context, o driftFindings, id string) error {
 	scan, err := drift.Summarize(ctx, drift.Scans(m.store, m.sealer, m.app.Now), id, m.config.Customers)
 	if err != nil {
 		return err
@@ -110,8 +110,8 @@ func (m *manager) driftSummary(ctx context.Context, o driftFindings, id string) 
 		}
 	}
 	clean := len(scan.Results) + len(scan.Missing) - found - lost - failed
-	issuesErr := m.driftIssues(ctx, &scan, o)
-	err = errors.Join(issuesErr, m.driftReport(scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
+	issuesErr := m.writeIssues(ctx, &scan, o)
+	err = errors.Join(issuesErr, m.print(scan, o), m.outputs("scan", scan.ID, "targets", strconv.Itoa(len(scan.Results)+len(scan.Missing)),
 		"clean", strconv.Itoa(clean), "found", strconv.Itoa(found), "lost", strconv.Itoa(lost), "errors", strconv.Itoa(failed)))
 	if o.remediate {
 		err = errors.Join(err, m.remediate(ctx, scan))
@@ -125,7 +125,7 @@ func (m *manager) driftSummary(ctx context.Context, o driftFindings, id string) 
 	return nil
 }
 
-func (m *manager) remediate(ctx context.Context, scan drift.Scan) error {
+func (m driftStep) remediate(ctx context.Context, scan drift.Scan) error {
 	client, err := m.github.client(envOwnToken)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	var in intake.FetchInput
 	o.tokens = []string{envSourceToken}
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
-		in, err = m.fetchInput(ctx, o, event)
+		in, err = fetchingOf(m).input(ctx, o, event)
 		return err
 	})
 	if err != nil {
@@ -93,15 +93,15 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := m.runCreated(ctx, &in); err != nil {
+	if err := fetchingOf(m).runCreated(ctx, &in); err != nil {
 		return err
 	}
 	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Logf: a.logf}
-	if err := m.superseding(f, client); err != nil {
+	if err := fetchingOf(m).superseding(f, client); err != nil {
 		return err
 	}
 	request, err := f.Run(ctx, in)
-	result := m.fetchResult(request, err)
+	result := fetchingOf(m).result(request, err)
 	if rejected, ok := err.(*pipeline.RejectedError); ok && rejected.Reason == pipeline.ReasonSuperseded && request.ID != "" { //nolint:errorlint // nothing but that has happened
 		a.logf("%v", rejected) // an ordinary end: a newer commit carries on
 		err = nil
@@ -109,8 +109,13 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	return errors.Join(err, result)
 }
 
+// fetching prepares and ends fetch-vars.
+type fetching struct{ *manager }
+
+func fetchingOf(m *manager) fetching { return fetching{m} }
+
 // superseding lets fetch-vars end the runs of older requests. A laptop has none.
-func (m *manager) superseding(f *intake.FetchVars, source *github.Client) error {
+func (m fetching) superseding(f *intake.FetchVars, source *github.Client) error {
 	f.Close = func(ctx context.Context, old pipeline.Request) error {
 		c, err := m.customer(string(old.Customer))
 		if err != nil {
@@ -129,15 +134,15 @@ func (m *manager) superseding(f *intake.FetchVars, source *github.Client) error 
 }
 
 // closeRequest reports on a request for the last time.
-func (m *manager) closeRequest(ctx context.Context, source *github.Client, c sweep.CloseRequest) error {
-	_, _, err := m.reporter(source).Run(ctx, publish.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
+func (m fetching) closeRequest(ctx context.Context, source *github.Client, c sweep.CloseRequest) error {
+	_, _, err := reportingOf(m.manager).reporter(source).Run(ctx, publish.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
 	return err
 }
 
 // departed is a customer that only the record of a request knows: the rules are those
 // that metapipe.yml has for everybody, and no more is shown than the strictest level
 // allows, since the customer's own level is not known.
-func (m *manager) departed(request pipeline.Request) pipeline.Customer {
+func (m fetching) departed(request pipeline.Request) pipeline.Customer {
 	rules := m.config.Manager
 	rules.Redaction = pipeline.RedactionSummary
 	return pipeline.Customer{Name: request.Customer, File: "the record of request " + request.ID.Short(), Repository: request.Repository.Slug, RepositoryID: request.Repository.ID,
@@ -176,12 +181,12 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 	return actions.LoadEvent(s.context)
 }
 
-func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline.Event) (intake.FetchInput, error) {
+func (m fetching) input(ctx context.Context, o fetchOptions, event pipeline.Event) (intake.FetchInput, error) {
 	in := intake.FetchInput{Event: event, Run: m.run(), Manager: m.slug(ctx), ManagerCommit: m.commit(ctx)}
 	if o.customer == "" {
 		return in, nil
 	}
-	manual, err := manualRequest(o, m)
+	manual, err := manualRequest(o, m.manager)
 	if err != nil {
 		return in, err
 	}
@@ -192,7 +197,7 @@ func (m *manager) fetchInput(ctx context.Context, o fetchOptions, event pipeline
 // runCreated asks GitHub when this run was created: a run may wait in a queue
 // for longer than a signature lives. Without a token of our own the clock of
 // this machine has to do. A payload that is none is rejected without asking.
-func (m *manager) runCreated(ctx context.Context, in *intake.FetchInput) error {
+func (m fetching) runCreated(ctx context.Context, in *intake.FetchInput) error {
 	if m.app.getenv(envOwnToken) == "" || !m.context.InActions {
 		return nil
 	}
@@ -238,7 +243,7 @@ func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	return ask, nil
 }
 
-func (m *manager) fetchResult(r pipeline.Request, cause error) error {
+func (m fetching) result(r pipeline.Request, cause error) error {
 	outcome, reason := pipeline.OutcomeRequested, pipeline.Reason("")
 	var rejected *pipeline.RejectedError
 	switch {

@@ -47,11 +47,11 @@ Exit code 6: something is missing, changed, reordered, or not what GitHub rememb
 }
 
 func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
-	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}}, func(m *manager) error { return m.checkLedger(o) })
+	m, err := a.stateManager(ctx, stateOptions{targetOptions: targetOptions{directories: o.directories, customer: o.customer}}, func(m *manager) error { return auditOf(m).check(o) })
 	if err != nil {
 		return err
 	}
-	reports, err := m.ledgers(ctx, o)
+	reports, err := auditOf(m).ledgers(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 		}
 		err = a.printLedgers(reports)
 		if o.customer == "" {
-			if left, err := m.unregistered(ctx); err != nil {
+			if left, err := leftoversOf(m).unregistered(ctx); err != nil {
 				return err
 			} else if len(left) > 0 {
 				a.logf("not registered any more, with a ledger that --customer shows: %s", pipeline.JoinNames(left))
@@ -85,9 +85,14 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 	return err
 }
 
-// checkLedger checks as much of the flags as needs no store: it may know customers and
+// audit reads and verifies ledgers.
+type audit struct{ *manager }
+
+func auditOf(m *manager) audit { return audit{m} }
+
+// check checks as much of the flags as needs no store: it may know customers and
 // environments that the checkout does not.
-func (m *manager) checkLedger(o ledgerOptions) error {
+func (m audit) check(o ledgerOptions) error {
 	if o.customer == "" {
 		if o.environment != "" || o.verify {
 			return &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
@@ -95,7 +100,7 @@ func (m *manager) checkLedger(o ledgerOptions) error {
 		return nil
 	}
 	if c, err := m.customer(o.customer); err == nil && o.environment != "" {
-		return m.checkTarget(targetOptions{directories: o.directories, customer: string(c.Name), environment: o.environment})
+		return targetFlagsOf(m.manager).checkTarget(targetOptions{directories: o.directories, customer: string(c.Name), environment: o.environment})
 	} else if err != nil && m.place(o.store).isMissing() {
 		return err
 	}
@@ -116,13 +121,13 @@ func (a *App) printLedgers(reports []ledger.AuditReport) error {
 
 // ledgers reads the ledgers that the flags ask for: of the fleet, of a customer
 // with all targets, or of one target.
-func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditReport, error) {
+func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditReport, error) {
 	auditor := ledger.Auditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
 		fleet, err := auditor.Chain(ctx, "", "")
 		return []ledger.AuditReport{fleet}, err
 	}
-	if left, err := m.isUnregistered(ctx, o.customer); err != nil {
+	if left, err := leftoversOf(m.manager).isUnregistered(ctx, o.customer); err != nil {
 		return nil, err
 	} else if left {
 		return m.leftLedgers(ctx, auditor, o)
@@ -139,7 +144,7 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditR
 		auditor.GitHub = client
 	}
 	if o.environment != "" {
-		env, err := m.storedTarget(ctx, c, o.environment)
+		env, err := targetFlagsOf(m.manager).storedTarget(ctx, c, o.environment)
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +154,7 @@ func (m *manager) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditR
 	if err != nil {
 		return reports, err
 	}
-	environments, err := m.stored(ctx, c)
+	environments, err := targetFlagsOf(m.manager).stored(ctx, c)
 	for _, env := range environments {
 		target, err := m.auditTarget(ctx, auditor, c, env)
 		reports = append(reports, target...)

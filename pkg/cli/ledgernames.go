@@ -13,7 +13,7 @@ import (
 // auditTarget reads the ledger of a target, or with an empty env that of the customer.
 // With a GitHub to compare with, the ledgers that it has under former names follow: its
 // history begins there.
-func (m *manager) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.AuditReport, error) {
+func (m audit) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.AuditReport, error) {
 	var reports []ledger.AuditReport
 	names := []pipeline.CustomerName{c.Name}
 	for i := 0; i < len(names); i++ { // it grows
@@ -40,8 +40,8 @@ func (m *manager) auditTarget(ctx context.Context, auditor ledger.Auditor, c pip
 
 // renamedCustomer is a customer without a file as it was before a rename: its repository
 // stands in the file of the new name. note says what of that is not verified.
-func (m *manager) renamedCustomer(ctx context.Context, name pipeline.CustomerName) (c pipeline.Customer, note string, err error) {
-	to, unread := m.renamedTo(ctx, name)
+func (m audit) renamedCustomer(ctx context.Context, name pipeline.CustomerName) (c pipeline.Customer, note string, err error) {
+	to, unread := leftoversOf(m.manager).renamedTo(ctx, name)
 	c, registered := m.config.Customer(to)
 	message := fmt.Sprintf("customer %s is not registered any more: --verify needs its repository", name)
 	switch {
@@ -61,7 +61,7 @@ func (m *manager) renamedCustomer(ctx context.Context, name pipeline.CustomerNam
 }
 
 // leftLedgers reads the ledgers of a customer that has no file in customers/ any more.
-func (m *manager) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledgerOptions) ([]ledger.AuditReport, error) {
+func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledgerOptions) ([]ledger.AuditReport, error) {
 	name := pipeline.CustomerName(o.customer)
 	c, note := pipeline.Customer{Name: name}, ""
 	if o.verify {

@@ -7,9 +7,14 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
-// checkLost refuses a dry run on a lost state. It needs no key: who plans on a laptop
+// lostStates refuses dry runs on a state that is lost.
+type lostStates struct{ *manager }
+
+func lostStatesOf(m *manager) lostStates { return lostStates{m} }
+
+// check refuses a dry run on a lost state. It needs no key: who plans on a laptop
 // has none.
-func (m *manager) checkLost(ctx context.Context, job pipeline.Job, planned pipeline.Planned) error {
+func (m lostStates) check(ctx context.Context, job pipeline.Job, planned pipeline.Planned) error {
 	now := pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}
 	lost, err := ledger.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
 	if err == nil && lost == nil && now.Lineage == "" {
@@ -23,7 +28,7 @@ func (m *manager) checkLost(ctx context.Context, job pipeline.Job, planned pipel
 
 // checkMoved asks GitHub whether a target without a state was applied, where the store
 // has no record of it. Without a token it says that it did not.
-func (m *manager) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.LostState, error) {
+func (m lostStates) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.LostState, error) {
 	never, err := ledger.NeverApplied(ctx, m.store, job.Customer.Name, job.Environment)
 	if err != nil || !never {
 		return nil, err

@@ -99,14 +99,16 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
-	job, remove, err := m.dryRunJob(ctx, o, guessed)
+	job, remove, err := dryRunOf(m).job(ctx, o, guessed)
 	if err != nil {
 		return err
 	}
 	defer remove()
 	dry := deploy.DryRun{Engine: m.engine()}
 	if o.state {
-		dry.Check = func(ctx context.Context, planned pipeline.Planned) error { return m.checkLost(ctx, job, planned) }
+		dry.Check = func(ctx context.Context, planned pipeline.Planned) error {
+			return lostStatesOf(m).check(ctx, job, planned)
+		}
 	}
 	target, err := dry.Run(ctx, job)
 	var failed *pipeline.FailedError
@@ -145,9 +147,14 @@ func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err e
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, true, nil
 }
 
+// dryRun plans a checkout of a customer without a request.
+type dryRun struct{ *manager }
+
+func dryRunOf(m *manager) dryRun { return dryRun{m} }
+
 // guess gives a manager without metapipe.yml the environments that the
 // customer's file declares.
-func (m *manager) guess(document pipeline.Document) {
+func (m dryRun) guess(document pipeline.Document) {
 	var declared []string
 	for _, d := range document.Environments() {
 		declared = append(declared, d.Name)
@@ -165,7 +172,7 @@ func (m *manager) guess(document pipeline.Document) {
 	m.app.logf("%s has no %s: using the environments of the customer's file: %s", m.dir, config.ManagerFile, strings.Join(names, ", "))
 }
 
-func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
+func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipeline.Job, remove func(), err error) {
 	c, err := m.dryRunCustomer(ctx, o)
 	if err != nil {
 		return job, nil, err
@@ -197,7 +204,7 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 		if m.place(o.store).isMissing() {
 			return job, nil, m.place(o.store).missing()
 		}
-		if err := m.confine(ctx, c, env, pipeline.WorkPlan); err != nil {
+		if err := credentialsOf(m.manager).confine(ctx, c, env, pipeline.WorkPlan); err != nil {
 			return job, nil, err
 		}
 		if err := m.openStore(ctx, o.store); err != nil {
@@ -217,7 +224,7 @@ func (m *manager) dryRunJob(ctx context.Context, o planOptions, guessed bool) (j
 
 // dryRunCustomer is the registered customer that the checkout belongs to, or one
 // made up for the checkout.
-func (m *manager) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Customer, error) {
+func (m dryRun) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Customer, error) {
 	dir := m.app.absolute(o.customerDir)
 	if o.state && o.customer == "" {
 		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers", Next: m.config.Advice()}

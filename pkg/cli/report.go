@@ -55,8 +55,13 @@ Outputs: outcome (the state of the overall status).`,
 	return cmd
 }
 
-// checkReport checks as much of the flags as needs no store.
-func (m *manager) checkReport(o reportOptions) error {
+// reporting builds what reports to customers.
+type reporting struct{ *manager }
+
+func reportingOf(m *manager) reporting { return reporting{m} }
+
+// check checks as much of the flags as needs no store.
+func (m reporting) check(o reportOptions) error {
 	if o.customer == "" || o.request == "" {
 		return nil
 	}
@@ -85,18 +90,18 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	if !s.anyRef {
 		o.tokens = []string{envSourceToken}
 	}
-	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error { return m.checkReport(o) })
+	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error { return reportingOf(m).check(o) })
 	if err != nil {
 		return err
 	}
 	if o.customer == "" || o.request == "" {
-		return m.reportNothing(ctx)
+		return reportingOf(m).nothing(ctx)
 	}
 	c, err := m.customer(o.customer)
 	if err != nil {
 		return err
 	}
-	id, err := m.request(ctx, c, o.request)
+	id, err := targetFlagsOf(m).request(ctx, c, o.request)
 	if err != nil {
 		return err
 	}
@@ -106,7 +111,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	}
 	in := publish.ReportInput{Manager: m.slug(ctx), Customer: c, Request: id, Final: o.final, Cancelled: o.cancelled, Run: m.run()}
 	in.Applying = pipeline.Environment(o.applying)
-	result, summary, err := m.reporter(client).Run(ctx, in)
+	result, summary, err := reportingOf(m).reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
 	if errors.As(err, &none) { // fetch-vars puts out an id only after it has stored the request
 		return errors.Join(&pipeline.UsageError{Message: none.Error(), Next: "use the store that fetch-vars used; until then the customer's statuses stay as they are"},
@@ -127,9 +132,9 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	return err
 }
 
-// reportNothing explains a run that has no request: nothing is written to any
+// nothing explains a run that has no request: nothing is written to any
 // customer's repo, since nobody's origin was proved.
-func (m *manager) reportNothing(ctx context.Context) error {
+func (m reporting) nothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
 	found, err := publish.FindRejected(ctx, m.store, m.sealer, m.run())
 	if err == nil {

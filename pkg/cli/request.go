@@ -14,7 +14,7 @@ const shortID = 8
 
 // request reads the flag that names a request of a customer: its whole id, or the
 // beginning that statuses, comments and the ledger print. The store must be open.
-func (m *manager) request(ctx context.Context, c pipeline.Customer, given string) (pipeline.RequestID, error) {
+func (m targetFlags) request(ctx context.Context, c pipeline.Customer, given string) (pipeline.RequestID, error) {
 	if err := checkRequest(given); err != nil {
 		return "", err
 	}

@@ -290,32 +290,37 @@ func (s *secretSet) list() []string {
 	return slices.Clone(s.all)
 }
 
-// mask hides secrets from here on: in the runner, which masks the whole job, in
+// masks registers secrets with the log of the runner.
+type masks struct{ *step }
+
+func masksOf(s *step) masks { return masks{s} }
+
+// add hides secrets from here on: in the runner, which masks the whole job, in
 // what this process prints and in what tools say.
-func (s *step) mask(secrets ...string) error {
+func (s masks) add(secrets ...string) error {
 	return s.app.secrets.add(s.runner.Mask, secrets...)
 }
 
-// maskEnviron masks what the environment brings along.
-func (s *step) maskEnviron() error {
+// environ masks what the environment brings along.
+func (s masks) environ() error {
 	if err := s.app.tooShortToMask(nothingListed); err != nil {
 		return err
 	}
-	if err := s.mask(s.app.environSecrets(nothingListed)...); err != nil {
+	if err := s.add(s.app.environSecrets(nothingListed)...); err != nil {
 		return fmt.Errorf("mask the secrets of the environment: %w", err)
 	}
 	return nil
 }
 
-// maskPassed masks what metapipe.yml passes to the tool.
-func (s *step) maskPassed(rules []string) error {
+// passed masks what metapipe.yml passes to the tool.
+func (s masks) passed(rules []string) error {
 	if len(rules) == 0 {
 		return nil
 	}
 	if err := s.app.tooShortToMask(passedSecrets(rules)); err != nil {
 		return err
 	}
-	if err := s.mask(s.app.environSecrets(passedSecrets(rules))...); err != nil {
+	if err := s.add(s.app.environSecrets(passedSecrets(rules))...); err != nil {
 		return fmt.Errorf("mask the variables of tool.env: %w", err)
 	}
 	return nil
@@ -356,11 +361,11 @@ func (a *App) flush() {
 	}
 }
 
-// maskedIDToken masks the token before anything can print it.
-func (s *step) maskedIDToken(ctx context.Context, audience string) (string, error) {
+// idToken masks the token before anything can print it.
+func (s masks) idToken(ctx context.Context, audience string) (string, error) {
 	token, err := s.runner.IDToken(ctx, audience)
 	if err != nil {
 		return "", err
 	}
-	return token, s.mask(token)
+	return token, s.add(token)
 }

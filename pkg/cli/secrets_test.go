@@ -196,7 +196,7 @@ func TestSecretsMeet(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			token := fmt.Sprintf("minted-token-%d", i)
-			if err := s.mask(token); err != nil {
+			if err := masksOf(s).add(token); err != nil {
 				t.Error(err)
 			}
 			fmt.Fprintf(app.Err, "the server says %s\n", token)

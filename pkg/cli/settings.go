@@ -70,8 +70,8 @@ func (a *App) newStep() (*step, error) {
 		return nil, err
 	}
 	s := &step{app: a, context: c, runner: actions.NewRunner(actions.Options{Context: c, Lookup: a.lookup, Commands: a.commands, Sleep: a.Sleep})}
-	s.github = &githubClients{app: a, context: c, mask: s.mask}
-	if err := s.maskEnviron(); err != nil {
+	s.github = &githubClients{app: a, context: c, mask: masksOf(s).add}
+	if err := masksOf(s).environ(); err != nil {
 		return nil, err
 	}
 	a.step = s
@@ -205,7 +205,7 @@ func (s *step) readManager(dir string) (*manager, error) {
 	if err := problems.Err(); err != nil {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
 	}
-	if err := s.maskPassed(c.Manager.Tool.Env); err != nil {
+	if err := masksOf(s).passed(c.Manager.Tool.Env); err != nil {
 		return nil, err
 	}
 	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, nil
@@ -325,7 +325,7 @@ func (a *App) cacheDir() string {
 }
 
 // reporter shows customers how a request stands.
-func (m *manager) reporter(client *github.Client) *publish.Reporter {
+func (m reporting) reporter(client *github.Client) *publish.Reporter {
 	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
 }
 

@@ -130,13 +130,13 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
-	customers, left, err := m.stateCustomers(ctx, o.customer)
+	customers, left, err := leftoversOf(m).stateCustomers(ctx, o.customer)
 	if err != nil {
 		return err
 	}
 	states := []targetState{}
 	for _, c := range customers {
-		environments, err := m.stored(ctx, c)
+		environments, err := targetFlagsOf(m).stored(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 			if o.environment != "" && o.environment != string(env) {
 				continue
 			}
-			state, err := m.targetState(ctx, c, env)
+			state, err := statesOf(m).target(ctx, c, env)
 			if err != nil {
 				return err
 			}
@@ -152,7 +152,7 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 		}
 	}
 	for _, name := range left {
-		more, err := m.leftStates(ctx, name, o.environment)
+		more, err := leftoversOf(m).leftStates(ctx, name, o.environment)
 		if err != nil {
 			return err
 		}
@@ -191,9 +191,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		return err
 	}
 	if o.log || o.request != "" {
-		return m.showLog(ctx, c, env, o)
+		return logsOf(m).show(ctx, c, env, o)
 	}
-	state, err := m.targetState(ctx, c, env)
+	state, err := statesOf(m).target(ctx, c, env)
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		{"lineage", report.TerminalLine(state.Lineage)}, {"changed", state.changed()}, {"lock", state.lock()}} {
 		fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
 	}
-	if err := m.printHolders(ctx, w, state); err != nil {
+	if err := statesOf(m).printHolders(ctx, w, state); err != nil {
 		return err
 	}
 	if state.Lost != nil {

@@ -73,8 +73,13 @@ func (c stateCopy) String() string {
 	return "version " + c.Version
 }
 
+// restoring brings an earlier version of a state back.
+type restoring struct{ *manager }
+
+func restoringOf(m *manager) restoring { return restoring{m} }
+
 // copies are what there is to restore from, the newest first.
-func (m *manager) copies(ctx context.Context, o restoreOptions, in pipeline.TargetInput) ([]stateCopy, error) {
+func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.TargetInput) ([]stateCopy, error) {
 	if o.file != "" {
 		one, err := m.fileCopy(o.file)
 		return []stateCopy{one}, err
@@ -114,7 +119,7 @@ func (m *manager) copies(ctx context.Context, o restoreOptions, in pipeline.Targ
 // shownVersions is how many versions are looked at, the newest first.
 const shownVersions = 20
 
-func (m *manager) fileCopy(name string) (stateCopy, error) {
+func (m restoring) fileCopy(name string) (stateCopy, error) {
 	file := m.app.absolute(name)
 	f, err := os.Open(filepath.Clean(file))
 	if err != nil {

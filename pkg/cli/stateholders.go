@@ -11,7 +11,7 @@ import (
 
 // printHolders says whose step took the lock, since the lock itself names a machine only,
 // and what releases it.
-func (m *manager) printHolders(ctx context.Context, w io.Writer, s targetState) error {
+func (m states) printHolders(ctx context.Context, w io.Writer, s targetState) error {
 	if s.Lock == nil {
 		return nil
 	}

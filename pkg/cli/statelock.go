@@ -9,7 +9,7 @@ import (
 )
 
 // free reports whether a state is known to have no lock.
-func (m *manager) free(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
+func (m states) free(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
 	lock, known, err := m.Lock(ctx, c, env)
 	if err != nil {
 		return false, fmt.Errorf("read the lock of %s/%s: %w", c.Name, env, err)
@@ -19,7 +19,7 @@ func (m *manager) free(ctx context.Context, c pipeline.Customer, env pipeline.En
 
 // Lock reads the lock that lies beside a state in the store. The locks of a table
 // or of another backend are the tool's alone: known is false.
-func (m *manager) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
+func (m states) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
 	state := m.config.Manager.State
 	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
 		return nil, false, nil

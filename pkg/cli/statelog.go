@@ -12,9 +12,14 @@ import (
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
-// showLog prints what the plans and applies of a request have printed: of the one
+// logReader shows what plans and applies printed.
+type logReader struct{ *manager }
+
+func logsOf(m *manager) logReader { return logReader{m} }
+
+// show prints what the plans and applies of a request have printed: of the one
 // that --request names, or of the one with the newest log.
-func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline.Environment, o stateOptions) error {
+func (m logReader) show(ctx context.Context, c pipeline.Customer, env pipeline.Environment, o stateOptions) error {
 	if !o.log {
 		return &pipeline.UsageError{Message: "--request needs --log", Next: "add --log to print what its plans and applies have printed"}
 	}
@@ -48,9 +53,9 @@ func (m *manager) showLog(ctx context.Context, c pipeline.Customer, env pipeline
 
 // loggedRequest reads the flag, or finds the request whose log of the target is the
 // newest.
-func (m *manager) loggedRequest(ctx context.Context, c pipeline.Customer, env pipeline.Environment, given string) (pipeline.RequestID, error) {
+func (m logReader) loggedRequest(ctx context.Context, c pipeline.Customer, env pipeline.Environment, given string) (pipeline.RequestID, error) {
 	if given != "" {
-		return m.request(ctx, c, given)
+		return targetFlagsOf(m.manager).request(ctx, c, given)
 	}
 	found, err := m.store.Describe(ctx, fmt.Sprintf("%s/%s/plans/", c.Name, env))
 	if err != nil {

@@ -79,7 +79,7 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return nil, targetState{}, in, err
 	}
-	state, err := m.targetState(ctx, c, env)
+	state, err := statesOf(m).target(ctx, c, env)
 	if err != nil {
 		return nil, targetState{}, in, err
 	}

@@ -73,7 +73,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 		return err
 	}
 	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now}
-	found, err := m.copies(ctx, o, in)
+	found, err := restoringOf(m).copies(ctx, o, in)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s holds something in the place of the state of %s/%s, and metapipe cannot keep that aside there", state.Place, in.Customer.Name, in.Environment),
 			Next: "move it away with the means of that backend, and run this again"}
 	}
-	result.Restored, err = m.restoreState(ctx, restorer, o, in, chosen, from)
+	result.Restored, err = restoringOf(m).restore(ctx, restorer, o, in, chosen, from)
 	if err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (state
 		Next: "leave --apply out to see them; --version with --force restores another one: what was built since is missing in it, and must be imported"}
 }
 
-// restoreState pushes the chosen copy out of a private file.
-func (m *manager) restoreState(ctx context.Context, restorer *recovery.Restorer, o restoreOptions, in pipeline.TargetInput, chosen stateCopy, from recovery.StateCopy) (*restoredState, error) {
+// restore pushes the chosen copy out of a private file.
+func (m restoring) restore(ctx context.Context, restorer *recovery.Restorer, o restoreOptions, in pipeline.TargetInput, chosen stateCopy, from recovery.StateCopy) (*restoredState, error) {
 	dir, remove, err := m.workDir(o.directories, string(in.Customer.Name), string(in.Environment))
 	if err != nil {
 		return nil, err
@@ -171,7 +171,7 @@ func (m *manager) restoreState(ctx context.Context, restorer *recovery.Restorer,
 }
 
 // placeOf names an object of the store so that other programs find it.
-func (m *manager) placeOf(key string) string {
+func (m restoring) placeOf(key string) string {
 	if m.directory != "" {
 		return filepath.Join(m.directory, filepath.FromSlash(key))
 	}

@@ -84,8 +84,13 @@ func (s targetState) lock() string {
 	return "free"
 }
 
-// targetState reads what there is of one target.
-func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
+// states reads the states of targets and their locks.
+type states struct{ *manager }
+
+func statesOf(m *manager) states { return states{m} }
+
+// target reads what there is of one target.
+func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
 	backend := m.backend(c, env)
 	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
 	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name, env))
@@ -120,7 +125,7 @@ func (m *manager) targetState(ctx context.Context, c pipeline.Customer, env pipe
 
 // end fills in when a destroy has left nothing of a target, unless its state says
 // otherwise now.
-func (m *manager) end(ctx context.Context, state *targetState) error {
+func (m states) end(ctx context.Context, state *targetState) error {
 	at, ended, err := intake.LookForEnded(ctx, m.store, state.Customer, state.Environment)
 	if err == nil && ended && state.Lost == nil && state.Resources <= 0 {
 		state.Ended = &at
@@ -130,7 +135,7 @@ func (m *manager) end(ctx context.Context, state *targetState) error {
 
 // stateInStore reads a state that lies beside the objects of the store. It looks at the
 // state and its locks alone: what else lies under the target grows with its requests.
-func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
+func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
 	key := pipeline.StateKey(c.Name, env)
 	found, err := m.store.Describe(ctx, key)
 	if err != nil {
@@ -175,7 +180,7 @@ func (m *manager) stateInStore(ctx context.Context, c pipeline.Customer, env pip
 	return nil
 }
 
-func (m *manager) read(ctx context.Context, key string, read func(io.Reader) error) error {
+func (m states) read(ctx context.Context, key string, read func(io.Reader) error) error {
 	r, err := m.store.Open(ctx, key)
 	if err != nil {
 		return err
@@ -184,7 +189,7 @@ func (m *manager) read(ctx context.Context, key string, read func(io.Reader) err
 }
 
 // stateByTool asks the tool, since it alone can read other backends.
-func (m *manager) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
+func (m states) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
 	dir, remove, err := m.workDir(directories{})
 	if err != nil {
 		return err

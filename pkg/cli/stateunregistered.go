@@ -14,9 +14,14 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
+// leftovers finds what the store has of customers without a file.
+type leftovers struct{ *manager }
+
+func leftoversOf(m *manager) leftovers { return leftovers{m} }
+
 // unregistered are the customers that the store knows and customers/ does not, in
 // ascending order: they were renamed or removed.
-func (m *manager) unregistered(ctx context.Context) ([]pipeline.CustomerName, error) {
+func (m leftovers) unregistered(ctx context.Context) ([]pipeline.CustomerName, error) {
 	names, err := registry.StoredCustomers(ctx, m.store)
 	if err != nil {
 		return nil, err
@@ -32,7 +37,7 @@ func (m *manager) unregistered(ctx context.Context) ([]pipeline.CustomerName, er
 
 // isUnregistered reports whether the store knows a name that customers/ does not. Of a
 // registered one nothing is asked, so that a role of one customer is enough.
-func (m *manager) isUnregistered(ctx context.Context, name string) (bool, error) {
+func (m leftovers) isUnregistered(ctx context.Context, name string) (bool, error) {
 	if _, registered := m.config.Customer(pipeline.CustomerName(name)); registered {
 		return false, nil
 	}
@@ -41,7 +46,7 @@ func (m *manager) isUnregistered(ctx context.Context, name string) (bool, error)
 }
 
 // stateCustomers are the customers whose states are shown: all, or the one that is named.
-func (m *manager) stateCustomers(ctx context.Context, name string) (registered []pipeline.Customer, left []pipeline.CustomerName, err error) {
+func (m leftovers) stateCustomers(ctx context.Context, name string) (registered []pipeline.Customer, left []pipeline.CustomerName, err error) {
 	if name == "" {
 		left, err = m.unregistered(ctx)
 		return m.config.Customers, left, err
@@ -56,7 +61,7 @@ func (m *manager) stateCustomers(ctx context.Context, name string) (registered [
 
 // leftStates are the states that a customer without a file has in the store. Which
 // customer's backend another kind of state is in is not known without the file.
-func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
+func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
 	envs, err := registry.StoredEnvironments(ctx, m.store, name)
 	if err != nil {
 		return nil, err
@@ -75,12 +80,12 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 		}
 		state.Kept = record.KeptStates(kept)
 		if m.config.Manager.State.Backend.Type == "" {
-			err = m.stateInStore(ctx, c, env, &state)
+			err = statesOf(m.manager).stateInStore(ctx, c, env, &state)
 		} else {
 			state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
 		}
 		if err == nil {
-			err = m.end(ctx, &state)
+			err = statesOf(m.manager).end(ctx, &state)
 		}
 		if err != nil {
 			return nil, err
@@ -92,7 +97,7 @@ func (m *manager) leftStates(ctx context.Context, name pipeline.CustomerName, on
 
 // renamedTo is the name that a customer without a file has now. It is verified with a key
 // where there is one: without it, who can write to the store can say what they like.
-func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
+func (m leftovers) renamedTo(ctx context.Context, name pipeline.CustomerName) (to pipeline.CustomerName, unread string) {
 	why := ""
 	if m.sealer == nil { // the same for all names
 		s, err := m.keys().sealer(ctx)
@@ -118,7 +123,7 @@ func (m *manager) renamedTo(ctx context.Context, name pipeline.CustomerName) (to
 
 // keyTrouble says in part of a sentence why there is no key to verify with: none is set,
 // or what is set is malformed, or the key service does not give it.
-func (m *manager) keyTrouble(err error) string {
+func (m leftovers) keyTrouble(err error) string {
 	secret := m.app.getenv(envKey)
 	if secret == "" && len(m.config.Manager.SealingKeys) == 0 {
 		return envKey + " is not set"

@@ -64,7 +64,7 @@ func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	if err != nil {
 		return err
 	}
-	result, stopped := m.sweeper(own, source, o.directories).Run(ctx, o.fix)
+	result, stopped := reportingOf(m).sweeper(own, source, o.directories).Run(ctx, o.fix)
 	if stopped != nil && ctx.Err() == nil {
 		return stopped
 	}
@@ -106,12 +106,12 @@ func sweepEnd(result sweep.Result, fix bool) error {
 	return nil
 }
 
-func (m *manager) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
-	unlocker := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
-	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: m, Now: m.app.Now,
-		Manager: m.repository(), Departed: m.departed,
+func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
+	unlocker := &sweep.Unlocker{Store: m.store, Locks: statesOf(m.manager), Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
+	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: statesOf(m.manager), Now: m.app.Now,
+		Manager: m.repository(), Departed: fetchingOf(m.manager).departed,
 		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
-			return m.closeRequest(ctx, source, closing)
+			return fetchingOf(m.manager).closeRequest(ctx, source, closing)
 		},
 		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
 			dir, remove, err := m.workDir(p, string(c.Name), string(env))

@@ -26,19 +26,19 @@ func (o *targetOptions) targetFlags(cmd *cobra.Command) {
 func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work, do func(*manager, pipeline.TargetInput) error) error {
 	o.only = o.customer
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) error {
-		c, env, err := m.namedTarget(o)
+		c, env, err := targetFlagsOf(m).namedTarget(o)
 		if err != nil {
 			return err
 		}
 		if err := checkRequest(o.request); err != nil {
 			return err
 		}
-		return m.confine(ctx, c, env, work)
+		return credentialsOf(m).confine(ctx, c, env, work)
 	})
 	if err != nil {
 		return err
 	}
-	in, remove, err := m.targetInput(ctx, o)
+	in, remove, err := targetFlagsOf(m).targetInput(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -46,8 +46,13 @@ func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work,
 	return do(m, in)
 }
 
+// targetFlags reads the flags that name a target and a request.
+type targetFlags struct{ *manager }
+
+func targetFlagsOf(m *manager) targetFlags { return targetFlags{m} }
+
 // namedTarget reads the flags that name a target.
-func (m *manager) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
+func (m targetFlags) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
 	c, err := m.customer(o.customer)
 	if err != nil {
 		return c, "", err
@@ -63,7 +68,7 @@ func (m *manager) namedTarget(o targetOptions) (pipeline.Customer, pipeline.Envi
 }
 
 // targetInput reads the flags that name a target and its request.
-func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
+func (m targetFlags) targetInput(ctx context.Context, o targetOptions) (in pipeline.TargetInput, remove func(), err error) {
 	c, env, err := m.namedTarget(o)
 	if err != nil {
 		return in, nil, err
@@ -82,7 +87,7 @@ func (m *manager) targetInput(ctx context.Context, o targetOptions) (in pipeline
 
 // target reads the flags that name a target: one that the customer may use, or one that
 // the store still has something of.
-func (m *manager) target(ctx context.Context, o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
+func (m targetFlags) target(ctx context.Context, o targetOptions) (pipeline.Customer, pipeline.Environment, error) {
 	c, err := m.customer(o.customer)
 	if err != nil {
 		return c, "", err
@@ -94,17 +99,17 @@ func (m *manager) target(ctx context.Context, o targetOptions) (pipeline.Custome
 // onStoredTarget opens the manager and the target that the flags name: one that the
 // customer may use, or one that the store still has something of.
 func (a *App) onStoredTarget(ctx context.Context, o targetOptions) (m *manager, c pipeline.Customer, env pipeline.Environment, err error) {
-	m, err = a.stateManager(ctx, stateOptions{targetOptions: o}, func(m *manager) error { return m.checkTarget(o) })
+	m, err = a.stateManager(ctx, stateOptions{targetOptions: o}, func(m *manager) error { return targetFlagsOf(m).checkTarget(o) })
 	if err != nil {
 		return nil, c, "", err
 	}
-	c, env, err = m.target(ctx, o)
+	c, env, err = targetFlagsOf(m).target(ctx, o)
 	return m, c, env, err
 }
 
 // checkTarget checks as much of the flags that name a target as needs no store. An
 // environment that metapipe.yml does not have any more may be in the store.
-func (m *manager) checkTarget(o targetOptions) error {
+func (m targetFlags) checkTarget(o targetOptions) error {
 	c, err := m.customer(o.customer)
 	if err != nil {
 		return err

@@ -73,20 +73,20 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 	if err != nil {
 		return err
 	}
-	event, err := s.triggerEvent()
+	event, err := triggeringOf(s).event()
 	if err != nil {
 		return err
 	}
 	if err := event.CheckTrigger(); err != nil {
 		return err
 	}
-	in, err := s.triggerInput(o, event)
+	in, err := triggeringOf(s).input(o, event)
 	own, ownErr := s.github.client(envOwnToken)
 	_, look := paces(s.context.APIURL)
 	t := &intake.Trigger{Own: own, Now: a.Now, Sleep: a.Sleep, MaxPause: look, Logf: a.logf,
 		Directory: func() error { return variables.CheckDirectory(a.absolute(o.customerDir), in.Path) }}
 	if sendsRequest(event) { // also beside an error: all that is missing is named at once
-		if missing := s.addSecrets(t, in, a.absolute(o.customerDir)); missing != nil {
+		if missing := triggeringOf(s).addSecrets(t, in, a.absolute(o.customerDir)); missing != nil {
 			err = errors.Join(err, missing)
 		}
 	}
@@ -98,27 +98,32 @@ func (a *App) trigger(ctx context.Context, o triggerOptions) error {
 		return errors.Join(err, s.summarize(report.Renderer{}.Customer(report.CustomerJob{Err: err, Manager: in.Manager})))
 	}
 	result, err := t.Run(ctx, in)
-	return errors.Join(err, s.triggerResult(in, result, err))
+	return errors.Join(err, triggeringOf(s).result(in, result, err))
 }
 
 // sendsRequest reports whether the run of an event needs the manager and the secrets: those of
 // forks and of Dependabot have none, and others ask for nothing.
 func sendsRequest(e pipeline.Event) bool { return e.Idle() == "" && !e.Dependabot }
 
+// triggering prepares and ends trigger.
+type triggering struct{ *step }
+
+func triggeringOf(s *step) triggering { return triggering{s} }
+
 // addSecrets gives a trigger what needs the secrets of the run.
-func (s *step) addSecrets(t *intake.Trigger, in intake.TriggerInput, customerDir string) error {
+func (s triggering) addSecrets(t *intake.Trigger, in intake.TriggerInput, customerDir string) error {
 	manager, err := s.github.clientFor(envManagerToken, grantSend)
 	if err != nil {
 		return err
 	}
 	t.Manager, t.Validate = manager, s.validateAgainst(manager, in, customerDir)
 	if s.app.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
-		t.IDToken = s.maskedIDToken
+		t.IDToken = masksOf(s.step).idToken
 	}
 	return nil
 }
 
-func (s *step) triggerEvent() (pipeline.Event, error) {
+func (s triggering) event() (pipeline.Event, error) {
 	if !s.context.InActions {
 		return pipeline.Event{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
 	}
@@ -131,8 +136,8 @@ func (s *step) triggerEvent() (pipeline.Event, error) {
 	return actions.LoadEvent(s.context)
 }
 
-// triggerInput is as much of the input as can be read, also beside an error.
-func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (intake.TriggerInput, error) {
+// input is as much of the input as can be read, also beside an error.
+func (s triggering) input(o triggerOptions, event pipeline.Event) (intake.TriggerInput, error) {
 	in := intake.TriggerInput{Event: event, Run: s.run(), Pickup: o.pickup, Wait: o.wait}
 	folder, err := o.path.read()
 	if err != nil {
@@ -161,7 +166,7 @@ func (s *step) triggerInput(o triggerOptions, event pipeline.Event) (intake.Trig
 }
 
 // managerOf is the manager's repository of the flag, or of the two variables.
-func (s *step) managerOf(o triggerOptions) (pipeline.Slug, error) {
+func (s triggering) managerOf(o triggerOptions) (pipeline.Slug, error) {
 	if o.manager == "" {
 		o.manager = s.app.getenv(envManagerOwner) + "/" + s.app.getenv(envManagerName)
 	}
@@ -174,7 +179,7 @@ func (s *step) managerOf(o triggerOptions) (pipeline.Slug, error) {
 
 // validateAgainst checks variables.yml of the checkout, under the manager's
 // schema where the token can read it: fetch-vars checks again in any case.
-func (s *step) validateAgainst(manager *github.Client, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
+func (s triggering) validateAgainst(manager *github.Client, in intake.TriggerInput, customerDir string) func(context.Context) pipeline.Problems {
 	return func(ctx context.Context) pipeline.Problems {
 		schema, limits, err := s.managerRules(ctx, manager, in.Manager)
 		if err != nil {
@@ -188,7 +193,7 @@ func (s *step) validateAgainst(manager *github.Client, in intake.TriggerInput, c
 // managerRules are the schema of variables.yml, nil where metapipe.yml names none, and
 // the manager's limits. Where they cannot be read the widest limits hold: fetch-vars
 // knows the right ones.
-func (s *step) managerRules(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
+func (s triggering) managerRules(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
 	limits := pipeline.Limits{VariablesBytes: config.MaxVariables}
 	repo, err := manager.Repository(ctx, slug)
 	if err != nil {
@@ -213,9 +218,9 @@ func (s *step) managerRules(ctx context.Context, manager *github.Client, slug pi
 	return schema, limits, err
 }
 
-// triggerResult hands the result to the later steps, and shows it to people. What a
+// result hands the result to the later steps, and shows it to people. What a
 // channel has no room for is left out and named: it makes no failure of a success.
-func (s *step) triggerResult(in intake.TriggerInput, r intake.TriggerResult, cause error) error {
+func (s triggering) result(in intake.TriggerInput, r intake.TriggerResult, cause error) error {
 	if r.Skipped != "" {
 		s.app.logf("%s", r.Skipped)
 	}

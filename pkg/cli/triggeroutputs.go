@@ -66,7 +66,7 @@ func fitOutputs(all map[pipeline.Environment]map[string]string, limit int) (stri
 func utf16Bytes(s string) int { return 2 * len(utf16.Encode([]rune(s))) }
 
 // warnLeftOut annotates the outputs that are left out.
-func (s *step) warnLeftOut(left []report.LeftOut) error {
+func (s triggering) warnLeftOut(left []report.LeftOut) error {
 	var problems pipeline.Problems
 	for _, l := range left {
 		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Environment, l.Bytes)

@@ -53,7 +53,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	free, err := m.free(ctx, c, env)
+	free, err := statesOf(m).free(ctx, c, env)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	defer remove()
-	unlocker, err := m.unlocker()
+	unlocker, err := statesOf(m).unlocker()
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 	return err
 }
 
-func (m *manager) unlocker() (*sweep.Unlocker, error) {
+func (m states) unlocker() (*sweep.Unlocker, error) {
 	u := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
 	if m.app.getenv(envOwnToken) == "" {
 		return u, nil

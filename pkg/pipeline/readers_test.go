@@ -21,8 +21,8 @@ var rawReads = map[string][]string{
 		"manager.engineOptions", // the tool's own state, to see whether it is one
 		"Restorer.digest",       // copies the tool's own state as it is
 		"Ledger.has",            // whether there is one, whatever it says
-		"manager.Lock",          // the tool's own lock, which is shown and compared
-		"manager.read",          // the tool's own state and lock: their counting
+		"states.Lock",           // the tool's own lock, which is shown and compared
+		"states.read",           // the tool's own state and lock: their counting
 		"NoteLastApply",         // copies a sealed object as it is
 		"ReadAtMost", "Unseal",  // the two below
 	},

@@ -11,6 +11,9 @@ import (
 
 	"encoding/json"
 
+	"os"
+	"path/filepath"
+
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -65,4 +68,23 @@ func (a *App) printJSON(value any) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
+}
+
+func (a *App) absolute(dir string) string {
+	if filepath.IsAbs(dir) {
+		return filepath.Clean(dir)
+	}
+	return filepath.Join(a.Dir, dir)
+}
+
+// cacheDir is metapipe's folder in the user's cache directory.
+func (a *App) cacheDir() string {
+	if dir := a.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "metapipe")
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "metapipe")
 }

@@ -15,11 +15,6 @@ type keys struct {
 	kms       store.KMSOptions // without keys where metapipe.yml names none
 }
 
-func (m *manager) keys() keys {
-	return keys{app: m.app, inActions: m.context.InActions,
-		kms: store.KMSOptions{Keys: m.config.Manager.SealingKeys, Region: m.config.Manager.State.Bucket.Region, Objects: m.store, Lookup: m.app.lookup}}
-}
-
 // first seals and opens under the first key alone.
 func (k keys) first(ctx context.Context) (*store.Sealer, error) {
 	if len(k.kms.Keys) > 0 {

@@ -29,17 +29,6 @@ type place struct {
 	state *pipeline.State // that of metapipe.yml; choose completes it
 }
 
-// place is where the manager keeps states and plans. named is the flag --store.
-func (m *manager) place(named string) place {
-	return place{app: m.app, dir: m.dir, named: named, state: &m.config.Manager.State}
-}
-
-// openStore opens the store and puts it into the manager.
-func (m *manager) openStore(ctx context.Context, named string) (err error) {
-	m.store, m.directory, err = m.place(named).open(ctx)
-	return err
-}
-
 // override is the directory that replaces what metapipe.yml says, and what names it; both
 // are empty where nothing does.
 func (p place) override() (dir, by string) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metapipe/metapipe/pkg/github"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/report"
@@ -144,4 +145,9 @@ func (m reporting) nothing(ctx context.Context) error {
 	}
 	m.app.logf("no request to report on")
 	return errors.Join(m.summarize(text), m.outputs("outcome", ""))
+}
+
+// reporter shows customers how a request stands.
+func (m reporting) reporter(client *github.Client) *publish.Reporter {
+	return &publish.Reporter{GitHub: client, Store: m.store, Sealer: m.sealer, Renderer: report.Renderer{}, Now: m.app.Now, Logf: m.app.logf}
 }

@@ -5,7 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fmt"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 type targetOptions struct {
@@ -125,4 +129,61 @@ func (m targetFlags) checkTarget(o targetOptions) error {
 		return missing
 	}
 	return allowed(c, env)
+}
+
+// storedTarget reads a flag that names an environment of a customer: one that the
+// customer may use, or one that the store still has something of.
+func (m targetFlags) storedTarget(ctx context.Context, c pipeline.Customer, name string) (pipeline.Environment, error) {
+	env, missing := m.environment("environment", name)
+	if missing == nil && c.Allows(env) {
+		return env, nil
+	}
+	if stored, err := pipeline.ParseEnvironment(name); err == nil {
+		if known, err := intake.TargetKnown(ctx, m.store, c.Name, stored); err != nil || known {
+			return stored, err
+		}
+	}
+	if missing != nil {
+		return "", missing
+	}
+	return "", allowed(c, env)
+}
+
+// stored are the environments of metapipe.yml that the customer may use, and those that
+// the store still has something of.
+func (m targetFlags) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.Environment, error) {
+	var all []pipeline.Environment
+	for _, rule := range c.Manager.Environments {
+		if !c.Allows(rule.Name) {
+			if known, err := intake.TargetKnown(ctx, m.store, c.Name, rule.Name); err != nil {
+				return nil, err
+			} else if !known {
+				continue
+			}
+		}
+		all = append(all, rule.Name)
+	}
+	return all, nil
+}
+
+// request reads the flag that names a request of a customer: its whole id, or the
+// beginning that statuses, comments and the ledger print. The store must be open.
+func (m targetFlags) request(ctx context.Context, c pipeline.Customer, given string) (pipeline.RequestID, error) {
+	if err := checkRequest(given); err != nil {
+		return "", err
+	}
+	if id, err := pipeline.ParseRequestID(given); err == nil {
+		return id, nil
+	}
+	ids, err := record.RequestsLike(ctx, m.store, c.Name, given)
+	if err != nil {
+		return "", err
+	}
+	switch len(ids) {
+	case 0:
+		return "", &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s does not exist", given, c.Name), Next: "`metapipe ledger --customer " + string(c.Name) + "` lists the requests"}
+	case 1:
+		return ids[0], nil
+	}
+	return "", &pipeline.UsageError{Message: fmt.Sprintf("%d requests of customer %s begin with %s", len(ids), c.Name, given), Next: fmt.Sprintf("pass the whole id: %s, %s …", ids[0], ids[1])}
 }

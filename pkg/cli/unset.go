@@ -26,22 +26,3 @@ func unsetSecrets(missing []unset) error {
 	last := len(names) - 1
 	return &pipeline.UsageError{Message: strings.Join(names[:last], ", ") + " and " + names[last] + " are not set", Next: strings.Join(next, "\n  → ")}
 }
-
-// checkSecrets refuses a command that lacks its key or tokens, before it does anything.
-// Half of the variables of an App are a mistake of their own, which clientFor names.
-func (m *manager) checkSecrets(tokens []string) error {
-	var missing []unset
-	if keys := m.keys(); keys.none() {
-		missing = append(missing, keys.unset())
-	}
-	app := m.app.getenv(envAppID) != "" || m.app.getenv(envAppKey) != ""
-	for _, name := range tokens {
-		if m.app.getenv(name) == "" && (name == envOwnToken || !app) {
-			missing = append(missing, m.github.unset(name))
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return unsetSecrets(missing)
-}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -168,4 +169,35 @@ func (r Request) DeploymentEnvironment(env Environment) string {
 		return "infra/" + string(r.Customer) + "/" + string(env)
 	}
 	return "infra/" + string(env)
+}
+
+// Order sorts requests by what was pushed last, and not by which of the
+// manager's runs got a runner first: by the creation of the run that asked, which
+// its re-runs keep, and by the attempt. Its parts have fixed widths, so that byte order is time order.
+func (r Request) Order() string {
+	if r.CustomerRun.CreatedAt.IsZero() { // born in the manager
+		return r.OrderAt(r.CreatedAt)
+	}
+	return r.OrderAt(r.CustomerRun.CreatedAt)
+}
+
+// OrderAt is Order as if the request were created at that time.
+func (r Request) OrderAt(at time.Time) string {
+	run := r.CustomerRun
+	if run.CreatedAt.IsZero() {
+		run = r.ManagerRun
+	}
+	return fmt.Sprintf("%s-%020d-%06d-%s", OrderStart(at), run.ID, run.Attempt, r.ID)
+}
+
+// VariablesBinding ties the stored variables to the facts of their request. What a
+// fetch-vars that runs again may find different is left out.
+func VariablesBinding(r Request) Binding {
+	facts := r
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
+	b, err := json.Marshal(facts)
+	if err != nil {
+		panic("request: " + err.Error()) // plain strings, numbers and times always encode
+	}
+	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
 }

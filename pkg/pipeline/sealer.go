@@ -2,10 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"hash"
 	"io"
-	"time"
 )
 
 // Sealer encrypts with authentication and makes keyed hashes.
@@ -28,18 +26,6 @@ type Binding struct {
 	// Record: the object authenticates a record and holds nothing itself.
 	Record bool
 	Data   []byte // what else it is tied to
-}
-
-// VariablesBinding ties the stored variables to the facts of their request. What a
-// fetch-vars that runs again may find different is left out.
-func VariablesBinding(r Request) Binding {
-	facts := r
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
-	b, err := json.Marshal(facts)
-	if err != nil {
-		panic("request: " + err.Error()) // plain strings, numbers and times always encode
-	}
-	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
 }
 
 // BindTo ties one sealed object of a plan to the receipt and to its own name.

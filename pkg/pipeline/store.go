@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 )
@@ -28,27 +27,8 @@ type Store interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Order sorts requests by what was pushed last, and not by which of the
-// manager's runs got a runner first: by the creation of the run that asked, which
-// its re-runs keep, and by the attempt. Its parts have fixed widths, so that byte order is time order.
-func (r Request) Order() string {
-	if r.CustomerRun.CreatedAt.IsZero() { // born in the manager
-		return r.OrderAt(r.CreatedAt)
-	}
-	return r.OrderAt(r.CustomerRun.CreatedAt)
-}
-
 // OrderTimes is the time at the beginning of an order.
 const OrderTimes = "20060102T150405.000000000Z"
 
 // OrderStart stands before every order of that time and later ones.
 func OrderStart(at time.Time) string { return at.UTC().Format(OrderTimes) }
-
-// OrderAt is Order as if the request were created at that time.
-func (r Request) OrderAt(at time.Time) string {
-	run := r.CustomerRun
-	if run.CreatedAt.IsZero() {
-		run = r.ManagerRun
-	}
-	return fmt.Sprintf("%s-%020d-%06d-%s", OrderStart(at), run.ID, run.Attempt, r.ID)
-}

@@ -70,5 +70,8 @@ func (in TargetInput) LogOrDiscard() io.Writer {
 	return in.Log
 }
 
+// Name is the name of the target: "<customer>/<environment>".
+func (in TargetInput) Name() string { return TargetName(in.Customer.Name, in.Environment) }
+
 // TargetName is how messages name a target: customer/environment.
 func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }

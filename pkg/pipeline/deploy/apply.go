@@ -53,16 +53,16 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 		return TargetResult{Outcome: pipeline.OutcomeNoChanges}, nil
 	}
 	if planned.Outcome != pipeline.OutcomeWaiting {
-		return TargetResult{}, &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s/%s ended as %q", request.Customer, in.Environment, planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
+		return TargetResult{}, &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s ended as %q", in.Name(), planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
 	}
 	last, err := record.LastAttempt(ctx, a.records(), folder)
 	if err != nil {
-		return TargetResult{}, record.TamperedOr(err, fmt.Sprintf("what became of the plan of %s/%s", request.Customer, in.Environment))
+		return TargetResult{}, record.TamperedOr(err, "what became of the plan of "+in.Name())
 	}
 	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied { // a job that is run again goes on from there
 		receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
 		if err != nil {
-			return TargetResult{}, record.TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
+			return TargetResult{}, record.TamperedOr(err, "the receipt of "+in.Name())
 		}
 		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
@@ -75,40 +75,6 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 		}
 	}
 	return a.recorded(ctx, in, request, folder, last)
-}
-
-func notAppliedReason(request pipeline.Request, env pipeline.Environment) pipeline.Reason {
-	if _, held := request.PlanOnly[env]; held {
-		return pipeline.ReasonBranch
-	}
-	return pipeline.ReasonModeForbids
-}
-
-func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
-	if why, held := request.PlanOnly[env]; held {
-		return why
-	}
-	return "its mode is " + string(request.Mode)
-}
-
-func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) (record.PlanAttempt, record.Result, error) {
-	missing := &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
-	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Environment)
-	if err != nil {
-		return record.PlanAttempt{}, record.Result{}, err
-	}
-	if !found {
-		return record.PlanAttempt{}, record.Result{}, missing
-	}
-	var ended record.Result
-	err = a.records().ReadRecord(ctx, folder, record.ObjectPlanned, &ended)
-	switch {
-	case errors.Is(err, pipeline.ErrNotFound):
-		return record.PlanAttempt{}, record.Result{}, missing
-	case err != nil:
-		return record.PlanAttempt{}, record.Result{}, record.TamperedOr(err, fmt.Sprintf("how the plan of %s/%s ended", request.Customer, in.Environment))
-	}
-	return folder, ended, nil
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
@@ -167,7 +133,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(last.Number+1)))
 	}
 	if recordErr != nil {
-		return result, errors.Join(err, fmt.Errorf("record the apply of %s/%s: %w", request.Customer, in.Environment, recordErr))
+		return result, errors.Join(err, fmt.Errorf("record the apply of %s: %w", in.Name(), recordErr))
 	}
 	result.Outcome, result.Reason = ended.Outcome, ended.Reason
 	return result, err
@@ -223,7 +189,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	}
 	// Only now is the receipt known to be the one that the plan was sealed with.
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
-		return result, &pipeline.RefusedError{Reason: pipeline.ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s/%s has receipt %s, but %s was approved", request.Customer, in.Environment, receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
+		return result, &pipeline.RefusedError{Reason: pipeline.ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s has receipt %s, but %s was approved", in.Name(), receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
 			Next: "apply the plan that was approved, or approve this one"}
 	}
 	// The request is marked open by now, and a rename looks for open requests after it has
@@ -286,75 +252,9 @@ func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipel
 	return winner.Refusal(in, mode)
 }
 
-// receipt reads the receipt and compares it with what is asked for and with what
-// stands around it now.
-func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, in pipeline.TargetInput) (pipeline.Receipt, error) {
-	receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
-	if err != nil {
-		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+string(request.Customer)+"/"+string(in.Environment))
-	}
-	if err := a.compare(receipt, request, in); err != nil {
-		return pipeline.Receipt{}, err
-	}
-	return receipt, checkNewest(ctx, a.records(), request, in.Environment)
-}
-
-func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in pipeline.TargetInput) error {
-	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
-	refuse := func(reason pipeline.Reason, format string, args ...any) error {
-		refused := &pipeline.RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
-		if reason == pipeline.ReasonTampered {
-			refused.Next, refused.Operator = pipeline.TamperedNext, pipeline.TamperedFinder
-		}
-		return refused
-	}
-	switch {
-	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
-		return refuse(pipeline.ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
-	case receipt.Mode != request.ModeOfReceipt():
-		return refuse(pipeline.ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
-	case receipt.Environment != in.Environment:
-		return refuse(pipeline.ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
-	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
-		return refuse(pipeline.ReasonStaleVariables, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
-	case receipt.ManagerCommit != in.ManagerCommit:
-		return refuse(pipeline.ReasonStaleManager, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
-	case receipt.Backend != in.Backend.String():
-		return refuse(pipeline.ReasonStaleState, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
-	case !a.Now().Before(receipt.Expires):
-		return refuse(pipeline.ReasonExpired, "expired at %s", receipt.Expires.Format(time.RFC3339))
-	}
-	return nil
-}
-
-// checkOrder refuses to overtake: production is not touched while staging of the
-// same request has not succeeded.
-func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) error {
-	for _, env := range request.Targets {
-		if env == in.Environment {
-			return nil
-		}
-		if !request.Applies(env) {
-			continue
-		}
-		status, err := record.ReadTargetStatus(ctx, a.records(), request, env)
-		if err != nil {
-			return err
-		}
-		if status.Doubt != nil {
-			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
-		}
-		if !status.Result.Outcome.Succeeded() {
-			return &pipeline.RefusedError{Reason: pipeline.ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
-				Next: "let " + string(env) + " succeed first"}
-		}
-	}
-	return nil
-}
-
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) (pipeline.Job, pipeline.StoredPlan, error) {
-	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	target := in.Name()
 	raw, err := record.UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(record.ObjectVariables), pipeline.BindTo(receipt, record.ObjectVariables))
 	if err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the variables of the plan of "+target)
@@ -382,4 +282,71 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, stored, nil
+}
+
+// appendLedger records how a call of apply ended.
+func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, result TargetResult, cause error) error {
+	ended := record.Result{Outcome: result.Outcome, Run: in.Run}
+	if cause != nil {
+		ended.Fail(ctx, request.Mode, cause)
+	}
+	if ended.Outcome == pipeline.OutcomeNoChanges {
+		return nil // the plan says so
+	}
+	e := ledger.EndEntry(request, in.Environment, ended, result.Receipt)
+	e.State = result.left
+	last, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	_, err := ledger.Ledger{Store: a.Store, Now: a.Now}.AppendAfter(last, result.head, e)
+	return err
+}
+
+// appendApplying records who approved the plan and that it is used from here
+// on. It comes before anything changes: what cannot be recorded does not happen.
+func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (head pipeline.LedgerHead, err error) {
+	chain := ledger.Ledger{Store: a.Store, Now: a.Now}
+	for _, account := range approvers {
+		e := ledger.NewEntry(ledger.Approved, request, in.Environment, in.Run)
+		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
+		if head, err = chain.Append(ctx, e); err != nil {
+			return head, err
+		}
+	}
+	e := ledger.NewEntry(ledger.Applying, request, in.Environment, in.Run)
+	e.Receipt = receipt.Digest()
+	return chain.AppendAfter(ctx, head, e)
+}
+
+func notAppliedReason(request pipeline.Request, env pipeline.Environment) pipeline.Reason {
+	if _, held := request.PlanOnly[env]; held {
+		return pipeline.ReasonBranch
+	}
+	return pipeline.ReasonModeForbids
+}
+
+func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
+	if why, held := request.PlanOnly[env]; held {
+		return why
+	}
+	return "its mode is " + string(request.Mode)
+}
+
+func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) (record.PlanAttempt, record.Result, error) {
+	missing := &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
+	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Environment)
+	if err != nil {
+		return record.PlanAttempt{}, record.Result{}, err
+	}
+	if !found {
+		return record.PlanAttempt{}, record.Result{}, missing
+	}
+	var ended record.Result
+	err = a.records().ReadRecord(ctx, folder, record.ObjectPlanned, &ended)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return record.PlanAttempt{}, record.Result{}, missing
+	case err != nil:
+		return record.PlanAttempt{}, record.Result{}, record.TamperedOr(err, "how the plan of "+in.Name()+" ended")
+	}
+	return folder, ended, nil
 }

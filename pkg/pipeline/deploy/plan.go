@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"time"
+
+	"path"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -104,40 +105,6 @@ func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.
 		return pipeline.Request{}, errors.Join(err, ledger.AppendUnreadable(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
-}
-
-// loadTarget reads the request and checks that the target is part of it.
-func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
-	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
-	if errors.Is(err, pipeline.ErrNotFound) {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
-	}
-	if err != nil {
-		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
-	}
-	if request.Rejected() {
-		return pipeline.Request{}, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
-	}
-	if request.Repository.ID != in.Customer.RepositoryID {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
-	}
-	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file), Next: "its path has changed since: run fetch-vars again"}
-	}
-	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
-		return pipeline.Request{}, err
-	}
-	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
-	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
-		return pipeline.Request{}, err
-	}
-	for _, env := range request.Targets {
-		if env == in.Environment {
-			return request, nil
-		}
-	}
-	return pipeline.Request{}, &pipeline.RefusedError{Reason: pipeline.ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
-		Next: pipeline.AskProvider, Operator: "use one of the environments that fetch-vars put out"}
 }
 
 func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *record.Result) (TargetResult, error) {
@@ -269,17 +236,6 @@ func opener(file string) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) { return os.Open(file) }
 }
 
-func checkNewest(ctx context.Context, s record.Records, request pipeline.Request, env pipeline.Environment) error {
-	newer, err := record.Superseding(ctx, s, request, env)
-	if err != nil {
-		return record.TamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
-	}
-	if newer != "" {
-		return pipeline.SupersededError(request, env, newer)
-	}
-	return nil
-}
-
 func fileSHA256(file string) (string, error) {
 	f, err := os.Open(filepath.Clean(file))
 	if err != nil {
@@ -288,4 +244,38 @@ func fileSHA256(file string) (string, error) {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
+}
+
+// loadTarget reads the request and checks that the target is part of it.
+func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
+	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
+	}
+	if err != nil {
+		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
+	}
+	if request.Rejected() {
+		return pipeline.Request{}, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
+	}
+	if request.Repository.ID != in.Customer.RepositoryID {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+	}
+	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file), Next: "its path has changed since: run fetch-vars again"}
+	}
+	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
+		return pipeline.Request{}, err
+	}
+	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
+	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
+		return pipeline.Request{}, err
+	}
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return request, nil
+		}
+	}
+	return pipeline.Request{}, &pipeline.RefusedError{Reason: pipeline.ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+		Next: pipeline.AskProvider, Operator: "use one of the environments that fetch-vars put out"}
 }

@@ -5,6 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"cmp"
+
+	"slices"
+	"time"
+
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
@@ -96,4 +101,97 @@ func (u ApplyAttempt) Refusal(in pipeline.TargetInput, mode pipeline.Mode) error
 	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
 		Next: mode.Afresh(), Operator: mode.Restart()}
+}
+
+// TargetStatus is what the store knows of one target.
+type TargetStatus struct {
+	Result  Result
+	Folder  PlanAttempt
+	Attempt ApplyAttempt // the last one of its plan
+	Doubt   error        // what of it cannot be believed: ErrTampered or ErrUnknownKey
+}
+
+// ReadTargetStatus reads the newest planning of a target and what became of it. A
+// record without a valid signature is no error: the target counts as failed.
+func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (TargetStatus, error) {
+	st := TargetStatus{Result: Result{Outcome: pipeline.OutcomeRequested}}
+	folder, found, err := LatestPlanAttempt(ctx, s, request, env)
+	if err != nil || !found {
+		return st, err
+	}
+	st.Folder = folder
+	reported := func(err error) (TargetStatus, error) {
+		if errors.Is(err, pipeline.ErrNotFound) {
+			return st, nil
+		}
+		if ended, doubt := doubted(err, folder.Has(AttemptStartObject(1))); doubt {
+			st.Result, st.Doubt, st.Attempt.Result, st.Attempt.Start = ended, err, nil, StartRecord{}
+			return st, nil
+		}
+		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
+	}
+	switch {
+	case folder.Has(ObjectPlanned):
+		err = s.ReadRecord(ctx, folder, ObjectPlanned, &st.Result)
+	case folder.Has(ObjectStart):
+		var b StartRecord
+		if err = s.ReadRecord(ctx, folder, ObjectStart, &b); err == nil {
+			st.Result.Outcome, st.Result.Run, st.Result.At = pipeline.OutcomePlanning, b.Run, b.At
+		}
+	}
+	if err != nil {
+		return reported(err)
+	}
+	if st.Attempt, err = LastAttempt(ctx, s, folder); err != nil {
+		return reported(err)
+	}
+	st.addAttempt()
+	return st, nil
+}
+
+// addAttempt adds the last use of the plan.
+func (st *TargetStatus) addAttempt() {
+	switch e := st.Attempt.Result; {
+	case st.Attempt.Number == 0:
+	case e == nil:
+		st.Result.Outcome, st.Result.Run, st.Result.At = pipeline.OutcomeApplying, st.Attempt.Start.Run, st.Attempt.Start.At
+	case !e.Retryable:
+		reviewed := st.Result.Reviewed
+		st.Result = *e
+		st.Result.Reviewed = cmp.Or(e.Reviewed, reviewed)
+	case st.Result.Outcome == pipeline.OutcomeWaiting: // it waits still, and it is known for what
+		st.Result.Reason, st.Result.Message, st.Result.Next, st.Result.Diagnostics, st.Result.Internal = e.Reason, e.Message, e.Next, e.Diagnostics, e.Internal
+		st.Result.Operator = e.Operator
+	}
+}
+
+// ExplainLock adds to an error about a lock who may hold it and how it goes on, for the
+// operator; the customer waits and asks for a fresh plan. own is
+// the mark of the step that met the lock, and so does not hold it.
+func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode pipeline.Mode, own string, cause error) {
+	var failed *pipeline.FailedError
+	if !errors.As(cause, &failed) || failed.Lock == nil {
+		return
+	}
+	last, cancel := CleanupContext(ctx)
+	defer cancel()
+	c, env := in.Customer.Name, in.Environment
+	holders, err := LockHolders(last, s, c, env, *failed.Lock)
+	if err != nil {
+		return // the lock itself is in the message already
+	}
+	holders = slices.DeleteFunc(holders, func(h Holder) bool { return h.mark == own }).Likely()
+	failed.Next = "another run or person uses this environment: wait until that has ended; then " + mode.Afresh() + "; where it does not end, ask your service provider to release the lock"
+	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
+	since := failed.Lock.Created.Format(time.RFC3339)
+	switch {
+	case failed.Lock.Who == "":
+		failed.Operator = fmt.Sprintf("the backend does not say who holds lock %s: wait and run this job again; if you know that the process that took it is dead, run `%s --no-run`", failed.Lock.ID, unlock)
+	case len(holders) == 0:
+		failed.Operator = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
+	case len(holders) > 1:
+		failed.Operator = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
+	default:
+		failed.Operator = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
+	}
 }

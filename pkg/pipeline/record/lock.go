@@ -178,34 +178,3 @@ func StepsIn(ctx context.Context, s Reader, request pipeline.Request, env pipeli
 	}
 	return found, nil
 }
-
-// ExplainLock adds to an error about a lock who may hold it and how it goes on, for the
-// operator; the customer waits and asks for a fresh plan. own is
-// the mark of the step that met the lock, and so does not hold it.
-func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode pipeline.Mode, own string, cause error) {
-	var failed *pipeline.FailedError
-	if !errors.As(cause, &failed) || failed.Lock == nil {
-		return
-	}
-	last, cancel := CleanupContext(ctx)
-	defer cancel()
-	c, env := in.Customer.Name, in.Environment
-	holders, err := LockHolders(last, s, c, env, *failed.Lock)
-	if err != nil {
-		return // the lock itself is in the message already
-	}
-	holders = slices.DeleteFunc(holders, func(h Holder) bool { return h.mark == own }).Likely()
-	failed.Next = "another run or person uses this environment: wait until that has ended; then " + mode.Afresh() + "; where it does not end, ask your service provider to release the lock"
-	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
-	since := failed.Lock.Created.Format(time.RFC3339)
-	switch {
-	case failed.Lock.Who == "":
-		failed.Operator = fmt.Sprintf("the backend does not say who holds lock %s: wait and run this job again; if you know that the process that took it is dead, run `%s --no-run`", failed.Lock.ID, unlock)
-	case len(holders) == 0:
-		failed.Operator = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
-	case len(holders) > 1:
-		failed.Operator = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
-	default:
-		failed.Operator = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
-	}
-}

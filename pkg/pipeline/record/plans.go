@@ -304,13 +304,6 @@ func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 // plans are compared.
 func SecretObjects() []string { return []string{ObjectPlan, ObjectPlanJSON, ObjectBundle} }
 
-// VerifyRequest holds the variables that are stored of a request to its facts:
-// ErrTampered when they are of another one.
-func VerifyRequest(ctx context.Context, s Records, request pipeline.Request) error {
-	_, err := UnsealBytes(ctx, s, s.Sealer, RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
-	return err
-}
-
 // KeptStates returns the requests whose state waits to be brought back, out of the
 // keys of one target, in their order.
 func KeptStates(keys []string) []string {

@@ -197,3 +197,10 @@ func TamperedOr(err error, what string) error {
 
 // RekeyNext is what the operator does about a record under a key that is not at hand.
 const RekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"A key or token has leaked\""
+
+// VerifyRequest holds the variables that are stored of a request to its facts:
+// ErrTampered when they are of another one.
+func VerifyRequest(ctx context.Context, s Records, request pipeline.Request) error {
+	_, err := UnsealBytes(ctx, s, s.Sealer, RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request))
+	return err
+}

@@ -3,13 +3,91 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"time"
+
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
+
+// receipt reads the receipt and compares it with what is asked for and with what
+// stands around it now.
+func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, in pipeline.TargetInput) (pipeline.Receipt, error) {
+	receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
+	if err != nil {
+		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+in.Name())
+	}
+	if err := a.compare(receipt, request, in); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	return receipt, checkNewest(ctx, a.records(), request, in.Environment)
+}
+
+func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in pipeline.TargetInput) error {
+	target := in.Name()
+	refuse := func(reason pipeline.Reason, format string, args ...any) error {
+		refused := &pipeline.RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
+		if reason == pipeline.ReasonTampered {
+			refused.Next, refused.Operator = pipeline.TamperedNext, pipeline.TamperedFinder
+		}
+		return refused
+	}
+	switch {
+	case receipt.Request != request.ID || receipt.Customer != request.Customer || receipt.RepositoryID != request.Repository.ID:
+		return refuse(pipeline.ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
+	case receipt.Mode != request.ModeOfReceipt():
+		return refuse(pipeline.ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
+	case receipt.Environment != in.Environment:
+		return refuse(pipeline.ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
+	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
+		return refuse(pipeline.ReasonStaleVariables, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
+	case receipt.ManagerCommit != in.ManagerCommit:
+		return refuse(pipeline.ReasonStaleManager, "was made from manager commit %s, and this is %s", receipt.ManagerCommit.Short(), in.ManagerCommit.Short())
+	case receipt.Backend != in.Backend.String():
+		return refuse(pipeline.ReasonStaleState, "was made against another state (%s, and this run uses %s)", receipt.Backend, in.Backend)
+	case !a.Now().Before(receipt.Expires):
+		return refuse(pipeline.ReasonExpired, "expired at %s", receipt.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// checkOrder refuses to overtake: production is not touched while staging of the
+// same request has not succeeded.
+func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) error {
+	for _, env := range request.Targets {
+		if env == in.Environment {
+			return nil
+		}
+		if !request.Applies(env) {
+			continue
+		}
+		status, err := record.ReadTargetStatus(ctx, a.records(), request, env)
+		if err != nil {
+			return err
+		}
+		if status.Doubt != nil {
+			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
+		}
+		if !status.Result.Outcome.Succeeded() {
+			return &pipeline.RefusedError{Reason: pipeline.ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
+				Next: "let " + string(env) + " succeed first"}
+		}
+	}
+	return nil
+}
+
+func checkNewest(ctx context.Context, s record.Records, request pipeline.Request, env pipeline.Environment) error {
+	newer, err := record.Superseding(ctx, s, request, env)
+	if err != nil {
+		return record.TamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
+	}
+	if newer != "" {
+		return pipeline.SupersededError(request, env, newer)
+	}
+	return nil
+}
 
 type gateReader interface {
 	EnvironmentProtection(ctx context.Context, repo pipeline.Slug, environment string) (exists bool, reviewers, waitMinutes int, err error)
@@ -32,7 +110,7 @@ type Approval struct {
 func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (approvers []pipeline.Account, err error) {
 	rule, why := request.GateEnvironment(in)
 	if a.Gate == nil && request.Mode == pipeline.ModeDestroy {
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s/%s needs an approval, and outside of GitHub Actions none can be on record", request.Customer, in.Environment),
+		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s needs an approval, and outside of GitHub Actions none can be on record", in.Name()),
 			Next: pipeline.ProviderNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
 	}
 	if a.Gate == nil || !rule.NeedsApproval() {
@@ -84,7 +162,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 			people = pipeline.WithAccounts(people, r.User)
 		}
 	}
-	target := fmt.Sprintf("%s/%s", request.Customer, in.Environment)
+	target := in.Name()
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),

@@ -1,0 +1,155 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// EnvironmentStatus is how far a request has come in one environment.
+type EnvironmentStatus struct {
+	Environment pipeline.Environment
+	State       pipeline.StatusState
+	Description string // without the request's id
+}
+
+// follow watches the customer's own commit: the manager writes the request id
+// into each status of the request.
+func (t *Trigger) follow(ctx context.Context, in TriggerInput, id pipeline.RequestID, statusContext string) (TriggerResult, error) {
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	result := TriggerResult{Request: id, Outcome: pipeline.OutcomeRequested}
+	started := t.Now()
+	pause, logged, picked := 250*time.Millisecond, "", false
+	result.Stage = stagePickedUp
+	var watch stageWatch
+	for {
+		statuses, err := t.Own.Statuses(ctx, repo, head)
+		if err != nil {
+			return result, fmt.Errorf("watch the status of %s in %s: %w", head.Short(), repo, err)
+		}
+		status, shown := pipeline.StatusOf(statuses, statusContext, id)
+		if picked && !shown {
+			return result, &pipeline.WaitingError{Stage: "end", Message: fmt.Sprintf("the statuses of %s now show another request than %s", head.Short(), id.Short()),
+				Next: "a newer request for the same commit has taken its place: see its run"}
+		}
+		picked = shown
+		if picked {
+			result.RunURL = status.TargetURL
+			result.Description, result.Environments = strings.TrimSuffix(status.Description, pipeline.RequestTag(id)), environmentsOf(statuses, statusContext, id)
+			if status.Description != logged {
+				logged = status.Description
+				t.Logf("%s", logged)
+			}
+			if status.State != pipeline.StatusPending {
+				result.Stage = stageEnd
+				return t.ended(ctx, in, result, status, statuses)
+			}
+			if now := stageOf(statuses, statusContext, id); watch.see(now, t.Now()) {
+				t.Logf("%s", now)
+			}
+			result.Stage = watch.at.name
+		}
+		waited := t.Now().Sub(started)
+		switch {
+		case !picked && waited >= in.Pickup:
+			return result, t.notPickedUp(ctx, in, id, statusContext)
+		case picked && in.Wait == 0:
+			return result, nil
+		case picked:
+			if err := watch.late(in, id, waited, t.Now()); err != nil {
+				return result, err
+			}
+		}
+		if err := t.Sleep(ctx, pause); err != nil {
+			return result, err
+		}
+		pause = min(pause*3/2, t.MaxPause)
+	}
+}
+
+func (t *Trigger) notPickedUp(ctx context.Context, in TriggerInput, id pipeline.RequestID, statusContext string) error {
+	t.close(ctx, in, id, statusContext, fmt.Sprintf("Not picked up by %s within %s", in.Manager, in.Pickup))
+	return &pipeline.WaitingError{Stage: "picked-up", Message: fmt.Sprintf("request %s was not picked up by %s within %s", id.Short(), in.Manager, in.Pickup),
+		Next: "check that the manager's workflow listens to repository_dispatch type " + pipeline.DispatchEvent + " on its default branch, then run this job again"}
+}
+
+// close ends the overall status of a request that the manager has not answered;
+// an answer that has come at the last moment stays.
+func (t *Trigger) close(ctx context.Context, in TriggerInput, id pipeline.RequestID, statusContext, why string) {
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	statuses, err := t.Own.Statuses(ctx, repo, head)
+	if _, answered := pipeline.StatusOf(statuses, statusContext, id); err == nil && answered {
+		return
+	}
+	err = t.Own.SetStatus(ctx, repo, head, pipeline.Status{Context: statusContext, State: pipeline.StatusError, Description: pipeline.WithRequestTag(why, id), TargetURL: in.Run.URL})
+	if err != nil {
+		t.Logf("could not post the status: %v", err)
+	}
+}
+
+func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResult, status pipeline.Status, statuses []pipeline.Status) (TriggerResult, error) {
+	if status.State != pipeline.StatusSuccess {
+		result.Outcome = pipeline.OutcomeFailed
+		return result, &pipeline.FailedError{Message: fmt.Sprintf("request %s: %s", result.Request.Short(), status.Description), Next: "see " + status.TargetURL}
+	}
+	result.Outcome = pipeline.OutcomePlanned
+	if pipeline.ModeOf(in.Event.Name).Reduce(in.Mode) != pipeline.ModeApply {
+		return result, nil
+	}
+	return t.outputs(ctx, in, result, statuses)
+}
+
+// outputs reads what each environment of the request put out. An environment
+// without changes has no deployment of this commit: the newest one holds.
+func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []pipeline.Status) (TriggerResult, error) {
+	repo := in.Event.Repository.Slug
+	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[pipeline.Environment]map[string]string{}
+	request := in.request()
+	for _, e := range environmentsOf(statuses, request.StatusContext(""), result.Request) {
+		env := string(e.Environment)
+		for _, sha := range []pipeline.SHA{in.Event.Head, ""} {
+			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(pipeline.Environment(env)))
+			if err != nil {
+				return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
+			}
+			if d, ok := newestSuccess(deployments); ok {
+				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
+				if left := d.Payload.LeftOut; len(left) > 0 {
+					t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, pipeline.PlainLine(strings.Join(left, ", ")))
+				}
+				if d.Payload.Request == result.Request {
+					result.Outcome = pipeline.OutcomeApplied
+				}
+				break
+			}
+		}
+	}
+	return result, nil
+}
+
+// environmentsOf are the environments of a request as its statuses show them.
+func environmentsOf(statuses []pipeline.Status, overall string, id pipeline.RequestID) []EnvironmentStatus {
+	var all []EnvironmentStatus
+	for _, s := range statuses {
+		env, ok := strings.CutPrefix(s.Context, overall+"/")
+		says, ours := strings.CutSuffix(s.Description, pipeline.RequestTag(id))
+		if ok && ours {
+			all = append(all, EnvironmentStatus{Environment: pipeline.Environment(env), State: s.State, Description: says})
+		}
+	}
+	slices.SortFunc(all, func(a, b EnvironmentStatus) int { return strings.Compare(string(a.Environment), string(b.Environment)) })
+	return all
+}
+
+func newestSuccess(newestFirst []pipeline.Deployment) (pipeline.Deployment, bool) {
+	for _, d := range newestFirst {
+		if d.State == "success" && d.Payload.Environment != "" {
+			return d, true
+		}
+	}
+	return pipeline.Deployment{}, false
+}

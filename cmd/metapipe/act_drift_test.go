@@ -15,20 +15,20 @@ import (
 const driftWorkflow = "drift-detection.yml"
 
 // scans runs the workflow of the schedule to its end.
-func (w *actWorld) scans(inputs map[string]string) (steps []actStep, succeeded bool) {
-	t := w.t
+func (w *actSetup) scans(inputs map[string]string) (steps []actStep, succeeded bool) {
+	t := w.T
 	t.Helper()
 	event, payload := "schedule", json.RawMessage(`{"schedule":"23 4 * * *"}`)
 	if inputs != nil {
-		event, payload = "workflow_dispatch", must(json.Marshal(map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}))(t)
+		event, payload = "workflow_dispatch", Must(json.Marshal(map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}))(t)
 	}
-	head := must(w.manager.Head("main"))(t)
-	run := must(w.manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
-	scan := workflowRun{repo: w.manager, run: run, event: payload, sha: head, ref: "refs/heads/main"}
+	head := Must(w.Manager.Head("main"))(t)
+	run := Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
+	scan := WorkflowRun{Repo: w.Manager, Run: run, Event: payload, SHA: head, Ref: "refs/heads/main"}
 	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
 	a := w.act(scan, actJobs{workflow: driftWorkflow, inputs: inputs, settings: w.settings(scan), record: stored})
 	succeeded = a.wait()
-	check(t, w.manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
+	Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
 	if t.Failed() || testing.Verbose() {
 		t.Logf("drift:\n%s", a.log)
 	}
@@ -60,13 +60,13 @@ func TestDriftWorkflow(t *testing.T) {
 
 func driftInAct(t *testing.T, server *miniotest.Server) {
 	files := map[string]string{
-		"metapipe.yml":         managerFiles["metapipe.yml"] + "drift: {pending: issue}\n",
+		"metapipe.yml":         ManagerFiles["metapipe.yml"] + "drift: {pending: issue}\n",
 		"customers/broken.yml": "repository: acme/shop\nrepository_id: 4711\npath: broken\nenvironments: [staging]\n",
 		"customers/second.yml": "repository: acme/shop\nrepository_id: 4711\npath: second\nenvironments: [staging]\n",
 		"customers/shop.yml":   "repository: acme/shop\nrepository_id: 4711\nenvironments: [staging]\n",
 	}
-	w := newActWorld(t, server, files)
-	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": variablesYML, "second/variables.yml": variablesYML, "broken/variables.yml": "name: [\n"})
+	w := newActSetup(t, server, files)
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": VariablesYML, "second/variables.yml": VariablesYML, "broken/variables.yml": "name: [\n"})
 
 	steps, succeeded := w.scans(nil)
 	last := summaryOf(t, steps, 3)
@@ -78,14 +78,14 @@ func driftInAct(t *testing.T, server *miniotest.Server) {
 			t.Errorf("the summary lacks %q:\n%s", want, last.summary)
 		}
 	}
-	if issues := w.customer.Snapshot().Issues; len(issues) != 2 || !strings.Contains(issues[0].Body, "terraform_data.first") {
+	if issues := w.Customer.Snapshot().Issues; len(issues) != 2 || !strings.Contains(issues[0].Body, "terraform_data.first") {
 		t.Errorf("issues: %+v", issues)
 	}
-	w.states.wantNone("terraform.tfstate", "a scan")
+	w.states.WantNone("terraform.tfstate", "a scan")
 
 	steps, succeeded = w.scans(map[string]string{"customer": "shop", "environment": "staging"})
 	last = summaryOf(t, steps, 1)
-	if !succeeded || last.exit != "0" || last.outputs["found"] != "1" || len(w.customer.Snapshot().Issues) != 2 {
+	if !succeeded || last.exit != "0" || last.outputs["found"] != "1" || len(w.Customer.Snapshot().Issues) != 2 {
 		t.Errorf("by hand: succeeded %v, exit %s, outputs %v\n%s", succeeded, last.exit, last.outputs, last.said)
 	}
 	if !strings.Contains(last.summary, "+") && !strings.Contains(last.summary, "-") {

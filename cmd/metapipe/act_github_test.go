@@ -26,19 +26,19 @@ type journey struct {
 }
 
 // through carries a run of the customer through both workflows.
-func (w *actWorld) through(run workflowRun, inputs map[string]string) journey {
-	w.t.Helper()
+func (w *actSetup) through(run WorkflowRun, inputs map[string]string) journey {
+	w.T.Helper()
 	requested := w.trigger(run, inputs)
 	return w.answer(w.dispatched(requested), nil).end().with(requested)
 }
 
 // with adds how the customer's workflow ended.
 func (j journey) with(requested *actRun) journey {
-	t := requested.w.t
+	t := requested.w.T
 	t.Helper()
 	j.customer = requested.wait()
 	j.asked = actSteps(t, requested.record)
-	j.handedOn = readOptional(t, filepath.Join(requested.record, handedOn))
+	j.handedOn = ReadOptional(t, filepath.Join(requested.record, handedOn))
 	if t.Failed() || testing.Verbose() {
 		t.Logf("customer:\n%s", requested.log)
 	}
@@ -46,15 +46,15 @@ func (j journey) with(requested *actRun) journey {
 }
 
 // trigger starts the customer's workflow.
-func (w *actWorld) trigger(run workflowRun, inputs map[string]string) *actRun {
-	w.t.Helper()
-	return w.act(run, actJobs{workflow: filepath.Base(intake.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")})
+func (w *actSetup) trigger(run WorkflowRun, inputs map[string]string) *actRun {
+	w.T.Helper()
+	return w.act(run, actJobs{workflow: filepath.Base(intake.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")})
 }
 
 // dispatched takes the manager's run that a customer's workflow has made.
-func (w *actWorld) dispatched(requested *actRun) workflowRun {
-	w.t.Helper()
-	ctx, cancel := context.WithCancel(w.t.Context())
+func (w *actSetup) dispatched(requested *actRun) WorkflowRun {
+	w.T.Helper()
+	ctx, cancel := context.WithCancel(w.T.Context())
 	defer cancel()
 	go func() {
 		select {
@@ -63,27 +63,27 @@ func (w *actWorld) dispatched(requested *actRun) workflowRun {
 		case <-ctx.Done():
 		}
 	}()
-	q, err := w.hub.NextRun(ctx)
+	q, err := w.Hub.NextRun(ctx)
 	if err != nil {
 		requested.wait()
-		w.t.Fatalf("nothing was dispatched: %v\n%s", err, requested.log)
+		w.T.Fatalf("nothing was dispatched: %v\n%s", err, requested.log)
 	}
-	check(w.t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
-	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/" + q.Run.HeadBranch}
+	Check(w.T, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	return WorkflowRun{Repo: q.Repo, Run: q.Run, Event: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}
 }
 
 // answering is a run of the manager under way.
 type answering struct {
-	w    *actWorld
-	run  workflowRun
+	w    *actSetup
+	run  WorkflowRun
 	jobs actJobs
 	now  *actRun
 }
 
 // answer starts the manager's workflow.
-func (w *actWorld) answer(run workflowRun, inputs map[string]string) *answering {
-	w.t.Helper()
-	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(managerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.t.TempDir(), "record")}}
+func (w *actSetup) answer(run WorkflowRun, inputs map[string]string) *answering {
+	w.T.Helper()
+	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(ManagerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")}}
 	a.jobs.gates = w.gates(run, a.jobs.record)
 	a.now = w.act(run, a.jobs)
 	return a
@@ -91,7 +91,7 @@ func (w *actWorld) answer(run workflowRun, inputs map[string]string) *answering 
 
 // end waits for the last job.
 func (a *answering) end() journey {
-	t := a.w.t
+	t := a.w.T
 	t.Helper()
 	j := journey{manager: true}
 	for {
@@ -109,12 +109,12 @@ func (a *answering) end() journey {
 		if len(j.answered) == before {
 			t.Fatalf("the manager's workflow got nowhere:\n%s", a.now.log)
 		}
-		a.jobs.instead = resumed(t, []byte(workflowsOf(t, "manager")[managerWorkflow]), j.answered)
+		a.jobs.instead = resumed(t, []byte(workflowsOf(t, "manager")[ManagerWorkflow]), j.answered)
 		a.now = a.w.act(a.run, a.jobs)
 	}
 	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
-	check(t, a.run.repo.SetRun(a.run.run.ID, "completed", conclusion))
-	j.run = must(a.run.repo.Run(a.run.run.ID))(t)
+	Check(t, a.run.Repo.SetRun(a.run.Run.ID, "completed", conclusion))
+	j.run = Must(a.run.Repo.Run(a.run.Run.ID))(t)
 	return j
 }
 
@@ -124,7 +124,7 @@ func (a *answering) end() journey {
 func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 	t.Helper()
 	document := map[string]any{}
-	check(t, yaml.Unmarshal(workflow, &document))
+	Check(t, yaml.Unmarshal(workflow, &document))
 	jobs := document["jobs"].(map[string]any)
 	ends := func(name string, step map[string]any, more map[string]any) {
 		job := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{step}}
@@ -152,7 +152,7 @@ func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 		switch _, planned := stepOf(steps, "plan", env); {
 		case env == last.environment:
 			ends(name, map[string]any{"run": "exit 1"}, map[string]any{"if": "always()"})
-			return must(yaml.Marshal(document))(t)
+			return Must(yaml.Marshal(document))(t)
 		case planned:
 			ends(name, map[string]any{"run": "true"}, map[string]any{"if": "always()"})
 		default:
@@ -169,7 +169,7 @@ func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
 func withGates(t *testing.T, workflow []byte) []byte {
 	t.Helper()
 	document := map[string]any{}
-	check(t, yaml.Unmarshal(workflow, &document))
+	Check(t, yaml.Unmarshal(workflow, &document))
 	jobs := document["jobs"].(map[string]any)
 	gates := map[string]any{}
 	for name, value := range jobs {
@@ -199,7 +199,7 @@ func withGates(t *testing.T, workflow []byte) []byte {
 	for name, gate := range gates {
 		jobs[name] = gate
 	}
-	return must(yaml.Marshal(document))(t)
+	return Must(yaml.Marshal(document))(t)
 }
 
 // askGate is the step of such a job.
@@ -212,43 +212,43 @@ func askGate() {
 }
 
 // gates serves the answers of the double for the jobs of a run.
-func (w *actWorld) gates(run workflowRun, stored string) string {
+func (w *actSetup) gates(run WorkflowRun, stored string) string {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		environment := strings.TrimPrefix(r.URL.Path, "/")
 		_, command, _ := strings.Cut(environment, "-")
-		at, err := run.repo.EnterEnvironment(run.run.ID, command+" "+environment, environment)
+		at, err := run.Repo.EnterEnvironment(run.Run.ID, command+" "+environment, environment)
 		if err == nil && at == hub.GateWaiting {
-			w.review(run, environment, actSteps(w.t, stored))
-			at, err = run.repo.AwaitEnvironment(r.Context(), run.run.ID, command+" "+environment, environment)
+			w.review(run, environment, actSteps(w.T, stored))
+			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, command+" "+environment, environment)
 		}
 		if err != nil {
-			w.t.Errorf("gate of %s: %v", environment, err)
+			w.T.Errorf("gate of %s: %v", environment, err)
 		}
 		if err != nil || at != hub.GateOpen {
 			out.WriteHeader(http.StatusForbidden)
 		}
 	}))
-	w.t.Cleanup(server.Close)
+	w.T.Cleanup(server.Close)
 	return server.URL
 }
 
 // approves is a reviewer who looks at the plan before saying yes.
-func (w *actWorld) approves(run workflowRun, environment string, soFar []actStep) {
+func (w *actSetup) approves(run WorkflowRun, environment string, soFar []actStep) {
 	w.decides(run, environment, soFar, true)
 }
 
 // decides reads what GitHub shows to a reviewer, the summaries of the jobs so far,
 // and gives an answer.
-func (w *actWorld) decides(run workflowRun, environment string, soFar []actStep, yes bool) {
+func (w *actSetup) decides(run WorkflowRun, environment string, soFar []actStep, yes bool) {
 	env, _, _ := strings.Cut(environment, "-")
 	planned, ok := stepOf(soFar, "plan", env)
 	shown := slices.ContainsFunc(soFar, func(s actStep) bool {
 		return strings.Contains(s.summary, planned.outputs["receipt-code"]) && strings.Contains(s.summary, "terraform_data.first")
 	})
 	if !ok || planned.outputs["receipt-code"] == "" || !shown {
-		w.t.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt-code"])
+		w.T.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt-code"])
 	}
-	if err := run.repo.Review(run.run.ID, environment, "robin", yes, "seen"); err != nil {
-		w.t.Error(err)
+	if err := run.Repo.Review(run.Run.ID, environment, "robin", yes, "seen"); err != nil {
+		w.T.Error(err)
 	}
 }

@@ -11,15 +11,15 @@ import (
 
 // wantHarmless looks at everything that a journey has left: nothing was executed, no
 // step said what a runner would obey, and what people read holds the texts as code.
-func (w *actWorld) wantHarmless(j journey, canary string) {
-	t := w.t
+func (w *actSetup) wantHarmless(j journey, canary string) {
+	t := w.T
 	t.Helper()
-	if made := must(os.ReadDir(canary))(t); len(made) != 0 {
+	if made := Must(os.ReadDir(canary))(t); len(made) != 0 {
 		t.Errorf("executed: %v", made)
 	}
 	shown := map[string]string{}
 	for i, s := range slices.Concat(j.asked, j.answered) {
-		if found := commandsIn(s.said); len(found) > 0 {
+		if found := CommandsIn(s.said); len(found) > 0 {
 			t.Errorf("%s writes commands: %q", s.command, found)
 		}
 		for name, value := range s.outputs {
@@ -29,19 +29,19 @@ func (w *actWorld) wantHarmless(j journey, canary string) {
 		}
 		shown[fmt.Sprintf("summary %d of %s", i, s.command)] = s.summary
 	}
-	for _, pr := range w.customer.Snapshot().Pulls {
+	for _, pr := range w.Customer.Snapshot().Pulls {
 		for _, c := range pr.Comments {
 			shown["comment"] = c.Body
 		}
 	}
 	for place, text := range shown {
-		for _, problem := range misreadings(text) {
+		for _, problem := range Misreadings(text) {
 			t.Errorf("%s %s", place, problem)
 		}
 	}
-	for sha := range w.customer.Snapshot().Statuses {
-		for statusContext, status := range w.statuses(sha) {
-			if strings.ContainsFunc(status, invisible) {
+	for sha := range w.Customer.Snapshot().Statuses {
+		for statusContext, status := range w.Statuses(sha) {
+			if strings.ContainsFunc(status, Invisible) {
 				t.Errorf("status %s: %q", statusContext, status)
 			}
 		}
@@ -49,14 +49,14 @@ func (w *actWorld) wantHarmless(j journey, canary string) {
 }
 
 // wantShown looks for words of the attacks in what a reviewer reads.
-func (w *actWorld) wantShown(j journey) {
-	w.t.Helper()
+func (w *actSetup) wantShown(j journey) {
+	w.T.Helper()
 	for _, word := range []string{"pwned-annotation", "ghadelimiter_pwned", `\u200f`, "onerror=pwned", "pwned-dollar", "/etc/passwd"} {
 		if !slices.ContainsFunc(j.answered, func(s actStep) bool { return strings.Contains(s.summary, word) }) {
-			w.t.Errorf("no summary shows %q", word)
+			w.T.Errorf("no summary shows %q", word)
 		}
-		if body := w.customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, word) {
-			w.t.Errorf("the comment does not show %q:\n%s", word, body)
+		if body := w.Customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, word) {
+			w.T.Errorf("the comment does not show %q:\n%s", word, body)
 		}
 	}
 }
@@ -64,10 +64,10 @@ func (w *actWorld) wantShown(j journey) {
 // ownCommands are the workflow commands that metapipe itself writes.
 var ownCommands = regexp.MustCompile(`^::(error|warning|notice|group|endgroup|add-mask|debug)( [^:]*)?::`)
 
-// commandsIn are the lines in which a runner finds a command that is not one of
+// CommandsIn are the lines in which a runner finds a command that is not one of
 // metapipe's own. The runner looks for the old form, ##[, only in lines that are none
 // of the new one: TryProcessCommand in its ActionCommandManager.cs.
-func commandsIn(output string) (found []string) {
+func CommandsIn(output string) (found []string) {
 	for _, line := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		trimmed := strings.TrimSpace(line)
 		own := ownCommands.FindString(trimmed)
@@ -81,9 +81,9 @@ func commandsIn(output string) (found []string) {
 	return found
 }
 
-// invisible reports characters that hide, or that make text read otherwise than it
+// Invisible reports characters that hide, or that make text read otherwise than it
 // is.
-func invisible(r rune) bool {
+func Invisible(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\n' && r != '\t'
 }
 
@@ -120,10 +120,10 @@ func withoutCode(line string) string {
 	}
 }
 
-// misreadings says where a Markdown text shows a hostile text other than as code, or
+// Misreadings says where a Markdown text shows a hostile text other than as code, or
 // with characters that nobody sees.
-func misreadings(text string) (problems []string) {
-	if i := strings.IndexFunc(text, invisible); i >= 0 {
+func Misreadings(text string) (problems []string) {
+	if i := strings.IndexFunc(text, Invisible); i >= 0 {
 		problems = append(problems, fmt.Sprintf("holds an invisible character: %q", text[max(0, i-40):min(len(text), i+40)]))
 	}
 	var outside strings.Builder

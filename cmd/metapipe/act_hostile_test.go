@@ -79,7 +79,7 @@ resource "terraform_data" "each" {
 // hostileInAct carries texts that try to be code through all steps, from the pull
 // request to the job that is handed the outputs: nothing is executed or obeyed, and
 // every value arrives as it was written.
-func hostileInAct(t *testing.T, w *actWorld) {
+func hostileInAct(t *testing.T, w *actSetup) {
 	w.obeysOldCommands = true
 	canary := t.TempDir()
 	w.canary = canary
@@ -100,40 +100,40 @@ func hostileInAct(t *testing.T, w *actWorld) {
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --final")
-	w.wantStatus(must(w.customer.Pull(number))(t).Head, "infra/terraform-deploy/staging", "success: Plan: ")
+	w.WantStatus(Must(w.Customer.Pull(number))(t).Head, "infra/terraform-deploy/staging", "success: Plan: ")
 	w.wantHarmless(j, canary)
 	w.wantShown(j)
 
-	before := must(w.customer.Head("main"))(t)
-	merged := must(w.customer.MergePull(number, hub.MergeCommit, "casey"))(t)
-	j = w.through(w.pushedFrom("main", before, merged), nil)
+	before := Must(w.Customer.Head("main"))(t)
+	merged := Must(w.Customer.MergePull(number, hub.MergeCommit, "casey"))(t)
+	j = w.through(w.PushedFrom("main", before, merged), nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
-	w.wantStatus(merged, "infra/terraform-deploy/staging", "success: Applied")
+	w.WantStatus(merged, "infra/terraform-deploy/staging", "success: Applied")
 	w.wantHarmless(j, canary)
 	w.wantArrived(j, values)
 
 	// What a tool prints when it fails goes to the log and to the report.
 	command := "printf '%s' '" + values["set-output"] + values["set-env"] + values["mask"] + values["stop"] + "'; exit 3"
-	run = w.push("main", map[string]string{"infra/variables.yml": file + "command: " + strconv.QuoteToASCII(command) + "\n"})
+	run = w.Push("main", map[string]string{"infra/variables.yml": file + "command: " + strconv.QuoteToASCII(command) + "\n"})
 	j = w.through(run, nil)
 	w.wantEnds(j, false, false)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
-	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "failure: ")
 	w.wantHarmless(j, canary)
-	w.wantNothingPending()
+	w.WantNothingPending()
 }
 
 // wantArrived compares the values where they were to arrive.
-func (w *actWorld) wantArrived(j journey, values map[string]string) {
-	t := w.t
+func (w *actSetup) wantArrived(j journey, values map[string]string) {
+	t := w.T
 	t.Helper()
 	var state struct {
 		Outputs map[string]struct{ Value json.RawMessage }
 	}
-	check(t, json.Unmarshal([]byte(w.state("shop/staging")), &state))
+	Check(t, json.Unmarshal([]byte(w.State("shop/staging")), &state))
 	var handed map[string]map[string]string
-	check(t, json.Unmarshal([]byte(j.handedOn), &handed))
+	Check(t, json.Unmarshal([]byte(j.handedOn), &handed))
 	for place, raw := range map[string]string{
 		"the variable": string(state.Outputs["values"].Value), "the file": string(state.Outputs["source"].Value), "the next job": handed["staging"]["values"],
 	} {
@@ -148,14 +148,14 @@ func (w *actWorld) wantArrived(j journey, values map[string]string) {
 }
 
 // refuses pushes what the customer's own step refuses before anything is sent.
-func (w *actWorld) refuses(canary string) {
-	t := w.t
+func (w *actSetup) refuses(canary string) {
+	t := w.T
 	t.Helper()
 	file := "environments:\n  staging: {}\n"
 	for key, text := range refusedTexts {
 		file += fmt.Sprintf("%s: %s\n", strconv.QuoteToASCII(key), strconv.QuoteToASCII(text))
 	}
-	run := w.push("main", map[string]string{"infra/variables.yml": file})
+	run := w.Push("main", map[string]string{"infra/variables.yml": file})
 	requested := w.trigger(run, nil)
 	if requested.wait() {
 		t.Errorf("the workflow succeeded:\n%s", requested.log)
@@ -165,31 +165,31 @@ func (w *actWorld) refuses(canary string) {
 		t.Errorf("steps: %+v", steps)
 	}
 	w.wantHarmless(journey{asked: steps}, canary)
-	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: infra/variables.yml:")
-	w.wantNoDispatch()
+	w.WantStatus(run.SHA, "infra/terraform-deploy", "failure: infra/variables.yml:")
+	w.WantNoDispatch()
 }
 
 // mustBite shows that the text does its harm where a script is made of it, and that
 // the tests would see it where a runner or a reader gets it as it is.
 func (a attack) mustBite(t *testing.T, canary string) {
 	t.Helper()
-	if strings.Contains(a.text, "\n::") && len(commandsIn(a.text)) == 0 {
+	if strings.Contains(a.text, "\n::") && len(CommandsIn(a.text)) == 0 {
 		t.Errorf("the commands of %s are not seen", a.name)
 	}
-	if strings.Contains(a.text, "pwned") && len(misreadings("`x "+a.text)) == 0 {
+	if strings.Contains(a.text, "pwned") && len(Misreadings("`x "+a.text)) == 0 {
 		t.Errorf("%s is not seen in a text", a.name)
 	}
 	if a.pasted == "" {
 		return
 	}
 	_ = exec.CommandContext(t.Context(), "bash", "-c", fmt.Sprintf(strings.Replace(a.pasted, "%s", "%[1]s", 1), a.text)).Run() // it may well fail afterwards
-	check(t, os.Remove(filepath.Join(canary, "pwned-"+a.name)))
+	Check(t, os.Remove(filepath.Join(canary, "pwned-"+a.name)))
 }
 
 // hostilePull opens a pull request whose branch, title, text, commit message and
 // files try the same.
-func (w *actWorld) hostilePull(variables string) (workflowRun, int) {
-	t := w.t
+func (w *actSetup) hostilePull(variables string) (WorkflowRun, int) {
+	t := w.T
 	t.Helper()
 	const branch = "a'b\"c`touch${IFS}$CANARY/pwned-branch`$(touch${IFS}$CANARY/pwned-branch);${{github.token}}\u202e|&x"
 	const text = "pwned\" '\n`touch $CANARY/pwned-text` $(touch $CANARY/pwned-text) ${{ github.token }}\n::set-output name=outcome::pwned\nghadelimiter\n\u202e"
@@ -197,62 +197,62 @@ func (w *actWorld) hostilePull(variables string) (workflowRun, int) {
 	for _, name := range []string{"$(touch $CANARY_NAME)", "`touch $CANARY_NAME`", "'\"; touch $CANARY_NAME;", "::set-output name=outcome::pwned\n::add-mask::pwned", "\u202epwned", "-rf", "${{ github.token }}"} {
 		files["infra/"+name+".txt"] = hub.File{Content: []byte(text)}
 	}
-	must(w.customer.Commit(branch, hub.Change{Files: files, Message: text}))(t)
-	number := must(w.customer.OpenPull(hub.NewPull{Title: text, Body: text, Author: "casey", Head: branch}))(t)
+	Must(w.Customer.Commit(branch, hub.Change{Files: files, Message: text}))(t)
+	number := Must(w.Customer.OpenPull(hub.NewPull{Title: text, Body: text, Author: "casey", Head: branch}))(t)
 	return w.pulled(number, branch), number
 }
 
 // pulled starts the run of a pull request that is open.
-func (w *actWorld) pulled(number int, branch string) workflowRun {
-	w.t.Helper()
-	pr := must(w.customer.Pull(number))(w.t)
-	run := must(w.customer.StartRun(hub.NewRun{Event: "pull_request", Path: ".github/workflows/trigger-infra.yml", HeadSHA: pr.Head, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(w.t)
-	return workflowRun{repo: w.customer, run: run, event: must(w.customer.PullEvent(number, "opened", "casey"))(w.t), sha: pr.Merge,
-		ref: fmt.Sprintf("refs/pull/%d/merge", number), head: branch, base: "main", permitsIDToken: true}
+func (w *actSetup) pulled(number int, branch string) WorkflowRun {
+	w.T.Helper()
+	pr := Must(w.Customer.Pull(number))(w.T)
+	run := Must(w.Customer.StartRun(hub.NewRun{Event: "pull_request", Path: ".github/workflows/trigger-infra.yml", HeadSHA: pr.Head, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(w.T)
+	return WorkflowRun{Repo: w.Customer, Run: run, Event: Must(w.Customer.PullEvent(number, "opened", "casey"))(w.T), SHA: pr.Merge,
+		Ref: fmt.Sprintf("refs/pull/%d/merge", number), Head: branch, Base: "main", PermitsIDToken: true}
 }
 
 // forgedInAct sends what everybody can send who has the token for dispatches, and
 // gives an operator's form texts that try to be more than names. The manager's
 // workflow rejects both, and nothing of it reaches the customer.
-func forgedInAct(t *testing.T, w *actWorld) {
+func forgedInAct(t *testing.T, w *actSetup) {
 	w.obeysOldCommands, w.canary = true, t.TempDir()
 	const text = "pwned\"'; touch $CANARY/pwned-form; `touch $CANARY/pwned-form` $(touch $CANARY/pwned-form)\n::set-output name=outcome::pwned\nghadelimiter\n\u202e"
-	before := string(must(json.Marshal(w.customer.Snapshot()))(t))
-	sender := w.token(hub.Token{Name: "mallory", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
+	before := string(Must(json.Marshal(w.Customer.Snapshot()))(t))
+	sender := w.Token(hub.Token{Name: "mallory", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{ManagerSlug}, Permissions: Permissions("", "contents")})
 	ask := map[string]any{"version": 1, "id": text, "repository": text, "repository_id": 4711, "path": text, "customer": text, "event": text, "commit": text, "ref": text, "mode": text, "run_id": 1, "run_attempt": 1}
 	w.dispatch(sender, map[string]any{"request": ask, "proof": map[string]any{"token": text}})
-	q := must(w.hub.NextRun(t.Context()))(t)
-	check(t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
-	j := w.answer(workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/main"}, nil).end()
+	q := Must(w.Hub.NextRun(t.Context()))(t)
+	Check(t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	j := w.answer(WorkflowRun{Repo: q.Repo, Run: q.Run, Event: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/main"}, nil).end()
 	w.wantRejected(j, "3")
 
 	inputs := map[string]string{"customer": text, "environment": text, "commit": text, "mode": "apply", "confirm": text}
 	w.wantRejected(w.manual("main", inputs), "2")
-	if after := string(must(json.Marshal(w.customer.Snapshot()))(t)); after != before {
+	if after := string(Must(json.Marshal(w.Customer.Snapshot()))(t)); after != before {
 		t.Errorf("the customer's repository has changed:\n%s\n%s", before, after)
 	}
 }
 
 // wantRejected is a run of the manager that ends with its first step.
-func (w *actWorld) wantRejected(j journey, exit string) {
-	w.t.Helper()
-	j.wantSteps(w.t, "fetch-vars", "report", "report --final")
+func (w *actSetup) wantRejected(j journey, exit string) {
+	w.T.Helper()
+	j.wantSteps(w.T, "fetch-vars", "report", "report --final")
 	if fetched := j.answered[0]; j.manager || fetched.exit != exit || fetched.outputs["request-id"] != "" {
-		w.t.Errorf("fetch-vars: %+v", fetched)
+		w.T.Errorf("fetch-vars: %+v", fetched)
 	}
 	w.wantHarmless(j, w.canary)
 }
 
 // dispatch sends a repository_dispatch to the manager.
-func (w *actWorld) dispatch(token string, payload map[string]any) {
-	t := w.t
+func (w *actSetup) dispatch(token string, payload map[string]any) {
+	t := w.T
 	t.Helper()
-	body := must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": payload}))(t)
-	request := must(http.NewRequestWithContext(t.Context(), http.MethodPost, w.hub.URL()+"/repos/"+managerSlug+"/dispatches", bytes.NewReader(body)))(t)
+	body := Must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": payload}))(t)
+	request := Must(http.NewRequestWithContext(t.Context(), http.MethodPost, w.Hub.URL()+"/repos/"+ManagerSlug+"/dispatches", bytes.NewReader(body)))(t)
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", "application/json")
-	answer := must(http.DefaultClient.Do(request))(t)
-	check(t, answer.Body.Close())
+	answer := Must(http.DefaultClient.Do(request))(t)
+	Check(t, answer.Body.Close())
 	if answer.StatusCode != http.StatusNoContent {
 		t.Fatalf("the dispatch was answered with %s", answer.Status)
 	}

@@ -28,11 +28,11 @@ limits: {lock_timeout: 0s}
 		"customers/blog.yml": "repository: acme/shop\nrepository_id: 4711\npath: services/blog\n",
 	}
 	dir := t.TempDir()
-	check(t, os.CopyFS(filepath.Join(dir, ".github", "workflows"), os.DirFS(filepath.Join(root(t), "workflows", "manager"))))
-	check(t, os.MkdirAll(filepath.Join(dir, "terraform"), 0o700))
-	check(t, os.WriteFile(filepath.Join(dir, "metapipe.yml"), []byte(files["metapipe.yml"]), 0o600))
-	ran(t, dir, "metapipe", "validate", "--write-workflows")
-	files[managerWorkflow] = string(must(os.ReadFile(filepath.Join(dir, filepath.FromSlash(managerWorkflow))))(t))
+	Check(t, os.CopyFS(filepath.Join(dir, ".github", "workflows"), os.DirFS(filepath.Join(Root(t), "workflows", "manager"))))
+	Check(t, os.MkdirAll(filepath.Join(dir, "terraform"), 0o700))
+	Check(t, os.WriteFile(filepath.Join(dir, "metapipe.yml"), []byte(files["metapipe.yml"]), 0o600))
+	RunIn(t, dir, "metapipe", "validate", "--write-workflows")
+	files[ManagerWorkflow] = string(Must(os.ReadFile(filepath.Join(dir, filepath.FromSlash(ManagerWorkflow))))(t))
 	return files
 }
 
@@ -42,7 +42,7 @@ var blogLine = regexp.MustCompile("(?m)^```yaml\n( +run: exec metapipe trigger -
 // line of docs/PATTERNS.md.
 func monorepoWorkflow(t *testing.T) string {
 	t.Helper()
-	match := blogLine.FindStringSubmatch(string(must(os.ReadFile(filepath.Join(root(t), "docs", "PATTERNS.md")))(t)))
+	match := blogLine.FindStringSubmatch(string(Must(os.ReadFile(filepath.Join(Root(t), "docs", "PATTERNS.md")))(t)))
 	head, job, ok := strings.Cut(workflowsOf(t, "customer")[intake.TriggerWorkflow], "  infrastructure:\n")
 	if match == nil || !ok {
 		t.Fatal("docs/PATTERNS.md does not show how a customer among several is triggered, or the workflow has no job infrastructure")
@@ -57,34 +57,34 @@ func monorepoWorkflow(t *testing.T) string {
 
 // monorepoInAct changes one of two customers in one repository. Both sides use GitHub
 // Apps, and no personal token.
-func monorepoInAct(t *testing.T, w *actWorld) {
-	carrier := w.app("carrier", "provider", customerSlug, permissions("actions contents", "statuses pull_requests deployments"))
-	sender := w.app("sender", "acme", managerSlug, permissions("", "contents"))
-	w.amend = func(run workflowRun, s settings) {
+func monorepoInAct(t *testing.T, w *actSetup) {
+	carrier := w.app("carrier", "provider", CustomerSlug, Permissions("actions contents", "statuses pull_requests deployments"))
+	sender := w.app("sender", "acme", ManagerSlug, Permissions("", "contents"))
+	w.amend = func(run WorkflowRun, s settings) {
 		a := sender
-		if run.repo == w.manager {
+		if run.Repo == w.Manager {
 			a = carrier
 		}
 		delete(s.secrets, "SOURCE_REPOS_PAT")
 		delete(s.secrets, "MANAGER_REPO_PAT")
 		s.secrets["METAPIPE_APP_PRIVATE_KEY"], s.vars["METAPIPE_APP_ID"] = a.key, a.id
 	}
-	w.commit(w.customer, "main", map[string]string{intake.TriggerWorkflow: monorepoWorkflow(t), "services/shop/variables.yml": variablesYML})
-	run := w.push("main", map[string]string{"services/blog/variables.yml": "name: blog\nenvironments:\n  dev: {}\n  qa-eu-west: {}\n  production: {}\n"})
+	w.Commit(w.Customer, "main", map[string]string{intake.TriggerWorkflow: monorepoWorkflow(t), "services/shop/variables.yml": VariablesYML})
+	run := w.Push("main", map[string]string{"services/blog/variables.yml": "name: blog\nenvironments:\n  dev: {}\n  qa-eu-west: {}\n  production: {}\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan dev", "report", "report --applying", "apply dev", "report", "plan qa-eu-west", "report", "report --applying", "apply qa-eu-west", "report",
 		"plan production", "report", "report --applying", "apply production", "report", "report --final")
-	w.wantStatus(run.sha, "infra/terraform-deploy/shop", "success: Nothing to do")
-	w.wantStatus(run.sha, "infra/terraform-deploy/blog", "success: Applied")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/shop", "success: Nothing to do")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/blog", "success: Applied")
 	for _, env := range []string{"dev", "qa-eu-west", "production"} {
-		w.wantStatus(run.sha, "infra/terraform-deploy/blog/"+env, "success: Applied")
-		if !strings.Contains(w.state("blog/"+env), "blog in "+env) || w.state("shop/"+env) != "" {
+		w.WantStatus(run.SHA, "infra/terraform-deploy/blog/"+env, "success: Applied")
+		if !strings.Contains(w.State("blog/"+env), "blog in "+env) || w.State("shop/"+env) != "" {
 			t.Errorf("not the blog alone was applied to %s", env)
 		}
 	}
-	w.wantDeployments(run.sha, "infra/blog/dev success", "infra/blog/production success", "infra/blog/qa-eu-west success")
-	w.wantNothingPending()
+	w.wantDeployments(run.SHA, "infra/blog/dev success", "infra/blog/production success", "infra/blog/qa-eu-west success")
+	w.WantNothingPending()
 	if want := "Request by sender[bot]"; j.run.Title != want {
 		t.Errorf("the run is called %q, want %q", j.run.Title, want)
 	}
@@ -97,9 +97,9 @@ func monorepoInAct(t *testing.T, w *actWorld) {
 type appKey struct{ id, key string }
 
 // app makes an App that is installed on one repository.
-func (w *actWorld) app(name, owner, on string, may map[string]string) appKey {
-	w.t.Helper()
-	id, key, err := w.hub.AddApp(hub.GitHubApp{Slug: name, Owner: owner, Repositories: []string{on}, Permissions: may})
-	check(w.t, err)
+func (w *actSetup) app(name, owner, on string, may map[string]string) appKey {
+	w.T.Helper()
+	id, key, err := w.Hub.AddApp(hub.GitHubApp{Slug: name, Owner: owner, Repositories: []string{on}, Permissions: may})
+	Check(w.T, err)
 	return appKey{strconv.FormatInt(id, 10), string(key)}
 }

@@ -41,11 +41,11 @@ type actStep struct {
 func actSteps(t *testing.T, stored string) []actStep {
 	t.Helper()
 	var steps []actStep
-	for _, folder := range must(filepath.Glob(filepath.Join(stored, "*-*-*")))(t) {
-		read := func(name string) string { return readOptional(t, filepath.Join(folder, name)) }
+	for _, folder := range Must(filepath.Glob(filepath.Join(stored, "*-*-*")))(t) {
+		read := func(name string) string { return ReadOptional(t, filepath.Join(folder, name)) }
 		s := actStep{args: strings.Split(strings.TrimSuffix(read("arguments"), "\x00"), "\x00"), exit: folder[strings.LastIndexByte(folder, '-')+1:],
 			said: read("said"), summary: read("summary"), rawOut: read("outputs")}
-		s.command, s.outputs = s.args[0], parseOutputs(t, s.rawOut)
+		s.command, s.outputs = s.args[0], ParseOutputs(t, s.rawOut)
 		if i := slices.Index(s.args, "--environment"); i >= 0 && i+1 < len(s.args) && (s.command == "plan" || s.command == "apply") {
 			s.environment = s.args[i+1]
 		}
@@ -72,7 +72,7 @@ func placeMetapipe(t *testing.T, folder string) {
 	t.Helper()
 	version := actionVersion(t)
 	archive := filepath.Join(folder, "release.tar.gz")
-	check(t, os.WriteFile(archive, releaseArchive(t, fmt.Sprintf(recorder, version, must(exec.LookPath("metapipe"))(t))), 0o600))
+	Check(t, os.WriteFile(archive, releaseArchive(t, fmt.Sprintf(recorder, version, Must(exec.LookPath("metapipe"))(t))), 0o600))
 	gh := fmt.Sprintf(`#!/usr/bin/env bash
 set -euo pipefail
 case "$1 $2 $3" in
@@ -81,7 +81,7 @@ case "$1 $2 $3" in
 *) exit 1 ;;
 esac
 `, version, archive)
-	check(t, os.WriteFile(filepath.Join(folder, "gh"), []byte(gh), 0o700))
+	Check(t, os.WriteFile(filepath.Join(folder, "gh"), []byte(gh), 0o700))
 }
 
 // handedOn is the record of what a job that needs the infrastructure was given.
@@ -91,15 +91,15 @@ const handedOn = "handed-on"
 func placeJQ(t *testing.T, dir string) string {
 	t.Helper()
 	folder := filepath.Join(dir, "tools")
-	check(t, os.MkdirAll(folder, 0o700))
-	check(t, os.WriteFile(filepath.Join(folder, "jq"), []byte("#!/usr/bin/env bash\ncat >\"$RECORD/"+handedOn+"\"\n"), 0o700))
+	Check(t, os.MkdirAll(folder, 0o700))
+	Check(t, os.WriteFile(filepath.Join(folder, "jq"), []byte("#!/usr/bin/env bash\ncat >\"$RECORD/"+handedOn+"\"\n"), 0o700))
 	return folder
 }
 
 // actionVersion is the release that the workflows install.
 func actionVersion(t *testing.T) string {
 	t.Helper()
-	text := string(must(os.ReadFile(filepath.Join(root(t), "workflows", "customer", "trigger-infra.yml")))(t))
+	text := string(Must(os.ReadFile(filepath.Join(Root(t), "workflows", "customer", "trigger-infra.yml")))(t))
 	found := regexp.MustCompile(`(?m)^ +version: (v\S+)$`).FindStringSubmatch(text)
 	if found == nil {
 		t.Fatal("the customer's workflow names no release of the action")
@@ -137,18 +137,18 @@ runs:
 // localActions replaces what act would download: this project's action is the one
 // of this checkout, the one for credentials hands the keys on, the others are
 // actions without steps. act itself does what actions/checkout does.
-func (w *world) localActions(dir string) []string {
-	t := w.t
+func localActions(w *Setup, dir string) []string {
+	t := w.T
 	t.Helper()
-	action := string(must(os.ReadFile(filepath.Join(root(t), "action.yml")))(t))
+	action := string(Must(os.ReadFile(filepath.Join(Root(t), "action.yml")))(t))
 	for name, text := range map[string]string{"action": action, "credentials": credentialsAction, "empty": emptyAction} {
-		check(t, os.MkdirAll(filepath.Join(dir, name), 0o700))
-		check(t, os.WriteFile(filepath.Join(dir, name, "action.yml"), []byte(text), 0o600))
+		Check(t, os.MkdirAll(filepath.Join(dir, name), 0o700))
+		Check(t, os.WriteFile(filepath.Join(dir, name, "action.yml"), []byte(text), 0o600))
 	}
-	check(t, os.CopyFS(filepath.Join(dir, "action", ".ci", "action"), os.DirFS(filepath.Join(root(t), ".ci", "action"))))
+	Check(t, os.CopyFS(filepath.Join(dir, "action", ".ci", "action"), os.DirFS(filepath.Join(Root(t), ".ci", "action"))))
 	texts := []string{action}
-	for _, name := range must(filepath.Glob(filepath.Join(root(t), "workflows", "*", "*.yml")))(t) {
-		texts = append(texts, string(must(os.ReadFile(name))(t)))
+	for _, name := range Must(filepath.Glob(filepath.Join(Root(t), "workflows", "*", "*.yml")))(t) {
+		texts = append(texts, string(Must(os.ReadFile(name))(t)))
 	}
 	seen := map[string]bool{}
 	var args []string

@@ -45,25 +45,25 @@ func actBinary(t *testing.T) string {
 	if found, err := exec.LookPath("act"); err == nil {
 		return found
 	}
-	cache := must(os.UserCacheDir())(t)
-	built := must(filepath.Glob(filepath.Join(cache, "metapipe", "tools", "act-*", "act")))(t)
+	cache := Must(os.UserCacheDir())(t)
+	built := Must(filepath.Glob(filepath.Join(cache, "metapipe", "tools", "act-*", "act")))(t)
 	if len(built) == 0 {
 		t.Skip("act is not installed and has not been built: run .ci/tools/ensure act")
 	}
 	return slices.Max(built)
 }
 
-// actWorld is a world whose two repositories hold the real workflows, with a bucket
+// actSetup is a world whose two repositories hold the real workflows, with a bucket
 // as its store.
-type actWorld struct {
-	*world
-	states  tenant
+type actSetup struct {
+	*Setup
+	states  Tenant
 	binary  string
 	sources []string // the repositories that the manager may read
 	// review decides about an environment that a job waits for.
-	review func(run workflowRun, environment string, soFar []actStep)
+	review func(run WorkflowRun, environment string, soFar []actStep)
 	// amend changes the settings of a run's repository.
-	amend func(run workflowRun, s settings)
+	amend func(run WorkflowRun, s settings)
 	// canary is where files appear when a hostile text is executed.
 	canary string
 	// obeysOldCommands makes the runner obey commands that GitHub has switched off,
@@ -71,8 +71,8 @@ type actWorld struct {
 	obeysOldCommands bool
 }
 
-// newActWorld makes the repositories as newWorld does, and a bucket on the server.
-func newActWorld(t *testing.T, server *miniotest.Server, files map[string]string) *actWorld {
+// newActSetup makes the repositories as newWorld does, and a bucket on the server.
+func newActSetup(t *testing.T, server *miniotest.Server, files map[string]string) *actSetup {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("act runs jobs without containers as Linux ones only")
@@ -81,28 +81,28 @@ func newActWorld(t *testing.T, server *miniotest.Server, files map[string]string
 	for name, text := range files {
 		all[name] = text
 	}
-	w := &actWorld{world: newWorld(t, all), binary: actBinary(t), sources: []string{customerSlug}}
-	w.store = filepath.Join(t.TempDir(), "there is no such directory")
-	w.states = tenant{t, server, pipeline.Bucket{Name: "states-" + filepath.Base(t.Name())}}
-	server.Bucket(t, w.states.bucket.Name, true)
-	w.commit(w.customer, "main", customerWorkflow(t))
+	w := &actSetup{Setup: New(t, all), binary: actBinary(t), sources: []string{CustomerSlug}}
+	w.Store = filepath.Join(t.TempDir(), "there is no such directory")
+	w.states = Tenant{T: t, Server: server, Bucket: pipeline.Bucket{Name: "states-" + filepath.Base(t.Name())}}
+	server.Bucket(t, w.states.Bucket.Name, true)
+	w.Commit(w.Customer, "main", customerWorkflow(t))
 	w.review = w.approves
 	w.listens()
 	return w
 }
 
 // listens registers what starts the manager's workflow.
-func (w *actWorld) listens() {
-	w.t.Helper()
-	check(w.t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
-		RunName: func(event json.RawMessage) string { return runName(w.t, event) }}))
+func (w *actSetup) listens() {
+	w.T.Helper()
+	Check(w.T, w.Manager.AddWorkflow(hub.Workflow{Path: ManagerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
+		RunName: func(event json.RawMessage) string { return runName(w.T, event) }}))
 }
 
 // customerWorkflow is the customer's, with the job of docs/PATTERNS.md that needs the
 // infrastructure.
 func customerWorkflow(t *testing.T) map[string]string {
 	t.Helper()
-	_, rest, ok := strings.Cut(string(must(os.ReadFile(filepath.Join(root(t), "docs", "PATTERNS.md")))(t)), "```yaml\n  deploy:\n")
+	_, rest, ok := strings.Cut(string(Must(os.ReadFile(filepath.Join(Root(t), "docs", "PATTERNS.md")))(t)), "```yaml\n  deploy:\n")
 	job, _, closed := strings.Cut(rest, "```\n")
 	if !ok || !closed {
 		t.Fatal("docs/PATTERNS.md does not show a job that needs the infrastructure")
@@ -116,8 +116,8 @@ func customerWorkflow(t *testing.T) map[string]string {
 func workflowsOf(t *testing.T, side string) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for _, name := range must(filepath.Glob(filepath.Join(root(t), "workflows", side, "*.yml")))(t) {
-		text := must(os.ReadFile(name))(t)
+	for _, name := range Must(filepath.Glob(filepath.Join(Root(t), "workflows", side, "*.yml")))(t) {
+		text := Must(os.ReadFile(name))(t)
 		if side == "manager" {
 			text = withGates(t, text)
 		}
@@ -126,28 +126,28 @@ func workflowsOf(t *testing.T, side string) map[string]string {
 	return files
 }
 
-// state is the content of a target's state, empty when there is none.
-func (w *actWorld) state(target string) string {
-	w.t.Helper()
-	return w.states.read(target + "/terraform.tfstate")
+// State is the content of a target's state, empty when there is none.
+func (w *actSetup) State(target string) string {
+	w.T.Helper()
+	return read(w.states, target+"/terraform.tfstate")
 }
 
 // read is the content of an object, empty when there is none.
-func (b tenant) read(key string) string {
-	b.t.Helper()
-	if !slices.Contains(b.keys(key), key) {
+func read(b Tenant, key string) string {
+	b.T.Helper()
+	if !slices.Contains(b.Keys(key), key) {
 		return ""
 	}
-	object := must(b.server.Client(b.server.Root()).GetObject(b.t.Context(), &s3.GetObjectInput{Bucket: &b.bucket.Name, Key: &key}))(b.t)
+	object := Must(b.Server.Client(b.Server.Root()).GetObject(b.T.Context(), &s3.GetObjectInput{Bucket: &b.Bucket.Name, Key: &key}))(b.T)
 	var out bytes.Buffer
-	must(out.ReadFrom(object.Body))(b.t)
-	check(b.t, object.Body.Close())
+	Must(out.ReadFrom(object.Body))(b.T)
+	Check(b.T, object.Body.Close())
 	return out.String()
 }
 
 // actRun is a workflow under way in act.
 type actRun struct {
-	w      *actWorld
+	w      *actSetup
 	cmd    *exec.Cmd
 	log    *bytes.Buffer
 	ended  chan struct{} // closed at its end, when err is set
@@ -166,24 +166,24 @@ type actJobs struct {
 }
 
 // act starts a workflow for a run of the hub.
-func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
-	t := w.t
+func (w *actSetup) act(run WorkflowRun, jobs actJobs) *actRun {
+	t := w.T
 	t.Helper()
-	w.mu.Lock()
-	w.jobs++
-	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.jobs))
-	w.mu.Unlock()
+	w.Mu.Lock()
+	w.Jobs++
+	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.Jobs))
+	w.Mu.Unlock()
 	workspace, cache := filepath.Join(dir, "workspace"), filepath.Join(dir, "cache")
 	for _, d := range []string{workspace, jobs.record, filepath.Join(dir, "home"), filepath.Join(dir, "config", "act")} {
-		check(t, os.MkdirAll(d, 0o700))
+		Check(t, os.MkdirAll(d, 0o700))
 	}
-	check(t, run.repo.Checkout(run.sha, workspace))
+	Check(t, run.Repo.Checkout(run.SHA, workspace))
 	file := filepath.Join(workspace, ".github", "workflows", jobs.workflow)
 	if jobs.instead != nil {
-		check(t, os.WriteFile(file, jobs.instead, 0o600))
+		Check(t, os.WriteFile(file, jobs.instead, 0o600))
 	}
-	check(t, os.WriteFile(filepath.Join(dir, "event.json"), run.event, 0o600))
-	check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
+	Check(t, os.WriteFile(filepath.Join(dir, "event.json"), run.Event, 0o600))
+	Check(t, os.WriteFile(filepath.Join(dir, "config", "act", "actrc"), nil, 0o600))
 	tools := placeJQ(t, dir)
 	placeMetapipe(t, tools)
 
@@ -191,21 +191,21 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 	environ["RECORD"], environ["GATES"] = jobs.record, jobs.gates
 	environ["CANARY"], environ["CANARY_NAME"] = w.canary, filepath.Join(w.canary, "pwned-name")
 	environ["ACTIONS_ALLOW_UNSECURE_COMMANDS"] = strconv.FormatBool(w.obeysOldCommands)
-	args := []string{run.run.Event, "-C", workspace, "-W", file, "-e", filepath.Join(dir, "event.json"),
+	args := []string{run.Run.Event, "-C", workspace, "-W", file, "-e", filepath.Join(dir, "event.json"),
 		"-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1",
-		"--action-offline-mode", "--action-cache-path", cache, "--actor", run.run.Actor,
+		"--action-offline-mode", "--action-cache-path", cache, "--actor", run.Run.Actor,
 		"--secret-file", writeDotenv(t, dir, "secrets", jobs.settings.secrets), "--var-file", writeDotenv(t, dir, "vars", jobs.settings.vars), "--env-file", writeDotenv(t, dir, "env", environ)}
 	for name, value := range jobs.inputs {
 		args = append(args, "--input", name+"="+value)
 	}
-	args = append(args, w.localActions(dir)...)
+	args = append(args, localActions(w.Setup, dir)...)
 
 	r := &actRun{w: w, log: &bytes.Buffer{}, ended: make(chan struct{}), record: jobs.record}
 	r.cmd = exec.Command(w.binary, args...)
 	r.cmd.Dir, r.cmd.Stdout, r.cmd.Stderr = workspace, r.log, r.log
 	r.cmd.Env = []string{"PATH=" + tools + string(filepath.ListSeparator) + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
 		"GORACE=atexit_sleep_ms=0", "CHECKPOINT_DISABLE=1"}
-	check(t, r.cmd.Start())
+	Check(t, r.cmd.Start())
 	go func() {
 		r.err = r.cmd.Wait()
 		close(r.ended)
@@ -215,16 +215,16 @@ func (w *actWorld) act(run workflowRun, jobs actJobs) *actRun {
 
 // wait waits for the end of the workflow and reports whether it succeeded.
 func (r *actRun) wait() bool {
-	t := r.w.t
+	t := r.w.T
 	t.Helper()
 	select {
 	case <-r.ended:
 	case <-time.After(3 * time.Minute):
-		check(t, r.cmd.Process.Signal(os.Interrupt))
+		Check(t, r.cmd.Process.Signal(os.Interrupt))
 		<-r.ended
 		t.Fatalf("the workflow does not end (%v):\n%s", r.err, r.log)
 	}
-	if strings.Contains(r.log.String(), r.w.key) {
+	if strings.Contains(r.log.String(), r.w.Key) {
 		t.Error("the key stands in the log")
 	}
 	return r.err == nil

@@ -16,8 +16,8 @@ import (
 // setup guide.
 type settings struct{ secrets, vars map[string]string }
 
-func (w *actWorld) settings(run workflowRun) settings {
-	w.t.Helper()
+func (w *actSetup) settings(run WorkflowRun) settings {
+	w.T.Helper()
 	s := w.usualSettings(run)
 	if w.amend != nil {
 		w.amend(run, s)
@@ -25,48 +25,48 @@ func (w *actWorld) settings(run workflowRun) settings {
 	return s
 }
 
-func (w *actWorld) usualSettings(run workflowRun) settings {
-	w.t.Helper()
-	name := fmt.Sprintf("act %s %d", run.repo.Slug(), run.run.ID)
-	own := []string{run.repo.Slug()}
-	if run.repo == w.manager {
-		root := w.states.server.Root()
+func (w *actSetup) usualSettings(run WorkflowRun) settings {
+	w.T.Helper()
+	name := fmt.Sprintf("act %s %d", run.Repo.Slug(), run.Run.ID)
+	own := []string{run.Repo.Slug()}
+	if run.Repo == w.Manager {
+		root := w.states.Server.Root()
 		return settings{map[string]string{
-			"METAPIPE_KEY": w.key,
-			"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "manager/"+filepath.Base(run.run.Path))}),
-			"SOURCE_REPOS_PAT": w.token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
-				Permissions: permissions("contents actions", "statuses pull_requests issues deployments")}),
+			"METAPIPE_KEY": w.Key,
+			"GITHUB_TOKEN": w.Token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.T, "manager/"+filepath.Base(run.Run.Path))}),
+			"SOURCE_REPOS_PAT": w.Token(hub.Token{Name: name + " source", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: w.sources,
+				Permissions: Permissions("contents actions", "statuses pull_requests issues deployments")}),
 			"AWS_ACCESS_KEY_ID": root.AccessKey, "AWS_SECRET_ACCESS_KEY": root.SecretKey,
-		}, map[string]string{"TF_STATE_BUCKET": w.states.bucket.Name, "AWS_REGION": w.states.server.Region}}
+		}, map[string]string{"TF_STATE_BUCKET": w.states.Bucket.Name, "AWS_REGION": w.states.Server.Region}}
 	}
-	if !run.permitsIDToken { // a fork's: no secrets, no variables, a token that only reads
-		return settings{secrets: map[string]string{"GITHUB_TOKEN": w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: permissions("contents deployments pull_requests statuses", "")})}}
+	if !run.PermitsIDToken { // a fork's: no secrets, no variables, a token that only reads
+		return settings{secrets: map[string]string{"GITHUB_TOKEN": w.Token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: Permissions("contents deployments pull_requests statuses", "")})}}
 	}
-	owner, repository, _ := strings.Cut(managerSlug, "/")
+	owner, repository, _ := strings.Cut(ManagerSlug, "/")
 	return settings{map[string]string{
-		"GITHUB_TOKEN":     w.token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.t, "customer/trigger-infra.yml")}),
-		"MANAGER_REPO_PAT": w.token(hub.Token{Name: name + " manager", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")}),
+		"GITHUB_TOKEN":     w.Token(hub.Token{Name: name + " own", Kind: hub.Actions, Repositories: own, Permissions: tokenRights(w.T, "customer/trigger-infra.yml")}),
+		"MANAGER_REPO_PAT": w.Token(hub.Token{Name: name + " manager", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{ManagerSlug}, Permissions: Permissions("", "contents")}),
 	}, map[string]string{"MANAGER_REPO_OWNER": owner, "MANAGER_REPO_NAME": repository}}
 }
 
 // runner is what GitHub's runner would say of the run, and where its S3 is. act
 // takes the commit from SHA_REF.
-func (w *actWorld) runner(run workflowRun) map[string]string {
-	w.t.Helper()
+func (w *actSetup) runner(run WorkflowRun) map[string]string {
+	w.T.Helper()
 	out := map[string]string{
-		"GITHUB_SERVER_URL": w.hub.URL(), "GITHUB_API_URL": w.hub.URL(), "GITHUB_REPOSITORY": run.repo.Slug(), "GITHUB_REPOSITORY_ID": strconv.FormatInt(run.repo.ID(), 10),
-		"GITHUB_RUN_ID": strconv.FormatInt(run.run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.run.Attempt), "GITHUB_REF": run.ref, "SHA_REF": run.sha,
+		"GITHUB_SERVER_URL": w.Hub.URL(), "GITHUB_API_URL": w.Hub.URL(), "GITHUB_REPOSITORY": run.Repo.Slug(), "GITHUB_REPOSITORY_ID": strconv.FormatInt(run.Repo.ID(), 10),
+		"GITHUB_RUN_ID": strconv.FormatInt(run.Run.ID, 10), "GITHUB_RUN_ATTEMPT": strconv.Itoa(run.Run.Attempt), "GITHUB_REF": run.Ref, "SHA_REF": run.SHA,
 		"RUNNER_ENVIRONMENT": "github-hosted",
 	}
-	if run.repo == w.manager {
-		for name, value := range w.states.server.Environ(miniotest.Credentials{}) {
+	if run.Repo == w.Manager {
+		for name, value := range w.states.Server.Environ(miniotest.Credentials{}) {
 			out[name] = value
 		}
 		delete(out, "AWS_REGION") // the credentials step sets it
 	}
-	if run.permitsIDToken {
-		url, bearer, err := w.hub.OpenJob(hub.IDTokenJob{Repo: run.repo, RunID: run.run.ID, Job: "infrastructure", Ref: run.ref, SHA: run.sha, HeadRef: run.head, BaseRef: run.base})
-		check(w.t, err)
+	if run.PermitsIDToken {
+		url, bearer, err := w.Hub.OpenJob(hub.IDTokenJob{Repo: run.Repo, RunID: run.Run.ID, Job: "infrastructure", Ref: run.Ref, SHA: run.SHA, HeadRef: run.Head, BaseRef: run.Base})
+		Check(w.T, err)
 		out["ACTIONS_ID_TOKEN_REQUEST_URL"], out["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = url, bearer
 	}
 	return out
@@ -88,6 +88,6 @@ func writeDotenv(t *testing.T, dir, name string, values map[string]string) strin
 		fmt.Fprintf(&text, "%s=%s%s%s\n", key, quote, strings.ReplaceAll(value, "\n", `\n`), quote)
 	}
 	file := filepath.Join(dir, name)
-	check(t, os.WriteFile(file, []byte(text.String()), 0o600))
+	Check(t, os.WriteFile(file, []byte(text.String()), 0o600))
 	return file
 }

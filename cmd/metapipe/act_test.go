@@ -20,7 +20,7 @@ func TestWorkflows(t *testing.T) {
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	for _, c := range []struct {
 		name  string
-		play  func(t *testing.T, w *actWorld)
+		play  func(t *testing.T, w *actSetup)
 		files map[string]string // laid over the manager's
 	}{
 		{name: "pull-request", play: pullRequestInAct},
@@ -41,16 +41,16 @@ func TestWorkflows(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.play(t, newActWorld(t, server, c.files))
+			c.play(t, newActSetup(t, server, c.files))
 		})
 	}
 }
 
 // wantEnds compares how the two workflows ended.
-func (w *actWorld) wantEnds(j journey, customer, manager bool) {
-	w.t.Helper()
+func (w *actSetup) wantEnds(j journey, customer, manager bool) {
+	w.T.Helper()
 	if j.customer != customer || j.manager != manager {
-		w.t.Fatalf("the customer's workflow succeeded: %v, the manager's: %v; want %v, %v", j.customer, j.manager, customer, manager)
+		w.T.Fatalf("the customer's workflow succeeded: %v, the manager's: %v; want %v, %v", j.customer, j.manager, customer, manager)
 	}
 }
 
@@ -74,37 +74,37 @@ func (j journey) wantSteps(t *testing.T, want ...string) {
 
 // pullRequestInAct plans a pull request of two environments, merges it and applies
 // them, the second one behind its gate.
-func pullRequestInAct(t *testing.T, w *actWorld) {
-	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
+func pullRequestInAct(t *testing.T, w *actSetup) {
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "plan production", "report", "report --final")
-	head := must(w.customer.Pull(number))(t).Head
+	head := Must(w.Customer.Pull(number))(t).Head
 	for _, statusContext := range []string{"", "/staging", "/production"} {
-		w.wantStatus(head, "infra/terraform-deploy"+statusContext, "success: ")
+		w.WantStatus(head, "infra/terraform-deploy"+statusContext, "success: ")
 	}
-	comments := w.customer.Snapshot().Pulls[0].Comments
+	comments := w.Customer.Snapshot().Pulls[0].Comments
 	if len(comments) != 1 || !strings.Contains(comments[0].Body, "production") {
 		t.Fatalf("comments: %+v", comments)
 	}
-	if w.state("shop/staging") != "" {
+	if w.State("shop/staging") != "" {
 		t.Error("a pull request has applied")
 	}
 
-	before := must(w.customer.Head("main"))(t)
-	merged := must(w.customer.MergePull(number, hub.Squash, "casey"))(t)
-	j = w.through(w.pushedFrom("main", before, merged), nil)
+	before := Must(w.Customer.Head("main"))(t)
+	merged := Must(w.Customer.MergePull(number, hub.Squash, "casey"))(t)
+	j = w.through(w.PushedFrom("main", before, merged), nil)
 	w.wantEnds(j, true, true)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --applying", "apply production", "report", "report --final")
 	for _, env := range []string{"staging", "production"} {
-		w.wantStatus(merged, "infra/terraform-deploy/"+env, "success: ")
-		if !strings.Contains(w.state("shop/"+env), "shop in "+env) {
+		w.WantStatus(merged, "infra/terraform-deploy/"+env, "success: ")
+		if !strings.Contains(w.State("shop/"+env), "shop in "+env) {
 			t.Errorf("%s was not applied", env)
 		}
 	}
 	w.wantDeployments(merged, "infra/production success", "infra/staging success")
-	w.wantNothingPending()
-	if comments := w.customer.Snapshot().Pulls[0].Comments; len(comments) != 1 || comments[0].Edits == 0 {
+	w.WantNothingPending()
+	if comments := w.Customer.Snapshot().Pulls[0].Comments; len(comments) != 1 || comments[0].Edits == 0 {
 		t.Errorf("the comment does not tell of the apply: %+v", comments)
 	}
 	if want := "Request by metapipe-bot"; j.run.Title != want { // of the sender alone, never of the payload
@@ -127,7 +127,7 @@ func (j journey) wantHandedOn(t *testing.T, want map[string]string) {
 		return
 	}
 	var got map[string]map[string]string
-	check(t, json.Unmarshal([]byte(j.handedOn), &got))
+	Check(t, json.Unmarshal([]byte(j.handedOn), &got))
 	for env, name := range want {
 		if got[env]["name"] != fmt.Sprintf("%q", name) {
 			t.Errorf("the next job was handed %s", j.handedOn)
@@ -139,85 +139,85 @@ func (j journey) wantHandedOn(t *testing.T, want map[string]string) {
 }
 
 // wantDeployments compares the deployments of a commit: environment and last state.
-func (w *actWorld) wantDeployments(sha string, want ...string) {
-	w.t.Helper()
+func (w *actSetup) wantDeployments(sha string, want ...string) {
+	w.T.Helper()
 	var got []string
-	for _, d := range w.customer.Snapshot().Deployments {
+	for _, d := range w.Customer.Snapshot().Deployments {
 		if d.SHA == sha && len(d.States) > 0 {
 			got = append(got, d.Environment+" "+d.States[len(d.States)-1].State)
 		}
 	}
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		w.t.Errorf("deployments are %v, want %v", got, want)
+		w.T.Errorf("deployments are %v, want %v", got, want)
 	}
 }
 
 // failedApplyInAct stops before production when staging fails.
-func failedApplyInAct(t *testing.T, w *actWorld) {
-	run := w.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop") + "command: exit 3\n"})
+func failedApplyInAct(t *testing.T, w *actSetup) {
+	run := w.Push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop") + "command: exit 3\n"})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "report --final")
-	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: ")
-	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: ")
-	if w.state("shop/production") != "" {
+	w.WantStatus(run.SHA, "infra/terraform-deploy", "failure: ")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "failure: ")
+	if w.State("shop/production") != "" {
 		t.Error("production was applied after staging had failed")
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 	j.wantHandedOn(t, nil)
 }
 
 // rejectedGateInAct plays a reviewer who says no: the apply job never starts, and the
 // last job closes what is open.
-func rejectedGateInAct(t *testing.T, w *actWorld) {
-	w.review = func(run workflowRun, environment string, soFar []actStep) { w.decides(run, environment, soFar, false) }
-	run := w.push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
+func rejectedGateInAct(t *testing.T, w *actSetup) {
+	w.review = func(run WorkflowRun, environment string, soFar []actStep) { w.decides(run, environment, soFar, false) }
+	run := w.Push("main", map[string]string{"infra/variables.yml": fmt.Sprintf(twoEnvironments, "shop")})
 	j := w.through(run, nil)
 	w.wantEnds(j, false, false)
 	j.wantSteps(t, "fetch-vars", "report", "plan staging", "report", "report --applying", "apply staging", "report", "plan production", "report", "report --final")
-	w.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: ")
-	w.wantStatus(run.sha, "infra/terraform-deploy/production", "failure: ")
-	w.wantStatus(run.sha, "infra/terraform-deploy", "failure: ")
-	w.wantDeployments(run.sha, "infra/staging success")
-	if w.state("shop/staging") == "" || w.state("shop/production") != "" {
+	w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "success: ")
+	w.WantStatus(run.SHA, "infra/terraform-deploy/production", "failure: ")
+	w.WantStatus(run.SHA, "infra/terraform-deploy", "failure: ")
+	w.wantDeployments(run.SHA, "infra/staging success")
+	if w.State("shop/staging") == "" || w.State("shop/production") != "" {
 		t.Error("not staging alone was applied")
 	}
-	if begun := w.states.keys("/apply-0001.json"); len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
+	if begun := w.states.Keys("/apply-0001.json"); len(begun) != 1 || !strings.HasPrefix(begun[0], "shop/staging/") {
 		t.Errorf("applies that began: %v", begun)
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 }
 
 // dryRunInAct starts the customer's workflow by hand.
-func dryRunInAct(t *testing.T, w *actWorld) {
-	sha := w.commit(w.customer, "main", map[string]string{"infra/variables.yml": variablesYML})
+func dryRunInAct(t *testing.T, w *actSetup) {
+	sha := w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": VariablesYML})
 	inputs := map[string]string{"mode": "dry-run"}
-	check(t, w.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger", Manual: true}))
-	run := must(w.customer.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(t)
-	event := must(w.customer.ManualEvent(intake.TriggerWorkflow, "main", inputs, "casey"))(t)
-	j := w.through(workflowRun{repo: w.customer, run: run, event: event, sha: sha, ref: "refs/heads/main", permitsIDToken: true}, inputs)
+	Check(t, w.Customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger", Manual: true}))
+	run := Must(w.Customer.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(t)
+	event := Must(w.Customer.ManualEvent(intake.TriggerWorkflow, "main", inputs, "casey"))(t)
+	j := w.through(WorkflowRun{Repo: w.Customer, Run: run, Event: event, SHA: sha, Ref: "refs/heads/main", PermitsIDToken: true}, inputs)
 	w.wantEnds(j, true, true)
-	w.wantStatus(sha, "infra/terraform-deploy/staging", "success: ")
-	if w.state("shop/staging") != "" {
+	w.WantStatus(sha, "infra/terraform-deploy/staging", "success: ")
+	if w.State("shop/staging") != "" {
 		t.Error("a dry run has applied")
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 }
 
 // forkInAct gives a pull request of a fork what GitHub gives it.
-func forkInAct(t *testing.T, w *actWorld) {
-	must(w.hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
-	fork := must(w.customer.Fork("mallory", "shop"))(t)
-	run, _ := w.pull(fork, "main", map[string]string{"infra/variables.yml": variablesYML})
-	run.permitsIDToken = false
-	before := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t))
+func forkInAct(t *testing.T, w *actSetup) {
+	Must(w.Hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
+	fork := Must(w.Customer.Fork("mallory", "shop"))(t)
+	run, _ := w.Pull(fork, "main", map[string]string{"infra/variables.yml": VariablesYML})
+	run.PermitsIDToken = false
+	before := string(Must(json.Marshal(w.Customer.Snapshot().Statuses))(t))
 	requested := w.trigger(run, nil)
 	if !requested.wait() {
 		t.Fatalf("the workflow has failed:\n%s", requested.log)
 	}
-	if after := string(must(json.Marshal(w.customer.Snapshot().Statuses))(t)); after != before {
+	if after := string(Must(json.Marshal(w.Customer.Snapshot().Statuses))(t)); after != before {
 		t.Errorf("something was posted: %s", after)
 	}
-	w.wantNoDispatch()
+	w.WantNoDispatch()
 }

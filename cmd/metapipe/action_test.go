@@ -28,17 +28,17 @@ func newInstaller(t *testing.T) *installer {
 	}
 	dir := t.TempDir()
 	for _, d := range []string{"temp", "bin", "release"} {
-		check(t, os.Mkdir(filepath.Join(dir, d), 0o700))
+		Check(t, os.Mkdir(filepath.Join(dir, d), 0o700))
 	}
 	return &installer{t, dir, map[string]string{
-		"PATH": filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME": os.Getenv("HOME"), "GOCACHE": strings.TrimSpace(string(must(exec.Command("go", "env", "GOCACHE").Output())(t))),
+		"PATH": filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME": os.Getenv("HOME"), "GOCACHE": strings.TrimSpace(string(Must(exec.Command("go", "env", "GOCACHE").Output())(t))),
 		"RUNNER_OS": "Linux", "RUNNER_ARCH": "X64", "RUNNER_TOOL_CACHE": filepath.Join(dir, "tools"), "RUNNER_TEMP": filepath.Join(dir, "temp"),
 		"GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_PATH": filepath.Join(dir, "path"), "RELEASE": filepath.Join(dir, "release"),
 	}}
 }
 
 func (i *installer) run(env ...string) (string, error) {
-	cmd := exec.CommandContext(i.t.Context(), filepath.Join(root(i.t), ".ci", "action", "install"))
+	cmd := exec.CommandContext(i.t.Context(), filepath.Join(Root(i.t), ".ci", "action", "install"))
 	for name, value := range i.env {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
@@ -50,7 +50,7 @@ func (i *installer) run(env ...string) (string, error) {
 // installed is the binary that the next steps of the job find, "" for none.
 func (i *installer) installed() string {
 	i.t.Helper()
-	folder := strings.TrimSpace(readOptional(i.t, i.env["GITHUB_PATH"]))
+	folder := strings.TrimSpace(ReadOptional(i.t, i.env["GITHUB_PATH"]))
 	if folder == "" {
 		return ""
 	}
@@ -74,15 +74,15 @@ func (i *installer) plant() {
 	i.t.Helper()
 	for _, version := range []string{"v1.2.3", "source-main", "source-local"} {
 		at := filepath.Join(i.env["RUNNER_TOOL_CACHE"], "metapipe", version, "linux_amd64", "metapipe")
-		check(i.t, os.MkdirAll(filepath.Dir(at), 0o700))
-		check(i.t, os.WriteFile(at, []byte("#!/bin/sh\necho PLANTED\n"), 0o700))
+		Check(i.t, os.MkdirAll(filepath.Dir(at), 0o700))
+		Check(i.t, os.WriteFile(at, []byte("#!/bin/sh\necho PLANTED\n"), 0o700))
 	}
 }
 
 // script puts a program into the installer's PATH.
 func (i *installer) script(name, text string) {
 	i.t.Helper()
-	check(i.t, os.WriteFile(filepath.Join(i.dir, "bin", name), []byte("#!/usr/bin/env bash\nset -euo pipefail\n"+text), 0o700))
+	Check(i.t, os.WriteFile(filepath.Join(i.dir, "bin", name), []byte("#!/usr/bin/env bash\nset -euo pipefail\n"+text), 0o700))
 }
 
 // TestActionChooses: the input, else the ref of the action, else its source. The
@@ -118,7 +118,7 @@ chmod +x "$2"
 			if (err != nil) != c.fails {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			outputs := parseOutputs(t, readOptional(t, i.env["GITHUB_OUTPUT"]))
+			outputs := ParseOutputs(t, ReadOptional(t, i.env["GITHUB_OUTPUT"]))
 			if outputs["version"] != c.want || (i.installed() == "") != c.fails || strings.Contains(out, "PLANTED") {
 				t.Errorf("outputs %v, installed %q:\n%s", outputs, i.installed(), out)
 			}
@@ -135,8 +135,8 @@ func (i *installer) offers(content []byte, sum string) {
 	if sum == "" {
 		sum = fmt.Sprintf("%x", sha256.Sum256(content))
 	}
-	check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], archiveName), content, 0o600))
-	check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], "checksums.txt"), []byte("00  other.tar.gz\n"+sum+"  "+archiveName+"\n"), 0o600))
+	Check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], archiveName), content, 0o600))
+	Check(i.t, os.WriteFile(filepath.Join(i.env["RELEASE"], "checksums.txt"), []byte("00  other.tar.gz\n"+sum+"  "+archiveName+"\n"), 0o600))
 }
 
 // TestActionInstallsReleases gives the script a gh that hands out a release which
@@ -179,10 +179,10 @@ func releaseArchive(t *testing.T, script string) []byte {
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
 	files := tar.NewWriter(zipped)
-	check(t, files.WriteHeader(&tar.Header{Name: "metapipe", Mode: 0o755, Size: int64(len(script))}))
-	must(files.Write([]byte(script)))(t)
-	check(t, files.Close())
-	check(t, zipped.Close())
+	Check(t, files.WriteHeader(&tar.Header{Name: "metapipe", Mode: 0o755, Size: int64(len(script))}))
+	Must(files.Write([]byte(script)))(t)
+	Check(t, files.Close())
+	Check(t, zipped.Close())
 	return out.Bytes()
 }
 
@@ -192,8 +192,8 @@ func TestActionBuildsFromSource(t *testing.T) {
 	t.Parallel()
 	i := newInstaller(t)
 	i.plant()
-	modules := strings.TrimSpace(string(must(exec.Command("go", "env", "GOMODCACHE").Output())(t)))
-	i.script("go", "GOCACHE='"+i.env["GOCACHE"]+"' GOMODCACHE='"+modules+"' exec '"+must(exec.LookPath("go"))(t)+"' \"$@\"\n")
+	modules := strings.TrimSpace(string(Must(exec.Command("go", "env", "GOMODCACHE").Output())(t)))
+	i.script("go", "GOCACHE='"+i.env["GOCACHE"]+"' GOMODCACHE='"+modules+"' exec '"+Must(exec.LookPath("go"))(t)+"' \"$@\"\n")
 	out, err := i.run("ACTION_REF=main")
 	if err != nil || !strings.Contains(out, "metapipe source-main") || i.installed() == "" {
 		t.Fatalf("%v\n%s", err, out)
@@ -204,7 +204,7 @@ func TestActionBuildsFromSource(t *testing.T) {
 // asks for.
 func TestReleaseNames(t *testing.T) {
 	t.Parallel()
-	config := string(must(os.ReadFile(filepath.Join(root(t), ".goreleaser.yml")))(t))
+	config := string(Must(os.ReadFile(filepath.Join(Root(t), ".goreleaser.yml")))(t))
 	for _, name := range []string{`name_template: "metapipe_{{ .Version }}_{{ .Os }}_{{ .Arch }}"`, "formats: [tar.gz]", "name_template: checksums.txt", "binary: metapipe"} {
 		if !strings.Contains(config, name) {
 			t.Errorf(".goreleaser.yml does not say %s, which .ci/action/install relies on", name)

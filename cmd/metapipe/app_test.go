@@ -10,8 +10,8 @@ import (
 )
 
 // asApp takes the job's personal tokens away and gives it the App's key.
-func (j *job) asApp(id int64, key []byte) *job {
-	return j.with("SOURCE_REPOS_PAT=", "MANAGER_REPO_PAT=", "METAPIPE_APP_ID="+strconv.FormatInt(id, 10), "METAPIPE_APP_PRIVATE_KEY="+string(key))
+func asApp(j *Job, id int64, key []byte) *Job {
+	return j.With("SOURCE_REPOS_PAT=", "MANAGER_REPO_PAT=", "METAPIPE_APP_ID="+strconv.FormatInt(id, 10), "METAPIPE_APP_PRIVATE_KEY="+string(key))
 }
 
 // TestAppsInsteadOfTokens carries a request with two Apps, one for each side, and
@@ -19,7 +19,7 @@ func (j *job) asApp(id int64, key []byte) *job {
 func TestAppsInsteadOfTokens(t *testing.T) {
 	t.Parallel()
 	// The environment of a real apply, as a command of the root sees it.
-	w := newWorld(t, map[string]string{"terraform/environment.tf": `
+	w := New(t, map[string]string{"terraform/environment.tf": `
 resource "terraform_data" "environment" {
   triggers_replace = [var.config.name]
   provisioner "local-exec" {
@@ -27,20 +27,20 @@ resource "terraform_data" "environment" {
   }
 }
 `})
-	carrierID, carrierKey, err := w.hub.AddApp(hub.GitHubApp{Slug: "carrier", Owner: "provider", Repositories: []string{customerSlug},
-		Permissions: permissions("actions contents", "statuses pull_requests deployments")})
-	check(t, err)
-	senderID, senderKey, err := w.hub.AddApp(hub.GitHubApp{Slug: "sender", Owner: "acme", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
-	check(t, err)
+	carrierID, carrierKey, err := w.Hub.AddApp(hub.GitHubApp{Slug: "carrier", Owner: "provider", Repositories: []string{CustomerSlug},
+		Permissions: Permissions("actions contents", "statuses pull_requests deployments")})
+	Check(t, err)
+	senderID, senderKey, err := w.Hub.AddApp(hub.GitHubApp{Slug: "sender", Owner: "acme", Repositories: []string{ManagerSlug}, Permissions: Permissions("", "contents")})
+	Check(t, err)
 
-	table := documentedPermissions(t)
+	table := DocumentedPermissions(t)
 	seen := map[string]bool{}
 	// narrowed looks whether the tokens that the App has got since the last look can
 	// do what the table says, and no more.
 	narrowed := func(app string, want map[string]string) {
 		t.Helper()
 		fresh := 0
-		for _, token := range w.hub.AppTokens(app) {
+		for _, token := range w.Hub.AppTokens(app) {
 			if seen[token.Secret] {
 				continue
 			}
@@ -54,21 +54,21 @@ resource "terraform_data" "environment" {
 			t.Errorf("%s got no token", app)
 		}
 	}
-	play := func(run workflowRun, apply bool) {
-		triggered := w.newJob(run).asApp(senderID, senderKey).start("trigger", "--wait", "1m")
-		q := w.queued()
+	play := func(run WorkflowRun, apply bool) {
+		triggered := asApp(w.NewJob(run), senderID, senderKey).Start("trigger", "--wait", "1m")
+		q := w.Queued()
 		narrowed("sender", table[[2]string{"trigger", "MANAGER_REPO_PAT"}])
-		fetched := w.newJob(q).asApp(carrierID, carrierKey).do(0, "fetch-vars")
+		fetched := asApp(w.NewJob(q), carrierID, carrierKey).Do(0, "fetch-vars")
 		narrowed("carrier", table[[2]string{"fetch-vars", "SOURCE_REPOS_PAT"}])
-		r := &request{w: w, trigger: run, run: q, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
+		r := &Request{W: w, Trigger: run, Run: q, Customer: fetched.Outputs["customer"], ID: fetched.Outputs["request-id"]}
 		// The workflow does not give the key to these; it must not matter if it does.
-		w.newJob(q).asApp(carrierID, carrierKey).do(0, r.args("plan", "staging")...)
+		asApp(w.NewJob(q), carrierID, carrierKey).Do(0, r.Args("plan", "staging")...)
 		if apply {
-			w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--applying", "staging")
+			asApp(w.NewJob(q), carrierID, carrierKey).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--applying", "staging")
 			narrowed("carrier", map[string]string{"statuses": "write"})
-			j := w.newJob(q).asApp(carrierID, carrierKey)
-			j.do(0, r.args("apply", "staging")...)
-			environment := readOptional(t, j.dir+"/home/environment")
+			j := asApp(w.NewJob(q), carrierID, carrierKey)
+			j.Do(0, r.Args("apply", "staging")...)
+			environment := ReadOptional(t, j.Dir+"/home/environment")
 			if !strings.Contains(environment, "TF_IN_AUTOMATION=1") {
 				t.Fatalf("the tool's environment was not seen: %q", environment)
 			}
@@ -78,30 +78,30 @@ resource "terraform_data" "environment" {
 				}
 			}
 		}
-		printed := w.newJob(q).asApp(carrierID, carrierKey).do(0, "report", "--customer", r.customer, "--request", r.id, "--final")
-		printed.want(t, "outcome=success")
+		printed := asApp(w.NewJob(q), carrierID, carrierKey).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final")
+		printed.Want(t, "outcome=success")
 		narrowed("carrier", table[[2]string{"report", "SOURCE_REPOS_PAT"}])
-		if !strings.Contains(printed.log, "GitHub was asked: ") || strings.Contains(printed.summary, "asked GitHub") {
-			t.Errorf("what was asked of GitHub belongs in the log alone:\n%s\n%s", printed.log, printed.summary)
+		if !strings.Contains(printed.Log, "GitHub was asked: ") || strings.Contains(printed.Summary, "asked GitHub") {
+			t.Errorf("what was asked of GitHub belongs in the log alone:\n%s\n%s", printed.Log, printed.Summary)
 		}
-		if end := triggered.wait(); end.exit != 0 {
-			t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)
+		if end := triggered.Wait(); end.Exit != 0 {
+			t.Errorf("trigger ended with exit code %d:\n%s", end.Exit, end.Log)
 		}
 		if apply {
-			w.newJob(q).asApp(carrierID, carrierKey).do(0, "ledger", "--customer", r.customer, "--verify")
+			asApp(w.NewJob(q), carrierID, carrierKey).Do(0, "ledger", "--customer", r.Customer, "--verify")
 			narrowed("carrier", map[string]string{"deployments": "read", "statuses": "read"})
 		}
 	}
-	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": VariablesYML})
 	play(run, false)
-	play(w.pushed("main", must(w.customer.MergePull(number, "merge", "casey"))(t)), true)
-	w.wantOneComment("**Applied: ")
-	if author := w.customer.Snapshot().Pulls[0].Comments[0].Author; author != "carrier[bot]" {
+	play(w.Pushed("main", Must(w.Customer.MergePull(number, "merge", "casey"))(t)), true)
+	wantOneComment(w, "**Applied: ")
+	if author := w.Customer.Snapshot().Pulls[0].Comments[0].Author; author != "carrier[bot]" {
 		t.Errorf("the comment is by %s", author)
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 
-	shown := strings.Join(w.seen, "\n")
+	shown := strings.Join(w.Seen, "\n")
 	line := strings.Split(string(carrierKey), "\n")[3]
 	if len(line) < 60 || !strings.Contains(shown, "::add-mask::"+line+"\n") {
 		t.Error("a line of the App's key is not masked")
@@ -115,17 +115,17 @@ resource "terraform_data" "environment" {
 
 func TestHalfAnAppIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
+	w := New(t, nil)
+	run := w.Push("main", map[string]string{"infra/variables.yml": VariablesYML})
 	for _, tc := range []struct{ id, key, want string }{
 		{"123", "", "only one of METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY is set"},
 		{"", "a key", "only one of METAPIPE_APP_ID and METAPIPE_APP_PRIVATE_KEY is set"},
 		{"123", "not a key", "not in PEM form"},
 		{"", "", "MANAGER_REPO_PAT is not set"},
 	} {
-		end := w.newJob(run).with("MANAGER_REPO_PAT=", "METAPIPE_APP_ID="+tc.id, "METAPIPE_APP_PRIVATE_KEY="+tc.key).do(2, "trigger")
-		if !strings.Contains(end.log, tc.want) {
-			t.Errorf("%q: the error lacks %q:\n%s", tc, tc.want, end.log)
+		end := w.NewJob(run).With("MANAGER_REPO_PAT=", "METAPIPE_APP_ID="+tc.id, "METAPIPE_APP_PRIVATE_KEY="+tc.key).Do(2, "trigger")
+		if !strings.Contains(end.Log, tc.want) {
+			t.Errorf("%q: the error lacks %q:\n%s", tc, tc.want, end.Log)
 		}
 	}
 }

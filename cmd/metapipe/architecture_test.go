@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -19,10 +19,10 @@ import (
 	"testing"
 )
 
-const modulePath = "github.com/metapipe/metapipe"
+const ModulePath = "github.com/metapipe/metapipe"
 
-// repoRoot is where the tests of this package find the repository.
-var repoRoot = filepath.Join("..", "..")
+// RepoRoot is where the tests of this package find the repository.
+var RepoRoot = filepath.Join("..", "..")
 
 // mayImport says which packages of this module a package below pkg may import,
 // beside its own subpackages. Every package has a line here: a new one takes its
@@ -100,13 +100,13 @@ type goPackage struct {
 }
 
 func (p goPackage) own() bool {
-	return p.ImportPath == modulePath || strings.HasPrefix(p.ImportPath, modulePath+"/")
+	return p.ImportPath == ModulePath || strings.HasPrefix(p.ImportPath, ModulePath+"/")
 }
 
 // layers returns the name below pkg that a package belongs to: "rehearsal" for
 // pkg/rehearsal/hub. It is empty for packages that are not below pkg.
 func layers(importPath string) string {
-	rest, ok := strings.CutPrefix(importPath, modulePath+"/pkg/")
+	rest, ok := strings.CutPrefix(importPath, ModulePath+"/pkg/")
 	if !ok {
 		return ""
 	}
@@ -117,7 +117,7 @@ func layers(importPath string) string {
 func listPackages(t *testing.T) map[string]goPackage {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-json=ImportPath,Name,Doc,Standard,Imports,Deps", "./...")
-	cmd.Dir = repoRoot
+	cmd.Dir = RepoRoot
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.Output()
@@ -141,7 +141,7 @@ func listPackages(t *testing.T) map[string]goPackage {
 func TestPackages(t *testing.T) {
 	t.Parallel()
 	packages := listPackages(t)
-	if !packages[modulePath+"/cmd/metapipe"].own() || !packages[modulePath+"/pkg/pipeline"].own() {
+	if !packages[ModulePath+"/cmd/metapipe"].own() || !packages[ModulePath+"/pkg/pipeline"].own() {
 		t.Fatal("go list did not find this module")
 	}
 	for _, p := range packages {
@@ -153,7 +153,7 @@ func TestPackages(t *testing.T) {
 		checkRoom(t, p)
 		checkToolRoom(t, p)
 	}
-	for _, dep := range packages[modulePath+"/pkg/pipeline"].Deps {
+	for _, dep := range packages[ModulePath+"/pkg/pipeline"].Deps {
 		if !packages[dep].Standard {
 			t.Errorf("pkg/pipeline depends on %s: it may use the standard library only", dep)
 		}
@@ -189,9 +189,9 @@ func checkToolRoom(t *testing.T, p goPackage) {
 	}
 }
 
-const terraformPath = modulePath + "/pkg/terraform"
+const terraformPath = ModulePath + "/pkg/terraform"
 
-const pipelinePath = modulePath + "/pkg/pipeline/"
+const pipelinePath = ModulePath + "/pkg/pipeline/"
 
 // checkRoom checks what a package below pkg/pipeline imports.
 func checkRoom(t *testing.T, p goPackage) {
@@ -209,7 +209,7 @@ func checkRoom(t *testing.T, p goPackage) {
 		switch {
 		case isRoom && !slices.Contains(allowed, other):
 			t.Errorf("%s imports %s: it may import %v of the rooms", p.ImportPath, imported, allowed)
-		case !isRoom && imported != modulePath+"/pkg/pipeline" && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
+		case !isRoom && imported != ModulePath+"/pkg/pipeline" && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):
 			t.Errorf("%s imports %s: it may use the standard library only", p.ImportPath, imported)
 		}
 	}
@@ -232,9 +232,9 @@ func checkImports(t *testing.T, p goPackage) {
 	self := layers(p.ImportPath)
 	allowed, known := mayImport[self]
 	switch p.ImportPath {
-	case modulePath + "/cmd/metapipe":
+	case ModulePath + "/cmd/metapipe":
 		allowed, known = []string{"cli"}, true
-	case modulePath + "/workflows": // the shipped files, for the binary
+	case ModulePath + "/workflows": // the shipped files, for the binary
 		allowed, known = nil, true
 	}
 	if !known {
@@ -254,7 +254,7 @@ func checkImports(t *testing.T, p goPackage) {
 
 func TestMainIsShort(t *testing.T) {
 	t.Parallel()
-	content, err := os.ReadFile("main.go")
+	content, err := os.ReadFile(filepath.Join(RepoRoot, "cmd", "metapipe", "main.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func repoFiles(t *testing.T) []string {
 	t.Helper()
 	// The checkout may belong to another user, as in a container.
 	cmd := exec.CommandContext(t.Context(), "git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	cmd.Dir = repoRoot
+	cmd.Dir = RepoRoot
 	out, err := cmd.Output()
 	if err != nil {
 		return walkFiles(t)
@@ -277,7 +277,7 @@ func repoFiles(t *testing.T) []string {
 	files := strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
 	// Deleted and not yet committed.
 	return slices.DeleteFunc(files, func(name string) bool {
-		info, err := os.Lstat(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		info, err := os.Lstat(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		return err != nil || !info.Mode().IsRegular()
 	})
 }
@@ -285,7 +285,7 @@ func repoFiles(t *testing.T) []string {
 // walkFiles is repoFiles for a source archive, which git knows nothing of.
 func walkFiles(t *testing.T) (files []string) {
 	t.Helper()
-	err := fs.WalkDir(os.DirFS(repoRoot), ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(RepoRoot), ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -325,7 +325,7 @@ var registryHost = regexp.MustCompile(`(?i)\b(` + strings.Join([]string{
 func TestNoRegistryIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, name := range repoFiles(t) {
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Error(err)
 			continue
@@ -345,7 +345,7 @@ func TestPatternsCompile(t *testing.T) {
 		if !strings.HasPrefix(name, "pkg/") || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(repoRoot, filepath.FromSlash(name)), nil, 0)
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(RepoRoot, filepath.FromSlash(name)), nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,47 +15,47 @@ var destroyCommands = map[string]func(*attempt, []string){
 	"vanish": (*attempt).vanish, "undestroyed": (*attempt).undestroyed, "by-hand": (*attempt).handmade,
 }
 
-// destroyOf are the flags of a destroy of an environment of shop.
-func destroyOf(env string) []string {
+// DestroyOf are the flags of a destroy of an environment of shop.
+func DestroyOf(env string) []string {
 	return []string{"--customer", "shop", "--environment", env, "--mode", "destroy", "--confirm", "shop/" + env}
 }
 
 // destroy is a true request of robin to destroy an environment of shop: destroy ENV.
 // It is the present request then.
 func (a *attempt) destroy(args []string) {
-	a.t.Helper()
-	run := a.byHand()
-	fetched := a.job(run).do(0, append([]string{"fetch-vars"}, destroyOf(args[0])...)...)
-	fetched.want(a.t, "outcome=requested", "mode=destroy")
+	a.T.Helper()
+	run := a.ByHand()
+	fetched := a.job(run).Do(0, append([]string{"fetch-vars"}, DestroyOf(args[0])...)...)
+	fetched.Want(a.T, "outcome=requested", "mode=destroy")
 	if a.r != nil {
 		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})
 	}
-	a.r = &request{w: a.world, trigger: run, run: run, customer: "shop", id: fetched.outputs["request-id"]}
+	a.r = &Request{W: a.Setup, Trigger: run, Run: run, Customer: "shop", ID: fetched.Outputs["request-id"]}
 	a.noteRun(run)
-	a.values["EARLIER"], a.values["REQUEST"] = a.values["REQUEST"], a.r.id
-	a.plans, a.receipts = map[string]result{}, map[string]string{}
+	a.values["EARLIER"], a.values["REQUEST"] = a.values["REQUEST"], a.r.ID
+	a.plans, a.receipts = map[string]Result{}, map[string]string{}
 }
 
 // undone calls fetch-vars with flags in a run of the manager that an event has started.
 // It is not called rightly, and nothing comes of it: undone EVENT TEXT FLAG...
 func (a *attempt) undone(args []string) {
-	a.t.Helper()
-	check(a.t, os.MkdirAll(a.store, 0o700)) // nothing comes that far here
-	before, state := a.seenIn(a.customer), a.state("shop/staging")
-	run := a.byHand()
-	run.run.Event = args[0]
+	a.T.Helper()
+	Check(a.T, os.MkdirAll(a.Store, 0o700)) // nothing comes that far here
+	before, state := a.seenIn(a.Customer), a.State("shop/staging")
+	run := a.ByHand()
+	run.Run.Event = args[0]
 	fields := map[string]any{}
-	check(a.t, json.Unmarshal(run.event, &fields))
+	Check(a.T, json.Unmarshal(run.Event, &fields))
 	fields["branch"], fields["action"], fields["client_payload"] = "main", pipeline.DispatchEvent, map[string]any{}
-	run.event = must(json.Marshal(fields))(a.t)
-	a.hub.ResetCalls()
-	fetched := a.job(run).do(2, append([]string{"fetch-vars"}, args[2:]...)...)
-	fetched.says(a.t, args[1])
-	if calls := a.hub.Calls(); len(calls) != 0 {
-		a.t.Errorf("GitHub was asked: %v", calls)
+	run.Event = Must(json.Marshal(fields))(a.T)
+	a.Hub.ResetCalls()
+	fetched := a.job(run).Do(2, append([]string{"fetch-vars"}, args[2:]...)...)
+	fetched.Says(a.T, args[1])
+	if calls := a.Hub.Calls(); len(calls) != 0 {
+		a.T.Errorf("GitHub was asked: %v", calls)
 	}
-	if a.seenIn(a.customer) != before || a.state("shop/staging") != state || fetched.outputs["request-id"] != "" {
-		a.t.Errorf("something has come of it: %v", fetched.outputs)
+	if a.seenIn(a.Customer) != before || a.State("shop/staging") != state || fetched.Outputs["request-id"] != "" {
+		a.T.Errorf("something has come of it: %v", fetched.Outputs)
 	}
 	a.verdicts++
 }
@@ -63,59 +63,59 @@ func (a *attempt) undone(args []string) {
 // destroyOn is somebody of the manager's who asks for a destroy on a branch of their
 // own: destroy-on BRANCH TEXT...
 func (a *attempt) destroyOn(args []string) {
-	a.t.Helper()
-	a.manuallyOn(args[0], args[1:], destroyOf("staging")...)
+	a.T.Helper()
+	a.manuallyOn(args[0], args[1:], DestroyOf("staging")...)
 }
 
 // destroyAgain lets somebody run the present destroy again after the manager has got a
 // new commit: destroy-again LOGIN TEXT...
 func (a *attempt) destroyAgain(args []string) {
-	a.t.Helper()
-	a.commit(a.manager, "main", map[string]string{"README.md": "newer"})
+	a.T.Helper()
+	a.Commit(a.Manager, "main", map[string]string{"README.md": "newer"})
 	a.destroySame(args)
 }
 
 // destroySame runs the run of a destroy again, while the manager is as it was.
 func (a *attempt) destroySame(args []string) {
-	a.t.Helper()
-	run := a.r.run
-	check(a.t, a.manager.SetRun(run.run.ID, "completed", "cancelled"))
-	check(a.t, a.manager.Grant(args[0], hub.Write))
-	must(a.manager.RerunBy(run.run.ID, args[0]))(a.t)
-	check(a.t, a.manager.SetRun(run.run.ID, "in_progress", ""))
-	run.run = must(a.manager.Run(run.run.ID))(a.t)
-	a.wantRejected(run, "unverified-origin", args[1:], destroyOf("staging")...)
+	a.T.Helper()
+	run := a.r.Run
+	Check(a.T, a.Manager.SetRun(run.Run.ID, "completed", "cancelled"))
+	Check(a.T, a.Manager.Grant(args[0], hub.Write))
+	Must(a.Manager.RerunBy(run.Run.ID, args[0]))(a.T)
+	Check(a.T, a.Manager.SetRun(run.Run.ID, "in_progress", ""))
+	run.Run = Must(a.Manager.Run(run.Run.ID))(a.T)
+	a.wantRejected(run, "unverified-origin", args[1:], DestroyOf("staging")...)
 }
 
 // vanish hides the customer's repository from the manager's token: GitHub answers as for
 // one that was deleted.
-func (a *attempt) vanish([]string) { a.sees = []string{a.victim.Slug()} }
+func (a *attempt) vanish([]string) { a.Sees = []string{a.victim.Slug()} }
 
 // handmade is a request of robin for staging of shop that is rejected: by-hand MODE TEXT...
 func (a *attempt) handmade(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	flags := []string{"--customer", "shop", "--environment", "staging", "--mode", args[0]}
 	if args[0] == string(pipeline.ModeDestroy) {
-		flags = destroyOf("staging")
+		flags = DestroyOf("staging")
 	}
-	a.wantRejected(a.byHand(), "unknown-customer", args[1:], flags...)
+	a.wantRejected(a.ByHand(), "unknown-customer", args[1:], flags...)
 }
 
 // undestroyed is a true request of robin to destroy an environment of shop that is rejected:
 // undestroyed ENV REASON TEXT... The state stays as it is.
 func (a *attempt) undestroyed(args []string) {
-	a.t.Helper()
-	before := a.state("shop/" + args[0])
-	run := a.byHand()
+	a.T.Helper()
+	before := a.State("shop/" + args[0])
+	run := a.ByHand()
 	a.noteRun(run)
-	fetched := a.job(run).do(3, append([]string{"fetch-vars"}, destroyOf(args[0])...)...)
-	fetched.want(a.t, "outcome=rejected", "reason="+args[1], "environments=[]", "applies=[]")
-	fetched.says(a.t, args[2:]...)
-	a.job(run).do(0, "report", "--customer", "shop", "--request", fetched.outputs["request-id"], "--final").want(a.t, "outcome=failure")
-	if a.state("shop/"+args[0]) != before {
-		a.t.Error("the state has changed")
+	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, DestroyOf(args[0])...)...)
+	fetched.Want(a.T, "outcome=rejected", "reason="+args[1], "environments=[]", "applies=[]")
+	fetched.Says(a.T, args[2:]...)
+	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
+	if a.State("shop/"+args[0]) != before {
+		a.T.Error("the state has changed")
 	}
-	a.wantNothingPending()
+	a.WantNothingPending()
 	a.recorded(run, "shop", "", ledger.Rejected, pipeline.Reason(args[1]))
 	a.verdicts++
 }

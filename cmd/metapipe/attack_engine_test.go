@@ -8,19 +8,19 @@ import (
 // unplanned tries to plan, and the plan ends with an exit code and texts: unplanned
 // EXIT ENV TEXT... Nothing is applied, and the customer gets a final status.
 func (a *attempt) unplanned(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	env := args[1]
-	before := a.state("shop/" + env)
-	planned := a.target().do(must(strconv.Atoi(args[0]))(a.t), a.r.args("plan", env)...)
-	planned.says(a.t, args[2:]...)
-	planned.want(a.t, "receipt=")
-	a.r.report("--final")
-	a.wantNothingPending()
-	if printed := a.statuses(a.r.trigger.run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
-		a.t.Errorf("the customer is told %q", printed)
+	before := a.State("shop/" + env)
+	planned := a.target().Do(Must(strconv.Atoi(args[0]))(a.T), a.r.Args("plan", env)...)
+	planned.Says(a.T, args[2:]...)
+	planned.Want(a.T, "receipt=")
+	a.r.Report("--final")
+	a.WantNothingPending()
+	if printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(printed, "failure") && !strings.HasPrefix(printed, "error") {
+		a.T.Errorf("the customer is told %q", printed)
 	}
-	if a.state("shop/"+env) != before {
-		a.t.Error("a plan has changed the state")
+	if a.State("shop/"+env) != before {
+		a.T.Error("a plan has changed the state")
 	}
 	a.verdicts++
 }

@@ -17,65 +17,65 @@ var gateCommands = map[string]func(*attempt, []string){
 
 // rerun lets somebody run the customer's present run again: rerun LOGIN.
 func (a *attempt) rerun(args []string) {
-	a.t.Helper()
-	check(a.t, a.customer.Grant(args[0], hub.Write))
-	check(a.t, a.customer.SetRun(a.run.run.ID, "completed", "success"))
-	must(a.customer.RerunBy(a.run.run.ID, args[0]))(a.t)
-	check(a.t, a.customer.SetRun(a.run.run.ID, "in_progress", ""))
-	a.run.run = must(a.customer.Run(a.run.run.ID))(a.t)
+	a.T.Helper()
+	Check(a.T, a.Customer.Grant(args[0], hub.Write))
+	Check(a.T, a.Customer.SetRun(a.run.Run.ID, "completed", "success"))
+	Must(a.Customer.RerunBy(a.run.Run.ID, args[0]))(a.T)
+	Check(a.T, a.Customer.SetRun(a.run.Run.ID, "in_progress", ""))
+	a.run.Run = Must(a.Customer.Run(a.run.Run.ID))(a.T)
 }
 
 // rerunManager lets somebody run the manager's run of the request again:
 // rerun-manager LOGIN.
 func (a *attempt) rerunManager(args []string) {
-	a.t.Helper()
-	check(a.t, a.manager.SetRun(a.r.run.run.ID, "completed", "failure"))
-	must(a.manager.RerunBy(a.r.run.run.ID, args[0]))(a.t)
-	check(a.t, a.manager.SetRun(a.r.run.run.ID, "in_progress", ""))
-	a.r.run.run = must(a.manager.Run(a.r.run.run.ID))(a.t)
+	a.T.Helper()
+	Check(a.T, a.Manager.SetRun(a.r.Run.Run.ID, "completed", "failure"))
+	Must(a.Manager.RerunBy(a.r.Run.Run.ID, args[0]))(a.T)
+	Check(a.T, a.Manager.SetRun(a.r.Run.Run.ID, "in_progress", ""))
+	a.r.Run.Run = Must(a.Manager.Run(a.r.Run.Run.ID))(a.T)
 }
 
 // renameAccount gives an account another login: rename-account LOGIN TO.
-func (a *attempt) renameAccount(args []string) { check(a.t, a.hub.RenameUser(args[0], args[1])) }
+func (a *attempt) renameAccount(args []string) { Check(a.T, a.Hub.RenameUser(args[0], args[1])) }
 
 // deleteAccount removes an account: delete-account LOGIN.
-func (a *attempt) deleteAccount(args []string) { check(a.t, a.hub.DeleteUser(args[0])) }
+func (a *attempt) deleteAccount(args []string) { Check(a.T, a.Hub.DeleteUser(args[0])) }
 
 // manuallyAgain starts the workflow by hand on the default branch, and lets somebody
 // run it again after the manager has got a new commit: manually-again LOGIN TEXT...
 func (a *attempt) manuallyAgain(args []string) {
-	a.t.Helper()
-	sha := must(a.manager.Head("main"))(a.t)
-	check(a.t, a.manager.Grant("casey", hub.Write))
-	first := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.t)
-	event := must(a.manager.ManualEvent(managerWorkflow, "main", nil, "casey"))(a.t)
-	check(a.t, a.manager.SetRun(first.ID, "completed", "cancelled"))
-	a.commit(a.manager, "main", map[string]string{"README.md": "newer"})
-	must(a.manager.RerunBy(first.ID, args[0]))(a.t)
-	check(a.t, a.manager.SetRun(first.ID, "in_progress", ""))
-	again := must(a.manager.Run(first.ID))(a.t)
-	a.wantRejected(workflowRun{repo: a.manager, run: again, event: event, sha: sha, ref: "refs/heads/main"}, "unverified-origin", args[1:], "--customer", "shop")
+	a.T.Helper()
+	sha := Must(a.Manager.Head("main"))(a.T)
+	Check(a.T, a.Manager.Grant("casey", hub.Write))
+	first := Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: ManagerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.T)
+	event := Must(a.Manager.ManualEvent(ManagerWorkflow, "main", nil, "casey"))(a.T)
+	Check(a.T, a.Manager.SetRun(first.ID, "completed", "cancelled"))
+	a.Commit(a.Manager, "main", map[string]string{"README.md": "newer"})
+	Must(a.Manager.RerunBy(first.ID, args[0]))(a.T)
+	Check(a.T, a.Manager.SetRun(first.ID, "in_progress", ""))
+	again := Must(a.Manager.Run(first.ID))(a.T)
+	a.wantRejected(WorkflowRun{Repo: a.Manager, Run: again, Event: event, SHA: sha, Ref: "refs/heads/main"}, "unverified-origin", args[1:], "--customer", "shop")
 }
 
 // onRef runs a command in a workflow that a member of the manager starts by hand on a
 // ref of their own, whose Terraform is theirs: on-ref REF COMMAND...
 func (a *attempt) onRef(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	ref := args[0]
-	sha := a.commit(a.manager, "evil", map[string]string{"terraform/main.tf": "data \"http\" \"evil\" {\n  url = \"" + a.hub.URL() + "/branch-code-ran\"\n}\n", "customers/crm.yml": "repository: acme/shop\nrepository_id: 4711\n"})
-	check(a.t, a.manager.Grant("mallory", hub.Write))
-	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: "evil", Actor: "mallory", Status: "in_progress"}))(a.t)
-	event := must(a.manager.ManualEvent(managerWorkflow, "evil", nil, "mallory"))(a.t)
-	check(a.t, os.MkdirAll(a.store, 0o700)) // nothing comes that far here
-	before, state := a.seenIn(a.customer), a.state("shop/staging")
-	a.hub.ResetCalls()
-	job := a.job(workflowRun{repo: a.manager, run: run, event: event, sha: sha, ref: ref})
-	job.do(3, args[1:]...).says(a.t, "works on its default branch main only", `"`+ref+`"`)
-	if calls := a.hub.Calls(); len(calls) != 0 {
-		a.t.Errorf("GitHub was asked: %v", calls)
+	sha := a.Commit(a.Manager, "evil", map[string]string{"terraform/main.tf": "data \"http\" \"evil\" {\n  url = \"" + a.Hub.URL() + "/branch-code-ran\"\n}\n", "customers/crm.yml": "repository: acme/shop\nrepository_id: 4711\n"})
+	Check(a.T, a.Manager.Grant("mallory", hub.Write))
+	run := Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: ManagerWorkflow, HeadSHA: sha, HeadBranch: "evil", Actor: "mallory", Status: "in_progress"}))(a.T)
+	event := Must(a.Manager.ManualEvent(ManagerWorkflow, "evil", nil, "mallory"))(a.T)
+	Check(a.T, os.MkdirAll(a.Store, 0o700)) // nothing comes that far here
+	before, state := a.seenIn(a.Customer), a.State("shop/staging")
+	a.Hub.ResetCalls()
+	job := a.job(WorkflowRun{Repo: a.Manager, Run: run, Event: event, SHA: sha, Ref: ref})
+	job.Do(3, args[1:]...).Says(a.T, "works on its default branch main only", `"`+ref+`"`)
+	if calls := a.Hub.Calls(); len(calls) != 0 {
+		a.T.Errorf("GitHub was asked: %v", calls)
 	}
-	if a.seenIn(a.customer) != before || a.state("shop/staging") != state {
-		a.t.Error("the command has changed something")
+	if a.seenIn(a.Customer) != before || a.State("shop/staging") != state {
+		a.T.Error("the command has changed something")
 	}
 	a.verdicts++
 }
@@ -83,17 +83,17 @@ func (a *attempt) onRef(args []string) {
 // unseen runs a command of the manager whose token does not see the manager: a run
 // that goes on there is not to be touched: unseen EXIT COMMAND...
 func (a *attempt) unseen(args []string) {
-	a.t.Helper()
-	token := a.token(hub.Token{Name: "unseeing " + args[0] + strings.Join(args[1:], " "), Kind: hub.FineGrained, User: "mallory", Repositories: []string{a.customer.Slug()}, Permissions: permissions("actions contents", "")})
-	before := a.seenIn(a.customer)
-	a.hub.ResetCalls()
-	j := a.job(a.r.run).with("GITHUB_TOKEN=" + token)
-	j.binary = "metapipe-later"
+	a.T.Helper()
+	token := a.Token(hub.Token{Name: "unseeing " + args[0] + strings.Join(args[1:], " "), Kind: hub.FineGrained, User: "mallory", Repositories: []string{a.Customer.Slug()}, Permissions: Permissions("actions contents", "")})
+	before := a.seenIn(a.Customer)
+	a.Hub.ResetCalls()
+	j := a.job(a.r.Run).With("GITHUB_TOKEN=" + token)
+	j.Binary = "metapipe-later"
 	exit := slices.Index([]string{"0", "1", "2", "3", "4"}, args[0])
-	j.do(exit, args[1:]...).says(a.t, "cannot be asked")
-	if writes := a.writes(); len(writes) != 0 || a.seenIn(a.customer) != before {
-		a.t.Errorf("written: %v", writes)
+	j.Do(exit, args[1:]...).Says(a.T, "cannot be asked")
+	if writes := a.Writes(); len(writes) != 0 || a.seenIn(a.Customer) != before {
+		a.T.Errorf("written: %v", writes)
 	}
-	a.recorded(a.r.run, "shop", "staging", ledger.Requested, "")
+	a.recorded(a.r.Run, "shop", "staging", ledger.Requested, "")
 	a.verdicts++
 }

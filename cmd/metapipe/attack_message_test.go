@@ -12,14 +12,14 @@ var nestedJSON = strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
 
 // smallObjects wants no object of the store to have more bytes: small-objects BYTES.
 func (a *attempt) smallObjects(args []string) {
-	a.t.Helper()
-	most := must(strconv.ParseInt(args[0], 10, 64))(a.t)
-	check(a.t, filepath.WalkDir(a.store, func(at string, e fs.DirEntry, err error) error {
+	a.T.Helper()
+	most := Must(strconv.ParseInt(args[0], 10, 64))(a.T)
+	Check(a.T, filepath.WalkDir(a.Store, func(at string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		if info := must(e.Info())(a.t); info.Size() > most {
-			a.t.Errorf("%s has %d bytes", at, info.Size())
+		if info := Must(e.Info())(a.T); info.Size() > most {
+			a.T.Errorf("%s has %d bytes", at, info.Size())
 		}
 		return nil
 	}))

@@ -50,11 +50,11 @@ var attackCommands = map[string]func(*attempt, []string){
 // signature by that run over the changed request.
 func (a *attempt) asks(changes []string) {
 	a.extra = map[string]any{}
-	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.customer.Slug(), RepositoryID: a.customer.ID(), Path: "infra", Event: a.run.run.Event,
-		Commit: pipeline.SHA(a.run.run.HeadSHA), Ref: a.run.ref, Mode: pipeline.ModeApply, RunID: a.run.run.ID, RunAttempt: a.run.run.Attempt}
-	_, err := fmt.Sscanf(a.run.ref, "refs/pull/%d/merge", &a.ask.PullRequest)
-	if (err == nil) != (a.run.run.Event == "pull_request") {
-		a.t.Fatalf("ref %s of %s", a.run.ref, a.run.run.Event)
+	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.Customer.Slug(), RepositoryID: a.Customer.ID(), Path: "infra", Event: a.run.Run.Event,
+		Commit: pipeline.SHA(a.run.Run.HeadSHA), Ref: a.run.Ref, Mode: pipeline.ModeApply, RunID: a.run.Run.ID, RunAttempt: a.run.Run.Attempt}
+	_, err := fmt.Sscanf(a.run.Ref, "refs/pull/%d/merge", &a.ask.PullRequest)
+	if (err == nil) != (a.run.Run.Event == "pull_request") {
+		a.T.Fatalf("ref %s of %s", a.run.Ref, a.run.Run.Event)
 	}
 	a.ask.ID = a.ask.OwnID()
 	a.forges(changes)
@@ -69,8 +69,8 @@ func (a *attempt) asks(changes []string) {
 func (a *attempt) asksAsVictim(changes []string) {
 	v := a.victimRun
 	a.extra = map[string]any{}
-	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.victim.Slug(), RepositoryID: a.victim.ID(), Path: "infra", Event: v.run.Event,
-		Commit: pipeline.SHA(v.sha), Ref: v.ref, Mode: pipeline.ModeApply, RunID: v.run.ID, RunAttempt: 1}
+	a.ask = pipeline.DispatchRequest{Version: 1, Repository: a.victim.Slug(), RepositoryID: a.victim.ID(), Path: "infra", Event: v.Run.Event,
+		Commit: pipeline.SHA(v.SHA), Ref: v.Ref, Mode: pipeline.ModeApply, RunID: v.Run.ID, RunAttempt: 1}
 	a.ask.ID = a.ask.OwnID()
 	a.forges(changes)
 	a.proof = map[string]any{}
@@ -79,13 +79,13 @@ func (a *attempt) asksAsVictim(changes []string) {
 // forges changes the request and leaves its signature as it was. A field that there
 // is not is added, as JSON.
 func (a *attempt) forges(changes []string) {
-	a.t.Helper()
+	a.T.Helper()
 	fields := map[string]any{}
-	check(a.t, json.Unmarshal(must(json.Marshal(a.ask))(a.t), &fields))
+	Check(a.T, json.Unmarshal(Must(json.Marshal(a.ask))(a.T), &fields))
 	for _, change := range changes {
 		name, value, ok := strings.Cut(change, "=")
 		if !ok {
-			a.t.Fatalf("%q is not NAME=VALUE", change)
+			a.T.Fatalf("%q is not NAME=VALUE", change)
 		}
 		if _, known := fields[name]; !known && name != "customer" {
 			a.extra[name] = json.RawMessage(value)
@@ -97,60 +97,60 @@ func (a *attempt) forges(changes []string) {
 			fields[name] = value
 		}
 	}
-	check(a.t, json.Unmarshal(must(json.Marshal(fields))(a.t), &a.ask))
+	Check(a.T, json.Unmarshal(Must(json.Marshal(fields))(a.T), &a.ask))
 }
 
 // idToken gets a genuine token of a run from an issuer.
 func (a *attempt) idToken(server *hubtest.Server, j hub.IDTokenJob, audience string) string {
-	a.t.Helper()
+	a.T.Helper()
 	j.Job = "trigger"
 	address, bearer, err := server.OpenJob(j)
-	check(a.t, err)
-	get := must(http.NewRequestWithContext(a.t.Context(), http.MethodGet, address+"&audience="+url.QueryEscape(audience), nil))(a.t)
+	Check(a.T, err)
+	get := Must(http.NewRequestWithContext(a.T.Context(), http.MethodGet, address+"&audience="+url.QueryEscape(audience), nil))(a.T)
 	get.Header.Set("Authorization", "Bearer "+bearer)
-	answer := must(http.DefaultClient.Do(get))(a.t)
-	body := must(io.ReadAll(answer.Body))(a.t)
-	check(a.t, answer.Body.Close())
+	answer := Must(http.DefaultClient.Do(get))(a.T)
+	body := Must(io.ReadAll(answer.Body))(a.T)
+	Check(a.T, answer.Body.Close())
 	var token struct{ Value string }
-	check(a.t, json.Unmarshal(body, &token))
+	Check(a.T, json.Unmarshal(body, &token))
 	if token.Value == "" {
-		a.t.Fatalf("no token: %s", body)
+		a.T.Fatalf("no token: %s", body)
 	}
 	return token.Value
 }
 
 // signs replaces the signature: sign HOW [AUDIENCE].
 func (a *attempt) signs(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	audience := a.ask.Audience(pipeline.Slug{Owner: "provider", Name: "infra"})
 	if len(args) > 1 {
 		audience = args[1]
 	}
-	own := hub.IDTokenJob{Repo: a.run.repo, RunID: a.run.run.ID, Ref: a.run.ref, SHA: a.run.sha, HeadRef: a.run.head, BaseRef: a.run.base}
+	own := hub.IDTokenJob{Repo: a.run.Repo, RunID: a.run.Run.ID, Ref: a.run.Ref, SHA: a.run.SHA, HeadRef: a.run.Head, BaseRef: a.run.Base}
 	token := ""
 	switch args[0] {
 	case "run":
-		token = a.idToken(a.hub, own, audience)
+		token = a.idToken(a.Hub, own, audience)
 	case "none":
 		a.proof = map[string]any{}
 		return
 	case "reusable":
 		own.JobWorkflowRef = "mallory/tools/.github/workflows/build.yml@refs/heads/main"
-		token = a.idToken(a.hub, own, audience)
+		token = a.idToken(a.Hub, own, audience)
 	case "other-issuer":
 		token = a.signedElsewhere(audience)
 	case "alg-none":
-		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.hub, own, audience)) + "."
+		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.Hub, own, audience)) + "."
 	case "alg-none-padded":
-		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.hub, own, audience)) + ".e30"
+		token = encoded(map[string]any{"alg": "none", "typ": "JWT"}) + "." + claimsOf(a.idToken(a.Hub, own, audience)) + ".e30"
 	case "public-key":
-		token = a.signedWithPublicKey(a.idToken(a.hub, own, audience))
+		token = a.signedWithPublicKey(a.idToken(a.Hub, own, audience))
 	case "unknown-key":
-		token = signedBy(a, a.idToken(a.hub, own, audience), "of-mallory")
+		token = signedBy(a, a.idToken(a.Hub, own, audience), "of-mallory")
 	case "stolen-key-id":
-		token = signedBy(a, a.idToken(a.hub, own, audience), "")
+		token = signedBy(a, a.idToken(a.Hub, own, audience), "")
 	default:
-		a.t.Fatalf("sign %q?", args[0])
+		a.T.Fatalf("sign %q?", args[0])
 	}
 	a.proof = map[string]any{"token": token}
 	a.secrets = append(a.secrets, token) // must not lie anywhere
@@ -170,24 +170,24 @@ func claimsOf(token string) string { return strings.Split(token, ".")[1] }
 // empty id is the genuine one's.
 func signedBy(a *attempt, genuine, id string) string {
 	header := map[string]any{}
-	check(a.t, json.Unmarshal(must(base64.RawURLEncoding.DecodeString(strings.Split(genuine, ".")[0]))(a.t), &header))
+	Check(a.T, json.Unmarshal(Must(base64.RawURLEncoding.DecodeString(strings.Split(genuine, ".")[0]))(a.T), &header))
 	if id != "" {
 		header["kid"] = id
 	}
 	signed := encoded(header) + "." + claimsOf(genuine)
 	sum := sha256.Sum256([]byte(signed))
-	key := must(rsa.GenerateKey(rand.Reader, 2048))(a.t)
-	return signed + "." + base64.RawURLEncoding.EncodeToString(must(rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]))(a.t))
+	key := Must(rsa.GenerateKey(rand.Reader, 2048))(a.T)
+	return signed + "." + base64.RawURLEncoding.EncodeToString(Must(rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:]))(a.T))
 }
 
 // signedWithPublicKey takes the issuer's published key for a shared secret.
 func (a *attempt) signedWithPublicKey(genuine string) string {
-	answer := must(http.Get(a.hub.Issuer() + "/.well-known/jwks"))(a.t)
+	answer := Must(http.Get(a.Hub.Issuer() + "/.well-known/jwks"))(a.T)
 	var set struct{ Keys []struct{ N, Kid string } }
-	check(a.t, json.NewDecoder(answer.Body).Decode(&set))
-	check(a.t, answer.Body.Close())
+	Check(a.T, json.NewDecoder(answer.Body).Decode(&set))
+	Check(a.T, answer.Body.Close())
 	signed := encoded(map[string]any{"alg": "HS256", "typ": "JWT", "kid": set.Keys[0].Kid}) + "." + claimsOf(genuine)
-	mac := hmac.New(sha256.New, must(base64.RawURLEncoding.DecodeString(set.Keys[0].N))(a.t))
+	mac := hmac.New(sha256.New, Must(base64.RawURLEncoding.DecodeString(set.Keys[0].N))(a.T))
 	mac.Write([]byte(signed))
 	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
@@ -195,27 +195,27 @@ func (a *attempt) signedWithPublicKey(genuine string) string {
 // signedElsewhere is a token of a GitHub server of the attacker's own, where
 // repository, run and commit have the same ids.
 func (a *attempt) signedElsewhere(audience string) string {
-	other := hubtest.Start(a.t, hub.Options{})
-	must(other.AddUser(hub.User{Login: "acme", Type: hub.Organization}))(a.t)
-	must(other.AddUser(hub.User{Login: "casey", Type: hub.Person}))(a.t)
-	repo := must(other.AddRepo("acme", "shop", hub.RepoOptions{ID: a.customer.ID(), Private: true}))(a.t)
-	sha := must(repo.Commit("main", hub.Change{Files: map[string]hub.File{"x": {Content: []byte("x")}}, Message: "x"}))(a.t)
+	other := hubtest.Start(a.T, hub.Options{})
+	Must(other.AddUser(hub.User{Login: "acme", Type: hub.Organization}))(a.T)
+	Must(other.AddUser(hub.User{Login: "casey", Type: hub.Person}))(a.T)
+	repo := Must(other.AddRepo("acme", "shop", hub.RepoOptions{ID: a.Customer.ID(), Private: true}))(a.T)
+	sha := Must(repo.Commit("main", hub.Change{Files: map[string]hub.File{"x": {Content: []byte("x")}}, Message: "x"}))(a.T)
 	for {
-		run := must(repo.StartRun(hub.NewRun{Event: a.run.run.Event, Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.t)
-		if run.ID >= a.run.run.ID {
-			return a.idToken(other, hub.IDTokenJob{Repo: repo, RunID: run.ID, Ref: a.run.ref, SHA: a.run.sha}, audience)
+		run := Must(repo.StartRun(hub.NewRun{Event: a.run.Run.Event, Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "casey", Status: "in_progress"}))(a.T)
+		if run.ID >= a.run.Run.ID {
+			return a.idToken(other, hub.IDTokenJob{Repo: repo, RunID: run.ID, Ref: a.run.Ref, SHA: a.run.SHA}, audience)
 		}
 	}
 }
 
 // dispatches sends the request with the token for dispatches.
-func (a *attempt) dispatches() workflowRun {
-	a.t.Helper()
+func (a *attempt) dispatches() WorkflowRun {
+	a.T.Helper()
 	a.sent++
 	name := fmt.Sprintf("mallory %d", a.sent)
-	secret := a.token(hub.Token{Name: name, Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{managerSlug}, Permissions: permissions("", "contents")})
+	secret := a.Token(hub.Token{Name: name, Kind: hub.FineGrained, User: "metapipe-bot", Repositories: []string{ManagerSlug}, Permissions: Permissions("", "contents")})
 	sent := map[string]any{}
-	check(a.t, json.Unmarshal(must(json.Marshal(a.ask))(a.t), &sent))
+	Check(a.T, json.Unmarshal(Must(json.Marshal(a.ask))(a.T), &sent))
 	proof := "proof"
 	for name, value := range a.extra {
 		if strings.EqualFold(name, "proof") { // forged in its name only
@@ -224,16 +224,16 @@ func (a *attempt) dispatches() workflowRun {
 		}
 		sent[name] = value
 	}
-	body := must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": map[string]any{"request": sent, proof: a.proof}}))(a.t)
-	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+managerSlug+"/dispatches", strings.NewReader(string(body))))(a.t)
+	body := Must(json.Marshal(map[string]any{"event_type": pipeline.DispatchEvent, "client_payload": map[string]any{"request": sent, proof: a.proof}}))(a.T)
+	post := Must(http.NewRequestWithContext(a.T.Context(), http.MethodPost, a.Hub.URL()+"/repos/"+ManagerSlug+"/dispatches", strings.NewReader(string(body))))(a.T)
 	post.Header.Set("Authorization", "Bearer "+secret)
 	post.Header.Set("Content-Type", "application/json")
-	answer := must(http.DefaultClient.Do(post))(a.t)
-	check(a.t, answer.Body.Close())
+	answer := Must(http.DefaultClient.Do(post))(a.T)
+	Check(a.T, answer.Body.Close())
 	if answer.StatusCode != http.StatusNoContent {
-		a.t.Fatalf("GitHub says %s", answer.Status)
+		a.T.Fatalf("GitHub says %s", answer.Status)
 	}
-	return a.queued()
+	return a.Queued()
 }
 
 // rejected sends the request: nobody but the manager hears of it.
@@ -241,22 +241,22 @@ func (a *attempt) dispatches() workflowRun {
 // not: the customer is told, in their own repository.
 // accepted sends a request that is as it should be.
 func (a *attempt) accepted(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	run := a.dispatches()
-	fetched := a.job(run).do(0, "fetch-vars")
-	fetched.want(a.t, append([]string{"outcome=requested", "reason="}, args...)...)
+	fetched := a.job(run).Do(0, "fetch-vars")
+	fetched.Want(a.T, append([]string{"outcome=requested", "reason="}, args...)...)
 	if a.r != nil {
 		a.earlier = append(a.earlier, approved{a.r, a.plans, a.receipts})
 	}
-	a.r = &request{w: a.world, trigger: a.run, run: run, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
+	a.r = &Request{W: a.Setup, Trigger: a.run, Run: run, Customer: fetched.Outputs["customer"], ID: fetched.Outputs["request-id"]}
 	a.values["EARLIER"] = a.values["REQUEST"]
 	a.noteRun(run)
-	a.values["REQUEST"], a.plans, a.receipts = a.r.id, map[string]result{}, map[string]string{}
+	a.values["REQUEST"], a.plans, a.receipts = a.r.ID, map[string]Result{}, map[string]string{}
 }
 
 // noteRun remembers the manager's run of the present request.
-func (a *attempt) noteRun(run workflowRun) {
-	a.managerRun, a.values["MANAGER_RUN"] = run, fmt.Sprint(run.run.ID)
+func (a *attempt) noteRun(run WorkflowRun) {
+	a.managerRun, a.values["MANAGER_RUN"] = run, fmt.Sprint(run.Run.ID)
 }
 
 // back goes back to the request that was accepted before.
@@ -274,7 +274,7 @@ func (a *attempt) back([]string) {
 // or a target's.
 // later lets time pass: later DURATION.
 func (a *attempt) later(args []string) {
-	d := must(time.ParseDuration(args[0]))(a.t)
+	d := Must(time.ParseDuration(args[0]))(a.T)
 	a.clock.Lock()
 	defer a.clock.Unlock()
 	a.ahead += d

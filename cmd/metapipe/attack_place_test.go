@@ -28,7 +28,7 @@ func (a *attempt) content(args []string) map[string]hub.File {
 	}
 	if len(files) == 0 {
 		a.sent++
-		files["infra/variables.yml"] = hub.File{Content: fmt.Appendf(nil, "# %d\n%s", a.sent, variablesYML)}
+		files["infra/variables.yml"] = hub.File{Content: fmt.Appendf(nil, "# %d\n%s", a.sent, VariablesYML)}
 	}
 	a.next = map[string]hub.File{}
 	return files
@@ -37,45 +37,45 @@ func (a *attempt) content(args []string) map[string]hub.File {
 // pushes commits to a branch of the customer and starts its run: push BRANCH
 // [FOLDER].
 func (a *attempt) pushes(args []string) {
-	a.t.Helper()
-	before := must(a.customer.Head("main"))(a.t)
-	sha := must(a.customer.Commit(args[0], hub.Change{Files: a.content(args), Remove: a.remove, Message: "Change"}))(a.t)
-	a.run = a.pushedFrom(args[0], before, sha)
-	a.values["COMMIT"], a.values["RUN"], a.values["BEFORE"] = sha, fmt.Sprint(a.run.run.ID), before
+	a.T.Helper()
+	before := Must(a.Customer.Head("main"))(a.T)
+	sha := Must(a.Customer.Commit(args[0], hub.Change{Files: a.content(args), Remove: a.remove, Message: "Change"}))(a.T)
+	a.run = a.PushedFrom(args[0], before, sha)
+	a.values["COMMIT"], a.values["RUN"], a.values["BEFORE"] = sha, fmt.Sprint(a.run.Run.ID), before
 }
 
 // properties gives the customer's repository custom properties of any form, also those
 // that GitHub does not have: properties JSON.
 func (a *attempt) properties(args []string) {
-	a.customer.SetProperties(json.RawMessage(args[0]))
+	a.Customer.SetProperties(json.RawMessage(args[0]))
 }
 
 // pulls opens a pull request of a branch: pull BRANCH [FOLDER].
 func (a *attempt) pulls(args []string) {
-	a.t.Helper()
-	a.pullFrom(a.customer, args)
+	a.T.Helper()
+	a.pullFrom(a.Customer, args)
 }
 
 // fromFork opens a pull request of a branch of the attacker's fork, whose run gets
 // no ID token: from-fork BRANCH.
 func (a *attempt) fromFork(args []string) {
-	a.t.Helper()
-	a.pullFrom(must(a.customer.Fork("mallory", "shop"))(a.t), args)
+	a.T.Helper()
+	a.pullFrom(Must(a.Customer.Fork("mallory", "shop"))(a.T), args)
 }
 
 func (a *attempt) pullFrom(repo *hub.Repo, args []string) {
-	a.t.Helper()
-	must(repo.Commit(args[0], hub.Change{Files: a.content(args), Message: "Change"}))(a.t)
-	run, number := a.pull(repo, args[0], map[string]string{"README.md": "again"})
+	a.T.Helper()
+	Must(repo.Commit(args[0], hub.Change{Files: a.content(args), Message: "Change"}))(a.T)
+	run, number := a.Pull(repo, args[0], map[string]string{"README.md": "again"})
 	a.run = run
-	pr := must(a.customer.Pull(number))(a.t)
-	a.values["PULL"], a.values["COMMIT"], a.values["RUN"] = strconv.Itoa(number), pr.Head, fmt.Sprint(run.run.ID)
+	pr := Must(a.Customer.Pull(number))(a.T)
+	a.values["PULL"], a.values["COMMIT"], a.values["RUN"] = strconv.Itoa(number), pr.Head, fmt.Sprint(run.Run.ID)
 }
 
 // otherRun starts another run: other-run EVENT WORKFLOW [COMMIT [REF]].
 func (a *attempt) otherRun(args []string) {
-	a.t.Helper()
-	sha, branch := must(a.customer.Head("main"))(a.t), "main"
+	a.T.Helper()
+	sha, branch := Must(a.Customer.Head("main"))(a.T), "main"
 	if len(args) > 2 {
 		sha = args[2]
 	}
@@ -84,14 +84,14 @@ func (a *attempt) otherRun(args []string) {
 		ref = args[3]
 		branch = strings.TrimPrefix(strings.TrimPrefix(ref, "refs/heads/"), "refs/tags/")
 	}
-	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: ".github/workflows/" + args[1], Name: args[1]}))
-	run := must(a.customer.StartRun(hub.NewRun{Event: args[0], Path: ".github/workflows/" + args[1], HeadSHA: sha, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(a.t)
-	a.run = workflowRun{repo: a.customer, run: run, sha: sha, ref: ref, permitsIDToken: true}
+	Check(a.T, a.Customer.AddWorkflow(hub.Workflow{Path: ".github/workflows/" + args[1], Name: args[1]}))
+	run := Must(a.Customer.StartRun(hub.NewRun{Event: args[0], Path: ".github/workflows/" + args[1], HeadSHA: sha, HeadBranch: branch, Actor: "casey", Status: "in_progress"}))(a.T)
+	a.run = WorkflowRun{Repo: a.Customer, Run: run, SHA: sha, Ref: ref, PermitsIDToken: true}
 	a.values["COMMIT"], a.values["RUN"] = sha, fmt.Sprint(run.ID)
 }
 
 func (a *attempt) endRun([]string) {
-	check(a.t, a.customer.SetRun(a.run.run.ID, "completed", "success"))
+	Check(a.T, a.Customer.SetRun(a.run.Run.ID, "completed", "success"))
 }
 
 // generate puts a file into the next commit: generate PATH WHAT.
@@ -116,7 +116,7 @@ func (a *attempt) generate(args []string) {
 	case "many-lines":
 		b.WriteString("name: |\n" + strings.Repeat("  pwned\n", 10000) + "environments:\n  staging: {}\n")
 	default:
-		a.t.Fatalf("generate %q?", args[1])
+		a.T.Fatalf("generate %q?", args[1])
 	}
 	a.next[args[0]] = hub.File{Content: []byte(b.String())}
 }
@@ -126,25 +126,25 @@ func (a *attempt) symlink(args []string) {
 	a.next[args[0]] = hub.File{Content: []byte(args[1]), Mode: hub.ModeSymlink}
 }
 
-func (a *attempt) rename(args []string) { check(a.t, a.customer.Rename(args[0])) }
+func (a *attempt) rename(args []string) { Check(a.T, a.Customer.Rename(args[0])) }
 
 // transfer gives the customer's repository to another account: transfer OWNER.
-func (a *attempt) transfer(args []string) { check(a.t, a.customer.Transfer(args[0])) }
+func (a *attempt) transfer(args []string) { Check(a.T, a.Customer.Transfer(args[0])) }
 
 // recreate gives the customer's repository another name, and makes a new one under
 // the old name.
 func (a *attempt) recreate([]string) {
-	owner, name, _ := strings.Cut(a.customer.Slug(), "/")
-	check(a.t, a.customer.Rename(name+"-old"))
-	a.customer = must(a.hub.AddRepo(owner, name, hub.RepoOptions{Private: true}))(a.t)
-	check(a.t, a.customer.Grant("casey", hub.Write))
-	check(a.t, a.customer.Grant("metapipe-bot", hub.Write))
-	check(a.t, a.customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
-	a.commit(a.customer, "main", map[string]string{"README.md": "new"})
+	owner, name, _ := strings.Cut(a.Customer.Slug(), "/")
+	Check(a.T, a.Customer.Rename(name+"-old"))
+	a.Customer = Must(a.Hub.AddRepo(owner, name, hub.RepoOptions{Private: true}))(a.T)
+	Check(a.T, a.Customer.Grant("casey", hub.Write))
+	Check(a.T, a.Customer.Grant("metapipe-bot", hub.Write))
+	Check(a.T, a.Customer.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
+	a.Commit(a.Customer, "main", map[string]string{"README.md": "new"})
 }
 
 // forceBranch moves a branch of the customer: force-branch BRANCH COMMIT.
-func (a *attempt) forceBranch(args []string) { check(a.t, a.customer.SetBranch(args[0], args[1])) }
+func (a *attempt) forceBranch(args []string) { Check(a.T, a.Customer.SetBranch(args[0], args[1])) }
 
 // managerCommit changes the manager's main branch: manager-commit FOLDER.
-func (a *attempt) managerCommit(args []string) { a.commit(a.manager, "main", a.set(args[0])) }
+func (a *attempt) managerCommit(args []string) { a.Commit(a.Manager, "main", a.set(args[0])) }

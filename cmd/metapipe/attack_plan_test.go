@@ -22,15 +22,15 @@ import (
 // plan plans environments of the request that was accepted last, in jobs with the
 // variables that `with` has set.
 func (a *attempt) plan(environments []string) {
-	a.t.Helper()
+	a.T.Helper()
 	for _, env := range environments {
-		p := a.target().do(0, a.r.args("plan", env)...)
-		a.plans[env], a.receipts[env] = p, p.outputs["receipt"]
+		p := a.target().Do(0, a.r.Args("plan", env)...)
+		a.plans[env], a.receipts[env] = p, p.Outputs["receipt"]
 	}
 }
 
 // target is a job that works on a target.
-func (a *attempt) target() *job { return a.job(a.r.run).with(a.with...) }
+func (a *attempt) target() *Job { return a.job(a.r.Run).With(a.with...) }
 
 // approve says which receipt was approved; `none` compares nothing.
 func (a *attempt) approve(args []string) { a.receipts[args[0]] = args[1] }
@@ -38,30 +38,30 @@ func (a *attempt) approve(args []string) { a.receipts[args[0]] = args[1] }
 // reviewers sets who must review an environment: reviewers ENV [LOGIN...].
 func (a *attempt) reviewers(args []string) {
 	for _, login := range args[1:] {
-		check(a.t, a.manager.Grant(login, hub.Write))
+		Check(a.T, a.Manager.Grant(login, hub.Write))
 	}
-	check(a.t, a.manager.SetEnvironment(args[0]+"-apply", hub.EnvironmentRules{Reviewers: args[1:]}))
+	Check(a.T, a.Manager.SetEnvironment(args[0]+"-apply", hub.EnvironmentRules{Reviewers: args[1:]}))
 }
 
 // review lets somebody approve: review ENV LOGIN.
 func (a *attempt) review(args []string) {
 	env := args[0] + "-apply"
-	if at := must(a.manager.EnterEnvironment(a.r.run.run.ID, "apply", env))(a.t); at != hub.GateWaiting {
-		a.t.Fatalf("the job is %s", at)
+	if at := Must(a.Manager.EnterEnvironment(a.r.Run.Run.ID, "apply", env))(a.T); at != hub.GateWaiting {
+		a.T.Fatalf("the job is %s", at)
 	}
-	check(a.t, a.manager.Review(a.r.run.run.ID, env, args[1], true, ""))
+	Check(a.T, a.Manager.Review(a.r.Run.Run.ID, env, args[1], true, ""))
 }
 
 // withVariables sets variables of the next target jobs: with NAME=VALUE...
 func (a *attempt) withVariables(args []string) { a.with = args }
 
-func (a *attempt) apply(exit int, env string) result {
-	a.t.Helper()
-	args := a.r.args("apply", env)
+func (a *attempt) apply(exit int, env string) Result {
+	a.T.Helper()
+	args := a.r.Args("apply", env)
 	if receipt := a.receipts[env]; receipt != "" && receipt != "none" {
 		args = append(args, "--receipt", receipt)
 	}
-	return a.target().do(exit, args...)
+	return a.target().Do(exit, args...)
 }
 
 // refused tries to apply: refused ENV REASON TEXT... Nothing changes, the customer
@@ -70,53 +70,53 @@ func (a *attempt) apply(exit int, env string) result {
 // unreported ENV TEXT...
 // applied applies what was approved: applied ENV.
 func (a *attempt) applied(args []string) {
-	a.t.Helper()
-	a.apply(0, args[0]).want(a.t, "outcome=applied")
-	a.r.report("--final")
-	a.recorded(a.r.run, "shop", args[0], ledger.Applied, "")
+	a.T.Helper()
+	a.apply(0, args[0]).Want(a.T, "outcome=applied")
+	a.r.Report("--final")
+	a.recorded(a.r.Run, "shop", args[0], ledger.Applied, "")
 }
 
 // holds wants a text in the state of a target: state ENV TEXT.
 func (a *attempt) holds(args []string) {
-	if state := a.state("shop/" + args[0]); !strings.Contains(state, args[1]) {
-		a.t.Errorf("the state does not hold %q:\n%s", args[1], state)
+	if state := a.State("shop/" + args[0]); !strings.Contains(state, args[1]) {
+		a.T.Errorf("the state does not hold %q:\n%s", args[1], state)
 	}
 }
 
 // toolShows plays a tool that puts more into the JSON of a plan: tool-shows FILE,
 // where the file of the script holds members of the document.
 func (a *attempt) toolShows(args []string) {
-	dir := a.t.TempDir()
+	dir := a.T.TempDir()
 	members, tool := filepath.Join(dir, "members"), filepath.Join(dir, "terraform")
-	check(a.t, os.WriteFile(members, []byte(strings.ReplaceAll(strings.TrimSpace(a.files[args[0]]), "\n", " ")), 0o600))
+	Check(a.T, os.WriteFile(members, []byte(strings.ReplaceAll(strings.TrimSpace(a.files[args[0]]), "\n", " ")), 0o600))
 	script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" != show ]; then exec %[1]s \"$@\"; fi\n%[1]s \"$@\" >%[2]s.out || exit\nprintf '{'; cat %[2]s; printf ','; tail -c +2 %[2]s.out\n",
-		must(exec.LookPath("terraform"))(a.t), members)
-	check(a.t, os.WriteFile(tool, []byte(script), 0o700))
+		Must(exec.LookPath("terraform"))(a.T), members)
+	Check(a.T, os.WriteFile(tool, []byte(script), 0o700))
 	a.with = []string{"METAPIPE_TOOL=" + tool}
 }
 
 // failed applies, and the tool fails: failed ENV.
 func (a *attempt) failed(args []string) {
-	a.t.Helper()
-	a.apply(1, args[0]).want(a.t, "outcome=failed")
-	a.r.report("--final")
-	a.recorded(a.r.run, "shop", args[0], ledger.Failed, "")
+	a.T.Helper()
+	a.apply(1, args[0]).Want(a.T, "outcome=failed")
+	a.r.Report("--final")
+	a.recorded(a.r.Run, "shop", args[0], ledger.Failed, "")
 }
 
 // folder is where the plan of a target of the present request lies.
 func (a *attempt) folder(env string) string {
-	a.t.Helper()
-	found := must(filepath.Glob(filepath.Join(a.store, "shop", env, "plans", a.r.id, "*")))(a.t)
+	a.T.Helper()
+	found := Must(filepath.Glob(filepath.Join(a.Store, "shop", env, "plans", a.r.ID, "*")))(a.T)
 	if len(found) == 0 {
-		a.t.Fatalf("there is no plan of %s", env)
+		a.T.Fatalf("there is no plan of %s", env)
 	}
 	return found[len(found)-1]
 }
 
 // keep copies the plan of a target aside: keep ENV NAME.
 func (a *attempt) keep(args []string) {
-	dir := filepath.Join(a.t.TempDir(), args[1])
-	check(a.t, os.CopyFS(dir, os.DirFS(a.folder(args[0]))))
+	dir := filepath.Join(a.T.TempDir(), args[1])
+	Check(a.T, os.CopyFS(dir, os.DirFS(a.folder(args[0]))))
 	a.folders[args[1]] = dir
 }
 
@@ -124,24 +124,24 @@ func (a *attempt) keep(args []string) {
 // OBJECT...
 func (a *attempt) copyObject(args []string) {
 	for _, object := range args[2:] {
-		a.overwrite(filepath.Join(a.folder(args[1]), object), must(os.ReadFile(filepath.Join(a.folders[args[0]], object)))(a.t))
+		a.overwrite(filepath.Join(a.folder(args[1]), object), Must(os.ReadFile(filepath.Join(a.folders[args[0]], object)))(a.T))
 	}
 }
 
 func (a *attempt) overwrite(file string, content []byte) {
-	a.t.Helper()
-	check(a.t, os.RemoveAll(file))
-	check(a.t, os.WriteFile(file, content, 0o600))
+	a.T.Helper()
+	Check(a.T, os.RemoveAll(file))
+	Check(a.T, os.WriteFile(file, content, 0o600))
 }
 
 func (a *attempt) object(args []string) (file string, content []byte) {
-	a.t.Helper()
+	a.T.Helper()
 	if strings.Contains(args[1], "/") { // of the store, and not of the plan
-		file = filepath.Join(a.store, filepath.FromSlash(args[1]))
+		file = filepath.Join(a.Store, filepath.FromSlash(args[1]))
 	} else {
 		file = filepath.Join(a.folder(args[0]), args[1])
 	}
-	return file, must(os.ReadFile(file))(a.t)
+	return file, Must(os.ReadFile(file))(a.T)
 }
 
 // flip flips one bit in the middle of an object: flip ENV OBJECT.
@@ -162,7 +162,7 @@ func (a *attempt) edit(args []string) {
 	file, content := a.object(args)
 	after := bytes.Replace(content, []byte(args[2]), []byte(args[3]), 1)
 	if bytes.Equal(content, after) {
-		a.t.Fatalf("%s does not hold %q:\n%s", file, args[2], content)
+		a.T.Fatalf("%s does not hold %q:\n%s", file, args[2], content)
 	}
 	a.overwrite(file, after)
 }
@@ -177,7 +177,7 @@ func (a *attempt) lay(args []string) {
 // remove deletes objects of a plan: remove ENV OBJECT...
 func (a *attempt) removeObjects(args []string) {
 	for _, object := range args[1:] {
-		check(a.t, os.Remove(filepath.Join(a.folder(args[0]), object)))
+		Check(a.T, os.Remove(filepath.Join(a.folder(args[0]), object)))
 	}
 }
 
@@ -185,23 +185,23 @@ func (a *attempt) removeObjects(args []string) {
 // sealed anew for the present request, under a receipt that says what is true of
 // it: reseal NAME ENV.
 func (a *attempt) reseal(args []string) {
-	t := a.t
-	sealer := must(store.NewSealer(must(store.ParseKey(a.key))(t)))(t)
+	t := a.T
+	sealer := Must(store.NewSealer(Must(store.ParseKey(a.Key))(t)))(t)
 	from, to := a.folders[args[0]], a.folder(args[1])
-	old := must(pipeline.ParseReceipt(must(os.ReadFile(filepath.Join(from, "receipt.json")))(t)))(t)
-	genuine := must(pipeline.ParseReceipt(must(os.ReadFile(filepath.Join(to, "receipt.json")))(t)))(t)
+	old := Must(pipeline.ParseReceipt(Must(os.ReadFile(filepath.Join(from, "receipt.json")))(t)))(t)
+	genuine := Must(pipeline.ParseReceipt(Must(os.ReadFile(filepath.Join(to, "receipt.json")))(t)))(t)
 	forged := old
 	forged.Request, forged.Commit, forged.Blob, forged.Expires, forged.PlannedAt = genuine.Request, genuine.Commit, genuine.Blob, genuine.Expires, genuine.PlannedAt
 	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
 		return pipeline.Binding{Customer: r.Customer, Environment: r.Environment, Data: append([]byte(object+"\x00"), r.Bytes()...)}
 	}
 	for _, object := range []string{"plan.sealed", "plan-json.sealed", "bundle.sealed", "variables.sealed", "model.sealed"} {
-		sealed := must(os.ReadFile(filepath.Join(from, object)))(t)
-		plaintext := must(io.ReadAll(must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
+		sealed := Must(os.ReadFile(filepath.Join(from, object)))(t)
+		plaintext := Must(io.ReadAll(Must(sealer.Unseal(t.Context(), bytes.NewReader(sealed), bound(old, object)))(t)))(t)
 		var again bytes.Buffer
-		w := must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
-		must(w.Write(plaintext))(t)
-		check(t, w.Close())
+		w := Must(sealer.Seal(t.Context(), &again, bound(forged, object)))(t)
+		Must(w.Write(plaintext))(t)
+		Check(t, w.Close())
 		a.overwrite(filepath.Join(to, object), again.Bytes())
 	}
 	a.overwrite(filepath.Join(to, "receipt.json"), forged.Bytes())
@@ -210,11 +210,11 @@ func (a *attempt) reseal(args []string) {
 // rewriteLedger changes a text in all entries of a target's ledger and chains them
 // anew: rewrite-ledger ENV OLD NEW.
 func (a *attempt) rewriteLedger(args []string) {
-	dir := filepath.Join(a.store, "shop", args[0], "ledger")
-	entries := readChain(a.t, dir)
-	entries.rewrite(a.t, func(e *ledger.Entry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
-	check(a.t, os.RemoveAll(dir))
-	entries.write(a.t, dir)
+	dir := filepath.Join(a.Store, "shop", args[0], "ledger")
+	entries := ReadChain(a.T, dir)
+	entries.Rewrite(a.T, func(e *ledger.Entry) { e.Actor = strings.ReplaceAll(e.Actor, args[1], args[2]) })
+	Check(a.T, os.RemoveAll(dir))
+	entries.Write(a.T, dir)
 }
 
 // found lets the ledger be compared with GitHub: found ENV TEXT...
@@ -233,9 +233,9 @@ func (a *attempt) secret(args []string) {
 // paste lets a stranger copy our comment, marker and all, onto a pull request:
 // paste PULL.
 func (a *attempt) paste(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	body := ""
-	for _, pr := range a.customer.Snapshot().Pulls {
+	for _, pr := range a.Customer.Snapshot().Pulls {
 		for _, c := range pr.Comments {
 			if c.Author == "metapipe-bot" {
 				body = c.Body
@@ -243,24 +243,24 @@ func (a *attempt) paste(args []string) {
 		}
 	}
 	if body == "" {
-		a.t.Fatal("there is no comment to copy")
+		a.T.Fatal("there is no comment to copy")
 	}
 	a.comment(args[0], "mallory", strings.ReplaceAll(body, "Planned", "Approved, nothing to see"))
 }
 
 // comment is a comment by somebody who may read the customer's repository.
 func (a *attempt) comment(pull, login, body string) {
-	a.t.Helper()
-	check(a.t, a.customer.Grant(login, hub.Read))
+	a.T.Helper()
+	Check(a.T, a.Customer.Grant(login, hub.Read))
 	a.sent++
-	secret := a.token(hub.Token{Name: fmt.Sprintf("%s comments %d", login, a.sent), Kind: hub.Classic, User: login, Scopes: []string{"repo"}})
-	post := must(http.NewRequestWithContext(a.t.Context(), http.MethodPost, a.hub.URL()+"/repos/"+a.customer.Slug()+"/issues/"+pull+"/comments",
-		bytes.NewReader(must(json.Marshal(map[string]string{"body": body}))(a.t))))(a.t)
+	secret := a.Token(hub.Token{Name: fmt.Sprintf("%s comments %d", login, a.sent), Kind: hub.Classic, User: login, Scopes: []string{"repo"}})
+	post := Must(http.NewRequestWithContext(a.T.Context(), http.MethodPost, a.Hub.URL()+"/repos/"+a.Customer.Slug()+"/issues/"+pull+"/comments",
+		bytes.NewReader(Must(json.Marshal(map[string]string{"body": body}))(a.T))))(a.T)
 	post.Header.Set("Authorization", "Bearer "+secret)
 	post.Header.Set("Content-Type", "application/json")
-	answer := must(http.DefaultClient.Do(post))(a.t)
-	check(a.t, answer.Body.Close())
+	answer := Must(http.DefaultClient.Do(post))(a.T)
+	Check(a.T, answer.Body.Close())
 	if answer.StatusCode != http.StatusCreated {
-		a.t.Fatalf("GitHub says %s", answer.Status)
+		a.T.Fatalf("GitHub says %s", answer.Status)
 	}
 }

@@ -16,39 +16,39 @@ import (
 // put lays an object into the store, made of a file of the script in which $NAMES stand
 // for values: put KEY FILE.
 func (a *attempt) put(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	text, known := a.files[args[1]]
 	if !known {
-		a.t.Fatalf("the script has no file %s", args[1])
+		a.T.Fatalf("the script has no file %s", args[1])
 	}
-	file := filepath.Join(a.store, filepath.FromSlash(args[0]))
-	check(a.t, os.MkdirAll(filepath.Dir(file), 0o700))
+	file := filepath.Join(a.Store, filepath.FromSlash(args[0]))
+	Check(a.T, os.MkdirAll(filepath.Dir(file), 0o700))
 	a.overwrite(file, []byte(os.Expand(text, a.value)))
 }
 
 // drop removes an object of the store: drop KEY.
 func (a *attempt) drop(args []string) {
-	check(a.t, os.Remove(filepath.Join(a.store, filepath.FromSlash(args[0]))))
+	Check(a.T, os.Remove(filepath.Join(a.Store, filepath.FromSlash(args[0]))))
 }
 
 // foreignRun starts a run of another workflow of the manager, and one of the victim:
 // their ids are $FOREIGN_RUN and $VICTIM_RUN.
 func (a *attempt) foreignRun([]string) {
-	a.t.Helper()
+	a.T.Helper()
 	const file = ".github/workflows/payroll.yml"
-	check(a.t, a.manager.AddWorkflow(hub.Workflow{Path: file, Name: "Payroll"}))
-	run := must(a.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: file, HeadSHA: must(a.manager.Head("main"))(a.t), HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(a.t)
+	Check(a.T, a.Manager.AddWorkflow(hub.Workflow{Path: file, Name: "Payroll"}))
+	run := Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: file, HeadSHA: Must(a.Manager.Head("main"))(a.T), HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(a.T)
 	a.values["FOREIGN_RUN"] = strconv.FormatInt(run.ID, 10)
 }
 
 // going wants runs that nobody has touched: going RUN...
 func (a *attempt) going(args []string) {
-	a.t.Helper()
+	a.T.Helper()
 	for _, id := range args {
-		for _, repo := range []*hub.Repo{a.manager, a.victim} {
+		for _, repo := range []*hub.Repo{a.Manager, a.victim} {
 			for _, run := range repo.Snapshot().Runs {
 				if strconv.FormatInt(run.ID, 10) == id && run.Status != "in_progress" {
-					a.t.Errorf("run %s is %s %s", id, run.Status, run.Conclusion)
+					a.T.Errorf("run %s is %s %s", id, run.Status, run.Conclusion)
 				}
 			}
 		}
@@ -59,67 +59,67 @@ func (a *attempt) going(args []string) {
 // repository and no run is cancelled, the ledger of the customer knows of it, and the
 // next sweep is content: swept TEXT...
 func (a *attempt) swept(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
-	before := a.seenIn(a.customer)
+	a.T.Helper()
+	a.Hub.ResetCalls()
+	before := a.seenIn(a.Customer)
 	first := a.sweeps(1)
-	first.says(a.t, append([]string{"tampered", "find out who can write to the store"}, args...)...)
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	first.Says(a.T, append([]string{"tampered", "find out who can write to the store"}, args...)...)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
-	if after := a.seenIn(a.customer); after != before {
-		a.t.Errorf("the customer's repository has changed:\n%s\n%s", before, after)
+	if after := a.seenIn(a.Customer); after != before {
+		a.T.Errorf("the customer's repository has changed:\n%s\n%s", before, after)
 	}
-	if again := a.sweeps(0); strings.Contains(again.log, "tampered") {
-		a.t.Errorf("it is found again:\n%s", again.log)
+	if again := a.sweeps(0); strings.Contains(again.Log, "tampered") {
+		a.T.Errorf("it is found again:\n%s", again.Log)
 	}
 	a.ledgerHas("shop", ledger.Refused, pipeline.ReasonTampered)
 	a.verdicts++
 }
 
-func (a *attempt) sweeps(exit int) result {
-	a.t.Helper()
+func (a *attempt) sweeps(exit int) Result {
+	a.T.Helper()
 	j := a.job(a.managerRun)
-	j.binary = "metapipe-later"
-	return j.do(exit, "sweep", "--fix")
+	j.Binary = "metapipe-later"
+	return j.Do(exit, "sweep", "--fix")
 }
 
 // ledgerHas looks for an entry of any run in a ledger.
 func (a *attempt) ledgerHas(customer string, event ledger.Event, reason pipeline.Reason) {
-	a.t.Helper()
-	entries, _, err := ledger.Ledger{Store: must(store.NewDirectory(a.store))(a.t)}.Read(a.t.Context(), pipeline.CustomerName(customer), "")
-	check(a.t, err)
+	a.T.Helper()
+	entries, _, err := ledger.Ledger{Store: Must(store.NewDirectory(a.Store))(a.T)}.Read(a.T.Context(), pipeline.CustomerName(customer), "")
+	Check(a.T, err)
 	if !slices.ContainsFunc(entries, func(e ledger.Entry) bool { return e.Event == event && e.Reason == reason }) {
-		a.t.Errorf("the ledger of %s has no entry %s %s: %+v", customer, event, reason, entries)
+		a.T.Errorf("the ledger of %s has no entry %s %s: %+v", customer, event, reason, entries)
 	}
 }
 
 // untold reports for a request whose record is not believed: nothing is written, and
 // what the forgery says is shown nowhere: untold REQUEST TEXT...
 func (a *attempt) untold(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
+	a.T.Helper()
+	a.Hub.ResetCalls()
 	for _, flags := range [][]string{nil, {"--final"}} {
-		printed := a.job(a.managerRun).do(4, append([]string{"report", "--customer", "shop", "--request", args[0]}, flags...)...)
-		printed.says(a.t, args[1:]...)
-		if strings.Contains(printed.log+printed.summary, "evil") {
-			a.t.Errorf("the forgery is shown:\n%s\n%s", printed.log, printed.summary)
+		printed := a.job(a.managerRun).Do(4, append([]string{"report", "--customer", "shop", "--request", args[0]}, flags...)...)
+		printed.Says(a.T, args[1:]...)
+		if strings.Contains(printed.Log+printed.Summary, "evil") {
+			a.T.Errorf("the forgery is shown:\n%s\n%s", printed.Log, printed.Summary)
 		}
 	}
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
-	if seen := a.seenIn(a.customer); strings.Contains(seen, "evil") {
-		a.t.Errorf("the forgery got out:\n%s", seen)
+	if seen := a.seenIn(a.Customer); strings.Contains(seen, "evil") {
+		a.T.Errorf("the forgery got out:\n%s", seen)
 	}
 	a.verdicts++
 }
 
 // notGreen wants a commit of the customer without a good status: not-green COMMIT.
 func (a *attempt) notGreen(args []string) {
-	for statusContext, status := range a.statuses(args[0]) {
+	for statusContext, status := range a.Statuses(args[0]) {
 		if strings.HasPrefix(status, "success") {
-			a.t.Errorf("%s of %s says %q", statusContext, args[0][:7], status)
+			a.T.Errorf("%s of %s says %q", statusContext, args[0][:7], status)
 		}
 	}
 }
@@ -127,11 +127,11 @@ func (a *attempt) notGreen(args []string) {
 // scanned scans for drift and writes issues; the forged memory of scans is refused, and
 // no issue is touched: scanned TEXT...
 func (a *attempt) scanned(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
-	a.job(a.managerRun).do(4, "drift", "--customer", "shop", "--issues", "5").says(a.t, args...)
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	a.T.Helper()
+	a.Hub.ResetCalls()
+	a.job(a.managerRun).Do(4, "drift", "--customer", "shop", "--issues", "5").Says(a.T, args...)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
 	a.verdicts++
 }
@@ -139,15 +139,15 @@ func (a *attempt) scanned(args []string) {
 // unexplained reports for a run that accepted no request, and what the store says of
 // why is not believed: unexplained TEXT...
 func (a *attempt) unexplained(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
-	printed := a.job(a.managerRun).do(4, "report")
-	printed.says(a.t, args...)
-	if strings.Contains(printed.log+printed.summary, "evil") {
-		a.t.Errorf("the forgery is shown:\n%s\n%s", printed.log, printed.summary)
+	a.T.Helper()
+	a.Hub.ResetCalls()
+	printed := a.job(a.managerRun).Do(4, "report")
+	printed.Says(a.T, args...)
+	if strings.Contains(printed.Log+printed.Summary, "evil") {
+		a.T.Errorf("the forgery is shown:\n%s\n%s", printed.Log, printed.Summary)
 	}
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
 	a.verdicts++
 }

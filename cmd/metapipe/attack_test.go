@@ -33,7 +33,7 @@ const attacksReport = "METAPIPE_ATTACKS"
 // a ledger knows of it. testdata/attack/README.md has the commands.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
-	files := must(filepath.Glob(filepath.Join(root(t), "testdata", "attack", "*.txtar")))(t)
+	files := Must(filepath.Glob(filepath.Join(Root(t), "testdata", "attack", "*.txtar")))(t)
 	if len(files) == 0 {
 		t.Fatal("there are no attempts")
 	}
@@ -49,7 +49,7 @@ func TestAttacks(t *testing.T) {
 		fmt.Fprintf(&b, "%d attempts, %d refused\n", len(lines), refused)
 		t.Log("\n" + b.String())
 		if file := os.Getenv(attacksReport); file != "" {
-			check(t, os.WriteFile(file, []byte(b.String()), 0o600))
+			Check(t, os.WriteFile(file, []byte(b.String()), 0o600))
 		}
 	})
 	for _, file := range files {
@@ -76,7 +76,7 @@ func TestAttacks(t *testing.T) {
 // readAttempt splits a file into its title, the lines of its script and its files.
 func readAttempt(t *testing.T, file string) (title string, script []string, files map[string]string) {
 	t.Helper()
-	archive := must(txtar.ParseFile(file))(t)
+	archive := Must(txtar.ParseFile(file))(t)
 	script = strings.Split(string(archive.Comment), "\n")
 	title, isComment := strings.CutPrefix(script[0], "# ")
 	if !isComment {
@@ -91,7 +91,7 @@ func readAttempt(t *testing.T, file string) (title string, script []string, file
 
 // attempt is a world with an attacker in it.
 type attempt struct {
-	*world
+	*Setup
 	temp   string            // for temporary files, with a trap
 	files  map[string]string // of the script
 	values map[string]string // $NAMES of the script
@@ -101,16 +101,16 @@ type attempt struct {
 
 	next           map[string]hub.File // what the next push adds
 	remove         []string            // what stood in its place
-	run, victimRun workflowRun
-	managerRun     workflowRun // of the present request
+	run, victimRun WorkflowRun
+	managerRun     WorkflowRun // of the present request
 	ask            pipeline.DispatchRequest
 	proof          map[string]any
 	extra          map[string]any // fields that a request does not have
 	sent           int
-	r              *request
+	r              *Request
 	earlier        []approved
 	with           []string          // variables of the next jobs
-	plans          map[string]result // by environment
+	plans          map[string]Result // by environment
 	receipts       map[string]string // what was approved, by environment
 	folders        map[string]string // of plans that were kept, by a name
 	secrets        []string
@@ -122,8 +122,8 @@ type attempt struct {
 
 // approved is a request with its plans and what was approved of them.
 type approved struct {
-	r        *request
-	plans    map[string]result
+	r        *Request
+	plans    map[string]Result
 	receipts map[string]string
 }
 
@@ -134,28 +134,28 @@ var attackerFiles = map[string]string{
 
 func newAttempt(t *testing.T, files map[string]string) *attempt {
 	t.Helper()
-	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b", "DEEP": nestedJSON}, next: map[string]hub.File{}, plans: map[string]result{}, receipts: map[string]string{}, folders: map[string]string{}}
+	a := &attempt{files: files, values: map[string]string{"DOLLAR": "$", "NEWLINE": "\n", "ESCAPE": "\x1b", "DEEP": nestedJSON}, next: map[string]hub.File{}, plans: map[string]Result{}, receipts: map[string]string{}, folders: map[string]string{}}
 	manager := a.set("manager")
 	for name, text := range attackerFiles {
 		if _, own := manager[name]; !own {
 			manager[name] = text
 		}
 	}
-	a.world = newWorldAt(t, manager, func() time.Time {
+	a.Setup = NewAt(t, manager, func() time.Time {
 		a.clock.Lock()
 		defer a.clock.Unlock()
 		return time.Now().Add(a.ahead)
 	})
-	must(a.hub.AddUser(hub.User{Login: "northwind", Type: hub.Organization}))(t)
-	must(a.hub.AddUser(hub.User{Login: "nora", Type: hub.Person}))(t)
-	must(a.hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
-	a.victim = must(a.hub.AddRepo("northwind", "crm", hub.RepoOptions{ID: 4712, Private: true}))(t)
-	check(t, a.victim.Grant("nora", hub.Write))
-	check(t, a.victim.Grant("metapipe-bot", hub.Write))
-	check(t, a.victim.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
-	sha := a.commit(a.victim, "main", map[string]string{"infra/variables.yml": "name: crm\nenvironments:\n  staging: {}\n"})
-	run := must(a.victim.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "nora", Status: "in_progress"}))(t)
-	a.victimRun = workflowRun{repo: a.victim, run: run, sha: sha, ref: "refs/heads/main", permitsIDToken: true}
+	Must(a.Hub.AddUser(hub.User{Login: "northwind", Type: hub.Organization}))(t)
+	Must(a.Hub.AddUser(hub.User{Login: "nora", Type: hub.Person}))(t)
+	Must(a.Hub.AddUser(hub.User{Login: "mallory", Type: hub.Person}))(t)
+	a.victim = Must(a.Hub.AddRepo("northwind", "crm", hub.RepoOptions{ID: 4712, Private: true}))(t)
+	Check(t, a.victim.Grant("nora", hub.Write))
+	Check(t, a.victim.Grant("metapipe-bot", hub.Write))
+	Check(t, a.victim.AddWorkflow(hub.Workflow{Path: intake.TriggerWorkflow, Name: "Trigger"}))
+	sha := a.Commit(a.victim, "main", map[string]string{"infra/variables.yml": "name: crm\nenvironments:\n  staging: {}\n"})
+	run := Must(a.victim.StartRun(hub.NewRun{Event: "push", Path: intake.TriggerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "nora", Status: "in_progress"}))(t)
+	a.victimRun = WorkflowRun{Repo: a.victim, Run: run, SHA: sha, Ref: "refs/heads/main", PermitsIDToken: true}
 	a.values["VICTIM_RUN"], a.values["VICTIM_COMMIT"] = fmt.Sprint(run.ID), sha
 	a.before = a.seenIn(a.victim)
 	return a
@@ -174,7 +174,7 @@ func (a *attempt) set(folder string) map[string]string {
 
 // play runs the lines of the script, and looks at what nobody may have touched.
 func (a *attempt) play(script []string) {
-	a.t.Helper()
+	a.T.Helper()
 	for i, line := range script {
 		words := a.words(line)
 		if len(words) == 0 {
@@ -188,16 +188,16 @@ func (a *attempt) play(script []string) {
 			command, known = destroyCommands[words[0]]
 		}
 		if !known {
-			a.t.Fatalf("line %d: there is no command %q", i+1, words[0])
+			a.T.Fatalf("line %d: there is no command %q", i+1, words[0])
 		}
-		failed := a.t.Failed()
+		failed := a.T.Failed()
 		command(a, words[1:])
-		if a.t.Failed() && !failed {
-			a.t.Fatalf("line %d: %s", i+1, line)
+		if a.T.Failed() && !failed {
+			a.T.Fatalf("line %d: %s", i+1, line)
 		}
 	}
 	if a.verdicts == 0 {
-		a.t.Error("the attempt has no verdict")
+		a.T.Error("the attempt has no verdict")
 	}
 	a.wantBystanderUntouched()
 }
@@ -228,7 +228,7 @@ func (a *attempt) words(line string) (words []string) {
 		}
 	}
 	if quoted {
-		a.t.Fatalf("%s: a quote has no end", line)
+		a.T.Fatalf("%s: a quote has no end", line)
 	}
 	end()
 	return words
@@ -237,24 +237,24 @@ func (a *attempt) words(line string) (words []string) {
 func (a *attempt) value(name string) string {
 	value, known := a.values[name]
 	if !known {
-		a.t.Fatalf("nothing is called $%s", name)
+		a.T.Fatalf("nothing is called $%s", name)
 	}
 	return value
 }
 
 // job is a job of the manager or of a customer; the manager's can reach both
 // customers.
-func (a *attempt) job(run workflowRun) *job {
-	a.t.Helper()
-	j := a.newJob(run)
-	if run.repo == a.manager {
-		sees := a.sees
+func (a *attempt) job(run WorkflowRun) *Job {
+	a.T.Helper()
+	j := a.NewJob(run)
+	if run.Repo == a.Manager {
+		sees := a.Sees
 		if sees == nil {
-			sees = []string{a.customer.Slug(), a.victim.Slug()}
+			sees = []string{a.Customer.Slug(), a.victim.Slug()}
 		}
-		source := a.token(hub.Token{Name: "sources of " + filepath.Base(j.dir), Kind: hub.FineGrained, User: "metapipe-bot",
-			Repositories: sees, Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
-		j.with("SOURCE_REPOS_PAT=" + source)
+		source := a.Token(hub.Token{Name: "sources of " + filepath.Base(j.Dir), Kind: hub.FineGrained, User: "metapipe-bot",
+			Repositories: sees, Permissions: Permissions("contents actions", "statuses pull_requests issues deployments")})
+		j.With("SOURCE_REPOS_PAT=" + source)
 		a.secrets = append(a.secrets, source)
 	}
 	return j
@@ -264,34 +264,34 @@ func (a *attempt) job(run workflowRun) *job {
 // history.
 func (a *attempt) seenIn(repo *hub.Repo) string {
 	s := repo.Snapshot()
-	return string(must(json.Marshal([]any{s.Pulls, s.Issues, s.Statuses, s.Deployments, s.Environments}))(a.t))
+	return string(Must(json.Marshal([]any{s.Pulls, s.Issues, s.Statuses, s.Deployments, s.Environments}))(a.T))
 }
 
 // wantBystanderUntouched looks at the customer who did nothing, and for names of
 // theirs where the attacker can read.
 func (a *attempt) wantBystanderUntouched() {
-	a.t.Helper()
+	a.T.Helper()
 	if after := a.seenIn(a.victim); after != a.before {
-		a.t.Errorf("the victim's repository has changed:\n%s\n%s", a.before, after)
+		a.T.Errorf("the victim's repository has changed:\n%s\n%s", a.before, after)
 	}
 	for _, env := range []string{"staging", "production"} {
-		if state := a.state("crm/" + env); state != a.values["VICTIM_STATE"] {
-			a.t.Errorf("the victim's state of %s has changed:\n%s", env, state)
+		if state := a.State("crm/" + env); state != a.values["VICTIM_STATE"] {
+			a.T.Errorf("the victim's state of %s has changed:\n%s", env, state)
 		}
 	}
-	seen := a.seenIn(a.customer)
+	seen := a.seenIn(a.Customer)
 	for _, name := range []string{"northwind", "crm", "nora"} {
 		if strings.Contains(seen, name) {
-			a.t.Errorf("the attacker can read %q in their own repository:\n%s", name, seen)
+			a.T.Errorf("the attacker can read %q in their own repository:\n%s", name, seen)
 		}
 	}
 	everything := seen
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, text := range a.world.seen {
-		everything += "\n" + unmasked(text)
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	for _, text := range a.Setup.Seen {
+		everything += "\n" + Unmasked(text)
 	}
-	check(a.t, filepath.WalkDir(a.store, func(at string, e fs.DirEntry, err error) error {
+	Check(a.T, filepath.WalkDir(a.Store, func(at string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || strings.HasPrefix(filepath.Base(at), "terraform.tfstate") {
 			return err
 		}
@@ -299,9 +299,9 @@ func (a *attempt) wantBystanderUntouched() {
 		everything += "\n" + string(b)
 		return err
 	}))
-	for _, secret := range append(a.secrets, a.key) {
+	for _, secret := range append(a.secrets, a.Key) {
 		if at := strings.Index(everything, secret); at >= 0 {
-			a.t.Errorf("the secret %q got out: %s", secret, everything[max(0, at-200):min(len(everything), at+200)])
+			a.T.Errorf("the secret %q got out: %s", secret, everything[max(0, at-200):min(len(everything), at+200)])
 		}
 	}
 }

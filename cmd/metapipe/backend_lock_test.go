@@ -31,14 +31,14 @@ func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	path, held := r.URL.Path, s.locks[r.URL.Path]
 	switch {
-	case r.Method == "LOCK" && held == nil && lockID(body) != "":
+	case r.Method == "LOCK" && held == nil && LockID(body) != "":
 		s.locks[path] = body
-	case r.Method == "UNLOCK" && held != nil && (len(body) == 0 || lockID(body) == lockID(held)):
+	case r.Method == "UNLOCK" && held != nil && (len(body) == 0 || LockID(body) == LockID(held)):
 		delete(s.locks, path)
 	case r.Method == "LOCK" || r.Method == "UNLOCK":
 		w.WriteHeader(http.StatusLocked)
 		_, _ = w.Write(held)
-	case r.Method == http.MethodPost && (held == nil || r.URL.Query().Get("ID") == lockID(held)):
+	case r.Method == http.MethodPost && (held == nil || r.URL.Query().Get("ID") == LockID(held)):
 		s.states[path] = body
 	case r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusLocked)
@@ -49,7 +49,7 @@ func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func lockID(body []byte) string {
+func LockID(body []byte) string {
 	var lock struct{ ID string }
 	if json.Unmarshal(body, &lock) != nil {
 		return ""
@@ -60,7 +60,7 @@ func lockID(body []byte) string {
 func (s *lockServer) held(path string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return lockID(s.locks[path])
+	return LockID(s.locks[path])
 }
 
 // TestUnlockOfABackend leaves a lock in a backend that metapipe knows nothing of:
@@ -71,41 +71,41 @@ func TestUnlockOfABackend(t *testing.T) {
 	server := httptest.NewServer(states)
 	t.Cleanup(server.Close)
 	address := server.URL + "/{{ customer }}/{{ environment }}"
-	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "state:\n  directory: " + t.TempDir() + "\n  backend:\n    type: http\n    config:\n      address: " + address +
+	w := New(t, map[string]string{"metapipe.yml": ManagerFiles["metapipe.yml"] + "state:\n  directory: " + t.TempDir() + "\n  backend:\n    type: http\n    config:\n      address: " + address +
 		"\n      lock_address: " + address + "\n      unlock_address: " + address + "\n"})
-	w.environ = append(w.environ, "METAPIPE_STORE=")
+	w.Environ = append(w.Environ, "METAPIPE_STORE=")
 	begun := filepath.Join(t.TempDir(), "begun")
-	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
-	r := w.accept(run)
-	planned := r.planned("staging")
-	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
-	awaitFile(t, begun)
+	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
+	r := w.Accept(run)
+	planned := r.Planned("staging")
+	p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)
+	AwaitFile(t, begun)
 	target := []string{"--customer", "shop", "--environment", "staging"}
 	id := states.held("/shop/staging")
 	if id == "" {
 		t.Fatal("the state is not locked")
 	}
-	do := func(exit int, args ...string) result {
+	do := func(exit int, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).do(exit, append(args, target...)...)
+		return w.NewJob(r.Run).Do(exit, append(args, target...)...)
 	}
-	do(0, "state", "list").says(t, "not visible here (in the backend http)")
-	do(4, "unlock", "--lock-id", id).says(t, "may hold the lock of shop/staging: the run is in_progress")
-	do(4, "unlock", "--lock-id", id, "--no-run").says(t, "may hold the lock of shop/staging")
-	check(t, p.cmd.Process.Kill())
-	p.wait()
-	killTool(t, begun)
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	next := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-	next.do(1, "plan", "staging").says(t, "--lock-id "+id)
-	do(4, "unlock", "--lock-id", id).says(t, "--no-run")
+	do(0, "state", "list").Says(t, "not visible here (in the backend http)")
+	do(4, "unlock", "--lock-id", id).Says(t, "may hold the lock of shop/staging: the run is in_progress")
+	do(4, "unlock", "--lock-id", id, "--no-run").Says(t, "may hold the lock of shop/staging")
+	Check(t, p.Cmd.Process.Kill())
+	p.Wait()
+	KillTool(t, begun)
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	next := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": VariablesYML}))
+	next.Do(1, "plan", "staging").Says(t, "--lock-id "+id)
+	do(4, "unlock", "--lock-id", id).Says(t, "--no-run")
 	do(4, "unlock", "--lock-id", "3f1c9f0e-0000-4000-8000-000000000000", "--no-run")
 	if states.held("/shop/staging") != id {
 		t.Fatal("another id released the lock")
 	}
-	do(0, "unlock", "--lock-id", id, "--no-run").says(t, "the lock of shop/staging is released")
+	do(0, "unlock", "--lock-id", id, "--no-run").Says(t, "the lock of shop/staging is released")
 	if held := states.held("/shop/staging"); held != "" {
 		t.Fatalf("lock %s is still there", held)
 	}
-	next.do(0, "plan", "staging")
+	next.Do(0, "plan", "staging")
 }

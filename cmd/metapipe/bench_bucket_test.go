@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	metapipe "github.com/metapipe/metapipe/cmd/metapipe"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
@@ -33,7 +32,7 @@ var roundTripBudget = []struct {
 func (b *bench) bucket(t *testing.T) {
 	b.largePlan(t)
 	counts, tool := map[string]float64{}, 0
-	for _, step := range metapipe.BucketRoundTrips(t) {
+	for _, step := range BucketRoundTrips(t) {
 		t.Logf("%s: store %v, tool %v", step.Command, step.Store, step.Tool)
 		for _, n := range step.Store {
 			counts[step.Command] += float64(n)

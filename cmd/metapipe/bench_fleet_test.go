@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"encoding/base64"
@@ -33,8 +33,8 @@ resource "terraform_data" "some" {
 }
 `
 
-// fleet is a number of targets that are all as they should be.
-type fleet struct {
+// quietFleet is a number of targets that are all as they should be.
+type quietFleet struct {
 	customers            int
 	dir, manager, states string
 	config               string // of the tool: a warm mirror and nothing else
@@ -68,9 +68,9 @@ func (b *bench) fleet(t *testing.T) {
 	}
 }
 
-func (b *bench) makeFleet(t *testing.T) *fleet {
+func (b *bench) makeFleet(t *testing.T) *quietFleet {
 	t.Helper()
-	f := &fleet{customers: 10, dir: filepath.Join(b.dir, "fleet")}
+	f := &quietFleet{customers: 10, dir: filepath.Join(b.dir, "fleet")}
 	if n, err := strconv.Atoi(os.Getenv("METAPIPE_BENCH_FLEET")); err == nil && n > 0 {
 		f.customers = n
 	}
@@ -112,7 +112,7 @@ func (b *bench) makeFleet(t *testing.T) *fleet {
 }
 
 // customer registers a customer whose two targets were applied.
-func (f *fleet) customer(t *testing.T, i int, state string) string {
+func (f *quietFleet) customer(t *testing.T, i int, state string) string {
 	t.Helper()
 	name := fmt.Sprintf("c%04d", i)
 	repo, err := f.hub.AddRepo("acme", name, hub.RepoOptions{ID: int64(1000 + i), Private: true})
@@ -142,7 +142,7 @@ func (f *fleet) customer(t *testing.T, i int, state string) string {
 	return "acme/" + name
 }
 
-func (f *fleet) variables(name string) string {
+func (f *quietFleet) variables(name string) string {
 	return fmt.Sprintf("name: %s\ndir: %q\nenvironments:\n  staging: {}\n  production: {}\n", name, filepath.Join(f.dir, "files"))
 }
 
@@ -170,7 +170,7 @@ func (b *bench) fleetMirror(t *testing.T, dir string) string {
 }
 
 // in runs a shell command with the fleet's mirror.
-func (b *bench) in(t *testing.T, f *fleet, dir, command string) time.Duration {
+func (b *bench) in(t *testing.T, f *quietFleet, dir, command string) time.Duration {
 	t.Helper()
 	with := *b
 	with.env = append(append([]string(nil), b.env...), "TF_CLI_CONFIG_FILE="+f.config, "TF_IN_AUTOMATION=1")
@@ -178,7 +178,7 @@ func (b *bench) in(t *testing.T, f *fleet, dir, command string) time.Duration {
 }
 
 // inFleet runs a shell command beside the targets and notes its processor time.
-func (b *bench) inFleet(t *testing.T, f *fleet, command string) time.Duration {
+func (b *bench) inFleet(t *testing.T, f *quietFleet, command string) time.Duration {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", command)
 	cmd.Dir, cmd.Env = f.dir, append(append([]string(nil), b.env...), "TF_CLI_CONFIG_FILE="+f.config, "TF_IN_AUTOMATION=1")
@@ -191,7 +191,7 @@ func (b *bench) inFleet(t *testing.T, f *fleet, command string) time.Duration {
 }
 
 // lockFleet gives the root the lock file that a manager commits.
-func (b *bench) lockFleet(t *testing.T, f *fleet) {
+func (b *bench) lockFleet(t *testing.T, f *quietFleet) {
 	t.Helper()
 	root := filepath.Join(f.manager, "terraform")
 	writeFile(t, filepath.Join(root, "source-variables.yml"), f.variables("template"))
@@ -199,7 +199,7 @@ func (b *bench) lockFleet(t *testing.T, f *fleet) {
 }
 
 // templateState is the state of a target that the tool applied.
-func (b *bench) templateState(t *testing.T, f *fleet) string {
+func (b *bench) templateState(t *testing.T, f *quietFleet) string {
 	t.Helper()
 	root := filepath.Join(f.dir, "template")
 	copyFolder(t, filepath.Join(f.manager, "terraform"), root)
@@ -214,7 +214,7 @@ func (b *bench) templateState(t *testing.T, f *fleet) string {
 
 // bareFleet runs what somebody would type, in directories made before the clock
 // starts.
-func (b *bench) bareFleet(t *testing.T, f *fleet, workers int) time.Duration {
+func (b *bench) bareFleet(t *testing.T, f *quietFleet, workers int) time.Duration {
 	t.Helper()
 	dir := filepath.Join(f.dir, "bare")
 	if err := os.RemoveAll(dir); err != nil {
@@ -236,7 +236,7 @@ func (b *bench) bareFleet(t *testing.T, f *fleet, workers int) time.Duration {
 // scanFleet scans the targets of the first customers and returns the wall time, the
 // number of calls to GitHub and the most memory of the process itself in MB, 0
 // where that is not known.
-func (b *bench) scanFleet(t *testing.T, f *fleet, customers int) (wall time.Duration, calls int, peak float64) {
+func (b *bench) scanFleet(t *testing.T, f *quietFleet, customers int) (wall time.Duration, calls int, peak float64) {
 	t.Helper()
 	args := []string{"drift", "--manager-dir", f.manager, "--store", f.states, "--workers", "2", "--json"}
 	if customers < f.customers {

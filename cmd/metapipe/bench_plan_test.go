@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ const (
 // plan compares the dry run on a laptop with the same commands typed by hand.
 func (b *bench) plan(t *testing.T) {
 	manager := b.makeManager(t)
-	customer, err := filepath.Abs(filepath.Join(repoRoot, "examples", "customer"))
+	customer, err := filepath.Abs(filepath.Join(RepoRoot, "examples", "customer"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func (b *bench) plan(t *testing.T) {
 func (b *bench) makeManager(t *testing.T) string {
 	t.Helper()
 	manager := filepath.Join(b.dir, "manager")
-	copyFolder(t, filepath.Join(repoRoot, "examples", "manager"), manager)
+	copyFolder(t, filepath.Join(RepoRoot, "examples", "manager"), manager)
 	root := filepath.Join(manager, "terraform")
 	if err := os.RemoveAll(root); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"encoding/json"
@@ -11,7 +11,7 @@ import (
 // rehearsal plays the whole flow of the examples, as `make demo` does, and
 // counts what one request asks of GitHub.
 func (b *bench) rehearsal(t *testing.T) {
-	examples, err := filepath.Abs(filepath.Join(repoRoot, "examples"))
+	examples, err := filepath.Abs(filepath.Join(RepoRoot, "examples"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"archive/tar"
@@ -12,8 +12,6 @@ import (
 	"testing"
 
 	"gopkg.in/yaml.v3"
-
-	metapipe "github.com/metapipe/metapipe/cmd/metapipe"
 )
 
 // request measures what a user feels of one request: how much runs, how much is
@@ -28,7 +26,7 @@ func (b *bench) request(t *testing.T) {
 // that start metapipe, and the processes of the tool that these start.
 func (b *bench) targetSteps(t *testing.T) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(repoRoot, "workflows", "manager", "infra-target.yml"))
+	raw, err := os.ReadFile(filepath.Join(RepoRoot, "workflows", "manager", "infra-target.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +49,7 @@ func (b *bench) targetSteps(t *testing.T) {
 		t.Fatal("infra-target.yml starts no metapipe")
 	}
 	stand, calls := b.recorder(t)
-	plan, apply := metapipe.CountProcesses(t, stand, calls)
+	plan, apply := CountProcesses(t, stand, calls)
 	b.add(t, row{name: "steps of the workflow for one target, plan and apply", measured: float64(steps), aim: 13, limit: 15, unit: "processes"})
 	b.add(t, row{name: "  those that are a process of metapipe", measured: float64(own), aim: 5, limit: 5, unit: "processes"})
 	b.add(t, row{name: "  processes of terraform: plan", measured: float64(plan), aim: 3, limit: 3, unit: "processes"})
@@ -62,11 +60,11 @@ func (b *bench) targetSteps(t *testing.T) {
 // and for its run that is run again with nothing changed.
 func (b *bench) pullRequest(t *testing.T) {
 	t.Helper()
-	counted := metapipe.CountPullRequest(t)
+	counted := CountPullRequest(t)
 	t.Logf("first %+v\nagain %+v", counted.First, counted.Again)
 	for _, part := range []struct {
 		name          string
-		steps         []metapipe.StepCalls
+		steps         []StepCalls
 		reads, writes float64 // the counts at the time of writing
 	}{
 		// Each report reads the repository once, to make sure where it writes.
@@ -88,7 +86,7 @@ func (b *bench) pullRequest(t *testing.T) {
 func (b *bench) download(t *testing.T) {
 	t.Helper()
 	file := filepath.Join(b.dir, "metapipe_0.0.0_linux_amd64.tar.gz")
-	if err := pack(file, b.metapipe, filepath.Join(repoRoot, "LICENSE"), filepath.Join(repoRoot, "README.md")); err != nil {
+	if err := pack(file, b.metapipe, filepath.Join(RepoRoot, "LICENSE"), filepath.Join(RepoRoot, "README.md")); err != nil {
 		t.Fatal(err)
 	}
 	archive, err := os.ReadFile(file)

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"fmt"
@@ -107,7 +107,7 @@ func newBench(t *testing.T) *bench {
 			t.Fatal(err)
 		}
 	}
-	goBuild(t, b.metapipe, ".")
+	goBuild(t, b.metapipe, ModulePath+"/cmd/metapipe")
 	return b
 }
 

@@ -22,24 +22,24 @@ type RoundTrips struct {
 // bucket and with the reports of the workflow, and counts what each step asks.
 func BucketRoundTrips(t *testing.T) []RoundTrips {
 	t.Helper()
-	b, w := newTenant(t), newWorld(t, nil)
-	c := countRequests(t, b.server.Endpoint)
-	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
-	trigger := w.newJob(run).start("trigger")
-	r := &request{w: w, trigger: run, run: w.queued()}
+	b, w := NewTenant(t), New(t, nil)
+	c := countRequests(t, b.Server.Endpoint)
+	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
+	trigger := w.NewJob(run).Start("trigger")
+	r := &Request{W: w, Trigger: run, Run: w.Queued()}
 	var steps []RoundTrips
-	step := func(args ...string) result {
+	step := func(args ...string) Result {
 		t.Helper()
 		c.begin()
-		end := w.newJob(r.run).with(b.root()...).with("AWS_ENDPOINT_URL_S3="+c.url).do(0, args...)
+		end := w.NewJob(r.Run).With(b.Root()...).With("AWS_ENDPOINT_URL_S3="+c.url).Do(0, args...)
 		steps = append(steps, c.end(args[0]))
 		return end
 	}
 	fetched := step("fetch-vars")
-	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
-	report := []string{"report", "--customer", r.customer, "--request", r.id}
-	if end := trigger.wait(); end.exit != 0 {
-		t.Fatal(end.log)
+	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
+	report := []string{"report", "--customer", r.Customer, "--request", r.ID}
+	if end := trigger.Wait(); end.Exit != 0 {
+		t.Fatal(end.Log)
 	}
 	step(report...)
 	for _, env := range []string{"staging", "production"} {
@@ -47,11 +47,11 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 			if command == "apply" {
 				step(append(report, "--applying", env)...)
 			}
-			step(r.args(command, env)...)
+			step(r.Args(command, env)...)
 			step(report...)
 		}
 	}
-	step(append(report, "--final")...).want(t, "outcome=success")
+	step(append(report, "--final")...).Want(t, "outcome=success")
 	return steps
 }
 
@@ -64,7 +64,7 @@ type requestCounter struct {
 
 func countRequests(t *testing.T, endpoint string) *requestCounter {
 	t.Helper()
-	target := must(url.Parse(endpoint))(t)
+	target := Must(url.Parse(endpoint))(t)
 	c := &requestCounter{}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)

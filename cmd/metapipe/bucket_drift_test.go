@@ -14,39 +14,39 @@ import (
 // under the least policy of the scan's role.
 func TestBucketDrift(t *testing.T) {
 	t.Parallel()
-	b, w := newTenant(t), newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "drift: {pending: issue, remediate: [staging]}\n"})
-	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
+	b, w := NewTenant(t), New(t, map[string]string{"metapipe.yml": ManagerFiles["metapipe.yml"] + "drift: {pending: issue, remediate: [staging]}\n"})
+	Check(t, w.Manager.AddWorkflow(hub.Workflow{Path: ManagerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
 		Inputs: []hub.Input{{Name: "customer"}, {Name: "environment"}, {Name: "mode"}}}))
-	r := b.accepted(w)
-	step := func(exit int, role store.Role, customer, env string, args ...string) result {
+	r := b.Accepted(w)
+	step := func(exit int, role store.Role, customer, env string, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).with(b.as(role, customer, env)...).do(exit, args...)
+		return w.NewJob(r.Run).With(b.As(role, customer, env)...).Do(exit, args...)
 	}
-	step(0, store.RolePlan, "shop", "staging", r.args("plan", "staging")...)
-	step(0, store.RoleApply, "shop", "staging", r.args("apply", "staging")...).want(t, "outcome=applied")
-	step(0, store.RoleReport, "shop", "staging", "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
-	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"})
+	step(0, store.RolePlan, "shop", "staging", r.Args("plan", "staging")...)
+	step(0, store.RoleApply, "shop", "staging", r.Args("apply", "staging")...).Want(t, "outcome=applied")
+	step(0, store.RoleReport, "shop", "staging", "report", "--customer", r.Customer, "--request", r.ID, "--final").Want(t, "outcome=success")
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"})
 
-	scan := func(args ...string) result {
+	scan := func(args ...string) Result {
 		t.Helper()
 		list := step(0, store.RoleDrift, "*", "*", "drift", "list", "--shards", "2")
 		var shards []int
-		check(t, json.Unmarshal([]byte(list.outputs["shards"]), &shards))
+		Check(t, json.Unmarshal([]byte(list.Outputs["shards"]), &shards))
 		for _, n := range shards {
-			step(0, store.RoleDrift, "*", "*", "drift", "scan", list.outputs["scan"], "--shard", strconv.Itoa(n))
+			step(0, store.RoleDrift, "*", "*", "drift", "scan", list.Outputs["scan"], "--shard", strconv.Itoa(n))
 		}
-		token := w.token(hub.Token{Name: "starter " + list.outputs["scan"], Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: documentedPermissions(t)[[2]string{"drift", "GITHUB_TOKEN"}]})
-		return w.newJob(r.run).with(b.as(store.RoleDrift, "*", "*")...).with("GITHUB_TOKEN="+token).
-			do(0, append([]string{"drift", "summary", list.outputs["scan"], "--issues", "10", "--fail-on", "error"}, args...)...)
+		token := w.Token(hub.Token{Name: "starter " + list.Outputs["scan"], Kind: hub.Actions, Repositories: []string{ManagerSlug}, Permissions: DocumentedPermissions(t)[[2]string{"drift", "GITHUB_TOKEN"}]})
+		return w.NewJob(r.Run).With(b.As(store.RoleDrift, "*", "*")...).With("GITHUB_TOKEN="+token).
+			Do(0, append([]string{"drift", "summary", list.Outputs["scan"], "--issues", "10", "--fail-on", "error"}, args...)...)
 	}
 	first := scan("--remediate")
-	first.want(t, "targets=2", "found=1", "errors=0")
-	first.says(t, "shop/staging: issue #1 opened", "shop/staging: started a request to apply")
-	if started := w.queued(); started.run.Event != "workflow_dispatch" {
-		t.Errorf("started %+v", started.run)
+	first.Want(t, "targets=2", "found=1", "errors=0")
+	first.Says(t, "shop/staging: issue #1 opened", "shop/staging: started a request to apply")
+	if started := w.Queued(); started.Run.Event != "workflow_dispatch" {
+		t.Errorf("started %+v", started.Run)
 	}
-	scan().want(t, "found=1", "errors=0")
-	if issues := w.customer.Snapshot().Issues; len(issues) != 1 {
+	scan().Want(t, "found=1", "errors=0")
+	if issues := w.Customer.Snapshot().Issues; len(issues) != 1 {
 		t.Errorf("issues %+v", issues)
 	}
 }

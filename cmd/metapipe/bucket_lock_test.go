@@ -15,47 +15,47 @@ import (
 // each under the least policy of its role.
 func TestBucketLock(t *testing.T) {
 	t.Parallel()
-	b, w := newTenant(t), newWorld(t, nil)
+	b, w := NewTenant(t), New(t, nil)
 	target := []string{"--customer", "shop", "--environment", "staging"}
 	const key = "shop/staging/terraform.tfstate.tflock"
-	killed := func(run string) *request {
+	killed := func(run string) *Request {
 		begun := filepath.Join(t.TempDir(), "begun")
-		r := b.acceptedFile(w, "name: shop "+run+"\ncommand: 'echo $PPID > "+begun+".new; mv "+begun+".new "+begun+"; sleep 300'\nenvironments:\n  staging: {}\n")
-		w.newJob(r.run).with(b.as(store.RolePlan, "shop", "staging")...).do(0, r.args("plan", "staging")...)
-		p := w.newJob(r.run).with(b.as(store.RoleApply, "shop", "staging")...).start(r.args("apply", "staging")...)
-		awaitFile(t, begun)
-		check(t, p.cmd.Process.Kill())
-		p.wait()
-		killTool(t, begun)
-		if len(b.keys(key)) != 1 {
+		r := b.AcceptedFile(w, "name: shop "+run+"\ncommand: 'echo $PPID > "+begun+".new; mv "+begun+".new "+begun+"; sleep 300'\nenvironments:\n  staging: {}\n")
+		w.NewJob(r.Run).With(b.As(store.RolePlan, "shop", "staging")...).Do(0, r.Args("plan", "staging")...)
+		p := w.NewJob(r.Run).With(b.As(store.RoleApply, "shop", "staging")...).Start(r.Args("apply", "staging")...)
+		AwaitFile(t, begun)
+		Check(t, p.Cmd.Process.Kill())
+		p.Wait()
+		KillTool(t, begun)
+		if len(b.Keys(key)) != 1 {
 			t.Fatal("the state is not locked")
 		}
 		return r
 	}
 	r := killed("one")
-	sweeper := func(r *request) *job { return w.sweepJob(r).with(b.as(store.RoleSweep, "*", "*")...) }
-	shown := sweeper(r).do(0, append([]string{"state", "show", "--json"}, target...)...)
-	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(shown.log)
+	sweeper := func(r *Request) *Job { return w.SweepJob(r).With(b.As(store.RoleSweep, "*", "*")...) }
+	shown := sweeper(r).Do(0, append([]string{"state", "show", "--json"}, target...)...)
+	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(shown.Log)
 	if id == nil {
-		t.Fatalf("no lock is shown:\n%s", shown.log)
+		t.Fatalf("no lock is shown:\n%s", shown.Log)
 	}
 	unlock := append([]string{"unlock", "--lock-id", id[1]}, target...)
-	sweeper(r).do(4, unlock...).says(t, "holds the lock of shop/staging: the run is in_progress")
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	sweeper(r).do(4, append([]string{"unlock", "--lock-id", "00000000-0000-4000-8000-000000000000"}, target...)...).says(t, "is another one")
-	sweeper(r).do(0, unlock...).says(t, "is released")
-	if left := b.keys(key); len(left) != 0 {
+	sweeper(r).Do(4, unlock...).Says(t, "holds the lock of shop/staging: the run is in_progress")
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	sweeper(r).Do(4, append([]string{"unlock", "--lock-id", "00000000-0000-4000-8000-000000000000"}, target...)...).Says(t, "is another one")
+	sweeper(r).Do(0, unlock...).Says(t, "is released")
+	if left := b.Keys(key); len(left) != 0 {
 		t.Fatalf("%v is still there", left)
 	}
 	r = killed("two")
-	sweeper(r).do(0, "sweep", "--fix")
-	if len(b.keys(key)) != 1 {
+	sweeper(r).Do(0, "sweep", "--fix")
+	if len(b.Keys(key)) != 1 {
 		t.Fatal("the lock of a run that goes on was released")
 	}
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	sweeper(r).do(0, "sweep", "--fix").says(t, "lock: the apply of request", "; repaired")
-	if left := b.keys(key); len(left) != 0 {
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	sweeper(r).Do(0, "sweep", "--fix").Says(t, "lock: the apply of request", "; repaired")
+	if left := b.Keys(key); len(left) != 0 {
 		t.Fatalf("%v is still there", left)
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 }

@@ -34,7 +34,7 @@ type breaker struct {
 
 func newBreaker(t *testing.T, endpoint string) *breaker {
 	t.Helper()
-	target := must(url.Parse(endpoint))(t)
+	target := Must(url.Parse(endpoint))(t)
 	b := &breaker{pass: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // it is signed
@@ -95,10 +95,10 @@ func TestRenameInABucketStopped(t *testing.T) {
 	for name, killed := range map[string]bool{"writes are denied": false, "metapipe is killed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, w := newTenant(t), newWorld(t, nil)
-			b.deployed(w)
-			m := bucketMove{tenant: b, w: w, breaker: newBreaker(t, b.server.Endpoint), before: b.object("shop/staging/terraform.tfstate")}
-			w.renameCustomer("shop", "store")
+			b, w := NewTenant(t), New(t, nil)
+			deployedTenant(b, w)
+			m := bucketMove{Tenant: b, w: w, breaker: newBreaker(t, b.Server.Endpoint), before: object(b, "shop/staging/terraform.tfstate")}
+			w.RenameCustomer("shop", "store")
 			first := 1 // a denied write leaves nothing
 			if killed {
 				first = 0
@@ -116,43 +116,43 @@ func TestRenameInABucketStopped(t *testing.T) {
 			if named := m.named(); named != "store" {
 				t.Errorf("at the end %q plans", named)
 			}
-			if there := b.object("store/staging/terraform.tfstate"); there == nil || !sameContent(t, there, m.before) {
+			if there := object(b, "store/staging/terraform.tfstate"); there == nil || !sameContent(t, there, m.before) {
 				t.Errorf("the new name has\n%s", there)
 			}
-			r := b.requested(w, "# again\n"+variablesYML)
-			w.newJob(r.run).with(b.root()...).do(0, r.args("plan", "staging")...).want(t, "outcome=no-changes")
+			r := requested(b, w, "# again\n"+VariablesYML)
+			w.NewJob(r.Run).With(b.Root()...).Do(0, r.Args("plan", "staging")...).Want(t, "outcome=no-changes")
 		})
 	}
 }
 
 // bucketMove is the move of shop to store in a bucket that breaks.
 type bucketMove struct {
-	tenant
-	w       *world
+	Tenant
+	w       *Setup
 	breaker *breaker
 	before  []byte // the state of shop
 }
 
 // progress is how many objects the bucket has, without variables that no record names yet.
 func (m bucketMove) progress() int {
-	m.t.Helper()
-	return len(m.keys("")) - len(m.keys(".variables"))
+	m.T.Helper()
+	return len(m.Keys("")) - len(m.Keys(".variables"))
 }
 
 // stopped runs the move until a number of writes has passed, and reports whether it was
 // stopped there.
 func (m bucketMove) stopped(writes int, killed bool) bool {
-	m.t.Helper()
-	j := m.w.driftJob().with(m.root()...).with("AWS_ENDPOINT_URL_S3=" + m.breaker.url)
-	started := make(chan *running, 1) // the write may come before start returns
+	m.T.Helper()
+	j := m.w.DriftJob().With(m.Root()...).With("AWS_ENDPOINT_URL_S3=" + m.breaker.url)
+	started := make(chan *Running, 1) // the write may come before start returns
 	var kill func()
 	if killed {
-		kill = func() { _ = (<-started).cmd.Process.Kill() }
+		kill = func() { _ = (<-started).Cmd.Process.Kill() }
 	}
 	m.breaker.after(writes, kill)
-	p := j.start("customer", "rename", "shop", "store", "--apply")
+	p := j.Start("customer", "rename", "shop", "store", "--apply")
 	started <- p
-	end, broke := p.wait(), m.breaker.broke()
+	end, broke := p.Wait(), m.breaker.broke()
 	want := []int{0}
 	switch {
 	case broke && killed:
@@ -160,19 +160,19 @@ func (m bucketMove) stopped(writes int, killed bool) bool {
 	case broke:
 		want = []int{1, 4} // refused: the lock that the tool may not remove
 	}
-	if !slices.Contains(want, end.exit) {
-		m.t.Fatalf("after %d writes: exit code %d, want one of %d:\n%s", writes, end.exit, want, end.log)
+	if !slices.Contains(want, end.Exit) {
+		m.T.Fatalf("after %d writes: exit code %d, want one of %d:\n%s", writes, end.Exit, want, end.Log)
 	}
-	m.t.Logf("after %d writes: exit code %d, %d objects", writes, end.exit, m.progress())
+	m.T.Logf("after %d writes: exit code %d, %d objects", writes, end.Exit, m.progress())
 	m.settle(killed)
-	if !bytes.Equal(m.object("shop/staging/terraform.tfstate"), m.before) {
-		m.t.Fatalf("after %d writes the state of the old name has changed", writes)
+	if !bytes.Equal(object(m.Tenant, "shop/staging/terraform.tfstate"), m.before) {
+		m.T.Fatalf("after %d writes the state of the old name has changed", writes)
 	}
-	if there := m.object("store/staging/terraform.tfstate"); there != nil && !sameContent(m.t, there, m.before) {
-		m.t.Fatalf("after %d writes the new name has another state:\n%s\nand the old one\n%s", writes, there, m.before)
+	if there := object(m.Tenant, "store/staging/terraform.tfstate"); there != nil && !sameContent(m.T, there, m.before) {
+		m.T.Fatalf("after %d writes the new name has another state:\n%s\nand the old one\n%s", writes, there, m.before)
 	}
 	if named := m.named(); broke && named == "both" {
-		m.t.Fatalf("after %d writes both names plan", writes)
+		m.T.Fatalf("after %d writes both names plan", writes)
 	}
 	return broke
 }
@@ -180,42 +180,42 @@ func (m bucketMove) stopped(writes int, killed bool) bool {
 // settle waits for the tool, which outlives metapipe and releases its lock. A lock that
 // it may not remove is released by hand, as the refusal of the next move says.
 func (m bucketMove) settle(killed bool) {
-	m.t.Helper()
+	m.T.Helper()
 	const lock = "store/staging/terraform.tfstate.tflock"
 	if killed {
-		await(m.t, "the tool to end", func() bool { return len(m.keys(lock)) == 0 })
+		Await(m.T, "the tool to end", func() bool { return len(m.Keys(lock)) == 0 })
 		return
 	}
-	held := m.object(lock)
+	held := object(m.Tenant, lock)
 	if held == nil {
 		return
 	}
-	again := m.w.driftJob().with(m.root()...)
-	again.do(4, "customer", "rename", "shop", "store", "--apply").says(m.t, "store/staging is locked", "metapipe unlock")
-	again.binary = "metapipe-later"
-	again.do(0, "unlock", "--customer", "store", "--environment", "staging", "--lock-id", lockID(held), "--no-run").says(m.t, "is released")
+	again := m.w.DriftJob().With(m.Root()...)
+	again.Do(4, "customer", "rename", "shop", "store", "--apply").Says(m.T, "store/staging is locked", "metapipe unlock")
+	again.Binary = "metapipe-later"
+	again.Do(0, "unlock", "--customer", "store", "--environment", "staging", "--lock-id", LockID(held), "--no-run").Says(m.T, "is released")
 }
 
 // named is the name under which the place of the customer plans: none while a move has
 // come as far as its last write.
 func (m bucketMove) named() string {
-	m.t.Helper()
-	env := m.server.Environ(m.server.Root())
-	objects := must(store.NewS3(m.t.Context(), store.S3Options{Bucket: m.bucket.Name, Encryption: store.EncryptionS3, Lookup: func(name string) (string, bool) {
+	m.T.Helper()
+	env := m.Server.Environ(m.Server.Root())
+	objects := Must(store.NewS3(m.T.Context(), store.S3Options{Bucket: m.Bucket.Name, Encryption: store.EncryptionS3, Lookup: func(name string) (string, bool) {
 		value, ok := env[name]
 		return value, ok
-	}}))(m.t)
-	sealer := must(store.NewSealer(must(store.ParseKey(m.w.key))(m.t)))(m.t)
+	}}))(m.T)
+	sealer := Must(store.NewSealer(Must(store.ParseKey(m.w.Key))(m.T)))(m.T)
 	var names []string
 	for _, name := range []pipeline.CustomerName{"shop", "store"} {
-		c := pipeline.Customer{Name: name, RepositoryID: m.w.customer.ID(), Path: "infra"}
-		err := registry.CheckRegistered(m.t.Context(), objects, sealer, c)
+		c := pipeline.Customer{Name: name, RepositoryID: m.w.Customer.ID(), Path: "infra"}
+		err := registry.CheckRegistered(m.T.Context(), objects, sealer, c)
 		var renamed *pipeline.RenamedError
 		switch {
 		case err == nil:
 			names = append(names, string(name))
 		case !errors.As(err, &renamed):
-			m.t.Fatal(err)
+			m.T.Fatal(err)
 		}
 	}
 	if len(names) == 2 {
@@ -225,38 +225,38 @@ func (m bucketMove) named() string {
 }
 
 // object is the content of an object; nil: there is none.
-func (b tenant) object(key string) []byte {
-	b.t.Helper()
-	if !slices.Contains(b.keys(key), key) {
+func object(b Tenant, key string) []byte {
+	b.T.Helper()
+	if !slices.Contains(b.Keys(key), key) {
 		return nil
 	}
-	out := must(b.server.Client(b.server.Root()).GetObject(b.t.Context(), &s3.GetObjectInput{Bucket: &b.bucket.Name, Key: &key}))(b.t)
-	content := must(io.ReadAll(out.Body))(b.t)
-	check(b.t, out.Body.Close())
+	out := Must(b.Server.Client(b.Server.Root()).GetObject(b.T.Context(), &s3.GetObjectInput{Bucket: &b.Bucket.Name, Key: &key}))(b.T)
+	content := Must(io.ReadAll(out.Body))(b.T)
+	Check(b.T, out.Body.Close())
 	return content
 }
 
 // requested sends a push, and lets a manager that may do everything accept it.
-func (b tenant) requested(w *world, variables string) *request {
-	b.t.Helper()
-	trigger := w.newJob(w.push("main", map[string]string{"infra/variables.yml": variables})).start("trigger")
-	r := &request{w: w, trigger: trigger.j.run, run: w.queued()}
-	fetched := w.newJob(r.run).with(b.root()...).do(0, "fetch-vars")
-	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
-	if end := trigger.wait(); end.exit != 0 {
-		b.t.Fatal(end.log)
+func requested(b Tenant, w *Setup, variables string) *Request {
+	b.T.Helper()
+	trigger := w.NewJob(w.Push("main", map[string]string{"infra/variables.yml": variables})).Start("trigger")
+	r := &Request{W: w, Trigger: trigger.J.Run, Run: w.Queued()}
+	fetched := w.NewJob(r.Run).With(b.Root()...).Do(0, "fetch-vars")
+	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
+	if end := trigger.Wait(); end.Exit != 0 {
+		b.T.Fatal(end.Log)
 	}
 	return r
 }
 
-// deployed brings shop to where its state and its records are in the bucket.
-func (b tenant) deployed(w *world) {
-	b.t.Helper()
-	r := b.requested(w, variablesYML)
+// deployedTenant brings shop to where its state and its records are in the bucket.
+func deployedTenant(b Tenant, w *Setup) {
+	b.T.Helper()
+	r := requested(b, w, VariablesYML)
 	for _, command := range []string{"plan", "apply"} {
-		w.newJob(r.run).with(b.root()...).do(0, r.args(command, "staging")...)
+		w.NewJob(r.Run).With(b.Root()...).Do(0, r.Args(command, "staging")...)
 	}
-	w.newJob(r.run).with(b.root()...).do(0, "report", "--customer", r.customer, "--request", r.id, "--final")
+	w.NewJob(r.Run).With(b.Root()...).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final")
 }
 
 // sameContent compares two states but for the lineage and the serial: Terraform gives a state
@@ -265,7 +265,7 @@ func sameContent(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	var states [2]map[string]any
 	for i, raw := range [][]byte{a, b} {
-		check(t, json.Unmarshal(raw, &states[i]))
+		Check(t, json.Unmarshal(raw, &states[i]))
 		delete(states[i], "lineage")
 		delete(states[i], "serial")
 	}

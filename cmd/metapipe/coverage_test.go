@@ -16,16 +16,16 @@ const coverageFile = "coverage-folder"
 // `make coverage` reads it. Without it they leave it where it goes with the tests.
 const coverageFolder = "METAPIPE_COVERAGE"
 
-// processes are tests that run metapipe as a process.
-type processes struct{ *testing.M }
+// Processes are tests that run metapipe as a process.
+type Processes struct{ *testing.M }
 
 // Run implements testscript.TestingM.
-func (p processes) Run() int {
+func (p Processes) Run() int {
 	binary, err := exec.LookPath("metapipe")
 	if err != nil {
 		panic(err) // testscript.Main has put it there
 	}
-	if slowed {
+	if RaceDetector {
 		if err := withoutDetector(binary); err != nil {
 			panic(err)
 		}
@@ -45,14 +45,14 @@ func (p processes) Run() int {
 	return p.M.Run()
 }
 
-// detectorFolder stands beside the metapipe of the tests and holds the one with the race
+// DetectorFolder stands beside the metapipe of the tests and holds the one with the race
 // detector, which the scripts of testdata/e2e run.
-const detectorFolder = "race"
+const DetectorFolder = "race"
 
 // withoutDetector builds the metapipe of most tests. A process with the race detector
 // takes ten times as long to start, and the tests start thousands.
 func withoutDetector(binary string) error {
-	folder := filepath.Join(filepath.Dir(binary), detectorFolder)
+	folder := filepath.Join(filepath.Dir(binary), DetectorFolder)
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return err
 	}
@@ -64,9 +64,9 @@ func withoutDetector(binary string) error {
 	return cmd.Run()
 }
 
-// reportCoverage lets this process leave what it covered when it ends. Without a
+// ReportCoverage lets this process leave what it covered when it ends. Without a
 // folder a covered program complains on its standard error, which tests read.
-func reportCoverage() {
+func ReportCoverage() {
 	binary, err := os.Executable()
 	if err != nil {
 		return

@@ -16,9 +16,9 @@ import (
 // TestReference holds docs/REFERENCE.md against the command tree.
 func TestReference(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(root(t), "docs", "REFERENCE.md")
+	file := filepath.Join(Root(t), "docs", "REFERENCE.md")
 	want := cli.Reference(cli.NewRoot(&cli.App{}))
-	if *update {
+	if *Update {
 		if err := os.WriteFile(file, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -35,13 +35,13 @@ func TestReference(t *testing.T) {
 // TestConfiguration holds docs/CONFIGURATION.md against the schemas.
 func TestConfiguration(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(root(t), "docs", "CONFIGURATION.md")
-	schema := must(os.ReadFile(filepath.Join(root(t), "examples", "manager", "schema", "variables.schema.json")))(t)
-	want := must(cli.Configuration(cli.Schemas()["metapipe"], cli.Schemas()["customer"], schema))(t)
-	if *update {
-		check(t, os.WriteFile(file, []byte(want), 0o600))
+	file := filepath.Join(Root(t), "docs", "CONFIGURATION.md")
+	schema := Must(os.ReadFile(filepath.Join(Root(t), "examples", "manager", "schema", "variables.schema.json")))(t)
+	want := Must(cli.Configuration(cli.Schemas()["metapipe"], cli.Schemas()["customer"], schema))(t)
+	if *Update {
+		Check(t, os.WriteFile(file, []byte(want), 0o600))
 	}
-	if got := must(os.ReadFile(file))(t); string(got) != want {
+	if got := Must(os.ReadFile(file))(t); string(got) != want {
 		t.Error("docs/CONFIGURATION.md is not what the schemas say; run: make golden")
 	}
 }
@@ -58,16 +58,16 @@ func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
 	blocks := 0
 	for _, document := range documents(t) {
-		if document == recoveryPages || document == endingPages {
+		if document == RecoveryPages || document == EndingPages {
 			continue // they need something to recover or to end: the tests of these pages play them
 		}
-		text, err := os.ReadFile(filepath.Join(root(t), document))
+		text, err := os.ReadFile(filepath.Join(Root(t), document))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, block := range fence.FindAllStringSubmatch(string(text), -1) {
 			blocks++
-			script := regexp.MustCompile(`(?m)^make `).ReplaceAllString(block[1], "make -n -C '"+root(t)+"' ")
+			script := regexp.MustCompile(`(?m)^make `).ReplaceAllString(block[1], "make -n -C '"+Root(t)+"' ")
 			script = "REQUEST= RECEIPT=\n" + onlyFlags.ReplaceAllString(script, "$1 --help$2")
 			t.Run(document, func(t *testing.T) {
 				t.Parallel()
@@ -92,12 +92,12 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	for _, document := range documents(t) {
-		text, err := os.ReadFile(filepath.Join(root(t), document))
+		text, err := os.ReadFile(filepath.Join(Root(t), document))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, match := range link.FindAllSubmatch(bytes.ReplaceAll(text, []byte("`"), nil), -1) {
-			target := filepath.Join(root(t), filepath.Dir(document), string(match[1]))
+			target := filepath.Join(Root(t), filepath.Dir(document), string(match[1]))
 			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: link to %s: %v", document, match[1], err)
 			}
@@ -111,13 +111,13 @@ func TestNamedFilesExist(t *testing.T) {
 	file := regexp.MustCompile(`\b(?:cmd|pkg)/[\w./-]+\.go\b`)
 	named := 0
 	for _, document := range append(documents(t), ".github/CONTRIBUTING.md") {
-		text, err := os.ReadFile(filepath.Join(root(t), document))
+		text, err := os.ReadFile(filepath.Join(Root(t), document))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range file.FindAllString(string(text), -1) {
 			named++
-			if _, err := os.Stat(filepath.Join(root(t), name)); err != nil {
+			if _, err := os.Stat(filepath.Join(Root(t), name)); err != nil {
 				t.Errorf("%s names %s: %v", document, name, err)
 			}
 		}
@@ -127,7 +127,7 @@ func TestNamedFilesExist(t *testing.T) {
 	}
 }
 
-func root(t *testing.T) string {
+func Root(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
@@ -141,9 +141,9 @@ func documents(t *testing.T) []string {
 	t.Helper()
 	list := []string{"README.md"}
 	for _, dir := range []string{"docs", "examples"} {
-		err := filepath.WalkDir(filepath.Join(root(t), dir), func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(filepath.Join(Root(t), dir), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && strings.HasSuffix(path, ".md") {
-				rel, relErr := filepath.Rel(root(t), path)
+				rel, relErr := filepath.Rel(Root(t), path)
 				list = append(list, rel)
 				return relErr
 			}
@@ -170,10 +170,10 @@ func twoRepos(t *testing.T, manager string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for to, from := range map[string]string{"manager": manager, "shop-platform": "examples/customer", "customer": "examples/customer"} {
-		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(filepath.Join(root(t), from))); err != nil {
+		if err := os.CopyFS(filepath.Join(dir, to), os.DirFS(filepath.Join(Root(t), from))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	check(t, os.MkdirAll(filepath.Join(dir, "manager", ".metapipe", "state"), 0o700)) // something was deployed before
+	Check(t, os.MkdirAll(filepath.Join(dir, "manager", ".metapipe", "state"), 0o700)) // something was deployed before
 	return filepath.Join(dir, "manager")
 }

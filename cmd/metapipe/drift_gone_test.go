@@ -33,23 +33,23 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 	second, last := all[1], all[4]
 	second.Environments = []pipeline.Environment{}
 	f.customers = []pipeline.Customer{second, last}
-	taken := must(f.hub.Repo(all[2].Repository.String()))(t)
-	check(t, taken.Rename("elsewhere"))
-	other := must(f.hub.AddRepo("acme", string(all[2].Name), hub.RepoOptions{Private: true}))(t)
-	check(t, other.Grant("metapipe-bot", hub.Write))
+	taken := Must(f.hub.Repo(all[2].Repository.String()))(t)
+	Check(t, taken.Rename("elsewhere"))
+	other := Must(f.hub.AddRepo("acme", string(all[2].Name), hub.RepoOptions{Private: true}))(t)
+	Check(t, other.Grant("metapipe-bot", hub.Write))
 	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+all[3].Repository.String()) }},
 		hubtest.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
 	if did := f.issues(&scan, 1); did[issues.Closed] != 0 || did[issues.Waiting] != 4 {
 		t.Errorf("with room for one write: %v", did)
 	}
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	if did := f.issues(&scan, 100); did[issues.Closed] != 2 || did[issues.Failed] != 2 || did[issues.Unchanged] != 1 {
 		t.Errorf("did %v: %+v", did, scan.Issues)
 	}
 	for i, want := range []string{"is not registered any more", "staging is no environment of"} {
-		issue := must(f.hub.Repo(all[i].Repository.String()))(t).Snapshot().Issues[0]
+		issue := Must(f.hub.Repo(all[i].Repository.String()))(t).Snapshot().Issues[0]
 		if issue.State != "closed" || len(issue.Comments) != 1 || !strings.Contains(issue.Comments[0].Body, want) || strings.Contains(issue.Comments[0].Body, "opened again") {
 			t.Errorf("%s: %+v", all[i].Name, issue)
 		}
@@ -61,17 +61,17 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 		t.Errorf("the issue behind a name that was taken: %+v", got)
 	}
 	// A repository that does not let us in is asked again: it may be the token.
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	f.hub.ResetCalls()
 	if did := f.issues(&scan, 100); did[issues.Unchanged] != 1 || did[issues.Failed] != 1 || len(did) != 2 || len(f.hub.Calls()) != 1 {
 		t.Errorf("the next scan: %v, %v", did, f.hub.Calls())
 	}
 	f.hub.ClearFaults()
-	check(t, f.sleep(t.Context(), time.Hour))
-	if did := f.issues(&scan, 100); did[issues.Closed] != 1 || must(f.hub.Repo(all[3].Repository.String()))(t).Snapshot().Issues[0].State != "closed" {
+	Check(t, f.sleep(t.Context(), time.Hour))
+	if did := f.issues(&scan, 100); did[issues.Closed] != 1 || Must(f.hub.Repo(all[3].Repository.String()))(t).Snapshot().Issues[0].State != "closed" {
 		t.Errorf("with the access back: %v", did)
 	}
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	f.hub.ResetCalls()
 	if did := f.issues(&scan, 100); did[issues.Unchanged] != 1 || len(did) != 1 || len(f.hub.Calls()) != 0 {
 		t.Errorf("the last scan: %v, %v", did, f.hub.Calls())
@@ -93,13 +93,13 @@ func TestIssueOfATargetThatIsOutOfReach(t *testing.T) {
 	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/"+away.Repository.String()) }},
 		hubtest.Fault{Status: http.StatusNotFound, Message: "Not Found"}, 1000)
 	for _, days := range []int{1, 20, 20} {
-		check(t, f.sleep(t.Context(), time.Duration(days)*24*time.Hour))
+		Check(t, f.sleep(t.Context(), time.Duration(days)*24*time.Hour))
 		scan = f.scan(0)
 		if did := f.issues(&scan, 100); did[issues.Failed] != 1 {
 			t.Fatalf("after %d more days: %v", days, did)
 		}
 	}
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	if did := f.issues(&scan, 100); did[issues.Failed] != 0 {
 		t.Errorf("after a month: %v", did)
 	}
@@ -112,10 +112,10 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	f := newThousand(t)
 	f.customers = f.customers[4:5]
 	c := f.customers[0]
-	target, repo := string(c.Name)+"/staging", must(f.hub.Repo(c.Repository.String()))(t)
+	target, repo := string(c.Name)+"/staging", Must(f.hub.Repo(c.Repository.String()))(t)
 	next := func(kinds ...pipeline.DriftKind) (drift.Result, map[issues.Action]int) {
 		t.Helper()
-		check(t, f.sleep(t.Context(), time.Hour))
+		Check(t, f.sleep(t.Context(), time.Hour))
 		scan := f.scan(0)
 		if !slices.Equal(scan.Results[0].Kinds, kinds) {
 			t.Fatalf("kinds %v, want %v", scan.Results[0].Kinds, kinds)
@@ -124,7 +124,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 	}
 	file := func(text string) {
 		t.Helper()
-		must(repo.Commit("main", hub.Change{Message: "Edit", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte(text)}}}))(t)
+		Must(repo.Commit("main", hub.Change{Message: "Edit", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte(text)}}}))(t)
 	}
 	whole := "name: " + string(c.Name) + "\nenvironments:\n  staging: {}\n"
 	f.tool.meddle(target, "meddled")
@@ -153,7 +153,7 @@ func TestAnErrorInBetweenChangesNothing(t *testing.T) {
 		t.Errorf("a new difference was first seen %s, and looked at %s", fresh.FirstSeen, fresh.CheckedAt)
 	}
 	// A file that is gone is an error, and not a target without a difference.
-	must(repo.Commit("main", hub.Change{Message: "Gone", Remove: []string{"infra/variables.yml"}}))(t)
+	Must(repo.Commit("main", hub.Change{Message: "Gone", Remove: []string{"infra/variables.yml"}}))(t)
 	if gone, _ := next(pipeline.DriftError); gone.Failure.Cause != "repository" || !strings.Contains(gone.Failure.Message, "infra/variables.yml") || !strings.Contains(gone.Failure.Next, "it does not exist") {
 		t.Errorf("without its file: %+v", gone.Failure)
 	}

@@ -17,20 +17,20 @@ func TestIssuesAndRepositoriesThatMove(t *testing.T) {
 	f.customers = f.customers[4:5]
 	c := f.customers[0]
 	target := string(c.Name) + "/staging"
-	repo := must(f.hub.Repo(c.Repository.String()))(t)
-	other := must(f.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
-	check(t, other.Grant("metapipe-bot", hub.Write))
+	repo := Must(f.hub.Repo(c.Repository.String()))(t)
+	other := Must(f.hub.AddRepo("acme", "other", hub.RepoOptions{Private: true}))(t)
+	Check(t, other.Grant("metapipe-bot", hub.Write))
 	next := func(content string) map[issues.Action]int {
 		t.Helper()
 		f.tool.meddle(target, content)
-		check(t, f.sleep(t.Context(), time.Hour))
+		Check(t, f.sleep(t.Context(), time.Hour))
 		scan := f.scan(0)
 		return f.issues(&scan, 10)
 	}
 	if did := next("first"); did[issues.Opened] != 1 {
 		t.Fatalf("did %v", did)
 	}
-	must(repo.TransferIssue(1, other))(t)
+	Must(repo.TransferIssue(1, other))(t)
 	moved := other.Snapshot().Issues[0].Body
 	if did := next("second"); did[issues.Opened] != 1 {
 		t.Errorf("after a transfer: %v", did)
@@ -38,17 +38,17 @@ func TestIssuesAndRepositoriesThatMove(t *testing.T) {
 	if got := other.Snapshot().Issues[0]; got.Body != moved || got.State != "open" || len(got.Comments) != 0 {
 		t.Errorf("the issue that went elsewhere was written to: %+v", got)
 	}
-	check(t, repo.DeleteIssue(2))
+	Check(t, repo.DeleteIssue(2))
 	if did := next("third"); did[issues.Opened] != 1 || len(repo.Snapshot().Issues) != 1 {
 		t.Errorf("after a deletion: %v, %+v", did, repo.Snapshot().Issues)
 	}
-	check(t, repo.Rename("renamed"))
+	Check(t, repo.Rename("renamed"))
 	if did := next("fourth"); did[issues.Edited] != 1 {
 		t.Errorf("after a rename: %v", did)
 	}
-	taken := must(f.hub.AddRepo("acme", string(c.Name), hub.RepoOptions{Private: true}))(t)
-	check(t, taken.Grant("metapipe-bot", hub.Write))
-	must(taken.Commit("main", hub.Change{Message: "Mine", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte("name: mine\nenvironments:\n  staging: {}\n")}}}))(t)
+	taken := Must(f.hub.AddRepo("acme", string(c.Name), hub.RepoOptions{Private: true}))(t)
+	Check(t, taken.Grant("metapipe-bot", hub.Write))
+	Must(taken.Commit("main", hub.Change{Message: "Mine", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte("name: mine\nenvironments:\n  staging: {}\n")}}}))(t)
 	if did := next("fifth"); len(did) != 0 || len(taken.Snapshot().Issues) != 0 {
 		t.Errorf("after somebody took the name: %v, %+v", did, taken.Snapshot().Issues)
 	}
@@ -65,17 +65,17 @@ func TestALockedIssueIsClosed(t *testing.T) {
 	f.issues(&scan, 10)
 	f.hub.Fail(hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"}, hubtest.Fault{Status: 403, Message: "Unable to create comment because issue is locked."}, 100)
 	f.tool.meddle(target, "")
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
 	if did := f.issues(&scan, 10); did[issues.Failed] != 1 {
 		t.Errorf("did %v", did)
 	}
-	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)
+	repo := Must(f.hub.Repo(f.customers[0].Repository.String()))(t)
 	if issue := repo.Snapshot().Issues[0]; issue.State != "closed" {
 		t.Errorf("issue %+v", issue)
 	}
 	f.hub.ResetCalls()
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
 	f.hub.ResetCalls()
 	if did := f.issues(&scan, 10); len(did) != 0 || len(f.hub.Calls()) != 0 {

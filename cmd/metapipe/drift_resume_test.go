@@ -25,30 +25,30 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 		files[fmt.Sprintf("customers/c%d.yml", i)] = fmt.Sprintf("repository: acme/shop\nrepository_id: 4711\npath: infra/c%d\n", i)
 	}
 	files["customers/shop.yml"] = ""
-	w := newWorld(t, files)
+	w := New(t, files)
 	variables := map[string]string{}
 	for i := range 6 {
 		variables[fmt.Sprintf("infra/c%d/variables.yml", i)] = fmt.Sprintf("name: c%d\nenvironments:\n  staging: {}\n", i)
 	}
 	variables["infra/c5/variables.yml"] = "name: [\n"
-	w.commit(w.customer, "main", variables)
+	w.Commit(w.Customer, "main", variables)
 
-	whole := scanOf(t, w.driftJob().do(6, "drift", "--json"))
+	whole := ScanOf(t, w.DriftJob().Do(6, "drift", "--json"))
 	if len(whole.Results) != 12 {
 		t.Fatalf("%d results", len(whole.Results))
 	}
 	// Between nothing and all of them.
 	const kills = 2
-	first := w.driftJob().do(0, "drift", "list", "--shards", "3")
-	id := first.outputs["scan"]
+	first := w.DriftJob().Do(0, "drift", "list", "--shards", "3")
+	id := first.Outputs["scan"]
 	for range kills {
-		r := w.driftJob().start("drift", "--scan", id, "--workers", "1", "--json")
-		w.awaitResults(id, 1+rand.IntN(4))
-		check(t, r.cmd.Process.Kill())
-		t.Logf("killed with %d results (%v):\n%s", w.results(id), <-r.done, r.log)
+		r := w.DriftJob().Start("drift", "--scan", id, "--workers", "1", "--json")
+		awaitResults(w, id, 1+rand.IntN(4))
+		Check(t, r.Cmd.Process.Kill())
+		t.Logf("killed with %d results (%v):\n%s", w.Results(id), <-r.Done, r.Log)
 	}
-	before := w.results(id)
-	resumed := scanOf(t, w.driftJob().do(6, "drift", "--resume", "--json"))
+	before := w.Results(id)
+	resumed := ScanOf(t, w.DriftJob().Do(6, "drift", "--resume", "--json"))
 	if before == 0 || before == 12 {
 		t.Errorf("the kill came when there were %d results", before)
 	}
@@ -56,27 +56,27 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 		t.Errorf("uninterrupted (-), resumed (+):\n%s", diff)
 	}
 
-	list := w.driftJob().do(0, "drift", "list", "--shards", "3")
+	list := w.DriftJob().Do(0, "drift", "list", "--shards", "3")
 	var shards []int
-	check(t, json.Unmarshal([]byte(list.outputs["shards"]), &shards))
+	Check(t, json.Unmarshal([]byte(list.Outputs["shards"]), &shards))
 	if len(shards) != 3 {
 		t.Fatalf("shards %v", shards)
 	}
-	id = list.outputs["scan"]
-	w.driftJob().do(0, "drift", "scan", id, "--shard", "1")
-	w.driftJob().do(0, "drift", "scan", id, "--shard", "3")
-	partial := scanOf(t, w.driftJob().do(6, "drift", "summary", id, "--json", "--fail-on", "error"))
+	id = list.Outputs["scan"]
+	w.DriftJob().Do(0, "drift", "scan", id, "--shard", "1")
+	w.DriftJob().Do(0, "drift", "scan", id, "--shard", "3")
+	partial := ScanOf(t, w.DriftJob().Do(6, "drift", "summary", id, "--json", "--fail-on", "error"))
 	if len(partial.Missing) == 0 || len(partial.Results)+len(partial.Missing) != 12 || partial.Before == nil || partial.Before.Targets != 12 {
 		t.Errorf("without shard 2: %d results, missing %v, before %+v", len(partial.Results), partial.Missing, partial.Before)
 	}
-	w.driftJob().do(2, "drift", "scan", id, "--shard", "4").says(t, "shards 1 to 3")
-	w.driftJob().do(2, "drift", "--resume").says(t, "no interrupted scan")
+	w.DriftJob().Do(2, "drift", "scan", id, "--shard", "4").Says(t, "shards 1 to 3")
+	w.DriftJob().Do(2, "drift", "--resume").Says(t, "no interrupted scan")
 }
 
-// results counts what a scan has kept so far.
-func (w *world) results(id string) int {
-	w.t.Helper()
-	found := must(filepath.Glob(filepath.Join(w.store, "_metapipe", "scans", "results", id, "*", "*")))(w.t)
+// Results counts what a scan has kept so far.
+func (w *Setup) Results(id string) int {
+	w.T.Helper()
+	found := Must(filepath.Glob(filepath.Join(w.Store, "_metapipe", "scans", "results", id, "*", "*")))(w.T)
 	n := 0
 	for _, file := range found {
 		if !strings.HasPrefix(filepath.Base(file), ".") {
@@ -87,12 +87,12 @@ func (w *world) results(id string) int {
 }
 
 // awaitResults waits until a scan has kept that many more results.
-func (w *world) awaitResults(id string, more int) {
-	w.t.Helper()
-	want := min(w.results(id)+more, 6)
-	for end := time.Now().Add(2 * time.Minute); w.results(id) < want; time.Sleep(20 * time.Millisecond) {
+func awaitResults(w *Setup, id string, more int) {
+	w.T.Helper()
+	want := min(w.Results(id)+more, 6)
+	for end := time.Now().Add(2 * time.Minute); w.Results(id) < want; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.t.Fatalf("scan %s has %d results after two minutes, want %d", id, w.results(id), want)
+			w.T.Fatalf("scan %s has %d results after two minutes, want %d", id, w.Results(id), want)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func plainScan(t testing.TB, scan drift.Scan) any {
 		r.FirstSeen, r.CheckedAt, r.Duration = time.Time{}, time.Time{}, 0
 	}
 	var plain any
-	check(t, json.Unmarshal(must(json.Marshal(scan))(t), &plain))
+	Check(t, json.Unmarshal(Must(json.Marshal(scan))(t), &plain))
 	return plain
 }
 
@@ -114,22 +114,22 @@ func plainScan(t testing.TB, scan drift.Scan) any {
 // workflow and touches no state.
 func TestRemediationIsARequestLikeAnyOther(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "drift: {remediate: [staging]}\n"})
-	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
+	w := New(t, map[string]string{"metapipe.yml": ManagerFiles["metapipe.yml"] + "drift: {remediate: [staging]}\n"})
+	Check(t, w.Manager.AddWorkflow(hub.Workflow{Path: ManagerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
 		Inputs: []hub.Input{{Name: "customer"}, {Name: "environment"}, {Name: "mode"}}}))
-	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging: {}\n  production: {}\n"})
-	j := w.driftJob()
-	token := w.token(hub.Token{Name: "starter", Kind: hub.Actions, Repositories: []string{managerSlug}, Permissions: permissions("contents", "actions")})
-	r := j.with("GITHUB_TOKEN="+token).do(6, "drift", "--remediate")
-	r.says(t, "shop/staging: started a request to apply")
-	if strings.Contains(r.log, "shop/production: started") {
-		t.Errorf("production is not to be remediated:\n%s", r.log)
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  staging: {}\n  production: {}\n"})
+	j := w.DriftJob()
+	token := w.Token(hub.Token{Name: "starter", Kind: hub.Actions, Repositories: []string{ManagerSlug}, Permissions: Permissions("contents", "actions")})
+	r := j.With("GITHUB_TOKEN="+token).Do(6, "drift", "--remediate")
+	r.Says(t, "shop/staging: started a request to apply")
+	if strings.Contains(r.Log, "shop/production: started") {
+		t.Errorf("production is not to be remediated:\n%s", r.Log)
 	}
-	if state := w.state("shop/staging"); state != "" {
+	if state := w.State("shop/staging"); state != "" {
 		t.Errorf("the scan wrote a state: %s", state)
 	}
-	run := w.queued()
-	if run.run.Event != "workflow_dispatch" || !strings.Contains(string(run.event), `"apply"`) {
-		t.Errorf("started %+v: %s", run.run, run.event)
+	run := w.Queued()
+	if run.Run.Event != "workflow_dispatch" || !strings.Contains(string(run.Event), `"apply"`) {
+		t.Errorf("started %+v: %s", run.Run, run.Event)
 	}
 }

@@ -14,10 +14,10 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 )
 
-const driftSchemaFile = "pkg/report/schema/drift.schema.json"
+const DriftSchemaFile = "pkg/report/schema/drift.schema.json"
 
 var driftSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	f, err := os.Open(filepath.Join(repoTop, filepath.FromSlash(driftSchemaFile)))
+	f, err := os.Open(filepath.Join(RepoRoot, filepath.FromSlash(DriftSchemaFile)))
 	if err != nil {
 		return nil, err
 	}
@@ -33,18 +33,15 @@ var driftSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return c.Compile("drift.schema.json")
 })
 
-// repoTop is the top of the repository, seen from this package.
-var repoTop = filepath.Join("..", "..")
-
-// wantDriftSchema holds what drift --json printed against the schema.
-func wantDriftSchema(t testing.TB, raw []byte) {
+// WantDriftSchema holds what drift --json printed against the schema.
+func WantDriftSchema(t testing.TB, raw []byte) {
 	t.Helper()
 	schema, err := driftSchema()
-	check(t, err)
+	Check(t, err)
 	var value any
-	check(t, json.Unmarshal(raw, &value))
+	Check(t, json.Unmarshal(raw, &value))
 	if err := schema.Validate(value); err != nil {
-		t.Errorf("drift --json is not what %s says: %v\n%s", driftSchemaFile, err, raw)
+		t.Errorf("drift --json is not what %s says: %v\n%s", DriftSchemaFile, err, raw)
 	}
 }
 
@@ -53,7 +50,7 @@ func wantDriftSchema(t testing.TB, raw []byte) {
 func TestDriftSchemaKnowsEveryKey(t *testing.T) {
 	t.Parallel()
 	var schema map[string]any
-	check(t, json.Unmarshal(must(os.ReadFile(filepath.Join(repoTop, filepath.FromSlash(driftSchemaFile))))(t), &schema))
+	Check(t, json.Unmarshal(Must(os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(DriftSchemaFile))))(t), &schema))
 	compareKeys(t, "scan", schema, reflect.TypeFor[drift.Scan](), schema["$defs"].(map[string]any))
 }
 

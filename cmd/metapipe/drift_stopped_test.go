@@ -18,29 +18,29 @@ func TestAScanThatIsStopped(t *testing.T) {
 		files[fmt.Sprintf("customers/c%d.yml", i)] = fmt.Sprintf("repository: acme/shop\nrepository_id: 4711\npath: infra/c%d\n", i)
 		variables[fmt.Sprintf("infra/c%d/variables.yml", i)] = fmt.Sprintf("name: c%d\nenvironments:\n  staging: {}\n", i)
 	}
-	w := newWorld(t, files)
-	w.commit(w.customer, "main", variables)
-	begun := w.driftJob().do(0, "drift", "list")
-	id := begun.outputs["scan"]
-	r := w.driftJob().start("drift", "--scan", id, "--workers", "1")
-	w.awaitResults(id, 1)
-	check(t, r.cmd.Process.Signal(os.Interrupt))
-	stopped := r.wait()
-	if kept := w.results(id); stopped.exit != 130 || kept == 0 || kept == 8 || strings.Contains(stopped.summary, "Drift") {
-		t.Errorf("exit %d with %d results and the summary %q\n%s", stopped.exit, kept, stopped.summary, stopped.log)
+	w := New(t, files)
+	w.Commit(w.Customer, "main", variables)
+	begun := w.DriftJob().Do(0, "drift", "list")
+	id := begun.Outputs["scan"]
+	r := w.DriftJob().Start("drift", "--scan", id, "--workers", "1")
+	awaitResults(w, id, 1)
+	Check(t, r.Cmd.Process.Signal(os.Interrupt))
+	stopped := r.Wait()
+	if kept := w.Results(id); stopped.Exit != 130 || kept == 0 || kept == 8 || strings.Contains(stopped.Summary, "Drift") {
+		t.Errorf("exit %d with %d results and the summary %q\n%s", stopped.Exit, kept, stopped.Summary, stopped.Log)
 	}
-	stopped.says(t, "--resume goes on")
-	whole := scanOf(t, w.driftJob().do(6, "drift", "--resume", "--json"))
+	stopped.Says(t, "--resume goes on")
+	whole := ScanOf(t, w.DriftJob().Do(6, "drift", "--resume", "--json"))
 	if len(whole.Results) != 8 || len(whole.Missing) != 0 || whole.Before != nil {
 		t.Fatalf("%d results, before %+v", len(whole.Results), whole.Before)
 	}
-	part := scanOf(t, w.driftJob().do(6, "drift", "--customer", "c1", "--json"))
+	part := ScanOf(t, w.DriftJob().Do(6, "drift", "--customer", "c1", "--json"))
 	if b := part.Before; len(part.Results) != 2 || b == nil || b.Targets != 2 || b.Clean != 1 || b.Kinds[string(pipeline.DriftPending)] != 1 {
 		t.Errorf("a part is compared with %+v", b)
 	}
-	nothing := w.driftJob().do(0, "drift", "--stale", "10h", "--customer", "c1")
-	nothing.says(t, "there was no target to look at")
-	whole = scanOf(t, w.driftJob().do(6, "drift", "--json"))
+	nothing := w.DriftJob().Do(0, "drift", "--stale", "10h", "--customer", "c1")
+	nothing.Says(t, "there was no target to look at")
+	whole = ScanOf(t, w.DriftJob().Do(6, "drift", "--json"))
 	if b := whole.Before; b == nil || b.Targets != 8 || b.Clean != 4 || b.Kinds[string(pipeline.DriftPending)] != 4 {
 		t.Errorf("after that the fleet is compared with %+v", b)
 	}

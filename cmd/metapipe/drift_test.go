@@ -13,41 +13,41 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// driftJob is a job of a scheduled run of the manager.
-func (w *world) driftJob() *job {
-	w.t.Helper()
-	head := must(w.manager.Head("main"))(w.t)
-	run := must(w.manager.StartRun(hub.NewRun{Event: "schedule", Path: ".github/workflows/drift-detection.yml", HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(w.t)
-	return w.newJob(workflowRun{repo: w.manager, run: run, event: json.RawMessage("{}"), sha: head, ref: "refs/heads/main"})
+// DriftJob is a job of a scheduled run of the manager.
+func (w *Setup) DriftJob() *Job {
+	w.T.Helper()
+	head := Must(w.Manager.Head("main"))(w.T)
+	run := Must(w.Manager.StartRun(hub.NewRun{Event: "schedule", Path: ".github/workflows/drift-detection.yml", HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(w.T)
+	return w.NewJob(WorkflowRun{Repo: w.Manager, Run: run, Event: json.RawMessage("{}"), SHA: head, Ref: "refs/heads/main"})
 }
 
-// scan runs drift in one process and returns what it says of shop/staging.
-func (w *world) scan(exit int, args ...string) (drift.Result, drift.Scan, result) {
-	w.t.Helper()
-	r := w.driftJob().do(exit, append([]string{"drift", "--json", "--environment", "staging"}, args...)...)
-	scan := scanOf(w.t, r)
+// Scan runs drift in one process and returns what it says of shop/staging.
+func (w *Setup) Scan(exit int, args ...string) (drift.Result, drift.Scan, Result) {
+	w.T.Helper()
+	r := w.DriftJob().Do(exit, append([]string{"drift", "--json", "--environment", "staging"}, args...)...)
+	scan := ScanOf(w.T, r)
 	if len(scan.Results) != 1 || len(scan.Missing) != 0 {
-		w.t.Fatalf("results %+v, missing %v\n%s", scan.Results, scan.Missing, r.log)
+		w.T.Fatalf("results %+v, missing %v\n%s", scan.Results, scan.Missing, r.Log)
 	}
 	return scan.Results[0], scan, r
 }
 
-func scanOf(t testing.TB, r result) drift.Scan {
+func ScanOf(t testing.TB, r Result) drift.Scan {
 	t.Helper()
 	var scan drift.Scan
-	at := strings.Index(r.log, "\n{\n")
+	at := strings.Index(r.Log, "\n{\n")
 	if at < 0 {
-		t.Fatalf("no JSON in:\n%s", r.log)
+		t.Fatalf("no JSON in:\n%s", r.Log)
 	}
 	var raw json.RawMessage
-	check(t, json.NewDecoder(strings.NewReader(r.log[at:])).Decode(&raw))
-	wantDriftSchema(t, raw)
-	check(t, json.Unmarshal(raw, &scan))
+	Check(t, json.NewDecoder(strings.NewReader(r.Log[at:])).Decode(&raw))
+	WantDriftSchema(t, raw)
+	Check(t, json.Unmarshal(raw, &scan))
 	return scan
 }
 
-// driftFiles is a root whose file lies outside of the tool's reach.
-func driftFiles(dir string) map[string]string {
+// DriftFiles is a root whose file lies outside of the tool's reach.
+func DriftFiles(dir string) map[string]string {
 	return map[string]string{
 		"metapipe.yml": `
 environments:
@@ -74,83 +74,83 @@ resource "terraform_data" "noise" { input = timestamp() }
 
 func TestDriftTellsWhatHappened(t *testing.T) {
 	t.Parallel()
-	config := providerConfig(t, "local")
+	config := ProviderConfig(t, "local")
 	dir := t.TempDir()
-	w := newWorld(t, driftFiles(dir))
-	w.environ = []string{"TF_CLI_CONFIG_FILE=" + config}
+	w := New(t, DriftFiles(dir))
+	w.Environ = []string{"TF_CLI_CONFIG_FILE=" + config}
 	variables := func(name string) map[string]string {
 		return map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"}
 	}
 	apply := func(name string) {
 		t.Helper()
-		r := w.accept(w.push("main", variables(name)))
-		p := r.planned("staging")
-		r.do(0, "apply", "staging", "--receipt", p.outputs["receipt"])
-		r.report("--final")
+		r := w.Accept(w.Push("main", variables(name)))
+		p := r.Planned("staging")
+		r.Do(0, "apply", "staging", "--receipt", p.Outputs["receipt"])
+		r.Report("--final")
 	}
-	w.commit(w.customer, "main", variables("first"))
-	if r, _, _ := w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftPending}) || r.Applied != nil {
+	w.Commit(w.Customer, "main", variables("first"))
+	if r, _, _ := w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftPending}) || r.Applied != nil {
 		t.Errorf("never applied: %+v", r)
 	}
 	apply("shop")
-	state := w.state("shop/staging")
-	w.hub.ResetCalls()
-	r, scan, output := w.scan(0)
+	state := w.State("shop/staging")
+	w.Hub.ResetCalls()
+	r, scan, output := w.Scan(0)
 	if !r.Clean() || r.Applied == nil || r.Applied.Actor != "casey" || len(r.Ignored) != 1 || len(scan.ExpiredRules) != 1 {
 		t.Errorf("clean: %+v, expired %v", r, scan.ExpiredRules)
 	}
-	output.want(t, "targets=1", "clean=1", "found=0", "errors=0")
-	if calls := w.hub.Calls(); len(calls) != 1 {
+	output.Want(t, "targets=1", "clean=1", "found=0", "errors=0")
+	if calls := w.Hub.Calls(); len(calls) != 1 {
 		t.Errorf("a clean target of one customer took %d calls to GitHub: %v", len(calls), calls)
 	}
 	// Somebody else's hand.
 	file := filepath.Join(dir, "staging.txt")
-	check(t, os.WriteFile(file, []byte("meddled"), 0o600))
-	r, _, _ = w.scan(6)
+	Check(t, os.WriteFile(file, []byte("meddled"), 0o600))
+	r, _, _ = w.Scan(6)
 	if !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftReal}) || r.Plan == nil || len(r.Plan.Drift) != 1 || r.Plan.Drift[0].Address != "local_file.file" {
 		t.Errorf("changed behind the tool's back: %+v", r)
 	}
 	first := r.FirstSeen
-	check(t, os.Remove(file))
-	if r, _, _ = w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftReal}) || !r.FirstSeen.Equal(first) || first.IsZero() {
+	Check(t, os.Remove(file))
+	if r, _, _ = w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftReal}) || !r.FirstSeen.Equal(first) || first.IsZero() {
 		t.Errorf("deleted behind the tool's back, first seen %s: %+v", first, r)
 	}
-	w.scan(0, "--fail-on", "none")
-	w.scan(0, "--fail-on", "error")
+	w.Scan(0, "--fail-on", "none")
+	w.Scan(0, "--fail-on", "error")
 	// Both at once: the customer merges while the file is gone.
-	w.commit(w.customer, "main", variables("next"))
-	if r, _, _ = w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending}) {
+	w.Commit(w.Customer, "main", variables("next"))
+	if r, _, _ = w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending}) {
 		t.Errorf("drift and a pending change: %v %+v", r.Kinds, r.Failure)
 	}
-	check(t, os.WriteFile(file, []byte("shop"), 0o600))
-	check(t, os.Chmod(file, 0o777))
-	if r, _, _ = w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftPending}) {
+	Check(t, os.WriteFile(file, []byte("shop"), 0o600))
+	Check(t, os.Chmod(file, 0o777))
+	if r, _, _ = w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftPending}) {
 		t.Errorf("a pending change: %v %+v", r.Kinds, r.Failure)
 	}
 	// A change that plans nothing is none.
-	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": "# a comment\nname: shop\nenvironments:\n  staging: {}\n"})
-	if r, _, _ = w.scan(0); !r.Clean() {
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "# a comment\nname: shop\nenvironments:\n  staging: {}\n"})
+	if r, _, _ = w.Scan(0); !r.Clean() {
 		t.Errorf("a comment: %+v", r)
 	}
-	if w.state("shop/staging") != state {
+	if w.State("shop/staging") != state {
 		t.Error("a scan wrote to the state")
 	}
 	// The manager's turn.
-	w.commit(w.manager, "main", map[string]string{"terraform/more.tf": `resource "terraform_data" "more" {}`})
-	if r, _, _ = w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftManager}) {
+	w.Commit(w.Manager, "main", map[string]string{"terraform/more.tf": `resource "terraform_data" "more" {}`})
+	if r, _, _ = w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftManager}) {
 		t.Errorf("the manager's change: %v %+v", r.Kinds, r.Failure)
 	}
 	// An error is no drift.
-	w.commit(w.customer, "main", map[string]string{"infra/variables.yml": "name: [\n"})
-	if r, _, _ = w.scan(6, "--fail-on", "error"); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftError}) || r.Failure.Cause != "variables" || r.Plan != nil {
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: [\n"})
+	if r, _, _ = w.Scan(6, "--fail-on", "error"); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftError}) || r.Failure.Cause != "variables" || r.Plan != nil {
 		t.Errorf("a broken file: %+v", r)
 	}
-	w.commit(w.manager, "main", map[string]string{"terraform/more.tf": `resource "terraform_data" "more" { input = file("missing") }`})
-	w.commit(w.customer, "main", variables("shop"))
-	if r, _, _ = w.scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftError}) || r.Failure.Cause != "tool" || len(r.Failure.Diagnostics) == 0 {
+	w.Commit(w.Manager, "main", map[string]string{"terraform/more.tf": `resource "terraform_data" "more" { input = file("missing") }`})
+	w.Commit(w.Customer, "main", variables("shop"))
+	if r, _, _ = w.Scan(6); !slices.Equal(r.Kinds, []pipeline.DriftKind{pipeline.DriftError}) || r.Failure.Cause != "tool" || len(r.Failure.Diagnostics) == 0 {
 		t.Errorf("a broken root: %+v", r)
 	}
-	if got := w.writes(); len(got) > 0 {
+	if got := w.Writes(); len(got) > 0 {
 		if i := slices.IndexFunc(got, func(s string) bool { return strings.Contains(s, "issues") }); i >= 0 {
 			t.Errorf("a scan wrote %v", got)
 		}

@@ -111,10 +111,10 @@ func newThousand(t *testing.T) *thousand {
 	t.Helper()
 	f := &thousand{t: t, at: time.Date(2030, 3, 1, 4, 23, 0, 0, time.UTC), tool: &fleetTool{applied: map[string]string{}, there: map[string]string{}}}
 	f.hub = hubtest.Start(t, hub.Options{Now: f.now})
-	must(f.hub.AddUser(hub.User{Login: "acme", Type: hub.Organization}))(t)
-	must(f.hub.AddUser(hub.User{Login: "metapipe-bot"}))(t)
-	f.store = must(store.NewDirectory(filepath.Join(t.TempDir(), "store")))(t)
-	f.sealer = must(store.NewSealer(store.NewKey()))(t)
+	Must(f.hub.AddUser(hub.User{Login: "acme", Type: hub.Organization}))(t)
+	Must(f.hub.AddUser(hub.User{Login: "metapipe-bot"}))(t)
+	f.store = Must(store.NewDirectory(filepath.Join(t.TempDir(), "store")))(t)
+	f.sealer = Must(store.NewSealer(store.NewKey()))(t)
 	manager := pipeline.Manager{Environments: []pipeline.EnvironmentRule{{Name: "staging", Branches: []string{"main"}}},
 		Limits: pipeline.Limits{PlanTimeout: 300 * time.Millisecond, VariablesBytes: 1 << 16}}
 	names := []string{hangs, broken, missing, revoked}
@@ -128,30 +128,30 @@ func newThousand(t *testing.T) *thousand {
 		if name == missing {
 			continue
 		}
-		repo := must(f.hub.AddRepo("acme", name, hub.RepoOptions{ID: id, Private: true}))(t)
-		check(t, repo.Grant("metapipe-bot", hub.Write))
+		repo := Must(f.hub.AddRepo("acme", name, hub.RepoOptions{ID: id, Private: true}))(t)
+		Check(t, repo.Grant("metapipe-bot", hub.Write))
 		text := "name: " + name + "\nenvironments:\n  staging: {}\n"
 		if name == broken {
 			text = "name: [\n"
 		}
-		must(repo.Commit("main", hub.Change{Message: "Begin", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte(text)}}}))(t)
+		Must(repo.Commit("main", hub.Change{Message: "Begin", Files: map[string]hub.File{"infra/variables.yml": {Content: []byte(text)}}}))(t)
 	}
 	f.hub.Fail(hubtest.Matcher{Request: func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/repos/acme/"+revoked) }},
 		hubtest.Fault{Status: http.StatusForbidden, Message: "Resource not accessible by personal access token"}, 1000)
-	must(f.hub.AddToken(hub.Token{Name: "source", Secret: "source-token", Kind: hub.Classic, User: "metapipe-bot", Scopes: []string{"repo"}}))(t)
+	Must(f.hub.AddToken(hub.Token{Name: "source", Secret: "source-token", Kind: hub.Classic, User: "metapipe-bot", Scopes: []string{"repo"}}))(t)
 	return f
 }
 
 func (f *thousand) client() *github.Client {
 	f.t.Helper()
-	return must(github.New(github.Options{BaseURL: f.hub.URL(), Token: "source-token", Credential: "SOURCE_REPOS_PAT", WriteGap: time.Second, Now: f.now, Sleep: f.sleep}))(f.t)
+	return Must(github.New(github.Options{BaseURL: f.hub.URL(), Token: "source-token", Credential: "SOURCE_REPOS_PAT", WriteGap: time.Second, Now: f.now, Sleep: f.sleep}))(f.t)
 }
 
 // scan looks at the fleet, or at the part of it that no scan knows about, and sums up.
 func (f *thousand) scan(stale time.Duration) drift.Scan {
 	t := f.t
 	t.Helper()
-	plan := must(drift.Scans(f.store, f.sealer, f.now).List(t.Context(), fleet.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
+	plan := Must(drift.Scans(f.store, f.sealer, f.now).List(t.Context(), fleet.ListInput{Manager: pipeline.Slug{Owner: "provider", Name: "infra"},
 		Customers: f.customers, Filter: fleet.Filter{Stale: stale}, Shards: 4}))(t)
 	for _, shard := range plan.Shards {
 		scanner := &drift.Scanner{Store: f.store, Sealer: f.sealer, Engine: f.tool, GitHub: f.client(), Now: f.now,
@@ -162,10 +162,10 @@ func (f *thousand) scan(stale time.Duration) drift.Scan {
 				}
 				return d, problems
 			}}
-		check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
+		Check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
 			Backend: func(pipeline.Customer, pipeline.Environment) pipeline.Backend { return pipeline.Backend{} }}))
 	}
-	scan := must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), plan.Scan, f.customers))(t)
+	scan := Must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), plan.Scan, f.customers))(t)
 	if len(scan.Results) != plan.Targets || len(scan.Missing) != 0 {
 		t.Fatalf("%d results, %d missing of %d targets", len(scan.Results), len(scan.Missing), plan.Targets)
 	}
@@ -178,7 +178,7 @@ func (f *thousand) issues(scan *drift.Scan, budget int) map[issues.Action]int {
 	var err error
 	issuer := &drift.Issuer{Store: f.store, Sealer: f.sealer, GitHub: f.client(), Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: f.now}
 	scan.Issues, err = issuer.Run(f.t.Context(), *scan, f.customers, budget)
-	check(f.t, err)
+	Check(f.t, err)
 	did := map[issues.Action]int{}
 	for _, i := range scan.Issues {
 		did[i.Action]++
@@ -204,8 +204,8 @@ func (f *thousand) wants(scan drift.Scan, want map[string]int) string {
 		t.Errorf("causes %v, want %v", got, want)
 	}
 	var raw bytes.Buffer
-	check(t, report.DriftJSON(&raw, scan))
-	wantDriftSchema(t, raw.Bytes())
+	Check(t, report.DriftJSON(&raw, scan))
+	WantDriftSchema(t, raw.Bytes())
 	summary := report.Renderer{}.Drift(scan)
 	if len(summary) > report.DefaultSummaryBytes {
 		t.Errorf("the summary has %d bytes", len(summary))
@@ -231,7 +231,7 @@ func TestAThousandCustomers(t *testing.T) {
 		f.tool.meddle(fmt.Sprintf("c-%04d/staging", 10+i), "meddled")
 	}
 	const hour = 1500 // calls that are left of it
-	check(t, f.hub.SetRemaining("source", hour))
+	Check(t, f.hub.SetRemaining("source", hour))
 	first := f.scan(0)
 	limited := causes(first)["rate-limit"]
 	// Two calls for each customer that there is, before anything was applied, and two
@@ -243,7 +243,7 @@ func TestAThousandCustomers(t *testing.T) {
 	f.wants(first, map[string]int{"timeout": 1, "variables": 1, "repository": 1, "permission": 1, "rate-limit": limited})
 
 	// The hour passes: the next scan has only those that nobody knows about.
-	check(t, f.sleep(t.Context(), time.Hour+time.Minute))
+	Check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	second := f.scan(2 * time.Hour)
 	if len(second.Results) != limited+4 {
 		t.Errorf("the second scan has %d targets, want %d", len(second.Results), limited+4)
@@ -252,19 +252,19 @@ func TestAThousandCustomers(t *testing.T) {
 
 	// Issues, with a budget of writes and a limit of GitHub in between. Whose issue
 	// is opened costs three calls, and who we are one.
-	check(t, f.sleep(t.Context(), time.Hour+time.Minute))
+	Check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	third := f.scan(0)
 	if n := len(third.Results) - 4; n != fleetSize-4 || causes(third)["rate-limit"] != 0 {
 		t.Fatalf("causes %v", causes(third))
 	}
-	check(t, f.hub.SetRemaining("source", 1+10*3+1))
+	Check(t, f.hub.SetRemaining("source", 1+10*3+1))
 	if did := f.issues(&third, 25); did[issues.Opened] != 10 || did[issues.Waiting] != meddled-10 || did[issues.Failed] != 0 {
 		t.Errorf("in a limited hour: %v", did)
 	}
 	if summary := f.wants(third, causes(third)); !strings.Contains(summary, "rate limit is reached") {
 		t.Error("the summary does not say why issues wait")
 	}
-	check(t, f.sleep(t.Context(), time.Hour+time.Minute))
+	Check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	f.hub.ResetCalls()
 	if did := f.issues(&third, 25); did[issues.Opened] != 25 || did[issues.Unchanged] != 10 || did[issues.Waiting] != 5 {
 		t.Errorf("with 25 writes: %v", did)
@@ -308,7 +308,7 @@ func TestAStoppedRunOfIssuesIsKept(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || len(printed) != 4 || printed[1].Action != issues.Opened || printed[2].Action != issues.Waiting {
 		t.Fatalf("told %+v, %v", printed, err)
 	}
-	check(t, f.sleep(t.Context(), time.Second))
+	Check(t, f.sleep(t.Context(), time.Second))
 	if did := f.issues(&scan, 100); did[issues.Unchanged] != 2 || did[issues.Opened] != 2 {
 		t.Errorf("after it: %v", did)
 	}
@@ -333,13 +333,13 @@ func TestOldScansChangeNoIssue(t *testing.T) {
 	name := string(f.customers[0].Name) + "/staging"
 	f.tool.meddle(name, "meddled")
 	old := f.scan(0)
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	f.tool.meddle(name, "")
 	fresh := f.scan(0)
 	if did := f.issues(&fresh, 10); len(did) != 0 {
 		t.Errorf("a clean fleet: %v", did)
 	}
-	again := must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), old.ID, f.customers))(t)
+	again := Must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), old.ID, f.customers))(t)
 	if again.Results[0].Clean() {
 		t.Fatal("the old scan says that nothing differs")
 	}
@@ -357,12 +357,12 @@ func TestKindsThatAreForNobodyCloseAnIssue(t *testing.T) {
 	scan := f.scan(0)
 	f.issues(&scan, 10)
 	f.customers[0].Manager.Drift.Actions = map[pipeline.DriftKind]pipeline.DriftAction{pipeline.DriftReal: pipeline.DriftReport}
-	check(t, f.sleep(t.Context(), time.Hour))
+	Check(t, f.sleep(t.Context(), time.Hour))
 	scan = f.scan(0)
 	if did := f.issues(&scan, 10); did[issues.Closed] != 1 {
 		t.Fatalf("did %v", did)
 	}
-	repo := must(f.hub.Repo(f.customers[0].Repository.String()))(t)
+	repo := Must(f.hub.Repo(f.customers[0].Repository.String()))(t)
 	if issue := repo.Snapshot().Issues[0]; issue.State != "closed" || strings.Contains(issue.Comments[0].Body, "as it should be") {
 		t.Errorf("closed as %+v", issue)
 	}

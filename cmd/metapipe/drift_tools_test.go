@@ -52,7 +52,7 @@ func toolPath(t *testing.T, name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	found := must(filepath.Glob(filepath.Join(must(os.UserCacheDir())(t), "metapipe", "tools", name+"-*", name)))(t)
+	found := Must(filepath.Glob(filepath.Join(Must(os.UserCacheDir())(t), "metapipe", "tools", name+"-*", name)))(t)
 	if len(found) == 0 {
 		t.Skipf("no %s here: run `make tools`", name)
 	}
@@ -66,21 +66,21 @@ func TestDriftWithEachTool(t *testing.T) {
 	for _, tool := range []string{"terraform", "tofu"} {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
-			config, dir := providerConfig(t, "local", "random", "null"), t.TempDir()
-			w := newWorld(t, map[string]string{"metapipe.yml": driftRules + "tool: {name: " + tool + "}\n", "terraform/main.tf": strings.ReplaceAll(driftRoot, "DIR", dir)})
-			w.environ = []string{"TF_CLI_CONFIG_FILE=" + config, "METAPIPE_TOOL=" + toolPath(t, tool)}
-			r := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-			r.do(0, "apply", "staging", "--receipt", r.planned("staging").outputs["receipt"])
-			r.report("--final")
-			state := w.state("shop/staging")
+			config, dir := ProviderConfig(t, "local", "random", "null"), t.TempDir()
+			w := New(t, map[string]string{"metapipe.yml": driftRules + "tool: {name: " + tool + "}\n", "terraform/main.tf": strings.ReplaceAll(driftRoot, "DIR", dir)})
+			w.Environ = []string{"TF_CLI_CONFIG_FILE=" + config, "METAPIPE_TOOL=" + toolPath(t, tool)}
+			r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": VariablesYML}))
+			r.Do(0, "apply", "staging", "--receipt", r.Planned("staging").Outputs["receipt"])
+			r.Report("--final")
+			state := w.State("shop/staging")
 
-			found, _, _ := w.scan(0)
-			if !found.Clean() || len(found.Ignored) != 2 || string(found.Commit) != r.trigger.sha {
+			found, _, _ := w.Scan(0)
+			if !found.Clean() || len(found.Ignored) != 2 || string(found.Commit) != r.Trigger.SHA {
 				t.Errorf("as it was applied: %+v", found)
 			}
-			check(t, os.WriteFile(filepath.Join(dir, "staging-one"), []byte("meddled"), 0o600))
-			check(t, os.Remove(filepath.Join(dir, "staging-two")))
-			found, _, _ = w.scan(6)
+			Check(t, os.WriteFile(filepath.Join(dir, "staging-one"), []byte("meddled"), 0o600))
+			Check(t, os.Remove(filepath.Join(dir, "staging-two")))
+			found, _, _ = w.Scan(6)
 			var addresses []string
 			if found.Plan != nil {
 				for _, d := range found.Plan.Drift {
@@ -91,13 +91,13 @@ func TestDriftWithEachTool(t *testing.T) {
 				t.Errorf("%v: drift at %v, want %v", found.Kinds, addresses, want)
 			}
 			// All at once.
-			w.commit(w.customer, "main", map[string]string{"infra/variables.yml": strings.Replace(variablesYML, "shop", "next", 1)})
-			w.commit(w.manager, "main", map[string]string{"terraform/more.tf": `resource "null_resource" "more" {}`})
-			found, _, _ = w.scan(6)
+			w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": strings.Replace(VariablesYML, "shop", "next", 1)})
+			w.Commit(w.Manager, "main", map[string]string{"terraform/more.tf": `resource "null_resource" "more" {}`})
+			found, _, _ = w.Scan(6)
 			if want := []pipeline.DriftKind{pipeline.DriftReal, pipeline.DriftPending, pipeline.DriftManager}; !slices.Equal(found.Kinds, want) {
 				t.Errorf("drift and two changes: %v %+v, want %v", found.Kinds, found.Failure, want)
 			}
-			if w.state("shop/staging") != state {
+			if w.State("shop/staging") != state {
 				t.Error("a scan wrote to the state")
 			}
 		})

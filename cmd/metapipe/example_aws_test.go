@@ -15,12 +15,12 @@ import (
 func awsExample(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "manager-aws")
-	check(t, os.CopyFS(dir, os.DirFS(filepath.Join(root(t), "examples", "manager-aws"))))
+	Check(t, os.CopyFS(dir, os.DirFS(filepath.Join(Root(t), "examples", "manager-aws"))))
 	return dir
 }
 
-// ran runs a program to its end, in dir, and returns what it printed.
-func ran(t *testing.T, dir, name string, args ...string) string {
+// RunIn runs a program to its end, in dir, and returns what it printed.
+func RunIn(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir = dir
@@ -37,17 +37,17 @@ func TestAWSExampleIsValid(t *testing.T) {
 	t.Parallel()
 	dir := awsExample(t)
 	// It fails where it would change something; what it prints may hold warnings too.
-	ran(t, dir, "terraform", "fmt", "-check", "-diff", "-recursive", "-no-color")
-	ran(t, dir, "metapipe", "validate")
-	ran(t, dir, "metapipe", "validate", "--customer-dir", "onboarding", "--manager-dir", ".")
+	RunIn(t, dir, "terraform", "fmt", "-check", "-diff", "-recursive", "-no-color")
+	RunIn(t, dir, "metapipe", "validate")
+	RunIn(t, dir, "metapipe", "validate", "--customer-dir", "onboarding", "--manager-dir", ".")
 
 	module, diagnostics := tfconfig.LoadModule(filepath.Join(dir, "terraform"))
 	if diagnostics.HasErrors() {
 		t.Fatal(diagnostics)
 	}
-	raw := must(os.ReadFile(filepath.Join(dir, "schema", "variables.schema.json")))(t)
+	raw := Must(os.ReadFile(filepath.Join(dir, "schema", "variables.schema.json")))(t)
 	var schema struct{ Properties map[string]any }
-	check(t, json.Unmarshal(raw, &schema))
+	Check(t, json.Unmarshal(raw, &schema))
 	environment := map[string]bool{"source_repo": true, "environment": true, "region": true} // metapipe's, and that of each environment
 	for name := range module.Variables {
 		if _, fed := schema.Properties[name]; !fed && !environment[name] {
@@ -69,8 +69,8 @@ func TestAWSExampleIsValid(t *testing.T) {
 		}
 	}
 	code := ""
-	for _, file := range must(filepath.Glob(filepath.Join(dir, "terraform", "*.tf")))(t) {
-		code += string(must(os.ReadFile(file))(t))
+	for _, file := range Must(filepath.Glob(filepath.Join(dir, "terraform", "*.tf")))(t) {
+		code += string(Must(os.ReadFile(file))(t))
 	}
 	if strings.Contains(code, "timestamp(") || !strings.Contains(code, "default_tags") {
 		t.Error("the default tags are missing, or change by themselves")
@@ -97,9 +97,9 @@ func TestAWSExampleTakesItsVariables(t *testing.T) {
 	t.Parallel()
 	dir := awsExample(t)
 	for _, file := range []string{"networking.tf", "outputs.tf", "providers.tf", "routes.tf", "versions.tf", "zones.tf"} {
-		check(t, os.Remove(filepath.Join(dir, "terraform", file)))
+		Check(t, os.Remove(filepath.Join(dir, "terraform", file)))
 	}
-	check(t, os.WriteFile(filepath.Join(dir, "terraform", "stubs.tf"), []byte(stubs), 0o600))
+	Check(t, os.WriteFile(filepath.Join(dir, "terraform", "stubs.tf"), []byte(stubs), 0o600))
 	for env, want := range map[string][]string{
 		"staging": {`"region":"eu-central-1"`, `"networking":{"availability_zones":2,"nat_gateways":"none","vpc_cidr":"10.10.0.0/16"}`, `"stage":"staging"`,
 			`"public":{"z-a":"10.10.0.0/20","z-b":"10.10.16.0/20"}`, `"nat":{}`},
@@ -131,12 +131,12 @@ func TestAWSExampleWithItsProvider(t *testing.T) {
 	mirror := os.Getenv("METAPIPE_PROVIDERS")
 	if mirror == "" {
 		t.Log("METAPIPE_PROVIDERS names no mirror: the example is parsed, and not compared with the provider")
-		ran(t, dir, "terraform", "get", "-no-color")
+		RunIn(t, dir, "terraform", "get", "-no-color")
 		return
 	}
-	ran(t, dir, "terraform", "init", "-backend=false", "-input=false", "-no-color", "-plugin-dir="+mirror)
-	ran(t, dir, "terraform", "validate", "-no-color")
-	if out := ran(t, dir, "terraform", "test", "-no-color"); !strings.Contains(out, " passed, 0 failed.") {
+	RunIn(t, dir, "terraform", "init", "-backend=false", "-input=false", "-no-color", "-plugin-dir="+mirror)
+	RunIn(t, dir, "terraform", "validate", "-no-color")
+	if out := RunIn(t, dir, "terraform", "test", "-no-color"); !strings.Contains(out, " passed, 0 failed.") {
 		t.Errorf("the tests of the example did not run:\n%s", out)
 	}
 }

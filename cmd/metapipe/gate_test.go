@@ -28,29 +28,29 @@ func TestGateRules(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, map[string]string{"metapipe.yml": requested})
-			check(t, w.manager.Grant("casey", hub.Read))
-			check(t, w.manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin", "casey"}, WaitTimer: c.timer}))
-			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
-			r := w.accept(run)
-			p := r.planned("staging")
-			at := must(w.manager.EnterEnvironment(r.run.run.ID, "apply", "staging-apply"))(t)
+			w := New(t, map[string]string{"metapipe.yml": requested})
+			Check(t, w.Manager.Grant("casey", hub.Read))
+			Check(t, w.Manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin", "casey"}, WaitTimer: c.timer}))
+			run := w.Push("main", map[string]string{"infra/variables.yml": VariablesYML})
+			r := w.Accept(run)
+			p := r.Planned("staging")
+			at := Must(w.Manager.EnterEnvironment(r.Run.Run.ID, "apply", "staging-apply"))(t)
 			if at != hub.GateWaiting {
 				t.Fatalf("the job is %s", at)
 			}
 			if c.approver != "" {
-				check(t, w.manager.Review(r.run.run.ID, "staging-apply", c.approver, true, ""))
+				Check(t, w.Manager.Review(r.Run.Run.ID, "staging-apply", c.approver, true, ""))
 			}
-			applied := r.do(c.exit, "apply", "staging", "--receipt", p.outputs["receipt"])
-			applied.want(t, "reason="+c.reason)
-			applied.says(t, c.says)
-			r.report("--final")
+			applied := r.Do(c.exit, "apply", "staging", "--receipt", p.Outputs["receipt"])
+			applied.Want(t, "reason="+c.reason)
+			applied.Says(t, c.says)
+			r.Report("--final")
 			if c.exit == 0 {
-				w.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: Applied")
+				w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "success: Applied")
 				return
 			}
-			w.wantStatus(run.sha, "infra/terraform-deploy/staging", "failure: Not applied")
-			if w.state("shop/staging") != "" {
+			w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "failure: Not applied")
+			if w.State("shop/staging") != "" {
 				t.Error("it was applied")
 			}
 		})

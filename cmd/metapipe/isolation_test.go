@@ -21,33 +21,33 @@ import (
 
 // wideRole is a bucket with a role that may do everything in it, for whoever has
 // an ID token of the manager.
-func wideRole(t *testing.T, w *world) tenant {
+func wideRole(t *testing.T, w *Setup) Tenant {
 	t.Helper()
-	b := tenant{t, miniotest.Start(t, miniotest.Options{KMS: true, OpenID: &miniotest.OpenID{ConfigURL: w.hub.Issuer() + "/.well-known/openid-configuration",
-		ClientID: store.SessionAudience, Policy: "readwrite"}}), pipeline.Bucket{Name: "provider-states"}}
-	b.server.Bucket(t, b.bucket.Name, true)
+	b := Tenant{T: t, Server: miniotest.Start(t, miniotest.Options{KMS: true, OpenID: &miniotest.OpenID{ConfigURL: w.Hub.Issuer() + "/.well-known/openid-configuration",
+		ClientID: store.SessionAudience, Policy: "readwrite"}}), Bucket: pipeline.Bucket{Name: "provider-states"}}
+	b.Server.Bucket(t, b.Bucket.Name, true)
 	return b
 }
 
 // hosted is the environment of a job that has the keys of root in every place
 // where tools look for keys.
-func (b tenant) hosted(j *job) *job {
-	t := b.t
+func hosted(b Tenant, j *Job) *Job {
+	t := b.T
 	t.Helper()
-	profile := filepath.Join(j.dir, "credentials")
-	check(t, os.WriteFile(profile, []byte("[default]\naws_access_key_id = "+b.server.AccessKey+"\naws_secret_access_key = "+b.server.SecretKey+"\n"), 0o600))
-	for name, value := range b.server.Environ(b.server.Root()) {
-		j.with(name + "=" + value)
+	profile := filepath.Join(j.Dir, "credentials")
+	Check(t, os.WriteFile(profile, []byte("[default]\naws_access_key_id = "+b.Server.AccessKey+"\naws_secret_access_key = "+b.Server.SecretKey+"\n"), 0o600))
+	for name, value := range b.Server.Environ(b.Server.Root()) {
+		j.With(name + "=" + value)
 	}
-	return j.with("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.bucket.Name, "RUNNER_ENVIRONMENT=github-hosted",
-		"AWS_SHARED_CREDENTIALS_FILE="+profile, "AWS_PROFILE=default", "AWS_CONTAINER_CREDENTIALS_FULL_URI="+b.server.Endpoint+"/keys", "AWS_EC2_METADATA_DISABLED=false")
+	return j.With("METAPIPE_STORE=", "TF_STATE_BUCKET="+b.Bucket.Name, "RUNNER_ENVIRONMENT=github-hosted",
+		"AWS_SHARED_CREDENTIALS_FILE="+profile, "AWS_PROFILE=default", "AWS_CONTAINER_CREDENTIALS_FULL_URI="+b.Server.Endpoint+"/keys", "AWS_EC2_METADATA_DISABLED=false")
 }
 
 // environment reads the variables that a command of the tool has written down.
 func environment(t *testing.T, file string) map[string]string {
 	t.Helper()
 	values := map[string]string{}
-	for _, pair := range strings.Split(string(must(os.ReadFile(file))(t)), "\x00") {
+	for _, pair := range strings.Split(string(Must(os.ReadFile(file))(t)), "\x00") {
 		name, value, _ := strings.Cut(pair, "=")
 		values[name] = value
 	}
@@ -58,41 +58,41 @@ func environment(t *testing.T, file string) map[string]string {
 // does with the credentials that the tool got what an attacker in it would do.
 func TestTargetHasItsCredentialsOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := New(t, nil)
 	b := wideRole(t, w)
-	w.commit(w.manager, "main", map[string]string{"customers/shop.yml": managerFiles["customers/shop.yml"] + "role: " + b.server.RoleARN + "\n"})
+	w.Commit(w.Manager, "main", map[string]string{"customers/shop.yml": ManagerFiles["customers/shop.yml"] + "role: " + b.Server.RoleARN + "\n"})
 	seen := filepath.Join(t.TempDir(), "environment")
-	run := w.push("main", map[string]string{"infra/variables.yml": variablesYML + "command: env -0 > " + seen + "\n"})
-	trigger := w.newJob(run).start("trigger")
-	r := &request{w: w, trigger: run, run: w.queued()}
-	r.run.permitsIDToken = true
-	fetched := b.hosted(w.newJob(r.run)).do(0, "fetch-vars")
-	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
-	if end := trigger.wait(); end.exit != 0 {
-		t.Fatal(end.log)
+	run := w.Push("main", map[string]string{"infra/variables.yml": VariablesYML + "command: env -0 > " + seen + "\n"})
+	trigger := w.NewJob(run).Start("trigger")
+	r := &Request{W: w, Trigger: run, Run: w.Queued()}
+	r.Run.PermitsIDToken = true
+	fetched := hosted(b, w.NewJob(r.Run)).Do(0, "fetch-vars")
+	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
+	if end := trigger.Wait(); end.Exit != 0 {
+		t.Fatal(end.Log)
 	}
-	b.hosted(w.newJob(r.run)).do(0, r.args("plan", "staging")...).want(t, "outcome=waiting")
-	b.hosted(w.newJob(r.run)).do(0, r.args("apply", "staging")...).want(t, "outcome=applied")
-	b.hosted(w.newJob(r.run)).do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
-	w.wantNothingPending()
+	hosted(b, w.NewJob(r.Run)).Do(0, r.Args("plan", "staging")...).Want(t, "outcome=waiting")
+	hosted(b, w.NewJob(r.Run)).Do(0, r.Args("apply", "staging")...).Want(t, "outcome=applied")
+	hosted(b, w.NewJob(r.Run)).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final").Want(t, "outcome=success")
+	w.WantNothingPending()
 
 	// A scan for drift has the keys of the job, and gives each target its own.
 	looked := filepath.Join(t.TempDir(), "environment")
 	tool := filepath.Join(t.TempDir(), "terraform")
-	check(t, os.WriteFile(tool, fmt.Appendf(nil, "#!/bin/sh\n[ \"$1\" != plan ] || env -0 > %s\nexec %s \"$@\"\n", looked, must(exec.LookPath("terraform"))(t)), 0o700))
-	b.hosted(w.newJob(r.run)).with("METAPIPE_TOOL="+tool).do(0, "drift").want(t, "targets=2", "found=0", "errors=0")
+	Check(t, os.WriteFile(tool, fmt.Appendf(nil, "#!/bin/sh\n[ \"$1\" != plan ] || env -0 > %s\nexec %s \"$@\"\n", looked, Must(exec.LookPath("terraform"))(t)), 0o700))
+	hosted(b, w.NewJob(r.Run)).With("METAPIPE_TOOL="+tool).Do(0, "drift").Want(t, "targets=2", "found=0", "errors=0")
 	for _, file := range []string{seen, looked} {
-		b.wantAlone(environment(t, file))
+		wantAlone(b, environment(t, file))
 	}
 }
 
 // wantAlone looks for what leads the tool to other credentials than its own, and
 // tries those.
-func (b tenant) wantAlone(env map[string]string) {
-	t := b.t
+func wantAlone(b Tenant, env map[string]string) {
+	t := b.T
 	t.Helper()
 	for name, value := range env {
-		if strings.Contains(value, b.server.SecretKey) || strings.Contains(value, b.server.AccessKey) {
+		if strings.Contains(value, b.Server.SecretKey) || strings.Contains(value, b.Server.AccessKey) {
 			t.Errorf("%s leads the tool to the keys of the job", name)
 		}
 	}
@@ -108,17 +108,17 @@ func (b tenant) wantAlone(env map[string]string) {
 	if session.Token == "" || session.AccessKey == "" {
 		t.Fatal("the tool has no session")
 	}
-	b.wantConfined(session)
+	wantConfined(b, session)
 }
 
 // wantConfined tries what a session for shop/staging may do, and may not.
-func (b tenant) wantConfined(session miniotest.Credentials) {
-	t, bucket := b.t, &b.bucket.Name
+func wantConfined(b Tenant, session miniotest.Credentials) {
+	t, bucket := b.T, &b.Bucket.Name
 	t.Helper()
-	root, client := b.server.Client(b.server.Root()), b.server.Client(session)
+	root, client := b.Server.Client(b.Server.Root()), b.Server.Client(session)
 	foreign := []string{"blog/staging/terraform.tfstate", "shop2/staging/terraform.tfstate", "shop/production/terraform.tfstate", "_metapipe/tokens/x", "top"}
 	for _, key := range append([]string{"shop/staging/terraform.tfstate"}, foreign...) {
-		must(root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("theirs")}))(t)
+		Must(root.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: strings.NewReader("theirs")}))(t)
 	}
 	type attempt struct {
 		what string
@@ -169,10 +169,10 @@ func (b tenant) wantConfined(session miniotest.Credentials) {
 		}
 	}
 	for _, key := range foreign {
-		out := must(root.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key}))(t)
-		if body := must(io.ReadAll(out.Body))(t); !bytes.Equal(body, []byte("theirs")) {
+		out := Must(root.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key}))(t)
+		if body := Must(io.ReadAll(out.Body))(t); !bytes.Equal(body, []byte("theirs")) {
 			t.Errorf("%s is %q now", key, body)
 		}
-		check(t, out.Body.Close())
+		Check(t, out.Body.Close())
 	}
 }

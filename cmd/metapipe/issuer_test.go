@@ -16,16 +16,16 @@ func TestIssuerRotatesItsKeys(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, nil)
-			run := w.push("main", map[string]string{"infra/variables.yml": variablesYML})
-			w.newJob(run).do(5, "trigger", "--pickup-timeout", "1s")
-			check(t, w.hub.RotateKey(tc.keepOld))
-			w.newJob(w.queued()).do(tc.code, "fetch-vars").want(t, tc.want...)
+			w := New(t, nil)
+			run := w.Push("main", map[string]string{"infra/variables.yml": VariablesYML})
+			w.NewJob(run).Do(5, "trigger", "--pickup-timeout", "1s")
+			Check(t, w.Hub.RotateKey(tc.keepOld))
+			w.NewJob(w.Queued()).Do(tc.code, "fetch-vars").Want(t, tc.want...)
 
 			// What is signed with the new key is believed either way.
-			next := w.push("main", map[string]string{"infra/variables.yml": variablesYML + "# again\n"})
-			w.newJob(next).do(5, "trigger", "--pickup-timeout", "1s")
-			w.newJob(w.queued()).do(0, "fetch-vars").want(t, "outcome=requested")
+			next := w.Push("main", map[string]string{"infra/variables.yml": VariablesYML + "# again\n"})
+			w.NewJob(next).Do(5, "trigger", "--pickup-timeout", "1s")
+			w.NewJob(w.Queued()).Do(0, "fetch-vars").Want(t, "outcome=requested")
 		})
 	}
 }
@@ -34,8 +34,8 @@ func TestIssuerRotatesItsKeys(t *testing.T) {
 // server's usual one included.
 func TestIssuerIsExact(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "issuer: https://token.actions.example.com/acme\n"})
-	_, fetched := w.askInVain(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-	fetched.want(t, "outcome=rejected", "reason=unverified-origin")
-	fetched.says(t, "only \"https://token.actions.example.com/acme\" is believed")
+	w := New(t, map[string]string{"metapipe.yml": ManagerFiles["metapipe.yml"] + "issuer: https://token.actions.example.com/acme\n"})
+	_, fetched := askInVain(w, w.Push("main", map[string]string{"infra/variables.yml": VariablesYML}))
+	fetched.Want(t, "outcome=rejected", "reason=unverified-origin")
+	fetched.Says(t, "only \"https://token.actions.example.com/acme\" is believed")
 }

@@ -11,23 +11,23 @@ import (
 // vault is a tenant whose objects are sealed under a key of KMS, which asks the
 // same policies as the bucket.
 type vault struct {
-	tenant
+	Tenant
 	kms *kmstest.Server
 }
 
-func newVault(t *testing.T) (vault, *world) {
+func newVault(t *testing.T) (vault, *Setup) {
 	t.Helper()
-	v := vault{newTenant(t), kmstest.Start(t)}
-	w := newWorld(t, map[string]string{"metapipe.yml": managerFiles["metapipe.yml"] + "sealing_keys: [\"" + kmstest.First + "\"]\n"})
-	w.environ = append(w.environ, "METAPIPE_KEY=", "AWS_ENDPOINT_URL_KMS="+v.kms.URL)
+	v := vault{NewTenant(t), kmstest.Start(t)}
+	w := New(t, map[string]string{"metapipe.yml": ManagerFiles["metapipe.yml"] + "sealing_keys: [\"" + kmstest.First + "\"]\n"})
+	w.Environ = append(w.Environ, "METAPIPE_KEY=", "AWS_ENDPOINT_URL_KMS="+v.kms.URL)
 	return v, w
 }
 
 // as is the environment of a job with a role; in KMS it may be that of somebody else.
 func (v vault) as(role store.Role, customer, env, inKMS string) []string {
-	v.t.Helper()
-	vars := v.tenant.as(role, customer, env)
-	policy := must(store.RolePolicy(role, store.Scope{Bucket: v.bucket, Customer: inKMS, Environment: env, SealingKeys: []string{kmstest.First}}))(v.t)
+	v.T.Helper()
+	vars := v.Tenant.As(role, customer, env)
+	policy := Must(store.RolePolicy(role, store.Scope{Bucket: v.Bucket, Customer: inKMS, Environment: env, SealingKeys: []string{kmstest.First}}))(v.T)
 	for _, pair := range vars {
 		if key, ok := strings.CutPrefix(pair, "AWS_ACCESS_KEY_ID="); ok {
 			v.kms.Permit(key, string(policy.JSON()))
@@ -37,16 +37,16 @@ func (v vault) as(role store.Role, customer, env, inKMS string) []string {
 }
 
 // accepted sends a push and lets the manager accept it.
-func (v vault) accepted(w *world, variables string) *request {
-	v.t.Helper()
-	run := w.push("main", map[string]string{"infra/variables.yml": variables})
-	trigger := w.newJob(run).start("trigger")
-	r := &request{w: w, trigger: run, run: w.queued()}
-	fetched := w.newJob(r.run).with(v.as(store.RoleFetchVars, "shop", "*", "shop")...).do(0, "fetch-vars")
-	fetched.want(v.t, "outcome=requested")
-	r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
-	if end := trigger.wait(); end.exit != 0 {
-		v.t.Fatal(end.log)
+func (v vault) accepted(w *Setup, variables string) *Request {
+	v.T.Helper()
+	run := w.Push("main", map[string]string{"infra/variables.yml": variables})
+	trigger := w.NewJob(run).Start("trigger")
+	r := &Request{W: w, Trigger: run, Run: w.Queued()}
+	fetched := w.NewJob(r.Run).With(v.as(store.RoleFetchVars, "shop", "*", "shop")...).Do(0, "fetch-vars")
+	fetched.Want(v.T, "outcome=requested")
+	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
+	if end := trigger.Wait(); end.Exit != 0 {
+		v.T.Fatal(end.Log)
 	}
 	return r
 }
@@ -56,39 +56,39 @@ func (v vault) accepted(w *world, variables string) *request {
 func TestKMS(t *testing.T) {
 	t.Parallel()
 	v, w := newVault(t)
-	r := v.accepted(w, variablesYML)
-	step := func(exit int, role store.Role, inKMS string, args ...string) result {
+	r := v.accepted(w, VariablesYML)
+	step := func(exit int, role store.Role, inKMS string, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).with(v.as(role, "shop", "staging", inKMS)...).do(exit, args...)
+		return w.NewJob(r.Run).With(v.as(role, "shop", "staging", inKMS)...).Do(exit, args...)
 	}
-	plan, apply := r.args("plan", "staging"), r.args("apply", "staging")
+	plan, apply := r.Args("plan", "staging"), r.Args("apply", "staging")
 	denied := func(action string) string {
 		return "allow kms:" + action + " on " + kmstest.First + " in the policy of this role and in that of the key; where their condition names an encryption context, it must be that of shop"
 	}
-	step(1, store.RolePlan, "other", plan...).says(t, "unseal what belongs to shop with the KMS key", denied("Decrypt"))
-	v.wantNone("begun.json", "a plan that may not open its request")
-	step(0, store.RolePlan, "shop", plan...).want(t, "outcome=waiting")
-	step(1, store.RoleApply, "other", apply...).says(t, denied("Decrypt"))
-	v.wantNone("apply-0001-ended", "an apply that may not open its plan")
-	step(0, store.RoleApply, "shop", apply...).want(t, "outcome=applied")
-	shown := step(0, store.RoleReport, "shop", "report", "--customer", r.customer, "--request", r.id, "--final")
-	shown.want(t, "outcome=success")
-	if strings.Contains(shown.log, "cannot be shown") {
-		t.Errorf("the report may not open the plan:\n%s", shown.log)
+	step(1, store.RolePlan, "other", plan...).Says(t, "unseal what belongs to shop with the KMS key", denied("Decrypt"))
+	v.WantNone("begun.json", "a plan that may not open its request")
+	step(0, store.RolePlan, "shop", plan...).Want(t, "outcome=waiting")
+	step(1, store.RoleApply, "other", apply...).Says(t, denied("Decrypt"))
+	v.WantNone("apply-0001-ended", "an apply that may not open its plan")
+	step(0, store.RoleApply, "shop", apply...).Want(t, "outcome=applied")
+	shown := step(0, store.RoleReport, "shop", "report", "--customer", r.Customer, "--request", r.ID, "--final")
+	shown.Want(t, "outcome=success")
+	if strings.Contains(shown.Log, "cannot be shown") {
+		t.Errorf("the report may not open the plan:\n%s", shown.Log)
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 
-	second := v.accepted(w, "# second\n"+variablesYML)
-	w.newJob(second.run).with(v.as(store.RolePlan, "shop", "staging", "shop")...).do(0, second.args("plan", "staging")...)
-	check(t, w.manager.SetRun(second.run.run.ID, "completed", "failure"))
-	swept := w.sweepJob(second).with(v.as(store.RoleSweep, "*", "*", "*")...).do(0, "sweep", "--fix")
-	swept.says(t, "unfinished")
-	if strings.Contains(swept.log, "cannot be shown") || strings.Contains(swept.log, "AccessDenied") {
-		t.Errorf("the sweep may not open the plan:\n%s", swept.log)
+	second := v.accepted(w, "# second\n"+VariablesYML)
+	w.NewJob(second.Run).With(v.as(store.RolePlan, "shop", "staging", "shop")...).Do(0, second.Args("plan", "staging")...)
+	Check(t, w.Manager.SetRun(second.Run.Run.ID, "completed", "failure"))
+	swept := w.SweepJob(second).With(v.as(store.RoleSweep, "*", "*", "*")...).Do(0, "sweep", "--fix")
+	swept.Says(t, "unfinished")
+	if strings.Contains(swept.Log, "cannot be shown") || strings.Contains(swept.Log, "AccessDenied") {
+		t.Errorf("the sweep may not open the plan:\n%s", swept.Log)
 	}
 
-	scan := w.newJob(r.run).with(v.as(store.RoleDrift, "*", "*", "*")...).do(0, "drift")
-	scan.want(t, "targets=2", "found=0", "errors=0")
+	scan := w.NewJob(r.Run).With(v.as(store.RoleDrift, "*", "*", "*")...).Do(0, "drift")
+	scan.Want(t, "targets=2", "found=0", "errors=0")
 
 	for _, call := range v.kms.Calls {
 		fleet := call.Context["metapipe:customer"] == "_metapipe" && call.Context["metapipe:kind"] == "record"

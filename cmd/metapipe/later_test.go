@@ -10,12 +10,12 @@ import (
 	"github.com/metapipe/metapipe/pkg/cli"
 )
 
-// later is how far the clock of metapipe-later is ahead: longer than any plan of
+// LaterBy is how far the clock of metapipe-later is ahead: longer than any plan of
 // these tests may wait for its apply.
-const later = 100 * time.Hour
+const LaterBy = 100 * time.Hour
 
-// mainLater is metapipe as it runs some days from now.
-func mainLater() {
+// MainLater is metapipe as it runs some days from now.
+func MainLater() {
 	dir, err := os.Getwd()
 	if err != nil {
 		panic(err)
@@ -24,7 +24,7 @@ func mainLater() {
 	defer stop()
 	os.Exit(cli.Main(ctx, os.Args[1:], cli.App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), Dir: dir,
-		Now: func() time.Time { return time.Now().Add(later) },
+		Now: func() time.Time { return time.Now().Add(LaterBy) },
 		Sleep: func(_ context.Context, d time.Duration) error {
 			time.Sleep(d)
 			return nil

@@ -2,8 +2,8 @@
 
 package main
 
-func withoutRaceDelay() {}
+func WithoutRaceDelay() {}
 
-// slowed reports whether the race detector watches. It takes several times as long,
+// RaceDetector reports whether the race detector watches. It takes several times as long,
 // so the matrices of faults play a part of their cases then; `make faults` plays all.
-const slowed = false
+const RaceDetector = false

@@ -11,11 +11,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// documentedPermissions reads the table of docs/SETUP.md: command and token → what
+// DocumentedPermissions reads the table of docs/SETUP.md: command and token → what
 // the token needs, in the names of a workflow's `permissions:`.
-func documentedPermissions(t *testing.T) map[[2]string]map[string]string {
+func DocumentedPermissions(t *testing.T) map[[2]string]map[string]string {
 	t.Helper()
-	text := string(must(os.ReadFile(filepath.Join(root(t), "docs", "SETUP.md")))(t))
+	text := string(Must(os.ReadFile(filepath.Join(Root(t), "docs", "SETUP.md")))(t))
 	table := map[[2]string]map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\| `([A-Z_]+)` \\| ([a-z:, -]+) \\|$").FindAllStringSubmatch(text, -1) {
 		grants := map[string]string{}
@@ -34,60 +34,60 @@ func documentedPermissions(t *testing.T) map[[2]string]map[string]string {
 	return table
 }
 
-// thin gives the job a token of the name with those permissions and no others.
-func (j *job) thin(name string, grants map[string]string) *job {
-	kind, user, repository := hub.Actions, "", j.run.repo.Slug()
+// Thin gives the job a token of the name with those permissions and no others.
+func (j *Job) Thin(name string, grants map[string]string) *Job {
+	kind, user, repository := hub.Actions, "", j.Run.Repo.Slug()
 	switch name {
 	case "SOURCE_REPOS_PAT":
-		kind, user, repository = hub.FineGrained, "metapipe-bot", customerSlug
+		kind, user, repository = hub.FineGrained, "metapipe-bot", CustomerSlug
 	case "MANAGER_REPO_PAT":
-		kind, user, repository = hub.FineGrained, "metapipe-bot", managerSlug
+		kind, user, repository = hub.FineGrained, "metapipe-bot", ManagerSlug
 	}
-	token := hub.Token{Name: fmt.Sprintf("%s of %s", name, filepath.Base(j.dir)), Kind: kind, User: user, Repositories: []string{repository}, Permissions: grants}
-	return j.with(name + "=" + j.w.token(token))
+	token := hub.Token{Name: fmt.Sprintf("%s of %s", name, filepath.Base(j.Dir)), Kind: kind, User: user, Repositories: []string{repository}, Permissions: grants}
+	return j.With(name + "=" + j.W.Token(token))
 }
 
 // TestDocumentedPermissionsSuffice plays a pull request and its merge with what
 // the documentation asks for, and nothing more.
 func TestDocumentedPermissionsSuffice(t *testing.T) {
 	t.Parallel()
-	table := documentedPermissions(t)
-	w := newWorld(t, map[string]string{"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\n  - {name: production, branches: [main]}\n"})
-	thin := func(run workflowRun, command string) *job {
-		j := w.newJob(run)
+	table := DocumentedPermissions(t)
+	w := New(t, map[string]string{"metapipe.yml": "environments:\n  - {name: staging, branches: [main]}\n  - {name: production, branches: [main]}\n"})
+	thin := func(run WorkflowRun, command string) *Job {
+		j := w.NewJob(run)
 		for _, token := range []string{"GITHUB_TOKEN", "SOURCE_REPOS_PAT", "MANAGER_REPO_PAT"} {
-			j.thin(token, table[[2]string{command, token}])
+			j.Thin(token, table[[2]string{command, token}])
 		}
 		return j
 	}
-	play := func(run workflowRun) {
-		triggered := thin(run, "trigger").start("trigger", "--wait", "1m")
-		q := w.queued()
-		fetched := thin(q, "fetch-vars").do(0, "fetch-vars")
-		r := &request{w: w, trigger: run, run: q, customer: fetched.outputs["customer"], id: fetched.outputs["request-id"]}
-		thin(q, "plan").do(0, r.args("plan", "staging")...)
-		if fetched.outputs["mode"] == "apply" {
-			thin(q, "apply").do(0, r.args("apply", "staging")...)
+	play := func(run WorkflowRun) {
+		triggered := thin(run, "trigger").Start("trigger", "--wait", "1m")
+		q := w.Queued()
+		fetched := thin(q, "fetch-vars").Do(0, "fetch-vars")
+		r := &Request{W: w, Trigger: run, Run: q, Customer: fetched.Outputs["customer"], ID: fetched.Outputs["request-id"]}
+		thin(q, "plan").Do(0, r.Args("plan", "staging")...)
+		if fetched.Outputs["mode"] == "apply" {
+			thin(q, "apply").Do(0, r.Args("apply", "staging")...)
 		}
-		thin(q, "report").do(0, "report", "--customer", r.customer, "--request", r.id, "--final").want(t, "outcome=success")
-		if end := triggered.wait(); end.exit != 0 {
-			t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)
+		thin(q, "report").Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final").Want(t, "outcome=success")
+		if end := triggered.Wait(); end.Exit != 0 {
+			t.Errorf("trigger ended with exit code %d:\n%s", end.Exit, end.Log)
 		}
 	}
-	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": VariablesYML})
 	play(run)
-	play(w.pushed("main", must(w.customer.MergePull(number, "merge", "casey"))(t)))
-	w.wantOneComment("**Applied: 2 added**")
+	play(w.Pushed("main", Must(w.Customer.MergePull(number, "merge", "casey"))(t)))
+	wantOneComment(w, "**Applied: 2 added**")
 }
 
 // TestMissingPermissionIsNamed takes away one permission after the other.
 func TestMissingPermissionIsNamed(t *testing.T) {
 	t.Parallel()
-	table := documentedPermissions(t)
-	w := newWorld(t, nil)
-	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
-	triggered := w.newJob(run).start("trigger")
-	q := w.queued()
+	table := DocumentedPermissions(t)
+	w := New(t, nil)
+	run, _ := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": VariablesYML})
+	triggered := w.NewJob(run).Start("trigger")
+	q := w.Queued()
 	without := func(command, name string, args ...string) {
 		t.Helper()
 		rest := map[string]string{}
@@ -96,10 +96,10 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 				rest[other] = have
 			}
 		}
-		end := w.newJob(q).thin("SOURCE_REPOS_PAT", rest).do(1, append([]string{command}, args...)...)
+		end := w.NewJob(q).Thin("SOURCE_REPOS_PAT", rest).Do(1, append([]string{command}, args...)...)
 		for _, want := range []string{"give SOURCE_REPOS_PAT the permission", name + "=", "which `metapipe " + command + "` needs"} {
-			if !strings.Contains(end.log, want) {
-				t.Errorf("%s without %s: the error lacks %q:\n%s", command, name, want, end.log)
+			if !strings.Contains(end.Log, want) {
+				t.Errorf("%s without %s: the error lacks %q:\n%s", command, name, want, end.Log)
 			}
 		}
 	}
@@ -107,11 +107,11 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 	for _, name := range []string{"actions", "contents", "deployments", "pull_requests", "statuses"} {
 		without("fetch-vars", name)
 	}
-	fetched := w.newJob(q).do(0, "fetch-vars")
-	if end := triggered.wait(); end.exit != 0 {
-		t.Errorf("trigger ended with exit code %d:\n%s", end.exit, end.log)
+	fetched := w.NewJob(q).Do(0, "fetch-vars")
+	if end := triggered.Wait(); end.Exit != 0 {
+		t.Errorf("trigger ended with exit code %d:\n%s", end.Exit, end.Log)
 	}
 	for _, name := range []string{"pull_requests", "statuses"} {
-		without("report", name, "--customer", fetched.outputs["customer"], "--request", fetched.outputs["request-id"])
+		without("report", name, "--customer", fetched.Outputs["customer"], "--request", fetched.Outputs["request-id"])
 	}
 }

@@ -12,10 +12,10 @@ import (
 )
 
 // plays runs the commands of a page in jobs of the manager.
-func (w *world) plays(r workflowRun, page *recovery, pairs ...string) {
-	page.run = func(exit int, args ...string) result {
-		page.t.Helper()
-		return w.newJob(r).with(pairs...).do(exit, args...)
+func plays(w *Setup, r WorkflowRun, page *Page, pairs ...string) {
+	page.Run = func(exit int, args ...string) Result {
+		page.T.Helper()
+		return w.NewJob(r).With(pairs...).Do(exit, args...)
 	}
 }
 
@@ -23,80 +23,80 @@ func (w *world) plays(r workflowRun, page *recovery, pairs ...string) {
 // its tool.
 func TestRecoverStuckLock(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := New(t, nil)
 	begun := filepath.Join(t.TempDir(), "begun")
-	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"}))
-	planned := r.planned("staging")
-	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
-	awaitFile(t, begun)
-	awaitWritten(t, filepath.Join(filepath.Dir(w.stateFile("shop/staging")), ".terraform.tfstate.lock.info"))
-	check(t, p.cmd.Process.Kill())
-	p.wait()
-	killTool(t, begun)
-	shown := w.newJob(r.run).do(0, "state", "show", "--customer", "shop", "--environment", "staging")
-	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`).FindString(shown.log[strings.Index(shown.log, "lock"):])
-	page := recoveryPage(t, "A lock is stuck", "NAME", "shop", "ENVIRONMENT", "staging", "LOCK", id)
-	page.run = func(exit int, args ...string) result {
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"}))
+	planned := r.Planned("staging")
+	p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)
+	AwaitFile(t, begun)
+	AwaitWritten(t, filepath.Join(filepath.Dir(w.StateFile("shop/staging")), ".terraform.tfstate.lock.info"))
+	Check(t, p.Cmd.Process.Kill())
+	p.Wait()
+	KillTool(t, begun)
+	shown := w.NewJob(r.Run).Do(0, "state", "show", "--customer", "shop", "--environment", "staging")
+	id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`).FindString(shown.Log[strings.Index(shown.Log, "lock"):])
+	page := RecoveryPage(t, "A lock is stuck", "NAME", "shop", "ENVIRONMENT", "staging", "LOCK", id)
+	page.Run = func(exit int, args ...string) Result {
 		t.Helper()
-		j := w.newJob(r.run)
-		j.binary = "metapipe-later" // minutes have passed
-		return j.do(exit, args...)
+		j := w.NewJob(r.Run)
+		j.Binary = "metapipe-later" // minutes have passed
+		return j.Do(exit, args...)
 	}
-	page.next(0).says(t, "shop/staging", " since ", "(apply, lock "+id)
-	page.next(0).says(t, id, "held by", "the apply of request "+r.id[:8]+" (run ", "metapipe unlock --customer shop --environment staging --lock-id "+id)
-	unlock := page.commands[0]
-	page.run(4, words(unlock)[1:]...).says(t, "run")
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	page.next(0).says(t, "the lock of shop/staging is released")
-	page.next(0).says(t, "unlocked")
-	page.run(0, "state", "show", "--customer", "shop", "--environment", "staging").says(t, "free")
-	page.done()
+	page.Next(0).Says(t, "shop/staging", " since ", "(apply, lock "+id)
+	page.Next(0).Says(t, id, "held by", "the apply of request "+r.ID[:8]+" (run ", "metapipe unlock --customer shop --environment staging --lock-id "+id)
+	unlock := page.Commands[0]
+	page.Run(4, Words(unlock)[1:]...).Says(t, "run")
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	page.Next(0).Says(t, "the lock of shop/staging is released")
+	page.Next(0).Says(t, "unlocked")
+	page.Run(0, "state", "show", "--customer", "shop", "--environment", "staging").Says(t, "free")
+	page.Done()
 }
 
 // TestRecoverHalfApply plays the page about an apply that could not write its state.
 func TestRecoverHalfApply(t *testing.T) {
 	t.Parallel()
-	b, w := newTenant(t), newWorld(t, impatient)
-	r := b.accepted(w)
-	step := func(exit int, role store.Role, args ...string) result {
+	b, w := NewTenant(t), New(t, Impatient)
+	r := b.Accepted(w)
+	step := func(exit int, role store.Role, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).with(b.as(role, "shop", "staging")...).do(exit, args...)
+		return w.NewJob(r.Run).With(b.As(role, "shop", "staging")...).Do(exit, args...)
 	}
-	step(0, store.RolePlan, r.args("plan", "staging")...)
-	step(1, store.RolePlan, r.args("apply", "staging")...).says(t, "2 changes were made", "metapipe state recover")
-	step(0, store.RoleReport, "report", "--customer", r.customer, "--request", r.id, "--final")
-	page := recoveryPage(t, "An apply ended half-way", "NAME", "shop", "ENVIRONMENT", "staging", "REQUEST", r.id[:8])
-	w.plays(r.run, page, b.root()...)
-	page.next(0).says(t, "== apply 1 of request", "terraform_data.first: Creation complete")
-	page.next(0).says(t, r.id[:8], "kept")
-	page.next(0).says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
-	clean := page.commands[0]
-	page.next(0).says(t, "shop/staging: clean")
-	page.done()
-	r = b.acceptedFile(w, "# again\n"+variablesYML)
-	step(0, store.RolePlan, r.args("plan", "staging")...).want(t, "outcome=no-changes")
-	page.run(0, words(clean)[1:]...).says(t, "shop/staging: clean")
+	step(0, store.RolePlan, r.Args("plan", "staging")...)
+	step(1, store.RolePlan, r.Args("apply", "staging")...).Says(t, "2 changes were made", "metapipe state recover")
+	step(0, store.RoleReport, "report", "--customer", r.Customer, "--request", r.ID, "--final")
+	page := RecoveryPage(t, "An apply ended half-way", "NAME", "shop", "ENVIRONMENT", "staging", "REQUEST", r.ID[:8])
+	plays(w, r.Run, page, b.Root()...)
+	page.Next(0).Says(t, "== apply 1 of request", "terraform_data.first: Creation complete")
+	page.Next(0).Says(t, r.ID[:8], "kept")
+	page.Next(0).Says(t, "the state of shop/staging is in s3://provider-states/shop/staging/terraform.tfstate")
+	clean := page.Commands[0]
+	page.Next(0).Says(t, "shop/staging: clean")
+	page.Done()
+	r = b.AcceptedFile(w, "# again\n"+VariablesYML)
+	step(0, store.RolePlan, r.Args("plan", "staging")...).Want(t, "outcome=no-changes")
+	page.Run(0, Words(clean)[1:]...).Says(t, "shop/staging: clean")
 }
 
 // TestRecoverHalfApplyByHand follows the same page where the state was written, and a
 // part of the plan was not.
 func TestRecoverHalfApplyByHand(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'false'\nenvironments:\n  staging: {}\n"}))
-	r.planned("staging")
-	r.do(1, "apply", "staging").want(t, "outcome=failed")
-	r.report("--final")
-	page := recoveryPage(t, "An apply ended half-way", "NAME", "shop", "ENVIRONMENT", "staging", "REQUEST", r.id[:8])
-	w.plays(r.run, page)
-	page.next(0).says(t, "== apply 1 of request", "terraform_data.first: Creation complete")
-	if shown := page.next(0); strings.Contains(shown.log, r.id[:8]) {
-		t.Errorf("a state is kept:\n%s", shown.log)
+	w := New(t, nil)
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'false'\nenvironments:\n  staging: {}\n"}))
+	r.Planned("staging")
+	r.Do(1, "apply", "staging").Want(t, "outcome=failed")
+	r.Report("--final")
+	page := RecoveryPage(t, "An apply ended half-way", "NAME", "shop", "ENVIRONMENT", "staging", "REQUEST", r.ID[:8])
+	plays(w, r.Run, page)
+	page.Next(0).Says(t, "== apply 1 of request", "terraform_data.first: Creation complete")
+	if shown := page.Next(0); strings.Contains(shown.Log, r.ID[:8]) {
+		t.Errorf("a state is kept:\n%s", shown.Log)
 	}
-	page.next(2).says(t, "has no kept state")
-	fails := page.commands[0]
-	page.next(6).says(t, "shop/staging: ", "terraform_data.second")
-	page.done()
-	w.deployed(variablesYML)
-	page.run(0, words(fails)[1:]...).says(t, "shop/staging: clean")
+	page.Next(2).Says(t, "has no kept state")
+	fails := page.Commands[0]
+	page.Next(6).Says(t, "shop/staging: ", "terraform_data.second")
+	page.Done()
+	w.Deployed(VariablesYML)
+	page.Run(0, Words(fails)[1:]...).Says(t, "shop/staging: clean")
 }

@@ -12,41 +12,41 @@ import (
 // place, from a clone that lacks one customer's file at first, while a request was open.
 func TestRecoverLostManager(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	w.deployed(variablesYML)
-	open := w.accept(w.push("main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"}))
-	open.planned("staging")
+	w := New(t, nil)
+	w.Deployed(VariablesYML)
+	open := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "name: next\nenvironments:\n  staging: {}\n"}))
+	open.Planned("staging")
 
-	w.manager = must(w.hub.AddRepo("provider", "infra-again", hub.RepoOptions{Private: true}))(t)
-	check(t, w.manager.Grant("metapipe-bot", hub.Write))
-	check(t, w.manager.Grant("robin", hub.Write))
-	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}}))
-	check(t, w.manager.SetEnvironment("production-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
+	w.Manager = Must(w.Hub.AddRepo("provider", "infra-again", hub.RepoOptions{Private: true}))(t)
+	Check(t, w.Manager.Grant("metapipe-bot", hub.Write))
+	Check(t, w.Manager.Grant("robin", hub.Write))
+	Check(t, w.Manager.AddWorkflow(hub.Workflow{Path: ManagerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}}))
+	Check(t, w.Manager.SetEnvironment("production-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
 	clone := map[string]string{}
-	for name, text := range managerFiles {
+	for name, text := range ManagerFiles {
 		clone[name] = text
 	}
 	clone["customers/shop.yml"] = ""
-	w.commit(w.manager, "main", clone)
-	page := recoveryPage(t, "The manager repository is lost", "NAME", "shop")
-	page.run = func(exit int, args ...string) result {
+	w.Commit(w.Manager, "main", clone)
+	page := RecoveryPage(t, "The manager repository is lost", "NAME", "shop")
+	page.Run = func(exit int, args ...string) Result {
 		t.Helper()
-		j := w.driftJob()
+		j := w.DriftJob()
 		if args[0] == "sweep" {
-			j.binary = "metapipe-later" // the plan that waited has expired
+			j.Binary = "metapipe-later" // the plan that waited has expired
 		}
-		return j.do(exit, args...)
+		return j.Do(exit, args...)
 	}
-	page.run(0, "state", "list").says(t, "NOT REGISTERED shop (staging)")
-	w.commit(w.manager, "main", map[string]string{"customers/shop.yml": managerFiles["customers/shop.yml"]})
-	page.next(0)
-	if list := page.next(0); strings.Contains(list.log, "NOT REGISTERED") || strings.Contains(list.log, "LOST") {
-		t.Errorf("states do not fit:\n%s", list.log)
+	page.Run(0, "state", "list").Says(t, "NOT REGISTERED shop (staging)")
+	w.Commit(w.Manager, "main", map[string]string{"customers/shop.yml": ManagerFiles["customers/shop.yml"]})
+	page.Next(0)
+	if list := page.Next(0); strings.Contains(list.Log, "NOT REGISTERED") || strings.Contains(list.Log, "LOST") {
+		t.Errorf("states do not fit:\n%s", list.Log)
 	}
-	page.next(0).says(t, "shop/staging: ", "whole; fits 1 deployment and 1 receipt on GitHub")
-	page.next(0).says(t, "needed")
-	page.next(0).says(t, "shop/staging: pending") // what the open request wanted
-	page.next(0).says(t, "repaired")
-	page.done()
-	w.wantNothingPending()
+	page.Next(0).Says(t, "shop/staging: ", "whole; fits 1 deployment and 1 receipt on GitHub")
+	page.Next(0).Says(t, "needed")
+	page.Next(0).Says(t, "shop/staging: pending") // what the open request wanted
+	page.Next(0).Says(t, "repaired")
+	page.Done()
+	w.WantNothingPending()
 }

@@ -15,32 +15,32 @@ func TestRedactionSummary(t *testing.T) {
 	for _, level := range []string{"values", "summary"} {
 		t.Run(level, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, map[string]string{
-				"customers/shop.yml": managerFiles["customers/shop.yml"] + "redaction: " + level + "\n",
-				"terraform/main.tf": managerFiles["terraform/main.tf"] + `
+			w := New(t, map[string]string{
+				"customers/shop.yml": ManagerFiles["customers/shop.yml"] + "redaction: " + level + "\n",
+				"terraform/main.tf": ManagerFiles["terraform/main.tf"] + `
 resource "terraform_data" "inner" { input = "vpc-0internal1" }
 resource "terraform_data" "broken" {
   count = var.config.name == "broken" ? 1 : 0
   input = tonumber("subnet-0internal2-${var.config.name}")
 }
 `})
-			run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variables})
-			r := w.accept(run)
-			r.do(0, "plan", "staging").want(t, "outcome=planned")
-			printed := r.report("--final", "--json")
+			run, _ := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": variables})
+			r := w.Accept(run)
+			r.Do(0, "plan", "staging").Want(t, "outcome=planned")
+			printed := r.Report("--final", "--json")
 
-			pushed := w.push("main", map[string]string{"infra/variables.yml": variables})
-			applied := w.accept(pushed)
-			applied.planned("staging")
-			applied.do(0, "apply", "staging").want(t, "outcome=applied")
-			end := applied.report("--final")
+			pushed := w.Push("main", map[string]string{"infra/variables.yml": variables})
+			applied := w.Accept(pushed)
+			applied.Planned("staging")
+			applied.Do(0, "apply", "staging").Want(t, "outcome=applied")
+			end := applied.Report("--final")
 
-			broken := w.accept(w.push("main", map[string]string{"infra/variables.yml": strings.Replace(variables, "shop", "broken", 1)}))
-			failed := broken.do(1, "plan", "staging")
-			failed.says(t, "subnet-0internal2") // in the log of the manager
-			last := broken.report("--final", "--json")
+			broken := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": strings.Replace(variables, "shop", "broken", 1)}))
+			failed := broken.Do(1, "plan", "staging")
+			failed.Says(t, "subnet-0internal2") // in the log of the manager
+			last := broken.Report("--final", "--json")
 
-			seen := printed.log + printed.summary + end.summary + last.log + last.summary + string(must(json.Marshal(w.customer.Snapshot()))(t))
+			seen := printed.Log + printed.Summary + end.Summary + last.Log + last.Summary + string(Must(json.Marshal(w.Customer.Snapshot()))(t))
 			for _, internal := range []string{"vpc-0internal1", "subnet-0internal2"} {
 				if got := strings.Contains(seen, internal); got != (level == "values") {
 					t.Errorf("%s shown: %v", internal, got)

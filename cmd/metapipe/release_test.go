@@ -15,7 +15,7 @@ func TestReleaseNotes(t *testing.T) {
 		t.Skip("the script runs in the release workflow, on Linux")
 	}
 	dir := t.TempDir()
-	script := must(os.ReadFile(filepath.Join(root(t), ".ci", "release-notes")))(t)
+	script := Must(os.ReadFile(filepath.Join(Root(t), ".ci", "release-notes")))(t)
 	log := "# Changelog\n\n## [Unreleased]\n\n### Added\n\n- later\n\n## [1.10.0] - 2026-03-01\n\n### Fixed\n\n- ten\n\n## [1.1.0] - 2026-02-01\n\n- one\n\n## [1.0.0] - 2026-01-01\n"
 	if err := os.MkdirAll(filepath.Join(dir, ".ci"), 0o755); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestReleaseNotes(t *testing.T) {
 func TestManual(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "run", "-C", filepath.Join(root(t), ".ci", "tools", "manual"), ".", dir)
+	cmd := exec.CommandContext(t.Context(), "go", "run", "-C", filepath.Join(Root(t), ".ci", "tools", "manual"), ".", dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -31,54 +31,54 @@ type PullRequestCalls struct {
 // CountPullRequest plays the pull request, with the reports of the workflow.
 func CountPullRequest(t *testing.T) PullRequestCalls {
 	t.Helper()
-	w := newWorld(t, nil)
-	run, _ := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
+	w := New(t, nil)
+	run, _ := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n  staging: {}\n"})
 	var counted PullRequestCalls
-	w.hub.ResetCalls()
-	asking := w.newJob(run)
-	trigger := asking.start("trigger")
-	r := &request{w: w, trigger: run, run: w.queued()}
+	w.Hub.ResetCalls()
+	asking := w.NewJob(run)
+	trigger := asking.Start("trigger")
+	r := &Request{W: w, Trigger: run, Run: w.Queued()}
 	answer := func() []StepCalls {
 		var steps []StepCalls
-		step := func(args ...string) result {
+		step := func(args ...string) Result {
 			t.Helper()
-			j := w.newJob(r.run)
-			end := j.do(0, args...)
+			j := w.NewJob(r.Run)
+			end := j.Do(0, args...)
 			steps = append(steps, w.callsOf(j, args[0]))
 			return end
 		}
 		fetched := step("fetch-vars")
-		r.customer, r.id = fetched.outputs["customer"], fetched.outputs["request-id"]
-		report := []string{"report", "--customer", r.customer, "--request", r.id}
+		r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
+		report := []string{"report", "--customer", r.Customer, "--request", r.ID}
 		step(report...)
 		for _, env := range []string{"staging", "production"} {
-			step(r.args("plan", env)...)
+			step(r.Args("plan", env)...)
 			step(report...)
 		}
-		step(append(report, "--final")...).want(t, "outcome=success")
+		step(append(report, "--final")...).Want(t, "outcome=success")
 		return steps
 	}
 	first := answer()
-	if end := trigger.wait(); end.exit != 0 {
-		t.Fatal(end.log)
+	if end := trigger.Wait(); end.Exit != 0 {
+		t.Fatal(end.Log)
 	}
 	counted.First = append([]StepCalls{w.callsOf(asking, "trigger")}, first...)
 	counted.FirstStatus = w.firstStatus()
 
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "success"))
-	r.run.run = must(w.manager.Rerun(r.run.run.ID))(t)
-	check(t, w.manager.SetRun(r.run.run.ID, "in_progress", ""))
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "success"))
+	r.Run.Run = Must(w.Manager.Rerun(r.Run.Run.ID))(t)
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "in_progress", ""))
 	counted.Again = answer()
-	w.wantNothingPending()
+	w.WantNothingPending()
 	return counted
 }
 
 // callsOf counts what the tokens of a job have asked. A poll that was asked before
 // counts once.
-func (w *world) callsOf(j *job, command string) StepCalls {
+func (w *Setup) callsOf(j *Job, command string) StepCalls {
 	steps, seen := StepCalls{Command: command}, map[string]bool{}
-	for _, c := range w.hub.Calls() {
-		if !strings.HasPrefix(c.Token, filepath.Base(j.dir)+" ") {
+	for _, c := range w.Hub.Calls() {
+		if !strings.HasPrefix(c.Token, filepath.Base(j.Dir)+" ") {
 			continue
 		}
 		switch key := c.Path + "?" + c.Query; {
@@ -94,10 +94,10 @@ func (w *world) callsOf(j *job, command string) StepCalls {
 
 // firstStatus is the time between the dispatch and the first status that somebody
 // else than the customer's own run has written.
-func (w *world) firstStatus() time.Duration {
-	w.t.Helper()
+func (w *Setup) firstStatus() time.Duration {
+	w.T.Helper()
 	var dispatched time.Time
-	for _, c := range w.hub.Calls() {
+	for _, c := range w.Hub.Calls() {
 		switch {
 		case strings.HasSuffix(c.Path, "/dispatches"):
 			dispatched = c.At
@@ -105,7 +105,7 @@ func (w *world) firstStatus() time.Duration {
 			return c.At.Sub(dispatched)
 		}
 	}
-	w.t.Fatal("no dispatch was answered by a status")
+	w.T.Fatal("no dispatch was answered by a status")
 	return 0
 }
 
@@ -114,23 +114,23 @@ func (w *world) firstStatus() time.Duration {
 // is known.
 func CountProcesses(t *testing.T, tool, calls string) (plan, apply int) {
 	t.Helper()
-	w := newWorld(t, nil)
+	w := New(t, nil)
 	for _, name := range []string{"first", "second"} {
-		r := w.accept(w.push("main", map[string]string{"infra/variables.yml": strings.Replace(variablesYML, "name: shop", "name: "+name, 1)}))
+		r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": strings.Replace(VariablesYML, "name: shop", "name: "+name, 1)}))
 		before := lines(t, calls)
-		w.newJob(r.run).with("METAPIPE_TOOL="+tool).do(0, r.args("plan", "staging")...).want(t, "outcome="+string(pipeline.OutcomeWaiting))
+		w.NewJob(r.Run).With("METAPIPE_TOOL="+tool).Do(0, r.Args("plan", "staging")...).Want(t, "outcome="+string(pipeline.OutcomeWaiting))
 		planned := lines(t, calls)
-		w.newJob(r.run).with("METAPIPE_TOOL="+tool).do(0, r.args("apply", "staging")...).want(t, "outcome="+string(pipeline.OutcomeApplied))
+		w.NewJob(r.Run).With("METAPIPE_TOOL="+tool).Do(0, r.Args("apply", "staging")...).Want(t, "outcome="+string(pipeline.OutcomeApplied))
 		plan, apply = planned-before, lines(t, calls)-planned
-		r.report("--final")
-		check(t, w.manager.SetRun(r.run.run.ID, "completed", "success"))
+		r.Report("--final")
+		Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "success"))
 	}
 	return plan, apply
 }
 
 func lines(t *testing.T, file string) int {
 	t.Helper()
-	return bytes.Count([]byte(readOptional(t, file)), []byte("\n"))
+	return bytes.Count([]byte(ReadOptional(t, file)), []byte("\n"))
 }
 
 // TestPullRequestCalls holds that a run which is repeated with nothing changed

@@ -15,85 +15,85 @@ import (
 // compared all the way, and one that waits for its approval stays applicable.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	old, next := w.key, store.NewKey().Secret()
-	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
-	shown, _ := w.ask(run, 0)
-	shown.do(0, "plan", "staging").want(t, "outcome=planned")
-	shown.report("--final")
+	w := New(t, nil)
+	old, next := w.Key, store.NewKey().Secret()
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": VariablesYML})
+	shown, _ := w.Ask(run, 0)
+	shown.Do(0, "plan", "staging").Want(t, "outcome=planned")
+	shown.Report("--final")
 
-	w.key = next + "\n" + old
-	merged := w.accept(w.pushed("main", must(w.customer.MergePull(number, "merge", "casey"))(t)))
-	merged.planned("staging")
-	w.key = old
-	merged.do(4, "apply", "staging").want(t, "reason=unknown-key")
-	w.key = next
-	merged.do(0, "apply", "staging").want(t, "outcome=applied")
-	merged.report("--final")
-	comments := w.customer.Snapshot().Pulls[0].Comments
+	w.Key = next + "\n" + old
+	merged := w.Accept(w.Pushed("main", Must(w.Customer.MergePull(number, "merge", "casey"))(t)))
+	merged.Planned("staging")
+	w.Key = old
+	merged.Do(4, "apply", "staging").Want(t, "reason=unknown-key")
+	w.Key = next
+	merged.Do(0, "apply", "staging").Want(t, "outcome=applied")
+	merged.Report("--final")
+	comments := w.Customer.Snapshot().Pulls[0].Comments
 	if len(comments) != 1 || !strings.Contains(comments[0].Body, "same as the plan in the pull request") {
 		t.Errorf("comments %+v", comments)
 	}
-	w.wantNothingPending()
+	w.WantNothingPending()
 }
 
 // TestKeyRemovedTooEarly: the plan of the merge cannot be compared with one under
 // a key that is gone, and says so instead of calling it another plan.
 func TestKeyRemovedTooEarly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	run, number := w.pull(w.customer, "change", map[string]string{"infra/variables.yml": variablesYML})
-	shown, _ := w.ask(run, 0)
-	shown.do(0, "plan", "staging").want(t, "outcome=planned")
-	w.key = store.NewKey().Secret()
+	w := New(t, nil)
+	run, number := w.Pull(w.Customer, "change", map[string]string{"infra/variables.yml": VariablesYML})
+	shown, _ := w.Ask(run, 0)
+	shown.Do(0, "plan", "staging").Want(t, "outcome=planned")
+	w.Key = store.NewKey().Secret()
 	// Whose commit the request was about cannot be believed any more, so nothing is told.
-	w.newJob(shown.run).do(4, "report", "--customer", shown.customer, "--request", shown.id, "--final").says(t, "needs the key with the id")
-	merged := w.accept(w.pushed("main", must(w.customer.MergePull(number, "merge", "casey"))(t)))
-	merged.planned("staging")
-	merged.report("--final")
-	if body := w.customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, "sealed with a key that has been removed since") {
+	w.NewJob(shown.Run).Do(4, "report", "--customer", shown.Customer, "--request", shown.ID, "--final").Says(t, "needs the key with the id")
+	merged := w.Accept(w.Pushed("main", Must(w.Customer.MergePull(number, "merge", "casey"))(t)))
+	merged.Planned("staging")
+	merged.Report("--final")
+	if body := w.Customer.Snapshot().Pulls[0].Comments[0].Body; !strings.Contains(body, "sealed with a key that has been removed since") {
 		t.Errorf("the comment does not tell that the plans cannot be compared:\n%s", body)
 	}
-	merged.do(0, "apply", "staging").want(t, "outcome=applied")
+	merged.Do(0, "apply", "staging").Want(t, "outcome=applied")
 }
 
 // TestRekey follows docs/SETUP.md for what must last: after rekey the new key alone
 // opens all of it.
 func TestRekey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	r := w.deployed(variablesYML)
-	w.scan(0) // what scans remember is under the old key, too
-	old, next := w.key, store.NewKey().Secret()
-	rekey := func(exit int, args ...string) result {
+	w := New(t, nil)
+	r := w.Deployed(VariablesYML)
+	w.Scan(0) // what scans remember is under the old key, too
+	old, next := w.Key, store.NewKey().Secret()
+	rekey := func(exit int, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).do(exit, append([]string{"rekey"}, args...)...)
+		return w.NewJob(r.Run).Do(exit, append([]string{"rekey"}, args...)...)
 	}
-	w.key = next + "\n" + old
-	waiting := w.acceptUnder(old, next)
-	rekey(6).says(t, "old-key", "shop/staging/applied/", "waits", "shop/requests/"+waiting.id, "the older keys are still needed")
-	rekey(6, "--apply").says(t, "resealed", "waits", "2 sealed again")
-	rekey(6, "--apply").says(t, "waits", "0 sealed again") // a repetition writes nothing
-	waiting.do(0, "plan", "staging")
-	waiting.do(0, "apply", "staging")
-	waiting.report("--final")
-	rekey(6, "--apply").says(t, "shop/requests/"+waiting.id, "the order of a push before then is compared with it")
-	w.pushesPass()
-	rekey(0, "--apply").says(t, "the older ones can go")
-	w.key = next
-	rekey(0).says(t, "the older ones can go")
-	w.scan(0)
+	w.Key = next + "\n" + old
+	waiting := acceptUnder(w, old, next)
+	rekey(6).Says(t, "old-key", "shop/staging/applied/", "waits", "shop/requests/"+waiting.ID, "the older keys are still needed")
+	rekey(6, "--apply").Says(t, "resealed", "waits", "2 sealed again")
+	rekey(6, "--apply").Says(t, "waits", "0 sealed again") // a repetition writes nothing
+	waiting.Do(0, "plan", "staging")
+	waiting.Do(0, "apply", "staging")
+	waiting.Report("--final")
+	rekey(6, "--apply").Says(t, "shop/requests/"+waiting.ID, "the order of a push before then is compared with it")
+	pushesPass(w)
+	rekey(0, "--apply").Says(t, "the older ones can go")
+	w.Key = next
+	rekey(0).Says(t, "the older ones can go")
+	w.Scan(0)
 }
 
 // pushesPass lets so much time pass for the store of shop that no push is compared with
 // the earlier ones: their entries are an hour older then.
-func (w *world) pushesPass() {
-	w.t.Helper()
+func pushesPass(w *Setup) {
+	w.T.Helper()
 	const layout = "20060102T150405.000000000Z"
-	for _, file := range must(filepath.Glob(filepath.Join(w.store, "shop", "*", "queue", "*")))(w.t) {
+	for _, file := range Must(filepath.Glob(filepath.Join(w.Store, "shop", "*", "queue", "*")))(w.T) {
 		dir, name := filepath.Split(file)
-		at := must(time.Parse(layout, name[:len(layout)]))(w.t)
-		check(w.t, os.Rename(file, filepath.Join(dir, at.Add(-time.Hour).Format(layout)+name[len(layout):])))
+		at := Must(time.Parse(layout, name[:len(layout)]))(w.T)
+		Check(w.T, os.Rename(file, filepath.Join(dir, at.Add(-time.Hour).Format(layout)+name[len(layout):])))
 	}
 }
 
@@ -101,51 +101,51 @@ func (w *world) pushesPass() {
 // without --apply with none to write.
 func TestRekeyInABucket(t *testing.T) {
 	t.Parallel()
-	b, w := newTenant(t), newWorld(t, nil)
-	r := b.accepted(w)
-	step := func(exit int, role store.Role, env string, args ...string) result {
+	b, w := NewTenant(t), New(t, nil)
+	r := b.Accepted(w)
+	step := func(exit int, role store.Role, env string, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).with(b.as(role, "*", env)...).do(exit, args...)
+		return w.NewJob(r.Run).With(b.As(role, "*", env)...).Do(exit, args...)
 	}
-	step(0, store.RolePlan, "staging", r.args("plan", "staging")...)
-	step(0, store.RoleApply, "staging", r.args("apply", "staging")...).want(t, "outcome=applied")
-	step(0, store.RoleReport, "staging", "report", "--customer", r.customer, "--request", r.id, "--final")
-	old, next := w.key, store.NewKey().Secret()
-	w.key = next + "\n" + old
-	step(6, store.RoleRekey, "*", "rekey").says(t, "old-key", "shop/staging/applied/")
-	step(1, store.RoleDrift, "*", "rekey", "--apply").says(t, "AccessDenied", "s3:ListBucket")
-	step(6, store.RoleRekey, "*", "rekey", "--apply").says(t, "resealed", "2 sealed again")
-	w.key = next
-	j := w.driftJob().with(b.as(store.RoleDrift, "*", "*")...)
-	j.do(0, "drift", "--environment", "staging").want(t, "errors=0", "found=0", "lost=0")
+	step(0, store.RolePlan, "staging", r.Args("plan", "staging")...)
+	step(0, store.RoleApply, "staging", r.Args("apply", "staging")...).Want(t, "outcome=applied")
+	step(0, store.RoleReport, "staging", "report", "--customer", r.Customer, "--request", r.ID, "--final")
+	old, next := w.Key, store.NewKey().Secret()
+	w.Key = next + "\n" + old
+	step(6, store.RoleRekey, "*", "rekey").Says(t, "old-key", "shop/staging/applied/")
+	step(1, store.RoleDrift, "*", "rekey", "--apply").Says(t, "AccessDenied", "s3:ListBucket")
+	step(6, store.RoleRekey, "*", "rekey", "--apply").Says(t, "resealed", "2 sealed again")
+	w.Key = next
+	j := w.DriftJob().With(b.As(store.RoleDrift, "*", "*")...)
+	j.Do(0, "drift", "--environment", "staging").Want(t, "errors=0", "found=0", "lost=0")
 }
 
 // acceptUnder accepts a request under the old key alone, as one that was open before the
 // rotation began.
-func (w *world) acceptUnder(old, next string) *request {
-	w.t.Helper()
-	w.key = old
-	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": "# open\n" + variablesYML}))
-	w.key = next + "\n" + old
+func acceptUnder(w *Setup, old, next string) *Request {
+	w.T.Helper()
+	w.Key = old
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "# open\n" + VariablesYML}))
+	w.Key = next + "\n" + old
 	return r
 }
 
 // TestRecoverLeakedKey plays the page about a leaked key.
 func TestRecoverLeakedKey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	r := w.deployed(variablesYML)
-	w.scan(0)
-	w.key = store.NewKey().Secret()
-	page := recoveryPage(t, "A key or token has leaked", "NAME", "shop", "ENVIRONMENT", "staging")
-	page.run = func(exit int, args ...string) result {
+	w := New(t, nil)
+	r := w.Deployed(VariablesYML)
+	w.Scan(0)
+	w.Key = store.NewKey().Secret()
+	page := RecoveryPage(t, "A key or token has leaked", "NAME", "shop", "ENVIRONMENT", "staging")
+	page.Run = func(exit int, args ...string) Result {
 		t.Helper()
-		return w.newJob(r.run).do(exit, args...)
+		return w.NewJob(r.Run).Do(exit, args...)
 	}
-	page.next(1).says(t, "no-key", "shop/staging/applied/", "needs the key with the id")
-	page.next(0).says(t, "accepted for shop/staging")
-	w.pushesPass()
-	page.next(0).says(t, "the older ones can go")
-	page.done()
-	w.scan(0)
+	page.Next(1).Says(t, "no-key", "shop/staging/applied/", "needs the key with the id")
+	page.Next(0).Says(t, "accepted for shop/staging")
+	pushesPass(w)
+	page.Next(0).Says(t, "the older ones can go")
+	page.Done()
+	w.Scan(0)
 }

@@ -28,7 +28,7 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"repeat":    repeat,
 	"copy-tree": copyTree,
 	"code":      exitsWith,
-	"token":     token,
+	"token":     secretToken,
 	"nowhere":   nowhere,
 	"json":      validJSON,
 	"fits":      fits,
@@ -59,9 +59,9 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// token sets a variable to the secret that examples/manager makes for a service:
+// secretToken sets a variable to the secret that examples/manager makes for a service:
 // token VARIABLE project-environment/region. It is the value in the state.
-func token(ts *testscript.TestScript, neg bool, args []string) {
+func secretToken(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: token variable name")
 	}
@@ -239,9 +239,9 @@ func fullDisk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	dir := ts.MkAbs(args[0])
 	ts.Check(os.MkdirAll(dir, 0o755))
-	ts.Check(mountSmall(dir, args[1]+"00k"))
+	ts.Check(MountSmall(dir, args[1]+"00k"))
 	ts.Defer(func() {
-		if err := unmountSmall(dir); err != nil {
+		if err := UnmountSmall(dir); err != nil {
 			ts.Logf("unmount %s: %v", dir, err)
 		}
 	})

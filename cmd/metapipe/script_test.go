@@ -13,14 +13,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write golden files and the expectations of the scripts anew")
+var Update = flag.Bool("update", false, "write golden files and the expectations of the scripts anew")
 
 // TestMain makes this test binary the metapipe of the scripts: they run the real
 // entry as real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(processes{m}, map[string]func(){
-		"metapipe":       func() { withoutRaceDelay(); reportCoverage(); main() },
-		"metapipe-later": func() { withoutRaceDelay(); reportCoverage(); mainLater() },
+	testscript.Main(Processes{M: m}, map[string]func(){
+		"metapipe":       func() { WithoutRaceDelay(); ReportCoverage(); main() },
+		"metapipe-later": func() { WithoutRaceDelay(); ReportCoverage(); MainLater() },
 		"ask-gate":       askGate,
 	})
 }
@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join(root, "testdata", "e2e"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		UpdateScripts:       *update,
+		UpdateScripts:       *Update,
 		Setup:               func(e *testscript.Env) error { return setup(e, root) },
 		Condition: func(name string) (bool, error) {
 			if tool, ok := strings.CutPrefix(name, "tool:"); ok {
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 				return err == nil, nil
 			}
 			if name == "full-disk" {
-				return canMount(), nil
+				return CanMount(), nil
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
@@ -65,7 +65,7 @@ func setup(e *testscript.Env, root string) error {
 		return err
 	}
 	// Where there is no such folder, the one metapipe of the tests follows.
-	e.Setenv("PATH", filepath.Join(filepath.Dir(binary), detectorFolder)+string(filepath.ListSeparator)+e.Getenv("PATH"))
+	e.Setenv("PATH", filepath.Join(filepath.Dir(binary), DetectorFolder)+string(filepath.ListSeparator)+e.Getenv("PATH"))
 	home := filepath.Join(e.WorkDir, "home")
 	e.Setenv("HOME", home)
 	e.Setenv("XDG_CACHE_HOME", cache)

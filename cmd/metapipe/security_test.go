@@ -15,13 +15,13 @@ import (
 func TestSecurityNamesItsTests(t *testing.T) {
 	t.Parallel()
 	there := map[string]bool{}
-	for _, file := range must(filepath.Glob(filepath.Join(root(t), "testdata", "attack", "*.txtar")))(t) {
+	for _, file := range Must(filepath.Glob(filepath.Join(Root(t), "testdata", "attack", "*.txtar")))(t) {
 		there[strings.TrimSuffix(filepath.Base(file), ".txtar")] = false
 	}
 	attempts := len(there)
 	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	for _, dir := range []string{"cmd", "pkg"} {
-		check(t, filepath.WalkDir(filepath.Join(root(t), dir), func(file string, _ fs.DirEntry, err error) error {
+		Check(t, filepath.WalkDir(filepath.Join(Root(t), dir), func(file string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(file, "_test.go") {
 				return err
 			}
@@ -32,7 +32,7 @@ func TestSecurityNamesItsTests(t *testing.T) {
 			return err
 		}))
 	}
-	text := must(os.ReadFile(filepath.Join(root(t), "docs", "SECURITY.md")))(t)
+	text := Must(os.ReadFile(filepath.Join(Root(t), "docs", "SECURITY.md")))(t)
 	_, tables, _ := bytes.Cut(text, []byte("\n## Attempts and defenses\n"))
 	tables, _, _ = bytes.Cut(tables, []byte("\n## What is not defended"))
 	rows := regexp.MustCompile(`(?m)^\| .* \|$`).FindAllString(string(tables), -1)

@@ -19,12 +19,12 @@ func TestSoak(t *testing.T) {
 	t.Parallel()
 	server := miniotest.Start(t, miniotest.Options{KMS: true})
 	if text := os.Getenv("METAPIPE_SOAK_SEED"); text != "" {
-		soak(t, server, must(strconv.ParseUint(text, 10, 64))(t))
+		soak(t, server, Must(strconv.ParseUint(text, 10, 64))(t))
 		return
 	}
 	first, rounds, end := uint64(1), 1, time.Time{}
 	if text := os.Getenv("METAPIPE_SOAK"); text != "" {
-		first, rounds, end = rand.Uint64()>>16, 1<<30, time.Now().Add(must(time.ParseDuration(text))(t))
+		first, rounds, end = rand.Uint64()>>16, 1<<30, time.Now().Add(Must(time.ParseDuration(text))(t))
 	}
 	played := 0
 	for ; played < rounds && (end.IsZero() || time.Now().Before(end)); played++ {
@@ -41,11 +41,11 @@ func soak(t *testing.T, server *miniotest.Server, seed uint64) bool {
 	return t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 		fmt.Printf("soak: seed %d (again: SEED=%[1]d make soak)\n", seed)
 		r := rand.New(rand.NewPCG(seed, seed)) // reproducible
-		s := newScene(t, server, fmt.Sprintf("soak-%d", seed))
-		s.withReads()
+		s := NewPushCase(t, server, fmt.Sprintf("soak-%d", seed))
+		s.WithReads()
 		for n := range 3 {
 			name := fmt.Sprintf("soak-%d", n)
-			run := s.push("main", map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"})
+			run := s.Push("main", map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"})
 			fault, share, most := randomFault(r), 1+r.IntN(12), 1+r.IntN(6)
 			t.Logf("request %d: %+v, 1 of %d reads and writes, %d at most", n, fault, share, most)
 			// By its number, since the names of writes hold what differs each time.
@@ -55,19 +55,19 @@ func soak(t *testing.T, server *miniotest.Server, seed uint64) bool {
 				hit[number] = true
 			}
 			number := 0
-			s.arm(s.hub, &fault, func(name string) bool {
+			s.Arm(s.Hub, &fault, func(name string) bool {
 				number++
-				if tools(name) || !hit[number] || most == 0 {
+				if OfTool(name) || !hit[number] || most == 0 {
 					return false
 				}
 				most--
 				return true
 			}, nil)
-			s.carry(run)
-			s.disarm(s.hub)
-			s.wantSettled(s, run.sha, name+" in staging")
+			s.PlayAll(run)
+			s.Disarm(s.Hub)
+			s.WantNothingLost(s, run.SHA, name+" in staging")
 		}
-		s.wantRerun(s)
+		s.WantRerun(s)
 	})
 }
 

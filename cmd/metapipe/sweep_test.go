@@ -7,60 +7,60 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// sweepJob is a job of the manager's schedule, days later.
-func (w *world) sweepJob(r *request) *job {
-	w.t.Helper()
-	j := w.newJob(r.run)
-	j.binary = "metapipe-later"
+// SweepJob is a job of the manager's schedule, days later.
+func (w *Setup) SweepJob(r *Request) *Job {
+	w.T.Helper()
+	j := w.NewJob(r.Run)
+	j.Binary = "metapipe-later"
 	return j
 }
 
 // TestSweepLostRunner closes a request whose runner vanished after the plan.
 func TestSweepLostRunner(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-	r.planned("staging")
-	w.newJob(r.run).do(0, "sweep").says(t, "1 open request, 0 findings")
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	w.hub.ResetCalls()
-	w.sweepJob(r).do(6, "sweep").says(t, "unfinished: its run is over (failure)")
-	if writes := w.writes(); len(writes) != 0 {
+	w := New(t, nil)
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": VariablesYML}))
+	r.Planned("staging")
+	w.NewJob(r.Run).Do(0, "sweep").Says(t, "1 open request, 0 findings")
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	w.Hub.ResetCalls()
+	w.SweepJob(r).Do(6, "sweep").Says(t, "unfinished: its run is over (failure)")
+	if writes := w.Writes(); len(writes) != 0 {
 		t.Errorf("a sweep without --fix wrote: %v", writes)
 	}
-	w.sweepJob(r).do(0, "sweep", "--fix", "--json").says(t, `"kind": "unfinished"`, `"fixed": true`)
-	w.wantStatus(r.trigger.sha, "infra/terraform-deploy", "error: ")
-	w.wantNothingPending()
-	w.sweepJob(r).do(0, "sweep").says(t, "0 open requests, 0 findings")
+	w.SweepJob(r).Do(0, "sweep", "--fix", "--json").Says(t, `"kind": "unfinished"`, `"fixed": true`)
+	w.WantStatus(r.Trigger.SHA, "infra/terraform-deploy", "error: ")
+	w.WantNothingPending()
+	w.SweepJob(r).Do(0, "sweep").Says(t, "0 open requests, 0 findings")
 }
 
 // TestSweepForgottenReview ends a run that nobody has approved in time.
 func TestSweepForgottenReview(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	check(t, w.manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
-	r := w.accept(w.push("main", map[string]string{"infra/variables.yml": variablesYML}))
-	r.planned("staging")
-	must(w.manager.EnterEnvironment(r.run.run.ID, "apply", "staging-apply"))(t)
-	w.sweepJob(r).do(0, "sweep", "--fix").says(t, "expired: the plan of shop/staging expired at", "; repaired")
-	if run := must(w.manager.Run(r.run.run.ID))(t); run.Conclusion != "cancelled" {
+	w := New(t, nil)
+	Check(t, w.Manager.SetEnvironment("staging-apply", hub.EnvironmentRules{Reviewers: []string{"robin"}}))
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": VariablesYML}))
+	r.Planned("staging")
+	Must(w.Manager.EnterEnvironment(r.Run.Run.ID, "apply", "staging-apply"))(t)
+	w.SweepJob(r).Do(0, "sweep", "--fix").Says(t, "expired: the plan of shop/staging expired at", "; repaired")
+	if run := Must(w.Manager.Run(r.Run.Run.ID))(t); run.Conclusion != "cancelled" {
 		t.Errorf("the run is %s %s", run.Status, run.Conclusion)
 	}
-	w.wantNothingPending()
-	r.do(4, "apply", "staging").want(t, "reason=expired")
+	w.WantNothingPending()
+	r.Do(4, "apply", "staging").Want(t, "reason=expired")
 }
 
 // TestSweepBucket sweeps a bucket under the least policy of its role.
 func TestSweepBucket(t *testing.T) {
 	t.Parallel()
-	b, w := newTenant(t), newWorld(t, nil)
-	r := b.accepted(w)
-	w.newJob(r.run).with(b.as(store.RolePlan, "shop", "staging")...).do(0, r.args("plan", "staging")...)
-	w.sweepJob(r).with(b.as(store.RoleSweep, "*", "*")...).do(0, "sweep", "--fix").says(t, "expired", "repaired")
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "cancelled"))
-	w.sweepJob(r).with(b.as(store.RoleSweep, "*", "*")...).do(0, "sweep", "--fix").says(t, "0 findings")
-	w.wantNothingPending()
-	if keys := b.keys("_metapipe/open/"); len(keys) != 0 {
+	b, w := NewTenant(t), New(t, nil)
+	r := b.Accepted(w)
+	w.NewJob(r.Run).With(b.As(store.RolePlan, "shop", "staging")...).Do(0, r.Args("plan", "staging")...)
+	w.SweepJob(r).With(b.As(store.RoleSweep, "*", "*")...).Do(0, "sweep", "--fix").Says(t, "expired", "repaired")
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "cancelled"))
+	w.SweepJob(r).With(b.As(store.RoleSweep, "*", "*")...).Do(0, "sweep", "--fix").Says(t, "0 findings")
+	w.WantNothingPending()
+	if keys := b.Keys("_metapipe/open/"); len(keys) != 0 {
 		t.Errorf("still open: %v", keys)
 	}
 }

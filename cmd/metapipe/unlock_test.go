@@ -17,52 +17,52 @@ import (
 // only when GitHub says that the run is over.
 func TestUnlock(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := New(t, nil)
 	dir := t.TempDir()
 	begun := filepath.Join(dir, "begun")
-	run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
-	r := w.accept(run)
-	planned := r.planned("staging")
-	p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
-	awaitFile(t, begun)
+	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
+	r := w.Accept(run)
+	planned := r.Planned("staging")
+	p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)
+	AwaitFile(t, begun)
 	target := []string{"--customer", "shop", "--environment", "staging"}
-	id := r.lockID(target)
+	id := r.LockID(target)
 	unlock := append([]string{"unlock", "--lock-id", id}, target...)
-	w.newJob(r.run).do(4, unlock...).says(t, "is younger than")
-	note := filepath.Join(filepath.Dir(w.stateFile("shop/staging")), ".terraform.tfstate.lock.info")
-	awaitWritten(t, note)
+	w.NewJob(r.Run).Do(4, unlock...).Says(t, "is younger than")
+	note := filepath.Join(filepath.Dir(w.StateFile("shop/staging")), ".terraform.tfstate.lock.info")
+	AwaitWritten(t, note)
 	// The tool lives: its run goes on, and after that its own file lock says so.
-	later := func() *job {
-		j := w.newJob(r.run)
-		j.binary = "metapipe-later"
+	later := func() *Job {
+		j := w.NewJob(r.Run)
+		j.Binary = "metapipe-later"
 		return j
 	}
-	later().do(4, append(unlock, "--no-run")...).says(t, "holds the lock")
-	check(t, p.cmd.Process.Kill())
-	p.wait()
-	killTool(t, begun)
-	later().do(4, unlock...)
-	check(t, w.manager.SetRun(r.run.run.ID, "completed", "failure"))
-	later().do(0, unlock...).says(t, "the lock of shop/staging is released")
-	later().do(0, unlock...).says(t, "is not locked")
-	w.newJob(r.run).do(0, append([]string{"state", "show"}, target...)...).says(t, "free")
+	later().Do(4, append(unlock, "--no-run")...).Says(t, "holds the lock")
+	Check(t, p.Cmd.Process.Kill())
+	p.Wait()
+	KillTool(t, begun)
+	later().Do(4, unlock...)
+	Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
+	later().Do(0, unlock...).Says(t, "the lock of shop/staging is released")
+	later().Do(0, unlock...).Says(t, "is not locked")
+	w.NewJob(r.Run).Do(0, append([]string{"state", "show"}, target...)...).Says(t, "free")
 }
 
-// lockID is the id of the lock on a target.
-func (r *request) lockID(target []string) string {
-	r.w.t.Helper()
-	shown := r.w.newJob(r.run).do(0, append([]string{"state", "show", "--json"}, target...)...).log
+// LockID is the id of the lock on a target.
+func (r *Request) LockID(target []string) string {
+	r.W.T.Helper()
+	shown := r.W.NewJob(r.Run).Do(0, append([]string{"state", "show", "--json"}, target...)...).Log
 	id := regexp.MustCompile(`"id": "([^"]+)"`).FindStringSubmatch(shown)
 	if id == nil {
-		r.w.t.Fatal("the state is not locked")
+		r.W.T.Fatal("the state is not locked")
 	}
 	return id[1]
 }
 
-// awaitWritten waits for the note about the lock to be whole.
-func awaitWritten(t *testing.T, note string) {
+// AwaitWritten waits for the note about the lock to be whole.
+func AwaitWritten(t *testing.T, note string) {
 	t.Helper()
-	await(t, note+" to be written", func() bool {
+	Await(t, note+" to be written", func() bool {
 		info, err := os.Stat(note)
 		return err == nil && info.Size() > 0
 	})
@@ -70,15 +70,15 @@ func awaitWritten(t *testing.T, note string) {
 
 func parsePID(s string) (int, error) { return strconv.Atoi(strings.TrimSpace(s)) }
 
-// killTool ends the group of the tool whose process a provisioner has named.
-func killTool(t *testing.T, file string) {
+// KillTool ends the group of the tool whose process a provisioner has named.
+func KillTool(t *testing.T, file string) {
 	t.Helper()
-	pid := must(parsePID(readOptional(t, file)))(t)
-	group := must(syscall.Getpgid(pid))(t)
+	pid := Must(parsePID(ReadOptional(t, file)))(t)
+	group := Must(syscall.Getpgid(pid))(t)
 	if group == syscall.Getpgrp() {
 		t.Fatal("the tool has no group of its own")
 	}
-	check(t, syscall.Kill(-group, syscall.SIGKILL))
-	await(t, "the tool to be gone", func() bool { return syscall.Kill(pid, 0) != nil })
+	Check(t, syscall.Kill(-group, syscall.SIGKILL))
+	Await(t, "the tool to be gone", func() bool { return syscall.Kill(pid, 0) != nil })
 	time.Sleep(50 * time.Millisecond)
 }

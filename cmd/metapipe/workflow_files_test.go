@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -58,7 +58,7 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 	for _, name := range workflows {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(repoRoot, filepath.FromSlash(name))
+			file := filepath.Join(RepoRoot, filepath.FromSlash(name))
 			content, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -70,7 +70,7 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 				// workflows/<side>/ is what the example of that side holds.
 				root = path.Join("examples", path.Base(path.Dir(name)))
 			}
-			project, err := actionlint.NewProject(filepath.Join(repoRoot, filepath.FromSlash(root)))
+			project, err := actionlint.NewProject(filepath.Join(RepoRoot, filepath.FromSlash(root)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ func TestWorkflowsPassActionlint(t *testing.T) {
 func TestWorkflowsOfExamples(t *testing.T) {
 	t.Parallel()
 	read := func(name string) string {
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestWorkflowsOfExamples(t *testing.T) {
 // variable that the workflows read.
 func TestSetupNamesEverySetting(t *testing.T) {
 	t.Parallel()
-	guide, err := os.ReadFile(filepath.Join(repoRoot, "docs", "SETUP.md"))
+	guide, err := os.ReadFile(filepath.Join(RepoRoot, "docs", "SETUP.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestSetupNamesEverySetting(t *testing.T) {
 		if !strings.HasPrefix(name, "workflows/") || path.Ext(name) != ".yml" {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestWorkflowsAreSafe(t *testing.T) {
 	t.Parallel()
 	workflows, actions := workflowFiles(t)
 	for _, name := range append(workflows, actions...) {
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -256,7 +256,7 @@ func TestWorkflowsPinTheAction(t *testing.T) {
 	uses := regexp.MustCompile(`uses: metapipe/metapipe@(\S+) # (v\S+)\n +with:\n +version: (v\S+)\n`)
 	commits, found := map[string]bool{}, 0
 	for _, name := range workflows {
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestWorkflowsPinTheAction(t *testing.T) {
 		t.Fatalf("the workflows use the action %d times, at %v", found, commits)
 	}
 	git := func(args ...string) string {
-		out, err := exec.Command("git", append([]string{"-C", repoRoot}, args...)...).Output()
+		out, err := exec.Command("git", append([]string{"-C", RepoRoot}, args...)...).Output()
 		if err != nil {
 			return ""
 		}

@@ -17,9 +17,9 @@ import (
 func TestConcurrencyGroupsKeepTargetsApart(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, file := range must(filepath.Glob(filepath.Join(root(t), "workflows", "manager", "*.yml")))(t) {
+	for _, file := range Must(filepath.Glob(filepath.Join(Root(t), "workflows", "manager", "*.yml")))(t) {
 		var document any
-		check(t, yaml.Unmarshal(must(os.ReadFile(file))(t), &document))
+		Check(t, yaml.Unmarshal(Must(os.ReadFile(file))(t), &document))
 		for _, group := range groups(document) {
 			template := pipeline.Template(strings.NewReplacer("${{ inputs.customer }}", pipeline.PlaceholderCustomer, "${{ inputs.environment }}", pipeline.PlaceholderEnvironment).Replace(group))
 			if !template.Holds(pipeline.PlaceholderCustomer) && !template.Holds(pipeline.PlaceholderEnvironment) {

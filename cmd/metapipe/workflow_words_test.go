@@ -12,8 +12,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// workflowText is the part of a workflow file that these tests read.
-type workflowText struct {
+// WorkflowText is the part of a workflow file that these tests read.
+type WorkflowText struct {
 	RunName string `yaml:"run-name"`
 	Jobs    map[string]struct {
 		Uses        string
@@ -21,25 +21,25 @@ type workflowText struct {
 	}
 }
 
-func readWorkflow(t *testing.T, name string) workflowText {
+func ReadWorkflow(t *testing.T, name string) WorkflowText {
 	t.Helper()
-	var text workflowText
-	check(t, yaml.Unmarshal(must(os.ReadFile(filepath.Join(root(t), "workflows", filepath.FromSlash(name))))(t), &text))
+	var text WorkflowText
+	Check(t, yaml.Unmarshal(Must(os.ReadFile(filepath.Join(Root(t), "workflows", filepath.FromSlash(name))))(t), &text))
 	return text
 }
 
-// levels of a permission, from none to all.
-var levels = map[string]int{"": 0, "none": 0, "read": 1, "write": 2}
+// Levels of a permission, from none to all.
+var Levels = map[string]int{"": 0, "none": 0, "read": 1, "write": 2}
 
 // tokenRights are the permissions of a run's own token: what the jobs of the
 // workflow ask for, all together, since act has one token for all of them.
 func tokenRights(t *testing.T, name string) map[string]string {
 	t.Helper()
 	rights := map[string]string{}
-	for _, job := range readWorkflow(t, name).Jobs {
+	for _, job := range ReadWorkflow(t, name).Jobs {
 		for right, level := range job.Permissions {
 			right = strings.ReplaceAll(right, "-", "_")
-			if right != "id_token" && levels[level] > levels[rights[right]] {
+			if right != "id_token" && Levels[level] > Levels[rights[right]] {
 				rights[right] = level
 			}
 		}
@@ -53,16 +53,16 @@ func tokenRights(t *testing.T, name string) map[string]string {
 func TestCalledJobsMayDoWhatTheyAskFor(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	for _, caller := range must(filepath.Glob(filepath.Join(root(t), "workflows", "manager", "*.yml")))(t) {
-		for name, job := range readWorkflow(t, "manager/"+filepath.Base(caller)).Jobs {
+	for _, caller := range Must(filepath.Glob(filepath.Join(Root(t), "workflows", "manager", "*.yml")))(t) {
+		for name, job := range ReadWorkflow(t, "manager/"+filepath.Base(caller)).Jobs {
 			called, ok := strings.CutPrefix(job.Uses, "./.github/workflows/")
 			if !ok {
 				continue
 			}
 			calls++
-			for inner, asks := range readWorkflow(t, "manager/"+called).Jobs {
+			for inner, asks := range ReadWorkflow(t, "manager/"+called).Jobs {
 				for right, level := range asks.Permissions {
-					if levels[level] > levels[job.Permissions[right]] {
+					if Levels[level] > Levels[job.Permissions[right]] {
 						t.Errorf("%s: the job %s gives %q for %s, and %s in %s asks for %q", filepath.Base(caller), name, job.Permissions[right], right, inner, called, level)
 					}
 				}
@@ -84,9 +84,9 @@ var (
 func runName(t *testing.T, event json.RawMessage) string {
 	t.Helper()
 	var content map[string]any
-	check(t, json.Unmarshal(event, &content))
+	Check(t, json.Unmarshal(event, &content))
 	contexts := map[string]any{"github": map[string]any{"event": content}, "inputs": content["inputs"]}
-	return strings.TrimSpace(expression.ReplaceAllStringFunc(readWorkflow(t, "manager/infra-deploy.yml").RunName, func(text string) string {
+	return strings.TrimSpace(expression.ReplaceAllStringFunc(ReadWorkflow(t, "manager/infra-deploy.yml").RunName, func(text string) string {
 		for choice := range strings.SplitSeq(expression.FindStringSubmatch(text)[1], "||") {
 			choice = strings.TrimSpace(choice)
 			if literal.MatchString(choice) {

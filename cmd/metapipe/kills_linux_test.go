@@ -38,20 +38,20 @@ func TestFaultKills(t *testing.T) {
 	n := 0
 	for _, at := range writesOf(t, server) {
 		for _, death := range deaths {
-			if death.tool && !tools(at.name) {
+			if death.tool && !OfTool(at.name) {
 				continue // as SIGKILL, but for the report
 			}
 			n++
 			bucket := fmt.Sprintf("kill-%d", n)
 			m.run(t, at.String()+"/"+death.name, func(t *testing.T) {
-				s := newScene(t, server, bucket)
-				tools := s.dies(at, death.signal, death.fault, death.tool)
-				s.carry(s.run)
-				s.disarm(s.hub)
-				await(t, "the tool to end", func() bool { return !slices.ContainsFunc(tools(), lives) })
-				s.wantSettled(s, s.run.sha, "first in staging")
+				s := NewPushCase(t, server, bucket)
+				tools := dies(s, at, death.signal, death.fault, death.tool)
+				s.PlayAll(s.Run)
+				s.Disarm(s.Hub)
+				Await(t, "the tool to end", func() bool { return !slices.ContainsFunc(tools(), Alive) })
+				s.WantNothingLost(s, s.Run.SHA, "first in staging")
 				if death.signal == syscall.SIGKILL {
-					s.wantRerun(s)
+					s.WantRerun(s)
 				}
 			})
 		}
@@ -60,27 +60,27 @@ func TestFaultKills(t *testing.T) {
 
 // dies lets the process of a step get a signal at one of its writes. The tools that
 // it had started then may outlive it: they are returned.
-func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hubtest.Fault, tool bool) (tools func() []int) {
+func dies(s *PushCase, at writeAt, signal syscall.Signal, fault *hubtest.Fault, tool bool) (tools func() []int) {
 	var (
 		mu     sync.Mutex
 		victim *os.Process
 		seen   int
 		pids   []int
 	)
-	s.step = func(j *job, args ...string) result {
-		if s.current() != at.step {
-			return s.inside(j, args...)
+	s.Step = func(j *Job, args ...string) Result {
+		if current(s.Runner) != at.step {
+			return s.Inside(j, args...)
 		}
 		mu.Lock()
-		r := j.start(args...)
-		victim = r.cmd.Process
+		r := j.Start(args...)
+		victim = r.Cmd.Process
 		mu.Unlock()
-		out := r.wait()
-		s.lost = tool
+		out := r.Wait()
+		s.Lost = tool
 		return out
 	}
-	s.arm(s.hub, fault, func(name string) bool {
-		if s.current() != at.step || name != at.name {
+	s.Arm(s.Hub, fault, func(name string) bool {
+		if current(s.Runner) != at.step || name != at.name {
 			return false
 		}
 		seen++
@@ -89,19 +89,19 @@ func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hubtest.Fault, to
 		mu.Lock()
 		defer mu.Unlock()
 		if victim == nil {
-			s.t.Error("the write came before its process")
+			s.T.Error("the write came before its process")
 			return
 		}
-		pids = children(victim.Pid)
+		pids = Children(victim.Pid)
 		if err := victim.Signal(signal); err != nil {
-			s.t.Errorf("signal: %v", err)
+			s.T.Errorf("signal: %v", err)
 		}
 		for _, pid := range pids { // each leads a group of its own
 			if !tool {
 				break
 			}
 			if err := syscall.Kill(-pid, syscall.SIGKILL); err != nil {
-				s.t.Errorf("kill the tool: %v", err)
+				s.T.Errorf("kill the tool: %v", err)
 			}
 		}
 	})
@@ -112,14 +112,14 @@ func (s *scene) dies(at writeAt, signal syscall.Signal, fault *hubtest.Fault, to
 	}
 }
 
-// lives reports whether a process runs: a zombie whose parent is gone does not.
-func lives(pid int) bool {
+// Alive reports whether a process runs: a zombie whose parent is gone does not.
+func Alive(pid int) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(b), ") Z ")
 }
 
-// children are the processes that a process has started and that still run.
-func children(pid int) []int {
+// Children are the processes that a process has started and that still run.
+func Children(pid int) []int {
 	var pids []int
 	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"bytes"
@@ -59,7 +59,7 @@ func TestPlainWords(t *testing.T) {
 		if !text && !code {
 			continue
 		}
-		content, err := os.ReadFile(filepath.Join(repoRoot, filepath.FromSlash(name)))
+		content, err := os.ReadFile(filepath.Join(RepoRoot, filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}

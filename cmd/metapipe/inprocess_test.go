@@ -18,8 +18,8 @@ import (
 type clock struct {
 	mu    sync.Mutex
 	ahead time.Duration
-	// asleep, when set, is what the world does while a command sleeps.
-	asleep func()
+	// Asleep, when set, is what the world does while a command sleeps.
+	Asleep func()
 }
 
 func (c *clock) now() time.Time {
@@ -34,7 +34,7 @@ func (c *clock) sleep(ctx context.Context, d time.Duration) error {
 	}
 	c.mu.Lock()
 	c.ahead += d
-	asleep := c.asleep
+	asleep := c.Asleep
 	c.mu.Unlock()
 	if asleep != nil {
 		asleep()
@@ -60,36 +60,36 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// inside runs a step of the job in this process, under a clock.
-func (j *job) inside(ctx context.Context, c *clock, args ...string) result {
-	t := j.w.t
+// Inside runs a step of the job in this process, under a clock.
+func (j *Job) Inside(ctx context.Context, c *clock, args ...string) Result {
+	t := j.W.T
 	t.Helper()
 	j.steps++
-	dir := filepath.Join(j.dir, fmt.Sprintf("step-%d", j.steps))
-	check(t, os.Mkdir(dir, 0o700))
+	dir := filepath.Join(j.Dir, fmt.Sprintf("step-%d", j.steps))
+	Check(t, os.Mkdir(dir, 0o700))
 	output, summary := filepath.Join(dir, "output"), filepath.Join(dir, "summary")
 	var log lockedBuffer
 	exit := cli.Main(ctx, args, cli.App{
-		In: &bytes.Buffer{}, Out: &log, Err: &log, Dir: j.workspace(), Now: c.now, Sleep: c.sleep,
-		Environ: append(append([]string{}, j.environ...), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary),
+		In: &bytes.Buffer{}, Out: &log, Err: &log, Dir: j.Workspace(), Now: c.now, Sleep: c.sleep,
+		Environ: append(append([]string{}, j.Environ...), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary),
 	})
-	out := result{exit: exit, log: log.String(), summary: readOptional(t, summary), outputs: parseOutputs(t, readOptional(t, output))}
-	j.w.mu.Lock()
-	defer j.w.mu.Unlock()
-	j.w.seen = append(j.w.seen, out.log, out.summary)
+	out := Result{Exit: exit, Log: log.String(), Summary: ReadOptional(t, summary), Outputs: ParseOutputs(t, ReadOptional(t, output))}
+	j.W.Mu.Lock()
+	defer j.W.Mu.Unlock()
+	j.W.Seen = append(j.W.Seen, out.Log, out.Summary)
 	return out
 }
 
-// waitingRun takes a run that a dispatch has queued, if there is one.
-func (w *world) waitingRun() (run workflowRun, found bool) {
-	w.t.Helper()
+// WaitingRun takes a run that a dispatch has queued, if there is one.
+func (w *Setup) WaitingRun() (run WorkflowRun, found bool) {
+	w.T.Helper()
 	now, cancel := context.WithCancel(context.Background())
 	cancel()
-	q, err := w.hub.NextRun(now)
+	q, err := w.Hub.NextRun(now)
 	if errors.Is(err, context.Canceled) {
-		return workflowRun{}, false
+		return WorkflowRun{}, false
 	}
-	check(w.t, err)
-	check(w.t, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
-	return workflowRun{repo: q.Repo, run: q.Run, event: q.Run.Payload, sha: q.Run.HeadSHA, ref: "refs/heads/main"}, true
+	Check(w.T, err)
+	Check(w.T, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	return WorkflowRun{Repo: q.Repo, Run: q.Run, Event: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/main"}, true
 }

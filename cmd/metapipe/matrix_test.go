@@ -76,7 +76,7 @@ var githubWrites = []githubWrite{
 	{name: "deployment status", method: "POST", route: "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses"},
 	{name: "final status of the environment", method: "POST", route: statusRoute, body: status("infra/terraform-deploy/staging", "final", "")},
 	{name: "final status", method: "POST", route: statusRoute, body: status("infra/terraform-deploy", "final", "")},
-	{name: "new comment", method: "POST", route: commentsRoute, proposed: true},
+	{name: "new comment", method: "POST", route: CommentsRoute, proposed: true},
 	{name: "edited comment", method: "PATCH", route: "/repos/{owner}/{repo}/issues/comments/{comment_id}", merged: true},
 	{name: "all writes", method: "POST"},
 }
@@ -100,7 +100,7 @@ type tally struct{ found, cases, good atomic.Int32 }
 
 // run plays a case: each one, or with the race detector every eleventh.
 func (m *tally) run(t *testing.T, name string, play func(t *testing.T)) {
-	if m.found.Add(1); slowed && m.found.Load()%11 != 1 {
+	if m.found.Add(1); RaceDetector && m.found.Load()%11 != 1 {
 		return
 	}
 	t.Run(name, func(t *testing.T) {
@@ -140,54 +140,54 @@ func TestFaultMatrix(t *testing.T) {
 
 // play carries one request whose write goes wrong.
 func (g githubWrite) play(t *testing.T, fault hubtest.Fault, times int) {
-	w := newWorld(t, nil)
-	c := newCarrier(w)
-	c.onFailure(t)
+	w := New(t, nil)
+	c := NewRunner(w)
+	c.OnFailure(t)
 	files := map[string]string{"infra/variables.yml": "name: first\nenvironments:\n  staging: {}\n"}
-	var run workflowRun
+	var run WorkflowRun
 	var sha string
 	if g.merged || g.proposed {
 		var number int
-		run, number = w.pull(w.customer, "change", files)
-		sha = must(w.customer.Pull(number))(t).Head
+		run, number = w.Pull(w.Customer, "change", files)
+		sha = Must(w.Customer.Pull(number))(t).Head
 		if g.merged {
-			if good, _ := c.carry(run); !good {
+			if good, _ := c.PlayAll(run); !good {
 				t.Fatal("the pull request does not end well")
 			}
-			sha = must(w.customer.MergePull(number, "merge", "casey"))(t)
-			run = w.pushed("main", sha)
+			sha = Must(w.Customer.MergePull(number, "merge", "casey"))(t)
+			run = w.Pushed("main", sha)
 		}
 	} else {
-		run = w.push("main", files)
-		sha = run.sha
+		run = w.Push("main", files)
+		sha = run.SHA
 	}
 	var hits atomic.Int32
-	w.hub.Fail(g.matcher(&hits), fault, times)
-	c.carry(run)
-	w.hub.ClearFaults()
+	w.Hub.Fail(g.matcher(&hits), fault, times)
+	c.PlayAll(run)
+	w.Hub.ClearFaults()
 	if hits.Load() == 0 {
 		t.Error("nothing went wrong: the request did not come")
 	}
-	check(t, os.MkdirAll(w.store, 0o700)) // nothing may have come that far
-	c.wantSettled(w.directory(), sha, "first in staging")
+	Check(t, os.MkdirAll(w.Store, 0o700)) // nothing may have come that far
+	c.WantNothingLost(directory(w), sha, "first in staging")
 	if times > 1 {
-		c.wantRerun(w.directory())
+		c.WantRerun(directory(w))
 	}
 }
 
 // githubReads are the kinds of reads of a request, the ID token among them.
 var githubReads = []githubWrite{
-	{name: "ID token", method: "GET", route: tokenRoute},
+	{name: "ID token", method: "GET", route: TokenRoute},
 	{name: "repository", method: "GET", route: "/repos/{owner}/{repo}"},
 	{name: "run", method: "GET", route: "/repos/{owner}/{repo}/actions/runs/{run_id}"},
 	{name: "branch", method: "GET", route: "/repos/{owner}/{repo}/git/ref/{ref}"},
-	{name: "comparison", method: "GET", route: compareRoute},
+	{name: "comparison", method: "GET", route: CompareRoute},
 	{name: "file", method: "GET", route: "/repos/{owner}/{repo}/contents/{path}"},
 	{name: "statuses", method: "GET", route: "/repos/{owner}/{repo}/commits/{ref}/status"},
 	{name: "deployments", method: "GET", route: "/repos/{owner}/{repo}/deployments"},
 	{name: "pull request", method: "GET", route: "/repos/{owner}/{repo}/pulls/{pull_number}", proposed: true},
 	{name: "files of a pull request", method: "GET", route: "/repos/{owner}/{repo}/pulls/{pull_number}/files", proposed: true},
-	{name: "comments", method: "GET", route: commentsRoute, proposed: true},
+	{name: "comments", method: "GET", route: CommentsRoute, proposed: true},
 	{name: "all reads", method: "GET"},
 }
 
@@ -225,13 +225,13 @@ func TestFaultReads(t *testing.T) {
 }
 
 // directory is the store of a world that is a folder.
-func (w *world) directory() storage { return folder{w} }
+func directory(w *Setup) TargetStore { return folder{w} }
 
-type folder struct{ w *world }
+type folder struct{ w *Setup }
 
-func (f folder) state(target string) string { return f.w.state(target) }
+func (f folder) State(target string) string { return f.w.State(target) }
 
-func (f folder) locked(target string) bool {
-	_, err := os.Stat(filepath.Join(filepath.Dir(f.w.stateFile(target)), ".terraform.tfstate.lock.info"))
+func (f folder) Locked(target string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(f.w.StateFile(target)), ".terraform.tfstate.lock.info"))
 	return err == nil
 }

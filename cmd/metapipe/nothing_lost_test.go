@@ -10,39 +10,39 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
-// storage is what a test looks at behind metapipe's back.
-type storage interface {
-	// state is the state of a target as the tool has left it, empty for none.
-	state(target string) string
-	// locked reports whether somebody holds the lock of a target.
-	locked(target string) bool
+// TargetStore is what a test looks at behind metapipe's back.
+type TargetStore interface {
+	// State is the state of a target as the tool has left it, empty for none.
+	State(target string) string
+	// Locked reports whether somebody holds the lock of a target.
+	Locked(target string) bool
 }
 
-// wantSettled is the promise that nothing hangs and nothing is lost. name is what
+// WantNothingLost is the promise that nothing hangs and nothing is lost. name is what
 // the request wants to make in staging.
-func (c *carrier) wantSettled(s storage, sha, name string) {
-	t := c.t
+func (c *Runner) WantNothingLost(s TargetStore, sha, name string) {
+	t := c.T
 	t.Helper()
-	before := s.state("shop/staging")
-	if r := c.sweep("--fix"); r.exit != 0 {
-		t.Errorf("sweep --fix ends with exit code %d:\n%s", r.exit, r.log)
+	before := s.State("shop/staging")
+	if r := c.Sweep("--fix"); r.Exit != 0 {
+		t.Errorf("sweep --fix ends with exit code %d:\n%s", r.Exit, r.Log)
 	}
-	if r := c.sweep("--fix"); r.exit != 0 || !strings.Contains(r.log, "0 open requests, 0 findings") {
-		t.Errorf("the second sweep ends with exit code %d:\n%s", r.exit, r.log)
+	if r := c.Sweep("--fix"); r.Exit != 0 || !strings.Contains(r.Log, "0 open requests, 0 findings") {
+		t.Errorf("the second sweep ends with exit code %d:\n%s", r.Exit, r.Log)
 	}
-	if s.locked("shop/staging") {
+	if s.Locked("shop/staging") {
 		t.Error("a lock is left")
 	}
-	state := s.state("shop/staging")
+	state := s.State("shop/staging")
 	if state != before {
 		t.Error("somebody but the tool has written the state")
 	}
 	if state != "" && !json.Valid([]byte(state)) {
 		t.Errorf("the state is no JSON:\n%s", state)
 	}
-	c.wantNothingPending()
+	c.WantNothingPending()
 	c.wantTrueStatuses(sha, name, state)
-	for _, pr := range c.world.customer.Snapshot().Pulls {
+	for _, pr := range c.Setup.Customer.Snapshot().Pulls {
 		if len(pr.Comments) > 1 {
 			t.Errorf("pull request #%d has %d comments", pr.Number, len(pr.Comments))
 		}
@@ -51,17 +51,17 @@ func (c *carrier) wantSettled(s storage, sha, name string) {
 
 // wantTrueStatuses compares what the customer was told with the ledger and with
 // the state.
-func (c *carrier) wantTrueStatuses(sha, name, state string) {
-	t := c.t
+func (c *Runner) wantTrueStatuses(sha, name, state string) {
+	t := c.T
 	t.Helper()
-	entries := c.ledger("staging")
-	printed := c.statuses(sha)["infra/terraform-deploy/staging"]
-	wholly := c.statuses(sha)["infra/terraform-deploy"]
+	entries := c.Ledger("staging")
+	printed := c.Statuses(sha)["infra/terraform-deploy/staging"]
+	wholly := c.Statuses(sha)["infra/terraform-deploy"]
 	done := slices.ContainsFunc(entries, func(e ledger.Entry) bool {
 		return string(e.Commit) == sha && (e.Event == ledger.Applied || e.Outcome == pipeline.OutcomePlanned)
 	})
 	if got := strings.HasPrefix(printed, "success"); got != done {
-		t.Errorf("the status is %q, and the ledger says: done %t\n%s", printed, done, events(entries))
+		t.Errorf("the status is %q, and the ledger says: done %t\n%s", printed, done, Events(entries))
 	}
 	if strings.HasPrefix(wholly, "success") && !done {
 		t.Errorf("the overall status is %q, and nothing was done", wholly)
@@ -84,12 +84,12 @@ func (c *carrier) wantTrueStatuses(sha, name, state string) {
 	}
 	for id, is := range open {
 		if is {
-			t.Errorf("the ledger never tells how request %s ended:\n%s", id.Short(), events(entries))
+			t.Errorf("the ledger never tells how request %s ended:\n%s", id.Short(), Events(entries))
 		}
 	}
 }
 
-func events(entries []ledger.Entry) string {
+func Events(entries []ledger.Entry) string {
 	var b strings.Builder
 	for _, e := range entries {
 		b.WriteString(e.Request.Short() + " " + string(e.Event) + " " + string(e.Outcome) + " " + e.Message + "\n")
@@ -97,30 +97,30 @@ func events(entries []ledger.Entry) string {
 	return b.String()
 }
 
-// wantRerun pushes once more, when nothing goes wrong any more.
-func (c *carrier) wantRerun(s storage) {
-	t := c.t
+// WantRerun pushes once more, when nothing goes wrong any more.
+func (c *Runner) WantRerun(s TargetStore) {
+	t := c.T
 	t.Helper()
-	c.customer = &clock{}
-	run := c.push("main", map[string]string{"infra/variables.yml": "name: again\nenvironments:\n  staging: {}\n"})
-	if good, _ := c.carry(run); !good {
+	c.CustomerClock = &clock{}
+	run := c.Push("main", map[string]string{"infra/variables.yml": "name: again\nenvironments:\n  staging: {}\n"})
+	if good, _ := c.PlayAll(run); !good {
 		t.Error("the rerun does not end well")
 	}
-	c.wantStatus(run.sha, "infra/terraform-deploy", "success: ")
-	c.wantStatus(run.sha, "infra/terraform-deploy/staging", "success: Applied")
-	if !strings.Contains(s.state("shop/staging"), "again in staging") {
+	c.WantStatus(run.SHA, "infra/terraform-deploy", "success: ")
+	c.WantStatus(run.SHA, "infra/terraform-deploy/staging", "success: Applied")
+	if !strings.Contains(s.State("shop/staging"), "again in staging") {
 		t.Error("the rerun is not in the state")
 	}
-	c.ledger("staging")
+	c.Ledger("staging")
 }
 
-// onFailure shows what the commands have said.
-func (c *carrier) onFailure(t *testing.T) {
+// OnFailure shows what the commands have said.
+func (c *Runner) OnFailure(t *testing.T) {
 	t.Cleanup(func() {
 		if t.Failed() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			t.Log(c.log.String())
+			c.Mu.Lock()
+			defer c.Mu.Unlock()
+			t.Log(c.Log.String())
 		}
 	})
 }

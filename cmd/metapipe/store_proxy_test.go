@@ -22,12 +22,12 @@ import (
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
-// front stands before a bucket of the S3 server and before GitHub, and sees every
+// StoreProxy stands before a bucket of the S3 server and before GitHub, and sees every
 // write on its way. Its bucket is that of one world.
-type front struct {
-	t      *testing.T
-	server *miniotest.Server
-	bucket string
+type StoreProxy struct {
+	T      *testing.T
+	Server *miniotest.Server
+	Bucket string
 
 	mu sync.Mutex
 	// reads: see is told of reads too.
@@ -40,12 +40,12 @@ type front struct {
 	fault *hubtest.Fault
 }
 
-// newFront gives the world a bucket of its own on a server.
-func newFront(t *testing.T, server *miniotest.Server, w *world, bucket string) *front {
+// NewStoreProxy gives the world a bucket of its own on a server.
+func NewStoreProxy(t *testing.T, server *miniotest.Server, w *Setup, bucket string) *StoreProxy {
 	t.Helper()
-	f := &front{t: t, server: server, bucket: bucket, see: func(string) bool { return false }}
+	f := &StoreProxy{T: t, Server: server, Bucket: bucket, see: func(string) bool { return false }}
 	server.Bucket(t, bucket, true)
-	target := must(url.Parse(server.Endpoint))(t)
+	target := Must(url.Parse(server.Endpoint))(t)
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
@@ -55,18 +55,18 @@ func newFront(t *testing.T, server *miniotest.Server, w *world, bucket string) *
 	}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(proxy, w, r) }))
 	t.Cleanup(front.Close)
-	w.environ = append(w.environ, "METAPIPE_STORE=", "TF_STATE_BUCKET="+bucket)
+	w.Environ = append(w.Environ, "METAPIPE_STORE=", "TF_STATE_BUCKET="+bucket)
 	for name, value := range server.Environ(server.Root()) {
 		if name == "AWS_ENDPOINT_URL_S3" {
 			value = front.URL
 		}
-		w.environ = append(w.environ, name+"="+value)
+		w.Environ = append(w.Environ, name+"="+value)
 	}
 	return f
 }
 
-// arm lets the picked writes go wrong from now on, those to GitHub too.
-func (f *front) arm(github *hubtest.Server, fault *hubtest.Fault, see func(name string) bool, call func()) {
+// Arm lets the picked writes go wrong from now on, those to GitHub too.
+func (f *StoreProxy) Arm(github *hubtest.Server, fault *hubtest.Fault, see func(name string) bool, call func()) {
 	f.mu.Lock()
 	f.see, f.fault, f.call = see, fault, call
 	f.mu.Unlock()
@@ -79,8 +79,8 @@ func (f *front) arm(github *hubtest.Server, fault *hubtest.Fault, see func(name 
 	}}, wrong, 1<<30)
 }
 
-// disarm lets everything go well from now on.
-func (f *front) disarm(github *hubtest.Server) {
+// Disarm lets everything go well from now on.
+func (f *StoreProxy) Disarm(github *hubtest.Server) {
 	f.mu.Lock()
 	f.see = func(string) bool { return false }
 	f.mu.Unlock()
@@ -88,20 +88,20 @@ func (f *front) disarm(github *hubtest.Server) {
 }
 
 // watches reports whether see is told of a request.
-func (f *front) watches(r *http.Request) bool {
+func (f *StoreProxy) watches(r *http.Request) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.reads || r.Method != http.MethodGet && r.Method != http.MethodHead
 }
 
-// withReads lets reads go wrong too from now on.
-func (f *front) withReads() {
+// WithReads lets reads go wrong too from now on.
+func (f *StoreProxy) WithReads() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads = true
 }
 
-func (f *front) picks(name string) bool {
+func (f *StoreProxy) picks(name string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.see(name) {
@@ -122,7 +122,7 @@ func githubName(r *http.Request) string {
 	return name
 }
 
-func (f *front) serve(proxy http.Handler, w http.ResponseWriter, r *http.Request) {
+func (f *StoreProxy) serve(proxy http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !f.watches(r) {
 		proxy.ServeHTTP(w, r)
 		return
@@ -134,7 +134,7 @@ func (f *front) serve(proxy http.Handler, w http.ResponseWriter, r *http.Request
 	}
 	r = r.WithContext(context.WithoutCancel(r.Context()))
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if !f.picks("S3 "+r.Method+" "+plainKey(strings.TrimPrefix(r.URL.Path, "/"+f.bucket))) || f.fault == nil {
+	if !f.picks("S3 "+r.Method+" "+plainKey(strings.TrimPrefix(r.URL.Path, "/"+f.Bucket))) || f.fault == nil {
 		proxy.ServeHTTP(w, r)
 		return
 	}
@@ -155,22 +155,22 @@ var varying = regexp.MustCompile(`[0-9]{8}T[0-9]{6}[^/]*|[0-9a-f]{8}-[0-9a-f-]{2
 // plainKey is a key without what differs from one request to the next.
 func plainKey(key string) string { return varying.ReplaceAllString(key, "…") }
 
-func (f *front) state(target string) string {
-	f.t.Helper()
+func (f *StoreProxy) State(target string) string {
+	f.T.Helper()
 	key := target + "/terraform.tfstate"
 	if !f.has(key) {
 		return ""
 	}
-	out := must(f.server.Client(f.server.Root()).GetObject(f.t.Context(), &s3.GetObjectInput{Bucket: &f.bucket, Key: &key}))(f.t)
+	out := Must(f.Server.Client(f.Server.Root()).GetObject(f.T.Context(), &s3.GetObjectInput{Bucket: &f.Bucket, Key: &key}))(f.T)
 	defer out.Body.Close()
-	return string(must(io.ReadAll(out.Body))(f.t))
+	return string(Must(io.ReadAll(out.Body))(f.T))
 }
 
-func (f *front) locked(target string) bool { return f.has(target + "/terraform.tfstate.tflock") }
+func (f *StoreProxy) Locked(target string) bool { return f.has(target + "/terraform.tfstate.tflock") }
 
-func (f *front) has(key string) bool {
-	f.t.Helper()
-	out := must(f.server.Client(f.server.Root()).ListObjectsV2(f.t.Context(), &s3.ListObjectsV2Input{Bucket: &f.bucket, Prefix: &key}))(f.t)
+func (f *StoreProxy) has(key string) bool {
+	f.T.Helper()
+	out := Must(f.Server.Client(f.Server.Root()).ListObjectsV2(f.T.Context(), &s3.ListObjectsV2Input{Bucket: &f.Bucket, Prefix: &key}))(f.T)
 	for _, object := range out.Contents {
 		if *object.Key == key {
 			return true

@@ -31,20 +31,20 @@ func TestFaultStore(t *testing.T) {
 	m.report(t)
 	n := 0
 	for _, at := range writesOf(t, server) {
-		if !strings.HasPrefix(at.name, "S3 ") || tools(at.name) {
+		if !strings.HasPrefix(at.name, "S3 ") || OfTool(at.name) {
 			continue
 		}
 		for _, fault := range storeFaults {
 			n++
 			bucket := fmt.Sprintf("fault-%d", n)
 			m.run(t, at.String()+"/"+fault.name, func(t *testing.T) {
-				s := newScene(t, server, bucket)
-				s.fails(at, fault.Fault, fault.times)
-				s.carry(s.run)
-				s.disarm(s.hub)
-				s.wantSettled(s, s.run.sha, "first in staging")
+				s := NewPushCase(t, server, bucket)
+				fails(s, at, fault.Fault, fault.times)
+				s.PlayAll(s.Run)
+				s.Disarm(s.Hub)
+				s.WantNothingLost(s, s.Run.SHA, "first in staging")
 				if fault.times > 1 {
-					s.wantRerun(s)
+					s.WantRerun(s)
 				}
 			})
 		}
@@ -74,40 +74,40 @@ func TestFaultStoreReads(t *testing.T) {
 			n++
 			bucket := fmt.Sprintf("fault-reads-%d", n)
 			m.run(t, command+"/"+fault.name, func(t *testing.T) {
-				s := newScene(t, server, bucket)
-				s.withReads()
+				s := NewPushCase(t, server, bucket)
+				s.WithReads()
 				left, hits := fault.times, 0
-				s.arm(s.hub, &fault.Fault, func(name string) bool {
+				s.Arm(s.Hub, &fault.Fault, func(name string) bool {
 					read := strings.HasPrefix(name, "S3 GET ") || strings.HasPrefix(name, "S3 HEAD ")
-					if s.current().command != command || !read || tools(name) || left == 0 {
+					if current(s.Runner).Command != command || !read || OfTool(name) || left == 0 {
 						return false
 					}
 					left--
 					hits++
 					return true
 				}, nil)
-				s.carry(s.run)
-				s.disarm(s.hub)
+				s.PlayAll(s.Run)
+				s.Disarm(s.Hub)
 				if hits == 0 {
 					t.Error("nothing went wrong: there was no read")
 				}
-				s.wantSettled(s, s.run.sha, "first in staging")
+				s.WantNothingLost(s, s.Run.SHA, "first in staging")
 				if fault.times > 100 {
-					s.wantRerun(s)
+					s.WantRerun(s)
 				}
 			})
 		}
 	}
 }
 
-// tools reports whether a write is the tool's own.
-func tools(name string) bool { return strings.Contains(name, "terraform.tfstate") }
+// OfTool reports whether a write is the tool's own.
+func OfTool(name string) bool { return strings.Contains(name, "terraform.tfstate") }
 
 // fails lets the same write go wrong from its step on.
-func (s *scene) fails(at writeAt, fault hubtest.Fault, times int) {
+func fails(s *PushCase, at writeAt, fault hubtest.Fault, times int) {
 	seen := 0
-	s.arm(s.hub, &fault, func(name string) bool {
-		if step := s.current(); step.number < at.step.number || name != at.name {
+	s.Arm(s.Hub, &fault, func(name string) bool {
+		if step := current(s.Runner); step.Number < at.step.Number || name != at.name {
 			return false
 		}
 		seen++

@@ -30,13 +30,13 @@ var stoppings = []stopping{
 }
 
 // send sends the signals, with time between them to do their harm.
-func (s stopping) send(t *testing.T, r *running) {
+func (s stopping) send(t *testing.T, r *Running) {
 	t.Helper()
 	for i, signal := range s.signals {
 		if i > 0 {
 			time.Sleep(100 * time.Millisecond)
 		}
-		if err := r.cmd.Process.Signal(signal); err != nil && (i == 0 || !errors.Is(err, os.ErrProcessDone)) {
+		if err := r.Cmd.Process.Signal(signal); err != nil && (i == 0 || !errors.Is(err, os.ErrProcessDone)) {
 			t.Fatal(err)
 		}
 	}
@@ -47,31 +47,31 @@ func TestStoppedPlan(t *testing.T) {
 	for _, s := range stoppings {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, nil)
+			w := New(t, nil)
 			remote := newSlowRemote(t)
-			run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\nslow: " + remote.url + "\nenvironments:\n  staging: {}\n"})
-			r := w.accept(run)
-			p := w.newJob(r.run).start(r.args("plan", "staging")...)
+			run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\nslow: " + remote.url + "\nenvironments:\n  staging: {}\n"})
+			r := w.Accept(run)
+			p := w.NewJob(r.Run).Start(r.Args("plan", "staging")...)
 			remote.await(t) // the plan is in the middle of reading
 			s.send(t, p)
 			time.AfterFunc(300*time.Millisecond, remote.answer)
-			end := p.wait()
-			if end.exit != s.exit {
-				t.Fatalf("exit code %d, want %d:\n%s", end.exit, s.exit, end.log)
+			end := p.Wait()
+			if end.Exit != s.exit {
+				t.Fatalf("exit code %d, want %d:\n%s", end.Exit, s.exit, end.Log)
 			}
 			if s.exit == 130 {
-				end.want(t, "outcome=cancelled")
+				end.Want(t, "outcome=cancelled")
 			}
-			w.awaitUnlocked("shop/staging")
-			if w.state("shop/staging") != "" {
+			awaitUnlocked(w, "shop/staging")
+			if w.State("shop/staging") != "" {
 				t.Error("the plan has written a state")
 			}
-			r.report("--final", "--cancelled")
-			w.wantStatus(run.sha, "infra/terraform-deploy/staging", "error: ")
-			w.wantStatus(run.sha, "infra/terraform-deploy", "error: ")
-			w.wantNothingPending()
-			r.do(4, "apply", "staging").want(t, "reason=not-planned")
-			w.recovers()
+			r.Report("--final", "--cancelled")
+			w.WantStatus(run.SHA, "infra/terraform-deploy/staging", "error: ")
+			w.WantStatus(run.SHA, "infra/terraform-deploy", "error: ")
+			w.WantNothingPending()
+			r.Do(4, "apply", "staging").Want(t, "reason=not-planned")
+			w.Recovers()
 		})
 	}
 }
@@ -81,40 +81,40 @@ func TestStoppedApply(t *testing.T) {
 	for _, s := range stoppings {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, nil)
+			w := New(t, nil)
 			dir := t.TempDir()
 			begun, hold := filepath.Join(dir, "begun"), filepath.Join(dir, "hold")
-			appendTo(t, hold, "")
+			AppendTo(t, hold, "")
 			command := "touch " + begun + "; while [ -e " + hold + " ]; do sleep 0.1; done"
-			run := w.push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: '" + command + "'\nenvironments:\n  staging: {}\n"})
-			r := w.accept(run)
-			planned := r.planned("staging")
-			p := w.newJob(r.run).start(r.args("apply", "staging", "--receipt", planned.outputs["receipt"])...)
-			awaitFile(t, begun) // the first resource is made, the second is being made
+			run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: '" + command + "'\nenvironments:\n  staging: {}\n"})
+			r := w.Accept(run)
+			planned := r.Planned("staging")
+			p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)
+			AwaitFile(t, begun) // the first resource is made, the second is being made
 			s.send(t, p)
-			end := p.wait()
-			if end.exit != s.exit {
-				t.Fatalf("exit code %d, want %d:\n%s", end.exit, s.exit, end.log)
+			end := p.Wait()
+			if end.Exit != s.exit {
+				t.Fatalf("exit code %d, want %d:\n%s", end.Exit, s.exit, end.Log)
 			}
 			if s.exit == 130 {
-				end.want(t, "outcome=cancelled")
+				end.Want(t, "outcome=cancelled")
 			} else { // the tool outlives metapipe, and ends its work in peace
-				check(t, os.Remove(hold))
+				Check(t, os.Remove(hold))
 			}
-			w.awaitUnlocked("shop/staging")
-			if state := w.state("shop/staging"); !strings.Contains(state, "shop in staging") {
+			awaitUnlocked(w, "shop/staging")
+			if state := w.State("shop/staging"); !strings.Contains(state, "shop in staging") {
 				t.Errorf("what was made is not in the state:\n%s", state)
 			}
-			report := r.report("--final", "--cancelled")
-			w.wantNothingPending()
-			if s.exit == 130 && !strings.Contains(report.summary, "terraform_data.first") {
-				t.Errorf("the report does not tell what was made:\n%s", report.summary)
+			report := r.Report("--final", "--cancelled")
+			w.WantNothingPending()
+			if s.exit == 130 && !strings.Contains(report.Summary, "terraform_data.first") {
+				t.Errorf("the report does not tell what was made:\n%s", report.Summary)
 			}
-			if got := w.statuses(run.sha)["infra/terraform-deploy/staging"]; strings.HasPrefix(got, "success") {
+			if got := w.Statuses(run.SHA)["infra/terraform-deploy/staging"]; strings.HasPrefix(got, "success") {
 				t.Errorf("a stopped apply is told as %q", got)
 			}
-			r.do(4, "apply", "staging")
-			w.recovers()
+			r.Do(4, "apply", "staging")
+			w.Recovers()
 		})
 	}
 }
@@ -152,9 +152,9 @@ func (r *slowRemote) await(t *testing.T) {
 	}
 }
 
-func awaitFile(t *testing.T, file string) {
+func AwaitFile(t *testing.T, file string) {
 	t.Helper()
-	await(t, file+" to appear", func() bool {
+	Await(t, file+" to appear", func() bool {
 		_, err := os.Stat(file)
 		return err == nil
 	})
@@ -162,16 +162,16 @@ func awaitFile(t *testing.T, file string) {
 
 // awaitUnlocked waits until nobody holds the lock of a state: the tool may
 // outlive metapipe for a moment.
-func (w *world) awaitUnlocked(target string) {
-	w.t.Helper()
-	lock := filepath.Join(filepath.Dir(w.stateFile(target)), ".terraform.tfstate.lock.info")
-	await(w.t, "the lock of "+target+" to be released", func() bool {
+func awaitUnlocked(w *Setup, target string) {
+	w.T.Helper()
+	lock := filepath.Join(filepath.Dir(w.StateFile(target)), ".terraform.tfstate.lock.info")
+	Await(w.T, "the lock of "+target+" to be released", func() bool {
 		_, err := os.Stat(lock)
 		return os.IsNotExist(err)
 	})
 }
 
-func await(t testing.TB, what string, done func() bool) {
+func Await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if done() {

@@ -52,7 +52,7 @@ output "secret" {
 type crowded struct {
 	customer, env, mark, secret string
 	repo                        *hub.Repo
-	j                           *job
+	j                           *Job
 	request                     string
 }
 
@@ -81,37 +81,37 @@ func (c *crowded) own(t *testing.T, what, text string, want bool) {
 
 // newCrowd makes a manager with all customers, and an operator's run for each
 // target.
-func newCrowd(t *testing.T) (*world, []*crowded) {
+func newCrowd(t *testing.T) (*Setup, []*crowded) {
 	t.Helper()
-	w := newWorld(t, nil)
+	w := New(t, nil)
 	manager := map[string]string{"terraform/main.tf": crowdRoot, "metapipe.yml": "environments:\n"}
 	for _, env := range crowdEnvironments {
 		manager["metapipe.yml"] += fmt.Sprintf("  - {name: %s, branches: [main]}\n", env)
 	}
 	repos, slugs := map[string]*hub.Repo{}, []string{}
 	for i, customer := range crowdCustomers {
-		repo := must(w.hub.AddRepo("acme", "of-"+customer, hub.RepoOptions{ID: int64(9000 + i), Private: true}))(t)
-		check(t, repo.Grant("metapipe-bot", hub.Write))
+		repo := Must(w.Hub.AddRepo("acme", "of-"+customer, hub.RepoOptions{ID: int64(9000 + i), Private: true}))(t)
+		Check(t, repo.Grant("metapipe-bot", hub.Write))
 		variables := "name: of-" + customer + "\nhere: \"in {{ environment }}\"\nenvironments:\n"
 		for _, env := range crowdEnvironments {
 			mark, secret := marksOf(customer, env)
 			variables += fmt.Sprintf("  %s: {mark: %s, secret: %s}\n", env, mark, secret)
 		}
-		w.commit(repo, "main", map[string]string{"infra/variables.yml": variables})
+		w.Commit(repo, "main", map[string]string{"infra/variables.yml": variables})
 		manager["customers/"+customer+".yml"] = fmt.Sprintf("repository: %s\nrepository_id: %d\n", repo.Slug(), repo.ID())
 		repos[customer], slugs = repo, append(slugs, repo.Slug())
 	}
-	sha := w.commit(w.manager, "main", manager)
-	token := w.token(hub.Token{Name: "source of all", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: slugs,
-		Permissions: permissions("contents actions", "statuses pull_requests issues deployments")})
-	check(t, w.manager.AddWorkflow(hub.Workflow{Path: managerWorkflow, Name: "Deploy", Manual: true}))
+	sha := w.Commit(w.Manager, "main", manager)
+	token := w.Token(hub.Token{Name: "source of all", Kind: hub.FineGrained, User: "metapipe-bot", Repositories: slugs,
+		Permissions: Permissions("contents actions", "statuses pull_requests issues deployments")})
+	Check(t, w.Manager.AddWorkflow(hub.Workflow{Path: ManagerWorkflow, Name: "Deploy", Manual: true}))
 	var crowd []*crowded
 	for _, customer := range crowdCustomers {
 		for _, env := range crowdEnvironments {
-			run := must(w.manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: managerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
-			event := must(w.manager.ManualEvent(managerWorkflow, "main", map[string]string{"customer": customer}, "robin"))(t)
+			run := Must(w.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: ManagerWorkflow, HeadSHA: sha, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
+			event := Must(w.Manager.ManualEvent(ManagerWorkflow, "main", map[string]string{"customer": customer}, "robin"))(t)
 			c := &crowded{customer: customer, env: env, repo: repos[customer],
-				j: w.newJob(workflowRun{repo: w.manager, run: run, event: event, sha: sha, ref: "refs/heads/main"}).with("SOURCE_REPOS_PAT=" + token)}
+				j: w.NewJob(WorkflowRun{Repo: w.Manager, Run: run, Event: event, SHA: sha, Ref: "refs/heads/main"}).With("SOURCE_REPOS_PAT=" + token)}
 			c.mark, c.secret = marksOf(customer, env)
 			crowd = append(crowd, c)
 		}
@@ -122,14 +122,14 @@ func newCrowd(t *testing.T) (*world, []*crowded) {
 // inside runs a command in this very process and returns its job summary.
 func (c *crowded) inside(t *testing.T, step string, args ...string) string {
 	t.Helper()
-	dir := filepath.Join(c.j.dir, step)
+	dir := filepath.Join(c.j.Dir, step)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Error(err)
 		return ""
 	}
 	var log, complaints bytes.Buffer
-	environ := append(append([]string{}, c.j.environ...), "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
-	exit := cli.Main(t.Context(), args, cli.App{In: strings.NewReader(""), Out: &log, Err: &complaints, Environ: environ, Dir: c.j.workspace(), Now: time.Now,
+	environ := append(append([]string{}, c.j.Environ...), "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
+	exit := cli.Main(t.Context(), args, cli.App{In: strings.NewReader(""), Out: &log, Err: &complaints, Environ: environ, Dir: c.j.Workspace(), Now: time.Now,
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			select {
 			case <-ctx.Done():
@@ -141,7 +141,7 @@ func (c *crowded) inside(t *testing.T, step string, args ...string) string {
 	if exit != 0 {
 		t.Errorf("%s of %s ended with exit code %d:\n%s%s", step, c.name(), exit, log.String(), complaints.String())
 	}
-	c.own(t, "the log of "+step, unmasked(log.String())+complaints.String(), false)
+	c.own(t, "the log of "+step, Unmasked(log.String())+complaints.String(), false)
 	summary, err := os.ReadFile(filepath.Join(dir, "summary"))
 	if err != nil && !os.IsNotExist(err) {
 		t.Error(err)
@@ -149,8 +149,8 @@ func (c *crowded) inside(t *testing.T, step string, args ...string) string {
 	return string(summary)
 }
 
-// unmasked leaves out what the runner takes and shows nobody.
-func unmasked(log string) string {
+// Unmasked leaves out what the runner takes and shows nobody.
+func Unmasked(log string) string {
 	return regexp.MustCompile(`(?m)^::add-mask::.*$`).ReplaceAllString(log, "")
 }
 
@@ -178,7 +178,7 @@ func TestTargetsNeverMix(t *testing.T) {
 		return
 	}
 	for _, c := range crowd {
-		c.request = parseOutputs(t, readOptional(t, filepath.Join(c.j.dir, "fetch-vars", "output")))["request-id"]
+		c.request = ParseOutputs(t, ReadOptional(t, filepath.Join(c.j.Dir, "fetch-vars", "output")))["request-id"]
 	}
 	target := func(c *crowded, command string) []string {
 		return []string{command, "--customer", c.customer, "--environment", c.env, "--request", c.request}
@@ -198,7 +198,7 @@ func TestTargetsNeverMix(t *testing.T) {
 		c.own(t, "the summary", c.inside(t, "report", "report", "--customer", c.customer, "--request", c.request, "--final"), true)
 	})
 	for _, c := range crowd {
-		state := w.state(c.name())
+		state := w.State(c.name())
 		own := strings.ReplaceAll(state, c.secret, "")
 		c.own(t, "the state", own, true)
 		if state == own || !strings.Contains(state, fmt.Sprintf("%s of-%s of-%s acme/of-%s %s in %s", c.mark, c.customer, c.customer, c.customer, c.env, c.env)) {
@@ -206,13 +206,13 @@ func TestTargetsNeverMix(t *testing.T) {
 		}
 		c.toldAlone(t)
 	}
-	w.nothingUnsealed(t)
+	nothingUnsealed(w, t)
 }
 
 // plannedAlone looks at the receipt of a target.
-func (c *crowded) plannedAlone(t *testing.T, w *world) {
+func (c *crowded) plannedAlone(t *testing.T, w *Setup) {
 	t.Helper()
-	receipts, err := filepath.Glob(filepath.Join(w.store, c.customer, c.env, "plans", "*", "*", "receipt.json"))
+	receipts, err := filepath.Glob(filepath.Join(w.Store, c.customer, c.env, "plans", "*", "*", "receipt.json"))
 	if err != nil || len(receipts) != 1 {
 		t.Errorf("%s has %d receipts, %v", c.name(), len(receipts), err)
 		return
@@ -221,8 +221,8 @@ func (c *crowded) plannedAlone(t *testing.T, w *world) {
 		Request, Customer, Environment, Backend string
 		RepositoryID                            int64 `json:"repository_id"`
 	}
-	check(t, json.Unmarshal(must(os.ReadFile(receipts[0]))(t), &receipt))
-	if receipt.Request != c.request || receipt.Customer != c.customer || receipt.Environment != c.env || receipt.RepositoryID != c.repo.ID() || receipt.Backend != w.stateFile(c.name()) {
+	Check(t, json.Unmarshal(Must(os.ReadFile(receipts[0]))(t), &receipt))
+	if receipt.Request != c.request || receipt.Customer != c.customer || receipt.Environment != c.env || receipt.RepositoryID != c.repo.ID() || receipt.Backend != w.StateFile(c.name()) {
 		t.Errorf("the receipt of %s is %+v", c.name(), receipt)
 	}
 }
@@ -255,10 +255,10 @@ func (c *crowded) toldAlone(t *testing.T) {
 
 // nothingUnsealed looks for values of variables.yml in every file of the store but
 // the states.
-func (w *world) nothingUnsealed(t *testing.T) {
+func nothingUnsealed(w *Setup, t *testing.T) {
 	t.Helper()
 	files := 0
-	check(t, filepath.WalkDir(w.store, func(path string, d fs.DirEntry, err error) error {
+	Check(t, filepath.WalkDir(w.Store, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), "terraform.tfstate") {
 			return err
 		}

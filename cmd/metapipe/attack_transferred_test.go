@@ -7,13 +7,13 @@ import (
 // withheld reports to a repository that is another one now, or of another account:
 // withheld TEXT... Nothing is written anywhere, and the log says why.
 func (a *attempt) withheld(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
+	a.T.Helper()
+	a.Hub.ResetCalls()
 	for _, flags := range [][]string{nil, {"--final"}} {
-		a.job(a.r.run).do(0, append([]string{"report", "--customer", "shop", "--request", a.r.id}, flags...)...).says(a.t, args...)
+		a.job(a.r.Run).Do(0, append([]string{"report", "--customer", "shop", "--request", a.r.ID}, flags...)...).Says(a.T, args...)
 	}
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
 	a.verdicts++
 }
@@ -21,19 +21,19 @@ func (a *attempt) withheld(args []string) {
 // undrifted scans a target: undrifted ENV TEXT... The repository is at fault, nothing
 // is planned, and no issue is written.
 func (a *attempt) undrifted(args []string) {
-	a.t.Helper()
-	a.hub.ResetCalls()
-	got := scanOf(a.t, a.driftJob().do(6, "drift", "--json", "--issues", "5", "--customer", "shop", "--environment", args[0])).Results[0]
+	a.T.Helper()
+	a.Hub.ResetCalls()
+	got := ScanOf(a.T, a.DriftJob().Do(6, "drift", "--json", "--issues", "5", "--customer", "shop", "--environment", args[0])).Results[0]
 	if got.Plan != nil || got.Failure == nil || got.Failure.Cause != "repository" {
-		a.t.Fatalf("drift found %+v", got)
+		a.T.Fatalf("drift found %+v", got)
 	}
 	for _, text := range args[1:] {
 		if said := got.Failure.Message + got.Failure.Next; !strings.Contains(said, text) {
-			a.t.Errorf("drift says %q, want %q", said, text)
+			a.T.Errorf("drift says %q, want %q", said, text)
 		}
 	}
-	if writes := a.writes(); len(writes) != 0 {
-		a.t.Errorf("written: %v", writes)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
 	}
 	a.verdicts++
 }

@@ -14,22 +14,22 @@ import (
 // laptopPlan starts a dry run of the examples whose progress goes into a pipe.
 func laptopPlan(t *testing.T, temp string, command ...string) (*exec.Cmd, *os.File) {
 	t.Helper()
-	examples := filepath.Join(root(t), "examples")
-	cmd := exec.Command(must(exec.LookPath("metapipe"))(t), append(command, "--manager-dir", filepath.Join(examples, "manager"), "--customer-dir", filepath.Join(examples, "customer"))...)
+	examples := filepath.Join(Root(t), "examples")
+	cmd := exec.Command(Must(exec.LookPath("metapipe"))(t), append(command, "--manager-dir", filepath.Join(examples, "manager"), "--customer-dir", filepath.Join(examples, "customer"))...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "GITHUB_ACTIONS=")
 	reader, writer, err := os.Pipe()
-	check(t, err)
+	Check(t, err)
 	cmd.Stdout, cmd.Stderr = writer, writer
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	check(t, cmd.Start())
-	check(t, writer.Close())
+	Check(t, cmd.Start())
+	Check(t, writer.Close())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd, reader
 }
 
 func leftIn(t *testing.T, temp string) []string {
 	t.Helper()
-	return must(filepath.Glob(filepath.Join(temp, "metapipe-*")))(t)
+	return Must(filepath.Glob(filepath.Join(temp, "metapipe-*")))(t)
 }
 
 // TestNothingIsLeft ends commands in the ways in which a person ends them: the
@@ -49,8 +49,8 @@ func TestNothingIsLeft(t *testing.T) {
 					command = append(slices.Clone(command), "--out", filepath.Join(temp, "out"))
 				}
 				cmd, reader := laptopPlan(t, temp, command...)
-				must(bufio.NewReader(reader).ReadString('\n'))(t)
-				check(t, end(cmd, reader))
+				Must(bufio.NewReader(reader).ReadString('\n'))(t)
+				Check(t, end(cmd, reader))
 				go func() { _, _ = io.Copy(io.Discard, reader) }()
 				err := cmd.Wait()
 				if code := cmd.ProcessState.ExitCode(); code != 130 {
@@ -66,19 +66,19 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Parallel()
 		temp := t.TempDir()
 		cmd, reader := laptopPlan(t, temp, "plan", "--environment", "staging")
-		must(bufio.NewReader(reader).ReadString('\n'))(t)
-		await(t, "its directory", func() bool { return len(leftIn(t, temp)) > 0 })
-		check(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
+		Must(bufio.NewReader(reader).ReadString('\n'))(t)
+		Await(t, "its directory", func() bool { return len(leftIn(t, temp)) > 0 })
+		Check(t, syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL))
 		_, _ = io.Copy(io.Discard, reader) // until the tool has ended, too
 		_ = cmd.Wait()
 		if left := leftIn(t, temp); len(left) == 0 {
 			t.Fatal("a killed process left nothing: this test shows nothing")
 		}
 		// A tool that the killed process had started holds the directory until it ends.
-		await(t, "an empty directory", func() bool {
+		Await(t, "an empty directory", func() bool {
 			next, reader := laptopPlan(t, temp, "plan", "--environment", "staging")
 			_, _ = io.Copy(io.Discard, reader)
-			check(t, next.Wait())
+			Check(t, next.Wait())
 			return len(leftIn(t, temp)) == 0
 		})
 	})

@@ -45,7 +45,7 @@ test: api-description lint bin/testreport ## run every check and test there is
 
 attack: ## play every attempt of testdata/attack against the binary and its GitHub
 	@mkdir -p bin
-	@ended=0; PATH=$$(.ci/tools/ensure terraform) METAPIPE_ATTACKS=$(CURDIR)/bin/attacks.txt go test -count=1 -timeout 20m -run '^TestAttacks$$' ./cmd/metapipe || ended=$$?; \
+	@ended=0; PATH=$$(.ci/tools/ensure terraform) METAPIPE_ATTACKS=$(CURDIR)/bin/attacks.txt go test -count=1 -timeout 20m ./pkg/acceptance/attack || ended=$$?; \
 		cat bin/attacks.txt; exit $$ended
 
 lint: ## check format, modules and code
@@ -58,12 +58,12 @@ lint: ## check format, modules and code
 
 # Most of the time goes into waiting for repeated requests, so more run than there are cores.
 faults: ## let every read and write of a request fail, and every step die, in every way
-	@set -o pipefail; PATH=$$(.ci/tools/ensure terraform minio) go test ./cmd/metapipe -run '^TestFault(Matrix|Reads|Store|StoreReads|Destroy|Kills)$$' -parallel 6 -count=1 -timeout 25m -v \
+	@set -o pipefail; PATH=$$(.ci/tools/ensure terraform minio) go test ./pkg/acceptance/fault -parallel 6 -count=1 -timeout 25m -v \
 		| grep -vE '^(=== |PASS|ok )|--- PASS' | awk '/^TestFault.*cases, .* ok$$/ { cases += $$2; good += $$4 } { print } END { printf "%d cases, %d ok\n", cases, good }'
 
 SOAK ?= 2m
 soak: ## carry requests through random faults for SOAK (2m); SEED=n plays one round again
-	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_SOAK=$(SOAK) METAPIPE_SOAK_SEED=$(SEED) go test ./cmd/metapipe -run '^TestSoak$$' -count=1 -timeout 60m -v \
+	@PATH=$$(.ci/tools/ensure terraform minio) METAPIPE_SOAK=$(SOAK) METAPIPE_SOAK_SEED=$(SEED) go test ./pkg/acceptance/soak -count=1 -timeout 60m -v \
 		| grep -E '^soak: |^TestSoak: |--- FAIL|_test.go|^FAIL|^ok'
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
@@ -75,14 +75,14 @@ fuzz-borders: ## run the fuzz targets of what crosses a trust border
 		./pkg/variables:FuzzParse ./pkg/strictyaml:FuzzLexer ./pkg/config:FuzzDecode ./pkg/terraform/jsonvalue:FuzzJSONText
 
 bench: ## measure metapipe against bare terraform, as ratios
-	@PATH=$$(.ci/tools/ensure terraform minio terraform-provider-local) METAPIPE_BENCH=1 go test ./cmd/metapipe -run TestBench -v -count=1 -timeout 30m
+	@PATH=$$(.ci/tools/ensure terraform minio terraform-provider-local) METAPIPE_BENCH=1 go test ./pkg/acceptance/bench -v -count=1 -timeout 30m
 
 # Processes of the tests write their part into GOCOVERDIR; both parts are merged.
 coverage: ## print which part of each package the tests reach, processes included
 	@rm -rf bin/coverage && mkdir -p bin/coverage/processes bin/coverage/tests
 	@PATH=$$(.ci/tools/ensure terraform tofu minio act terraform-provider-local terraform-provider-random terraform-provider-null) METAPIPE_COVERAGE=$(CURDIR)/bin/coverage/processes \
 		go test -count=1 -timeout 40m -cover -coverpkg=./pkg/... ./... -args -test.gocoverdir=$(CURDIR)/bin/coverage/tests >bin/coverage/log.txt || { cat bin/coverage/log.txt; exit 1; }
-	@go tool covdata percent -i=bin/coverage/processes,bin/coverage/tests -pkg=$$(go list ./pkg/... | paste -sd,)
+	@go tool covdata percent -i=bin/coverage/processes,bin/coverage/tests -pkg=$$(go list ./pkg/... | grep -v /pkg/acceptance/ | paste -sd,)
 
 structure: ## print how the files of each package hang together
 	@go build -C .ci/tools/structure -o $(CURDIR)/bin/structure . && bin/structure

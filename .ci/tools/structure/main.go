@@ -37,6 +37,9 @@ func run() error {
 	fmt.Fprintln(out, "package\tfiles\tuses\tlargest set\t")
 	files, edges, largest := 0, 0, 0
 	for _, p := range list {
+		if strings.Contains(p.PkgPath, "/pkg/acceptance/") {
+			continue // tests
+		}
 		uses := usesOf(p)
 		pairs := 0
 		for _, targets := range uses {

@@ -1,0 +1,95 @@
+package act
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+	"github.com/metapipe/metapipe/pkg/store/miniotest"
+)
+
+const driftWorkflow = "drift-detection.yml"
+
+// scans runs the workflow of the schedule to its end.
+func (w *actSetup) scans(inputs map[string]string) (steps []actStep, succeeded bool) {
+	t := w.T
+	t.Helper()
+	event, payload := "schedule", json.RawMessage(`{"schedule":"23 4 * * *"}`)
+	if inputs != nil {
+		event, payload = "workflow_dispatch", fixture.Must(json.Marshal(map[string]any{"inputs": inputs, "repository": map[string]any{"default_branch": "main"}}))(t)
+	}
+	head := fixture.Must(w.Manager.Head("main"))(t)
+	run := fixture.Must(w.Manager.StartRun(hub.NewRun{Event: event, Path: ".github/workflows/" + driftWorkflow, HeadSHA: head, HeadBranch: "main", Actor: "robin", Status: "in_progress"}))(t)
+	scan := fixture.WorkflowRun{Repo: w.Manager, Run: run, Event: payload, SHA: head, Ref: "refs/heads/main"}
+	stored := filepath.Join(t.TempDir(), fmt.Sprintf("record-%d", run.ID))
+	a := w.act(scan, actJobs{workflow: driftWorkflow, inputs: inputs, settings: w.settings(scan), record: stored})
+	succeeded = a.wait()
+	fixture.Check(t, w.Manager.SetRun(run.ID, "completed", map[bool]string{true: "success", false: "failure"}[succeeded]))
+	if t.Failed() || testing.Verbose() {
+		t.Logf("drift:\n%s", a.log)
+	}
+	return actSteps(t, stored), succeeded
+}
+
+// summaryOf is the last step of a scan, after as many shards as wanted.
+func summaryOf(t *testing.T, steps []actStep, shards int) actStep {
+	t.Helper()
+	if len(steps) != shards+2 || !slices.Contains(steps[0].args, "list") || !slices.Contains(steps[len(steps)-1].args, "summary") {
+		for _, s := range steps {
+			t.Logf("%v → %s\n%s", s.args, s.exit, s.said)
+		}
+		t.Fatalf("%d steps, want a list, %d shards and a summary", len(steps), shards)
+	}
+	return steps[len(steps)-1]
+}
+
+// TestDriftWorkflow runs the scheduled workflow: three customers in shards, one of
+// which cannot be read, and then one customer by hand.
+func TestDriftWorkflow(t *testing.T) {
+	t.Parallel()
+	server := miniotest.Start(t, miniotest.Options{KMS: true})
+	t.Run("drift", func(t *testing.T) { // the bucket is called like the test
+		t.Parallel()
+		driftInAct(t, server)
+	})
+}
+
+func driftInAct(t *testing.T, server *miniotest.Server) {
+	files := map[string]string{
+		"metapipe.yml":         fixture.ManagerFiles["metapipe.yml"] + "drift: {pending: issue}\n",
+		"customers/broken.yml": "repository: acme/shop\nrepository_id: 4711\npath: broken\nenvironments: [staging]\n",
+		"customers/second.yml": "repository: acme/shop\nrepository_id: 4711\npath: second\nenvironments: [staging]\n",
+		"customers/shop.yml":   "repository: acme/shop\nrepository_id: 4711\nenvironments: [staging]\n",
+	}
+	w := newActSetup(t, server, files)
+	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": fixture.VariablesYML, "second/variables.yml": fixture.VariablesYML, "broken/variables.yml": "name: [\n"})
+
+	steps, succeeded := w.scans(nil)
+	last := summaryOf(t, steps, 3)
+	if succeeded || last.exit != "6" {
+		t.Errorf("a scan with an error succeeded (%v), its summary ended with %s", succeeded, last.exit)
+	}
+	for _, want := range []string{"2 of 3 targets differ", "nothing is known about 1 of 3", "`broken/staging`", "`variables`", "[issue 1](", "[issue 2]("} {
+		if !strings.Contains(last.summary, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, last.summary)
+		}
+	}
+	if issues := w.Customer.Snapshot().Issues; len(issues) != 2 || !strings.Contains(issues[0].Body, "terraform_data.first") {
+		t.Errorf("issues: %+v", issues)
+	}
+	w.states.WantNone("terraform.tfstate", "a scan")
+
+	steps, succeeded = w.scans(map[string]string{"customer": "shop", "environment": "staging"})
+	last = summaryOf(t, steps, 1)
+	if !succeeded || last.exit != "0" || last.outputs["found"] != "1" || len(w.Customer.Snapshot().Issues) != 2 {
+		t.Errorf("by hand: succeeded %v, exit %s, outputs %v\n%s", succeeded, last.exit, last.outputs, last.said)
+	}
+	if !strings.Contains(last.summary, "+") && !strings.Contains(last.summary, "-") {
+		t.Errorf("the summary compares with no scan before:\n%s", last.summary)
+	}
+}

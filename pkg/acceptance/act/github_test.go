@@ -1,0 +1,244 @@
+package act
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/pipeline/intake"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// journey is how a run of the customer went through both workflows.
+type journey struct {
+	customer, manager bool // they succeeded
+	asked, answered   []actStep
+	handedOn          string  // to the customer's job that needs the infrastructure
+	run               hub.Run // the manager's
+}
+
+// through carries a run of the customer through both workflows.
+func (w *actSetup) through(run fixture.WorkflowRun, inputs map[string]string) journey {
+	w.T.Helper()
+	requested := w.trigger(run, inputs)
+	return w.answer(w.dispatched(requested), nil).end().with(requested)
+}
+
+// with adds how the customer's workflow ended.
+func (j journey) with(requested *actRun) journey {
+	t := requested.w.T
+	t.Helper()
+	j.customer = requested.wait()
+	j.asked = actSteps(t, requested.record)
+	j.handedOn = fixture.ReadOptional(t, filepath.Join(requested.record, handedOn))
+	if t.Failed() || testing.Verbose() {
+		t.Logf("customer:\n%s", requested.log)
+	}
+	return j
+}
+
+// trigger starts the customer's workflow.
+func (w *actSetup) trigger(run fixture.WorkflowRun, inputs map[string]string) *actRun {
+	w.T.Helper()
+	return w.act(run, actJobs{workflow: filepath.Base(intake.TriggerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")})
+}
+
+// dispatched takes the manager's run that a customer's workflow has made.
+func (w *actSetup) dispatched(requested *actRun) fixture.WorkflowRun {
+	w.T.Helper()
+	ctx, cancel := context.WithCancel(w.T.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-requested.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	q, err := w.Hub.NextRun(ctx)
+	if err != nil {
+		requested.wait()
+		w.T.Fatalf("nothing was dispatched: %v\n%s", err, requested.log)
+	}
+	fixture.Check(w.T, q.Repo.SetRun(q.Run.ID, "in_progress", ""))
+	return fixture.WorkflowRun{Repo: q.Repo, Run: q.Run, Event: q.Run.Payload, SHA: q.Run.HeadSHA, Ref: "refs/heads/" + q.Run.HeadBranch}
+}
+
+// answering is a run of the manager under way.
+type answering struct {
+	w    *actSetup
+	run  fixture.WorkflowRun
+	jobs actJobs
+	now  *actRun
+}
+
+// answer starts the manager's workflow.
+func (w *actSetup) answer(run fixture.WorkflowRun, inputs map[string]string) *answering {
+	w.T.Helper()
+	a := &answering{w: w, run: run, jobs: actJobs{workflow: filepath.Base(fixture.ManagerWorkflow), inputs: inputs, settings: w.settings(run), record: filepath.Join(w.T.TempDir(), "record")}}
+	a.jobs.gates = w.gates(run, a.jobs.record)
+	a.now = w.act(run, a.jobs)
+	return a
+}
+
+// end waits for the last job.
+func (a *answering) end() journey {
+	t := a.w.T
+	t.Helper()
+	j := journey{manager: true}
+	for {
+		if !a.now.wait() {
+			j.manager = false
+		}
+		before := len(j.answered)
+		j.answered = actSteps(t, a.jobs.record)
+		if t.Failed() || testing.Verbose() {
+			t.Logf("manager:\n%s", a.now.log)
+		}
+		if slices.ContainsFunc(j.answered, func(s actStep) bool { return slices.Contains(s.args, "--final") }) {
+			break
+		}
+		if len(j.answered) == before {
+			t.Fatalf("the manager's workflow got nowhere:\n%s", a.now.log)
+		}
+		a.jobs.instead = resumed(t, []byte(workflowsOf(t, "manager")[fixture.ManagerWorkflow]), j.answered)
+		a.now = a.w.act(a.run, a.jobs)
+	}
+	conclusion := map[bool]string{true: "success", false: "failure"}[j.manager]
+	fixture.Check(t, a.run.Repo.SetRun(a.run.Run.ID, "completed", conclusion))
+	j.run = fixture.Must(a.run.Repo.Run(a.run.Run.ID))(t)
+	return j
+}
+
+// resumed is the manager's workflow after act has stopped: it starts no job after a
+// called workflow that has failed, also not one with `if: always()`. The jobs that
+// have ended are replaced by ones that end alike; those to come stay as they are.
+func resumed(t *testing.T, workflow []byte, steps []actStep) []byte {
+	t.Helper()
+	document := map[string]any{}
+	fixture.Check(t, yaml.Unmarshal(workflow, &document))
+	jobs := document["jobs"].(map[string]any)
+	ends := func(name string, step map[string]any, more map[string]any) {
+		job := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{step}}
+		for _, key := range []string{"needs", "outputs"} {
+			if value, ok := jobs[name].(map[string]any)[key]; ok {
+				job[key] = value
+			}
+		}
+		for key, value := range more {
+			job[key] = value
+		}
+		jobs[name] = job
+	}
+	fetched, ok := stepOf(steps, "fetch-vars", "")
+	if !ok {
+		t.Fatal("the first job has left no record")
+	}
+	ends("prepare", map[string]any{"id": "fetch", "env": map[string]any{"SAID": fetched.rawOut}, "run": `printf '%s' "$SAID" >>"$GITHUB_OUTPUT"`}, nil)
+	last := steps[len(steps)-1]
+	for i := len(steps) - 1; last.environment == ""; i-- { // a report belongs to the step before it
+		last = steps[i]
+	}
+	for _, env := range []string{"staging", "production"} {
+		name := "target-" + env
+		switch _, planned := stepOf(steps, "plan", env); {
+		case env == last.environment:
+			ends(name, map[string]any{"run": "exit 1"}, map[string]any{"if": "always()"})
+			return fixture.Must(yaml.Marshal(document))(t)
+		case planned:
+			ends(name, map[string]any{"run": "true"}, map[string]any{"if": "always()"})
+		default:
+			ends(name, map[string]any{"run": "true"}, map[string]any{"if": "false"})
+		}
+	}
+	t.Fatal("act has stopped without a reason")
+	return nil
+}
+
+// withGates puts a job before each one that has an environment: it asks the double
+// whether that one may start, and fails when it may not. `queue` is left out, the one
+// key that act refuses to read.
+func withGates(t *testing.T, workflow []byte) []byte {
+	t.Helper()
+	document := map[string]any{}
+	fixture.Check(t, yaml.Unmarshal(workflow, &document))
+	jobs := document["jobs"].(map[string]any)
+	gates := map[string]any{}
+	for name, value := range jobs {
+		job := value.(map[string]any)
+		if c, ok := job["concurrency"].(map[string]any); ok {
+			delete(c, "queue")
+		}
+		environment, ok := job["environment"]
+		if !ok {
+			continue
+		}
+		gate := map[string]any{"runs-on": "ubuntu-latest", "steps": []any{
+			map[string]any{"env": map[string]any{"ENVIRONMENT": environment}, "run": `exec ask-gate "$GATES/$ENVIRONMENT"`},
+		}}
+		needs := []any{name + "-gate"}
+		if before, ok := job["needs"]; ok {
+			needs, gate["needs"] = append(needs, before), before
+		}
+		if condition, ok := job["if"]; ok {
+			gate["if"] = condition
+		}
+		job["needs"], gates[name+"-gate"] = needs, gate
+	}
+	if len(gates) == 0 {
+		return workflow
+	}
+	for name, gate := range gates {
+		jobs[name] = gate
+	}
+	return fixture.Must(yaml.Marshal(document))(t)
+}
+
+// gates serves the answers of the double for the jobs of a run.
+func (w *actSetup) gates(run fixture.WorkflowRun, stored string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		environment := strings.TrimPrefix(r.URL.Path, "/")
+		_, command, _ := strings.Cut(environment, "-")
+		at, err := run.Repo.EnterEnvironment(run.Run.ID, command+" "+environment, environment)
+		if err == nil && at == hub.GateWaiting {
+			w.review(run, environment, actSteps(w.T, stored))
+			at, err = run.Repo.AwaitEnvironment(r.Context(), run.Run.ID, command+" "+environment, environment)
+		}
+		if err != nil {
+			w.T.Errorf("gate of %s: %v", environment, err)
+		}
+		if err != nil || at != hub.GateOpen {
+			out.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	w.T.Cleanup(server.Close)
+	return server.URL
+}
+
+// approves is a reviewer who looks at the plan before saying yes.
+func (w *actSetup) approves(run fixture.WorkflowRun, environment string, soFar []actStep) {
+	w.decides(run, environment, soFar, true)
+}
+
+// decides reads what GitHub shows to a reviewer, the summaries of the jobs so far,
+// and gives an answer.
+func (w *actSetup) decides(run fixture.WorkflowRun, environment string, soFar []actStep, yes bool) {
+	env, _, _ := strings.Cut(environment, "-")
+	planned, ok := stepOf(soFar, "plan", env)
+	shown := slices.ContainsFunc(soFar, func(s actStep) bool {
+		return strings.Contains(s.summary, planned.outputs["receipt-code"]) && strings.Contains(s.summary, "terraform_data.first")
+	})
+	if !ok || planned.outputs["receipt-code"] == "" || !shown {
+		w.T.Errorf("no summary shows the reviewer of %s the plan and its receipt %q", environment, planned.outputs["receipt-code"])
+	}
+	if err := run.Repo.Review(run.Run.ID, environment, "robin", yes, "seen"); err != nil {
+		w.T.Error(err)
+	}
+}

@@ -1,0 +1,239 @@
+package attack
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+func (a *attempt) rejected(args []string) {
+	a.T.Helper()
+	a.wantRejected(a.dispatches(), args[0], args[1:])
+}
+
+func (a *attempt) wantRejected(run fixture.WorkflowRun, reason string, texts []string, flags ...string) {
+	a.T.Helper()
+	before := a.seenIn(a.Customer)
+	a.noteRun(run)
+	a.Hub.ResetCalls()
+	fetched := a.job(run).Do(3, append([]string{"fetch-vars"}, flags...)...)
+	fetched.Want(a.T, "outcome=rejected", "reason="+reason, "request-id=", "customer=", "environments=[]", "applies=[]")
+	fetched.Says(a.T, texts...)
+	printed := a.job(run).Do(0, "report")
+	printed.Want(a.T, "outcome=")
+	if !strings.Contains(printed.Summary, "Request rejected: `"+reason+"`") || !strings.Contains(printed.Summary, "Nothing was written to any customer's repository") {
+		a.T.Errorf("the manager's summary does not explain:\n%s", printed.Summary)
+	}
+	for _, problem := range fixture.Misreadings(printed.Summary) {
+		a.T.Error(problem)
+	}
+	if found := fixture.CommandsIn(fetched.Log + printed.Log); len(found) > 0 {
+		a.T.Errorf("a step writes commands: %q", found)
+	}
+	a.job(run).Do(0, "report", "--final")
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
+	}
+	if after := a.seenIn(a.Customer); after != before {
+		a.T.Errorf("the attacker's repository has changed:\n%s\n%s", before, after)
+	}
+	if sent := string(fixture.Must(json.Marshal(a.ask))(a.T)); !strings.Contains(sent, "northwind") && strings.Contains(fetched.Log+printed.Summary, "northwind") {
+		a.T.Errorf("the rejection names another customer:\n%s", fetched.Log)
+	}
+	a.recorded(run, "", "", ledger.Rejected, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+func (a *attempt) answered(args []string) {
+	a.T.Helper()
+	run := a.dispatches()
+	a.noteRun(run)
+	fetched := a.job(run).Do(3, "fetch-vars")
+	a.values["REQUEST"] = fetched.Outputs["request-id"]
+	fetched.Want(a.T, "outcome=rejected", "reason="+args[0], "customer=shop", "environments=[]", "applies=[]")
+	fetched.Says(a.T, args[1:]...)
+	a.job(run).Do(0, "report", "--customer", "shop", "--request", fetched.Outputs["request-id"], "--final").Want(a.T, "outcome=failure")
+	a.WantStatus(string(a.ask.Commit), "infra/terraform-deploy", "failure: ")
+	a.WantNothingPending()
+	a.recorded(run, "shop", "", ledger.Rejected, pipeline.Reason(args[0]))
+	a.verdicts++
+}
+
+func (a *attempt) misconfigured(args []string) {
+	a.T.Helper()
+	fixture.Check(a.T, os.MkdirAll(a.Store, 0o700)) // nothing comes that far here
+	run := a.dispatches()
+	a.Hub.ResetCalls()
+	fetched := a.job(run).Do(2, "fetch-vars")
+	fetched.Says(a.T, args...)
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
+	}
+	a.verdicts++
+}
+
+func (a *attempt) manually(args []string) {
+	a.T.Helper()
+	a.manuallyOn(args[0], args[1:], "--customer", "shop")
+}
+
+// manuallyOn is manually with other flags.
+func (a *attempt) manuallyOn(branch string, texts []string, flags ...string) {
+	a.T.Helper()
+	sha := a.Commit(a.Manager, branch, map[string]string{"README.md": "mine"})
+	fixture.Check(a.T, a.Manager.Grant("mallory", hub.Write))
+	run := fixture.Must(a.Manager.StartRun(hub.NewRun{Event: "workflow_dispatch", Path: fixture.ManagerWorkflow, HeadSHA: sha, HeadBranch: branch, Actor: "mallory", Status: "in_progress"}))(a.T)
+	event := fixture.Must(a.Manager.ManualEvent(fixture.ManagerWorkflow, branch, nil, "mallory"))(a.T)
+	a.wantRejected(fixture.WorkflowRun{Repo: a.Manager, Run: run, Event: event, SHA: sha, Ref: "refs/heads/" + branch}, "unverified-origin", texts, flags...)
+}
+
+func (a *attempt) recorded(run fixture.WorkflowRun, customer, env string, event ledger.Event, reason pipeline.Reason) {
+	a.T.Helper()
+	args := []string{"ledger", "--json"}
+	if customer != "" {
+		args = append(args, "--customer", customer)
+	}
+	if env != "" {
+		args = append(args, "--environment", env)
+	}
+	reader := run
+	reader.Ref = "refs/heads/main" // also for what was tried on a branch
+	_, list, _ := strings.Cut("\n"+a.job(reader).Do(0, args...).Log, "\n[")
+	var reports []ledger.AuditReport
+	fixture.Check(a.T, json.Unmarshal([]byte("["+list), &reports))
+	for _, e := range reports[0].Entries {
+		if e.Event == event && e.Reason == reason && (e.Run.ID == run.Run.ID || event == ledger.Superseded) && (a.r == nil || env == "" || e.Request == pipeline.RequestID(a.r.ID)) {
+			return
+		}
+	}
+	a.T.Errorf("the ledger of %s has no entry %s %s of run %d: %+v", reports[0].Name(), event, reason, run.Run.ID, reports[0].Entries)
+}
+
+func (a *attempt) refused(args []string) {
+	a.T.Helper()
+	env, reason := args[0], args[1]
+	before := a.State("shop/" + env)
+	refused := a.apply(4, env)
+	refused.Want(a.T, "reason="+reason)
+	refused.Says(a.T, args[2:]...)
+	if a.State("shop/"+env) != before {
+		a.T.Error("a refused apply has changed the state")
+	}
+	a.r.Report("--final")
+	printed := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]
+	if strings.HasPrefix(printed, "pending") || reason != "branch-may-not-apply" && reason != "mode-forbids-apply" && strings.HasPrefix(printed, "success") {
+		a.T.Errorf("the customer is told %q", printed)
+	}
+	event := ledger.Refused
+	if reason == string(pipeline.ReasonSuperseded) {
+		event = ledger.Superseded
+	}
+	a.recorded(a.r.Run, "shop", env, event, pipeline.Reason(reason))
+	a.verdicts++
+}
+
+func (a *attempt) unreported(args []string) {
+	a.T.Helper()
+	a.Hub.ResetCalls()
+	for _, flags := range [][]string{nil, {"--final"}} {
+		a.job(a.r.Run).Do(4, append([]string{"report", "--customer", "shop", "--request", a.r.ID}, flags...)...).Says(a.T, args[1:]...)
+	}
+	if writes := a.Writes(); len(writes) != 0 {
+		a.T.Errorf("written: %v", writes)
+	}
+	a.apply(4, args[0]).Want(a.T, "reason=tampered")
+	a.recorded(a.r.Run, "shop", args[0], ledger.Refused, pipeline.ReasonTampered)
+	a.verdicts++
+}
+
+func (a *attempt) disbelieved(args []string) {
+	a.T.Helper()
+	env := args[0]
+	printed := a.r.Report()
+	if status := a.Statuses(a.r.Trigger.Run.HeadSHA)["infra/terraform-deploy/"+env]; !strings.HasPrefix(status, "failure") {
+		a.T.Errorf("the customer is told %q", status)
+	}
+	if made := a.Customer.Snapshot().Deployments; len(made) != 0 {
+		a.T.Errorf("deployments tell of an apply: %+v", made)
+	}
+	for _, text := range args[1:] {
+		if !strings.Contains(printed.Summary, text) {
+			a.T.Errorf("the summary does not say %q:\n%s", text, printed.Summary)
+		}
+	}
+	if strings.Contains(printed.Summary, "evil") {
+		a.T.Errorf("the forgery is shown:\n%s", printed.Summary)
+	}
+	a.recorded(a.r.Run, "shop", env, ledger.Failed, pipeline.ReasonTampered)
+	a.verdicts++
+}
+
+func (a *attempt) found(args []string) {
+	a.T.Helper()
+	a.job(a.r.Run).Do(6, "ledger", "--customer", "shop", "--environment", args[0], "--verify").Says(a.T, args[1:]...)
+	a.verdicts++
+}
+
+func (a *attempt) harmless(args []string) {
+	a.T.Helper()
+	printed := a.r.Report("--final")
+	a.WantNothingPending()
+	shown := []string{printed.Summary}
+	for _, pr := range a.Customer.Snapshot().Pulls {
+		for _, c := range pr.Comments {
+			if c.Author == "metapipe-bot" {
+				shown = append(shown, c.Body)
+			}
+		}
+	}
+	for _, text := range shown {
+		for _, problem := range fixture.Misreadings(text) {
+			a.T.Error(problem)
+		}
+		if n := len([]rune(text)); n > 65536 {
+			a.T.Errorf("a text has %d characters", n)
+		}
+	}
+	for i, log := range a.Seen {
+		if found := fixture.CommandsIn(log); i%2 == 0 && len(found) > 0 { // behind each log is its summary
+			a.T.Errorf("a step writes commands: %q", found)
+		}
+	}
+	for sha := range a.Customer.Snapshot().Statuses {
+		for statusContext, status := range a.Statuses(sha) {
+			if strings.ContainsFunc(status, fixture.Invisible) || strings.Contains(status, "\n") {
+				a.T.Errorf("status %s: %q", statusContext, status)
+			}
+		}
+	}
+	a.recorded(a.r.Run, "shop", args[0], ledger.Requested, "")
+	a.verdicts++
+}
+
+func (a *attempt) shown(args []string) {
+	for _, text := range args {
+		if !slices.ContainsFunc(a.Seen, func(s string) bool { return strings.Contains(s, text) }) {
+			a.T.Errorf("%q is shown nowhere", text)
+		}
+	}
+}
+
+func (a *attempt) comments(args []string) {
+	for _, pr := range a.Customer.Snapshot().Pulls {
+		n := 0
+		for _, c := range pr.Comments {
+			if c.Author == args[1] {
+				n++
+			}
+		}
+		if want := args[2]; string(fixture.Must(json.Marshal(pr.Number))(a.T)) == args[0] && string(fixture.Must(json.Marshal(n))(a.T)) != want {
+			a.T.Errorf("%d comments by %s on #%s, want %s", n, args[1], args[0], want)
+		}
+	}
+}

@@ -1,0 +1,2 @@
+// Package bench tests what metapipe costs beside bare terraform, as ratios.
+package bench

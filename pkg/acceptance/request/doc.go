@@ -1,0 +1,2 @@
+// Package request tests one request, from the push of a customer to the report.
+package request

@@ -1,0 +1,2 @@
+// Package soak tests requests among random faults, round after round.
+package soak

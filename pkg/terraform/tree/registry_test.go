@@ -28,6 +28,15 @@ func TestOneCustomerOfManyIsCopied(t *testing.T) {
 		"walked":                {"terraform/main.tf", `fileset("..", "**/*.yml")`, n},
 		"read by a script":      {"scripts/names.sh", "ls ../customers", n},
 		"a page names it":       {"docs/page.md", "see customers/", 1},
+		"listed by a pattern":   {"terraform/main.tf", `fileset(path.module, "../*/*.yml")`, n},
+		"name put together":     {"terraform/main.tf", `file("${path.module}/../${var.dir}/x.yml")`, n},
+		"name in two parts":     {"terraform/main.tf", `file("../${"cust"}omers/x.yml")`, n},
+		"joined":                {"terraform/main.tf", `file(join("/", ["..", var.dir, "x.yml"]))`, n},
+		"parent":                {"terraform/main.tf", `file("${dirname(path.module)}/x.yml")`, n},
+		"a program":             {"terraform/main.tf", `data "external" "x" {}`, n},
+		"a command":             {"terraform/main.tf", `provisioner "local-exec" {}`, n},
+		"a module beside":       {"terraform/main.tf", `source = "../modules/x"`, 1},
+		"a file beside":         {"terraform/main.tf", `file("${path.module}/../files/x.txt")`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

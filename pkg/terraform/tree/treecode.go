@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // RegistryDir holds a file for each customer.
@@ -30,6 +31,8 @@ type CodeSum struct {
 	walks bool // the code lists files in directories below one
 	// mentioned says that a file which is no code, such as a script, names the registry.
 	mentioned bool
+	// reaches says that the code may read files under names that are not written in it.
+	reaches bool
 }
 
 // apartEntry is an entry at the top of the tree that counts only where it is named.
@@ -124,21 +127,48 @@ type nameFinder struct {
 	tail         []byte
 }
 
+var (
+	// anyFile are the ways to files without their names: a list of files, the parent of
+	// a directory, and programs, which may walk through the tree.
+	anyFile = text.Pattern(`\bfileset\s*\(|\bdirname\s*\(|"external"|"local-exec"`)
+	quoted  = text.Pattern(`"[^"\n]*"?`)
+	ownPath = text.Pattern(`\$\{\s*path\.(?:module|root|cwd)\s*\}`)
+)
+
+// reaches reports whether code may read files outside of its own directory under names
+// that it computes. It errs on that side: only copies are saved by knowing better.
+func reaches(code []byte) bool {
+	if anyFile().Match(code) {
+		return true
+	}
+	for _, s := range quoted().FindAll(code, -1) {
+		if !bytes.Contains(s, []byte("..")) {
+			continue
+		}
+		s = bytes.Trim(ownPath().ReplaceAll(s, nil), `"/`)
+		if bytes.HasSuffix(s, []byte("..")) || bytes.ContainsAny(s, "$%") {
+			return true
+		}
+	}
+	return false
+}
+
 // longestName bounds what is kept of a piece for the next one; it is the longest
 // name that a file system has.
 const longestName = 255
 
 func (f *nameFinder) Write(p []byte) (int, error) {
-	text := append(f.tail, p...)
+	piece := append(f.tail, p...)
 	if f.registryOnly {
-		f.code.mentioned = f.code.mentioned || bytes.Contains(text, []byte(RegistryDir))
-		f.tail = append([]byte(nil), text[max(0, len(text)-len(RegistryDir)):]...)
+		f.code.mentioned = f.code.mentioned || bytes.Contains(piece, []byte(RegistryDir))
+		f.tail = append([]byte(nil), piece[max(0, len(piece)-len(RegistryDir)):]...)
 		return len(p), nil
 	}
 	for _, entry := range f.code.apart {
-		entry.named = entry.named || bytes.Contains(text, []byte(entry.name))
+		entry.named = entry.named || bytes.Contains(piece, []byte(entry.name))
 	}
-	f.code.walks = f.code.walks || bytes.Contains(text, []byte("**/")) || bytes.Contains(text, []byte("/**"))
-	f.tail = append([]byte(nil), text[max(0, len(text)-longestName):]...)
+	f.code.reaches = f.code.reaches || reaches(piece)
+	f.code.walks = f.code.walks || bytes.Contains(piece, []byte("**/")) || bytes.Contains(piece, []byte("/**"))
+	f.tail = append([]byte(nil), piece[max(0, len(piece)-longestName):]...)
 	return len(p), nil
 }

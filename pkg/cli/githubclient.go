@@ -113,5 +113,5 @@ func (a *App) logBudget() {
 	if a.step == nil || a.step.github.budget() == (pipeline.Budget{}) {
 		return
 	}
-	a.logf("GitHub was asked: %s", a.step.github.budget())
+	a.logf("requests to GitHub: %s", a.step.github.budget())
 }

@@ -163,7 +163,8 @@ func relations(all []registered) func(i int) []int {
 	}
 }
 
-// checkTogether finds contradictions between files and reports each at both.
+// checkTogether finds contradictions between files and reports the first of two files at
+// both.
 func (l *loader) checkTogether(all []registered) {
 	related := relations(all)
 	for i, a := range all {
@@ -176,18 +177,19 @@ func (l *loader) checkTogether(all []registered) {
 				l.both(a, b, "repository", RuleRepositoryMismatch, "has the same repository_id and another repository", "a repository has one name: correct one of the two files")
 			case named && !same && a.RepositoryID != 0 && b.RepositoryID != 0:
 				l.both(a, b, "repository_id", RuleRepositoryMismatch, "has the same repository and another repository_id", "look it up: gh api repos/"+a.Repository.String()+" --jq .id")
-			}
-			if same && strings.EqualFold(a.Path, b.Path) {
+			case same && strings.EqualFold(a.Path, b.Path):
 				l.both(a, b, "path", RuleDuplicate, "serves the same path of the same repository", "give each customer of a repository its own path")
 			}
 		}
 	}
 }
 
+// both reports at each of two files, since a command may look at the problems of one.
 func (l *loader) both(a, b registered, key, rule, message, remedy string) {
 	for _, pair := range [][2]registered{{a, b}, {b, a}} {
 		at, _ := pair[0].node.Locate(key)
 		at.File = pair[0].File
-		l.add(at, rule, pair[1].File+" "+message, remedy)
+		other, _ := pair[1].node.Locate(key)
+		l.add(at, rule, fmt.Sprintf("%s:%d %s", pair[1].File, other.Line, message), remedy)
 	}
 }

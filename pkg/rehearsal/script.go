@@ -190,7 +190,7 @@ func (s *rehearsal) held() []string {
 // badFile proposes a file that cannot be right: the customer's own run answers,
 // and nothing is sent.
 func (s *rehearsal) badFile(ctx context.Context) error {
-	s.open("A mistake", "A pull request in which a key of "+s.setup.file()+" stands twice. The customer's own run says where, and what to do.")
+	s.open("A mistake", "A pull request in which a key of "+s.setup.file()+" is written twice. The customer's own run reports the line and what to do.")
 	content, key := broken(s.setup.change.head)
 	run, _, err := s.openPull("infra-mistake", fmt.Sprintf("Set %s a second time", key), content)
 	if err != nil {

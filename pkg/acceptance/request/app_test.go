@@ -82,7 +82,7 @@ resource "terraform_data" "environment" {
 		printed := asApp(w.NewJob(q), carrierID, carrierKey).Do(0, "report", "--customer", r.Customer, "--request", r.ID, "--final")
 		printed.Want(t, "outcome=success")
 		narrowed("carrier", table[[2]string{"report", "SOURCE_REPOS_PAT"}])
-		if !strings.Contains(printed.Log, "GitHub was asked: ") || strings.Contains(printed.Summary, "asked GitHub") {
+		if !strings.Contains(printed.Log, "requests to GitHub: ") || strings.Contains(printed.Summary, "asked GitHub") {
 			t.Errorf("what was asked of GitHub belongs in the log alone:\n%s\n%s", printed.Log, printed.Summary)
 		}
 		if end := triggered.Wait(); end.Exit != 0 {

@@ -42,9 +42,7 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	defer remove()
 	dry := deploy.DryRun{Engine: m.engine()}
 	if o.state {
-		dry.Check = func(ctx context.Context, planned pipeline.Planned) error {
-			return lostStatesOf(m).check(ctx, job, planned)
-		}
+		lostStatesOf(m).guard(&dry, job)
 	}
 	target, err := dry.Run(ctx, job)
 	var failed *pipeline.FailedError

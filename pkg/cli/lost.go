@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 )
 
@@ -12,10 +13,34 @@ type lostStates struct{ *manager }
 
 func lostStatesOf(m *manager) lostStates { return lostStates{m} }
 
+// guard lets dry refuse a lost state: before the tool plans where the state lies in the
+// store, and after that where the tool alone can read it.
+func (m lostStates) guard(dry *deploy.DryRun, job pipeline.Job) {
+	if m.config.Manager.State.Backend.Type == "" {
+		dry.CheckState = func(ctx context.Context) error { return m.checkStored(ctx, job) }
+		return
+	}
+	dry.Check = func(ctx context.Context, planned pipeline.Planned) error {
+		return m.check(ctx, job, pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources})
+	}
+}
+
+// checkStored checks the state that lies in the store.
+func (m lostStates) checkStored(ctx context.Context, job pipeline.Job) error {
+	state := targetState{Customer: job.Customer.Name, Environment: job.Environment, Place: job.Backend.String()}
+	if err := statesOf(m.manager).readStored(ctx, &state); err != nil {
+		return err
+	}
+	if state.Lost != nil {
+		return state.Lost.Refusal()
+	}
+	state.Exists = state.Lineage != ""
+	return m.check(ctx, job, state.record())
+}
+
 // check refuses a dry run on a lost state. It needs no key: who plans on a laptop
 // has none.
-func (m lostStates) check(ctx context.Context, job pipeline.Job, planned pipeline.Planned) error {
-	now := pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}
+func (m lostStates) check(ctx context.Context, job pipeline.Job, now pipeline.StateRecord) error {
 	lost, err := ledger.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
 	if err == nil && lost == nil && now.Lineage == "" {
 		lost, err = m.checkMoved(ctx, job)

@@ -152,20 +152,10 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipel
 	for _, f := range found {
 		switch {
 		case f.Key == key && f.Size > 0:
-			var version pipeline.StateRecord
-			err := m.read(ctx, key, func(r io.Reader) (err error) {
-				version, err = statefile.Read(r)
+			if err := m.readStored(ctx, state); err != nil {
 				return err
-			})
-			if errors.Is(err, statefile.ErrDamaged) {
-				lost := pipeline.DamagedState(c.Name, env, state.Place, statefile.Reason(err))
-				state.Lost, err = &lost, nil
-			}
-			if err != nil {
-				return fmt.Errorf("state of %s/%s: %w", c.Name, env, err)
 			}
 			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
-			state.take(version)
 		case locks[f.Key]:
 			err := m.read(ctx, f.Key, func(r io.Reader) error {
 				lock, err := pipeline.ParseLock(r)
@@ -177,6 +167,27 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipel
 			}
 		}
 	}
+	return nil
+}
+
+// readStored reads the version of a state that lies in the store. One that is not there, or
+// is empty, has none.
+func (m states) readStored(ctx context.Context, state *targetState) error {
+	var version pipeline.StateRecord
+	err := m.read(ctx, pipeline.StateKey(state.Customer, state.Environment), func(r io.Reader) (err error) {
+		version, err = statefile.Read(r)
+		return err
+	})
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound):
+		return nil
+	case errors.Is(err, statefile.ErrDamaged):
+		lost := pipeline.DamagedState(state.Customer, state.Environment, state.Place, statefile.Reason(err))
+		state.Lost = &lost
+	case err != nil:
+		return fmt.Errorf("state of %s/%s: %w", state.Customer, state.Environment, err)
+	}
+	state.take(version)
 	return nil
 }
 

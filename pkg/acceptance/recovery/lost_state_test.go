@@ -3,6 +3,7 @@ package recovery
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,42 @@ func TestStateDestroyedByHand(t *testing.T) {
 	w.NewJob(r.Run).Do(0, append(accept, "--reason", "destroyed by hand")...).Says(t, "accepted for shop/staging: no state")
 	w.NewJob(r.Run).Do(0, "ledger", "--customer", "shop").Says(t, "accepted", "destroyed by hand")
 	r.Do(0, "plan", "staging").Want(t, "outcome=waiting", "create=2")
+}
+
+// TestDryRunOnALostState: a dry run refuses a lost or damaged state before the tool runs.
+func TestDryRunOnALostState(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, nil)
+	w.Deployed(fixture.VariablesYML)
+	file, whole := w.StateFile("shop/staging"), w.State("shop/staging")
+	checkout := t.TempDir()
+	fixture.Check(t, os.MkdirAll(filepath.Join(checkout, "infra"), 0o700))
+	fixture.Check(t, os.WriteFile(filepath.Join(checkout, "infra", "variables.yml"), []byte(fixture.VariablesYML), 0o600))
+	tool, ran := filepath.Join(t.TempDir(), "terraform"), filepath.Join(t.TempDir(), "ran")
+	fixture.Check(t, os.WriteFile(tool, []byte("#!/bin/sh\necho ran >>"+ran+"\nexit 1\n"), 0o700))
+	dry := func(exit int) fixture.Result {
+		t.Helper()
+		return w.DriftJob().With("METAPIPE_TOOL="+tool).Do(exit, "plan", "--state", "--customer", "shop", "--environment", "staging", "--customer-dir", checkout)
+	}
+	for _, content := range map[string]string{
+		"older":   regexp.MustCompile(`"serial": \d+`).ReplaceAllString(whole, `"serial": 0`),
+		"other":   `{"version":4,"serial":99,"lineage":"of-another-target","outputs":{},"resources":[]}`,
+		"empty":   "",
+		"damaged": whole[:len(whole)/2],
+	} {
+		fixture.Check(t, os.WriteFile(file, []byte(content), 0o600))
+		dry(4).Says(t, "metapipe state restore --customer shop --environment staging")
+	}
+	fixture.Check(t, os.Remove(file))
+	dry(4).Says(t, "holds no state", "metapipe state restore --customer shop --environment staging")
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the tool ran on a lost state")
+	}
+	fixture.Check(t, os.WriteFile(file, []byte(whole), 0o600))
+	dry(2).Says(t, "does not answer")
+	if _, err := os.Stat(ran); err != nil {
+		t.Error("the tool does not run on a whole state")
+	}
 }
 
 // TestDestroyedByApply: a state that our own apply has emptied is not lost.

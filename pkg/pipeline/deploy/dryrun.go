@@ -14,6 +14,9 @@ import (
 // customer need not be registered.
 type DryRun struct {
 	Engine pipeline.Engine
+	// CheckState refuses to plan at all, such as on a lost state that can be read
+	// without the tool; nil checks nothing.
+	CheckState func(context.Context) error
 	// Check refuses a plan, such as one that was made on a lost state; nil checks
 	// nothing.
 	Check func(context.Context, pipeline.Planned) error
@@ -25,6 +28,11 @@ func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetRepor
 	t := pipeline.TargetReport{Environment: job.Environment, Outcome: pipeline.OutcomeFailed}
 	if err := declared(job); err != nil {
 		return t, err
+	}
+	if d.CheckState != nil {
+		if err := d.CheckState(ctx); err != nil {
+			return t, err
+		}
 	}
 	job.ReadOnly = true
 	planned, err := d.Engine.Plan(ctx, job)

@@ -62,7 +62,7 @@ func TestForgedRegistrationOfAnother(t *testing.T) {
 	w.forget("acme/staging/applied/")
 	request.Owned = nil
 	for what, err := range map[string]error{
-		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, recordsOf(w.store, w.sealer), request, w.customer, "staging"),
+		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, recordsOf(w.store, w.sealer), request.OwnerVerified("staging"), w.customer, "staging"),
 		"no registration can be verified": func() error {
 			w.forgetNames()
 			w.forge(9)

@@ -110,6 +110,10 @@ func (r Request) Rejected() bool { return r.Reason != "" }
 // WorksOn reports whether env is one of the targets.
 func (r Request) WorksOn(env Environment) bool { return slices.Contains(r.Targets, env) }
 
+// OwnerVerified reports whether fetch-vars has verified, with the key of the fleet, that
+// the environment belongs to the customer of this request.
+func (r Request) OwnerVerified(env Environment) bool { return slices.Contains(r.Owned, env) }
+
 // Applies reports whether env is to be applied, not only planned.
 func (r Request) Applies(env Environment) bool {
 	_, held := r.PlanOnly[env]

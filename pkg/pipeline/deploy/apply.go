@@ -197,7 +197,8 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
 		return result, err
 	}
-	if err := registry.CheckTargetOwner(ctx, a.records(), request, in.Customer, in.Environment); err != nil {
+	verified := request.OwnerVerified(in.Environment)
+	if err := registry.CheckTargetOwner(ctx, a.records(), verified, in.Customer, in.Environment); err != nil {
 		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {

@@ -113,7 +113,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 			return TargetResult{}, err
 		}
 	}
-	if err := registry.CheckTargetOwner(ctx, p.records(), request, in.Customer, in.Environment); err != nil {
+	if err := registry.CheckTargetOwner(ctx, p.records(), request.OwnerVerified(in.Environment), in.Customer, in.Environment); err != nil {
 		return TargetResult{}, err
 	}
 	raw, document, err := p.variables(ctx, in, request)

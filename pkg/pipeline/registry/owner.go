@@ -47,8 +47,9 @@ func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembe
 }
 
 // CheckTargetOwner is CheckOwner for a job of one target, which has no key of the fleet to
-// verify a registration with. So the request says where fetch-vars did.
-func CheckTargetOwner(ctx context.Context, s record.Records, request pipeline.Request, c pipeline.Customer, env pipeline.Environment) error {
+// verify a registration with. Verified says that fetch-vars did
+// (Request.OwnerVerified).
+func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pipeline.Customer, env pipeline.Environment) error {
 	known, err := ledger.Remember(ctx, s, c.Name, env)
 	if err != nil {
 		return err
@@ -56,7 +57,7 @@ func CheckTargetOwner(ctx context.Context, s record.Records, request pipeline.Re
 	if known.Record != nil || known.Unread != nil || known.Nothing() || known.NoneLeft() {
 		return CheckKnownOwner(ctx, s, known, c, env)
 	}
-	if slices.Contains(request.Owned, env) {
+	if verified {
 		return nil
 	}
 	return NameRecords{Records: s}.claimedByOther(ctx, c, env)

@@ -3,13 +3,10 @@ package terraform
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -182,19 +179,15 @@ func cloneTree(from, to string, linked bool) error {
 	})
 }
 
-// backendTemplate is what the tool noted about a backend when it was initialized
-// with arguments.
-type backendTemplate struct {
-	arguments map[string]string
-	note      []byte
-}
-
-// connect makes the tool know its backend. The first target of a root is
-// initialized in earnest; for the others the note that the tool made then is
-// written with their own arguments. One whose arguments are of another shape is
-// initialized too.
+// connect makes the tool know its backend. With a version in noteVersions, the first
+// target of a root is initialized in earnest, and for the others the note that the
+// tool made then is written with their own arguments. One whose arguments are of
+// another shape is initialized too, and so is each target of any other version.
 func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*output.Stream, error) {
-	note := filepath.Join(w.data, "terraform.tfstate")
+	if !writesNotes(p.tool) {
+		return p.initialize(ctx, w)
+	}
+	note := filepath.Join(w.data, noteFile)
 	p.mu.Lock()
 	template := p.templates[w.backend.Type]
 	p.mu.Unlock()
@@ -203,23 +196,25 @@ func (p *preparedRoot) connect(ctx context.Context, w *workspace) (*output.Strea
 			return &output.Stream{}, errors.Join(os.WriteFile(note, content, 0o600), p.link(w, "providers"), p.writeLock(w, p.bare))
 		}
 	}
-	if err := p.writeLock(w, p.lock); err != nil {
-		return &output.Stream{}, w.failed("write the lock file", err)
-	}
-	output, err := w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
+	output, err := p.initialize(ctx, w)
 	if err != nil {
 		return output, err
 	}
-	content, err := os.ReadFile(note)
-	if err != nil {
-		return output, w.failed("read which backend the tool uses", err)
-	}
+	template = readTemplate(note, w.backend)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.templates[w.backend.Type] == nil {
-		p.templates[w.backend.Type] = &backendTemplate{arguments: w.backend.Config, note: content}
+		p.templates[w.backend.Type] = template
 	}
 	return output, p.writeLock(w, p.bare)
+}
+
+// initialize runs init for one target.
+func (p *preparedRoot) initialize(ctx context.Context, w *workspace) (*output.Stream, error) {
+	if err := p.writeLock(w, p.lock); err != nil {
+		return &output.Stream{}, w.failed("write the lock file", err)
+	}
+	return w.connect(ctx, append(p.initArgs(), w.backendArgs...)...)
 }
 
 // initArgs are those of the target that is initialized in earnest. Its providers
@@ -239,66 +234,4 @@ func (p *preparedRoot) writeLock(w *workspace, content []byte) error {
 		return nil
 	}
 	return os.WriteFile(filepath.Join(w.root, output.LockFileName), content, 0o600)
-}
-
-// fill writes the note for other arguments. It is false where the note does not
-// hold each of the template's arguments as it was given.
-func (t *backendTemplate) fill(arguments map[string]string) ([]byte, bool) {
-	var note map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(t.note))
-	decoder.UseNumber() // the hash of the block
-	if len(arguments) != len(t.arguments) || decoder.Decode(&note) != nil {
-		return nil, false
-	}
-	backend, _ := note["backend"].(map[string]any)
-	config, _ := backend["config"].(map[string]any)
-	if config == nil {
-		return nil, false
-	}
-	for name, value := range arguments {
-		before, known := t.arguments[name]
-		if !known {
-			return nil, false
-		}
-		if before == value {
-			continue
-		}
-		if config[name] != before {
-			return nil, false
-		}
-		config[name] = value
-	}
-	content, err := json.MarshalIndent(note, "", "  ")
-	if err != nil {
-		return nil, false
-	}
-	// Nothing of the first target may be left, also not in what the tool derived.
-	for name, before := range t.arguments {
-		if arguments[name] != before && len(before) > 3 && !slices.ContainsFunc(valuesOf(arguments), func(v string) bool { return strings.Contains(v, before) }) &&
-			holdsText(note, before) {
-			return nil, false
-		}
-	}
-	return content, true
-}
-
-// holdsText reports whether a text in decoded JSON contains another one.
-func holdsText(value any, text string) bool {
-	switch v := value.(type) {
-	case string:
-		return strings.Contains(v, text)
-	case []any:
-		return slices.ContainsFunc(v, func(e any) bool { return holdsText(e, text) })
-	case map[string]any:
-		for _, e := range v {
-			if holdsText(e, text) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func valuesOf(m map[string]string) []string {
-	return slices.Collect(maps.Values(m))
 }

@@ -19,7 +19,7 @@ import (
 // sameBackend reads from the tool's own note which backend init has chosen. A block
 // that was not found beforehand must not take the state elsewhere.
 func (w *workspace) sameBackend() error {
-	content, err := os.ReadFile(filepath.Join(w.data, "terraform.tfstate"))
+	content, err := os.ReadFile(filepath.Join(w.data, noteFile))
 	if err != nil {
 		return w.failed("read which backend the tool uses", err)
 	}

@@ -35,8 +35,15 @@ func TestOneCustomerOfManyIsCopied(t *testing.T) {
 		"parent":                {"terraform/main.tf", `file("${dirname(path.module)}/x.yml")`, n},
 		"a program":             {"terraform/main.tf", `data "external" "x" {}`, n},
 		"a command":             {"terraform/main.tf", `provisioner "local-exec" {}`, n},
-		"a module beside":       {"terraform/main.tf", `source = "../modules/x"`, 1},
-		"a file beside":         {"terraform/main.tf", `file("${path.module}/../files/x.txt")`, 1},
+		"a module beside":       {"terraform/main.tf", "module \"x\" {\n  source = \"../modules/x\"\n}\nterraform { required_providers { aws = { source = \"hashicorp/aws\" } } }", 1},
+		"a file beside":         {"terraform/main.tf", `file("${path.module}/../files/x.txt")`, n},
+		"name in pieces":        {"terraform/main.tf", `file(join("", ["../cust", "omers/x.yml"]))`, n},
+		"an escape":             {"terraform/main.tf", `file("../c\u0075stomers/x.yml")`, n},
+		"all of the tree":       {"terraform/main.tf", `fileset("${path.module}/..", "**")`, n},
+		"a local module lists":  {"modules/lister/main.tf", `fileset("${path.module}/../..", "*/*.yml")`, n},
+		"a registry module":     {"terraform/main.tf", "module \"x\" {\n  source = \"acme/x/aws\"\n}", n},
+		"a git module in JSON":  {"terraform/main.tf.json", `{"module": {"x": {"source": "git::https://git.example/x.git"}}}`, n},
+		"a link":                {"terraform/registry", "-> ../customers", n},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,7 +52,11 @@ func TestOneCustomerOfManyIsCopied(t *testing.T) {
 			for i := range n {
 				terraformtest.WriteFile(t, filepath.Join(from, "customers", fmt.Sprintf("c%d.yml", i)), "a")
 			}
-			terraformtest.WriteFile(t, filepath.Join(from, filepath.FromSlash(c.file)), c.content)
+			if to, link := strings.CutPrefix(c.content, "-> "); !link {
+				terraformtest.WriteFile(t, filepath.Join(from, filepath.FromSlash(c.file)), c.content)
+			} else if err := os.Symlink(to, filepath.Join(from, filepath.FromSlash(c.file))); err != nil {
+				t.Fatal(err)
+			}
 			copying := NewCopy(from, to)
 			copying.Root, copying.Customer = "terraform", "c5"
 			digest, err := copying.Run(t.Context())

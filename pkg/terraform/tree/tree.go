@@ -116,6 +116,7 @@ func (c *Copy) entry(path string, entry fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
+	c.Code.reaches = true // it may lead to the registry, or above it
 	if err := os.Symlink(text, filepath.Join(c.to, path)); err != nil {
 		return err
 	}
@@ -148,7 +149,9 @@ func (c *Copy) file(path string) (err error) {
 	sinks := []io.Writer{onlyWriter{target}, content}
 	switch {
 	case c.Code.isCode(path):
-		sinks = append(sinks, c.Code.names())
+		names := c.Code.names()
+		defer names.end()
+		sinks = append(sinks, names)
 	case c.Code.of(path) == c.Code.sum:
 		sinks = append(sinks, &nameFinder{code: c.Code, registryOnly: true})
 	}

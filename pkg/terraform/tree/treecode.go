@@ -125,32 +125,43 @@ type nameFinder struct {
 	code         *CodeSum
 	registryOnly bool // only whether the registry is mentioned is asked
 	tail         []byte
+	whole        []byte // what reaches reads at the end
 }
 
+// longestCode bounds the code that is read for what it reaches.
+const longestCode = 4 << 20
+
+// end looks at the file as a whole.
+func (f *nameFinder) end() { f.code.reaches = f.code.reaches || reaches(f.whole) }
+
 var (
-	// anyFile are the ways to files without their names: a list of files, the parent of
-	// a directory, and programs, which may walk through the tree.
+	// anyFile are the ways to files without their names: a list of files, the parent of a
+	// directory, and programs, which may walk through the tree.
 	anyFile = text.Pattern(`\bfileset\s*\(|\bdirname\s*\(|"external"|"local-exec"`)
-	quoted  = text.Pattern(`"[^"\n]*"?`)
-	ownPath = text.Pattern(`\$\{\s*path\.(?:module|root|cwd)\s*\}`)
+	// source is where a module or a provider comes from.
+	source = text.Pattern(`\bsource"?\s*[=:]\s*"([^"$%]*)"`)
+	// provider is the usual form of a provider's source: a module has three parts or a scheme.
+	provider = text.Pattern(`^[\w-]+/[\w-]+$`)
+	call     = text.Pattern(`\bmodule"?\s*(?:"|:)`)
 )
 
 // reaches reports whether code may read files outside of its own directory under names
-// that it computes. It errs on that side: only copies are saved by knowing better.
+// that are not in it: what lists or computes them, a path that leads up and is no source
+// of a module, and a module that is fetched, whose code nobody has seen yet. It errs on
+// that side: to know better saves copies alone, and a file that is missing could be taken
+// for one that was removed.
 func reaches(code []byte) bool {
 	if anyFile().Match(code) {
 		return true
 	}
-	for _, s := range quoted().FindAll(code, -1) {
-		if !bytes.Contains(s, []byte("..")) {
-			continue
-		}
-		s = bytes.Trim(ownPath().ReplaceAll(s, nil), `"/`)
-		if bytes.HasSuffix(s, []byte("..")) || bytes.ContainsAny(s, "$%") {
+	modules := call().Match(code)
+	for _, from := range source().FindAllSubmatch(code, -1) {
+		local := bytes.HasPrefix(from[1], []byte("./")) || bytes.HasPrefix(from[1], []byte("../"))
+		if modules && !local && !provider().Match(from[1]) {
 			return true
 		}
 	}
-	return false
+	return bytes.Contains(source().ReplaceAll(code, nil), []byte(".."))
 }
 
 // longestName bounds what is kept of a piece for the next one; it is the longest
@@ -167,7 +178,9 @@ func (f *nameFinder) Write(p []byte) (int, error) {
 	for _, entry := range f.code.apart {
 		entry.named = entry.named || bytes.Contains(piece, []byte(entry.name))
 	}
-	f.code.reaches = f.code.reaches || reaches(piece)
+	if f.whole = append(f.whole, p...); len(f.whole) > longestCode {
+		f.code.reaches, f.whole = true, nil
+	}
 	f.code.walks = f.code.walks || bytes.Contains(piece, []byte("**/")) || bytes.Contains(piece, []byte("/**"))
 	f.tail = append([]byte(nil), piece[max(0, len(piece)-longestName):]...)
 	return len(p), nil

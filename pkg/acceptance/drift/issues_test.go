@@ -140,7 +140,7 @@ func TestTheIssueOfATarget(t *testing.T) {
 	fixture.Check(t, os.WriteFile(s.file, []byte("shop"), 0o600))
 	fixture.Check(t, os.Chmod(s.file, 0o777))
 	s.scan(0, issues.Closed, 4, "PATCH "+one, "POST "+one+"/comments")
-	if got := s.issue("closed"); len(got.Comments) != 1 || !strings.Contains(got.Comments[0].Body, "as it should be again") {
+	if got := s.issue("closed"); len(got.Comments) != 1 || !strings.Contains(got.Comments[0].Body, "matches the configuration again") {
 		t.Errorf("closed as %+v", got)
 	}
 	s.scan(0, "", 1)

@@ -89,7 +89,8 @@ func (c ResourceChange) IsImport() bool {
 
 // Cause is a key of variables.yml that differs from the one applied last, and
 // that a change was computed from. Where none was found it is the nearest name in
-// the manager's code.
+// the manager's code. A map or a list has no values where its members explain the change
+// only together, or where they changed places.
 type Cause struct {
 	Path   string   `json:"path,omitempty"`  // for example environments.production.region
 	Where  Position `json:"where"`           // of the key; of the local in the manager's code

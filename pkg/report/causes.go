@@ -82,6 +82,8 @@ func cause(c *pipeline.Cause, compared pipeline.Comparison) string {
 	}
 	before, after := oneLine(c.Before, c.After, inlineLimit)
 	switch path := code(c.Path) + at; {
+	case c.Before.Absent() && c.After.Absent(): // inside of a map or a list, or the order of a list
+		return "because you changed " + path
 	case c.Before.Absent():
 		return "because you added " + path + ": " + valueSpan(c.After, after)
 	case c.After.Absent():

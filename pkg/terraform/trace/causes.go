@@ -66,7 +66,7 @@ func (t *Tracer) compared() (*variants, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the variables: %w", err)
 	}
-	v := &variants{env: t.Job.Environment, kept: map[string]*variant{}, collections: map[string]edit{}}
+	v := &variants{env: t.Job.Environment, kept: map[string]*variant{}}
 	v.difference = compare(way{}, jsonvalue.Side{Value: before, Present: true}, jsonvalue.Side{Value: after, Present: true}, &v.edits)
 	if len(v.edits) == 0 {
 		return nil, nil

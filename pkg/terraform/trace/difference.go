@@ -1,9 +1,9 @@
 package trace
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -18,9 +18,9 @@ import (
 // key, or an element of a list.
 type edit struct {
 	steps         []string
-	name          string   // for people: rules[0].port
-	at            []string // where the line is: steps, but the list of an element that is gone
-	before, after pipeline.Value
+	name          string         // for people: rules[0].port
+	at            []string       // where the line is: steps, but the list of an element that is gone
+	before, after pipeline.Value // both absent: somewhere inside, or the order of a list
 }
 
 // difference holds two documents in one tree: what both say stands there once.
@@ -30,7 +30,10 @@ type difference struct {
 	before jsonvalue.Side         // of an edit
 	after  jsonvalue.Side         // of an edit
 	object map[string]*difference // of two objects that differ
-	list   []*difference          // of two lists that differ: the elements of both, in order
+	list   []*difference          // of two lists that differ: the elements of both
+	then   []int                  // list in the order of before
+	now    []int                  // list in the order of after
+	moved  int                    // 1 + the index of the edit that changes the order; 0 for none
 	isList bool
 	known  [2]converted // the values of before and after
 }
@@ -79,33 +82,102 @@ func differs(at way, line []string, b, a jsonvalue.Side, all *[]edit) *differenc
 }
 
 // compareLists pairs the elements that are the same thing; the others came or went.
+// That elements changed places is an edit of the list.
 func compareLists(at way, before, after []any, all *[]edit) *difference {
 	old, planned := sides(before), sides(after)
-	d := &difference{isList: true}
-	from := text.Pair{}
-	for _, same := range append(jsonvalue.SameElements(old, planned), text.Pair{A: len(old), B: len(planned)}) {
-		gap := jsonvalue.Matching(old[from.A:same.A], planned[from.B:same.B])
-		next := from
-		for _, p := range append(gap, text.Pair{A: same.A - from.A, B: same.B - from.B}) {
-			i, j := from.A+p.A, from.B+p.B
-			for ; next.A < i; next.A++ {
-				d.list = append(d.list, differs(at.index(next.A), at.steps, old[next.A], jsonvalue.Side{}, all))
-			}
-			for ; next.B < j; next.B++ {
-				there := at.index(next.B)
-				d.list = append(d.list, differs(there, there.steps, jsonvalue.Side{}, planned[next.B], all))
-			}
-			if i < same.A && j < same.B {
-				d.list = append(d.list, compare(at.index(j), old[i], planned[j], all))
-			}
-			next = text.Pair{A: i + 1, B: j + 1}
+	c := listComparison{at: at, old: old, planned: planned, pairs: jsonvalue.SameThings(old, planned), all: all}
+	return c.tree()
+}
+
+// listComparison makes the tree of two lists.
+type listComparison struct {
+	at           way
+	old, planned []jsonvalue.Side
+	pairs        []text.Pair // by the places in old
+	all          *[]edit
+	nodes        []*difference
+	stayed       []int // the nodes of the elements of planned; -1 for one that came
+	gone         []int // the nodes of the elements of old; -1 for one that stays
+}
+
+func (c *listComparison) tree() *difference {
+	c.stayed, c.gone = make([]int, len(c.planned)), make([]int, len(c.old))
+	partner := make([]int, len(c.planned))
+	for j := range partner {
+		partner[j] = -1
+	}
+	for _, p := range c.pairs {
+		partner[p.B], c.gone[p.A] = p.A, -1
+	}
+	stays := make([]bool, len(c.old))
+	for _, p := range c.pairs {
+		stays[p.A] = true
+	}
+	for i, side := range c.old {
+		if !stays[i] {
+			c.gone[i] = c.node(differs(c.at.index(i), c.at.steps, side, jsonvalue.Side{}, c.all))
 		}
-		if same.B < len(planned) {
-			d.list = append(d.list, &difference{same: planned[same.B].Value})
+	}
+	for j, side := range c.planned {
+		there := c.at.index(j)
+		if partner[j] < 0 {
+			c.stayed[j] = c.node(differs(there, there.steps, jsonvalue.Side{}, side, c.all))
+		} else {
+			c.stayed[j] = c.node(compare(there, c.old[partner[j]], side, c.all))
 		}
-		from = text.Pair{A: same.A + 1, B: same.B + 1}
+	}
+	d := &difference{isList: true, list: c.nodes}
+	d.now = c.order(partner, true)
+	d.then = c.order(partner, false)
+	if !slices.IsSortedFunc(c.pairs, func(a, b text.Pair) int { return cmp.Compare(a.B, b.B) }) {
+		*c.all = append(*c.all, edit{steps: c.at.steps, name: c.at.name, at: c.at.steps})
+		d.moved = len(*c.all)
 	}
 	return d
+}
+
+func (c *listComparison) node(d *difference) int {
+	c.nodes = append(c.nodes, d)
+	return len(c.nodes) - 1
+}
+
+// order is that of all nodes as the elements stand now, or as they stood then. An element
+// of the other list alone follows the one that it follows there: first those that went.
+func (c *listComparison) order(partner []int, now bool) []int {
+	went, came := map[int][]int{}, map[int][]int{} // by the node of the element before
+	byOld := make([]int, len(c.old))
+	previous := -1
+	for j, i := range partner {
+		if i < 0 {
+			came[previous] = append(came[previous], c.stayed[j])
+			continue
+		}
+		previous, byOld[i] = c.stayed[j], c.stayed[j]
+	}
+	previous = -1
+	for i, node := range c.gone {
+		if node >= 0 {
+			went[previous] = append(went[previous], node)
+			continue
+		}
+		previous = byOld[i]
+	}
+	out := append(slices.Clone(went[-1]), came[-1]...)
+	follow := func(node int) { out = append(append(append(out, node), went[node]...), came[node]...) }
+	if now {
+		for j, i := range partner {
+			if i >= 0 {
+				follow(c.stayed[j])
+			}
+		}
+		return out
+	}
+	for i, node := range c.gone {
+		if node < 0 {
+			follow(byOld[i])
+		}
+	}
+	return out
 }
 
 func sides(list []any) []jsonvalue.Side {
@@ -134,8 +206,12 @@ func (d *difference) value(applied []bool) (cty.Value, bool) {
 		return cty.ObjectVal(object), true
 	case d.isList:
 		list := make([]cty.Value, 0, len(d.list))
-		for _, inner := range d.list {
-			if v, ok := inner.value(applied); ok {
+		order := d.now
+		if d.moved > 0 && !applied[d.moved-1] {
+			order = d.then
+		}
+		for _, i := range order {
+			if v, ok := d.list[i].value(applied); ok {
 				list = append(list, v)
 			}
 		}
@@ -183,62 +259,4 @@ func valueOf(value any) cty.Value {
 		return cty.TupleVal(list)
 	}
 	return cty.NullVal(cty.DynamicPseudoType)
-}
-
-// maxMembers bounds the members of a collection that are shown.
-const maxMembers = 10
-
-// changed is one side of a value with only those members that differ, and of these the
-// first ones.
-func (d *difference) changed(after bool) jsonvalue.Side {
-	switch {
-	case d.edit > 0 && after:
-		return d.after
-	case d.edit > 0:
-		return d.before
-	case d.object != nil:
-		object, shown := map[string]any{}, 0
-		for _, key := range slices.Sorted(maps.Keys(d.object)) {
-			inner := d.object[key]
-			if !inner.differs() {
-				continue
-			}
-			if shown++; shown > maxMembers {
-				break
-			}
-			if side := inner.changed(after); side.Present {
-				object[key] = side.Value
-			}
-		}
-		return jsonvalue.Side{Value: object, Present: true}
-	case d.isList:
-		list, shown := []any{}, 0
-		for _, inner := range d.list {
-			if !inner.differs() {
-				continue
-			}
-			if shown++; shown > maxMembers {
-				break
-			}
-			if side := inner.changed(after); side.Present {
-				list = append(list, side.Value)
-			}
-		}
-		return jsonvalue.Side{Value: list, Present: true}
-	}
-	return jsonvalue.Side{}
-}
-
-func (d *difference) differs() bool { return d.edit > 0 || d.object != nil || d.isList }
-
-// at is the node of some keys, nil where both documents say the same or one of them
-// has no such place.
-func (d *difference) at(steps []string) *difference {
-	for _, step := range steps {
-		if d == nil {
-			return nil
-		}
-		d = d.object[step]
-	}
-	return d
 }

@@ -2,18 +2,19 @@ package trace
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 )
 
 const (
 	maxVariants    = 400     // documents that are made to explain one plan
 	maxKept        = 64      // of them in memory
 	maxEvaluations = 200_000 // of expressions, for one plan
+	maxPlaces      = 20      // maps and lists that are tried as a whole, for one outcome
 )
 
 // variants are the customer's documents as they would be with some of the edits.
@@ -23,10 +24,8 @@ type variants struct {
 	env        pipeline.Environment
 	kept       map[string]*variant
 	order      []string
-	// collections are the edits that name a whole map or list.
-	collections map[string]edit
-	made        int
-	evaluated   int
+	made       int
+	evaluated  int
 }
 
 // variant is one of them, with the values that were computed from it.
@@ -144,6 +143,40 @@ func (d *variants) search(of outcome, key string) ([]edit, bool) {
 			return d.named(found), true
 		}
 	}
+	return d.together(of, before, after)
+}
+
+// together is the deepest map or list of which the edits make the outcome another one
+// only with each other.
+func (d *variants) together(of outcome, before, after string) ([]edit, bool) {
+	groups := map[string][]int{}
+	var places [][]string
+	for i, x := range d.edits {
+		for n := 1; n <= len(x.at); n++ { // an element that is gone has no place of its own
+			id := strings.Join(x.steps[:n], "\x00")
+			if groups[id] == nil {
+				places = append(places, x.steps[:n])
+			}
+			groups[id] = append(groups[id], i)
+		}
+	}
+	places = slices.DeleteFunc(places, func(place []string) bool { return len(groups[strings.Join(place, "\x00")]) < 2 })
+	slices.SortStableFunc(places, func(a, b []string) int { return len(b) - len(a) })
+	for _, place := range places[max(0, len(places)-maxPlaces):] {
+		group := groups[strings.Join(place, "\x00")]
+		without, ok := d.outcome(of, group, false)
+		explains := ok && without != after
+		if !explains {
+			with, ok := d.outcome(of, group, true)
+			explains = ok && with != before
+		}
+		if d.spent() {
+			return nil, false
+		}
+		if explains {
+			return []edit{d.collection(place)}, true
+		}
+	}
 	return nil, false
 }
 
@@ -174,10 +207,14 @@ func (d *variants) narrow(of outcome, group []int, taken bool, reference string)
 	if len(group) == 0 || d.spent() {
 		return nil
 	}
-	if got, ok := d.outcome(of, group, taken); ok && got == reference {
+	got, ok := d.outcome(of, group, taken)
+	if ok && got == reference {
 		return nil
 	}
 	if len(group) == 1 {
+		if !ok {
+			return nil // it fails, or is not known: it says nothing about the outcome
+		}
 		return group
 	}
 	half := len(group) / 2
@@ -207,16 +244,20 @@ func (d *variants) all(applied bool) []bool {
 	return out
 }
 
-// collection is a map or a list that differs, with those of its members that do.
+// collection is a map or a list that differs. Which of its members count is not known,
+// so that none is shown.
 func (d *variants) collection(steps []string) edit {
-	name := strings.Join(steps, ".")
-	if x, ok := d.collections[name]; ok {
-		return x
+	return edit{steps: steps, name: nameOf(steps), at: steps}
+}
+
+func nameOf(steps []string) string {
+	var at way
+	for _, step := range steps {
+		if i, err := strconv.Atoi(step); err == nil && at.name != "" {
+			at = at.index(i)
+		} else {
+			at = at.key(step)
+		}
 	}
-	x := edit{steps: steps, name: name, at: steps}
-	if there := d.difference.at(steps); there != nil {
-		x.before, x.after = jsonvalue.Show(there.changed(false)), jsonvalue.Show(there.changed(true))
-	}
-	d.collections[name] = x
-	return x
+	return at.name
 }

@@ -94,6 +94,51 @@ func TestFormerPathOfFailedApplies(t *testing.T) {
 	}
 }
 
+// TestFormerPathOfFailedAppliesLater: so it is when the former path becomes another customer's
+// after the new one was registered. The request of the last change names the path; where it is
+// gone, the registrations do, and a job without their key shows no fact.
+func TestFormerPathOfFailedAppliesLater(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]bool{"the request is there": false, "the request is gone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			w := newWorld(t)
+			w.appliedOnce()
+			w.forget("acme/staging/applied/")
+			if gone {
+				w.forget("acme/requests/")
+			}
+			request := must[pipeline.Request](t)(w.atPath("deploy"))
+			if _, err := w.plan(request, "staging"); err != nil {
+				t.Fatalf("while the former path is free: %v", err)
+			}
+			w.customer.Siblings = []pipeline.Sibling{{Name: "store", Path: "infra"}}
+			_, err := w.apply(w.target(request, "staging"))
+			wantFormer(t, "apply", err, `customer "store"`)
+			w.report(request, true)
+			request = must[pipeline.Request](t)(w.atPath("deploy"))
+			_, err = w.plan(request, "staging")
+			wantFormer(t, "plan", err, `customer "store"`, "acme/staging was changed last from path")
+			if claimed := contains(err.Error(), "an unverified record (_metapipe/customers/7/"); claimed != gone {
+				t.Errorf("shown as a claim: %t, in: %v", claimed, err)
+			}
+			if w.engine.applies != 1 {
+				t.Errorf("%d applies", w.engine.applies)
+			}
+			err = registry.CheckOwner(ctx, recordsOf(w.store, w.sealer), w.customer, "staging")
+			wantFormer(t, "with the key of the fleet", err, `customer "store"`)
+			if contains(err.Error(), "unverified") {
+				t.Errorf("what was verified is shown as a claim: %v", err)
+			}
+			w.customer.Siblings = []pipeline.Sibling{{Name: "store", Path: "other"}}
+			if err := registry.CheckOwner(ctx, recordsOf(w.store, w.sealer), w.customer, "staging"); err != nil {
+				t.Errorf("beside a customer of a third path: %v", err)
+			}
+		})
+	}
+}
+
 // TestRequestOfAFormerPath: a request is of the path that it was accepted for.
 func TestRequestOfAFormerPath(t *testing.T) {
 	t.Parallel()

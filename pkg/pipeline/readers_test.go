@@ -31,7 +31,7 @@ var rawReads = map[string][]string{
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkFormerPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
-	"UnverifiedReader": {"CheckClaim", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds", "pathsOf"},
+	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds", "pathsOf"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -189,3 +189,41 @@ func TestPlanOfARenamedCustomer(t *testing.T) {
 	_, err = w.apply(w.target(request, "staging"))
 	wantRefused(t, "apply", err, pipeline.ReasonRenamed)
 }
+
+// TestForgedNameOfAPlan: a job has no key of the fleet. What a writer of the store claims about
+// the name of a customer refuses a plan; it is no fact, and nothing is to be moved for it.
+func TestForgedNameOfAPlan(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	registration := func(w *world) string { return registry.RegistrationKey(w.customer, 2) }
+	rename := func(name string) func(*world) string {
+		return func(*world) string { return registry.Renames + name + "/000001.json" }
+	}
+	for name, c := range map[string]struct {
+		key  func(*world) string
+		body string
+	}{
+		"a registration": {registration, `"path": "infra", "customer": "crm"`},
+		"a rename":       {rename("acme"), `"path": "infra", "from": "acme", "to": "crm"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			key := c.key(w)
+			w.lay(key, `{"record": {"repository_id": 7, `+c.body+`, "at": "2098-05-01T00:00:00Z"}, "seal": "BBBB"}`)
+			_, err := w.plan(request, "staging")
+			wantRefused(t, "plan", err, pipeline.ReasonRenamed)
+			for _, text := range []string{"an unverified record (" + key + `) claims that path "infra"`, `is customer "crm"`, "find out who wrote " + key, "`metapipe drift --customer acme` verifies it"} {
+				if !contains(err.Error(), text) {
+					t.Errorf("no %s in: %v", text, err)
+				}
+			}
+			var refused *pipeline.RefusedError
+			if contains(err.Error(), "is registered as") || contains(err.Error(), "customer rename") || !errors.As(err, &refused) || !contains(refused.Message, "a record that was not verified claims") {
+				t.Errorf("shown as a fact: %v", err)
+			}
+			wantRefused(t, "what drift says", registry.CheckRegistered(ctx, w.store, w.sealer, w.customer), pipeline.ReasonTampered)
+		})
+	}
+}

@@ -18,6 +18,8 @@ type RenamedError struct {
 	// empty: that is no part of it. Old has that path now, or is New, which has left.
 	Former      string
 	Environment Environment
+	// Claimed is the key of the record that says all this and was not verified; empty: it was.
+	Claimed string
 	// Stays is the file of Old with another path of the same repository; empty: there is none.
 	Stays string
 }
@@ -28,11 +30,20 @@ func (e *RenamedError) Error() string {
 
 // Unwrap is what a plan and an apply are refused with. The customer reads Message and Next.
 func (e *RenamedError) Unwrap() error {
-	return &RefusedError{Reason: ReasonRenamed, Message: renamedMessage, Next: ProviderNext, Detail: e.What(), Operator: e.Operator()}
+	return &RefusedError{Reason: ReasonRenamed, Message: e.message(), Next: ProviderNext, Detail: e.What(), Operator: e.Operator()}
 }
 
 // renamedMessage is what a customer reads: a name, path or id in What may be of another one.
 const renamedMessage = "nothing was planned and nothing was applied: the provider keeps your infrastructure under another name"
+
+const claimedMessage = "nothing was planned and nothing was applied: a record that was not verified claims that the provider keeps your infrastructure under another name"
+
+func (e *RenamedError) message() string {
+	if e.Claimed != "" {
+		return claimedMessage
+	}
+	return renamedMessage
+}
 
 // What says what is wrong with the name, without what to do. It is for the operator.
 func (e *RenamedError) What() string {
@@ -44,6 +55,9 @@ func (e *RenamedError) What() string {
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
+	}
+	if e.Claimed != "" && e.Former == "" {
+		return fmt.Sprintf("an unverified record (%s) claims that %s is customer %q, and %s names it %q: where that is true, a plan would build everything a second time", e.Claimed, e.New.Place(), e.Old, e.New.File, e.New.Name)
 	}
 	switch what := e.changedFrom(); {
 	case e.Former != "" && e.Reused:
@@ -63,7 +77,11 @@ func (e *RenamedError) changedFrom() string {
 	if e.Environment != "" {
 		target = TargetName(e.New.Name, e.Environment)
 	}
-	return fmt.Sprintf("%s was changed last from path %q of the same repository", target, e.Former)
+	says := fmt.Sprintf("%s was changed last from path %q of the same repository", target, e.Former)
+	if e.Claimed != "" {
+		says = fmt.Sprintf("an unverified record (%s) claims that %s", e.Claimed, says)
+	}
+	return says
 }
 
 // Operator says what the operator does about it.
@@ -73,6 +91,9 @@ func (e *RenamedError) Operator() string {
 	}
 	if e.Left != nil {
 		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
+	}
+	if e.Claimed != "" {
+		return e.claimedOperator()
 	}
 	switch {
 	case e.Former != "" && e.Reused:
@@ -89,6 +110,15 @@ func (e *RenamedError) Operator() string {
 	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }
 
+// claimedOperator is Operator for a record that was not verified: nothing is moved for it.
+func (e *RenamedError) claimedOperator() string {
+	next := fmt.Sprintf("find out who wrote %s in the store; where metapipe did not, remove it, and run this again; where metapipe did, `metapipe drift --customer %s` verifies it and says what to do next", e.Claimed, e.New.Name)
+	if e.Former == "" {
+		next += fmt.Sprintf(", and where its key is lost, give the file its old name (%s.yml)", e.Old)
+	}
+	return next
+}
+
 // Place is what a customer is known by, whatever its name.
 func (c Customer) Place() string {
 	return fmt.Sprintf("path %q of repository %s (id %d)", c.Path, c.Repository, c.RepositoryID)
@@ -97,7 +127,7 @@ func (c Customer) Place() string {
 // Answer is the answer to the customer: nothing is wrong on that side.
 func (e *RenamedError) Answer(file string) *RejectedError {
 	return &RejectedError{Reason: ReasonRenamed, Problems: Problems{{Position: Position{File: file}, Rule: string(ReasonRenamed),
-		Message: renamedMessage, Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
+		Message: e.message(), Remedy: "nothing to do for you: the provider corrects the name and starts the deployment again"}}}
 }
 
 // Evidence is what the records of a name say about where it deploys from.

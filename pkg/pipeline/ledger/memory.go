@@ -24,6 +24,15 @@ type Remembered struct {
 // Nothing reports whether the store remembers no state.
 func (r Remembered) Nothing() bool { return r.Record == nil && r.entry == nil }
 
+// LastRequest is the request that left the newest state in the ledger; empty where the ledger
+// knows none, such as behind a rename.
+func (r Remembered) LastRequest() pipeline.RequestID {
+	if r.entry == nil {
+		return ""
+	}
+	return r.entry.Request
+}
+
 // Remember reads both memories of a target. A record under a key that is not at hand is
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
 // not fine.

@@ -2,9 +2,13 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -37,25 +41,19 @@ func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, e
 		if err != nil || len(paths) == 0 {
 			return err
 		}
-		former = paths[0]
+		return &pipeline.RenamedError{Old: c.Name, New: c, Former: paths[0].Path, Environment: env}
 	}
 	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Environment: env}
 }
 
-// otherPaths are the paths of the repository of c, but for its own, that are registered for
-// its name.
-func (s NameRecords) otherPaths(ctx context.Context, read record.Reader, c pipeline.Customer) ([]string, error) {
+// otherPaths are the newest registrations of the other paths of the repository of c that
+// name c.
+func (s NameRecords) otherPaths(ctx context.Context, read record.Reader, c pipeline.Customer) ([]pathOf, error) {
 	all, err := pathsOf(ctx, read, c.RepositoryID)
 	if err != nil {
 		return nil, RegistrationError(err, c)
 	}
-	var paths []string
-	for _, r := range all {
-		if r.Customer == c.Name && r.Path != c.Path {
-			paths = append(paths, r.Path)
-		}
-	}
-	return paths, nil
+	return slices.DeleteFunc(all, func(r pathOf) bool { return r.Customer != c.Name || r.Path == c.Path }), nil
 }
 
 // CheckUnrecorded is the rule about the path of a history for targets that failed applies
@@ -69,10 +67,61 @@ func (s NameRecords) CheckUnrecorded(ctx context.Context, c pipeline.Customer) e
 	if err != nil || empty {
 		return err
 	}
+	return s.checkFormerPaths(ctx, c, "", paths)
+}
+
+// checkFormerPaths is checkFormerPath for registrations. One that is not verified can only
+// refuse, and the refusal names it.
+func (s NameRecords) checkFormerPaths(ctx context.Context, c pipeline.Customer, env pipeline.Environment, paths []pathOf) error {
 	for _, former := range paths {
-		if err := s.checkFormerPath(ctx, c, "", former); err != nil {
+		err := s.checkFormerPath(ctx, c, env, former.Path)
+		var renamed *pipeline.RenamedError
+		if errors.As(err, &renamed) && former.claimed != nil {
+			renamed.Claimed = former.key
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// checkUnrecordedPath is the rule about the path of a history for a target without a record
+// of an apply: the request that changed it last names the path. Where that request is not in
+// the store, or cannot be opened, the registrations of the name are its former paths; read
+// reads them.
+func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
+	if len(c.Siblings) == 0 && !c.Offboarded {
+		return nil
+	}
+	former, err := s.requestPath(ctx, c, known.LastRequest())
+	if err != nil {
+		return err
+	}
+	if former != "" {
+		return s.checkFormerPath(ctx, c, env, former)
+	}
+	paths, err := s.otherPaths(ctx, read, c)
+	if err != nil {
+		return err
+	}
+	return s.checkFormerPaths(ctx, c, env, paths)
+}
+
+// requestPath is the path that a request of c was accepted for; empty where no request can
+// say it.
+func (s NameRecords) requestPath(ctx context.Context, c pipeline.Customer, id pipeline.RequestID) (string, error) {
+	if id == "" {
+		return "", nil
+	}
+	request, err := record.LoadRequest(ctx, s, c.Name, id)
+	switch {
+	case errors.Is(err, pipeline.ErrNotFound), errors.Is(err, pipeline.ErrUnknownKey):
+		return "", nil
+	case err != nil:
+		return "", record.TamperedOr(err, fmt.Sprintf("the record of request %s, which changed %s last,", id.Short(), c.Name))
+	case request.Repository.ID != c.RepositoryID: // registrations say who owns the target
+		return "", nil
+	}
+	return path.Dir(request.File), nil
 }

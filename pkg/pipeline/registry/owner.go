@@ -14,7 +14,8 @@ import (
 
 // CheckOwner is the rule about the history of a target: it belongs to the repository id
 // that its last authenticated apply names, and to the path that checkFormerPath says. Where no
-// apply went well, it belongs to the repository that registeredOwner finds. A command
+// apply went well, it belongs to the repository that registeredOwner finds, and to the path
+// that checkUnrecordedPath finds. A command
 // that would plan, apply, destroy, restore or rename on top of the history of another one
 // refuses: the error is a *pipeline.OwnerError or a *pipeline.RenamedError. A target that was
 // ended, or accepted as one without a state, has no history that keeps others out.
@@ -43,7 +44,10 @@ func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembe
 	case known.Record != nil:
 		return names.checkEvidence(ctx, c, env, pipeline.Evidence{RepositoryID: known.Record.Receipt.RepositoryID, Path: known.Record.Path})
 	}
-	return names.registeredOwner(ctx, c, env)
+	if err := names.registeredOwner(ctx, c, env); err != nil {
+		return err
+	}
+	return names.checkUnrecordedPath(ctx, names, known, c, env)
 }
 
 // CheckTargetOwner is CheckOwner for a job of one target, which has no key of the fleet to
@@ -57,10 +61,13 @@ func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pi
 	if known.Record != nil || known.Unread != nil || known.Nothing() || known.NoneLeft() {
 		return CheckKnownOwner(ctx, s, known, c, env)
 	}
-	if verified {
-		return nil
+	names := NameRecords{Records: s}
+	if !verified {
+		if err := names.claimedByOther(ctx, c, env); err != nil {
+			return err
+		}
 	}
-	return NameRecords{Records: s}.claimedByOther(ctx, c, env)
+	return names.checkUnrecordedPath(ctx, record.UnverifiedReader{Store: s.Store}, known, c, env)
 }
 
 // checkClaimed is CheckOwner for a record of the last apply that cannot be verified.

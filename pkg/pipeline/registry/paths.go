@@ -13,7 +13,8 @@ import (
 // pathOf is the newest registration of a path.
 type pathOf struct {
 	Registration
-	claimed error // why it cannot be verified: its key is not at hand. It can only refuse.
+	key     string // of its object
+	claimed error  // why it is not verified, such as a key that is not at hand. It can only refuse.
 }
 
 // paths are the newest registrations of all paths of a repository. One that was changed is
@@ -21,6 +22,9 @@ type pathOf struct {
 func (s NameRecords) paths(ctx context.Context, repository int64) ([]pathOf, error) {
 	return pathsOf(ctx, s, repository)
 }
+
+// errUnverified is why what an UnverifiedReader has read is not verified.
+var errUnverified = errors.New("it was not verified")
 
 // pathsOf is paths for one of the readers.
 func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, error) {
@@ -47,7 +51,10 @@ func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, 
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, pathOf{r, unknown})
+		if _, unverified := s.(record.UnverifiedReader); unverified {
+			unknown = errUnverified
+		}
+		all = append(all, pathOf{r, key, unknown})
 	}
 	return all, nil
 }

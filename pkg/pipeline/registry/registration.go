@@ -76,7 +76,8 @@ func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key str
 // can only refuse: it must claim to be of the same name, and no rename record may claim
 // that the customer has moved and is not back. A rename record alone refuses too, so that
 // neither a rename that was stopped nor a registration that was removed lets the old name go
-// on. The time that an unverified registration claims ends no rename record.
+// on. The time that an unverified registration claims ends no rename record. The refusal names
+// the object and shows nothing of it as a fact.
 func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) error {
 	read := record.UnverifiedReader{Store: s}
 	claimed, number, err := LoadRegistration(ctx, s, read, c)
@@ -84,12 +85,15 @@ func CheckClaim(ctx context.Context, s pipeline.Store, c pipeline.Customer) erro
 		return err
 	}
 	if number > 0 && claimed.Customer != c.Name {
-		return &pipeline.RenamedError{Old: claimed.Customer, New: c}
+		return &pipeline.RenamedError{Old: claimed.Customer, New: c, Claimed: RegistrationKey(c, number)}
 	}
-	now, _, err := follow(ctx, read, c.Name, time.Time{}, func(r RenameRecord) bool {
+	last, err := followed(ctx, read, c.Name, time.Time{}, func(r RenameRecord) bool {
 		return r.of(c) && (r.From != c.Name || r.Path == c.Path) // its name may have been another path's before
 	})
-	return movedTo(now, c, err)
+	if err != nil || last.To == c.Name {
+		return err
+	}
+	return &pipeline.RenamedError{Old: last.To, New: c, Claimed: last.key}
 }
 
 // RegistrationError explains an error of reading the registration of c; nil for nil.

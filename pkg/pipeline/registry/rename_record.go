@@ -25,6 +25,7 @@ type RenameRecord struct {
 	Actor        string                `json:"actor,omitempty"`
 	Run          pipeline.Run          `json:"run,omitzero"`
 	At           time.Time             `json:"at"`
+	key          string                // of its object
 }
 
 // of reports whether a record is of the customer's repository. Its path is of no matter: a
@@ -79,23 +80,31 @@ func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerN
 	if _, err := pipeline.ParseCustomerName(string(r.To)); err != nil || r.From != from {
 		return RenameRecord{}, fmt.Errorf("%s: %w: it is of customer %q", key, pipeline.ErrTampered, pipeline.PlainLine(string(r.From)))
 	}
+	r.key = key
 	return r, nil
 }
 
 // follow returns the name that a customer has after all renames that came later than
 // since, and the time of the last one, or since. fits picks the records of its repository.
 func follow(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (pipeline.CustomerName, time.Time, error) {
+	last, err := followed(ctx, read, name, since, fits)
+	return last.To, last.At, err
+}
+
+// followed is follow, and returns the last rename. Where there was none, it has no key, the
+// name in To and since in At.
+func followed(ctx context.Context, read record.Reader, name pipeline.CustomerName, since time.Time, fits func(RenameRecord) bool) (RenameRecord, error) {
+	last := RenameRecord{To: name, At: since}
 	for {
-		all, err := LoadRenames(ctx, read, name)
+		all, err := LoadRenames(ctx, read, last.To)
 		if err != nil {
-			return name, since, err
+			return last, err
 		}
-		all = slices.DeleteFunc(all, func(r RenameRecord) bool { return !fits(r) || !r.At.After(since) })
+		all = slices.DeleteFunc(all, func(r RenameRecord) bool { return !fits(r) || !r.At.After(last.At) })
 		if len(all) == 0 {
-			return name, since, nil
+			return last, nil
 		}
-		last := slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) })
-		name, since = last.To, last.At // later each time: it ends
+		last = slices.MaxFunc(all, func(a, b RenameRecord) int { return a.At.Compare(b.At) }) // later each time: it ends
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ type objects interface {
 	pipeline.Store
 	Describe(ctx context.Context, prefix string) ([]store.Described, error)
 	RemoveState(ctx context.Context, key string) error
+	PutBack(ctx context.Context, key string, body io.Reader) error
 }
 
 // place finds and opens the store of a manager.

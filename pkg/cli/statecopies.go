@@ -36,6 +36,7 @@ type restoredState struct {
 	Misfit  string `json:"misfit,omitempty"` // why it is not the state that the last apply left
 	// Replaced is where the object is kept that lay in the place of the state.
 	Replaced string `json:"replaced,omitempty"`
+	wayBack  string // the command that restores it
 }
 
 // stateCopy is a copy that a lost state can be restored from.
@@ -181,7 +182,7 @@ func (a *App) printRestored(r restoreResult, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(a.Out, "what it replaced is kept in %s\n", report.TerminalLine(done.Replaced))
 	if err == nil && !r.damaged {
-		_, err = fmt.Fprintf(a.Out, "→ the way back, from a copy of that file: metapipe state restore --customer %s --environment %s --file COPY --force --apply\n", r.Customer, r.Environment)
+		_, err = fmt.Fprintf(a.Out, "→ the way back: %s\n", report.TerminalLine(done.wayBack))
 	}
 	return err
 }

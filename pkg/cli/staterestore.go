@@ -8,12 +8,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
 	"github.com/metapipe/metapipe/pkg/store"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 type restoreOptions struct {
@@ -37,7 +39,8 @@ copy is not the state that the last apply left. --force restores a copy that doe
 use it when no copy fits, such as for terraform.tfstate.backup, which is one apply older.
 What was built since is not in it, and must be imported. With --force, a copy that
 --version or --file names replaces the state that is there. What is replaced, also a
-damaged state, is kept in the store, and the output names the way back.
+damaged state, is kept in the store, and the output names the way back. The tool must read
+the copy before anything changes; where the restore fails, what was there stays there.
 
 The bucket needs versioning. For a directory, or another backend, take the state from your
 backup or from what the backend has kept, and name it with --file.
@@ -72,7 +75,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if err != nil {
 		return err
 	}
-	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now, WayBack: restoringOf(m).wayBack}
 	found, err := restoringOf(m).copies(ctx, o, in)
 	if err != nil {
 		return err
@@ -165,7 +168,7 @@ func (m restoring) restore(ctx context.Context, restorer *recovery.Restorer, o r
 		restored.Misfit = done.Misfit.Why
 	}
 	if done.Replaced != "" {
-		restored.Replaced = m.placeOf(done.Replaced)
+		restored.Replaced, restored.wayBack = m.placeOf(done.Replaced), m.wayBack(in, done.Replaced)
 	}
 	return &restored, nil
 }
@@ -177,6 +180,27 @@ func (m restoring) placeOf(key string) string {
 	}
 	bucket := m.config.Manager.State.Bucket
 	return "s3://" + bucket.Name + "/" + path.Join(bucket.Prefix, key)
+}
+
+// wayBack is the command that restores an object of the store as the state of a target.
+func (m restoring) wayBack(in pipeline.TargetInput, key string) string {
+	file, fetch := m.placeOf(key), ""
+	if m.directory == "" {
+		copied := "replaced.tfstate"
+		file, fetch = copied, "aws s3 cp "+shellWord(file)+" "+copied+" && "
+	}
+	return fmt.Sprintf("%smetapipe state restore --customer %s --environment %s --file %s --force --apply", fetch, in.Customer.Name, in.Environment, shellWord(file))
+}
+
+// plainWord is what a shell takes as one word without quotes.
+var plainWord = text.Pattern(`^[0-9A-Za-z_./:@%+,-]+$`)
+
+// shellWord writes an argument so that a shell takes it as one word.
+func shellWord(s string) string {
+	if plainWord().MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // copyPrivate writes what open gives to a new file that only we can read.

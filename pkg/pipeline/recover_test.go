@@ -25,6 +25,8 @@ type losing struct {
 	pushed []pipeline.KeptState
 	text   string
 	err    error
+	// damaged: what a push replaces is no state.
+	damaged bool
 }
 
 func (l *losing) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
@@ -33,7 +35,12 @@ func (l *losing) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	return applied, errors.Join(err, os.WriteFile(applied.ErroredState, []byte(lostState), 0o600))
 }
 
-func (l *losing) PushState(_ context.Context, _ pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+func (l *losing) PushState(ctx context.Context, _ pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	if kept.Replace != nil {
+		if err := kept.Replace(ctx, l.damaged); err != nil {
+			return pipeline.StateVersion{}, err
+		}
+	}
 	b, err := os.ReadFile(kept.File)
 	l.text, l.pushed = string(b), append(l.pushed, kept)
 	return pipeline.StateVersion{Lineage: "l", Serial: 9}, errors.Join(l.err, err)

@@ -3,6 +3,8 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,11 @@ import (
 // RemoveState is a call of the store, too.
 func (s nthStore) RemoveState(ctx context.Context, key string) error {
 	return s.call(func() error { return s.Store.(*store.Directory).RemoveState(ctx, key) })
+}
+
+// PutBack is one, too.
+func (s nthStore) PutBack(ctx context.Context, key string, body io.Reader) error {
+	return s.call(func() error { return s.Store.(*store.Directory).PutBack(ctx, key, body) })
 }
 
 // TestRestoreRefusesAMisfit: a copy that is not the state that the last apply left is not
@@ -61,43 +68,65 @@ func stateText(t *testing.T) string {
 	return file
 }
 
-// TestRestoreLosesNothing lets each call of a restore fail: what lay in the place of the
-// state is there, or it is kept, and the restore can be done again.
+// TestRestoreLosesNothing lets each call of a restore fail, and the push itself: where
+// nothing was pushed, what lay in the place of the state is there, byte for byte. What was
+// replaced is kept, and the ledger says so before.
 func TestRestoreLosesNothing(t *testing.T) {
 	t.Parallel()
-	const damaged = "[half of a sta"
-	for _, through := range []bool{false, true} {
-		for call := 0; ; call++ {
-			w := applied(t)
-			place := filepath.Join(w.dir, "store", "acme", "staging", "terraform.tfstate")
-			if err := errors.Join(os.MkdirAll(filepath.Dir(place), 0o700), os.WriteFile(place, []byte(damaged), 0o600)); err != nil {
-				t.Fatal(err)
-			}
-			fault := nthStore{w.store, &nth{left: call, through: through}}
-			l := &losing{engine: w.engine}
-			restorer := &recovery.Restorer{Store: fault, States: fault, Sealer: w.sealer, Engine: l, Now: w.tick}
-			from := recovery.StateCopy{File: stateText(t), State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 9}, Resources: 2}, From: "from a file", Replace: true}
-			_, err := restorer.Restore(t.Context(), w.target(pipeline.Request{}, "staging"), from)
-			kept := must[[]string](t)(filepath.Glob(filepath.Join(filepath.Dir(place), "replaced", "*")))
-			found := false
-			for _, file := range append(kept, place) {
-				content, readErr := os.ReadFile(file)
-				found = found || readErr == nil && string(content) == damaged
-			}
-			if !found {
-				t.Errorf("call %d (through: %v): the damaged state is gone (%v)", call, through, err)
-			}
-			if !fault.hit {
-				if err != nil || len(l.pushed) != 1 || len(kept) != 1 {
-					t.Errorf("without a fault: %v, pushed %v, kept %v", err, l.pushed, kept)
-				}
-				break
-			}
-			if err == nil && len(l.pushed) == 0 {
-				t.Errorf("call %d (through: %v): nothing was restored, and no error says so", call, through)
+	for _, damaged := range []bool{false, true} {
+		for _, through := range []bool{false, true} {
+			for call := 0; restoreOnce(t, damaged, call, through, nil); call++ {
 			}
 		}
+		restoreOnce(t, damaged, -1, false, errors.New("the tool failed"))
 	}
+}
+
+// restoreOnce replaces a state while one call of the store fails, and reports whether it did.
+func restoreOnce(t *testing.T, damaged bool, call int, through bool, push error) bool {
+	t.Helper()
+	const old = "[half of a sta"
+	w := applied(t)
+	place := filepath.Join(w.dir, "store", "acme", "staging", "terraform.tfstate")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(place), 0o700), os.WriteFile(place, []byte(old), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	fault := nthStore{w.store, &nth{left: call, through: through}}
+	if call < 0 {
+		fault.left = 1 << 20
+	}
+	l := &losing{engine: w.engine, damaged: damaged, err: push}
+	restorer := &recovery.Restorer{Store: fault, States: fault, Sealer: w.sealer, Engine: l, Now: w.tick,
+		WayBack: func(_ pipeline.TargetInput, key string) string { return "bring back " + key }}
+	from := recovery.StateCopy{File: stateText(t), State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 9}, Resources: 2}, From: "from a file", Replace: true}
+	_, err := restorer.Restore(t.Context(), w.target(pipeline.Request{}, "staging"), from)
+	kept := must[[]string](t)(filepath.Glob(filepath.Join(filepath.Dir(place), "replaced", "*")))
+	content, readErr := os.ReadFile(place)
+	what := fmt.Sprintf("damaged %v, call %d, through %v: %v", damaged, call, through, err)
+	if err != nil && (len(l.pushed) == 0 || push != nil) && (readErr != nil || string(content) != old) {
+		t.Errorf("%s: the old state is gone: %q %v", what, content, readErr)
+	}
+	if len(l.pushed) > 0 && (len(kept) != 1 || string(must[[]byte](t)(os.ReadFile(kept[0]))) != old) {
+		t.Errorf("%s: kept %v", what, kept)
+	}
+	if err == nil && len(l.pushed) == 0 {
+		t.Errorf("%s: nothing was restored, and no error says so", what)
+	}
+	if push != nil && (!contains(err.Error(), "byte for byte", "acme/staging/replaced/") || strings.Contains(err.Error(), "bring back acme/staging/replaced/") == damaged) {
+		t.Errorf("%s: the way back is not in the error", what)
+	}
+	if push != nil {
+		w.wantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring")
+	} else if !fault.hit {
+		if err != nil {
+			t.Error(what)
+		}
+		w.wantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring, restored")
+		if _, gone := os.Stat(place); damaged != os.IsNotExist(gone) {
+			t.Errorf("%s: only a damaged state is removed: %v", what, gone)
+		}
+	}
+	return fault.hit
 }
 
 // TestOnlyStatesAreRemoved: the store gives nothing else away.

@@ -109,7 +109,8 @@ func (d Deployed) Moved(c CustomerName, env Environment, place string) *LostStat
 type StatePusher interface {
 	// PushState writes a kept state to the backend of job's target and returns the
 	// version that it has there. It is a *RefusedError when the backend holds a
-	// state of another lineage, or one that somebody wrote since the plan.
+	// state of another lineage, or one that somebody wrote since the plan, unless
+	// kept.Replace is set.
 	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
 }
 
@@ -120,4 +121,8 @@ type KeptState struct {
 	// Unlock is the id of a lock to release first: that of the failed apply, which
 	// could not reach its backend to do so. Mostly empty.
 	Unlock string
+	// Replace is set where the file replaces any state. It is called once, after the tool
+	// has read the file and before the backend changes. damaged: the tool cannot read what
+	// is there, so Replace removes it; elsewhere the tool overwrites it under its lock.
+	Replace func(ctx context.Context, damaged bool) error
 }

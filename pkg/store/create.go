@@ -32,7 +32,17 @@ const claimWait = 5 * time.Second
 // rename: as safe among metapipe processes, but not against other programs that
 // write into the directory.
 func (d *Directory) Create(ctx context.Context, key string, body io.Reader) error {
-	if err := errors.Join(ctx.Err(), checkWritable(key)); err != nil {
+	return d.createChecked(ctx, key, body, checkWritable(key))
+}
+
+// PutBack creates a state that RemoveState has removed. It is pipeline.ErrExists where
+// there is one again.
+func (d *Directory) PutBack(ctx context.Context, key string, body io.Reader) error {
+	return d.createChecked(ctx, key, body, checkState(key))
+}
+
+func (d *Directory) createChecked(ctx context.Context, key string, body io.Reader, check error) error {
+	if err := errors.Join(ctx.Err(), check); err != nil {
 		return d.fail("create", key, err)
 	}
 	if err := os.MkdirAll(d.path, 0o700); err != nil {

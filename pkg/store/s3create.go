@@ -43,7 +43,17 @@ const (
 //
 // Every request carries a CRC-32 that the server checks and keeps.
 func (s *S3) Create(ctx context.Context, key string, body io.Reader) error {
-	if err := errors.Join(ctx.Err(), s.checkWritable(key)); err != nil {
+	return s.createChecked(ctx, key, body, s.checkWritable(key))
+}
+
+// PutBack creates a state that RemoveState has removed. It is pipeline.ErrExists where
+// there is one again.
+func (s *S3) PutBack(ctx context.Context, key string, body io.Reader) error {
+	return s.createChecked(ctx, key, body, errors.Join(checkState(key), s.checkLength(key)))
+}
+
+func (s *S3) createChecked(ctx context.Context, key string, body io.Reader, check error) error {
+	if err := errors.Join(ctx.Err(), check); err != nil {
 		return s.fail("create", key, err)
 	}
 	w := &s3Write{S3: s, key: s.object(key), token: rand.Text()}

@@ -147,8 +147,11 @@ func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (
 
 // PushState implements pipeline.StatePusher: it writes a state that an apply
 // could not write to the backend of job's target. The tool takes the lock and
-// compares once more; nothing is forced.
+// compares once more; nothing is forced, unless kept.Replace is set.
 func (e *Engine) PushState(ctx context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	if kept.Replace != nil {
+		return e.replaceState(ctx, job, kept)
+	}
 	lost, err := statefile.Version(kept.File)
 	if err != nil { // a first state that was never written has no lineage yet
 		return lost, fmt.Errorf("recover the state of %s: %w", target(job), err)

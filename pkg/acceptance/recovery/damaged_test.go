@@ -91,7 +91,7 @@ func TestRestoreOfACopyThatDoesNotFit(t *testing.T) {
 
 	do(4, "--file", newer).Says(t, "has a state", "--force")
 	wrong := w.State("shop/staging")
-	do(0, "--file", newer, "--force").Says(t, "what it replaced is kept in", "the way back", "--file COPY --force --apply")
+	do(0, "--file", newer, "--force").Says(t, "what it replaced is kept in", "the way back", "--file "+filepath.Join(w.Store, "shop", "staging", "replaced")+"/", ".json --force --apply")
 	kept := fixture.Must(filepath.Glob(filepath.Join(w.Store, "shop", "staging", "replaced", "*")))(t)
 	if len(kept) != 1 || string(fixture.Must(os.ReadFile(kept[0]))(t)) != wrong {
 		t.Errorf("kept: %v", kept)
@@ -101,5 +101,46 @@ func TestRestoreOfACopyThatDoesNotFit(t *testing.T) {
 	}
 	if strings.Contains(w.DriftJob().Do(0, "state", "list").Log, "LOST") {
 		t.Error("the restored state is called lost")
+	}
+}
+
+// TestRestoreThatFailsLosesNothing: a tool that is missing, or that cannot be used, and a
+// copy that it cannot read leave the state in place, byte for byte, also a damaged one.
+func TestRestoreThatFailsLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, nil)
+	w.Deployed(fixture.VariablesYML)
+	dir, file, whole := t.TempDir(), w.StateFile("shop/staging"), w.State("shop/staging")
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		fixture.Check(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	good := write("good", whole)
+	for _, c := range []struct{ name, copied, tool, config, says string }{
+		{name: "no tool", copied: good, tool: "/nonexistent/terraform", says: "/nonexistent/terraform"},
+		{name: "another version", copied: good, config: "tool: {version: \">= 9\"}\n", says: ">= 9"},
+		{name: "newer format", copied: write("newer", `{"version":5,"serial":9,"lineage":"of-tomorrow","outputs":{},"resources":[]}`), says: "cannot read the copy"},
+		{name: "encrypted", copied: write("encrypted", `{"serial":9,"lineage":"k","meta":{"key_provider.pbkdf2.p":"e30="},"encrypted_data":"BBBB","encryption_version":"v0"}`), says: "cannot read the copy"},
+	} {
+		for _, old := range []string{whole, whole[:len(whole)/3]} {
+			fixture.Check(t, os.WriteFile(file, []byte(old), 0o600))
+			j := w.DriftJob()
+			manager := filepath.Join(j.Workspace(), "metapipe.yml")
+			fixture.Check(t, os.WriteFile(manager, append(fixture.Must(os.ReadFile(manager))(t), c.config...), 0o600))
+			if c.tool != "" {
+				j = j.With("METAPIPE_TOOL=" + c.tool)
+			}
+			got := j.Start("state", "restore", "--customer", "shop", "--environment", "staging", "--file", c.copied, "--force", "--apply").Wait()
+			if got.Exit == 0 || !strings.Contains(got.Log, c.says) {
+				t.Errorf("%s: exit %d:\n%s", c.name, got.Exit, got.Log)
+			}
+			if w.State("shop/staging") != old {
+				t.Fatalf("%s: the state is gone:\n%s", c.name, got.Log)
+			}
+		}
+	}
+	if strings.Contains(w.DriftJob().Do(0, "ledger", "--customer", "shop", "--environment", "staging").Log, "restoring") {
+		t.Error("the ledger announces what never began")
 	}
 }

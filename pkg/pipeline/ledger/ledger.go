@@ -43,6 +43,7 @@ const (
 	Unlocked   Event = "unlocked"   // a lock of the state was released by hand or by the sweep
 	Recovered  Event = "recovered"  // a kept state was brought back
 	Rejected   Event = "rejected"   // a request was not accepted
+	Restoring  Event = "restoring"  // a copy is about to replace what is in the place of the state
 	Restored   Event = "restored"   // a lost state was restored from an earlier version
 	Accepted   Event = "accepted"   // the operator accepted the state as it is
 	Renamed    Event = "renamed"    // the customer has another name; the message says which
@@ -156,7 +157,7 @@ const maxLookBack = 100
 // where its request began, and not to entries up to seen, which were asked before.
 func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, error) {
 	switch e.Event {
-	case Planned, Applying, Unlocking, Unlocked, Restored, Accepted, Renamed:
+	case Planned, Applying, Unlocking, Unlocked, Restoring, Restored, Accepted, Renamed:
 		return false, nil // each is about another plan, attempt, lock or state
 	}
 	first := e.Event == Requested || e.Event == Rejected
@@ -329,7 +330,7 @@ func (e Entry) plain() Entry {
 // a store is no entry.
 func (e Entry) check() error {
 	known := []Event{Requested, Planned, Approved, Applying, Applied, Refused, Failed,
-		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restored, Accepted, Destroyed, Renamed}
+		Superseded, Closed, Unreported, Unlocking, Unlocked, Recovered, Rejected, Restoring, Restored, Accepted, Destroyed, Renamed}
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}

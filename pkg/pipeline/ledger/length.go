@@ -94,7 +94,7 @@ func (l Ledger) Finish(ctx context.Context, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
 	}
-	for last.Event == Unlocking && last.Sequence > 1 { // a release that has failed ends no apply
+	for (last.Event == Unlocking || last.Event == Restoring) && last.Sequence > 1 { // one that has failed ends no apply
 		if last, _, err = l.entry(ctx, e.Customer, e.Environment, last.Sequence-1); err != nil {
 			return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
 		}

@@ -8,40 +8,111 @@ import (
 	"io"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// stateRemover removes a state that lies beside the objects of the store.
-type stateRemover interface {
+// states removes a state that lies beside the objects of the store, and puts it back.
+type states interface {
 	RemoveState(ctx context.Context, key string) error
+	// PutBack is pipeline.ErrExists where there is a state again.
+	PutBack(ctx context.Context, key string, body io.Reader) error
 }
 
-// keepAside moves what lies in the place of a state to another key of the store, which it
-// returns. It removes only what it has copied.
-func (r *Restorer) keepAside(ctx context.Context, in pipeline.TargetInput) (string, error) {
-	key := pipeline.StateKey(in.Customer.Name, in.Environment)
-	aside := record.ReplacedState(in.Customer.Name, in.Environment, r.Now())
-	copied, err := r.digest(ctx, key, func(body io.Reader) error { return r.Store.Create(ctx, aside, body) })
+// aside is what a restore replaces.
+type aside struct {
+	*Restorer
+	in      pipeline.TargetInput
+	key     string // of the store, where it is kept; empty: nothing was changed
+	sum     [sha256.Size]byte
+	damaged bool // it is no state
+	removed bool // perhaps
+}
+
+func (a *aside) target() string { return pipeline.TargetName(a.in.Customer.Name, a.in.Environment) }
+func (a *aside) place() string {
+	return pipeline.StateKey(a.in.Customer.Name, a.in.Environment)
+}
+
+// clear keeps what lies in the place of a state under another key and announces the
+// restore in the ledger. It removes only what is damaged, and only what it has copied.
+func (a *aside) clear(ctx context.Context, why string, damaged bool) error {
+	a.damaged = damaged
+	key := record.ReplacedState(a.in.Customer.Name, a.in.Environment, a.Now())
+	copied, err := a.digest(ctx, a.place(), func(body io.Reader) error { return a.Store.Create(ctx, key, body) })
 	if err != nil {
-		return "", fmt.Errorf("keep what is in place of the state of %s as %s: %w", pipeline.TargetName(in.Customer.Name, in.Environment), aside, err)
+		return fmt.Errorf("keep what is in place of the state of %s as %s: %w", a.target(), key, err)
 	}
-	now, err := r.digest(ctx, key, func(body io.Reader) error { _, err := io.Copy(io.Discard, body); return err })
+	a.key, a.sum = key, copied
+	now, err := a.digestNow(ctx)
 	if err == nil && now != copied {
-		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", pipeline.TargetName(in.Customer.Name, in.Environment)),
+		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", a.target()),
 			Next: "look who works on it (`metapipe state show`), and run this again"}
 	}
-	if err == nil {
-		err = r.States.RemoveState(ctx, key)
-	}
 	if err != nil {
-		return "", fmt.Errorf("move what is in place of the state of %s away (a copy is kept as %s): %w", pipeline.TargetName(in.Customer.Name, in.Environment), aside, err)
+		return err
 	}
-	return aside, nil
+	e := ledger.Entry{Event: ledger.Restoring, Customer: a.in.Customer.Name, Environment: a.in.Environment, Actor: a.in.Actor, Run: a.in.Run, Message: why + "; what it replaces is kept as " + key}
+	if _, err := (ledger.Ledger{Store: a.Store, Now: a.Now}).Append(ctx, e); err != nil {
+		return fmt.Errorf("announce in the ledger that the state of %s is replaced: %w", a.target(), err)
+	}
+	if !damaged {
+		return nil
+	}
+	a.removed = true
+	if err := a.States.RemoveState(ctx, a.place()); err != nil {
+		return fmt.Errorf("remove the damaged state of %s: %w", a.target(), err)
+	}
+	return nil
+}
+
+// settle adds to the error of a failed restore what lies in the place of the state now,
+// and puts back what was removed.
+func (a *aside) settle(ctx context.Context, failure error) error {
+	if a.key == "" {
+		return fmt.Errorf("%w\nnothing was restored: what is in the place of the state of %s is as it was", failure, a.target())
+	}
+	ctx, cancel := record.CleanupContext(ctx)
+	defer cancel()
+	now, err := a.digestNow(ctx)
+	if a.removed && errors.Is(err, pipeline.ErrNotFound) {
+		back, putErr := a.digest(ctx, a.key, func(body io.Reader) error { return a.States.PutBack(ctx, a.place(), body) })
+		if now, err = back, putErr; err != nil {
+			now, err = a.digestNow(ctx) // the answer may be lost alone
+			if !errors.Is(putErr, pipeline.ErrExists) {
+				err = errors.Join(putErr, err)
+			}
+		}
+	}
+	switch {
+	case now == a.sum:
+		failure = fmt.Errorf("%w\nnothing was restored: what was in the place of the state of %s is there, byte for byte", failure, a.target())
+	case err != nil:
+		failure = fmt.Errorf("%w\nwhat is in the place of the state of %s now is unknown: look with `metapipe state show` (%w)", failure, a.target(), err)
+	default:
+		failure = fmt.Errorf("%w\nthe place of the state of %s holds something else than before: look with `metapipe state show`", failure, a.target())
+	}
+	return a.wayBack(failure)
+}
+
+// wayBack adds to an error where the replaced object is kept, and what brings it back.
+func (a *aside) wayBack(err error) error {
+	switch {
+	case a.key == "":
+		return err
+	case a.damaged || a.WayBack == nil:
+		return fmt.Errorf("%w\nwhat was in the place of the state is also kept as %s", err, a.key)
+	}
+	return fmt.Errorf("%w\na copy of what was in the place of the state is kept as %s; this brings it back: %s", err, a.key, a.WayBack(a.in, a.key))
+}
+
+func (a *aside) digestNow(ctx context.Context) ([sha256.Size]byte, error) {
+	return a.digest(ctx, a.place(), func(body io.Reader) error { _, err := io.Copy(io.Discard, body); return err })
 }
 
 // digest reads an object to its end by use and returns its SHA-256.
-func (r *Restorer) digest(ctx context.Context, key string, use func(io.Reader) error) (sum [sha256.Size]byte, err error) {
-	body, err := r.Store.Open(ctx, key)
+func (a *aside) digest(ctx context.Context, key string, use func(io.Reader) error) (sum [sha256.Size]byte, err error) {
+	body, err := a.Store.Open(ctx, key)
 	if err != nil {
 		return sum, err
 	}

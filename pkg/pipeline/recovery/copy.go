@@ -19,8 +19,8 @@ type StateCopy struct {
 	From  string // where the copy comes from, for the ledger
 	// Force restores a copy that is not the state that the last apply left.
 	Force bool
-	// Replace keeps what lies in the place of the state aside first. That place is in the
-	// store.
+	// Replace replaces what lies in the place of the state, and keeps a copy of it. That
+	// place is in the store.
 	Replace bool
 }
 
@@ -52,22 +52,25 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from St
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return done, fmt.Errorf("create the run directory: %w", err)
 	}
+	kept := pipeline.KeptState{File: from.File}
+	aside := &aside{Restorer: r, in: in}
 	if from.Replace {
-		if done.Replaced, err = r.keepAside(ctx, in); err != nil {
-			return done, err
-		}
+		kept.Replace = func(ctx context.Context, damaged bool) error { return aside.clear(ctx, done.words(from), damaged) }
 	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
-	if done.State, err = r.Engine.PushState(ctx, job, pipeline.KeptState{File: from.File}); err != nil {
-		if done.Replaced != "" {
-			err = fmt.Errorf("%w\nwhat was in the place of the state is kept as %s", err, done.Replaced)
+	if done.State, err = r.Engine.PushState(ctx, job, kept); err != nil {
+		if from.Replace {
+			err = aside.settle(ctx, err)
 		}
+		done.Replaced = aside.key
 		return done, err
 	}
+	done.Replaced = aside.key
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	err = r.note(last, in, ledger.Restored, pipeline.StateRecord{StateVersion: done.State, Resources: from.State.Resources}, done.words(from))
 	if err != nil {
+		err = aside.wayBack(err)
 		return done, fmt.Errorf("the state is back, but that could not be recorded; record it with `metapipe state accept --customer %s --environment %s --reason TEXT`: %w", in.Customer.Name, in.Environment, err)
 	}
 	return done, nil

@@ -19,8 +19,11 @@ type Restorer struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
 	Engine pipeline.StatePusher // of use to Restore only
-	States stateRemover         // likewise, where it replaces something
-	Now    func() time.Time
+	States states               // likewise, where it replaces something
+	// WayBack is the command that brings an object of the store, by its key, back as the
+	// state of a target. Nil: messages name the key alone.
+	WayBack func(in pipeline.TargetInput, key string) string
+	Now     func() time.Time
 }
 
 // Remember returns what a state that is there now, or that could be restored, lacks

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -46,16 +47,11 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
-		keys, err := f.Store.List(ctx, record.QueuePrefix(from.customer.Name, rule.Name))
+		worked, err := wasWorkedOn(ctx, f.Store, from.customer.Name, rule.Name)
 		if err != nil {
-			return fmt.Errorf("look for earlier deployments of %s/%s: %w", from.customer.Name, rule.Name, err)
+			return err
 		}
-		if len(keys) == 0 { // a renamed customer has left its queue under the old name
-			if keys, err = f.Store.List(ctx, record.LastApplyPrefix(from.customer.Name, rule.Name)); err != nil {
-				return fmt.Errorf("look for earlier applies of %s/%s: %w", from.customer.Name, rule.Name, err)
-			}
-		}
-		if len(keys) == 0 {
+		if !worked {
 			continue
 		}
 		if !f.isDestroyed(ctx, from.customer.Name, rule.Name) {
@@ -63,6 +59,19 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		}
 	}
 	return nil
+}
+
+// wasWorkedOn reports whether the store has requests or applies of a target. It asks for
+// the folders alone: a queue grows with each request. A renamed customer has left its
+// queue under the old name.
+func wasWorkedOn(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
+	queue, applies := record.QueuePrefix(c, env), record.LastApplyPrefix(c, env)
+	target := path.Dir(strings.TrimSuffix(queue, "/")) + "/"
+	folders, err := s.Folders(ctx, target)
+	if err != nil {
+		return false, fmt.Errorf("look for earlier deployments of %s: %w", pipeline.TargetName(c, env), err)
+	}
+	return slices.Contains(folders, strings.TrimPrefix(queue, target)) || slices.Contains(folders, strings.TrimPrefix(applies, target)), nil
 }
 
 // CheckEnvironments names the environments of variables.yml that the customer may

@@ -19,7 +19,7 @@ var rawReads = map[string][]string{
 	// The store itself.
 	"Open": {
 		"manager.engineOptions", // the tool's own state, to see whether it is one
-		"Restorer.digest",       // copies the tool's own state as it is
+		"aside.digest",          // copies the tool's own state as it is
 		"Ledger.has",            // whether there is one, whatever it says
 		"states.Lock",           // the tool's own lock, which is shown and compared
 		"states.read",           // the tool's own state and lock: their counting

@@ -30,7 +30,9 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 	s.only = o.customer
 	m, guessed, err := s.loadManagerOrDefault(o.managerDir)
 	if err == nil && o.state { // no dry run looks at a real state
-		_, err = s.loadManager(o.managerDir)
+		if err = s.checkRef(); err == nil && guessed {
+			err = s.noManager(m.dir)
+		}
 	}
 	if err != nil {
 		return err
@@ -63,7 +65,7 @@ func (s *step) loadManagerOrDefault(dir string) (m *manager, guessed bool, err e
 	}
 	c, problems := s.configuration(dir)
 	if !config.IsMissing(problems) {
-		m, err = s.readManager(dir)
+		m, err = s.newManager(dir, c, problems)
 		return m, false, err
 	}
 	// With its customers: their roots and paths hold here too.

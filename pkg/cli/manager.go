@@ -75,13 +75,19 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 // Terraform, the registry and the rules of other refs. This is the one place that says
 // so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {
-	m, err := s.readManager(dir)          // first, since it masks what the tool gets
-	if s.context.InActions && !s.anyRef { // whatever is wrong with the files of another ref
-		if err := actions.OnDefaultBranch(s.context); err != nil {
-			return nil, err
-		}
+	m, err := s.readManager(dir) // first, since it masks what the tool gets
+	if err := s.checkRef(); err != nil {
+		return nil, err // whatever is wrong with the files of another ref
 	}
 	return m, err
+}
+
+// checkRef refuses another ref than the default branch, for a command that needs that one.
+func (s *step) checkRef() error {
+	if !s.context.InActions || s.anyRef {
+		return nil
+	}
+	return actions.OnDefaultBranch(s.context)
 }
 
 // readManager reads the configuration of the manager on any ref.
@@ -94,6 +100,11 @@ func (s *step) readManager(dir string) (*manager, error) {
 	if config.IsMissing(problems) {
 		return nil, s.noManager(dir)
 	}
+	return s.newManager(dir, c, problems)
+}
+
+// newManager takes what was read of a directory.
+func (s *step) newManager(dir string, c config.Config, problems pipeline.Problems) (*manager, error) {
 	if err := problems.Err(); err != nil {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
 	}

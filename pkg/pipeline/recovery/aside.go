@@ -29,7 +29,6 @@ type aside struct {
 	removed bool // perhaps
 }
 
-func (a *aside) target() string { return pipeline.TargetName(a.in.Customer.Name, a.in.Environment) }
 func (a *aside) place() string {
 	return pipeline.StateKey(a.in.Customer.Name, a.in.Environment)
 }
@@ -41,27 +40,26 @@ func (a *aside) clear(ctx context.Context, why string, damaged bool) error {
 	key := record.ReplacedState(a.in.Customer.Name, a.in.Environment, a.Now())
 	copied, err := a.digest(ctx, a.place(), func(body io.Reader) error { return a.Store.Create(ctx, key, body) })
 	if err != nil {
-		return fmt.Errorf("keep what is in place of the state of %s as %s: %w", a.target(), key, err)
+		return fmt.Errorf("keep what is in place of the state of %s as %s: %w", a.in.Name(), key, err)
 	}
 	a.key, a.sum = key, copied
 	now, err := a.digestNow(ctx)
 	if err == nil && now != copied {
-		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", a.target()),
+		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", a.in.Name()),
 			Next: "look who works on it (`metapipe state show`), and run this again"}
 	}
 	if err != nil {
 		return err
 	}
-	e := ledger.Entry{Event: ledger.Restoring, Customer: a.in.Customer.Name, Environment: a.in.Environment, Actor: a.in.Actor, Run: a.in.Run, Message: why + "; what it replaces is kept as " + key}
-	if _, err := (ledger.Ledger{Store: a.Store, Now: a.Now}).Append(ctx, e); err != nil {
-		return fmt.Errorf("announce in the ledger that the state of %s is replaced: %w", a.target(), err)
+	if err := a.appendLedger(ctx, a.in, ledger.Entry{Event: ledger.Restoring, Message: why + "; what it replaces is kept as " + key}); err != nil {
+		return fmt.Errorf("announce in the ledger that the state of %s is replaced: %w", a.in.Name(), err)
 	}
 	if !damaged {
 		return nil
 	}
 	a.removed = true
 	if err := a.States.RemoveState(ctx, a.place()); err != nil {
-		return fmt.Errorf("remove the damaged state of %s: %w", a.target(), err)
+		return fmt.Errorf("remove the damaged state of %s: %w", a.in.Name(), err)
 	}
 	return nil
 }
@@ -70,7 +68,7 @@ func (a *aside) clear(ctx context.Context, why string, damaged bool) error {
 // and puts back what was removed.
 func (a *aside) settle(ctx context.Context, failure error) error {
 	if a.key == "" {
-		return fmt.Errorf("%w\nnothing was restored: what is in the place of the state of %s is as it was", failure, a.target())
+		return fmt.Errorf("%w\nnothing was restored: what is in the place of the state of %s is as it was", failure, a.in.Name())
 	}
 	ctx, cancel := record.CleanupContext(ctx)
 	defer cancel()
@@ -86,11 +84,11 @@ func (a *aside) settle(ctx context.Context, failure error) error {
 	}
 	switch {
 	case now == a.sum:
-		failure = fmt.Errorf("%w\nnothing was restored: what was in the place of the state of %s is there, byte for byte", failure, a.target())
+		failure = fmt.Errorf("%w\nnothing was restored: what was in the place of the state of %s is there, byte for byte", failure, a.in.Name())
 	case err != nil:
-		failure = fmt.Errorf("%w\nwhat is in the place of the state of %s now is unknown: look with `metapipe state show` (%w)", failure, a.target(), err)
+		failure = fmt.Errorf("%w\nwhat is in the place of the state of %s now is unknown: look with `metapipe state show` (%w)", failure, a.in.Name(), err)
 	default:
-		failure = fmt.Errorf("%w\nthe place of the state of %s holds something else than before: look with `metapipe state show`", failure, a.target())
+		failure = fmt.Errorf("%w\nthe place of the state of %s holds something else than before: look with `metapipe state show`", failure, a.in.Name())
 	}
 	return a.wayBack(failure)
 }

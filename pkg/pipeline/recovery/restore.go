@@ -85,7 +85,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 	case owner != nil:
 		return owner
 	case !known.Nothing() && known.Unread == nil && known.Lost(a.State, in.Backend.String()) == nil:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", pipeline.TargetName(in.Customer.Name, in.Environment)),
+		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", in.Name()),
 			Next: "`metapipe state list` says which states are lost"}
 	}
 	if err := r.note(ctx, in, ledger.Accepted, a.State, a.Reason); err != nil {
@@ -117,9 +117,7 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 		return err
 	}
 	why := fmt.Sprintf("repository id %d in place of %d: %s", a.RepositoryID, other.Owner, a.Reason)
-	e := ledger.Entry{Event: ledger.Accepted, Customer: in.Customer.Name, Environment: in.Environment, Actor: in.Actor, Message: why, Run: in.Run, State: &a.State}
-	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
-	return err
+	return r.appendLedger(ctx, in, ledger.Entry{Event: ledger.Accepted, Message: why, State: &a.State})
 }
 
 // note writes the sealed record first, and then the ledger, which can only make the
@@ -129,7 +127,12 @@ func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledg
 	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c, env, state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
-	e := ledger.Entry{Event: event, Customer: c, Environment: env, Actor: in.Actor, Message: why, Run: in.Run, State: &state}
+	return r.appendLedger(ctx, in, ledger.Entry{Event: event, Message: why, State: &state})
+}
+
+// appendLedger completes an entry with its target, its actor and its run.
+func (r *Restorer) appendLedger(ctx context.Context, in pipeline.TargetInput, e ledger.Entry) error {
+	e.Customer, e.Environment, e.Actor, e.Run = in.Customer.Name, in.Environment, in.Actor, in.Run
 	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	return err
 }

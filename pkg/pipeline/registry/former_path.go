@@ -41,7 +41,7 @@ func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, e
 		if err != nil || len(paths) == 0 {
 			return err
 		}
-		return &pipeline.RenamedError{Old: c.Name, New: c, Former: paths[0].Path, Environment: env}
+		former = paths[0].Path
 	}
 	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Environment: env}
 }

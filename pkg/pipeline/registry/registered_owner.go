@@ -25,7 +25,7 @@ func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, e
 	if len(all) == 0 {
 		return s.claimedByOther(ctx, c, env)
 	}
-	newest := slices.MaxFunc(all, func(a, b Registration) int { return a.At.Compare(b.At) })
+	newest := newestOf(all)
 	if newest.RepositoryID == c.RepositoryID {
 		return nil
 	}
@@ -44,8 +44,12 @@ func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, en
 	if len(all) == 0 {
 		return nil
 	}
-	newest := slices.MaxFunc(all, func(a, b Registration) int { return a.At.Compare(b.At) })
-	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newest.RepositoryID, Registered: true, Claimed: true}
+	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newestOf(all).RepositoryID, Registered: true, Claimed: true}
+}
+
+// newestOf is the latest of at least one registration.
+func newestOf(all []Registration) Registration {
+	return slices.MaxFunc(all, func(a, b Registration) int { return a.At.Compare(b.At) })
 }
 
 // registrationsOf are the registrations of a name that can be read, by all repositories, in

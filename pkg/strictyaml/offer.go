@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,10 +64,7 @@ func with(doc any, path []string, value any) any {
 	}
 	switch doc := doc.(type) {
 	case map[string]any:
-		m := make(map[string]any, len(doc))
-		for k, v := range doc {
-			m[k] = v
-		}
+		m := maps.Clone(doc)
 		m[path[0]] = with(m[path[0]], path[1:], value)
 		return m
 	case []any:

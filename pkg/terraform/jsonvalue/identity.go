@@ -1,7 +1,6 @@
 package jsonvalue
 
 import (
-	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -16,6 +15,8 @@ const maxNamesakes = 64
 // identifiers are the members that identify an element of a list, the first ones first,
 // in lower case and without separators.
 var identifiers = []string{"name", "id", "key", "identifier", "uuid", "slug", "label", "title"}
+
+var separators = strings.NewReplacer("_", "", "-", "")
 
 // SameThings pairs the elements of two lists that are the same thing, in the order of
 // old: equal elements, wherever they are, then those with the same identifying
@@ -99,9 +100,10 @@ func identity(value any) string {
 	if !ok {
 		return ""
 	}
+	keys := slices.Sorted(maps.Keys(object))
 	for _, wanted := range identifiers {
-		for _, key := range slices.Sorted(maps.Keys(object)) {
-			if strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(key)) != wanted {
+		for _, key := range keys {
+			if separators.Replace(strings.ToLower(key)) != wanted {
 				continue
 			}
 			switch v := object[key].(type) {
@@ -195,6 +197,5 @@ func (p *pairing) pairs() []text.Pair {
 			out = append(out, text.Pair{A: i, B: j})
 		}
 	}
-	slices.SortFunc(out, func(a, b text.Pair) int { return cmp.Compare(a.A, b.A) })
 	return out
 }

@@ -258,35 +258,43 @@ func (t *Tracer) condition(p *pipeline.Diagnostic, d tfjson.Diagnostic, s *scope
 // sources are the places that an expression and its parts lead to, the outermost
 // only, in the order in which they stand.
 func (t *Tracer) sources(s *scope, expr hclsyntax.Expression) []place {
-	w := sourceWalker{Tracer: t, scope: s}
-	// The walker reports no errors.
-	_ = hclsyntax.Walk(expr, &w)
-	return w.found
+	var found []place
+	outermost(expr, func(node hclsyntax.Node) bool {
+		expr, ok := node.(hclsyntax.Expression)
+		if !ok {
+			return false
+		}
+		at, ok := t.expr(s, expr, nil, 0)
+		if !ok || len(at.steps) == 0 {
+			return false
+		}
+		found = append(found, at)
+		return true
+	})
+	return found
 }
 
-type sourceWalker struct {
-	*Tracer
-	scope *scope
-	found []place
-	// within counts the nodes inside of one that was followed.
-	within int
+// outermost visits an expression and what is in it, but for what is inside of a node
+// that take has taken.
+func outermost(expr hclsyntax.Expression, take func(hclsyntax.Node) bool) {
+	_ = hclsyntax.Walk(expr, &outermostWalker{take: take}) // it reports no errors
 }
 
-func (w *sourceWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
+type outermostWalker struct {
+	take   func(hclsyntax.Node) bool
+	within int // counts the nodes inside of one that was taken
+}
+
+func (w *outermostWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
 	if w.within > 0 {
 		w.within++
-		return nil
-	}
-	if expr, ok := node.(hclsyntax.Expression); ok {
-		if at, ok := w.expr(w.scope, expr, nil, 0); ok && len(at.steps) > 0 {
-			w.found = append(w.found, at)
-			w.within = 1
-		}
+	} else if w.take(node) {
+		w.within = 1
 	}
 	return nil
 }
 
-func (w *sourceWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
+func (w *outermostWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
 	if w.within > 0 {
 		w.within--
 	}

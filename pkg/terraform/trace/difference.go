@@ -109,12 +109,8 @@ func (c *listComparison) tree() *difference {
 	for _, p := range c.pairs {
 		partner[p.B], c.gone[p.A] = p.A, -1
 	}
-	stays := make([]bool, len(c.old))
-	for _, p := range c.pairs {
-		stays[p.A] = true
-	}
 	for i, side := range c.old {
-		if !stays[i] {
+		if c.gone[i] == 0 {
 			c.gone[i] = c.node(differs(c.at.index(i), c.at.steps, side, jsonvalue.Side{}, c.all))
 		}
 	}

@@ -228,40 +228,20 @@ func (e *explanation) keyOf(in *instance, expr hclsyntax.Expression) *string {
 
 // partsOf are the outermost expressions inside of one.
 func partsOf(expr hclsyntax.Expression) []hclsyntax.Expression {
-	w := partWalker{whole: expr}
-	_ = hclsyntax.Walk(expr, &w)
-	return w.parts
-}
-
-type partWalker struct {
-	whole  hclsyntax.Expression
-	parts  []hclsyntax.Expression
-	within int // of the nodes inside of a part
-}
-
-func (w *partWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
-	if w.within > 0 {
-		w.within++
-		return nil
-	}
-	expr, ok := node.(hclsyntax.Expression)
-	if key, isKey := node.(*hclsyntax.ObjectConsKeyExpr); isKey {
-		if !key.ForceNonLiteral && hcl.ExprAsKeyword(key.Wrapped) != "" {
-			w.within = 1
-			return nil
+	var parts []hclsyntax.Expression
+	outermost(expr, func(node hclsyntax.Node) bool {
+		part, ok := node.(hclsyntax.Expression)
+		if key, isKey := node.(*hclsyntax.ObjectConsKeyExpr); isKey {
+			if !key.ForceNonLiteral && hcl.ExprAsKeyword(key.Wrapped) != "" {
+				return true
+			}
+			part = key.Wrapped
 		}
-		expr = key.Wrapped
-	}
-	if ok && expr != w.whole {
-		w.parts = append(w.parts, expr)
-		w.within = 1
-	}
-	return nil
-}
-
-func (w *partWalker) Exit(hclsyntax.Node) hcl.Diagnostics {
-	if w.within > 0 {
-		w.within--
-	}
-	return nil
+		if !ok || part == expr {
+			return false
+		}
+		parts = append(parts, part)
+		return true
+	})
+	return parts
 }

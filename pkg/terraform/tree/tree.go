@@ -91,7 +91,7 @@ func (c *Copy) registry(ctx context.Context) error {
 		return err
 	}
 	own := RegistryDir + "/" + string(c.Customer) + ".yml"
-	one := c.Customer != "" && c.Code.RegistryUnread() && !c.Code.mentioned && !c.Code.reaches &&
+	one := c.Customer != "" && c.Code.RegistryUnread() && !c.Code.reaches &&
 		filepath.Clean(c.Root) != "." // else the registry is in the directory of the code
 	return c.dir(ctx, RegistryDir, func(path string, entry fs.DirEntry) error {
 		switch {

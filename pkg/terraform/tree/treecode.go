@@ -29,9 +29,8 @@ type CodeSum struct {
 	sum   hash.Hash
 	apart []*apartEntry
 	walks bool // the code lists files in directories below one
-	// mentioned says that a file which is no code, such as a script, names the registry.
-	mentioned bool
-	// reaches says that the code may read files under names that are not written in it.
+	// reaches says that the registry may be read although no code names it: by a file that
+	// is no code, such as a script, or under a name that is not written in the code.
 	reaches bool
 }
 
@@ -171,7 +170,7 @@ const longestName = 255
 func (f *nameFinder) Write(p []byte) (int, error) {
 	piece := append(f.tail, p...)
 	if f.registryOnly {
-		f.code.mentioned = f.code.mentioned || bytes.Contains(piece, []byte(RegistryDir))
+		f.code.reaches = f.code.reaches || bytes.Contains(piece, []byte(RegistryDir))
 		f.tail = append([]byte(nil), piece[max(0, len(piece)-len(RegistryDir)):]...)
 		return len(p), nil
 	}

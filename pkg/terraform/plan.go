@@ -153,7 +153,7 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 		return planned, w.failed("read the dependency lock file", err)
 	}
 	if _, err = tree.WriteBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
-		return planned, w.failed("keep what init and plan wrote", err)
+		return planned, w.written("keep what init and plan wrote", err)
 	}
 	return planned, nil
 }

@@ -111,7 +111,10 @@ func TestDamagedStateIsUnlocked(t *testing.T) {
 		t.Cleanup(server.Close)
 		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, nil)
 		job.Backend = pipeline.Backend{Type: "http", Config: map[string]string{"address": server.URL + "/s", "lock_address": server.URL + "/s", "unlock_address": server.URL + "/s"}}
-		if err := testEngine(t, tool).ReleaseLock(t.Context(), job, id); err != nil || len(states.locks) != 0 {
+		err := testEngine(t, tool).ReleaseLock(t.Context(), job, id)
+		states.mutex.Lock() // its handler may still be at its end
+		defer states.mutex.Unlock()
+		if err != nil || len(states.locks) != 0 {
 			t.Errorf("%v, locks %v", err, states.locks)
 		}
 	})

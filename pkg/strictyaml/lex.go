@@ -161,7 +161,7 @@ func (l *lexer) tokens(s string, at int, first bool) {
 	for at += spaces(s[at:], nil); at < len(s) && !l.stop; at += spaces(s[at:], nil) {
 		c, flow := s[at], l.flow > 0
 		switch {
-		case c == '#' && (at == 0 || isBlankByte(s[at-1])):
+		case c == '#' && (!l.plain || at == 0 || isBlankByte(s[at-1])): // the library wants no blank before it
 			l.plain = false
 			l.visit.comment(l, s, at, last)
 			return

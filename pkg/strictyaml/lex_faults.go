@@ -83,6 +83,10 @@ func (l *lexer) closeBracket(s string, at int) {
 		l.fault(s, at, plain{message: fmt.Sprintf("%c closes nothing", s[at]), remedy: "remove it; put the value in quotes if it belongs to a text"})
 		return
 	}
+	if b.opener == '[' && s[at] == ']' && b.last == '?' {
+		b.last = 'a' // the library takes it for the key that the question mark announces
+		return
+	}
 	l.flow--
 	if b.closer() != s[at] {
 		l.fault(s, at, plain{message: fmt.Sprintf("%c does not close the %c of line %d", s[at], b.opener, b.at.Line), remedy: fmt.Sprintf("close that one with %c", b.closer())})

@@ -85,7 +85,7 @@ func FuzzLexer(f *testing.F) {
 		"a: \"b\"\nc: 'd''e'\n", "a:\n  - \"x\"\n  - - 'y'\n", "a: |\n  \"no\n\n  'no\nb: \"yes\"\n", "k: [a, \"b\", {c: 'd', \"e\": f}]\n",
 		"a: x\n  \"no\"\nb: 'yes'\n", "a: \"x\n  y\"\n", "? \"a\"\n: 'b'\n", "a: >-\n  t\n# \"no\nb: |2\n    'no\n  \"no\nc: \"yes\"\n", "\"a\": b # \"no\n", "- |\n \"no\n- \"yes\"\n",
 		"a:\n- |\n  'no\n- 'yes'\n", "a: it's\nb: \"yes\"\n", "a: [x\n \"no\", \"yes\"]\n", "--- \"x\"\n", "a: &b \"c\"\n", "a:\n  |\n  \"no\nb: ''\n", "a: \"\\\"x\"\n",
-		"a: b\n\t\nc: d\n", "a=b\n", "a:b\nc: d\n", "<<<<<<< x\na: b\n=======\n", "%YAML 1.2\n---\na: b\n", "a: b\n...\nc: d\n", "a:\u00a0b\n", "\u00a0a: b\n", "a: “b”\n", "---  #-----::#0",
+		"a: b\n\t\nc: d\n", "a=b\n", "a:b\nc: d\n", "<<<<<<< x\na: b\n=======\n", "%YAML 1.2\n---\na: b\n", "a: b\n...\nc: d\n", "a:\u00a0b\n", "\u00a0a: b\n", "a: “b”\n", "---  #-----::#0", "[?]]", "\"\"#  G n\"nb: n\"n\"\"# b:  G #o\n",
 	} {
 		f.Add([]byte(text))
 	}

@@ -47,10 +47,11 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Run(name+": "+how, func(t *testing.T) {
 				t.Parallel()
 				temp := t.TempDir()
+				args := slices.Clone(command)
 				if name == "rehearse" {
-					command = append(slices.Clone(command), "--out", filepath.Join(temp, "out"))
+					args = append(args, "--out", filepath.Join(temp, "out"))
 				}
-				cmd, reader := laptopPlan(t, temp, command...)
+				cmd, reader := laptopPlan(t, temp, args...)
 				fixture.Must(bufio.NewReader(reader).ReadString('\n'))(t)
 				fixture.Check(t, end(cmd, reader))
 				go func() { _, _ = io.Copy(io.Discard, reader) }()

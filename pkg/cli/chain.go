@@ -12,6 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 	"github.com/metapipe/metapipe/pkg/workflow"
 	"github.com/metapipe/metapipe/workflows"
 )
@@ -28,7 +29,7 @@ func (v *validation) workflows(found pipeline.Problems) error {
 	}
 	root, err := os.OpenRoot(v.o.managerDir)
 	if err != nil {
-		return fmt.Errorf("open the manager checkout: %w", err)
+		return fmt.Errorf("open the manager checkout: %w", text.FileError(err))
 	}
 	defer root.Close()
 	if v.o.writeWorkflows {
@@ -42,7 +43,7 @@ func (v *validation) workflows(found pipeline.Problems) error {
 		return nil
 	}
 	if err != nil {
-		return &pipeline.UsageError{Message: "read " + workflow.File + " of the manager", Err: err, Next: "make it a plain file, or remove it and run `metapipe validate --write-workflows`"}
+		return &pipeline.UsageError{Message: "read " + workflow.File + " of the manager", Err: text.FileError(err), Next: "make it a plain file, or remove it and run `metapipe validate --write-workflows`"}
 	}
 	if v.o.writeWorkflows {
 		if raw, err = v.writeChain(root, raw, environmentsOf(v.config.Manager)); err != nil {
@@ -71,7 +72,7 @@ func (v *validation) writeMissing(root *os.Root) error {
 		return err
 	}
 	if err := root.MkdirAll(workflow.Dir, 0o755); err != nil {
-		return &pipeline.UsageError{Message: "make " + workflow.Dir, Err: err, Next: "make it a plain directory that this user may write"}
+		return &pipeline.UsageError{Message: "make " + workflow.Dir, Err: text.FileError(err), Next: "make it a plain directory that this user may write"}
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		if err := replace(root, name, missing[name]); err != nil {
@@ -123,10 +124,10 @@ func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeli
 func replace(root *os.Root, name string, content []byte) error {
 	beside := strings.TrimSuffix(name, "/") + ".new"
 	if err := root.WriteFile(beside, content, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", beside, err)
+		return fmt.Errorf("write %s: %w", beside, text.FileError(err))
 	}
 	if err := root.Rename(beside, name); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, text.FileError(err))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // namedFile is the absolute path of the file that a flag names. A file that is not there
@@ -58,7 +59,7 @@ func notThere(what, next string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return &pipeline.UsageError{Message: what + " does not exist", Next: next}
 	}
-	return &pipeline.UsageError{Message: what + " cannot be read", Next: next, Err: err}
+	return &pipeline.UsageError{Message: what + " cannot be read", Next: next, Err: text.FileError(err)}
 }
 
 // flagError says what a flag takes when its value has another form.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // ManagerFile is the name of the manager's configuration, at the top of its
@@ -37,7 +38,7 @@ func Load(managerDir string) (Config, pipeline.Problems) {
 	if err != nil {
 		return Config{Manager: Default()}, pipeline.Problems{{
 			Position: pipeline.Position{File: ManagerFile}, Rule: RuleUnreadable,
-			Message: fmt.Sprintf("the manager directory cannot be opened: %v", err), Remedy: "name a checkout of the manager repository with --manager-dir",
+			Message: fmt.Sprintf("the manager directory cannot be opened: %v", text.FileError(err)), Remedy: "name a checkout of the manager repository with --manager-dir",
 		}}
 	}
 	l := &loader{root: root}
@@ -123,7 +124,7 @@ func (l *loader) add(pos pipeline.Position, rule, message, remedy string) {
 func (l *loader) read(name, example string) *strictyaml.Node {
 	raw, err := readBounded(l.root, name, maxFileBytes)
 	if err != nil {
-		l.add(pipeline.Position{File: name}, RuleUnreadable, fmt.Sprintf("the file cannot be read: %v", err), "make it a plain file with read permission")
+		l.add(pipeline.Position{File: name}, RuleUnreadable, fmt.Sprintf("the file cannot be read: %v", text.FileError(err)), "make it a plain file in the manager directory, with read permission")
 		return nil
 	}
 	node, problems := parseFile(name, raw, example)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // overlay is a customer's file before it is laid over the manager's rules.
@@ -225,11 +226,11 @@ func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
 	at.File = c.File
 	entries, err := l.readDir(c.Root)
 	if err != nil {
-		message := fmt.Sprintf("the root module %s cannot be read: %v", c.Root, err)
+		message, next := fmt.Sprintf("the root module %s cannot be read: %v", c.Root, text.FileError(err)), "make it a directory inside the manager directory, or correct root"
 		if errors.Is(err, fs.ErrNotExist) {
-			message = fmt.Sprintf("the root module %s does not exist", c.Root)
+			message, next = fmt.Sprintf("the root module %s does not exist", c.Root), "create the directory, or correct root; it is relative to the manager directory"
 		}
-		l.add(at, RuleMissingPath, message, "create the directory, or correct root; it is relative to the manager directory")
+		l.add(at, RuleMissingPath, message, next)
 		return
 	}
 	suffixes := []string{".tf", ".tf.json"}

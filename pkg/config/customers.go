@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // registered is a customer with the tree of its file, for positions.
@@ -25,7 +26,7 @@ func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {
 		return nil
 	}
 	if err != nil {
-		l.add(pipeline.Position{File: CustomersDir}, RuleUnreadable, fmt.Sprintf("the directory cannot be read: %v", err), "make it a plain directory")
+		l.add(pipeline.Position{File: CustomersDir}, RuleUnreadable, fmt.Sprintf("the directory cannot be read: %v", text.FileError(err)), "make it a plain directory")
 		return nil
 	}
 	var all []registered

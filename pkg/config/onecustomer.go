@@ -52,7 +52,7 @@ func isCustomerFile(root *os.Root, name pipeline.CustomerName) bool {
 func (l *loader) customerAndSiblings(m pipeline.Manager, name pipeline.CustomerName) ([]pipeline.Customer, []string) {
 	entries, err := fs.ReadDir(l.root.FS(), CustomersDir)
 	if err != nil {
-		l.add(pipeline.Position{File: CustomersDir}, RuleUnreadable, fmt.Sprintf("the directory cannot be read: %v", err), "make it a plain directory")
+		l.add(pipeline.Position{File: CustomersDir}, RuleUnreadable, fmt.Sprintf("the directory cannot be read: %v", text.FileError(err)), "make it a plain directory")
 		return nil, nil
 	}
 	own := string(name) + ".yml"

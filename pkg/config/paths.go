@@ -13,6 +13,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/strictyaml"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // path reads a relative, clean, slash-separated path that stays below its base.
@@ -69,7 +70,7 @@ func (l *loader) checkStateDirectory(n *strictyaml.Node, m pipeline.Manager) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		l.add(at, RulePath, fmt.Sprintf("state.directory cannot be used: %v", err), "name a directory below the manager directory that is no link out of it")
+		l.add(at, RulePath, fmt.Sprintf("state.directory cannot be used: %v", text.FileError(err)), "name a directory below the manager directory that is no link out of it")
 	case !info.IsDir():
 		l.add(at, RulePath, "state.directory is a file", "name a directory")
 	}
@@ -90,7 +91,7 @@ func (l *loader) checkSchema(n *strictyaml.Node, m pipeline.Manager) {
 		l.add(at, RuleMissingPath, fmt.Sprintf("the schema %s does not exist", m.Schema), "create it, or correct the path; it is relative to the manager directory")
 		return
 	case err != nil:
-		l.add(at, RuleMissingPath, fmt.Sprintf("the schema %s cannot be read: %v", m.Schema, err), "make it a plain file inside the manager directory")
+		l.add(at, RuleMissingPath, fmt.Sprintf("the schema %s cannot be read: %v", m.Schema, text.FileError(err)), "make it a plain file inside the manager directory")
 		return
 	}
 	found := strictyaml.CheckKeywords(m.Schema, raw)

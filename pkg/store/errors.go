@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Error is a failed operation of a store.
@@ -35,7 +36,7 @@ func (d *Directory) fail(op, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Op: op, Key: key, Place: d.path, Next: d.next(err), Err: err}
+	return &Error{Op: op, Key: key, Place: d.path, Next: d.next(err), Err: text.FileError(err)}
 }
 
 func (d *Directory) next(err error) string {
@@ -48,6 +49,8 @@ func (d *Directory) next(err error) string {
 		return "the file system of " + d.path + " is mounted read-only: choose another directory"
 	case errors.Is(err, fs.ErrPermission):
 		return "give the user who runs metapipe read, write and search permission on " + d.path + " and the folders in it"
+	case text.LeavesDirectory(err), errors.Is(err, syscall.ELOOP):
+		return "put a plain directory in the place of each link in " + d.path + ": a store follows no link out of it"
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		return "choose a directory with a shorter path"
 	}

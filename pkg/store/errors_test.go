@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,5 +40,29 @@ func TestErrorNamesTheRemedy(t *testing.T) {
 	}
 	if d.fail("create", "acme/plan", nil) != nil {
 		t.Error("no error became one")
+	}
+}
+
+// TestLinksInAStoreAreNamedInPlainWords: the error says which kind of link it is and what
+// to do.
+func TestLinksInAStoreAreNamedInPlainWords(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]string{t.TempDir(): "leads out of the directory", "shop": "leads back to itself"} {
+		dir := t.TempDir()
+		if err := os.Symlink(target, filepath.Join(dir, "shop")); err != nil {
+			t.Fatal(err)
+		}
+		s, err := NewDirectory(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, listed := s.List(t.Context(), "shop/staging/")
+		_, opened := s.Open(t.Context(), "shop/staging/object.json")
+		created := s.Create(t.Context(), "shop/staging/object.json", strings.NewReader("x"))
+		for op, err := range map[string]error{"list": listed, "open": opened, "create": created, "delete": s.Delete(t.Context(), "shop/staging/object.json"), "remove": s.RemoveState(t.Context(), "shop/staging/terraform.tfstate")} {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "→ put a plain directory") || strings.Contains(err.Error(), "statat") {
+				t.Errorf("%s: %v", op, err)
+			}
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // ReadFile reads file, a slash-separated path below the directory dir, and
@@ -35,7 +36,7 @@ func ReadFile(dir, file string, limits pipeline.Limits, schema *Schema, allowed 
 		p.Rule, p.Message = RuleNotFile, irregular.Error()
 		p.Remedy = "make it a plain file"
 	default:
-		p.Rule, p.Message = RuleUnreadable, fmt.Sprintf("the file cannot be read: %v", err)
+		p.Rule, p.Message = RuleUnreadable, fmt.Sprintf("the file cannot be read: %v", text.FileError(err))
 		p.Remedy = "check its permissions, and that no link leads out of the repository"
 	}
 	return nil, pipeline.Problems{p}
@@ -64,7 +65,7 @@ func (e *irregularError) Error() string { return "the path names " + e.what + ",
 func readRegular(dir, name string, limit int) (raw []byte, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open directory %s: %w", dir, err)
+		return nil, fmt.Errorf("open directory %s: %w", dir, text.FileError(err))
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	info, err := root.Lstat(name)

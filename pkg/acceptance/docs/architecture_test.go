@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"config":    {"pipeline", "strictyaml", "text"},
 	"github":    {"pipeline", "retry"},
 	"report":    {"pipeline", "text"},
-	"store":     {"pipeline", "retry"},
+	"store":     {"pipeline", "retry", "text"},
 	"terraform": {"pipeline", "text"},
 	"variables": {"pipeline", "strictyaml", "text"},
 	"workflow":  {"pipeline"},

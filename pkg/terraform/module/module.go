@@ -46,7 +46,7 @@ func ReadRoot(dir, tool string) (Root, error) {
 	for _, name := range files {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
-			return Root{}, err
+			return Root{}, fmt.Errorf("read %s: %w", name, text.FileError(err))
 		}
 		// In JSON a keyword may be spelled with escapes.
 		inJSON := strings.HasSuffix(name, ".json")

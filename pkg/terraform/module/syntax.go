@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // RuleSyntax is code of a root module that the tool cannot parse.
@@ -31,7 +32,7 @@ func Syntax(dir, root, tool string) pipeline.Problems {
 		file := path.Join(root, name)
 		content, err := os.ReadFile(filepath.Join(at, name))
 		if err != nil {
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file}, Rule: RuleSyntax, Message: fmt.Sprintf("the file cannot be read: %v", err), Remedy: "make it a plain file with read permission"})
+			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file}, Rule: RuleSyntax, Message: fmt.Sprintf("the file cannot be read: %v", text.FileError(err)), Remedy: "make it a plain file with read permission"})
 			continue
 		}
 		problems = append(problems, mistakes(file, content)...)

@@ -151,5 +151,6 @@ func (l *loader) manager() pipeline.Manager {
 	l.problems = append(l.problems, d.problems...)
 	l.checkSchema(node, m)
 	l.checkStateDirectory(node, m)
+	l.checkCode(node, m)
 	return m
 }

@@ -43,6 +43,7 @@ func (d *decoder) managerFields(m *pipeline.Manager) fields {
 				m.Schema = p
 			}
 		},
+		"code":               func(v value) { d.code(v, &m.Code) },
 		"customer_variables": func(v value) { d.customerVariables(v, &m.CustomerVariables) },
 		"trust":              func(v value) { d.trust(v, &m.Trust) },
 		"issuer":             func(v value) { d.issuer(v, &m.Issuer) },

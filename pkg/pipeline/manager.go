@@ -22,7 +22,10 @@ type Manager struct {
 	// CustomerVariables are variables of the root modules that customers may set
 	// although the schema does not name them; "*" stands for all.
 	CustomerVariables []string `json:",omitempty"`
-	Trust             Trust
+	// Code are patterns of what plans read in the manager directory; empty: the engine
+	// guesses. The directory of a root module counts always.
+	Code  []string `json:",omitempty"`
+	Trust Trust
 	// Issuer signs the ID tokens of customers' runs; empty: the usual one of the
 	// GitHub server.
 	Issuer string

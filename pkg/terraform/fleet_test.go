@@ -281,3 +281,43 @@ func TestFleetTakesNoBrokenStreamForClean(t *testing.T) {
 		}
 	})
 }
+
+// TestFleetGivesEachTargetItsOwnFile: with a list of code that names no customers, a
+// target of a fleet sees the files that its own plan sees.
+func TestFleetGivesEachTargetItsOwnFile(t *testing.T) {
+	t.Parallel()
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		for _, c := range []struct {
+			code []string
+			want string
+		}{{[]string{"modules"}, `["c1.yml"]`}, {[]string{"modules", "customers/*.yml"}, `["c0.yml","c1.yml"]`}, {nil, `["c0.yml","c1.yml"]`}} {
+			job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"customers/c0.yml": "a", "customers/c1.yml": "a", "modules/x.tf": "",
+				"terraform/main.tf": "output \"seen\" { value = jsonencode(sort(fileset(\"${path.module}/../customers\", \"*.yml\"))) }\n"})
+			job.Customer.Name, job.ReadOnly, job.Customer.Manager.Code = "c1", true, c.code
+			engine := testEngine(t, tool)
+			alone, err := engine.Plan(t.Context(), job)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, job.Log)
+			}
+			job.Dir = filepath.Join(t.TempDir(), "run")
+			job.Customer.Name = "c0"
+			fleet := engine.NewFleet(t.TempDir())
+			if _, err := fleet.Plan(t.Context(), job); err != nil { // the root is prepared for another target
+				t.Fatal(err)
+			}
+			job.Dir, job.Customer.Name = filepath.Join(t.TempDir(), "run"), "c1"
+			together, err := fleet.Plan(t.Context(), job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for where, planned := range map[string]pipeline.Planned{"alone": alone, "in a fleet": together} {
+				if got := fmt.Sprint(planned.Plan.Outputs); !strings.Contains(strings.ReplaceAll(got, `\`, ""), c.want) {
+					t.Errorf("with %q, %s: the target sees %s, want %s", c.code, where, got, c.want)
+				}
+			}
+			if alone.ManagerCode != together.ManagerCode {
+				t.Errorf("with %q, the code is %s alone and %s in a fleet", c.code, alone.ManagerCode, together.ManagerCode)
+			}
+		}
+	})
+}

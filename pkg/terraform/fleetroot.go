@@ -38,6 +38,7 @@ type preparedRoot struct {
 	digest   string
 	code     string // digest of what plans are made from
 	linked   bool   // the registry is not copied for each target
+	ownOnly  bool   // of the registry, a target gets its customer's file alone
 	tool     tool.Binary
 	module   module.Root
 	rel      string // of the root module in the tree
@@ -74,7 +75,8 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 	if output, err := w.initialize(ctx, "-backend=false"); err != nil {
 		return w.failure(ctx, "init", err, w.diagnose(output.Diagnostics, w.fed))
 	}
-	p.digest, p.code, p.linked, p.tool = w.digest, w.code.Digest(), w.code.RegistryUnread(), tool
+	p.digest, p.code, p.tool = w.digest, w.code.Digest(), tool
+	p.linked, p.ownOnly = w.code.RegistryUnread(), w.code.OwnFileOnly(p.rel)
 	p.lock, err = os.ReadFile(filepath.Join(w.root, output.LockFileName))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -124,7 +126,11 @@ func (p *preparedRoot) open(e *Engine, job pipeline.Job) (*workspace, error) {
 // fill copies the tree, since a plan may write into it (archives, for example),
 // and links to what the tool only reads.
 func (p *preparedRoot) fill(w *workspace) error {
-	if err := cloneTree(filepath.Join(p.dir, "tree"), w.tree, p.linked); err != nil {
+	own := ""
+	if p.ownOnly {
+		own = filepath.Join(tree.RegistryDir, string(w.job.Customer.Name)+".yml")
+	}
+	if err := cloneTree(filepath.Join(p.dir, "tree"), w.tree, p.linked, own); err != nil {
 		return err
 	}
 	return p.link(w, "modules")
@@ -141,8 +147,9 @@ func (p *preparedRoot) link(w *workspace, name string) error {
 }
 
 // cloneTree copies a tree that is a copy itself. The registry of customers, which
-// may hold a file for each target, is linked to where no code reads it.
-func cloneTree(from, to string, linked bool) error {
+// may hold a file for each target, is linked to where no code reads it. Own is the
+// only file of it that is copied; empty copies all.
+func cloneTree(from, to string, linked bool, own string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -158,6 +165,11 @@ func cloneTree(from, to string, linked bool) error {
 				return err
 			}
 			return fs.SkipDir
+		case own != "" && rel != own && strings.HasPrefix(rel, tree.RegistryDir+string(filepath.Separator)):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		case entry.IsDir():
 			return os.Mkdir(target, 0o700)
 		case entry.Type()&fs.ModeSymlink != 0:

@@ -91,7 +91,7 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (
 func (w *workspace) copyTree(ctx context.Context) error {
 	skip := append(tree.OwnPaths(w.job.ManagerDir, w.job.Customer.Root, w.job.Customer.Manager.State.Directory), w.job.Dir)
 	c := tree.NewCopy(w.job.ManagerDir, w.tree, skip...)
-	c.Root = w.job.Customer.Root
+	c.Root, c.Listed = w.job.Customer.Root, w.job.Customer.Manager.Code
 	if !w.shared {
 		c.Customer = w.job.Customer.Name
 	}

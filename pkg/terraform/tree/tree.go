@@ -36,8 +36,10 @@ type Copy struct {
 	// Customer is whose file of the registry is copied where no code reads others; empty
 	// copies all.
 	Customer pipeline.CustomerName
-	Code     *CodeSum // made when it runs
-	buffer   []byte
+	// Listed are the patterns of what counts as code; empty: that is guessed.
+	Listed []string
+	Code   *CodeSum // made when it runs
+	buffer []byte
 }
 
 // NewCopy prepares a copy that leaves out the paths of skip, where they lie
@@ -58,7 +60,7 @@ func (c *Copy) Run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	var err error
-	if c.Code, err = newCodeSum(c.from, c.Root); err != nil {
+	if c.Code, err = c.newCode(ctx); err != nil {
 		return "", err
 	}
 	// The registry comes last: only then it is known what the code reads of it.
@@ -76,6 +78,14 @@ func (c *Copy) Run(ctx context.Context) (string, error) {
 	return hex.EncodeToString(c.sum.Sum(nil)), nil
 }
 
+func (c *Copy) newCode(ctx context.Context) (*CodeSum, error) {
+	if len(c.Listed) == 0 {
+		return newCodeSum(c.from, c.Root)
+	}
+	list, err := newCodeList(ctx, c.treeWalk, c.Root, c.Listed)
+	return &CodeSum{sum: sha256.New(), list: list}, err
+}
+
 // registry copies the files of the customers, or that of one where no code reads the
 // others: there may be thousands.
 func (c *Copy) registry(ctx context.Context) error {
@@ -91,8 +101,7 @@ func (c *Copy) registry(ctx context.Context) error {
 		return err
 	}
 	own := RegistryDir + "/" + string(c.Customer) + ".yml"
-	one := c.Customer != "" && c.Code.RegistryUnread() && !c.Code.reaches &&
-		filepath.Clean(c.Root) != "." // else the registry is in the directory of the code
+	one := c.Customer != "" && c.Code.OwnFileOnly(c.Root)
 	return c.dir(ctx, RegistryDir, func(path string, entry fs.DirEntry) error {
 		switch {
 		case !one || path == own:
@@ -148,6 +157,7 @@ func (c *Copy) file(path string) (err error) {
 	// A plain copy through our buffer: the bytes are needed for the digest.
 	sinks := []io.Writer{onlyWriter{target}, content}
 	switch {
+	case c.Code.list != nil:
 	case c.Code.isCode(path):
 		names := c.Code.names()
 		defer names.end()

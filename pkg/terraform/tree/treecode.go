@@ -24,8 +24,10 @@ const RegistryDir = "customers"
 // changes often and no plan reads, as the registry does with each new customer. An
 // entry at the top that is usually not read counts all the same where the code
 // names it, or walks through directories. It answers whether the manager's code has
-// changed since the last apply; an apply compares the digest of everything.
+// changed since the last apply; an apply compares the digest of everything. Where the
+// manager lists its code, exactly that counts and nothing is guessed.
 type CodeSum struct {
+	list  *codeList // nil: what counts is guessed
 	sum   hash.Hash
 	apart []*apartEntry
 	walks bool // the code lists files in directories below one
@@ -55,16 +57,26 @@ func newCodeSum(dir, root string) (*CodeSum, error) {
 		if name == top {
 			continue
 		}
-		switch {
-		case name == RegistryDir, name == ".github", name == "docs", name == "metapipe.yml", strings.HasSuffix(name, ".md"):
+		if usuallyUnread(name) {
 			c.apart = append(c.apart, &apartEntry{name: name, sum: sha256.New()})
 		}
 	}
 	return c, nil
 }
 
+// usuallyUnread reports whether an entry at the top of a tree is one that plans seldom read.
+func usuallyUnread(name string) bool {
+	return name == RegistryDir || name == ".github" || name == "docs" || name == "metapipe.yml" || strings.HasSuffix(name, ".md")
+}
+
 // of is the sum that an entry of the tree belongs to.
 func (c *CodeSum) of(path string) hash.Hash {
+	if c.list != nil {
+		if c.list.counts(path) {
+			return c.sum
+		}
+		return c.list.rest
+	}
 	top, _, _ := strings.Cut(path, "/")
 	for _, entry := range c.apart {
 		if entry.name == top {
@@ -89,6 +101,16 @@ func (c *CodeSum) isCode(path string) bool {
 
 // names is a writer that looks for names in one file of the code.
 func (c *CodeSum) names() *nameFinder { return &nameFinder{code: c} }
+
+// OwnFileOnly reports whether a plan with a root module sees no other customer's file:
+// the manager's list of code names none, or else nothing in the code can read one.
+func (c *CodeSum) OwnFileOnly(root string) bool {
+	if c.list != nil {
+		return !c.list.registry
+	}
+	inCode := filepath.Clean(root) == "." // the registry is in the directory of the code
+	return c.RegistryUnread() && !c.reaches && !inCode
+}
 
 // RegistryUnread reports whether no code can distinguish one customer's file from another.
 func (c *CodeSum) RegistryUnread() bool {

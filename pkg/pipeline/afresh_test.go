@@ -26,9 +26,9 @@ func TestAfreshByMode(t *testing.T) {
 // to the customer what they do next, in the mode of the request.
 func TestRefusedNextIsTheCustomers(t *testing.T) {
 	t.Parallel()
-	cases := map[pipeline.Reason]func(w *world, in *pipeline.TargetInput){
-		pipeline.ReasonExpired: func(w *world, _ *pipeline.TargetInput) { w.now = w.now.Add(1000 * time.Hour) },
-		pipeline.ReasonStaleManager: func(_ *world, in *pipeline.TargetInput) {
+	cases := map[pipeline.Reason]func(w *Setup, in *pipeline.TargetInput){
+		pipeline.ReasonExpired: func(w *Setup, _ *pipeline.TargetInput) { w.Now = w.Now.Add(1000 * time.Hour) },
+		pipeline.ReasonStaleManager: func(_ *Setup, in *pipeline.TargetInput) {
 			in.ManagerCommit = "9999999999999999999999999999999999999999"
 		},
 	}
@@ -36,24 +36,24 @@ func TestRefusedNextIsTheCustomers(t *testing.T) {
 		for _, mode := range []pipeline.Mode{pipeline.ModeApply, pipeline.ModeDestroy} {
 			t.Run(string(reason)+"/"+string(mode), func(t *testing.T) {
 				t.Parallel()
-				w := applied(t)
-				w.customer.Manager.Environments[0].Gated = false
-				w.tick()
+				w := NewApplied(t)
+				w.Current.Manager.Environments[0].Gated = false
+				w.Tick()
 				var request pipeline.Request
 				if mode == pipeline.ModeDestroy {
-					request = must[pipeline.Request](t)(w.fetcher().Run(t.Context(), w.byHand("workflow_dispatch", toDestroy)))
+					request = Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", DestroyStaging)))
 				} else {
-					request = must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging another\n"), "push")))
+					request = Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging another\n"), "push")))
 				}
-				must[deploy.TargetResult](t)(w.plan(request, "staging"))
-				in := w.target(request, "staging")
+				Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+				in := w.Target(request, "staging")
 				change(w, &in)
-				_, err := w.apply(in)
+				_, err := w.Apply(in)
 				var refused *pipeline.RefusedError
 				if !errors.As(err, &refused) || refused.Reason != reason || refused.Next != mode.Afresh() || refused.Operator != mode.Restart() {
 					t.Fatalf("%+v", err)
 				}
-				if got := w.report(request, true).Targets[0].Next; !strings.Contains(got, mode.Afresh()) {
+				if got := w.Report(request, true).Targets[0].Next; !strings.Contains(got, mode.Afresh()) {
 					t.Errorf("the report says %q", got)
 				}
 			})

@@ -30,51 +30,51 @@ func (s *hiccup) List(ctx context.Context, prefix string) ([]string, error) {
 // known, or it cannot be read; none of them passes for variables without an edit.
 func TestComparison(t *testing.T) {
 	t.Parallel()
-	forget := func(suffix string) func(*world, *deploy.Planner) {
-		return func(w *world, _ *deploy.Planner) {
-			for _, key := range must[[]string](w.t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+	forget := func(suffix string) func(*Setup, *deploy.Planner) {
+		return func(w *Setup, _ *deploy.Planner) {
+			for _, key := range Must[[]string](w.T)(w.Store.List(context.Background(), "acme/staging/applied/")) {
 				if strings.HasSuffix(key, suffix) {
-					if err := w.store.Delete(context.Background(), key); err != nil {
-						w.t.Fatal(err)
+					if err := w.Store.Delete(context.Background(), key); err != nil {
+						w.T.Fatal(err)
 					}
 				}
 			}
 		}
 	}
 	for name, c := range map[string]struct {
-		change func(*world, *deploy.Planner)
+		change func(*Setup, *deploy.Planner)
 		want   pipeline.Comparison
 		said   string // in the log
 	}{
-		"compared":           {func(*world, *deploy.Planner) {}, pipeline.ComparedApplied, ""},
+		"compared":           {func(*Setup, *deploy.Planner) {}, pipeline.ComparedApplied, ""},
 		"nothing applied":    {forget(""), pipeline.ComparedNothing, ""},
 		"variables are gone": {forget(".variables"), pipeline.ComparedUnknown, "read the variables of the last apply of acme/staging"},
-		"store fails":        {func(_ *world, p *deploy.Planner) { p.Store = &hiccup{Store: p.Store} }, pipeline.ComparedUnknown, "the bucket does not answer"},
-		"stricter rules": {func(_ *world, p *deploy.Planner) {
+		"store fails":        {func(_ *Setup, p *deploy.Planner) { p.Store = &hiccup{Store: p.Store} }, pipeline.ComparedUnknown, "the bucket does not answer"},
+		"stricter rules": {func(_ *Setup, p *deploy.Planner) {
 			p.Parse = func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems) {
 				if strings.Contains(string(raw), "one") {
 					return nil, pipeline.Problems{{Rule: "schema", Message: "one is no longer allowed"}}
 				}
-				return parse(c, file, raw)
+				return ParseVariables(c, file, raw)
 			}
 		}, pipeline.ComparedUnreadable, "one is no longer allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[deploy.TargetResult](t)(w.plan(first, "staging"))
-			must[deploy.TargetResult](t)(w.apply(w.target(first, "staging")))
-			next := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
-			w.tick()
-			p := w.planner()
+			w := New(t)
+			first := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			Must[deploy.TargetResult](t)(w.Plan(first, "staging"))
+			Must[deploy.TargetResult](t)(w.Apply(w.Target(first, "staging")))
+			next := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")))
+			w.Tick()
+			p := w.Planner()
 			c.change(w, p)
 			var log strings.Builder
-			in := w.target(next, "staging")
+			in := w.Target(next, "staging")
 			in.Log = &log
 			var got pipeline.Job
-			w.engine.plans = func(job pipeline.Job) { got = job }
-			must[deploy.TargetResult](t)(p.Run(context.Background(), in))
+			w.Engine.SeePlan = func(job pipeline.Job) { got = job }
+			Must[deploy.TargetResult](t)(p.Run(context.Background(), in))
 			if got.Compared != c.want || (got.Applied != nil) != (c.want == pipeline.ComparedApplied) {
 				t.Errorf("compared %q with %v, want %q", got.Compared, got.Applied, c.want)
 			}

@@ -14,43 +14,44 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 )
 
-const bothEnvironments = "staging one\nproduction one\n"
+// BothEnvironments is a variables.yml for staging and production.
+const BothEnvironments = "staging one\nproduction one\n"
 
 func TestPushGoesThroughBothEnvironments(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 	for _, env := range request.Targets {
-		planned := must[deploy.TargetResult](t)(w.plan(request, env))
+		planned := Must[deploy.TargetResult](t)(w.Plan(request, env))
 		if planned.Outcome != pipeline.OutcomeWaiting || planned.ReceiptCode == "" {
 			t.Fatalf("plan of %s: %+v", env, planned)
 		}
-		if got := w.report(request, false).Overall(); got != pipeline.StatusPending {
+		if got := w.Report(request, false).Overall(); got != pipeline.StatusPending {
 			t.Fatalf("overall after the plan of %s: %s", env, got)
 		}
-		in := w.target(request, env)
+		in := w.Target(request, env)
 		in.Receipt = planned.ReceiptCode
-		if applied := must[deploy.TargetResult](t)(w.apply(in)); applied.Outcome != pipeline.OutcomeApplied {
+		if applied := Must[deploy.TargetResult](t)(w.Apply(in)); applied.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("apply of %s: %+v", env, applied)
 		}
 	}
-	report := w.report(request, true)
-	if report.Overall() != pipeline.StatusSuccess || w.hub.status(commit, "infra/terraform-deploy").State != pipeline.StatusSuccess {
+	report := w.Report(request, true)
+	if report.Overall() != pipeline.StatusSuccess || w.Hub.Status(commit, "infra/terraform-deploy").State != pipeline.StatusSuccess {
 		t.Fatalf("overall: %s", report.Overall())
 	}
-	if len(w.hub.deployments) != 2 || w.hub.deployments[0].Environment != "infra/production" {
-		t.Fatalf("deployments: %+v", w.hub.deployments)
+	if len(w.Hub.DeploymentList) != 2 || w.Hub.DeploymentList[0].Environment != "infra/production" {
+		t.Fatalf("deployments: %+v", w.Hub.DeploymentList)
 	}
-	if outputs := w.hub.deployments[0].Payload.Outputs; outputs["url"] != `"https://x"` || len(outputs) != 1 {
+	if outputs := w.Hub.DeploymentList[0].Payload.Outputs; outputs["url"] != `"https://x"` || len(outputs) != 1 {
 		t.Fatalf("outputs, the sensitive one must not be there: %v", outputs)
 	}
-	writes := w.hub.writes
-	w.report(request, true)
-	if w.hub.writes != writes {
-		t.Fatalf("a second report wrote %d times", w.hub.writes-writes)
+	writes := w.Hub.Writes
+	w.Report(request, true)
+	if w.Hub.Writes != writes {
+		t.Fatalf("a second report wrote %d times", w.Hub.Writes-writes)
 	}
-	keys, err := w.store.List(context.Background(), "acme/staging/plans/")
+	keys, err := w.Store.List(context.Background(), "acme/staging/plans/")
 	if err != nil || strings.Contains(strings.Join(keys, " "), "plan.sealed") {
 		t.Fatalf("the used plan is still there: %v %v", keys, err)
 	}
@@ -60,58 +61,58 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name   string
-		change func(w *world, request pipeline.Request, in *pipeline.TargetInput)
+		change func(w *Setup, request pipeline.Request, in *pipeline.TargetInput)
 		want   pipeline.Reason
 		ends   pipeline.Outcome // how the report shows it, "" when it is no record of this target
 	}{
-		{"stale state", func(w *world, _ pipeline.Request, in *pipeline.TargetInput) { w.engine.states[in.Backend.String()]++ }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other manager commit", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
+		{"stale state", func(w *Setup, _ pipeline.Request, in *pipeline.TargetInput) { w.Engine.States[in.Backend.String()]++ }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
+		{"other manager commit", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.ManagerCommit = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 		}, pipeline.ReasonStaleManager, pipeline.OutcomeRefused},
-		{"expired", func(w *world, _ pipeline.Request, _ *pipeline.TargetInput) { w.now = w.now.Add(2 * time.Hour) }, pipeline.ReasonExpired, pipeline.OutcomeExpired},
-		{"superseded", func(w *world, _ pipeline.Request, _ *pipeline.TargetInput) {
-			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+		{"expired", func(w *Setup, _ pipeline.Request, _ *pipeline.TargetInput) { w.Now = w.Now.Add(2 * time.Hour) }, pipeline.ReasonExpired, pipeline.OutcomeExpired},
+		{"superseded", func(w *Setup, _ pipeline.Request, _ *pipeline.TargetInput) {
+			Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 		}, pipeline.ReasonSuperseded, pipeline.OutcomeSuperseded},
-		{"other state", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) {
+		{"other state", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other receipt", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
-		{"environment of no target", func(_ *world, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
-		{"plan of another environment", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			must[deploy.TargetResult](w.t)(w.plan(request, "production"))
-			w.copyPlan(request, "production", "staging")
+		{"other receipt", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
+		{"environment of no target", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
+		{"plan of another environment", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
+			copyPlan(w, request, "production", "staging")
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"tampered plan", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.replace(request, "staging", "plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+		{"tampered plan", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			w.Replace(request, "staging", "plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"tampered receipt", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.replace(request, "staging", "receipt.json", func(b []byte) []byte {
+		{"tampered receipt", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), `"serial":0`, `"serial":1`, 1))
 			})
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"receipt that is no receipt", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.replace(request, "staging", "receipt.json", func([]byte) []byte { return []byte("{") })
+		{"receipt that is no receipt", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			w.Replace(request, "staging", "receipt.json", func([]byte) []byte { return []byte("{") })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"other variables", func(w *world, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.replace(request, "staging", "receipt.json", func(b []byte) []byte {
+		{"other variables", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), string(request.Blob), strings.Repeat("0", 40), 1))
 			})
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"production before staging", func(w *world, request pipeline.Request, in *pipeline.TargetInput) {
-			must[deploy.TargetResult](w.t)(w.plan(request, "production"))
-			*in = w.target(request, "production")
+		{"production before staging", func(w *Setup, request pipeline.Request, in *pipeline.TargetInput) {
+			Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
+			*in = w.Target(request, "production")
 		}, pipeline.ReasonEnvironmentOrder, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
-			in := w.target(request, "staging")
+			w := New(t)
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			in := w.Target(request, "staging")
 			c.change(w, request, &in)
 			for attempt := range 2 { // the second one must get the same answer
-				result, err := w.apply(in)
+				result, err := w.Apply(in)
 				if result.Outcome == pipeline.OutcomeApplied {
 					t.Fatal("a refusal says that it was applied")
 				}
@@ -120,11 +121,11 @@ func TestRefusals(t *testing.T) {
 					t.Fatalf("attempt %d: got %v, want reason %s", attempt+1, err, c.want)
 				}
 			}
-			if w.engine.applies != 0 {
+			if w.Engine.Applies != 0 {
 				t.Fatal("something was applied")
 			}
 			if c.ends != "" {
-				if got := w.report(request, true).Targets[0]; got.Outcome != c.ends || got.Reason != c.want {
+				if got := w.Report(request, true).Targets[0]; got.Outcome != c.ends || got.Reason != c.want {
 					t.Fatalf("report says %s (%s), want %s (%s)", got.Outcome, got.Reason, c.ends, c.want)
 				}
 			}
@@ -134,11 +135,11 @@ func TestRefusals(t *testing.T) {
 
 func TestGateWithoutReviewersIsRefused(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("production one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "production"))
-	w.hub.reviewers = 0
-	_, err := w.apply(w.target(request, "production"))
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+	w.Hub.Reviewers = 0
+	_, err := w.Apply(w.Target(request, "production"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection {
 		t.Fatalf("got %v", err)
@@ -147,20 +148,20 @@ func TestGateWithoutReviewersIsRefused(t *testing.T) {
 
 func TestAPlanIsUsedOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	w.engine.applyErr = &pipeline.FailedError{Message: "apply failed half-way"}
-	if _, err := w.apply(w.target(request, "staging")); err == nil {
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Engine.ApplyErr = &pipeline.FailedError{Message: "apply failed half-way"}
+	if _, err := w.Apply(w.Target(request, "staging")); err == nil {
 		t.Fatal("want the failure")
 	}
-	w.engine.applyErr = nil
-	_, err := w.apply(w.target(request, "staging"))
+	w.Engine.ApplyErr = nil
+	_, err := w.Apply(w.Target(request, "staging"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied {
 		t.Fatalf("got %v", err)
 	}
-	report := w.report(request, true)
+	report := w.Report(request, true)
 	if got := report.Targets[0]; got.Outcome != pipeline.OutcomeFailed || len(got.Done) != 1 {
 		t.Fatalf("staging: %+v", got)
 	}
@@ -171,40 +172,40 @@ func TestAPlanIsUsedOnce(t *testing.T) {
 
 func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	w.vouch(w.folder(request, "staging")+"apply-0001.json", "{}")
-	_, err := w.apply(w.target(request, "staging"))
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Sign(w.Folder(request, "staging")+"apply-0001.json", "{}")
+	_, err := w.Apply(w.Target(request, "staging"))
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied || w.engine.applies != 0 {
-		t.Fatalf("got %v after %d applies", err, w.engine.applies)
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonAlreadyApplied || w.Engine.Applies != 0 {
+		t.Fatalf("got %v after %d applies", err, w.Engine.Applies)
 	}
-	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeFailed || !strings.Contains(got.Message, "interrupted") {
+	if got := w.Report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeFailed || !strings.Contains(got.Message, "interrupted") {
 		t.Fatalf("an apply without an end: %+v", got)
 	}
 }
 
 func TestNoChangesAndPlanOnly(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(first, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(first, "staging")))
+	w := New(t)
+	first := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(first, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(first, "staging")))
 
-	same := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	if got := must[deploy.TargetResult](t)(w.plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
+	same := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	if got := Must[deploy.TargetResult](t)(w.Plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
 		t.Fatalf("%+v", got)
 	}
-	if got := must[deploy.TargetResult](t)(w.apply(w.target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
+	if got := Must[deploy.TargetResult](t)(w.Apply(w.Target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
 		t.Fatalf("%+v", got)
 	}
 
-	pull := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "pull_request")))
-	if got := must[deploy.TargetResult](t)(w.plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
+	pull := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
+	if got := Must[deploy.TargetResult](t)(w.Plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
 		t.Fatalf("%+v", got)
 	}
-	_, err := w.apply(w.target(pull, "staging"))
+	_, err := w.Apply(w.Target(pull, "staging"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonModeForbids {
 		t.Fatalf("a pull request was applied: %v", err)
@@ -226,16 +227,16 @@ func TestMergeIsComparedWithItsPullRequest(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.customer.Manager.Environments[0].RequireReviewed = c.require
+			w := New(t)
+			w.Current.Manager.Environments[0].RequireReviewed = c.require
 			if c.shown != "" {
-				pull := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(c.shown), "pull_request")))
-				must[deploy.TargetResult](t)(w.plan(pull, "staging"))
+				pull := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(c.shown), "pull_request")))
+				Must[deploy.TargetResult](t)(w.Plan(pull, "staging"))
 			}
-			commit := w.hub.commit(c.merged)
-			w.hub.merged[commit] = 5
-			request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
-			got, err := w.plan(request, "staging")
+			commit := w.Hub.Commit(c.merged)
+			w.Hub.Merged[commit] = 5
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+			got, err := w.Plan(request, "staging")
 			if got.Reviewed != c.want || got.Outcome != c.outcome || (err != nil) != (c.outcome == pipeline.OutcomeRefused) {
 				t.Fatalf("got %+v, %v", got, err)
 			}
@@ -245,31 +246,31 @@ func TestMergeIsComparedWithItsPullRequest(t *testing.T) {
 
 func TestOnlyOneComment(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.hub.comments = []pipeline.Comment{{ID: 1, Author: "mallory", Body: pipeline.Marker(managerSlug, "acme", "plan") + "\nforged"}}
-	older := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "pull_request")))
-	newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "pull_request")))
-	w.report(newer, false)
-	if _, err := w.hub.CreateComment(context.Background(), pipeline.Slug{}, 5, pipeline.Marker(managerSlug, "acme", "plan")+"\ntwin"); err != nil {
+	w := New(t)
+	w.Hub.CommentList = []pipeline.Comment{{ID: 1, Author: "mallory", Body: pipeline.Marker(ManagerSlug, "acme", "plan") + "\nforged"}}
+	older := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "pull_request")))
+	newer := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
+	w.Report(newer, false)
+	if _, err := w.Hub.CreateComment(context.Background(), pipeline.Slug{}, 5, pipeline.Marker(ManagerSlug, "acme", "plan")+"\ntwin"); err != nil {
 		t.Fatal(err)
 	}
-	w.report(newer, true)
-	w.report(older, true)
-	if len(w.hub.comments) != 2 || w.hub.comments[0].Body != pipeline.Marker(managerSlug, "acme", "plan")+"\nforged" {
-		t.Fatalf("comments: %+v", w.hub.comments)
+	w.Report(newer, true)
+	w.Report(older, true)
+	if len(w.Hub.CommentList) != 2 || w.Hub.CommentList[0].Body != pipeline.Marker(ManagerSlug, "acme", "plan")+"\nforged" {
+		t.Fatalf("comments: %+v", w.Hub.CommentList)
 	}
-	if !strings.Contains(w.hub.comments[1].Body, string(newer.ID)) {
-		t.Fatalf("a late writer won: %s", w.hub.comments[1].Body)
+	if !strings.Contains(w.Hub.CommentList[1].Body, string(newer.ID)) {
+		t.Fatalf("a late writer won: %s", w.Hub.CommentList[1].Body)
 	}
 }
 
 func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 	t.Parallel()
 	for branch, held := range map[string]bool{"main": false, "maintenance": true, "feature/main": true, "release-2024": true} {
-		w := newWorld(t)
-		a := w.ask(w.hub.commit(bothEnvironments), "push")
+		w := New(t)
+		a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
 		a.Ref = "refs/heads/" + branch
-		request := must[pipeline.Request](t)(w.send(a))
+		request := Must[pipeline.Request](t)(w.Send(a))
 		if request.PullRequest != 0 {
 			t.Errorf("branch %s became pull request %d", branch, request.PullRequest)
 		}
@@ -277,8 +278,8 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 			t.Errorf("branch %s: applies to production: %v", branch, !held)
 		}
 		if held {
-			must[deploy.TargetResult](t)(w.plan(request, "production"))
-			_, err := w.apply(w.target(request, "production"))
+			Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+			_, err := w.Apply(w.Target(request, "production"))
 			var refused *pipeline.RefusedError
 			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonBranch {
 				t.Errorf("branch %s: %v", branch, err)
@@ -290,70 +291,73 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 func TestEveryTargetEndsFinal(t *testing.T) {
 	t.Parallel()
 	for step := range 4 {
-		w := newWorld(t)
-		commit := w.hub.commit(bothEnvironments)
-		request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
+		w := New(t)
+		commit := w.Hub.Commit(BothEnvironments)
+		request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 		switch step {
 		case 1:
-			w.engine.planErr = &pipeline.FailedError{Message: "no"}
-			if _, err := w.plan(request, "staging"); err == nil {
+			w.Engine.PlanErr = &pipeline.FailedError{Message: "no"}
+			if _, err := w.Plan(request, "staging"); err == nil {
 				t.Fatal("want a failure")
 			}
 		case 2:
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 		case 3:
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
-			must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-			must[deploy.TargetResult](t)(w.plan(request, "production"))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+			Must[deploy.TargetResult](t)(w.Plan(request, "production"))
 		}
-		for _, target := range w.report(request, true).Targets {
-			if !target.Outcome.Final() || w.hub.status(commit, "infra/terraform-deploy/"+string(target.Environment)).State == pipeline.StatusPending {
+		for _, target := range w.Report(request, true).Targets {
+			if !target.Outcome.Final() || w.Hub.Status(commit, "infra/terraform-deploy/"+string(target.Environment)).State == pipeline.StatusPending {
 				t.Errorf("step %d: %s stays %s", step, target.Environment, target.Outcome)
 			}
 		}
-		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State == pipeline.StatusPending || s.State == pipeline.StatusSuccess {
+		if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State == pipeline.StatusPending || s.State == pipeline.StatusSuccess {
 			t.Errorf("step %d: overall is %s", step, s.State)
 		}
 	}
 }
 
-func (w *world) folder(request pipeline.Request, env pipeline.Environment) string {
+// Folder is the folder of a plan in the store.
+func (w *Setup) Folder(request pipeline.Request, env pipeline.Environment) string {
 	return fmt.Sprintf("acme/%s/plans/%s/0001/", env, request.ID)
 }
 
-// replace overwrites a stored object, as somebody with write access could.
-func (w *world) replace(request pipeline.Request, env pipeline.Environment, object string, change func([]byte) []byte) {
-	w.t.Helper()
-	key := w.folder(request, env) + object
-	b := w.read(key)
-	w.write(key, change(b))
+// Replace overwrites a stored object, as somebody with write access could.
+func (w *Setup) Replace(request pipeline.Request, env pipeline.Environment, object string, change func([]byte) []byte) {
+	w.T.Helper()
+	key := w.Folder(request, env) + object
+	b := w.Read(key)
+	w.Write(key, change(b))
 }
 
-func (w *world) copyPlan(request pipeline.Request, from, to pipeline.Environment) {
-	w.t.Helper()
+func copyPlan(w *Setup, request pipeline.Request, from, to pipeline.Environment) {
+	w.T.Helper()
 	for _, object := range []string{"receipt.json", "plan.sealed", "bundle.sealed", "variables.sealed"} {
-		w.write(w.folder(request, to)+object, w.read(w.folder(request, from)+object))
+		w.Write(w.Folder(request, to)+object, w.Read(w.Folder(request, from)+object))
 	}
 }
 
-func (w *world) read(key string) []byte {
-	w.t.Helper()
-	r, err := w.store.Open(context.Background(), key)
+// Read reads an object of the store.
+func (w *Setup) Read(key string) []byte {
+	w.T.Helper()
+	r, err := w.Store.Open(context.Background(), key)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	b, err := io.ReadAll(r)
 	if err := errors.Join(err, r.Close()); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return b
 }
 
-func (w *world) write(key string, b []byte) {
-	w.t.Helper()
+// Write overwrites an object of the store.
+func (w *Setup) Write(key string, b []byte) {
+	w.T.Helper()
 	ctx := context.Background()
-	if err := errors.Join(w.store.Delete(ctx, key), w.store.Create(ctx, key, strings.NewReader(string(b)))); err != nil {
-		w.t.Fatal(err)
+	if err := errors.Join(w.Store.Delete(ctx, key), w.Store.Create(ctx, key, strings.NewReader(string(b)))); err != nil {
+		w.T.Fatal(err)
 	}
 }
 

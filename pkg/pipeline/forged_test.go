@@ -19,19 +19,20 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 )
 
-// reportError reports and returns only the error.
-func (w *world) reportError(id pipeline.RequestID, final bool) error {
-	w.t.Helper()
-	w.tick()
-	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.now }, Logf: w.logf}
-	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: id, Final: final})
+// ReportError reports and returns only the error.
+func (w *Setup) ReportError(id pipeline.RequestID, final bool) error {
+	w.T.Helper()
+	w.Tick()
+	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Now }, Logf: w.Logf}
+	_, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: id, Final: final})
 	return err
 }
 
-func requestFile(id pipeline.RequestID) string { return "acme/requests/" + string(id) + ".json" }
+// RequestFile is the key of the record of a request.
+func RequestFile(id pipeline.RequestID) string { return "acme/requests/" + string(id) + ".json" }
 
-// wantRefused wants a refusal with a reason and a remedy.
-func wantRefused(t *testing.T, what string, err error, reason pipeline.Reason) {
+// WantRefused wants a refusal with a reason and a remedy.
+func WantRefused(t *testing.T, what string, err error, reason pipeline.Reason) {
 	t.Helper()
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != reason || refused.Next == "" {
@@ -39,8 +40,8 @@ func wantRefused(t *testing.T, what string, err error, reason pipeline.Reason) {
 	}
 }
 
-// edits are what a writer of the store without the key may change in a record.
-var edits = map[string][2]string{
+// requestEdits are what a writer of the store without the key may change in a record.
+var requestEdits = map[string][2]string{
 	"targets":                  {`"staging",`, ``},
 	"mode":                     {`"mode": "apply"`, `"mode": "plan"`},
 	"commit":                   {`"commit": "`, `"commit": "0000000000000000000000000000000000000000", "x": "`},
@@ -55,20 +56,20 @@ var edits = map[string][2]string{
 	"no record":                {`{`, `[`},
 }
 
-// edit changes the record of a request as somebody without the key can.
-func (w *world) edit(id pipeline.RequestID, change [2]string) {
-	w.t.Helper()
-	before := w.read(requestFile(id))
+// EditRequest changes the record of a request as somebody without the key can.
+func (w *Setup) EditRequest(id pipeline.RequestID, change [2]string) {
+	w.T.Helper()
+	before := w.Read(RequestFile(id))
 	var r struct{ Record pipeline.Request }
 	if err := json.Unmarshal(before, &r); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	old := strings.ReplaceAll(change[0], "RUN", fmt.Sprint(r.Record.ManagerRun.ID))
 	after := bytes.Replace(before, []byte(old), []byte(change[1]), 1)
 	if bytes.Equal(before, after) {
-		w.t.Fatalf("no %s in %s", old, before)
+		w.T.Fatalf("no %s in %s", old, before)
 	}
-	w.write(requestFile(id), after)
+	w.Write(RequestFile(id), after)
 }
 
 // TestEditedRequest: whatever is edited in the record of an open request, no command
@@ -76,36 +77,36 @@ func (w *world) edit(id pipeline.RequestID, change [2]string) {
 // finds it once.
 func TestEditedRequest(t *testing.T) {
 	t.Parallel()
-	for name, change := range edits {
+	for name, change := range requestEdits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := w.waitingRequest()
-			w.edit(request.ID, change)
-			writes := w.hub.writes
-			wantRefused(t, "report", w.reportError(request.ID, false), pipeline.ReasonTampered)
-			wantRefused(t, "last report", w.reportError(request.ID, true), pipeline.ReasonTampered)
-			_, err := w.plan(request, "production")
-			wantRefused(t, "plan", err, pipeline.ReasonTampered)
-			_, err = w.apply(w.target(request, "staging"))
-			wantRefused(t, "apply", err, pipeline.ReasonTampered)
-			w.now = w.now.Add(2 * time.Hour)
-			if got := kinds(w.sweep(&lockStore{}, false)); got != "tampered fixed=false" {
+			w := New(t)
+			request := w.WaitingRequest()
+			w.EditRequest(request.ID, change)
+			writes := w.Hub.Writes
+			WantRefused(t, "report", w.ReportError(request.ID, false), pipeline.ReasonTampered)
+			WantRefused(t, "last report", w.ReportError(request.ID, true), pipeline.ReasonTampered)
+			_, err := w.Plan(request, "production")
+			WantRefused(t, "plan", err, pipeline.ReasonTampered)
+			_, err = w.Apply(w.Target(request, "staging"))
+			WantRefused(t, "apply", err, pipeline.ReasonTampered)
+			w.Now = w.Now.Add(2 * time.Hour)
+			if got := FindingKinds(w.Sweep(&StateLocks{}, false)); got != "tampered fixed=false" {
 				t.Errorf("the sweep finds %q", got)
 			}
-			if got := kinds(w.sweep(&lockStore{}, true)); got != "tampered fixed=true" {
+			if got := FindingKinds(w.Sweep(&StateLocks{}, true)); got != "tampered fixed=true" {
 				t.Errorf("the sweep with fix finds %q", got)
 			}
-			if got := kinds(w.sweep(&lockStore{}, true)); got != "" {
+			if got := FindingKinds(w.Sweep(&StateLocks{}, true)); got != "" {
 				t.Errorf("the next sweep finds %q", got)
 			}
-			if w.hub.writes != writes || len(w.hub.cancelled) != 0 || len(w.hub.comments) != 0 {
-				t.Errorf("%d writes, cancelled %v, comments %v", w.hub.writes-writes, w.hub.cancelled, w.hub.comments)
+			if w.Hub.Writes != writes || len(w.Hub.Cancelled) != 0 || len(w.Hub.CommentList) != 0 {
+				t.Errorf("%d writes, cancelled %v, comments %v", w.Hub.Writes-writes, w.Hub.Cancelled, w.Hub.CommentList)
 			}
-			if events := w.events("acme", ""); !strings.Contains(events, "refused") {
+			if events := w.Events("acme", ""); !strings.Contains(events, "refused") {
 				t.Errorf("the ledger of the customer has %q", events)
 			}
-			if w.engine.applies != 0 {
+			if w.Engine.Applies != 0 {
 				t.Error("it was applied")
 			}
 		})
@@ -115,16 +116,16 @@ func TestEditedRequest(t *testing.T) {
 // TestEditedOlderRequest: a new request ends no older one whose record was edited.
 func TestEditedOlderRequest(t *testing.T) {
 	t.Parallel()
-	for name, change := range edits {
+	for name, change := range requestEdits {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			old := w.waitingRequest()
-			w.now = w.now.Add(time.Hour) // no order is asked for
-			w.edit(old.ID, change)
-			must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-			if len(w.hub.cancelled) != 0 {
-				t.Errorf("cancelled runs: %v", w.hub.cancelled)
+			w := New(t)
+			old := w.WaitingRequest()
+			w.Now = w.Now.Add(time.Hour) // no order is asked for
+			w.EditRequest(old.ID, change)
+			Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+			if len(w.Hub.Cancelled) != 0 {
+				t.Errorf("cancelled runs: %v", w.Hub.Cancelled)
 			}
 		})
 	}
@@ -133,16 +134,16 @@ func TestEditedOlderRequest(t *testing.T) {
 // TestForgedRejection: a rejected request is a record as any other.
 func TestForgedRejection(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.ask(w.hub.commit("nonsense"), "pull_request")
-	if _, err := w.send(a); err == nil {
+	w := New(t)
+	a := w.Dispatch(w.Hub.Commit("nonsense"), "pull_request")
+	if _, err := w.Send(a); err == nil {
 		t.Fatal("it was accepted")
 	}
-	writes := w.hub.writes
-	w.edit(a.ID, [2]string{"want two words", "call +1 555 0100"})
-	wantRefused(t, "report", w.reportError(a.ID, true), pipeline.ReasonTampered)
-	if w.hub.writes != writes || len(w.hub.comments) != 0 {
-		t.Errorf("%d writes, comments %v", w.hub.writes-writes, w.hub.comments)
+	writes := w.Hub.Writes
+	w.EditRequest(a.ID, [2]string{"want two words", "call +1 555 0100"})
+	WantRefused(t, "report", w.ReportError(a.ID, true), pipeline.ReasonTampered)
+	if w.Hub.Writes != writes || len(w.Hub.CommentList) != 0 {
+		t.Errorf("%d writes, comments %v", w.Hub.Writes-writes, w.Hub.CommentList)
 	}
 }
 
@@ -150,29 +151,29 @@ func TestForgedRejection(t *testing.T) {
 // no run planned, turn nothing green.
 func TestMadeUpRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	genuine := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	w := New(t)
+	genuine := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 	forged := genuine
-	forged.ID, forged.Commit, forged.Targets = pipeline.NewRequestID(), w.hub.commit("evil"), nil
+	forged.ID, forged.Commit, forged.Targets = pipeline.NewRequestID(), w.Hub.Commit("evil"), nil
 	b, err := json.Marshal(forged)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed := w.read(requestFile(genuine.ID))
+	sealed := w.Read(RequestFile(genuine.ID))
 	for _, body := range [][]byte{b, fmt.Appendf(nil, `{"record": %s}`, b), fmt.Appendf(nil, `{"record": %s, "seal": "bWV0YXBpcGU="}`, b), sealed} {
-		w.write(requestFile(forged.ID), body)
-		entry := w.openKeys()[0]
+		w.Write(RequestFile(forged.ID), body)
+		entry := w.OpenKeys()[0]
 		entry = strings.Replace(entry, string(genuine.ID), string(forged.ID), 1)
-		w.write(entry, nil)
-		w.now = w.now.Add(2 * time.Hour)
-		writes := w.hub.writes
-		wantRefused(t, "report", w.reportError(forged.ID, true), pipeline.ReasonTampered)
-		result := w.sweep(&lockStore{}, false)
-		if got := kinds(result); !strings.Contains(got, "tampered") {
+		w.Write(entry, nil)
+		w.Now = w.Now.Add(2 * time.Hour)
+		writes := w.Hub.Writes
+		WantRefused(t, "report", w.ReportError(forged.ID, true), pipeline.ReasonTampered)
+		result := w.Sweep(&StateLocks{}, false)
+		if got := FindingKinds(result); !strings.Contains(got, "tampered") {
 			t.Errorf("the sweep finds %q", got)
 		}
-		if s := w.hub.status(forged.Commit, "infra/terraform-deploy"); w.hub.writes != writes || s.State != "" {
-			t.Errorf("%d writes; the commit that no run planned says %+v", w.hub.writes-writes, s)
+		if s := w.Hub.Status(forged.Commit, "infra/terraform-deploy"); w.Hub.Writes != writes || s.State != "" {
+			t.Errorf("%d writes; the commit that no run planned says %+v", w.Hub.Writes-writes, s)
 		}
 	}
 }
@@ -184,13 +185,13 @@ func TestNothingIsNotSuccess(t *testing.T) {
 	if got := (pipeline.Report{}).Overall(); got != pipeline.StatusError {
 		t.Errorf("a report about nothing is %q", got)
 	}
-	w := newWorld(t)
-	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	w := New(t)
+	r := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 	r.ID, r.Targets = pipeline.NewRequestID(), nil
-	if err := createRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+	if err := CreateRecord(t.Context(), w.Store, w.Sealer, "acme", RequestFile(r.ID), r); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, "report", w.reportError(r.ID, true), pipeline.ReasonTampered)
+	WantRefused(t, "report", w.ReportError(r.ID, true), pipeline.ReasonTampered)
 }
 
 // TestRunOfAnotherRepository: a run is cancelled and asked for only where it is the
@@ -210,28 +211,28 @@ func TestRunOfAnotherRepository(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			r := w.waitingRequest()
+			w := New(t)
+			r := w.WaitingRequest()
 			c.run(&r.ManagerRun)
-			w.remove(requestFile(r.ID))
-			if err := createRecord(t.Context(), w.store, w.sealer, "acme", requestFile(r.ID), r); err != nil {
+			w.Delete(RequestFile(r.ID))
+			if err := CreateRecord(t.Context(), w.Store, w.Sealer, "acme", RequestFile(r.ID), r); err != nil {
 				t.Fatal(err)
 			}
-			w.setRun(r, "waiting", "")
-			w.now = w.now.Add(2 * time.Hour) // its plan is past its time
-			reads := w.hub.reads
-			got := kinds(w.sweep(&lockStore{}, true))
+			w.SetRun(r, "waiting", "")
+			w.Now = w.Now.Add(2 * time.Hour) // its plan is past its time
+			reads := w.Hub.Reads
+			got := FindingKinds(w.Sweep(&StateLocks{}, true))
 			switch {
-			case c.foreign && (len(w.hub.cancelled) != 0 || w.hub.reads != reads || !strings.Contains(got, "not a run of the manager")):
-				t.Errorf("cancelled %v, %d reads; the sweep finds %q", w.hub.cancelled, w.hub.reads-reads, got)
-			case !c.foreign && !slices.Equal(w.hub.cancelled, []int64{r.ManagerRun.ID}):
-				t.Errorf("cancelled %v; the sweep finds %q", w.hub.cancelled, got)
+			case c.foreign && (len(w.Hub.Cancelled) != 0 || w.Hub.Reads != reads || !strings.Contains(got, "not a run of the manager")):
+				t.Errorf("cancelled %v, %d reads; the sweep finds %q", w.Hub.Cancelled, w.Hub.Reads-reads, got)
+			case !c.foreign && !slices.Equal(w.Hub.Cancelled, []int64{r.ManagerRun.ID}):
+				t.Errorf("cancelled %v; the sweep finds %q", w.Hub.Cancelled, got)
 			}
 			// The manager that it belonged to is lost: a request does not hang for ever.
-			w.now = w.now.Add(48 * time.Hour)
-			got = kinds(w.sweep(&lockStore{}, true))
-			if c.foreign && (len(w.hub.cancelled) != 0 || w.hub.reads != reads || !strings.Contains(got, "unfinished fixed=true")) {
-				t.Errorf("two days later: cancelled %v; the sweep finds %q", w.hub.cancelled, got)
+			w.Now = w.Now.Add(48 * time.Hour)
+			got = FindingKinds(w.Sweep(&StateLocks{}, true))
+			if c.foreign && (len(w.Hub.Cancelled) != 0 || w.Hub.Reads != reads || !strings.Contains(got, "unfinished fixed=true")) {
+				t.Errorf("two days later: cancelled %v; the sweep finds %q", w.Hub.Cancelled, got)
 			}
 		})
 	}
@@ -242,22 +243,22 @@ func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	const late = "29990101T000000.000000000Z-00000000000000000001-000001-"
 	for _, body := range []string{"", "%s", `"%s"`, `{"record": "%s"}`, `{"record": "%s", "seal": "bWV0YXBpcGU="}`} {
-		w := newWorld(t)
-		old := w.waitingRequest()
-		w.now = w.now.Add(time.Hour)
-		newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-		must[deploy.TargetResult](t)(w.plan(newer, "staging"))
+		w := New(t)
+		old := w.WaitingRequest()
+		w.Now = w.Now.Add(time.Hour)
+		newer := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+		Must[deploy.TargetResult](t)(w.Plan(newer, "staging"))
 		for _, prefix := range []string{"acme/staging/queue/", "acme/requests/by-commit/" + string(newer.Commit) + "/", "acme/pulls/5/"} {
-			w.write(prefix+late+string(old.ID), []byte(strings.ReplaceAll(body, "%s", string(old.ID))))
+			w.Write(prefix+late+string(old.ID), []byte(strings.ReplaceAll(body, "%s", string(old.ID))))
 		}
-		if got := w.report(newer, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting {
+		if got := w.Report(newer, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting {
 			t.Errorf("%q: the newer request is %s", body, got.Outcome)
 		}
-		if got := must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
+		if got := Must[deploy.TargetResult](t)(w.Apply(w.Target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
 			t.Errorf("%q: the newer request is %s", body, got.Outcome)
 		}
-		_, err := w.apply(w.target(old, "staging"))
-		wantRefused(t, "the older request", err, pipeline.ReasonSuperseded)
+		_, err := w.Apply(w.Target(old, "staging"))
+		WantRefused(t, "the older request", err, pipeline.ReasonSuperseded)
 	}
 }
 
@@ -265,16 +266,16 @@ func TestForgedEntries(t *testing.T) {
 // request closed no second time.
 func TestForgedOpenEntry(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	w.setRun(r, "in_progress", "")
+	w := New(t)
+	r := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	w.SetRun(r, "in_progress", "")
 	for _, at := range []string{"20010101T000000.000000000Z", "29990101T000000.000000000Z"} {
-		w.write("_metapipe/open/acme/"+at+"-00000000000000000001-000001-"+string(r.ID), nil)
+		w.Write("_metapipe/open/acme/"+at+"-00000000000000000001-000001-"+string(r.ID), nil)
 	}
-	if got := kinds(w.sweep(&lockStore{}, true)); got != "orphan fixed=true, orphan fixed=true" {
+	if got := FindingKinds(w.Sweep(&StateLocks{}, true)); got != "orphan fixed=true, orphan fixed=true" {
 		t.Errorf("the sweep finds %q", got)
 	}
-	if keys := w.openKeys(); len(keys) != 1 {
+	if keys := w.OpenKeys(); len(keys) != 1 {
 		t.Errorf("open: %v", keys)
 	}
 }
@@ -283,18 +284,18 @@ func TestForgedOpenEntry(t *testing.T) {
 // on, makes no sweep fail, and is dropped when no run can live any more.
 func TestUnknownKeyOfARequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	r := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	w.sealer = newWorld(t).sealer
-	wantRefused(t, "report", w.reportError(r.ID, true), pipeline.ReasonUnknownKey)
-	if got := kinds(w.sweep(&lockStore{}, true)); got != "unknown-key fixed=false" {
+	w := New(t)
+	r := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	w.Sealer = New(t).Sealer
+	WantRefused(t, "report", w.ReportError(r.ID, true), pipeline.ReasonUnknownKey)
+	if got := FindingKinds(w.Sweep(&StateLocks{}, true)); got != "unknown-key fixed=false" {
 		t.Errorf("the sweep finds %q", got)
 	}
-	w.now = w.now.AddDate(0, 0, 40)
-	if got := kinds(w.sweep(&lockStore{}, true)); got != "unknown-key fixed=true" {
+	w.Now = w.Now.AddDate(0, 0, 40)
+	if got := FindingKinds(w.Sweep(&StateLocks{}, true)); got != "unknown-key fixed=true" {
 		t.Errorf("the sweep finds %q", got)
 	}
-	if keys := w.openKeys(); len(keys) != 0 {
+	if keys := w.OpenKeys(); len(keys) != 0 {
 		t.Errorf("open: %v", keys)
 	}
 }
@@ -336,23 +337,23 @@ func TestForgedFleetRecords(t *testing.T) {
 	for name, body := range map[string]string{"plain": book, "without a seal": `{"record": ` + book + `}`, "with another seal": `{"record": ` + book + `, "seal": "bWV0YXBpcGU="}`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			now := func() time.Time { return w.now }
-			w.write("_metapipe/scans/issues/20260301T115900.000000000Z-x.json", []byte(body))
-			issuer := &drift.Issuer{Store: w.store, Sealer: w.sealer, GitHub: silent{t}, Body: func(drift.Result) string { return "" },
+			w := New(t)
+			now := func() time.Time { return w.Now }
+			w.Write("_metapipe/scans/issues/20260301T115900.000000000Z-x.json", []byte(body))
+			issuer := &drift.Issuer{Store: w.Store, Sealer: w.Sealer, GitHub: silent{t}, Body: func(drift.Result) string { return "" },
 				Closing: func(drift.Result) string { return "" }, Now: now}
-			_, err := issuer.Run(t.Context(), drift.Scan{Manager: managerSlug}, nil, 10)
-			wantRefused(t, "issues", err, pipeline.ReasonTampered)
-			w.write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.Scans(w.store, w.sealer, now).List(t.Context(), fleet.ListInput{Manager: managerSlug, Shards: 1})
-			wantRefused(t, "history", err, pipeline.ReasonTampered)
-			w.write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
-			_, err = drift.Summarize(t.Context(), drift.Scans(w.store, w.sealer, now), "20260301T115900.000Z-0a1b2c3d", nil)
-			wantRefused(t, "scan", err, pipeline.ReasonTampered)
+			_, err := issuer.Run(t.Context(), drift.Scan{Manager: ManagerSlug}, nil, 10)
+			WantRefused(t, "issues", err, pipeline.ReasonTampered)
+			w.Write("_metapipe/scans/history/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
+			_, err = drift.Scans(w.Store, w.Sealer, now).List(t.Context(), fleet.ListInput{Manager: ManagerSlug, Shards: 1})
+			WantRefused(t, "history", err, pipeline.ReasonTampered)
+			w.Write("_metapipe/scans/begun/20260301T115900.000Z-0a1b2c3d.json", []byte(body))
+			_, err = drift.Summarize(t.Context(), drift.Scans(w.Store, w.Sealer, now), "20260301T115900.000Z-0a1b2c3d", nil)
+			WantRefused(t, "scan", err, pipeline.ReasonTampered)
 			run := pipeline.Run{ID: 1, Attempt: 1}
-			w.write("_metapipe/rejected/1-1.json", []byte(body))
-			_, err = publish.FindRejected(t.Context(), w.store, w.sealer, run)
-			wantRefused(t, "rejection", err, pipeline.ReasonTampered)
+			w.Write("_metapipe/rejected/1-1.json", []byte(body))
+			_, err = publish.FindRejected(t.Context(), w.Store, w.Sealer, run)
+			WantRefused(t, "rejection", err, pipeline.ReasonTampered)
 		})
 	}
 }
@@ -361,22 +362,22 @@ func TestForgedFleetRecords(t *testing.T) {
 // to let another run use it again.
 func TestForgedTokenMark(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.ask(w.hub.commit("staging one\n"), "push")
-	request := must[pipeline.Request](t)(w.send(a))
-	marks := must[[]string](t)(w.store.List(t.Context(), "_metapipe/tokens/"))
-	in := w.fetchInput(a, w.claims(a))
+	w := New(t)
+	a := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+	request := Must[pipeline.Request](t)(w.Send(a))
+	marks := Must[[]string](t)(w.Store.List(t.Context(), "_metapipe/tokens/"))
+	in := w.FetchInput(a, w.Claims(a))
 	in.Run.ID = 4242 // a replay, in a run of its own
-	w.write(marks[0], bytes.Replace(w.read(marks[0]), fmt.Append(nil, request.ManagerRun.ID), []byte("4242"), 1))
-	w.remove(requestFile(request.ID))
-	_, err := w.fetcher().Run(t.Context(), in)
-	wantRefused(t, "a replay", err, pipeline.ReasonTampered)
+	w.Write(marks[0], bytes.Replace(w.Read(marks[0]), fmt.Append(nil, request.ManagerRun.ID), []byte("4242"), 1))
+	w.Delete(RequestFile(request.ID))
+	_, err := w.Fetcher().Run(t.Context(), in)
+	WantRefused(t, "a replay", err, pipeline.ReasonTampered)
 }
 
-// remove deletes an object.
-func (w *world) remove(key string) {
-	w.t.Helper()
-	if err := w.store.Delete(context.Background(), key); err != nil {
-		w.t.Fatal(err)
+// Delete deletes an object.
+func (w *Setup) Delete(key string) {
+	w.T.Helper()
+	if err := w.Store.Delete(context.Background(), key); err != nil {
+		w.T.Fatal(err)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
-// askAs asks for a customer by name, as the trigger step of a shared repository does.
-func (w *world) askAs(name pipeline.CustomerName) pipeline.DispatchRequest {
-	a := w.ask(w.hub.commit("staging former\n"), "push")
+// dispatchAs asks for a customer by name, as the trigger step of a shared repository does.
+func dispatchAs(w *Setup, name pipeline.CustomerName) pipeline.DispatchRequest {
+	a := w.Dispatch(w.Hub.Commit("staging former\n"), "push")
 	a.Customer = name
 	a.ID = a.OwnID()
 	return a
@@ -22,14 +22,14 @@ func (w *world) askAs(name pipeline.CustomerName) pipeline.DispatchRequest {
 // with the new one, where it waits for it. Nothing is planned.
 func TestFormerNameInTrigger(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
+	w := New(t)
+	w.ApplyOnce()
 	for _, name := range []pipeline.CustomerName{"store", "outlet"} { // the answer follows each rename
-		if err := w.rename(w.customer.Name, name); err != nil {
+		if err := w.Rename(w.Current.Name, name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	request, err := w.send(w.askAs("acme"))
+	request, err := w.Send(dispatchAs(w, "acme"))
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonInvalidPayload {
 		t.Fatalf("sent: %v", err)
@@ -45,10 +45,10 @@ func TestFormerNameInTrigger(t *testing.T) {
 	if got := request.StatusContext(""); got != "infra/terraform-deploy/acme" {
 		t.Errorf("the answer is in status %s, and the trigger waits for the one of acme", got)
 	}
-	w.wantNamed("outlet", "acme", "store")
-	in := intake.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
+	w.WantNamed("outlet", "acme", "store")
+	in := intake.FetchInput{Manager: ManagerSlug, ManagerCommit: ManagerCommit, Run: pipeline.Run{Repository: ManagerSlug, ID: 9, Attempt: 1},
 		Manual: &intake.ManualRequest{Customer: "acme", Environment: "staging", Mode: pipeline.ModePlan, Actor: "operator"}}
-	if _, err := w.fetcher().Run(context.Background(), in); err == nil || !strings.Contains(err.Error(), "use `--customer outlet`") {
+	if _, err := w.Fetcher().Run(context.Background(), in); err == nil || !strings.Contains(err.Error(), "use `--customer outlet`") {
 		t.Errorf("an operator's request: %v", err)
 	}
 }
@@ -57,29 +57,29 @@ func TestFormerNameInTrigger(t *testing.T) {
 // to another path, or where the record cannot be verified.
 func TestFormerNameOfAnother(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*world){
-		"another repository": func(w *world) { w.customer.RepositoryID = 8 },
-		"another path":       func(w *world) { w.customer.Path = "deploy" },
-		"a forged record": func(w *world) {
-			w.forget("_metapipe/customers/renamed/")
-			w.lay("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "outlet", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
+	for name, change := range map[string]func(*Setup){
+		"another repository": func(w *Setup) { w.Current.RepositoryID = 8 },
+		"another path":       func(w *Setup) { w.Current.Path = "deploy" },
+		"a forged record": func(w *Setup) {
+			w.DeleteAll("_metapipe/customers/renamed/")
+			w.Create("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "outlet", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
-			if err := w.rename("acme", "outlet"); err != nil {
+			w := New(t)
+			w.ApplyOnce()
+			if err := w.Rename("acme", "outlet"); err != nil {
 				t.Fatal(err)
 			}
 			change(w)
-			c := w.customer
-			w.hub.repository = func() (pipeline.Repository, error) {
+			c := w.Current
+			w.Hub.AnswerRepository = func() (pipeline.Repository, error) {
 				return pipeline.Repository{Slug: c.Repository, ID: c.RepositoryID, DefaultBranch: "main"}, nil
 			}
-			a := w.askAs("acme")
+			a := dispatchAs(w, "acme")
 			a.RepositoryID, a.Path = c.RepositoryID, "infra"
-			request, err := w.send(a)
+			request, err := w.Send(a)
 			var rejected *pipeline.RejectedError
 			if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonUnknownCustomer || request.ID != "" {
 				t.Fatalf("sent: %+v, %v", request, err)

@@ -16,66 +16,66 @@ import (
 type gateCase struct {
 	wait      int // minutes of the timer
 	approvals []deploy.Approval
-	asks      func(w *world, a *pipeline.DispatchRequest) // changes who asks; nil: dev
+	asks      func(w *Setup, a *pipeline.DispatchRequest) // changes who asks; nil: dev
 	want      pipeline.Reason
 	says      string
 }
 
 // asker changes the customer's run.
-func asker(change func(run *pipeline.WorkflowRun)) func(*world, *pipeline.DispatchRequest) {
-	return func(w *world, a *pipeline.DispatchRequest) {
-		run := w.hub.runs[a.RunID]
+func asker(change func(run *pipeline.WorkflowRun)) func(*Setup, *pipeline.DispatchRequest) {
+	return func(w *Setup, a *pipeline.DispatchRequest) {
+		run := w.Hub.Runs[a.RunID]
 		change(&run)
-		w.hub.runs[a.RunID] = run
+		w.Hub.Runs[a.RunID] = run
 	}
 }
 
 var (
-	renamed = pipeline.Account{ID: dev.ID, Login: "dev-2"}
+	renamed = pipeline.Account{ID: Dev.ID, Login: "dev-2"}
 	ghost   = pipeline.Account{Login: "ghost"}
-	byRobin = []deploy.Approval{approved(robin, "production-apply")}
+	byRobin = []deploy.Approval{Approved(Robin, "production-apply")}
 )
 
 var gateCases = map[string]gateCase{
-	"somebody else":            {10, []deploy.Approval{approved(robin, "Production-apply")}, nil, "", ""},
+	"somebody else":            {10, []deploy.Approval{Approved(Robin, "Production-apply")}, nil, "", ""},
 	"longer than asked for":    {30, byRobin, nil, "", ""},
 	"no timer":                 {0, byRobin, nil, pipeline.ReasonMissingProtection, "waits for 10 min, but the wait timer of environment production-apply of ops/manager is 0 min"},
 	"shorter timer":            {9, byRobin, nil, pipeline.ReasonMissingProtection, "is 9 min"},
-	"the requester":            {10, []deploy.Approval{approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev requested the apply of acme/production and approved it"},
-	"the requester, renamed":   {10, []deploy.Approval{approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 requested the apply of acme/production and approved it"},
-	"somebody with that login": {10, []deploy.Approval{approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
-	"both":                     {10, []deploy.Approval{approved(robin, "production-apply"), approved(dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
-	"of another environment":   {10, []deploy.Approval{approved(robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
-	"a rejection":              {10, []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
+	"the requester":            {10, []deploy.Approval{Approved(Dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev requested the apply of acme/production and approved it"},
+	"the requester, renamed":   {10, []deploy.Approval{Approved(renamed, "production-apply")}, nil, pipeline.ReasonSelfApproved, "dev-2 requested the apply of acme/production and approved it"},
+	"somebody with that login": {10, []deploy.Approval{Approved(pipeline.Account{ID: 77, Login: "robin"}, "production-apply")}, nil, "", ""},
+	"both":                     {10, []deploy.Approval{Approved(Robin, "production-apply"), Approved(Dev, "production-apply")}, nil, pipeline.ReasonSelfApproved, "approved it"},
+	"of another environment":   {10, []deploy.Approval{Approved(Robin, "staging-apply")}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
+	"a rejection":              {10, []deploy.Approval{{Login: "robin", User: Robin, Environments: []string{"production-apply"}}}, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
 	"nobody":                   {10, nil, nil, pipeline.ReasonMissingProtection, "no approval of the apply of"},
-	"an account that is gone":  {10, []deploy.Approval{approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
-	"one that is gone, and robin": {10, []deploy.Approval{approved(ghost, "production-apply"), approved(robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
+	"an account that is gone":  {10, []deploy.Approval{Approved(ghost, "production-apply")}, nil, pipeline.ReasonMissingProtection, "does not say which account approved"},
+	"one that is gone, and robin": {10, []deploy.Approval{Approved(ghost, "production-apply"), Approved(Robin, "production-apply")}, nil, pipeline.ReasonMissingProtection,
 		"does not say which account approved"},
 	"nobody knows who asked": {10, byRobin, asker(func(run *pipeline.WorkflowRun) {
 		run.Actor, run.StartedBy, run.TriggeredBy = "", pipeline.Account{}, pipeline.Account{}
 	}), pipeline.ReasonSelfApproved, "reports no account that requested"},
 	"nobody knows who ran it again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = ghost }), pipeline.ReasonSelfApproved, "reports no account that requested"},
-	"who ran the customer's run again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = robin }), pipeline.ReasonSelfApproved,
+	"who ran the customer's run again": {10, byRobin, asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = Robin }), pipeline.ReasonSelfApproved,
 		"robin requested the apply"},
-	"who ran it again, before somebody else did": {10, byRobin, func(w *world, a *pipeline.DispatchRequest) {
-		run := w.hub.runs[a.RunID]
+	"who ran it again, before somebody else did": {10, byRobin, func(w *Setup, a *pipeline.DispatchRequest) {
+		run := w.Hub.Runs[a.RunID]
 		old := run
-		old.TriggeredBy = robin
-		w.hub.attempts[a.RunID] = []pipeline.WorkflowRun{old}
+		old.TriggeredBy = Robin
+		w.Hub.Attempts[a.RunID] = []pipeline.WorkflowRun{old}
 		run.Attempt = 2
-		w.hub.runs[a.RunID] = run
+		w.Hub.Runs[a.RunID] = run
 	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
-	"who started the manager's run": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
-		run := w.hub.runs[1]
-		run.StartedBy = robin
-		w.hub.runs[1] = run
+	"who started the manager's run": {10, byRobin, func(w *Setup, _ *pipeline.DispatchRequest) {
+		run := w.Hub.Runs[1]
+		run.StartedBy = Robin
+		w.Hub.Runs[1] = run
 	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
-	"who ran the manager's run again": {10, byRobin, func(w *world, _ *pipeline.DispatchRequest) {
-		run := w.hub.runs[1]
-		run.TriggeredBy = robin
-		w.hub.runs[1] = run
+	"who ran the manager's run again": {10, byRobin, func(w *Setup, _ *pipeline.DispatchRequest) {
+		run := w.Hub.Runs[1]
+		run.TriggeredBy = Robin
+		w.Hub.Runs[1] = run
 	}, pipeline.ReasonSelfApproved, "robin requested the apply"},
-	"the same person, thrice": {10, []deploy.Approval{approved(robin, "production-apply"), approved(robin, "production-apply"), approved(pipeline.Account{ID: robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
+	"the same person, thrice": {10, []deploy.Approval{Approved(Robin, "production-apply"), Approved(Robin, "production-apply"), Approved(pipeline.Account{ID: Robin.ID, Login: "rob"}, "production-apply")}, nil, "", ""},
 }
 
 func TestGate(t *testing.T) {
@@ -83,8 +83,8 @@ func TestGate(t *testing.T) {
 	for name, c := range gateCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			rule := &w.customer.Manager.Environments[1]
+			w := New(t)
+			rule := &w.Current.Manager.Environments[1]
 			rule.WaitTimer, rule.PreventSelfReview = 10*time.Minute, true
 			c.play(t, w)
 		})
@@ -92,21 +92,21 @@ func TestGate(t *testing.T) {
 }
 
 // play asks for production and tries to apply it.
-func (c gateCase) play(t *testing.T, w *world) {
+func (c gateCase) play(t *testing.T, w *Setup) {
 	t.Helper()
-	w.hub.wait, w.hub.approvals = c.wait, c.approvals
-	a := w.ask(w.hub.commit("production one\n"), "push")
+	w.Hub.WaitMinutes, w.Hub.ApprovalList = c.wait, c.approvals
+	a := w.Dispatch(w.Hub.Commit("production one\n"), "push")
 	if c.asks != nil {
 		c.asks(w, &a)
 	}
-	request := must[pipeline.Request](t)(w.send(a))
-	must[deploy.TargetResult](t)(w.plan(request, "production"))
-	result, err := w.apply(w.target(request, "production"))
+	request := Must[pipeline.Request](t)(w.Send(a))
+	Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+	result, err := w.Apply(w.Target(request, "production"))
 	if c.want == "" {
 		if err != nil || result.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("%+v %v", result, err)
 		}
-		w.wantEvents("acme", "production", "requested dev, planned, approved robin, applying, applied")
+		w.WantEvents("acme", "production", "requested dev, planned, approved robin, applying, applied")
 		return
 	}
 	var refused *pipeline.RefusedError
@@ -119,10 +119,10 @@ func (c gateCase) play(t *testing.T, w *world) {
 			t.Errorf("the customer reads %q, the operator %q", refused.Next, refused.Operator)
 		}
 	}
-	if got := w.events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.engine.applies != 0 {
-		t.Errorf("%d applies, ledger: %s", w.engine.applies, got)
+	if got := w.Events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.Engine.Applies != 0 {
+		t.Errorf("%d applies, ledger: %s", w.Engine.Applies, got)
 	}
-	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeRefused || got.Reason != c.want {
+	if got := w.Report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeRefused || got.Reason != c.want {
 		t.Errorf("%+v", got)
 	}
 }
@@ -133,18 +133,18 @@ func TestGateNeedsAnApproval(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]gateCase{
 		"somebody":               {approvals: byRobin},
-		"who asked":              {approvals: []deploy.Approval{approved(robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = dev })},
+		"who asked":              {approvals: []deploy.Approval{Approved(Robin, "production-apply")}, asks: asker(func(run *pipeline.WorkflowRun) { run.TriggeredBy = Dev })},
 		"nobody":                 {want: pipeline.ReasonMissingProtection, says: "no approval for environment production-apply is on record in run 1 of ops/manager"},
-		"of another environment": {approvals: []deploy.Approval{approved(robin, "staging-apply"), approved(robin, "production-apply-2")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"of the plan":            {approvals: []deploy.Approval{approved(robin, "production-plan"), approved(robin, "production")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"a rejection":            {approvals: []deploy.Approval{{Login: "robin", User: robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonMissingProtection, says: "no approval"},
-		"an account that is gone": {approvals: []deploy.Approval{approved(ghost, "production-apply")}, want: pipeline.ReasonMissingProtection,
+		"of another environment": {approvals: []deploy.Approval{Approved(Robin, "staging-apply"), Approved(Robin, "production-apply-2")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"of the plan":            {approvals: []deploy.Approval{Approved(Robin, "production-plan"), Approved(Robin, "production")}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"a rejection":            {approvals: []deploy.Approval{{Login: "robin", User: Robin, Environments: []string{"production-apply"}}}, want: pipeline.ReasonMissingProtection, says: "no approval"},
+		"an account that is gone": {approvals: []deploy.Approval{Approved(ghost, "production-apply")}, want: pipeline.ReasonMissingProtection,
 			says: "does not say which account approved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.customer.Manager.Environments[1].Gated = true
+			w := New(t)
+			w.Current.Manager.Environments[1].Gated = true
 			c.play(t, w)
 		})
 	}
@@ -153,18 +153,18 @@ func TestGateNeedsAnApproval(t *testing.T) {
 // TestLedgerNamesAccounts that asked and approved by an id beside the login.
 func TestLedgerNamesAccounts(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.customer.Manager.Environments[1].Gated = true
+	w := New(t)
+	w.Current.Manager.Environments[1].Gated = true
 	gateCase{approvals: byRobin}.play(t, w)
-	entries, _, err := w.ledger().Read(t.Context(), "acme", "production")
+	entries, _, err := w.Ledger().Read(t.Context(), "acme", "production")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if e.Event == ledger.Approved && (e.ActorID != robin.ID || e.Actor != "robin") {
+		if e.Event == ledger.Approved && (e.ActorID != Robin.ID || e.Actor != "robin") {
 			t.Errorf("%+v", e)
 		}
-		if e.Event == ledger.Requested && (e.ActorID != dev.ID || e.Actor != dev.Login) {
+		if e.Event == ledger.Requested && (e.ActorID != Dev.ID || e.Actor != Dev.Login) {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -183,18 +183,18 @@ func TestManualRequestThatRunsAgain(t *testing.T) {
 		"the first attempt":               {attempt: 1, head: "b", fine: true},
 		"again, with the newest commit":   {attempt: 2, head: "a", fine: true},
 		"again, with an old commit":       {attempt: 2, head: "b"},
-		"again, and nothing can be asked": {attempt: 2, head: "a", blind: unseen()},
+		"again, and nothing can be asked": {attempt: 2, head: "a", blind: NotVisible()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.hub.commit("staging one\n")
+			w := New(t)
+			w.Hub.Commit("staging one\n")
 			sha := func(c pipeline.SHA) pipeline.SHA { return pipeline.SHA(strings.Repeat(string(c), 40)) }
-			w.hub.managerHead, w.hub.blind = sha(c.head), c.blind
-			f := w.fetcher()
-			f.Own = w.hub
-			in := intake.FetchInput{Manager: managerSlug, ManagerCommit: sha("a"), Manual: &intake.ManualRequest{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{dev, robin},
-				Run: pipeline.Run{Repository: managerSlug, ID: 1, Attempt: c.attempt, URL: "https://hub/run", CreatedAt: w.now}}
+			w.Hub.ManagerHead, w.Hub.ManagerError = sha(c.head), c.blind
+			f := w.Fetcher()
+			f.Own = w.Hub
+			in := intake.FetchInput{Manager: ManagerSlug, ManagerCommit: sha("a"), Manual: &intake.ManualRequest{Customer: "acme", Actor: "dev"}, Requesters: []pipeline.Account{Dev, Robin},
+				Run: pipeline.Run{Repository: ManagerSlug, ID: 1, Attempt: c.attempt, URL: "https://hub/run", CreatedAt: w.Now}}
 			request, err := f.Run(t.Context(), in)
 			if (err == nil) != c.fine {
 				t.Fatalf("%+v %v", request, err)

@@ -62,9 +62,9 @@ func TestHeadOfALongLedger(t *testing.T) {
 // TestHugeEntry: whoever can write to the store fills no memory.
 func TestHugeEntry(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
-	if _, _, err := w.ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "larger") {
+	w := New(t)
+	w.Write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
+	if _, _, err := w.Ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("%v", err)
 	}
 }
@@ -90,20 +90,20 @@ func (s refusingLedger) Create(ctx context.Context, key string, body io.Reader) 
 // TestUnrecordedEndOfAFailedApply: the next report knows it from the plan's record.
 func TestUnrecordedEndOfAFailedApply(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	w.engine.applyErr = &pipeline.FailedError{Message: "the tool failed"}
-	good, begun := w.store, false
-	w.store = refusingLedger{good, &begun}
-	if _, err := w.apply(w.target(request, "staging")); err == nil || !strings.Contains(err.Error(), "the disk is full") {
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Engine.ApplyErr = &pipeline.FailedError{Message: "the tool failed"}
+	good, begun := w.Store, false
+	w.Store = refusingLedger{good, &begun}
+	if _, err := w.Apply(w.Target(request, "staging")); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Fatal(err)
 	}
-	w.store = good
-	w.wantEvents("acme", "staging", "requested dev, planned, applying")
+	w.Store = good
+	w.WantEvents("acme", "staging", "requested dev, planned, applying")
 	for range 2 {
-		w.report(request, false)
-		w.wantEvents("acme", "staging", "requested dev, planned, applying, failed")
+		w.Report(request, false)
+		w.WantEvents("acme", "staging", "requested dev, planned, applying, failed")
 	}
 }
 
@@ -122,11 +122,11 @@ func (c *counting) Open(ctx context.Context, key string) (io.ReadCloser, error) 
 // many that meet do not look at each other over and over.
 func TestFloodedLedger(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	c := &counting{Store: w.store}
-	chain := ledger.Ledger{Store: c, Now: func() time.Time { return w.now }}
+	w := New(t)
+	c := &counting{Store: w.Store}
+	chain := ledger.Ledger{Store: c, Now: func() time.Time { return w.Now }}
 	reject := func(run int64) {
-		e := ledger.Entry{Event: ledger.Rejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.now}}
+		e := ledger.Entry{Event: ledger.Rejected, Reason: pipeline.ReasonUnknownCustomer, Run: pipeline.Run{ID: run, Attempt: 1, CreatedAt: w.Now}}
 		if _, err := chain.Append(context.Background(), e); err != nil {
 			t.Error(err)
 		}

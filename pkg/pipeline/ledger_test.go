@@ -16,16 +16,17 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-func (w *world) ledger() ledger.Ledger {
-	return ledger.Ledger{Store: w.store, Now: func() time.Time { return w.now }}
+// Ledger is the ledger in the store.
+func (w *Setup) Ledger() ledger.Ledger {
+	return ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}
 }
 
-// events are the entries of a ledger, "event who reason" each.
-func (w *world) events(customer pipeline.CustomerName, env pipeline.Environment) string {
-	w.t.Helper()
-	entries, _, err := w.ledger().Read(context.Background(), customer, env)
+// Events are the entries of a ledger, "event who reason" each.
+func (w *Setup) Events(customer pipeline.CustomerName, env pipeline.Environment) string {
+	w.T.Helper()
+	entries, _, err := w.Ledger().Read(context.Background(), customer, env)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	var words []string
 	for _, e := range entries {
@@ -34,90 +35,91 @@ func (w *world) events(customer pipeline.CustomerName, env pipeline.Environment)
 	return strings.Join(words, ", ")
 }
 
-func (w *world) wantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
-	w.t.Helper()
-	if got := w.events(customer, env); got != want {
-		w.t.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(customer, env), got, want)
+// WantEvents compares the entries of a ledger with those wanted, in the form of Events.
+func (w *Setup) WantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
+	w.T.Helper()
+	if got := w.Events(customer, env); got != want {
+		w.T.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(customer, env), got, want)
 	}
 }
 
 func TestLedgerOfARequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.ask(w.hub.commit(bothEnvironments), "push")
-	in := w.fetchInput(a, w.claims(a))
-	request := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	w := New(t)
+	a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+	in := w.FetchInput(a, w.Claims(a))
+	request := Must[pipeline.Request](t)(w.Fetcher().Run(context.Background(), in))
 	// The process dies before the request is written, and the job runs again.
-	if err := w.store.Delete(context.Background(), "acme/requests/"+string(request.ID)+".json"); err != nil {
+	if err := w.Store.Delete(context.Background(), "acme/requests/"+string(request.ID)+".json"); err != nil {
 		t.Fatal(err)
 	}
-	must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
-	planned := must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	mistaken := w.target(request, "staging")
+	Must[pipeline.Request](t)(w.Fetcher().Run(context.Background(), in))
+	planned := Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	mistaken := w.Target(request, "staging")
 	mistaken.Receipt = strings.Repeat("0", 64)
 	for range 2 { // the same step of the same attempt
-		if _, err := w.apply(mistaken); err == nil {
+		if _, err := w.Apply(mistaken); err == nil {
 			t.Fatal("another receipt was applied")
 		}
 	}
-	mine := w.target(request, "staging")
+	mine := w.Target(request, "staging")
 	mine.Receipt = planned.Receipt
-	must[deploy.TargetResult](t)(w.apply(mine))
-	must[deploy.TargetResult](t)(w.apply(mine)) // the job is run again
-	w.report(request, false)
-	w.report(request, true)
-	w.report(request, true)
-	w.wantEvents("acme", "staging", "requested dev, planned, refused receipt-mismatch, applying, applied")
-	w.wantEvents("acme", "production", "requested dev, closed")
+	Must[deploy.TargetResult](t)(w.Apply(mine))
+	Must[deploy.TargetResult](t)(w.Apply(mine)) // the job is run again
+	w.Report(request, false)
+	w.Report(request, true)
+	w.Report(request, true)
+	w.WantEvents("acme", "staging", "requested dev, planned, refused receipt-mismatch, applying, applied")
+	w.WantEvents("acme", "production", "requested dev, closed")
 
-	entries, head, err := w.ledger().Read(context.Background(), "acme", "staging")
+	entries, head, err := w.Ledger().Read(context.Background(), "acme", "staging")
 	if err != nil || entries[4].Receipt != planned.Receipt || pipeline.ReceiptCode(entries[4].Receipt) != planned.ReceiptCode {
 		t.Fatalf("%+v %v", entries, err)
 	}
-	anchored := w.hub.deployments[0].Payload
+	anchored := w.Hub.DeploymentList[0].Payload
 	if anchored.Ledger == nil || *anchored.Ledger != head || anchored.Receipt != planned.Receipt {
 		t.Errorf("anchored %+v, the head is %+v", anchored, head)
 	}
-	if url := w.hub.status(request.Commit, "infra/terraform-deploy/staging").TargetURL; url != "https://hub/run#receipt-"+planned.Receipt {
+	if url := w.Hub.Status(request.Commit, "infra/terraform-deploy/staging").TargetURL; url != "https://hub/run#receipt-"+planned.Receipt {
 		t.Errorf("the status leads to %s", url)
 	}
 }
 
 func TestLedgerOfRejections(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	if _, err := w.send(w.ask(w.hub.commit("nonsense\n"), "push")); err == nil {
+	w := New(t)
+	if _, err := w.Send(w.Dispatch(w.Hub.Commit("nonsense\n"), "push")); err == nil {
 		t.Fatal("it was accepted")
 	}
-	w.wantEvents("acme", "", "rejected dev invalid-variables")
-	foreign := w.ask(w.hub.commit(bothEnvironments), "push")
+	w.WantEvents("acme", "", "rejected dev invalid-variables")
+	foreign := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
 	foreign.RepositoryID = 8
-	before := must[[]string](t)(w.store.List(context.Background(), "acme/"))
-	if _, err := w.send(foreign); err == nil {
+	before := Must[[]string](t)(w.Store.List(context.Background(), "acme/"))
+	if _, err := w.Send(foreign); err == nil {
 		t.Fatal("it was accepted")
 	}
-	if after := must[[]string](t)(w.store.List(context.Background(), "acme/")); len(after) != len(before) {
+	if after := Must[[]string](t)(w.Store.List(context.Background(), "acme/")); len(after) != len(before) {
 		t.Fatalf("a request without proof wrote to a customer: %v", after)
 	}
-	w.wantEvents("", "", "rejected unknown-customer")
+	w.WantEvents("", "", "rejected unknown-customer")
 }
 
 func TestLedgerOfSuperseded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	older := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(older, "staging"))
-	newer := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
-	if _, err := w.apply(w.target(older, "staging")); err == nil {
+	w := New(t)
+	older := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(older, "staging"))
+	newer := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")))
+	if _, err := w.Apply(w.Target(older, "staging")); err == nil {
 		t.Fatal("it was applied")
 	}
-	w.report(older, true)
-	w.engine.planErr = &pipeline.FailedError{Message: "the tool failed"}
-	if _, err := w.plan(newer, "staging"); err == nil {
+	w.Report(older, true)
+	w.Engine.PlanErr = &pipeline.FailedError{Message: "the tool failed"}
+	if _, err := w.Plan(newer, "staging"); err == nil {
 		t.Fatal("it was planned")
 	}
-	w.report(newer, true)
-	w.wantEvents("acme", "staging", "requested dev, planned, requested dev, superseded superseded, failed")
+	w.Report(newer, true)
+	w.WantEvents("acme", "staging", "requested dev, planned, requested dev, superseded superseded, failed")
 }
 
 // deaf is a store whose ledger cannot be written.
@@ -132,26 +134,26 @@ func (d deaf) Create(ctx context.Context, key string, body io.Reader) error {
 
 func TestWhatCannotBeRecordedIsNotApplied(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	good := w.store
-	w.store = deaf{good}
-	if _, err := w.apply(w.target(request, "staging")); err == nil || !strings.Contains(err.Error(), `record "applying" in the ledger of acme/staging: the disk is full`) {
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	good := w.Store
+	w.Store = deaf{good}
+	if _, err := w.Apply(w.Target(request, "staging")); err == nil || !strings.Contains(err.Error(), `record "applying" in the ledger of acme/staging: the disk is full`) {
 		t.Fatalf("%v", err)
 	}
-	if _, err := w.plan(request, "staging"); err == nil {
+	if _, err := w.Plan(request, "staging"); err == nil {
 		t.Fatal("a plan that is not recorded waits")
 	}
-	if _, err := w.send(w.ask(w.hub.commit("staging two\n"), "push")); err == nil {
+	if _, err := w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")); err == nil {
 		t.Fatal("a request that is not recorded is accepted")
 	}
-	if w.engine.applies != 0 {
+	if w.Engine.Applies != 0 {
 		t.Fatal("it was applied")
 	}
-	w.store = good
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+	w.Store = good
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 }
 
 func TestBrokenLedgers(t *testing.T) {
@@ -174,14 +176,14 @@ func TestBrokenLedgers(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := New(t)
 			for n := range 3 {
-				if _, err := w.ledger().Append(context.Background(), ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
+				if _, err := w.Ledger().Append(context.Background(), ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			w.rewrite(prefix, c.change)
-			entries, _, err := w.ledger().Read(context.Background(), "acme", "staging")
+			w.Rewrite(prefix, c.change)
+			entries, _, err := w.Ledger().Read(context.Background(), "acme", "staging")
 			if !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
 				t.Fatalf("%d entries, %v", len(entries), err)
 			}
@@ -189,22 +191,22 @@ func TestBrokenLedgers(t *testing.T) {
 	}
 }
 
-// rewrite changes the objects under a prefix, as somebody with the store's
+// Rewrite changes the objects under a prefix, as somebody with the store's
 // credentials would.
-func (w *world) rewrite(prefix string, change func(map[string][]byte)) {
-	w.t.Helper()
+func (w *Setup) Rewrite(prefix string, change func(map[string][]byte)) {
+	w.T.Helper()
 	ctx := context.Background()
 	objects := map[string][]byte{}
-	for _, key := range must[[]string](w.t)(w.store.List(ctx, prefix)) {
-		objects[key] = w.read(key)
-		if err := w.store.Delete(ctx, key); err != nil {
-			w.t.Fatal(err)
+	for _, key := range Must[[]string](w.T)(w.Store.List(ctx, prefix)) {
+		objects[key] = w.Read(key)
+		if err := w.Store.Delete(ctx, key); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 	change(objects)
 	for key, b := range objects {
-		if err := w.store.Create(ctx, key, bytes.NewReader(b)); err != nil {
-			w.t.Fatal(err)
+		if err := w.Store.Create(ctx, key, bytes.NewReader(b)); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }

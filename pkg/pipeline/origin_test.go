@@ -17,70 +17,70 @@ func TestOriginMustBeProved(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name   string
-		change func(w *world, a *pipeline.DispatchRequest, claims *pipeline.Claims)
+		change func(w *Setup, a *pipeline.DispatchRequest, claims *pipeline.Claims)
 		want   pipeline.Reason
 	}{
-		{"other repository id", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RepositoryID = 8 }, pipeline.ReasonUnknownCustomer},
-		{"other path", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Path = "other" }, pipeline.ReasonUnknownCustomer},
-		{"repository without customer", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Repository = "mallory/app" }, pipeline.ReasonUnknownCustomer},
-		{"run that does not exist", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RunID = 1 }, pipeline.ReasonUnverified},
-		{"run of another commit", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
-			a.Commit = w.hub.commit("staging evil\n")
+		{"other repository id", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RepositoryID = 8 }, pipeline.ReasonUnknownCustomer},
+		{"other path", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Path = "other" }, pipeline.ReasonUnknownCustomer},
+		{"repository without customer", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Repository = "mallory/app" }, pipeline.ReasonUnknownCustomer},
+		{"run that does not exist", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.RunID = 1 }, pipeline.ReasonUnverified},
+		{"run of another commit", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			a.Commit = w.Hub.Commit("staging evil\n")
 		}, pipeline.ReasonUnverified},
-		{"run of another workflow", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
-			run := w.hub.runs[a.RunID]
+		{"run of another workflow", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			run := w.Hub.Runs[a.RunID]
 			run.Path = ".github/workflows/other.yml"
-			w.hub.runs[a.RunID] = run
+			w.Hub.Runs[a.RunID] = run
 		}, pipeline.ReasonUnverified},
-		{"run of another branch", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
-			run := w.hub.runs[a.RunID]
+		{"run of another branch", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			run := w.Hub.Runs[a.RunID]
 			run.HeadBranch = "feature"
-			w.hub.runs[a.RunID] = run
+			w.Hub.Runs[a.RunID] = run
 		}, pipeline.ReasonUnverified},
-		{"run that ended long ago", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
-			run := w.hub.runs[a.RunID]
-			run.Status, run.UpdatedAt = "completed", w.now.Add(-time.Hour)
-			w.hub.runs[a.RunID] = run
+		{"run that ended long ago", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			run := w.Hub.Runs[a.RunID]
+			run.Status, run.UpdatedAt = "completed", w.Now.Add(-time.Hour)
+			w.Hub.Runs[a.RunID] = run
 		}, pipeline.ReasonUnverified},
-		{"commit of a fork", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { w.hub.unreachable[a.Commit] = true }, pipeline.ReasonUnreachable},
-		{"tag", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Ref = "refs/tags/v1" }, pipeline.ReasonUnverified},
-		{"pull request run asking for a push", func(w *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
-			run := w.hub.runs[a.RunID]
+		{"commit of a fork", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { w.Hub.Unreachable[a.Commit] = true }, pipeline.ReasonUnreachable},
+		{"tag", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Ref = "refs/tags/v1" }, pipeline.ReasonUnverified},
+		{"pull request run asking for a push", func(w *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) {
+			run := w.Hub.Runs[a.RunID]
 			run.Event = "pull_request"
-			w.hub.runs[a.RunID] = run
+			w.Hub.Runs[a.RunID] = run
 		}, pipeline.ReasonUnverified},
-		{"no signature", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Audience = "" }, pipeline.ReasonUnverified},
-		{"signature of another repository", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RepositoryID = 9 }, pipeline.ReasonUnverified},
-		{"signature of another run", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RunID++ }, pipeline.ReasonUnverified},
-		{"signature for another ref", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Ref = "refs/heads/x" }, pipeline.ReasonUnverified},
-		{"signature for another event", func(_ *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
+		{"no signature", func(_ *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Audience = "" }, pipeline.ReasonUnverified},
+		{"signature of another repository", func(_ *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RepositoryID = 9 }, pipeline.ReasonUnverified},
+		{"signature of another run", func(_ *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.RunID++ }, pipeline.ReasonUnverified},
+		{"signature for another ref", func(_ *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) { claims.Ref = "refs/heads/x" }, pipeline.ReasonUnverified},
+		{"signature for another event", func(_ *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
 			claims.EventName = "pull_request"
 		}, pipeline.ReasonUnverified},
-		{"signature older than its run", func(w *world, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
-			claims.IssuedAt = w.now.Add(-time.Hour)
+		{"signature older than its run", func(w *Setup, _ *pipeline.DispatchRequest, claims *pipeline.Claims) {
+			claims.IssuedAt = w.Now.Add(-time.Hour)
 		}, pipeline.ReasonUnverified},
-		{"unknown event", func(_ *world, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Event = "issue_comment" }, pipeline.ReasonInvalidPayload},
+		{"unknown event", func(_ *Setup, a *pipeline.DispatchRequest, _ *pipeline.Claims) { a.Event = "issue_comment" }, pipeline.ReasonInvalidPayload},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			a := w.ask(w.hub.commit(bothEnvironments), "push")
-			claims := w.claims(a)
+			w := New(t)
+			a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+			claims := w.Claims(a)
 			c.change(w, &a, &claims)
 			if claims.Audience != "" {
-				claims.Audience = a.Audience(managerSlug)
+				claims.Audience = a.Audience(ManagerSlug)
 			}
-			in := w.fetchInput(a, claims)
-			request, err := w.fetcher().Run(context.Background(), in)
+			in := w.FetchInput(a, claims)
+			request, err := w.Fetcher().Run(context.Background(), in)
 			var rejected *pipeline.RejectedError
 			if !errors.As(err, &rejected) || rejected.Reason != c.want {
 				t.Fatalf("got %v, want %s", err, c.want)
 			}
-			if request.ID != "" || w.hub.writes != 0 {
+			if request.ID != "" || w.Hub.Writes != 0 {
 				t.Fatalf("something was written to the customer's repo")
 			}
-			found, err := publish.FindRejected(context.Background(), w.store, w.sealer, in.Run)
+			found, err := publish.FindRejected(context.Background(), w.Store, w.Sealer, in.Run)
 			if err != nil || found.Reason != c.want {
 				t.Fatalf("the manager does not know of it: %+v %v", found, err)
 			}
@@ -97,12 +97,12 @@ func TestPullRequestOrigin(t *testing.T) {
 		"head in a fork": {func(pr *pipeline.PullRequest) { pr.HeadRepoID = 9 }, pipeline.ReasonUnverified},
 		"other number":   {func(pr *pipeline.PullRequest) { pr.Number = 6 }, pipeline.ReasonUnverified},
 	} {
-		w := newWorld(t)
-		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
-		pr := w.hub.pulls[5]
+		w := New(t)
+		a := w.Dispatch(w.Hub.Commit(BothEnvironments), "pull_request")
+		pr := w.Hub.Pulls[5]
 		c.change(&pr)
-		w.hub.pulls[5] = pr
-		_, err := w.send(a)
+		w.Hub.Pulls[5] = pr
+		_, err := w.Send(a)
 		var rejected *pipeline.RejectedError
 		if !errors.As(err, &rejected) || rejected.Reason != c.want {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
@@ -112,69 +112,69 @@ func TestPullRequestOrigin(t *testing.T) {
 
 func TestHeadThatMovedOnIsAnswered(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
-	pr := w.hub.pulls[5]
-	pr.Head = managerCommit
-	w.hub.pulls[5] = pr
-	request, err := w.send(a)
+	w := New(t)
+	a := w.Dispatch(w.Hub.Commit(BothEnvironments), "pull_request")
+	pr := w.Hub.Pulls[5]
+	pr.Head = ManagerCommit
+	w.Hub.Pulls[5] = pr
+	request, err := w.Send(a)
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonSuperseded {
 		t.Fatalf("got %v", err)
 	}
-	w.report(request, true)
-	if s := w.hub.status(a.Commit, "infra/terraform-deploy"); s.State != pipeline.StatusError || len(w.hub.comments) != 0 {
-		t.Fatalf("status %+v, %d comments", s, len(w.hub.comments))
+	w.Report(request, true)
+	if s := w.Hub.Status(a.Commit, "infra/terraform-deploy"); s.State != pipeline.StatusError || len(w.Hub.CommentList) != 0 {
+		t.Fatalf("status %+v, %d comments", s, len(w.Hub.CommentList))
 	}
 }
 
 func TestNewerPushWinsWhateverRunStartsFirst(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	older := w.ask(w.hub.commit("staging one\n"), "push")
-	w.tick()
-	newer := w.ask(w.hub.commit("staging two\n"), "push")
-	second := must[pipeline.Request](t)(w.send(newer))
-	first := must[pipeline.Request](t)(w.send(older)) // its run got a runner late
-	_, err := w.plan(first, "staging")
+	w := New(t)
+	older := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+	w.Tick()
+	newer := w.Dispatch(w.Hub.Commit("staging two\n"), "push")
+	second := Must[pipeline.Request](t)(w.Send(newer))
+	first := Must[pipeline.Request](t)(w.Send(older)) // its run got a runner late
+	_, err := w.Plan(first, "staging")
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded {
 		t.Fatalf("the older push: %v", err)
 	}
-	if got := must[deploy.TargetResult](t)(w.plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
+	if got := Must[deploy.TargetResult](t)(w.Plan(second, "staging")); got.Outcome != pipeline.OutcomeWaiting {
 		t.Fatalf("the newer push: %+v", got)
 	}
 }
 
 func TestSeveralCustomersInOneRepository(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.customer.SharedRepository = true
-	a := w.ask(w.hub.commit("staging one\n"), "push")
-	request, err := w.send(a)
+	w := New(t)
+	w.Current.SharedRepository = true
+	a := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
+	request, err := w.Send(a)
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || request.StatusContext("") != "infra/terraform-deploy" || !strings.Contains(err.Error(), "--customer acme") {
 		t.Fatalf("without the customer's name: %v", err)
 	}
-	b := w.ask(a.Commit, "push")
+	b := w.Dispatch(a.Commit, "push")
 	b.Customer = "acme"
 	b.ID = b.OwnID()
-	request = must[pipeline.Request](t)(w.send(b))
+	request = Must[pipeline.Request](t)(w.Send(b))
 	if got := request.StatusContext("staging"); got != "infra/terraform-deploy/acme/staging" {
 		t.Fatal(got)
 	}
-	c := w.ask(a.Commit, "push")
+	c := w.Dispatch(a.Commit, "push")
 	c.Customer = "other"
-	if _, err := w.send(c); !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonUnknownCustomer {
+	if _, err := w.Send(c); !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonUnknownCustomer {
 		t.Fatalf("another customer's name: %v", err)
 	}
-	in := w.triggerInput("push", a.Commit)
+	in := triggerInput(w, "push", a.Commit)
 	in.Customer = "acme"
-	w.hub.paths = []string{"app/x"}
-	if _, err := w.trigger().Run(context.Background(), in); err != nil {
+	w.Hub.Paths = []string{"app/x"}
+	if _, err := newTrigger(w).Run(context.Background(), in); err != nil {
 		t.Fatal(err)
 	}
-	if s := w.hub.status(a.Commit, "infra/terraform-deploy"); s.State != "" {
+	if s := w.Hub.Status(a.Commit, "infra/terraform-deploy"); s.State != "" {
 		t.Fatalf("trigger wrote to the context of nobody: %+v", s)
 	}
 }
@@ -182,14 +182,14 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 func TestTrustLevels(t *testing.T) {
 	t.Parallel()
 	for trust, accepted := range map[pipeline.Trust]bool{pipeline.TrustRequired: false, pipeline.TrustPreferred: true, pipeline.TrustOff: true} {
-		w := newWorld(t)
-		w.customer.Manager.Trust = trust
-		a := w.ask(w.hub.commit(bothEnvironments), "push")
-		in := w.fetchInput(a, w.claims(a))
-		payload := must[pipeline.Payload](t)(pipeline.ParsePayload(in.Event.Payload))
+		w := New(t)
+		w.Current.Manager.Trust = trust
+		a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+		in := w.FetchInput(a, w.Claims(a))
+		payload := Must[pipeline.Payload](t)(pipeline.ParsePayload(in.Event.Payload))
 		payload.Proof.Token = ""
-		in.Event.Payload = encode(t, payload)
-		if _, err := w.fetcher().Run(context.Background(), in); (err == nil) != accepted {
+		in.Event.Payload = JSON(t, payload)
+		if _, err := w.Fetcher().Run(context.Background(), in); (err == nil) != accepted {
 			t.Errorf("%s without a signature: %v", trust, err)
 		}
 	}
@@ -197,25 +197,25 @@ func TestTrustLevels(t *testing.T) {
 
 func TestReplayIsRejectedAndRerunIsNot(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	a := w.ask(w.hub.commit(bothEnvironments), "push")
-	in := w.fetchInput(a, w.claims(a))
-	first := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	w := New(t)
+	a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+	in := w.FetchInput(a, w.Claims(a))
+	first := Must[pipeline.Request](t)(w.Fetcher().Run(context.Background(), in))
 	in.Run.Attempt++
-	again := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	again := Must[pipeline.Request](t)(w.Fetcher().Run(context.Background(), in))
 	if again.ID != first.ID || !again.CreatedAt.Equal(first.CreatedAt) {
 		t.Fatal("a re-run made another request")
 	}
 	in.Run.ID++
-	_, err := w.fetcher().Run(context.Background(), in)
+	_, err := w.Fetcher().Run(context.Background(), in)
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonReplayed {
 		t.Fatalf("got %v", err)
 	}
-	b := w.ask(a.Commit, "push") // same token, other request id
-	claims := w.claims(b)
-	claims.JTI = w.claims(a).JTI
-	_, err = w.fetcher().Run(context.Background(), w.fetchInput(b, claims))
+	b := w.Dispatch(a.Commit, "push") // same token, other request id
+	claims := w.Claims(b)
+	claims.JTI = w.Claims(a).JTI
+	_, err = w.Fetcher().Run(context.Background(), w.FetchInput(b, claims))
 	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonReplayed {
 		t.Fatalf("token used twice: %v", err)
 	}
@@ -232,16 +232,16 @@ func TestBadVariablesAreAnswered(t *testing.T) {
 		"syntax":                {"staging one\nbroken\n", pipeline.ReasonInvalidVariables, 2},
 		"environment not known": {"staging one\nqa one\n", pipeline.ReasonInvalidVariables, 2},
 	} {
-		w := newWorld(t)
-		commit := w.hub.commit(c.variables)
-		request, err := w.send(w.ask(commit, "push"))
+		w := New(t)
+		commit := w.Hub.Commit(c.variables)
+		request, err := w.Send(w.Dispatch(commit, "push"))
 		var rejected *pipeline.RejectedError
 		if !errors.As(err, &rejected) || rejected.Reason != c.want || rejected.Problems[0].Line != c.line {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		w.report(request, false)
-		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure {
+		w.Report(request, false)
+		if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure {
 			t.Errorf("%s: status %+v", name, s)
 		}
 	}
@@ -249,10 +249,10 @@ func TestBadVariablesAreAnswered(t *testing.T) {
 
 func TestRemovedEnvironmentIsNotDestroyed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	first := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[deploy.TargetResult](t)(w.plan(first, "staging"))
-	second := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	w := New(t)
+	first := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(first, "staging"))
+	second := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 	if len(second.Removed) != 1 || second.Removed[0] != "production" || len(second.Targets) != 1 {
 		t.Fatalf("%+v", second)
 	}
@@ -260,16 +260,16 @@ func TestRemovedEnvironmentIsNotDestroyed(t *testing.T) {
 
 func TestManualRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	in := intake.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Run: pipeline.Run{Repository: managerSlug, ID: 9, Attempt: 1},
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	in := intake.FetchInput{Manager: ManagerSlug, ManagerCommit: ManagerCommit, Run: pipeline.Run{Repository: ManagerSlug, ID: 9, Attempt: 1},
 		Manual: &intake.ManualRequest{Customer: "acme", Environment: "production", Mode: pipeline.ModePlan, Actor: "operator"}}
-	request := must[pipeline.Request](t)(w.fetcher().Run(context.Background(), in))
+	request := Must[pipeline.Request](t)(w.Fetcher().Run(context.Background(), in))
 	if request.Commit != commit || len(request.Targets) != 1 || request.Mode != pipeline.ModePlan {
 		t.Fatalf("%+v", request)
 	}
 	in.Manual.Customer = "nobody"
-	if _, err := w.fetcher().Run(context.Background(), in); err == nil {
+	if _, err := w.Fetcher().Run(context.Background(), in); err == nil {
 		t.Fatal("an unknown customer was accepted")
 	}
 }
@@ -288,12 +288,12 @@ func TestClosedPullRequestIsNotPlanned(t *testing.T) {
 		"merged, no state": {"", true, "has been merged"},
 		"no state":         {"", false, "has been closed"},
 	} {
-		w := newWorld(t)
-		a := w.ask(w.hub.commit(bothEnvironments), "pull_request")
-		pr := w.hub.pulls[5]
+		w := New(t)
+		a := w.Dispatch(w.Hub.Commit(BothEnvironments), "pull_request")
+		pr := w.Hub.Pulls[5]
 		pr.State, pr.Merged = c.state, c.merged
-		w.hub.pulls[5] = pr
-		request, err := w.send(a)
+		w.Hub.Pulls[5] = pr
+		request, err := w.Send(a)
 		var rejected *pipeline.RejectedError
 		if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonSuperseded || !strings.Contains(err.Error(), c.says) || len(request.Targets) != 0 {
 			t.Errorf("%s: %+v, %v", name, request, err)

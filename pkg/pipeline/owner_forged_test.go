@@ -17,25 +17,25 @@ import (
 // repository that asks is an answer to the one of another repository.
 func TestForgedNewestRegistration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.forget("acme/staging/applied/")
-	eight := w.ofRepository8("acme")
+	w := New(t)
+	w.ApplyOnce()
+	w.DeleteAll("acme/staging/applied/")
+	eight := ofRepository8(w, "acme")
 	forged := eight
 	forged.Path = "zzz"
 	body := `{"record": {"repository_id": 8, "path": "zzz", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AAAA"}`
-	if err := w.store.Create(context.Background(), registry.RegistrationKey(forged, 1), strings.NewReader(body)); err != nil {
+	if err := w.Store.Create(context.Background(), registry.RegistrationKey(forged, 1), strings.NewReader(body)); err != nil {
 		t.Fatal(err)
 	}
-	err := registry.CheckOwner(context.Background(), recordsOf(w.store, w.sealer), eight, "staging")
-	wantRefused(t, "the forged owner", err, pipeline.ReasonOtherRepository)
+	err := registry.CheckOwner(context.Background(), RecordsOf(w.Store, w.Sealer), eight, "staging")
+	WantRefused(t, "the forged owner", err, pipeline.ReasonOtherRepository)
 }
 
 // forge lays a registration of another repository for the name of the customer.
-func (w *world) forge(repository int64) {
-	w.t.Helper()
+func forge(w *Setup, repository int64) {
+	w.T.Helper()
 	forged := pipeline.Customer{Name: "acme", RepositoryID: repository, Path: "zzz"}
-	w.lay(registry.RegistrationKey(forged, 1), fmt.Sprintf(`{"record": {"repository_id": %d, "path": "zzz", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AAAA"}`, repository))
+	w.Create(registry.RegistrationKey(forged, 1), fmt.Sprintf(`{"record": {"repository_id": %d, "path": "zzz", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AAAA"}`, repository))
 }
 
 // TestForgedRegistrationOfAnother: failed applies alone have changed a target, and a writer of
@@ -44,33 +44,33 @@ func (w *world) forge(repository int64) {
 func TestForgedRegistrationOfAnother(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.forget("acme/staging/applied/")
-	w.forge(9)
-	if err := registry.CheckOwner(ctx, recordsOf(w.store, w.sealer), w.customer, "staging"); err != nil {
+	w := New(t)
+	w.ApplyOnce()
+	w.DeleteAll("acme/staging/applied/")
+	forge(w, 9)
+	if err := registry.CheckOwner(ctx, RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
 		t.Errorf("the owner is refused: %v", err)
 	}
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging two\n"), "push")))
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")))
 	if !slices.Equal(request.Owned, []pipeline.Environment{"staging"}) {
 		t.Errorf("owned: %v", request.Owned)
 	}
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-	w.report(request, true)
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	w.Report(request, true)
 
-	w.forget("acme/staging/applied/")
+	w.DeleteAll("acme/staging/applied/")
 	request.Owned = nil
 	for what, err := range map[string]error{
-		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, recordsOf(w.store, w.sealer), request.OwnerVerified("staging"), w.customer, "staging"),
+		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, RecordsOf(w.Store, w.Sealer), request.OwnerVerified("staging"), w.Current, "staging"),
 		"no registration can be verified": func() error {
-			w.forgetNames()
-			w.forge(9)
-			return registry.CheckOwner(ctx, recordsOf(w.store, w.sealer), w.customer, "staging")
+			w.DeleteNames()
+			forge(w, 9)
+			return registry.CheckOwner(ctx, RecordsOf(w.Store, w.Sealer), w.Current, "staging")
 		}(),
 	} {
-		wantRefused(t, what, err, pipeline.ReasonOtherRepository)
-		if !contains(err.Error(), "an unverified registration claims", "is of repository id 9", "find out who wrote the objects below _metapipe/customers/9/") || contains(err.Error(), "the last apply of") || contains(err.Error(), "the provider's records say") {
+		WantRefused(t, what, err, pipeline.ReasonOtherRepository)
+		if !ContainsAll(err.Error(), "an unverified registration claims", "is of repository id 9", "find out who wrote the objects below _metapipe/customers/9/") || ContainsAll(err.Error(), "the last apply of") || ContainsAll(err.Error(), "the provider's records say") {
 			t.Errorf("%s: shown as a fact: %v", what, err)
 		}
 	}
@@ -81,19 +81,19 @@ func TestForgedRegistrationOfAnother(t *testing.T) {
 func TestTakeOverOfFailedApplies(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.forget("acme/staging/applied/")
-	eight, s := w.ofRepository8("acme"), recordsOf(w.store, w.sealer)
-	seven := w.customer
-	w.customer = eight
-	restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
-	wantRefused(t, "accept production, which has no history, without the id", restorer.Accept(ctx, w.target(pipeline.Request{}, "production"), recovery.Acceptable{Reason: "created again"}), pipeline.ReasonOtherRepository)
+	w := New(t)
+	w.ApplyOnce()
+	w.DeleteAll("acme/staging/applied/")
+	eight, s := ofRepository8(w, "acme"), RecordsOf(w.Store, w.Sealer)
+	seven := w.Current
+	w.Current = eight
+	restorer := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Now: w.Tick}
+	WantRefused(t, "accept production, which has no history, without the id", restorer.Accept(ctx, w.Target(pipeline.Request{}, "production"), recovery.Acceptable{Reason: "created again"}), pipeline.ReasonOtherRepository)
 	given := map[pipeline.Environment]bool{}
 	for _, env := range []pipeline.Environment{"", "staging", "production"} {
 		if env != "" {
-			in := w.target(pipeline.Request{}, env)
-			state := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: w.engine.states[in.Backend.String()]}, Resources: 2}
+			in := w.Target(pipeline.Request{}, env)
+			state := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: w.Engine.States[in.Backend.String()]}, Resources: 2}
 			if err := restorer.Accept(ctx, in, recovery.Acceptable{State: state, Reason: "created again", RepositoryID: 8}); err != nil {
 				t.Fatalf("accept %s: %v", env, err)
 			}
@@ -105,7 +105,7 @@ func TestTakeOverOfFailedApplies(t *testing.T) {
 				out, in = seven, eight
 			}
 			if of == "staging" || given[of] { // production has no history before
-				wantRefused(t, fmt.Sprintf("%d has %s after %q", out.RepositoryID, of, env), registry.CheckOwner(ctx, s, out, of), pipeline.ReasonOtherRepository)
+				WantRefused(t, fmt.Sprintf("%d has %s after %q", out.RepositoryID, of, env), registry.CheckOwner(ctx, s, out, of), pipeline.ReasonOtherRepository)
 			}
 			if err := registry.CheckOwner(ctx, s, in, of); err != nil {
 				t.Errorf("%d has not %s after %q: %v", in.RepositoryID, of, env, err)

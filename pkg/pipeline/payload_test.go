@@ -21,13 +21,13 @@ func TestAudienceCoversEveryField(t *testing.T) {
 		default:
 			t.Fatalf("field %d has kind %s", i, field.Kind())
 		}
-		if a.Audience(managerSlug) == none.Audience(managerSlug) {
+		if a.Audience(ManagerSlug) == none.Audience(ManagerSlug) {
 			t.Errorf("%s is not signed", reflect.TypeFor[pipeline.DispatchRequest]().Field(i).Name)
 		}
 	}
 	// Fields cannot lend each other their text.
 	left, right := pipeline.DispatchRequest{Path: `a" "b`}, pipeline.DispatchRequest{Path: "a", Customer: "b"}
-	if left.Audience(managerSlug) == right.Audience(managerSlug) {
+	if left.Audience(ManagerSlug) == right.Audience(ManagerSlug) {
 		t.Error("two asks share an audience")
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 // sameSecond lets the runs of two pushes be created in one second, in the wrong
 // order: the ids of runs do not follow the commits.
-func (w *world) sameSecond(older, newer pipeline.SHA) (first, second pipeline.DispatchRequest) {
-	second, first = w.ask(newer, "push"), w.ask(older, "push")
+func sameSecond(w *Setup, older, newer pipeline.SHA) (first, second pipeline.DispatchRequest) {
+	second, first = w.Dispatch(newer, "push"), w.Dispatch(older, "push")
 	if first.RunID < second.RunID {
-		w.t.Fatal("the runs are in order")
+		w.T.Fatal("the runs are in order")
 	}
 	return first, second
 }
@@ -30,12 +30,12 @@ func TestTheNewerCommitWins(t *testing.T) {
 	}{"in order": {}, "the older one later": {late: true}, "forced": {forced: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			olderCommit, newerCommit := w.hub.commit(bothEnvironments), w.hub.commit(bothEnvironments)
+			w := New(t)
+			olderCommit, newerCommit := w.Hub.Commit(BothEnvironments), w.Hub.Commit(BothEnvironments)
 			if c.forced {
 				olderCommit, newerCommit = newerCommit, olderCommit // the commits alone do not tell
 			}
-			first, second := w.sameSecond(olderCommit, newerCommit)
+			first, second := sameSecond(w, olderCommit, newerCommit)
 			asks := []pipeline.DispatchRequest{first, second}
 			if c.late {
 				slices.Reverse(asks)
@@ -43,12 +43,12 @@ func TestTheNewerCommitWins(t *testing.T) {
 			requests := map[pipeline.SHA]pipeline.Request{}
 			for i, ask := range asks {
 				if i == 1 && c.forced {
-					w.hub.unreachable[olderCommit] = true
+					w.Hub.Unreachable[olderCommit] = true
 				}
-				request := must[pipeline.Request](t)(w.send(ask))
+				request := Must[pipeline.Request](t)(w.Send(ask))
 				requests[ask.Commit] = request
 				if i == 0 || c.late {
-					_, err := w.plan(request, "staging")
+					_, err := w.Plan(request, "staging")
 					if (err != nil) != (i == 1) {
 						t.Fatalf("plan of request %d: %v", i+1, err)
 					}
@@ -56,24 +56,24 @@ func TestTheNewerCommitWins(t *testing.T) {
 			}
 			older, newer := requests[olderCommit], requests[newerCommit]
 			if !c.late {
-				if !slices.Equal(w.hub.cancelled, []int64{older.ManagerRun.ID}) {
-					t.Errorf("cancelled runs: %v", w.hub.cancelled)
+				if !slices.Equal(w.Hub.Cancelled, []int64{older.ManagerRun.ID}) {
+					t.Errorf("cancelled runs: %v", w.Hub.Cancelled)
 				}
-				must[deploy.TargetResult](t)(w.plan(newer, "staging"))
+				Must[deploy.TargetResult](t)(w.Plan(newer, "staging"))
 			}
-			_, err := w.apply(w.target(older, "staging"))
+			_, err := w.Apply(w.Target(older, "staging"))
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || w.engine.applies != 0 {
-				t.Fatalf("the older commit: %v, %d applies", err, w.engine.applies)
+			if !errors.As(err, &refused) || w.Engine.Applies != 0 {
+				t.Fatalf("the older commit: %v, %d applies", err, w.Engine.Applies)
 			}
-			if got := w.report(older, true).Targets[0]; got.Outcome != pipeline.OutcomeSuperseded {
+			if got := w.Report(older, true).Targets[0]; got.Outcome != pipeline.OutcomeSuperseded {
 				t.Errorf("report of the older commit: %+v", got)
 			}
-			if got := must[deploy.TargetResult](t)(w.apply(w.target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
+			if got := Must[deploy.TargetResult](t)(w.Apply(w.Target(newer, "staging"))); got.Outcome != pipeline.OutcomeApplied {
 				t.Errorf("the newer commit: %+v", got)
 			}
-			if w.hub.compared != 1 {
-				t.Errorf("%d comparisons for one pair", w.hub.compared)
+			if w.Hub.Compared != 1 {
+				t.Errorf("%d comparisons for one pair", w.Hub.Compared)
 			}
 		})
 	}
@@ -83,15 +83,15 @@ func TestTheNewerCommitWins(t *testing.T) {
 func TestTheNewestOfThreeWins(t *testing.T) {
 	t.Parallel()
 	for _, order := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
-		w := newWorld(t)
-		commits := []pipeline.SHA{w.hub.commit(bothEnvironments), w.hub.commit(bothEnvironments), w.hub.commit(bothEnvironments)}
-		asks := []pipeline.DispatchRequest{w.ask(commits[1], "push"), w.ask(commits[2], "push"), w.ask(commits[0], "push")}
+		w := New(t)
+		commits := []pipeline.SHA{w.Hub.Commit(BothEnvironments), w.Hub.Commit(BothEnvironments), w.Hub.Commit(BothEnvironments)}
+		asks := []pipeline.DispatchRequest{w.Dispatch(commits[1], "push"), w.Dispatch(commits[2], "push"), w.Dispatch(commits[0], "push")}
 		byCommit := map[pipeline.SHA]pipeline.Request{}
 		for _, i := range order {
-			byCommit[asks[i].Commit] = must[pipeline.Request](t)(w.send(asks[i]))
+			byCommit[asks[i].Commit] = Must[pipeline.Request](t)(w.Send(asks[i]))
 		}
 		for i, commit := range commits {
-			_, err := w.plan(byCommit[commit], "staging")
+			_, err := w.Plan(byCommit[commit], "staging")
 			if (err == nil) != (i == 2) {
 				t.Errorf("arrival %v, commit %d: %v", order, i, err)
 			}
@@ -101,29 +101,29 @@ func TestTheNewestOfThreeWins(t *testing.T) {
 
 func TestWhatIsNotCompared(t *testing.T) {
 	t.Parallel()
-	for name, second := range map[string]func(w *world, first pipeline.DispatchRequest) pipeline.DispatchRequest{
-		"the same commit": func(w *world, first pipeline.DispatchRequest) pipeline.DispatchRequest {
-			return w.ask(first.Commit, "push")
+	for name, second := range map[string]func(w *Setup, first pipeline.DispatchRequest) pipeline.DispatchRequest{
+		"the same commit": func(w *Setup, first pipeline.DispatchRequest) pipeline.DispatchRequest {
+			return w.Dispatch(first.Commit, "push")
 		},
-		"a pull request": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
-			return w.ask(w.hub.commit(bothEnvironments), "pull_request")
+		"a pull request": func(w *Setup, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
+			return w.Dispatch(w.Hub.Commit(BothEnvironments), "pull_request")
 		},
-		"a push long after": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
-			w.now = w.now.Add(time.Hour)
-			return w.ask(w.hub.commit(bothEnvironments), "push")
+		"a push long after": func(w *Setup, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
+			w.Now = w.Now.Add(time.Hour)
+			return w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
 		},
-		"a request by hand": func(w *world, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
-			return w.ask(w.hub.commit(bothEnvironments), "workflow_dispatch")
+		"a request by hand": func(w *Setup, _ pipeline.DispatchRequest) pipeline.DispatchRequest {
+			return w.Dispatch(w.Hub.Commit(BothEnvironments), "workflow_dispatch")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			first := w.ask(w.hub.commit(bothEnvironments), "push")
-			must[pipeline.Request](t)(w.send(first))
-			must[pipeline.Request](t)(w.send(second(w, first)))
-			if w.hub.compared != 0 {
-				t.Errorf("%d comparisons", w.hub.compared)
+			w := New(t)
+			first := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+			Must[pipeline.Request](t)(w.Send(first))
+			Must[pipeline.Request](t)(w.Send(second(w, first)))
+			if w.Hub.Compared != 0 {
+				t.Errorf("%d comparisons", w.Hub.Compared)
 			}
 		})
 	}

@@ -18,22 +18,23 @@ func placeOf(c pipeline.CustomerName, key string) record.PlanAttempt {
 	return p
 }
 
-func recordsOf(s pipeline.Store, sealer pipeline.Sealer) record.Records {
+// RecordsOf reads and writes the records in a store.
+func RecordsOf(s pipeline.Store, sealer pipeline.Sealer) record.Records {
 	return record.Records{Store: s, Sealer: sealer}
 }
 
-// createRecord writes a record as the commands do, with its signature.
-func createRecord(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, key string, value any) error {
-	return recordsOf(s, sealer).CreateRecord(ctx, placeOf(c, key), key, value)
+// CreateRecord writes a record as the commands do, with its signature.
+func CreateRecord(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, key string, value any) error {
+	return RecordsOf(s, sealer).CreateRecord(ctx, placeOf(c, key), key, value)
 }
 
-// readRecord reads a record as the commands do.
-func readRecord(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, key string, into any) error {
-	return recordsOf(s, sealer).ReadRecord(ctx, placeOf(c, key), key, into)
+// ReadRecord reads a record as the commands do.
+func ReadRecord(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, key string, into any) error {
+	return RecordsOf(s, sealer).ReadRecord(ctx, placeOf(c, key), key, into)
 }
 
-// lastApplyOf is what a drift scan reports of the last apply.
-func lastApplyOf(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, env pipeline.Environment) (record.DriftLastApply, error) {
-	last, _, err := record.LoadLastApply(ctx, recordsOf(s, sealer), c, env)
+// LastApplyOf is what a drift scan reports of the last apply.
+func LastApplyOf(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, env pipeline.Environment) (record.DriftLastApply, error) {
+	last, _, err := record.LoadLastApply(ctx, RecordsOf(s, sealer), c, env)
 	return *last.ForDrift(), err
 }

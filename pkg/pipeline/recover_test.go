@@ -21,7 +21,7 @@ const lostState = "a state with a secret in it"
 
 // losing is an engine whose backend is gone when it applies, and back later.
 type losing struct {
-	*engine
+	*Engine
 	pushed []pipeline.KeptState
 	text   string
 	err    error
@@ -30,7 +30,7 @@ type losing struct {
 }
 
 func (l *losing) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
-	applied, err := l.engine.Apply(ctx, job, plan)
+	applied, err := l.Engine.Apply(ctx, job, plan)
 	applied.ErroredState = filepath.Join(job.Dir, "errored.tfstate")
 	return applied, errors.Join(err, os.WriteFile(applied.ErroredState, []byte(lostState), 0o600))
 }
@@ -57,16 +57,16 @@ func (f full) Create(ctx context.Context, key string, body io.Reader) error {
 }
 
 // lose plans and applies a request whose state cannot be written.
-func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request, pipeline.TargetInput, error) {
+func lose(t *testing.T, w *Setup, l *losing, s pipeline.Store) (pipeline.Request, pipeline.TargetInput, error) {
 	t.Helper()
-	l.engine.applyErr = &pipeline.FailedError{Message: "the state could not be written"}
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	in := w.target(request, "staging")
+	l.Engine.ApplyErr = &pipeline.FailedError{Message: "the state could not be written"}
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging 1\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	in := w.Target(request, "staging")
 	in.SpareDir = t.TempDir()
-	applier := w.applier()
+	applier := w.Applier()
 	applier.Engine, applier.Store = l, s
-	w.tick()
+	w.Tick()
 	result, err := applier.Run(t.Context(), in)
 	if _, whole := s.(full); whole != (result.SpareFile != "") {
 		t.Errorf("the spare file is %q", result.SpareFile)
@@ -74,27 +74,27 @@ func lose(t *testing.T, w *world, l *losing, s pipeline.Store) (pipeline.Request
 	if !result.StateKept || result.Outcome != pipeline.OutcomeFailed {
 		t.Errorf("result %+v", result)
 	}
-	return request, w.target(request, "staging"), err
+	return request, w.Target(request, "staging"), err
 }
 
-func (w *world) recoverer(l *losing) *recovery.Recoverer {
-	return &recovery.Recoverer{Store: w.store, Sealer: w.sealer, Engine: l, Now: func() time.Time { return w.now }}
+func recoverer(w *Setup, l *losing) *recovery.Recoverer {
+	return &recovery.Recoverer{Store: w.Store, Sealer: w.Sealer, Engine: l, Now: func() time.Time { return w.Now }}
 }
 
 func TestRecover(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	l := &losing{engine: w.engine}
-	request, in, err := lose(t, w, l, w.store)
+	w := New(t)
+	l := &losing{Engine: w.Engine}
+	request, in, err := lose(t, w, l, w.Store)
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) || !strings.Contains(failed.Operator, "metapipe state recover --customer "+string(request.Customer)+" --environment staging --request "+string(request.ID)) {
 		t.Fatalf("the apply: %v", err)
 	}
-	report := w.report(request, true)
+	report := w.Report(request, true)
 	if next := report.Targets[0].Next; strings.Contains(next, "metapipe") || !strings.Contains(next, "brings the state back") {
 		t.Errorf("the report says %q", next)
 	}
-	keys, err := w.store.List(t.Context(), string(request.Customer)+"/staging/")
+	keys, err := w.Store.List(t.Context(), string(request.Customer)+"/staging/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestRecover(t *testing.T) {
 		t.Errorf("kept %v", kept)
 	}
 	for _, key := range keys {
-		r, err := w.store.Open(t.Context(), key)
+		r, err := w.Store.Open(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,29 +113,29 @@ func TestRecover(t *testing.T) {
 	elsewhere := in
 	elsewhere.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 	var refused *pipeline.RefusedError
-	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
+	if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
 		t.Errorf("to another backend: %v", err)
 	}
 	for range 2 {
-		state, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, Unlock: "id"})
+		state, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, Unlock: "id"})
 		if err != nil || state.Serial != 9 || len(l.pushed) != 1 || l.text != lostState || l.pushed[0].Unlock != "id" {
 			t.Fatalf("%+v %+v %v", state, l, err)
 		}
 	}
-	w.wantEvents("acme", "staging", "requested dev, planned, applying, failed, recovered")
+	w.WantEvents("acme", "staging", "requested dev, planned, applying, failed, recovered")
 	if _, err := os.Stat(l.pushed[0].File); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the clear text is still there: %v", err)
 	}
-	if keys, err = w.store.List(t.Context(), string(request.Customer)+"/staging/"); err != nil || len(record.KeptStates(keys)) > 0 {
+	if keys, err = w.Store.List(t.Context(), string(request.Customer)+"/staging/"); err != nil || len(record.KeptStates(keys)) > 0 {
 		t.Errorf("still kept: %v %v", keys, err)
 	}
 }
 
 func TestRecoverFromAFile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	l := &losing{engine: w.engine}
-	_, in, err := lose(t, w, l, full{w.store})
+	w := New(t)
+	l := &losing{Engine: w.Engine}
+	_, in, err := lose(t, w, l, full{w.Store})
 	var failed *pipeline.FailedError
 	if !errors.As(err, &failed) {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatalf("%q: %v", failed.Operator, readErr)
 	}
 	var usage *pipeline.UsageError
-	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {
+	if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: in}); !errors.As(err, &usage) {
 		t.Errorf("without the file: %v", err)
 	}
 	damaged := filepath.Join(t.TempDir(), "damaged")
@@ -154,7 +154,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var refused *pipeline.RefusedError
-	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+	if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: damaged}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
 		t.Errorf("a damaged file: %v", err)
 	}
 	edited := filepath.Join(t.TempDir(), "edited")
@@ -162,21 +162,21 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{"receipt": edited, "no line": "/dev/null"} {
-		if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: bad}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
+		if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: bad}); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonTampered {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	other := in
 	other.Request = pipeline.NewRequestID()
-	if _, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: other, File: file}); err == nil || len(l.pushed) > 0 {
+	if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: other, File: file}); err == nil || len(l.pushed) > 0 {
 		t.Errorf("as the state of another request: %v", err)
 	}
 	// The plan went with the lifecycle of the bucket, and so did the request.
 	for _, prefix := range []string{"acme/staging/plans/", "acme/staging/kept/", "acme/requests/"} {
-		w.rewrite(prefix, func(objects map[string][]byte) { clear(objects) })
+		w.Rewrite(prefix, func(objects map[string][]byte) { clear(objects) })
 	}
 	for range 2 {
-		state, err := w.recoverer(l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: file})
+		state, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: in, File: file})
 		if err != nil || l.text != lostState || len(l.pushed) != 1 || state.Serial != 9 {
 			t.Errorf("%q %v", l.text, err)
 		}

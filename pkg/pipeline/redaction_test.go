@@ -110,14 +110,14 @@ func TestRedactionIsOrdered(t *testing.T) {
 func TestReportRedacts(t *testing.T) {
 	t.Parallel()
 	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {
-		w := newWorld(t)
-		w.customer.Manager.Redaction = level
-		w.engine.planErr = &pipeline.FailedError{Message: "plan of acme/staging failed: broken", Next: "mend broken things"}
-		request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-		if _, err := w.plan(request, "staging"); !errors.Is(err, w.engine.planErr) {
+		w := New(t)
+		w.Current.Manager.Redaction = level
+		w.Engine.PlanErr = &pipeline.FailedError{Message: "plan of acme/staging failed: broken", Next: "mend broken things"}
+		request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+		if _, err := w.Plan(request, "staging"); !errors.Is(err, w.Engine.PlanErr) {
 			t.Fatal(err)
 		}
-		if text := asText(t, w.report(request, true)); strings.Contains(text, "broken") != shown {
+		if text := asText(t, w.Report(request, true)); strings.Contains(text, "broken") != shown {
 			t.Errorf("level %s: %s", level, text)
 		}
 	}
@@ -128,15 +128,15 @@ func TestErrorsOnTheWayAreHidden(t *testing.T) {
 	t.Parallel()
 	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {
 		for _, final := range []bool{false, true} {
-			w := newWorld(t)
-			w.customer.Manager.Redaction = level
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
-			w.engine.applyErr = errors.New("no answer from https://states.internal.example")
-			if _, err := w.apply(w.target(request, "staging")); err == nil {
+			w := New(t)
+			w.Current.Manager.Redaction = level
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			w.Engine.ApplyErr = errors.New("no answer from https://states.internal.example")
+			if _, err := w.Apply(w.Target(request, "staging")); err == nil {
 				t.Fatal("it was applied")
 			}
-			got := w.report(request, final).Targets[0]
+			got := w.Report(request, final).Targets[0]
 			if strings.Contains(got.Message+got.Next, "internal.example") != shown || got.Message == "" {
 				t.Errorf("%s, final %v: %s: %q → %q", level, final, got.Outcome, got.Message, got.Next)
 			}

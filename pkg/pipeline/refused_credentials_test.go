@@ -60,18 +60,18 @@ func TestRefusalsShowNoCredential(t *testing.T) {
 }
 
 func refuseCredential(t *testing.T, c untrusted.Credential) {
-	w := newWorld(t)
+	w := New(t)
 	var log strings.Builder
 	ask := map[string]any{}
-	if err := json.Unmarshal(encode(t, w.ask(w.hub.commit("staging a"), "push")), &ask); err != nil {
+	if err := json.Unmarshal(JSON(t, w.Dispatch(w.Hub.Commit("staging a"), "push")), &ask); err != nil {
 		t.Fatal(err)
 	}
 	run := int64(5000)
 	for place, payload := range credentialPlaces(ask) {
 		run++
-		in := w.fetchInput(w.ask(w.hub.line[0], "push"), pipeline.Claims{})
-		in.Run.ID, in.Event.Payload = run, encode(t, payload(c.Text))
-		f := w.fetcher()
+		in := w.FetchInput(w.Dispatch(w.Hub.CommitLine[0], "push"), pipeline.Claims{})
+		in.Run.ID, in.Event.Payload = run, JSON(t, payload(c.Text))
+		f := w.Fetcher()
 		f.Logf = func(format string, args ...any) { fmt.Fprintf(&log, format+"\n", args...) }
 		_, err := f.Run(context.Background(), in)
 		if err == nil {
@@ -80,7 +80,7 @@ func refuseCredential(t *testing.T, c untrusted.Credential) {
 		if strings.Contains(err.Error(), c.Secret) {
 			t.Errorf("in %s: the error shows it: %v", place, err)
 		}
-		rejected, err := publish.FindRejected(context.Background(), w.store, w.sealer, in.Run)
+		rejected, err := publish.FindRejected(context.Background(), w.Store, w.Sealer, in.Run)
 		if err != nil {
 			t.Fatalf("in %s: no record: %v", place, err)
 		}
@@ -88,15 +88,15 @@ func refuseCredential(t *testing.T, c untrusted.Credential) {
 			t.Errorf("in %s: the summary shows it", place)
 		}
 	}
-	stored := everything(t, w.store)
+	stored := everything(t, w.Store)
 	if at := strings.Index(stored, c.Secret); at >= 0 {
 		t.Errorf("the store holds it: …%.300s", stored[max(at-100, 0):])
 	}
 	if strings.Contains(log.String(), c.Secret) {
 		t.Errorf("the log shows it: %s", log.String())
 	}
-	if w.hub.writes > 0 || len(w.hub.comments) > 0 || len(w.hub.statuses) > 0 {
-		t.Errorf("GitHub was sent something: %d writes", w.hub.writes)
+	if w.Hub.Writes > 0 || len(w.Hub.CommentList) > 0 || len(w.Hub.StatusOf) > 0 {
+		t.Errorf("GitHub was sent something: %d writes", w.Hub.Writes)
 	}
 }
 
@@ -105,12 +105,12 @@ func refuseCredential(t *testing.T, c untrusted.Credential) {
 func TestFailuresShowNoCredential(t *testing.T) {
 	t.Parallel()
 	for form, c := range untrusted.Credentials() {
-		w := newWorld(t)
-		ask := w.ask(w.hub.commit("staging a"), "push")
-		w.hub.repository = func() (pipeline.Repository, error) {
+		w := New(t)
+		ask := w.Dispatch(w.Hub.Commit("staging a"), "push")
+		w.Hub.AnswerRepository = func() (pipeline.Repository, error) {
 			return pipeline.Repository{}, fmt.Errorf("GET https://github.example/repos/%s: HTTP 500", c.Text)
 		}
-		_, err := w.send(ask)
+		_, err := w.Send(ask)
 		if err == nil || strings.Contains(err.Error(), c.Secret) || !strings.Contains(err.Error(), "HTTP 500") && !strings.Contains(c.Text, "PRIVATE") {
 			t.Errorf("%s: %v", form, err)
 		}
@@ -121,9 +121,9 @@ func TestFailuresShowNoCredential(t *testing.T) {
 func everything(t *testing.T, s pipeline.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, key := range must[[]string](t)(s.List(context.Background(), "")) {
-		r := must[io.ReadCloser](t)(s.Open(context.Background(), key))
-		b := must[[]byte](t)(io.ReadAll(r))
+	for _, key := range Must[[]string](t)(s.List(context.Background(), "")) {
+		r := Must[io.ReadCloser](t)(s.Open(context.Background(), key))
+		b := Must[[]byte](t)(io.ReadAll(r))
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}

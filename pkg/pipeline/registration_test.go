@@ -14,46 +14,48 @@ import (
 )
 
 // applied brings a customer to where its states and the records of an apply are.
-func (w *world) appliedOnce() {
-	w.t.Helper()
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging")))
-	w.report(request, true)
+func (w *Setup) ApplyOnce() {
+	w.T.Helper()
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, "staging")))
+	w.Report(request, true)
 }
 
-// registrations are the keys of the records about names.
-func (w *world) registrations() []string {
-	w.t.Helper()
-	return must[[]string](w.t)(w.store.List(context.Background(), "_metapipe/customers/"))
+// Registrations are the keys of the records about names.
+func (w *Setup) Registrations() []string {
+	w.T.Helper()
+	return Must[[]string](w.T)(w.Store.List(context.Background(), "_metapipe/customers/"))
 }
 
-func (w *world) lay(key, content string) {
-	w.t.Helper()
-	if err := w.store.Create(context.Background(), key, strings.NewReader(content)); err != nil {
-		w.t.Fatal(err)
+// Create creates an object of the store that does not exist yet.
+func (w *Setup) Create(key, content string) {
+	w.T.Helper()
+	if err := w.Store.Create(context.Background(), key, strings.NewReader(content)); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
-func (w *world) forgetNames() {
-	w.t.Helper()
-	for _, key := range w.registrations() {
-		if err := w.store.Delete(context.Background(), key); err != nil {
-			w.t.Fatal(err)
+// DeleteNames removes all records about names.
+func (w *Setup) DeleteNames() {
+	w.T.Helper()
+	for _, key := range w.Registrations() {
+		if err := w.Store.Delete(context.Background(), key); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }
 
-// wantRenamed asks for a deployment under the new name and wants an answer, and no target.
-func (w *world) wantRenamed(old string) {
-	w.t.Helper()
-	request, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+// wantRejectedAsRenamed asks for a deployment under the new name and wants an answer, and no target.
+func wantRejectedAsRenamed(w *Setup, old string) {
+	w.T.Helper()
+	request, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
 	var rejected *pipeline.RejectedError
 	if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed || !strings.Contains(err.Error(), old+".yml") || !strings.Contains(err.Error(), `"`+old+`"`) {
-		w.t.Fatalf("got %v", err)
+		w.T.Fatalf("got %v", err)
 	}
 	if len(request.Targets) != 0 || len(request.Problems) != 1 || strings.Contains(request.Problems.Error(), "acme") || !strings.Contains(request.Problems.Error(), "nothing was applied") {
-		w.t.Errorf("the customer reads %v of %v", request.Problems, request.Targets)
+		w.T.Errorf("the customer reads %v of %v", request.Problems, request.Targets)
 	}
 }
 
@@ -61,21 +63,21 @@ func (w *world) wantRenamed(old string) {
 // the registration is missing, as with customers of earlier versions.
 func TestRenamedCustomer(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(*world){
-		"registered":         func(*world) {},
-		"before the records": (*world).forgetNames,
+	for name, prepare := range map[string]func(*Setup){
+		"registered":         func(*Setup) {},
+		"before the records": (*Setup).DeleteNames,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
+			w := New(t)
+			w.ApplyOnce()
 			prepare(w)
-			w.customer.Name = "store"
-			w.wantRenamed("acme")
-			w.wantRenamed("acme")
-			w.customer.Name = "acme"
-			must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-			if keys := w.registrations(); len(keys) != 1 {
+			w.Current.Name = "store"
+			wantRejectedAsRenamed(w, "acme")
+			wantRejectedAsRenamed(w, "acme")
+			w.Current.Name = "acme"
+			Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+			if keys := w.Registrations(); len(keys) != 1 {
 				t.Errorf("registered: %v", keys)
 			}
 		})
@@ -85,20 +87,20 @@ func TestRenamedCustomer(t *testing.T) {
 // TestRegistrationOfOthers: another path, and another repository, are other customers.
 func TestRegistrationOfOthers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	other := w.customer
+	w := New(t)
+	w.ApplyOnce()
+	other := w.Current
 	other.Name, other.Path = "other", "deploy"
 	for range 2 {
-		if err := w.fetcher().Register(context.Background(), other); err != nil {
+		if err := w.Fetcher().Register(context.Background(), other); err != nil {
 			t.Fatal(err)
 		}
 	}
 	other.Name, other.RepositoryID, other.Path = "third", 8, "infra"
-	if err := w.fetcher().Register(context.Background(), other); err != nil {
+	if err := w.Fetcher().Register(context.Background(), other); err != nil {
 		t.Fatal(err)
 	}
-	if keys := w.registrations(); len(keys) != 3 {
+	if keys := w.Registrations(); len(keys) != 3 {
 		t.Errorf("registered: %v", keys)
 	}
 }
@@ -107,29 +109,29 @@ func TestRegistrationOfOthers(t *testing.T) {
 // registers nobody, and lets no renamed customer plan.
 func TestForgedRegistration(t *testing.T) {
 	t.Parallel()
-	for name, forge := range map[string]func(w *world, key string){
-		"edited": func(w *world, key string) {
-			w.write(key, []byte(strings.Replace(string(w.read(key)), "acme", "store", 1)))
+	for name, forge := range map[string]func(w *Setup, key string){
+		"edited": func(w *Setup, key string) {
+			w.Write(key, []byte(strings.Replace(string(w.Read(key)), "acme", "store", 1)))
 		},
-		"made up": func(w *world, key string) { w.write(key, []byte(`{"record": {"customer": "store"}, "seal": "AAAA"}`)) },
-		"no seal": func(w *world, key string) { w.write(key, []byte(`{"record": {"customer": "store"}}`)) },
-		"empty":   func(w *world, key string) { w.write(key, nil) },
-		"laid behind": func(w *world, key string) {
-			w.lay(strings.Replace(key, "000001", "000002", 1), `{"record": {}, "seal": "AA=="}`)
+		"made up": func(w *Setup, key string) { w.Write(key, []byte(`{"record": {"customer": "store"}, "seal": "AAAA"}`)) },
+		"no seal": func(w *Setup, key string) { w.Write(key, []byte(`{"record": {"customer": "store"}}`)) },
+		"empty":   func(w *Setup, key string) { w.Write(key, nil) },
+		"laid behind": func(w *Setup, key string) {
+			w.Create(strings.Replace(key, "000001", "000002", 1), `{"record": {}, "seal": "AA=="}`)
 		},
-		"copied": func(w *world, key string) { w.lay(strings.Replace(key, "000001", "000002", 1), string(w.read(key))) },
-		"stray":  func(w *world, key string) { w.lay(strings.Replace(key, "000001", "000009", 1), string(w.read(key))) },
+		"copied": func(w *Setup, key string) { w.Create(strings.Replace(key, "000001", "000002", 1), string(w.Read(key))) },
+		"stray":  func(w *Setup, key string) { w.Create(strings.Replace(key, "000001", "000009", 1), string(w.Read(key))) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
-			forge(w, w.registrations()[0])
+			w := New(t)
+			w.ApplyOnce()
+			forge(w, w.Registrations()[0])
 			for _, customer := range []pipeline.CustomerName{"store", "acme"} {
-				w.customer.Name = customer
-				_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
-				wantRefused(t, "fetch-vars of "+string(customer), err, pipeline.ReasonTampered)
-				wantRefused(t, "drift of "+string(customer), registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer), pipeline.ReasonTampered)
+				w.Current.Name = customer
+				_, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
+				WantRefused(t, "fetch-vars of "+string(customer), err, pipeline.ReasonTampered)
+				WantRefused(t, "drift of "+string(customer), registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current), pipeline.ReasonTampered)
 			}
 		})
 	}
@@ -139,55 +141,55 @@ func TestForgedRegistration(t *testing.T) {
 // does not make a renamed customer new.
 func TestEvidenceThatWasChanged(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.forgetNames()
-	for _, key := range must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+	w := New(t)
+	w.ApplyOnce()
+	w.DeleteNames()
+	for _, key := range Must[[]string](t)(w.Store.List(context.Background(), "acme/staging/applied/")) {
 		if strings.HasSuffix(key, ".json") {
-			w.write(key, []byte(strings.Replace(string(w.read(key)), `"repository_id": 7`, `"repository_id": 8`, 1)))
+			w.Write(key, []byte(strings.Replace(string(w.Read(key)), `"repository_id": 7`, `"repository_id": 8`, 1)))
 		}
 	}
-	w.customer.Name = "store"
-	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
-	wantRefused(t, "fetch-vars", err, pipeline.ReasonTampered)
+	w.Current.Name = "store"
+	_, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
+	WantRefused(t, "fetch-vars", err, pipeline.ReasonTampered)
 }
 
 // TestRegistrationUnderALostKey: it is written again under the new key, and a renamed
 // customer does not pass by it.
 func TestRegistrationUnderALostKey(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.now = w.now.Add(2 * time.Hour) // no order is asked for
-	w.sealer = must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
-	w.customer.Name = "store"
-	w.wantRenamed("acme")
-	w.customer.Name = "acme"
+	w := New(t)
+	w.ApplyOnce()
+	w.Now = w.Now.Add(2 * time.Hour) // no order is asked for
+	w.Sealer = Must[*store.Sealer](t)(store.NewSealer(store.NewKey()))
+	w.Current.Name = "store"
+	wantRejectedAsRenamed(w, "acme")
+	w.Current.Name = "acme"
 	for range 2 {
-		must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+		Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 	}
-	if keys := w.registrations(); len(keys) != 2 {
+	if keys := w.Registrations(); len(keys) != 2 {
 		t.Errorf("registered: %v", keys)
 	}
-	w.forgetNames()
-	w.customer.Name = "store"
-	_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
-	wantRefused(t, "without a registration", err, pipeline.ReasonUnknownKey)
+	w.DeleteNames()
+	w.Current.Name = "store"
+	_, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
+	WantRefused(t, "without a registration", err, pipeline.ReasonUnknownKey)
 }
 
 // TestPlanOfARenamedCustomer: a request that was accepted under the name before is neither
 // planned nor applied once the store knows another one.
 func TestPlanOfARenamedCustomer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	key := w.registrations()[0]
-	w.lay(strings.Replace(key, "000001", "000002", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "store"}, "seal": "AA=="}`)
-	_, err := w.plan(request, "staging")
-	wantRefused(t, "plan", err, pipeline.ReasonRenamed)
-	_, err = w.apply(w.target(request, "staging"))
-	wantRefused(t, "apply", err, pipeline.ReasonRenamed)
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	key := w.Registrations()[0]
+	w.Create(strings.Replace(key, "000001", "000002", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "store"}, "seal": "AA=="}`)
+	_, err := w.Plan(request, "staging")
+	WantRefused(t, "plan", err, pipeline.ReasonRenamed)
+	_, err = w.Apply(w.Target(request, "staging"))
+	WantRefused(t, "apply", err, pipeline.ReasonRenamed)
 }
 
 // TestForgedNameOfAPlan: a job has no key of the fleet. What a writer of the store claims about
@@ -195,12 +197,12 @@ func TestPlanOfARenamedCustomer(t *testing.T) {
 func TestForgedNameOfAPlan(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	registration := func(w *world) string { return registry.RegistrationKey(w.customer, 2) }
-	rename := func(name string) func(*world) string {
-		return func(*world) string { return registry.Renames + name + "/000001.json" }
+	registration := func(w *Setup) string { return registry.RegistrationKey(w.Current, 2) }
+	rename := func(name string) func(*Setup) string {
+		return func(*Setup) string { return registry.Renames + name + "/000001.json" }
 	}
 	for name, c := range map[string]struct {
-		key  func(*world) string
+		key  func(*Setup) string
 		body string
 	}{
 		"a registration": {registration, `"path": "infra", "customer": "crm"`},
@@ -208,22 +210,22 @@ func TestForgedNameOfAPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			w := New(t)
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 			key := c.key(w)
-			w.lay(key, `{"record": {"repository_id": 7, `+c.body+`, "at": "2098-05-01T00:00:00Z"}, "seal": "BBBB"}`)
-			_, err := w.plan(request, "staging")
-			wantRefused(t, "plan", err, pipeline.ReasonRenamed)
+			w.Create(key, `{"record": {"repository_id": 7, `+c.body+`, "at": "2098-05-01T00:00:00Z"}, "seal": "BBBB"}`)
+			_, err := w.Plan(request, "staging")
+			WantRefused(t, "plan", err, pipeline.ReasonRenamed)
 			for _, text := range []string{"an unverified record (" + key + `) claims that path "infra"`, `is customer "crm"`, "find out who wrote " + key, "`metapipe drift --customer acme` verifies it"} {
-				if !contains(err.Error(), text) {
+				if !ContainsAll(err.Error(), text) {
 					t.Errorf("no %s in: %v", text, err)
 				}
 			}
 			var refused *pipeline.RefusedError
-			if contains(err.Error(), "is registered as") || contains(err.Error(), "customer rename") || !errors.As(err, &refused) || !contains(refused.Message, "a record that was not verified claims") {
+			if ContainsAll(err.Error(), "is registered as") || ContainsAll(err.Error(), "customer rename") || !errors.As(err, &refused) || !ContainsAll(refused.Message, "a record that was not verified claims") {
 				t.Errorf("shown as a fact: %v", err)
 			}
-			wantRefused(t, "what drift says", registry.CheckRegistered(ctx, w.store, w.sealer, w.customer), pipeline.ReasonTampered)
+			WantRefused(t, "what drift says", registry.CheckRegistered(ctx, w.Store, w.Sealer, w.Current), pipeline.ReasonTampered)
 		})
 	}
 }

@@ -17,23 +17,23 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// rotated is a world with an apply under an old key, and a rekeyer with both keys.
-func rotated(t *testing.T) (*world, *recovery.Rekeyer) {
+// rotated is a setup with an apply under an old key, and a rekeyer with both keys.
+func rotated(t *testing.T) (*Setup, *recovery.Rekeyer) {
 	t.Helper()
 	w, r, _ := rotatedRequest(t)
 	return w, r
 }
 
 // rotatedRequest is rotated with the request of the apply, which is open.
-func rotatedRequest(t *testing.T) (*world, *recovery.Rekeyer, pipeline.Request) {
+func rotatedRequest(t *testing.T) (*Setup, *recovery.Rekeyer, pipeline.Request) {
 	t.Helper()
 	old, next := store.NewKey(), store.NewKey()
-	w := newWorld(t)
-	w.sealer = must[*store.Sealer](t)(store.NewSealer(old))
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-	return w, &recovery.Rekeyer{Store: w.store, First: must[*store.Sealer](t)(store.NewSealer(next)), All: must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.now }}, request
+	w := New(t)
+	w.Sealer = Must[*store.Sealer](t)(store.NewSealer(old))
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\nproduction one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	return w, &recovery.Rekeyer{Store: w.Store, First: Must[*store.Sealer](t)(store.NewSealer(next)), All: Must[*store.Sealer](t)(store.NewSealer(next, old)), Now: func() time.Time { return w.Now }}, request
 }
 
 func states(r recovery.RekeyResult) string {
@@ -50,27 +50,27 @@ func states(r recovery.RekeyResult) string {
 func TestRekeySealsAgain(t *testing.T) {
 	t.Parallel()
 	w, r := rotated(t)
-	before := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/"))
+	before := Must[[]string](t)(w.Store.List(context.Background(), "acme/staging/applied/"))
 	for _, step := range []struct {
 		apply bool
 		want  string
 	}{{false, "old-key"}, {true, "resealed"}, {true, ""}, {false, ""}} {
-		if got := states(must[recovery.RekeyResult](t)(r.Run(context.Background(), step.apply))); got != step.want {
+		if got := states(Must[recovery.RekeyResult](t)(r.Run(context.Background(), step.apply))); got != step.want {
 			t.Errorf("apply %v: %q, want %q", step.apply, got, step.want)
 		}
-		if now := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/")); !step.apply && step.want != "" && !slices.Equal(now, before) {
+		if now := Must[[]string](t)(w.Store.List(context.Background(), "acme/staging/applied/")); !step.apply && step.want != "" && !slices.Equal(now, before) {
 			t.Errorf("a dry run wrote %v", now)
 		}
 	}
-	if _, err := lastApplyOf(context.Background(), w.store, r.First, "acme", "staging"); err != nil {
+	if _, err := LastApplyOf(context.Background(), w.Store, r.First, "acme", "staging"); err != nil {
 		t.Errorf("with the new key alone: %v", err)
 	}
-	w.sealer = r.All.(*store.Sealer)
-	w.now = w.now.Add(1)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging three\nproduction one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-	if last, err := lastApplyOf(context.Background(), w.store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
+	w.Sealer = r.All.(*store.Sealer)
+	w.Now = w.Now.Add(1)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging three\nproduction one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	if last, err := LastApplyOf(context.Background(), w.Store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
 		t.Errorf("the last apply is %s, %v", last.Request, err)
 	}
 }
@@ -79,43 +79,43 @@ func TestRekeySealsAgain(t *testing.T) {
 func TestRekeyAdoptsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		spoil func(*world, *recovery.Rekeyer)
+		spoil func(*Setup, *recovery.Rekeyer)
 		want  string
 	}{
-		"foreign key": {func(_ *world, r *recovery.Rekeyer) { r.All = r.First }, "no-key"},
-		"changed":     {func(w *world, _ *recovery.Rekeyer) { w.spoilApplied(".json") }, "tampered"},
-		"variables":   {func(w *world, _ *recovery.Rekeyer) { w.spoilApplied(".variables") }, "tampered"},
+		"foreign key": {func(_ *Setup, r *recovery.Rekeyer) { r.All = r.First }, "no-key"},
+		"changed":     {func(w *Setup, _ *recovery.Rekeyer) { w.SpoilApplied(".json") }, "tampered"},
+		"variables":   {func(w *Setup, _ *recovery.Rekeyer) { w.SpoilApplied(".variables") }, "tampered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, r := rotated(t)
 			c.spoil(w, r)
-			before := must[[]string](t)(w.store.List(context.Background(), "acme/"))
-			result := must[recovery.RekeyResult](t)(r.Run(context.Background(), true))
+			before := Must[[]string](t)(w.Store.List(context.Background(), "acme/"))
+			result := Must[recovery.RekeyResult](t)(r.Run(context.Background(), true))
 			if got := states(result); got != c.want || result.Removable {
 				t.Errorf("%q removable=%v, want %q", got, result.Removable, c.want)
 			}
-			if after := must[[]string](t)(w.store.List(context.Background(), "acme/")); !slices.Equal(before, after) {
+			if after := Must[[]string](t)(w.Store.List(context.Background(), "acme/")); !slices.Equal(before, after) {
 				t.Errorf("written: %v", after)
 			}
 		})
 	}
 }
 
-// spoilApplied changes the objects of the last apply with a suffix.
-func (w *world) spoilApplied(suffix string) {
-	w.t.Helper()
-	for _, key := range must[[]string](w.t)(w.store.List(context.Background(), "acme/staging/applied/")) {
+// SpoilApplied changes the objects of the last apply with a suffix.
+func (w *Setup) SpoilApplied(suffix string) {
+	w.T.Helper()
+	for _, key := range Must[[]string](w.T)(w.Store.List(context.Background(), "acme/staging/applied/")) {
 		if !strings.HasSuffix(key, suffix) {
 			continue
 		}
-		b := w.read(key)
+		b := w.Read(key)
 		changed := bytes.Replace(b, []byte(`"actor"`), []byte(`"actoR"`), 1)
 		if bytes.Equal(changed, b) {
 			changed[len(changed)-1] ^= 1
 		}
-		if err := errors.Join(w.store.Delete(context.Background(), key), w.store.Create(context.Background(), key, bytes.NewReader(changed))); err != nil {
-			w.t.Fatal(err)
+		if err := errors.Join(w.Store.Delete(context.Background(), key), w.Store.Create(context.Background(), key, bytes.NewReader(changed))); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }
@@ -125,15 +125,15 @@ func (w *world) spoilApplied(suffix string) {
 func TestRekeyFault(t *testing.T) {
 	t.Parallel()
 	w, r := rotated(t)
-	r.Store = failing{w.store, ".json"}
+	r.Store = failing{w.Store, ".json"}
 	if _, err := r.Run(context.Background(), true); err == nil {
 		t.Fatal("no error")
 	}
-	if _, err := lastApplyOf(context.Background(), w.store, r.All, "acme", "staging"); err != nil {
+	if _, err := LastApplyOf(context.Background(), w.Store, r.All, "acme", "staging"); err != nil {
 		t.Errorf("the old record is gone: %v", err)
 	}
-	r.Store, w.now = w.store, w.now.Add(1)
-	if got := states(must[recovery.RekeyResult](t)(r.Run(context.Background(), true))); got != "resealed" {
+	r.Store, w.Now = w.Store, w.Now.Add(1)
+	if got := states(Must[recovery.RekeyResult](t)(r.Run(context.Background(), true))); got != "resealed" {
 		t.Errorf("again: %q", got)
 	}
 }
@@ -157,12 +157,12 @@ func TestRekeyNames(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w, r := rotated(t)
-	w.forget("_metapipe/open/")
-	if err := w.rename("acme", "store"); err != nil {
+	w.DeleteAll("_metapipe/open/")
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
 	of := func(apply bool, state recovery.RekeyState) (names int) {
-		for _, stored := range must[recovery.RekeyResult](t)(r.Run(ctx, apply)).Records {
+		for _, stored := range Must[recovery.RekeyResult](t)(r.Run(ctx, apply)).Records {
 			if strings.HasPrefix(stored.Key, "_metapipe/customers/") && stored.State == state {
 				names++
 			}
@@ -173,19 +173,19 @@ func TestRekeyNames(t *testing.T) {
 		t.Errorf("old: %d, sealed again: %d, and once more: %d", dry, done, again)
 	}
 	for name, good := range map[pipeline.CustomerName]bool{"store": true, "acme": false} {
-		w.customer.Name = name
-		if err := registry.CheckRegistered(ctx, w.store, r.First, w.customer); (err == nil) != good {
+		w.Current.Name = name
+		if err := registry.CheckRegistered(ctx, w.Store, r.First, w.Current); (err == nil) != good {
 			t.Errorf("%s, with the new key alone: %v", name, err)
 		}
 	}
-	w.forgetNumbers()
-	w.customer.Name = "acme"
+	w.DeleteRegistrations()
+	w.Current.Name = "acme"
 	var renamed *pipeline.RenamedError
-	if err := registry.CheckRegistered(ctx, w.store, r.First, w.customer); !errors.As(err, &renamed) || renamed.Old != "store" {
+	if err := registry.CheckRegistered(ctx, w.Store, r.First, w.Current); !errors.As(err, &renamed) || renamed.Old != "store" {
 		t.Errorf("without registrations, with the new key alone: %v", err)
 	}
-	for _, key := range w.registrations() {
-		w.write(key, bytes.Replace(w.read(key), []byte("store"), []byte("stole"), 1))
+	for _, key := range w.Registrations() {
+		w.Write(key, bytes.Replace(w.Read(key), []byte("store"), []byte("stole"), 1))
 	}
 	if bad := of(true, recovery.RekeyTampered); bad != 1 {
 		t.Errorf("%d forged records are found", bad)
@@ -198,23 +198,23 @@ func TestOtherKeyAfterAnApply(t *testing.T) {
 	t.Parallel()
 	old, next := store.NewKey(), store.NewKey()
 	both := func(first, second store.Key) *store.Sealer {
-		return must[*store.Sealer](t)(store.NewSealer(first, second))
+		return Must[*store.Sealer](t)(store.NewSealer(first, second))
 	}
-	w := newWorld(t)
-	w.sealer = both(next, old)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\nproduction one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	w.sealer = both(old, next)
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-	must[deploy.TargetResult](t)(w.plan(request, "production"))
-	w.sealer = must[*store.Sealer](t)(store.NewSealer(next))
+	w := New(t)
+	w.Sealer = both(next, old)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\nproduction one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Sealer = both(old, next)
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+	w.Sealer = Must[*store.Sealer](t)(store.NewSealer(next))
 
-	_, err := w.apply(w.target(request, "staging"))
+	_, err := w.Apply(w.Target(request, "staging"))
 	var refused *pipeline.RefusedError
 	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonUnknownKey || strings.Contains(err.Error(), "applied") || !strings.Contains(refused.Message, "this step has changed nothing") {
 		t.Errorf("a second apply: %v", err)
 	}
-	targets := w.report(request, false).Targets
+	targets := w.Report(request, false).Targets
 	if got := targets[0].Message; targets[0].Outcome != pipeline.OutcomeFailed || !strings.Contains(got, "how the apply ended is recorded under another key") {
 		t.Errorf("after the apply the customer reads %q", got)
 	}

@@ -22,44 +22,44 @@ func (e emptying) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Sto
 	return applied, err
 }
 
-// ended is a world whose staging was applied and destroyed.
-func ended(t *testing.T) *world {
+// ended is a setup whose staging was applied and destroyed.
+func ended(t *testing.T) *Setup {
 	t.Helper()
-	w := applied(t)
-	w.tick()
-	request := must[pipeline.Request](t)(w.fetcher().Run(t.Context(), w.byHand("workflow_dispatch", toDestroy)))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	w.hub.approvals = []deploy.Approval{approved(robin, "staging-apply")}
-	a := w.applier()
-	a.Engine = emptying{w.engine}
-	if _, err := a.Run(t.Context(), w.target(request, "staging")); err != nil {
+	w := NewApplied(t)
+	w.Tick()
+	request := Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", DestroyStaging)))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Hub.ApprovalList = []deploy.Approval{Approved(Robin, "staging-apply")}
+	a := w.Applier()
+	a.Engine = emptying{w.Engine}
+	if _, err := a.Run(t.Context(), w.Target(request, "staging")); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []pipeline.RequestID{request.ID, request.AppliedBy} {
-		w.report(pipeline.Request{ID: id}, true)
+		w.Report(pipeline.Request{ID: id}, true)
 	}
 	return w
 }
 
 // renameEmpty renames a customer whose states have no resources.
-func (w *world) renameEmpty(old, name pipeline.CustomerName) {
-	w.t.Helper()
-	r := w.renamer()
-	r.Engine.(*mover).empty = true
-	if _, err := r.Run(w.t.Context(), w.renameInput(old, name), true); err != nil {
-		w.t.Fatal(err)
+func renameEmpty(w *Setup, old, name pipeline.CustomerName) {
+	w.T.Helper()
+	r := w.Renamer()
+	r.Engine.(*StateMover).Empty = true
+	if _, err := r.Run(w.T.Context(), w.RenameInput(old, name), true); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
-func (w *world) isEnded(c pipeline.CustomerName) bool {
-	w.t.Helper()
-	known, err := ledger.Remember(w.t.Context(), record.Records{Store: w.store, Sealer: w.sealer}, c, "staging")
+func isEnded(w *Setup, c pipeline.CustomerName) bool {
+	w.T.Helper()
+	known, err := ledger.Remember(w.T.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, c, "staging")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-	_, shown, err := intake.LookForEnded(w.t.Context(), w.store, c, "staging")
+	_, shown, err := intake.LookForEnded(w.T.Context(), w.Store, c, "staging")
 	if err != nil || shown != known.Destroyed() {
-		w.t.Errorf("%s/staging is shown as ended: %v, %v, and its records say %v", c, shown, err, known.Destroyed())
+		w.T.Errorf("%s/staging is shown as ended: %v, %v, and its records say %v", c, shown, err, known.Destroyed())
 	}
 	return known.Destroyed()
 }
@@ -73,18 +73,18 @@ func TestRenameKeepsTheEnd(t *testing.T) {
 			t.Parallel()
 			w := ended(t)
 			if stateGone {
-				delete(w.engine.states, w.backend("acme", "staging").String())
+				delete(w.Engine.States, w.Backend("acme", "staging").String())
 			}
 			for _, names := range [][2]pipeline.CustomerName{{"acme", "store"}, {"store", "shack"}, {"shack", "acme"}} {
-				w.renameEmpty(names[0], names[1])
-				if !w.isEnded(names[1]) {
+				renameEmpty(w, names[0], names[1])
+				if !isEnded(w, names[1]) {
 					t.Errorf("%s/staging is not ended any more", names[1])
 				}
-				in := w.byHand("workflow_dispatch", toDestroy)
+				in := w.ManualInput("workflow_dispatch", DestroyStaging)
 				in.Run.ID = 78 // the destroy had run 77
 				in.Manual.Customer, in.Manual.Confirm = names[1], string(names[1])+"/staging"
-				w.tick()
-				_, err := w.fetcher().Run(t.Context(), in)
+				w.Tick()
+				_, err := w.Fetcher().Run(t.Context(), in)
 				var refused *pipeline.RefusedError
 				if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonNoDestroy || !strings.Contains(refused.Operator, "there is nothing left to do") {
 					t.Errorf("a second destroy: %v", err)
@@ -93,9 +93,9 @@ func TestRenameKeepsTheEnd(t *testing.T) {
 			if stateGone {
 				return
 			}
-			w.engine.finds = stateFound("l", 2, 0)
-			w.wantNamed("acme")
-			if w.isEnded("acme") {
+			w.Engine.ChangePlanned = StateFound("l", 2, 0)
+			w.WantNamed("acme")
+			if isEnded(w, "acme") {
 				t.Error("it was applied again, and counts as ended")
 			}
 		})
@@ -106,21 +106,21 @@ func TestRenameKeepsTheEnd(t *testing.T) {
 // ended by a rename.
 func TestRenameOfWhatRunsIsNoEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	if err := w.rename("acme", "store"); err != nil {
+	w := New(t)
+	w.ApplyOnce()
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if w.isEnded("store") {
+	if isEnded(w, "store") {
 		t.Error("a target that nobody destroyed counts as ended")
 	}
 	w = ended(t)
-	w.engine.finds = stateFound("l", 2, 0)
-	w.wantNamed("acme")
-	if err := w.rename("acme", "store"); err != nil {
+	w.Engine.ChangePlanned = StateFound("l", 2, 0)
+	w.WantNamed("acme")
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if w.isEnded("store") {
+	if isEnded(w, "store") {
 		t.Error("a target that was applied after its end counts as ended")
 	}
 }

@@ -16,13 +16,13 @@ import (
 // says ends well.
 func TestNameAndPathChange(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	moved := w.customer
+	w := New(t)
+	w.ApplyOnce()
+	moved := w.Current
 	moved.Name, moved.Path, moved.File = "store", "deploy/prod", "customers/store.yml"
-	f := w.fetcher()
+	f := w.Fetcher()
 	f.Customers = customerList{moved}
-	before := w.registrations()
+	before := w.Registrations()
 	err := f.Register(context.Background(), moved)
 	var renamed *pipeline.RenamedError
 	if !errors.As(err, &renamed) || renamed.Old != "acme" {
@@ -33,13 +33,13 @@ func TestNameAndPathChange(t *testing.T) {
 			t.Errorf("no %q in: %v", want, err)
 		}
 	}
-	if after := w.registrations(); len(after) != len(before) {
+	if after := w.Registrations(); len(after) != len(before) {
 		t.Errorf("registered: %v", after)
 	}
-	if err := w.rename("acme", "store"); err != nil { // with the old path
+	if err := w.Rename("acme", "store"); err != nil { // with the old path
 		t.Fatal(err)
 	}
-	w.wantNamed("store", "acme")
+	w.WantNamed("store", "acme")
 	if err := f.Register(context.Background(), moved); err != nil {
 		t.Errorf("the path, after the name: %v", err)
 	}
@@ -49,26 +49,26 @@ func TestNameAndPathChange(t *testing.T) {
 // repository has a file, has nothing left, or is of another repository.
 func TestNewPathBesideAnother(t *testing.T) {
 	t.Parallel()
-	for name, prepare := range map[string]func(*world, *pipeline.Customer) customerList{
-		"the other has a file": func(w *world, _ *pipeline.Customer) customerList { return customerList{w.customer} },
-		"nothing was applied":  func(w *world, _ *pipeline.Customer) customerList { w.forget("acme/"); return nil },
-		"another repository":   func(_ *world, c *pipeline.Customer) customerList { c.RepositoryID = 8; return nil },
-		"accepted without a state": func(w *world, _ *pipeline.Customer) customerList {
-			r := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Now: w.tick}
-			in := pipeline.TargetInput{Customer: w.customer, Environment: "staging"}
+	for name, prepare := range map[string]func(*Setup, *pipeline.Customer) customerList{
+		"the other has a file": func(w *Setup, _ *pipeline.Customer) customerList { return customerList{w.Current} },
+		"nothing was applied":  func(w *Setup, _ *pipeline.Customer) customerList { w.DeleteAll("acme/"); return nil },
+		"another repository":   func(_ *Setup, c *pipeline.Customer) customerList { c.RepositoryID = 8; return nil },
+		"accepted without a state": func(w *Setup, _ *pipeline.Customer) customerList {
+			r := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Now: w.Tick}
+			in := pipeline.TargetInput{Customer: w.Current, Environment: "staging"}
 			if err := r.Accept(context.Background(), in, recovery.Acceptable{Reason: "destroyed by hand"}); err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
-			other := w.customer
+			w := New(t)
+			w.ApplyOnce()
+			other := w.Current
 			other.Name, other.Path = "store", "deploy"
-			f := w.fetcher()
+			f := w.Fetcher()
 			others := prepare(w, &other)
 			f.Customers = append(others, other)
 			if err := f.Register(context.Background(), other); err != nil {
@@ -83,11 +83,11 @@ func TestNewPathBesideAnother(t *testing.T) {
 func TestRegistrationNamesACustomer(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "_metapipe", "x; curl evil", "Shop", "../shop"} {
-		w := newWorld(t)
-		w.appliedOnce()
-		w.write(w.registrations()[0], []byte(`{"record": {"repository_id": 7, "path": "infra", "customer": "`+name+`"}, "seal": "AA=="}`))
-		err := registry.CheckRegistered(context.Background(), w.store, nil, w.customer)
-		wantRefused(t, name, err, pipeline.ReasonTampered)
+		w := New(t)
+		w.ApplyOnce()
+		w.Write(w.Registrations()[0], []byte(`{"record": {"repository_id": 7, "path": "infra", "customer": "`+name+`"}, "seal": "AA=="}`))
+		err := registry.CheckRegistered(context.Background(), w.Store, nil, w.Current)
+		WantRefused(t, name, err, pipeline.ReasonTampered)
 		if err != nil && strings.Contains(err.Error(), "customer rename") {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -98,20 +98,20 @@ func TestRegistrationNamesACustomer(t *testing.T) {
 // bring the old name back, also where nothing can be verified. A true rename back does.
 func TestForgedTimeOfRegistration(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	first, old := w.registrations()[0], w.customer
-	if err := w.rename("acme", "store"); err != nil {
+	w := New(t)
+	w.ApplyOnce()
+	first, old := w.Registrations()[0], w.Current
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	w.lay(strings.Replace(first, "000001", "000003", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AA=="}`)
-	wantRefused(t, "without a key", registry.CheckRegistered(context.Background(), w.store, nil, old), pipeline.ReasonRenamed)
-	wantRefused(t, "with a key", registry.CheckRegistered(context.Background(), w.store, w.sealer, old), pipeline.ReasonTampered)
-	w.forget(strings.Replace(first, "000001", "000003", 1))
-	if err := w.rename("store", "acme"); err != nil {
+	w.Create(strings.Replace(first, "000001", "000003", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "acme", "at": "2099-01-01T00:00:00Z"}, "seal": "AA=="}`)
+	WantRefused(t, "without a key", registry.CheckRegistered(context.Background(), w.Store, nil, old), pipeline.ReasonRenamed)
+	WantRefused(t, "with a key", registry.CheckRegistered(context.Background(), w.Store, w.Sealer, old), pipeline.ReasonTampered)
+	w.DeleteAll(strings.Replace(first, "000001", "000003", 1))
+	if err := w.Rename("store", "acme"); err != nil {
 		t.Fatal(err)
 	}
-	if err := registry.CheckRegistered(context.Background(), w.store, nil, old); err != nil {
+	if err := registry.CheckRegistered(context.Background(), w.Store, nil, old); err != nil {
 		t.Errorf("renamed back: %v", err)
 	}
 }
@@ -126,32 +126,32 @@ func TestRenameStoppedAndRenamedBack(t *testing.T) {
 	for n := 0; ; n++ {
 		stopped := 0
 		for _, through := range []bool{false, true} {
-			w := newWorld(t)
-			w.appliedOnce()
-			if !w.stopRename(n, through) {
+			w := New(t)
+			w.ApplyOnce()
+			if !stopRename(w, n, through) {
 				continue
 			}
 			stopped++
-			w.customer.Name = "store"
-			last := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer) == nil
-			w.customer.Name = "acme"
-			err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer)
+			w.Current.Name = "store"
+			last := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current) == nil
+			w.Current.Name = "acme"
+			err := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current)
 			if err == nil && last {
 				t.Fatalf("stopped at write %d (%v), both names go on", n, through)
 			}
 			if err == nil {
 				old++
-				w.tick()
-				w.wantNamed("acme", "store")
-				w.tick()
+				w.Tick()
+				w.WantNamed("acme", "store")
+				w.Tick()
 			}
-			if err := w.rename("acme", "store"); err != nil {
+			if err := w.Rename("acme", "store"); err != nil {
 				t.Fatalf("again after write %d (%v): %v", n, through, err)
 			}
-			if from, to := w.engine.states[w.backend("acme", "staging").String()], w.engine.states[w.backend("store", "staging").String()]; from != to {
+			if from, to := w.Engine.States[w.Backend("acme", "staging").String()], w.Engine.States[w.Backend("store", "staging").String()]; from != to {
 				t.Errorf("stopped at write %d (%v): the new name has serial %d, and the old one left %d", n, through, to, from)
 			}
-			w.wantNamed("store", "acme")
+			w.WantNamed("store", "acme")
 		}
 		if stopped == 0 {
 			if n < 7 || old == 0 {
@@ -163,19 +163,19 @@ func TestRenameStoppedAndRenamedBack(t *testing.T) {
 }
 
 // stopRename ends a rename at its n-th write, and reports whether it has as many.
-func (w *world) stopRename(n int, through bool) bool {
-	w.t.Helper()
-	r, left := w.renamer(), n
-	r.Store = budget{w.store, &left, through}
-	r.Engine.(*mover).fail = func() error {
+func stopRename(w *Setup, n int, through bool) bool {
+	w.T.Helper()
+	r, left := w.Renamer(), n
+	r.Store = budget{w.Store, &left, through}
+	r.Engine.(*StateMover).Fail = func() error {
 		if left--; left < 0 {
 			return errPlanUsed
 		}
 		return nil
 	}
-	_, err := r.Run(context.Background(), w.renameInput("acme", "store"), true)
+	_, err := r.Run(context.Background(), w.RenameInput("acme", "store"), true)
 	if err != nil && !errors.Is(err, errPlanUsed) {
-		w.t.Fatalf("stopped at write %d: %v", n, err)
+		w.T.Fatalf("stopped at write %d: %v", n, err)
 	}
 	return err != nil
 }

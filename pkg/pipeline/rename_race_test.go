@@ -46,25 +46,25 @@ func (h hooked) List(ctx context.Context, prefix string) ([]string, error) {
 
 // leftApply is a job whose apply did not start and whose report has closed the request:
 // run again, it applies the same plan.
-func (w *world) leftApply() pipeline.TargetInput {
-	w.t.Helper()
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push")))
-	if _, err := w.plan(request, "staging"); err != nil {
-		w.t.Fatal(err)
+func leftApply(w *Setup) pipeline.TargetInput {
+	w.T.Helper()
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging two\nproduction one\n"), "push")))
+	if _, err := w.Plan(request, "staging"); err != nil {
+		w.T.Fatal(err)
 	}
-	w.engine.notStarted = &pipeline.FailedError{Message: "Error acquiring the state lock"}
-	in := w.target(request, "staging")
-	if _, err := w.apply(in); err == nil {
-		w.t.Fatal("applied")
+	w.Engine.NotStarted = &pipeline.FailedError{Message: "Error acquiring the state lock"}
+	in := w.Target(request, "staging")
+	if _, err := w.Apply(in); err == nil {
+		w.T.Fatal("applied")
 	}
-	w.engine.notStarted = nil
-	w.report(request, true)
+	w.Engine.NotStarted = nil
+	w.Report(request, true)
 	in.Run.Attempt, in.Receipt = 2, ""
 	return in
 }
 
-func (w *world) serial(c pipeline.CustomerName) uint64 {
-	return w.engine.states[w.backend(c, "staging").String()]
+func stateSerial(w *Setup, c pipeline.CustomerName) uint64 {
+	return w.Engine.States[w.Backend(c, "staging").String()]
 }
 
 func wantRenamed(t *testing.T, what string, err error) {
@@ -85,32 +85,32 @@ func isRegistration(key string) bool {
 func TestOldNameAfterTheRecord(t *testing.T) {
 	t.Parallel()
 	for _, removed := range []bool{false, true} {
-		w := newWorld(t)
-		w.appliedOnce()
-		in := w.leftApply()
-		r := w.renamer()
-		r.Store = hooked{Store: w.store, create: func(key string) error {
+		w := New(t)
+		w.ApplyOnce()
+		in := leftApply(w)
+		r := w.Renamer()
+		r.Store = hooked{Store: w.Store, create: func(key string) error {
 			if !removed && isRegistration(key) {
 				return errPlanUsed
 			}
 			return nil
 		}}
-		if _, err := r.Run(context.Background(), w.renameInput("acme", "store"), true); (err == nil) != removed {
+		if _, err := r.Run(context.Background(), w.RenameInput("acme", "store"), true); (err == nil) != removed {
 			t.Fatalf("removed %v: %v", removed, err)
 		}
 		if removed {
-			w.forget(w.registrations()[1])
+			w.DeleteAll(w.Registrations()[1])
 		}
-		w.customer.Name = "acme"
-		_, err := w.apply(in)
+		w.Current.Name = "acme"
+		_, err := w.Apply(in)
 		wantRenamed(t, "the job of the old name", err)
-		if w.serial("acme") != 1 {
-			t.Errorf("removed %v: applied, %v", removed, w.engine.states)
+		if stateSerial(w, "acme") != 1 {
+			t.Errorf("removed %v: applied, %v", removed, w.Engine.States)
 		}
-		if err := w.rename("acme", "store"); err != nil {
+		if err := w.Rename("acme", "store"); err != nil {
 			t.Fatal(err)
 		}
-		w.wantNamed("store", "acme")
+		w.WantNamed("store", "acme")
 	}
 }
 
@@ -120,34 +120,34 @@ func TestOldNameAfterTheRecord(t *testing.T) {
 func TestApplyDuringTheCopy(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"store/staging/applied/", "acme/staging/ledger/", registry.Renames} {
-		w := newWorld(t)
-		w.appliedOnce()
-		in := w.leftApply()
-		input := w.renameInput("acme", "store")
-		fresh, once := w.customer, false
-		r := w.renamer()
-		r.Store = hooked{Store: w.store, create: func(key string) error {
+		w := New(t)
+		w.ApplyOnce()
+		in := leftApply(w)
+		input := w.RenameInput("acme", "store")
+		fresh, once := w.Current, false
+		r := w.Renamer()
+		r.Store = hooked{Store: w.Store, create: func(key string) error {
 			if once || !strings.HasPrefix(key, at) {
 				return nil
 			}
 			once = true
-			w.customer.Name = "acme"
-			if _, err := w.apply(in); err != nil {
+			w.Current.Name = "acme"
+			if _, err := w.Apply(in); err != nil {
 				t.Errorf("at %s: %v", at, err)
 			}
-			w.report(pipeline.Request{ID: in.Request}, true)
-			w.customer = fresh
+			w.Report(pipeline.Request{ID: in.Request}, true)
+			w.Current = fresh
 			return nil
 		}}
 		_, err := r.Run(context.Background(), input, true)
 		if err != nil || !once {
 			t.Fatalf("at %s: %v", at, err)
 		}
-		last, err := lastApplyOf(context.Background(), w.store, w.sealer, "store", "staging")
-		if w.serial("acme") != 2 || w.serial("store") != 2 || err != nil || last.Request != in.Request {
-			t.Errorf("at %s: states %v, last apply %s, %v", at, w.engine.states, last.Request, err)
+		last, err := LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
+		if stateSerial(w, "acme") != 2 || stateSerial(w, "store") != 2 || err != nil || last.Request != in.Request {
+			t.Errorf("at %s: states %v, last apply %s, %v", at, w.Engine.States, last.Request, err)
 		}
-		w.wantNamed("store", "acme")
+		w.WantNamed("store", "acme")
 	}
 }
 
@@ -158,22 +158,22 @@ func TestRenameFinishesBehindTheOldName(t *testing.T) {
 	for name, c := range map[string]struct {
 		old, now, want uint64
 	}{"old": {2, 1, 2}, "new": {1, 3, 3}, "neither": {1, 1, 1}, "old state removed": {0, 1, 1}} {
-		w := newWorld(t)
-		w.appliedOnce()
-		if err := w.rename("acme", "store"); err != nil {
+		w := New(t)
+		w.ApplyOnce()
+		if err := w.Rename("acme", "store"); err != nil {
 			t.Fatal(err)
 		}
-		w.forget(w.registrations()[1])
+		w.DeleteAll(w.Registrations()[1])
 		for customer, serial := range map[pipeline.CustomerName]uint64{"acme": c.old, "store": c.now} {
-			w.engine.states[w.backend(customer, "staging").String()] = serial
+			w.Engine.States[w.Backend(customer, "staging").String()] = serial
 			if serial == 0 {
-				delete(w.engine.states, w.backend(customer, "staging").String())
+				delete(w.Engine.States, w.Backend(customer, "staging").String())
 			}
 		}
-		if err := w.rename("acme", "store"); err != nil {
+		if err := w.Rename("acme", "store"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if got := w.serial("store"); got != c.want {
+		if got := stateSerial(w, "store"); got != c.want {
 			t.Errorf("%s: serial %d, want %d", name, got, c.want)
 		}
 	}
@@ -183,22 +183,22 @@ func TestRenameFinishesBehindTheOldName(t *testing.T) {
 // before it changes anything.
 func TestRenameAfterTheCheck(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	in, once := w.leftApply(), false
-	a := w.applier()
-	a.Store = hooked{Store: w.store, open: func(key string) {
+	w := New(t)
+	w.ApplyOnce()
+	in, once := leftApply(w), false
+	a := w.Applier()
+	a.Store = hooked{Store: w.Store, open: func(key string) {
 		if !once && strings.HasSuffix(key, "planned.json") {
 			once = true
-			if err := w.rename("acme", "store"); err != nil {
+			if err := w.Rename("acme", "store"); err != nil {
 				t.Error(err)
 			}
 		}
 	}}
 	_, err := a.Run(context.Background(), in)
 	wantRenamed(t, "the job of the old name", err)
-	if !once || w.serial("acme") != 1 || w.serial("store") != 1 {
-		t.Errorf("applied: %v", w.engine.states)
+	if !once || stateSerial(w, "acme") != 1 || stateSerial(w, "store") != 1 {
+		t.Errorf("applied: %v", w.Engine.States)
 	}
 }
 
@@ -207,34 +207,34 @@ func TestRenameAfterTheCheck(t *testing.T) {
 func TestSlowRename(t *testing.T) {
 	t.Parallel()
 	for n := 1; ; n++ {
-		w := newWorld(t)
-		w.appliedOnce()
-		input := w.renameInput("acme", "store")
+		w := New(t)
+		w.ApplyOnce()
+		input := w.RenameInput("acme", "store")
 		reads, once := 0, false
-		r := w.renamer()
+		r := w.Renamer()
 		var want pipeline.RequestID
 		hook := func(string) {
 			if reads++; once || reads < n {
 				return
 			}
 			once = true
-			if err := w.rename("acme", "store"); err != nil {
+			if err := w.Rename("acme", "store"); err != nil {
 				t.Fatalf("at read %d: %v", n, err)
 			}
-			w.wantNamed("store", "acme")
-			last, _ := lastApplyOf(context.Background(), w.store, w.sealer, "store", "staging")
+			w.WantNamed("store", "acme")
+			last, _ := LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
 			want = last.Request
 		}
-		r.Store = hooked{Store: w.store, list: hook}
+		r.Store = hooked{Store: w.Store, list: hook}
 		_, err := r.Run(context.Background(), input, true)
 		if !once {
 			break
 		}
-		last, lastErr := lastApplyOf(context.Background(), w.store, w.sealer, "store", "staging")
-		if lastErr != nil || last.Request != want || w.serial("store") != 2 {
-			t.Fatalf("at read %d: last apply %s, want %s, states %v; the rename ended with %v", n, last.Request, want, w.engine.states, err)
+		last, lastErr := LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
+		if lastErr != nil || last.Request != want || stateSerial(w, "store") != 2 {
+			t.Fatalf("at read %d: last apply %s, want %s, states %v; the rename ended with %v", n, last.Request, want, w.Engine.States, err)
 		}
-		w.wantNamed("store", "acme")
+		w.WantNamed("store", "acme")
 	}
 }
 
@@ -242,25 +242,25 @@ func TestSlowRename(t *testing.T) {
 func TestTwoRenames(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"store/staging/applied/", registry.Renames} {
-		w := newWorld(t)
-		w.appliedOnce()
-		input, once := w.renameInput("acme", "store"), false
-		r := w.renamer()
-		r.Store = hooked{Store: w.store, create: func(key string) error {
+		w := New(t)
+		w.ApplyOnce()
+		input, once := w.RenameInput("acme", "store"), false
+		r := w.Renamer()
+		r.Store = hooked{Store: w.Store, create: func(key string) error {
 			if !once && strings.HasPrefix(key, at) {
 				once = true
-				if err := w.rename("acme", "shack"); err != nil {
+				if err := w.Rename("acme", "shack"); err != nil {
 					t.Error(err)
 				}
 			}
 			return nil
 		}}
 		_, err := r.Run(context.Background(), input, true)
-		wantRefused(t, "the slow one", err, pipeline.ReasonLocked)
-		if now, err := registry.RenamedTo(context.Background(), w.store, w.sealer, "acme"); now != "shack" || err != nil {
+		WantRefused(t, "the slow one", err, pipeline.ReasonLocked)
+		if now, err := registry.RenamedTo(context.Background(), w.Store, w.Sealer, "acme"); now != "shack" || err != nil {
 			t.Errorf("acme is %q now, %v", now, err)
 		}
-		w.wantNamed("shack", "acme", "store")
+		w.WantNamed("shack", "acme", "store")
 	}
 }
 
@@ -269,15 +269,15 @@ func TestTwoRenames(t *testing.T) {
 func TestLastApplyBaseOfALateClock(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	w := newWorld(t)
+	w := New(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, ending := range []string{".json", ".variables"} {
 		first := record.LastApplyBase("acme", "staging", at, "b")
-		w.lay(first+ending, "x")
-		next, err := record.NextLastApplyBase(ctx, w.store, "acme", "staging", at.Add(-time.Hour), "a")
+		w.Create(first+ending, "x")
+		next, err := record.NextLastApplyBase(ctx, w.Store, "acme", "staging", at.Add(-time.Hour), "a")
 		if err != nil || next <= first {
 			t.Errorf("%s comes behind %s, %v", next, first, err)
 		}
-		w.forget("acme/staging/applied/")
+		w.DeleteAll("acme/staging/applied/")
 	}
 }

@@ -17,36 +17,36 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
-// mover moves the states of the world's engine. lineages are those of states that are not
+// StateMover moves the states of the setup's engine. lineages are those of states that are not
 // of the engine's own lineage.
-type mover struct {
-	e        *engine
-	lineages map[string]string
-	fail     func() error
-	empty    bool // its states have no resources
+type StateMover struct {
+	e        *Engine
+	Lineages map[string]string
+	Fail     func() error
+	Empty    bool // its states have no resources
 }
 
-func (m *mover) PullState(_ context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
-	serial, found := m.e.states[job.Backend.String()]
+func (m *StateMover) PullState(_ context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error) {
+	serial, found := m.e.States[job.Backend.String()]
 	if !found {
 		return pipeline.StateRecord{}, os.WriteFile(file, nil, 0o600)
 	}
 	v := pipeline.StateVersion{Lineage: "l", Serial: serial}
-	if other := m.lineages[job.Backend.String()]; other != "" {
+	if other := m.Lineages[job.Backend.String()]; other != "" {
 		v.Lineage = other
 	}
 	resources := 2
-	if m.empty {
+	if m.Empty {
 		resources = 0
 	}
 	return pipeline.StateRecord{StateVersion: v, Resources: resources}, os.WriteFile(file, fmt.Appendf(nil, "%d %q", serial, v.Lineage), 0o600)
 }
 
 // SameState is false: the files have no resources that could be compared.
-func (m *mover) SameState(string, string) (bool, error) { return false, nil }
+func (m *StateMover) SameState(string, string) (bool, error) { return false, nil }
 
-func (m *mover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
-	if err := m.fail(); err != nil {
+func (m *StateMover) PushState(_ context.Context, job pipeline.Job, kept pipeline.KeptState) (pipeline.StateVersion, error) {
+	if err := m.Fail(); err != nil {
 		return pipeline.StateVersion{}, err
 	}
 	var v pipeline.StateVersion
@@ -55,17 +55,17 @@ func (m *mover) PushState(_ context.Context, job pipeline.Job, kept pipeline.Kep
 		_, err = fmt.Sscanf(string(b), "%d %q", &v.Serial, &v.Lineage)
 	}
 	place := job.Backend.String()
-	if now, found := m.e.states[place]; found && now != kept.Planned.Serial {
+	if now, found := m.e.States[place]; found && now != kept.Planned.Serial {
 		return pipeline.StateVersion{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed since it was read"}
 	}
-	m.e.states[place], m.lineages[place] = v.Serial, v.Lineage
+	m.e.States[place], m.Lineages[place] = v.Serial, v.Lineage
 	return v, err
 }
 
-// locks is the lock of one target.
-type locks map[string]*pipeline.Lock
+// LocksByTarget is the lock of one target.
+type LocksByTarget map[string]*pipeline.Lock
 
-func (l locks) Lock(_ context.Context, c pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
+func (l LocksByTarget) Lock(_ context.Context, c pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
 	return l[string(c.Name)+"/"+string(env)], true, nil
 }
 
@@ -89,95 +89,100 @@ func (b budget) Create(ctx context.Context, key string, body io.Reader) error {
 	return errPlanUsed
 }
 
-func (w *world) backend(c pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
+// Backend is where the state of a target lies.
+func (w *Setup) Backend(c pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
 	return pipeline.State{}.Target(c, env, "/state")
 }
 
-func (w *world) renamer() *registry.Renamer {
-	m := &mover{e: w.engine, lineages: map[string]string{}, fail: func() error { return nil }}
-	return &registry.Renamer{Store: w.store, Sealer: w.sealer, Engine: m, Locks: locks{}, Now: w.tick}
+// Renamer is the rename command.
+func (w *Setup) Renamer() *registry.Renamer {
+	m := &StateMover{e: w.Engine, Lineages: map[string]string{}, Fail: func() error { return nil }}
+	return &registry.Renamer{Store: w.Store, Sealer: w.Sealer, Engine: m, Locks: LocksByTarget{}, Now: w.Tick}
 }
 
-func (w *world) renameInput(old, name pipeline.CustomerName) registry.RenameInput {
-	w.customer.Name, w.customer.File = name, "customers/"+string(name)+".yml"
-	return registry.RenameInput{Old: old, New: w.customer, Backend: w.backend, ManagerDir: w.dir, RunDir: filepath.Join(w.t.TempDir(), "run"), Actor: "operator"}
+// RenameInput declares the customer under its new name and returns the input of the rename.
+func (w *Setup) RenameInput(old, name pipeline.CustomerName) registry.RenameInput {
+	w.Current.Name, w.Current.File = name, "customers/"+string(name)+".yml"
+	return registry.RenameInput{Old: old, New: w.Current, Backend: w.Backend, ManagerDir: w.ManagerDir, RunDir: filepath.Join(w.T.TempDir(), "run"), Actor: "operator"}
 }
 
-func (w *world) rename(old, name pipeline.CustomerName) error {
-	_, err := w.renamer().Run(context.Background(), w.renameInput(old, name), true)
+// Rename renames a customer.
+func (w *Setup) Rename(old, name pipeline.CustomerName) error {
+	_, err := w.Renamer().Run(context.Background(), w.RenameInput(old, name), true)
 	return err
 }
 
-// wantNamed wants that a customer plans on what was applied, and that the others do not. Its
+// WantNamed wants that a customer plans on what was applied, and that the others do not. Its
 // variables are new each time: a plan without changes leaves no record of an apply.
-func (w *world) wantNamed(name pipeline.CustomerName, others ...pipeline.CustomerName) {
-	w.t.Helper()
+func (w *Setup) WantNamed(name pipeline.CustomerName, others ...pipeline.CustomerName) {
+	w.T.Helper()
 	for _, other := range others {
-		w.customer.Name = other
-		if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err == nil {
-			w.t.Errorf("%s goes on", other)
+		w.Current.Name = other
+		if err := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current); err == nil {
+			w.T.Errorf("%s goes on", other)
 		}
 	}
-	w.customer.Name = name
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(fmt.Sprintf("staging %d\nproduction one\n", w.run)), "push")))
-	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
-	if applied := must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
-		w.t.Errorf("the apply of %s ended as %s", name, applied.Outcome)
+	w.Current.Name = name
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(fmt.Sprintf("staging %d\nproduction one\n", w.LastRun)), "push")))
+	Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
+	if applied := Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
+		w.T.Errorf("the apply of %s ended as %s", name, applied.Outcome)
 	}
-	w.report(request, true)
-	last, err := lastApplyOf(context.Background(), w.store, w.sealer, name, "staging")
+	w.Report(request, true)
+	last, err := LastApplyOf(context.Background(), w.Store, w.Sealer, name, "staging")
 	if err != nil || last.Request != request.ID {
-		w.t.Errorf("the last apply of %s is %s, %v", name, last.Request, err)
+		w.T.Errorf("the last apply of %s is %s, %v", name, last.Request, err)
 	}
 }
 
-func (w *world) keys(prefix string) []string {
-	w.t.Helper()
-	return must[[]string](w.t)(w.store.List(context.Background(), prefix))
+// Keys lists the objects with a prefix.
+func (w *Setup) Keys(prefix string) []string {
+	w.T.Helper()
+	return Must[[]string](w.T)(w.Store.List(context.Background(), prefix))
 }
 
 // TestRename: nothing is written without apply, everything is there with it, nothing
 // under the old name is gone, and done again it changes nothing.
 func TestRename(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	before := w.keys("")
-	result := must[registry.RenameResult](t)(w.renamer().Run(context.Background(), w.renameInput("acme", "store"), false))
-	if len(result.Moves) != 3 || result.Applied || !slices.Equal(w.keys(""), before) || len(w.engine.states) != 1 {
-		t.Fatalf("a plan of moves: %+v, and the store has %v", result, w.keys(""))
+	w := New(t)
+	w.ApplyOnce()
+	before := w.Keys("")
+	result := Must[registry.RenameResult](t)(w.Renamer().Run(context.Background(), w.RenameInput("acme", "store"), false))
+	if len(result.Moves) != 3 || result.Applied || !slices.Equal(w.Keys(""), before) || len(w.Engine.States) != 1 {
+		t.Fatalf("a plan of moves: %+v, and the store has %v", result, w.Keys(""))
 	}
-	if err := w.rename("acme", "store"); err != nil {
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	after := w.keys("")
+	after := w.Keys("")
 	for _, key := range before {
 		if !slices.Contains(after, key) {
 			t.Errorf("%s is gone", key)
 		}
 	}
-	if w.engine.states[w.backend("store", "staging").String()] != 1 || w.engine.states[w.backend("acme", "staging").String()] != 1 {
-		t.Errorf("states: %v", w.engine.states)
+	if w.Engine.States[w.Backend("store", "staging").String()] != 1 || w.Engine.States[w.Backend("acme", "staging").String()] != 1 {
+		t.Errorf("states: %v", w.Engine.States)
 	}
-	if last, err := lastApplyOf(context.Background(), w.store, w.sealer, "store", "staging"); err != nil || last.Actor != "dev" {
+	if last, err := LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging"); err != nil || last.Actor != "dev" {
 		t.Errorf("the last apply of the new name: %+v, %v", last, err)
 	}
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
 		for _, env := range []pipeline.Environment{"", "staging"} {
-			entries, _, err := (ledger.Ledger{Store: w.store}).Read(context.Background(), name, env)
+			entries, _, err := (ledger.Ledger{Store: w.Store}).Read(context.Background(), name, env)
 			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.Renamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
 				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
 			}
 		}
 	}
-	result, err := w.renamer().Run(context.Background(), w.renameInput("acme", "store"), true)
-	if err != nil || !result.Already || !slices.Equal(w.keys(""), after) {
+	result, err := w.Renamer().Run(context.Background(), w.RenameInput("acme", "store"), true)
+	if err != nil || !result.Already || !slices.Equal(w.Keys(""), after) {
 		t.Errorf("again: %+v, %v", result, err)
 	}
-	if now, err := registry.RenamedTo(context.Background(), w.store, w.sealer, "acme"); now != "store" || err != nil {
+	if now, err := registry.RenamedTo(context.Background(), w.Store, w.Sealer, "acme"); now != "store" || err != nil {
 		t.Errorf("acme is %q now, %v", now, err)
 	}
-	w.wantNamed("store", "acme")
+	w.WantNamed("store", "acme")
 }
 
 // TestRenameIsRepeatable stops a rename at each of its writes, before it or after it has
@@ -188,41 +193,41 @@ func TestRenameIsRepeatable(t *testing.T) {
 		for n := 0; ; n++ {
 			stopped := 0
 			for _, through := range []bool{false, true} {
-				w := newWorld(t)
-				w.appliedOnce()
+				w := New(t)
+				w.ApplyOnce()
 				if !registered {
-					w.forgetNames()
+					w.DeleteNames()
 				}
 				left := n
-				r := w.renamer()
-				r.Store = budget{w.store, &left, through}
-				r.Engine.(*mover).fail = func() error {
+				r := w.Renamer()
+				r.Store = budget{w.Store, &left, through}
+				r.Engine.(*StateMover).Fail = func() error {
 					if left--; left < 0 {
 						return errPlanUsed
 					}
 					return nil
 				}
-				if _, err := r.Run(context.Background(), w.renameInput("acme", "store"), true); err == nil {
+				if _, err := r.Run(context.Background(), w.RenameInput("acme", "store"), true); err == nil {
 					continue
 				} else if !errors.Is(err, errPlanUsed) || !strings.Contains(err.Error(), "run it again") {
 					t.Fatalf("stopped at write %d: %v", n, err)
 				}
 				stopped++
-				last := strings.Contains(strings.Join(w.registrations(), " "), "000002.json")
-				_, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+				last := strings.Contains(strings.Join(w.Registrations(), " "), "000002.json")
+				_, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
 				var rejected *pipeline.RejectedError
 				if !last && (!errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed) {
 					t.Errorf("stopped at write %d (%v), the new name plans: %v", n, through, err)
 				}
-				for _, request := range w.keys("_metapipe/open/") { // as the report of the run closes it
-					if err := w.store.Delete(context.Background(), request); err != nil {
+				for _, request := range w.Keys("_metapipe/open/") { // as the report of the run closes it
+					if err := w.Store.Delete(context.Background(), request); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if err := w.rename("acme", "store"); err != nil {
+				if err := w.Rename("acme", "store"); err != nil {
 					t.Fatalf("again after write %d (%v): %v", n, through, err)
 				}
-				w.wantNamed("store", "acme")
+				w.WantNamed("store", "acme")
 			}
 			if stopped == 0 {
 				if n < 7 {
@@ -240,59 +245,59 @@ func TestRenameRefused(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	for name, c := range map[string]struct {
-		prepare func(*world, *registry.Renamer)
+		prepare func(*Setup, *registry.Renamer)
 		old     pipeline.CustomerName
 		says    string
 	}{
-		"open request": {func(w *world, _ *registry.Renamer) {
-			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging two\nproduction one\n"), "push")))
+		"open request": {func(w *Setup, _ *registry.Renamer) {
+			Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging two\nproduction one\n"), "push")))
 		}, "acme", "is open"},
-		"open request of the new name": {func(w *world, _ *registry.Renamer) {
-			key := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push"))).ID
-			w.forget("_metapipe/open/acme/")
-			w.lay("_metapipe/open/store/20260301T120000.000000000Z-1-1-"+string(key), "x")
+		"open request of the new name": {func(w *Setup, _ *registry.Renamer) {
+			key := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))).ID
+			w.DeleteAll("_metapipe/open/acme/")
+			w.Create("_metapipe/open/store/20260301T120000.000000000Z-1-1-"+string(key), "x")
 		}, "acme", "of customer store is open"},
-		"lock":          {func(_ *world, r *registry.Renamer) { r.Locks = locks{"acme/staging": {ID: "x", Who: "casey"}} }, "acme", "locked by casey"},
-		"another state": {func(w *world, r *registry.Renamer) { w.occupy(r, "other", 1) }, "acme", "has another state"},
-		"newer state":   {func(w *world, r *registry.Renamer) { w.occupy(r, "", 5) }, "acme", "has a newer state"},
-		"lost state":    {func(w *world, _ *registry.Renamer) { delete(w.engine.states, w.backend("acme", "staging").String()) }, "acme", "is lost"},
-		"not its name":  {func(*world, *registry.Renamer) {}, "other", "is registered as customer acme, not as other"},
-		"nothing known": {func(w *world, _ *registry.Renamer) { w.customer.RepositoryID = 8 }, "acme", "the store knows no customer of"},
-		"same name":     {func(*world, *registry.Renamer) {}, "store", "are both store"},
-		"forged registration": {func(w *world, _ *registry.Renamer) {
-			w.write(w.registrations()[0], []byte(`{"record": {}, "seal": "AA=="}`))
+		"lock":          {func(_ *Setup, r *registry.Renamer) { r.Locks = LocksByTarget{"acme/staging": {ID: "x", Who: "casey"}} }, "acme", "locked by casey"},
+		"another state": {func(w *Setup, r *registry.Renamer) { occupy(w, r, "other", 1) }, "acme", "has another state"},
+		"newer state":   {func(w *Setup, r *registry.Renamer) { occupy(w, r, "", 5) }, "acme", "has a newer state"},
+		"lost state":    {func(w *Setup, _ *registry.Renamer) { delete(w.Engine.States, w.Backend("acme", "staging").String()) }, "acme", "is lost"},
+		"not its name":  {func(*Setup, *registry.Renamer) {}, "other", "is registered as customer acme, not as other"},
+		"nothing known": {func(w *Setup, _ *registry.Renamer) { w.Current.RepositoryID = 8 }, "acme", "the store knows no customer of"},
+		"same name":     {func(*Setup, *registry.Renamer) {}, "store", "are both store"},
+		"forged registration": {func(w *Setup, _ *registry.Renamer) {
+			w.Write(w.Registrations()[0], []byte(`{"record": {}, "seal": "AA=="}`))
 		}, "acme", "not what was stored"},
-		"forged last apply": {func(w *world, _ *registry.Renamer) { w.spoilApplied(".json") }, "acme", "not what was stored"},
-		"forged rename": {func(w *world, _ *registry.Renamer) {
-			w.lay("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
+		"forged last apply": {func(w *Setup, _ *registry.Renamer) { w.SpoilApplied(".json") }, "acme", "not what was stored"},
+		"forged rename": {func(w *Setup, _ *registry.Renamer) {
+			w.Create("_metapipe/customers/renamed/acme/000001.json", `{"record": {"repository_id": 7, "path": "infra", "from": "acme", "to": "store", "at": "2027-01-01T00:00:00Z"}, "seal": "AA=="}`)
 		}, "acme", "not what was stored"},
-		"kept state": {func(w *world, _ *registry.Renamer) {
-			w.lay("acme/staging/kept/11111111-1111-4111-8111-111111111111/0001/errored-state.sealed", "x")
+		"kept state": {func(w *Setup, _ *registry.Renamer) {
+			w.Create("acme/staging/kept/11111111-1111-4111-8111-111111111111/0001/errored-state.sealed", "x")
 		}, "acme", "waits to be brought back"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
-			r := w.renamer()
+			w := New(t)
+			w.ApplyOnce()
+			r := w.Renamer()
 			c.prepare(w, r)
-			before, states := w.keys(""), len(w.engine.states)
+			before, states := w.Keys(""), len(w.Engine.States)
 			for _, apply := range []bool{false, true} {
-				if _, err := r.Run(ctx, w.renameInput(c.old, "store"), apply); err == nil || !strings.Contains(err.Error(), c.says) {
+				if _, err := r.Run(ctx, w.RenameInput(c.old, "store"), apply); err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("got %v", err)
 				}
 			}
-			if !slices.Equal(before, w.keys("")) || len(w.engine.states) != states {
-				t.Errorf("written: %v, %v", w.keys(""), w.engine.states)
+			if !slices.Equal(before, w.Keys("")) || len(w.Engine.States) != states {
+				t.Errorf("written: %v, %v", w.Keys(""), w.Engine.States)
 			}
 		})
 	}
 }
 
 // occupy lays a state under the new name.
-func (w *world) occupy(r *registry.Renamer, lineage string, serial uint64) {
-	place := w.backend("store", "staging").String()
-	w.engine.states[place], r.Engine.(*mover).lineages[place] = serial, lineage
+func occupy(w *Setup, r *registry.Renamer, lineage string, serial uint64) {
+	place := w.Backend("store", "staging").String()
+	w.Engine.States[place], r.Engine.(*StateMover).Lineages[place] = serial, lineage
 }
 
 // TestRenameChains: one name after the other, also back to the first one.
@@ -307,26 +312,26 @@ func TestRenameChains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.appliedOnce()
+			w := New(t)
+			w.ApplyOnce()
 			for i, next := range steps[1:] {
-				if err := w.rename(steps[i], next); err != nil {
+				if err := w.Rename(steps[i], next); err != nil {
 					t.Fatalf("%s to %s: %v", steps[i], next, err)
 				}
 				others := slices.DeleteFunc([]pipeline.CustomerName{"acme", "bolt", "cog"}, func(n pipeline.CustomerName) bool { return n == next })
-				w.wantNamed(next, others...)
+				w.WantNamed(next, others...)
 			}
 			end := steps[len(steps)-1]
 			for _, old := range steps {
-				if now, err := registry.RenamedTo(context.Background(), w.store, w.sealer, old); err != nil || old != end && now != end || old == end && now != "" {
+				if now, err := registry.RenamedTo(context.Background(), w.Store, w.Sealer, old); err != nil || old != end && now != end || old == end && now != "" {
 					t.Errorf("%s is %q now, %v", old, now, err)
 				}
 			}
 			// Without the registrations the records about old names decide.
-			w.forgetNumbers()
+			w.DeleteRegistrations()
 			for _, old := range steps {
-				w.customer.Name = old
-				if err := w.fetcher().Register(context.Background(), w.customer); (err == nil) != (old == end) {
+				w.Current.Name = old
+				if err := w.Fetcher().Register(context.Background(), w.Current); (err == nil) != (old == end) {
 					t.Errorf("without registrations, %s: %v", old, err)
 				}
 			}
@@ -334,12 +339,12 @@ func TestRenameChains(t *testing.T) {
 	}
 }
 
-// forgetNumbers removes the registrations and leaves what is known of old names.
-func (w *world) forgetNumbers() {
-	w.t.Helper()
-	for _, key := range w.registrations() {
+// DeleteRegistrations removes the registrations and leaves what is known of old names.
+func (w *Setup) DeleteRegistrations() {
+	w.T.Helper()
+	for _, key := range w.Registrations() {
 		if !strings.HasPrefix(key, "_metapipe/customers/renamed/") {
-			w.forget(key)
+			w.DeleteAll(key)
 		}
 	}
 }
@@ -347,41 +352,41 @@ func (w *world) forgetNumbers() {
 // TestRenameRolledBack: who removes the last registration brings no old states back.
 func TestRenameRolledBack(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	if err := w.rename("acme", "store"); err != nil {
+	w := New(t)
+	w.ApplyOnce()
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range w.registrations() {
+	for _, key := range w.Registrations() {
 		if strings.HasSuffix(key, "000002.json") {
-			w.forget(key)
+			w.DeleteAll(key)
 		}
 	}
 	for _, name := range []pipeline.CustomerName{"acme", "store"} {
-		w.customer.Name = name
-		request, err := w.send(w.ask(w.hub.commit(bothEnvironments), "push"))
+		w.Current.Name = name
+		request, err := w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push"))
 		var rejected *pipeline.RejectedError
 		if !errors.As(err, &rejected) || rejected.Reason != pipeline.ReasonRenamed || len(request.Targets) > 0 {
 			t.Errorf("%s: %v", name, err)
 		}
-		w.forget("_metapipe/open/")
+		w.DeleteAll("_metapipe/open/")
 	}
-	if err := w.rename("acme", "store"); err != nil { // the registration alone is written again
+	if err := w.Rename("acme", "store"); err != nil { // the registration alone is written again
 		t.Fatal(err)
 	}
-	w.wantNamed("store", "acme")
+	w.WantNamed("store", "acme")
 }
 
 // TestRenameWithTheRepository: the id stays when GitHub has another name for it.
 func TestRenameWithTheRepository(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	w.customer.Repository = pipeline.Slug{Owner: "initech", Name: "moved"}
-	if err := w.rename("acme", "store"); err != nil {
+	w := New(t)
+	w.ApplyOnce()
+	w.Current.Repository = pipeline.Slug{Owner: "initech", Name: "moved"}
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, w.customer); err != nil {
+	if err := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, w.Current); err != nil {
 		t.Error(err)
 	}
 }
@@ -389,62 +394,62 @@ func TestRenameWithTheRepository(t *testing.T) {
 // TestRenameBesideAnother: another customer of the same repository is another place.
 func TestRenameBesideAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	other := w.customer
+	w := New(t)
+	w.ApplyOnce()
+	other := w.Current
 	other.Name, other.Path = "data", "data"
-	if err := w.fetcher().Register(context.Background(), other); err != nil {
+	if err := w.Fetcher().Register(context.Background(), other); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.rename("data", "store"); err == nil || !strings.Contains(err.Error(), "is registered as customer acme") {
+	if err := w.Rename("data", "store"); err == nil || !strings.Contains(err.Error(), "is registered as customer acme") {
 		t.Errorf("the other one's name: %v", err)
 	}
-	if err := w.rename("acme", "store"); err != nil {
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, other); err != nil {
+	if err := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, other); err != nil {
 		t.Errorf("the other customer: %v", err)
 	}
-	w.wantNamed("store", "acme")
+	w.WantNamed("store", "acme")
 }
 
 // TestSwappedNames: two customers change names by way of a third one. What the first has
 // left is in the way of the second until it is moved away.
 func TestSwappedNames(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	first := w.customer
+	w := New(t)
+	w.ApplyOnce()
+	first := w.Current
 	second := first
 	second.Name, second.RepositoryID, second.Path = "bolt", 8, "infra"
-	if err := w.fetcher().Register(context.Background(), second); err != nil {
+	if err := w.Fetcher().Register(context.Background(), second); err != nil {
 		t.Fatal(err)
 	}
-	m := w.renamer()
-	m.Engine.(*mover).lineages[w.backend("bolt", "staging").String()] = "of bolt"
-	w.engine.states[w.backend("bolt", "staging").String()] = 3
+	m := w.Renamer()
+	m.Engine.(*StateMover).Lineages[w.Backend("bolt", "staging").String()] = "of bolt"
+	w.Engine.States[w.Backend("bolt", "staging").String()] = 3
 	rename := func(c pipeline.Customer, old, name pipeline.CustomerName) error {
-		w.customer = c
-		_, err := m.Run(context.Background(), w.renameInput(old, name), true)
+		w.Current = c
+		_, err := m.Run(context.Background(), w.RenameInput(old, name), true)
 		return err
 	}
-	wantRefused(t, "a direct swap", rename(first, "acme", "bolt"), pipeline.ReasonStaleState)
+	WantRefused(t, "a direct swap", rename(first, "acme", "bolt"), pipeline.ReasonStaleState)
 	if err := rename(first, "acme", "third"); err != nil {
 		t.Fatal(err)
 	}
-	wantRefused(t, "onto what was left", rename(second, "bolt", "acme"), pipeline.ReasonStaleState)
-	w.forget("acme/staging/applied/")
-	delete(w.engine.states, w.backend("acme", "staging").String())
+	WantRefused(t, "onto what was left", rename(second, "bolt", "acme"), pipeline.ReasonStaleState)
+	w.DeleteAll("acme/staging/applied/")
+	delete(w.Engine.States, w.Backend("acme", "staging").String())
 	if err := rename(second, "bolt", "acme"); err != nil {
 		t.Fatal(err)
 	}
-	delete(w.engine.states, w.backend("bolt", "staging").String())
+	delete(w.Engine.States, w.Backend("bolt", "staging").String())
 	if err := rename(first, "third", "bolt"); err != nil {
 		t.Fatal(err)
 	}
 	first.Name, second.Name = "bolt", "acme"
 	for _, c := range []pipeline.Customer{first, second} {
-		if err := registry.CheckRegistered(context.Background(), w.store, w.sealer, c); err != nil {
+		if err := registry.CheckRegistered(context.Background(), w.Store, w.Sealer, c); err != nil {
 			t.Error(err)
 		}
 	}
@@ -454,26 +459,26 @@ func TestSwappedNames(t *testing.T) {
 // nothing: neither while that one waits for its rename, nor after it.
 func TestNameOfAnother(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.appliedOnce()
-	renamed := w.customer
+	w := New(t)
+	w.ApplyOnce()
+	renamed := w.Current
 	renamed.Name = "store"
-	newcomer := w.customer
+	newcomer := w.Current
 	newcomer.RepositoryID = 8
-	f := w.fetcher()
+	f := w.Fetcher()
 	f.Customers = customerList{renamed, newcomer}
 	register := func() error { return f.Register(context.Background(), newcomer) }
 	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
 		t.Errorf("before the rename: %v", err)
 	}
-	if err := w.rename("acme", "store"); err != nil {
+	if err := w.Rename("acme", "store"); err != nil {
 		t.Fatal(err)
 	}
 	f.Customers = customerList{newcomer}
 	if err := register(); err == nil || !strings.Contains(err.Error(), "are those of another repository (id 7)") {
 		t.Errorf("after it: %v", err)
 	}
-	w.forget("acme/")
+	w.DeleteAll("acme/")
 	if err := register(); err != nil {
 		t.Errorf("when nothing is left: %v", err)
 	}

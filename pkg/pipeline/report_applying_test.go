@@ -12,12 +12,12 @@ import (
 )
 
 // applying is the first step of a job behind the gate.
-func (w *world) applying(request pipeline.Request, env pipeline.Environment, attempt int) (pipeline.Report, error) {
-	r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: w.tick, Logf: w.logf}
-	report, summary, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Applying: env,
+func applying(w *Setup, request pipeline.Request, env pipeline.Environment, attempt int) (pipeline.Report, error) {
+	r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: w.Tick, Logf: w.Logf}
+	report, summary, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: request.ID, Applying: env,
 		Run: pipeline.Run{ID: 7, Attempt: attempt, URL: "https://hub/run"}})
 	if summary != "" {
-		w.t.Errorf("there is nothing to sum up yet: %q", summary)
+		w.T.Errorf("there is nothing to sum up yet: %q", summary)
 	}
 	return report, err
 }
@@ -26,64 +26,64 @@ func (w *world) applying(request pipeline.Request, env pipeline.Environment, att
 // stages of an environment with a gate and of one without.
 func TestReportTellsThatAnApplyBegins(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
-	w.tellsStages(request, "staging", "#receipt-")
-	w.tellsStages(request, "production", "#approval-")
-	if report := w.report(request, true); report.Overall() != pipeline.StatusSuccess {
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+	tellsStages(w, request, "staging", "#receipt-")
+	tellsStages(w, request, "production", "#approval-")
+	if report := w.Report(request, true); report.Overall() != pipeline.StatusSuccess {
 		t.Errorf("overall: %s", report.Overall())
 	}
 }
 
-func (w *world) tellsStages(request pipeline.Request, env pipeline.Environment, waiting string) {
-	w.t.Helper()
+func tellsStages(w *Setup, request pipeline.Request, env pipeline.Environment, waiting string) {
+	w.T.Helper()
 	statusContext := "infra/terraform-deploy/" + string(env)
 	want := func(state pipeline.StatusState, url string) {
-		w.t.Helper()
-		if s := w.hub.status(request.Commit, statusContext); s.State != state || s.TargetURL != url {
-			w.t.Errorf("%s is %s with %s, want %s with %s", statusContext, s.State, s.TargetURL, state, url)
+		w.T.Helper()
+		if s := w.Hub.Status(request.Commit, statusContext); s.State != state || s.TargetURL != url {
+			w.T.Errorf("%s is %s with %s, want %s with %s", statusContext, s.State, s.TargetURL, state, url)
 		}
 	}
 	silent := func(attempt int) {
-		w.t.Helper()
-		writes := w.hub.writes
-		if _, err := w.applying(request, env, attempt); err != nil || w.hub.writes != writes {
-			w.t.Errorf("%s: %d writes, %v", env, w.hub.writes-writes, err)
+		w.T.Helper()
+		writes := w.Hub.Writes
+		if _, err := applying(w, request, env, attempt); err != nil || w.Hub.Writes != writes {
+			w.T.Errorf("%s: %d writes, %v", env, w.Hub.Writes-writes, err)
 		}
 	}
 	silent(1) // there is no plan yet
-	planned := must[deploy.TargetResult](w.t)(w.plan(request, env))
-	w.report(request, false)
+	planned := Must[deploy.TargetResult](w.T)(w.Plan(request, env))
+	w.Report(request, false)
 	want(pipeline.StatusPending, "https://hub/run"+waiting+planned.Receipt)
-	writes := w.hub.writes
-	must[pipeline.Report](w.t)(w.applying(request, env, 1))
+	writes := w.Hub.Writes
+	Must[pipeline.Report](w.T)(applying(w, request, env, 1))
 	want(pipeline.StatusPending, "https://hub/run#applying-"+planned.Receipt)
-	if w.hub.writes != writes+1 {
-		w.t.Errorf("%d writes, want one", w.hub.writes-writes)
+	if w.Hub.Writes != writes+1 {
+		w.T.Errorf("%d writes, want one", w.Hub.Writes-writes)
 	}
 	silent(1) // the same again
-	must[deploy.TargetResult](w.t)(w.apply(w.target(request, env)))
-	w.report(request, false)
+	Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, env)))
+	w.Report(request, false)
 	want(pipeline.StatusSuccess, "https://hub/run#receipt-"+planned.Receipt)
 	silent(2) // a job that is run again does not reopen what was applied
 }
 
 func TestReportApplyingIsHarmless(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	request := must[pipeline.Request](t)(w.send(w.ask(commit, "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	var usage *pipeline.UsageError
-	if _, err := w.applying(request, "nowhere", 1); !errors.As(err, &usage) || !strings.Contains(err.Error(), `no environment "nowhere"`) {
+	if _, err := applying(w, request, "nowhere", 1); !errors.As(err, &usage) || !strings.Contains(err.Error(), `no environment "nowhere"`) {
 		t.Errorf("%v", err)
 	}
-	if report := w.report(request, true); report.Overall() == pipeline.StatusPending {
+	if report := w.Report(request, true); report.Overall() == pipeline.StatusPending {
 		t.Fatal("the final report leaves the request open")
 	}
 	open := func() int {
-		keys, err := w.store.List(context.Background(), "_metapipe/open/")
+		keys, err := w.Store.List(context.Background(), "_metapipe/open/")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,12 +93,12 @@ func TestReportApplyingIsHarmless(t *testing.T) {
 		t.Fatal("the request is still in the index")
 	}
 	// The job of the apply, run again, opens the request before anything is pending.
-	must[pipeline.Report](t)(w.applying(request, "staging", 2))
-	if s := w.hub.status(commit, "infra/terraform-deploy/staging"); s.State != pipeline.StatusPending || open() != 1 {
+	Must[pipeline.Report](t)(applying(w, request, "staging", 2))
+	if s := w.Hub.Status(commit, "infra/terraform-deploy/staging"); s.State != pipeline.StatusPending || open() != 1 {
 		t.Errorf("%+v, %d open requests", s, open())
 	}
-	w.report(request, true)
-	if s := w.hub.status(commit, "infra/terraform-deploy/staging"); s.State == pipeline.StatusPending || open() != 0 {
+	w.Report(request, true)
+	if s := w.Hub.Status(commit, "infra/terraform-deploy/staging"); s.State == pipeline.StatusPending || open() != 0 {
 		t.Errorf("%+v, %d open requests", s, open())
 	}
 }

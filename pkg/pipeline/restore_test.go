@@ -16,13 +16,13 @@ import (
 )
 
 // RemoveState is a call of the store, too.
-func (s nthStore) RemoveState(ctx context.Context, key string) error {
-	return s.call(func() error { return s.Store.(*store.Directory).RemoveState(ctx, key) })
+func (s FaultStore) RemoveState(ctx context.Context, key string) error {
+	return s.Call(func() error { return s.Store.(*store.Directory).RemoveState(ctx, key) })
 }
 
 // PutBack is one, too.
-func (s nthStore) PutBack(ctx context.Context, key string, body io.Reader) error {
-	return s.call(func() error { return s.Store.(*store.Directory).PutBack(ctx, key, body) })
+func (s FaultStore) PutBack(ctx context.Context, key string, body io.Reader) error {
+	return s.Call(func() error { return s.Store.(*store.Directory).PutBack(ctx, key, body) })
 }
 
 // TestRestoreRefusesAMisfit: a copy that is not the state that the last apply left is not
@@ -37,21 +37,21 @@ func TestRestoreRefusesAMisfit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := applied(t)
-			l := &losing{engine: w.engine}
-			restorer := &recovery.Restorer{Store: w.store, Sealer: w.sealer, Engine: l, Now: w.tick}
-			before := must[[]string](t)(w.store.List(t.Context(), ""))
+			w := NewApplied(t)
+			l := &losing{Engine: w.Engine}
+			restorer := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Engine: l, Now: w.Tick}
+			before := Must[[]string](t)(w.Store.List(t.Context(), ""))
 			from := recovery.StateCopy{File: stateText(t), State: copied, Name: "file copy.tfstate", From: "from a file"}
-			_, err := restorer.Restore(t.Context(), w.target(pipeline.Request{}, "staging"), from)
+			_, err := restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from)
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || !contains(err.Error(), "file copy.tfstate", "acme/staging", "--force") {
+			if !errors.As(err, &refused) || !ContainsAll(err.Error(), "file copy.tfstate", "acme/staging", "--force") {
 				t.Errorf("err = %v", err)
 			}
-			if after := must[[]string](t)(w.store.List(t.Context(), "")); len(l.pushed) != 0 || len(after) != len(before) {
+			if after := Must[[]string](t)(w.Store.List(t.Context(), "")); len(l.pushed) != 0 || len(after) != len(before) {
 				t.Errorf("pushed %v, and the store holds %v", l.pushed, after)
 			}
 			from.Force = true
-			done, err := restorer.Restore(t.Context(), w.target(pipeline.Request{}, "staging"), from)
+			done, err := restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from)
 			if err != nil || done.Misfit == nil || len(l.pushed) != 1 {
 				t.Errorf("forced: %+v, %v", done, err)
 			}
@@ -86,55 +86,55 @@ func TestRestoreLosesNothing(t *testing.T) {
 func restoreOnce(t *testing.T, damaged bool, call int, through bool, push error) bool {
 	t.Helper()
 	const old = "[half of a sta"
-	w := applied(t)
-	place := filepath.Join(w.dir, "store", "acme", "staging", "terraform.tfstate")
+	w := NewApplied(t)
+	place := filepath.Join(w.ManagerDir, "store", "acme", "staging", "terraform.tfstate")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(place), 0o700), os.WriteFile(place, []byte(old), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	fault := nthStore{w.store, &nth{left: call, through: through}}
+	fault := FaultStore{Store: w.Store, Fault: &Fault{Left: call, Through: through}}
 	if call < 0 {
-		fault.left = 1 << 20
+		fault.Left = 1 << 20
 	}
-	l := &losing{engine: w.engine, damaged: damaged, err: push}
-	restorer := &recovery.Restorer{Store: fault, States: fault, Sealer: w.sealer, Engine: l, Now: w.tick,
+	l := &losing{Engine: w.Engine, damaged: damaged, err: push}
+	restorer := &recovery.Restorer{Store: fault, States: fault, Sealer: w.Sealer, Engine: l, Now: w.Tick,
 		WayBack: func(_ pipeline.TargetInput, key string) string { return "bring back " + key }}
 	from := recovery.StateCopy{File: stateText(t), State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 9}, Resources: 2}, From: "from a file", Replace: true}
-	_, err := restorer.Restore(t.Context(), w.target(pipeline.Request{}, "staging"), from)
-	kept := must[[]string](t)(filepath.Glob(filepath.Join(filepath.Dir(place), "replaced", "*")))
+	_, err := restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from)
+	kept := Must[[]string](t)(filepath.Glob(filepath.Join(filepath.Dir(place), "replaced", "*")))
 	content, readErr := os.ReadFile(place)
 	what := fmt.Sprintf("damaged %v, call %d, through %v: %v", damaged, call, through, err)
 	if err != nil && (len(l.pushed) == 0 || push != nil) && (readErr != nil || string(content) != old) {
 		t.Errorf("%s: the old state is gone: %q %v", what, content, readErr)
 	}
-	if len(l.pushed) > 0 && (len(kept) != 1 || string(must[[]byte](t)(os.ReadFile(kept[0]))) != old) {
+	if len(l.pushed) > 0 && (len(kept) != 1 || string(Must[[]byte](t)(os.ReadFile(kept[0]))) != old) {
 		t.Errorf("%s: kept %v", what, kept)
 	}
 	if err == nil && len(l.pushed) == 0 {
 		t.Errorf("%s: nothing was restored, and no error says so", what)
 	}
-	if push != nil && (!contains(err.Error(), "byte for byte", "acme/staging/replaced/") || strings.Contains(err.Error(), "bring back acme/staging/replaced/") == damaged) {
+	if push != nil && (!ContainsAll(err.Error(), "byte for byte", "acme/staging/replaced/") || strings.Contains(err.Error(), "bring back acme/staging/replaced/") == damaged) {
 		t.Errorf("%s: the way back is not in the error", what)
 	}
 	if push != nil {
-		w.wantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring")
-	} else if !fault.hit {
+		w.WantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring")
+	} else if !fault.Hit {
 		if err != nil {
 			t.Error(what)
 		}
-		w.wantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring, restored")
+		w.WantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring, restored")
 		if _, gone := os.Stat(place); damaged != os.IsNotExist(gone) {
 			t.Errorf("%s: only a damaged state is removed: %v", what, gone)
 		}
 	}
-	return fault.hit
+	return fault.Hit
 }
 
 // TestOnlyStatesAreRemoved: the store gives nothing else away.
 func TestOnlyStatesAreRemoved(t *testing.T) {
 	t.Parallel()
-	w := applied(t)
-	directory := w.store.(*store.Directory)
-	for _, key := range append(must[[]string](t)(w.store.List(t.Context(), "")), "", "../terraform.tfstate", "acme/staging/terraform.tfstate.backup") {
+	w := NewApplied(t)
+	directory := w.Store.(*store.Directory)
+	for _, key := range append(Must[[]string](t)(w.Store.List(t.Context(), "")), "", "../terraform.tfstate", "acme/staging/terraform.tfstate.backup") {
 		if err := directory.RemoveState(t.Context(), key); err == nil || !strings.Contains(err.Error(), "key") {
 			t.Errorf("%q: %v", key, err)
 		}

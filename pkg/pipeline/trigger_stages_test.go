@@ -35,29 +35,29 @@ func TestTriggerStages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			commit := w.hub.commit(bothEnvironments)
-			in := w.triggerInput("push", commit)
+			w := New(t)
+			commit := w.Hub.Commit(BothEnvironments)
+			in := triggerInput(w, "push", commit)
 			in.Wait = c.wait
 			polls := 0
-			w.hub.onPoll = func() {
+			w.Hub.OnPoll = func() {
 				polls++
-				if len(w.hub.dispatched) == 0 || c.stage == "picked-up" {
+				if len(w.Hub.Dispatched) == 0 || c.stage == "picked-up" {
 					return
 				}
-				tag := " (" + w.sentAsk().ID.Short() + ")"
-				w.postStatus(commit, "infra/terraform-deploy", pipeline.StatusPending, "Accepted"+tag, "https://hub/manager-run")
+				tag := " (" + sentDispatch(w).ID.Short() + ")"
+				postStatus(w, commit, "infra/terraform-deploy", pipeline.StatusPending, "Accepted"+tag, "https://hub/manager-run")
 				for env, url := range map[string]string{"staging": c.staging, "production": c.production} {
 					switch url {
 					case "":
 					case "done":
-						w.postStatus(commit, "infra/terraform-deploy/"+env, pipeline.StatusSuccess, "Applied"+tag, receipt)
+						postStatus(w, commit, "infra/terraform-deploy/"+env, pipeline.StatusSuccess, "Applied"+tag, receipt)
 					default:
-						w.postStatus(commit, "infra/terraform-deploy/"+env, pipeline.StatusPending, "words that nobody reads"+tag, url)
+						postStatus(w, commit, "infra/terraform-deploy/"+env, pipeline.StatusPending, "words that nobody reads"+tag, url)
 					}
 				}
 			}
-			trigger := w.trigger()
+			trigger := newTrigger(w)
 			trigger.MaxPause = 45 * time.Second
 			var reported []string
 			trigger.Logf = func(format string, args ...any) { reported = append(reported, fmt.Sprintf(format, args...)) }
@@ -69,16 +69,16 @@ func TestTriggerStages(t *testing.T) {
 			if c.wait <= time.Hour && polls >= 60 {
 				t.Errorf("%d questions to GitHub", polls)
 			}
-			if all := strings.Join(reported, "\n"); contains(all, "waiting for its approval") != (c.stage == "approved") {
+			if all := strings.Join(reported, "\n"); ContainsAll(all, "waiting for its approval") != (c.stage == "approved") {
 				t.Errorf("the stage was not told: %q", reported)
 			}
 		})
 	}
 }
 
-func (w *world) postStatus(sha pipeline.SHA, name string, state pipeline.StatusState, description, url string) {
-	w.t.Helper()
-	if err := w.hub.SetStatus(context.Background(), pipeline.Slug{}, sha, pipeline.Status{Context: name, State: state, Description: description, TargetURL: url}); err != nil {
-		w.t.Error(err)
+func postStatus(w *Setup, sha pipeline.SHA, name string, state pipeline.StatusState, description, url string) {
+	w.T.Helper()
+	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, sha, pipeline.Status{Context: name, State: state, Description: description, TargetURL: url}); err != nil {
+		w.T.Error(err)
 	}
 }

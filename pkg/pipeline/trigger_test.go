@@ -14,7 +14,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
-func encode(t *testing.T, v any) json.RawMessage {
+// JSON encodes a value.
+func JSON(t *testing.T, v any) json.RawMessage {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -23,57 +24,57 @@ func encode(t *testing.T, v any) json.RawMessage {
 	return b
 }
 
-func (w *world) trigger() *intake.Trigger {
-	return &intake.Trigger{Own: w.hub, Manager: w.hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.now }, Logf: w.logf,
-		Sleep: func(_ context.Context, d time.Duration) error { w.now = w.now.Add(d); return nil }}
+func newTrigger(w *Setup) *intake.Trigger {
+	return &intake.Trigger{Own: w.Hub, Manager: w.Hub, MaxPause: 10 * time.Second, Now: func() time.Time { return w.Now }, Logf: w.Logf,
+		Sleep: func(_ context.Context, d time.Duration) error { w.Now = w.Now.Add(d); return nil }}
 }
 
-func (w *world) triggerInput(event string, head pipeline.SHA) intake.TriggerInput {
-	w.hub.paths = []string{"infra/variables.yml"}
+func triggerInput(w *Setup, event string, head pipeline.SHA) intake.TriggerInput {
+	w.Hub.Paths = []string{"infra/variables.yml"}
 	return intake.TriggerInput{
-		Event: pipeline.Event{Name: event, Repository: pipeline.Repository{Slug: w.customer.Repository, ID: 7}, Ref: "refs/heads/main", Branch: "main", Head: head, Base: managerCommit},
-		Run:   pipeline.Run{ID: 55, Attempt: 1, URL: "https://hub/customer-run"}, Manager: managerSlug, Path: "infra", Pickup: time.Minute, Wait: time.Hour,
+		Event: pipeline.Event{Name: event, Repository: pipeline.Repository{Slug: w.Current.Repository, ID: 7}, Ref: "refs/heads/main", Branch: "main", Head: head, Base: ManagerCommit},
+		Run:   pipeline.Run{ID: 55, Attempt: 1, URL: "https://hub/customer-run"}, Manager: ManagerSlug, Path: "infra", Pickup: time.Minute, Wait: time.Hour,
 	}
 }
 
 func TestTriggerSendsNothing(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(in *intake.TriggerInput, h *hub)
+		change func(in *intake.TriggerInput, h *Hub)
 		state  pipeline.StatusState
 	}{
-		"fork":                  {func(in *intake.TriggerInput, _ *hub) { in.Event.Fork = true }, ""},
-		"dependabot":            {func(in *intake.TriggerInput, _ *hub) { in.Event.Dependabot = true }, pipeline.StatusError},
-		"dependabot, elsewhere": {func(in *intake.TriggerInput, h *hub) { in.Event.Dependabot, h.paths = true, []string{"go.mod"} }, pipeline.StatusSuccess},
-		"dependabot, not all listed": {func(in *intake.TriggerInput, h *hub) {
-			in.Event.Dependabot, h.paths, h.incomplete = true, []string{"go.mod"}, true
+		"fork":                  {func(in *intake.TriggerInput, _ *Hub) { in.Event.Fork = true }, ""},
+		"dependabot":            {func(in *intake.TriggerInput, _ *Hub) { in.Event.Dependabot = true }, pipeline.StatusError},
+		"dependabot, elsewhere": {func(in *intake.TriggerInput, h *Hub) { in.Event.Dependabot, h.Paths = true, []string{"go.mod"} }, pipeline.StatusSuccess},
+		"dependabot, not all listed": {func(in *intake.TriggerInput, h *Hub) {
+			in.Event.Dependabot, h.Paths, h.PathsIncomplete = true, []string{"go.mod"}, true
 		}, pipeline.StatusError},
-		"dependabot, a token that only reads": {func(in *intake.TriggerInput, h *hub) {
-			in.Event.Dependabot, h.paths = true, []string{"go.mod"}
-			h.refuses = func(string) error { return &pipeline.PermanentError{Cause: "may-not", Err: errors.New("HTTP 403")} }
+		"dependabot, a token that only reads": {func(in *intake.TriggerInput, h *Hub) {
+			in.Event.Dependabot, h.Paths = true, []string{"go.mod"}
+			h.Refuse = func(string) error { return &pipeline.PermanentError{Cause: "may-not", Err: errors.New("HTTP 403")} }
 		}, ""},
-		"closed": {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Closed = "pull_request", true }, ""},
-		"merged and labeled": {func(in *intake.TriggerInput, _ *hub) {
+		"closed": {func(in *intake.TriggerInput, _ *Hub) { in.Event.Name, in.Event.Closed = "pull_request", true }, ""},
+		"merged and labeled": {func(in *intake.TriggerInput, _ *Hub) {
 			in.Event.Name, in.Event.Action, in.Event.Closed = "pull_request", "labeled", true
 		}, ""},
-		"labeled": {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "pull_request", "labeled" }, ""},
-		"labeled, elsewhere": {func(in *intake.TriggerInput, h *hub) {
-			in.Event.Name, in.Event.Action, h.paths = "pull_request", "labeled", nil
+		"labeled": {func(in *intake.TriggerInput, _ *Hub) { in.Event.Name, in.Event.Action = "pull_request", "labeled" }, ""},
+		"labeled, elsewhere": {func(in *intake.TriggerInput, h *Hub) {
+			in.Event.Name, in.Event.Action, h.Paths = "pull_request", "labeled", nil
 		}, ""},
-		"merge group is gone":  {func(in *intake.TriggerInput, _ *hub) { in.Event.Name, in.Event.Action = "merge_group", "destroyed" }, ""},
-		"tag":                  {func(in *intake.TriggerInput, _ *hub) { in.Event.Ref = "refs/tags/v1" }, ""},
-		"deleted branch":       {func(in *intake.TriggerInput, _ *hub) { in.Event.Deleted = true }, ""},
-		"no change under path": {func(_ *intake.TriggerInput, h *hub) { h.paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
+		"merge group is gone":  {func(in *intake.TriggerInput, _ *Hub) { in.Event.Name, in.Event.Action = "merge_group", "destroyed" }, ""},
+		"tag":                  {func(in *intake.TriggerInput, _ *Hub) { in.Event.Ref = "refs/tags/v1" }, ""},
+		"deleted branch":       {func(in *intake.TriggerInput, _ *Hub) { in.Event.Deleted = true }, ""},
+		"no change under path": {func(_ *intake.TriggerInput, h *Hub) { h.Paths = []string{"app/main.go", "infra.md", "infrared/x"} }, pipeline.StatusSuccess},
 	} {
-		w := newWorld(t)
-		commit := w.hub.commit(bothEnvironments)
-		in := w.triggerInput("push", commit)
-		c.change(&in, w.hub)
-		got, err := w.trigger().Run(context.Background(), in)
-		if err != nil || got.Skipped == "" || len(w.hub.dispatched) != 0 {
-			t.Errorf("%s: %+v %v, %d dispatched", name, got, err, len(w.hub.dispatched))
+		w := New(t)
+		commit := w.Hub.Commit(BothEnvironments)
+		in := triggerInput(w, "push", commit)
+		c.change(&in, w.Hub)
+		got, err := newTrigger(w).Run(context.Background(), in)
+		if err != nil || got.Skipped == "" || len(w.Hub.Dispatched) != 0 {
+			t.Errorf("%s: %+v %v, %d dispatched", name, got, err, len(w.Hub.Dispatched))
 		}
-		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != c.state {
+		if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State != c.state {
 			t.Errorf("%s: status %+v", name, s)
 		}
 	}
@@ -81,23 +82,23 @@ func TestTriggerSendsNothing(t *testing.T) {
 
 func TestTriggerStopsAtProblems(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	trigger := w.trigger()
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	trigger := newTrigger(w)
 	trigger.Validate = func(context.Context) pipeline.Problems {
 		return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml", Line: 1}, Rule: "y", Message: "advice", Warning: true},
 			{Position: pipeline.Position{File: "infra/variables.yml", Line: 3, Column: 1}, Rule: "x", Message: strings.Repeat("wröng 字 ", 60)}}
 	}
-	_, err := trigger.Run(context.Background(), w.triggerInput("push", commit))
+	_, err := trigger.Run(context.Background(), triggerInput(w, "push", commit))
 	var rejected *pipeline.RejectedError
-	if !errors.As(err, &rejected) || len(w.hub.dispatched) != 0 {
+	if !errors.As(err, &rejected) || len(w.Hub.Dispatched) != 0 {
 		t.Fatalf("%v", err)
 	}
-	if !contains(err.Error(), "no comment follows", "the summary of this job lists all of them") {
+	if !ContainsAll(err.Error(), "no comment follows", "the summary of this job lists all of them") {
 		t.Errorf("%v", err)
 	}
-	s := w.hub.status(commit, "infra/terraform-deploy")
-	if s.State != pipeline.StatusFailure || !contains(s.Description, "infra/variables.yml:3:1: wröng", "Nothing was sent; see the job summary", "no comment follows") || utf8.RuneCountInString(s.Description) > pipeline.StatusLimit {
+	s := w.Hub.Status(commit, "infra/terraform-deploy")
+	if s.State != pipeline.StatusFailure || !ContainsAll(s.Description, "infra/variables.yml:3:1: wröng", "Nothing was sent; see the job summary", "no comment follows") || utf8.RuneCountInString(s.Description) > pipeline.StatusLimit {
 		t.Fatalf("%+v", s)
 	}
 }
@@ -109,22 +110,22 @@ func TestTriggerActions(t *testing.T) {
 	planned := []string{"opened", "reopened", "synchronize", "ready_for_review"}
 	for _, action := range append(planned, "assigned", "unassigned", "labeled", "unlabeled", "edited", "closed", "locked", "unlocked", "converted_to_draft", "enqueued", "dequeued",
 		"auto_merge_enabled", "milestoned", "review_requested", "a_later_one") {
-		w := newWorld(t)
-		commit := w.hub.commit(bothEnvironments)
-		in := w.triggerInput("pull_request", commit)
+		w := New(t)
+		commit := w.Hub.Commit(BothEnvironments)
+		in := triggerInput(w, "pull_request", commit)
 		in.Event.Action, in.Wait = action, 0
-		w.postStatus(commit, "infra/terraform-deploy", pipeline.StatusFailure, "1 of 2 failed (00000000)", "")
-		got, err := w.trigger().Run(context.Background(), in)
-		if sent := len(w.hub.dispatched) == 1; sent != slices.Contains(planned, action) {
+		postStatus(w, commit, "infra/terraform-deploy", pipeline.StatusFailure, "1 of 2 failed (00000000)", "")
+		got, err := newTrigger(w).Run(context.Background(), in)
+		if sent := len(w.Hub.Dispatched) == 1; sent != slices.Contains(planned, action) {
 			t.Errorf("%s: sent %v, %+v, %v", action, sent, got, err)
 		}
 		if slices.Contains(planned, action) {
 			continue
 		}
-		if err := w.trigger().Unsent(context.Background(), in, errors.New("no secret")); err == nil {
+		if err := newTrigger(w).Unsent(context.Background(), in, errors.New("no secret")); err == nil {
 			t.Errorf("%s: the error is lost", action)
 		}
-		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || got.Skipped == "" || err != nil {
+		if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusFailure || got.Skipped == "" || err != nil {
 			t.Errorf("%s: status %+v, %+v, %v", action, s, got, err)
 		}
 	}
@@ -134,10 +135,10 @@ func TestTriggerActions(t *testing.T) {
 func TestTriggerCannotAsk(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{"schedule", "repository_dispatch", "release"} {
-		w := newWorld(t)
-		_, err := w.trigger().Run(context.Background(), w.triggerInput(event, w.hub.commit(bothEnvironments)))
+		w := New(t)
+		_, err := newTrigger(w).Run(context.Background(), triggerInput(w, event, w.Hub.Commit(BothEnvironments)))
 		var usage *pipeline.UsageError
-		if !errors.As(err, &usage) || len(w.hub.dispatched)+len(w.hub.statuses) != 0 {
+		if !errors.As(err, &usage) || len(w.Hub.Dispatched)+len(w.Hub.StatusOf) != 0 {
 			t.Errorf("%s: %v", event, err)
 		}
 	}
@@ -146,53 +147,53 @@ func TestTriggerCannotAsk(t *testing.T) {
 // TestDependabotSaysWhatToDo: the status names the way to a plan, within GitHub's limit.
 func TestDependabotSaysWhatToDo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	in := w.triggerInput("pull_request", commit)
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	in := triggerInput(w, "pull_request", commit)
 	in.Event.Dependabot, in.Manager = true, pipeline.Slug{}
-	got, err := w.trigger().Run(context.Background(), in)
-	s := w.hub.status(commit, "infra/terraform-deploy")
+	got, err := newTrigger(w).Run(context.Background(), in)
+	s := w.Hub.Status(commit, "infra/terraform-deploy")
 	if err != nil || !strings.Contains(got.Skipped, "by hand") || !strings.Contains(s.Description, "by hand") || utf8.RuneCountInString(s.Description) > 140 || s.TargetURL == "" {
 		t.Errorf("%+v, %v, status %+v", got, err, s)
 	}
-	w.hub.refuses = func(string) error {
+	w.Hub.Refuse = func(string) error {
 		return &pipeline.PermanentError{Err: errors.New("HTTP 403: Resource not accessible by integration")}
 	}
-	if got, err = w.trigger().Run(context.Background(), in); err != nil || !strings.Contains(got.Skipped, "statuses: write") {
+	if got, err = newTrigger(w).Run(context.Background(), in); err != nil || !strings.Contains(got.Skipped, "statuses: write") {
 		t.Errorf("refused: %+v, %v", got, err)
 	}
-	w.hub.refuses = func(string) error { return errors.New("HTTP 502") }
-	if _, err = w.trigger().Run(context.Background(), in); err == nil {
+	w.Hub.Refuse = func(string) error { return errors.New("HTTP 502") }
+	if _, err = newTrigger(w).Run(context.Background(), in); err == nil {
 		t.Error("a status that could not be posted for now is lost")
 	}
 }
 
-// sentAsk reads what was dispatched.
-func (w *world) sentAsk() pipeline.DispatchRequest {
-	w.t.Helper()
-	p, err := pipeline.ParsePayload(w.hub.dispatched[len(w.hub.dispatched)-1])
+// sentDispatch reads what was dispatched.
+func sentDispatch(w *Setup) pipeline.DispatchRequest {
+	w.T.Helper()
+	p, err := pipeline.ParsePayload(w.Hub.Dispatched[len(w.Hub.Dispatched)-1])
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return p.Request
 }
 
 func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
 	polls := 0
 	set := func(name string, state pipeline.StatusState, description string) {
-		if err := w.hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: name, State: state, Description: description, TargetURL: "https://hub/manager-run"}); err != nil {
+		if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: name, State: state, Description: description, TargetURL: "https://hub/manager-run"}); err != nil {
 			t.Error(err)
 		}
 	}
-	w.hub.onPoll = func() {
+	w.Hub.OnPoll = func() {
 		polls++
-		if len(w.hub.dispatched) == 0 {
+		if len(w.Hub.Dispatched) == 0 {
 			return
 		}
-		tag := " (" + w.sentAsk().ID.Short() + ")"
+		tag := " (" + sentDispatch(w).ID.Short() + ")"
 		switch polls {
 		case 1: // somebody else's request on the same commit has ended
 			set("infra/terraform-deploy", pipeline.StatusFailure, "failed (deadbeef)")
@@ -201,12 +202,12 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 		case 3: // one environment is done, the request is not
 			set("infra/terraform-deploy/staging", pipeline.StatusSuccess, "Applied"+tag)
 		case 4:
-			w.hub.deployments = []pipeline.Deployment{{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Request: w.sentAsk().ID, Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
+			w.Hub.DeploymentList = []pipeline.Deployment{{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Request: sentDispatch(w).ID, Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
 				{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "staging", Outputs: map[string]string{"url": `"old"`}}}}
 			set("infra/terraform-deploy", pipeline.StatusSuccess, "Applied"+tag)
 		}
 	}
-	got, err := w.trigger().Run(context.Background(), w.triggerInput("push", commit))
+	got, err := newTrigger(w).Run(context.Background(), triggerInput(w, "push", commit))
 	if err != nil || got.Outcome != pipeline.OutcomeApplied || got.RunURL != "https://hub/manager-run" || polls != 4 {
 		t.Fatalf("%+v %v after %d polls", got, err, polls)
 	}
@@ -217,25 +218,25 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 
 func TestTriggerDeadlines(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	commit := w.hub.commit(bothEnvironments)
-	in := w.triggerInput("push", commit)
-	_, err := w.trigger().Run(context.Background(), in)
+	w := New(t)
+	commit := w.Hub.Commit(BothEnvironments)
+	in := triggerInput(w, "push", commit)
+	_, err := newTrigger(w).Run(context.Background(), in)
 	var waiting *pipeline.WaitingError
 	if !errors.As(err, &waiting) || waiting.Stage != "picked-up" {
 		t.Fatalf("%v", err)
 	}
-	if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError {
+	if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError {
 		t.Fatalf("not picked up, and the status is %+v", s)
 	}
-	tag := " (" + w.sentAsk().ID.Short() + ")"
-	if err := w.hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: "infra/terraform-deploy", State: pipeline.StatusPending, Description: "Waiting for approval" + tag}); err != nil {
+	tag := " (" + sentDispatch(w).ID.Short() + ")"
+	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: "infra/terraform-deploy", State: pipeline.StatusPending, Description: "Waiting for approval" + tag}); err != nil {
 		t.Fatal(err)
 	}
 	in.Run.Attempt = 2
-	_, err = w.trigger().Run(context.Background(), in)
-	if !errors.As(err, &waiting) || waiting.Stage != "end" || len(w.hub.dispatched) != 1 {
-		t.Fatalf("a re-run must go on waiting for the same request: %v, %d dispatched", err, len(w.hub.dispatched))
+	_, err = newTrigger(w).Run(context.Background(), in)
+	if !errors.As(err, &waiting) || waiting.Stage != "end" || len(w.Hub.Dispatched) != 1 {
+		t.Fatalf("a re-run must go on waiting for the same request: %v, %d dispatched", err, len(w.Hub.Dispatched))
 	}
 }
 
@@ -249,10 +250,10 @@ func TestModeCanOnlyShrink(t *testing.T) {
 		{"push", "apply", "apply"}, {"push", "plan", "plan"}, {"push", "dry-run", "dry-run"},
 		{"pull_request", "apply", "plan"}, {"merge_group", "apply", "plan"}, {"pull_request", "dry-run", "dry-run"},
 	} {
-		w := newWorld(t)
-		a := w.ask(w.hub.commit(bothEnvironments), c.event)
+		w := New(t)
+		a := w.Dispatch(w.Hub.Commit(BothEnvironments), c.event)
 		a.Mode = c.asked
-		request, err := w.send(a)
+		request, err := w.Send(a)
 		if err != nil || request.Mode != c.want {
 			t.Errorf("%s asking for %s: got %s, %v", c.event, c.asked, request.Mode, err)
 		}
@@ -269,7 +270,7 @@ func FuzzParsePayload(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := pipeline.ParsePayload(encode(t, p))
+		again, err := pipeline.ParsePayload(JSON(t, p))
 		if err != nil || again != p {
 			t.Fatalf("%+v came back as %+v, %v", p, again, err)
 		}
@@ -291,33 +292,33 @@ func TestTriggerCannotSend(t *testing.T) {
 	t.Parallel()
 	forbidden := errors.New("403 Forbidden")
 	for name, c := range map[string]struct {
-		spoil func(w *world, tr *intake.Trigger, in *intake.TriggerInput)
+		spoil func(w *Setup, tr *intake.Trigger, in *intake.TriggerInput)
 		says  []string
 	}{
-		"dispatch": {func(w *world, _ *intake.Trigger, _ *intake.TriggerInput) { w.hub.undelivered = forbidden }, []string{"Not sent to ops/manager: ", "see the log of this job, then run it again"}},
-		"token": {func(_ *world, tr *intake.Trigger, _ *intake.TriggerInput) {
+		"dispatch": {func(w *Setup, _ *intake.Trigger, _ *intake.TriggerInput) { w.Hub.DispatchError = forbidden }, []string{"Not sent to ops/manager: ", "see the log of this job, then run it again"}},
+		"token": {func(_ *Setup, tr *intake.Trigger, _ *intake.TriggerInput) {
 			tr.IDToken = func(context.Context, string) (string, error) { return "", noToken{} }
 		}, []string{"the runner gave no ID token; run this job again"}},
-		"permission": {func(_ *world, tr *intake.Trigger, _ *intake.TriggerInput) {
+		"permission": {func(_ *Setup, tr *intake.Trigger, _ *intake.TriggerInput) {
 			tr.IDToken = func(context.Context, string) (string, error) {
 				return "", &pipeline.UsageError{Message: strings.Repeat("ä long message ", 30)}
 			}
 		}, []string{"Not sent to ops/manager: ä long", "see the log of this job"}},
-		"long manager": {func(w *world, _ *intake.Trigger, in *intake.TriggerInput) {
-			w.hub.undelivered, in.Manager.Name = forbidden, strings.Repeat("n", 100)
+		"long manager": {func(w *Setup, _ *intake.Trigger, in *intake.TriggerInput) {
+			w.Hub.DispatchError, in.Manager.Name = forbidden, strings.Repeat("n", 100)
 		}, []string{"see the log of this job, then run it again"}},
-		"earlier attempt": {func(w *world, _ *intake.Trigger, in *intake.TriggerInput) {
-			w.hub.unreadable, in.Run.Attempt = forbidden, 2
+		"earlier attempt": {func(w *Setup, _ *intake.Trigger, in *intake.TriggerInput) {
+			w.Hub.StatusesError, in.Run.Attempt = forbidden, 2
 		}, []string{"see the log of this job, then run it again"}},
 	} {
-		w := newWorld(t)
-		commit := w.hub.commit(bothEnvironments)
-		in, tr := w.triggerInput("push", commit), w.trigger()
+		w := New(t)
+		commit := w.Hub.Commit(BothEnvironments)
+		in, tr := triggerInput(w, "push", commit), newTrigger(w)
 		c.spoil(w, tr, &in)
-		if _, err := tr.Run(context.Background(), in); err == nil || len(w.hub.dispatched) != 0 {
+		if _, err := tr.Run(context.Background(), in); err == nil || len(w.Hub.Dispatched) != 0 {
 			t.Errorf("%s: %v", name, err)
 		}
-		s := w.hub.status(commit, "infra/terraform-deploy")
+		s := w.Hub.Status(commit, "infra/terraform-deploy")
 		if s.State != pipeline.StatusError || utf8.RuneCountInString(s.Description) > 140 || s.TargetURL != in.Run.URL {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -349,11 +350,11 @@ func TestTriggerSeesItsPath(t *testing.T) {
 		"something, but not all":   {paths: []string{"live/eu/x"}, incomplete: true, sent: true},
 		"a parent with more names": {paths: []string{"live/x"}},
 	} {
-		w := newWorld(t)
-		in := w.triggerInput("push", w.hub.commit(bothEnvironments))
-		w.hub.paths, w.hub.incomplete, in.Path, in.Wait = c.paths, c.incomplete, "live/eu", 0
-		_, err := w.trigger().Run(context.Background(), in)
-		if sent := len(w.hub.dispatched) == 1; sent != c.sent {
+		w := New(t)
+		in := triggerInput(w, "push", w.Hub.Commit(BothEnvironments))
+		w.Hub.Paths, w.Hub.PathsIncomplete, in.Path, in.Wait = c.paths, c.incomplete, "live/eu", 0
+		_, err := newTrigger(w).Run(context.Background(), in)
+		if sent := len(w.Hub.Dispatched) == 1; sent != c.sent {
 			t.Errorf("%s: sent %v, %v", name, sent, err)
 		}
 	}
@@ -364,28 +365,28 @@ func TestTriggerSeesItsPath(t *testing.T) {
 func TestTriggerNeedsItsDirectory(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		change func(*intake.TriggerInput, *hub)
+		change func(*intake.TriggerInput, *Hub)
 		says   string
 	}{
-		"nothing changes there": {func(_ *intake.TriggerInput, h *hub) { h.paths = []string{"app/x"} }, "no directory"},
-		"a manual run":          {func(in *intake.TriggerInput, _ *hub) { in.Event.Name = "workflow_dispatch" }, "no directory"},
-		"a new branch":          {func(in *intake.TriggerInput, _ *hub) { in.Event.Base = "" }, "no directory"},
-		"it is taken away":      {func(*intake.TriggerInput, *hub) {}, "no such file"},
+		"nothing changes there": {func(_ *intake.TriggerInput, h *Hub) { h.Paths = []string{"app/x"} }, "no directory"},
+		"a manual run":          {func(in *intake.TriggerInput, _ *Hub) { in.Event.Name = "workflow_dispatch" }, "no directory"},
+		"a new branch":          {func(in *intake.TriggerInput, _ *Hub) { in.Event.Base = "" }, "no directory"},
+		"it is taken away":      {func(*intake.TriggerInput, *Hub) {}, "no such file"},
 	} {
-		w := newWorld(t)
-		commit := w.hub.commit(bothEnvironments)
-		in := w.triggerInput("push", commit)
-		c.change(&in, w.hub)
-		trigger := w.trigger()
+		w := New(t)
+		commit := w.Hub.Commit(BothEnvironments)
+		in := triggerInput(w, "push", commit)
+		c.change(&in, w.Hub)
+		trigger := newTrigger(w)
 		trigger.Directory = func() error { return &pipeline.UsageError{Message: "no directory"} }
 		trigger.Validate = func(context.Context) pipeline.Problems {
 			return pipeline.Problems{{Position: pipeline.Position{File: "infra/variables.yml"}, Rule: "missing-file", Message: "no such file"}}
 		}
 		_, err := trigger.Run(context.Background(), in)
-		if err == nil || !strings.Contains(err.Error(), c.says) || len(w.hub.dispatched) != 0 {
+		if err == nil || !strings.Contains(err.Error(), c.says) || len(w.Hub.Dispatched) != 0 {
 			t.Errorf("%s: %v", name, err)
 		}
-		if s := w.hub.status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError && s.State != pipeline.StatusFailure || !strings.Contains(s.Description, c.says) {
+		if s := w.Hub.Status(commit, "infra/terraform-deploy"); s.State != pipeline.StatusError && s.State != pipeline.StatusFailure || !strings.Contains(s.Description, c.says) {
 			t.Errorf("%s: status %+v", name, s)
 		}
 	}

@@ -11,61 +11,62 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
 )
 
-// lockStore is the one lock of a target, and the tool that can release it.
-type lockStore struct {
-	lock    *pipeline.Lock
-	unknown bool
+// StateLocks is the one lock of a target, and the tool that can release it.
+type StateLocks struct {
+	Held    *pipeline.Lock
+	Unknown bool
 }
 
-func (l *lockStore) Lock(_ context.Context, _ pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
-	if l.unknown {
+func (l *StateLocks) Lock(_ context.Context, _ pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
+	if l.Unknown {
 		return nil, false, nil
 	}
 	if env != "staging" {
 		return nil, true, nil
 	}
-	return l.lock, true, nil
+	return l.Held, true, nil
 }
 
-func (l *lockStore) ReleaseLock(_ context.Context, _ pipeline.Job, id string) error {
-	if l.lock == nil || l.lock.ID != id {
+func (l *StateLocks) ReleaseLock(_ context.Context, _ pipeline.Job, id string) error {
+	if l.Held == nil || l.Held.ID != id {
 		return errors.New("another lock")
 	}
-	l.lock = nil
+	l.Held = nil
 	return nil
 }
 
-// killedPlan is a request whose plan took the lock and was killed: it has begun and
+// KilledPlan is a request whose plan took the lock and was killed: it has begun and
 // nothing more.
-func (w *world) killedPlan() (pipeline.Request, *lockStore) {
-	w.t.Helper()
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	w.hub.runs[request.ManagerRun.ID] = pipeline.WorkflowRun{ID: request.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
-	locks := &lockStore{}
-	w.engine.duringPlan = func() {
-		locks.lock = &pipeline.Lock{ID: "l-1", Operation: "plan", Who: "runner@fv-1", Created: w.now.Add(time.Second)}
+func (w *Setup) KilledPlan() (pipeline.Request, *StateLocks) {
+	w.T.Helper()
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	w.Hub.Runs[request.ManagerRun.ID] = pipeline.WorkflowRun{ID: request.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
+	locks := &StateLocks{}
+	w.Engine.DuringPlan = func() {
+		locks.Held = &pipeline.Lock{ID: "l-1", Operation: "plan", Who: "runner@fv-1", Created: w.Now.Add(time.Second)}
 		runtime.Goexit() // the process is gone
 	}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		in := w.target(request, "staging")
+		in := w.Target(request, "staging")
 		in.Host, in.Run = "fv-1", request.ManagerRun
-		_, err := w.planner().Run(context.Background(), in)
-		w.t.Errorf("the plan was not killed: %v", err)
+		_, err := w.Planner().Run(context.Background(), in)
+		w.T.Errorf("the plan was not killed: %v", err)
 	}()
 	<-gone
-	w.engine.duringPlan = nil
-	w.now = w.now.Add(10 * time.Minute)
+	w.Engine.DuringPlan = nil
+	w.Now = w.Now.Add(10 * time.Minute)
 	return request, locks
 }
 
-func (w *world) unlock(locks *lockStore, change func(in *sweep.UnlockInput)) error {
-	in := sweep.UnlockInput{TargetInput: w.target(pipeline.Request{}, "staging"), LockID: "l-1"}
+// Unlock releases the lock of staging. change may edit the input.
+func (w *Setup) Unlock(locks *StateLocks, change func(in *sweep.UnlockInput)) error {
+	in := sweep.UnlockInput{TargetInput: w.Target(pipeline.Request{}, "staging"), LockID: "l-1"}
 	if change != nil {
 		change(&in)
 	}
-	u := &sweep.Unlocker{Store: w.store, Locks: locks, Engine: locks, Runs: w.hub, Now: func() time.Time { return w.now }}
+	u := &sweep.Unlocker{Store: w.Store, Locks: locks, Engine: locks, Runs: w.Hub, Now: func() time.Time { return w.Now }}
 	_, err := u.Run(context.Background(), in)
 	return err
 }
@@ -73,65 +74,65 @@ func (w *world) unlock(locks *lockStore, change func(in *sweep.UnlockInput)) err
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		happens func(w *world, request pipeline.Request, locks *lockStore)
+		happens func(w *Setup, request pipeline.Request, locks *StateLocks)
 		change  func(in *sweep.UnlockInput)
 		refused bool
 	}{
 		"its run is over": {},
-		"its run goes on": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
-			w.hub.runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
+		"its run goes on": {refused: true, happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+			w.Hub.Runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
 		}},
-		"its run was started again": {happens: func(w *world, r pipeline.Request, _ *lockStore) {
-			w.hub.runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 2, Status: "in_progress"}
+		"its run was started again": {happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+			w.Hub.Runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 2, Status: "in_progress"}
 		}},
-		"its run was deleted":                               {happens: func(w *world, r pipeline.Request, _ *lockStore) { delete(w.hub.runs, r.ManagerRun.ID) }},
-		"the token sees neither the run nor its repository": {refused: true, happens: func(w *world, _ pipeline.Request, _ *lockStore) { w.hub.blind = unseen() }},
-		"the token sees the repository and not its runs": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
-			delete(w.hub.runs, r.ManagerRun.ID)
-			w.hub.unlisted = errors.New("HTTP 403: Resource not accessible by integration")
+		"its run was deleted":                               {happens: func(w *Setup, r pipeline.Request, _ *StateLocks) { delete(w.Hub.Runs, r.ManagerRun.ID) }},
+		"the token sees neither the run nor its repository": {refused: true, happens: func(w *Setup, _ pipeline.Request, _ *StateLocks) { w.Hub.ManagerError = NotVisible() }},
+		"the token sees the repository and not its runs": {refused: true, happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+			delete(w.Hub.Runs, r.ManagerRun.ID)
+			w.Hub.ListError = errors.New("HTTP 403: Resource not accessible by integration")
 		}},
-		"the name belongs to another repository": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
-			delete(w.hub.runs, r.ManagerRun.ID)
-			w.hub.managerID++
+		"the name belongs to another repository": {refused: true, happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+			delete(w.Hub.Runs, r.ManagerRun.ID)
+			w.Hub.ManagerID++
 		}},
-		"the run is one of another repository": {refused: true, happens: func(w *world, r pipeline.Request, _ *lockStore) {
-			run := w.hub.runs[r.ManagerRun.ID]
-			run.RepoID = managerID + 1
-			w.hub.runs[r.ManagerRun.ID] = run
+		"the run is one of another repository": {refused: true, happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+			run := w.Hub.Runs[r.ManagerRun.ID]
+			run.RepoID = ManagerID + 1
+			w.Hub.Runs[r.ManagerRun.ID] = run
 		}},
 		"another lock":       {refused: true, change: func(in *sweep.UnlockInput) { in.LockID = "l-2" }},
-		"a young lock":       {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Minute) }},
-		"no lock":            {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock = nil }},
-		"of another machine": {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
-		"older than its run": {refused: true, happens: func(w *world, _ pipeline.Request, l *lockStore) { l.lock.Created = w.now.Add(-time.Hour) }},
+		"a young lock":       {refused: true, happens: func(w *Setup, _ pipeline.Request, l *StateLocks) { l.Held.Created = w.Now.Add(-time.Minute) }},
+		"no lock":            {refused: true, happens: func(_ *Setup, _ pipeline.Request, l *StateLocks) { l.Held = nil }},
+		"of another machine": {refused: true, happens: func(_ *Setup, _ pipeline.Request, l *StateLocks) { l.Held.Who = "me@laptop" }},
+		"older than its run": {refused: true, happens: func(w *Setup, _ pipeline.Request, l *StateLocks) { l.Held.Created = w.Now.Add(-time.Hour) }},
 		"of another machine, and somebody vouches for it": {change: func(in *sweep.UnlockInput) { in.NoRun = true },
-			happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.lock.Who = "me@laptop" }},
+			happens: func(_ *Setup, _ pipeline.Request, l *StateLocks) { l.Held.Who = "me@laptop" }},
 		"its run goes on, and somebody vouches for it": {refused: true, change: func(in *sweep.UnlockInput) { in.NoRun = true },
-			happens: func(w *world, r pipeline.Request, _ *lockStore) {
-				w.hub.runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
+			happens: func(w *Setup, r pipeline.Request, _ *StateLocks) {
+				w.Hub.Runs[r.ManagerRun.ID] = pipeline.WorkflowRun{ID: r.ManagerRun.ID, Attempt: 1, Status: "in_progress"}
 			}},
-		"where only the tool sees locks": {refused: true, happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.unknown = true }},
+		"where only the tool sees locks": {refused: true, happens: func(_ *Setup, _ pipeline.Request, l *StateLocks) { l.Unknown = true }},
 		"where only the tool sees locks, and somebody vouches for it": {change: func(in *sweep.UnlockInput) { in.NoRun = true },
-			happens: func(_ *world, _ pipeline.Request, l *lockStore) { l.unknown = true }},
+			happens: func(_ *Setup, _ pipeline.Request, l *StateLocks) { l.Unknown = true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request, locks := w.killedPlan()
-			w.hub.runs[request.ManagerRun.ID] = pipeline.WorkflowRun{ID: request.ManagerRun.ID, Attempt: 1, Status: "completed", Conclusion: "failure"}
+			w := New(t)
+			request, locks := w.KilledPlan()
+			w.Hub.Runs[request.ManagerRun.ID] = pipeline.WorkflowRun{ID: request.ManagerRun.ID, Attempt: 1, Status: "completed", Conclusion: "failure"}
 			if c.happens != nil {
 				c.happens(w, request, locks)
 			}
-			had := locks.lock
-			err := w.unlock(locks, c.change)
+			had := locks.Held
+			err := w.Unlock(locks, c.change)
 			var refused *pipeline.RefusedError
 			if errors.As(err, &refused) != c.refused || !c.refused && err != nil {
 				t.Fatalf("got %v, want a refusal: %v", err, c.refused)
 			}
-			if c.refused && locks.lock != had {
+			if c.refused && locks.Held != had {
 				t.Error("the lock was released")
 			}
-			if !c.refused && locks.lock != nil {
+			if !c.refused && locks.Held != nil {
 				t.Error("the lock was not released")
 			}
 		})
@@ -141,16 +142,16 @@ func TestUnlock(t *testing.T) {
 // A plan that meets the lock of another run says whose it is.
 func TestLockedPlanNamesTheRun(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	_, locks := w.killedPlan()
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+	w := New(t)
+	_, locks := w.KilledPlan()
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 	for account, want := range map[string]string{"runner@fv-1": "https://hub/run", "me@laptop": "--no-run"} {
-		lock := *locks.lock
+		lock := *locks.Held
 		lock.Who = account
-		w.engine.planErr = &pipeline.FailedError{Message: "locked", Lock: &lock}
-		_, err := w.plan(request, "staging")
+		w.Engine.PlanErr = &pipeline.FailedError{Message: "locked", Lock: &lock}
+		_, err := w.Plan(request, "staging")
 		var failed *pipeline.FailedError
-		if !errors.As(err, &failed) || !contains(failed.Operator, want, "metapipe unlock --customer acme --environment staging --lock-id l-1") {
+		if !errors.As(err, &failed) || !ContainsAll(failed.Operator, want, "metapipe unlock --customer acme --environment staging --lock-id l-1") {
 			t.Errorf("%s: %v", account, err)
 		}
 	}

@@ -33,29 +33,29 @@ func TestApplyWithoutReport(t *testing.T) {
 	}{
 		"another repository":     {repository: answer(pipeline.Repository{Slug: own, ID: 8}, nil)},
 		"another account":        {repository: answer(pipeline.Repository{Slug: pipeline.Slug{Owner: "mallory", Name: "app"}, ID: 7}, nil)},
-		"offboarded, unseen":     {repository: answer(pipeline.Repository{}, unseen()), offboarded: true},
+		"offboarded, unseen":     {repository: answer(pipeline.Repository{}, NotVisible()), offboarded: true},
 		"offboarded, no App":     {repository: answer(pipeline.Repository{}, appNotInstalled{}), offboarded: true},
 		"no App":                 {repository: answer(pipeline.Repository{}, appNotInstalled{}), fails: true},
-		"unseen":                 {repository: answer(pipeline.Repository{}, unseen()), fails: true},
+		"unseen":                 {repository: answer(pipeline.Repository{}, NotVisible()), fails: true},
 		"GitHub does not answer": {repository: answer(pipeline.Repository{}, errors.New("HTTP 502")), fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := w.unrecordedApply()
-			w.wantEvents("acme", "staging", "requested dev, planned, applying")
-			w.hub.repository, w.customer.Offboarded = c.repository, c.offboarded
+			w := New(t)
+			request := unrecordedApply(w)
+			w.WantEvents("acme", "staging", "requested dev, planned, applying")
+			w.Hub.AnswerRepository, w.Current.Offboarded = c.repository, c.offboarded
 			for range 2 {
-				report, err := w.reportAs(publish.ReportInput{Customer: w.customer, Request: request.ID, Final: true})
+				report, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Final: true})
 				if (err != nil) != c.fails || (len(report.Unreported) == 0) != c.fails {
 					t.Errorf("%v, not reported: %v", err, report.Unreported)
 				}
-				if events := w.events("acme", "staging"); strings.Count(events, "applied") != 1 || !strings.HasPrefix(events, "requested dev, planned, applying, applied") {
+				if events := w.Events("acme", "staging"); strings.Count(events, "applied") != 1 || !strings.HasPrefix(events, "requested dev, planned, applying, applied") {
 					t.Errorf("the ledger has %s", events)
 				}
 			}
-			if len(w.hub.deployments) != 0 {
-				t.Errorf("deployments: %+v", w.hub.deployments)
+			if len(w.Hub.DeploymentList) != 0 {
+				t.Errorf("deployments: %+v", w.Hub.DeploymentList)
 			}
 		})
 	}
@@ -65,7 +65,7 @@ func TestApplyWithoutReport(t *testing.T) {
 type starter struct{ started []string }
 
 func (s *starter) Repository(context.Context, pipeline.Slug) (pipeline.Repository, error) {
-	return pipeline.Repository{Slug: managerSlug, DefaultBranch: "main"}, nil
+	return pipeline.Repository{Slug: ManagerSlug, DefaultBranch: "main"}, nil
 }
 
 func (s *starter) StartWorkflow(_ context.Context, _ pipeline.Slug, _, _ string, inputs map[string]string) error {
@@ -77,16 +77,16 @@ func (s *starter) StartWorkflow(_ context.Context, _ pipeline.Slug, _, _ string,
 // customer beside it gets one.
 func TestRemediationPassesOverOffboarded(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.customer.Manager.Drift.Remediate = []pipeline.Environment{"staging"}
-	left := w.customer
+	w := New(t)
+	w.Current.Manager.Drift.Remediate = []pipeline.Environment{"staging"}
+	left := w.Current
 	left.Name, left.Offboarded = "left", true
 	scan := drift.Scan{}
 	for _, name := range []pipeline.CustomerName{"left", "acme"} {
-		scan.Results = append(scan.Results, drift.Result{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.now})
+		scan.Results = append(scan.Results, drift.Result{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.Now})
 	}
 	s := &starter{}
-	done, err := drift.Remediator{Store: w.store, Sealer: w.sealer, GitHub: s}.Run(context.Background(), managerSlug, scan, []pipeline.Customer{left, w.customer})
+	done, err := drift.Remediator{Store: w.Store, Sealer: w.Sealer, GitHub: s}.Run(context.Background(), ManagerSlug, scan, []pipeline.Customer{left, w.Current})
 	if err != nil || len(done) != 1 || done[0].Customer != "acme" || strings.Join(s.started, " ") != "acme/staging" {
 		t.Errorf("%+v, %v, started %v", done, err, s.started)
 	}
@@ -94,12 +94,12 @@ func TestRemediationPassesOverOffboarded(t *testing.T) {
 
 // unrecordedApply applies a request for staging, as a job that could not record its end in
 // the ledger any more.
-func (w *world) unrecordedApply() pipeline.Request {
-	w.t.Helper()
-	request := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](w.t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](w.t)(w.apply(w.target(request, "staging")))
-	entries := w.keys("acme/staging/ledger/")
-	w.forget(entries[len(entries)-1])
+func unrecordedApply(w *Setup) pipeline.Request {
+	w.T.Helper()
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, "staging")))
+	entries := w.Keys("acme/staging/ledger/")
+	w.DeleteAll(entries[len(entries)-1])
 	return request
 }

@@ -17,8 +17,8 @@ import (
 // race is two requests whose steps ran on one machine. The apply of the first took the
 // lock and goes on, or was killed; the plan of the second met the lock and ended.
 type race struct {
-	*world
-	locks  *lockStore
+	*Setup
+	locks  *StateLocks
 	a, b   pipeline.Request
 	metErr error // what the plan of b said
 }
@@ -29,16 +29,16 @@ func newRace(t *testing.T, after time.Duration) *race {
 	t.Helper()
 	n := newApplyWithLock(t)
 	in := n.planOfB(after)
-	p, waited := n.planner(), time.Duration(0)
+	p, waited := n.Planner(), time.Duration(0)
 	p.Now = func() time.Time { // it waits for the lock until it gives up
-		at := n.now.Add(waited)
+		at := n.Now.Add(waited)
 		waited = max(15*time.Second, -after+5*time.Second)
 		return at
 	}
-	lock := *n.locks.lock
-	n.engine.planErr = &pipeline.FailedError{Message: "Error acquiring the state lock", Lock: &lock}
+	lock := *n.locks.Held
+	n.Engine.PlanErr = &pipeline.FailedError{Message: "Error acquiring the state lock", Lock: &lock}
 	_, n.metErr = p.Run(context.Background(), in)
-	n.engine.planErr = nil
+	n.Engine.PlanErr = nil
 	return n
 }
 
@@ -47,24 +47,24 @@ func newFatalRace(t *testing.T, after time.Duration) *race {
 	t.Helper()
 	n := newApplyWithLock(t)
 	in := n.planOfB(after)
-	n.engine.duringPlan = runtime.Goexit
+	n.Engine.DuringPlan = runtime.Goexit
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		_, err := n.planner().Run(context.Background(), in)
-		n.t.Errorf("the plan was not killed: %v", err)
+		_, err := n.Planner().Run(context.Background(), in)
+		n.T.Errorf("the plan was not killed: %v", err)
 	}()
 	<-gone
-	n.engine.duringPlan = nil
+	n.Engine.DuringPlan = nil
 	return n
 }
 
 // planOfB accepts the second request, and moves the clock to the begin of its plan.
 func (n *race) planOfB(after time.Duration) pipeline.TargetInput {
-	n.b = must[pipeline.Request](n.t)(n.send(n.ask(n.hub.commit("staging two\n"), "push")))
-	n.setRun(n.b, "in_progress", "")
-	n.now = n.locks.lock.Created.Add(after)
-	in := n.target(n.b, "staging")
+	n.b = Must[pipeline.Request](n.T)(n.Send(n.Dispatch(n.Hub.Commit("staging two\n"), "push")))
+	n.SetRun(n.b, "in_progress", "")
+	n.Now = n.locks.Held.Created.Add(after)
+	in := n.Target(n.b, "staging")
 	in.Host, in.Run = "host-1", n.b.ManagerRun
 	return in
 }
@@ -72,39 +72,39 @@ func (n *race) planOfB(after time.Duration) pipeline.TargetInput {
 // newApplyWithLock is the apply of the first request, which has the lock.
 func newApplyWithLock(t *testing.T) *race {
 	t.Helper()
-	n := &race{world: newWorld(t), locks: &lockStore{}}
-	n.customer.Manager.Environments = n.customer.Manager.Environments[:1]
-	n.customer.Manager.Environments[0].Gated = false
-	n.a = must[pipeline.Request](t)(n.send(n.ask(n.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(n.plan(n.a, "staging"))
-	n.setRun(n.a, "in_progress", "")
-	n.locks.lock = &pipeline.Lock{ID: "l-1", Operation: "OperationTypeApply", Who: "runner@host-1"}
-	n.engine.duringApply = func() {
-		n.locks.lock.Created = n.now.Add(10 * time.Second)
+	n := &race{Setup: New(t), locks: &StateLocks{}}
+	n.Current.Manager.Environments = n.Current.Manager.Environments[:1]
+	n.Current.Manager.Environments[0].Gated = false
+	n.a = Must[pipeline.Request](t)(n.Send(n.Dispatch(n.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(n.Plan(n.a, "staging"))
+	n.SetRun(n.a, "in_progress", "")
+	n.locks.Held = &pipeline.Lock{ID: "l-1", Operation: "OperationTypeApply", Who: "runner@host-1"}
+	n.Engine.DuringApply = func() {
+		n.locks.Held.Created = n.Now.Add(10 * time.Second)
 		runtime.Goexit() // it goes on, or is gone: nobody hears of it
 	}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		in := n.target(n.a, "staging")
+		in := n.Target(n.a, "staging")
 		in.Host, in.Run = "host-1", n.a.ManagerRun
-		_, err := n.applier().Run(context.Background(), in)
-		n.t.Errorf("the apply has ended: %v", err)
+		_, err := n.Applier().Run(context.Background(), in)
+		n.T.Errorf("the apply has ended: %v", err)
 	}()
 	<-gone
-	n.engine.duringApply = nil
+	n.Engine.DuringApply = nil
 	return n
 }
 
 // later ends runs and lets half an hour pass.
 func (n *race) later(ended ...pipeline.Request) {
-	n.now = n.now.Add(time.Minute)
+	n.Now = n.Now.Add(time.Minute)
 	for _, r := range ended {
-		n.setRun(r, "completed", "failure")
+		n.SetRun(r, "completed", "failure")
 	}
-	n.now = n.now.Add(30 * time.Minute)
+	n.Now = n.Now.Add(30 * time.Minute)
 	if len(ended) == 1 && ended[0].ID == n.b.ID {
-		n.setRun(n.a, "in_progress", "")
+		n.SetRun(n.a, "in_progress", "")
 	}
 }
 
@@ -122,15 +122,15 @@ func TestLockOfARunningApply(t *testing.T) {
 				t.Errorf("the plan of B says %v", n.metErr)
 			}
 			n.later(n.b)
-			if got := kinds(n.sweep(n.locks, true)); strings.Contains(got, "lock fixed=true") || n.locks.lock == nil {
+			if got := FindingKinds(n.Sweep(n.locks, true)); strings.Contains(got, "lock fixed=true") || n.locks.Held == nil {
 				t.Errorf("the lock of the running apply is gone; the sweep finds %q", got)
 			}
-			err := n.unlock(n.locks, nil)
+			err := n.Unlock(n.locks, nil)
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || n.locks.lock == nil || !strings.Contains(refused.Message, "the apply of request "+n.a.ID.Short()) {
+			if !errors.As(err, &refused) || n.locks.Held == nil || !strings.Contains(refused.Message, "the apply of request "+n.a.ID.Short()) {
 				t.Errorf("unlock: %v", err)
 			}
-			if err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); !errors.As(err, &refused) || n.locks.lock == nil {
+			if err := n.Unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); !errors.As(err, &refused) || n.locks.Held == nil {
 				t.Errorf("unlock --no-run while A goes on: %v", err)
 			}
 		})
@@ -150,22 +150,22 @@ func TestLockOfADeadApply(t *testing.T) {
 			t.Parallel()
 			n := newFatalRace(t, c.after)
 			n.later(n.a, n.b)
-			got := kinds(n.sweep(n.locks, true))
-			if c.shared != (n.locks.lock != nil) || c.shared != strings.Contains(got, "shared-lock fixed=false") {
-				t.Fatalf("the lock is %v; the sweep finds %q", n.locks.lock, got)
+			got := FindingKinds(n.Sweep(n.locks, true))
+			if c.shared != (n.locks.Held != nil) || c.shared != strings.Contains(got, "shared-lock fixed=false") {
+				t.Fatalf("the lock is %v; the sweep finds %q", n.locks.Held, got)
 			}
 			if !c.shared {
 				return
 			}
-			if len(n.openKeys()) == 0 {
+			if len(n.OpenKeys()) == 0 {
 				t.Error("no request is left that the lock leads to")
 			}
-			err := n.unlock(n.locks, nil)
+			err := n.Unlock(n.locks, nil)
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || !contains(refused.Message, n.a.ID.Short(), n.b.ID.Short(), "cannot be seen") || n.locks.lock == nil {
+			if !errors.As(err, &refused) || !ContainsAll(refused.Message, n.a.ID.Short(), n.b.ID.Short(), "cannot be seen") || n.locks.Held == nil {
 				t.Fatalf("unlock: %v", err)
 			}
-			if err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); err != nil || n.locks.lock != nil {
+			if err := n.Unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true }); err != nil || n.locks.Held != nil {
 				t.Fatalf("unlock --no-run: %v", err)
 			}
 		})
@@ -177,17 +177,17 @@ func TestLockOfADeadApply(t *testing.T) {
 func TestLockAfterADeadRun(t *testing.T) {
 	t.Parallel()
 	n := newFatalRace(t, time.Minute)
-	n.setRun(n.a, "completed", "failure")
-	n.now = n.now.Add(time.Minute)
-	n.locks.lock = &pipeline.Lock{ID: "l-1", Operation: "OperationTypePlan", Who: "runner@host-1", Created: n.now}
-	n.now = n.now.Add(time.Minute)
-	n.setRun(n.b, "in_progress", "")
-	if got := kinds(n.sweep(n.locks, true)); n.locks.lock == nil {
+	n.SetRun(n.a, "completed", "failure")
+	n.Now = n.Now.Add(time.Minute)
+	n.locks.Held = &pipeline.Lock{ID: "l-1", Operation: "OperationTypePlan", Who: "runner@host-1", Created: n.Now}
+	n.Now = n.Now.Add(time.Minute)
+	n.SetRun(n.b, "in_progress", "")
+	if got := FindingKinds(n.Sweep(n.locks, true)); n.locks.Held == nil {
 		t.Fatalf("the lock of a plan that goes on is gone: %q", got)
 	}
-	n.setRun(n.b, "completed", "failure")
-	n.now = n.now.Add(30 * time.Minute)
-	if got := kinds(n.sweep(n.locks, true)); n.locks.lock != nil {
+	n.SetRun(n.b, "completed", "failure")
+	n.Now = n.Now.Add(30 * time.Minute)
+	if got := FindingKinds(n.Sweep(n.locks, true)); n.locks.Held != nil {
 		t.Fatalf("the lock of the dead plan is still there: %q", got)
 	}
 }
@@ -198,8 +198,8 @@ func TestLockOfAPossibleHolder(t *testing.T) {
 	t.Parallel()
 	n := newRace(t, time.Second)
 	n.later(n.a)
-	n.setRun(n.b, "in_progress", "")
-	if got := kinds(n.sweep(n.locks, true)); n.locks.lock == nil {
+	n.SetRun(n.b, "in_progress", "")
+	if got := FindingKinds(n.Sweep(n.locks, true)); n.locks.Held == nil {
 		t.Fatalf("the lock is gone; the sweep finds %q", got)
 	}
 }
@@ -209,10 +209,10 @@ func TestLockThatOnlyTheToolSees(t *testing.T) {
 	t.Parallel()
 	n := newRace(t, time.Minute)
 	n.later(n.b)
-	n.locks.unknown = true
-	err := n.unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true })
+	n.locks.Unknown = true
+	err := n.Unlock(n.locks, func(in *sweep.UnlockInput) { in.NoRun = true })
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || n.locks.lock == nil || !strings.Contains(refused.Message, n.a.ID.Short()) {
+	if !errors.As(err, &refused) || n.locks.Held == nil || !strings.Contains(refused.Message, n.a.ID.Short()) {
 		t.Fatalf("unlock: %v", err)
 	}
 }
@@ -221,13 +221,13 @@ func TestLockThatOnlyTheToolSees(t *testing.T) {
 // attempt has left.
 func TestLockOfAnEarlierAttempt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request, locks := w.killedPlan()
-	in := w.target(request, "staging")
+	w := New(t)
+	request, locks := w.KilledPlan()
+	in := w.Target(request, "staging")
 	in.Host, in.Run = "fv-2", request.ManagerRun
 	in.Run.Attempt = 2
-	must[deploy.TargetResult](t)(w.planner().Run(context.Background(), in))
-	holders, err := record.LockHolders(t.Context(), recordsOf(w.store, w.sealer), "acme", "staging", *locks.lock)
+	Must[deploy.TargetResult](t)(w.Planner().Run(context.Background(), in))
+	holders, err := record.LockHolders(t.Context(), RecordsOf(w.Store, w.Sealer), "acme", "staging", *locks.Held)
 	if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 1 || holders[0].Command != "plan" {
 		t.Errorf("%v %v", holders, err)
 	}

@@ -67,9 +67,9 @@ func (c *tally) ListAfter(ctx context.Context, prefix, after string) ([]string, 
 // customer are open before it and others have come after it.
 func costs(t *testing.T, before, after int) map[string]int {
 	t.Helper()
-	w := newWorld(t)
-	c := &tally{Store: w.store}
-	w.store = c
+	w := New(t)
+	c := &tally{Store: w.Store}
+	w.Store = c
 	counted := map[string]int{}
 	count := func(step string, run func() error) {
 		t.Helper()
@@ -81,23 +81,23 @@ func costs(t *testing.T, before, after int) map[string]int {
 	}
 	send := func() (request pipeline.Request) {
 		t.Helper()
-		w.now = w.now.Add(11 * time.Minute) // no two are so close that their order is asked for
-		return must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+		w.Now = w.Now.Add(11 * time.Minute) // no two are so close that their order is asked for
+		return Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 	}
 	for range before {
 		send()
 	}
 	var request pipeline.Request
 	count("fetch-vars", func() error { request = send(); return nil })
-	count("plan", func() error { _, err := w.plan(request, "staging"); return err })
-	count("report", func() error { w.report(request, false); return nil })
+	count("plan", func() error { _, err := w.Plan(request, "staging"); return err })
+	count("report", func() error { w.Report(request, false); return nil })
 	for range after {
 		send()
 	}
 	// The request has been overtaken: all that is left to do is to say so.
-	count("plan, overtaken", func() error { _, _ = w.plan(request, "production"); return nil })
-	count("apply, overtaken", func() error { _, _ = w.apply(w.target(request, "staging")); return nil })
-	count("report, overtaken", func() error { w.report(request, true); return nil })
+	count("plan, overtaken", func() error { _, _ = w.Plan(request, "production"); return nil })
+	count("apply, overtaken", func() error { _, _ = w.Apply(w.Target(request, "staging")); return nil })
+	count("report, overtaken", func() error { w.Report(request, true); return nil })
 	return counted
 }
 
@@ -121,9 +121,9 @@ func TestCostDoesNotGrowWithRequests(t *testing.T) {
 // A plan whose job did not start is not one that was begun and lost.
 func TestPlanThatNeverBegan(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	if got := w.report(request, true).Targets[0].Message; !strings.Contains(got, "the plan never began") {
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	if got := w.Report(request, true).Targets[0].Message; !strings.Contains(got, "the plan never began") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -133,21 +133,21 @@ func TestPlanThatNeverBegan(t *testing.T) {
 // any more.
 func closedCosts(t *testing.T, closed int) map[string]int {
 	t.Helper()
-	w := newWorld(t)
-	c := &tally{Store: w.store}
-	w.store = c
+	w := New(t)
+	c := &tally{Store: w.Store}
+	w.Store = c
 	send := func(file string) pipeline.Request {
 		t.Helper()
-		w.now = w.now.Add(time.Hour)
-		return must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(file), "push")))
+		w.Now = w.Now.Add(time.Hour)
+		return Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(file), "push")))
 	}
 	for range closed {
-		request := send(bothEnvironments)
+		request := send(BothEnvironments)
 		for _, env := range request.Targets {
-			must[deploy.TargetResult](t)(w.plan(request, env))
-			must[deploy.TargetResult](t)(w.apply(w.target(request, env)))
+			Must[deploy.TargetResult](t)(w.Plan(request, env))
+			Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
 		}
-		w.report(request, true)
+		w.Report(request, true)
 	}
 	counted := map[string]int{}
 	count := func(step string, run func() error) {
@@ -171,10 +171,10 @@ func closedCosts(t *testing.T, closed int) map[string]int {
 		return nil
 	})
 	count("state list, drift", func() error { // what both read of a target beside its state
-		_, err := ledger.Remember(t.Context(), record.Records{Store: w.store, Sealer: w.sealer}, "acme", "staging")
+		_, err := ledger.Remember(t.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, "acme", "staging")
 		return err
 	})
-	count("sweep", func() error { w.sweep(&lockStore{}, false); return nil })
+	count("sweep", func() error { w.Sweep(&StateLocks{}, false); return nil })
 	return counted
 }
 

@@ -16,7 +16,7 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		event   string
-		happens func(w *world, r pipeline.Request)
+		happens func(w *Setup, r pipeline.Request)
 		final   bool
 		stays   bool
 	}{
@@ -24,22 +24,22 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 		"a pull request, not final":  {event: "pull_request", stays: true},
 		"waiting for its approval":   {event: "push", stays: true},
 		"declined, or never started": {event: "push", final: true, stays: true},
-		"expired":                    {event: "push", final: true, happens: func(w *world, _ pipeline.Request) { w.now = w.now.Add(40 * 24 * time.Hour) }},
-		"superseded by another commit": {event: "push", final: true, happens: func(w *world, _ pipeline.Request) {
-			w.tick()
-			must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit("staging 2\n"), "push")))
+		"expired":                    {event: "push", final: true, happens: func(w *Setup, _ pipeline.Request) { w.Now = w.Now.Add(40 * 24 * time.Hour) }},
+		"superseded by another commit": {event: "push", final: true, happens: func(w *Setup, _ pipeline.Request) {
+			w.Tick()
+			Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit("staging 2\n"), "push")))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging 1\n"), c.event)))
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			w := New(t)
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging 1\n"), c.event)))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			if c.happens != nil {
 				c.happens(w, request)
 			}
-			w.report(request, c.final)
-			keys, err := w.store.List(t.Context(), string(request.Customer)+"/staging/plans/")
+			w.Report(request, c.final)
+			keys, err := w.Store.List(t.Context(), string(request.Customer)+"/staging/plans/")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func TestFinalReportsDiscardPlans(t *testing.T) {
 			if !has("receipt.json") || !has("model.sealed") {
 				t.Errorf("more than the secret parts is gone: %v", keys)
 			}
-			w.report(request, true) // again, which finds nothing to delete
+			w.Report(request, true) // again, which finds nothing to delete
 		})
 	}
 }

@@ -27,22 +27,22 @@ func (b blot) Close() error { return nil }
 
 func TestLogsAreKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.engine.says = "Error: password hunter2 is wrong\n"
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+	w := New(t)
+	w.Engine.LogText = "Error: password hunter2 is wrong\n"
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 	var live strings.Builder
-	in := w.target(request, "staging")
+	in := w.Target(request, "staging")
 	in.Log, in.Mask = &live, func(w io.Writer) io.WriteCloser { return blot{w} }
-	w.engine.planErr = &pipeline.FailedError{Message: "plan failed"}
-	if _, err := w.planner().Run(context.Background(), in); err == nil {
+	w.Engine.PlanErr = &pipeline.FailedError{Message: "plan failed"}
+	if _, err := w.Planner().Run(context.Background(), in); err == nil {
 		t.Fatal("want the failure")
 	}
 	var logged strings.Builder
 	report := func(final bool) string {
 		logged.Reset()
-		r := &publish.Reporter{GitHub: w.hub, Store: w.store, Sealer: w.sealer, Renderer: plain{}, Now: func() time.Time { return w.tick() },
+		r := &publish.Reporter{GitHub: w.Hub, Store: w.Store, Sealer: w.Sealer, Renderer: PlainRenderer{}, Now: func() time.Time { return w.Tick() },
 			Logf: func(format string, args ...any) { fmt.Fprintf(&logged, format+"\n", args...) }}
-		got, _, err := r.Run(context.Background(), publish.ReportInput{Manager: managerSlug, Customer: w.customer, Request: request.ID, Final: final})
+		got, _, err := r.Run(context.Background(), publish.ReportInput{Manager: ManagerSlug, Customer: w.Current, Request: request.ID, Final: final})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,27 +51,27 @@ func TestLogsAreKept(t *testing.T) {
 		}
 		return logged.String()
 	}
-	if said := report(false); !contains(said, "state show", "--environment staging", string(request.ID), "--log") {
+	if said := report(false); !ContainsAll(said, "state show", "--environment staging", string(request.ID), "--log") {
 		t.Errorf("the manager's log does not lead to the log of the plan: %q", said)
 	}
-	w.engine.planErr = nil
-	must[deploy.TargetResult](t)(w.planner().Run(context.Background(), in))
+	w.Engine.PlanErr = nil
+	Must[deploy.TargetResult](t)(w.Planner().Run(context.Background(), in))
 	if said := report(false); strings.Contains(said, "--log") {
 		t.Errorf("a plan that went well: %q", said)
 	}
-	w.engine.notStarted = errors.New("init failed")
-	if _, err := w.apply(in); err == nil {
+	w.Engine.NotStarted = errors.New("init failed")
+	if _, err := w.Apply(in); err == nil {
 		t.Fatal("want the failure")
 	}
-	w.engine.notStarted, w.engine.applyErr = nil, &pipeline.FailedError{Message: "half-way", Next: "mend it"}
-	w.engine.says = strings.Repeat("0123456789abcde\n", 3<<16) + "the end\n"
-	if _, err := w.apply(in); err == nil {
+	w.Engine.NotStarted, w.Engine.ApplyErr = nil, &pipeline.FailedError{Message: "half-way", Next: "mend it"}
+	w.Engine.LogText = strings.Repeat("0123456789abcde\n", 3<<16) + "the end\n"
+	if _, err := w.Apply(in); err == nil {
 		t.Fatal("want the failure")
 	}
-	if said := report(true); !contains(said, "--log") {
+	if said := report(true); !ContainsAll(said, "--log") {
 		t.Errorf("the manager's log does not lead to the log of the apply: %q", said)
 	}
-	logs, err := record.KeptLogs(context.Background(), w.store, w.sealer, "acme", "staging", request.ID)
+	logs, err := record.KeptLogs(context.Background(), w.Store, w.Sealer, "acme", "staging", request.ID)
 	if err != nil || len(logs) != 4 {
 		t.Fatalf("%d logs, %v", len(logs), err)
 	}
@@ -90,9 +90,9 @@ func TestLogsAreKept(t *testing.T) {
 	if len(long) > 1<<20+100 || !strings.HasPrefix(long, "0123") || !strings.HasSuffix(long, "the end\n") || !strings.Contains(long, "bytes are left out here") {
 		t.Errorf("a long log: %d bytes, ends %q", len(long), long[len(long)-20:])
 	}
-	for _, key := range must[[]string](t)(w.store.List(context.Background(), "acme/staging/plans/")) {
-		r := must[io.ReadCloser](t)(w.store.Open(context.Background(), key))
-		if b := must[[]byte](t)(io.ReadAll(r)); strings.Contains(string(b), "is wrong") {
+	for _, key := range Must[[]string](t)(w.Store.List(context.Background(), "acme/staging/plans/")) {
+		r := Must[io.ReadCloser](t)(w.Store.Open(context.Background(), key))
+		if b := Must[[]byte](t)(io.ReadAll(r)); strings.Contains(string(b), "is wrong") {
 			t.Errorf("%s holds the log in clear", key)
 		}
 	}
@@ -101,13 +101,13 @@ func TestLogsAreKept(t *testing.T) {
 // A log that cannot be kept changes nothing about how its job ended.
 func TestLogThatCannotBeKept(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := w.waitingRequest()
-	w.store = refusing{w.store, "-log.sealed"}
+	w := New(t)
+	request := w.WaitingRequest()
+	w.Store = refusing{w.Store, "-log.sealed"}
 	var live strings.Builder
-	in := w.target(request, "staging")
+	in := w.Target(request, "staging")
 	in.Log = &live
-	if got := must[deploy.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+	if got := Must[deploy.TargetResult](t)(w.Apply(in)); got.Outcome != pipeline.OutcomeApplied {
 		t.Fatalf("%+v", got)
 	}
 	if !strings.Contains(live.String(), "could not be kept") {

@@ -16,43 +16,43 @@ import (
 // applies it, and once.
 func TestAnApplyThatChangedNothingLeavesItsPlan(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	in := w.target(request, "staging")
-	w.engine.notStarted = &pipeline.FailedError{Message: "Error acquiring the state lock", Next: "wait"}
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	in := w.Target(request, "staging")
+	w.Engine.NotStarted = &pipeline.FailedError{Message: "Error acquiring the state lock", Next: "wait"}
 	for attempt := range 2 {
 		in.Run.Attempt = attempt + 1
-		if got, err := w.apply(in); err == nil || got.Outcome != pipeline.OutcomeFailed {
+		if got, err := w.Apply(in); err == nil || got.Outcome != pipeline.OutcomeFailed {
 			t.Fatalf("attempt %d: %+v %v", in.Run.Attempt, got, err)
 		}
-		if got := w.report(request, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting || !contains(got.Message, "state lock") {
+		if got := w.Report(request, false).Targets[0]; got.Outcome != pipeline.OutcomeWaiting || !ContainsAll(got.Message, "state lock") {
 			t.Fatalf("while its job can be run again: %+v", got)
 		}
 	}
-	report := w.report(request, true)
-	if got := report.Targets[0]; got.Outcome != pipeline.OutcomeFailed || !contains(got.Next, "wait", "applies the same plan") {
+	report := w.Report(request, true)
+	if got := report.Targets[0]; got.Outcome != pipeline.OutcomeFailed || !ContainsAll(got.Next, "wait", "applies the same plan") {
 		t.Fatalf("at the end: %+v", got)
 	}
-	if keys := w.openKeys(); len(keys) != 0 {
+	if keys := w.OpenKeys(); len(keys) != 0 {
 		t.Fatalf("the request is closed, and stands in the index: %v", keys)
 	}
-	w.engine.notStarted = nil
+	w.Engine.NotStarted = nil
 	in.Run.Attempt = 3
-	w.engine.duringApply = func() {
-		if keys := w.openKeys(); len(keys) != 1 {
+	w.Engine.DuringApply = func() {
+		if keys := w.OpenKeys(); len(keys) != 1 {
 			t.Errorf("a request whose apply goes on is not in the index: %v", keys)
 		}
 	}
 	for range 2 {
-		if got := must[deploy.TargetResult](t)(w.apply(in)); got.Outcome != pipeline.OutcomeApplied {
+		if got := Must[deploy.TargetResult](t)(w.Apply(in)); got.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("%+v", got)
 		}
 	}
-	if w.engine.applies != 1 {
-		t.Fatalf("%d applies", w.engine.applies)
+	if w.Engine.Applies != 1 {
+		t.Fatalf("%d applies", w.Engine.Applies)
 	}
-	if got := w.report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeApplied {
+	if got := w.Report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeApplied {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -77,22 +77,22 @@ func TestUsesOfAPlan(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
+			w := New(t)
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			keys := []string{"apply-0001.json", "apply-0001-ended.json", "apply-0002.json", "apply-0002-ended.json"}
 			for i, body := range c.uses {
-				w.vouch(w.folder(request, "staging")+keys[i], body)
+				w.Sign(w.Folder(request, "staging")+keys[i], body)
 			}
-			_, err := w.apply(w.target(request, "staging"))
+			_, err := w.Apply(w.Target(request, "staging"))
 			var refused *pipeline.RefusedError
 			switch {
 			case c.reason == "":
-				if err != nil || w.engine.applies != 1 {
-					t.Fatalf("%v, %d applies", err, w.engine.applies)
+				if err != nil || w.Engine.Applies != 1 {
+					t.Fatalf("%v, %d applies", err, w.Engine.Applies)
 				}
-			case !errors.As(err, &refused) || refused.Reason != c.reason || w.engine.applies != 0:
-				t.Fatalf("%v, %d applies", err, w.engine.applies)
+			case !errors.As(err, &refused) || refused.Reason != c.reason || w.Engine.Applies != 0:
+				t.Fatalf("%v, %d applies", err, w.Engine.Applies)
 			}
 		})
 	}
@@ -101,20 +101,20 @@ func TestUsesOfAPlan(t *testing.T) {
 // A newer request takes a plan out of use also when an apply has tried it.
 func TestNewerRequestEndsATriedPlan(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	old := w.waitingRequest()
-	w.engine.notStarted = errors.New("init failed")
-	if _, err := w.apply(w.target(old, "staging")); err == nil {
+	w := New(t)
+	old := w.WaitingRequest()
+	w.Engine.NotStarted = errors.New("init failed")
+	if _, err := w.Apply(w.Target(old, "staging")); err == nil {
 		t.Fatal("want the failure")
 	}
-	w.engine.notStarted = nil
-	must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
-	if !slices.Equal(w.hub.cancelled, []int64{old.ManagerRun.ID}) {
-		t.Fatalf("cancelled runs: %v", w.hub.cancelled)
+	w.Engine.NotStarted = nil
+	Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	if !slices.Equal(w.Hub.Cancelled, []int64{old.ManagerRun.ID}) {
+		t.Fatalf("cancelled runs: %v", w.Hub.Cancelled)
 	}
-	_, err := w.apply(w.target(old, "staging"))
+	_, err := w.Apply(w.Target(old, "staging"))
 	var refused *pipeline.RefusedError
-	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded || w.engine.applies != 0 {
+	if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonSuperseded || w.Engine.Applies != 0 {
 		t.Fatalf("%v", err)
 	}
 }
@@ -122,22 +122,22 @@ func TestNewerRequestEndsATriedPlan(t *testing.T) {
 // The lock that a later use has left leads to its run.
 func TestLockOfALaterUse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := w.waitingRequest()
-	in := w.target(request, "staging")
+	w := New(t)
+	request := w.WaitingRequest()
+	in := w.Target(request, "staging")
 	in.Host, in.Run.ID = "runner-1", 11
-	w.engine.notStarted = errors.New("init failed")
-	if _, err := w.apply(in); err == nil {
+	w.Engine.NotStarted = errors.New("init failed")
+	if _, err := w.Apply(in); err == nil {
 		t.Fatal("want the failure")
 	}
-	w.engine.notStarted = nil
+	w.Engine.NotStarted = nil
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
-	w.engine.duringApply = func() {
-		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.now.Add(time.Second)}
-		holders, err := record.LockHolders(context.Background(), recordsOf(w.store, w.sealer), "acme", "staging", lock)
+	w.Engine.DuringApply = func() {
+		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.Now.Add(time.Second)}
+		holders, err := record.LockHolders(context.Background(), RecordsOf(w.Store, w.Sealer), "acme", "staging", lock)
 		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}
 	}
-	must[deploy.TargetResult](t)(w.apply(in))
+	Must[deploy.TargetResult](t)(w.Apply(in))
 }

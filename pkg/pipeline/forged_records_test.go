@@ -15,11 +15,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/store"
 )
 
-// vouch writes a record as a command would have.
-func (w *world) vouch(key, body string) {
-	w.t.Helper()
-	if err := createRecord(context.Background(), w.store, w.sealer, "acme", key, json.RawMessage(body)); err != nil {
-		w.t.Fatal(err)
+// Sign writes a record as a command would have.
+func (w *Setup) Sign(key, body string) {
+	w.T.Helper()
+	if err := CreateRecord(context.Background(), w.Store, w.Sealer, "acme", key, json.RawMessage(body)); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -30,73 +30,73 @@ func TestForgedRecords(t *testing.T) {
 	t.Parallel()
 	const applied = `{"outcome": "applied", "outputs": [{"name": "url", "value": "\"https://evil\""}]}`
 	for name, c := range map[string]struct {
-		forge  func(w *world, r pipeline.Request, folder string)
+		forge  func(w *Setup, r pipeline.Request, folder string)
 		reason pipeline.Reason
 	}{
-		"end of an apply": {func(w *world, _ pipeline.Request, folder string) {
-			w.vouch(folder+"apply-0001.json", `{}`)
-			w.write(folder+"apply-0001-ended.json", []byte(applied))
+		"end of an apply": {func(w *Setup, _ pipeline.Request, folder string) {
+			w.Sign(folder+"apply-0001.json", `{}`)
+			w.Write(folder+"apply-0001-ended.json", []byte(applied))
 		}, pipeline.ReasonTampered},
-		"mark of an apply": {func(w *world, _ pipeline.Request, folder string) {
-			w.write(folder+"apply-0001.json", []byte(`{"over": `+applied+`}`))
+		"mark of an apply": {func(w *Setup, _ pipeline.Request, folder string) {
+			w.Write(folder+"apply-0001.json", []byte(`{"over": `+applied+`}`))
 		}, pipeline.ReasonTampered},
-		"taken out of use": {func(w *world, _ pipeline.Request, folder string) {
-			w.write(folder+"apply-0001.json", []byte(`{"revoked": true, "not_started": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
+		"taken out of use": {func(w *Setup, _ pipeline.Request, folder string) {
+			w.Write(folder+"apply-0001.json", []byte(`{"revoked": true, "not_started": {"outcome": "superseded", "reason": "superseded", "message": "go to https://evil"}}`))
 		}, pipeline.ReasonTampered},
-		"no changes": {func(w *world, r pipeline.Request, _ string) {
-			w.replace(r, "staging", "planned.json", func(b []byte) []byte {
+		"no changes": {func(w *Setup, r pipeline.Request, _ string) {
+			w.Replace(r, "staging", "planned.json", func(b []byte) []byte {
 				return bytes.Replace(b, []byte(`"waiting"`), []byte(`"no-changes"`), 1)
 			})
 		}, pipeline.ReasonTampered},
-		"without a seal": {func(w *world, r pipeline.Request, _ string) {
-			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"record": {"outcome": "no-changes"}}`) })
+		"without a seal": {func(w *Setup, r pipeline.Request, _ string) {
+			w.Replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"record": {"outcome": "no-changes"}}`) })
 		}, pipeline.ReasonTampered},
-		"of an older version": {func(w *world, r pipeline.Request, _ string) {
-			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"outcome": "no-changes"}`) })
+		"of an older version": {func(w *Setup, r pipeline.Request, _ string) {
+			w.Replace(r, "staging", "planned.json", func([]byte) []byte { return []byte(`{"outcome": "no-changes"}`) })
 		}, pipeline.ReasonTampered},
-		"no record at all": {func(w *world, r pipeline.Request, _ string) {
-			w.replace(r, "staging", "planned.json", func([]byte) []byte { return []byte("\x00[") })
+		"no record at all": {func(w *Setup, r pipeline.Request, _ string) {
+			w.Replace(r, "staging", "planned.json", func([]byte) []byte { return []byte("\x00[") })
 		}, pipeline.ReasonTampered},
-		"of another request": {func(w *world, _ pipeline.Request, folder string) {
-			other := must[pipeline.Request](w.t)(w.send(w.ask(w.hub.commit(bothEnvironments), "pull_request")))
-			must[deploy.TargetResult](w.t)(w.plan(other, "staging"))
-			w.write(folder+"planned.json", w.read(w.folder(other, "staging")+"planned.json"))
+		"of another request": {func(w *Setup, _ pipeline.Request, folder string) {
+			other := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "pull_request")))
+			Must[deploy.TargetResult](w.T)(w.Plan(other, "staging"))
+			w.Write(folder+"planned.json", w.Read(w.Folder(other, "staging")+"planned.json"))
 		}, pipeline.ReasonTampered},
-		"of another environment": {func(w *world, r pipeline.Request, folder string) {
-			w.write(folder+"planned.json", w.read(w.folder(r, "production")+"planned.json"))
+		"of another environment": {func(w *Setup, r pipeline.Request, folder string) {
+			w.Write(folder+"planned.json", w.Read(w.Folder(r, "production")+"planned.json"))
 		}, pipeline.ReasonTampered},
-		"under a key of one's own": {func(w *world, _ pipeline.Request, folder string) {
-			own := must[*store.Sealer](w.t)(store.NewSealer(store.NewKey()))
-			w.vouch(folder+"apply-0001.json", `{}`)
-			if err := createRecord(context.Background(), w.store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
-				w.t.Fatal(err)
+		"under a key of one's own": {func(w *Setup, _ pipeline.Request, folder string) {
+			own := Must[*store.Sealer](w.T)(store.NewSealer(store.NewKey()))
+			w.Sign(folder+"apply-0001.json", `{}`)
+			if err := CreateRecord(context.Background(), w.Store, own, "acme", folder+"apply-0001-ended.json", json.RawMessage(applied)); err != nil {
+				w.T.Fatal(err)
 			}
 		}, pipeline.ReasonUnknownKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit(bothEnvironments), "push")))
+			w := New(t)
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
 			for _, env := range []pipeline.Environment{"staging", "production"} {
-				must[deploy.TargetResult](t)(w.plan(request, env))
+				Must[deploy.TargetResult](t)(w.Plan(request, env))
 			}
-			c.forge(w, request, w.folder(request, "staging"))
+			c.forge(w, request, w.Folder(request, "staging"))
 			for _, env := range []pipeline.Environment{"staging", "production"} {
-				_, err := w.apply(w.target(request, env))
+				_, err := w.Apply(w.Target(request, env))
 				var refused *pipeline.RefusedError
 				if !errors.As(err, &refused) || refused.Reason != c.reason {
 					t.Errorf("apply of %s: %v, want %s", env, err, c.reason)
 				}
 			}
-			if w.engine.applies != 0 {
-				t.Fatalf("%d applies", w.engine.applies)
+			if w.Engine.Applies != 0 {
+				t.Fatalf("%d applies", w.Engine.Applies)
 			}
-			got := w.report(request, true).Targets[0]
+			got := w.Report(request, true).Targets[0]
 			if got.Outcome != pipeline.OutcomeFailed || got.Reason != c.reason || len(got.Outputs) != 0 || strings.Contains(got.Message+got.Next, "evil") {
 				t.Errorf("told as %+v", got)
 			}
-			if len(w.hub.deployments) != 0 {
-				t.Errorf("deployments: %+v", w.hub.deployments)
+			if len(w.Hub.DeploymentList) != 0 {
+				t.Errorf("deployments: %+v", w.Hub.DeploymentList)
 			}
 		})
 	}
@@ -106,24 +106,24 @@ func TestForgedRecords(t *testing.T) {
 // vouches for.
 func TestForgedLastApply(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
-	must[deploy.TargetResult](t)(w.plan(request, "staging"))
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
+	w := New(t)
+	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 	load := func() (record.DriftLastApply, error) {
-		return lastApplyOf(context.Background(), w.store, w.sealer, "acme", "staging")
+		return LastApplyOf(context.Background(), w.Store, w.Sealer, "acme", "staging")
 	}
 	genuine, err := load()
 	if err != nil || genuine.Actor != "dev" {
 		t.Fatalf("%+v %v", genuine, err)
 	}
-	keys := must[[]string](t)(w.store.List(context.Background(), "acme/staging/applied/"))
-	b := w.read(keys[0])
-	w.write(keys[0], bytes.Replace(b, []byte(`"dev"`), []byte(`"eve"`), 1))
+	keys := Must[[]string](t)(w.Store.List(context.Background(), "acme/staging/applied/"))
+	b := w.Read(keys[0])
+	w.Write(keys[0], bytes.Replace(b, []byte(`"dev"`), []byte(`"eve"`), 1))
 	if got, err := load(); !errors.Is(err, pipeline.ErrTampered) || got.Actor != "" {
 		t.Fatalf("another actor: %+v %v", got, err)
 	}
-	w.write(keys[0], bytes.Replace(b, []byte(string(request.Commit)), []byte(strings.Repeat("b", 40)), 1))
+	w.Write(keys[0], bytes.Replace(b, []byte(string(request.Commit)), []byte(strings.Repeat("b", 40)), 1))
 	if got, err := load(); !errors.Is(err, pipeline.ErrTampered) {
 		t.Fatalf("another commit: %+v %v", got, err)
 	}
@@ -142,7 +142,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	const key = "acme/staging/plans/x/0001/planned.json"
 	want := record.Result{Outcome: pipeline.OutcomeWaiting, Message: "<a> & b"}
-	if err := createRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
+	if err := CreateRecord(context.Background(), objects, sealer, "acme", key, want); err != nil {
 		f.Fatal(err)
 	}
 	genuine := readAll(f, objects, key)
@@ -151,7 +151,7 @@ func FuzzRecord(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got record.Result
-		err := readRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
+		err := ReadRecord(context.Background(), one{objects, b}, sealer, "acme", key, &got)
 		if err == nil && (got.Outcome != want.Outcome || got.Message != want.Message) {
 			t.Fatalf("%q is believed: %+v", b, got)
 		}

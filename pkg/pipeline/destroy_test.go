@@ -12,16 +12,17 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
-// byHand is a request that somebody of the manager makes in a run started by an event.
-func (w *world) byHand(event string, ask intake.ManualRequest) intake.FetchInput {
+// ManualInput is a request that somebody of the manager makes in a run started by an event.
+func (w *Setup) ManualInput(event string, ask intake.ManualRequest) intake.FetchInput {
 	ask.Customer, ask.Actor = "acme", "robin"
-	in := intake.FetchInput{Manager: managerSlug, ManagerCommit: managerCommit, Manual: &ask, Requesters: []pipeline.Account{robin},
-		Run: pipeline.Run{Repository: managerSlug, ID: 77, Attempt: 1, URL: "https://hub/run", CreatedAt: w.now}}
+	in := intake.FetchInput{Manager: ManagerSlug, ManagerCommit: ManagerCommit, Manual: &ask, Requesters: []pipeline.Account{Robin},
+		Run: pipeline.Run{Repository: ManagerSlug, ID: 77, Attempt: 1, URL: "https://hub/run", CreatedAt: w.Now}}
 	in.Event.Name, in.Event.Ref, in.Event.Repository.DefaultBranch = event, "refs/heads/main", "main"
 	return in
 }
 
-var toDestroy = intake.ManualRequest{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
+// DestroyStaging is the manual request to destroy staging.
+var DestroyStaging = intake.ManualRequest{Environment: "staging", Mode: pipeline.ModeDestroy, Confirm: "acme/staging"}
 
 // TestDestroyNeedsAnApproval in every environment, and none can be on record where there
 // is no run that somebody could approve.
@@ -32,41 +33,41 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 		laptop    bool
 		says      string // empty: it is applied
 	}{
-		"approved":                        {approvals: []deploy.Approval{approved(robin, "staging-apply")}},
+		"approved":                        {approvals: []deploy.Approval{Approved(Robin, "staging-apply")}},
 		"not approved":                    {says: "no approval for environment staging-apply is on record"},
-		"approved for another":            {approvals: []deploy.Approval{approved(robin, "production-apply")}, says: "no approval"},
+		"approved for another":            {approvals: []deploy.Approval{Approved(Robin, "production-apply")}, says: "no approval"},
 		"outside of Actions":              {laptop: true, says: "outside of GitHub Actions none can be on record"},
-		"outside of Actions, and claimed": {laptop: true, approvals: []deploy.Approval{approved(robin, "staging-apply")}, says: "outside of GitHub Actions"},
+		"outside of Actions, and claimed": {laptop: true, approvals: []deploy.Approval{Approved(Robin, "staging-apply")}, says: "outside of GitHub Actions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := applied(t)
-			w.customer.Manager.Environments[0].Gated = false
-			w.tick()
-			request := must[pipeline.Request](t)(w.fetcher().Run(t.Context(), w.byHand("workflow_dispatch", toDestroy)))
+			w := NewApplied(t)
+			w.Current.Manager.Environments[0].Gated = false
+			w.Tick()
+			request := Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", DestroyStaging)))
 			if request.Mode != pipeline.ModeDestroy || !request.Applies("staging") || request.AppliedBy == "" {
 				t.Fatalf("%+v", request)
 			}
-			must[deploy.TargetResult](t)(w.plan(request, "staging"))
-			if got := w.report(request, false).Targets[0]; !got.Gated {
+			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			if got := w.Report(request, false).Targets[0]; !got.Gated {
 				t.Error("the report says that nobody has to approve it")
 			}
-			w.hub.approvals = c.approvals
-			a := w.applier()
+			w.Hub.ApprovalList = c.approvals
+			a := w.Applier()
 			if c.laptop {
 				a.Gate = nil
 			}
-			before := w.engine.applies
-			_, err := a.Run(t.Context(), w.target(request, "staging"))
+			before := w.Engine.Applies
+			_, err := a.Run(t.Context(), w.Target(request, "staging"))
 			if c.says == "" {
-				if got := w.events("acme", "staging"); err != nil || !strings.HasSuffix(got, "applying, destroyed") {
+				if got := w.Events("acme", "staging"); err != nil || !strings.HasSuffix(got, "applying, destroyed") {
 					t.Errorf("%v, ledger: %s", err, got)
 				}
 				return
 			}
 			var refused *pipeline.RefusedError
-			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection || !strings.Contains(refused.Message, c.says) || w.engine.applies != before {
-				t.Errorf("%v, %d applies", err, w.engine.applies-before)
+			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonMissingProtection || !strings.Contains(refused.Message, c.says) || w.Engine.Applies != before {
+				t.Errorf("%v, %d applies", err, w.Engine.Applies-before)
 			}
 		})
 	}
@@ -87,29 +88,29 @@ func (e emptied) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 // that the destroy can be repeated and the end recorded.
 func TestDestroyFailsAtItsEnd(t *testing.T) {
 	t.Parallel()
-	w := applied(t)
-	w.hub.approvals = []deploy.Approval{approved(robin, "staging-apply")}
+	w := NewApplied(t)
+	w.Hub.ApprovalList = []deploy.Approval{Approved(Robin, "staging-apply")}
 	again := func(run int64) (pipeline.Request, deploy.TargetResult) {
 		t.Helper()
-		w.tick()
-		in := w.byHand("workflow_dispatch", toDestroy)
+		w.Tick()
+		in := w.ManualInput("workflow_dispatch", DestroyStaging)
 		in.Run.ID = run
-		request := must[pipeline.Request](t)(w.fetcher().Run(t.Context(), in))
-		return request, must[deploy.TargetResult](t)(w.plan(request, "staging"))
+		request := Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), in))
+		return request, Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	}
 	request, _ := again(77)
-	a := w.applier()
-	a.Engine = emptied{w.engine}
-	if _, err := a.Run(t.Context(), w.target(request, "staging")); err == nil {
+	a := w.Applier()
+	a.Engine = emptied{w.Engine}
+	if _, err := a.Run(t.Context(), w.Target(request, "staging")); err == nil {
 		t.Fatal("the apply did not fail")
 	}
-	w.engine.finds = stateFound("l", 2, 0)
+	w.Engine.ChangePlanned = StateFound("l", 2, 0)
 	request, planned := again(78)
 	if planned.Outcome != pipeline.OutcomeWaiting {
 		t.Errorf("%+v", planned)
 	}
-	must[deploy.TargetResult](t)(w.apply(w.target(request, "staging")))
-	if got := w.events("acme", "staging"); !strings.HasSuffix(got, "destroyed") {
+	Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	if got := w.Events("acme", "staging"); !strings.HasSuffix(got, "destroyed") {
 		t.Errorf("ledger: %s", got)
 	}
 }
@@ -117,9 +118,9 @@ func TestDestroyFailsAtItsEnd(t *testing.T) {
 // TestDestroyIsStartedByHand: no other event leads to one, and no payload.
 func TestDestroyIsStartedByHand(t *testing.T) {
 	t.Parallel()
-	w := applied(t)
+	w := NewApplied(t)
 	for _, event := range []string{"", "repository_dispatch", "schedule", "push", "pull_request", "workflow_call", "Workflow_dispatch", "workflow_dispatch "} {
-		request, err := w.fetcher().Run(t.Context(), w.byHand(event, toDestroy))
+		request, err := w.Fetcher().Run(t.Context(), w.ManualInput(event, DestroyStaging))
 		var usage *pipeline.UsageError
 		if !errors.As(err, &usage) || request.ID != "" || !strings.Contains(usage.Message, "acme/staging") || usage.Next == "" {
 			t.Errorf("event %q: %v", event, err)
@@ -153,16 +154,16 @@ func (s noRecords) List(ctx context.Context, prefix string) ([]string, error) {
 // that it is reported as removed. A destroy needs the record.
 func TestRemovedWithoutTheRecord(t *testing.T) {
 	t.Parallel()
-	w := applied(t)
-	f := w.fetcher()
+	w := NewApplied(t)
+	f := w.Fetcher()
 	f.Store = noRecords{f.Store}
-	a := w.ask(w.hub.commit("production one\n"), "push")
-	w.tick()
-	request, err := f.Run(t.Context(), w.fetchInput(a, w.claims(a)))
+	a := w.Dispatch(w.Hub.Commit("production one\n"), "push")
+	w.Tick()
+	request, err := f.Run(t.Context(), w.FetchInput(a, w.Claims(a)))
 	if err != nil || len(request.Removed) != 1 || request.Removed[0] != "staging" {
 		t.Errorf("%+v %v", request.Removed, err)
 	}
-	if _, err := f.Run(t.Context(), w.byHand("workflow_dispatch", toDestroy)); err == nil || !strings.Contains(err.Error(), "access denied") {
+	if _, err := f.Run(t.Context(), w.ManualInput("workflow_dispatch", DestroyStaging)); err == nil || !strings.Contains(err.Error(), "access denied") {
 		t.Errorf("a destroy without the record: %v", err)
 	}
 }

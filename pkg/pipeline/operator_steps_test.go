@@ -30,25 +30,25 @@ func TestOperatorStepsStayWithTheManager(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.engine.says = "what the tool prints"
-			request := must[pipeline.Request](t)(w.send(w.ask(w.hub.commit("staging one\n"), "push")))
+			w := New(t)
+			w.Engine.LogText = "what the tool prints"
+			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 			if c.plan != nil {
-				w.engine.planErr = c.plan
+				w.Engine.PlanErr = c.plan
 			}
 			if c.apply != nil {
-				w.engine.applyErr = c.apply
+				w.Engine.ApplyErr = c.apply
 			}
-			_, err := w.plan(request, "staging")
+			_, err := w.Plan(request, "staging")
 			if c.apply != nil {
-				_, err = w.apply(w.target(request, "staging"))
+				_, err = w.Apply(w.Target(request, "staging"))
 			}
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the operator reads %v", err)
 			}
-			rep := w.report(request, true)
+			rep := w.Report(request, true)
 			shown := report.Renderer{}.Comment(rep) + report.Renderer{}.Status(rep, "staging") + report.Renderer{}.Status(rep, "")
-			for _, comment := range w.hub.comments {
+			for _, comment := range w.Hub.CommentList {
 				shown += comment.Body
 			}
 			if c.operator != "" && (strings.Contains(shown, c.operator) || !strings.Contains(report.Renderer{}.Summary(rep), c.operator)) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 )
 
 // TestAfreshByMode: a plan that may not be applied any more is followed by a push, and
@@ -26,9 +27,9 @@ func TestAfreshByMode(t *testing.T) {
 // to the customer what they do next, in the mode of the request.
 func TestRefusedNextIsTheCustomers(t *testing.T) {
 	t.Parallel()
-	cases := map[pipeline.Reason]func(w *Setup, in *pipeline.TargetInput){
-		pipeline.ReasonExpired: func(w *Setup, _ *pipeline.TargetInput) { w.Now = w.Now.Add(1000 * time.Hour) },
-		pipeline.ReasonStaleManager: func(_ *Setup, in *pipeline.TargetInput) {
+	cases := map[pipeline.Reason]func(w *pipelinetest.Setup, in *pipeline.TargetInput){
+		pipeline.ReasonExpired: func(w *pipelinetest.Setup, _ *pipeline.TargetInput) { w.Now = w.Now.Add(1000 * time.Hour) },
+		pipeline.ReasonStaleManager: func(_ *pipelinetest.Setup, in *pipeline.TargetInput) {
 			in.ManagerCommit = "9999999999999999999999999999999999999999"
 		},
 	}
@@ -36,16 +37,16 @@ func TestRefusedNextIsTheCustomers(t *testing.T) {
 		for _, mode := range []pipeline.Mode{pipeline.ModeApply, pipeline.ModeDestroy} {
 			t.Run(string(reason)+"/"+string(mode), func(t *testing.T) {
 				t.Parallel()
-				w := NewApplied(t)
+				w := pipelinetest.NewApplied(t)
 				w.Current.Manager.Environments[0].Gated = false
 				w.Tick()
 				var request pipeline.Request
 				if mode == pipeline.ModeDestroy {
-					request = Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", DestroyStaging)))
+					request = pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", pipelinetest.DestroyStaging)))
 				} else {
-					request = Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging another\n"), "push")))
+					request = pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging another\n"), "push")))
 				}
-				Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+				pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 				in := w.Target(request, "staging")
 				change(w, &in)
 				_, err := w.Apply(in)

@@ -4,26 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 )
-
-// BothEnvironments is a variables.yml for staging and production.
-const BothEnvironments = "staging one\nproduction one\n"
 
 func TestPushGoesThroughBothEnvironments(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	commit := w.Hub.Commit(BothEnvironments)
-	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+	w := pipelinetest.New(t)
+	commit := w.Hub.Commit(pipelinetest.BothEnvironments)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 	for _, env := range request.Targets {
-		planned := Must[deploy.TargetResult](t)(w.Plan(request, env))
+		planned := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
 		if planned.Outcome != pipeline.OutcomeWaiting || planned.ReceiptCode == "" {
 			t.Fatalf("plan of %s: %+v", env, planned)
 		}
@@ -32,7 +28,7 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 		}
 		in := w.Target(request, env)
 		in.Receipt = planned.ReceiptCode
-		if applied := Must[deploy.TargetResult](t)(w.Apply(in)); applied.Outcome != pipeline.OutcomeApplied {
+		if applied := pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in)); applied.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("apply of %s: %+v", env, applied)
 		}
 	}
@@ -61,54 +57,62 @@ func TestRefusals(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name   string
-		change func(w *Setup, request pipeline.Request, in *pipeline.TargetInput)
+		change func(w *pipelinetest.Setup, request pipeline.Request, in *pipeline.TargetInput)
 		want   pipeline.Reason
 		ends   pipeline.Outcome // how the report shows it, "" when it is no record of this target
 	}{
-		{"stale state", func(w *Setup, _ pipeline.Request, in *pipeline.TargetInput) { w.Engine.States[in.Backend.String()]++ }, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other manager commit", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) {
+		{"stale state", func(w *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
+			w.Engine.States[in.Backend.String()]++
+		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
+		{"other manager commit", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.ManagerCommit = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 		}, pipeline.ReasonStaleManager, pipeline.OutcomeRefused},
-		{"expired", func(w *Setup, _ pipeline.Request, _ *pipeline.TargetInput) { w.Now = w.Now.Add(2 * time.Hour) }, pipeline.ReasonExpired, pipeline.OutcomeExpired},
-		{"superseded", func(w *Setup, _ pipeline.Request, _ *pipeline.TargetInput) {
-			Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+		{"expired", func(w *pipelinetest.Setup, _ pipeline.Request, _ *pipeline.TargetInput) {
+			w.Now = w.Now.Add(2 * time.Hour)
+		}, pipeline.ReasonExpired, pipeline.OutcomeExpired},
+		{"superseded", func(w *pipelinetest.Setup, _ pipeline.Request, _ *pipeline.TargetInput) {
+			pipelinetest.Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 		}, pipeline.ReasonSuperseded, pipeline.OutcomeSuperseded},
-		{"other state", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) {
+		{"other state", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
 		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
-		{"other receipt", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) { in.Receipt = "0000-0000-0000" }, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
-		{"environment of no target", func(_ *Setup, _ pipeline.Request, in *pipeline.TargetInput) { in.Environment = "development" }, pipeline.ReasonOtherEnvironment, ""},
-		{"plan of another environment", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
-			Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
+		{"other receipt", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
+			in.Receipt = "0000-0000-0000"
+		}, pipeline.ReasonReceiptMismatch, pipeline.OutcomeRefused},
+		{"environment of no target", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
+			in.Environment = "development"
+		}, pipeline.ReasonOtherEnvironment, ""},
+		{"plan of another environment", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+			pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
 			copyPlan(w, request, "production", "staging")
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"tampered plan", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+		{"tampered plan", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"tampered receipt", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+		{"tampered receipt", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), `"serial":0`, `"serial":1`, 1))
 			})
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"receipt that is no receipt", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+		{"receipt that is no receipt", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "receipt.json", func([]byte) []byte { return []byte("{") })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"other variables", func(w *Setup, request pipeline.Request, _ *pipeline.TargetInput) {
+		{"other variables", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), string(request.Blob), strings.Repeat("0", 40), 1))
 			})
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
-		{"production before staging", func(w *Setup, request pipeline.Request, in *pipeline.TargetInput) {
-			Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
+		{"production before staging", func(w *pipelinetest.Setup, request pipeline.Request, in *pipeline.TargetInput) {
+			pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
 			*in = w.Target(request, "production")
 		}, pipeline.ReasonEnvironmentOrder, ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := New(t)
-			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
-			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			w := pipelinetest.New(t)
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			in := w.Target(request, "staging")
 			c.change(w, request, &in)
 			for attempt := range 2 { // the second one must get the same answer
@@ -135,9 +139,9 @@ func TestRefusals(t *testing.T) {
 
 func TestGateWithoutReviewersIsRefused(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push")))
-	Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push")))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "production"))
 	w.Hub.Reviewers = 0
 	_, err := w.Apply(w.Target(request, "production"))
 	var refused *pipeline.RefusedError
@@ -148,9 +152,9 @@ func TestGateWithoutReviewersIsRefused(t *testing.T) {
 
 func TestAPlanIsUsedOnce(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
-	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	w.Engine.ApplyErr = &pipeline.FailedError{Message: "apply failed half-way"}
 	if _, err := w.Apply(w.Target(request, "staging")); err == nil {
 		t.Fatal("want the failure")
@@ -172,9 +176,9 @@ func TestAPlanIsUsedOnce(t *testing.T) {
 
 func TestTwoAppliesAtOnce(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-	Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	w.Sign(w.Folder(request, "staging")+"apply-0001.json", "{}")
 	_, err := w.Apply(w.Target(request, "staging"))
 	var refused *pipeline.RefusedError
@@ -188,21 +192,21 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 
 func TestNoChangesAndPlanOnly(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	first := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-	Must[deploy.TargetResult](t)(w.Plan(first, "staging"))
-	Must[deploy.TargetResult](t)(w.Apply(w.Target(first, "staging")))
+	w := pipelinetest.New(t)
+	first := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(first, "staging"))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(first, "staging")))
 
-	same := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-	if got := Must[deploy.TargetResult](t)(w.Plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
+	same := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+	if got := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(same, "staging")); got.Outcome != pipeline.OutcomeNoChanges || got.HasChanges {
 		t.Fatalf("%+v", got)
 	}
-	if got := Must[deploy.TargetResult](t)(w.Apply(w.Target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
+	if got := pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(same, "staging"))); got.Outcome != pipeline.OutcomeNoChanges {
 		t.Fatalf("%+v", got)
 	}
 
-	pull := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
-	if got := Must[deploy.TargetResult](t)(w.Plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
+	pull := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
+	if got := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(pull, "staging")); got.Outcome != pipeline.OutcomePlanned {
 		t.Fatalf("%+v", got)
 	}
 	_, err := w.Apply(w.Target(pull, "staging"))
@@ -227,15 +231,15 @@ func TestMergeIsComparedWithItsPullRequest(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := New(t)
+			w := pipelinetest.New(t)
 			w.Current.Manager.Environments[0].RequireReviewed = c.require
 			if c.shown != "" {
-				pull := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(c.shown), "pull_request")))
-				Must[deploy.TargetResult](t)(w.Plan(pull, "staging"))
+				pull := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(c.shown), "pull_request")))
+				pipelinetest.Must[deploy.TargetResult](t)(w.Plan(pull, "staging"))
 			}
 			commit := w.Hub.Commit(c.merged)
 			w.Hub.Merged[commit] = 5
-			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 			got, err := w.Plan(request, "staging")
 			if got.Reviewed != c.want || got.Outcome != c.outcome || (err != nil) != (c.outcome == pipeline.OutcomeRefused) {
 				t.Fatalf("got %+v, %v", got, err)
@@ -246,17 +250,17 @@ func TestMergeIsComparedWithItsPullRequest(t *testing.T) {
 
 func TestOnlyOneComment(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	w.Hub.CommentList = []pipeline.Comment{{ID: 1, Author: "mallory", Body: pipeline.Marker(ManagerSlug, "acme", "plan") + "\nforged"}}
-	older := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "pull_request")))
-	newer := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
+	w := pipelinetest.New(t)
+	w.Hub.CommentList = []pipeline.Comment{{ID: 1, Author: "mallory", Body: pipeline.Marker(pipelinetest.ManagerSlug, "acme", "plan") + "\nforged"}}
+	older := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "pull_request")))
+	newer := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "pull_request")))
 	w.Report(newer, false)
-	if _, err := w.Hub.CreateComment(context.Background(), pipeline.Slug{}, 5, pipeline.Marker(ManagerSlug, "acme", "plan")+"\ntwin"); err != nil {
+	if _, err := w.Hub.CreateComment(context.Background(), pipeline.Slug{}, 5, pipeline.Marker(pipelinetest.ManagerSlug, "acme", "plan")+"\ntwin"); err != nil {
 		t.Fatal(err)
 	}
 	w.Report(newer, true)
 	w.Report(older, true)
-	if len(w.Hub.CommentList) != 2 || w.Hub.CommentList[0].Body != pipeline.Marker(ManagerSlug, "acme", "plan")+"\nforged" {
+	if len(w.Hub.CommentList) != 2 || w.Hub.CommentList[0].Body != pipeline.Marker(pipelinetest.ManagerSlug, "acme", "plan")+"\nforged" {
 		t.Fatalf("comments: %+v", w.Hub.CommentList)
 	}
 	if !strings.Contains(w.Hub.CommentList[1].Body, string(newer.ID)) {
@@ -267,10 +271,10 @@ func TestOnlyOneComment(t *testing.T) {
 func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 	t.Parallel()
 	for branch, held := range map[string]bool{"main": false, "maintenance": true, "feature/main": true, "release-2024": true} {
-		w := New(t)
-		a := w.Dispatch(w.Hub.Commit(BothEnvironments), "push")
+		w := pipelinetest.New(t)
+		a := w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")
 		a.Ref = "refs/heads/" + branch
-		request := Must[pipeline.Request](t)(w.Send(a))
+		request := pipelinetest.Must[pipeline.Request](t)(w.Send(a))
 		if request.PullRequest != 0 {
 			t.Errorf("branch %s became pull request %d", branch, request.PullRequest)
 		}
@@ -278,7 +282,7 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 			t.Errorf("branch %s: applies to production: %v", branch, !held)
 		}
 		if held {
-			Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "production"))
 			_, err := w.Apply(w.Target(request, "production"))
 			var refused *pipeline.RefusedError
 			if !errors.As(err, &refused) || refused.Reason != pipeline.ReasonBranch {
@@ -291,9 +295,9 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 func TestEveryTargetEndsFinal(t *testing.T) {
 	t.Parallel()
 	for step := range 4 {
-		w := New(t)
-		commit := w.Hub.Commit(BothEnvironments)
-		request := Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
+		w := pipelinetest.New(t)
+		commit := w.Hub.Commit(pipelinetest.BothEnvironments)
+		request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
 		switch step {
 		case 1:
 			w.Engine.PlanErr = &pipeline.FailedError{Message: "no"}
@@ -301,11 +305,11 @@ func TestEveryTargetEndsFinal(t *testing.T) {
 				t.Fatal("want a failure")
 			}
 		case 2:
-			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 		case 3:
-			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
-			Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
-			Must[deploy.TargetResult](t)(w.Plan(request, "production"))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "production"))
 		}
 		for _, target := range w.Report(request, true).Targets {
 			if !target.Outcome.Final() || w.Hub.Status(commit, "infra/terraform-deploy/"+string(target.Environment)).State == pipeline.StatusPending {
@@ -318,46 +322,10 @@ func TestEveryTargetEndsFinal(t *testing.T) {
 	}
 }
 
-// Folder is the folder of a plan in the store.
-func (w *Setup) Folder(request pipeline.Request, env pipeline.Environment) string {
-	return fmt.Sprintf("acme/%s/plans/%s/0001/", env, request.ID)
-}
-
-// Replace overwrites a stored object, as somebody with write access could.
-func (w *Setup) Replace(request pipeline.Request, env pipeline.Environment, object string, change func([]byte) []byte) {
-	w.T.Helper()
-	key := w.Folder(request, env) + object
-	b := w.Read(key)
-	w.Write(key, change(b))
-}
-
-func copyPlan(w *Setup, request pipeline.Request, from, to pipeline.Environment) {
+func copyPlan(w *pipelinetest.Setup, request pipeline.Request, from, to pipeline.Environment) {
 	w.T.Helper()
 	for _, object := range []string{"receipt.json", "plan.sealed", "bundle.sealed", "variables.sealed"} {
 		w.Write(w.Folder(request, to)+object, w.Read(w.Folder(request, from)+object))
-	}
-}
-
-// Read reads an object of the store.
-func (w *Setup) Read(key string) []byte {
-	w.T.Helper()
-	r, err := w.Store.Open(context.Background(), key)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	b, err := io.ReadAll(r)
-	if err := errors.Join(err, r.Close()); err != nil {
-		w.T.Fatal(err)
-	}
-	return b
-}
-
-// Write overwrites an object of the store.
-func (w *Setup) Write(key string, b []byte) {
-	w.T.Helper()
-	ctx := context.Background()
-	if err := errors.Join(w.Store.Delete(ctx, key), w.Store.Create(ctx, key, strings.NewReader(string(b)))); err != nil {
-		w.T.Fatal(err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/report"
 )
 
@@ -30,9 +31,9 @@ func TestOperatorStepsStayWithTheManager(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := New(t)
+			w := pipelinetest.New(t)
 			w.Engine.LogText = "what the tool prints"
-			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 			if c.plan != nil {
 				w.Engine.PlanErr = c.plan
 			}

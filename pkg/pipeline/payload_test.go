@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 )
 
 func TestAudienceCoversEveryField(t *testing.T) {
@@ -21,13 +22,13 @@ func TestAudienceCoversEveryField(t *testing.T) {
 		default:
 			t.Fatalf("field %d has kind %s", i, field.Kind())
 		}
-		if a.Audience(ManagerSlug) == none.Audience(ManagerSlug) {
+		if a.Audience(pipelinetest.ManagerSlug) == none.Audience(pipelinetest.ManagerSlug) {
 			t.Errorf("%s is not signed", reflect.TypeFor[pipeline.DispatchRequest]().Field(i).Name)
 		}
 	}
 	// Fields cannot lend each other their text.
 	left, right := pipeline.DispatchRequest{Path: `a" "b`}, pipeline.DispatchRequest{Path: "a", Customer: "b"}
-	if left.Audience(ManagerSlug) == right.Audience(ManagerSlug) {
+	if left.Audience(pipelinetest.ManagerSlug) == right.Audience(pipelinetest.ManagerSlug) {
 		t.Error("two asks share an audience")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 )
 
 // FuzzParseReceipt holds that nothing panics, and that a receipt which is read
@@ -13,7 +14,7 @@ import (
 // objects are bound to its bytes.
 func FuzzParseReceipt(f *testing.F) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	whole := pipeline.Receipt{Version: 1, Request: "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111", Customer: "acme", RepositoryID: 7, Environment: "staging", Commit: ManagerCommit,
+	whole := pipeline.Receipt{Version: 1, Request: "0b7f4a52-91ad-4f6e-9d43-6f8f3ad0a111", Customer: "acme", RepositoryID: 7, Environment: "staging", Commit: pipelinetest.ManagerCommit,
 		State: pipeline.StateVersion{Lineage: "l", Serial: 1 << 63}, PlanSHA256: "00", PlannedAt: now, Expires: now.Add(time.Hour)}
 	f.Add(whole.Bytes())
 	for _, text := range []string{`{"version":1}`, `{"version":2}`, `{"version":1,"state":{"serial":-1}}`, `{"version":1,"expires":"9999-12-31T23:59:59Z"}`, `{"version":1}{}`, `[]`, `null`, ``,

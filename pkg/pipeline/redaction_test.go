@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 )
 
 // internals is a target with INTERNAL in all that only the provider knows, and
@@ -110,10 +111,10 @@ func TestRedactionIsOrdered(t *testing.T) {
 func TestReportRedacts(t *testing.T) {
 	t.Parallel()
 	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {
-		w := New(t)
+		w := pipelinetest.New(t)
 		w.Current.Manager.Redaction = level
 		w.Engine.PlanErr = &pipeline.FailedError{Message: "plan of acme/staging failed: broken", Next: "mend broken things"}
-		request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+		request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
 		if _, err := w.Plan(request, "staging"); !errors.Is(err, w.Engine.PlanErr) {
 			t.Fatal(err)
 		}
@@ -128,10 +129,10 @@ func TestErrorsOnTheWayAreHidden(t *testing.T) {
 	t.Parallel()
 	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {
 		for _, final := range []bool{false, true} {
-			w := New(t)
+			w := pipelinetest.New(t)
 			w.Current.Manager.Redaction = level
-			request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
-			Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging one\n"), "push")))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			w.Engine.ApplyErr = errors.New("no answer from https://states.internal.example")
 			if _, err := w.Apply(w.Target(request, "staging")); err == nil {
 				t.Fatal("it was applied")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/report"
 	"github.com/metapipe/metapipe/testdata/untrusted"
@@ -60,17 +61,17 @@ func TestRefusalsShowNoCredential(t *testing.T) {
 }
 
 func refuseCredential(t *testing.T, c untrusted.Credential) {
-	w := New(t)
+	w := pipelinetest.New(t)
 	var log strings.Builder
 	ask := map[string]any{}
-	if err := json.Unmarshal(JSON(t, w.Dispatch(w.Hub.Commit("staging a"), "push")), &ask); err != nil {
+	if err := json.Unmarshal(pipelinetest.JSON(t, w.Dispatch(w.Hub.Commit("staging a"), "push")), &ask); err != nil {
 		t.Fatal(err)
 	}
 	run := int64(5000)
 	for place, payload := range credentialPlaces(ask) {
 		run++
 		in := w.FetchInput(w.Dispatch(w.Hub.CommitLine[0], "push"), pipeline.Claims{})
-		in.Run.ID, in.Event.Payload = run, JSON(t, payload(c.Text))
+		in.Run.ID, in.Event.Payload = run, pipelinetest.JSON(t, payload(c.Text))
 		f := w.Fetcher()
 		f.Logf = func(format string, args ...any) { fmt.Fprintf(&log, format+"\n", args...) }
 		_, err := f.Run(context.Background(), in)
@@ -105,7 +106,7 @@ func refuseCredential(t *testing.T, c untrusted.Credential) {
 func TestFailuresShowNoCredential(t *testing.T) {
 	t.Parallel()
 	for form, c := range untrusted.Credentials() {
-		w := New(t)
+		w := pipelinetest.New(t)
 		ask := w.Dispatch(w.Hub.Commit("staging a"), "push")
 		w.Hub.AnswerRepository = func() (pipeline.Repository, error) {
 			return pipeline.Repository{}, fmt.Errorf("GET https://github.example/repos/%s: HTTP 500", c.Text)
@@ -121,9 +122,9 @@ func TestFailuresShowNoCredential(t *testing.T) {
 func everything(t *testing.T, s pipeline.Store) string {
 	t.Helper()
 	var all strings.Builder
-	for _, key := range Must[[]string](t)(s.List(context.Background(), "")) {
-		r := Must[io.ReadCloser](t)(s.Open(context.Background(), key))
-		b := Must[[]byte](t)(io.ReadAll(r))
+	for _, key := range pipelinetest.Must[[]string](t)(s.List(context.Background(), "")) {
+		r := pipelinetest.Must[io.ReadCloser](t)(s.Open(context.Background(), key))
+		b := pipelinetest.Must[[]byte](t)(io.ReadAll(r))
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
@@ -67,7 +68,7 @@ func (c *tally) ListAfter(ctx context.Context, prefix, after string) ([]string, 
 // customer are open before it and others have come after it.
 func costs(t *testing.T, before, after int) map[string]int {
 	t.Helper()
-	w := New(t)
+	w := pipelinetest.New(t)
 	c := &tally{Store: w.Store}
 	w.Store = c
 	counted := map[string]int{}
@@ -82,7 +83,7 @@ func costs(t *testing.T, before, after int) map[string]int {
 	send := func() (request pipeline.Request) {
 		t.Helper()
 		w.Now = w.Now.Add(11 * time.Minute) // no two are so close that their order is asked for
-		return Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+		return pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 	}
 	for range before {
 		send()
@@ -121,8 +122,8 @@ func TestCostDoesNotGrowWithRequests(t *testing.T) {
 // A plan whose job did not start is not one that was begun and lost.
 func TestPlanThatNeverBegan(t *testing.T) {
 	t.Parallel()
-	w := New(t)
-	request := Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(BothEnvironments), "push")))
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 	if got := w.Report(request, true).Targets[0].Message; !strings.Contains(got, "the plan never began") {
 		t.Errorf("got %q", got)
 	}
@@ -133,19 +134,19 @@ func TestPlanThatNeverBegan(t *testing.T) {
 // any more.
 func closedCosts(t *testing.T, closed int) map[string]int {
 	t.Helper()
-	w := New(t)
+	w := pipelinetest.New(t)
 	c := &tally{Store: w.Store}
 	w.Store = c
 	send := func(file string) pipeline.Request {
 		t.Helper()
 		w.Now = w.Now.Add(time.Hour)
-		return Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(file), "push")))
+		return pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(file), "push")))
 	}
 	for range closed {
-		request := send(BothEnvironments)
+		request := send(pipelinetest.BothEnvironments)
 		for _, env := range request.Targets {
-			Must[deploy.TargetResult](t)(w.Plan(request, env))
-			Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
 		}
 		w.Report(request, true)
 	}
@@ -174,7 +175,7 @@ func closedCosts(t *testing.T, closed int) map[string]int {
 		_, err := ledger.Remember(t.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, "acme", "staging")
 		return err
 	})
-	count("sweep", func() error { w.Sweep(&StateLocks{}, false); return nil })
+	count("sweep", func() error { w.Sweep(&pipelinetest.StateLocks{}, false); return nil })
 	return counted
 }
 

@@ -1,0 +1,100 @@
+package pipelinetest
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// Engine plans "make the state say what the variables say". States have serials,
+// and a plan of an older serial is refused, as Terraform does.
+type Engine struct {
+	States   map[string]uint64
+	contents string // what was applied last
+	PlanErr  error
+	ApplyErr error
+	Applies  int
+
+	NotStarted error  // of an apply that could change nothing
+	LogText    string // in the log
+
+	DuringPlan, DuringApply func()
+
+	Outputs []pipeline.Output // further ones of an apply
+
+	SeePlan       func(pipeline.Job)      // sees the job of a plan
+	ChangePlanned func(*pipeline.Planned) // what a plan finds in the place of the state
+}
+
+func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, error) {
+	fmt.Fprint(job.Log, e.LogText)
+	if e.SeePlan != nil {
+		e.SeePlan(job)
+	}
+	if e.PlanErr != nil {
+		return pipeline.Planned{Plan: pipeline.Plan{Diagnostics: []pipeline.Diagnostic{{Summary: "broken"}}}}, e.PlanErr
+	}
+	if e.DuringPlan != nil {
+		e.DuringPlan()
+	}
+	config, err := job.Variables.Effective(job.Environment)
+	if err != nil {
+		return pipeline.Planned{}, err
+	}
+	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", Resources: 2, State: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}}
+	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
+		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
+		p.Plan.Counts.Update = 1
+	}
+	if e.ChangePlanned != nil {
+		e.ChangePlanned(&p)
+	}
+	mac := job.MAC()
+	mac.Write(config.Source)
+	p.Fingerprint = hex.EncodeToString(mac.Sum(nil))
+	for _, f := range []struct {
+		name string
+		path *string
+	}{{"plan", &p.PlanFile}, {"json", &p.JSONFile}, {"bundle", &p.BundleFile}} {
+		*f.path = filepath.Join(job.Dir, f.name)
+		if err := os.WriteFile(*f.path, append([]byte(f.name+":"), config.Source...), 0o600); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
+	if plan.Receipt.State.Serial != e.States[job.Backend.String()] {
+		return pipeline.Applied{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed"}
+	}
+	if shown, err := os.ReadFile(plan.JSONFile); err != nil || !strings.HasPrefix(string(shown), "json:") {
+		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
+	}
+	fmt.Fprint(job.Log, e.LogText)
+	if e.NotStarted != nil {
+		return pipeline.Applied{}, e.NotStarted
+	}
+	e.Applies++
+	if e.DuringApply != nil {
+		e.DuringApply()
+	}
+	done := []pipeline.AppliedResource{{Address: "a.b", Action: pipeline.ActionUpdate, Failed: e.ApplyErr != nil}}
+	if e.ApplyErr != nil {
+		return pipeline.Applied{Started: true, Done: done}, e.ApplyErr
+	}
+	b, err := os.ReadFile(plan.PlanFile)
+	if err != nil {
+		return pipeline.Applied{}, err
+	}
+	e.States[job.Backend.String()]++
+	e.contents = job.Backend.String() + "\n" + strings.TrimPrefix(string(b), "plan:")
+	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}, Resources: 2}
+	outputs := append([]pipeline.Output{{Name: "url", Value: `"https://x"`}, {Name: "password", Sensitive: true}}, e.Outputs...)
+	return pipeline.Applied{Started: true, Done: done, State: left, Outputs: outputs}, nil
+}

@@ -1,0 +1,48 @@
+package pipelinetest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+)
+
+// Ledger is the ledger in the store.
+func (w *Setup) Ledger() ledger.Ledger {
+	return ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}
+}
+
+// Events are the entries of a ledger, "event who reason" each.
+func (w *Setup) Events(customer pipeline.CustomerName, env pipeline.Environment) string {
+	w.T.Helper()
+	entries, _, err := w.Ledger().Read(context.Background(), customer, env)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	var words []string
+	for _, e := range entries {
+		words = append(words, strings.Join(strings.Fields(fmt.Sprint(e.Event, " ", e.Actor, " ", e.Reason)), " "))
+	}
+	return strings.Join(words, ", ")
+}
+
+// WantEvents compares the entries of a ledger with those wanted, in the form of Events.
+func (w *Setup) WantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
+	w.T.Helper()
+	if got := w.Events(customer, env); got != want {
+		w.T.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(customer, env), got, want)
+	}
+}
+
+// LastEvent is the last entry of a ledger.
+func (w *Setup) LastEvent(c pipeline.CustomerName, env pipeline.Environment) ledger.Entry {
+	w.T.Helper()
+	report := Must[ledger.AuditReport](w.T)(ledger.Auditor{Ledger: ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}}.Chain(context.Background(), c, env))
+	if len(report.Entries) == 0 {
+		w.T.Fatal("the ledger is empty")
+	}
+	return report.Entries[len(report.Entries)-1]
+}

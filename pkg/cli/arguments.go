@@ -13,7 +13,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	next := "see `" + cmd.CommandPath() + " --help`"
+	next := seeHelp(cmd)
 	if like := nearestCommand(cmd, args[0]); like != "" {
 		next = "did you mean `" + cmd.CommandPath() + " " + like + "`?"
 	}

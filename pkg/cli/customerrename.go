@@ -58,7 +58,7 @@ Environment: METAPIPE_KEY. AWS: read and write of the bucket.`,
 			if len(args) == 2 {
 				return nil
 			}
-			return &pipeline.UsageError{Message: "rename takes the old and the new name of a customer", Next: "see `" + cmd.CommandPath() + " --help`"}
+			return &pipeline.UsageError{Message: "rename takes the old and the new name of a customer", Next: seeHelp(cmd)}
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.old, o.new = args[0], args[1]

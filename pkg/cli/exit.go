@@ -16,7 +16,7 @@ const (
 	ExitRefused   = 4   // the plan may not be applied; the reason is an output
 	ExitWaiting   = 5   // still waiting: a deadline passed, or a person has to approve
 	ExitFindings  = 6   // validate, sweep, the audit of a ledger, or drift found what it should fail on
-	ExitCancelled = 130 // interrupted
+	ExitCancelled = 130 // interrupted, or without a reader
 )
 
 // ExitCodes describes the codes in the order of their numbers, for the help
@@ -32,7 +32,7 @@ var ExitCodes = []struct {
 	{ExitRefused, "refused: the plan may not be applied; the output `reason` says why"},
 	{ExitWaiting, "still waiting: a deadline passed, or a person has to approve"},
 	{ExitFindings, "findings: `validate`, `ledger` or `drift` found problems, `sweep` without --fix requests that hang, or `rekey` records that need an older key"},
-	{ExitCancelled, "cancelled: interrupted by a signal"},
+	{ExitCancelled, "cancelled: interrupted by a signal, or the output has lost its reader"},
 }
 
 // findingsError ends validate: the problems are printed already.

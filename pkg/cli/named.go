@@ -6,9 +6,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -60,25 +57,4 @@ func notThere(what, next string, err error) error {
 		return &pipeline.UsageError{Message: what + " does not exist", Next: next}
 	}
 	return &pipeline.UsageError{Message: what + " cannot be read", Next: next, Err: text.FileError(err)}
-}
-
-// flagError says what a flag takes when its value has another form.
-func flagError(cmd *cobra.Command, err error) error {
-	next := "see `" + cmd.CommandPath() + " --help`"
-	var invalid *pflag.InvalidValueError
-	if !errors.As(err, &invalid) {
-		return &pipeline.UsageError{Message: err.Error(), Next: next}
-	}
-	flag := invalid.GetFlag()
-	forms := map[string][2]string{
-		"duration": {"a duration", "write a number with a unit: s, m or h, such as 90s, 30m or 1h30m; a day is 24h"},
-		"int":      {"a whole number", "write a whole number, such as 4"},
-		"int64":    {"a whole number", "write a whole number, such as 4"},
-		"bool":     {"true or false", "write --" + flag.Name + " alone, or --" + flag.Name + "=false"},
-	}
-	form, ok := forms[flag.Value.Type()]
-	if !ok {
-		return &pipeline.UsageError{Message: err.Error(), Next: next}
-	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("--%s %s is not %s", flag.Name, pipeline.Quote(invalid.GetValue()), form[0]), Next: form[1]}
 }

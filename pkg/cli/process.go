@@ -16,13 +16,14 @@ import (
 // GitHub's runner sends SIGINT to a step that is cancelled, SIGTERM 7.5 s later,
 // and kills it after another 2.5 s. The first signal cancels; the later ones are
 // swallowed, since a tool that gets a second one gives its state up. A terminal
-// that is closed (SIGHUP) and a reader that goes away (SIGPIPE, as from `| head`)
-// cancel too: ended by them, a process would leave plans and variables behind.
+// that is closed (SIGHUP), Ctrl-\ (SIGQUIT) and a reader that goes away (SIGPIPE, as
+// from `| head`) cancel too: ended by them, a process would leave plans and variables
+// behind. SIGABRT still prints the stacks of a process that hangs.
 func Process(args []string, version Version) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGPIPE)
 	if !signal.Ignored(syscall.SIGHUP) { // nohup
 		signal.Notify(signals, syscall.SIGHUP)
 	}

@@ -15,8 +15,11 @@ import (
 // Main runs one command line and returns its exit code. The error, if any, has
 // been printed to app.Err.
 func Main(ctx context.Context, args []string, app App) int {
-	app.commands, app.onTerminal = app.Out, isTerminal(app.Err, app.lookup)
-	app.pen = penOf(app.Out, app.lookup)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	app.onTerminal, app.pen = isTerminal(app.Err, app.lookup), penOf(app.Out, app.lookup)
+	app.Out, app.Err = &pipe{w: app.Out, cancel: cancel}, &pipe{w: app.Err, cancel: cancel}
+	app.commands = app.Out
 	defer app.flush()
 	root := NewRoot(&app)
 	root.SetArgs(args)
@@ -26,9 +29,9 @@ func Main(ctx context.Context, args []string, app App) int {
 	err := root.ExecuteContext(ctx)
 	app.logBudget()
 	var findings findingsError
-	if err != nil && !errors.As(err, &findings) {
+	if err != nil && !errors.As(err, &findings) && !onlyClosedPipe(err) {
 		_, _ = app.newStep() // for its masks; what it fails on is in err, or not to the point
-		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(plainWords(ctx, err))))
+		fmt.Fprintf(app.Err, "metapipe: %s\n", indentFollowing(report.Terminal(closedPipeOnce(plainWords(ctx, err)))))
 		app.annotate(err)
 	}
 	return exitCode(ctx, err)
@@ -61,6 +64,7 @@ Actions workflow, and also runs on a laptop.`,
 	root.AddCommand(grouped(groupOperator, newRehearseCmd(app), newStateCmd(app), newCustomerCmd(app), newUnlockCmd(app), newLedgerCmd(app), newRekeyCmd(app), newBootstrapCmd(app), newSchemaCmd(app))...)
 	root.AddCommand(newVersionCmd(app), newReferenceCmd(app))
 	root.AddCommand(newTopics()...)
+	refuseDashes(root)
 	if err := app.completeFlags(root); err != nil {
 		panic(err) // two functions for one flag: a mistake in this package
 	}

@@ -36,7 +36,7 @@ lists them.`,
 			if len(args) < 2 {
 				return nil
 			}
-			return &pipeline.UsageError{Message: "schema takes one name", Next: "see `" + cmd.CommandPath() + " --help`"}
+			return &pipeline.UsageError{Message: "schema takes one name", Next: seeHelp(cmd)}
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := Schemas()

@@ -2,11 +2,13 @@ package stop
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -35,14 +37,16 @@ func leftIn(t *testing.T, temp string) []string {
 }
 
 // TestNothingIsLeft ends commands in the ways in which a person ends them: the
-// reader of a pipe goes away, the terminal is closed, the process is killed. Plans
-// and variables are gone then, at the latest when the next command has begun.
+// reader of a pipe goes away, the terminal is closed, Ctrl-\ is pressed, the process
+// is killed. Plans and variables are gone then, at the latest when the next command has
+// begun.
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string][]string{"plan": {"plan", "--environment", "staging"}, "rehearse": {"rehearse", "--approve", "yes"}} {
 		for how, end := range map[string]func(*exec.Cmd, *os.File) error{
-			"the reader goes away":   func(_ *exec.Cmd, reader *os.File) error { return reader.Close() },
-			"the terminal is closed": func(cmd *exec.Cmd, _ *os.File) error { return cmd.Process.Signal(syscall.SIGHUP) },
+			"the reader goes away":      func(_ *exec.Cmd, reader *os.File) error { return reader.Close() },
+			"the terminal is closed":    func(cmd *exec.Cmd, _ *os.File) error { return cmd.Process.Signal(syscall.SIGHUP) },
+			"the terminal asks to quit": func(cmd *exec.Cmd, _ *os.File) error { return cmd.Process.Signal(syscall.SIGQUIT) },
 		} {
 			t.Run(name+": "+how, func(t *testing.T) {
 				t.Parallel()
@@ -85,4 +89,30 @@ func TestNothingIsLeft(t *testing.T) {
 			return len(leftIn(t, temp)) == 0
 		})
 	})
+}
+
+// TestReaderOfTheOutputGoesAway: without a reader of its output a command ends as one
+// that was cancelled. Progress goes to another stream, where no error follows it.
+func TestReaderOfTheOutputGoesAway(t *testing.T) {
+	t.Parallel()
+	examples := filepath.Join(fixture.Root(t), "examples")
+	for _, args := range [][]string{{"plan", "--environment", "staging", "--customer-dir", filepath.Join(examples, "customer")}, {"state", "list"}, {"schema"}} {
+		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(fixture.Must(exec.LookPath("metapipe"))(t), args...)
+			cmd.Dir = filepath.Join(examples, "manager")
+			store := t.TempDir()
+			cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "METAPIPE_STORE="+store, "GITHUB_ACTIONS=")
+			reader, writer, err := os.Pipe()
+			fixture.Check(t, err)
+			fixture.Check(t, reader.Close())
+			var progress bytes.Buffer
+			cmd.Stdout, cmd.Stderr = writer, &progress
+			err = cmd.Run()
+			fixture.Check(t, writer.Close())
+			if code := cmd.ProcessState.ExitCode(); code != 130 || strings.Contains(progress.String(), "closed it") || strings.Contains(progress.String(), "broken pipe") {
+				t.Errorf("exit code %d (%v)\n%s", code, err, &progress)
+			}
+		})
+	}
 }

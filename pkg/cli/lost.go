@@ -21,7 +21,7 @@ func (m lostStates) guard(dry *deploy.DryRun, job pipeline.Job) {
 		return
 	}
 	dry.Check = func(ctx context.Context, planned pipeline.Planned) error {
-		return m.check(ctx, job, pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources})
+		return m.check(ctx, job, planned.Found())
 	}
 }
 

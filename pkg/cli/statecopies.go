@@ -50,6 +50,8 @@ type stateCopy struct {
 	Resources int       `json:"resources"`
 	// Misfit says why it is not the state that the last apply left; empty where it is.
 	Misfit string `json:"misfit,omitempty"`
+	// Doubt says why it is not known whether it fits, where nothing speaks against it.
+	Doubt string `json:"doubt,omitempty"`
 	// Damaged: it is not a state, and cannot be restored.
 	Damaged bool `json:"damaged,omitempty"`
 }
@@ -64,6 +66,25 @@ func (c stateCopy) from() string {
 		return "from a file"
 	}
 	return "from version " + c.Version
+}
+
+// fits says whether it is the state that the last apply left.
+func (c stateCopy) fits() string {
+	switch {
+	case c.Misfit != "":
+		return "no: " + c.Misfit
+	case c.Doubt != "":
+		return "unknown: " + c.Doubt
+	}
+	return "yes"
+}
+
+// count is the number of resources, for people.
+func (c stateCopy) count() string {
+	if c.Resources < 0 {
+		return "-"
+	}
+	return fmt.Sprint(c.Resources)
 }
 
 // String names the copy, as a person would.
@@ -158,11 +179,7 @@ func (a *App) printCopies(r restoreResult, asJSON bool) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CHANGED\tSERIAL\tLINEAGE\tRESOURCES\tSIZE\tVERSION\tFITS")
 	for _, c := range r.Copies {
-		fits := "yes"
-		if c.Misfit != "" {
-			fits = "no: " + report.TerminalLine(c.Misfit)
-		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.Resources, c.Size, report.TerminalLine(c.Version+c.File), fits)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.count(), c.Size, report.TerminalLine(c.Version+c.File), report.TerminalLine(c.fits()))
 	}
 	return w.Flush()
 }

@@ -30,7 +30,8 @@ func newStateRestoreCmd(app *App) *cobra.Command {
 		Use:   "restore",
 		Short: "Restore a lost state from an earlier version of it",
 		Long: `restore lists the versions that the bucket has kept of the state of one target, with
-serial, lineage and time, and says which one fits the last apply. With --apply it
+serial, lineage and time, and says which one fits the last apply. FITS is unknown where
+that cannot be said, such as for an encrypted copy. With --apply it
 restores that one, or the one that --version names: Terraform pushes it and takes the
 lock. Without --apply it changes nothing.
 
@@ -84,12 +85,13 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 		if found[i].Misfit != "" {
 			continue
 		}
-		misfit, err := restorer.Remember(ctx, in, found[i].record())
+		fit, err := restorer.Compare(ctx, in, found[i].record())
 		if err != nil {
 			return err
 		}
-		if misfit != nil {
-			found[i].Misfit = misfit.Why
+		found[i].Doubt = fit.Doubt
+		if fit.Misfit != nil {
+			found[i].Misfit = fit.Misfit.Why
 		}
 	}
 	replace := state.damaged() || o.force && (o.file != "" || o.version != "")

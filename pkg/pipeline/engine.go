@@ -63,8 +63,13 @@ type Planned struct {
 	Modules     string // digest of the modules that were fetched; empty when there are none
 	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
 	State       StateVersion
-	Resources   int // managed ones in State, or UnknownResources
+	Resources   int // managed ones in State as it lies, or UnknownResources
 	Fingerprint string
+}
+
+// Found is the state that the plan was made on.
+func (p Planned) Found() StateRecord {
+	return StateRecord{StateVersion: p.State, Resources: p.Resources}
 }
 
 // StoredPlan is what Engine.Apply restores, already opened and authenticated.

@@ -138,7 +138,6 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 	if err != nil {
 		return planned, w.failed("plan", err)
 	}
-	planned.State, planned.Resources = state.StateVersion, state.Resources
 	// Only a stream that was read to its end shows that nothing changes.
 	if output.Changing || !output.Summed {
 		if reading, err = w.show(ctx, file, &planned); err != nil {
@@ -147,6 +146,7 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 	}
 	planned.Plan = reading.Plan
 	planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
+	planned.State, planned.Resources = state.StateVersion, countedIn(planned.Plan, state)
 	return planned, nil
 }
 

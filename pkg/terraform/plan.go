@@ -148,7 +148,7 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	if err != nil {
 		return planned, w.failed("plan", err)
 	}
-	planned.State, planned.Resources = state.StateVersion, state.Resources
+	planned.State, planned.Resources = state.StateVersion, countedIn(planned.Plan, state)
 	if planned.LockFile, err = w.lockFile(); err != nil {
 		return planned, w.failed("read the dependency lock file", err)
 	}

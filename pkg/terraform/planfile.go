@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
@@ -33,4 +34,15 @@ func (w *workspace) planState(ctx context.Context, planFile string) (pipeline.St
 		return pipeline.StateRecord{}, fmt.Errorf("read the state in the saved plan: %w", err)
 	}
 	return state, statefile.BeforeRefresh(archive, &state)
+}
+
+// countedIn is the number of resources in the state that a plan was made on, as it lies in
+// its backend. The state in a saved plan is another one where blocks such as `moved` have
+// joined or split resources: then the number is not known.
+func countedIn(plan pipeline.Plan, state pipeline.StateRecord) int {
+	moved := func(c pipeline.ResourceChange) bool { return c.PreviousAddress != "" }
+	if slices.ContainsFunc(plan.Changes, moved) || slices.ContainsFunc(plan.Deferred, moved) {
+		return pipeline.UnknownResources
+	}
+	return state.Resources
 }

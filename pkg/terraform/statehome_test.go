@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -226,4 +227,36 @@ func TestRestoredState(t *testing.T) {
 	if _, err := statefile.Addresses(file); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestMovedResourcesAreNotCounted: a saved plan holds the state behind its `moved` blocks,
+// so its number of resources is not that of the state as it lies.
+func TestMovedResourcesAreNotCounted(t *testing.T) {
+	t.Parallel()
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot + "resource \"terraform_data\" \"pair\" { count = 2 }\n"})
+		engine := testEngine(t, tool)
+		planned, err := engine.Plan(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned)); err != nil {
+			t.Fatal(err)
+		}
+		count := func(want int) {
+			t.Helper()
+			job := job
+			job.ReadOnly = true
+			for name, plan := range map[string]func(context.Context, pipeline.Job) (pipeline.Planned, error){"plan": engine.Plan, "scan": engine.NewFleet(t.TempDir()).Plan} {
+				job.Dir = filepath.Join(t.TempDir(), "run")
+				if planned, err := plan(t.Context(), job); err != nil || planned.Found().Resources != want {
+					t.Errorf("%s: %+v, %v, want %d resources", name, planned.Found(), err, want)
+				}
+			}
+		}
+		count(2)
+		split := "resource \"terraform_data\" \"left\" {}\nresource \"terraform_data\" \"right\" {}\nmoved {\n  from = terraform_data.pair[0]\n  to = terraform_data.left\n}\nmoved {\n  from = terraform_data.pair[1]\n  to = terraform_data.right\n}\n"
+		terraformtest.WriteFile(t, filepath.Join(job.ManagerDir, "terraform", "main.tf"), bareRoot+split)
+		count(pipeline.UnknownResources)
+	})
 }

@@ -3,6 +3,7 @@ package recovery
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,47 @@ func TestRestoreOfACopyThatDoesNotFit(t *testing.T) {
 	}
 	if strings.Contains(w.DriftJob().Do(0, "state", "list").Log, "LOST") {
 		t.Error("the restored state is called lost")
+	}
+}
+
+// TestRestoreOfACopyWithFewerResources: a copy with the serial of the last apply, and
+// without one of its resources, does not fit and is not planned on. A block that moves
+// resources is no such edit.
+func TestRestoreOfACopyWithFewerResources(t *testing.T) {
+	t.Parallel()
+	w := fixture.New(t, map[string]string{"terraform/main.tf": "variable \"config\" { type = any }\nresource \"terraform_data\" \"one\" { count = 2 }\nresource \"terraform_data\" \"other\" {}\n"})
+	w.Deployed(fixture.VariablesYML)
+	file, whole := w.StateFile("shop/staging"), w.State("shop/staging")
+	edited := filepath.Join(t.TempDir(), "edited")
+	fixture.Check(t, os.WriteFile(edited, []byte(strings.Replace(whole, `"mode": "managed"`, `"mode": "data"`, 1)), 0o600))
+	encrypted := filepath.Join(t.TempDir(), "encrypted")
+	head := regexp.MustCompile(`(?s)"serial": \d+,\s*"lineage": "[^"]+"`).FindString(whole)
+	fixture.Check(t, os.WriteFile(encrypted, []byte(`{`+head+`,"meta":{},"encrypted_data":"AAAA","encryption_version":"v0"}`), 0o600))
+	do := func(exit int, args ...string) fixture.Result {
+		t.Helper()
+		return w.DriftJob().Do(exit, append(args, "--customer", "shop", "--environment", "staging")...)
+	}
+	fixture.Check(t, os.Remove(file))
+	do(0, "state", "restore", "--file", edited).Says(t, "no: the state of shop/staging is another one", "with serial", "and 2 resources", "holds 1 resources under that serial")
+	do(4, "state", "restore", "--file", edited, "--apply").Says(t, "is not the state that the last apply of shop/staging left", "--force")
+	do(0, "state", "restore", "--file", encrypted).Says(t, "unknown: its resources cannot be counted")
+
+	fixture.Check(t, os.Rename(edited, file))
+	do(0, "state", "list").Says(t, "LOST shop/staging: the state of shop/staging is another one")
+	r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "# again\n" + fixture.VariablesYML}))
+	r.Do(4, "plan", "staging").Want(t, "outcome=refused", "reason=state-lost")
+	if found, _, _ := w.Scan(6); !slices.Equal(found.Kinds, []pipeline.DriftKind{pipeline.DriftLost}) {
+		t.Errorf("drift found %+v", found)
+	}
+
+	fixture.Check(t, os.WriteFile(file, []byte(whole), 0o600))
+	split := "variable \"config\" { type = any }\nresource \"terraform_data\" \"two\" {}\nresource \"terraform_data\" \"three\" {}\nresource \"terraform_data\" \"other\" {}\n" +
+		"moved {\n  from = terraform_data.one[0]\n  to = terraform_data.two\n}\nmoved {\n  from = terraform_data.one[1]\n  to = terraform_data.three\n}\n"
+	w.Commit(w.Manager, "main", map[string]string{"terraform/main.tf": split})
+	r = w.Accept(w.Push("main", map[string]string{"infra/variables.yml": "# once more\n" + fixture.VariablesYML}))
+	r.Do(0, "plan", "staging").Want(t, "outcome=waiting", "create=0", "delete=0")
+	if found, _, _ := w.Scan(6); slices.Contains(found.Kinds, pipeline.DriftLost) || found.Failure != nil {
+		t.Errorf("drift found %+v", found)
 	}
 }
 

@@ -101,6 +101,7 @@ func TestDryRunOnALostState(t *testing.T) {
 	for _, content := range map[string]string{
 		"older":   regexp.MustCompile(`"serial": \d+`).ReplaceAllString(whole, `"serial": 0`),
 		"other":   `{"version":4,"serial":99,"lineage":"of-another-target","outputs":{},"resources":[]}`,
+		"edited":  strings.Replace(whole, `"mode": "managed"`, `"mode": "data"`, 1), // the same serial with one resource fewer
 		"empty":   "",
 		"damaged": whole[:len(whole)/2],
 	} {

@@ -23,6 +23,8 @@ func TestPlanRefusesALostState(t *testing.T) {
 		"another lineage": {pipelinetest.StateFound("other", 9, 2), "another one"},
 		"older":           {pipelinetest.StateFound("l", 0, 2), "older one"},
 		"emptied":         {pipelinetest.StateFound("l", 7, 0), "is empty"},
+		"one taken out":   {pipelinetest.StateFound("l", 1, 1), "2 resources, and"},
+		"one put in":      {pipelinetest.StateFound("l", 1, 3), "holds 3 resources under that serial"},
 		"the same":        {pipelinetest.StateFound("l", 1, 2), ""},
 		"newer":           {pipelinetest.StateFound("l", 8, 1), ""},
 		"encrypted":       {pipelinetest.StateFound("l", 1, pipeline.UnknownResources), ""},
@@ -69,7 +71,7 @@ func TestLostStateByEachMemory(t *testing.T) {
 			t.Parallel()
 			w := pipelinetest.NewApplied(t)
 			forget(w)
-			for _, finds := range []func(*pipeline.Planned){pipelinetest.StateFound("", 0, 0), pipelinetest.StateFound("other", 9, 2), pipelinetest.StateFound("l", 0, 2), pipelinetest.StateFound("l", 7, 0)} {
+			for _, finds := range []func(*pipeline.Planned){pipelinetest.StateFound("", 0, 0), pipelinetest.StateFound("other", 9, 2), pipelinetest.StateFound("l", 0, 2), pipelinetest.StateFound("l", 7, 0), pipelinetest.StateFound("l", 1, 1)} {
 				w.Engine.ChangePlanned = finds
 				var refused *pipeline.RefusedError
 				if err := w.PlanAgain(); !errors.As(err, &refused) || refused.Reason != pipeline.ReasonStateLost {

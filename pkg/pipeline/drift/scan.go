@@ -169,7 +169,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 			return inspection{}, err
 		}
 		noState = planned.State.Lineage == ""
-		lost = known.Lost(pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String())
+		lost = known.Lost(planned.Found(), job.Backend.String())
 		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}
 	l, err := plan(want.document)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
@@ -82,62 +82,29 @@ func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostS
 			return lost("is an older one: %s with serial %d, and %s holds serial %d", left, left.state.Serial, place, now.Serial)
 		case now.Resources == 0 && left.state.Resources > 0:
 			return lost("is empty: %s with %d resources, and %s holds none", left, left.state.Resources, place)
+		case left.contradicts(now):
+			return lost("is another one: %s with serial %d and %d resources, and %s holds %d resources under that serial", left, left.state.Serial, left.state.Resources, place, now.Resources)
 		}
 	}
 	return nil
 }
 
-// Left is a state as one memory knows it.
-type Left struct {
-	state   pipeline.StateRecord
-	what    Event
-	request pipeline.RequestID
-	at      time.Time
-	// exact: state is what was left. False: it is what the plan was made on, as earlier
-	// versions remember it, so that a state is there and not older.
-	exact bool
-	// ended: a destroy has left the target without resources.
-	ended bool
-}
-
-// None reports whether no state was left, on purpose.
-func (l Left) None() bool { return l.exact && l.state.Lineage == "" }
-
-func (l Left) String() string {
-	happened := map[Event]string{Failed: "changed (by an apply that failed)", Recovered: "brought back", Restored: "restored", Accepted: "accepted", Destroyed: "destroyed", Renamed: "copied from the customer's old name"}[l.what]
-	if happened == "" {
-		happened = "applied"
+// Doubt says why a state that is not lost is not known to be the one that was left; empty
+// where it is.
+func (r Remembered) Doubt(now pipeline.StateRecord) string {
+	left := r.Left()
+	compared := slices.ContainsFunc(left, func(l Left) bool { return l.state.Lineage != "" && !l.ended })
+	switch {
+	case len(left) == 0:
+		return "no apply is on record"
+	case !compared && slices.ContainsFunc(left, Left.None):
+		return "it was accepted that there is no state"
+	case !compared:
+		return "no record says which state was left"
+	case now.Resources < 0:
+		return "its resources cannot be counted, such as in an encrypted state; lineage and serial fit"
 	}
-	text := "it was " + happened + " at " + l.at.UTC().Format(time.RFC3339)
-	if l.request != "" {
-		text += " (request " + l.request.Short() + ")"
-	}
-	return text
-}
-
-// Left are the states that both memories know, one for each.
-func (r Remembered) Left() []Left {
-	var known []Left
-	if l := r.Record; l != nil {
-		one := Left{state: pipeline.StateRecord{StateVersion: l.Receipt.State, Resources: pipeline.UnknownResources}, what: Applied, request: l.Receipt.Request, at: l.At}
-		if l.State != nil {
-			one.state, one.exact = *l.State, true
-		}
-		one.ended = l.Destroyed()
-		if l.Accepted != nil {
-			one.what, one.request, one.at = Accepted, "", l.Accepted.At
-		}
-		known = append(known, one)
-	}
-	if e := r.entry; e != nil {
-		one := Left{state: pipeline.StateRecord{Resources: pipeline.UnknownResources}, what: e.Event, request: e.Request, at: e.At}
-		if e.State != nil {
-			one.state, one.exact = *e.State, true
-		}
-		one.ended = e.IsDestroyed()
-		known = append(known, one)
-	}
-	return known
+	return ""
 }
 
 // CheckState refuses a plan that was made on a lost state.
@@ -149,7 +116,7 @@ func CheckState(ctx context.Context, s record.Records, request pipeline.Request,
 	if apply, found := request.Deployed[job.Environment]; found {
 		known.deployed = &apply
 	}
-	if lost := known.Lost(pipeline.StateRecord{StateVersion: planned.State, Resources: planned.Resources}, job.Backend.String()); lost != nil {
+	if lost := known.Lost(planned.Found(), job.Backend.String()); lost != nil {
 		return lost.Refusal()
 	}
 	return nil

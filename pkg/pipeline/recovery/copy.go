@@ -43,9 +43,11 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from St
 	if err != nil {
 		return done, err
 	}
-	if done.Misfit, err = r.Remember(ctx, in, from.State); err != nil {
+	fit, err := r.Compare(ctx, in, from.State)
+	if err != nil {
 		return done, err
 	}
+	done.Misfit = fit.Misfit
 	if done.Misfit != nil && !from.Force {
 		return done, refuseMisfit(in, from, done.Misfit)
 	}

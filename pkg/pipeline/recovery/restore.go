@@ -26,14 +26,24 @@ type Restorer struct {
 	Now     func() time.Time
 }
 
-// Remember returns what a state that is there now, or that could be restored, lacks
-// against what is remembered; nil where it fits.
-func (r *Restorer) Remember(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord) (*pipeline.LostState, error) {
+// Fit is how a state compares with what is remembered.
+type Fit struct {
+	Misfit *pipeline.LostState // what it lacks; nil where nothing speaks against it
+	Doubt  string              // why it is not known to fit, where nothing speaks against it
+}
+
+// Compare compares a state that is there now, or that could be restored, with what is
+// remembered.
+func (r *Restorer) Compare(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord) (Fit, error) {
 	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
 	if err != nil {
-		return nil, err
+		return Fit{}, err
 	}
-	return known.Lost(now, in.Backend.String()), nil
+	fit := Fit{Misfit: known.Lost(now, in.Backend.String())}
+	if fit.Misfit == nil {
+		fit.Doubt = known.Doubt(now)
+	}
+	return fit, nil
 }
 
 // CheckReason refuses an acceptance without a reason.

@@ -21,6 +21,7 @@ func TestRestoreRefusesAMisfit(t *testing.T) {
 	for name, copied := range map[string]pipeline.StateRecord{
 		"older":          {StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 0}, Resources: 2},
 		"other lineage":  {StateVersion: pipeline.StateVersion{Lineage: "k", Serial: 7}, Resources: 2},
+		"one taken out":  {StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 1}, Resources: 1},
 		"without any":    {Resources: 2},
 		"emptied, newer": {StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 7}},
 	} {

@@ -96,7 +96,8 @@ func (m driftStep) scan(ctx context.Context, d directories, in drift.ScanInput, 
 	}
 	progress := newDriftProgress(m.app, m.context.InActions)
 	progress.silent = silent
-	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: credentialsOf(m.manager).fleet(dir), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
+	fleet := credentialsOf(m.manager).fleet(dir)
+	scanner := &drift.Scanner{Store: m.store, Sealer: m.sealer, Engine: fleet, State: statesOf(m.manager).scanned(fleet), Parse: m.parse, Now: m.app.Now, Logged: progress.lastLine}
 	if m.app.getenv(envSourceToken) != "" || m.app.getenv(envAppID) != "" || m.context.InActions {
 		client, err := m.github.clientFor(envSourceToken, grantScan)
 		if err != nil {

@@ -27,15 +27,11 @@ func (m lostStates) guard(dry *deploy.DryRun, job pipeline.Job) {
 
 // checkStored checks the state that lies in the store.
 func (m lostStates) checkStored(ctx context.Context, job pipeline.Job) error {
-	state := targetState{Customer: job.Customer.Name, Environment: job.Environment, Place: job.Backend.String()}
-	if err := statesOf(m.manager).readStored(ctx, &state); err != nil {
+	now, err := statesOf(m.manager).storedRecord(ctx, job)
+	if err != nil {
 		return err
 	}
-	if state.Lost != nil {
-		return state.Lost.Refusal()
-	}
-	state.Exists = state.Lineage != ""
-	return m.check(ctx, job, state.record())
+	return m.check(ctx, job, now)
 }
 
 // check refuses a dry run on a lost state. It needs no key: who plans on a laptop

@@ -13,6 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
+	"github.com/metapipe/metapipe/pkg/terraform"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
@@ -230,4 +231,33 @@ func (s targetState) record() pipeline.StateRecord {
 		return pipeline.StateRecord{}
 	}
 	return pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: s.Lineage, Serial: s.Serial}, Resources: s.Resources}
+}
+
+// scanned reads the states of targets that a scan does not plan: from the store where they
+// lie there, and with the tool where the store remembers one.
+func (m states) scanned(fleet *terraform.Fleet) func(context.Context, pipeline.Job, bool) (pipeline.StateRecord, error) {
+	return func(ctx context.Context, job pipeline.Job, remembered bool) (pipeline.StateRecord, error) {
+		if m.config.Manager.State.Backend.Type == "" {
+			return m.storedRecord(ctx, job)
+		}
+		if !remembered {
+			return pipeline.StateRecord{}, nil
+		}
+		state, _, err := fleet.State(ctx, job)
+		return state, err
+	}
+}
+
+// storedRecord is the version of the state of job's target that lies in the store. A damaged
+// one is a refusal.
+func (m states) storedRecord(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, error) {
+	state := targetState{Customer: job.Customer.Name, Environment: job.Environment, Place: job.Backend.String()}
+	if err := m.readStored(ctx, &state); err != nil {
+		return pipeline.StateRecord{}, err
+	}
+	if state.Lost != nil {
+		return pipeline.StateRecord{}, state.Lost.Refusal()
+	}
+	state.Exists = state.Lineage != ""
+	return state.record(), nil
 }

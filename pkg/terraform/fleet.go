@@ -55,6 +55,21 @@ func (f *Fleet) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	return withoutPlan(planned, err)
 }
 
+// State is Engine.State with the credentials of job's target.
+func (f *Fleet) State(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, int64, error) {
+	ctx, cancel := withLimit(ctx, "plan", job.Customer.Manager.Limits.PlanTimeout)
+	defer cancel()
+	engine, err := f.engine.of(ctx, job)
+	if err != nil {
+		return pipeline.StateRecord{}, 0, err
+	}
+	state, size, err := engine.State(ctx, job)
+	if err != nil && ctx.Err() != nil {
+		return state, size, stopped(ctx, job, "plan")
+	}
+	return state, size, err
+}
+
 func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, error) {
 	tool, err := f.engine.locate(ctx, job.Customer.Manager.Tool, job.Log)
 	if err != nil {

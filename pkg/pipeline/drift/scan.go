@@ -27,8 +27,12 @@ type Scanner struct {
 	// GitHub reads what customers want now. Nil, where there is none to ask: then
 	// the variables that were applied last are compared with reality.
 	GitHub desiredGitHub
-	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
-	Now    func() time.Time
+	// State reads the state of a target that is not planned: of one that the store remembers,
+	// and of others where the tool is not needed for it; the zero record elsewhere. A state
+	// that is damaged is a refusal.
+	State func(ctx context.Context, job pipeline.Job, remembered bool) (pipeline.StateRecord, error)
+	Parse func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
+	Now   func() time.Time
 	// Logged is called after each target, by one goroutine at a time.
 	Logged func(done, total int, result Result)
 }
@@ -140,12 +144,9 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 	if err != nil {
 		return err
 	}
-	if skipped := notThere(want.document, env, last != nil); skipped != "" {
-		if last != nil {
-			return &causeError{cause: "variables", err: fmt.Errorf("%s\n→ put it back into %s, or take %s out of %s when its infrastructure is to go", skipped, pipeline.VariablesFile, env, c.File)}
-		}
-		result.Skipped = skipped
-		return nil
+	if want.document == nil || !declares(want.document, env) {
+		result.Skipped, err = w.unplanned(ctx, c, known, want, env)
+		return err
 	}
 	return w.compare(ctx, c, known, want, result)
 }
@@ -231,20 +232,4 @@ func (w *scanWork) want(ctx context.Context, c pipeline.Customer, env pipeline.E
 	}
 	document, err := w.lastVariables(ctx, c, *last)
 	return desired{file: pipeline.File{Path: c.Path + "/" + pipeline.VariablesFile, Blob: last.Receipt.Blob}, document: document}, err
-}
-
-// notThere says why a target has no configuration, "" where it has.
-func notThere(document pipeline.Document, env pipeline.Environment, applied bool) string {
-	if document == nil {
-		return "metapipe has applied nothing here, and there is no GitHub to ask what is wanted"
-	}
-	for _, d := range document.Environments() {
-		if d.Name == string(env) {
-			return ""
-		}
-	}
-	if applied {
-		return fmt.Sprintf("%s was applied before and is not in %s any more; nothing was destroyed", env, pipeline.VariablesFile)
-	}
-	return fmt.Sprintf("%s is not in %s", env, pipeline.VariablesFile)
 }

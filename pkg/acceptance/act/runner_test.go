@@ -170,10 +170,7 @@ type actJobs struct {
 func (w *actSetup) act(run fixture.WorkflowRun, jobs actJobs) *actRun {
 	t := w.T
 	t.Helper()
-	w.Mu.Lock()
-	w.Jobs++
-	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.Jobs))
-	w.Mu.Unlock()
+	dir := filepath.Join(t.TempDir(), fmt.Sprintf("act-%d", w.NextJob()))
 	workspace, cache := filepath.Join(dir, "workspace"), filepath.Join(dir, "cache")
 	for _, d := range []string{workspace, jobs.record, filepath.Join(dir, "home"), filepath.Join(dir, "config", "act")} {
 		fixture.Check(t, os.MkdirAll(d, 0o700))

@@ -249,12 +249,8 @@ func (a *attempt) job(run fixture.WorkflowRun) *fixture.Job {
 	a.T.Helper()
 	j := a.NewJob(run)
 	if run.Repo == a.Manager {
-		sees := a.Sees
-		if sees == nil {
-			sees = []string{a.Customer.Slug(), a.victim.Slug()}
-		}
 		source := a.Token(hub.Token{Name: "sources of " + filepath.Base(j.Dir), Kind: hub.FineGrained, User: "metapipe-bot",
-			Repositories: sees, Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")})
+			Repositories: a.Access(a.Customer.Slug(), a.victim.Slug()), Permissions: fixture.Permissions("contents actions", "statuses pull_requests issues deployments")})
 		j.With("SOURCE_REPOS_PAT=" + source)
 		a.secrets = append(a.secrets, source)
 	}
@@ -287,9 +283,7 @@ func (a *attempt) wantBystanderUntouched() {
 		}
 	}
 	everything := seen
-	a.Mu.Lock()
-	defer a.Mu.Unlock()
-	for _, text := range a.Setup.Seen {
+	for _, text := range a.Printed() {
 		everything += "\n" + fixture.Unmasked(text)
 	}
 	fixture.Check(a.T, filepath.WalkDir(a.Store, func(at string, e fs.DirEntry, err error) error {

@@ -85,7 +85,7 @@ func (a *attempt) destroySame(args []string) {
 
 // vanish hides the customer's repository from the manager's token: GitHub answers as for
 // one that was deleted.
-func (a *attempt) vanish([]string) { a.Sees = []string{a.victim.Slug()} }
+func (a *attempt) vanish([]string) { a.LimitAccess(a.victim.Slug()) }
 
 // handmade is a request of robin for staging of shop that is rejected: by-hand MODE TEXT...
 func (a *attempt) handmade(args []string) {

@@ -200,7 +200,7 @@ func (a *attempt) harmless(args []string) {
 			a.T.Errorf("a text has %d characters", n)
 		}
 	}
-	for i, log := range a.Seen {
+	for i, log := range a.Printed() {
 		if found := fixture.CommandsIn(log); i%2 == 0 && len(found) > 0 { // behind each log is its summary
 			a.T.Errorf("a step writes commands: %q", found)
 		}
@@ -218,7 +218,7 @@ func (a *attempt) harmless(args []string) {
 
 func (a *attempt) shown(args []string) {
 	for _, text := range args {
-		if !slices.ContainsFunc(a.Seen, func(s string) bool { return strings.Contains(s, text) }) {
+		if !slices.ContainsFunc(a.Printed(), func(s string) bool { return strings.Contains(s, text) }) {
 			a.T.Errorf("%q is shown nowhere", text)
 		}
 	}

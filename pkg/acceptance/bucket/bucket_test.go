@@ -82,7 +82,7 @@ func TestBucketOfOthers(t *testing.T) {
 	trigger := w.NewJob(run).Start("trigger")
 	second := w.Queued()
 	w.NewJob(second).With(b.As(store.RoleFetchVars, "other", "*")...).Do(1, "fetch-vars").Says(t, "AccessDenied", "allow s3:")
-	fixture.Check(t, trigger.Cmd.Process.Signal(os.Interrupt))
+	fixture.Check(t, trigger.Signal(os.Interrupt))
 	trigger.Wait()
 }
 
@@ -149,7 +149,7 @@ func idToken(j *fixture.Job, audience string) string {
 	t := j.W.T
 	t.Helper()
 	values := map[string]string{}
-	for _, pair := range j.Environ {
+	for _, pair := range j.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
 		values[name] = value
 	}

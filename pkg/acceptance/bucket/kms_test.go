@@ -20,7 +20,7 @@ func newVault(t *testing.T) (vault, *fixture.Setup) {
 	t.Helper()
 	v := vault{fixture.NewTenant(t), kmstest.Start(t)}
 	w := fixture.New(t, map[string]string{"metapipe.yml": fixture.ManagerFiles["metapipe.yml"] + "sealing_keys: [\"" + kmstest.First + "\"]\n"})
-	w.Environ = append(w.Environ, "METAPIPE_KEY=", "AWS_ENDPOINT_URL_KMS="+v.kms.URL)
+	w.Setenv("METAPIPE_KEY=", "AWS_ENDPOINT_URL_KMS="+v.kms.URL)
 	return v, w
 }
 

@@ -25,7 +25,7 @@ func TestBucketLock(t *testing.T) {
 		w.NewJob(r.Run).With(b.As(store.RolePlan, "shop", "staging")...).Do(0, r.Args("plan", "staging")...)
 		p := w.NewJob(r.Run).With(b.As(store.RoleApply, "shop", "staging")...).Start(r.Args("apply", "staging")...)
 		fixture.AwaitFile(t, begun)
-		fixture.Check(t, p.Cmd.Process.Kill())
+		fixture.Check(t, p.Kill())
 		p.Wait()
 		fixture.KillTool(t, begun)
 		if len(b.Keys(key)) != 1 {

@@ -148,7 +148,7 @@ func (m bucketMove) stopped(writes int, killed bool) bool {
 	started := make(chan *fixture.Running, 1) // the write may come before start returns
 	var kill func()
 	if killed {
-		kill = func() { _ = (<-started).Cmd.Process.Kill() }
+		kill = func() { _ = (<-started).Kill() }
 	}
 	m.breaker.after(writes, kill)
 	p := j.Start("customer", "rename", "shop", "store", "--apply")
@@ -241,7 +241,7 @@ func object(b fixture.Tenant, key string) []byte {
 func requested(b fixture.Tenant, w *fixture.Setup, variables string) *fixture.Request {
 	b.T.Helper()
 	trigger := w.NewJob(w.Push("main", map[string]string{"infra/variables.yml": variables})).Start("trigger")
-	r := &fixture.Request{W: w, Trigger: trigger.J.Run, Run: w.Queued()}
+	r := &fixture.Request{W: w, Trigger: trigger.Job().Run, Run: w.Queued()}
 	fetched := w.NewJob(r.Run).With(b.Root()...).Do(0, "fetch-vars")
 	r.Customer, r.ID = fetched.Outputs["customer"], fetched.Outputs["request-id"]
 	if end := trigger.Wait(); end.Exit != 0 {

@@ -98,7 +98,7 @@ func TestAcceptedStateOfABackend(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	w := fixture.New(t, map[string]string{"metapipe.yml": fixture.ManagerFiles["metapipe.yml"] + "state:\n  directory: " + t.TempDir() + "\n  backend:\n    type: http\n    config:\n      address: " + server.URL + "/{{ customer }}/{{ environment }}\n"})
-	w.Environ = append(w.Environ, "METAPIPE_STORE=")
+	w.Setenv("METAPIPE_STORE=")
 	w.Commit(w.Customer, "main", map[string]string{"infra/variables.yml": "name: shop\nenvironments:\n  production: {}\n"})
 	w.DriftJob().Do(0, "state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "moved here by hand")
 	for name, c := range acceptedStates {

@@ -16,7 +16,7 @@ func TestDriftTellsWhatHappened(t *testing.T) {
 	config := fixture.ProviderConfig(t, "local")
 	dir := t.TempDir()
 	w := fixture.New(t, fixture.DriftFiles(dir))
-	w.Environ = []string{"TF_CLI_CONFIG_FILE=" + config}
+	w.Setenv("TF_CLI_CONFIG_FILE=" + config)
 	variables := func(name string) map[string]string {
 		return map[string]string{"infra/variables.yml": "name: " + name + "\nenvironments:\n  staging: {}\n"}
 	}

@@ -29,7 +29,7 @@ func newIssueScans(t *testing.T) *issueScans {
 	s := &issueScans{dir: t.TempDir()}
 	s.file = filepath.Join(s.dir, "staging.txt")
 	s.Setup = fixture.New(t, fixture.DriftFiles(s.dir))
-	s.Environ = []string{"TF_CLI_CONFIG_FILE=" + config}
+	s.Setenv("TF_CLI_CONFIG_FILE=" + config)
 	token := s.Token(hub.Token{Name: "hand", Kind: hub.Classic, User: "casey", Scopes: []string{"repo"}})
 	s.hand = fixture.Must(github.New(github.Options{BaseURL: s.Hub.URL(), Token: token}))(t)
 	r := s.Accept(s.Push("main", s.variables("shop")))

@@ -44,8 +44,8 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 	for range kills {
 		r := w.DriftJob().Start("drift", "--scan", id, "--workers", "1", "--json")
 		awaitResults(w, id, 1+rand.IntN(4))
-		fixture.Check(t, r.Cmd.Process.Kill())
-		t.Logf("killed with %d results (%v):\n%s", w.Results(id), <-r.Done, r.Log)
+		fixture.Check(t, r.Kill())
+		t.Logf("killed with %d results:\n%s", w.Results(id), r.Wait().Log)
 	}
 	before := w.Results(id)
 	resumed := fixture.ScanOf(t, w.DriftJob().Do(6, "drift", "--resume", "--json"))

@@ -25,7 +25,7 @@ func TestAScanThatIsStopped(t *testing.T) {
 	id := begun.Outputs["scan"]
 	r := w.DriftJob().Start("drift", "--scan", id, "--workers", "1")
 	awaitResults(w, id, 1)
-	fixture.Check(t, r.Cmd.Process.Signal(os.Interrupt))
+	fixture.Check(t, r.Signal(os.Interrupt))
 	stopped := r.Wait()
 	if kept := w.Results(id); stopped.Exit != 130 || kept == 0 || kept == 8 || strings.Contains(stopped.Summary, "Drift") {
 		t.Errorf("exit %d with %d results and the summary %q\n%s", stopped.Exit, kept, stopped.Summary, stopped.Log)

@@ -69,7 +69,7 @@ func TestDriftWithEachTool(t *testing.T) {
 			t.Parallel()
 			config, dir := fixture.ProviderConfig(t, "local", "random", "null"), t.TempDir()
 			w := fixture.New(t, map[string]string{"metapipe.yml": driftRules + "tool: {name: " + tool + "}\n", "terraform/main.tf": strings.ReplaceAll(driftRoot, "DIR", dir)})
-			w.Environ = []string{"TF_CLI_CONFIG_FILE=" + config, "METAPIPE_TOOL=" + toolPath(t, tool)}
+			w.Setenv("TF_CLI_CONFIG_FILE="+config, "METAPIPE_TOOL="+toolPath(t, tool))
 			r := w.Accept(w.Push("main", map[string]string{"infra/variables.yml": fixture.VariablesYML}))
 			r.Do(0, "apply", "staging", "--receipt", r.Planned("staging").Outputs["receipt"])
 			r.Report("--final")

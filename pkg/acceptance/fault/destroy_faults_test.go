@@ -1,7 +1,6 @@
 package fault
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -18,7 +17,7 @@ func newEndScene(t *testing.T, server *miniotest.Server, bucket string) *fixture
 	t.Helper()
 	s := fixture.NewPushCase(t, server, bucket)
 	if good, _ := s.PlayAll(s.Run); !good {
-		t.Fatalf("the request does not end well:\n%s", s.Log.String())
+		t.Fatalf("the request does not end well:\n%s", s.Transcript())
 	}
 	s.Reviewers("staging", "robin")
 	s.Approver = "robin"
@@ -112,9 +111,9 @@ func repeats(s *fixture.PushCase, emptied bool) {
 		return
 	case !emptied:
 		s.T.Error("the destroy cannot be repeated")
-	case p.ID == "" && strings.Contains(s.Log.String(), "nothing left to do"):
+	case p.ID == "" && strings.Contains(s.Transcript(), "nothing left to do"):
 		return
-	case strings.Contains(s.Log.String(), "state accept"):
+	case strings.Contains(s.Transcript(), "state accept"):
 		r := s.Inside(s.DriftJob(), "state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "destroyed")
 		if good, _ = ends(s); r.Exit != 0 || !good {
 			s.T.Errorf("the destroy does not end well after its state was accepted:\n%s", r.Log)
@@ -138,5 +137,5 @@ func wantEnded(s *fixture.PushCase) {
 
 func states(s *fixture.PushCase) string {
 	s.T.Helper()
-	return s.DriftJob().Inside(context.Background(), s.ManagerClock, "state", "list", "--environment", "staging", "--json").Log
+	return s.Inside(s.DriftJob(), "state", "list", "--environment", "staging", "--json").Log
 }

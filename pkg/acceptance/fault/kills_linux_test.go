@@ -2,7 +2,6 @@ package fault
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -62,24 +61,26 @@ func TestFaultKills(t *testing.T) {
 func dies(s *fixture.PushCase, at writeAt, signal syscall.Signal, fault *hubtest.Fault, tool bool) (tools func() []int) {
 	var (
 		mu     sync.Mutex
-		victim *os.Process
+		victim *fixture.Running
 		seen   int
 		pids   []int
 	)
 	s.Step = func(j *fixture.Job, args ...string) fixture.Result {
-		if current(s.Runner) != at.step {
+		if s.Current() != at.step {
 			return s.Inside(j, args...)
 		}
 		mu.Lock()
 		r := j.Start(args...)
-		victim = r.Cmd.Process
+		victim = r
 		mu.Unlock()
 		out := r.Wait()
-		s.Lost = tool
+		if tool {
+			s.LoseMachine()
+		}
 		return out
 	}
 	s.Arm(s.Hub, fault, func(name string) bool {
-		if current(s.Runner) != at.step || name != at.name {
+		if s.Current() != at.step || name != at.name {
 			return false
 		}
 		seen++
@@ -91,7 +92,7 @@ func dies(s *fixture.PushCase, at writeAt, signal syscall.Signal, fault *hubtest
 			s.T.Error("the write came before its process")
 			return
 		}
-		pids = fixture.Children(victim.Pid)
+		pids = fixture.Children(victim.PID())
 		if err := victim.Signal(signal); err != nil {
 			s.T.Errorf("signal: %v", err)
 		}

@@ -38,7 +38,7 @@ func (c *runners) start(runs ...*fixture.Prepared) {
 			one := fixture.NewRunner(c.w)
 			one.Finish(p)
 			if c.w.T.Failed() {
-				c.w.T.Log(one.Log.String())
+				c.w.T.Log(one.Transcript())
 			}
 		})
 	}
@@ -148,11 +148,11 @@ func manyOnMany(t *testing.T, server *miniotest.Server) {
 	run := w.Push("main", variables)
 	others := runners{w: w}
 	for n := range manyRequests {
-		c.CustomerClock.Asleep = func() {
+		c.WhileTriggerSleeps(func() {
 			for next, found := c.WaitingRun(); found; next, found = c.WaitingRun() {
 				others.start(c.Prepare(next))
 			}
-		}
+		})
 		if r := c.Do(c.NewJob(run), "trigger", "--path", fmt.Sprintf("infra/%02d", n), "--customer", fmt.Sprintf("shop-%02d", n)); r.Exit != 0 {
 			t.Fatalf("trigger %d: %s", n, r.Log)
 		}

@@ -34,14 +34,14 @@ func recorded(s *fixture.PushCase, carry func() bool) []writeAt {
 	var all []writeAt
 	seen := map[string]int{}
 	s.Arm(s.Hub, nil, func(name string) bool {
-		step := current(s.Runner)
+		step := s.Current()
 		key := fmt.Sprint(step, name)
 		seen[key]++
 		all = append(all, writeAt{step, name, seen[key]})
 		return false
 	}, nil)
 	if !carry() {
-		s.T.Fatalf("it does not end well:\n%s", s.Log.String())
+		s.T.Fatalf("it does not end well:\n%s", s.Transcript())
 	}
 	s.Disarm(s.Hub)
 	return all

@@ -80,7 +80,7 @@ func TestFaultStoreReads(t *testing.T) {
 				left, hits := fault.times, 0
 				s.Arm(s.Hub, &fault.Fault, func(name string) bool {
 					read := strings.HasPrefix(name, "S3 GET ") || strings.HasPrefix(name, "S3 HEAD ")
-					if current(s.Runner).Command != command || !read || fixture.OfTool(name) || left == 0 {
+					if s.Current().Command != command || !read || fixture.OfTool(name) || left == 0 {
 						return false
 					}
 					left--
@@ -105,7 +105,7 @@ func TestFaultStoreReads(t *testing.T) {
 func fails(s *fixture.PushCase, at writeAt, fault hubtest.Fault, times int) {
 	seen := 0
 	s.Arm(s.Hub, &fault, func(name string) bool {
-		if step := current(s.Runner); step.Number < at.step.Number || name != at.name {
+		if step := s.Current(); step.Number < at.step.Number || name != at.name {
 			return false
 		}
 		seen++

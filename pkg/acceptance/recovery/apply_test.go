@@ -31,7 +31,7 @@ func TestRecoverStuckLock(t *testing.T) {
 	p := w.NewJob(r.Run).Start(r.Args("apply", "staging", "--receipt", planned.Outputs["receipt"])...)
 	fixture.AwaitFile(t, begun)
 	fixture.AwaitWritten(t, filepath.Join(filepath.Dir(w.StateFile("shop/staging")), ".terraform.tfstate.lock.info"))
-	fixture.Check(t, p.Cmd.Process.Kill())
+	fixture.Check(t, p.Kill())
 	p.Wait()
 	fixture.KillTool(t, begun)
 	shown := w.NewJob(r.Run).Do(0, "state", "show", "--customer", "shop", "--environment", "staging")

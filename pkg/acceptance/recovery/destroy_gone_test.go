@@ -37,9 +37,9 @@ func TestDestroyWithoutRepository(t *testing.T) {
 			w.Deployed(fixture.VariablesYML)
 			w.Reviewers("staging", "robin")
 			state := w.State("shop/staging")
-			w.Sees = []string{fixture.ManagerSlug}
+			w.LimitAccess(fixture.ManagerSlug)
 			if c.leave(w); name != "deleted" {
-				w.Sees = []string{w.Customer.Slug()}
+				w.LimitAccess(w.Customer.Slug())
 			}
 			do := func(run fixture.WorkflowRun, exit int, args ...string) fixture.Result {
 				return w.NewJob(run).Do(exit, args...)
@@ -89,9 +89,9 @@ func TestDestroyUnseen(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, nil)
 	w.Deployed(fixture.VariablesYML)
-	w.Sees = []string{fixture.ManagerSlug}
+	w.LimitAccess(fixture.ManagerSlug)
 	w.NewJob(w.ByHand()).Do(3, destroyFlags("shop/staging")...).Says(t, "it was deleted, or the token may not see it", "give the token access to it", "offboarded: true")
-	w.Sees = nil
+	w.LimitAccess()
 	// An offboarded customer with a repository that is still there hears of its end.
 	offboard(w)
 	w.Reviewers("staging", "robin")

@@ -134,7 +134,7 @@ func TestEnded(t *testing.T) {
 	if all := string(fixture.Must(json.Marshal(w.Customer.Snapshot().Statuses))(t)); strings.Contains(all, "nothing is destroyed") {
 		t.Errorf("an ended environment is reported as removed:\n%s", all)
 	}
-	if comment := strings.Join(w.Seen, "\n"); strings.Contains(comment, "no longer in the variables") {
+	if comment := strings.Join(w.Printed(), "\n"); strings.Contains(comment, "no longer in the variables") {
 		t.Error("a summary reports an ended environment as removed")
 	}
 	// A first try fails half-way, on a state of another lineage.

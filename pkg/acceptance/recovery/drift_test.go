@@ -23,7 +23,7 @@ func TestRecoverManyDrifts(t *testing.T) {
 	files["metapipe.yml"] = manager + "}\n"
 	files["terraform/main.tf"] = strings.ReplaceAll(files["terraform/main.tf"], "timestamp()", `"quiet"`)
 	w := fixture.New(t, files)
-	w.Environ = []string{"TF_CLI_CONFIG_FILE=" + config}
+	w.Setenv("TF_CLI_CONFIG_FILE=" + config)
 	fixture.Check(t, w.Manager.AddWorkflow(hub.Workflow{Path: fixture.ManagerWorkflow, Name: "Deploy", Dispatches: []string{pipeline.DispatchEvent}, Manual: true,
 		Inputs: []hub.Input{{Name: "customer"}, {Name: "environment"}, {Name: "mode"}}}))
 	apply := func() {

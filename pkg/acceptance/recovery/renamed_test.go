@@ -90,7 +90,7 @@ func TestRenameKilled(t *testing.T) {
 	move := []string{"customer", "rename", "shop", "store", "--apply"}
 	for after := 200 * time.Millisecond; after < 4*time.Second; after += after / 2 {
 		running := w.DriftJob().Start(move...)
-		killed := time.AfterFunc(after, func() { _ = running.Cmd.Process.Kill() }) // it may have ended
+		killed := time.AfterFunc(after, func() { _ = running.Kill() }) // it may have ended
 		running.Wait()
 		killed.Stop()
 		if w.State("shop/staging") != before {

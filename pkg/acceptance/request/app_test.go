@@ -102,7 +102,7 @@ resource "terraform_data" "environment" {
 	}
 	w.WantNothingPending()
 
-	shown := strings.Join(w.Seen, "\n")
+	shown := strings.Join(w.Printed(), "\n")
 	line := strings.Split(string(carrierKey), "\n")[3]
 	if len(line) < 60 || !strings.Contains(shown, "::add-mask::"+line+"\n") {
 		t.Error("a line of the App's key is not masked")

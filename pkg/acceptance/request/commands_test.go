@@ -90,7 +90,7 @@ func wantNoSecret(w *fixture.Setup, target string) {
 	if len(secret) < 32 {
 		w.T.Fatalf("no password in the state of %s", target)
 	}
-	seen := strings.Join(w.Seen, "\n") + string(fixture.Must(json.Marshal(w.Hub.Snapshot()))(w.T))
+	seen := strings.Join(w.Printed(), "\n") + string(fixture.Must(json.Marshal(w.Hub.Snapshot()))(w.T))
 	if strings.Contains(seen, secret) {
 		w.T.Errorf("the password of %s got out", target)
 	}

@@ -87,7 +87,7 @@ func TestNewestRequestHasTheLastWord(t *testing.T) {
 	second.Do(0, "plan", "staging").Want(t, "outcome=planned")
 	second.Report()
 	wantOneComment(w, "second")
-	if len(late.Done) > 0 {
+	if late.Ended() {
 		t.Fatal("the first report was not held back long enough to be the last one")
 	}
 	if end := late.Wait(); end.Exit != 0 {

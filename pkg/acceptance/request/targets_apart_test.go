@@ -129,7 +129,7 @@ func (c *crowded) inside(t *testing.T, step string, args ...string) string {
 		return ""
 	}
 	var log, complaints bytes.Buffer
-	environ := append(append([]string{}, c.j.Environ...), "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
+	environ := append(c.j.Environ(), "GITHUB_OUTPUT="+filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY="+filepath.Join(dir, "summary"))
 	exit := cli.Main(t.Context(), args, cli.App{In: strings.NewReader(""), Out: &log, Err: &complaints, Environ: environ, Dir: c.j.Workspace(), Now: time.Now,
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			select {

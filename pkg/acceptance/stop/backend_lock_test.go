@@ -66,7 +66,7 @@ func TestUnlockOfABackend(t *testing.T) {
 	address := server.URL + "/{{ customer }}/{{ environment }}"
 	w := fixture.New(t, map[string]string{"metapipe.yml": fixture.ManagerFiles["metapipe.yml"] + "state:\n  directory: " + t.TempDir() + "\n  backend:\n    type: http\n    config:\n      address: " + address +
 		"\n      lock_address: " + address + "\n      unlock_address: " + address + "\n"})
-	w.Environ = append(w.Environ, "METAPIPE_STORE=")
+	w.Setenv("METAPIPE_STORE=")
 	begun := filepath.Join(t.TempDir(), "begun")
 	run := w.Push("main", map[string]string{"infra/variables.yml": "name: shop\ncommand: 'echo $PPID > " + begun + ".new; mv " + begun + ".new " + begun + "; sleep 300'\nenvironments:\n  staging: {}\n"})
 	r := w.Accept(run)
@@ -85,7 +85,7 @@ func TestUnlockOfABackend(t *testing.T) {
 	do(0, "state", "list").Says(t, "not visible here (in the backend http)")
 	do(4, "unlock", "--lock-id", id).Says(t, "may hold the lock of shop/staging: the run is in_progress")
 	do(4, "unlock", "--lock-id", id, "--no-run").Says(t, "may hold the lock of shop/staging")
-	fixture.Check(t, p.Cmd.Process.Kill())
+	fixture.Check(t, p.Kill())
 	p.Wait()
 	fixture.KillTool(t, begun)
 	fixture.Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))

@@ -28,11 +28,11 @@ const runRoute = "/repos/{owner}/{repo}/actions/runs/{run_id}"
 // stop sends a signal and waits for the end, which has to come within ten seconds and
 // to leave none of the processes that the step had started.
 func stop(r *fixture.Running, signal syscall.Signal) fixture.Result {
-	t := r.J.W.T
+	t := r.Job().W.T
 	t.Helper()
-	tools := fixture.Children(r.Cmd.Process.Pid)
+	tools := fixture.Children(r.PID())
 	begun := time.Now()
-	fixture.Check(t, r.Cmd.Process.Signal(signal))
+	fixture.Check(t, r.Signal(signal))
 	end := r.Wait()
 	if end.Exit != 130 || time.Since(begun) > 10*time.Second {
 		t.Fatalf("%s ended with exit code %d after %s:\n%s", r.Command, end.Exit, time.Since(begun), end.Log)
@@ -76,7 +76,7 @@ func TestStoppedUnlock(t *testing.T) {
 		fixture.AwaitFile(t, begun)
 		note := filepath.Join(filepath.Dir(w.StateFile("shop/staging")), ".terraform.tfstate.lock.info")
 		fixture.AwaitWritten(t, note)
-		fixture.Check(t, p.Cmd.Process.Kill())
+		fixture.Check(t, p.Kill())
 		p.Wait()
 		fixture.KillTool(t, begun)
 		fixture.Check(t, w.Manager.SetRun(r.Run.Run.ID, "completed", "failure"))
@@ -202,7 +202,7 @@ func TestStoppedValidate(t *testing.T) {
 			fixture.Check(t, os.WriteFile(filepath.Join(dir, "customers", fmt.Sprintf("c%d.yml", i)), []byte("nonsense: "+strings.Repeat("x", 200)+"\n"), 0o600))
 		}
 		cmd := exec.Command(fixture.Must(exec.LookPath(j.Binary))(t), "validate", "--manager-dir", dir)
-		cmd.Env, cmd.Dir = j.Environ, dir
+		cmd.Env, cmd.Dir = j.Environ(), dir
 		out := fixture.Must(cmd.StdoutPipe())(t)
 		fixture.Check(t, cmd.Start())
 		output := bufio.NewReader(out)

@@ -38,7 +38,7 @@ func (s stopping) send(t *testing.T, r *fixture.Running) {
 		if i > 0 {
 			time.Sleep(100 * time.Millisecond)
 		}
-		if err := r.Cmd.Process.Signal(signal); err != nil && (i == 0 || !errors.Is(err, os.ErrProcessDone)) {
+		if err := r.Signal(signal); err != nil && (i == 0 || !errors.Is(err, os.ErrProcessDone)) {
 			t.Fatal(err)
 		}
 	}

@@ -52,7 +52,7 @@ func TestStoppedBetween(t *testing.T) {
 			} else {
 				w.WantNothingPending()
 			}
-			if err := triggered.Cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			if err := triggered.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				t.Error(err)
 			}
 			triggered.Wait()
@@ -68,7 +68,7 @@ func TestStoppedTrigger(t *testing.T) {
 	run := w.Push("main", map[string]string{"infra/variables.yml": fixture.VariablesYML})
 	p := w.NewJob(run).Start("trigger", "--wait", "1h")
 	queued := w.Queued()
-	fixture.Check(t, p.Cmd.Process.Signal(syscall.SIGTERM))
+	fixture.Check(t, p.Signal(syscall.SIGTERM))
 	if end := p.Wait(); end.Exit != 130 {
 		t.Fatalf("exit code %d:\n%s", end.Exit, end.Log)
 	}

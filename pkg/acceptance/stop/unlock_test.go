@@ -34,7 +34,7 @@ func TestUnlock(t *testing.T) {
 		return j
 	}
 	later().Do(4, append(unlock, "--no-run")...).Says(t, "holds the lock")
-	fixture.Check(t, p.Cmd.Process.Kill())
+	fixture.Check(t, p.Kill())
 	p.Wait()
 	fixture.KillTool(t, begun)
 	later().Do(4, unlock...)

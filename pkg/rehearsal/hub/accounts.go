@@ -6,10 +6,6 @@ import (
 	"strings"
 )
 
-// ghostLogin is the account that GitHub shows in place of every deleted one, with its
-// true id: https://docs.github.com/en/account-and-profile/concepts/account-management
-const ghostLogin = "ghost"
-
 // RenameUser gives an account another login. Its id stays, everything that it did
 // shows the new login, and the old login is free for somebody else.
 func (s *Server) RenameUser(login, to string) error {

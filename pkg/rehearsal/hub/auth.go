@@ -1,47 +1,13 @@
 package hub
 
 import (
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"slices"
 	"sort"
 	"strings"
-	"time"
 )
-
-// TokenKind is the family of a token; it decides about rights, messages and
-// rate limits.
-type TokenKind string
-
-// The kinds of token.
-const (
-	Classic     TokenKind = "classic"      // a personal access token with scopes
-	FineGrained TokenKind = "fine-grained" // a personal access token for some repositories
-	App         TokenKind = "app"          // an installation token of a GitHub App
-	Actions     TokenKind = "actions"      // the GITHUB_TOKEN of one job
-)
-
-// Token is a credential.
-type Token struct {
-	Name   string // how the call log calls it; unique
-	Secret string // made up when empty
-	Kind   TokenKind
-	// User is the login it acts as. Empty on Actions means github-actions[bot].
-	User   string
-	Scopes []string // of a classic token: "repo", "repo:status", "public_repo" …
-	// Repositories are owner/name, for every kind but Classic.
-	Repositories []string
-	// Permissions are as in `permissions:` of a workflow: "contents" → "write".
-	// metadata: read is always there. Not used by Classic.
-	Permissions map[string]string
-	Expires     time.Time // zero: never
-
-	repos        map[int64]bool
-	installation *installation // of an App's token that was asked for
-}
 
 // AddToken registers a token and returns it with its secret.
 func (s *Server) AddToken(t Token) (Token, error) {
@@ -86,27 +52,6 @@ func (s *Server) RevokeToken(name string) {
 			delete(s.tokens, secret)
 		}
 	}
-}
-
-func randomHex(n int) string {
-	b := make([]byte, n)
-	// crypto/rand.Read never fails; it ends the process instead.
-	_, _ = rand.Read(b)
-	return hex.EncodeToString(b)
-}
-
-// need is one permission at one level.
-type need struct{ name, level string }
-
-func reads(names ...string) []need  { return needs("read", names) }
-func writes(names ...string) []need { return needs("write", names) }
-
-func needs(level string, names []string) []need {
-	out := make([]need, 0, len(names))
-	for _, n := range names {
-		out = append(out, need{n, level})
-	}
-	return out
 }
 
 func (t *Token) app() bool { return t.Kind == App || t.Kind == Actions }

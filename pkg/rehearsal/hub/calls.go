@@ -2,22 +2,7 @@ package hub
 
 import (
 	"net/http"
-	"time"
 )
-
-// Call is one line of the request log.
-type Call struct {
-	Method string    `json:"method"`
-	Path   string    `json:"path"` // as sent, still escaped
-	Query  string    `json:"query,omitempty"`
-	Route  string    `json:"route"` // pattern of the API description; empty when unknown
-	Status int       `json:"status"`
-	Token  string    `json:"token,omitempty"` // name of the token
-	At     time.Time `json:"at"`
-}
-
-// Write reports whether the call meant to change something.
-func (c Call) Write() bool { return c.Method != http.MethodGet && c.Method != http.MethodHead }
 
 // Calls is the log so far, oldest first.
 func (s *Server) Calls() []Call {

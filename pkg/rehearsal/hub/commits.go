@@ -28,20 +28,6 @@ func (r *Repo) viewCommit(c *Commit) object {
 	}
 }
 
-// accountOf finds the account behind a signature, by its own address or the one
-// that GitHub gives to accounts without.
-func (s *Server) accountOf(sig Signature) *User {
-	if u := s.userByEmail(sig.Email); u != nil {
-		return u
-	}
-	rest, private := strings.CutSuffix(sig.Email, "@users.noreply.github.com")
-	if !private {
-		return nil
-	}
-	_, login, _ := strings.Cut(rest, "+")
-	return s.users[strings.ToLower(login)]
-}
-
 func (r *Repo) viewChange(ch change, sha string) object {
 	p := escapePath(ch.path)
 	v := object{
@@ -85,14 +71,6 @@ func getCommit(c *call) reply {
 	v["stats"] = object{"additions": add, "deletions": del, "total": add + del}
 	v["files"] = c.repo.viewChanges(files[:min(len(files), maxCompareFiles)], commit.SHA)
 	return ok(v)
-}
-
-func totals(files []change) (additions, deletions int) {
-	for _, f := range files {
-		additions += f.additions
-		deletions += f.deletions
-	}
-	return additions, deletions
 }
 
 // listCommits is GET …/commits, newest first, with sha, path and author.

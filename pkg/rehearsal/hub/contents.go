@@ -135,14 +135,6 @@ func (r *Repo) content(e treeEntry, p, rev string) object {
 	}
 }
 
-func escapePath(p string) string {
-	parts := strings.Split(p, "/")
-	for i := range parts {
-		parts[i] = url.PathEscape(parts[i])
-	}
-	return strings.Join(parts, "/")
-}
-
 // getRaw serves what download_url points at.
 func getRaw(c *call) reply {
 	commit := c.repo.resolve(c.params["sha"])

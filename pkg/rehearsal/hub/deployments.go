@@ -9,23 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-type deployment struct {
-	id                                        int64
-	sha, ref, task, env, description, creator string
-	payload                                   json.RawMessage
-	transient, production                     bool
-	created, updated                          time.Time
-	statuses                                  []*deploymentStatus
-	runID                                     int64 // of the job that made it by naming an environment
-}
-
-type deploymentStatus struct {
-	id                          int64
-	state, description, creator string
-	logURL, environmentURL, env string
-	at                          time.Time
-}
-
 // deploymentInput is the body of POST …/deployments. AutoMerge defaults to true
 // and RequiredContexts to all contexts of the commit.
 type deploymentInput struct {

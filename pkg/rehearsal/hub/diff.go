@@ -91,3 +91,11 @@ func hunks(from, to []byte) []string {
 	lines := strings.Split(strings.TrimSuffix(string(diff.Diff("", from, "", to)), "\n"), "\n")
 	return lines[header:]
 }
+
+func totals(files []change) (additions, deletions int) {
+	for _, f := range files {
+		additions += f.additions
+		deletions += f.deletions
+	}
+	return additions, deletions
+}

@@ -4,92 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 )
-
-// Limits of a repository_dispatch: GitHub's page "Create a repository dispatch
-// event".
-const (
-	maxPayloadProperties = 10
-	maxPayloadBytes      = 65535
-	maxEventType         = 100
-	maxInputs            = 25
-)
-
-// Workflow says what a workflow file listens to.
-type Workflow struct {
-	Path string // .github/workflows/….yml
-	Name string // empty: the path
-	// Dispatches are the types of `on: repository_dispatch`; nil: it does not
-	// listen; empty and not nil: every type.
-	Dispatches []string
-	// Manual: it has `on: workflow_dispatch`, with these inputs.
-	Manual bool
-	Inputs []Input
-	// RunName is the file's `run-name:`, from the event file; nil: the event type
-	// or the name of the workflow. It is called under the server's lock and must
-	// not call back.
-	RunName func(event json.RawMessage) string
-}
-
-// Input is one input of a workflow_dispatch.
-type Input struct {
-	Name     string
-	Required bool
-	Default  string
-}
-
-type workflow struct {
-	Workflow
-	id   int64
-	runs int
-}
-
-// Queued is a run that a dispatch has made.
-type Queued struct {
-	Repo *Repo
-	Run  Run // with its event file as Payload
-}
-
-// AddWorkflow registers what a workflow file of the default branch listens to.
-func (r *Repo) AddWorkflow(w Workflow) error {
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	if !strings.HasPrefix(w.Path, ".github/workflows/") {
-		return fmt.Errorf("add workflow %q to %s: it is not in .github/workflows/", w.Path, r.slug())
-	}
-	have := r.workflow(w.Path)
-	have.Workflow = w
-	if have.Name == "" {
-		have.Name = w.Path
-	}
-	return nil
-}
-
-// workflow finds a workflow by its path or registers it without triggers.
-func (r *Repo) workflow(p string) *workflow {
-	for _, w := range r.workflows {
-		if w.Path == p {
-			return w
-		}
-	}
-	w := &workflow{Workflow: Workflow{Path: p, Name: p}, id: r.s.id("workflow")}
-	r.workflows = append(r.workflows, w)
-	return w
-}
-
-// findWorkflow takes an id or the name of the file.
-func (r *Repo) findWorkflow(key string) *workflow {
-	for _, w := range r.workflows {
-		if strconv.FormatInt(w.id, 10) == key || path.Base(w.Path) == key || w.Path == key {
-			return w
-		}
-	}
-	return nil
-}
 
 // postDispatch is POST …/dispatches. The answer is 204 whether or not a workflow
 // listens; the runs are of the default branch.
@@ -214,34 +132,4 @@ func postWorkflowDispatch(c *call) reply {
 		return noContent()
 	}
 	return ok(object{"workflow_run_id": x.ID, "run_url": fmt.Sprintf("%s/actions/runs/%d", c.repo.api(), x.ID), "html_url": x.URL})
-}
-
-// inputs checks the given values and fills in the defaults.
-func (w *workflow) inputs(given map[string]any) (map[string]string, reply, bool) {
-	if len(given) > maxInputs {
-		return nil, problem(422, "Invalid request.\n\nNo more than 25 inputs are allowed."), false
-	}
-	out := map[string]string{}
-	for _, in := range w.Inputs {
-		v, have := given[in.Name]
-		switch {
-		case have:
-			out[in.Name] = fmt.Sprint(v)
-		case in.Required && in.Default == "":
-			return nil, problem(422, "Required input '"+in.Name+"' not provided"), false
-		default:
-			out[in.Name] = in.Default
-		}
-	}
-	var unexpected []string
-	for name := range given {
-		if _, known := out[name]; !known {
-			unexpected = append(unexpected, strconv.Quote(name))
-		}
-	}
-	if len(unexpected) > 0 {
-		slices.Sort(unexpected)
-		return nil, problem(422, "Unexpected inputs provided: ["+strings.Join(unexpected, ", ")+"]"), false
-	}
-	return out, reply{}, true
 }

@@ -10,4 +10,9 @@
 //
 // The Go API sets the scene and looks at it; everything is safe for concurrent
 // use. Numeric ids are handed out in order, so the same calls give the same ids.
+//
+// The model_ files hold what GitHub keeps, as types alone, which refer to each other.
+// Each topic of GitHub has its rules in a file of its name (pulls.go) and its REST paths
+// in that file or in one beside it (pulls_api.go). Topics use the model and each other
+// without a circle; routes.go names all paths, and handler.go answers requests by it.
 package hub

@@ -4,25 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 )
-
-// EnvironmentRules are the protection rules of an environment.
-type EnvironmentRules struct {
-	Reviewers         []string // logins, at most six; one approval is enough
-	PreventSelfReview bool
-	WaitTimer         time.Duration // whole minutes
-	// Branches may deploy; empty: all. Exact names or path.Match patterns.
-	Branches []string
-}
-
-type environment struct {
-	id               int64
-	ruleIDs          [3]int64
-	name             string
-	rules            EnvironmentRules
-	created, updated time.Time
-}
 
 // SetEnvironment makes an environment or gives it other rules.
 func (r *Repo) SetEnvironment(name string, rules EnvironmentRules) error {

@@ -9,36 +9,6 @@ import (
 	"time"
 )
 
-// Review is one decision of a reviewer about a job that waits.
-type Review struct {
-	Environments []string  `json:"environments"`
-	User         string    `json:"user"`
-	Approved     bool      `json:"approved"`
-	Comment      string    `json:"comment"`
-	At           time.Time `json:"at"`
-}
-
-// Gate is where a job stands before its environment.
-type Gate string
-
-// The positions.
-const (
-	GateWaiting  Gate = "waiting"  // for a reviewer or the wait timer
-	GateOpen     Gate = "open"     // the job may run
-	GateRejected Gate = "rejected" // a reviewer or the branch policy said no
-)
-
-// gate is one job of a run before one environment.
-type gate struct {
-	env        *environment
-	job        string
-	deployment *deployment
-	since      time.Time
-	approved   bool
-	rejected   bool
-	changed    chan struct{} // closed at the next decision
-}
-
 // EnterEnvironment is what happens when a job with `environment: name` is to
 // start: a deployment is made, and the protection rules decide. An unknown
 // environment is made on the spot, without rules, as GitHub does. Asking again

@@ -81,14 +81,6 @@ func getGitCommit(c *call) reply {
 	})
 }
 
-func unsigned() object {
-	return object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
-}
-
-func (s Signature) view() object {
-	return object{"name": s.Name, "email": s.Email, "date": stamp(s.When)}
-}
-
 func (r *Repo) viewRef(ref string) object {
 	sha := r.refs[ref]
 	return object{

@@ -11,21 +11,6 @@ import (
 // maxBody is larger than any body GitHub accepts on these paths.
 const maxBody = 32 << 20
 
-// call is one request on its way through the rules.
-type call struct {
-	s      *Server
-	r      *http.Request
-	route  *route
-	params map[string]string
-	body   []byte
-	token  *Token // nil: anonymous
-	app    *app   // nil unless an App speaks for itself
-	repo   *Repo  // nil on paths without a repository
-	header http.Header
-	after  []func() // run when the lock is released
-	free   bool     // does not count against the rate limit
-}
-
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))

@@ -9,24 +9,6 @@ import (
 	"time"
 )
 
-// Secondary are GitHub's limits on bursts ("Rate limits for the REST API",
-// secondary rate limits): 900 points a minute, where a read costs 1 and a write
-// 5, and 80 writes that create content a minute. Zero: not enforced.
-type Secondary struct {
-	PointsPerMinute  int
-	ContentPerMinute int
-}
-
-// bucket is the allowance of one account, or of one repository's GITHUB_TOKENs.
-type bucket struct {
-	limit, used int
-	reset       time.Time
-	minute      time.Time
-	points      int
-	content     int
-	blocked     time.Time // secondary limit: until then
-}
-
 // bucketKey: tokens of one person share one allowance; a GITHUB_TOKEN has that
 // of its repository.
 func bucketKey(t *Token) string {

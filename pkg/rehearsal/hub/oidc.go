@@ -27,32 +27,6 @@ const (
 	notBefore = 10 * time.Minute
 )
 
-// IDTokenJob is a job that may ask for ID tokens (`permissions: id-token:
-// write`). The rest of the claims comes from its run.
-type IDTokenJob struct {
-	Repo        *Repo
-	RunID       int64
-	Job         string
-	Ref         string // refs/heads/main, refs/pull/7/merge …
-	SHA         string // GITHUB_SHA: of a pull request the merge commit
-	HeadRef     string // of pull requests: the branches
-	BaseRef     string
-	Environment string
-	// JobWorkflowRef is owner/name/path@ref of a reusable workflow; empty: the
-	// workflow of the run.
-	JobWorkflowRef string
-}
-
-type jobIdentity struct {
-	IDTokenJob
-	run *run
-}
-
-type signingKeys struct {
-	signing *jose.JSONWebKey
-	old     []jose.JSONWebKey
-}
-
 // Issuer is the issuer of the ID tokens; <issuer>/.well-known/openid-configuration
 // describes it.
 func (s *Server) Issuer() string { return s.URL() + issuerPath }

@@ -2,11 +2,6 @@ package hub
 
 import "maps"
 
-// Properties are the custom properties of a repository: a string, a list of strings
-// for a multi-select one, or nil where it has no value.
-// https://docs.github.com/rest/repos/custom-properties
-type Properties map[string]any
-
 // commonProperties are those of a repository that is made without any of its own:
 // every form of a value that GitHub has, and names of all letters that it allows.
 func commonProperties() Properties {

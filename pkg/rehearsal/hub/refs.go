@@ -89,27 +89,6 @@ func (r *Repo) overlay(files map[string]leaf, ch Change) error {
 	return nil
 }
 
-func (r *Repo) signature(login string, at time.Time) (Signature, error) {
-	if login == "" {
-		login = r.owner
-	}
-	u, err := r.s.user(login)
-	if err != nil {
-		return Signature{}, err
-	}
-	if at.IsZero() {
-		at = r.s.clock()
-	}
-	name, email := u.Name, u.Email
-	if name == "" {
-		name = u.Login
-	}
-	if email == "" {
-		email = fmt.Sprintf("%d+%s@users.noreply.github.com", u.ID, u.Login)
-	}
-	return Signature{Name: name, Email: email, When: at}, nil
-}
-
 // SetBranch moves a branch to a commit of the network, or deletes it when sha
 // is empty. It is what a forced push does.
 func (r *Repo) SetBranch(branch, sha string) error {

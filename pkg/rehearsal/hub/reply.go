@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,9 +36,12 @@ type fieldError struct {
 
 const docs = "https://docs.github.com/rest"
 
-func ok(v any) reply   { return reply{status: http.StatusOK, body: v} }
+func ok(v any) reply { return reply{status: http.StatusOK, body: v} }
+
 func noContent() reply { return reply{status: http.StatusNoContent} }
-func notFound() reply  { return problem(http.StatusNotFound, "Not Found") }
+
+func notFound() reply { return problem(http.StatusNotFound, "Not Found") }
+
 func goneIssues() reply {
 	return problem(http.StatusGone, "Issues has been disabled in this repository.")
 }
@@ -96,57 +98,6 @@ func etagMatches(header, tag string) bool {
 	return false
 }
 
-// page cuts items to the asked page and notes the Link header. GitHub gives 30
-// per page by default and 100 at most.
-func page[T any](c *call, items []T) []T {
-	q := c.r.URL.Query()
-	per, number := 30, 1
-	if n, err := strconv.Atoi(q.Get("per_page")); err == nil && n > 0 {
-		per = min(n, 100)
-	}
-	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 0 {
-		number = n
-	}
-	last := max(1, (len(items)+per-1)/per)
-	c.link(q, number, last)
-	if number > last {
-		return []T{}
-	}
-	return items[(number-1)*per : min(number*per, len(items))]
-}
-
-func (c *call) link(q url.Values, number, last int) {
-	var parts []string
-	add := func(rel string, n int) {
-		q.Set("page", strconv.Itoa(n))
-		parts = append(parts, fmt.Sprintf(`<%s%s?%s>; rel="%s"`, c.s.url, c.r.URL.EscapedPath(), q.Encode(), rel))
-	}
-	if number > 1 {
-		add("prev", min(number-1, last))
-	}
-	if number < last {
-		add("next", number+1)
-		add("last", last)
-	}
-	if number > 1 {
-		add("first", 1)
-	}
-	if len(parts) > 0 {
-		c.header.Set("Link", strings.Join(parts, ", "))
-	}
-}
-
-// decode reads the JSON body into v; the second result is the refusal.
-func (c *call) decode(v any) (reply, bool) {
-	if err := json.Unmarshal(c.body, v); err != nil {
-		if wrongType := new(json.UnmarshalTypeError); errors.As(err, &wrongType) {
-			return problem(http.StatusUnprocessableEntity, "Invalid request.\n\n"+err.Error()), false
-		}
-		return problem(http.StatusBadRequest, "Problems parsing JSON"), false
-	}
-	return reply{}, true
-}
-
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // when is stamp, or null for the zero time.
@@ -166,4 +117,12 @@ func orNull(s string) any {
 
 func nodeID(kind string, id int64) string {
 	return kind + "_" + base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(id, 10)))
+}
+
+func escapePath(p string) string {
+	parts := strings.Split(p, "/")
+	for i := range parts {
+		parts[i] = url.PathEscape(parts[i])
+	}
+	return strings.Join(parts, "/")
 }

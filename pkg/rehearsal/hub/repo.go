@@ -4,63 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"time"
 
 	"errors"
 )
-
-// Role is what an account may do in a repository.
-type Role int
-
-// The roles, from none to all.
-const (
-	NoRole Role = iota
-	Read
-	Write
-	Admin
-)
-
-// RepoOptions describe a new repository. The zero value is a public one.
-type RepoOptions struct {
-	ID            int64 // 0: the next free one
-	DefaultBranch string
-	Private       bool
-	NoIssues      bool
-	Description   string
-	Properties    Properties // nil: some of every form
-}
-
-// Repo is a repository. Its methods are safe for concurrent use.
-type Repo struct {
-	s             *Server
-	id            int64
-	owner, name   string
-	defaultBranch string
-	private       bool
-	noIssues      bool
-	archived      bool
-	// immutableSubject adds ids to the subject of ID tokens.
-	immutableSubject bool
-	locked           map[int]bool // conversations, by their number
-	description      string
-	properties       any
-	created          time.Time
-	pushed           time.Time
-	parent           *Repo
-	roles            map[string]Role // by lower-case login
-	git              *objectStore    // shared with forks
-	refs             map[string]string
-	statuses         map[string][]*status // by commit, oldest first
-	number           int                  // the last number of an issue or pull request
-	pulls            map[int]*pull
-	issues           map[int]*issue
-	gone             map[int]string // numbers of issues that were deleted, or where they have moved to
-	labels           []*label
-	deployments      []*deployment
-	environments     []*environment
-	workflows        []*workflow
-	runs             []*run
-}
 
 // AddRepo makes an empty repository. The owner has to be a known account; a
 // person gets the role Admin in it.
@@ -207,19 +153,6 @@ func (r *Repo) named(owner, name string) bool {
 
 func (r *Repo) role(login string) Role { return r.roles[strings.ToLower(login)] }
 
-func (r *Repo) api() string  { return r.s.url + "/repos/" + r.slug() }
-func (r *Repo) html() string { return r.s.url + "/" + r.slug() }
+func (r *Repo) api() string { return r.s.url + "/repos/" + r.slug() }
 
-// getRepo is GET /repos/{owner}/{repo}.
-func getRepo(c *call) reply {
-	v := c.repo.view()
-	role := NoRole
-	if c.token != nil {
-		role = c.repo.role(c.token.User)
-	}
-	v["permissions"] = object{"admin": role >= Admin, "maintain": role >= Admin, "push": role >= Write, "triage": role >= Write, "pull": role >= Read || !c.repo.private}
-	if p := c.repo.parent; p != nil {
-		v["parent"], v["source"] = p.view(), p.view()
-	}
-	return ok(v)
-}
+func (r *Repo) html() string { return r.s.url + "/" + r.slug() }

@@ -8,16 +8,6 @@ import (
 // byID marks, in the place of the owner, a path of the form /repositories/{id}.
 const byID = "\x00id"
 
-// route is one line of the table in routes.go. Patterns are those of GitHub's
-// API description; "{name...}" takes one or more segments.
-type route struct {
-	method  string
-	pattern string
-	needs   []need // any of them is enough; empty: none
-	public  bool   // not a part of the API: no token, no limit
-	handle  func(*call) reply
-}
-
 // match finds the route of an escaped path; nil when there is none.
 func match(method, escaped string) (*route, map[string]string) {
 	segments, good := split(escaped)

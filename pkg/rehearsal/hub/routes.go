@@ -2,8 +2,6 @@ package hub
 
 import "slices"
 
-const inRepo = "/repos/{owner}/{repo}"
-
 // routes is the table of everything that is answered. The order matters where a
 // tail of several segments could hide a longer pattern.
 var routes = slices.Concat(topRoutes, appRoutes, gitRoutes, pullRoutes, issueRoutes, deployRoutes, actionsRoutes)

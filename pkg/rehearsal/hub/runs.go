@@ -1,71 +1,11 @@
 package hub
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 )
-
-// Run is a workflow run.
-type Run struct {
-	ID         int64  `json:"id"`
-	Number     int    `json:"number"`
-	Attempt    int    `json:"attempt"`
-	Event      string `json:"event"`
-	Path       string `json:"path"` // of the workflow file
-	Name       string `json:"name"` // of the workflow
-	Title      string `json:"title"`
-	HeadSHA    string `json:"head_sha"`
-	HeadBranch string `json:"head_branch"`
-	Status     string `json:"status"` // queued, in_progress, waiting, completed
-	Conclusion string `json:"conclusion,omitempty"`
-	Actor      string `json:"actor"` // who caused the first attempt
-	// TriggeringActor caused this attempt: on a re-run, who asked for it.
-	TriggeringActor string    `json:"triggering_actor"`
-	CreatedAt       time.Time `json:"created_at"`
-	UpdatedAt       time.Time `json:"updated_at"`
-	StartedAt       time.Time `json:"started_at"` // of this attempt
-	URL             string    `json:"url"`
-	// CancelRequested: somebody asked to stop it while it was in progress.
-	CancelRequested bool     `json:"cancel_requested,omitempty"`
-	Jobs            []Job    `json:"jobs,omitempty"`
-	Reviews         []Review `json:"reviews,omitempty"`
-	// Payload is the event file (github.event) when the run came by dispatch.
-	Payload json.RawMessage `json:"-"`
-}
-
-// Job is one job of a run.
-type Job struct {
-	ID          int64     `json:"id"`
-	Name        string    `json:"name"`
-	Status      string    `json:"status"`
-	Conclusion  string    `json:"conclusion,omitempty"`
-	StartedAt   time.Time `json:"started_at"`
-	CompletedAt time.Time `json:"completed_at,omitzero"`
-	attempt     int
-}
-
-// NewRun describes a run to start.
-type NewRun struct {
-	Event      string // push, pull_request, schedule …
-	Path       string // .github/workflows/….yml
-	Title      string
-	HeadSHA    string
-	HeadBranch string
-	HeadRepo   *Repo // nil: the same repository; of pull requests the fork
-	Actor      string
-	Status     string // empty: queued
-}
-
-type run struct {
-	Run
-	head     *Repo
-	past     []Run // the attempts before
-	workflow *workflow
-	gates    []*gate
-}
 
 // StartRun records a new run.
 func (r *Repo) StartRun(n NewRun) (Run, error) {
@@ -108,6 +48,7 @@ func (r *Repo) newRun(n NewRun) *run {
 }
 
 var runStatuses = []string{"queued", "in_progress", "waiting", "pending", "requested", "completed"}
+
 var runConclusions = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
 
 func checkRunState(status, conclusion string) error {

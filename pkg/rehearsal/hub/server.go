@@ -1,57 +1,15 @@
 package hub
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 )
-
-// Options configure a Server. The zero value is usable.
-type Options struct {
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
-	// Wrap, when set, is put around the handler by Start. Package hubtest uses it to
-	// validate the traffic and to let requests fail.
-	Wrap func(http.Handler) http.Handler
-	// OnRun is called with each run that a dispatch has queued, after the reply was
-	// decided and outside every lock. It must not block; see also NextRun.
-	OnRun func(Queued)
-	// OnCancel is called when somebody asks to cancel a run that is in progress.
-	OnCancel func(repo *Repo, runID int64)
-	// LimitStatus is the status of an exhausted rate limit: GitHub answers 403 or
-	// 429, see its page "Rate limits for the REST API". 0 means 403.
-	LimitStatus int
-	// Secondary are the limits on bursts; zero fields are not enforced.
-	Secondary Secondary
-}
-
-// Server is the double. Make it with New.
-type Server struct {
-	opts Options
-	now  func() time.Time
-
-	mu        sync.Mutex
-	url       string
-	users     map[string]*User // by lower-case login
-	repos     map[int64]*Repo
-	names     map[string]int64 // lower-case owner/name → id, also names of the past
-	tokens    map[string]*Token
-	apps      []*app
-	ids       map[string]int64
-	buckets   map[string]*bucket
-	calls     []Call
-	jobs      map[string]*jobIdentity // by bearer
-	keys      signingKeys
-	queue     []Queued
-	queueWake chan struct{}
-
-	lifecycle sync.Mutex
-	serving   *serving // nil while it is not started
-}
 
 // New returns a server without any user or repository.
 func New(o Options) *Server {
@@ -143,3 +101,10 @@ func (s *Server) id(kind string) int64 {
 
 // clock is the present in UTC, cut to seconds as GitHub shows it.
 func (s *Server) clock() time.Time { return s.now().UTC().Truncate(time.Second) }
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	// crypto/rand.Read never fails; it ends the process instead.
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -15,13 +14,6 @@ const (
 	maxStatusContext     = 255
 	maxStatusesOfContext = 1000
 )
-
-type status struct {
-	id                                int64
-	state, context, description, link string
-	creator                           string
-	at                                time.Time
-}
 
 // postStatus is POST …/statuses/{sha}.
 func postStatus(c *call) reply {

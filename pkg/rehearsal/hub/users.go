@@ -6,25 +6,6 @@ import (
 	"strings"
 )
 
-// Kind is the type of an account.
-type Kind string
-
-// The kinds of account.
-const (
-	Person       Kind = "User"
-	Organization Kind = "Organization"
-	Bot          Kind = "Bot"
-)
-
-// User is an account: a person, an organization or a bot.
-type User struct {
-	Login string `json:"login"`
-	ID    int64  `json:"id"` // 0: the next free one
-	Type  Kind   `json:"type"`
-	Name  string `json:"name,omitempty"`
-	Email string `json:"email,omitempty"`
-}
-
 // AddUser registers an account and returns it with its id.
 func (s *Server) AddUser(u User) (User, error) {
 	s.mu.Lock()
@@ -95,42 +76,4 @@ func (s *Server) viewUser(u *User) any {
 		"received_events_url": api + "/received_events", "type": string(u.Type), "site_admin": false,
 		"user_view_type": "public",
 	}
-}
-
-// getUser is GET /user.
-func getUser(c *call) reply {
-	if c.token == nil {
-		return problem(401, "Requires authentication")
-	}
-	if c.token.app() {
-		return problem(403, "Resource not accessible by integration")
-	}
-	u, err := c.s.user(c.token.User)
-	if err != nil {
-		return problem(401, "Bad credentials")
-	}
-	v, _ := c.s.viewUser(u).(object)
-	owned := 0
-	for _, r := range c.s.repos {
-		if strings.EqualFold(r.owner, u.Login) {
-			owned++
-		}
-	}
-	for k, x := range (object{
-		"name": orNull(u.Name), "company": nil, "blog": "", "location": nil, "email": orNull(u.Email), "hireable": nil,
-		"bio": nil, "public_repos": owned, "public_gists": 0, "followers": 0, "following": 0,
-		"created_at": stamp(c.s.clock()), "updated_at": stamp(c.s.clock()),
-	}) {
-		v[k] = x
-	}
-	if c.token.hasScope("user") {
-		v["user_view_type"] = "private"
-		for k, x := range (object{
-			"private_gists": 0, "total_private_repos": 0, "owned_private_repos": 0,
-			"disk_usage": 0, "collaborators": 0, "two_factor_authentication": true,
-		}) {
-			v[k] = x
-		}
-	}
-	return ok(v)
 }

@@ -21,30 +21,30 @@ func (r *Repo) viewCommit(c *Commit) object {
 		"comments_url": api + "/comments", "parents": parents,
 		"author": r.s.viewUser(r.s.accountOf(c.Author)), "committer": r.s.viewUser(r.s.accountOf(c.Committer)),
 		"commit": object{
-			"url": r.api() + "/git/commits/" + c.SHA, "author": c.Author.view(), "committer": c.Committer.view(),
+			"url": r.api() + "/git/commits/" + c.SHA, "author": viewSignature(c.Author), "committer": viewSignature(c.Committer),
 			"message": c.Message, "comment_count": 0, "verification": unsigned(),
 			"tree": object{"sha": c.Tree, "url": r.api() + "/git/trees/" + c.Tree},
 		},
 	}
 }
 
-func (r *Repo) viewChange(ch change, sha string) object {
-	p := escapePath(ch.path)
+func (r *Repo) viewChange(ch FileChange, sha string) object {
+	p := escapePath(ch.Path)
 	v := object{
-		"sha": ch.sha, "filename": ch.path, "status": ch.status, "additions": ch.additions, "deletions": ch.deletions,
-		"changes": ch.additions + ch.deletions, "blob_url": r.html() + "/blob/" + sha + "/" + p,
+		"sha": ch.SHA, "filename": ch.Path, "status": ch.Status, "additions": ch.Additions, "deletions": ch.Deletions,
+		"changes": ch.Additions + ch.Deletions, "blob_url": r.html() + "/blob/" + sha + "/" + p,
 		"raw_url": r.html() + "/raw/" + sha + "/" + p, "contents_url": r.api() + "/contents/" + p + "?ref=" + sha,
 	}
-	if ch.patch != "" {
-		v["patch"] = ch.patch
+	if ch.Patch != "" {
+		v["patch"] = ch.Patch
 	}
-	if ch.previous != "" {
-		v["previous_filename"] = ch.previous
+	if ch.Previous != "" {
+		v["previous_filename"] = ch.Previous
 	}
 	return v
 }
 
-func (r *Repo) viewChanges(chs []change, sha string) []object {
+func (r *Repo) viewChanges(chs []FileChange, sha string) []object {
 	out := make([]object, 0, len(chs))
 	for _, ch := range chs {
 		out = append(out, r.viewChange(ch, sha))
@@ -63,11 +63,11 @@ func getCommit(c *call) reply {
 	}
 	var from string
 	if len(commit.Parents) > 0 {
-		from = c.repo.git.commits[commit.Parents[0]].Tree
+		from = c.repo.git.Commits[commit.Parents[0]].Tree
 	}
-	files := c.repo.git.diff(from, commit.Tree)
+	files := c.repo.git.Diff(from, commit.Tree)
 	v := c.repo.viewCommit(commit)
-	add, del := totals(files)
+	add, del := Totals(files)
 	v["stats"] = object{"additions": add, "deletions": del, "total": add + del}
 	v["files"] = c.repo.viewChanges(files[:min(len(files), maxCompareFiles)], commit.SHA)
 	return ok(v)
@@ -87,7 +87,7 @@ func listCommits(c *call) reply {
 		}
 		return notFound()
 	}
-	all := c.repo.git.between("", head.SHA)
+	all := c.repo.git.Between("", head.SHA)
 	slices.Reverse(all)
 	out := []object{}
 	for _, commit := range all {
@@ -107,12 +107,12 @@ func (r *Repo) touches(c *Commit, p string) bool {
 	if p == "" {
 		return true
 	}
-	now, _ := r.git.lookup(c.Tree, p)
+	now, _ := r.git.Lookup(c.Tree, p)
 	if len(c.Parents) == 0 {
-		return now.sha != ""
+		return now.SHA != ""
 	}
 	for _, parent := range c.Parents {
-		if was, _ := r.git.lookup(r.git.commits[parent].Tree, p); was == now {
+		if was, _ := r.git.Lookup(r.git.Commits[parent].Tree, p); was == now {
 			return false
 		}
 	}
@@ -131,11 +131,11 @@ func getCompare(c *call) reply {
 		return notFound()
 	}
 	git := c.repo.git
-	root := git.mergeBase(base.SHA, head.SHA)
+	root := git.MergeBase(base.SHA, head.SHA)
 	if root == "" {
 		return problem(404, "No common ancestor between "+left+" and "+right+".")
 	}
-	ahead, behind := git.between(base.SHA, head.SHA), len(git.between(head.SHA, base.SHA))
+	ahead, behind := git.Between(base.SHA, head.SHA), len(git.Between(head.SHA, base.SHA))
 	state := "identical"
 	switch {
 	case len(ahead) > 0 && behind > 0:
@@ -149,12 +149,12 @@ func getCompare(c *call) reply {
 	for _, one := range pageOfCompare(c, ahead) {
 		commits = append(commits, c.repo.viewCommit(one))
 	}
-	files := git.diff(git.commits[root].Tree, head.Tree)
+	files := git.Diff(git.Commits[root].Tree, head.Tree)
 	self := "/compare/" + url.PathEscape(left) + "..." + url.PathEscape(right)
 	v := object{
 		"url": c.repo.api() + self, "html_url": c.repo.html() + self, "permalink_url": c.repo.html() + self,
 		"diff_url": c.repo.html() + self + ".diff", "patch_url": c.repo.html() + self + ".patch",
-		"base_commit": c.repo.viewCommit(base), "merge_base_commit": c.repo.viewCommit(git.commits[root]),
+		"base_commit": c.repo.viewCommit(base), "merge_base_commit": c.repo.viewCommit(git.Commits[root]),
 		"status": state, "ahead_by": len(ahead), "behind_by": behind, "total_commits": len(ahead), "commits": commits,
 		"files": []object{},
 	}

@@ -31,31 +31,31 @@ func getContents(c *call) reply {
 	}
 	p := strings.Trim(c.params["path"], "/")
 	git := c.repo.git
-	entry, found := git.lookup(commit.Tree, p)
-	at, _, reachable := git.follow(commit.Tree, p)
+	entry, found := git.Lookup(commit.Tree, p)
+	at, _, reachable := git.Follow(commit.Tree, p)
 	switch {
 	case !found && !reachable:
 		return notFound()
 	case !found:
 		entry = at // a link on the way
-	case entry.mode == ModeSymlink && reachable && at.mode != modeTree:
+	case entry.Mode == ModeSymlink && reachable && at.Mode != ModeTree:
 		entry = at // a link to a file of the repository is shown as that file
 	}
 	accept := c.r.Header.Get("Accept")
 	raw := strings.Contains(accept, "vnd.github.raw") || strings.Contains(accept, "vnd.github.v3.raw")
 	switch {
-	case entry.mode == modeTree:
+	case entry.Mode == ModeTree:
 		return c.directory(entry, p, rev, strings.Contains(accept, "vnd.github.object"))
-	case entry.mode == ModeSymlink && !raw:
+	case entry.Mode == ModeSymlink && !raw:
 		v := c.repo.content(entry, p, rev)
-		v["target"] = string(git.blobs[entry.sha])
+		v["target"] = string(git.Blobs[entry.SHA])
 		return ok(v)
 	}
 	return c.file(entry, p, rev, raw)
 }
 
-func (c *call) file(e treeEntry, p, rev string, raw bool) reply {
-	blob := c.repo.git.blobs[e.sha]
+func (c *call) file(e Entry, p, rev string, raw bool) reply {
+	blob := c.repo.git.Blobs[e.SHA]
 	if raw {
 		if len(blob) > maxRaw {
 			return tooLarge()
@@ -65,7 +65,7 @@ func (c *call) file(e treeEntry, p, rev string, raw bool) reply {
 	if len(blob) > maxRaw {
 		return tooLarge()
 	}
-	v := c.repo.content(treeEntry{name: e.name, mode: ModeFile, sha: e.sha}, p, rev)
+	v := c.repo.content(Entry{Name: e.Name, Mode: ModeFile, SHA: e.SHA}, p, rev)
 	v["encoding"], v["content"] = "base64", lines60(blob)
 	if len(blob) > maxInline {
 		v["encoding"], v["content"] = "none", ""
@@ -96,17 +96,17 @@ func lines60(b []byte) string {
 	return out.String()
 }
 
-func (c *call) directory(e treeEntry, p, rev string, asObject bool) reply {
+func (c *call) directory(e Entry, p, rev string, asObject bool) reply {
 	entries := []object{}
-	for _, child := range c.repo.git.trees[e.sha] {
-		at := path.Join(p, child.name)
+	for _, child := range c.repo.git.Trees[e.SHA] {
+		at := path.Join(p, child.Name)
 		v := c.repo.content(child, at, rev)
 		entries = append(entries, v)
 	}
 	if !asObject {
 		return ok(entries)
 	}
-	v := c.repo.content(treeEntry{name: path.Base(p), mode: modeTree, sha: e.sha}, p, rev)
+	v := c.repo.content(Entry{Name: path.Base(p), Mode: ModeTree, SHA: e.SHA}, p, rev)
 	v["entries"] = entries
 	rep := ok(v)
 	rep.ctype = "application/vnd.github.object; charset=utf-8"
@@ -114,22 +114,22 @@ func (c *call) directory(e treeEntry, p, rev string, asObject bool) reply {
 }
 
 // content are the fields that files, directories and links have in common.
-func (r *Repo) content(e treeEntry, p, rev string) object {
+func (r *Repo) content(e Entry, p, rev string) object {
 	escaped := escapePath(p)
 	self := fmt.Sprintf("%s/contents/%s?ref=%s", r.api(), escaped, url.QueryEscape(rev))
 	kind, git, html := "file", "blobs", "blob"
 	var download any = fmt.Sprintf("%s/_raw/%s/%s/%s", r.s.url, r.slug(), url.PathEscape(rev), escaped)
-	size := len(r.git.blobs[e.sha])
-	switch e.mode {
-	case modeTree:
+	size := len(r.git.Blobs[e.SHA])
+	switch e.Mode {
+	case ModeTree:
 		kind, git, html, download, size = "dir", "trees", "tree", nil, 0
 	case ModeSymlink:
 		kind = "symlink"
 	}
-	gitURL := r.api() + "/git/" + git + "/" + e.sha
+	gitURL := r.api() + "/git/" + git + "/" + e.SHA
 	htmlURL := fmt.Sprintf("%s/%s/%s/%s", r.html(), html, url.PathEscape(rev), escaped)
 	return object{
-		"type": kind, "size": size, "name": path.Base(p), "path": p, "sha": e.sha, "url": self,
+		"type": kind, "size": size, "name": path.Base(p), "path": p, "sha": e.SHA, "url": self,
 		"git_url": gitURL, "html_url": htmlURL, "download_url": download,
 		"_links": object{"self": self, "git": gitURL, "html": htmlURL},
 	}
@@ -141,9 +141,9 @@ func getRaw(c *call) reply {
 	if commit == nil {
 		return notFound()
 	}
-	e, _, good := c.repo.git.follow(commit.Tree, c.params["path"])
-	if !good || e.mode == modeTree {
+	e, _, good := c.repo.git.Follow(commit.Tree, c.params["path"])
+	if !good || e.Mode == ModeTree {
 		return notFound()
 	}
-	return reply{status: 200, raw: append([]byte{}, c.repo.git.blobs[e.sha]...), ctype: "text/plain; charset=utf-8"}
+	return reply{status: 200, raw: append([]byte{}, c.repo.git.Blobs[e.SHA]...), ctype: "text/plain; charset=utf-8"}
 }

@@ -79,11 +79,11 @@ func (in *deploymentInput) check() (reply, bool) {
 func (c *call) autoMerge(ref string, commit *Commit) (reply, bool) {
 	r := c.repo
 	top := r.refs["refs/heads/"+r.defaultBranch]
-	if top == "" || len(r.git.between(commit.SHA, top)) == 0 {
+	if top == "" || len(r.git.Between(commit.SHA, top)) == 0 {
 		return reply{}, false
 	}
 	branch := "refs/heads/" + strings.TrimPrefix(ref, "refs/heads/")
-	tree, err := r.git.mergeCommits(commit.SHA, top)
+	tree, err := r.git.MergeCommits(commit.SHA, top)
 	if err != nil || r.refs[branch] == "" {
 		return problem(409, fmt.Sprintf("Conflict merging %s into %s", r.defaultBranch, ref)), true
 	}
@@ -92,7 +92,7 @@ func (c *call) autoMerge(ref string, commit *Commit) (reply, bool) {
 		return problem(409, err.Error()), true
 	}
 	message := fmt.Sprintf("Merge branch '%s' into %s", r.defaultBranch, ref)
-	r.setRef(branch, r.git.putCommit(Commit{Tree: tree, Parents: []string{commit.SHA, top}, Author: sig, Committer: sig, Message: message}))
+	r.setRef(branch, r.git.PutCommit(Commit{Tree: tree, Parents: []string{commit.SHA, top}, Author: sig, Committer: sig, Message: message}))
 	return reply{status: 202, body: object{"message": fmt.Sprintf("Auto-merged %s into %s on deployment.", r.defaultBranch, ref)}}, true
 }
 

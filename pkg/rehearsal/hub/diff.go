@@ -9,56 +9,56 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// change is one file that differs between two trees.
-type change struct {
-	path, previous string // previous: the old path of a rename
-	status         string // added, removed, modified, renamed
-	sha            string // of the new content, of the old when removed
-	additions      int
-	deletions      int
-	patch          string // empty for binary or very large files
+// FileChange is one file that differs between two trees.
+type FileChange struct {
+	Path, Previous string // Previous: the old path of a rename
+	Status         string // added, removed, modified, renamed
+	SHA            string // of the new content, of the old when removed
+	Additions      int
+	Deletions      int
+	Patch          string // empty for binary or very large files
 }
 
-// diff lists the files in which two trees differ, by path. A file that was
+// Diff lists the files in which two trees differ, by path. A file that was
 // removed and added elsewhere with the same content is a rename.
-func (o *objectStore) diff(from, to string) []change {
-	a, b := o.flatten(from), o.flatten(to)
+func (o *Store) Diff(from, to string) []FileChange {
+	a, b := o.Flatten(from), o.Flatten(to)
 	removedBySHA := map[string]string{}
 	for _, p := range slices.Sorted(maps.Keys(a)) {
 		if _, kept := b[p]; !kept {
-			removedBySHA[a[p].sha] = p
+			removedBySHA[a[p].SHA] = p
 		}
 	}
-	var out []change
+	var out []FileChange
 	renamed := map[string]bool{}
 	for _, p := range slices.Sorted(maps.Keys(b)) {
 		now, was := b[p], a[p]
 		if now == was {
 			continue
 		}
-		c := change{path: p, status: "modified", sha: now.sha}
-		if was == (leaf{}) {
-			c.status = "added"
-			if old, moved := removedBySHA[now.sha]; moved {
-				c.status, c.previous = "renamed", old
+		c := FileChange{Path: p, Status: "modified", SHA: now.SHA}
+		if was == (Leaf{}) {
+			c.Status = "added"
+			if old, moved := removedBySHA[now.SHA]; moved {
+				c.Status, c.Previous = "renamed", old
 				renamed[old] = true
-				delete(removedBySHA, now.sha)
+				delete(removedBySHA, now.SHA)
 				out = append(out, c)
 				continue
 			}
 		}
-		c.count(o.blobs[was.sha], o.blobs[now.sha])
+		c.count(o.Blobs[was.SHA], o.Blobs[now.SHA])
 		out = append(out, c)
 	}
 	for p, l := range a {
 		if _, kept := b[p]; kept || renamed[p] {
 			continue
 		}
-		c := change{path: p, status: "removed", sha: l.sha}
-		c.count(o.blobs[l.sha], nil)
+		c := FileChange{Path: p, Status: "removed", SHA: l.SHA}
+		c.count(o.Blobs[l.SHA], nil)
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(x, y change) int { return strings.Compare(x.path, y.path) })
+	slices.SortFunc(out, func(x, y FileChange) int { return strings.Compare(x.Path, y.Path) })
 	return out
 }
 
@@ -66,7 +66,7 @@ func (o *objectStore) diff(from, to string) []change {
 const maxPatchLines = 3000
 
 // count fills in the numbers and the patch.
-func (c *change) count(from, to []byte) {
+func (c *FileChange) count(from, to []byte) {
 	if bytes.Equal(from, to) || bytes.IndexByte(from, 0) >= 0 || bytes.IndexByte(to, 0) >= 0 {
 		return
 	}
@@ -74,13 +74,13 @@ func (c *change) count(from, to []byte) {
 	for _, l := range patch {
 		switch l[0] {
 		case '+':
-			c.additions++
+			c.Additions++
 		case '-':
-			c.deletions++
+			c.Deletions++
 		}
 	}
 	if len(patch) <= maxPatchLines {
-		c.patch = strings.Join(patch, "\n")
+		c.Patch = strings.Join(patch, "\n")
 	}
 }
 
@@ -92,10 +92,11 @@ func hunks(from, to []byte) []string {
 	return lines[header:]
 }
 
-func totals(files []change) (additions, deletions int) {
+// Totals adds up the lines of all files.
+func Totals(files []FileChange) (additions, deletions int) {
 	for _, f := range files {
-		additions += f.additions
-		deletions += f.deletions
+		additions += f.Additions
+		deletions += f.Deletions
 	}
 	return additions, deletions
 }

@@ -30,7 +30,7 @@ func (r *Repo) PushEvent(branch, before, after, actor string) (json.RawMessage, 
 	}
 	created, deleted := before == ZeroSHA, after == ZeroSHA
 	for _, sha := range []string{before, after} {
-		if sha != ZeroSHA && r.git.commits[sha] == nil {
+		if sha != ZeroSHA && r.git.Commits[sha] == nil {
 			return nil, fmt.Errorf("make a push event of %s: commit %q does not exist", r.slug(), sha)
 		}
 	}
@@ -44,15 +44,15 @@ func (r *Repo) PushEvent(branch, before, after, actor string) (json.RawMessage, 
 	commits := []object{}
 	var head any
 	if !deleted {
-		for _, c := range r.git.between(from, after) {
+		for _, c := range r.git.Between(from, after) {
 			commits = append(commits, r.viewPushCommit(c))
 		}
-		head = r.viewPushCommit(r.git.commits[after])
+		head = r.viewPushCommit(r.git.Commits[after])
 	}
 	v := r.eventBase(u)
 	for k, x := range (object{
 		"ref": "refs/heads/" + branch, "before": before, "after": after, "base_ref": nil, "created": created, "deleted": deleted,
-		"forced":  !created && !deleted && !r.git.ancestors(after)[before],
+		"forced":  !created && !deleted && !r.git.Ancestors(after)[before],
 		"compare": fmt.Sprintf("%s/compare/%.12s...%.12s", r.html(), before, after), "commits": commits[max(0, len(commits)-maxPushCommits):],
 		"head_commit": head, "pusher": object{"name": u.Login, "email": r.email(u)},
 	}) {
@@ -73,19 +73,19 @@ func (r *Repo) viewPushCommit(c *Commit) object {
 	}
 	var from string
 	if len(c.Parents) > 0 {
-		from = r.git.commits[c.Parents[0]].Tree
+		from = r.git.Commits[c.Parents[0]].Tree
 	}
 	added, removed, modified := []string{}, []string{}, []string{}
-	for _, ch := range r.git.diff(from, c.Tree) {
-		switch ch.status {
+	for _, ch := range r.git.Diff(from, c.Tree) {
+		switch ch.Status {
 		case "added":
-			added = append(added, ch.path)
+			added = append(added, ch.Path)
 		case "removed":
-			removed = append(removed, ch.path)
+			removed = append(removed, ch.Path)
 		case "renamed":
-			added, removed = append(added, ch.path), append(removed, ch.previous)
+			added, removed = append(added, ch.Path), append(removed, ch.Previous)
 		default:
-			modified = append(modified, ch.path)
+			modified = append(modified, ch.Path)
 		}
 	}
 	return object{

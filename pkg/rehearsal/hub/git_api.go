@@ -10,7 +10,7 @@ import (
 // getBlob is GET …/git/blobs/{file_sha}.
 func getBlob(c *call) reply {
 	sha := c.params["file_sha"]
-	blob, have := c.repo.git.blobs[sha]
+	blob, have := c.repo.git.Blobs[sha]
 	switch {
 	case !have && !isSHA(sha):
 		return problem(422, "The sha parameter must be exactly 40 characters and contain only [0-9a-f].")
@@ -33,7 +33,7 @@ func isSHA(s string) bool { return len(s) == 40 && strings.Trim(s, "0123456789ab
 // getTree is GET …/git/trees/{tree_sha}; it takes commits and refs as well.
 func getTree(c *call) reply {
 	rev := c.params["tree_sha"]
-	if _, isTree := c.repo.git.trees[rev]; !isTree {
+	if _, isTree := c.repo.git.Trees[rev]; !isTree {
 		commit := c.repo.resolve(rev)
 		if commit == nil {
 			return notFound()
@@ -44,17 +44,17 @@ func getTree(c *call) reply {
 	recursive := c.r.URL.Query().Has("recursive") // any value counts, even "0"
 	var walk func(sha, prefix string)
 	walk = func(sha, prefix string) {
-		for _, e := range c.repo.git.trees[sha] {
-			v := object{"path": path.Join(prefix, e.name), "mode": e.mode, "type": "blob", "sha": e.sha}
-			if e.mode == modeTree {
-				v["type"], v["url"] = "tree", c.repo.api()+"/git/trees/"+e.sha
+		for _, e := range c.repo.git.Trees[sha] {
+			v := object{"path": path.Join(prefix, e.Name), "mode": e.Mode, "type": "blob", "sha": e.SHA}
+			if e.Mode == ModeTree {
+				v["type"], v["url"] = "tree", c.repo.api()+"/git/trees/"+e.SHA
 				entries = append(entries, v)
 				if recursive {
-					walk(e.sha, path.Join(prefix, e.name))
+					walk(e.SHA, path.Join(prefix, e.Name))
 				}
 				continue
 			}
-			v["size"], v["url"] = len(c.repo.git.blobs[e.sha]), c.repo.api()+"/git/blobs/"+e.sha
+			v["size"], v["url"] = len(c.repo.git.Blobs[e.SHA]), c.repo.api()+"/git/blobs/"+e.SHA
 			entries = append(entries, v)
 		}
 	}
@@ -64,7 +64,7 @@ func getTree(c *call) reply {
 
 // getGitCommit is GET …/git/commits/{commit_sha}: by full id only.
 func getGitCommit(c *call) reply {
-	commit := c.repo.git.commits[c.params["commit_sha"]]
+	commit := c.repo.git.Commits[c.params["commit_sha"]]
 	if commit == nil {
 		return notFound()
 	}
@@ -75,7 +75,7 @@ func getGitCommit(c *call) reply {
 	return ok(object{
 		"sha": commit.SHA, "node_id": "C_" + commit.SHA, "url": c.repo.api() + "/git/commits/" + commit.SHA,
 		"html_url": c.repo.html() + "/commit/" + commit.SHA, "message": commit.Message,
-		"author": commit.Author.view(), "committer": commit.Committer.view(), "parents": parents,
+		"author": viewSignature(commit.Author), "committer": viewSignature(commit.Committer), "parents": parents,
 		"tree":         object{"sha": commit.Tree, "url": c.repo.api() + "/git/trees/" + commit.Tree},
 		"verification": unsigned(),
 	})
@@ -129,7 +129,7 @@ func getBranch(c *call) reply {
 	}
 	self := c.repo.api() + "/branches/" + escapePath(b)
 	return ok(object{
-		"name": b, "commit": c.repo.viewCommit(c.repo.git.commits[sha]),
+		"name": b, "commit": c.repo.viewCommit(c.repo.git.Commits[sha]),
 		"_links": object{"self": self, "html": c.repo.html() + "/tree/" + escapePath(b)}, "protected": false,
 		"protection":     object{"enabled": false, "required_status_checks": object{"enforcement_level": "off", "contexts": []string{}, "checks": []object{}}},
 		"protection_url": self + "/protection",

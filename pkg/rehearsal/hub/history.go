@@ -10,13 +10,13 @@ import (
 // errConflict is what a merge returns when both sides changed one file.
 var errConflict = errors.New("merge conflict")
 
-// ancestors are all commits reachable from sha, itself included.
-func (o *objectStore) ancestors(sha string) map[string]bool {
+// Ancestors are all commits reachable from sha, itself included.
+func (o *Store) Ancestors(sha string) map[string]bool {
 	seen, todo := map[string]bool{}, []string{sha}
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if c := o.commits[at]; c != nil && !seen[at] {
+		if c := o.Commits[at]; c != nil && !seen[at] {
 			seen[at] = true
 			todo = append(todo, c.Parents...)
 		}
@@ -24,14 +24,14 @@ func (o *objectStore) ancestors(sha string) map[string]bool {
 	return seen
 }
 
-// mergeBase is the best common ancestor of two commits: one that no other
+// MergeBase is the best common ancestor of two commits: one that no other
 // common ancestor descends from, the newest of them. Empty: unrelated.
-func (o *objectStore) mergeBase(a, b string) string {
-	of := o.ancestors(a)
+func (o *Store) MergeBase(a, b string) string {
+	of := o.Ancestors(a)
 	var common []*Commit
-	for sha := range o.ancestors(b) {
+	for sha := range o.Ancestors(b) {
 		if of[sha] {
-			common = append(common, o.commits[sha])
+			common = append(common, o.Commits[sha])
 		}
 	}
 	covered := map[string]bool{}
@@ -59,9 +59,9 @@ func newestFirst(cs []*Commit) {
 	})
 }
 
-// between are the commits reachable from head and not from base, parents first.
-func (o *objectStore) between(base, head string) []*Commit {
-	hidden := o.ancestors(base)
+// Between are the commits reachable from head and not from base, parents first.
+func (o *Store) Between(base, head string) []*Commit {
+	hidden := o.Ancestors(base)
 	var out []*Commit
 	seen := map[string]bool{}
 	type frame struct {
@@ -71,7 +71,7 @@ func (o *objectStore) between(base, head string) []*Commit {
 	stack := []frame{{sha: head}}
 	for len(stack) > 0 {
 		top := &stack[len(stack)-1]
-		c := o.commits[top.sha]
+		c := o.Commits[top.sha]
 		if c == nil || hidden[top.sha] || top.next == 0 && seen[top.sha] {
 			stack = stack[:len(stack)-1]
 			continue
@@ -92,11 +92,11 @@ func (o *objectStore) between(base, head string) []*Commit {
 
 // mergeTrees is a three-way merge by whole files: what only one side changed is
 // taken from that side.
-func (o *objectStore) mergeTrees(base, ours, theirs string) (string, error) {
-	b, x, y := o.flatten(base), o.flatten(ours), o.flatten(theirs)
-	merged := map[string]leaf{}
+func (o *Store) mergeTrees(base, ours, theirs string) (string, error) {
+	b, x, y := o.Flatten(base), o.Flatten(ours), o.Flatten(theirs)
+	merged := map[string]Leaf{}
 	paths := map[string]bool{}
-	for _, side := range []map[string]leaf{b, x, y} {
+	for _, side := range []map[string]Leaf{b, x, y} {
 		for p := range maps.Keys(side) {
 			paths[p] = true
 		}
@@ -108,22 +108,22 @@ func (o *objectStore) mergeTrees(base, ours, theirs string) (string, error) {
 		} else if y[p] != b[p] && x[p] != y[p] {
 			return "", errConflict
 		}
-		if take != (leaf{}) {
+		if take != (Leaf{}) {
 			merged[p] = take
 		}
 	}
-	tree, err := o.build(merged)
+	tree, err := o.Build(merged)
 	if err != nil {
 		return "", errConflict
 	}
 	return tree, nil
 }
 
-// mergeCommits merges theirs into ours and returns the tree of the result.
-func (o *objectStore) mergeCommits(ours, theirs string) (string, error) {
+// MergeCommits merges theirs into ours and returns the tree of the result.
+func (o *Store) MergeCommits(ours, theirs string) (string, error) {
 	var base string
-	if sha := o.mergeBase(ours, theirs); sha != "" {
-		base = o.commits[sha].Tree
+	if sha := o.MergeBase(ours, theirs); sha != "" {
+		base = o.Commits[sha].Tree
 	}
-	return o.mergeTrees(base, o.commits[ours].Tree, o.commits[theirs].Tree)
+	return o.mergeTrees(base, o.Commits[ours].Tree, o.Commits[theirs].Tree)
 }

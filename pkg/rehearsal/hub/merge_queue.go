@@ -21,14 +21,14 @@ func (r *Repo) QueuePull(number int, login string) (branch string, event json.Ra
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", where, err)
 	}
-	tree, err := r.git.mergeCommits(p.base, p.head)
+	tree, err := r.git.MergeCommits(p.base, p.head)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", where, err)
 	}
 	sha := r.mergeCommit(p, tree, fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", number, p.headRepo.owner, p.headBranch, p.title), login)
 	branch = fmt.Sprintf("gh-readonly-queue/%s/pr-%d-%s", p.baseBranch, number, p.base)
 	r.setRef("refs/heads/"+branch, sha)
-	commit := r.git.commits[sha]
+	commit := r.git.Commits[sha]
 	person := func(s Signature) object { return object{"name": s.Name, "email": s.Email} }
 	v := r.eventBase(u)
 	v["action"] = "checks_requested"

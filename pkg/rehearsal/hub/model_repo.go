@@ -43,7 +43,7 @@ type Repo struct {
 	pushed           time.Time
 	parent           *Repo
 	roles            map[string]Role // by lower-case login
-	git              *objectStore    // shared with forks
+	git              *Store          // shared with forks
 	refs             map[string]string
 	statuses         map[string][]*status // by commit, oldest first
 	number           int                  // the last number of an issue or pull request

@@ -15,7 +15,7 @@ const (
 	ModeFile    = "100644"
 	ModeExec    = "100755"
 	ModeSymlink = "120000"
-	modeTree    = "040000"
+	ModeTree    = "040000"
 )
 
 // File is the content of one path. An empty Mode is ModeFile; of a symlink the
@@ -42,19 +42,20 @@ type Commit struct {
 	Message   string
 }
 
-// treeEntry is one line of a tree object.
-type treeEntry struct{ name, mode, sha string }
+// Entry is one line of a tree object.
+type Entry struct{ Name, Mode, SHA string }
 
-// objectStore holds the objects of a repository and all its forks. As on
+// Store holds the objects of a repository and all its forks. As on
 // GitHub, every member of the network can read every object by its id.
-type objectStore struct {
-	blobs   map[string][]byte
-	trees   map[string][]treeEntry
-	commits map[string]*Commit
+type Store struct {
+	Blobs   map[string][]byte
+	Trees   map[string][]Entry
+	Commits map[string]*Commit
 }
 
-func newObjectStore() *objectStore {
-	return &objectStore{blobs: map[string][]byte{}, trees: map[string][]treeEntry{}, commits: map[string]*Commit{}}
+// NewStore is a store without objects.
+func NewStore() *Store {
+	return &Store{Blobs: map[string][]byte{}, Trees: map[string][]Entry{}, Commits: map[string]*Commit{}}
 }
 
 // hashObject is git's object id: SHA-1 over "<kind> <length>\0<data>".
@@ -68,37 +69,39 @@ func hashObject(kind string, data []byte) string {
 // BlobSHA is the git object id of a file's content.
 func BlobSHA(content []byte) string { return hashObject("blob", content) }
 
-func (o *objectStore) putBlob(content []byte) string {
+// PutBlob keeps the content of a file and returns its id.
+func (o *Store) PutBlob(content []byte) string {
 	sha := BlobSHA(content)
-	if _, have := o.blobs[sha]; !have {
-		o.blobs[sha] = bytes.Clone(content)
+	if _, have := o.Blobs[sha]; !have {
+		o.Blobs[sha] = bytes.Clone(content)
 	}
 	return sha
 }
 
-func (o *objectStore) putTree(entries []treeEntry) string {
+func (o *Store) putTree(entries []Entry) string {
 	// git orders by bytes, with a slash behind the names of directories.
-	key := func(e treeEntry) string {
-		if e.mode == modeTree {
-			return e.name + "/"
+	key := func(e Entry) string {
+		if e.Mode == ModeTree {
+			return e.Name + "/"
 		}
-		return e.name
+		return e.Name
 	}
 	sort.Slice(entries, func(i, j int) bool { return key(entries[i]) < key(entries[j]) })
 	var data bytes.Buffer
 	for _, e := range entries {
 		// The only place where git drops the leading zero of the mode.
-		fmt.Fprintf(&data, "%s %s\x00", strings.TrimPrefix(e.mode, "0"), e.name)
+		fmt.Fprintf(&data, "%s %s\x00", strings.TrimPrefix(e.Mode, "0"), e.Name)
 		// The ids come from hashObject, so they are hexadecimal.
-		raw, _ := hex.DecodeString(e.sha)
+		raw, _ := hex.DecodeString(e.SHA)
 		data.Write(raw)
 	}
 	sha := hashObject("tree", data.Bytes())
-	o.trees[sha] = entries
+	o.Trees[sha] = entries
 	return sha
 }
 
-func (o *objectStore) putCommit(c Commit) string {
+// PutCommit keeps a commit, whose SHA is not looked at, and returns its id.
+func (o *Store) PutCommit(c Commit) string {
 	var data strings.Builder
 	fmt.Fprintf(&data, "tree %s\n", c.Tree)
 	for _, p := range c.Parents {
@@ -106,7 +109,7 @@ func (o *objectStore) putCommit(c Commit) string {
 	}
 	fmt.Fprintf(&data, "author %s\ncommitter %s\n\n%s", c.Author.git(), c.Committer.git(), c.Message)
 	c.SHA = hashObject("commit", []byte(data.String()))
-	o.commits[c.SHA] = &c
+	o.Commits[c.SHA] = &c
 	return c.SHA
 }
 

@@ -27,7 +27,7 @@ func (r *Repo) OpenPull(n NewPull) (int, error) {
 		return 0, fmt.Errorf("%s: %s is not in its network", where, n.HeadRepo.slug())
 	case head == "" || base == "":
 		return 0, fmt.Errorf("%s: branch %q or %q does not exist", where, n.Head, n.Base)
-	case len(r.git.between(base, head)) == 0:
+	case len(r.git.Between(base, head)) == 0:
 		return 0, fmt.Errorf("%s: no commits between %s and %s", where, n.Base, n.Head)
 	}
 	r.number++
@@ -55,7 +55,7 @@ func (r *Repo) MergePull(number int, method MergeMethod, login string) (string, 
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", where, err)
 	}
-	tree, err := r.git.mergeCommits(p.base, p.head)
+	tree, err := r.git.MergeCommits(p.base, p.head)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", where, err)
 	}
@@ -66,7 +66,7 @@ func (r *Repo) MergePull(number int, method MergeMethod, login string) (string, 
 	case Squash:
 		web, _ := r.signature("web-flow", time.Time{})
 		author, _ := r.signature(p.author, by.When)
-		sha = r.git.putCommit(Commit{
+		sha = r.git.PutCommit(Commit{
 			Tree: tree, Parents: []string{p.base}, Author: author, Committer: web, Message: fmt.Sprintf("%s (#%d)", p.title, number),
 		})
 	default:

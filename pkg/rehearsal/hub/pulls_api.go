@@ -138,11 +138,11 @@ func listPullsOfCommit(c *call) reply {
 		return problem(422, "No commit found for SHA: "+c.params["commit_sha"])
 	}
 	git := c.repo.git
-	landed := git.ancestors(c.repo.refs["refs/heads/"+c.repo.defaultBranch])[commit.SHA]
+	landed := git.Ancestors(c.repo.refs["refs/heads/"+c.repo.defaultBranch])[commit.SHA]
 	out := []object{}
 	for _, p := range c.repo.pullsInOrder() {
 		holds := p.merged && p.mergeSHA == commit.SHA ||
-			slices.ContainsFunc(git.between(p.base, p.head), func(x *Commit) bool { return x.SHA == commit.SHA })
+			slices.ContainsFunc(git.Between(p.base, p.head), func(x *Commit) bool { return x.SHA == commit.SHA })
 		if holds && (p.merged || !landed && p.state == "open") {
 			out = append(out, c.repo.viewPull(p))
 		}

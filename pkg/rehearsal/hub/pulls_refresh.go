@@ -27,7 +27,7 @@ func (r *Repo) refreshPull(p *pull) {
 	p.updated = r.s.clock()
 	r.refs[pullRef(p.number, "head")] = p.head
 	r.measure(p)
-	tree, err := r.git.mergeCommits(p.base, p.head)
+	tree, err := r.git.MergeCommits(p.base, p.head)
 	if err != nil {
 		p.mergeSHA = ""
 		delete(r.refs, pullRef(p.number, "merge"))
@@ -43,23 +43,23 @@ func pullRef(number int, kind string) string {
 
 func (r *Repo) measure(p *pull) {
 	files := r.pullFiles(p)
-	p.additions, p.deletions = totals(files)
-	p.changedFiles, p.ncommits = len(files), len(r.git.between(p.base, p.head))
+	p.additions, p.deletions = Totals(files)
+	p.changedFiles, p.ncommits = len(files), len(r.git.Between(p.base, p.head))
 }
 
-func (r *Repo) pullFiles(p *pull) []change {
+func (r *Repo) pullFiles(p *pull) []FileChange {
 	var from string
-	if root := r.git.commits[r.git.mergeBase(p.base, p.head)]; root != nil {
+	if root := r.git.Commits[r.git.MergeBase(p.base, p.head)]; root != nil {
 		from = root.Tree
 	}
-	return r.git.diff(from, r.git.commits[p.head].Tree)
+	return r.git.Diff(from, r.git.Commits[p.head].Tree)
 }
 
 func (r *Repo) mergeCommit(p *pull, tree, message, author string) string {
 	// The author was checked when the pull request was opened or merged.
 	by, _ := r.signature(author, time.Time{})
 	web, _ := r.signature("web-flow", time.Time{})
-	return r.git.putCommit(Commit{Tree: tree, Parents: []string{p.base, p.head}, Author: by, Committer: web, Message: message})
+	return r.git.PutCommit(Commit{Tree: tree, Parents: []string{p.base, p.head}, Author: by, Committer: web, Message: message})
 }
 
 func (r *Repo) close(p *pull) {

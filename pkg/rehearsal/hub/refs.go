@@ -32,7 +32,7 @@ func (r *Repo) Commit(branch string, ch Change) (string, error) {
 }
 
 func (r *Repo) commit(branch string, ch Change) (string, error) {
-	if err := checkPath(branch); err != nil || strings.ContainsAny(branch, " ~^:?*[\\\n") {
+	if err := CheckPath(branch); err != nil || strings.ContainsAny(branch, " ~^:?*[\\\n") {
 		return "", fmt.Errorf("%q is not a branch name", branch)
 	}
 	ref := "refs/heads/" + branch
@@ -41,30 +41,30 @@ func (r *Repo) commit(branch string, ch Change) (string, error) {
 		parent = r.refs["refs/heads/"+r.defaultBranch]
 	}
 	c := Commit{Message: ch.Message}
-	files := map[string]leaf{}
+	files := map[string]Leaf{}
 	if parent != "" {
 		c.Parents = []string{parent}
 		if !ch.Replace {
-			files = r.git.flatten(r.git.commits[parent].Tree)
+			files = r.git.Flatten(r.git.Commits[parent].Tree)
 		}
 	}
 	if err := r.overlay(files, ch); err != nil {
 		return "", err
 	}
 	var err error
-	if c.Tree, err = r.git.build(files); err != nil {
+	if c.Tree, err = r.git.Build(files); err != nil {
 		return "", err
 	}
 	if c.Author, err = r.signature(ch.Author, ch.Time); err != nil {
 		return "", err
 	}
 	c.Committer = c.Author
-	sha := r.git.putCommit(c)
+	sha := r.git.PutCommit(c)
 	r.setRef(ref, sha)
 	return sha, nil
 }
 
-func (r *Repo) overlay(files map[string]leaf, ch Change) error {
+func (r *Repo) overlay(files map[string]Leaf, ch Change) error {
 	for _, gone := range ch.Remove {
 		for p := range files {
 			if p == gone || strings.HasPrefix(p, gone+"/") {
@@ -73,7 +73,7 @@ func (r *Repo) overlay(files map[string]leaf, ch Change) error {
 		}
 	}
 	for p, f := range ch.Files {
-		if err := checkPath(p); err != nil {
+		if err := CheckPath(p); err != nil {
 			return err
 		}
 		mode := f.Mode
@@ -84,7 +84,7 @@ func (r *Repo) overlay(files map[string]leaf, ch Change) error {
 		default:
 			return fmt.Errorf("%s: mode %q is not supported", p, mode)
 		}
-		files[p] = leaf{mode, r.git.putBlob(f.Content)}
+		files[p] = Leaf{Mode: mode, SHA: r.git.PutBlob(f.Content)}
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (r *Repo) overlay(files map[string]leaf, ch Change) error {
 func (r *Repo) SetBranch(branch, sha string) error {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
-	if sha != "" && r.git.commits[sha] == nil {
+	if sha != "" && r.git.Commits[sha] == nil {
 		return fmt.Errorf("move %s@%s: commit %q does not exist", r.slug(), branch, sha)
 	}
 	r.setRef("refs/heads/"+branch, sha)
@@ -129,7 +129,7 @@ func (r *Repo) MergeBase(a, b string) (string, error) {
 	if x == nil || y == nil {
 		return "", errors.New("merge base: a revision does not exist")
 	}
-	return r.git.mergeBase(x.SHA, y.SHA), nil
+	return r.git.MergeBase(x.SHA, y.SHA), nil
 }
 
 func (r *Repo) setRef(ref, sha string) {
@@ -155,19 +155,19 @@ func (r *Repo) setRef(ref, sha string) {
 // resolve finds the commit that a branch, tag, full ref or object id names; ids
 // may be shortened to seven digits when that is unambiguous.
 func (r *Repo) resolve(rev string) *Commit {
-	if c := r.git.commits[rev]; c != nil {
+	if c := r.git.Commits[rev]; c != nil {
 		return c
 	}
 	for _, ref := range []string{rev, "refs/heads/" + rev, "refs/tags/" + rev, "refs/" + rev} {
 		if sha := r.refs[ref]; sha != "" {
-			return r.git.commits[sha]
+			return r.git.Commits[sha]
 		}
 	}
 	if len(rev) < 7 || strings.Trim(rev, "0123456789abcdef") != "" {
 		return nil
 	}
 	var hit *Commit
-	for sha, c := range r.git.commits {
+	for sha, c := range r.git.Commits {
 		if strings.HasPrefix(sha, rev) {
 			if hit != nil {
 				return nil

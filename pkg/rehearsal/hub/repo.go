@@ -13,10 +13,10 @@ import (
 func (s *Server) AddRepo(owner, name string, o RepoOptions) (*Repo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.addRepo(owner, name, o, newObjectStore())
+	return s.addRepo(owner, name, o, NewStore())
 }
 
-func (s *Server) addRepo(owner, name string, o RepoOptions, git *objectStore) (*Repo, error) {
+func (s *Server) addRepo(owner, name string, o RepoOptions, git *Store) (*Repo, error) {
 	account, err := s.user(owner)
 	if err != nil {
 		return nil, fmt.Errorf("add repository %s/%s: %w", owner, name, err)

@@ -15,7 +15,7 @@ func (r *Repo) StartRun(n NewRun) (Run, error) {
 	if _, err := r.s.user(n.Actor); err != nil {
 		return Run{}, fmt.Errorf("%s: %w", where, err)
 	}
-	if r.git.commits[n.HeadSHA] == nil {
+	if r.git.Commits[n.HeadSHA] == nil {
 		return Run{}, fmt.Errorf("%s: commit %q does not exist", where, n.HeadSHA)
 	}
 	if n.Status == "" {
@@ -36,7 +36,7 @@ func (r *Repo) newRun(n NewRun) *run {
 	w.runs++
 	title := n.Title
 	if title == "" {
-		title, _, _ = strings.Cut(r.git.commits[n.HeadSHA].Message, "\n")
+		title, _, _ = strings.Cut(r.git.Commits[n.HeadSHA].Message, "\n")
 	}
 	x := &run{workflow: w, head: n.HeadRepo, Run: Run{
 		ID: r.s.id("run"), Number: w.runs, Attempt: 1, Event: n.Event, Path: n.Path, Name: w.Name, Title: title, HeadSHA: n.HeadSHA,

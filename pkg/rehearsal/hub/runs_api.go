@@ -19,7 +19,7 @@ func (r *Repo) viewRun(x *run) object {
 			pulls = append(pulls, r.viewPullShort(p))
 		}
 	}
-	head := r.git.commits[x.HeadSHA]
+	head := r.git.Commits[x.HeadSHA]
 	return object{
 		"id": x.ID, "node_id": nodeID("WFR", x.ID), "name": x.Name, "head_branch": orNull(x.HeadBranch), "head_sha": x.HeadSHA,
 		"path": x.Path, "display_title": x.Title, "run_number": x.Number, "run_attempt": x.Attempt, "event": x.Event,

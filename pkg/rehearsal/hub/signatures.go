@@ -45,6 +45,6 @@ func unsigned() object {
 	return object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}
 }
 
-func (s Signature) view() object {
+func viewSignature(s Signature) object {
 	return object{"name": s.Name, "email": s.Email, "date": stamp(s.When)}
 }

@@ -123,7 +123,7 @@ func (r *Repo) snapshot() RepoSnapshot {
 		if b, isBranch := strings.CutPrefix(ref, "refs/heads/"); isBranch {
 			out.Branches[b] = sha
 		}
-		for _, c := range r.git.between("", sha) {
+		for _, c := range r.git.Between("", sha) {
 			out.Commits[c.SHA], _, _ = strings.Cut(c.Message, "\n")
 		}
 	}

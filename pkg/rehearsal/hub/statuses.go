@@ -27,7 +27,7 @@ func postStatus(c *call) reply {
 		return refusal
 	}
 	sha := c.params["sha"]
-	if c.repo.git.commits[sha] == nil {
+	if c.repo.git.Commits[sha] == nil {
 		return problem(422, "No commit found for SHA: "+sha)
 	}
 	if in.Context == "" {

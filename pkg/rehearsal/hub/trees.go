@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// leaf is a file of a flattened tree.
-type leaf struct{ mode, sha string }
+// Leaf is a file of a flattened tree.
+type Leaf struct{ Mode, SHA string }
 
 // maxLinks bounds the symbolic links that one look-up follows.
 const maxLinks = 40
 
-// checkPath refuses what git would refuse as the path of a file.
-func checkPath(p string) error {
+// CheckPath refuses what git would refuse as the path of a file.
+func CheckPath(p string) error {
 	for part := range strings.SplitSeq(p, "/") {
 		if part == "" || part == "." || part == ".." || strings.EqualFold(part, ".git") || strings.ContainsRune(part, 0) {
 			return fmt.Errorf("path %q is not allowed in a git tree", p)
@@ -23,97 +23,97 @@ func checkPath(p string) error {
 	return nil
 }
 
-// flatten lists all files of a tree by their full path.
-func (o *objectStore) flatten(tree string) map[string]leaf {
-	out := map[string]leaf{}
+// Flatten lists all files of a tree by their full path.
+func (o *Store) Flatten(tree string) map[string]Leaf {
+	out := map[string]Leaf{}
 	var walk func(sha, prefix string)
 	walk = func(sha, prefix string) {
-		for _, e := range o.trees[sha] {
-			if e.mode == modeTree {
-				walk(e.sha, prefix+e.name+"/")
+		for _, e := range o.Trees[sha] {
+			if e.Mode == ModeTree {
+				walk(e.SHA, prefix+e.Name+"/")
 				continue
 			}
-			out[prefix+e.name] = leaf{e.mode, e.sha}
+			out[prefix+e.Name] = Leaf{e.Mode, e.SHA}
 		}
 	}
 	walk(tree, "")
 	return out
 }
 
-// build is the inverse of flatten. A path that is both a file and a directory
+// Build is the inverse of Flatten. A path that is both a file and a directory
 // is an error.
-func (o *objectStore) build(files map[string]leaf) (string, error) {
-	var entries []treeEntry
-	below := map[string]map[string]leaf{}
+func (o *Store) Build(files map[string]Leaf) (string, error) {
+	var entries []Entry
+	below := map[string]map[string]Leaf{}
 	for p, l := range files {
 		first, rest, deep := strings.Cut(p, "/")
 		if !deep {
-			entries = append(entries, treeEntry{first, l.mode, l.sha})
+			entries = append(entries, Entry{first, l.Mode, l.SHA})
 			continue
 		}
 		if below[first] == nil {
-			below[first] = map[string]leaf{}
+			below[first] = map[string]Leaf{}
 		}
 		below[first][rest] = l
 	}
 	for _, e := range entries {
-		if below[e.name] != nil {
-			return "", fmt.Errorf("%q is both a file and a directory", e.name)
+		if below[e.Name] != nil {
+			return "", fmt.Errorf("%q is both a file and a directory", e.Name)
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(below)) {
-		sha, err := o.build(below[dir])
+		sha, err := o.Build(below[dir])
 		if err != nil {
 			return "", fmt.Errorf("%s/: %w", dir, err)
 		}
-		entries = append(entries, treeEntry{dir, modeTree, sha})
+		entries = append(entries, Entry{dir, ModeTree, sha})
 	}
 	return o.putTree(entries), nil
 }
 
-// lookup finds the entry at a path without following a link at its end.
-func (o *objectStore) lookup(tree, p string) (treeEntry, bool) {
-	at := treeEntry{mode: modeTree, sha: tree}
+// Lookup finds the entry at a path without following a link at its end.
+func (o *Store) Lookup(tree, p string) (Entry, bool) {
+	at := Entry{Mode: ModeTree, SHA: tree}
 	if p == "" {
 		return at, true
 	}
 	for part := range strings.SplitSeq(p, "/") {
-		if at.mode != modeTree {
-			return treeEntry{}, false
+		if at.Mode != ModeTree {
+			return Entry{}, false
 		}
-		i := slices.IndexFunc(o.trees[at.sha], func(e treeEntry) bool { return e.name == part })
+		i := slices.IndexFunc(o.Trees[at.SHA], func(e Entry) bool { return e.Name == part })
 		if i < 0 {
-			return treeEntry{}, false
+			return Entry{}, false
 		}
-		at = o.trees[at.sha][i]
+		at = o.Trees[at.SHA][i]
 	}
 	return at, true
 }
 
-// follow finds the entry at a path, following links in it and at its end while
+// Follow finds the entry at a path, following links in it and at its end while
 // they stay inside the tree. It returns the path that it ended at; where a link
 // leads nowhere, good is false.
-func (o *objectStore) follow(tree, p string) (at treeEntry, end string, good bool) {
+func (o *Store) Follow(tree, p string) (at Entry, end string, good bool) {
 	done, todo := "", p
-	at = treeEntry{mode: modeTree, sha: tree}
+	at = Entry{Mode: ModeTree, SHA: tree}
 	for links := 0; todo != ""; {
 		part, rest, _ := strings.Cut(todo, "/")
 		next := strings.TrimPrefix(done+"/"+part, "/")
-		e, found := o.lookup(tree, next)
+		e, found := o.Lookup(tree, next)
 		if !found {
-			return treeEntry{}, "", false
+			return Entry{}, "", false
 		}
-		if e.mode != ModeSymlink {
+		if e.Mode != ModeSymlink {
 			at, done, todo = e, next, rest
 			continue
 		}
 		links++
-		target, inside := resolveLink(next, string(o.blobs[e.sha]))
+		target, inside := resolveLink(next, string(o.Blobs[e.SHA]))
 		if !inside || links > maxLinks {
-			return treeEntry{}, "", false
+			return Entry{}, "", false
 		}
 		done, todo = "", strings.Trim(target+"/"+rest, "/")
-		at = treeEntry{mode: modeTree, sha: tree}
+		at = Entry{Mode: ModeTree, SHA: tree}
 	}
 	return at, done, true
 }

@@ -134,8 +134,8 @@ func (r *Repo) Files(rev string) (map[string]File, error) {
 		return nil, fmt.Errorf("%s has no commit %q", r.slug(), rev)
 	}
 	out := map[string]File{}
-	for p, l := range r.git.flatten(c.Tree) {
-		out[p] = File{Content: slices.Clone(r.git.blobs[l.sha]), Mode: l.mode}
+	for p, l := range r.git.Flatten(c.Tree) {
+		out[p] = File{Content: slices.Clone(r.git.Blobs[l.SHA]), Mode: l.Mode}
 	}
 	return out, nil
 }

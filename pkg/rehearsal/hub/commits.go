@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // maxCompareFiles is how many files compare and commits give at most.
@@ -28,7 +30,7 @@ func (r *Repo) viewCommit(c *Commit) object {
 	}
 }
 
-func (r *Repo) viewChange(ch FileChange, sha string) object {
+func (r *Repo) viewChange(ch gitstore.FileChange, sha string) object {
 	p := escapePath(ch.Path)
 	v := object{
 		"sha": ch.SHA, "filename": ch.Path, "status": ch.Status, "additions": ch.Additions, "deletions": ch.Deletions,
@@ -44,7 +46,7 @@ func (r *Repo) viewChange(ch FileChange, sha string) object {
 	return v
 }
 
-func (r *Repo) viewChanges(chs []FileChange, sha string) []object {
+func (r *Repo) viewChanges(chs []gitstore.FileChange, sha string) []object {
 	out := make([]object, 0, len(chs))
 	for _, ch := range chs {
 		out = append(out, r.viewChange(ch, sha))
@@ -67,7 +69,7 @@ func getCommit(c *call) reply {
 	}
 	files := c.repo.git.Diff(from, commit.Tree)
 	v := c.repo.viewCommit(commit)
-	add, del := Totals(files)
+	add, del := gitstore.Totals(files)
 	v["stats"] = object{"additions": add, "deletions": del, "total": add + del}
 	v["files"] = c.repo.viewChanges(files[:min(len(files), maxCompareFiles)], commit.SHA)
 	return ok(v)

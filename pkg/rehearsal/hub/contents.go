@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // The sizes up to which the contents API gives a file with everything and raw:
@@ -38,13 +40,13 @@ func getContents(c *call) reply {
 		return notFound()
 	case !found:
 		entry = at // a link on the way
-	case entry.Mode == ModeSymlink && reachable && at.Mode != ModeTree:
+	case entry.Mode == ModeSymlink && reachable && at.Mode != gitstore.ModeTree:
 		entry = at // a link to a file of the repository is shown as that file
 	}
 	accept := c.r.Header.Get("Accept")
 	raw := strings.Contains(accept, "vnd.github.raw") || strings.Contains(accept, "vnd.github.v3.raw")
 	switch {
-	case entry.Mode == ModeTree:
+	case entry.Mode == gitstore.ModeTree:
 		return c.directory(entry, p, rev, strings.Contains(accept, "vnd.github.object"))
 	case entry.Mode == ModeSymlink && !raw:
 		v := c.repo.content(entry, p, rev)
@@ -54,7 +56,7 @@ func getContents(c *call) reply {
 	return c.file(entry, p, rev, raw)
 }
 
-func (c *call) file(e Entry, p, rev string, raw bool) reply {
+func (c *call) file(e gitstore.Entry, p, rev string, raw bool) reply {
 	blob := c.repo.git.Blobs[e.SHA]
 	if raw {
 		if len(blob) > maxRaw {
@@ -65,7 +67,7 @@ func (c *call) file(e Entry, p, rev string, raw bool) reply {
 	if len(blob) > maxRaw {
 		return tooLarge()
 	}
-	v := c.repo.content(Entry{Name: e.Name, Mode: ModeFile, SHA: e.SHA}, p, rev)
+	v := c.repo.content(gitstore.Entry{Name: e.Name, Mode: ModeFile, SHA: e.SHA}, p, rev)
 	v["encoding"], v["content"] = "base64", lines60(blob)
 	if len(blob) > maxInline {
 		v["encoding"], v["content"] = "none", ""
@@ -96,7 +98,7 @@ func lines60(b []byte) string {
 	return out.String()
 }
 
-func (c *call) directory(e Entry, p, rev string, asObject bool) reply {
+func (c *call) directory(e gitstore.Entry, p, rev string, asObject bool) reply {
 	entries := []object{}
 	for _, child := range c.repo.git.Trees[e.SHA] {
 		at := path.Join(p, child.Name)
@@ -106,7 +108,7 @@ func (c *call) directory(e Entry, p, rev string, asObject bool) reply {
 	if !asObject {
 		return ok(entries)
 	}
-	v := c.repo.content(Entry{Name: path.Base(p), Mode: ModeTree, SHA: e.SHA}, p, rev)
+	v := c.repo.content(gitstore.Entry{Name: path.Base(p), Mode: gitstore.ModeTree, SHA: e.SHA}, p, rev)
 	v["entries"] = entries
 	rep := ok(v)
 	rep.ctype = "application/vnd.github.object; charset=utf-8"
@@ -114,14 +116,14 @@ func (c *call) directory(e Entry, p, rev string, asObject bool) reply {
 }
 
 // content are the fields that files, directories and links have in common.
-func (r *Repo) content(e Entry, p, rev string) object {
+func (r *Repo) content(e gitstore.Entry, p, rev string) object {
 	escaped := escapePath(p)
 	self := fmt.Sprintf("%s/contents/%s?ref=%s", r.api(), escaped, url.QueryEscape(rev))
 	kind, git, html := "file", "blobs", "blob"
 	var download any = fmt.Sprintf("%s/_raw/%s/%s/%s", r.s.url, r.slug(), url.PathEscape(rev), escaped)
 	size := len(r.git.Blobs[e.SHA])
 	switch e.Mode {
-	case ModeTree:
+	case gitstore.ModeTree:
 		kind, git, html, download, size = "dir", "trees", "tree", nil, 0
 	case ModeSymlink:
 		kind = "symlink"
@@ -142,7 +144,7 @@ func getRaw(c *call) reply {
 		return notFound()
 	}
 	e, _, good := c.repo.git.Follow(commit.Tree, c.params["path"])
-	if !good || e.Mode == ModeTree {
+	if !good || e.Mode == gitstore.ModeTree {
 		return notFound()
 	}
 	return reply{status: 200, raw: append([]byte{}, c.repo.git.Blobs[e.SHA]...), ctype: "text/plain; charset=utf-8"}

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // getBlob is GET …/git/blobs/{file_sha}.
@@ -46,7 +48,7 @@ func getTree(c *call) reply {
 	walk = func(sha, prefix string) {
 		for _, e := range c.repo.git.Trees[sha] {
 			v := object{"path": path.Join(prefix, e.Name), "mode": e.Mode, "type": "blob", "sha": e.SHA}
-			if e.Mode == ModeTree {
+			if e.Mode == gitstore.ModeTree {
 				v["type"], v["url"] = "tree", c.repo.api()+"/git/trees/"+e.SHA
 				entries = append(entries, v)
 				if recursive {

@@ -2,6 +2,8 @@ package hub
 
 import (
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // Role is what an account may do in a repository.
@@ -43,7 +45,7 @@ type Repo struct {
 	pushed           time.Time
 	parent           *Repo
 	roles            map[string]Role // by lower-case login
-	git              *Store          // shared with forks
+	git              *gitstore.Store // shared with forks
 	refs             map[string]string
 	statuses         map[string][]*status // by commit, oldest first
 	number           int                  // the last number of an issue or pull request

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // follow is what happens to an open pull request when one of its branches goes
@@ -43,11 +45,11 @@ func pullRef(number int, kind string) string {
 
 func (r *Repo) measure(p *pull) {
 	files := r.pullFiles(p)
-	p.additions, p.deletions = Totals(files)
+	p.additions, p.deletions = gitstore.Totals(files)
 	p.changedFiles, p.ncommits = len(files), len(r.git.Between(p.base, p.head))
 }
 
-func (r *Repo) pullFiles(p *pull) []FileChange {
+func (r *Repo) pullFiles(p *pull) []gitstore.FileChange {
 	var from string
 	if root := r.git.Commits[r.git.MergeBase(p.base, p.head)]; root != nil {
 		from = root.Tree

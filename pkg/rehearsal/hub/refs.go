@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // Change is one commit to be made.
@@ -32,7 +34,7 @@ func (r *Repo) Commit(branch string, ch Change) (string, error) {
 }
 
 func (r *Repo) commit(branch string, ch Change) (string, error) {
-	if err := CheckPath(branch); err != nil || strings.ContainsAny(branch, " ~^:?*[\\\n") {
+	if err := gitstore.CheckPath(branch); err != nil || strings.ContainsAny(branch, " ~^:?*[\\\n") {
 		return "", fmt.Errorf("%q is not a branch name", branch)
 	}
 	ref := "refs/heads/" + branch
@@ -41,7 +43,7 @@ func (r *Repo) commit(branch string, ch Change) (string, error) {
 		parent = r.refs["refs/heads/"+r.defaultBranch]
 	}
 	c := Commit{Message: ch.Message}
-	files := map[string]Leaf{}
+	files := map[string]gitstore.Leaf{}
 	if parent != "" {
 		c.Parents = []string{parent}
 		if !ch.Replace {
@@ -64,7 +66,7 @@ func (r *Repo) commit(branch string, ch Change) (string, error) {
 	return sha, nil
 }
 
-func (r *Repo) overlay(files map[string]Leaf, ch Change) error {
+func (r *Repo) overlay(files map[string]gitstore.Leaf, ch Change) error {
 	for _, gone := range ch.Remove {
 		for p := range files {
 			if p == gone || strings.HasPrefix(p, gone+"/") {
@@ -73,7 +75,7 @@ func (r *Repo) overlay(files map[string]Leaf, ch Change) error {
 		}
 	}
 	for p, f := range ch.Files {
-		if err := CheckPath(p); err != nil {
+		if err := gitstore.CheckPath(p); err != nil {
 			return err
 		}
 		mode := f.Mode
@@ -84,7 +86,7 @@ func (r *Repo) overlay(files map[string]Leaf, ch Change) error {
 		default:
 			return fmt.Errorf("%s: mode %q is not supported", p, mode)
 		}
-		files[p] = Leaf{Mode: mode, SHA: r.git.PutBlob(f.Content)}
+		files[p] = gitstore.Leaf{Mode: mode, SHA: r.git.PutBlob(f.Content)}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"errors"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub/gitstore"
 )
 
 // AddRepo makes an empty repository. The owner has to be a known account; a
@@ -13,10 +15,10 @@ import (
 func (s *Server) AddRepo(owner, name string, o RepoOptions) (*Repo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.addRepo(owner, name, o, NewStore())
+	return s.addRepo(owner, name, o, gitstore.NewStore())
 }
 
-func (s *Server) addRepo(owner, name string, o RepoOptions, git *Store) (*Repo, error) {
+func (s *Server) addRepo(owner, name string, o RepoOptions, git *gitstore.Store) (*Repo, error) {
 	account, err := s.user(owner)
 	if err != nil {
 		return nil, fmt.Errorf("add repository %s/%s: %w", owner, name, err)

@@ -1,4 +1,4 @@
-package hub
+package gitstore
 
 import (
 	"bytes"

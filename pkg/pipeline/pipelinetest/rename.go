@@ -114,7 +114,7 @@ func (w *Setup) WantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 		}
 	}
 	w.Current.Name = name
-	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(fmt.Sprintf("staging %d\nproduction one\n", w.LastRun)), "push")))
+	request := Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(fmt.Sprintf("staging %d\nproduction one\n", w.lastRun)), "push")))
 	Must[deploy.TargetResult](w.T)(w.Plan(request, "staging"))
 	if applied := Must[deploy.TargetResult](w.T)(w.Apply(w.Target(request, "staging"))); applied.Outcome != pipeline.OutcomeApplied {
 		w.T.Errorf("the apply of %s ended as %s", name, applied.Outcome)

@@ -28,17 +28,20 @@ const BothEnvironments = "staging one\nproduction one\n"
 
 // Dispatch builds what trigger would send for a commit of the hub.
 func (w *Setup) Dispatch(commit pipeline.SHA, event string) pipeline.DispatchRequest {
-	w.LastRun++
+	w.lastRun++
 	a := pipeline.DispatchRequest{Version: 1, Repository: "acme/app", RepositoryID: 7, Path: "infra", Event: event, Commit: commit,
-		Ref: "refs/heads/main", Mode: pipeline.ModeApply, RunID: w.LastRun, RunAttempt: 1}
+		Ref: "refs/heads/main", Mode: pipeline.ModeApply, RunID: w.lastRun, RunAttempt: 1}
 	a.ID = a.OwnID()
 	if event == "pull_request" {
 		a.PullRequest, a.Ref, a.Mode = 5, "refs/pull/5/merge", pipeline.ModePlan
 		w.Hub.Pulls[5] = pipeline.PullRequest{Number: 5, State: "open", Head: commit, HeadBranch: "change", HeadRepoID: 7, BaseBranch: "main"}
 	}
-	w.Hub.Runs[w.LastRun] = pipeline.WorkflowRun{ID: w.LastRun, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: intake.TriggerWorkflow, Actor: "dev", StartedBy: Dev, TriggeredBy: Dev, RepoID: 7, CreatedAt: w.Now, UpdatedAt: w.Now}
+	w.Hub.Runs[w.lastRun] = pipeline.WorkflowRun{ID: w.lastRun, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: intake.TriggerWorkflow, Actor: "dev", StartedBy: Dev, TriggeredBy: Dev, RepoID: 7, CreatedAt: w.Now, UpdatedAt: w.Now}
 	return a
 }
+
+// LastRun is the id of the run that asked last.
+func (w *Setup) LastRun() int64 { return w.lastRun }
 
 // Send is the manager's prepare job for a dispatch request.
 func (w *Setup) Send(a pipeline.DispatchRequest) (pipeline.Request, error) {

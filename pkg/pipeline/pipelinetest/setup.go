@@ -16,14 +16,14 @@ import (
 // double of GitHub that keeps what is written to it, and an engine whose states have serials.
 type Setup struct {
 	T          *testing.T
-	Now        time.Time
+	Now        time.Time // what all commands see; Tick moves it on
 	Store      pipeline.Store
 	Sealer     pipeline.Sealer
 	Hub        *Hub
 	Engine     *Engine
-	Current    pipeline.Customer
-	ManagerDir string
-	LastRun    int64
+	Current    pipeline.Customer // as the manager declares it now
+	ManagerDir string            // the store lies in it
+	lastRun    int64
 	manager    pipeline.Repository // whose runs the sweep looks after
 }
 
@@ -44,7 +44,7 @@ func New(t *testing.T) *Setup {
 		Trust:        pipeline.TrustRequired,
 		Limits:       pipeline.Limits{PlanTTL: time.Hour},
 	}
-	w := &Setup{T: t, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Store: directory, Sealer: sealer, ManagerDir: dir, LastRun: 100,
+	w := &Setup{T: t, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Store: directory, Sealer: sealer, ManagerDir: dir, lastRun: 100,
 		Current: pipeline.Customer{Name: "acme", Repository: pipeline.Slug{Owner: "acme", Name: "app"}, RepositoryID: 7, Path: "infra", Root: "terraform", Manager: manager}}
 	w.Hub, w.manager = newHub(w), pipeline.Repository{Slug: ManagerSlug, ID: ManagerID}
 	w.Engine = &Engine{States: map[string]uint64{}}

@@ -18,7 +18,7 @@ import (
 func atPath(w *pipelinetest.Setup, path string) (pipeline.Request, error) {
 	w.T.Helper()
 	w.Current.Path, w.Current.File = path, "customers/acme.yml"
-	a := w.Dispatch(w.Hub.Commit(fmt.Sprintf("staging %d\nproduction two\n", w.LastRun)), "push")
+	a := w.Dispatch(w.Hub.Commit(fmt.Sprintf("staging %d\nproduction two\n", w.LastRun())), "push")
 	a.Path = path
 	a.ID = a.OwnID()
 	return w.Send(a)

@@ -162,11 +162,6 @@ func PublicMessage(s string) string {
 	return fmt.Sprintf("%s... (%d bytes)", cutBytes(s, maxMessage), len(s))
 }
 
-// Public is the error as it may be shown, kept and recorded, see PublicMessage.
-func (e *RejectedError) Public() *RejectedError {
-	return &RejectedError{Reason: e.Reason, Message: PublicMessage(e.Message), Next: PublicMessage(e.Next), Problems: e.Problems.Public()}
-}
-
 // Public are the problems without credentials: those of a file repeat its values.
 func (ps Problems) Public() Problems {
 	if ps == nil {
@@ -199,4 +194,5 @@ type publicError struct {
 }
 
 func (e *publicError) Error() string { return e.message }
+
 func (e *publicError) Unwrap() error { return e.err }

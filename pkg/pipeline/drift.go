@@ -97,20 +97,6 @@ func wildcard(pattern, text string) bool {
 	return strings.HasSuffix(text, last)
 }
 
-// ExpiredRules names the rules that hide nothing any more, each once.
-func ExpiredRules(customers []Customer, now time.Time) []string {
-	var names []string
-	for _, c := range customers {
-		for _, rule := range c.Manager.Drift.Ignore {
-			if rule.Expired(now) {
-				names = append(names, rule.String())
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // DriftKind says in which way a target is not as it should be.
 type DriftKind string
 

@@ -160,3 +160,8 @@ const (
 	// ReasonNoDestroy: a destroy is refused before it is planned.
 	ReasonNoDestroy Reason = "destroy-refused"
 )
+
+// Public is the error as it may be shown, kept and recorded, see PublicMessage.
+func (e *RejectedError) Public() *RejectedError {
+	return &RejectedError{Reason: e.Reason, Message: PublicMessage(e.Message), Next: PublicMessage(e.Next), Problems: e.Problems.Public()}
+}

@@ -219,3 +219,6 @@ func (m Mode) Reduce(asked Mode) Mode {
 	}
 	return m
 }
+
+// TargetName is how messages name a target: customer/environment.
+func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }

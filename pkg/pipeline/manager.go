@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -155,17 +154,6 @@ func (r EnvironmentRule) NeedsApproval() bool {
 	return r.Gated || r.WaitTimer > 0 || r.PreventSelfReview
 }
 
-// GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
-// destroy needs an approval in every environment.
-func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why string) {
-	rule, _ = in.Customer.Manager.Rule(in.Environment)
-	if r.Mode == ModeDestroy && !rule.Gated {
-		rule.Gated = true
-		return rule, "a destroy needs an approval"
-	}
-	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
-}
-
 // AllowedNames lists the environments that a customer may use, in promotion order.
 func AllowedNames(c Customer) string {
 	return JoinNames(c.Allowed())
@@ -204,4 +192,12 @@ func (m Manager) InPromotionOrder(envs []Environment) []Environment {
 	sorted := slices.Clone(envs)
 	slices.SortStableFunc(sorted, func(a, b Environment) int { return place(a) - place(b) })
 	return sorted
+}
+
+// SessionTime is how long credentials must last for the work.
+func (l Limits) SessionTime(work Work) time.Duration {
+	if work == WorkApply {
+		return l.ApplyTimeout + sessionMargin
+	}
+	return l.PlanTimeout + sessionMargin
 }

@@ -47,13 +47,6 @@ func (r Request) ModeOfReceipt() Mode {
 	return ""
 }
 
-// StateVersion identifies one version of a Terraform state. The zero value
-// means that there is no state yet.
-type StateVersion struct {
-	Lineage string `json:"lineage,omitempty"`
-	Serial  uint64 `json:"serial"`
-}
-
 // Bytes is the one encoding of the receipt: it is what the store holds, what the
 // code is computed from and what the sealed objects are bound to.
 func (r Receipt) Bytes() []byte {

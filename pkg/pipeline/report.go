@@ -98,3 +98,11 @@ func Marker(manager Slug, customer CustomerName, kind string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(manager.String()) + "\x00" + string(customer) + "\x00" + kind))
 	return "<!-- metapipe:" + hex.EncodeToString(sum[:8]) + " -->"
 }
+
+// OrNone is the answer for people; empty means that there is no pull request.
+func (r Reviewed) OrNone() string {
+	if r == "" {
+		return "no pull request"
+	}
+	return string(r)
+}

@@ -193,15 +193,3 @@ func (r Request) OrderAt(at time.Time) string {
 	}
 	return fmt.Sprintf("%s-%020d-%06d-%s", OrderStart(at), run.ID, run.Attempt, r.ID)
 }
-
-// VariablesBinding ties the stored variables to the facts of their request. What a
-// fetch-vars that runs again may find different is left out.
-func VariablesBinding(r Request) Binding {
-	facts := r
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
-	b, err := json.Marshal(facts)
-	if err != nil {
-		panic("request: " + err.Error()) // plain strings, numbers and times always encode
-	}
-	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
-}

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"hash"
 	"io"
+	"time"
 )
 
 // Sealer encrypts with authentication and makes keyed hashes.
@@ -31,4 +33,16 @@ type Binding struct {
 // BindTo ties one sealed object of a plan to the receipt and to its own name.
 func BindTo(receipt Receipt, object string) Binding {
 	return Binding{Customer: receipt.Customer, Environment: receipt.Environment, Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
+}
+
+// VariablesBinding ties the stored variables to the facts of their request. What a
+// fetch-vars that runs again may find different is left out.
+func VariablesBinding(r Request) Binding {
+	facts := r
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
+	b, err := json.Marshal(facts)
+	if err != nil {
+		panic("request: " + err.Error()) // plain strings, numbers and times always encode
+	}
+	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
 }

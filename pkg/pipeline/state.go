@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
@@ -36,15 +35,6 @@ func DamagedState(c CustomerName, env Environment, place, why string) LostState 
 		Why: fmt.Sprintf("the state of %s is damaged: %s holds something that is not a state (%s)", TargetName(c, env), place, why)}
 }
 
-// AsLost returns the lost state that err refuses to work on; nil where it says something else.
-func AsLost(err error) *LostState {
-	var refused *RefusedError
-	if errors.As(err, &refused) {
-		return refused.Lost
-	}
-	return nil
-}
-
 // Restore is the command that lists what a state can be restored from.
 func (l LostState) Restore() string {
 	return fmt.Sprintf("metapipe state restore --customer %s --environment %s", l.Customer, l.Environment)
@@ -66,11 +56,6 @@ const (
 	lostMessage = "the record of what was built here is missing, damaged or out of date, so nothing was planned and nothing was changed"
 	lostNext    = "you have nothing to do: your service provider restores the record, and then runs this again"
 )
-
-// Refusal is the error of a plan that was made on a lost state.
-func (l LostState) Refusal() *RefusedError {
-	return &RefusedError{Reason: ReasonStateLost, Message: lostMessage, Next: lostNext, Detail: l.Why, Operator: l.Operator(), Lost: &l}
-}
 
 // LeftNothing reports whether a destroy that went well has left no resource.
 func (s *StateRecord) LeftNothing() bool {
@@ -104,16 +89,6 @@ func (d Deployed) Moved(c CustomerName, env Environment, place string) *LostStat
 		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", TargetName(c, env), d, place)}
 }
 
-// StatePusher writes a state that an apply could not write. pkg/terraform
-// implements it.
-type StatePusher interface {
-	// PushState writes a kept state to the backend of job's target and returns the
-	// version that it has there. It is a *RefusedError when the backend holds a
-	// state of another lineage, or one that somebody wrote since the plan, unless
-	// kept.Replace is set.
-	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
-}
-
 // KeptState is a state that an apply could not write to its backend.
 type KeptState struct {
 	File    string       // in clear: it holds secrets
@@ -125,4 +100,11 @@ type KeptState struct {
 	// has read the file and before the backend changes. damaged: the tool cannot read what
 	// is there, so Replace removes it; elsewhere the tool overwrites it under its lock.
 	Replace func(ctx context.Context, damaged bool) error
+}
+
+// StateVersion identifies one version of a Terraform state. The zero value
+// means that there is no state yet.
+type StateVersion struct {
+	Lineage string `json:"lineage,omitempty"`
+	Serial  uint64 `json:"serial"`
 }

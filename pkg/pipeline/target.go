@@ -31,14 +31,6 @@ type TargetInput struct {
 	Mask func(io.Writer) io.WriteCloser
 }
 
-// OrNone is the answer for people; empty means that there is no pull request.
-func (r Reviewed) OrNone() string {
-	if r == "" {
-		return "no pull request"
-	}
-	return string(r)
-}
-
 // SupersededError says that a newer request took the place of this one.
 func SupersededError(request Request, env Environment, newer RequestID) *RefusedError {
 	return &RefusedError{Reason: ReasonSuperseded, Message: fmt.Sprintf("request %s for %s/%s was superseded by request %s", request.ID.Short(), request.Customer, env, newer.Short()),
@@ -73,5 +65,13 @@ func (in TargetInput) LogOrDiscard() io.Writer {
 // Name is the name of the target: "<customer>/<environment>".
 func (in TargetInput) Name() string { return TargetName(in.Customer.Name, in.Environment) }
 
-// TargetName is how messages name a target: customer/environment.
-func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }
+// GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
+// destroy needs an approval in every environment.
+func (r Request) GateEnvironment(in TargetInput) (rule EnvironmentRule, why string) {
+	rule, _ = in.Customer.Manager.Rule(in.Environment)
+	if r.Mode == ModeDestroy && !rule.Gated {
+		rule.Gated = true
+		return rule, "a destroy needs an approval"
+	}
+	return rule, fmt.Sprintf("metapipe.yml says that %s is gated", in.Environment)
+}

@@ -145,3 +145,12 @@ func onlyNameCharacters(s string) bool { return strings.Trim(s, lower+upper+Digi
 func short(s string) string {
 	return Clip(s, 120)
 }
+
+// Work is what is done on a target, where that decides about its credentials.
+type Work string
+
+// The kinds of work. Plans, also those that look for drift, need to read only.
+const (
+	WorkPlan  Work = "plan"
+	WorkApply Work = "apply"
+)

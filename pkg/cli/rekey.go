@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -33,7 +35,7 @@ kept states, and says when only the first key is needed.
 It overwrites and removes nothing, so it can be stopped, run again, and run beside an
 apply. A record that no key at hand opens, or that was changed, is never sealed again
 (exit code 1). Without --apply it changes nothing, and ends with exit code 6 while an
-older key is needed.
+older key is needed. A record that is "unused" may stay as it is.
 
 A rotation that AWS KMS makes by itself needs no rekey. A change to another key in
 sealing_keys does, and so does a change from METAPIPE_KEY to KMS.
@@ -60,7 +62,7 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	if err != nil {
 		return err
 	}
-	rekeyer := &recovery.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now}
+	rekeyer := &recovery.Rekeyer{Store: m.store, First: first, All: m.sealer, Now: a.Now, Customers: m.config.Customers}
 	result, stopped := rekeyer.Run(ctx, o.apply)
 	if o.json {
 		err = a.printJSON(result)
@@ -73,19 +75,54 @@ func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
 	return rekeyEnd(result)
 }
 
+// rekeyWidth is how long a step may be to stand in a row of the table. Longer ones follow
+// below it, each once.
+const rekeyWidth = 60
+
+// rekeySteps numbers the steps that are too long for a row.
+type rekeySteps struct{ texts []string }
+
+// next is the cell of a record.
+func (s *rekeySteps) next(stored recovery.RekeyRecord) string {
+	text := stored.Until
+	if stored.Error != "" && stored.State != recovery.RekeyUnused {
+		text = rekeyCause(stored) + "\n→ " + text
+	}
+	if len(text) <= rekeyWidth && !strings.Contains(text, "\n") {
+		return report.TerminalLine(text)
+	}
+	i := slices.Index(s.texts, text)
+	if i < 0 {
+		i, s.texts = len(s.texts), append(s.texts, text)
+	}
+	return fmt.Sprintf("see [%d]", i+1)
+}
+
+// rekeyCause is why a record cannot be opened, without its key in the store: records with one
+// cause have one step.
+func rekeyCause(stored recovery.RekeyRecord) string {
+	if i := strings.Index(stored.Error, "it needs the key with "); i >= 0 && stored.State == recovery.RekeyUnknown {
+		return stored.Error[i:]
+	}
+	return stored.Error
+}
+
 func (a *App) printRekey(r recovery.RekeyResult, whole bool) error {
 	if len(r.Records) > 0 {
+		var steps rekeySteps
 		w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "RECORD\tSTATE\tNEXT")
 		for _, stored := range r.Records {
-			next := stored.Until
-			if stored.Error != "" {
-				next = stored.Error + " → " + next
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, report.TerminalLine(next))
+			fmt.Fprintf(w, "%s\t%s\t%s\n", report.TerminalLine(stored.Key), stored.State, steps.next(stored))
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+		for i, text := range steps.texts {
+			fmt.Fprintf(a.Out, "\n[%d] %s\n", i+1, report.Terminal(text))
+		}
+		if len(steps.texts) > 0 {
+			fmt.Fprintln(a.Out)
 		}
 	}
 	if !whole {
@@ -110,7 +147,7 @@ func rekeyEnd(r recovery.RekeyResult) error {
 		return &pipeline.UsageError{Message: "the store has no sealed record", Next: "name the store that the workflows use, with --store, " + envBucket + " or `state` in " + config.ManagerFile}
 	}
 	if !r.Removable {
-		return findingsError{count: len(r.Records)}
+		return findingsError{count: len(r.Records) - r.Count(recovery.RekeyUnused)}
 	}
 	return nil
 }

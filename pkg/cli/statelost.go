@@ -31,6 +31,9 @@ A target belongs to the repository that it was applied for. Where repository_id 
 customer's file has changed, plan and apply refuse it (other-repository). accept gives it
 to the new repository when --repository-id names the id that the file has.
 
+Of a customer without a file, such as a renamed one, accept removes the record of the
+last apply where no key at hand opens it. The ledger still knows which state was left.
+
 Environment: METAPIPE_KEY.`,
 		Example: `  metapipe state accept --customer example-customer --environment staging --reason "destroyed by hand"`,
 		Args:    noArguments,
@@ -48,7 +51,14 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 	if err := recovery.CheckReason(o.reason); err != nil {
 		return err
 	}
-	m, state, in, err := a.lostTarget(ctx, o.targetOptions)
+	m, c, env, left, err := a.acceptedTarget(ctx, o)
+	if err != nil {
+		return err
+	}
+	if left {
+		return acceptLeft(ctx, m, c, env, o.reason)
+	}
+	state, in, err := m.lostState(ctx, c, env)
 	if err != nil {
 		return err
 	}
@@ -68,25 +78,74 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 	return err
 }
 
+// acceptedTarget opens the manager and the target that the flags name. left: its customer
+// has no file, and records in the store.
+func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, c pipeline.Customer, env pipeline.Environment, left bool, err error) {
+	m, err = a.stateManager(ctx, stateOptions{targetOptions: o.targetOptions}, func(m *manager) error {
+		if _, err := pipeline.ParseCustomerName(o.customer); err != nil || m.place(o.store).isMissing() {
+			return targetFlagsOf(m).checkTarget(o.targetOptions)
+		}
+		if _, registered := m.config.Customer(pipeline.CustomerName(o.customer)); registered {
+			return targetFlagsOf(m).checkTarget(o.targetOptions)
+		}
+		return nil // the store may know it
+	})
+	if err != nil {
+		return nil, c, "", false, err
+	}
+	if left, err = leftoversOf(m).isUnregistered(ctx, o.customer); err != nil {
+		return nil, c, "", false, err
+	}
+	if !left {
+		c, env, err = targetFlagsOf(m).target(ctx, o.targetOptions)
+		return m, c, env, false, err
+	}
+	c = pipeline.Customer{Name: pipeline.CustomerName(o.customer), Manager: m.config.Manager}
+	if o.repository != 0 {
+		return nil, c, "", true, &pipeline.UsageError{Message: fmt.Sprintf("--repository-id: %s does not exist, so no file names a repository", customerFile(c.Name)), Next: "leave --repository-id out, or give the customer its file first"}
+	}
+	env, err = targetFlagsOf(m).storedTarget(ctx, c, o.environment)
+	return m, c, env, true, err
+}
+
+// acceptLeft accepts that the record of the last apply of a customer without a file cannot
+// be read.
+func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, env pipeline.Environment, reason string) (err error) {
+	if m.sealer, err = m.keys().sealer(ctx); err != nil {
+		return err
+	}
+	in := pipeline.TargetInput{Customer: c, Environment: env, Run: m.run(), Actor: m.operator()}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: m.app.Now}
+	if err := restorer.AcceptLeft(ctx, in, reason); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(m.app.Out, "accepted for %s/%s: the record of the last apply is removed; %s does not exist, and nothing else has changed\n", c.Name, env, customerFile(c.Name))
+	return err
+}
+
 // lostTarget opens the manager, the target that the flags name and its state, which
 // nobody may be working on.
 func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, targetState, pipeline.TargetInput, error) {
-	var in pipeline.TargetInput
 	m, c, env, err := a.onStoredTarget(ctx, o)
 	if err != nil {
-		return nil, targetState{}, in, err
+		return nil, targetState{}, pipeline.TargetInput{}, err
 	}
+	state, in, err := m.lostState(ctx, c, env)
+	return m, state, in, err
+}
+
+// lostState reads the state of a target, which nobody may be working on.
+func (m *manager) lostState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (state targetState, in pipeline.TargetInput, err error) {
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
-		return nil, targetState{}, in, err
+		return state, in, err
 	}
-	state, err := statesOf(m).target(ctx, c, env)
-	if err != nil {
-		return nil, targetState{}, in, err
+	if state, err = statesOf(m).target(ctx, c, env); err != nil {
+		return state, in, err
 	}
-	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: a.Err}
+	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
 	if state.Lock != nil {
-		return nil, state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
+		return state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
 			Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
 	}
-	return m, state, in, nil
+	return state, in, nil
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,11 +116,20 @@ func (m leftovers) renamedTo(ctx context.Context, name pipeline.CustomerName) (t
 	to, err := registry.RenamedTo(ctx, m.store, sealer, name)
 	switch {
 	case err != nil:
-		return "", err.Error()
+		return "", operatorLine(err)
 	case to != "" && sealer == nil:
 		return to, why + ", so the record of the rename is not verified"
 	}
 	return to, ""
+}
+
+// operatorLine is an error in the words that are for the operator alone.
+func operatorLine(err error) string {
+	var refused *pipeline.RefusedError
+	if errors.As(err, &refused) && refused.Detail != "" {
+		return refused.Detail + "; " + cmp.Or(refused.Operator, refused.Next)
+	}
+	return err.Error()
 }
 
 // keyTrouble says in part of a sentence why there is no key to verify with: none is set,

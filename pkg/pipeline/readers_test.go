@@ -31,7 +31,9 @@ var rawReads = map[string][]string{
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkFormerPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
-	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "RenamedTo", "Unlocker.check", "WhoHolds", "pathsOf"},
+	// Rekeyer.registration only chooses the advice, and unreadRenames what an operator, who names
+	// both names, records anew.
+	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "Rekeyer.registration", "RenamedTo", "Renamer.unreadRenames", "Unlocker.check", "WhoHolds", "pathsOf"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

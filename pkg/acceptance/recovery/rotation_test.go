@@ -131,22 +131,51 @@ func acceptUnder(w *fixture.Setup, old, next string) *fixture.Request {
 	return r
 }
 
-// TestRecoverLeakedKey plays the page about a leaked key.
+// TestRecoverLeakedKey plays the page about a leaked key, of a customer that was renamed
+// before: what lies under both names leaves the list, and the rename is verified again.
 func TestRecoverLeakedKey(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, nil)
-	r := w.Deployed(fixture.VariablesYML)
+	w.Deployed(fixture.VariablesYML)
+	w.RenameCustomer("shop", "store")
+	w.DriftJob().Do(0, "customer", "rename", "shop", "store", "--apply")
 	w.Scan(0)
 	w.Key = store.NewKey().Secret()
-	page := fixture.RecoveryPage(t, "A key or token has leaked", "NAME", "shop", "ENVIRONMENT", "staging")
+	page := fixture.RecoveryPage(t, "A key or token has leaked", "NAME", "store", "ENVIRONMENT", "staging", "OLD", "shop", "NEW", "store")
 	page.Run = func(exit int, args ...string) fixture.Result {
 		t.Helper()
-		return w.NewJob(r.Run).Do(exit, args...)
+		return w.DriftJob().Do(exit, args...)
 	}
-	page.Next(1).Says(t, "no-key", "shop/staging/applied/", "needs the key with the id")
-	page.Next(0).Says(t, "accepted for shop/staging")
+	accept := []string{"state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "the key has leaked"}
+	listed := page.Next(1)
+	listed.Says(t, "no-key", "store/staging/applied/", "shop/staging/applied/", "_metapipe/customers/renamed/shop/", "needs the key with the id", "metapipe customer rename shop NEW --apply", "→ ")
+	for line := range strings.Lines(listed.Log) {
+		if strings.Contains(line, " no-key ") && len(line) > 200 {
+			t.Errorf("a row of %d letters: %s", len(line), line)
+		}
+	}
+	if n := strings.Count(listed.Log, "needs the key with the id"); n != 4 { // one for each kind of record
+		t.Errorf("%d texts below the table:\n%s", n, listed.Log)
+	}
+	states := page.Run(0, "state", "list")
+	states.Says(t, "cannot be opened: ", "it needs the key with the id", "add the key of that id")
+	if strings.Contains(states.Log, "your service provider") {
+		t.Errorf("the operator reads a sentence for customers:\n%s", states.Log)
+	}
+	page.Next(0).Says(t, "accepted for store/staging")
+	page.Run(0, accept...).Says(t, "accepted for shop/staging")
+	page.Run(2, accept...).Says(t, "there is nothing to accept")
+	page.Run(1, "rekey").Says(t, "_metapipe/customers/renamed/shop/")
+	page.Run(0, "customer", "rename", "shop", "store").Says(t, "rename", "nothing is written")
+	page.Next(0).Says(t, "customer shop is store now")
 	pushesPass(w)
 	page.Next(0).Says(t, "the older ones can go")
 	page.Done()
 	w.Scan(0)
+	again := page.Run(0, "state", "list")
+	if again.Says(t, "RENAMED shop (staging): it is customer store now"); strings.Contains(again.Log, "warning") {
+		t.Errorf("the rename is not verified:\n%s", again.Log)
+	}
+	page.Run(0, "ledger", "--verify", "--customer", "shop").Says(t, "shop/staging: ")
+	page.Run(0, "ledger", "--verify", "--customer", "store").Says(t, "shop/staging: ")
 }

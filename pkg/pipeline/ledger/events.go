@@ -101,9 +101,9 @@ func (r Remembered) NoneLeft() bool {
 }
 
 // IsDestroyed reports whether the entry is that of a destroy that left nothing, or of a
-// rename of a target that was ended by one.
+// rename or an acceptance of a target that was ended by one.
 func (e Entry) IsDestroyed() bool {
-	return (e.Event == Destroyed || e.Event == Renamed && e.Ended) && e.State.LeftNothing()
+	return (e.Event == Destroyed || (e.Event == Renamed || e.Event == Accepted) && e.Ended) && e.State.LeftNothing()
 }
 
 // carriedOut reports whether the entry is that of an apply that went well, also of a

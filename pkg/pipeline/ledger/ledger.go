@@ -71,7 +71,7 @@ type Entry struct {
 	// or the version is not known. One without a lineage: no state, on purpose.
 	State *pipeline.StateRecord `json:"state,omitempty"`
 	// Ended is true in a "renamed" entry of a target that was destroyed under its old name
-	// and not applied since.
+	// and not applied since, and in an "accepted" entry that leaves such a target as it is.
 	Ended bool `json:"ended,omitempty"`
 	// LastState is the number of the last entry before this one that left a state;
 	// noState where none did, 0 in entries of versions that did not write it down.

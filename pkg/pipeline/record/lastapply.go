@@ -207,8 +207,11 @@ func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipe
 	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return err
 	}
+	if err != nil {
+		return deleteAll(ctx, s, older)
+	}
 	key := ""
-	if err == nil && found {
+	if found {
 		key = lastApplyBaseAfter(older, c, env, by.At, stored.Receipt.Request) + ".json"
 		stored.State, stored.Accepted = &state, &by
 		if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil {
@@ -267,6 +270,16 @@ func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// ForgetLastApply removes the records of the last apply of a target, and reports whether
+// there were any.
+func ForgetLastApply(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
+	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+	if err != nil {
+		return false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+	}
+	return len(keys) > 0, deleteAll(ctx, s, keys)
 }
 
 // NoteOwner writes the record of the last apply again for another repository and with the

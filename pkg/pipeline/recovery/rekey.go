@@ -27,6 +27,9 @@ type Rekeyer struct {
 	First pipeline.Sealer // the key that seals, alone
 	All   pipeline.Sealer // every key at hand
 	Now   func() time.Time
+	// Customers are those with a file. They decide what is to be done about a record that no
+	// key opens.
+	Customers []pipeline.Customer
 }
 
 // RekeyState is how a record stands.
@@ -39,6 +42,7 @@ const (
 	RekeyWaits    RekeyState = "waits"    // it needs an older key until it ends
 	RekeyUnknown  RekeyState = "no-key"   // no key at hand opens it
 	RekeyTampered RekeyState = "tampered" // it is not what was stored
+	RekeyUnused   RekeyState = "unused"   // no key opens it, and no command needs it opened
 )
 
 // RekeyRecord is a record that is not under the first key.
@@ -55,7 +59,8 @@ type RekeyResult struct {
 	// Checked is the number of records that were looked at.
 	Checked int           `json:"checked"`
 	Records []RekeyRecord `json:"records"`
-	// Removable: everything was looked at, and only the first key is needed.
+	// Removable: everything was looked at, and only the first key is needed. Records that are
+	// unused may stay.
 	Removable bool `json:"removable"`
 }
 
@@ -96,7 +101,7 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 	}
 	// A store without any record proves nothing: it may be another one than the
 	// workflows use.
-	result.Removable = result.Checked > 0 && len(result.Records) == result.Count(RekeyDone)
+	result.Removable = result.Checked > 0 && len(result.Records) == result.Count(RekeyDone)+result.Count(RekeyUnused)
 	return result, nil
 }
 
@@ -139,9 +144,21 @@ func targetOfKey(key string) (c pipeline.CustomerName, env pipeline.Environment,
 	return c, env, parts[2], customerErr == nil && envErr == nil
 }
 
-// classifyRekey says how a record stands that the first key alone, and all keys, read with these
+// rekeyAdvice is what the list says is next for a record: old, its state where an older key
+// at hand opens it, until what is next then, and lost what is next where no key does.
+type rekeyAdvice struct {
+	old         RekeyState
+	until, lost string
+}
+
+// resealed is the advice for a record that Run with apply seals again.
+func resealed(lost string) rekeyAdvice {
+	return rekeyAdvice{old: RekeyOld, until: "run `metapipe rekey --apply`", lost: lost}
+}
+
+// classify says how a record stands that the first key alone, and all keys, read with these
 // errors; false where it is under the first key. Other errors are returned.
-func classifyRekey(key string, first, all error, old RekeyState, until string) (RekeyRecord, bool, error) {
+func (a rekeyAdvice) classify(key string, first, all error) (RekeyRecord, bool, error) {
 	switch {
 	case first == nil:
 		return RekeyRecord{}, false, nil
@@ -150,12 +167,18 @@ func classifyRekey(key string, first, all error, old RekeyState, until string) (
 	case !errors.Is(first, pipeline.ErrUnknownKey):
 		return RekeyRecord{}, false, first
 	case errors.Is(all, pipeline.ErrUnknownKey):
-		return RekeyRecord{Key: key, State: RekeyUnknown, Until: "add its key behind the first one and run this again; where the key is gone, see docs/RECOVERY.md", Error: all.Error()}, true, nil
+		return RekeyRecord{Key: key, State: RekeyUnknown, Until: "add its key behind the first one and run this again; where the key is gone or has leaked, " + a.lost + " (docs/RECOVERY.md)", Error: all.Error()}, true, nil
 	case all != nil:
 		return RekeyRecord{}, false, all
 	}
-	return RekeyRecord{Key: key, State: old, Until: until}, true, nil
+	return RekeyRecord{Key: key, State: a.old, Until: a.until}, true, nil
 }
+
+const (
+	lostApply   = "compare the state with what should be there, and run `metapipe state accept --customer NAME --environment ENVIRONMENT --reason TEXT` with the names that begin the key"
+	lostRequest = "the customer pushes again, and `metapipe sweep --fix` drops the old request"
+	lostKept    = "bring the state back with that key, on a machine that no one else uses: `metapipe state recover`"
+)
 
 func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, result *RekeyResult) error {
 	if len(t.applied) == 0 {
@@ -166,7 +189,7 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	newest := t.applied[len(t.applied)-1]
 	_, first := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.First}, c, env)
 	last, all := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.All}, c, env)
-	stored, is, err := classifyRekey(newest, first, all, RekeyOld, "run `metapipe rekey --apply`")
+	stored, is, err := resealed(lostApply).classify(newest, first, all)
 	if err != nil || !is {
 		return err
 	}
@@ -235,7 +258,7 @@ func (r *Rekeyer) request(key string, load func(pipeline.Sealer) error, until st
 	if errors.Is(first, pipeline.ErrNotFound) {
 		return nil // the sweep removes such an entry
 	}
-	stored, is, err := classifyRekey(key, first, load(r.All), RekeyWaits, until)
+	stored, is, err := rekeyAdvice{old: RekeyWaits, until: until, lost: lostRequest}.classify(key, first, load(r.All))
 	if err == nil && is {
 		result.Records = append(result.Records, stored)
 	}
@@ -251,7 +274,8 @@ func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) 
 		}
 		result.Checked++
 		folder := record.PlanAttempt{Customer: t.customer, Environment: t.env, Prefix: prefix}
-		stored, is, err := classifyRekey(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder), RekeyWaits, "until `metapipe state recover` brings it back")
+		advice := rekeyAdvice{old: RekeyWaits, until: "until `metapipe state recover` brings it back", lost: lostKept}
+		stored, is, err := advice.classify(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder))
 		if err != nil {
 			return err
 		}

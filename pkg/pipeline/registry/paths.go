@@ -14,6 +14,7 @@ import (
 type pathOf struct {
 	Registration
 	key     string // of its object
+	number  int    // of the registration
 	claimed error  // why it is not verified, such as a key that is not at hand. It can only refuse.
 }
 
@@ -54,7 +55,7 @@ func pathsOf(ctx context.Context, s record.Reader, repository int64) ([]pathOf, 
 		if _, unverified := s.(record.UnverifiedReader); unverified {
 			unknown = errUnverified
 		}
-		all = append(all, pathOf{r, key, unknown})
+		all = append(all, pathOf{r, key, len(keys), unknown})
 	}
 	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,18 +184,33 @@ func createFor(ctx context.Context, s record.Records, c pipeline.Customer, numbe
 	return nil
 }
 
-// RegisterAgain seals the registration again where its key is not at hand: the operator
-// has accepted what was built for the customer under this name.
+// RegisterAgain seals the registrations of c again where their key is not at hand: the
+// operator has accepted what was built for the customer under this name. Those of its former
+// paths go along, except where a path is another customer's now.
 func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, now time.Time) error {
 	_, number, err := LoadRegistration(ctx, s.Store, s, c)
-	if !errors.Is(err, pipeline.ErrUnknownKey) {
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		if err = CheckClaim(ctx, s.Store, c); err == nil {
+			err = Create(ctx, s, c, number+1, now)
+		}
+	}
+	if err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return RegistrationError(err, c)
 	}
-	if err := CheckClaim(ctx, s.Store, c); err != nil {
+	paths, err := pathsOf(ctx, s, c.RepositoryID)
+	if err != nil {
 		return RegistrationError(err, c)
 	}
-	if err := Create(ctx, s, c, number+1, now); !errors.Is(err, pipeline.ErrExists) {
-		return err
+	for _, former := range paths {
+		taken := slices.ContainsFunc(c.Siblings, func(other pipeline.Sibling) bool { return other.Path == former.Path })
+		if former.claimed == nil || former.Customer != c.Name || former.Path == c.Path || taken {
+			continue
+		}
+		of := c
+		of.Path = former.Path
+		if err := Create(ctx, s, of, former.number+1, now); err != nil && !errors.Is(err, pipeline.ErrExists) {
+			return err
+		}
 	}
 	return nil
 }

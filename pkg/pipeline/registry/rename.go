@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,11 +55,12 @@ const (
 	MoveState        = "state"
 	MoveLastApply    = "last apply"
 	MoveRegistration = "registration"
+	MoveRename       = "rename" // the record of a rename that was made before
 )
 
 // RenameMove is one thing that is copied, or written anew.
 type RenameMove struct {
-	What        string               `json:"what"` // state, last apply, registration
+	What        string               `json:"what"` // state, last apply, registration, rename
 	Environment pipeline.Environment `json:"environment,omitempty"`
 	From        string               `json:"from"`
 	To          string               `json:"to"`
@@ -109,6 +111,9 @@ func (r *Renamer) Run(ctx context.Context, in RenameInput, apply bool) (RenameRe
 	known, err := r.known(ctx, in)
 	if err != nil {
 		return result, err
+	}
+	if len(known.unread) > 0 {
+		return r.recordAgain(ctx, in, known, apply)
 	}
 	if known.name == in.New.Name && known.registered == in.New.Name {
 		result.Applied, result.Already = true, true
@@ -176,6 +181,10 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	switch {
 	case k.name == in.New.Name:
 		all, err := LoadRenames(ctx, r.records(), in.Old)
+		if errors.Is(err, pipeline.ErrUnknownKey) {
+			k.unread, err = r.unreadRenames(ctx, in, err)
+			return k, RegistrationError(err, in.New)
+		}
 		if err != nil {
 			return k, RegistrationError(err, in.New)
 		}

@@ -223,7 +223,7 @@ func (r *Renamer) writeRename(ctx context.Context, in RenameInput, k known) (tim
 	if err := r.unchanged(ctx, in, k); err != nil {
 		return stored.At, err
 	}
-	err = record.CreateFleet(ctx, r.records(), renameKey(stored.From, len(all)+1), stored)
+	err = record.CreateFleet(ctx, r.records(), renameKey(stored.From, nextNumber(all)), stored)
 	if errors.Is(err, pipeline.ErrExists) {
 		return stored.At, busyRename(in.Old)
 	}

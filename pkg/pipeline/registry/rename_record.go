@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,31 @@ func renamePrefix(from pipeline.CustomerName) string { return Renames + string(f
 
 func renameKey(from pipeline.CustomerName, number int) string {
 	return fmt.Sprintf("%s%06d.json", renamePrefix(from), number)
+}
+
+// nextNumber is the number of the next record behind all, in ascending order. An operator
+// may have removed some.
+func nextNumber(all []RenameRecord) int {
+	if len(all) == 0 {
+		return 1
+	}
+	last := all[len(all)-1]
+	name, _, _ := strings.Cut(strings.TrimPrefix(last.key, renamePrefix(last.From)), ".")
+	number, err := strconv.Atoi(name)
+	if err != nil {
+		return len(all) + 1
+	}
+	return number + 1
+}
+
+// rekeyed stands in the names of records that were sealed again. It sorts behind ".json",
+// so that they come after the record that they were made of.
+const rekeyed = ".rekeyed-"
+
+// AgainKey is the key of a record of a rename that is sealed again.
+func AgainKey(key string, at time.Time) string {
+	base, _, _ := strings.Cut(strings.TrimSuffix(key, ".json"), rekeyed)
+	return base + rekeyed + at.UTC().Format(record.LastApplyTimes) + ".json"
 }
 
 // NewestOf leaves the last key of each number: a record that was sealed again lies behind
@@ -144,6 +170,9 @@ type known struct {
 	registered pipeline.CustomerName
 	number     int
 	since      time.Time // of the last record about the name; zero: there is none
+	// unread are the keys of the records that claim a rename of the customer to its name,
+	// under a key that is not at hand.
+	unread []string
 }
 
 // knownAs finds the name of a customer's place: the registration, or the records of the

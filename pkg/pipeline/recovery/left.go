@@ -1,0 +1,48 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// AcceptLeft removes the record of the last apply of a target where no key at hand opens
+// it, or where it was changed. It is for a customer without a file: no plan builds on its
+// records, and nothing says which repository it was. The ledger keeps which state was left,
+// so that the name stays protected. A record that can be read is a *pipeline.UsageError.
+func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reason string) error {
+	if err := CheckReason(reason); err != nil {
+		return err
+	}
+	s := record.Records{Store: r.Store, Sealer: r.Sealer}
+	c, env := in.Customer.Name, in.Environment
+	last, err := record.OpenLastApply(ctx, s, c, env)
+	unread := errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey)
+	if err != nil && !unread {
+		return err
+	}
+	if last.Found && !unread {
+		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept", c, in.Name()),
+			Next: "give the customer its file first where plans are to build on its states"}
+	}
+	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, c, env)
+	if err != nil {
+		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c, env), err)
+	}
+	removed, err := record.ForgetLastApply(ctx, r.Store, c, env)
+	if err != nil {
+		return err
+	}
+	if !removed {
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store has no record of an apply of %s: there is nothing to accept", in.Name()), Next: "`metapipe rekey` lists the records that no key opens"}
+	}
+	e := ledger.Entry{Event: ledger.Accepted, Message: reason}
+	if left { // what is remembered stays as it is
+		e.State, e.Ended = known.State, known.IsDestroyed()
+	}
+	return r.appendLedger(ctx, in, e)
+}

@@ -1,0 +1,62 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// unreadRenames are the keys of the records below the old name that no key at hand opens, and
+// that claim to be of the customer's repository. cause is returned where there is none. A
+// claim is enough to ask for: the operator names both names, and the file the repository.
+func (r *Renamer) unreadRenames(ctx context.Context, in RenameInput, cause error) ([]string, error) {
+	if in.Kept != nil && in.Kept.RepositoryID == in.New.RepositoryID {
+		return nil, &pipeline.UsageError{Message: fmt.Sprintf("%s exists, so %s is the name of a customer of the same repository again", in.Kept.File, in.Old), Next: fmt.Sprintf("remove the objects below %s that no key opens: `metapipe rekey` lists them", renamePrefix(in.Old))}
+	}
+	keys, err := r.Store.List(ctx, renamePrefix(in.Old))
+	if err != nil {
+		return nil, err
+	}
+	var unread []string
+	for _, key := range NewestOf(renamePrefix(in.Old), keys) {
+		_, err := LoadRename(ctx, r.records(), in.Old, key)
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, pipeline.ErrUnknownKey) {
+			return nil, err
+		}
+		claimed, err := LoadRename(ctx, record.UnverifiedReader{Store: r.Store}, in.Old, key)
+		if err != nil {
+			return nil, err
+		}
+		if claimed.of(in.New) {
+			unread = append(unread, key)
+		}
+	}
+	if len(unread) == 0 {
+		return nil, cause
+	}
+	return unread, nil
+}
+
+// recordAgain writes that the customer was renamed once more, in place of records whose key
+// is gone. Nothing of these records is taken over.
+func (r *Renamer) recordAgain(ctx context.Context, in RenameInput, k known, apply bool) (RenameResult, error) {
+	result := RenameResult{Old: in.Old, New: in.New.Name, Moves: []RenameMove{}, Applied: apply}
+	stored := RenameRecord{RepositoryID: in.New.RepositoryID, Path: in.New.Path, From: in.Old, To: in.New.Name, Actor: in.Actor, Run: in.Run, At: r.after(k)}
+	for _, key := range k.unread {
+		again := AgainKey(key, stored.At)
+		result.Moves = append(result.Moves, RenameMove{What: MoveRename, From: key, To: again})
+		if !apply {
+			continue
+		}
+		if err := record.CreateFleet(ctx, r.records(), again, stored); err != nil {
+			return result, fmt.Errorf("record again that customer %s is %s now: %w", in.Old, in.New.Name, err)
+		}
+	}
+	return result, nil
+}

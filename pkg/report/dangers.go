@@ -8,32 +8,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-const forcingLimit = 5 // attributes named for one replacement
-
 // dangerous is one change that destroys or replaces something.
 type dangerous struct {
 	t  *pipeline.TargetReport
 	c  *pipeline.ResourceChange
 	at string // the environment in words, where there are several
-}
-
-// dangers lists everything that targets destroy or replace: destroys first, with
-// the reason and with what forces a replacement. What is still to come stands apart
-// from what was given up and from what is done. It is never folded.
-func (s scribe) dangers(drafts []draft, room size) string {
-	var groups [][]dangerous
-	for _, g := range dangerStages(dangersOf(drafts)) {
-		if len(g) > 0 {
-			groups = append(groups, g)
-		}
-	}
-	var out strings.Builder
-	for i, g := range groups {
-		text := s.dangerList(g, room.part(1, len(groups)-i))
-		room = room.minus(measure(text))
-		out.WriteString(text)
-	}
-	return out.String()
 }
 
 // stageTitles are the headings of the stages: to come, given up and done.
@@ -56,26 +35,6 @@ func dangerStages(all []dangerous) (stages [len(stageTitles)][]dangerous) {
 		stages[d.stage()] = append(stages[d.stage()], d)
 	}
 	return stages
-}
-
-// dangerList is the list of one stage.
-func (s scribe) dangerList(all []dangerous, room size) string {
-	groups := groupDangers(all)
-	return list(fmt.Sprintf("%s (%d)", dangersTitle(all), len(all)), entries{
-		n:     len(groups),
-		full:  func(i int) string { return groups[i].full(s.block) },
-		short: func(i int) string { return groups[i].line() + "\n" },
-		more: func(shown int) string {
-			var c pipeline.Counts
-			for _, g := range groups[shown:] {
-				for _, d := range g {
-					c.Add(d.c.Action)
-				}
-			}
-			return fmt.Sprintf("- %s **and more that found no room here: %s**; %s\n",
-				signCare, strings.Join(countWords(c, tenseOf(*groups[shown][0].t)), ", "), s.elsewhere(*groups[shown][0].t))
-		},
-	}, room)
 }
 
 func dangersOf(drafts []draft) []dangerous {
@@ -110,25 +69,8 @@ func abandoned(t pipeline.TargetReport) bool { return t.Outcome.Final() && !t.Ou
 // dangersTitle is the heading of one stage.
 func dangersTitle(all []dangerous) string { return stageTitles[all[0].stage()] }
 
-// list writes a heading and what of e fits.
-func list(title string, e entries, room size) string {
-	if e.n == 0 {
-		return ""
-	}
-	head := "#### " + title + "\n\n"
-	return head + e.fit(room.minus(measure(head+"\n"))).join() + "\n"
-}
-
 func (d dangerous) line() string {
 	return "- " + actionSign(d.c.Action) + "**" + verbIn(d.c.Action, tenseOf(*d.t)) + "** " + resource(d.c) + d.at
-}
-
-// resource is the address of c in a code span, with the deposed object's key.
-func resource(c *pipeline.ResourceChange) string {
-	if c.Deposed == "" {
-		return code(c.Address)
-	}
-	return code(c.Address) + " (an earlier object that was left behind, " + code(c.Deposed) + ")"
 }
 
 func (d dangerous) full() string {
@@ -189,16 +131,12 @@ func orderWords(c *pipeline.ResourceChange, t tense) string {
 	return "destroyed first, then created"
 }
 
-// transition is one attribute with its values before and after, on one line.
-func transition(a *pipeline.AttributeChange) string {
-	before, after := oneLine(a.Before, a.After, inlineLimit)
-	return code(a.Path) + ": " + valueSpan(a.Before, before) + " → " + valueSpan(a.After, after)
-}
-
-// valueSpan puts a value into a code span, and leaves our own words plain.
-func valueSpan(v pipeline.Value, text string) string {
-	if v.Sensitive || v.Unknown || v.Text == "" {
-		return text
+// dangerWords reports a count that is shown in bold.
+func dangerWords(w string) bool {
+	for _, word := range []string{"destroy", "replace", "invoke", "unknown"} {
+		if strings.Contains(w, word) {
+			return true
+		}
 	}
-	return codeSpan(text)
+	return false
 }

@@ -101,14 +101,6 @@ func checkEntries(all []pipeline.Check) entries {
 	}
 }
 
-// sentenceOr is prose that is never empty.
-func sentenceOr(s string) string {
-	if text := plainText(s); text != "" {
-		return text
-	}
-	return "(no message)"
-}
-
 func driftEntries(results []pipeline.ResourceChange) entries {
 	line := func(i int) string {
 		c := &results[i]

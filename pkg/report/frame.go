@@ -95,13 +95,6 @@ func destroyWords(rep pipeline.Report) string {
 	return "**" + signDestroy + " DESTROY: this request destroys everything that was deployed to " + strings.Join(names, ", ") + ".** It uses the variables that were applied last.\n\n"
 }
 
-func codeOr(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return code(s)
-}
-
 // overview is the table of all environments; one alone needs none.
 func (s scribe) overview(rep pipeline.Report) string {
 	if len(rep.Targets) < 2 {
@@ -143,23 +136,6 @@ func changesCell(t pipeline.TargetReport) string {
 		}
 	}
 	return strings.Join(words, ", ")
-}
-
-// dangerWords reports a count that is shown in bold.
-func dangerWords(w string) bool {
-	for _, word := range []string{"destroy", "replace", "invoke", "unknown"} {
-		if strings.Contains(w, word) {
-			return true
-		}
-	}
-	return false
-}
-
-func tenseOf(t pipeline.TargetReport) tense {
-	if t.Outcome == pipeline.OutcomeApplied {
-		return past
-	}
-	return future
 }
 
 // removed says what happens to environments that are gone from variables.yml.

@@ -29,20 +29,6 @@ func sign(o pipeline.Outcome) string {
 	return signStopped
 }
 
-// targetSign is the sign of a target. A plan asks for care even when nothing went
-// wrong: it destroys, replaces or invokes something, its checks fail, or it holds what
-// this version cannot read.
-func targetSign(t pipeline.TargetReport) string {
-	planned := t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeWaiting && t.Gated
-	if planned && t.Plan != nil && careful(*t.Plan) {
-		return signCare
-	}
-	if (t.Outcome == pipeline.OutcomePlanned || t.Outcome == pipeline.OutcomeNoChanges) && t.Plan != nil && (checkEntries(t.Plan.Checks).n > 0 || len(t.Plan.Unknown) > 0) {
-		return signCare
-	}
-	return sign(t.Outcome)
-}
-
 // careful reports a plan that a reviewer should look at twice.
 func careful(p pipeline.Plan) bool {
 	return p.Counts.Careful() || p.Unexplained || len(p.Unknown)+len(p.Invocations) > 0
@@ -194,22 +180,16 @@ func worst(targets []pipeline.TargetReport) pipeline.TargetReport {
 	return out
 }
 
-// overallSign is the sign of a whole report.
-func overallSign(r pipeline.Report) string {
+// actionSign is the sign before what is done to a resource, with a blank behind
+// it; empty for what needs none.
+func actionSign(a pipeline.Action) string {
 	switch {
-	case r.Request.Rejected():
-		return signBad
-	case len(r.Targets) == 0:
-		return signGood
+	case a == pipeline.ActionDelete:
+		return signDestroy + " "
+	case a == pipeline.ActionReplace:
+		return signReplace + " "
+	case !a.Known():
+		return signCare + " "
 	}
-	w := worst(r.Targets)
-	if severity(w.Outcome) < 5 {
-		return sign(w.Outcome)
-	}
-	for _, t := range r.Targets {
-		if targetSign(t) == signCare && (w.Outcome.Final() || t.Outcome == pipeline.OutcomeWaiting) {
-			return signCare
-		}
-	}
-	return sign(w.Outcome)
+	return ""
 }

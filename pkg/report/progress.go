@@ -52,32 +52,6 @@ func waitingWords(t pipeline.TargetReport) string {
 	return joinWords(head, strings.Join(append(risky, rest...), ", "))
 }
 
-// successWords sums up a report in which everything that was asked for is done.
-func successWords(targets []pipeline.TargetReport) string {
-	applied, planned := tally{}, tally{}
-	for _, t := range targets {
-		switch t.Outcome {
-		case pipeline.OutcomeApplied:
-			applied.add(t)
-		case pipeline.OutcomePlanned:
-			planned.add(t)
-		}
-	}
-	switch {
-	case len(applied.names) == 0 && len(planned.names) == 0:
-		return "No changes"
-	case len(applied.names) == 0 && len(targets) == 1:
-		return targetStatus(pipeline.Report{}, targets[0])
-	case len(applied.names) == 0:
-		return "Plan for " + planned.words(future)
-	case len(planned.names) == 0 && len(targets) == 1:
-		return appliedWords(pipeline.Report{}, targets[0])
-	case len(planned.names) == 0:
-		return "Applied to " + applied.words(past)
-	}
-	return "Applied to " + applied.words(past) + "; only planned: " + strings.Join(planned.names, ", ")
-}
-
 // tally adds up the counts of several targets.
 type tally struct {
 	names []string

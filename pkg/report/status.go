@@ -102,11 +102,6 @@ func located(where, message string, more int) string {
 	return plain(message, statusRoom-len(tail)) + tail
 }
 
-func lineOnly(p pipeline.Position) string {
-	p.Column = 0
-	return p.String()
-}
-
 func idleWords(req pipeline.Request, env pipeline.Environment) string {
 	for _, removed := range req.Removed {
 		if env == removed {
@@ -172,13 +167,6 @@ func endStatus(t pipeline.TargetReport) string {
 	return joinWords(string(t.Outcome), t.Message)
 }
 
-func joinWords(head, tail string) string {
-	if tail == "" {
-		return head
-	}
-	return head + ": " + tail
-}
-
 // orReason prefers the stable words of a reason, which always fit, to a message.
 func orReason(t pipeline.TargetReport) string {
 	if t.Reason != "" {
@@ -192,22 +180,6 @@ func planOnlyWords(t pipeline.TargetReport) string {
 		return ""
 	}
 	return "; only planned: " + t.PlanOnly
-}
-
-// wordsOf is planWords for a request, which may be one to destroy.
-func wordsOf(rep pipeline.Report, p pipeline.Plan, when tense) string {
-	if rep.Request.Mode == pipeline.ModeDestroy && !p.HasChanges() {
-		return "nothing to destroy"
-	}
-	return planWords(p, when)
-}
-
-func appliedWords(rep pipeline.Report, t pipeline.TargetReport) string {
-	if t.Plan != nil {
-		return joinWords("Applied", wordsOf(rep, *t.Plan, past))
-	}
-	c, _ := doneCounts(t.Done)
-	return joinWords("Applied", strings.Join(countWords(c, past), ", "))
 }
 
 // failureWords names the first error, by the customer's own line where it is
@@ -246,4 +218,30 @@ func endedWord(o pipeline.Outcome) string {
 		return string(o)
 	}
 	return "was " + string(o)
+}
+
+// successWords sums up a report in which everything that was asked for is done.
+func successWords(targets []pipeline.TargetReport) string {
+	applied, planned := tally{}, tally{}
+	for _, t := range targets {
+		switch t.Outcome {
+		case pipeline.OutcomeApplied:
+			applied.add(t)
+		case pipeline.OutcomePlanned:
+			planned.add(t)
+		}
+	}
+	switch {
+	case len(applied.names) == 0 && len(planned.names) == 0:
+		return "No changes"
+	case len(applied.names) == 0 && len(targets) == 1:
+		return targetStatus(pipeline.Report{}, targets[0])
+	case len(applied.names) == 0:
+		return "Plan for " + planned.words(future)
+	case len(planned.names) == 0 && len(targets) == 1:
+		return appliedWords(pipeline.Report{}, targets[0])
+	case len(planned.names) == 0:
+		return "Applied to " + applied.words(past)
+	}
+	return "Applied to " + applied.words(past) + "; only planned: " + strings.Join(planned.names, ", ")
 }

@@ -122,20 +122,6 @@ func verbIn(a pipeline.Action, t tense) string {
 	return verb(a) // "read" is its own past
 }
 
-// actionSign is the sign before what is done to a resource, with a blank behind
-// it; empty for what needs none.
-func actionSign(a pipeline.Action) string {
-	switch {
-	case a == pipeline.ActionDelete:
-		return signDestroy + " "
-	case a == pipeline.ActionReplace:
-		return signReplace + " "
-	case !a.Known():
-		return signCare + " "
-	}
-	return ""
-}
-
 // whyWords explains an action_reason of the plan format. The keys are the ones
 // that Terraform and OpenTofu document in "JSON output format"; others are shown
 // as they are.

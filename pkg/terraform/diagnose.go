@@ -3,7 +3,6 @@ package terraform
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -137,22 +136,6 @@ func (w *workspace) relative(text string) string {
 
 func (w *workspace) isVarsFile(name string) bool {
 	return w.vars != "" && filepath.Base(name) == filepath.Base(w.vars)
-}
-
-// ManagerPath turns a path that the tool named, relative to the root module or
-// absolute, into one relative to the manager directory. A module that init
-// fetched lies outside; it is named by its path in the data directory.
-func (w *workspace) managerPath(name string) string {
-	full := w.own(filepath.FromSlash(name))
-	if !filepath.IsAbs(full) {
-		full = filepath.Join(w.root, full)
-	}
-	for _, base := range []string{w.tree, w.data} {
-		if rel, err := filepath.Rel(base, full); err == nil && filepath.IsLocal(rel) {
-			return filepath.ToSlash(rel)
-		}
-	}
-	return path.Base(filepath.ToSlash(name))
 }
 
 // highlightedLine is the line of the snippet in which the highlight begins.

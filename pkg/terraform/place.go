@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 
@@ -199,4 +200,20 @@ func (w *workspace) expandsHome() bool {
 		found = found || err != nil && !errors.Is(err, fs.ErrNotExist)
 	}
 	return found
+}
+
+// ManagerPath turns a path that the tool named, relative to the root module or
+// absolute, into one relative to the manager directory. A module that init
+// fetched lies outside; it is named by its path in the data directory.
+func (w *workspace) managerPath(name string) string {
+	full := w.own(filepath.FromSlash(name))
+	if !filepath.IsAbs(full) {
+		full = filepath.Join(w.root, full)
+	}
+	for _, base := range []string{w.tree, w.data} {
+		if rel, err := filepath.Rel(base, full); err == nil && filepath.IsLocal(rel) {
+			return filepath.ToSlash(rel)
+		}
+	}
+	return path.Base(filepath.ToSlash(name))
 }

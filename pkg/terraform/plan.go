@@ -157,8 +157,3 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	}
 	return planned, nil
 }
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
-}

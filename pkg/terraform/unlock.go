@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/output"
+	"github.com/metapipe/metapipe/pkg/terraform/redact"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/terraform/tool"
 )
@@ -74,4 +75,28 @@ func releaseLocal(state, id string) error {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: "a process of this machine holds the lock: " + lock.String(), Next: "wait for it to end"}
 	}
 	return os.Remove(note)
+}
+
+// unlock releases exactly the lock with that id; the tool refuses another one.
+// Without an id it does nothing.
+func (w *workspace) unlock(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	if len(id) > 200 || !lockID().MatchString(id) {
+		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
+	}
+	if w.backend.Type == "http" {
+		if err := w.sameLock(ctx, id); err != nil {
+			return err
+		}
+	}
+	if err := w.exec(ctx, filepath.Join(w.dir, "unlock.out"), "force-unlock", "-force", id); err != nil {
+		var exit *tool.ExitError
+		if !errors.As(err, &exit) {
+			return err
+		}
+		return w.failure(ctx, "release the lock", err, w.diagnose(output.PlainTextDiagnostics(w.stderr("force-unlock")), &redact.Filter{}))
+	}
+	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // movedNext is for a repository that has another name or another owner now.
@@ -104,4 +107,12 @@ func lacksScope(h http.Header) bool {
 	return classic && h.Get("X-Accepted-OAuth-Scopes") != "" && !slices.ContainsFunc(accepted, func(one string) bool {
 		return slices.Contains(have, strings.TrimSpace(one))
 	})
+}
+
+// oneLine folds line breaks and control characters into spaces and cuts s to at
+// most n characters, the last of which is then an ellipsis.
+func oneLine(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	return pipeline.Clip(s, n)
 }

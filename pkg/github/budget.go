@@ -84,17 +84,6 @@ func (c *counter) list() []Calls {
 	return list
 }
 
-// Calls returns how often each route was asked so far, retries included,
-// ordered by route and method.
-func (c *Client) Calls() []Calls { return c.transport.calls.list() }
-
-// Budget returns what was asked so far, in sum.
-func (c *Client) Budget() pipeline.Budget {
-	c.transport.calls.mu.Lock()
-	defer c.transport.calls.mu.Unlock()
-	return c.transport.calls.sum
-}
-
 // writes reports whether a call changes anything for anybody.
 func (k call) writes() bool {
 	return k.method != http.MethodGet && k.method != http.MethodHead && !k.harmless

@@ -5,20 +5,14 @@ package github
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/go-github/v60/github"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/retry"
 )
 
 // DefaultBaseURL is the API of the public GitHub.
@@ -76,114 +70,54 @@ type Client struct {
 	statuses statusCache
 }
 
-// New returns a client. It sends nothing. Unfit options are a
-// *pipeline.UsageError.
-func New(o Options) (*Client, error) {
-	base, err := parseBase(o.BaseURL, o.Token != "" || o.App != nil)
-	if err != nil {
-		return nil, err
-	}
-	token, err := checkToken(o.Token)
-	if err != nil {
-		return nil, err
-	}
-	t := newTransport(o, base)
-	api := github.NewClient(&http.Client{Transport: t, CheckRedirect: t.checkRedirect})
-	api.BaseURL = base
-	api.UserAgent = o.UserAgent
-	if api.UserAgent == "" {
-		api.UserAgent = "metapipe"
-	}
-	c := &Client{api: api, transport: t}
-	c.named.credential, c.named.needs = o.Credential, o.Needs
-	t.auth = fixedToken(token)
-	if o.App != nil {
-		c.app = &appCredentials{app: o.App, client: c, onToken: o.OnToken, grants: maps.Clone(o.Grants)}
-		t.auth = c.app
-	}
-	return c, nil
+// appCredentials keep one token for each repository.
+type appCredentials struct {
+	app     *App
+	client  *Client
+	onToken func(token string) error // of each new one; nil: nobody
+	grants  map[string]string        // of each token; nil: all that the App has
+
+	mu     sync.Mutex
+	tokens map[string]*appToken // by lower-case owner/name
 }
 
-func parseBase(s string, token bool) (*url.URL, error) {
-	if s == "" {
-		s = DefaultBaseURL
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" {
-		return nil, &pipeline.UsageError{
-			Message: "the GitHub API address is not an absolute http(s) URL without user and query",
-			Next:    "set GITHUB_API_URL to a value such as https://api.github.com or https://HOST/api/v3",
-		}
-	}
-	if token && u.Scheme == "http" && !retry.Near(u.Hostname()) {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("the GitHub API address %s would send the token in clear text", u.Redacted()),
-			Next:    "use https in GITHUB_API_URL",
-		}
-	}
-	if !strings.HasSuffix(u.Path, "/") {
-		u.Path += "/"
-	}
-	return u, nil
+type appToken struct {
+	refreshLock  chan struct{} // holds one element; the caller that took it out has the rest
+	installation int64
+	token        string
+	expires      time.Time
 }
 
-// send performs one call; in and out are JSON values or nil. Errors are *Error.
-func (c *Client) send(ctx context.Context, k call, in, out any) (*github.Response, error) {
-	path, err := k.path()
-	if err != nil {
-		return nil, k.fail(err)
-	}
-	req, err := c.api.NewRequest(k.method, path, in)
-	if err != nil {
-		return nil, k.fail(err)
-	}
-	resp, err := c.api.Do(withCall(ctx, k), req, out)
-	if err != nil {
-		return resp, c.explain(k, resp, err)
-	}
-	return resp, nil
+// statusCache is the list of one commit's statuses, as it was read and as we
+// have written since. It serves SetStatus alone: who asks for statuses gets those
+// that GitHub has.
+type statusCache struct {
+	slug pipeline.Slug
+	sha  pipeline.SHA
+	at   time.Time // when it was read; zero when nothing is remembered
+	list []pipeline.Status
 }
 
-// maxPages stops a listing that never ends: 100 pages of 100 entries.
-const maxPages = 100
-
-// pages fetches every page of k and hands each to add, which decodes it and
-// says whether it wants another one.
-func (c *Client) pages(ctx context.Context, k call, add func(json.RawMessage) (more bool, err error)) error {
-	if k.query == nil {
-		k.query = url.Values{}
-	}
-	k.query.Set("per_page", "100")
-	for page := 1; page <= maxPages; {
-		k.query.Set("page", fmt.Sprint(page))
-		var raw json.RawMessage
-		resp, err := c.send(ctx, k, nil, &raw)
-		if err != nil {
-			return err
-		}
-		more, err := add(raw)
-		if err != nil {
-			return k.fail(fmt.Errorf("decode page %d of the answer: %w", page, err))
-		}
-		if !more || resp.NextPage == 0 {
-			return nil
-		}
-		if resp.NextPage <= page {
-			return k.fail(fmt.Errorf("page %d names page %d as the next one", page, resp.NextPage))
-		}
-		page = resp.NextPage
-	}
-	return k.fail(errors.New("the answer has more than 10,000 entries"))
+func (m *statusCache) of(slug pipeline.Slug, sha pipeline.SHA) bool {
+	return !m.at.IsZero() && m.sha == sha && m.slug.Equal(slug)
 }
 
-// collect fetches every page of a plain JSON list.
-func collect[T any](ctx context.Context, c *Client, k call) ([]T, error) {
-	var all []T
-	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
-		var page []T
-		err := json.Unmarshal(raw, &page)
-		all = append(all, page...)
-		return true, err
-	})
-	return all, err
+// transport adds the token, bounds and counts each attempt, and repeats what
+// may be repeated.
+type transport struct {
+	base     http.RoundTripper
+	host     *url.URL
+	auth     credentials
+	secrets  secrets
+	timeout  time.Duration
+	maxWait  time.Duration
+	writeGap time.Duration
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+	calls    counter
+	pages    pageCache
+	blocked  rateLimitPause
+
+	// writeLock holds the pace of the writes; the caller that took it out may write.
+	writeLock chan writeThrottle
 }

@@ -3,7 +3,6 @@ package github
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,24 +70,6 @@ func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pi
 // newestDeployments is how many deployments of any commit are looked at: the
 // newest one counts, unless it failed.
 const newestDeployments = 3
-
-// payload reads what anybody with write access may have written: whatever is
-// not ours is the zero value. GitHub keeps a payload as an object, or as a
-// string that holds one.
-func payload(raw json.RawMessage) pipeline.DeploymentPayload {
-	var text string
-	if err := json.Unmarshal(raw, &text); err == nil {
-		raw = json.RawMessage(text)
-	}
-	var p pipeline.DeploymentPayload
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return pipeline.DeploymentPayload{}
-	}
-	if _, err := pipeline.ParseRequestID(string(p.Request)); err != nil {
-		return pipeline.DeploymentPayload{}
-	}
-	return p
-}
 
 func (c *Client) readState(ctx context.Context, slug pipeline.Slug, d *pipeline.Deployment) error {
 	k := get(slug, fmt.Sprintf("read the state of deployment %d", d.ID),

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/google/go-github/v60/github"
 
@@ -168,14 +167,6 @@ func gone(status int, message string) bool {
 		return strings.Contains(message, "Git Repository is empty")
 	}
 	return false
-}
-
-// oneLine folds line breaks and control characters into spaces and cuts s to at
-// most n characters, the last of which is then an ellipsis.
-func oneLine(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	return pipeline.Clip(s, n)
 }
 
 // IsForbidden reports whether GitHub answered that the token lacks a permission, which is

@@ -3,6 +3,7 @@ package github
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -91,4 +92,9 @@ func (e *limitError) next() string {
 		return "run this again in some minutes; GitHub limits how fast this token may ask"
 	}
 	return fmt.Sprintf("run this again after %s, when the token's rate limit starts anew", e.until.Format("15:04:05 MST"))
+}
+
+func isLimit(err error) bool {
+	var limit *limitError
+	return errors.As(err, &limit)
 }

@@ -42,11 +42,6 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	return c.login, err
 }
 
-func isLimit(err error) bool {
-	var limit *limitError
-	return errors.As(err, &limit)
-}
-
 func (c *Client) viewer(ctx context.Context) (string, error) {
 	k := call{op: "ask who the App's token belongs to", method: http.MethodPost, route: "/graphql", repeatable: true, harmless: true}
 	// An Enterprise server has REST at /api/v3/ and GraphQL at /api/graphql.

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -34,24 +33,6 @@ func (p writeThrottle) next(now time.Time, gap time.Duration) (wait time.Duratio
 	return p.at.Add(gap).Sub(now), writeThrottle{used: burst, at: p.at.Add(gap)}
 }
 
-// lockWrite waits until no other write is under way and the pace allows one.
-func (t *transport) lockWrite(ctx context.Context) (done func(), err error) {
-	var p writeThrottle
-	select {
-	case p = <-t.writeLock:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	wait, after := p.next(t.now(), t.writeGap)
-	if wait > 0 {
-		if err := t.pause(ctx, wait); err != nil {
-			t.writeLock <- p
-			return nil, err
-		}
-	}
-	return func() { t.writeLock <- after }, nil
-}
-
 // rateLimitPause is the time until which GitHub wants to be left alone. A limit that one
 // request has met holds for all of the same token: going on would only prolong it.
 type rateLimitPause struct {
@@ -65,16 +46,4 @@ func (q *rateLimitPause) until(at time.Time) {
 	if at.After(q.end) {
 		q.end = at
 	}
-}
-
-// wait sleeps through the quiet time, as far as the call may wait at all.
-func (q *rateLimitPause) wait(ctx context.Context, t *transport, waited *time.Duration) error {
-	q.mu.Lock()
-	rest := q.end.Sub(t.now())
-	q.mu.Unlock()
-	if rest <= 0 || *waited+rest > t.maxWait {
-		return nil
-	}
-	*waited += rest
-	return t.pause(ctx, rest)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -62,16 +61,6 @@ func (c *Client) RunAttempt(ctx context.Context, slug pipeline.Slug, id int64, a
 		return pipeline.WorkflowRun{}, k.fail(err)
 	}
 	return run, nil
-}
-
-// workflowFile cuts the ref off that GitHub may append: "a.yml@refs/heads/main".
-func workflowFile(path string) string {
-	for _, extension := range []string{".yml", ".yaml"} {
-		if i := strings.Index(path, extension+"@"); i >= 0 {
-			return path[:i+len(extension)]
-		}
-	}
-	return path
 }
 
 // BranchHead returns the commit that a branch points to. It asks for the branch

@@ -11,20 +11,6 @@ import (
 // freshStatuses is how old a list may be that says a status need not be written.
 const freshStatuses = time.Second
 
-// statusCache is the list of one commit's statuses, as it was read and as we
-// have written since. It serves SetStatus alone: who asks for statuses gets those
-// that GitHub has.
-type statusCache struct {
-	slug pipeline.Slug
-	sha  pipeline.SHA
-	at   time.Time // when it was read; zero when nothing is remembered
-	list []pipeline.Status
-}
-
-func (m *statusCache) of(slug pipeline.Slug, sha pipeline.SHA) bool {
-	return !m.at.IsZero() && m.sha == sha && m.slug.Equal(slug)
-}
-
 func (c *Client) statusesOf(slug pipeline.Slug, sha pipeline.SHA, now time.Time) (list []pipeline.Status, age time.Duration, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

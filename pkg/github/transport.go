@@ -14,28 +14,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/retry"
 )
 
-const maxBody = 32 << 20 // a comparison with 300 patches is the largest answer
-
-// transport adds the token, bounds and counts each attempt, and repeats what
-// may be repeated.
-type transport struct {
-	base     http.RoundTripper
-	host     *url.URL
-	auth     credentials
-	secrets  secrets
-	timeout  time.Duration
-	maxWait  time.Duration
-	writeGap time.Duration
-	now      func() time.Time
-	sleep    func(context.Context, time.Duration) error
-	calls    counter
-	pages    pageCache
-	blocked  rateLimitPause
-
-	// writeLock holds the pace of the writes; the caller that took it out may write.
-	writeLock chan writeThrottle
-}
-
 func newTransport(o Options, host *url.URL) *transport {
 	t := &transport{
 		base: o.Transport, host: host, timeout: o.Timeout, maxWait: o.MaxWait,
@@ -111,12 +89,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// pause sleeps and counts it.
-func (t *transport) pause(ctx context.Context, d time.Duration) error {
-	t.calls.waited(d)
-	return t.sleep(ctx, d)
-}
-
 // once sends the request one time and reads the whole answer.
 func (t *transport) once(req *http.Request, k call, again bool, token string) (*http.Response, error) {
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.timeout, fmt.Errorf("no answer within %s", t.timeout))
@@ -166,12 +138,6 @@ func (t *transport) cause(ctx context.Context, err error) error {
 	return err
 }
 
-type tooLargeError struct{}
-
-func (*tooLargeError) Error() string {
-	return fmt.Sprintf("the answer is larger than %d MiB", maxBody>>20)
-}
-
 // backoff is the pause after a failed attempt that GitHub does not ask for.
 func (t *transport) backoff(attempt int) time.Duration {
 	return retry.Pause(attempt, retry.Near(t.host.Hostname()))
@@ -182,18 +148,6 @@ func unsent(err error) bool {
 	var dial *net.OpError
 	return errors.As(err, &dial) && dial.Op == "dial"
 }
-
-// noResponseError is the failure of a request that GitHub may have carried out.
-type noResponseError struct{ err error }
-
-func (e *noResponseError) Error() string { return e.err.Error() }
-func (e *noResponseError) Unwrap() error { return e.err }
-
-// unauthorizedError is a call that was not sent, since no token was to be had.
-type unauthorizedError struct{ err error }
-
-func (e *unauthorizedError) Error() string { return e.err.Error() }
-func (e *unauthorizedError) Unwrap() error { return e.err }
 
 // classify decides whether an attempt is worth another one, and after which pause.
 func (t *transport) classify(k call, resp *http.Response, err error, attempt int) (again bool, pause time.Duration) {
@@ -238,9 +192,6 @@ func (t *transport) last(resp *http.Response, err error) (*http.Response, error)
 func (t *transport) same(u *url.URL) bool {
 	return u.Scheme == t.host.Scheme && u.Host == t.host.Host
 }
-
-// errMoved is a write to a repository under a name that it does not have any more.
-var errMoved = errors.New("the repository has moved, and nothing was written there")
 
 // checkRedirect lets reads follow a moved repository on the same server. Writes
 // are refused, with whatever status GitHub redirects them: the repository may belong to

@@ -1,6 +1,3 @@
-// Package github asks GitHub's REST API what the pipeline needs to know, and
-// writes statuses, comments, deployments and dispatches: bounded, counted,
-// retried where it is safe, and with errors that say what to do.
 package github
 
 import (

@@ -15,13 +15,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-// ManagerFile is the name of the manager's configuration, at the top of its
-// repository; CustomersDir is the directory of the customers' files beside it.
-const (
-	ManagerFile  = "metapipe.yml"
-	CustomersDir = "customers"
-)
-
 // Config is everything that the manager's files say.
 type Config struct {
 	Manager   pipeline.Manager
@@ -100,24 +93,6 @@ func (c Config) ByRepository(id int64) []pipeline.Customer {
 		}
 	}
 	return found
-}
-
-// loader collects the problems of all files below one directory. Nothing
-// outside of it is ever opened, also not through symbolic links.
-type loader struct {
-	root     *os.Root
-	problems pipeline.Problems
-	dirs     map[string]listing // of root modules, which most customers share
-}
-
-// listing is what reading a directory gave.
-type listing struct {
-	entries []fs.DirEntry
-	err     error
-}
-
-func (l *loader) add(pos pipeline.Position, rule, message, remedy string) {
-	l.problems = append(l.problems, pipeline.Problem{Position: pos, Rule: rule, Message: message, Remedy: remedy})
 }
 
 // read returns the parsed file, or nil when it could not be understood.

@@ -12,12 +12,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-// registered is a customer with the tree of its file, for positions.
-type registered struct {
-	pipeline.Customer
-	node *strictyaml.Node
-}
-
 // customers reads every file of customers/. A manager without the directory has
 // no customers yet.
 func (l *loader) customers(m pipeline.Manager) []pipeline.Customer {

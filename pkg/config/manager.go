@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 
 	version "github.com/hashicorp/go-version"
@@ -158,27 +157,6 @@ func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 		"prevent_self_review": func(v value) { r.PreventSelfReview = d.boolean(v) },
 		"require_reviewed":    func(v value) { r.RequireReviewed = d.boolean(v) },
 	}
-}
-
-// reservedEnvironments are names that the store gives to other things beside
-// the environments of a customer.
-var reservedEnvironments = []string{"requests", "pulls", "ledger"}
-
-func (d *decoder) environmentName(v value) pipeline.Environment {
-	s, ok := d.text(v)
-	if !ok {
-		return ""
-	}
-	env, err := pipeline.ParseEnvironment(s)
-	if err != nil {
-		d.add(v.at, RuleName, fmt.Sprintf("%s is %q", v.name, strictyaml.Short(s)), "use 1–40 lower-case letters, digits and inner hyphens")
-		return ""
-	}
-	if slices.Contains(reservedEnvironments, s) {
-		d.add(v.at, RuleReservedName, fmt.Sprintf("an environment cannot be called %q: the store uses that name", s), "choose another name")
-		return ""
-	}
-	return env
 }
 
 func (d *decoder) branch(v value, to *[]string) {

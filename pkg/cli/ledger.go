@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -51,9 +52,9 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 	if err != nil {
 		return err
 	}
-	reports, err := auditOf(m).ledgers(ctx, o)
-	if err != nil {
-		return err
+	reports, unread := auditOf(m).ledgers(ctx, o)
+	if unread != nil && len(reports) == 0 {
+		return unread
 	}
 	findings := 0
 	for _, r := range reports {
@@ -79,7 +80,7 @@ func (a *App) ledger(ctx context.Context, o ledgerOptions) error {
 			a.logf("%s; --customer NAME shows those of a customer: %s", what, m.config.Advice())
 		}
 	}
-	if err == nil && findings > 0 {
+	if err = errors.Join(err, unread); err == nil && findings > 0 {
 		return findingsError{findings}
 	}
 	return err
@@ -150,17 +151,7 @@ func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditRepo
 		}
 		return m.auditTarget(ctx, auditor, c, env)
 	}
-	reports, err := m.auditTarget(ctx, auditor, c, "")
-	if err != nil {
-		return reports, err
-	}
 	environments, err := targetFlagsOf(m.manager).stored(ctx, c)
-	for _, env := range environments {
-		target, err := m.auditTarget(ctx, auditor, c, env)
-		reports = append(reports, target...)
-		if err != nil {
-			return reports, err
-		}
-	}
-	return reports, err
+	reports, unread := m.auditAll(ctx, auditor, c, append([]pipeline.Environment{""}, environments...))
+	return reports, errors.Join(err, unread)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +22,11 @@ func (m audit) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeli
 		of.Name = names[i]
 		report, err := auditor.Target(ctx, of, env)
 		if err != nil {
-			return append(reports, report), err
+			if len(report.Entries) > 0 {
+				report.Notes = append(report.Notes, "this ledger was not verified to its end")
+				reports = append(reports, report)
+			}
+			return reports, err
 		}
 		for _, former := range report.FormerNames() {
 			_, taken := m.config.Customer(former)
@@ -85,19 +90,33 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
 	}
-	var reports []ledger.AuditReport
-	for _, env := range envs {
-		if o.environment != "" && o.environment != string(env) {
-			continue
-		}
-		found, err := m.auditTarget(ctx, auditor, c, env)
-		if note != "" && len(found) > 0 {
-			found[0].Notes = append(found[0].Notes, note)
-		}
-		reports = append(reports, found...)
-		if err != nil {
-			return reports, err
+	if o.environment != "" {
+		envs = []pipeline.Environment{pipeline.Environment(o.environment)}
+	}
+	reports, err := m.auditAll(ctx, auditor, c, envs)
+	for i := range reports {
+		if note != "" && reports[i].Customer == name {
+			reports[i].Notes = append(reports[i].Notes, note)
 		}
 	}
-	return reports, nil
+	return reports, err
+}
+
+// auditAll reads the ledgers of several targets. What is wrong with one does not hide the
+// others: the error names each that could not be read.
+func (m audit) auditAll(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, envs []pipeline.Environment) ([]ledger.AuditReport, error) {
+	var reports []ledger.AuditReport
+	var unread []error
+	for _, env := range envs {
+		found, err := m.auditTarget(ctx, auditor, c, env)
+		reports = append(reports, found...)
+		if err == nil {
+			continue
+		}
+		unread = append(unread, err)
+		if statesOf(m.manager).goOn(ctx, err) != nil {
+			break
+		}
+	}
+	return reports, errors.Join(unread...)
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -34,7 +35,8 @@ change, and who holds its lock. It reads the counting of a state and no value of
 Customers without a file in customers/ are shown where the store has a state of them:
 a renamed file leaves its states under the old name. Those that metapipe customer rename
 has copied are shown with the new name; with METAPIPE_KEY the record of that is verified.
-LOST means that the last apply left a state, and that it is gone, older or another one
+UNREAD means that the rest is not known of this one; the command fails (exit code 1) after
+it has shown the others. LOST means that the last apply left a state, and that it is gone, older or another one
 now: state restore brings it back. ENDED means that a destroy left nothing, and that
 nothing was built since.`,
 		Example: "  metapipe state list --customer example-customer",
@@ -134,50 +136,38 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 	if err != nil {
 		return err
 	}
-	states := []targetState{}
-	for _, c := range customers {
-		environments, err := targetFlagsOf(m).stored(ctx, c)
-		if err != nil {
-			return err
-		}
-		for _, env := range environments {
-			if o.environment != "" && o.environment != string(env) {
-				continue
-			}
-			state, err := statesOf(m).target(ctx, c, env)
-			if err != nil {
-				return err
-			}
-			states = append(states, state)
-		}
-	}
-	for _, name := range left {
-		more, err := leftoversOf(m).leftStates(ctx, name, o.environment)
-		if err != nil {
-			return err
-		}
-		states = append(states, more...)
+	states, err := statesOf(m).list(ctx, customers, left, o.environment)
+	if err != nil {
+		return err
 	}
 	if len(states) == 0 && o.environment != "" {
 		return &pipeline.UsageError{Message: fmt.Sprintf("no customer asked for has an environment %q", o.environment), Next: "metapipe.yml and the customer's file say which there are"}
 	}
 	if o.json {
-		return a.printJSON(states)
+		err = a.printJSON(states)
+	} else {
+		err = a.printStates(states)
 	}
-	return a.printStates(states)
+	return errors.Join(err, unreadStates(states))
 }
 
 func (a *App) printStates(states []targetState) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TARGET\tSIZE\tSERIAL\tCHANGED\tLOCK\tSTATE")
 	for _, s := range states {
-		fmt.Fprintf(w, "%s/%s\t%s\t%s\t%s\t%s\t%s\n", s.Customer, s.Environment, s.size(), s.serial(), s.changed(), s.lock(), report.TerminalLine(s.Place))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", s.name(), s.size(), s.serial(), s.changed(), s.lock(), report.TerminalLine(s.Place))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	a.printUnregistered(states)
 	for _, s := range states {
+		if s.Unread != "" {
+			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), report.TerminalLine(s.Unread))
+		}
+		if s.LockDamaged != nil {
+			fmt.Fprintf(a.Out, "\nLOCK %s/%s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Customer, s.Environment, report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
+		}
 		if s.Lost != nil {
 			fmt.Fprintf(a.Out, "\nLOST %s/%s: %s\n→ %s\n", s.Customer, s.Environment, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
 		}

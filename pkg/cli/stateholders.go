@@ -12,6 +12,10 @@ import (
 // printHolders says whose step took the lock, since the lock itself names a machine only,
 // and what releases it.
 func (m states) printHolders(ctx context.Context, w io.Writer, s targetState) error {
+	if s.LockDamaged != nil {
+		_, err := fmt.Fprintf(w, "unlock\twhen you know that no process works on the state, remove %s\n", report.TerminalLine(s.LockDamaged.Place))
+		return err
+	}
 	if s.Lock == nil {
 		return nil
 	}

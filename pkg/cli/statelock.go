@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -28,15 +30,36 @@ func (m states) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Envi
 	if state.Bucket.Name != "" {
 		key = pipeline.StateKey(c.Name, env) + ".tflock"
 	}
+	lock, err = m.readLock(ctx, key)
+	return lock, true, err
+}
+
+// readLock reads the record of a lock; nil where there is none.
+func (m states) readLock(ctx context.Context, key string) (*pipeline.Lock, error) {
 	r, err := m.store.Open(ctx, key)
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return nil, true, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, true, err
+		return nil, err
 	}
-	read, err := pipeline.ParseLock(r)
-	return &read, true, errors.Join(err, r.Close())
+	lock, err := pipeline.ParseLock(r)
+	if damaged := (*pipeline.DamagedLock)(nil); errors.As(err, &damaged) {
+		damaged.Place = m.placeOf(key)
+	}
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	return &lock, nil
+}
+
+// placeOf names an object of the store so that other programs find it.
+func (m states) placeOf(key string) string {
+	if m.directory != "" {
+		return filepath.Join(m.directory, filepath.FromSlash(key))
+	}
+	bucket := m.config.Manager.State.Bucket
+	return "s3://" + bucket.Name + "/" + path.Join(bucket.Prefix, key)
 }
 
 // lockNote is where the tool says who has locked a local state.

@@ -143,6 +143,9 @@ func (m *manager) lostState(ctx context.Context, c pipeline.Customer, env pipeli
 		return state, in, err
 	}
 	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
+	if state.LockDamaged != nil {
+		return state, in, fmt.Errorf("look for the lock of %s/%s: %w", c.Name, env, state.LockDamaged)
+	}
 	if state.Lock != nil {
 		return state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
 			Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -170,23 +169,14 @@ func (m restoring) restore(ctx context.Context, restorer *recovery.Restorer, o r
 		restored.Misfit = done.Misfit.Why
 	}
 	if done.Replaced != "" {
-		restored.Replaced, restored.wayBack = m.placeOf(done.Replaced), m.wayBack(in, done.Replaced)
+		restored.Replaced, restored.wayBack = statesOf(m.manager).placeOf(done.Replaced), m.wayBack(in, done.Replaced)
 	}
 	return &restored, nil
 }
 
-// placeOf names an object of the store so that other programs find it.
-func (m restoring) placeOf(key string) string {
-	if m.directory != "" {
-		return filepath.Join(m.directory, filepath.FromSlash(key))
-	}
-	bucket := m.config.Manager.State.Bucket
-	return "s3://" + bucket.Name + "/" + path.Join(bucket.Prefix, key)
-}
-
 // wayBack is the command that restores an object of the store as the state of a target.
 func (m restoring) wayBack(in pipeline.TargetInput, key string) string {
-	file, fetch := m.placeOf(key), ""
+	file, fetch := statesOf(m.manager).placeOf(key), ""
 	if m.directory == "" {
 		copied := "replaced.tfstate"
 		file, fetch = copied, "aws s3 cp "+shellWord(file)+" "+copied+" && "

@@ -35,6 +35,10 @@ type targetState struct {
 	Lock  *pipeline.Lock `json:"lock,omitempty"`
 	// LockUnknown says where the lock is when it cannot be read from here.
 	LockUnknown string `json:"lock_unknown,omitempty"`
+	// LockDamaged says what is wrong with a record of a lock that cannot be read as one.
+	LockDamaged *pipeline.DamagedLock `json:"lock_damaged,omitempty"`
+	// Unread says why the rest is not known; empty where it is.
+	Unread string `json:"unread,omitempty"`
 	// Unregistered: the store has records of the customer, and customers/ has no file.
 	Unregistered bool `json:"unregistered,omitempty"`
 	// RenamedTo is the name that has the state of such a customer now. RenameUnread says why
@@ -46,6 +50,9 @@ type targetState struct {
 }
 
 func (s targetState) size() string {
+	if s.Unread != "" {
+		return "UNREAD"
+	}
 	if s.Lost != nil {
 		return "LOST"
 	}
@@ -62,7 +69,7 @@ func (s targetState) size() string {
 func (s targetState) damaged() bool { return s.Lost != nil && s.Lost.Damaged }
 
 func (s targetState) serial() string {
-	if !s.Exists || s.damaged() {
+	if !s.Exists || s.damaged() || s.Unread != "" {
 		return "-"
 	}
 	return fmt.Sprint(s.Serial)
@@ -79,6 +86,10 @@ func (s targetState) lock() string {
 	switch {
 	case s.Lock != nil:
 		return report.TerminalLine(s.Lock.String())
+	case s.LockDamaged != nil:
+		return "damaged (" + report.TerminalLine(s.LockDamaged.Why) + ")"
+	case s.Unread != "":
+		return "-"
 	case s.LockUnknown != "":
 		return "not visible here (" + report.TerminalLine(s.LockUnknown) + ")"
 	}
@@ -158,15 +169,25 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipel
 			}
 			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
 		case locks[f.Key]:
-			err := m.read(ctx, f.Key, func(r io.Reader) error {
-				lock, err := pipeline.ParseLock(r)
-				state.Lock = &lock
+			if err := m.takeLock(ctx, f.Key, state); err != nil {
 				return err
-			})
-			if err != nil && !errors.Is(err, pipeline.ErrNotFound) { // released since
-				return fmt.Errorf("lock of %s/%s: %w", c.Name, env, err)
 			}
 		}
+	}
+	return nil
+}
+
+// takeLock notes who holds a lock. It may be released since.
+func (m states) takeLock(ctx context.Context, key string, state *targetState) error {
+	lock, err := m.readLock(ctx, key)
+	var damaged *pipeline.DamagedLock
+	switch {
+	case errors.As(err, &damaged):
+		state.LockDamaged = damaged
+	case err != nil:
+		return fmt.Errorf("lock of %s/%s: %w", state.Customer, state.Environment, err)
+	case lock != nil:
+		state.Lock = lock
 	}
 	return nil
 }

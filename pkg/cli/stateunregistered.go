@@ -66,7 +66,7 @@ func (m leftovers) stateCustomers(ctx context.Context, name string) (registered 
 func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
 	envs, err := registry.StoredEnvironments(ctx, m.store, name)
 	if err != nil {
-		return nil, err
+		return []targetState{{Customer: name, Unregistered: true, Unread: err.Error()}}, statesOf(m.manager).goOn(ctx, err)
 	}
 	to, unread := m.renamedTo(ctx, name)
 	var states []targetState
@@ -76,25 +76,33 @@ func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, o
 		}
 		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
 		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
-		kept, err := m.store.List(ctx, record.KeptPrefix(name, env))
-		if err != nil {
-			return nil, err
-		}
-		state.Kept = record.KeptStates(kept)
-		if m.config.Manager.State.Backend.Type == "" {
-			err = statesOf(m.manager).stateInStore(ctx, c, env, &state)
-		} else {
-			state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
-		}
-		if err == nil {
-			err = statesOf(m.manager).end(ctx, &state)
-		}
-		if err != nil {
-			return nil, err
+		if err := m.leftState(ctx, c, &state); err != nil {
+			state.Unread = err.Error()
+			if err := statesOf(m.manager).goOn(ctx, err); err != nil {
+				return nil, err
+			}
 		}
 		states = append(states, state)
 	}
 	return states, nil
+}
+
+// leftState fills in what the store has of one of them.
+func (m leftovers) leftState(ctx context.Context, c pipeline.Customer, state *targetState) error {
+	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name, state.Environment))
+	if err != nil {
+		return err
+	}
+	state.Kept = record.KeptStates(kept)
+	if m.config.Manager.State.Backend.Type == "" {
+		err = statesOf(m.manager).stateInStore(ctx, c, state.Environment, state)
+	} else {
+		state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
+	}
+	if err != nil {
+		return err
+	}
+	return statesOf(m.manager).end(ctx, state)
 }
 
 // renamedTo is the name that a customer without a file has now. It is verified with a key
@@ -155,7 +163,7 @@ func (a *App) printUnregistered(states []targetState) {
 	environments := map[pipeline.CustomerName][]string{}
 	var order []targetState // the first of each customer
 	for _, s := range states {
-		if s.RenamedTo == "" && (!s.Unregistered || s.Ended != nil) { // an ended customer needs no file
+		if s.Environment == "" || s.RenamedTo == "" && (!s.Unregistered || s.Ended != nil) { // an ended customer needs no file
 			continue
 		}
 		if environments[s.Customer] == nil {

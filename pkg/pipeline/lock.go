@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -22,8 +23,29 @@ type Lock struct {
 	Created   time.Time `json:"created"`
 }
 
+// DamagedLock is the record of a lock that no tool has written so. Who holds the lock is
+// not known then, and that the state is locked is assumed.
+type DamagedLock struct {
+	Place string `json:"place"`  // of the record; empty where its reader does not know it
+	Why   string `json:"reason"` // without a word of the content
+}
+
+func (e *DamagedLock) Error() string { return e.refusal().Error() }
+
+// Unwrap gives the refusal of a command that needs to know the holder.
+func (e *DamagedLock) Unwrap() error { return e.refusal() }
+
+func (e *DamagedLock) refusal() *RefusedError {
+	place := e.Place
+	if place == "" {
+		place = "the record"
+	}
+	return &RefusedError{Reason: ReasonLocked, Message: fmt.Sprintf("the record of the lock is damaged (%s), so it is not known who holds the lock: %s", e.Why, place),
+		Next: "when you know that no process works on the state, remove " + place}
+}
+
 // ParseLock reads the record of a lock. Text in it is cut to one printable line of
-// at most 200 characters.
+// at most 200 characters. A record that names no lock is a *DamagedLock.
 func ParseLock(r io.Reader) (Lock, error) {
 	var raw struct{ ID, Operation, Who, Created string }
 	content, err := io.ReadAll(io.LimitReader(r, maxLock+1))
@@ -31,16 +53,32 @@ func ParseLock(r io.Reader) (Lock, error) {
 		return Lock{}, fmt.Errorf("read the lock: %w", err)
 	}
 	if len(content) > maxLock {
-		return Lock{}, fmt.Errorf("the lock has more than %d bytes", maxLock)
+		return Lock{}, &DamagedLock{Why: fmt.Sprintf("it has more than %d bytes", maxLock)}
 	}
 	if err := json.Unmarshal(content, &raw); err != nil {
-		return Lock{}, fmt.Errorf("the lock is not in the form of the tool: %w", err)
+		return Lock{}, &DamagedLock{Why: damageOf(content, err)}
 	}
 	lock := Lock{ID: PlainLine(raw.ID), Operation: strings.ToLower(strings.TrimPrefix(PlainLine(raw.Operation), "OperationType")), Who: PlainLine(raw.Who)}
 	if at, err := time.Parse(time.RFC3339Nano, raw.Created); err == nil {
 		lock.Created = at.UTC()
 	}
+	if lock.ID == "" {
+		return Lock{}, &DamagedLock{Why: "it has no ID"}
+	}
 	return lock, nil
+}
+
+func damageOf(content []byte, err error) string {
+	var syntax *json.SyntaxError
+	switch {
+	case len(content) == 0:
+		return "it is empty"
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(content)):
+		return "it ends in the middle"
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("it is no JSON (byte %d)", syntax.Offset)
+	}
+	return "it has not the form of one"
 }
 
 // PlainLine keeps the printable characters of s, at most 200: for text of others in a

@@ -1,8 +1,10 @@
 package pipeline_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 	"unicode"
 
@@ -21,10 +23,18 @@ func TestParseLock(t *testing.T) {
 	if got := lock.String(); got != "runner@host since 2026-11-21T22:33:48Z (apply, lock 4d2e)" {
 		t.Errorf("got %q", got)
 	}
-	for _, text := range []string{"", "null and more", "[]", `{"ID": 7}`, strings.Repeat(" ", 70<<10)} {
-		if lock, err := pipeline.ParseLock(strings.NewReader(text)); err == nil {
-			t.Errorf("%.20q gave %+v", text, lock)
+	for text, why := range map[string]string{"": "it is empty", "null and more": "no JSON", "null": "no ID", "{}": "no ID", "[]": "not the form", `{"ID": 7}`: "not the form", strings.Repeat(" ", 70<<10): "more than 65536 bytes",
+		toolsLock[:len(toolsLock)/2]: "ends in the middle", "<html>secret</html>": "no JSON (byte 1)"} {
+		lock, err := pipeline.ParseLock(strings.NewReader(text))
+		var damaged *pipeline.DamagedLock
+		var refused *pipeline.RefusedError
+		if !errors.As(err, &damaged) || !strings.Contains(damaged.Why, why) || !errors.As(err, &refused) || refused.Reason != pipeline.ReasonLocked || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%.20q gave %+v, %v", text, lock, err)
 		}
+	}
+	broken := errors.New("connection reset")
+	if _, err := pipeline.ParseLock(iotest.ErrReader(broken)); !errors.Is(err, broken) || errors.As(err, new(*pipeline.DamagedLock)) {
+		t.Errorf("what could not be read is damaged: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,12 +29,12 @@ func changedSince(ctx context.Context, s pipeline.Store, targets []Target, since
 		})
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil && (ctx.Err() != nil || !slices.Contains(errs, nil)) {
 		return nil, err
 	}
 	var left []Target
 	for i, t := range targets {
-		if changed[i] {
+		if changed[i] || errs[i] != nil { // it may have changed; the scan says what is wrong with it
 			left = append(left, t)
 		}
 	}

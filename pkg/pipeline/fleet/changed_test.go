@@ -74,3 +74,32 @@ func TestChangedSince(t *testing.T) {
 		t.Errorf("a store that does not answer: %v", err)
 	}
 }
+
+// unreadTarget is a store that cannot list what lies under a prefix.
+type unreadTarget struct {
+	keyList
+	prefix string
+}
+
+func (u unreadTarget) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	if strings.HasPrefix(prefix, u.prefix) {
+		return nil, errors.New("access denied")
+	}
+	return u.keyList.ListAfter(ctx, prefix, after)
+}
+
+// TestChangedSinceIsUnknown: a target that cannot be read may have changed, and hides no
+// other one. A store that cannot be read at all is an error.
+func TestChangedSinceIsUnknown(t *testing.T) {
+	t.Parallel()
+	targets := []Target{{Customer: "a", Environment: "staging"}, {Customer: "b", Environment: "staging"}, {Customer: "c", Environment: "staging"}}
+	store := keyList{keys: []string{record.LastApplyPrefix("c", "staging") + "20300108T000000.000000000Z-x.json"}}
+	since := time.Date(2030, 1, 5, 0, 0, 0, 0, time.UTC)
+	left, err := changedSince(t.Context(), unreadTarget{store, "a/"}, targets, since)
+	if err != nil || len(left) != 2 || left[0].Customer != "a" || left[1].Customer != "c" {
+		t.Errorf("%v, %v", left, err)
+	}
+	if left, err := changedSince(t.Context(), unreadTarget{store, ""}, targets, since); err == nil {
+		t.Errorf("nothing could be read, and it gave %v", left)
+	}
+}

@@ -48,6 +48,7 @@ func FindingKinds(r sweep.Result) string {
 type StateLocks struct {
 	Held    *pipeline.Lock
 	Unknown bool
+	Err     error // of the one that is read
 }
 
 func (l *StateLocks) Lock(_ context.Context, _ pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
@@ -57,7 +58,7 @@ func (l *StateLocks) Lock(_ context.Context, _ pipeline.Customer, env pipeline.E
 	if env != "staging" {
 		return nil, true, nil
 	}
-	return l.Held, true, nil
+	return l.Held, true, l.Err
 }
 
 func (l *StateLocks) ReleaseLock(_ context.Context, _ pipeline.Job, id string) error {

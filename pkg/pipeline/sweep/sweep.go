@@ -75,6 +75,7 @@ const (
 	FindingWaiting     FindingKind = "waiting"      // reviewers let it wait for long
 	FindingForeignLock FindingKind = "foreign-lock" // no run of metapipe holds the lock of its state
 	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state
+	FindingDamagedLock FindingKind = "damaged-lock" // the record of the lock of its state cannot be read as one
 	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
 	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
 )
@@ -96,7 +97,7 @@ type Finding struct {
 // Repairable reports whether the sweep can repair it.
 func (f Finding) Repairable() bool {
 	switch f.Kind {
-	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
+	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingDamagedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
 		return false
 	}
 	return true
@@ -295,25 +296,30 @@ func (w *sweeping) locks(ctx context.Context, customer pipeline.Customer) (remai
 		if !w.request.Applies(env) {
 			continue
 		}
-		lock, known, err := w.Locks.Lock(ctx, customer, env)
-		if err != nil {
-			return true, err
-		}
-		if !known {
-			if err := w.reportUnseenLock(ctx, customer.Name, env); err != nil {
-				return true, err
-			}
-		}
-		if lock == nil {
-			continue
-		}
-		left, err := w.lock(ctx, customer, env, *lock)
-		if err != nil {
-			return true, err
-		}
-		remain = remain || left
+		left, targetErr := w.lockOf(ctx, customer, env)
+		remain, err = remain || left, errors.Join(err, targetErr)
 	}
-	return remain, nil
+	return remain, err
+}
+
+// lockOf looks for the lock that the run has left of one target.
+func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, env pipeline.Environment) (remain bool, err error) {
+	lock, known, err := w.Locks.Lock(ctx, customer, env)
+	var damaged *pipeline.DamagedLock
+	switch {
+	case errors.As(err, &damaged):
+		w.found(Finding{Kind: FindingDamagedLock, Environment: env, Message: fmt.Sprintf("the record of the lock of its state is damaged (%s), so it is not known who holds it", damaged.Why),
+			Next: "when you know that no process works on the state, remove " + damaged.Place}, nil)
+		return true, nil
+	case err != nil:
+		return true, fmt.Errorf("read the lock of %s: %w", pipeline.TargetName(customer.Name, env), err)
+	case !known:
+		err = w.reportUnseenLock(ctx, customer.Name, env)
+	}
+	if lock == nil || err != nil {
+		return err != nil, err
+	}
+	return w.lock(ctx, customer, env, *lock)
 }
 
 // lock finds out whether the request has left a lock, and releases it when no other step

@@ -185,3 +185,25 @@ func TestSweepStopped(t *testing.T) {
 		t.Errorf("open: %v", keys)
 	}
 }
+
+// TestDamagedLock: a record of a lock that cannot be read keeps the request of its run open,
+// and hides neither that request nor another one.
+func TestDamagedLock(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	r, locks := w.KilledPlan()
+	locks.Held, locks.Err = nil, &pipeline.DamagedLock{Place: "s3://b/acme/staging/k.tflock", Why: "it is empty"}
+	w.SetRun(r, "completed", "failure")
+	w.Now = w.Now.Add(time.Hour)
+	found := w.Sweep(locks, true)
+	if got := pipelinetest.FindingKinds(found); got != "damaged-lock fixed=false, unfinished fixed=true" || len(w.OpenKeys()) != 1 {
+		t.Fatalf("%q, open %v", got, w.OpenKeys())
+	}
+	if f := found.Findings[0]; !pipelinetest.ContainsAll(f.Message+f.Next, "it is empty", "remove s3://b/acme/staging/k.tflock") {
+		t.Errorf("%+v", f)
+	}
+	locks.Err = nil
+	if got := pipelinetest.FindingKinds(w.Sweep(locks, true)); got != "unfinished fixed=true" || len(w.OpenKeys()) != 0 {
+		t.Errorf("without the lock: %q, open %v", got, w.OpenKeys())
+	}
+}

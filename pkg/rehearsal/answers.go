@@ -3,6 +3,8 @@ package rehearsal
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -84,6 +86,34 @@ func listOf(text string) []string {
 	var out []string
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		return nil
+	}
+	return out
+}
+
+// stepResult is what a step left behind.
+type stepResult struct {
+	command     string
+	exit        int
+	outputs     map[string]string
+	annotations []annotation
+	summary     string // masked
+	event       *event
+}
+
+// outputsOf reads the outputs in the payload of a deployment as name and value.
+// A payload may come as an object or as the text of one.
+func outputsOf(payload json.RawMessage) [][2]string {
+	var text string
+	if json.Unmarshal(payload, &text) == nil {
+		payload = json.RawMessage(text)
+	}
+	var p pipeline.DeploymentPayload
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return nil
+	}
+	var out [][2]string
+	for _, name := range slices.Sorted(maps.Keys(p.Outputs)) {
+		out = append(out, [2]string{name, p.Outputs[name]})
 	}
 	return out
 }

@@ -167,24 +167,6 @@ func (s *rehearsal) leaveOut(name, why string) {
 	s.steps = append(s.steps, Step{Name: strings.ToUpper(name[:1]) + name[1:], Expected: "left out", Got: why, OK: true, LeftOut: true})
 }
 
-// outputsOf reads the outputs in the payload of a deployment as name and value.
-// A payload may come as an object or as the text of one.
-func outputsOf(payload json.RawMessage) [][2]string {
-	var text string
-	if json.Unmarshal(payload, &text) == nil {
-		payload = json.RawMessage(text)
-	}
-	var p pipeline.DeploymentPayload
-	if err := json.Unmarshal(payload, &p); err != nil {
-		return nil
-	}
-	var out [][2]string
-	for _, name := range slices.Sorted(maps.Keys(p.Outputs)) {
-		out = append(out, [2]string{name, p.Outputs[name]})
-	}
-	return out
-}
-
 // outputsByEnvironment reads the output `outputs` of trigger as rows of
 // environment, name and value.
 func outputsByEnvironment(text string) [][]string {

@@ -1,37 +1,14 @@
 package rehearsal
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/tempdir"
 )
-
-// rehearsal is everything that a running rehearsal needs.
-type rehearsal struct {
-	opts     Options
-	setup    *setup
-	narrator *narrator
-	folder   *folder
-	watcher  *watcher
-	masks    *masks
-	input    *bufio.Reader
-
-	mu    sync.Mutex
-	calls []stepCalls
-
-	part   int // of the story
-	title  string
-	began  time.Time
-	number int // of the pull request
-	steps  []Step
-}
 
 // Run plays the whole story and keeps what every party would see. The error is
 // a *pipeline.UsageError for what the caller can correct before anything runs, a

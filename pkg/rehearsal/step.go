@@ -6,21 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 )
-
-// stepResult is what a step left behind.
-type stepResult struct {
-	command     string
-	exit        int
-	outputs     map[string]string
-	annotations []annotation
-	summary     string // masked
-	event       *event
-}
 
 // step is a command with the secrets that the workflow gives it.
 type step struct {
@@ -142,4 +134,28 @@ func (e *event) showLog() {
 		return
 	}
 	e.show(story.Part{Kind: story.Log, Title: "Log, " + count(strings.Count(text, "\n"), "line"), Text: "$ " + clean(e.detail) + "\n" + text})
+}
+
+// countCalls adds up what the job's tokens were used for since its last step.
+func (j *job) countCalls(subcommand string) {
+	c := stepCalls{Step: fmt.Sprintf("%s run %d, %s: %s", j.run.who, j.run.run.Number, j.name, subcommand), Calls: []hub.Call{}}
+	used := 0
+	for _, call := range j.setup.hub.Calls() {
+		if !slices.Contains(j.tokens, call.Token) {
+			continue
+		}
+		if used++; used <= j.seen {
+			continue
+		}
+		c.Calls = append(c.Calls, call)
+		if call.Write() {
+			c.Writes++
+		} else {
+			c.Reads++
+		}
+	}
+	j.seen = used
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.calls = append(j.calls, c)
 }

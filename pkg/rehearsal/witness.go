@@ -2,10 +2,8 @@ package rehearsal
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
@@ -95,20 +93,6 @@ func deploymentPart(d hub.DeploymentRecord) story.Part {
 
 func short(sha string) string { return sha[:min(7, len(sha))] }
 
-// tellNews puts what is new below an event and into the folder.
-func (s *rehearsal) tellNews(e *event) error {
-	n := s.watcher.poll()
-	for _, c := range n.comments {
-		if err := s.keepComment(c); err != nil {
-			return err
-		}
-		e.show(story.Part{Kind: story.Comment, Author: c.comment.Author, Markdown: withoutMarker(c.comment.Body), Title: fmt.Sprintf("commented on pull request #%d (version %d)", c.pull, c.version)})
-	}
-	e.show(n.statuses...)
-	e.show(n.deployments...)
-	return nil
-}
-
 // withoutMarker drops the hidden first line of a comment: a reader never sees it.
 func withoutMarker(body string) string {
 	first, rest, _ := strings.Cut(body, "\n")
@@ -116,45 +100,4 @@ func withoutMarker(body string) string {
 		return rest
 	}
 	return body
-}
-
-// keepComment stores each version, and the newest one under its own name.
-func (s *rehearsal) keepComment(c sighting) error {
-	number, body := strconv.Itoa(c.pull), []byte(c.comment.Body)
-	if err := s.folder.write(body, "customer", "pull-requests", number, fmt.Sprintf("comment-%d.md", c.version)); err != nil {
-		return err
-	}
-	return s.folder.write(body, "customer", "pull-requests", number, "comment.md")
-}
-
-// stepCalls are the requests to GitHub that one step made.
-type stepCalls struct {
-	Step   string     `json:"step"`
-	Reads  int        `json:"reads"`
-	Writes int        `json:"writes"`
-	Calls  []hub.Call `json:"calls"`
-}
-
-// countCalls adds up what the job's tokens were used for since its last step.
-func (j *job) countCalls(subcommand string) {
-	c := stepCalls{Step: fmt.Sprintf("%s run %d, %s: %s", j.run.who, j.run.run.Number, j.name, subcommand), Calls: []hub.Call{}}
-	used := 0
-	for _, call := range j.setup.hub.Calls() {
-		if !slices.Contains(j.tokens, call.Token) {
-			continue
-		}
-		if used++; used <= j.seen {
-			continue
-		}
-		c.Calls = append(c.Calls, call)
-		if call.Write() {
-			c.Writes++
-		} else {
-			c.Reads++
-		}
-	}
-	j.seen = used
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.calls = append(j.calls, c)
 }

@@ -237,3 +237,28 @@ func (m *managerRun) gate(ctx context.Context, env string, plan map[string]strin
 	}
 	return at == hub.GateOpen, nil
 }
+
+// review is what the reviewer sees and says at a gate: the plan in one line, the
+// receipt that ties the apply to it, and where the whole of it is written.
+func (m *managerRun) review(ctx context.Context, env string, plan map[string]string) (yes bool, why string, err error) {
+	e := m.narrator.begin(story.Reviewer, env+" waits for approval", counted(plan)+" · receipt "+plan["receipt-code"])
+	e.show(story.Part{Kind: story.Summary, Title: "The job summary that the reviewer sees; receipt " + plan["receipt-code"], Markdown: m.lastSummary})
+	e.line(shown{lineText, "The plan is in the job summary: " + m.folder.path("manager", "summaries", m.lastFile)})
+	switch m.approve {
+	case ApproveYes:
+		yes, why = true, "approved by the rehearsal"
+	case ApproveNo:
+		yes, why = false, "rejected by the rehearsal"
+	default:
+		yes, why, err = m.ask(ctx, fmt.Sprintf("%-*s? Apply this plan to %s? [y/N] ", gutter, "", env))
+	}
+	switch {
+	case err != nil:
+		e.end(story.Stopped, "no answer")
+	case yes:
+		e.end(story.Done, "approved")
+	default:
+		e.end(story.Stopped, why)
+	}
+	return yes, why, err
+}

@@ -1,0 +1,37 @@
+package rehearsal
+
+import (
+	"bufio"
+	"sync"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
+)
+
+// rehearsal is everything that a running rehearsal needs.
+type rehearsal struct {
+	opts     Options
+	setup    *setup
+	narrator *narrator
+	folder   *folder
+	watcher  *watcher
+	masks    *masks
+	input    *bufio.Reader
+
+	mu    sync.Mutex
+	calls []stepCalls
+
+	part   int // of the story
+	title  string
+	began  time.Time
+	number int // of the pull request
+	steps  []Step
+}
+
+// stepCalls are the requests to GitHub that one step made.
+type stepCalls struct {
+	Step   string     `json:"step"`
+	Reads  int        `json:"reads"`
+	Writes int        `json:"writes"`
+	Calls  []hub.Call `json:"calls"`
+}

@@ -37,8 +37,10 @@ func newDriftCmd(app *App) *cobra.Command {
 Alone it scans everything on this machine. On several machines it takes three steps:
 drift list begins a scan and shares its targets out to shards; drift scan ID --shard N
 looks at one of them; drift summary ID collects what all found. A scan that was
-interrupted goes on with --resume, or with --scan ID. metapipe.yml says under
-"drift" what is done about each kind, and what is ignored until when.
+interrupted goes on with --resume, or with --scan ID, also after a summary that names
+targets as not checked. A customer whose file has problems is an error of that customer
+alone. metapipe.yml says under "drift" what is done about each kind, and what is ignored
+until when.
 
 ` + driftFindingsHelp + `
 Environment: METAPIPE_KEY; SOURCE_REPOS_PAT (customers: contents read; with --issues,
@@ -121,8 +123,11 @@ func (a *App) openDrift(ctx context.Context, d directories, f driftFindings, loo
 	case looks:
 		d.actionsTokens = append(d.actionsTokens, envSourceToken)
 	}
-	d.reads = true
+	d.reads, d.tolerant = true, true
 	return a.openManagerAfter(ctx, d, func(m *manager) error {
+		for _, b := range m.broken {
+			a.logf("%s/%s.yml has problems, so customer %s is not looked at:\n%v", config.CustomersDir, b.Name, b.Name, b.Problems)
+		}
 		if err := check(m); err != nil {
 			return err
 		}

@@ -44,6 +44,9 @@ func (o driftTargets) check() error {
 func (o driftTargets) filter(m *manager) (fleet.Filter, error) {
 	f := fleet.Filter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
+		if broken := driftOf(m).brokenFiles()[pipeline.CustomerName(s)]; broken != nil {
+			return f, broken
+		}
 		c, err := m.customer(s)
 		if err != nil {
 			return f, err
@@ -111,6 +114,6 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 }
 
 func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (fleet.Listing, error) {
-	in := fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.config.Customers, Filter: filter, Shards: shards}
+	in := fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.listed(), Filter: filter, Shards: shards}
 	return drift.Scans(m.store, m.sealer, m.app.Now).List(ctx, in)
 }

@@ -21,6 +21,9 @@ func (m driftStep) writeIssues(ctx context.Context, scan *drift.Scan, o driftFin
 		return err
 	}
 	issuer := &drift.Issuer{Store: m.store, Sealer: m.sealer, GitHub: client, Body: report.Renderer{}.Issue, Closing: report.Renderer{}.IssueClosing, Now: m.app.Now}
+	for _, b := range m.broken {
+		issuer.Broken = append(issuer.Broken, b.Name)
+	}
 	scan.Issues, err = issuer.Run(ctx, *scan, m.config.Customers, o.issues)
 	for _, i := range scan.Issues {
 		if i.Action != issues.Unchanged {
@@ -59,6 +62,9 @@ func (m driftStep) print(scan drift.Scan, o driftFindings) error {
 	for _, name := range scan.Missing {
 		_, printErr := fmt.Fprintf(m.app.Out, "%s: not checked\n", report.TerminalLine(name))
 		err = errors.Join(err, printErr)
+	}
+	if len(scan.Missing) > 0 {
+		m.app.logf("%d targets were not checked: `metapipe drift --scan %s` looks at them, or `metapipe drift scan` and `drift summary`", len(scan.Missing), scan.ID)
 	}
 	for _, group := range report.DriftAlike(scan) {
 		_, printErr := fmt.Fprintf(m.app.Out, "alike in %d targets: %s: %s\n", len(group.Targets), report.TerminalLine(group.What), report.TerminalLine(group.Names(5)))

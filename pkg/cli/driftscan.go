@@ -109,6 +109,7 @@ func (m driftStep) scan(ctx context.Context, d directories, in drift.ScanInput, 
 	}
 	m.app.logf("scan %s, %d at once", in.Scan, in.Workers)
 	in.Customers, in.ManagerDir, in.Dir, in.Backend = m.config.Customers, m.dir, dir, m.backend
+	in.Broken = m.brokenFiles()
 	err = scanner.Run(ctx, in)
 	return errors.Join(err, progress.end())
 }

@@ -24,6 +24,9 @@ type manager struct {
 	directory string
 	sealer    *store.Sealer
 	rules     *rules
+	// broken are customers whose file has problems; only a command that goes on with the others
+	// has any.
+	broken []config.BrokenCustomer
 }
 
 // openManager loads the configuration and opens the store.
@@ -38,7 +41,7 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	if err != nil {
 		return nil, err
 	}
-	s.only = p.only
+	s.only, s.tolerant = p.only, p.tolerant
 	m, err := s.loadManager(p.managerDir)
 	if err != nil {
 		return nil, err
@@ -105,13 +108,17 @@ func (s *step) readManager(dir string) (*manager, error) {
 
 // newManager takes what was read of a directory.
 func (s *step) newManager(dir string, c config.Config, problems pipeline.Problems) (*manager, error) {
+	var broken []config.BrokenCustomer
+	if s.tolerant {
+		c, broken, problems = config.Apart(c, problems)
+	}
 	if err := problems.Err(); err != nil {
 		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
 	}
 	if err := masksOf(s).passed(c.Manager.Tool.Env); err != nil {
 		return nil, err
 	}
-	return &manager{step: s, dir: dir, config: c, rules: newRules(dir)}, nil
+	return &manager{step: s, dir: dir, config: c, rules: newRules(dir), broken: broken}, nil
 }
 
 // configuration reads no more customers than the command needs.

@@ -25,7 +25,7 @@ func TestOtherCustomersMistake(t *testing.T) {
 		"state list --customer blog": false, "drift --customer blog": false, "ledger --customer blog": false, "unlock --lock-id x" + target: false,
 		"report --customer blog --request c31892b2-0000-4000-8000-000000000001": false,
 		"plan" + strings.ReplaceAll(of, "blog", "wiki"):                         true,
-		"state list": true, "sweep": true, "drift": true, "fetch-vars --customer blog": true, "validate": true,
+		"state list": true, "sweep": true, "drift --customer wiki": true, "fetch-vars --customer blog": true, "validate": true,
 		"state show" + strings.ReplaceAll(target, "blog", "wiki"): true,
 	} {
 		t.Run(args, func(t *testing.T) {

@@ -30,6 +30,9 @@ type directories struct {
 	// reads: the command looks at what was deployed. A store that is not there would look
 	// like a manager that never deployed anything.
 	reads bool
+	// tolerant: the broken file of a customer is a failure of that customer, and the command
+	// goes on with the others.
+	tolerant bool
 	// tokens are the variables with tokens of GitHub that the command cannot do without;
 	// actionsTokens those that it cannot do without in Actions.
 	tokens, actionsTokens []string

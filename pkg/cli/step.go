@@ -24,6 +24,8 @@ type step struct {
 	anyRef bool
 	// only names the customer that the command works for; empty: all of them.
 	only string
+	// tolerant: see directories.
+	tolerant bool
 	// toolEnviron is what the tool sees of the environment, where a target has
 	// credentials of its own; nil: that of this process.
 	toolEnviron []string

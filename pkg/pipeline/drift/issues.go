@@ -23,7 +23,9 @@ type Issuer struct {
 	// results give equal texts.
 	Body    func(r Result) string
 	Closing func(r Result) string
-	Now     func() time.Time
+	// Broken are customers with a file that has problems: nothing is known about their issues.
+	Broken []pipeline.CustomerName
+	Now    func() time.Time
 }
 
 // TargetIssue is what became of the issue of one target.
@@ -103,7 +105,8 @@ func (d *Issuer) gone(book issues.Book, registered map[pipeline.CustomerName]pip
 		customer, environment, _ := strings.Cut(name, "/")
 		env := pipeline.Environment(environment)
 		c, known := registered[pipeline.CustomerName(customer)]
-		if known && c.Allows(env) || !stored.Open || stored.Number == 0 {
+		unknown := slices.Contains(d.Broken, pipeline.CustomerName(customer))
+		if unknown || known && c.Allows(env) || !stored.Open || stored.Number == 0 {
 			continue
 		}
 		why := "the customer " + customer + " is not registered any more"

@@ -43,10 +43,12 @@ type planner interface {
 
 // ScanInput is one call of a scanner.
 type ScanInput struct {
-	Scan       string // id of a scan that was begun
-	Shard      int    // 1 … number of shards; 0: all
-	Workers    int    // at least 1
-	Customers  []pipeline.Customer
+	Scan      string // id of a scan that was begun
+	Shard     int    // 1 … number of shards; 0: all
+	Workers   int    // at least 1
+	Customers []pipeline.Customer
+	// Broken are why customers that have a file are not among Customers.
+	Broken     map[pipeline.CustomerName]error
 	ManagerDir string // absolute
 	Dir        string // absolute, for workspaces
 	// Backend says where the state of a target is.
@@ -86,7 +88,9 @@ const maxLookups = 25
 func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
 	began := w.Now()
 	result := Result{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
-	if c, ok := w.customers[t.Customer]; !ok {
+	if broken := w.in.Broken[t.Customer]; broken != nil {
+		result.fail(&causeError{cause: "configuration", err: broken})
+	} else if c, ok := w.customers[t.Customer]; !ok {
 		result.fail(&pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
 	} else if err := w.inspect(ctx, c, &result); pipeline.AsLost(err) != nil {
 		result.lose(*pipeline.AsLost(err))

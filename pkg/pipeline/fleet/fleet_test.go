@@ -121,14 +121,26 @@ func TestResumedScan(t *testing.T) {
 	if err := c.check(listing.Scan, 2, 1); !errors.Is(err, context.Canceled) {
 		t.Fatalf("an interrupted shard: %v", err)
 	}
-	if id, err := c.scans.Unfinished(t.Context()); err != nil || id != listing.Scan {
-		t.Errorf("unfinished is %q: %v", id, err)
+	for range 2 { // a merge of a part ends nothing, however often
+		part := c.merge(listing.Scan)
+		if len(part.Results) != 4 || len(part.Missing) != 2 || part.Before != nil {
+			t.Errorf("a part: %+v", part)
+		}
+		if id, err := c.scans.Unfinished(t.Context()); err != nil || id != listing.Scan {
+			t.Errorf("unfinished is %q: %v", id, err)
+		}
+	}
+	if h, err := c.scans.History(t.Context()); err != nil || len(h.Targets) != 4 {
+		t.Errorf("the history of a part has %d targets: %v", len(h.Targets), err)
 	}
 	if err := c.check(listing.Scan, 0, 9); err != nil || len(c.checked) != 2 || slices.Contains(first, c.checked[0]) {
 		t.Errorf("after %v the rest is %v: %v", first, c.checked, err)
 	}
 	if merged := c.merge(listing.Scan); len(merged.Results) != 6 || merged.Missing != nil || merged.Before != nil || merged.Results[0].Observation().Name() != "acme/production" {
 		t.Errorf("merged %+v", merged)
+	}
+	if h, err := c.scans.History(t.Context()); err != nil || len(h.Targets) != 6 {
+		t.Errorf("the history of the whole has %d targets: %v", len(h.Targets), err)
 	}
 	var usage *pipeline.UsageError
 	if _, err := c.scans.Unfinished(t.Context()); !errors.As(err, &usage) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -79,11 +80,13 @@ func (t *TargetHistory) see(o Observation) {
 // History is the newest history of the fleet.
 func (s Scans) History(ctx context.Context) (History, error) { return s.historyBefore(ctx, "") }
 
-// historyBefore leaves out the history of one scan. One under a key that is not at hand
+// historyBefore leaves out the history of one scan, and of its parts. One under a key that is not at hand
 // any more is forgotten: each scan writes the whole of it anew.
 func (s Scans) historyBefore(ctx context.Context, scan string) (History, error) {
 	h := History{Targets: map[string]TargetHistory{}}
-	key, err := record.NewestKey(ctx, s.Records, s.Prefix+"history/", s.Now(), func(key string) bool { return key != s.historyKey(scan) })
+	key, err := record.NewestKey(ctx, s.Records, s.Prefix+"history/", s.Now(), func(key string) bool {
+		return scan == "" || !strings.HasPrefix(key, s.Prefix+"history/"+scan)
+	})
 	if err != nil {
 		return h, fmt.Errorf("look for earlier scans: %w", err)
 	}

@@ -28,7 +28,8 @@ type Merged[R Result] struct {
 }
 
 // Merge collects what all shards of a scan found, and writes the history that the next
-// scan builds on. Run again it returns the same.
+// scan builds on. Run again it returns the same. A scan with targets that no shard has a
+// result of does not end by it: it can be resumed, and merged again.
 func Merge[R Result](ctx context.Context, s Scans, id string) (Merged[R], error) {
 	stored, err := s.Load(ctx, id)
 	if err != nil {
@@ -64,7 +65,11 @@ func Merge[R Result](ctx context.Context, s Scans, id string) (Merged[R], error)
 		merged.FirstSeen[o.Name()] = known.FirstSeen
 		history.Trend.count(o.Kinds)
 	}
-	err = record.CreateFleet(ctx, s.Records, s.historyKey(id), history)
+	key := s.historyKey(id)
+	if len(merged.Missing) > 0 {
+		key = s.partKey(id, len(merged.Results))
+	}
+	err = record.CreateFleet(ctx, s.Records, key, history)
 	if err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return merged, fmt.Errorf("keep the history of the fleet: %w", err)
 	}

@@ -22,6 +22,7 @@ const MaxShards = 256
 //	<prefix>begun/<id>.json                   the targets and their shards: a record with a seal
 //	<prefix>results/<id>/<customer>/<env>     sealed: what was found
 //	<prefix>history/<id>.json                 the fleet after the scan: a record with a seal
+//	<prefix>history/<id>-<results>.json       the same after a part of it, which can be resumed
 type Scans struct {
 	Records record.Records
 	Now     func() time.Time
@@ -57,6 +58,12 @@ func (s Scans) begunKey(id string) string { return s.Prefix + "begun/" + id + ".
 
 func (s Scans) historyKey(id string) string { return s.Prefix + "history/" + id + ".json" }
 
+// partKey is the history after a part of a scan, with so many results. It sorts before the
+// one of the whole scan, and behind those of smaller parts.
+func (s Scans) partKey(id string, results int) string {
+	return fmt.Sprintf("%shistory/%s-%06d.json", s.Prefix, id, results)
+}
+
 // checkID accepts what newID makes.
 func (s Scans) checkID(id string) error {
 	at, tail, ok := strings.Cut(id, "-")
@@ -89,7 +96,8 @@ func (s Scans) Load(ctx context.Context, id string) (Scan, error) {
 	return stored, nil
 }
 
-// Unfinished returns the newest scan that was begun and not merged.
+// Unfinished returns the newest scan that was begun and not merged, or merged before all of
+// its targets had a result.
 func (s Scans) Unfinished(ctx context.Context) (string, error) {
 	begun, err := s.Records.List(ctx, s.Prefix+"begun/")
 	if err != nil {

@@ -21,7 +21,7 @@ var rawReads = map[string][]string{
 		"manager.engineOptions", // the tool's own state, to see whether it is one
 		"aside.digest",          // copies the tool's own state as it is
 		"Ledger.has",            // whether there is one, whatever it says
-		"states.Lock",           // the tool's own lock, which is shown and compared
+		"states.readLock",       // the tool's own lock, which is shown and compared
 		"states.read",           // the tool's own state and lock: their counting
 		"NoteLastApply",         // copies a sealed object as it is
 		"ReadAtMost", "Unseal",  // the two below

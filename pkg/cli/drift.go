@@ -123,7 +123,7 @@ func (a *App) openDrift(ctx context.Context, d directories, f driftFindings, loo
 	case looks:
 		d.actionsTokens = append(d.actionsTokens, envSourceToken)
 	}
-	d.reads, d.tolerant = true, true
+	d.tolerant = true
 	return a.openManagerAfter(ctx, d, func(m *manager) error {
 		for _, b := range m.broken {
 			a.logf("%s/%s.yml has problems, so customer %s is not looked at:\n%v", config.CustomersDir, b.Name, b.Name, b.Problems)

@@ -77,7 +77,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 		return err
 	}
 	var in intake.FetchInput
-	o.tokens = []string{envSourceToken}
+	o.tokens, o.mayBeFirst = []string{envSourceToken}, true
 	m, err := a.openManagerAfter(ctx, o.directories, func(m *manager) (err error) {
 		in, err = fetchingOf(m).input(ctx, o, event)
 		return err

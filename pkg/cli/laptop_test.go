@@ -28,7 +28,7 @@ func TestRemediesOnALaptop(t *testing.T) {
 		{manager, "drift", "", []string{"METAPIPE_KEY is not set", "set it to the manager's key"}, nil},
 		{manager, "sweep", "", []string{"set it to the manager's key"}, nil},
 		{manager, "sweep", key, []string{"export GITHUB_TOKEN=$(gh auth token)"}, []string{"env:"}},
-		{manager, "ledger --customer blog --verify", "", []string{"export SOURCE_REPOS_PAT=$(gh auth token)"}, []string{"env:"}},
+		{manager, "ledger --customer blog --verify", "METAPIPE_STORE=" + empty, []string{"export SOURCE_REPOS_PAT=$(gh auth token)"}, []string{"env:"}},
 		{manager, "state list --store nowhere", "", []string{"nowhere of --store does not exist"}, nil},
 		{manager, "ledger", "METAPIPE_STORE=/no/such/place", []string{"/no/such/place of METAPIPE_STORE does not exist"}, nil},
 		{manager, "rekey --store nowhere", key, []string{"nowhere of --store does not exist"}, []string{"can go"}},
@@ -74,6 +74,9 @@ func TestRemediesOnALaptop(t *testing.T) {
 func TestStatesStayOutOfGit(t *testing.T) {
 	t.Parallel()
 	dir := managerTree(t)
+	if err := os.MkdirAll(filepath.Join(dir, ".metapipe", "state"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
 		var out, complaints bytes.Buffer
 		app := testApp(&out, &complaints, "GITHUB_ACTIONS=false", "METAPIPE_KEY=MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")

@@ -55,7 +55,7 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 	if m.context.InActions {
 		tokens = slices.Concat(tokens, p.actionsTokens)
 	}
-	if p.reads && place.isMissing() {
+	if !p.mayBeFirst && place.isMissing() {
 		return nil, cmp.Or(m.checkSecrets(tokens), place.missing())
 	}
 	if err := m.openStore(ctx, p.store); err != nil {

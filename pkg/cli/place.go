@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -88,6 +89,9 @@ func (p place) openDirectory() (s objects, directory string, err error) {
 	if p.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
 		return nil, "", &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager"}
 	}
+	if err := p.usable(); err != nil {
+		return nil, "", err
+	}
 	d, err := store.NewDirectory(p.state.Directory)
 	if err != nil {
 		return nil, "", &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
@@ -98,7 +102,7 @@ func (p place) openDirectory() (s objects, directory string, err error) {
 // keepOutOfGit writes a .gitignore beside the default directory of states, before the
 // first object is written there.
 func (p place) keepOutOfGit() error {
-	if p.state.Bucket.Name != "" || p.state.Directory != filepath.Join(p.dir, config.DefaultStateDirectory) {
+	if p.state.Bucket.Name != "" || !p.isDefault() {
 		return nil
 	}
 	dir := filepath.Dir(p.state.Directory)
@@ -119,43 +123,73 @@ func (p place) keepOutOfGit() error {
 // isMissing reports whether the store is a directory that is not there: nothing is in it.
 func (p place) isMissing() bool {
 	p.choose()
-	return p.state.Bucket.Name == "" && absent(p.state.Directory)
+	return p.state.Bucket.Name == "" && errors.Is(statErr(p.state.Directory), fs.ErrNotExist)
+}
+
+// usable refuses a path at which no store can be: a file, a path through a file, or a
+// directory that cannot be read. Nothing may take one of those for an empty store. A
+// path at which nothing is can become a store. choose comes before it.
+func (p place) usable() error {
+	info, err := os.Stat(p.state.Directory)
+	const next = "name a directory that this user may read and write, with --store or `state.directory`"
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return &pipeline.UsageError{Message: p.title() + " is not possible: a directory of its path is a file", Next: next}
+	case err != nil:
+		return &pipeline.UsageError{Message: p.title() + " cannot be read", Next: next, Err: err}
+	case !info.IsDir():
+		return &pipeline.UsageError{Message: p.title() + " is not a directory", Next: next}
+	}
+	return nil
+}
+
+// title names the directory of the store and what names that. choose comes before it.
+func (p place) title() string {
+	if _, by := p.override(); by != "" {
+		return fmt.Sprintf("the store %s of %s", p.state.Directory, by)
+	}
+	if p.isDefault() {
+		return "the store " + p.state.Directory
+	}
+	return fmt.Sprintf("the store %s of state.directory in %s", p.state.Directory, config.ManagerFile)
+}
+
+func (p place) isDefault() bool {
+	return p.state.Directory == filepath.Join(p.dir, config.DefaultStateDirectory)
 }
 
 // missing refuses a directory that is not there, and says who named it. choose comes
 // before it.
 func (p place) missing() error {
-	if dir, by := p.override(); dir != "" {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of %s does not exist", p.app.absolute(dir), by), Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
+	if dir, _ := p.override(); dir != "" {
+		return &pipeline.UsageError{Message: p.title() + " does not exist", Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
 	}
-	if p.state.Directory != filepath.Join(p.dir, config.DefaultStateDirectory) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store %s of state.directory in %s does not exist", p.state.Directory, config.ManagerFile), Next: "correct the path, or mount what it is on; the first plan of a new manager makes it"}
+	if !p.isDefault() {
+		return &pipeline.UsageError{Message: p.title() + " does not exist", Next: "correct the path, or mount what it is on; the first request of a new manager makes it"}
 	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", p.state.Directory),
-		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first plan of a new manager makes the directory"}
+		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first request of a new manager makes the directory"}
 }
 
-// exists refuses a directory that was named and is not there: what a command
-// reads from it would look as if nothing was ever deployed. Where metapipe.yml names
-// it, the manager may be new: with list, for a list of states, that is no error.
+// exists refuses a directory that is not there: what a command reads from it would look
+// as if nothing was ever deployed. Where metapipe.yml names it, the manager may be new:
+// with list, for a list of states, that is no error.
 func (p place) exists(list bool) error {
-	dir, _ := p.override()
-	named := dir != "" || p.state.Directory != ""
-	switch {
-	case !p.isMissing():
+	if !p.isMissing() {
 		return nil
-	case dir == "" && list:
+	}
+	if dir, _ := p.override(); dir == "" && list {
 		p.app.logf("no state yet: %s does not exist", p.state.Directory)
-		return nil
-	case !named:
 		return nil
 	}
 	return p.missing()
 }
 
-func absent(dir string) bool {
-	_, err := os.Stat(dir)
-	return errors.Is(err, fs.ErrNotExist)
+func statErr(path string) error {
+	_, err := os.Stat(path)
+	return err
 }
 
 // bucketOptions asks for an encryption with every write, as the tool does for its

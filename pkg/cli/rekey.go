@@ -53,7 +53,6 @@ that bootstrap state prints for rekey; without --apply it needs no right to writ
 }
 
 func (a *App) rekey(ctx context.Context, o rekeyOptions) error {
-	o.reads = true
 	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 		return err
 	}
 	s.anyRef = o.customer == "" || o.request == "" // it explains only, and to the manager
+	o.mayBeFirst = s.anyRef
 	o.only = o.customer
 	if !s.anyRef {
 		o.tokens = []string{envSourceToken}

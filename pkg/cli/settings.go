@@ -27,12 +27,13 @@ const (
 type directories struct {
 	managerDir, store, runDir string
 	only                      string // the customer that the command works for; empty: all
-	// reads: the command looks at what was deployed. A store that is not there would look
-	// like a manager that never deployed anything.
-	reads bool
 	// tolerant: the broken file of a customer is a failure of that customer, and the command
 	// goes on with the others.
 	tolerant bool
+	// mayBeFirst: the command may run before anything was deployed, and makes the store.
+	// For every other command, a store that is not there would look like a manager that
+	// never deployed anything.
+	mayBeFirst bool
 	// tokens are the variables with tokens of GitHub that the command cannot do without;
 	// actionsTokens those that it cannot do without in Actions.
 	tokens, actionsTokens []string

@@ -51,7 +51,6 @@ repository: actions write).`,
 
 func (a *App) sweep(ctx context.Context, o sweepOptions) error {
 	o.tokens = []string{envOwnToken, envSourceToken}
-	o.reads = true
 	m, err := a.openManager(ctx, o.directories)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (d *Directory) Open(ctx context.Context, key string) (io.ReadCloser, error)
 		return nil, d.fail("open", key, err)
 	}
 	root, err := os.OpenRoot(d.path)
-	if missing(err) {
+	if errors.Is(err, fs.ErrNotExist) { // and not missing: a path through a file is no empty store
 		return nil, d.fail("open", key, pipeline.ErrNotFound)
 	}
 	if err != nil {
@@ -141,7 +141,7 @@ func (d *Directory) look(ctx context.Context, prefix string, read func(root *os.
 		return d.fail("list", prefix, err)
 	}
 	root, err := os.OpenRoot(d.path)
-	if missing(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return d.fail("list", prefix, ctx.Err())
 	}
 	if err != nil {
@@ -210,7 +210,7 @@ func (d *Directory) Delete(ctx context.Context, key string) error {
 		return d.fail("delete", key, err)
 	}
 	root, err := os.OpenRoot(d.path)
-	if missing(err) {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

@@ -129,21 +129,6 @@ func TestDestroyedByApply(t *testing.T) {
 	w.Deployed("count: 1\n" + fixture.VariablesYML)
 }
 
-// TestStoreThatDoesNotExist: reading from it finds nothing, so it is refused.
-func TestStoreThatDoesNotExist(t *testing.T) {
-	t.Parallel()
-	w := fixture.New(t, nil)
-	missing := filepath.Join(t.TempDir(), "typo")
-	for _, args := range [][]string{{"state", "list"}, {"state", "show", "--customer", "shop", "--environment", "staging"}, {"ledger"}, {"ledger", "--customer", "shop"},
-		{"unlock", "--customer", "shop", "--environment", "staging", "--lock-id", "x"}, {"state", "restore", "--customer", "shop", "--environment", "staging"},
-		{"state", "accept", "--customer", "shop", "--environment", "staging", "--reason", "x"}} {
-		w.DriftJob().Do(2, append(args, "--store", missing)...).Says(t, "the store "+missing, "does not exist")
-	}
-	if _, err := os.Stat(missing); err == nil {
-		t.Error("a command that reads has made the store")
-	}
-}
-
 // TestMovedStore: a manager whose store is another one than before plans nothing of what
 // GitHub knows as applied. It goes on at the old place, or where the operator accepts
 // that there is no state.

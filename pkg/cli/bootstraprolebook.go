@@ -171,7 +171,10 @@ func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 		}
 		seen[strings.ToLower(r.Name)] = r.Description
 		if len(r.Name) > maxRoleName {
-			return nil, &pipeline.UsageError{Message: fmt.Sprintf("the role %s has a name of %d characters, and AWS takes %d", r.Name, len(r.Name), maxRoleName), Next: "shorten --name-prefix, or the name of the environment"}
+			return nil, &pipeline.UsageError{
+				Message: fmt.Sprintf("the role %s has a name of %d characters, and AWS takes %d", r.Name, len(r.Name), maxRoleName),
+				Next:    "shorten --name-prefix, or the name of the environment",
+			}
 		}
 		size := 0
 		for _, p := range r.Policies {
@@ -180,9 +183,15 @@ func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 		trust := all.TrustSize(r)
 		switch {
 		case size > maxInlinePolicies:
-			return nil, &pipeline.UsageError{Message: fmt.Sprintf("the policies of the role %s have %d characters, and AWS takes %d", r.Name, size, maxInlinePolicies), Next: "shorten state.prefix, or the name of the bucket"}
+			return nil, &pipeline.UsageError{
+				Message: fmt.Sprintf("the policies of the role %s have %d characters, and AWS takes %d", r.Name, size, maxInlinePolicies),
+				Next:    "shorten state.prefix, or the name of the bucket",
+			}
 		case trust > maxTrust:
-			return nil, &pipeline.UsageError{Message: fmt.Sprintf("the trust policy of the role %s names %d subjects in %d characters, and AWS takes %d", r.Name, len(r.Subjects), trust, maxTrust), Next: "use a manager of its own for some of the environments"}
+			return nil, &pipeline.UsageError{
+				Message: fmt.Sprintf("the trust policy of the role %s names %d subjects in %d characters, and AWS takes %d", r.Name, len(r.Subjects), trust, maxTrust),
+				Next:    "use a manager of its own for some of the environments",
+			}
 		case trust > maxTrustDefault:
 			notes = append(notes, fmt.Sprintf("Before you apply it: ask AWS for the quota \"Role trust policy length\" of %d; that of %s has %d characters.", maxTrust, r.Name, trust))
 		}

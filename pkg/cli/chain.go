@@ -108,7 +108,11 @@ func readWorkflow(root *os.Root) (raw []byte, err error) {
 func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeline.Environment) ([]byte, error) {
 	written, err := workflow.Write(raw, environments)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "write the chain of jobs into " + workflow.File, Err: err, Next: "put the two comments around its jobs for environments, or remove the file and run this again"}
+		return nil, &pipeline.UsageError{
+			Message: "write the chain of jobs into " + workflow.File,
+			Err:     err,
+			Next:    "put the two comments around its jobs for environments, or remove the file and run this again",
+		}
 	}
 	if string(written) == string(raw) {
 		return raw, nil

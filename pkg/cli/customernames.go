@@ -46,9 +46,15 @@ func (m renaming) noNewFile(ctx context.Context, old, name pipeline.CustomerName
 	case known.Now == "" && !slices.Contains(stored, old) && slices.Contains(stored, name):
 		return &pipeline.UsageError{Message: fmt.Sprintf("the store has nothing under the name %s, and has records of %s; %s", old, name, missing), Next: swapped}
 	case known.Now == "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store knows no customer of %s, and %s", before.File, missing), Next: "there is nothing to move: rename the file alone; " + storedChoices(stored)}
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("the store knows no customer of %s, and %s", before.File, missing),
+			Next:    "there is nothing to move: rename the file alone; " + storedChoices(stored),
+		}
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s does not exist, and %s does", customerFile(name), customerFile(old)), Next: fmt.Sprintf("rename the file first: `git mv %s %s`", customerFile(old), customerFile(name))}
+	return &pipeline.UsageError{
+		Message: fmt.Sprintf("%s does not exist, and %s does", customerFile(name), customerFile(old)),
+		Next:    fmt.Sprintf("rename the file first: `git mv %s %s`", customerFile(old), customerFile(name)),
+	}
 }
 
 // neitherFile is for two names that customers/ does not have.

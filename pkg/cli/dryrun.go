@@ -160,7 +160,10 @@ func (m dryRun) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Cus
 	}
 	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(dir))
 	if !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
-		return c, &pipeline.UsageError{Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root), Next: "name the manager checkout with --manager-dir, or a customer with another root with --customer"}
+		return c, &pipeline.UsageError{
+			Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root),
+			Next:    "name the manager checkout with --manager-dir, or a customer with another root with --customer",
+		}
 	}
 	return c, nil
 }

@@ -135,7 +135,15 @@ func (m fetching) superseding(f *intake.FetchVars, source *github.Client) error 
 
 // closeRequest reports on a request for the last time.
 func (m fetching) closeRequest(ctx context.Context, source *github.Client, c sweep.CloseRequest) error {
-	_, _, err := reportingOf(m.manager).reporter(source).Run(ctx, publish.ReportInput{Manager: m.slug(ctx), Customer: c.Customer, Request: c.Request.ID, Final: true, Cancelled: c.Cancelled, Unseen: c.Unseen, Run: m.run()})
+	_, _, err := reportingOf(m.manager).reporter(source).Run(ctx, publish.ReportInput{
+		Manager:   m.slug(ctx),
+		Customer:  c.Customer,
+		Request:   c.Request.ID,
+		Final:     true,
+		Cancelled: c.Cancelled,
+		Unseen:    c.Unseen,
+		Run:       m.run(),
+	})
 	return err
 }
 
@@ -221,7 +229,11 @@ func (m fetching) runCreated(ctx context.Context, in *intake.FetchInput) error {
 func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	c, err := m.customer(o.customer)
 	if err != nil && o.mode == string(pipeline.ModeDestroy) {
-		return nil, &pipeline.UsageError{Message: "mode destroy works on a registered customer", Err: err, Next: "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md"}
+		return nil, &pipeline.UsageError{
+			Message: "mode destroy works on a registered customer",
+			Err:     err,
+			Next:    "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md",
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -39,7 +39,11 @@ func (k keys) sealer(ctx context.Context) (*store.Sealer, error) {
 	if secret != "" {
 		var err error
 		if parsed, err = store.ParseKeys(secret); err != nil {
-			return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err, Next: "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals"}
+			return nil, &pipeline.UsageError{
+				Message: envKey + " is not a key",
+				Err:     err,
+				Next:    "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals",
+			}
 		}
 	}
 	if len(k.kms.Keys) == 0 {

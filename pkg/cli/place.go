@@ -87,7 +87,10 @@ func (p place) openDirectory() (s objects, directory string, err error) {
 	// A hosted runner is a new machine for each job: what one job puts into a
 	// directory there, the next one does not find.
 	if p.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
-		return nil, "", &pipeline.UsageError{Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine", Next: "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager"}
+		return nil, "", &pipeline.UsageError{
+			Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine",
+			Next:    "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager",
+		}
 	}
 	if err := p.usable(); err != nil {
 		return nil, "", err

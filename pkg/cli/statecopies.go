@@ -133,7 +133,10 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 		found = append(found, one)
 	}
 	if len(found) == 0 {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend), Next: "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`; turn versioning on for the bucket, as `metapipe bootstrap state` does"}
+		return nil, &pipeline.UsageError{
+			Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend),
+			Next:    "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`; turn versioning on for the bucket, as `metapipe bootstrap state` does",
+		}
 	}
 	return found, nil
 }

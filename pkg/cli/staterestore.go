@@ -107,8 +107,11 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	}
 	from := recovery.StateCopy{State: chosen.record(), Name: chosen.String(), From: chosen.from(), Force: o.force, Replace: state.Exists}
 	if from.Replace && m.config.Manager.State.Backend.Type != "" {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s holds something in the place of the state of %s/%s, and metapipe cannot keep that aside there", state.Place, in.Customer.Name, in.Environment),
-			Next: "move it away with the means of that backend, and run this again"}
+		return &pipeline.RefusedError{
+			Reason:  pipeline.ReasonStaleState,
+			Message: fmt.Sprintf("%s holds something in the place of the state of %s/%s, and metapipe cannot keep that aside there", state.Place, in.Customer.Name, in.Environment),
+			Next:    "move it away with the means of that backend, and run this again",
+		}
 	}
 	result.Restored, err = restoringOf(m).restore(ctx, restorer, o, in, chosen, from)
 	if err != nil {
@@ -133,10 +136,16 @@ func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (state
 		}
 	}
 	if o.version != "" {
-		return stateCopy{}, &pipeline.UsageError{Message: fmt.Sprintf("the bucket has no version %s of the state of %s/%s", o.version, in.Customer.Name, in.Environment), Next: "leave --version and --apply out to see which there are"}
+		return stateCopy{}, &pipeline.UsageError{
+			Message: fmt.Sprintf("the bucket has no version %s of the state of %s/%s", o.version, in.Customer.Name, in.Environment),
+			Next:    "leave --version and --apply out to see which there are",
+		}
 	}
-	return stateCopy{}, &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: fmt.Sprintf("no version of the state of %s/%s is the one that the last apply left", in.Customer.Name, in.Environment),
-		Next: "leave --apply out to see them; --version with --force restores another one: what was built since is missing in it, and must be imported"}
+	return stateCopy{}, &pipeline.RefusedError{
+		Reason:  pipeline.ReasonStateLost,
+		Message: fmt.Sprintf("no version of the state of %s/%s is the one that the last apply left", in.Customer.Name, in.Environment),
+		Next:    "leave --apply out to see them; --version with --force restores another one: what was built since is missing in it, and must be imported",
+	}
 }
 
 // restore pushes the chosen copy out of a private file.

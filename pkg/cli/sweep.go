@@ -96,7 +96,10 @@ func sweepEnd(result sweep.Result, fix bool) error {
 	}
 	switch {
 	case tampered > 0 && fix: // once: the next sweep does not find them again
-		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d findings are records that are not what was stored", tampered, len(result.Findings)), Next: "the findings name the objects: find out who can write to the store"}
+		return &pipeline.FailedError{
+			Message: fmt.Sprintf("%d of %d findings are records that are not what was stored", tampered, len(result.Findings)),
+			Next:    "the findings name the objects: find out who can write to the store",
+		}
 	case failed > 0:
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d findings could not be looked at or repaired", failed, len(result.Findings)), Next: "the findings say why; the next sweep tries again"}
 	case !fix && len(result.Findings) > 0:

@@ -41,7 +41,11 @@ func newTopics() []*cobra.Command {
 		fmt.Fprintf(&codes, "  %3d  %s\n", e.Code, e.Meaning)
 	}
 	return []*cobra.Command{
-		{Use: "environment", Short: "Environment variables that metapipe reads", Long: "metapipe reads these environment variables. The help of each command says which it needs.\n\n" + strings.TrimRight(env.String(), "\n")},
+		{
+			Use:   "environment",
+			Short: "Environment variables that metapipe reads",
+			Long:  "metapipe reads these environment variables. The help of each command says which it needs.\n\n" + strings.TrimRight(env.String(), "\n"),
+		},
 		{Use: "exit-codes", Short: "Exit codes of every command", Long: "The exit codes are the same for every command.\n\n" + strings.TrimRight(codes.String(), "\n")},
 	}
 }

@@ -125,7 +125,10 @@ func (s triggering) addSecrets(t *intake.Trigger, in intake.TriggerInput, custom
 
 func (s triggering) event() (pipeline.Event, error) {
 	if !s.context.InActions {
-		return pipeline.Event{}, &pipeline.UsageError{Message: "trigger needs the event of a workflow run", Next: "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`"}
+		return pipeline.Event{}, &pipeline.UsageError{
+			Message: "trigger needs the event of a workflow run",
+			Next:    "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`",
+		}
 	}
 	// pull_request_target has words of its own there.
 	if kind := s.context.EventName; kind != "pull_request_target" {

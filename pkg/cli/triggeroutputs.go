@@ -71,7 +71,12 @@ func (s triggering) warnLeftOut(left []report.LeftOut) error {
 	for _, l := range left {
 		message := fmt.Sprintf("the output %s of %s has %d bytes and is left out of the job's outputs, which GitHub limits to 1 MiB", l.Name, l.Environment, l.Bytes)
 		s.app.logf("%s", message)
-		problems = append(problems, pipeline.Problem{Rule: "output-too-large", Message: message, Warning: true, Remedy: "read it from the payload of the deployment (docs/PATTERNS.md), or let the root module put out less"})
+		problems = append(problems, pipeline.Problem{
+			Rule:    "output-too-large",
+			Message: message,
+			Warning: true,
+			Remedy:  "read it from the payload of the deployment (docs/PATTERNS.md), or let the root module put out less",
+		})
 	}
 	return s.runner.Annotate(problems)
 }

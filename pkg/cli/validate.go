@@ -114,7 +114,10 @@ func (a *App) detect(o *validateOptions) error {
 		case exists(filepath.Join(a.Dir, folder)):
 			o.customerDir = a.Dir
 		default:
-			return &pipeline.UsageError{Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder), Next: "go to one, or name it with --manager-dir or --customer-dir"}
+			return &pipeline.UsageError{
+				Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder),
+				Next:    "go to one, or name it with --manager-dir or --customer-dir",
+			}
 		}
 	}
 	if o.customerDir == "" && (o.managerDir != "" || o.schema != "") && !o.writeWorkflows && a.inCustomer(*o) {

@@ -39,7 +39,12 @@ func BindTo(receipt Receipt, object string) Binding {
 // fetch-vars that runs again may find different is left out.
 func VariablesBinding(r Request) Binding {
 	facts := r
-	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{ID: r.ManagerRun.ID, Repository: r.ManagerRun.Repository, RepositoryID: r.ManagerRun.RepositoryID, URL: r.ManagerRun.URL}
+	facts.CreatedAt, facts.Problems, facts.Removed, facts.ManagerRun = time.Time{}, nil, nil, Run{
+		ID:           r.ManagerRun.ID,
+		Repository:   r.ManagerRun.Repository,
+		RepositoryID: r.ManagerRun.RepositoryID,
+		URL:          r.ManagerRun.URL,
+	}
 	b, err := json.Marshal(facts)
 	if err != nil {
 		panic("request: " + err.Error()) // plain strings, numbers and times always encode

@@ -42,8 +42,11 @@ func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 
 func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (TargetResult, error) {
 	if !request.Applies(in.Environment) {
-		return TargetResult{}, &pipeline.RefusedError{Reason: notAppliedReason(request, in.Environment), Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
-			Next: "merge to a branch that may apply"}
+		return TargetResult{}, &pipeline.RefusedError{
+			Reason:  notAppliedReason(request, in.Environment),
+			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
+			Next:    "merge to a branch that may apply",
+		}
 	}
 	folder, planned, err := a.planned(ctx, request, in)
 	if err != nil {
@@ -53,7 +56,11 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 		return TargetResult{Outcome: pipeline.OutcomeNoChanges}, nil
 	}
 	if planned.Outcome != pipeline.OutcomeWaiting {
-		return TargetResult{}, &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("the plan of %s ended as %q", in.Name(), planned.Outcome), Next: "correct what the plan says; then " + request.Mode.Afresh()}
+		return TargetResult{}, &pipeline.RefusedError{
+			Reason:  pipeline.ReasonNotPlanned,
+			Message: fmt.Sprintf("the plan of %s ended as %q", in.Name(), planned.Outcome),
+			Next:    "correct what the plan says; then " + request.Mode.Afresh(),
+		}
 	}
 	last, err := record.LastAttempt(ctx, a.records(), folder)
 	if err != nil {
@@ -189,8 +196,11 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	}
 	// Only now is the receipt known to be the one that the plan was sealed with.
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
-		return result, &pipeline.RefusedError{Reason: pipeline.ReasonReceiptMismatch, Message: fmt.Sprintf("the plan of %s has receipt %s, but %s was approved", in.Name(), receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
-			Next: "apply the plan that was approved, or approve this one"}
+		return result, &pipeline.RefusedError{
+			Reason:  pipeline.ReasonReceiptMismatch,
+			Message: fmt.Sprintf("the plan of %s has receipt %s, but %s was approved", in.Name(), receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
+			Next:    "apply the plan that was approved, or approve this one",
+		}
 	}
 	// The request is marked open by now, and a rename looks for open requests after it has
 	// written where the customer moves: one of the two sees the other.
@@ -262,7 +272,12 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	}
 	document, problems := a.Parse(in.Customer, request.File, raw)
 	if problems.Err() != nil {
-		return pipeline.Job{}, pipeline.StoredPlan{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleVariables, Message: "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
+		return pipeline.Job{}, pipeline.StoredPlan{}, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonStaleVariables,
+			Message:  "the variables of the plan of " + target + " do not pass the manager's rules any more: " + problems.Error(),
+			Next:     request.Mode.Afresh(),
+			Operator: request.Mode.Restart(),
+		}
 	}
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
@@ -333,7 +348,12 @@ func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
 }
 
 func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) (record.PlanAttempt, record.Result, error) {
-	missing := &pipeline.RefusedError{Reason: pipeline.ReasonNotPlanned, Message: fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment), Next: request.Mode.Afresh(), Operator: "run plan first"}
+	missing := &pipeline.RefusedError{
+		Reason:   pipeline.ReasonNotPlanned,
+		Message:  fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment),
+		Next:     request.Mode.Afresh(),
+		Operator: "run plan first",
+	}
 	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Environment)
 	if err != nil {
 		return record.PlanAttempt{}, record.Result{}, err

@@ -71,8 +71,11 @@ func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in p
 			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
 		}
 		if !status.Result.Outcome.Succeeded() {
-			return &pipeline.RefusedError{Reason: pipeline.ReasonEnvironmentOrder, Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
-				Next: "let " + string(env) + " succeed first"}
+			return &pipeline.RefusedError{
+				Reason:  pipeline.ReasonEnvironmentOrder,
+				Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
+				Next:    "let " + string(env) + " succeed first",
+			}
 		}
 	}
 	return nil
@@ -110,8 +113,12 @@ type Approval struct {
 func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (approvers []pipeline.Account, err error) {
 	rule, why := request.GateEnvironment(in)
 	if a.Gate == nil && request.Mode == pipeline.ModeDestroy {
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("the destroy of %s needs an approval, and outside of GitHub Actions none can be on record", in.Name()),
-			Next: pipeline.ProviderNext, Operator: "approve it in the run of the request; see docs/ENDING.md"}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonMissingProtection,
+			Message:  fmt.Sprintf("the destroy of %s needs an approval, and outside of GitHub Actions none can be on record", in.Name()),
+			Next:     pipeline.ProviderNext,
+			Operator: "approve it in the run of the request; see docs/ENDING.md",
+		}
 	}
 	if a.Gate == nil || !rule.NeedsApproval() {
 		return nil, nil
@@ -130,8 +137,12 @@ func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, reques
 			Next: pipeline.ProviderNext, Operator: "add required reviewers to it (Settings → Environments), then run the workflow again"}
 	}
 	if has := time.Duration(wait) * time.Minute; has < rule.WaitTimer {
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
-			Next: pipeline.ProviderNext, Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer))}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonMissingProtection,
+			Message:  fmt.Sprintf("metapipe.yml says that %s waits for %s, but the wait timer of environment %s of %s is %s", in.Environment, minutes(rule.WaitTimer), name, in.Run.Repository, minutes(has)),
+			Next:     pipeline.ProviderNext,
+			Operator: fmt.Sprintf("set its wait timer to %s (Settings → Environments), then run the workflow again", minutes(rule.WaitTimer)),
+		}
 	}
 	if reviewers == 0 {
 		return nil, nil
@@ -165,14 +176,26 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 	target := in.Name()
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
-			Next: request.Mode.Afresh() + "; a reviewer approves with an account that exists", Operator: request.Mode.OperatorAfresh() + "; let a reviewer approve with an account that exists"}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonMissingProtection,
+			Message:  fmt.Sprintf("GitHub does not say which account approved the apply of %s in run %d of %s", target, in.Run.ID, in.Run.Repository),
+			Next:     request.Mode.Afresh() + "; a reviewer approves with an account that exists",
+			Operator: request.Mode.OperatorAfresh() + "; let a reviewer approve with an account that exists",
+		}
 	case len(people) == 0 && rule.PreventSelfReview:
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("no approval of the apply of %s is on record in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
-			Next: pipeline.ProviderNext, Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonMissingProtection,
+			Message:  fmt.Sprintf("no approval of the apply of %s is on record in run %d of %s, and the requester's own approval does not count", target, in.Run.ID, in.Run.Repository),
+			Next:     pipeline.ProviderNext,
+			Operator: "do not let administrators bypass the rules of environment " + name + "; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve",
+		}
 	case len(people) == 0 && rule.Gated:
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonMissingProtection, Message: fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
-			Next: pipeline.ProviderNext, Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve"}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonMissingProtection,
+			Message:  fmt.Sprintf("no approval for environment %s is on record in run %d of %s, and %s needs one", name, in.Run.ID, in.Run.Repository, target),
+			Next:     pipeline.ProviderNext,
+			Operator: "make sure that the job has `environment: " + name + "` and that administrators do not bypass its rules; then " + request.Mode.OperatorAfresh() + ", and let a reviewer approve",
+		}
 	case !rule.PreventSelfReview:
 		return people, nil
 	}
@@ -200,8 +223,12 @@ func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, r
 		if at < 0 {
 			continue
 		}
-		return &pipeline.RefusedError{Reason: pipeline.ReasonSelfApproved, Message: fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
-			Next: request.Mode.Afresh() + "; another reviewer must approve it", Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which attempt an approval was for", in.Run.ID)}
+		return &pipeline.RefusedError{
+			Reason:   pipeline.ReasonSelfApproved,
+			Message:  fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
+			Next:     request.Mode.Afresh() + "; another reviewer must approve it",
+			Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which attempt an approval was for", in.Run.ID),
+		}
 	}
 	return nil
 }

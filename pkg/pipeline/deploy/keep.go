@@ -21,7 +21,11 @@ func (a *Applier) keepState(ctx context.Context, in pipeline.TargetInput, folder
 	ctx, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
-	kept := record.PlanAttempt{Customer: receipt.Customer, Environment: receipt.Environment, Prefix: record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.Prefix) + "/"}
+	kept := record.PlanAttempt{
+		Customer:    receipt.Customer,
+		Environment: receipt.Environment,
+		Prefix:      record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.Prefix) + "/",
+	}
 	storeErr := a.Store.Create(ctx, kept.Key(record.ObjectReceipt), bytes.NewReader(receipt.Bytes()))
 	if storeErr == nil {
 		storeErr = a.sealFile(file, func(body io.Reader) error {

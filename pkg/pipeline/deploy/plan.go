@@ -170,8 +170,11 @@ func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, reques
 	}
 	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if rule.RequireReviewed && ended.Reviewed != pipeline.ReviewedSame {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonUnreviewed, Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
-			Next: "open a new pull request from the latest commit of the branch, review its plan, and merge it"}
+		return &pipeline.RefusedError{
+			Reason:  pipeline.ReasonUnreviewed,
+			Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
+			Next:    "open a new pull request from the latest commit of the branch, review its plan, and merge it",
+		}
 	}
 	return nil
 }
@@ -183,7 +186,11 @@ func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, reques
 	}
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if err := problems.Err(); err != nil {
-		return nil, nil, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: fmt.Sprintf("the variables of request %s do not pass the manager's rules any more", request.ID.Short()), Problems: problems}
+		return nil, nil, &pipeline.RejectedError{
+			Reason:   pipeline.ReasonInvalidVariables,
+			Message:  fmt.Sprintf("the variables of request %s do not pass the manager's rules any more", request.ID.Short()),
+			Problems: problems,
+		}
 	}
 	return raw, document, nil
 }
@@ -250,7 +257,10 @@ func fileSHA256(file string) (string, error) {
 func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name), Next: "run fetch-vars first, with the same store"}
+		return pipeline.Request{}, &pipeline.UsageError{
+			Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name),
+			Next:    "run fetch-vars first, with the same store",
+		}
 	}
 	if err != nil {
 		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
@@ -262,7 +272,10 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
 	}
 	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file), Next: "its path has changed since: run fetch-vars again"}
+		return pipeline.Request{}, &pipeline.UsageError{
+			Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file),
+			Next:    "its path has changed since: run fetch-vars again",
+		}
 	}
 	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
 		return pipeline.Request{}, err
@@ -276,6 +289,10 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 			return request, nil
 		}
 	}
-	return pipeline.Request{}, &pipeline.RefusedError{Reason: pipeline.ReasonOtherEnvironment, Message: fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
-		Next: pipeline.AskProvider, Operator: "use one of the environments that fetch-vars put out"}
+	return pipeline.Request{}, &pipeline.RefusedError{
+		Reason:   pipeline.ReasonOtherEnvironment,
+		Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+		Next:     pipeline.AskProvider,
+		Operator: "use one of the environments that fetch-vars put out",
+	}
 }

@@ -51,7 +51,10 @@ func (a ManualRequest) checkDestroy() error {
 	target := pipeline.TargetName(a.Customer, a.Environment)
 	switch {
 	case a.Mode != pipeline.ModeDestroy && a.Confirm != "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("a confirmation (%s) belongs to mode destroy, and the mode is %s", pipeline.QuoteTyped(a.Confirm), a.mode()), Next: "leave the confirmation out, or choose mode destroy"}
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("a confirmation (%s) belongs to mode destroy, and the mode is %s", pipeline.QuoteTyped(a.Confirm), a.mode()),
+			Next:    "leave the confirmation out, or choose mode destroy",
+		}
 	case a.Mode != pipeline.ModeDestroy:
 		return nil
 	case a.Environment == "":
@@ -61,7 +64,10 @@ func (a ManualRequest) checkDestroy() error {
 	case a.Confirm == "":
 		return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed", target), Next: "type the name of the target: --confirm " + target}
 	case a.Confirm != target:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed: %s was typed", target, pipeline.QuoteTyped(a.Confirm)), Next: "check which target is meant; its name is typed whole: --confirm " + target}
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("the destroy of %s is not confirmed: %s was typed", target, pipeline.QuoteTyped(a.Confirm)),
+			Next:    "check which target is meant; its name is typed whole: --confirm " + target,
+		}
 	}
 	return nil
 }
@@ -99,7 +105,12 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 	c, env := request.Customer, from.only
 	target := pipeline.TargetName(c, env)
 	refuse := func(operator, format string, args ...any) ([]byte, error) {
-		return nil, &pipeline.RefusedError{Reason: pipeline.ReasonNoDestroy, Message: "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...), Next: pipeline.ProviderNext, Operator: operator}
+		return nil, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonNoDestroy,
+			Message:  "the destroy of " + target + " is refused: " + fmt.Sprintf(format, args...),
+			Next:     pipeline.ProviderNext,
+			Operator: operator,
+		}
 	}
 	known, err := ledger.Remember(ctx, f.records(), c, env)
 	if err == nil && known.Unread != nil {

@@ -150,7 +150,10 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (pipe
 	}
 	if err == nil {
 		if request.ManagerRun.ID != in.Run.ID || request.Commit != from.commit {
-			return pipeline.Request{}, false, f.recordUnverified(ctx, in, &pipeline.RejectedError{Reason: pipeline.ReasonReplayed, Message: fmt.Sprintf("request %s was accepted before, by run %d", from.id.Short(), request.ManagerRun.ID)})
+			return pipeline.Request{}, false, f.recordUnverified(ctx, in, &pipeline.RejectedError{
+				Reason:  pipeline.ReasonReplayed,
+				Message: fmt.Sprintf("request %s was accepted before, by run %d", from.id.Short(), request.ManagerRun.ID),
+			})
 		}
 		if request.Rejected() {
 			return request, true, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s is rejected", request.ID.Short(), request.Customer), Problems: request.Problems}
@@ -198,7 +201,12 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 	file, err := f.GitHub.File(ctx, from.repository.Slug, string(from.commit), request.File)
 	if pipeline.Gone(err) {
 		request.Reason = pipeline.ReasonMissingVariables
-		request.Problems = pipeline.Problems{{Position: pipeline.Position{File: request.File}, Rule: "missing-file", Message: "the file does not exist at commit " + from.commit.Short(), Remedy: "add " + request.File + " with a project_name and an environments map"}}
+		request.Problems = pipeline.Problems{{
+			Position: pipeline.Position{File: request.File},
+			Rule:     "missing-file",
+			Message:  "the file does not exist at commit " + from.commit.Short(),
+			Remedy:   "add " + request.File + " with a project_name and an environments map",
+		}}
 		return nil, nil
 	}
 	var problems pipeline.Problems
@@ -214,7 +222,12 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 	if problems.Err() == nil {
 		problems = append(problems, targets(from, document, request)...)
 		if problems.Err() == nil && len(request.Targets) == 0 { // it would count as done
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: request.File}, Rule: "no-environments", Message: "no environment is left to work on", Remedy: "list one of " + pipeline.AllowedNames(from.customer) + " under `environments`"})
+			problems = append(problems, pipeline.Problem{
+				Position: pipeline.Position{File: request.File},
+				Rule:     "no-environments",
+				Message:  "no environment is left to work on",
+				Remedy:   "list one of " + pipeline.AllowedNames(from.customer) + " under `environments`",
+			})
 		}
 	}
 	if problems.Err() != nil {

@@ -13,7 +13,11 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	// workflow_dispatch lets its caller choose the ref, and with it the Terraform
 	// and the rules: only the default branch has been reviewed.
 	if def := "refs/heads/" + in.Event.Repository.DefaultBranch; in.Event.Name != "" && in.Event.Ref != def {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %s", pipeline.Quote(in.Event.Ref)), Next: "start the workflow on " + in.Event.Repository.DefaultBranch}
+		return origin{}, &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnverified,
+			Message: fmt.Sprintf("a manual request must run on the manager's default branch, and this run is of %s", pipeline.Quote(in.Event.Ref)),
+			Next:    "start the workflow on " + in.Event.Repository.DefaultBranch,
+		}
 	}
 	if err := f.presentManager(ctx, in); err != nil {
 		return origin{}, err
@@ -24,12 +28,19 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	// GitHub lists the approvals of a run without their attempts: one of an earlier
 	// attempt would count for this destroy.
 	if ask.Mode == pipeline.ModeDestroy && in.Run.Attempt > 1 {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, pipeline.TargetName(ask.Customer, ask.Environment)),
-			Next: "start a new run of the manager's workflow for each destroy; do not run one again"}
+		return origin{}, &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnverified,
+			Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, pipeline.TargetName(ask.Customer, ask.Environment)),
+			Next:    "start a new run of the manager's workflow for each destroy; do not run one again",
+		}
 	}
 	customer, ok := f.Customers.Customer(ask.Customer)
 	if !ok {
-		return origin{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))), Next: f.renamedTo(ctx, ask.Customer)}
+		return origin{}, &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnknownCustomer,
+			Message: fmt.Sprintf("customer %s is not registered", pipeline.Quote(string(ask.Customer))),
+			Next:    f.renamedTo(ctx, ask.Customer),
+		}
 	}
 	if err := customer.CheckOffboarded(ask.mode()); err != nil {
 		return origin{}, err
@@ -65,8 +76,11 @@ func (f *FetchVars) presentManager(ctx context.Context, in FetchInput) error {
 		return nil
 	}
 	refused := func(why string) error {
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
-			Next: "start the workflow anew on the default branch, and do not run an old run again"}
+		return &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnverified,
+			Message: fmt.Sprintf("attempt %d of run %d would use commit %s of the manager again, and %s", in.Run.Attempt, in.Run.ID, in.ManagerCommit.Short(), why),
+			Next:    "start the workflow anew on the default branch, and do not run an old run again",
+		}
 	}
 	if f.Own == nil {
 		return refused("whether that is still the newest one cannot be asked without GITHUB_TOKEN")

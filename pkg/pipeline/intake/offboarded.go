@@ -52,8 +52,11 @@ func unseenRefusal(c pipeline.Customer, same error) error {
 	if errors.As(same, &rejected) {
 		return &pipeline.RejectedError{Reason: rejected.Reason, Message: rejected.Message, Next: rejected.Next + "; " + offboard}
 	}
-	return &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("GitHub does not show repository %s (id %d) of customer %s: it was deleted, or the token may not see it", c.Repository, c.RepositoryID, c.Name),
-		Next: "when it exists, give the token access to it and start the destroy again; " + offboard}
+	return &pipeline.RejectedError{
+		Reason:  pipeline.ReasonUnknownCustomer,
+		Message: fmt.Sprintf("GitHub does not show repository %s (id %d) of customer %s: it was deleted, or the token may not see it", c.Repository, c.RepositoryID, c.Name),
+		Next:    "when it exists, give the token access to it and start the destroy again; " + offboard,
+	}
 }
 
 // withoutRepository takes from the last apply what a destroy needs of the repository.

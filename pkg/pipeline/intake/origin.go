@@ -80,15 +80,21 @@ func (f *FetchVars) origin(ctx context.Context, in FetchInput) (origin, error) {
 // customerOf asks GitHub for the repository and the registry for its customer.
 // The message names no other customer. The trigger may still use a former name of it.
 func (f *FetchVars) customerOf(ctx context.Context, slug pipeline.Slug, ask pipeline.DispatchRequest) (pipeline.Customer, pipeline.Repository, error) {
-	unknown := &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
-		Next: "register it with a file in customers/, or fix its repository_id or path there"}
+	unknown := &pipeline.RejectedError{
+		Reason:  pipeline.ReasonUnknownCustomer,
+		Message: fmt.Sprintf("no customer is registered for repository %s (id %d) with path %s", slug, ask.RepositoryID, pipeline.Quote(ask.Path)),
+		Next:    "register it with a file in customers/, or fix its repository_id or path there",
+	}
 	if len(f.Customers.ByRepository(ask.RepositoryID)) == 0 {
 		return pipeline.Customer{}, pipeline.Repository{}, unknown
 	}
 	repo, err := f.GitHub.Repository(ctx, slug)
 	if pipeline.NotVisible(err) || pipeline.Gone(err) {
-		return pipeline.Customer{}, pipeline.Repository{}, &pipeline.RejectedError{Reason: pipeline.ReasonUnknownCustomer, Message: fmt.Sprintf("GitHub does not show repository %s (id %d)", slug, ask.RepositoryID),
-			Next: "when it exists, give the token that reads the customers' repositories access to it; then run this again"}
+		return pipeline.Customer{}, pipeline.Repository{}, &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnknownCustomer,
+			Message: fmt.Sprintf("GitHub does not show repository %s (id %d)", slug, ask.RepositoryID),
+			Next:    "when it exists, give the token that reads the customers' repositories access to it; then run this again",
+		}
 	}
 	if err != nil {
 		return pipeline.Customer{}, pipeline.Repository{}, fmt.Errorf("look up repository %s: %w", slug, err)
@@ -219,8 +225,11 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask pipeline.DispatchReques
 	case ask.Ref != fmt.Sprintf("refs/pull/%d/merge", pr.Number):
 		return rejected(pipeline.ReasonUnverified, fmt.Sprintf("ref %s is not its own", pipeline.Quote(ask.Ref)))
 	case pr.Head != ask.Commit:
-		from.rejection = &pipeline.RejectedError{Reason: pipeline.ReasonSuperseded, Problems: pipeline.Problems{{Position: pipeline.Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(pipeline.ReasonSuperseded),
-			Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}}}
+		from.rejection = &pipeline.RejectedError{
+			Reason: pipeline.ReasonSuperseded,
+			Problems: pipeline.Problems{{Position: pipeline.Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(pipeline.ReasonSuperseded),
+				Message: fmt.Sprintf("its head has moved on from %s to %s", ask.Commit.Short(), pr.Head.Short()), Remedy: "nothing: the run of the newer commit carries on"}},
+		}
 	}
 	if from.rejection == nil && (pr.State != "open" || pr.Merged) {
 		from.rejection = closedPull(pr)
@@ -236,7 +245,10 @@ func closedPull(pr pipeline.PullRequest) *pipeline.RejectedError {
 	if pr.Merged {
 		message, remedy = "it has been merged", "nothing: the run of the merge carries on"
 	}
-	return &pipeline.RejectedError{Reason: pipeline.ReasonSuperseded, Problems: pipeline.Problems{{Position: pipeline.Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(pipeline.ReasonSuperseded), Message: message, Remedy: remedy}}}
+	return &pipeline.RejectedError{
+		Reason:   pipeline.ReasonSuperseded,
+		Problems: pipeline.Problems{{Position: pipeline.Position{File: fmt.Sprintf("pull request #%d", pr.Number)}, Rule: string(pipeline.ReasonSuperseded), Message: message, Remedy: remedy}},
+	}
 }
 
 func (f *FetchVars) branch(ctx context.Context, ask pipeline.DispatchRequest, from *origin) error {
@@ -268,10 +280,17 @@ func leftBranch(from *origin, branch string, commit pipeline.SHA, deleted bool) 
 		message, remedy = "it has been deleted", "nothing, or push again when the commit is still wanted"
 	}
 	if from.run.ID == 0 {
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnreachable, Message: fmt.Sprintf("branch %s of %s does not exist", pipeline.Quote(branch), from.repository), Next: "name a commit of a branch that exists"}
+		return &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnreachable,
+			Message: fmt.Sprintf("branch %s of %s does not exist", pipeline.Quote(branch), from.repository),
+			Next:    "name a commit of a branch that exists",
+		}
 	}
 	from.branch = branch
-	from.rejection = &pipeline.RejectedError{Reason: pipeline.ReasonSuperseded, Problems: pipeline.Problems{{Position: pipeline.Position{File: "branch " + branch}, Rule: string(pipeline.ReasonSuperseded), Message: message, Remedy: remedy}}}
+	from.rejection = &pipeline.RejectedError{
+		Reason:   pipeline.ReasonSuperseded,
+		Problems: pipeline.Problems{{Position: pipeline.Position{File: "branch " + branch}, Rule: string(pipeline.ReasonSuperseded), Message: message, Remedy: remedy}},
+	}
 	return nil
 }
 

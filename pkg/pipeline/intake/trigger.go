@@ -170,7 +170,11 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext s
 	if err != nil {
 		t.Logf("could not post the status: %v", err)
 	}
-	return problems, &pipeline.RejectedError{Reason: pipeline.ReasonInvalidVariables, Message: "variables.yml has problems; nothing was sent, so no comment follows; the summary of this job lists all of them", Problems: problems}
+	return problems, &pipeline.RejectedError{
+		Reason:   pipeline.ReasonInvalidVariables,
+		Message:  "variables.yml has problems; nothing was sent, so no comment follows; the summary of this job lists all of them",
+		Problems: problems,
+	}
 }
 
 // listedInSummary is the end of the status of a commit whose file has problems: the

@@ -34,7 +34,14 @@ func (l Left) contradicts(now pipeline.StateRecord) bool {
 func (l Left) Holds() bool { return !l.None() && !l.ended && l.state.Resources != 0 }
 
 func (l Left) String() string {
-	happened := map[Event]string{Failed: "changed (by an apply that failed)", Recovered: "brought back", Restored: "restored", Accepted: "accepted", Destroyed: "destroyed", Renamed: "copied from the customer's old name"}[l.what]
+	happened := map[Event]string{
+		Failed:    "changed (by an apply that failed)",
+		Recovered: "brought back",
+		Restored:  "restored",
+		Accepted:  "accepted",
+		Destroyed: "destroyed",
+		Renamed:   "copied from the customer's old name",
+	}[l.what]
 	if happened == "" {
 		happened = "applied"
 	}

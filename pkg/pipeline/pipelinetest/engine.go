@@ -46,7 +46,12 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	p := pipeline.Planned{Tool: pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}, ManagerTree: "tree", Resources: 2, State: pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]}}
+	p := pipeline.Planned{
+		Tool:        pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"},
+		ManagerTree: "tree",
+		Resources:   2,
+		State:       pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]},
+	}
 	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1

@@ -66,8 +66,20 @@ func (h *Hub) refused(op string) error {
 }
 
 func newHub(w *Setup) *Hub {
-	return &Hub{w: w, files: map[pipeline.SHA]string{}, Unreachable: map[pipeline.SHA]bool{}, Runs: map[int64]pipeline.WorkflowRun{1: {ID: 1, Attempt: 1, Status: "in_progress", StartedBy: bot, TriggeredBy: bot}}, Attempts: map[int64][]pipeline.WorkflowRun{}, ApprovalList: []deploy.Approval{Approved(Robin, "staging-apply"), Approved(Robin, "production-apply")}, Pulls: map[int]pipeline.PullRequest{},
-		ManagerID: ManagerID, Deleted: map[string]bool{}, Merged: map[pipeline.SHA]int{}, StatusOf: map[string]pipeline.Status{}, Reviewers: 1}
+	return &Hub{
+		w:            w,
+		files:        map[pipeline.SHA]string{},
+		Unreachable:  map[pipeline.SHA]bool{},
+		Runs:         map[int64]pipeline.WorkflowRun{1: {ID: 1, Attempt: 1, Status: "in_progress", StartedBy: bot, TriggeredBy: bot}},
+		Attempts:     map[int64][]pipeline.WorkflowRun{},
+		ApprovalList: []deploy.Approval{Approved(Robin, "staging-apply"), Approved(Robin, "production-apply")},
+		Pulls:        map[int]pipeline.PullRequest{},
+		ManagerID:    ManagerID,
+		Deleted:      map[string]bool{},
+		Merged:       map[pipeline.SHA]int{},
+		StatusOf:     map[string]pipeline.Status{},
+		Reviewers:    1,
+	}
 }
 
 // Commit adds a commit with this variables.yml and returns its id.

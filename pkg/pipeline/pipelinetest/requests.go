@@ -36,7 +36,20 @@ func (w *Setup) Dispatch(commit pipeline.SHA, event string) pipeline.DispatchReq
 		a.PullRequest, a.Ref, a.Mode = 5, "refs/pull/5/merge", pipeline.ModePlan
 		w.Hub.Pulls[5] = pipeline.PullRequest{Number: 5, State: "open", Head: commit, HeadBranch: "change", HeadRepoID: 7, BaseBranch: "main"}
 	}
-	w.Hub.Runs[w.lastRun] = pipeline.WorkflowRun{ID: w.lastRun, Attempt: 1, Event: event, Status: "in_progress", HeadSHA: commit, Path: intake.TriggerWorkflow, Actor: "dev", StartedBy: Dev, TriggeredBy: Dev, RepoID: 7, CreatedAt: w.Now, UpdatedAt: w.Now}
+	w.Hub.Runs[w.lastRun] = pipeline.WorkflowRun{
+		ID:          w.lastRun,
+		Attempt:     1,
+		Event:       event,
+		Status:      "in_progress",
+		HeadSHA:     commit,
+		Path:        intake.TriggerWorkflow,
+		Actor:       "dev",
+		StartedBy:   Dev,
+		TriggeredBy: Dev,
+		RepoID:      7,
+		CreatedAt:   w.Now,
+		UpdatedAt:   w.Now,
+	}
 	return a
 }
 

@@ -16,7 +16,10 @@ import (
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
 	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
 	if !slices.Contains(request.Targets, in.Applying) {
-		return report, &pipeline.UsageError{Message: fmt.Sprintf("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying), Next: "name one of " + fmt.Sprint(request.Targets)}
+		return report, &pipeline.UsageError{
+			Message: fmt.Sprintf("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying),
+			Next:    "name one of " + fmt.Sprint(request.Targets),
+		}
 	}
 	t, err := r.target(ctx, in, request, in.Applying)
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {

@@ -147,8 +147,13 @@ func reportsTo(c pipeline.Customer, request pipeline.Request) error {
 	if c.CheckRepository(request.Repository) == nil {
 		return nil
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonTampered, Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
-		request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID), Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}
+	return &pipeline.RefusedError{
+		Reason: pipeline.ReasonTampered,
+		Message: fmt.Sprintf("the record of request %s of %s is not what was stored: it leads to %s (id %d), and %s says %s (id %d)", request.ID.Short(), c.Name,
+			request.Repository.Slug, request.Repository.ID, c.File, c.Repository, c.RepositoryID),
+		Next:     pipeline.TamperedNext,
+		Operator: pipeline.TamperedFinder,
+	}
 }
 
 // collected is a report with what its parts were made from.
@@ -243,9 +248,29 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 	}
 	rule, _ := in.Customer.Manager.Rule(env)
 	e := st.Result
-	t := target{TargetReport: pipeline.TargetReport{Environment: env, Outcome: e.Outcome, Reason: e.Reason, Message: e.Message, Next: e.Next, Operator: e.Operator, Applies: request.Applies(env), Gated: rule.Gated || request.Mode == pipeline.ModeDestroy, PlanOnly: request.PlanOnly[env],
-		Reviewed: e.Reviewed, Diagnostics: e.Diagnostics, Done: e.Done, Outputs: e.Outputs, RunURL: cmp.Or(e.Run.URL, request.ManagerRun.URL), EndedAt: e.At},
-		doubted: st.Doubt != nil, run: e.Run, folder: st.Folder, attempt: st.Attempt}
+	t := target{
+		TargetReport: pipeline.TargetReport{
+			Environment: env,
+			Outcome:     e.Outcome,
+			Reason:      e.Reason,
+			Message:     e.Message,
+			Next:        e.Next,
+			Operator:    e.Operator,
+			Applies:     request.Applies(env),
+			Gated:       rule.Gated || request.Mode == pipeline.ModeDestroy,
+			PlanOnly:    request.PlanOnly[env],
+			Reviewed:    e.Reviewed,
+			Diagnostics: e.Diagnostics,
+			Done:        e.Done,
+			Outputs:     e.Outputs,
+			RunURL:      cmp.Or(e.Run.URL, request.ManagerRun.URL),
+			EndedAt:     e.At,
+		},
+		doubted: st.Doubt != nil,
+		run:     e.Run,
+		folder:  st.Folder,
+		attempt: st.Attempt,
+	}
 	if e.Internal {
 		t.internal = e.Message
 	}

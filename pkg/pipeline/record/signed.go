@@ -126,13 +126,26 @@ func (u UnverifiedReader) ReadRecord(ctx context.Context, p PlanAttempt, object 
 func doubted(err error, applying bool) (Result, bool) {
 	switch {
 	case errors.Is(err, pipeline.ErrUnknownKey):
-		e := Result{Outcome: pipeline.OutcomeRefused, Reason: pipeline.ReasonUnknownKey, Message: otherKeyMessage + ", so this plan was not applied", Next: otherKeyNext, Detail: err.Error(), Operator: RekeyNext}
+		e := Result{
+			Outcome:  pipeline.OutcomeRefused,
+			Reason:   pipeline.ReasonUnknownKey,
+			Message:  otherKeyMessage + ", so this plan was not applied",
+			Next:     otherKeyNext,
+			Detail:   err.Error(),
+			Operator: RekeyNext,
+		}
 		if applying { // it may have changed something
 			e.Outcome, e.Message = pipeline.OutcomeFailed, "how the apply ended is recorded under another key of your service provider, so it cannot be shown here"
 		}
 		return e, true
 	case errors.Is(err, pipeline.ErrTampered):
-		return Result{Outcome: pipeline.OutcomeFailed, Reason: pipeline.ReasonTampered, Message: "the record of the result in the store has no valid signature: someone else or an older version wrote it", Next: pipeline.TamperedNext, Operator: pipeline.TamperedFinder}, true
+		return Result{
+			Outcome:  pipeline.OutcomeFailed,
+			Reason:   pipeline.ReasonTampered,
+			Message:  "the record of the result in the store has no valid signature: someone else or an older version wrote it",
+			Next:     pipeline.TamperedNext,
+			Operator: pipeline.TamperedFinder,
+		}, true
 	}
 	return Result{}, false
 }

@@ -107,7 +107,10 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string)
 		}
 		return folder, receipt, fits(receipt, in.TargetInput)
 	}
-	return record.PlanAttempt{}, pipeline.Receipt{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target), Next: "the message of the failed apply names the request; `--file` names a state that the store could not take"}
+	return record.PlanAttempt{}, pipeline.Receipt{}, &pipeline.UsageError{
+		Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target),
+		Next:    "the message of the failed apply names the request; `--file` names a state that the store could not take",
+	}
 }
 
 // fits compares the receipt of a kept state with the target that it is to go to.
@@ -115,7 +118,11 @@ func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
 	switch {
 	case receipt.Request != in.Request || receipt.Customer != in.Customer.Name || receipt.Environment != in.Environment:
-		return &pipeline.RefusedError{Reason: pipeline.ReasonTampered, Message: fmt.Sprintf("the kept state of %s is one of %s/%s", target, receipt.Customer, receipt.Environment), Next: "find out who can write to the store"}
+		return &pipeline.RefusedError{
+			Reason:  pipeline.ReasonTampered,
+			Message: fmt.Sprintf("the kept state of %s is one of %s/%s", target, receipt.Customer, receipt.Environment),
+			Next:    "find out who can write to the store",
+		}
 	case receipt.RepositoryID != in.Customer.RepositoryID:
 		return &pipeline.UsageError{Message: fmt.Sprintf("the kept state of %s is of repository id %d, but customer %s has %d", target, receipt.RepositoryID, in.Customer.Name, in.Customer.RepositoryID)}
 	case receipt.Backend != in.Backend.String():
@@ -170,7 +177,11 @@ func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext str
 			return folder, receipt, nil
 		}
 	}
-	return record.PlanAttempt{Customer: receipt.Customer, Environment: receipt.Environment, Prefix: record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/"}, receipt, nil
+	return record.PlanAttempt{
+		Customer:    receipt.Customer,
+		Environment: receipt.Environment,
+		Prefix:      record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/",
+	}, receipt, nil
 }
 
 func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext string) (pipeline.Receipt, error) {

@@ -167,7 +167,12 @@ func (a rekeyAdvice) classify(key string, first, all error) (RekeyRecord, bool, 
 	case !errors.Is(first, pipeline.ErrUnknownKey):
 		return RekeyRecord{}, false, first
 	case errors.Is(all, pipeline.ErrUnknownKey):
-		return RekeyRecord{Key: key, State: RekeyUnknown, Until: "add its key behind the first one and run this again; where the key is gone or has leaked, " + a.lost + " (docs/RECOVERY.md)", Error: all.Error()}, true, nil
+		return RekeyRecord{
+			Key:   key,
+			State: RekeyUnknown,
+			Until: "add its key behind the first one and run this again; where the key is gone or has leaked, " + a.lost + " (docs/RECOVERY.md)",
+			Error: all.Error(),
+		}, true, nil
 	case all != nil:
 		return RekeyRecord{}, false, all
 	}

@@ -109,7 +109,10 @@ func checkRepositoryID(c pipeline.Customer, id int64) error {
 	if id == 0 || id == c.RepositoryID {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s has repository_id %d, and %d is given", c.File, c.RepositoryID, id), Next: "correct the file, or --repository-id: a target belongs to the repository that its customer's file names"}
+	return &pipeline.UsageError{
+		Message: fmt.Sprintf("%s has repository_id %d, and %d is given", c.File, c.RepositoryID, id),
+		Next:    "correct the file, or --repository-id: a target belongs to the repository that its customer's file names",
+	}
 }
 
 // takeOver gives a target with the history of another repository to that of the customer's

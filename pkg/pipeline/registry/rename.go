@@ -196,7 +196,10 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 	case k.name == "":
 		return k, &pipeline.UsageError{Message: fmt.Sprintf("the store knows no customer of %s", in.New.Place()), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
 	case k.name != in.Old:
-		return k, &pipeline.UsageError{Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old), Next: fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name)}
+		return k, &pipeline.UsageError{
+			Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old),
+			Next:    fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name),
+		}
 	}
 	return k, nil
 }
@@ -234,7 +237,11 @@ func (r *Renamer) free(ctx context.Context, in RenameInput, name pipeline.Custom
 		return fmt.Errorf("read the lock of %s: %w", pipeline.TargetName(name, env), err)
 	}
 	if lock != nil {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s is locked by %s", pipeline.TargetName(name, env), lock), Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
+		return &pipeline.RefusedError{
+			Reason:  pipeline.ReasonLocked,
+			Message: fmt.Sprintf("the state of %s is locked by %s", pipeline.TargetName(name, env), lock),
+			Next:    "wait until that has ended; `metapipe unlock` releases the lock of a dead run",
+		}
 	}
 	keys, err := r.Store.List(ctx, record.KeptPrefix(name, env))
 	if err != nil {
@@ -325,7 +332,11 @@ func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err erro
 }
 
 func refuseLost(in RenameInput, lost *pipeline.LostState) error {
-	return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: lost.Why, Next: fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore())}
+	return &pipeline.RefusedError{
+		Reason:  pipeline.ReasonStateLost,
+		Message: lost.Why,
+		Next:    fmt.Sprintf("give the file the name %s.yml, restore the state (`%s`), and rename then", in.Old, lost.Restore()),
+	}
 }
 
 // checkLost refuses an old name without the state that it had, and notes whether the

@@ -56,7 +56,15 @@ func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, s
 	case !now.Before(receipt.Expires):
 		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
 		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
-			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeExpired, Reason: pipeline.ReasonExpired, Message: message, Next: w.request.Mode.Afresh(), Operator: w.request.Mode.Restart(), Run: w.request.ManagerRun, At: now})
+			return w.end(ctx, st, record.Result{
+				Outcome:  pipeline.OutcomeExpired,
+				Reason:   pipeline.ReasonExpired,
+				Message:  message,
+				Next:     w.request.Mode.Afresh(),
+				Operator: w.request.Mode.Restart(),
+				Run:      w.request.ManagerRun,
+				At:       now,
+			})
 		})
 	case now.Sub(receipt.PlannedAt) >= sweepPatient:
 		repo, err := w.Manager.RunOf(w.request.ManagerRun)

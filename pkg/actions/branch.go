@@ -21,8 +21,11 @@ func OnDefaultBranch(c Context) error {
 	case branch == "" && c.EventName == "schedule":
 		return nil
 	case branch == "":
-		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("the event %s of this run does not say what the default branch of %s is", pipeline.Quote(c.EventName), c.Repository),
-			Next: "start the workflow by schedule, repository_dispatch or workflow_dispatch"}
+		return &pipeline.RejectedError{
+			Reason:  pipeline.ReasonUnverified,
+			Message: fmt.Sprintf("the event %s of this run does not say what the default branch of %s is", pipeline.Quote(c.EventName), c.Repository),
+			Next:    "start the workflow by schedule, repository_dispatch or workflow_dispatch",
+		}
 	case c.Ref != "refs/heads/"+branch:
 		return &pipeline.RejectedError{Reason: pipeline.ReasonUnverified, Message: fmt.Sprintf("this run is of %s, and the manager works on its default branch %s only", pipeline.Quote(c.Ref), branch),
 			Next: "start the workflow on " + branch + "; on other branches `metapipe validate` and dry runs work"}

@@ -55,7 +55,10 @@ func readCheckout(ctx context.Context, dir string, environ []string) (*checkout,
 			return nil, fmt.Errorf("read %s of %s: %w", p, dir, err)
 		}
 		if total += n; total > maxCheckout {
-			return nil, &pipeline.UsageError{Message: fmt.Sprintf("%s holds more than %d MB", dir, maxCheckout>>20), Next: "name a smaller directory, or keep what does not belong into the repository in .gitignore"}
+			return nil, &pipeline.UsageError{
+				Message: fmt.Sprintf("%s holds more than %d MB", dir, maxCheckout>>20),
+				Next:    "name a smaller directory, or keep what does not belong into the repository in .gitignore",
+			}
 		}
 	}
 	return c, nil

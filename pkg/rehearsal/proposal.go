@@ -47,7 +47,11 @@ func propose(ctx context.Context, c *checkout, file, proposed string) (proposal,
 	}
 	committed, known, err := c.committed(ctx, file)
 	if err != nil {
-		return proposal{}, &pipeline.UsageError{Message: fmt.Sprintf("read the committed %s of %s", file, c.dir), Next: "name the proposed file with --proposal, or fetch the commit first (a partial clone may lack it)", Err: err}
+		return proposal{}, &pipeline.UsageError{
+			Message: fmt.Sprintf("read the committed %s of %s", file, c.dir),
+			Next:    "name the proposed file with --proposal, or fetch the commit first (a partial clone may lack it)",
+			Err:     err,
+		}
 	}
 	if known && !bytes.Equal(committed, current.Content) {
 		return proposal{base: committed, head: current.Content, from: "today is the committed " + file + ", the proposal is your uncommitted edit of it"}, nil

@@ -99,7 +99,10 @@ func (o S3Options) check() error {
 	case o.Encryption != EncryptionBucket && o.Encryption != EncryptionS3 && o.Encryption != EncryptionKMS:
 		return &pipeline.UsageError{Message: fmt.Sprintf("bucket %s: the encryption %q is not known", o.Bucket, o.Encryption), Next: fmt.Sprintf("use %s or %s", EncryptionS3, EncryptionKMS)}
 	case o.KMSKeyID != "" && o.Encryption != EncryptionKMS:
-		return &pipeline.UsageError{Message: fmt.Sprintf("bucket %s: a KMS key is set, but not the encryption that uses it", o.Bucket), Next: fmt.Sprintf("set the encryption to %s, or drop the key", EncryptionKMS)}
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("bucket %s: a KMS key is set, but not the encryption that uses it", o.Bucket),
+			Next:    fmt.Sprintf("set the encryption to %s, or drop the key", EncryptionKMS),
+		}
 	}
 	if o.Prefix != "" {
 		if err := CheckKey(strings.TrimSuffix(o.Prefix, "/")); err != nil {

@@ -77,7 +77,10 @@ func (o S3Options) endpoint(env environ) (string, error) {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", &pipeline.UsageError{Message: fmt.Sprintf("the endpoint of S3 %q is not a URL", endpoint), Next: "set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com, or unset it for AWS itself"}
+		return "", &pipeline.UsageError{
+			Message: fmt.Sprintf("the endpoint of S3 %q is not a URL", endpoint),
+			Next:    "set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com, or unset it for AWS itself",
+		}
 	}
 	return endpoint, nil
 }

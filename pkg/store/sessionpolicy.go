@@ -33,7 +33,12 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 		records := []string{"*/plans/*.json", "*/ledger/*", "*/queue/*"}
 		rest.NotResource = append(rest.NotResource, s.bucketARN(), s.bucketARN()+"/*")
 		p.Statement = append(p.Statement,
-			Statement{Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()}, Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*", registered})}}},
+			Statement{
+				Effect:    "Allow",
+				Action:    []string{"s3:ListBucket"},
+				Resource:  []string{s.bucketARN()},
+				Condition: map[string]map[string][]string{"StringLike": {"s3:prefix": s.keys([]string{target + "/*", c + "/requests/*", c + "/pulls/*", c + "/*/plans/*", registered})}},
+			},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:Abort*"}, Resource: s.objects([]string{target + "/*"})},
 			Statement{Effect: "Deny", Action: []string{"s3:DeleteObject"}, Resource: s.objects(records)},
 			Statement{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: s.objects(read)},

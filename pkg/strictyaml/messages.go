@@ -32,11 +32,27 @@ const (
 // The parser's own (not the scanner's) count lines from 0.
 var plainWords = []plain{
 	{has: "did not find expected key", message: "this line does not fit the indentation of the lines around it", remedy: "align it with the other keys of its map", fromZero: true, search: true},
-	{has: "did not find expected '-' indicator", message: "this line does not fit the list it stands in", remedy: "begin it with \"- \" in the column of the other items, or align it with the key it belongs to", fromZero: true, search: true},
+	{
+		has:      "did not find expected '-' indicator",
+		message:  "this line does not fit the list it stands in",
+		remedy:   "begin it with \"- \" in the column of the other items, or align it with the key it belongs to",
+		fromZero: true,
+		search:   true,
+	},
 	{has: "did not find expected ',' or ']'", message: "a list that begins with [ on this line is not closed, or lacks a comma", remedy: "close it with ]", fromZero: true, bracket: true},
 	{has: "did not find expected ',' or '}'", message: "a map that begins with { on this line is not closed, or lacks a comma", remedy: "close it with }", fromZero: true, bracket: true},
-	{has: "did not find expected node content", message: "a value is missing, or begins with a character that YAML reserves", remedy: "write a value, in quotes if it begins with one of , [ ] { } - ? :", fromZero: true},
-	{has: "did not find expected <document start>", message: "the text goes on where YAML expects the end of the document", remedy: "check the indentation and the brackets of the lines above", fromZero: true},
+	{
+		has:      "did not find expected node content",
+		message:  "a value is missing, or begins with a character that YAML reserves",
+		remedy:   "write a value, in quotes if it begins with one of , [ ] { } - ? :",
+		fromZero: true,
+	},
+	{
+		has:      "did not find expected <document start>",
+		message:  "the text goes on where YAML expects the end of the document",
+		remedy:   "check the indentation and the brackets of the lines above",
+		fromZero: true,
+	},
 	{has: "did not find expected <stream-start>", message: "the file could not be read as YAML", remedy: "save it as plain text in UTF-8"},
 	{has: "mapping values are not allowed", message: "there is a second \": \" where only a value is expected", remedy: "put the value in quotes if it holds a colon, or check the indentation"},
 	{has: "block sequence entries are not allowed", message: "a list item is not allowed here", remedy: "begin the list on its own line below the key"},

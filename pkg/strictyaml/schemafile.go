@@ -58,7 +58,12 @@ func SchemaProblems(name string, err error) pipeline.Problems {
 
 // notJSON finds the place where a text stops being JSON. raw is at most maxSchemaBytes.
 func notJSON(name string, raw []byte, err error) *SchemaError {
-	e := &SchemaError{Position: pipeline.Position{File: name}, Message: "it is not valid JSON", Remedy: "write plain JSON: keys and texts in double quotes, no comments, no comma behind the last item", Err: err}
+	e := &SchemaError{
+		Position: pipeline.Position{File: name},
+		Message:  "it is not valid JSON",
+		Remedy:   "write plain JSON: keys and texts in double quotes, no comments, no comma behind the last item",
+		Err:      err,
+	}
 	var syntax *json.SyntaxError
 	var value any
 	if plain := json.Unmarshal(raw, &value); errors.As(plain, &syntax) {

@@ -83,7 +83,12 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 	if err != nil {
 		var hung *hungError
 		if errors.As(err, &hung) {
-			return pipeline.Planned{}, &pipeline.FailedError{Message: "plan " + target(job), Next: pipeline.ProviderNext, Operator: "look whether the registry and the sources of the modules can be reached from here", Err: err}
+			return pipeline.Planned{}, &pipeline.FailedError{
+				Message:  "plan " + target(job),
+				Next:     pipeline.ProviderNext,
+				Operator: "look whether the registry and the sources of the modules can be reached from here",
+				Err:      err,
+			}
 		}
 		if ctx.Err() != nil {
 			return pipeline.Planned{}, err

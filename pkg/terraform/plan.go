@@ -122,7 +122,13 @@ func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Pla
 		return empty, w.failed("read the plan", err)
 	}
 	defer json.Close()
-	reading, err := planjson.Parse(bufio.NewReaderSize(json, 256<<10), planjson.ReadOptions{Tool: w.tool.ToolVersion(), MAC: w.job.MAC, Places: w.places(), Home: w.engine.options.Environ.Get("HOME"), Secrets: w.knownSecrets()})
+	reading, err := planjson.Parse(bufio.NewReaderSize(json, 256<<10), planjson.ReadOptions{
+		Tool:    w.tool.ToolVersion(),
+		MAC:     w.job.MAC,
+		Places:  w.places(),
+		Home:    w.engine.options.Environ.Get("HOME"),
+		Secrets: w.knownSecrets(),
+	})
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		// The tool does not look whether its output could be written.
 		return empty, &pipeline.FailedError{

@@ -45,10 +45,18 @@ func (w *workspace) sameLock(ctx context.Context, id string) error {
 		case lock.ID == id:
 			return nil
 		default:
-			return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the lock of %s is another one: %s", target(w.job), lock.ID), Next: "look at who holds it now before you release that one"}
+			return &pipeline.RefusedError{
+				Reason:  pipeline.ReasonLocked,
+				Message: fmt.Sprintf("the lock of %s is another one: %s", target(w.job), lock.ID),
+				Next:    "look at who holds it now before you release that one",
+			}
 		}
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s is not locked, or its backend does not say which lock it is", target(w.job)), Next: "look there; a lock that is in the way is named by the next plan"}
+	return &pipeline.RefusedError{
+		Reason:  pipeline.ReasonLocked,
+		Message: fmt.Sprintf("the state of %s is not locked, or its backend does not say which lock it is", target(w.job)),
+		Next:    "look there; a lock that is in the way is named by the next plan",
+	}
 }
 
 func releaseLocal(state, id string) error {

@@ -32,7 +32,12 @@ func Syntax(dir, root, tool string) pipeline.Problems {
 		file := path.Join(root, name)
 		content, err := os.ReadFile(filepath.Join(at, name))
 		if err != nil {
-			problems = append(problems, pipeline.Problem{Position: pipeline.Position{File: file}, Rule: RuleSyntax, Message: fmt.Sprintf("the file cannot be read: %v", text.FileError(err)), Remedy: "make it a plain file with read permission"})
+			problems = append(problems, pipeline.Problem{
+				Position: pipeline.Position{File: file},
+				Rule:     RuleSyntax,
+				Message:  fmt.Sprintf("the file cannot be read: %v", text.FileError(err)),
+				Remedy:   "make it a plain file with read permission",
+			})
 			continue
 		}
 		problems = append(problems, mistakes(file, content)...)

@@ -49,10 +49,10 @@ func asWrite(r *http.Request) (s3Request, bool) {
 var (
 	writtenOnce = []string{"acme/requests/r.json", "acme/requests/r.variables", "acme/requests/by-commit/s/1-r", "acme/pulls/1/1-r", "acme/ledger/0000000001.json",
 		"acme/staging/ledger/0000000001.json", "acme/staging/queue/1-r", "acme/staging/plans/r/0001/begun.json", "acme/staging/plans/r/0001/plan.sealed",
-		"acme/staging/plans/r/0001/apply-0001.json", "acme/staging/kept/r/0001/receipt.json", "acme/staging/applied/1-r.json", "acme/staging/keys/k.sealed",
+		"acme/staging/plans/r/0001/apply-0001.json", "acme/staging/kept/r/0001/receipt.json", "acme/staging/replaced/20300101T000000.000000000Z.json", "acme/staging/applied/1-r.json", "acme/staging/keys/k.sealed",
 		"_metapipe/open/acme/1-r", "_metapipe/tokens/t", "_metapipe/rejected/1-1.json", "_metapipe/ledger/0000000001.json", "_metapipe/scans/begun/s.json",
 		"_metapipe/scans/issues/1-s.json", "_metapipe/scans/results/s/acme/staging"}
-	overwritten = []string{"acme/staging/terraform.tfstate", "acme/staging/terraform.tfstate.tflock", "acme/plans/terraform.tfstate", "acme/queue/terraform.tfstate", "acme/keys/terraform.tfstate",
+	overwritten = []string{"acme/staging/terraform.tfstate", "acme/staging/terraform.tfstate.tflock", "acme/plans/terraform.tfstate", "acme/queue/terraform.tfstate", "acme/keys/terraform.tfstate", "acme/replaced/terraform.tfstate", "replaced/staging/terraform.tfstate",
 		"plans/staging/terraform.tfstate", "ledger/staging/terraform.tfstate", "requests/pulls-1/terraform.tfstate.tflock"}
 )
 
@@ -169,7 +169,7 @@ func TestRolesAndKMS(t *testing.T) {
 }
 
 // TestRolesRemoveNoRecord: no role may remove what is written once, but for the index of
-// open requests.
+// open requests, or read the states that an operator has replaced.
 func TestRolesRemoveNoRecord(t *testing.T) {
 	t.Parallel()
 	scope := store.Scope{Bucket: pipeline.Bucket{Name: "states"}, Customer: "acme", Environment: "staging"}
@@ -182,6 +182,9 @@ func TestRolesRemoveNoRecord(t *testing.T) {
 			spent := strings.HasSuffix(key, "plan.sealed") || strings.Contains(key, "/open/") || role == store.RoleApply && strings.Contains(key, "/applied/")
 			if !spent && allows(t, string(policy.JSON()), s3Request{action: "s3:DeleteObject", resource: "arn:aws:s3:::states/" + key}) {
 				t.Errorf("%s may remove %s", role, key)
+			}
+			if strings.Contains(key, "/replaced/") && allows(t, string(policy.JSON()), s3Request{action: "s3:GetObject", resource: "arn:aws:s3:::states/" + key}) {
+				t.Errorf("%s may read a state in clear: %s", role, key)
 			}
 		}
 	}

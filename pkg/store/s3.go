@@ -236,6 +236,9 @@ func (s *S3) RemoveState(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	_, err := s.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.options.Bucket, Key: s.object(key)})
+	if errors.Is(s.cause(err), pipeline.ErrNotFound) {
+		err = nil // S3 answers 204; some other servers do not
+	}
 	return s.fail("remove", key, err)
 }
 

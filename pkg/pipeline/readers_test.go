@@ -29,11 +29,11 @@ var rawReads = map[string][]string{
 	"ReadAtMost":    {"Ledger.entry", "readAll"},
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
 	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
-	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkFormerPath,
+	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkClaimedUnrecorded, checkFormerPath, requestPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
 	// Rekeyer.registration only chooses the advice, and unreadRenames what an operator, who names
 	// both names, records anew.
-	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "Rekeyer.registration", "RenamedTo", "Renamer.unreadRenames", "Unlocker.check", "WhoHolds", "pathsOf"},
+	"UnverifiedReader": {"CheckClaim", "CheckTargetOwner", "NameRecords.checkClaimedUnrecorded", "NameRecords.checkFormerPath", "NameRecords.claimedByOther", "NameRecords.claimedEvidence", "NameRecords.claimedFrom", "NameRecords.requestPath", "Rekeyer.registration", "RenamedTo", "Renamer.unreadRenames", "Unlocker.check", "WhoHolds", "pathsOf"},
 }
 
 // TestRawReads lists who reads the store without verifying what it says.

@@ -1,6 +1,9 @@
 package pipeline
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // RenamedError says that the path of a repository belongs to another customer's name.
 // Its states and records lie under that name: a plan would build all a second time.
@@ -134,9 +137,11 @@ func (e *RenamedError) Answer(file string) *RejectedError {
 type Evidence struct {
 	RepositoryID int64
 	Path         string // empty: no record says it
+	// FailedPaths are other paths that applies which failed since have worked from.
+	FailedPaths []string
 }
 
 // Of reports whether the records fit the repository and path of c.
 func (e Evidence) Of(c Customer) bool {
-	return e.RepositoryID == c.RepositoryID && (e.Path == c.Path || e.Path == "")
+	return e.RepositoryID == c.RepositoryID && (e.Path == c.Path || e.Path == "" || slices.Contains(e.FailedPaths, c.Path))
 }

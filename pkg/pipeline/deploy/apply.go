@@ -218,6 +218,9 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	ended.claimed = true
+	if err := record.NotePath(ctx, a.records(), in.Customer, in.Environment, a.Now()); err != nil {
+		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Name(), err)
+	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
 	record.ExplainLock(ctx, a.records(), in, request.Mode, folder.Key(record.AttemptStartObject(ended.last.Number+1)), err)

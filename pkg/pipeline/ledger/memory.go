@@ -59,6 +59,22 @@ func Remember(ctx context.Context, s record.Records, c pipeline.CustomerName, en
 	return known, nil
 }
 
+// RememberUnverified is what the ledger alone knows of a target.
+func RememberUnverified(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (Remembered, error) {
+	known := Remembered{customer: c, environment: env}
+	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
+	if err != nil {
+		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
+	}
+	if left {
+		known.entry = &entry
+	}
+	return known, nil
+}
+
+// Ended reports whether the ledger says that a destroy left nothing of the target.
+func (r Remembered) Ended() bool { return r.entry != nil && r.entry.IsDestroyed() }
+
 // Lost compares the state that there is now with what is remembered; nil when it fits.
 // place names where the state was looked for.
 func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostState {

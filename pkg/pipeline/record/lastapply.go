@@ -21,10 +21,13 @@ type LastApply struct {
 	Variables string           `json:"variables"` // key of the sealed variables.yml
 	// Path is the directory of variables.yml in the customer's repository; empty in
 	// records of earlier versions.
-	Path  string       `json:"path,omitempty"`
-	Actor string       `json:"actor,omitempty"`
-	Run   pipeline.Run `json:"run"`
-	At    time.Time    `json:"at"`
+	Path string `json:"path,omitempty"`
+	// FailedPaths are the other such directories that applies have begun to work from since, and
+	// did not end well: each may have left something.
+	FailedPaths []string     `json:"failed_paths,omitempty"`
+	Actor       string       `json:"actor,omitempty"`
+	Run         pipeline.Run `json:"run"`
+	At          time.Time    `json:"at"`
 	// State is what the apply left in the backend, or what was accepted since; nil in
 	// records of earlier versions.
 	State *pipeline.StateRecord `json:"state,omitempty"`
@@ -150,6 +153,11 @@ func (l LastApply) OpenVariables(ctx context.Context, s pipeline.Store, sealer p
 	return UnsealBytes(ctx, s, sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables))
 }
 
+// From is where the record says that the target was built from.
+func (l LastApply) From() pipeline.Evidence {
+	return pipeline.Evidence{RepositoryID: l.Receipt.RepositoryID, Path: l.Path, FailedPaths: l.FailedPaths}
+}
+
 // ForDrift is what a drift scan reports of the last apply.
 func (l LastApply) ForDrift() *DriftLastApply {
 	r := l.Receipt
@@ -245,11 +253,39 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env p
 	if stored.Receipt.RepositoryID != of.RepositoryID {
 		return deleteAll(ctx, s, older)
 	}
-	key := lastApplyBaseAfter(older, c, env, at, stored.Receipt.Request) + ".json"
 	stored.State, stored.Accepted = &state, nil
-	if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+	return stored.replace(ctx, s, older, at)
+}
+
+// NotePath adds the path of an apply that is about to begin to the record of the newest apply
+// that went well from another path. It comes first, since an apply may end without a word.
+// Without a record that can be read, or with one of another repository, there is none to add
+// it to.
+func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, at time.Time) error {
+	older, err := s.List(ctx, LastApplyPrefix(of.Name, env))
+	if err != nil {
 		return err
 	}
+	stored, found, err := LoadLastApply(ctx, s, of.Name, env)
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		return nil
+	}
+	if err != nil || !found || stored.Receipt.RepositoryID != of.RepositoryID || stored.Path == of.Path || slices.Contains(stored.FailedPaths, of.Path) {
+		return err
+	}
+	stored.FailedPaths = append(stored.FailedPaths, of.Path)
+	return stored.replace(ctx, s, older, at)
+}
+
+// replace writes a record again, and then removes the older ones. Their variables stay.
+func (l LastApply) replace(ctx context.Context, s Records, older []string, at time.Time) error {
+	c, env := l.Receipt.Customer, l.Receipt.Environment
+	key := lastApplyBaseAfter(older, c, env, at, l.Receipt.Request) + ".json"
+	err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, l)
+	if err != nil && !errors.Is(err, pipeline.ErrExists) {
+		return err
+	}
+	err = nil
 	for _, old := range older {
 		if old < key && strings.HasSuffix(old, ".json") {
 			err = errors.Join(err, s.Delete(ctx, old))

@@ -108,7 +108,7 @@ func (s NameRecords) appliedFrom(ctx context.Context, name pipeline.CustomerName
 	case !found:
 		return pipeline.Evidence{}, false, nil
 	}
-	return pipeline.Evidence{RepositoryID: stored.Receipt.RepositoryID, Path: stored.Path}, true, nil
+	return stored.From(), true, nil
 }
 
 // claimedFrom reads a record under a key that is not at hand. It can only refuse: that it

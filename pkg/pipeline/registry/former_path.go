@@ -87,9 +87,8 @@ func (s NameRecords) checkFormerPaths(ctx context.Context, c pipeline.Customer, 
 }
 
 // checkUnrecordedPath is the rule about the path of a history for a target without a record
-// of an apply: the request that changed it last names the path. Where that request is not in
-// the store, or cannot be opened, the registrations of the name are its former paths; read
-// reads them.
+// of an apply: the request that changed it last names its path, and the registrations of the
+// name are paths that earlier applies may have failed from; read reads them.
 func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
 	if len(c.Siblings) == 0 && !c.Offboarded {
 		return nil
@@ -99,7 +98,9 @@ func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader
 		return err
 	}
 	if former != "" {
-		return s.checkFormerPath(ctx, c, env, former)
+		if err := s.checkFormerPath(ctx, c, env, former); err != nil {
+			return err
+		}
 	}
 	paths, err := s.otherPaths(ctx, read, c)
 	if err != nil {
@@ -114,7 +115,11 @@ func (s NameRecords) requestPath(ctx context.Context, c pipeline.Customer, id pi
 	if id == "" {
 		return "", nil
 	}
-	request, err := record.LoadRequest(ctx, s, c.Name, id)
+	var read record.Reader = s
+	if s.Sealer == nil { // on a laptop: what the request claims can only refuse
+		read = record.UnverifiedReader{Store: s.Store}
+	}
+	request, err := record.LoadRequest(ctx, read, c.Name, id)
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound), errors.Is(err, pipeline.ErrUnknownKey):
 		return "", nil

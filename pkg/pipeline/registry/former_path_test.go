@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
@@ -245,5 +246,80 @@ func TestOffboardedPush(t *testing.T) {
 	}
 	if keys := w.Registrations(); len(keys) != 0 {
 		t.Errorf("registered: %v", keys)
+	}
+}
+
+// TestFormerPathWithoutKey: a plan on a laptop has no key, and a target that failed applies
+// alone have changed has no record of an apply. What the ledger, the request and the
+// registrations claim refuses it all the same.
+func TestFormerPathWithoutKey(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, gone := range map[string]bool{"the request is there": false, "the request is gone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := pipelinetest.New(t)
+			w.ApplyOnce()
+			w.DeleteAll("acme/staging/applied/")
+			if gone {
+				w.DeleteAll("acme/requests/")
+			}
+			pipelinetest.Must[pipeline.Request](t)(atPath(w, "deploy"))
+			laptop := record.Records{Store: w.Store}
+			if err := registry.CheckOwner(ctx, laptop, w.Current, "staging"); err != nil {
+				t.Errorf("while the former path is free: %v", err)
+			}
+			w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "infra"}}
+			wantFormer(t, "without a key", registry.CheckOwner(ctx, laptop, w.Current, "staging"), `customer "store"`)
+			if err := registry.CheckOwner(ctx, laptop, w.Current, "production"); err != nil {
+				t.Errorf("a target without a history: %v", err)
+			}
+			w.Current.RepositoryID++
+			var owner *pipeline.OwnerError
+			if err := registry.CheckOwner(ctx, laptop, w.Current, "staging"); !errors.As(err, &owner) || !owner.Claimed {
+				t.Errorf("another repository: %v", err)
+			}
+		})
+	}
+}
+
+// TestFormerPathOfALaterFailure: an apply from another path has failed after the one that went
+// well, or has ended without a word. What it has built may be there: when its path becomes
+// another customer's, all commands refuse, also where the path of the good apply is free. An
+// apply that goes well makes its own path the only one.
+func TestFormerPathOfALaterFailure(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := pipelinetest.New(t)
+	w.ApplyOnce()
+	request := pipelinetest.Must[pipeline.Request](t)(atPath(w, "deploy"))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	w.Engine.ApplyErr = &pipeline.FailedError{Message: "half of it"}
+	if _, err := w.Apply(w.Target(request, "staging")); err == nil {
+		t.Fatal("applied")
+	}
+	w.Engine.ApplyErr = nil
+	w.Report(request, true)
+	w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "deploy"}}
+	w.Current.Path = "third"
+	for what, s := range map[string]record.Records{"with a key": pipelinetest.RecordsOf(w.Store, w.Sealer), "without a key": {Store: w.Store}} {
+		err := registry.CheckOwner(ctx, s, w.Current, "staging")
+		var renamed *pipeline.RenamedError
+		if !errors.As(err, &renamed) || renamed.Former != "deploy" || renamed.Old != "store" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	w.Current.Siblings = nil
+	request = pipelinetest.Must[pipeline.Request](t)(atPath(w, "third"))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
+	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
+	w.Report(request, true)
+	w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "deploy"}}
+	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
+		t.Errorf("after an apply from a third path: %v", err)
+	}
+	last := pipelinetest.Must[record.Opened](t)(record.OpenLastApply(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), "acme", "staging"))
+	if last.Record.Path != "third" || last.Record.FailedPaths != nil {
+		t.Errorf("the record names %q and %q", last.Record.Path, last.Record.FailedPaths)
 	}
 }

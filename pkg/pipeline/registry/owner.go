@@ -42,7 +42,7 @@ func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembe
 	case known.Nothing() || known.NoneLeft():
 		return nil
 	case known.Record != nil:
-		return names.checkEvidence(ctx, c, env, pipeline.Evidence{RepositoryID: known.Record.Receipt.RepositoryID, Path: known.Record.Path})
+		return names.checkEvidence(ctx, c, env, known.Record.From())
 	}
 	if err := names.registeredOwner(ctx, c, env); err != nil {
 		return err
@@ -73,8 +73,11 @@ func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pi
 // checkClaimed is CheckOwner for a record of the last apply that cannot be verified.
 func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
 	e, found, err := s.claimedEvidence(ctx, c.Name, env)
-	if err != nil || !found {
+	if err != nil {
 		return err
+	}
+	if !found {
+		return s.checkClaimedUnrecorded(ctx, c, env)
 	}
 	err = s.checkEvidence(ctx, c, env, e)
 	var owner *pipeline.OwnerError
@@ -84,11 +87,31 @@ func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env 
 	return err
 }
 
+// checkClaimedUnrecorded is CheckOwner without a key for a target that the ledger knows a state
+// of, and no record of an apply. What the registrations and the request of the last change
+// claim can only refuse.
+func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
+	known, err := ledger.RememberUnverified(ctx, s.Store, c.Name, env)
+	if err != nil || known.Nothing() || known.NoneLeft() || known.Ended() {
+		return err
+	}
+	read := record.UnverifiedReader{Store: s.Store}
+	if err := s.ownerBy(ctx, read, c, env); err != nil {
+		return err
+	}
+	return s.checkUnrecordedPath(ctx, read, known, c, env)
+}
+
 func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, env pipeline.Environment, e pipeline.Evidence) error {
 	if e.RepositoryID != c.RepositoryID {
 		return &pipeline.OwnerError{Customer: c, Environment: env, Owner: e.RepositoryID}
 	}
-	return s.checkFormerPath(ctx, c, env, e.Path)
+	for _, former := range append([]string{e.Path}, e.FailedPaths...) {
+		if err := s.checkFormerPath(ctx, c, env, former); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckOwners is CheckOwner for every environment that the store has of a name.
@@ -126,7 +149,7 @@ func (s NameRecords) claimedEvidence(ctx context.Context, name pipeline.Customer
 			return pipeline.Evidence{}, false, fmt.Errorf("read the record of the last apply of %s: %w", pipeline.TargetName(name, env), err)
 		}
 		gone := claimed.Destroyed() || claimed.State != nil && claimed.State.Lineage == ""
-		return pipeline.Evidence{RepositoryID: claimed.Receipt.RepositoryID, Path: claimed.Path}, claimed.Receipt.RepositoryID != 0 && !gone, nil
+		return claimed.From(), claimed.Receipt.RepositoryID != 0 && !gone, nil
 	}
 	return pipeline.Evidence{}, false, nil
 }

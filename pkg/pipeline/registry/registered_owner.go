@@ -17,7 +17,13 @@ import (
 // repository counts for these alone. One that cannot be verified decides nothing, unless none
 // that can be is there: then it can only refuse.
 func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	all, err := registrationsOf(ctx, s, c.Name)
+	return s.ownerBy(ctx, s, c, env)
+}
+
+// ownerBy is registeredOwner for one of the readers.
+func (s NameRecords) ownerBy(ctx context.Context, read record.Reader, c pipeline.Customer, env pipeline.Environment) error {
+	_, unverified := read.(record.UnverifiedReader)
+	all, err := registrationsOf(ctx, read, c.Name)
 	if err != nil {
 		return err
 	}
@@ -29,7 +35,7 @@ func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, e
 	if newest.RepositoryID == c.RepositoryID {
 		return nil
 	}
-	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newest.RepositoryID, Registered: true}
+	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newest.RepositoryID, Registered: true, Claimed: unverified}
 }
 
 // claimedByOther refuses a target while any registration of its name claims to be of another

@@ -37,15 +37,15 @@ func newBootstrapStateCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "state",
 		Short: "Create or check the state bucket, and print the IAM policies for its roles",
-		Long: `state compares the bucket of metapipe.yml (or TF_STATE_BUCKET) with what a state
-bucket should be: there, versioned, encrypted, closed to the public, owned by its
-account, TLS only, logged, and with expiry of plans and replaced versions. It prints
-what it would set; with --apply it sets that, and keeps settings that are correct.
+		Long: `state checks the bucket of metapipe.yml (or TF_STATE_BUCKET). A state bucket must
+exist, be versioned, encrypted and closed to the public, belong to its account, and
+accept TLS only. Its accesses are logged; plans and replaced versions expire. The command
+prints what it would set. With --apply it sets that, and keeps settings that are correct.
 Policies and lifecycle rules of others stay.
 
-It prints the least policies of the roles of fetch-vars, plan, apply, report, drift,
-sweep (and unlock) and rekey; --customer and --environment cut them to one prefix, as the session policy of
-a job should be.`,
+It also prints the least policies for the roles of fetch-vars, plan, apply, report,
+drift, sweep (and unlock) and rekey. --customer and --environment cut them to one prefix,
+as the session policy of a job should be.`,
 		Example: "  metapipe bootstrap state\n  metapipe bootstrap state --apply",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return app.bootstrapState(cmd.Context(), o) },

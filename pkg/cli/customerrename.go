@@ -38,10 +38,10 @@ func newCustomerRenameCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rename OLD NEW",
 		Short: "Copy the states and records of a customer to its new name",
-		Long: `rename moves a customer whose file was renamed from customers/OLD.yml to
+		Long: `rename moves a customer after its file was renamed from customers/OLD.yml to
 customers/NEW.yml. It prints what it would copy: the state of each environment and the
 record of its last apply. With --apply it copies them, notes the rename in the ledgers of
-both names, and registers the new name last. Plans go on under the new name then.
+both names, and registers the new name last. From then on, plans use the new name.
 
 It removes nothing: what lies under the old name stays readable, and is not used any
 more. It can be stopped at any time; run again, it goes on where it has stopped.

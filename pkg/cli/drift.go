@@ -34,12 +34,12 @@ func newDriftCmd(app *App) *cobra.Command {
   lost     the state is gone, older or another one than the last apply left
   error    the target could not be looked at: nothing is known about it
 
-Alone it scans everything on this machine. On several machines it takes three steps:
-drift list begins a scan and shares its targets out to shards; drift scan ID --shard N
-looks at one of them; drift summary ID collects what all found. A scan that was
+Alone it scans everything on this machine. On several machines it takes three steps.
+drift list begins a scan and shares its targets out to shards. drift scan ID --shard N
+plans one shard. drift summary ID collects the results of all. A scan that was
 interrupted goes on with --resume, or with --scan ID, also after a summary that names
-targets as not checked. A customer whose file has problems is an error of that customer
-alone. metapipe.yml says under "drift" what is done about each kind, and what is ignored
+targets as not checked. Problems in the file of a customer are an error of that customer
+alone. In metapipe.yml, "drift" sets what is done about each kind, and what is ignored
 until when.
 
 ` + driftFindingsHelp + `

@@ -20,17 +20,17 @@ type driftFindings struct {
 	issues          int
 }
 
-const driftFindingsHelp = `With --remediate a request to apply is started for each target that needs one, in
-the environments that "drift.remediate" names. It is planned, gated and applied as any
-other; nothing is applied by the scan. A target with a lost state is never remediated:
+const driftFindingsHelp = `--remediate starts a request to apply for each target that needs one, in the
+environments that "drift.remediate" names. The request is planned, gated and applied as
+any other; the scan applies nothing. A target with a lost state is never remediated:
 restore the state first (state restore).
 
-With --issues N each target that differs has one issue in the customer's repository,
-for the kinds that metapipe.yml says so: opened, edited when something else differs,
-opened again, and closed with a comment, also when a customer or one of its environments
-is not registered any more. An error or a lost shard changes none. After N writes the
-rest waits for the next scan. A label such as drift-snooze-2030-01-31 on
-an issue leaves it alone until the end of that day.
+--issues N keeps one issue in the customer's repository for each target that differs, for
+the kinds that metapipe.yml names. The issue is opened, edited when something else
+differs, and opened again. It is closed with a comment, also when the customer or the
+environment is not registered any more. An error or a lost shard changes no issue. After
+N writes the rest waits for the next scan. A label such as drift-snooze-2030-01-31 leaves
+an issue alone until the end of that day.
 `
 
 // maxIssueWrites is above what GitHub lets one token write in two hours.

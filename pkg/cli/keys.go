@@ -42,7 +42,7 @@ func (k keys) sealer(ctx context.Context) (*store.Sealer, error) {
 			return nil, &pipeline.UsageError{
 				Message: envKey + " is not a key",
 				Err:     err,
-				Next:    "use 32 random bytes in base64, as `openssl rand -base64 32` prints them; several of them are divided by white space or commas, and the first one seals",
+				Next:    "use 32 random bytes in base64, as `openssl rand -base64 32` prints them. Separate several keys by white space or commas; the first one seals",
 			}
 		}
 	}

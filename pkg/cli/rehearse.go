@@ -22,13 +22,13 @@ func newRehearseCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rehearse",
 		Short: "Run the whole two-repo flow on this machine, with real Terraform, without GitHub and cloud",
-		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits, and
-runs the flow from a pull request to the production apply: each command is a process
-of this binary with the environment that Actions would give it, GitHub is a server
-on this machine, states are files. Nothing outside of the output folder is changed.
+		Long: `rehearse takes a manager and a customer checkout, also with uncommitted edits. It
+runs the flow from a pull request to the production apply. Each command is a process
+of this binary with the environment that Actions would give it. GitHub is a server
+on this machine, and states are files. Nothing outside of the output folder is changed.
 
-What the pull request proposes is --proposal, else the uncommitted edits of the
-customer checkout over its last commit, else its variables.yml as a new file.
+The pull request proposes the file of --proposal. Without it, it proposes the uncommitted
+edits of the customer checkout, or else its variables.yml as a new file.
 
 At the end a folder holds what every party would see, and a page of the whole
 story.

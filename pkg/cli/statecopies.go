@@ -135,7 +135,7 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 	if len(found) == 0 {
 		return nil, &pipeline.UsageError{
 			Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend),
-			Next:    "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`; turn versioning on for the bucket, as `metapipe bootstrap state` does",
+			Next:    "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`. Turn on versioning for the bucket, as `metapipe bootstrap state` does",
 		}
 	}
 	return found, nil

@@ -23,18 +23,21 @@ func newSweepCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sweep",
 		Short: "Find requests that hang, and with --fix repair them (manager's schedule)",
-		Long: `sweep looks at every request that is still open: requests whose run is over
-and whose statuses are not final (a lost runner, a deleted run), locks whose run is
-dead, plans past their time and superseded ones whose run still waits, and runs
-that wait for a reviewer for more than a day.
+		Long: `sweep checks every request that is still open. It finds:
+
+  - requests without final statuses after the end of their run (a lost runner, a deleted run)
+  - locks of runs that are dead
+  - plans past their time, and superseded plans with a run that still waits
+  - runs that wait for a reviewer for more than a day
 
 With --fix it closes statuses, releases such locks by their exact id, takes plans
 out of use and cancels their runs. It never touches an apply that goes on, nor a
 lock that no run of metapipe has taken or that several may have taken. Without --fix
 it changes nothing and ends with exit code 6 when it finds something.
 
-A request whose record was changed in the store is believed by no command: nothing is
-written for it, and the sweep that finds it with --fix fails once and names the object.
+No command accepts the record of a request that was changed in the store. Nothing is
+written for such a request. The sweep that finds it with --fix fails once and names the
+object.
 
 Environment: SOURCE_REPOS_PAT (as report), METAPIPE_KEY, GITHUB_TOKEN (own
 repository: actions write).`,

@@ -29,9 +29,9 @@ func newTriggerCmd(app *App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trigger",
 		Short: "Ask the manager to plan or deploy this commit (customer's workflow)",
-		Long: `trigger runs in the customer's workflow. It looks whether the change touches the
-customer's path, checks variables.yml, sends the request to the manager and stays
-until the manager has picked it up; with --wait until the request has ended.
+		Long: `trigger runs in the customer's workflow. It checks whether the change touches the
+customer's path, checks variables.yml, and sends the request to the manager. It waits
+until the manager has picked the request up; with --wait until the request has ended.
 
 Pull requests and merge groups are planned; pushes and manual runs are applied as
 far as the branch may. Of the pull request events only opened, reopened, synchronize

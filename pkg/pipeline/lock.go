@@ -101,7 +101,7 @@ func PlainLine(s string) string {
 func (l Lock) String() string {
 	holder := l.Who
 	if holder == "" {
-		holder = "somebody"
+		holder = "unknown holder"
 	}
 	if !l.Created.IsZero() {
 		holder += " since " + l.Created.Format(time.RFC3339)

@@ -112,7 +112,7 @@ func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {
 			"find out who replaced the state; the kept one was not pushed over it")
 	case now.Serial > lost.Serial || now.Serial == lost.Serial && now != planned:
 		return refusedState(fmt.Sprintf("the state of %s has moved on: it is %s, and the kept one is %s", target, statefile.Describe(now), statefile.Describe(lost)),
-			"somebody applied after the failure: import by hand what the state lacks; a new plan shows what that is")
+			"another apply ran after the failure: import by hand what the state lacks; a new plan shows what that is")
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func LockOf(summary, detail string) *pipeline.Lock {
 func LockRemedy(summary, detail string) string {
 	lock := LockOf(summary, detail)
 	if lock == nil || lock.Who == "" {
-		return "somebody else holds the lock of this state: wait for that run to end and try again"
+		return "another process holds the lock of this state: wait for that run to end and try again"
 	}
 	return fmt.Sprintf("%s holds the lock of this state since %s (%s, lock %s): wait for that run to end and try again",
 		lock.Who, lock.Created.Format(time.DateTime), lock.Operation, lock.ID)

@@ -22,6 +22,9 @@ var unreadableState = []struct {
 }{
 	{"The state file could not be parsed as JSON", true},
 	{"The version in the state file is ", true},
+	{"has a version number of zero", true},
+	{`The state file field "`, true},
+	{"The state file does not conform to the expected JSON data structure", true},
 	{"invalid data format for decryption", true},
 	{"unable to determine data structure during decryption", true},
 	{`The state file does not have a "version" attribute`, false}, // Terraform says so of a state that OpenTofu has encrypted

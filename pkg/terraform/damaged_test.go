@@ -23,7 +23,9 @@ const (
 // state that only this tool cannot read fails as before.
 func TestDamagedState(t *testing.T) {
 	t.Parallel()
-	contents := map[string]string{"half": `{"version":4,"serial":3,"lineage":"l","resour`, "null": "null", "list": "[]", "blank": " ", "page": "<html>Bad Gateway</html>", "encrypted": encryptedState, "newer": newerState}
+	contents := map[string]string{"zero": `{"version":0,"serial":3,"lineage":"l"}`, "negative": `{"version":4,"serial":-1,"lineage":"l","outputs":{},"resources":[]}`,
+		"field": `{"version":4,"serial":3,"lineage":"l","outputs":{},"resources":[{"mode":"managed","type":"a","name":"b","instances":7}]}`,
+		"half":  `{"version":4,"serial":3,"lineage":"l","resour`, "null": "null", "list": "[]", "blank": " ", "page": "<html>Bad Gateway</html>", "encrypted": encryptedState, "newer": newerState}
 	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
 		states := &stateServer{state: map[string]string{}, locks: map[string]string{}}
 		server := httptest.NewServer(states)

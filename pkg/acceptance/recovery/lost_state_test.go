@@ -102,6 +102,9 @@ func TestDryRunOnALostState(t *testing.T) {
 		"older":   regexp.MustCompile(`"serial": \d+`).ReplaceAllString(whole, `"serial": 0`),
 		"other":   `{"version":4,"serial":99,"lineage":"of-another-target","outputs":{},"resources":[]}`,
 		"edited":  strings.Replace(whole, `"mode": "managed"`, `"mode": "data"`, 1), // the same serial with one resource fewer
+		"letters": regexp.MustCompile(`"serial": \d+`).ReplaceAllString(whole, `"Serial": 0`),
+		"format":  regexp.MustCompile(`(?s)^\{.*?"lineage": ("[^"]*").*$`).ReplaceAllString(whole, `{"version":3,"serial":99,"lineage":$1,"modules":[{"path":["root"],"resources":{}}]}`),
+		"zero":    strings.Replace(whole, `"version": 4`, `"version": 0`, 1),
 		"empty":   "",
 		"damaged": whole[:len(whole)/2],
 	} {

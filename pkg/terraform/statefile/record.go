@@ -37,11 +37,15 @@ const newestVersion = 4
 // resources only. Content that is no state is ErrDamaged, and a reader that fails is not.
 func ReadRecord(r io.Reader) (pipeline.StateRecord, error) {
 	source := &source{Reader: r}
-	h := head{Reader: jsonvalue.NewReader(source), record: pipeline.StateRecord{Resources: pipeline.UnknownResources}}
+	h := head{Reader: jsonvalue.NewReader(source), modules: map[string]bool{}}
 	err := h.Object(h.member)
 	if err == nil {
 		err = h.End()
 	}
+	if err == nil && h.version >= newestVersion {
+		err = h.misfit
+	}
+	h.record.Resources = h.count()
 	switch {
 	case source.failed != nil:
 		return h.record, source.failed
@@ -67,44 +71,6 @@ func (s *source) Read(p []byte) (int, error) {
 		s.failed = err
 	}
 	return n, err
-}
-
-// head is what is read of a state.
-type head struct {
-	jsonvalue.Reader
-	record    pipeline.StateRecord
-	version   uint64
-	encrypted bool // OpenTofu writes lineage and serial beside what it has encrypted
-}
-
-func (h *head) member(key string) error {
-	switch key {
-	case "version":
-		return h.Decode(&h.version)
-	case "encrypted_data":
-		h.encrypted = true
-	case "lineage":
-		return h.Decode(&h.record.Lineage)
-	case "serial":
-		return h.Decode(&h.record.Serial)
-	case "resources":
-		h.record.Resources = 0
-		return h.Array(h.resource)
-	}
-	return h.Skip()
-}
-
-func (h *head) resource() error {
-	var resource struct {
-		Mode string `json:"mode"`
-	}
-	if err := h.Decode(&resource); err != nil {
-		return err
-	}
-	if resource.Mode == "managed" {
-		h.record.Resources++
-	}
-	return nil
 }
 
 // malformed reports whether err is about the JSON itself, whatever it means.

@@ -47,6 +47,12 @@ func TestDamaged(t *testing.T) {
 		"negative serial":        {`{"version":4,"serial":-7,"lineage":"8d0e"}`, true},
 		"lineage as a list":      {`{"version":4,"serial":7,"lineage":["8d0e"]}`, true},
 		"resources as an object": {`{"version":4,"serial":7,"lineage":"8d0e","resources":{}}`, true},
+		"instances as a number":  {`{"version":4,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed","instances":7}]}`, true},
+		"an output as a text":    {`{"outputs":{"o":"hunter2"},"version":4,"serial":7,"lineage":"8d0e","resources":[]}`, true},
+		"version in capitals":    {`{"VERSION":0,"serial":7,"lineage":"8d0e"}`, true},
+		"serial in capitals":     {`{"version":4,"Serial":-7,"lineage":"8d0e"}`, true},
+		"a fraction":             {`{"version":4,"serial":7.5,"lineage":"8d0e"}`, true},
+		"format 4 in format 9":   {`{"version":9,"serial":7,"lineage":"8d0e","outputs":{"o":"text"}}`, false},
 	} {
 		_, err := statefile.Read(strings.NewReader(c.content))
 		if errors.Is(err, statefile.ErrDamaged) != c.damaged {
@@ -59,6 +65,31 @@ func TestDamaged(t *testing.T) {
 	if state, err := statefile.Read(strings.NewReader(whole)); err != nil || state != (pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "8d0e", Serial: 7}, Resources: 1}) {
 		t.Errorf("%+v, %v", state, err)
 	}
+}
+
+// TestCounting reads states as the tools do: members in any letter case, the last of two,
+// null as absent, and the older formats.
+func TestCounting(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]pipeline.StateRecord{
+		`{"Version":4,"SERIAL":7,"Lineage":"8d0e","Resources":[{"Mode":"managed"},{"mode":"data"}]}`:           counted(7, 1),
+		`{"ver\u017fion":4,"serial":7,"lineage":"8d0e","re\u017fources":[{"mode":"managed"}]}`:                 counted(7, 1),
+		`{"version":4,"serial":3,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed"}],"Resources":[]}`: counted(7, 0),
+		`{"version":4,"serial":7,"lineage":"8d0e","resources":null}`:                                           counted(7, 0),
+		`{"version":4,"serial":7,"lineage":"8d0e"}`:                                                            counted(7, 0),
+		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{"a.b.0":{},"a.b.1":{},"a.c":{},"data.a.b":{}}},{"path":["root","m"],"resources":{"a.b":{}}}],"resources":[{"mode":"managed"}]}`: counted(7, 3),
+		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{}}]}`:                                                                                                                           counted(7, 0),
+		`{"version":9,"serial":7,"lineage":"8d0e"}`:             counted(7, pipeline.UnknownResources),
+		`{"serial":7,"lineage":"8d0e","encrypted_data":"AAAA"}`: counted(7, pipeline.UnknownResources),
+	} {
+		if state, err := statefile.Read(strings.NewReader(content)); err != nil || state != want {
+			t.Errorf("%s: %+v, %v", content, state, err)
+		}
+	}
+}
+
+func counted(serial uint64, resources int) pipeline.StateRecord {
+	return pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "8d0e", Serial: serial}, Resources: resources}
 }
 
 // TestUnreadIsNotDamaged: a connection that breaks says nothing about the state.

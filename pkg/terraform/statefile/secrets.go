@@ -28,10 +28,10 @@ type stateReader struct {
 }
 
 func (s *stateReader) section(key string) error {
-	switch key {
-	case "resources":
+	switch {
+	case strings.EqualFold(key, "resources"): // as the tools read it
 		return s.Array(s.resource)
-	case "outputs":
+	case strings.EqualFold(key, "outputs"):
 		return s.Object(func(string) error {
 			var o struct {
 				Sensitive bool            `json:"sensitive"`

@@ -30,6 +30,21 @@ func TestStateSecrets(t *testing.T) {
 	}
 }
 
+// TestStateSecretsInAnyLetterCase: the tools take names of members in any letter case.
+func TestStateSecretsInAnyLetterCase(t *testing.T) {
+	t.Parallel()
+	set := redact.Secrets{}
+	in := `{"Outputs":{"o":{"Value":"output-secret","SENSITIVE":true}},"RESOURCES":[{"Mode":"managed","Type":"a","Name":"b","Instances":[{"Attributes":{"x":"of-a-resource"},"Sensitive_Attributes":[[{"value":"x"}]]}]}]}`
+	if err := AddSecrets(strings.NewReader(in), set, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"output-secret", "of-a-resource"} {
+		if _, ok := set[want]; !ok {
+			t.Errorf("%q is not known", want)
+		}
+	}
+}
+
 func FuzzStateSecrets(f *testing.F) {
 	f.Add([]byte(`{"outputs":{"o":{"value":"secret","sensitive":true}},"resources":[{"mode":"data","instances":[{"index_key":0,"attributes":{"a":["b"]},"sensitive_attributes":[[{"value":"a"},{"value":{"value":0}}]]}]}]}`))
 	f.Fuzz(func(_ *testing.T, in []byte) {

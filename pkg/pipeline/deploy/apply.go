@@ -34,7 +34,7 @@ type Applier struct {
 func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
 	request, err := loadTarget(ctx, a.records(), in)
 	if err != nil {
-		return TargetResult{}, errors.Join(err, ledger.AppendUnreadable(ctx, ledger.Ledger{Store: a.Store, Now: a.Now}, in, err))
+		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: a.Store, Now: a.Now}, in, request, err))
 	}
 	result, err := a.run(ctx, in, request)
 	return result, errors.Join(err, a.appendLedger(ctx, in, request, result, err))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"path"
+	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -102,7 +103,7 @@ func (p *Planner) records() record.Records { return record.Records{Store: p.Stor
 func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := loadTarget(ctx, p.records(), in)
 	if err != nil {
-		return pipeline.Request{}, errors.Join(err, ledger.AppendUnreadable(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, err))
+		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, request, err))
 	}
 	return request, os.MkdirAll(in.RunDir, 0o700)
 }
@@ -266,7 +267,7 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
 	}
 	if request.Rejected() {
-		return pipeline.Request{}, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
+		return request, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
 	}
 	if request.Repository.ID != in.Customer.RepositoryID {
 		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
@@ -277,22 +278,20 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 			Next:    "its path has changed since: run fetch-vars again",
 		}
 	}
+	if !slices.Contains(request.Targets, in.Environment) {
+		return pipeline.Request{}, &pipeline.RefusedError{
+			Reason:   pipeline.ReasonOtherEnvironment,
+			Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+			Next:     pipeline.AskProvider,
+			Operator: "use one of the environments that fetch-vars put out",
+		}
+	}
 	if err := in.Customer.CheckOffboarded(request.Mode); err != nil { // the file may have changed since
-		return pipeline.Request{}, err
+		return request, err
 	}
 	// fetch-vars has verified it. Here it can only refuse, so it needs no key of the fleet.
 	if err := registry.CheckRegistered(ctx, s.Store, nil, in.Customer); err != nil {
-		return pipeline.Request{}, err
+		return request, err
 	}
-	for _, env := range request.Targets {
-		if env == in.Environment {
-			return request, nil
-		}
-	}
-	return pipeline.Request{}, &pipeline.RefusedError{
-		Reason:   pipeline.ReasonOtherEnvironment,
-		Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
-		Next:     pipeline.AskProvider,
-		Operator: "use one of the environments that fetch-vars put out",
-	}
+	return request, nil
 }

@@ -60,17 +60,27 @@ func FirstProblem(problems pipeline.Problems) string {
 	return ""
 }
 
-// AppendUnreadable records that a plan or an apply was refused since the record of its
-// request cannot be believed: nothing else is known of the request.
-func AppendUnreadable(ctx context.Context, chain Ledger, in pipeline.TargetInput, cause error) error {
+// AppendRefused records that a plan or an apply was refused before it began: the record of
+// its request cannot be believed, and then nothing is known of the request, or the customer
+// may not deploy under its name. It records no mistake in the call.
+func AppendRefused(ctx context.Context, chain Ledger, in pipeline.TargetInput, request pipeline.Request, cause error) error {
+	request.ID, request.Customer = in.Request, in.Customer.Name
+	e := NewEntry(Refused, request, in.Environment, in.Run)
 	var refused *pipeline.RefusedError
-	if !errors.As(cause, &refused) || refused.Reason != pipeline.ReasonTampered && refused.Reason != pipeline.ReasonUnknownKey {
+	var rejected *pipeline.RejectedError
+	switch {
+	case errors.As(cause, &refused) && refused.Reason != pipeline.ReasonOtherEnvironment:
+		e.Outcome, e.Reason, e.Message = pipeline.OutcomeRefused, refused.Reason, refused.Message
+		if refused.Detail != "" {
+			e.Message += ": " + refused.Detail
+		}
+	case errors.As(cause, &rejected) && !request.Rejected(): // what was rejected is recorded already
+		e.Event, e.Outcome, e.Reason, e.Message = Rejected, pipeline.OutcomeRejected, rejected.Reason, rejected.Message
+	default:
 		return nil
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	e := NewEntry(Refused, pipeline.Request{ID: in.Request, Customer: in.Customer.Name}, in.Environment, in.Run)
-	e.Outcome, e.Reason, e.Message = pipeline.OutcomeRefused, refused.Reason, refused.Message
 	_, err := chain.Append(last, e)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 	"github.com/metapipe/metapipe/pkg/store"
@@ -162,8 +163,39 @@ func TestPlanOfARenamedCustomer(t *testing.T) {
 	w.Create(strings.Replace(key, "000001", "000002", 1), `{"record": {"repository_id": 7, "path": "infra", "customer": "store"}, "seal": "AA=="}`)
 	_, err := w.Plan(request, "staging")
 	pipelinetest.WantRefused(t, "plan", err, pipeline.ReasonRenamed)
+	wantInLedger(w, request, ledger.Refused, pipeline.ReasonRenamed)
 	_, err = w.Apply(w.Target(request, "staging"))
 	pipelinetest.WantRefused(t, "apply", err, pipeline.ReasonRenamed)
+	wantInLedger(w, request, ledger.Refused, pipeline.ReasonRenamed)
+	_, err = w.Plan(request, "production")
+	pipelinetest.WantRefused(t, "another environment", err, pipeline.ReasonRenamed)
+	_, err = w.Plan(request, "elsewhere")
+	pipelinetest.WantRefused(t, "an environment of no request", err, pipeline.ReasonOtherEnvironment)
+	if keys := pipelinetest.Must[[]string](t)(w.Store.List(t.Context(), "acme/elsewhere/")); len(keys) != 0 {
+		t.Errorf("a mistake in the call is recorded: %v", keys)
+	}
+}
+
+// TestPlanOfACustomerThatHasLeft: the file may change between a request and its plan.
+func TestPlanOfACustomerThatHasLeft(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
+	w.Current.Offboarded = true
+	if _, err := w.Plan(request, "staging"); err == nil {
+		t.Fatal("it was planned")
+	}
+	wantInLedger(w, request, ledger.Rejected, pipeline.ReasonUnknownCustomer)
+}
+
+// wantInLedger wants the last entry of acme/staging to say why the request was refused.
+func wantInLedger(w *pipelinetest.Setup, request pipeline.Request, event ledger.Event, reason pipeline.Reason) ledger.Entry {
+	w.T.Helper()
+	e := w.LastEvent("acme", "staging")
+	if e.Event != event || e.Reason != reason || e.Request != request.ID || e.Commit != request.Commit || e.Message == "" {
+		w.T.Errorf("ledger: %+v", e)
+	}
+	return e
 }
 
 // TestForgedNameOfAPlan: a job has no key of the fleet. What a writer of the store claims about

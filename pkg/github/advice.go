@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // movedNext is for a repository that has another name or another owner now.
@@ -109,10 +109,6 @@ func lacksScope(h http.Header) bool {
 	})
 }
 
-// oneLine folds line breaks and control characters into spaces and cuts s to at
-// most n characters, the last of which is then an ellipsis.
-func oneLine(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
-	return pipeline.Clip(s, n)
-}
+// oneLine is s in one line of at most n characters, the last of which is an ellipsis
+// where s was longer.
+func oneLine(s string, n int) string { return pipeline.Clip(text.OneLine(s), n) }

@@ -32,21 +32,10 @@ func newTransport(o Options, host *url.URL) *transport {
 		t.now = time.Now
 	}
 	if t.sleep == nil {
-		t.sleep = sleep
+		t.sleep = retry.Sleep
 	}
 	t.writeLock <- writeThrottle{}
 	return t
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // RoundTrip implements http.RoundTripper.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // narrator prints the rehearsal to the terminal as it happens, and writes it down.
@@ -199,8 +200,8 @@ var column = regexp.MustCompile(`(?m)^(\s*\S+:\d+):\d+: `)
 
 // said reports whether the lines of a message contain an annotation.
 func said(annotation, message string) bool {
-	words := strings.Join(strings.Fields(annotation), " ")
-	lines := " " + strings.Join(strings.Fields(column.ReplaceAllString(message, "$1: ")), " ") + " "
+	words := text.OneLine(annotation)
+	lines := " " + text.OneLine(column.ReplaceAllString(message, "$1: ")) + " "
 	return words != "" && strings.Contains(lines, " "+words+" ")
 }
 

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/rehearsal/story"
 	pen "github.com/metapipe/metapipe/pkg/text"
 )
@@ -149,10 +150,10 @@ func (t *terminal) sign(m story.Mark) string {
 
 // cut shortens text to n columns; 0 leaves it.
 func cut(text string, n int) string {
-	if n <= 0 || utf8.RuneCountInString(text) <= n {
+	if n <= 0 {
 		return text
 	}
-	return string([]rune(text)[:n-1]) + "…"
+	return pipeline.Clip(text, n)
 }
 
 func wrap(text string, n int) []string { return pen.Wrap(text, n) }

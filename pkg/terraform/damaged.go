@@ -9,6 +9,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // unreadableState are the words of the tools about content that they cannot read as a
@@ -30,13 +31,13 @@ var unreadableState = []struct {
 	{`The state file does not have a "version" attribute`, false}, // Terraform says so of a state that OpenTofu has encrypted
 }
 
-// damaged is the refusal of a step that has failed with text, where that is since its state
+// damaged is the refusal of a step that has printed why it failed, where that is since its state
 // is not one; nil where it is another failure, or where that cannot be known.
-func (w *workspace) damaged(ctx context.Context, text string) error {
-	text = strings.Join(strings.Fields(text), " ")
+func (w *workspace) damaged(ctx context.Context, printed string) error {
+	printed = text.OneLine(printed)
 	found, certain := false, false
 	for _, u := range unreadableState {
-		if strings.Contains(text, u.words) {
+		if strings.Contains(printed, u.words) {
 			found, certain = true, certain || u.certain || w.tool.Name == "tofu"
 		}
 	}

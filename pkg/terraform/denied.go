@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // backendAnswer is how the tool quotes an answer to its backend for S3:
@@ -21,8 +22,8 @@ var backendAnswer = sync.OnceValue(func() *regexp.Regexp {
 func (w *workspace) backendCause(diagnostics []pipeline.Diagnostic) string {
 	for _, d := range diagnostics {
 		// The tool breaks long lines, but leaves a number of blanks where it does.
-		text := strings.Join(strings.Fields(d.Summary+" "+d.Detail), " ")
-		found := backendAnswer().FindStringSubmatch(text)
+		line := text.OneLine(d.Summary + " " + d.Detail)
+		found := backendAnswer().FindStringSubmatch(line)
 		if d.Warning || found == nil {
 			continue
 		}
@@ -30,7 +31,7 @@ func (w *workspace) backendCause(diagnostics []pipeline.Diagnostic) string {
 		cause := fmt.Sprintf("%s answered %s with %s", service, operation, code)
 		switch code {
 		case "AccessDenied", "AccessDeniedException", "Forbidden":
-			return cause + ": allow " + w.missingPermission(service, operation, strings.Contains(strings.ToLower(text), "lock"))
+			return cause + ": allow " + w.missingPermission(service, operation, strings.Contains(strings.ToLower(line), "lock"))
 		}
 		return cause
 	}

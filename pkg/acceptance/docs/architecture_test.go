@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"pipeline":  {},
 	"actions":   {"pipeline", "retry", "text"},
 	"config":    {"pipeline", "strictyaml", "text"},
-	"github":    {"pipeline", "retry"},
+	"github":    {"pipeline", "retry", "text"},
 	"report":    {"pipeline", "text"},
 	"store":     {"pipeline", "retry", "text"},
 	"terraform": {"pipeline", "text"},

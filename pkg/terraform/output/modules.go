@@ -2,7 +2,6 @@ package output
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -36,7 +35,7 @@ type ModuleCall struct {
 
 // ModuleOf reads the call from what the tool said; false when it names none.
 func ModuleOf(output string) (ModuleCall, bool) {
-	output = strings.Join(strings.Fields(output), " ")
+	output = text.OneLine(output)
 	m := moduleNamed().FindStringSubmatchIndex(output)
 	if m == nil {
 		return ModuleCall{}, false
@@ -52,7 +51,7 @@ func ModuleOf(output string) (ModuleCall, bool) {
 // tool said in full. place is that of the call, and source what the code says there;
 // either may be empty.
 func ModuleRemedy(output string, call ModuleCall, place, source string) string {
-	output = strings.Join(strings.Fields(output), " ")
+	output = text.OneLine(output)
 	what := "the module"
 	if call.Name != "" {
 		what = fmt.Sprintf("module %q", call.Name)

@@ -3,7 +3,6 @@ package output
 import (
 	"fmt"
 	"runtime"
-	"strings"
 
 	"github.com/metapipe/metapipe/pkg/text"
 )
@@ -28,7 +27,7 @@ var AboutProviders = text.Pattern(`(?i)^failed to (query|resolve|install|update|
 // ProviderRemedy says what to do about a provider, from what the tool said in full.
 // root is the directory of the root module in the manager.
 func ProviderRemedy(output, tool, root string) string {
-	output = strings.Join(strings.Fields(output), " ") // the tool breaks lines
+	output = text.OneLine(output) // the tool breaks lines
 	commit := fmt.Sprintf(" in %s of the manager, and commit %s", root, LockFileName)
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	switch {

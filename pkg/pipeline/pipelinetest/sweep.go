@@ -25,8 +25,8 @@ func (w *Setup) Sweep(locks *StateLocks, fix bool) sweep.Result {
 	w.Tick()
 	s := &sweep.Sweeper{Store: w.Store, Sealer: w.Sealer, Runs: w.Hub, Customers: w, Locks: locks, Now: func() time.Time { return w.Now },
 		Manager: w.manager, Departed: w.Departed, Close: w.CloseRequest,
-		Unlock: func(_ context.Context, _ pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
-			return w.Unlock(locks, func(in *sweep.UnlockInput) { in.LockID = id })
+		Unlock: func(_ context.Context, c pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
+			return w.Unlock(locks, func(in *sweep.UnlockInput) { in.Customer, in.LockID = c, id })
 		}}
 	result, err := s.Run(context.Background(), fix)
 	if err != nil {

@@ -73,7 +73,7 @@ func (c Config) likely(checkout Checkout) Match {
 		}
 	}
 	if len(c.Customers) == 1 && fits(c.Customers[0]) {
-		return Match{Customer: c.Customers[0], Found: true, Because: "no other one is registered"}
+		return Match{Customer: c.Customers[0], Found: true, Because: "it is the only registered customer"}
 	}
 	return Match{}
 }

@@ -35,7 +35,7 @@ func TestMatch(t *testing.T) {
 		"by name":                       {fleet, Checkout{Dir: "/x/web", Name: "reports"}, "as customer reports (customers/reports.yml)"},
 		"by remote":                     {fleet, Checkout{Dir: "/x/web", Remote: pipeline.Slug{Owner: "Acme", Name: "Reports"}}, "as customer reports (customers/reports.yml): its remote is acme/reports"},
 		"by directory":                  {fleet, Checkout{Dir: "/x/reports"}, "as customer reports (customers/reports.yml): the directory has its name"},
-		"the only one":                  {one, Checkout{Dir: "/x/y"}, "as customer reports (customers/reports.yml): no other one is registered"},
+		"the only one":                  {one, Checkout{Dir: "/x/y"}, "as customer reports (customers/reports.yml): it is the only registered customer"},
 		"several and none fits":         {fleet, Checkout{Dir: "/x/y"}, ""},
 		"none registered":               {Config{}, Checkout{Dir: "/x/y"}, ""},
 		"no name in an empty registry":  {Config{}, Checkout{Name: "x"}, `!customer "x" does not exist`},

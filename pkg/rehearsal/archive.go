@@ -169,6 +169,6 @@ func (s *rehearsal) printResults(r Result) {
 	for _, p := range r.Pending {
 		lines = append(lines, t.paint(red, "✗ a status never ended: "+printable(p)))
 	}
-	lines = append(lines, "", "The story on one page:  "+s.folder.path("story.html"), "What every party sees:  "+s.folder.root, "")
+	lines = append(lines, "", "Open in a browser:    "+s.folder.path("story.html"), "Files of each party:  "+s.folder.root, "")
 	t.print(lines...)
 }

@@ -70,7 +70,7 @@ func (s *rehearsal) verdict(ctx context.Context, r Result, played error) error {
 	case r.OK():
 		return nil
 	}
-	failed := &pipeline.FailedError{Message: "the rehearsal did not go as it should", Next: "see " + s.folder.path("story.html")}
+	failed := &pipeline.FailedError{Message: "the rehearsal failed", Next: "open " + s.folder.path("story.html") + ": it shows each step and its answer"}
 	for _, step := range r.Steps {
 		if !step.OK {
 			failed.Message += fmt.Sprintf("; %s: expected %s, got %s", step.Name, step.Expected, step.Got)

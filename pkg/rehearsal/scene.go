@@ -113,7 +113,10 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 		return nil, fmt.Errorf("make the store: %w", err)
 	}
 	if p.match.Found {
-		narrator.note("The checkout is rehearsed %s.", p.match)
+		narrator.note("This rehearsal runs %s.", p.match)
+		if c := p.match.Customer; c.Offboarded {
+			narrator.note("Customer %s is offboarded (%s): the manager rejects the requests below. Remove `offboarded` from the file to rehearse a deployment.", c.Name, c.File)
+		}
 	}
 	if err := s.addRepositories(p); err != nil {
 		return nil, err

@@ -171,7 +171,7 @@ func readSchedule(_ *payload, c Context, e *pipeline.Event) error {
 	return nil
 }
 
-// parseAction reads what happened. Without it nobody knows whether anything is asked.
+// parseAction reads what happened. Without it no one knows whether anything is asked.
 func parseAction(s string) (string, error) {
 	if s == "" || len(s) > 60 || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return "", fmt.Errorf("action %s is not one of GitHub's", pipeline.Quote(s))

@@ -29,7 +29,7 @@ var subjectPrefix = regexp.MustCompile(`^repo:([^/@:*?]+)(@[0-9]+)?/([^/@:*?]+)(
 
 // NewSubject returns the form of a repository, from what GitHub says about it. Where
 // that does not determine the claim, it is an error: a guess would let another
-// repository in, or nobody.
+// repository in, or no one.
 func NewSubject(r pipeline.Repository, claim pipeline.SubjectClaim) (Subject, error) {
 	if !claim.Default {
 		return customSubject(r, claim)

@@ -112,7 +112,7 @@ func (v *Verifier) Verify(ctx context.Context, token, audience string, at time.T
 	return claims, nil
 }
 
-// checkIssuer looks at the claim before anything is fetched: a token of somebody
+// checkIssuer looks at the claim before anything is fetched: a token of someone
 // else is wrong also when the keys are out of reach. go-oidc looks again at what
 // is signed.
 func (v *Verifier) checkIssuer(token string) error {

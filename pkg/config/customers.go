@@ -108,7 +108,7 @@ func sorted(all []registered) []pipeline.Customer {
 var allowedBeside = []string{"README.md", ".gitkeep"}
 
 // fileName checks that an entry of customers/ is a file of a customer. Anything
-// else is a problem, lest a customer be onboarded that nobody serves.
+// else is a problem, lest a customer be onboarded that is not served.
 func (l *loader) fileName(e fs.DirEntry) (pipeline.CustomerName, bool) {
 	at := pipeline.Position{File: customerFile(e.Name())}
 	base, yml := strings.CutSuffix(e.Name(), ".yml")

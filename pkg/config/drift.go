@@ -47,7 +47,7 @@ func (d *decoder) driftFields(to *pipeline.DriftRules) fields {
 	return known
 }
 
-// ignoreRule reads one rule. Each needs a reason and an end, since nobody looks
+// ignoreRule reads one rule. Each needs a reason and an end, since no one looks
 // again at what is never shown.
 func (d *decoder) ignoreRule(item value, to *[]pipeline.IgnoreRule) {
 	rule := pipeline.IgnoreRule{Where: pipeline.Position{File: d.file, Line: item.at.Line, Column: item.at.Column}}
@@ -91,7 +91,7 @@ func (d *decoder) ignoreFields(rule *pipeline.IgnoreRule) fields {
 	}
 }
 
-// checkRemediate refuses environments that nobody declared.
+// checkRemediate refuses environments that are not declared.
 func (d *decoder) checkRemediate(n *strictyaml.Node, rules pipeline.DriftRules, m pipeline.Manager) {
 	for _, env := range rules.Remediate {
 		if _, ok := m.Rule(env); !ok {

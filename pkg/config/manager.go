@@ -141,7 +141,7 @@ func (d *decoder) environments(v value) []pipeline.EnvironmentRule {
 	return rules
 }
 
-// checkGate warns of a production environment that nobody decided about.
+// checkGate warns of a production environment without a decision about its gate.
 func (d *decoder) checkGate(item value, rule pipeline.EnvironmentRule) {
 	if (rule.Name == "production" || rule.Name == "prod") && item.Get("gated") == nil {
 		d.warn(item.at, RuleUngated, fmt.Sprintf("%q applies without anybody's approval", rule.Name), "add gated: true, or gated: false if that is meant")

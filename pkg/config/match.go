@@ -64,7 +64,7 @@ func (c Config) Match(checkout Checkout) (Match, error) {
 }
 
 // likely is the customer that a checkout without a known remote belongs to. Another
-// --path than the customer's says that it is somebody else.
+// --path than the customer's says that it is someone else.
 func (c Config) likely(checkout Checkout) Match {
 	fits := func(customer pipeline.Customer) bool { return checkout.Path == "" || checkout.Path == customer.Path }
 	for _, customer := range c.Customers {

@@ -25,7 +25,7 @@ type accountResponse struct {
 	Login string `json:"login"`
 }
 
-// account is unknown where GitHub names nobody, or the stand-in for deleted accounts:
+// account is unknown where GitHub names no one, or the stand-in for deleted accounts:
 // that one id is the id of many people.
 func (a accountResponse) account() pipeline.Account {
 	if a.ID <= 0 || a.Login == "" || strings.EqualFold(a.Login, ghost) {

@@ -74,7 +74,7 @@ type Client struct {
 type appCredentials struct {
 	app     *App
 	client  *Client
-	onToken func(token string) error // of each new one; nil: nobody
+	onToken func(token string) error // of each new one; nil: no one
 	grants  map[string]string        // of each token; nil: all that the App has
 
 	mu     sync.Mutex

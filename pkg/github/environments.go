@@ -29,7 +29,7 @@ func (c *Client) EnvironmentProtection(ctx context.Context, slug pipeline.Slug, 
 		switch rule.Type {
 		case "required_reviewers":
 			for _, r := range rule.Reviewers {
-				if r.Reviewer.ID > 0 { // one that is gone lets nobody pass
+				if r.Reviewer.ID > 0 { // one that is gone lets no one pass
 					reviewers++
 				}
 			}

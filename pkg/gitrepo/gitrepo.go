@@ -1,6 +1,6 @@
 // Package gitrepo reads a local git work tree without obeying it. A repository's
 // own configuration can name programs that git starts (core.fsmonitor, hooks, a
-// remote's transport), and a checkout that somebody else made may hold any
+// remote's transport), and a checkout that someone else made may hold any
 // configuration. So no command here runs a program that the repository names,
 // reaches a network, or sees more of the caller's environment than git needs.
 package gitrepo

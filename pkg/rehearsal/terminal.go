@@ -80,7 +80,7 @@ func (t *terminal) prompt(question string) {
 	t.prompting = true
 }
 
-// answered goes on behind a question. The line still has to be ended when nobody
+// answered goes on behind a question. The line still has to be ended when no one
 // has pressed the key that does.
 func (t *terminal) answered(endLine bool) {
 	t.mu.Lock()

@@ -2,7 +2,7 @@
 // pull request comments, job summaries, commit status descriptions, terminal
 // text and JSON. It is pure: no file, no clock, no network.
 //
-// Almost every string in a report comes from somebody else: resource addresses
+// Almost every string in a report comes from someone else: resource addresses
 // and values from providers, messages that quote a customer's file. No such
 // string reaches the output except through the encoder of its sink:
 //

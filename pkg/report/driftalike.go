@@ -22,7 +22,7 @@ type Alike struct {
 }
 
 // DriftAlike groups the targets of a scan by what differs, the largest group first: many
-// targets that differ alike have one cause, such as a new provider or somebody's console.
+// targets that differ alike have one cause, such as a new provider or someone's console.
 func DriftAlike(scan drift.Scan) []Alike {
 	targets := map[string][]string{}
 	var order []string

@@ -112,7 +112,7 @@ func headline(t pipeline.TargetReport) string {
 	return "Plan: " + words
 }
 
-// notices are the sentences that nobody should miss; encoded.
+// notices are the sentences that no one should miss; encoded.
 func notices(t pipeline.TargetReport) []string {
 	var out []string
 	switch t.Reviewed {

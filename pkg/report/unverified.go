@@ -17,5 +17,5 @@ func Unverified(u record.UnverifiedRequest) string {
 func Terminal(s string) string { return clean(s, kept) }
 
 // TerminalLine is Terminal for what stands on one line, such as in a table: line
-// breaks and tabs become spaces, so that nobody can add a row.
+// breaks and tabs become spaces, so that no one can add a row.
 func TerminalLine(s string) string { return clean(s, toSpaces) }

@@ -10,7 +10,7 @@ import (
 )
 
 // prettyLimit is the longest value, in bytes, that is laid out in lines. Longer
-// ones are shown as they are, clipped: nobody reads them here.
+// ones are shown as they are, clipped: they are not read here.
 const prettyLimit = 64 << 10
 
 // oneLine returns both sides of a difference, each on one line of at most limit

@@ -125,7 +125,7 @@ func (s Scope) grants() map[Role]grant {
 	kept := target + "/kept/*"
 	keys := target + "/keys/*"                 // of fingerprints, where KMS seals
 	records := []string{c + "/*/plans/*.json"} // of all environments: promotion order is checked
-	chain := target + "/ledger/*"              // nobody may remove from one
+	chain := target + "/ledger/*"              // no one may remove from one
 	queue := target + "/queue/*"
 	requests, pulls := c+"/requests/*", c+"/pulls/*"
 	const registered = "_metapipe/customers/*" // which customer a path of a repository is

@@ -122,7 +122,7 @@ func (k *kmsKeys) seal(ctx context.Context, w io.Writer, salt [saltSize]byte, to
 }
 
 // open lets KMS decrypt the data key of an object under one of our keys, and no
-// other: somebody else's key would open what somebody else has sealed.
+// other: someone else's key would open what someone else has sealed.
 func (k *kmsKeys) open(ctx context.Context, h header, to pipeline.Binding) ([]byte, error) {
 	for _, name := range k.names {
 		out, err := k.client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: h.blob, KeyId: &name, EncryptionContext: encryptionContext(to)}, there(name))

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// kms lets S3 use the key, and nobody else.
+// kms lets S3 use the key, and no one else.
 func (s Scope) kms(writes bool) Statement {
 	actions := []string{"kms:Decrypt"}
 	if writes {

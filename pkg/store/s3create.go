@@ -161,7 +161,7 @@ func (w *s3Write) resolveConflict(ctx context.Context, err error) error {
 	case headErr == nil:
 		return pipeline.ErrExists
 	}
-	// Not ErrExists: that would say that somebody else was first.
+	// Not ErrExists: that would say that someone else was first.
 	return fmt.Errorf("an answer of the server was lost, so it is unknown whether the object was written: %w", w.cause(headErr))
 }
 

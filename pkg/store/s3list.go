@@ -69,7 +69,7 @@ func (s *S3) versionsPage(ctx context.Context, input *s3.ListObjectVersionsInput
 	return s.client.ListObjectVersions(ctx, input)
 }
 
-// listInput asks for the objects under a prefix. Their keys come encoded, since somebody's
+// listInput asks for the objects under a prefix. Their keys come encoded, since someone's
 // key may hold a character that XML cannot.
 func (s *S3) listInput(prefix string) *s3.ListObjectsV2Input {
 	return &s3.ListObjectsV2Input{Bucket: &s.options.Bucket, Prefix: aws.String(s.prefix + prefix), EncodingType: types.EncodingTypeUrl}

@@ -49,7 +49,7 @@ type s3Reader struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	body   io.ReadCloser
-	watch  *time.Timer // runs only while somebody reads
+	watch  *time.Timer // runs only while someone reads
 	stall  time.Duration
 	wrap   func(error) error
 }

@@ -121,7 +121,7 @@ func isUTF16(raw []byte) bool {
 	return min(zeros[0], zeros[1]) == 0 && max(zeros[0], zeros[1])*2*fewest >= len(head) && len(head) > 1
 }
 
-// forbidden reports characters that nobody means to write: controls, the line
+// forbidden reports characters that no one means to write: controls, the line
 // breaks that only some readers know, marks that make text read otherwise than
 // it is, and code points that YAML has no place for.
 func forbidden(r rune) bool {

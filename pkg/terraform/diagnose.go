@@ -19,7 +19,7 @@ import (
 // diagnose turns the tool's diagnostics into ours: places relative to the manager
 // directory, the line of variables.yml that decides the value, and what to do.
 // Errors come first; the rest of the order is by place, since the tool works in
-// parallel. They go to the log as well, and only here: while the tool runs nobody
+// parallel. They go to the log as well, and only here: while the tool runs no one
 // knows yet which values its plan will mark as sensitive.
 func (w *workspace) diagnose(found []tfjson.Diagnostic, r *redact.Filter) []pipeline.Diagnostic {
 	errs := slices.ContainsFunc(found, func(d tfjson.Diagnostic) bool { return output.IsError(d) && !output.IsFrame(d) })

@@ -211,7 +211,7 @@ func (f *Fleet) root(ctx context.Context, job pipeline.Job, tool tool.Binary) (*
 // did not answer may answer later, a root that is broken stays so.
 const prepareTries = 3
 
-// hungError is a root that nobody waits for any more: a registry that hangs must
+// hungError is a root that no one waits for any more: a registry that hangs must
 // not cost each target its whole time.
 type hungError struct {
 	root  string

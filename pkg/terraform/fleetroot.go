@@ -87,7 +87,7 @@ func (p *preparedRoot) prepare(ctx context.Context, f *Fleet, job pipeline.Job, 
 
 // withoutChecksums takes the hashes out of a lock file. Each process of the tool
 // computes those of the whole provider anew, a second for the largest. Here they
-// were compared when the root was prepared, in a directory that nobody else can
+// were compared when the root was prepared, in a directory that no one else can
 // write to.
 func withoutChecksums(lock []byte) []byte {
 	var out bytes.Buffer

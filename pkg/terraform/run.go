@@ -22,7 +22,7 @@ func (w *workspace) runJSON(ctx context.Context, args ...string) (*output.Stream
 	out := filepath.Join(w.dir, args[0]+".jsonl")
 	ended := make(chan struct{})
 	followed := make(chan error, 1)
-	// The file must be there before somebody follows it.
+	// The file must be there before someone follows it.
 	if err := os.WriteFile(out, nil, 0o600); err != nil {
 		return stream, w.failed("record the output of "+w.tool.Name, err)
 	}

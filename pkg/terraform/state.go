@@ -100,7 +100,7 @@ func (e *Engine) PullState(ctx context.Context, job pipeline.Job, file string) (
 // lockID is the form of the ids that the tool makes.
 var lockID = text.Pattern(`^[0-9A-Za-z][0-9A-Za-z._:/-]*$`)
 
-// mayReplace refuses a state that somebody else has written since the plan.
+// mayReplace refuses a state that someone else has written since the plan.
 // Serials alone do not show it: the tool leaves the old one in a state that it could
 // not write at all, so an equal one is fine only where nothing was written.
 func mayReplace(target string, now, lost, planned pipeline.StateVersion) error {

@@ -23,7 +23,7 @@ func (w *workspace) stateAddresses(ctx context.Context) (map[string]bool, error)
 }
 
 // restored leaves out what was created, or replaced, with the content that the state had
-// before: the tool writes no new state when all that it did was to make what somebody had
+// before: the tool writes no new state when all that it did was to make what someone had
 // removed or changed. held are the addresses in the state that was not written anew.
 func restored(done []pipeline.AppliedResource, held map[string]bool) (left []pipeline.AppliedResource) {
 	made := map[string]bool{}

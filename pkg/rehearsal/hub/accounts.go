@@ -7,7 +7,7 @@ import (
 )
 
 // RenameUser gives an account another login. Its id stays, everything that it did
-// shows the new login, and the old login is free for somebody else.
+// shows the new login, and the old login is free for someone else.
 func (s *Server) RenameUser(login, to string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

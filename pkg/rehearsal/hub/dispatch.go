@@ -76,7 +76,7 @@ func (c *call) queue(w *workflow, n NewRun, event json.RawMessage) *run {
 	return x
 }
 
-// NextRun takes the oldest queued run that nobody has taken yet, and waits for
+// NextRun takes the oldest queued run that no one has taken yet, and waits for
 // one until ctx is done.
 func (s *Server) NextRun(ctx context.Context) (Queued, error) {
 	for {

@@ -56,7 +56,7 @@ type Run struct {
 	UpdatedAt       time.Time `json:"updated_at"`
 	StartedAt       time.Time `json:"started_at"` // of this attempt
 	URL             string    `json:"url"`
-	// CancelRequested: somebody asked to stop it while it was in progress.
+	// CancelRequested: someone asked to stop it while it was in progress.
 	CancelRequested bool     `json:"cancel_requested,omitempty"`
 	Jobs            []Job    `json:"jobs,omitempty"`
 	Reviews         []Review `json:"reviews,omitempty"`

@@ -16,7 +16,7 @@ type Options struct {
 	// OnRun is called with each run that a dispatch has queued, after the reply was
 	// decided and outside every lock. It must not block; see also NextRun.
 	OnRun func(Queued)
-	// OnCancel is called when somebody asks to cancel a run that is in progress.
+	// OnCancel is called when someone asks to cancel a run that is in progress.
 	OnCancel func(repo *Repo, runID int64)
 	// LimitStatus is the status of an exhausted rate limit: GitHub answers 403 or
 	// 429, see its page "Rate limits for the REST API". 0 means 403.

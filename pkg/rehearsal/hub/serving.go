@@ -49,7 +49,7 @@ func (v *serving) changed(c net.Conn, state http.ConnState) {
 	idle := state == http.StateNew || state == http.StateIdle
 	switch {
 	case idle && v.closing:
-		_ = c.Close() // nobody waits for an answer on it
+		_ = c.Close() // no one waits for an answer on it
 	case idle:
 		v.waiting[c] = true
 	default:

@@ -61,7 +61,7 @@ const (
 	Stopped Mark = "stopped" // refused by a person, skipped or cancelled
 )
 
-// Event is one thing that somebody did.
+// Event is one thing that someone did.
 type Event struct {
 	Who    Who
 	Title  string

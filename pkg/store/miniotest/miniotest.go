@@ -154,7 +154,7 @@ func (s *Server) surroundings(home string, o Options) []string {
 		"MINIO_ROOT_USER=" + s.AccessKey, "MINIO_ROOT_PASSWORD=" + s.SecretKey,
 		"MINIO_SITE_REGION=" + s.Region,
 		"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off",
-		"MINIO_SCANNER_SPEED=slowest", // nobody looks at its statistics
+		"MINIO_SCANNER_SPEED=slowest", // no one looks at its statistics
 	}
 	if o.KMS {
 		var key [32]byte

@@ -68,7 +68,7 @@ func launch(logFile string, env []string, command ...string) (*process, error) {
 func (p *process) stop() {
 	p.once.Do(func() {
 		endGroup(p.cmd)
-		_ = p.alive.Close() // a pipe that nobody reads any more
+		_ = p.alive.Close() // a pipe that no one reads any more
 	})
 	<-p.ended
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/jsonvalue"
 )
 
-// drifted is what a resource was before somebody changed it outside of the tool.
+// drifted is what a resource was before someone changed it outside of the tool.
 type drifted struct{ before any }
 
 // identity keeps the objects of one address apart.
@@ -66,7 +66,7 @@ func (p *planReader) relevant() error {
 
 // markRelevant marks the drift that the plan has changes because of: those of the
 // same resource, or of others that are computed from what drifted. A refresh also
-// finds values that nobody manages; they are noise.
+// finds unmanaged values; they are noise.
 func (p *planReader) markRelevant() {
 	changing := map[string]bool{}
 	for _, c := range p.plan.Changes {

@@ -12,7 +12,7 @@ import (
 // lineLimit cuts lines for people, in bytes.
 const lineLimit = 2000
 
-// Log writes plain lines for people. The tool must not stop because nobody
+// Log writes plain lines for people. The tool must not stop because no one
 // can read its log, so a log that fails is left alone from then on.
 type Log struct {
 	w      io.Writer

@@ -8,7 +8,7 @@ import (
 )
 
 // IsLocked reports whether another process holds the lock that the tool takes on
-// a state file: Windows lets nobody else read it then.
+// a state file: Windows lets no one else read it then.
 func IsLocked(state string) (bool, error) {
 	file, err := os.Open(filepath.Clean(state))
 	if errors.Is(err, os.ErrNotExist) {

@@ -168,7 +168,7 @@ var (
 
 // reaches reports whether code may read files outside of its own directory under names
 // that are not in it: what lists or computes them, a path that leads up and is no source
-// of a module, and a module that is fetched, whose code nobody has seen yet. It errs on
+// of a module, and a module that is fetched, whose code no one has seen yet. It errs on
 // that side: to know better saves copies alone, and a file that is missing could be taken
 // for one that was removed.
 func reaches(code []byte) bool {

@@ -68,7 +68,7 @@ func (a *App) completion(flag string) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		c, problems := config.Load(dir)
-		if config.IsMissing(problems) { // no manager: its defaults are nobody's names
+		if config.IsMissing(problems) { // no manager: its defaults are no one's names
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return names(c), cobra.ShellCompDirectiveNoFileComp

@@ -74,7 +74,7 @@ func (a *App) openManagerAfter(ctx context.Context, p directories, prepare func(
 }
 
 // loadManager opens the manager for a command that can change something or reads what
-// is secret: in Actions on the default branch alone, since nobody has reviewed the
+// is secret: in Actions on the default branch alone, since no one has reviewed the
 // Terraform, the registry and the rules of other refs. This is the one place that says
 // so. validate and dry runs read the configuration without it.
 func (s *step) loadManager(dir string) (*manager, error) {

@@ -135,7 +135,7 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 }
 
 // nothing explains a run that has no request: nothing is written to any
-// customer's repo, since nobody's origin was proved.
+// customer's repo, since the origin was not verified.
 func (m reporting) nothing(ctx context.Context) error {
 	text := "### No request\n\nThis run accepted no request: fetch-vars did not get that far. Its log says why.\n"
 	found, err := publish.FindRejected(ctx, m.store, m.sealer, m.run())

@@ -274,7 +274,7 @@ func (s *secretSet) add(mask func(...string) error, secrets ...string) error {
 	return mask(fresh...)
 }
 
-// front puts a mask before a writer that nobody has seen yet.
+// front puts a mask before a writer that no one has seen yet.
 func (s *secretSet) front(w io.Writer) *actions.MaskingWriter {
 	s.mu.Lock()
 	defer s.mu.Unlock()

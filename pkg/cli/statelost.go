@@ -127,7 +127,7 @@ func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, env pipeli
 }
 
 // lostTarget opens the manager, the target that the flags name and its state, which
-// nobody may be working on.
+// no one may be working on.
 func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, targetState, pipeline.TargetInput, error) {
 	m, c, env, err := a.onStoredTarget(ctx, o)
 	if err != nil {
@@ -137,7 +137,7 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	return m, state, in, err
 }
 
-// lostState reads the state of a target, which nobody may be working on.
+// lostState reads the state of a target, which no one may be working on.
 func (m *manager) lostState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (state targetState, in pipeline.TargetInput, err error) {
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return state, in, err

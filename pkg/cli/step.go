@@ -38,7 +38,7 @@ func (a *App) newStep() (*step, error) {
 		return a.step, nil
 	}
 	startup.Done()
-	// Before anything that can fail: also an error may quote somebody.
+	// Before anything that can fail: also an error may quote someone.
 	a.guard(a.getenv("GITHUB_ACTIONS") == "true")
 	c, err := actions.ReadContext(a.lookup)
 	if err != nil {

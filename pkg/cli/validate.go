@@ -186,7 +186,7 @@ type validateResult struct {
 	OK          bool                  `json:"ok"` // no problem is an error
 }
 
-// missing is what somebody still has to write. It is no mistake.
+// missing is what someone still has to write. It is no mistake.
 type missing struct {
 	For  string `json:"for"` // "a first rehearsal", or "GitHub"
 	What string `json:"what"`

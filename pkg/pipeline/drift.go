@@ -104,7 +104,7 @@ type DriftKind string
 const (
 	DriftError   DriftKind = "error"   // the check failed: nothing is known about the target
 	DriftLost    DriftKind = "lost"    // the state is not the one that the last apply left: it is gone, older or another one
-	DriftReal    DriftKind = "drift"   // somebody changed the infrastructure outside of the tool
+	DriftReal    DriftKind = "drift"   // someone changed the infrastructure outside of the tool
 	DriftPending DriftKind = "pending" // the customer's configuration is merged and was never applied
 	DriftManager DriftKind = "manager" // the manager's code changed since the last apply
 )

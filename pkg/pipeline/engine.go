@@ -114,7 +114,7 @@ type AppliedResource struct {
 type StatePusher interface {
 	// PushState writes a kept state to the backend of job's target and returns the
 	// version that it has there. It is a *RefusedError when the backend holds a
-	// state of another lineage, or one that somebody wrote since the plan, unless
+	// state of another lineage, or one that someone wrote since the plan, unless
 	// kept.Replace is set.
 	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
 }

@@ -3,7 +3,7 @@ package pipeline
 import "time"
 
 // Account is an account of GitHub as an answer names it. Its id is who it is: the login
-// can be renamed, and taken by somebody else. The id is 0 where GitHub does not say,
+// can be renamed, and taken by someone else. The id is 0 where GitHub does not say,
 // such as for a deleted account, which it shows as "ghost". Two unknown accounts are
 // neither the same nor different: compare ids only where both are known.
 type Account struct {

@@ -48,7 +48,7 @@ type EnvironmentRule struct {
 	// WaitTimer is the least that the wait timer of `<name>-apply` must be, in whole
 	// minutes.
 	WaitTimer time.Duration
-	// PreventSelfReview demands that somebody else than who asked has approved.
+	// PreventSelfReview demands an approval by someone other than the requester.
 	PreventSelfReview bool
 	// RequireReviewed refuses an apply whose plan differs from the one that the
 	// pull request showed.

@@ -15,8 +15,8 @@ const (
 	OutcomeRejected   Outcome = "rejected"   // the request or its variables were not accepted
 	OutcomeRefused    Outcome = "refused"    // the plan may not be applied; the reason says why
 	OutcomeFailed     Outcome = "failed"     // the tool, or a part it needs, failed
-	OutcomeCancelled  Outcome = "cancelled"  // somebody stopped it, or the runner was lost
-	OutcomeExpired    Outcome = "expired"    // nobody applied the plan in its time to live
+	OutcomeCancelled  Outcome = "cancelled"  // someone stopped it, or the runner was lost
+	OutcomeExpired    Outcome = "expired"    // no one applied the plan in its time to live
 	OutcomeSuperseded Outcome = "superseded" // a newer request took its place
 	OutcomeSkipped    Outcome = "skipped"    // an earlier environment did not succeed
 )

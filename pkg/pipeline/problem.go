@@ -23,7 +23,7 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// Problem is one thing wrong with what somebody wrote: where, which rule, and
+// Problem is one thing wrong with what someone wrote: where, which rule, and
 // what to do about it. Message and Remedy are plain sentences that may quote
 // untrusted text; each sink encodes them.
 type Problem struct {

@@ -14,7 +14,7 @@ type Report struct {
 	Manager Slug           `json:"manager"`
 	Targets []TargetReport `json:"targets"`
 	At      time.Time      `json:"at"`
-	GitHub  *Budget        `json:"github,omitempty"` // what telling all this took; nil when nobody counted
+	GitHub  *Budget        `json:"github,omitempty"` // what this report cost; nil when it was not counted
 	// Unreported is what GitHub refuses to take, now and each time.
 	Unreported []Unreported `json:"unreported,omitempty"`
 }

@@ -3,7 +3,7 @@ package pipeline
 import "slices"
 
 // People are compared by their ids: a login can be changed by its owner, and given to
-// somebody else. An account whose id GitHub does not say is nobody in particular, and
+// someone else. An account whose id GitHub does not say is no one in particular, and
 // can be anybody.
 
 // Requesters are the accounts that caused an attempt of a run: who started it first, and

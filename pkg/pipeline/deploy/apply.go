@@ -96,7 +96,7 @@ type applyWork struct {
 }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
-// somebody else uses leaves the record alone. What says nothing about the plan
+// someone else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
 func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, last record.ApplyAttempt) (TargetResult, error) {

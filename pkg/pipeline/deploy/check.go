@@ -202,7 +202,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 	return people, a.othersApproved(ctx, in, request, target, people)
 }
 
-// othersApproved refuses when somebody who asked for the apply has approved it, or may
+// othersApproved refuses when someone who asked for the apply has approved it, or may
 // have.
 func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, target string, people []pipeline.Account) error {
 	// Who can write to the store could name other requesters.

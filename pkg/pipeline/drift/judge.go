@@ -12,11 +12,11 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// inspection is one plan of a target without what nobody needs to know of it.
+// inspection is one plan of a target without what no one needs to know of it.
 type inspection struct {
 	plan    pipeline.Plan
 	ignored []IgnoredDrift
-	// drift says that somebody changed something that the plan would change back;
+	// drift says that someone changed something that the plan would change back;
 	// rest, that the plan does more than that.
 	drift, otherChanges bool
 	fingerprint         string

@@ -204,7 +204,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 	return nil
 }
 
-// take keeps what was found, without the kinds that nobody wants to know of.
+// take keeps what was found, without the kinds that no one wants to know of.
 func (r *Result) take(l inspection, kinds []pipeline.DriftKind, rules pipeline.DriftRules) {
 	r.Ignored = l.ignored
 	for _, kind := range kinds {

@@ -28,7 +28,7 @@ func (a ManualRequest) mode() pipeline.Mode {
 	return pipeline.ModeApply.Reduce(a.Mode)
 }
 
-// CheckDestroy refuses a destroy that nobody of the manager has started by hand, and one
+// CheckDestroy refuses a destroy that no one of the manager has started by hand, and one
 // without the typed name of its one target. The error is a *UsageError.
 func (in FetchInput) CheckDestroy() error {
 	if in.Manual == nil {

@@ -37,7 +37,7 @@ func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipel
 }
 
 // appendUnverified records a request in the fleet's ledger: nothing of a customer
-// is touched in the name of somebody who proved nothing.
+// is touched in the name of someone who proved nothing.
 func (f *FetchVars) appendUnverified(ctx context.Context, in FetchInput, rejected *pipeline.RejectedError) error {
 	e := ledger.Entry{Event: ledger.Rejected, Outcome: pipeline.OutcomeRejected, Reason: rejected.Reason, Message: rejected.Message, Run: in.Run}
 	if in.Manual != nil {

@@ -239,7 +239,7 @@ func (f *FetchVars) pullRequest(ctx context.Context, ask pipeline.DispatchReques
 }
 
 // closedPull is the answer to a request for a pull request that is not open any more:
-// nobody will merge what the plan would show.
+// no one will merge what the plan would show.
 func closedPull(pr pipeline.PullRequest) *pipeline.RejectedError {
 	message, remedy := "it has been closed", "nothing, or reopen it to get a plan"
 	if pr.Merged {

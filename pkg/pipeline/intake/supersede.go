@@ -64,7 +64,7 @@ func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, 
 			return "", false, err
 		}
 		switch {
-		case st.Result.Reason == pipeline.ReasonSuperseded: // somebody died between this and the end of the run
+		case st.Result.Reason == pipeline.ReasonSuperseded: // someone died between this and the end of the run
 			return env, true, nil
 		case st.Result.Outcome.Succeeded():
 			continue

@@ -178,7 +178,7 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext s
 }
 
 // listedInSummary is the end of the status of a commit whose file has problems: the
-// manager hears nothing of it, so that nobody writes a comment.
+// manager hears nothing of it, so that no one writes a comment.
 const listedInSummary = " · Nothing was sent; see the job summary (no comment follows)"
 
 // firstProblem is the first error in a few words: warnings do not reject a file.

@@ -75,7 +75,7 @@ type task struct {
 
 // pick finds the findings whose issue may have to be written: first those of keys that
 // have ended, in the order of their keys. Those that failed the last time come at the
-// end, so that they keep nobody from the budget; in other respects what is to be closed
+// end, so that they keep no one from the budget; in other respects what is to be closed
 // comes first, and then what is known longest.
 func (w *work) pick(findings []Finding) (todo []task, outcomes []Outcome) {
 	var ended []task

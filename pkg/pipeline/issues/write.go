@@ -99,7 +99,7 @@ func (w *work) close(ctx context.Context, repo *repository, t task, issue Issue,
 	}
 	keep(closed, Closed)
 	// Second, so that one who may not comment (a locked conversation) closes all the
-	// same, and nobody comments twice.
+	// same, and no one comments twice.
 	if _, err := w.GitHub.CreateComment(ctx, repo.slug, issue.Number, t.Closing); err != nil {
 		return fmt.Errorf("say why issue #%d about %s was closed: %w", issue.Number, t.Key(), err)
 	}

@@ -37,7 +37,7 @@ const (
 	Refused    Event = "refused"    // the plan may not be applied; the reason says why
 	Failed     Event = "failed"     // a plan or an apply failed or was stopped
 	Superseded Event = "superseded" // a newer request took its place
-	Closed     Event = "closed"     // nobody will finish it any more: the finalizer or the sweep says so
+	Closed     Event = "closed"     // no one will finish it any more: the finalizer or the sweep says so
 	Unreported Event = "unreported" // GitHub will never accept a part of the report; the message says why
 	Unlocking  Event = "unlocking"  // a lock of the state is about to be released
 	Unlocked   Event = "unlocked"   // a lock of the state was released by hand or by the sweep
@@ -112,7 +112,7 @@ func (l Ledger) append(ctx context.Context, e Entry) (pipeline.LedgerHead, error
 		}
 		tried, e.LastState = head.Sequence, last.nextLastState()
 		head, err = l.put(ctx, head, e)
-		if !errors.Is(err, pipeline.ErrExists) { // else somebody was quicker
+		if !errors.Is(err, pipeline.ErrExists) { // else another writer was first
 			return head, err
 		}
 	}

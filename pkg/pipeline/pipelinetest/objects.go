@@ -27,7 +27,7 @@ func (w *Setup) Folder(request pipeline.Request, env pipeline.Environment) strin
 	return fmt.Sprintf("acme/%s/plans/%s/0001/", env, request.ID)
 }
 
-// Replace overwrites a stored object, as somebody with write access could.
+// Replace overwrites a stored object, as someone with write access could.
 func (w *Setup) Replace(request pipeline.Request, env pipeline.Environment, object string, change func([]byte) []byte) {
 	w.T.Helper()
 	key := w.Folder(request, env) + object
@@ -61,7 +61,7 @@ func (w *Setup) Write(key string, b []byte) {
 // RequestFile is the key of the record of a request.
 func RequestFile(id pipeline.RequestID) string { return "acme/requests/" + string(id) + ".json" }
 
-// EditRequest changes the record of a request as somebody without the key can.
+// EditRequest changes the record of a request as someone without the key can.
 func (w *Setup) EditRequest(id pipeline.RequestID, change [2]string) {
 	w.T.Helper()
 	before := w.Read(RequestFile(id))
@@ -85,7 +85,7 @@ func (w *Setup) Delete(key string) {
 	}
 }
 
-// Rewrite changes the objects under a prefix, as somebody with the store's
+// Rewrite changes the objects under a prefix, as someone with the store's
 // credentials would.
 func (w *Setup) Rewrite(prefix string, change func(map[string][]byte)) {
 	w.T.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 )
 
-// ManualInput is a request that somebody of the manager makes in a run started by an event.
+// ManualInput is a request that someone of the manager makes in a run started by an event.
 func (w *Setup) ManualInput(event string, ask intake.ManualRequest) intake.FetchInput {
 	ask.Customer, ask.Actor = "acme", "robin"
 	in := intake.FetchInput{Manager: ManagerSlug, ManagerCommit: ManagerCommit, Manual: &ask, Requesters: []pipeline.Account{Robin},

@@ -10,7 +10,7 @@ import (
 )
 
 // applying shows the customer that the apply of one environment begins: a waiting
-// trigger cannot see otherwise that nobody is waited for any more. It is one status
+// trigger cannot see otherwise that no one is waited for any more. It is one status
 // and nothing else, and none where the plan does not wait: the report after the
 // apply says why.
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {

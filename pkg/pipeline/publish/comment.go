@@ -12,7 +12,7 @@ import (
 )
 
 // maxCommentRounds is how often a comment is looked at again after it was written.
-// Each round after the second one takes somebody else who writes at the same time.
+// Each round after the second one takes someone else who writes at the same time.
 const maxCommentRounds = 5
 
 // comment creates or edits the one comment of this customer on the pull request.
@@ -70,7 +70,7 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report pipeline.
 type commentWork struct {
 	wrote pipeline.Comment // last, which a list may not show yet
 	// unseen are the comments that GitHub said not to find when they were written
-	// to: somebody has deleted them since, or the token may not write to them.
+	// to: someone has deleted them since, or the token may not write to them.
 	unseen map[int64]error
 }
 
@@ -127,7 +127,7 @@ func (r *Reporter) edit(ctx context.Context, report pipeline.Report, ours []pipe
 		if work.unseen == nil {
 			work.unseen = map[int64]error{}
 		}
-		work.unseen[id] = err // the next round looks whether somebody has deleted it
+		work.unseen[id] = err // the next round looks whether someone has deleted it
 		return nil
 	}
 	if ours[0].Body != body {

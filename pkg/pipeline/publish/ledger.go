@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// appendLedger records what this report decided: which targets nobody will finish any
+// appendLedger records what this report decided: which targets no one will finish any
 // more, and which were superseded. What the job of a plan or an apply could not
 // record of its end is recorded first.
 func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {

@@ -16,7 +16,7 @@ import (
 // The life of a plan after its making is a list of uses, numbered from 1. A use
 // is a write-once mark, and when it began also a write-once end:
 //
-//	apply-0001.json        somebody uses the plan from here on, or took it out of
+//	apply-0001.json        someone uses the plan from here on, or took it out of
 //	                       use (Void), or could not begin (Over)
 //	apply-0001-ended.json  how the use ended
 //
@@ -31,7 +31,7 @@ func AttemptStartObject(n int) string { return fmt.Sprintf("apply-%04d.json", n)
 // AttemptResultObject is the name of the result of apply attempt n.
 func AttemptResultObject(n int) string { return fmt.Sprintf("apply-%04d-ended.json", n) }
 
-// ApplyAttempt is one use of a plan; number is 0 for a plan that nobody has used.
+// ApplyAttempt is one use of a plan; number is 0 for a plan that no one has used.
 type ApplyAttempt struct {
 	Number int
 	Start  StartRecord // of one that goes on or never began
@@ -69,7 +69,7 @@ func LastAttempt(ctx context.Context, s Records, folder PlanAttempt) (ApplyAttem
 }
 
 // StartAttempt writes the mark of the use after the last one; won is false when
-// somebody else was faster.
+// someone else was faster.
 func StartAttempt(ctx context.Context, s Records, folder PlanAttempt, last ApplyAttempt, begun StartRecord) (won bool, err error) {
 	err = s.CreateRecord(ctx, folder, AttemptStartObject(last.Number+1), begun)
 	if errors.Is(err, pipeline.ErrExists) {

@@ -166,7 +166,7 @@ func EntryOf(key string) (pipeline.RequestID, bool) {
 	return id, err == nil && strings.HasSuffix(key, "-"+string(id))
 }
 
-// The index of open requests names every request that nobody has closed yet, so
+// The index of open requests names every request that no one has closed yet, so
 // that looking for what hangs costs as much as there is open, and not as much as
 // there ever was. fetch-vars writes an entry before the request itself; the
 // report that finds nothing open any more removes it. The name of an entry is all

@@ -93,7 +93,7 @@ func commitPrefix(r pipeline.Request) string {
 
 // LedgerPrefix is where a ledger lies. Without an environment it is that of what
 // was asked in a customer's name and not accepted; without a customer that of
-// requests whose origin nobody proved.
+// requests with an unverified origin.
 func LedgerPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
 	switch {
 	case c == "":

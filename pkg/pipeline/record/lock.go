@@ -49,7 +49,7 @@ func (hs Holders) String() string {
 
 // Likely are the steps that the lock is blamed on: those that went on when it was taken,
 // and only without any such step those within the clock's error of it. More than one
-// means that nobody can say who holds the lock.
+// means that no one can say who holds the lock.
 func (hs Holders) Likely() Holders {
 	sure := slices.DeleteFunc(slices.Clone(hs), func(h Holder) bool { return h.near })
 	if len(sure) > 0 {

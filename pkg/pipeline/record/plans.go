@@ -40,7 +40,7 @@ type StartRecord struct {
 	// takes, which is how a lock leads to its run.
 	Host string `json:"host,omitempty"`
 	// NotStarted stands in the mark of an apply that never began, and says why. Void tells
-	// that the plan was taken out of use by somebody else.
+	// that the plan was taken out of use by someone else.
 	NotStarted *Result `json:"not_started,omitempty"`
 	Revoked    bool    `json:"revoked,omitempty"`
 }

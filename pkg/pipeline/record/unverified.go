@@ -8,7 +8,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// UnverifiedRequest is the record of a request that nobody is answered for: only the
+// UnverifiedRequest is the record of a request without a verified origin: only the
 // manager sees it.
 type UnverifiedRequest struct {
 	Reason  pipeline.Reason `json:"reason"`

@@ -87,7 +87,7 @@ func (r *Recoverer) recovered(ctx context.Context, folder record.PlanAttempt) (*
 }
 
 // open finds the planning that the kept state belongs to and writes it in clear.
-// It needs no request: that may be gone before somebody gets to it.
+// It needs no request: that may be gone before someone gets to it.
 func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (record.PlanAttempt, pipeline.Receipt, error) {
 	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
 	folders, err := r.folders(ctx, in.TargetInput)

@@ -58,7 +58,7 @@ func (w *sweeping) reportTampered(ctx context.Context, cause error) {
 }
 
 // checkMisplaced is an entry that is not where its request stands: a fetch-vars that died has
-// left it, or somebody laid it there. The request's own entry counts.
+// left it, or someone laid it there. The request's own entry counts.
 func (w *sweeping) checkMisplaced(ctx context.Context, request pipeline.Request) {
 	since := record.OrderTime(w.entry.Key)
 	if age := w.Now().Sub(since); age > -sweepOrphan && age < sweepOrphan {

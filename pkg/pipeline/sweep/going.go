@@ -36,7 +36,7 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 	return nil
 }
 
-// checkWaiting is a target with a plan that nobody has applied yet.
+// checkWaiting is a target with a plan that no one has applied yet.
 func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, st record.TargetStatus) error {
 	newer, err := record.Superseding(ctx, w.records(), w.request, env)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// Sweeper looks after the requests that nobody has closed: those whose runner was
+// Sweeper looks after the requests that no one has closed: those whose runner was
 // lost, whose run was deleted, or that wait for ever. What it costs grows with the
 // number of open requests and not with that of all there ever were.
 type Sweeper struct {
@@ -64,7 +64,7 @@ type FindingKind string
 
 // The kinds. Repairable says which of them the sweep repairs.
 const (
-	FindingUnfinished  FindingKind = "unfinished"   // its run is over, and nobody has closed it
+	FindingUnfinished  FindingKind = "unfinished"   // its run is over, and no one has closed it
 	FindingLock        FindingKind = "lock"         // its run is over and has left a lock
 	FindingExpired     FindingKind = "expired"      // its plan is past its time, and its run still waits
 	FindingSuperseded  FindingKind = "superseded"   // a newer request took its place, and its run still waits
@@ -174,7 +174,7 @@ func (w *sweeping) inspect(ctx context.Context) error {
 	w.request = request
 	w.findCustomer()
 	if w.request.ManagerRun.ID == 0 {
-		return nil // born on somebody's machine: there is no run to ask
+		return nil // born on someone's machine: there is no run to ask
 	}
 	run := w.request.ManagerRun
 	if run.Repository, err = w.Manager.RunOf(run); err != nil {

@@ -104,7 +104,7 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders record.Holders, known bool) error {
 	for _, h := range holders {
 		if h.Run.ID == 0 {
-			continue // of somebody's machine: there is no run to ask
+			continue // of someone's machine: there is no run to ask
 		}
 		over, why, err := pipeline.RunHasEnded(ctx, u.Runs, u.Manager, h.Run)
 		if err != nil {

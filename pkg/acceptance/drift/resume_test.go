@@ -70,6 +70,10 @@ func TestDriftGoesOnAfterAKill(t *testing.T) {
 		t.Errorf("without shard 2: %d results, missing %v, before %+v", len(partial.Results), partial.Missing, partial.Before)
 	}
 	w.DriftJob().Do(2, "drift", "scan", id, "--shard", "4").Says(t, "shards 1 to 3")
+	rest := fixture.ScanOf(t, w.DriftJob().Do(6, "drift", "--resume", "--json"))
+	if len(rest.Results) != 12 || len(rest.Missing) != 0 {
+		t.Errorf("after shard 2: %d results, missing %v", len(rest.Results), rest.Missing)
+	}
 	w.DriftJob().Do(2, "drift", "--resume").Says(t, "no interrupted scan")
 }
 

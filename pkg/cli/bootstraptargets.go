@@ -68,7 +68,7 @@ func (b roleBook) named() (found map[string]*targetRole, accounts []string) {
 				if c.Manager.Role == "" || !c.Allows(rule.Name) {
 					continue
 				}
-				arn := c.Manager.Role.Of(c.Name, rule.Name, work)
+				arn := c.Manager.Role.Of(c.Name.In(rule.Name), work)
 				r := found[arn]
 				if r == nil {
 					r = &targetRole{customers: map[string]bool{}, environments: map[pipeline.Environment]bool{}, works: map[pipeline.Work]bool{}, gates: map[string]bool{}}

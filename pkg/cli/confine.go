@@ -63,8 +63,8 @@ func (m credentials) session(ctx context.Context, c pipeline.Customer, env pipel
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
 	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(env), SealingKeys: m.config.Manager.SealingKeys}
-	role := c.Manager.Role.Of(c.Name, env, work)
-	policy, err := scope.SessionPolicy(role, state.Target(c.Name, env, ""))
+	role := c.Manager.Role.Of(c.Name.In(env), work)
+	policy, err := scope.SessionPolicy(role, state.Target(c.Name.In(env), ""))
 	if err != nil {
 		return store.Session{}, err
 	}

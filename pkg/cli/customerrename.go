@@ -95,10 +95,10 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	defer remove()
 	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: statesOf(m), Now: a.Now}
 	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
-		Backend: func(name pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
+		Backend: func(t pipeline.Target) pipeline.Backend {
 			named := c
-			named.Name = name
-			return m.backend(named, env)
+			named.Name = t.Customer
+			return m.backend(named, t.Environment)
 		}}
 	if kept, stays := m.config.Customer(old); stays {
 		in.Kept = &kept

@@ -13,8 +13,8 @@ import (
 
 func TestDriftProgress(t *testing.T) {
 	t.Parallel()
-	clean := drift.Result{Customer: "acme", Environment: "staging"}
-	failed := drift.Result{Customer: "bee", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftError},
+	clean := drift.Result{Target: pipeline.Target{Customer: "acme", Environment: "staging"}}
+	failed := drift.Result{Target: pipeline.Target{Customer: "bee", Environment: "staging"}, Kinds: []pipeline.DriftKind{pipeline.DriftError},
 		Failure: &drift.Failure{Cause: "timeout", Message: "it took \x1b[31mlong\nand more"}}
 	for name, test := range map[string]struct {
 		terminal, inActions bool
@@ -87,7 +87,7 @@ func TestDriftLine(t *testing.T) {
 		"acme/staging: manager: a.a, output.a":     {Changes: changes("a.a"), Outputs: []pipeline.OutputChange{{Name: "a"}}},
 		"acme/staging: manager: a, b, output.seen": {Changes: changes("a", "b"), Outputs: []pipeline.OutputChange{{Name: "seen"}}},
 	} {
-		r := drift.Result{Customer: "acme", Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftManager}, Plan: &plan}
+		r := drift.Result{Target: pipeline.Target{Customer: "acme", Environment: "staging"}, Kinds: []pipeline.DriftKind{pipeline.DriftManager}, Plan: &plan}
 		if got := driftLine(r); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}

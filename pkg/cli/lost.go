@@ -37,7 +37,7 @@ func (m lostStates) checkStored(ctx context.Context, job pipeline.Job) error {
 // check refuses a dry run on a lost state. It needs no key: who plans on a laptop
 // has none.
 func (m lostStates) check(ctx context.Context, job pipeline.Job, now pipeline.StateRecord) error {
-	lost, err := ledger.LookForLost(ctx, m.store, job.Customer.Name, job.Environment, now, job.Backend.String())
+	lost, err := ledger.LookForLost(ctx, m.store, job.Target(), now, job.Backend.String())
 	if err == nil && lost == nil && now.Lineage == "" {
 		lost, err = m.checkMoved(ctx, job)
 	}
@@ -50,7 +50,7 @@ func (m lostStates) check(ctx context.Context, job pipeline.Job, now pipeline.St
 // checkMoved asks GitHub whether a target without a state was applied, where the store
 // has no record of it. Without a token it says that it did not.
 func (m lostStates) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline.LostState, error) {
-	never, err := ledger.NeverApplied(ctx, m.store, job.Customer.Name, job.Environment)
+	never, err := ledger.NeverApplied(ctx, m.store, job.Target())
 	if err != nil || !never {
 		return nil, err
 	}

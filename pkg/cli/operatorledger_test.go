@@ -84,7 +84,7 @@ func leftTarget(t *testing.T, locked bool) string {
 		t.Fatal(err)
 	}
 	left := &pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "x", Serial: 9}, Resources: 1}
-	if _, err := (ledger.Ledger{Store: objects, Now: time.Now}).Append(context.Background(), ledger.Entry{Event: ledger.Applied, Customer: "blog", Environment: "staging", Actor: "dev", State: left}); err != nil {
+	if _, err := (ledger.Ledger{Store: objects, Now: time.Now}).Append(context.Background(), ledger.Entry{Event: ledger.Applied, Target: pipeline.Target{Customer: "blog", Environment: "staging"}, Actor: "dev", State: left}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -96,7 +96,7 @@ func ledgerOf(t *testing.T, dir string) []ledger.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, _, err := ledger.Ledger{Store: objects}.Read(context.Background(), "blog", "staging")
+	entries, _, err := ledger.Ledger{Store: objects}.Read(context.Background(), pipeline.Target{Customer: "blog", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,7 @@ func bucketOptions(app *App, b pipeline.Bucket) store.S3Options {
 
 // backend is where the tool keeps the state of a target.
 func (m *manager) backend(c pipeline.Customer, env pipeline.Environment) pipeline.Backend {
-	return m.config.Manager.State.Target(c.Name, env, m.directory)
+	return m.config.Manager.State.Target(c.Name.In(env), m.directory)
 }
 
 // spareDir is where a sealed state goes when the store cannot take it: a place

@@ -19,11 +19,10 @@ import (
 // restoreResult is what --json prints: the copies that there are, and the one that was
 // restored.
 type restoreResult struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Place       string                `json:"place"` // of the state
-	Copies      []stateCopy           `json:"copies"`
-	Restored    *restoredState        `json:"restored,omitempty"`
+	pipeline.Target
+	Place    string         `json:"place"` // of the state
+	Copies   []stateCopy    `json:"copies"`
+	Restored *restoredState `json:"restored,omitempty"`
 
 	damaged bool // what it replaced was no state
 }
@@ -111,7 +110,7 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the state of %s/%s is in %s, which keeps no versions that metapipe can read", in.Customer.Name, in.Environment, in.Backend),
 			Next: fmt.Sprintf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup beside a local state (one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s --file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Customer.Name, in.Environment)}
 	}
-	key := pipeline.StateKey(in.Customer.Name, in.Environment)
+	key := pipeline.StateKey(in.Target())
 	versions, err := bucket.Versions(ctx, key)
 	if err != nil {
 		return nil, err

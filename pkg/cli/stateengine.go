@@ -17,7 +17,7 @@ func (m *manager) engineOptions() terraform.Options {
 		if m.store == nil || m.config.Manager.State.Backend.Type != "" {
 			return nil, nil
 		}
-		return m.store.Open(ctx, pipeline.StateKey(job.Customer.Name, job.Environment))
+		return m.store.Open(ctx, pipeline.StateKey(job.Target()))
 	}
 	return o
 }

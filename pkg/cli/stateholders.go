@@ -19,7 +19,7 @@ func (m states) printHolders(ctx context.Context, w io.Writer, s targetState) er
 	if s.Lock == nil {
 		return nil
 	}
-	holders, err := sweep.WhoHolds(ctx, m.store, s.Customer, s.Environment, *s.Lock)
+	holders, err := sweep.WhoHolds(ctx, m.store, s.Target, *s.Lock)
 	if err != nil {
 		return err
 	}

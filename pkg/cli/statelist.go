@@ -14,7 +14,7 @@ func (m states) list(ctx context.Context, customers []pipeline.Customer, left []
 	for _, c := range customers {
 		environments, err := targetFlagsOf(m.manager).stored(ctx, c)
 		if err != nil {
-			one := targetState{Customer: c.Name, Unread: err.Error()}
+			one := targetState{Target: pipeline.Target{Customer: c.Name}, Unread: err.Error()}
 			if err := m.goOn(ctx, err); err != nil {
 				return nil, err
 			}

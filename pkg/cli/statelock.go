@@ -26,9 +26,9 @@ func (m states) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Envi
 	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
 		return nil, false, nil
 	}
-	key := lockNote(c.Name, env)
+	key := lockNote(c.Name.In(env))
 	if state.Bucket.Name != "" {
-		key = pipeline.StateKey(c.Name, env) + ".tflock"
+		key = pipeline.StateKey(c.Name.In(env)) + ".tflock"
 	}
 	lock, err = m.readLock(ctx, key)
 	return lock, true, err
@@ -63,6 +63,6 @@ func (m states) placeOf(key string) string {
 }
 
 // lockNote is where the tool says who has locked a local state.
-func lockNote(c pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/.terraform.tfstate.lock.info", c, env)
+func lockNote(t pipeline.Target) string {
+	return fmt.Sprintf("%s/%s/.terraform.tfstate.lock.info", t.Customer, t.Environment)
 }

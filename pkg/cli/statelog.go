@@ -30,7 +30,7 @@ func (m logReader) show(ctx context.Context, c pipeline.Customer, env pipeline.E
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return err
 	}
-	logs, err := record.KeptLogs(ctx, m.store, m.sealer, c.Name, env, id)
+	logs, err := record.KeptLogs(ctx, m.store, m.sealer, c.Name.In(env), id)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return &pipeline.UsageError{Message: fmt.Sprintf("no log is kept of request %s for %s/%s", id.Short(), c.Name, env), Next: "it is kept as long as the plan; before that, the run itself has it"}
 	}
@@ -64,7 +64,7 @@ func (m logReader) loggedRequest(ctx context.Context, c pipeline.Customer, env p
 	var newest pipeline.RequestID
 	var at time.Time
 	for _, object := range found {
-		id, ok := record.LoggedRequest(c.Name, env, object.Key)
+		id, ok := record.LoggedRequest(c.Name.In(env), object.Key)
 		if ok && (newest == "" || object.Changed.After(at)) {
 			newest, at = id, object.Changed
 		}

@@ -94,7 +94,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 		}
 	}
 	replace := state.damaged() || o.force && (o.file != "" || o.version != "")
-	result := restoreResult{Customer: in.Customer.Name, Environment: in.Environment, Place: state.Place, Copies: found, damaged: state.damaged()}
+	result := restoreResult{Target: in.Target(), Place: state.Place, Copies: found, damaged: state.damaged()}
 	switch {
 	case state.Exists && !replace:
 		return errors.Join(a.printCopies(result, o.json), stateExists(state))
@@ -161,7 +161,7 @@ func (m restoring) restore(ctx context.Context, restorer *recovery.Restorer, o r
 	}
 	from.File = filepath.Join(dir, "restored.tfstate")
 	open := func() (io.ReadCloser, error) {
-		return m.store.(*store.S3).OpenVersion(ctx, pipeline.StateKey(in.Customer.Name, in.Environment), chosen.Version)
+		return m.store.(*store.S3).OpenVersion(ctx, pipeline.StateKey(in.Target()), chosen.Version)
 	}
 	if chosen.File != "" {
 		open = func() (io.ReadCloser, error) { return os.Open(filepath.Clean(chosen.File)) }

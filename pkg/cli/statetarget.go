@@ -19,15 +19,14 @@ import (
 
 // targetState is what is shown of a state: never a value of it.
 type targetState struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Place       string                `json:"place"`
-	Exists      bool                  `json:"exists"`
-	Size        int64                 `json:"size"` // bytes
-	Serial      uint64                `json:"serial"`
-	Lineage     string                `json:"lineage,omitempty"`
-	Resources   int                   `json:"resources"` // managed ones; -1 where the state does not say
-	Changed     *time.Time            `json:"changed,omitempty"`
+	pipeline.Target
+	Place     string     `json:"place"`
+	Exists    bool       `json:"exists"`
+	Size      int64      `json:"size"` // bytes
+	Serial    uint64     `json:"serial"`
+	Lineage   string     `json:"lineage,omitempty"`
+	Resources int        `json:"resources"` // managed ones; -1 where the state does not say
+	Changed   *time.Time `json:"changed,omitempty"`
 	// Lost says why the state is not the one that the last apply left.
 	Lost *pipeline.LostState `json:"lost,omitempty"`
 	// Ended is when a destroy left nothing, where nothing was built since.
@@ -104,8 +103,8 @@ func statesOf(m *manager) states { return states{m} }
 // target reads what there is of one target.
 func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
 	backend := m.backend(c, env)
-	state := targetState{Customer: c.Name, Environment: env, Place: backend.String()}
-	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name, env))
+	state := targetState{Target: c.Name.In(env), Place: backend.String()}
+	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name.In(env)))
 	if err != nil {
 		return state, err
 	}
@@ -119,7 +118,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.En
 		return state, err
 	}
 	if !state.damaged() {
-		if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name, env, state.record(), state.Place); err != nil {
+		if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name.In(env), state.record(), state.Place); err != nil {
 			return state, err
 		}
 	}
@@ -138,7 +137,7 @@ func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.En
 // end fills in when a destroy has left nothing of a target, unless its state says
 // otherwise now.
 func (m states) end(ctx context.Context, state *targetState) error {
-	at, ended, err := intake.LookForEnded(ctx, m.store, state.Customer, state.Environment)
+	at, ended, err := intake.LookForEnded(ctx, m.store, state.Target)
 	if err == nil && ended && state.Lost == nil && state.Resources <= 0 {
 		state.Ended = &at
 	}
@@ -148,19 +147,19 @@ func (m states) end(ctx context.Context, state *targetState) error {
 // stateInStore reads a state that lies beside the objects of the store. It looks at the
 // state and its locks alone: what else lies under the target grows with its requests.
 func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
-	key := pipeline.StateKey(c.Name, env)
+	key := pipeline.StateKey(c.Name.In(env))
 	found, err := m.store.Describe(ctx, key)
 	if err != nil {
 		return err
 	}
 	if m.backend(c, env).Type == "local" { // such a state has its lock beside it
-		noted, err := m.store.Describe(ctx, lockNote(c.Name, env))
+		noted, err := m.store.Describe(ctx, lockNote(c.Name.In(env)))
 		if err != nil {
 			return err
 		}
 		found = append(found, noted...)
 	}
-	locks := map[string]bool{key + ".tflock": true, lockNote(c.Name, env): true}
+	locks := map[string]bool{key + ".tflock": true, lockNote(c.Name.In(env)): true}
 	for _, f := range found {
 		switch {
 		case f.Key == key && f.Size > 0:
@@ -196,7 +195,7 @@ func (m states) takeLock(ctx context.Context, key string, state *targetState) er
 // is empty, has none.
 func (m states) readStored(ctx context.Context, state *targetState) error {
 	var version pipeline.StateRecord
-	err := m.read(ctx, pipeline.StateKey(state.Customer, state.Environment), func(r io.Reader) (err error) {
+	err := m.read(ctx, pipeline.StateKey(state.Target), func(r io.Reader) (err error) {
 		version, err = statefile.Read(r)
 		return err
 	})
@@ -204,7 +203,7 @@ func (m states) readStored(ctx context.Context, state *targetState) error {
 	case errors.Is(err, pipeline.ErrNotFound):
 		return nil
 	case errors.Is(err, statefile.ErrDamaged):
-		lost := pipeline.DamagedState(state.Customer, state.Environment, state.Place, statefile.Reason(err))
+		lost := pipeline.DamagedState(state.Target, state.Place, statefile.Reason(err))
 		state.Lost = &lost
 	case err != nil:
 		return fmt.Errorf("state of %s/%s: %w", state.Customer, state.Environment, err)
@@ -272,7 +271,7 @@ func (m states) scanned(fleet *terraform.Fleet) func(context.Context, pipeline.J
 // storedRecord is the version of the state of job's target that lies in the store. A damaged
 // one is a refusal.
 func (m states) storedRecord(ctx context.Context, job pipeline.Job) (pipeline.StateRecord, error) {
-	state := targetState{Customer: job.Customer.Name, Environment: job.Environment, Place: job.Backend.String()}
+	state := targetState{Target: job.Target(), Place: job.Backend.String()}
 	if err := m.readStored(ctx, &state); err != nil {
 		return pipeline.StateRecord{}, err
 	}

@@ -66,7 +66,7 @@ func (m leftovers) stateCustomers(ctx context.Context, name string) (registered 
 func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, only string) ([]targetState, error) {
 	envs, err := registry.StoredEnvironments(ctx, m.store, name)
 	if err != nil {
-		return []targetState{{Customer: name, Unregistered: true, Unread: err.Error()}}, statesOf(m.manager).goOn(ctx, err)
+		return []targetState{{Target: pipeline.Target{Customer: name}, Unregistered: true, Unread: err.Error()}}, statesOf(m.manager).goOn(ctx, err)
 	}
 	to, unread := m.renamedTo(ctx, name)
 	var states []targetState
@@ -75,7 +75,7 @@ func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, o
 			continue
 		}
 		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
-		state := targetState{Customer: name, Environment: env, Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
+		state := targetState{Target: name.In(env), Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
 		if err := m.leftState(ctx, c, &state); err != nil {
 			state.Unread = err.Error()
 			if err := statesOf(m.manager).goOn(ctx, err); err != nil {
@@ -89,7 +89,7 @@ func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, o
 
 // leftState fills in what the store has of one of them.
 func (m leftovers) leftState(ctx context.Context, c pipeline.Customer, state *targetState) error {
-	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name, state.Environment))
+	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name.In(state.Environment)))
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (m targetFlags) storedTarget(ctx context.Context, c pipeline.Customer, name
 		return env, nil
 	}
 	if stored, err := pipeline.ParseEnvironment(name); err == nil {
-		if known, err := intake.TargetKnown(ctx, m.store, c.Name, stored); err != nil || known {
+		if known, err := intake.TargetKnown(ctx, m.store, c.Name.In(stored)); err != nil || known {
 			return stored, err
 		}
 	}
@@ -155,7 +155,7 @@ func (m targetFlags) stored(ctx context.Context, c pipeline.Customer) ([]pipelin
 	var all []pipeline.Environment
 	for _, rule := range c.Manager.Environments {
 		if !c.Allows(rule.Name) {
-			if known, err := intake.TargetKnown(ctx, m.store, c.Name, rule.Name); err != nil {
+			if known, err := intake.TargetKnown(ctx, m.store, c.Name.In(rule.Name)); err != nil {
 				return nil, err
 			} else if !known {
 				continue

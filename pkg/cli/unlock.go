@@ -58,7 +58,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	if free && o.lockID != "" {
-		return a.printUnlocked(o, unlockResult{Customer: c.Name, Environment: env})
+		return a.printUnlocked(o, unlockResult{Target: c.Name.In(env)})
 	}
 	dir, remove, err := m.workDir(o.directories, string(c.Name), string(env))
 	if err != nil {
@@ -74,15 +74,14 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	return a.printUnlocked(o, unlockResult{Customer: c.Name, Environment: env, Released: true, Lock: &lock})
+	return a.printUnlocked(o, unlockResult{Target: c.Name.In(env), Released: true, Lock: &lock})
 }
 
 // unlockResult is what --json prints.
 type unlockResult struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Released    bool                  `json:"released"` // false: there was no lock
-	Lock        *pipeline.Lock        `json:"lock,omitempty"`
+	pipeline.Target
+	Released bool           `json:"released"` // false: there was no lock
+	Lock     *pipeline.Lock `json:"lock,omitempty"`
 }
 
 func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {

@@ -53,7 +53,7 @@ func claims(c registered) []claim {
 		if !c.Allows(env) {
 			continue
 		}
-		state := c.Manager.State.Target(c.Name, env, c.Manager.State.Directory)
+		state := c.Manager.State.Target(c.Name.In(env), c.Manager.State.Directory)
 		list = append(list, claim{of: c, env: env, kind: "state", text: place(state), name: state.String()})
 		if c.RepositoryID != 0 {
 			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(env)}, claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(env)})
@@ -61,7 +61,7 @@ func claims(c registered) []claim {
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {
 				// AWS does not distinguish upper from lower case in the names of roles.
-				list = append(list, claim{of: c, env: env, kind: "role", text: strings.ToLower(role.Of(c.Name, env, work))})
+				list = append(list, claim{of: c, env: env, kind: "role", text: strings.ToLower(role.Of(c.Name.In(env), work))})
 			}
 		}
 	}

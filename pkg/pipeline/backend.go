@@ -100,24 +100,24 @@ type Bucket struct {
 }
 
 // StateKey is where the state of a target lies in the store.
-func StateKey(c CustomerName, env Environment) string {
-	return path.Join(string(c), string(env), "terraform.tfstate")
+func StateKey(t Target) string {
+	return path.Join(string(t.Customer), string(t.Environment), "terraform.tfstate")
 }
 
 // Target returns the backend of one target. Directory is the absolute directory
 // of the states; it is of use only where s names neither bucket nor backend.
-func (s State) Target(c CustomerName, env Environment, directory string) Backend {
+func (s State) Target(t Target, directory string) Backend {
 	switch {
 	case s.Backend.Type != "":
-		return s.Backend.fill(c, env)
+		return s.Backend.fill(t)
 	case s.Bucket.Name != "":
-		return s.Bucket.target(c, env)
+		return s.Bucket.target(t)
 	}
-	return Backend{Type: BackendLocal, Config: map[string]string{"path": filepath.Join(directory, filepath.FromSlash(StateKey(c, env)))}}
+	return Backend{Type: BackendLocal, Config: map[string]string{"path": filepath.Join(directory, filepath.FromSlash(StateKey(t)))}}
 }
 
-func (b Bucket) target(c CustomerName, env Environment) Backend {
-	config := map[string]string{"bucket": b.Name, "key": path.Join(b.Prefix, StateKey(c, env)), "encrypt": "true"}
+func (b Bucket) target(t Target) Backend {
+	config := map[string]string{"bucket": b.Name, "key": path.Join(b.Prefix, StateKey(t)), "encrypt": "true"}
 	for name, value := range map[string]string{"region": b.Region, "kms_key_id": b.KMSKey, "dynamodb_table": b.LockTable} {
 		if value != "" {
 			config[name] = value
@@ -129,10 +129,10 @@ func (b Bucket) target(c CustomerName, env Environment) Backend {
 	return Backend{Type: BackendS3, Config: config}
 }
 
-func (b Backend) fill(c CustomerName, env Environment) Backend {
+func (b Backend) fill(t Target) Backend {
 	filled := Backend{Type: b.Type, Config: make(map[string]string, len(b.Config))}
 	for name, value := range b.Config {
-		filled.Config[name] = Template(value).Fill(c, env, "")
+		filled.Config[name] = Template(value).Fill(t, "")
 	}
 	return filled
 }

@@ -27,7 +27,7 @@ func TestBackends(t *testing.T) {
 			pipeline.Backend{Type: "http", Config: map[string]string{"address": "https://states/shop/staging", "password": "x", "lock_method": "PUT"}},
 			`http(address="https://states/shop/staging", lock_method="PUT")`},
 	} {
-		got := c.state.Target("shop", "staging", "/s")
+		got := c.state.Target(pipeline.Target{Customer: "shop", Environment: "staging"}, "/s")
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Error(diff)
 		}

@@ -51,6 +51,9 @@ type Job struct {
 	Log io.Writer
 }
 
+// Target is the one that the job works on.
+func (j Job) Target() Target { return j.Customer.Name.In(j.Environment) }
+
 // Planned is the result of Engine.Plan.
 type Planned struct {
 	Plan        Plan

@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 			pipelinetest.Must[pipeline.Request](w.T)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
 		}, pipeline.ReasonSuperseded, pipeline.OutcomeSuperseded},
 		{"other state", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
-			in.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
+			in.Backend = pipeline.State{}.Target(in.Target(), "/elsewhere")
 		}, pipeline.ReasonStaleState, pipeline.OutcomeRefused},
 		{"other receipt", func(_ *pipelinetest.Setup, _ pipeline.Request, in *pipeline.TargetInput) {
 			in.Receipt = "0000-0000-0000"

@@ -219,6 +219,3 @@ func (m Mode) Reduce(asked Mode) Mode {
 	}
 	return m
 }
-
-// TargetName is how messages name a target: customer/environment.
-func TargetName(c CustomerName, env Environment) string { return string(c) + "/" + string(env) }

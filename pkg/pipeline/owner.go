@@ -20,7 +20,7 @@ func (e *OwnerError) Unwrap() error { return e.refusal() }
 
 // What says which repositories the two are. It is for the operator.
 func (e *OwnerError) What() string {
-	target := TargetName(e.Customer.Name, e.Environment)
+	target := e.Customer.Name.In(e.Environment).String()
 	says := fmt.Sprintf("the last apply of %s was for repository id %d", target, e.Owner)
 	switch {
 	case e.Registered && e.Claimed:

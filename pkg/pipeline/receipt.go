@@ -39,6 +39,9 @@ type Receipt struct {
 	Expires     time.Time    `json:"expires"`
 }
 
+// Target is the one that the plan is for.
+func (r Receipt) Target() Target { return r.Customer.In(r.Environment) }
+
 // ModeOfReceipt is Receipt.Mode of the plans of a request.
 func (r Request) ModeOfReceipt() Mode {
 	if r.Mode == ModeDestroy {

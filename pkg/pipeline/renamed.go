@@ -78,7 +78,7 @@ func (e *RenamedError) What() string {
 func (e *RenamedError) changedFrom() string {
 	target := string(e.New.Name)
 	if e.Environment != "" {
-		target = TargetName(e.New.Name, e.Environment)
+		target = e.New.Name.In(e.Environment).String()
 	}
 	says := fmt.Sprintf("%s was changed last from path %q of the same repository", target, e.Former)
 	if e.Claimed != "" {

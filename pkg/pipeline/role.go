@@ -7,8 +7,8 @@ import "time"
 type Role string
 
 // Of returns the name for one target and one kind of work.
-func (r Role) Of(c CustomerName, env Environment, work Work) string {
-	return Template(r).Fill(c, env, work)
+func (r Role) Of(t Target, work Work) string {
+	return Template(r).Fill(t, work)
 }
 
 // sessionMargin is the time around the tool's own, for the store and the report of

@@ -18,13 +18,12 @@ type Sealer interface {
 	Unseal(ctx context.Context, r io.Reader, to Binding) (io.Reader, error)
 	// MAC returns keyed hashes for the fingerprints of one target. The sum holds
 	// one tag for each key at hand, as SameFingerprint reads them.
-	MAC(ctx context.Context, customer CustomerName, env Environment) (func() hash.Hash, error)
+	MAC(ctx context.Context, t Target) (func() hash.Hash, error)
 }
 
 // Binding is what a sealed object belongs to: it opens as nothing else.
 type Binding struct {
-	Customer    CustomerName
-	Environment Environment // empty: of no environment
+	Target // empty: of no environment
 	// Record: the object authenticates a record and holds nothing itself.
 	Record bool
 	Data   []byte // what else it is tied to
@@ -32,7 +31,7 @@ type Binding struct {
 
 // BindTo ties one sealed object of a plan to the receipt and to its own name.
 func BindTo(receipt Receipt, object string) Binding {
-	return Binding{Customer: receipt.Customer, Environment: receipt.Environment, Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
+	return Binding{Target: receipt.Target(), Data: append([]byte(object+"\x00"), receipt.Bytes()...)}
 }
 
 // VariablesBinding ties the stored variables to the facts of their request. What a
@@ -49,5 +48,5 @@ func VariablesBinding(r Request) Binding {
 	if err != nil {
 		panic("request: " + err.Error()) // plain strings, numbers and times always encode
 	}
-	return Binding{Customer: r.Customer, Data: append([]byte("metapipe variables\x00"), b...)}
+	return Binding{Target: Target{Customer: r.Customer}, Data: append([]byte("metapipe variables\x00"), b...)}
 }

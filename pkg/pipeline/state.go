@@ -17,8 +17,7 @@ const UnknownResources = -1
 
 // LostState says why a state is not the one that an apply has left.
 type LostState struct {
-	Customer    CustomerName `json:"customer"`
-	Environment Environment  `json:"environment"`
+	Target
 	// Why is for the operator: what was expected and what is there.
 	Why string `json:"reason"`
 	// Moved: the store has no record of the apply either, so that the store is
@@ -30,9 +29,9 @@ type LostState struct {
 
 // DamagedState says that place holds something that is not a state. why says what is wrong
 // with it and quotes nothing of it.
-func DamagedState(c CustomerName, env Environment, place, why string) LostState {
-	return LostState{Customer: c, Environment: env, Damaged: true,
-		Why: fmt.Sprintf("the state of %s is damaged: %s holds something that is not a state (%s)", TargetName(c, env), place, why)}
+func DamagedState(t Target, place, why string) LostState {
+	return LostState{Target: t, Damaged: true,
+		Why: fmt.Sprintf("the state of %s is damaged: %s holds something that is not a state (%s)", t, place, why)}
 }
 
 // Restore is the command that lists what a state can be restored from.
@@ -84,9 +83,9 @@ type DeployedGitHub interface {
 
 // Moved says that a target which GitHub knows as applied has neither a record nor a
 // state at the place that is looked at.
-func (d Deployed) Moved(c CustomerName, env Environment, place string) *LostState {
-	return &LostState{Customer: c, Environment: env, Moved: true,
-		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", TargetName(c, env), d, place)}
+func (d Deployed) Moved(t Target, place string) *LostState {
+	return &LostState{Target: t, Moved: true,
+		Why: fmt.Sprintf("the state of %s is not here: %s says that it was applied, and there is no state in %s and no record of that apply in the store", t, d, place)}
 }
 
 // KeptState is a state that an apply could not write to its backend.

@@ -172,7 +172,7 @@ func closedCosts(t *testing.T, closed int) map[string]int {
 		return nil
 	})
 	count("state list, drift", func() error { // what both read of a target beside its state
-		_, err := ledger.Remember(t.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, "acme", "staging")
+		_, err := ledger.Remember(t.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, pipeline.Target{Customer: "acme", Environment: "staging"})
 		return err
 	})
 	count("sweep", func() error { w.Sweep(&pipelinetest.StateLocks{}, false); return nil })

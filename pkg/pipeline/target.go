@@ -5,6 +5,19 @@ import (
 	"io"
 )
 
+// Target is one environment of one customer: what has a state of its own. As JSON it is an
+// object; others embed it.
+type Target struct {
+	Customer    CustomerName `json:"customer"`
+	Environment Environment  `json:"environment"`
+}
+
+// In is the customer's target in an environment.
+func (c CustomerName) In(env Environment) Target { return Target{Customer: c, Environment: env} }
+
+// String is how messages name a target: customer/environment.
+func (t Target) String() string { return string(t.Customer) + "/" + string(t.Environment) }
+
 // TargetInput is one call of plan or apply.
 type TargetInput struct {
 	Customer      Customer
@@ -62,8 +75,8 @@ func (in TargetInput) LogOrDiscard() io.Writer {
 	return in.Log
 }
 
-// Name is the name of the target: "<customer>/<environment>".
-func (in TargetInput) Name() string { return TargetName(in.Customer.Name, in.Environment) }
+// Target is the one that the call is for.
+func (in TargetInput) Target() Target { return in.Customer.Name.In(in.Environment) }
 
 // GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
 // destroy needs an approval in every environment.

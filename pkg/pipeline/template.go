@@ -21,8 +21,8 @@ const (
 type Template string
 
 // Fill returns the text for one target. An empty work leaves its placeholder.
-func (t Template) Fill(c CustomerName, env Environment, work Work) string {
-	pairs := []string{PlaceholderCustomer, string(c), PlaceholderEnvironment, string(env)}
+func (t Template) Fill(target Target, work Work) string {
+	pairs := []string{PlaceholderCustomer, string(target.Customer), PlaceholderEnvironment, string(target.Environment)}
 	if work != "" {
 		pairs = append(pairs, PlaceholderCommand, string(work))
 	}

@@ -53,7 +53,7 @@ func collision(template pipeline.Template) (one, two string) {
 	for _, c := range hostileNames {
 		for _, env := range hostileNames {
 			for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
-				text := strings.ToLower(template.Fill(pipeline.CustomerName(c), pipeline.Environment(env), work))
+				text := strings.ToLower(template.Fill(pipeline.Target{Customer: pipeline.CustomerName(c), Environment: pipeline.Environment(env)}, work))
 				target := c + " in " + env
 				if other, taken := seen[text]; taken && other != target {
 					return other, target
@@ -75,14 +75,14 @@ func TestNamesOfTargets(t *testing.T) {
 		"status":     func(c, env string) string { return request(c).StatusContext(pipeline.Environment(env)) },
 		"deployment": func(c, env string) string { return request(c).DeploymentEnvironment(pipeline.Environment(env)) },
 		"state key": func(c, env string) string {
-			return pipeline.StateKey(pipeline.CustomerName(c), pipeline.Environment(env))
+			return pipeline.StateKey(pipeline.Target{Customer: pipeline.CustomerName(c), Environment: pipeline.Environment(env)})
 		},
 		"marker": func(c, env string) string { return pipeline.Marker(manager, pipeline.CustomerName(c), "drift:"+env) },
 		"bucket": func(c, env string) string {
-			return fmt.Sprint(s3.Target(pipeline.CustomerName(c), pipeline.Environment(env), ""))
+			return fmt.Sprint(s3.Target(pipeline.Target{Customer: pipeline.CustomerName(c), Environment: pipeline.Environment(env)}, ""))
 		},
 		"local state": func(c, env string) string {
-			return local.Target(pipeline.CustomerName(c), pipeline.Environment(env), "/d").Path()
+			return local.Target(pipeline.Target{Customer: pipeline.CustomerName(c), Environment: pipeline.Environment(env)}, "/d").Path()
 		},
 	} {
 		seen := map[string]string{}

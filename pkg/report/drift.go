@@ -65,8 +65,8 @@ type driftIgnored struct {
 	drift.IgnoredDrift
 }
 
-func driftTarget(c pipeline.CustomerName, env pipeline.Environment) string {
-	return string(c) + "/" + string(env)
+func driftTarget(t pipeline.Target) string {
+	return string(t.Customer) + "/" + string(t.Environment)
 }
 
 func sortScan(scan drift.Scan) sortedScan {
@@ -88,11 +88,11 @@ func sortScan(scan drift.Scan) sortedScan {
 			f.kinds[kind]++
 		}
 		for _, i := range r.Ignored {
-			f.ignored = append(f.ignored, driftIgnored{driftTarget(r.Customer, r.Environment), i})
+			f.ignored = append(f.ignored, driftIgnored{driftTarget(r.Target), i})
 		}
 	}
 	for _, i := range scan.Issues {
-		f.issues[driftTarget(i.Customer, i.Environment)] = i
+		f.issues[driftTarget(i.Target)] = i
 	}
 	f.slow = slices.Clone(scan.Results)
 	slices.SortStableFunc(f.slow, func(a, b drift.Result) int { return cmp.Compare(b.Duration, a.Duration) })

@@ -94,7 +94,7 @@ func TestDriftFitsItsRoom(t *testing.T) {
 			r.Failure = &drift.Failure{Cause: "tool", Message: long, Next: long}
 		}
 		scan.Results = append(scan.Results, r)
-		scan.Issues = append(scan.Issues, drift.TargetIssue{Customer: r.Customer, Environment: r.Environment, Action: issues.Failed, Reason: long})
+		scan.Issues = append(scan.Issues, drift.TargetIssue{Target: r.Target, Action: issues.Failed, Reason: long})
 		scan.Missing = append(scan.Missing, fmt.Sprintf("lost-%04d/staging", i))
 		scan.ExpiredRules = append(scan.ExpiredRules, long)
 	}
@@ -133,7 +133,7 @@ func TestDriftFitsItsRoom(t *testing.T) {
 func hostileScan(s string) drift.Scan {
 	plan := everywhere(s, pipeline.OutcomeWaiting).Targets[0].Plan
 	result := func(env pipeline.Environment) drift.Result {
-		return drift.Result{Customer: "shop", Environment: env, Branch: s, File: s, CheckedAt: time.Unix(2e9, 0),
+		return drift.Result{Target: pipeline.Target{Customer: "shop", Environment: env}, Branch: s, File: s, CheckedAt: time.Unix(2e9, 0),
 			Ignored: []drift.IgnoredDrift{{Address: s, Attribute: s, Reason: s}},
 			Applied: &record.DriftLastApply{Actor: s, RunURL: "https://github.example/run", At: time.Unix(1e9, 0)}}
 	}
@@ -142,7 +142,7 @@ func hostileScan(s string) drift.Scan {
 	failed.Kinds, failed.Failure = []pipeline.DriftKind{pipeline.DriftError}, &drift.Failure{Cause: s, Message: s, Next: s}
 	skipped.Skipped = s
 	return drift.Scan{ID: "20300102T030405Z-0a1b2c3d", Results: []drift.Result{differs, failed, skipped}, Missing: []string{s}, ExpiredRules: []string{s},
-		Issues: []drift.TargetIssue{{Customer: "shop", Environment: "staging", Number: 1, URL: "https://github.example/issues/1", Action: issues.Failed, Reason: s}}}
+		Issues: []drift.TargetIssue{{Target: pipeline.Target{Customer: "shop", Environment: "staging"}, Number: 1, URL: "https://github.example/issues/1", Action: issues.Failed, Reason: s}}}
 }
 
 func checkHarmlessDrift(t *testing.T, s string) {

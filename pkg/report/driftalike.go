@@ -31,7 +31,7 @@ func DriftAlike(scan drift.Scan) []Alike {
 			if targets[what] == nil {
 				order = append(order, what)
 			}
-			targets[what] = append(targets[what], driftTarget(r.Customer, r.Environment))
+			targets[what] = append(targets[what], driftTarget(r.Target))
 		}
 	}
 	var groups []Alike

@@ -24,7 +24,7 @@ func TestDriftAlike(t *testing.T) {
 	}
 	var scan drift.Scan
 	add := func(name string, kinds []pipeline.DriftKind, failure *drift.Failure, results ...pipeline.ResourceChange) {
-		scan.Results = append(scan.Results, drift.Result{Customer: pipeline.CustomerName(name), Environment: "live", Kinds: kinds, Failure: failure,
+		scan.Results = append(scan.Results, drift.Result{Target: pipeline.Target{Customer: pipeline.CustomerName(name), Environment: "live"}, Kinds: kinds, Failure: failure,
 			Plan: &pipeline.Plan{Drift: results, Changes: results}})
 	}
 	found := []pipeline.DriftKind{pipeline.DriftReal}

@@ -80,7 +80,7 @@ func awsCalls(t *testing.T) map[string]struct {
 			if err != nil {
 				return err
 			}
-			w, err := s.Seal(t.Context(), io.Discard, pipeline.Binding{Customer: "shop", Environment: "staging"})
+			w, err := s.Seal(t.Context(), io.Discard, pipeline.Binding{Target: pipeline.Target{Customer: "shop", Environment: "staging"}})
 			if err != nil {
 				return err
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/store/kmstest"
 )
 
-var planBinding = pipeline.Binding{Customer: "shop", Environment: "staging", Data: []byte("plan.sealed\x00receipt")}
+var planBinding = pipeline.Binding{Target: pipeline.Target{Customer: "shop", Environment: "staging"}, Data: []byte("plan.sealed\x00receipt")}
 
 func kmsSealer(t testing.TB, d *kmstest.Server, objects pipeline.Store, names []string, keys ...store.Key) *store.Sealer {
 	t.Helper()
@@ -183,7 +183,7 @@ func TestKMSRotation(t *testing.T) {
 
 func printOf(t testing.TB, s *store.Sealer, changes string) string {
 	t.Helper()
-	mac, err := s.MAC(t.Context(), "shop", "staging")
+	mac, err := s.MAC(t.Context(), pipeline.Target{Customer: "shop", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestKMSKeysOfFingerprintsAreApart(t *testing.T) {
 	}
 	s := kmsSealer(t, d, objects, []string{kmstest.First})
 	one := printOf(t, s, "changes")
-	mac, err := s.MAC(t.Context(), "other", "staging")
+	mac, err := s.MAC(t.Context(), pipeline.Target{Customer: "other", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestKMSKeysOfFingerprintsAreApart(t *testing.T) {
 	if err := errors.Join(objects.Create(t.Context(), "shop/staging/keys/moved.sealed", r), r.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.MAC(t.Context(), "shop", "staging"); !errors.Is(err, pipeline.ErrTampered) {
+	if _, err := s.MAC(t.Context(), pipeline.Target{Customer: "shop", Environment: "staging"}); !errors.Is(err, pipeline.ErrTampered) {
 		t.Errorf("a moved key: %v", err)
 	}
 }
@@ -236,7 +236,7 @@ func TestKMSOfASharedRole(t *testing.T) {
 	s := kmsSealer(t, d, nil, []string{"alias/plans"})
 	sealed := map[pipeline.CustomerName][]byte{}
 	binding := func(c pipeline.CustomerName) pipeline.Binding {
-		return pipeline.Binding{Customer: c, Environment: "staging", Data: []byte("x")}
+		return pipeline.Binding{Target: pipeline.Target{Customer: c, Environment: "staging"}, Data: []byte("x")}
 	}
 	for _, c := range []pipeline.CustomerName{"shop", "shop2"} {
 		b, err := sealTo(t, s, "plan", binding(c))

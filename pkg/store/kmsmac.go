@@ -21,27 +21,27 @@ import (
 // are used, so fingerprints stay comparable.
 const maxStoredKeys = 32
 
-func storedKeysPrefix(customer pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/keys/", customer, env)
+func storedKeysPrefix(t pipeline.Target) string {
+	return fmt.Sprintf("%s/%s/keys/", t.Customer, t.Environment)
 }
 
-func storedKeyBinding(customer pipeline.CustomerName, env pipeline.Environment, key string) pipeline.Binding {
-	return pipeline.Binding{Customer: customer, Environment: env, Data: []byte("metapipe fingerprint key\x00" + key)}
+func storedKeyBinding(t pipeline.Target, key string) pipeline.Binding {
+	return pipeline.Binding{Target: t, Data: []byte("metapipe fingerprint key\x00" + key)}
 }
 
 // storedKeys returns the keys for the fingerprints of a target.
-func (s *Sealer) storedKeys(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) ([]subKeys, error) {
-	names, err := s.kms.objects.List(ctx, storedKeysPrefix(customer, env))
+func (s *Sealer) storedKeys(ctx context.Context, t pipeline.Target) ([]subKeys, error) {
+	names, err := s.kms.objects.List(ctx, storedKeysPrefix(t))
 	if err != nil {
 		return nil, fmt.Errorf("look for the keys of fingerprints: %w", err)
 	}
 	if len(names) > maxStoredKeys {
-		return nil, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(customer, env), maxStoredKeys)
+		return nil, fmt.Errorf("%d keys of fingerprints lie under %s, at most %d are read\n→ delete the oldest of them", len(names), storedKeysPrefix(t), maxStoredKeys)
 	}
 	var keys []subKeys
 	current := false // one of them is under the key that seals
 	for _, name := range names {
-		key, first, err := s.storedKey(ctx, name, storedKeyBinding(customer, env, name))
+		key, first, err := s.storedKey(ctx, name, storedKeyBinding(t, name))
 		if errors.Is(err, pipeline.ErrUnknownKey) || errors.Is(err, pipeline.ErrNotFound) {
 			continue // under a key that was removed
 		}
@@ -52,7 +52,7 @@ func (s *Sealer) storedKeys(ctx context.Context, customer pipeline.CustomerName,
 		keys = append(keys, key)
 	}
 	if !current {
-		key, err := s.newStoredKey(ctx, customer, env)
+		key, err := s.newStoredKey(ctx, t)
 		if err != nil {
 			return nil, err
 		}
@@ -97,13 +97,13 @@ func (k *kmsKeys) only(i int) *kmsKeys {
 	return &kmsKeys{names: k.names[i : i+1], client: k.client, objects: k.objects}
 }
 
-func (s *Sealer) newStoredKey(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) (subKeys, error) {
+func (s *Sealer) newStoredKey(ctx context.Context, t pipeline.Target) (subKeys, error) {
 	var id [idSize]byte
 	rand.Read(id[:]) // never fails: https://pkg.go.dev/crypto/rand#Read
-	name := storedKeysPrefix(customer, env) + hex.EncodeToString(id[:]) + ".sealed"
+	name := storedKeysPrefix(t) + hex.EncodeToString(id[:]) + ".sealed"
 	key := NewKey()
 	var sealed bytes.Buffer
-	w, err := s.Seal(ctx, &sealed, storedKeyBinding(customer, env, name))
+	w, err := s.Seal(ctx, &sealed, storedKeyBinding(t, name))
 	if err == nil {
 		_, err = w.Write(key.secret[:])
 		err = errors.Join(err, w.Close())
@@ -112,7 +112,7 @@ func (s *Sealer) newStoredKey(ctx context.Context, customer pipeline.CustomerNam
 		err = s.kms.objects.Create(ctx, name, &sealed)
 	}
 	if err != nil {
-		return subKeys{}, fmt.Errorf("make a key of fingerprints for %s/%s: %w", customer, env, err)
+		return subKeys{}, fmt.Errorf("make a key of fingerprints for %s/%s: %w", t.Customer, t.Environment, err)
 	}
 	return key.subKeys()
 }

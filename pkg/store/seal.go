@@ -109,10 +109,10 @@ func (s *Sealer) Format(f fmt.State, _ rune) { hide(f, "sealer under "+s.keyIDs(
 
 // MAC implements pipeline.Sealer: HMAC-SHA-256 under each key. With KMS the keys
 // lie sealed in the store, apart for each target.
-func (s *Sealer) MAC(ctx context.Context, customer pipeline.CustomerName, env pipeline.Environment) (func() hash.Hash, error) {
+func (s *Sealer) MAC(ctx context.Context, t pipeline.Target) (func() hash.Hash, error) {
 	keys := s.keys
 	if s.kms != nil {
-		stored, err := s.storedKeys(ctx, customer, env)
+		stored, err := s.storedKeys(ctx, t)
 		if err != nil {
 			return nil, err
 		}

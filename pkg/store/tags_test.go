@@ -9,7 +9,7 @@ import (
 
 func fingerprint(t testing.TB, s pipeline.Sealer, changes string) string {
 	t.Helper()
-	mac, err := s.MAC(t.Context(), "shop", "staging")
+	mac, err := s.MAC(t.Context(), pipeline.Target{Customer: "shop", Environment: "staging"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func TestTemplateBackend(t *testing.T) {
 		state := pipeline.State{Backend: pipeline.Backend{Type: "http", Config: map[string]string{"address": address, "lock_address": address, "unlock_address": address}}}
 		engine := testEngine(t, tool)
 		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "terraform {\n  backend \"http\" {}\n}\n" + bareRoot})
-		job.Backend = state.Target(job.Customer.Name, job.Environment, "")
+		job.Backend = state.Target(job.Target(), "")
 		planned, err := engine.Plan(t.Context(), job)
 		if err != nil {
 			t.Fatal(err)

@@ -55,7 +55,7 @@ func (w *workspace) damaged(ctx context.Context, printed string) error {
 }
 
 func (w *workspace) refuseDamaged(why string) error {
-	return pipeline.DamagedState(w.job.Customer.Name, w.job.Environment, w.job.Backend.String(), why).Refusal()
+	return pipeline.DamagedState(w.job.Target(), w.job.Backend.String(), why).Refusal()
 }
 
 // readState reads the state without the tool, where that is possible; read is false else.

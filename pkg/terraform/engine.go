@@ -103,7 +103,7 @@ func (e *Engine) finder() tool.Finder {
 
 // target names the job in messages.
 func target(job pipeline.Job) string {
-	return pipeline.TargetName(job.Customer.Name, job.Environment)
+	return job.Target().String()
 }
 
 // checkJob refuses jobs that would write to unexpected places.

@@ -68,7 +68,7 @@ func (w *s3World) job(t *testing.T, tool terraformtest.Tool, files map[string]st
 	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, files)
 	job.Customer.Name = pipeline.CustomerName(fmt.Sprintf("customer-%d", w.jobs.Add(1)))
 	state := pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket, Region: w.server.Region, Prefix: "live"}}
-	job.Backend = state.Target(job.Customer.Name, job.Environment, "")
+	job.Backend = state.Target(job.Target(), "")
 	job.Backend.Config["max_retries"] = "1" // nobody waits for a server that is shut
 	job.Customer.Manager.Limits.ApplyTimeout = 3 * time.Minute
 	return job
@@ -265,7 +265,7 @@ func TestS3NeedsANewTool(t *testing.T) {
 	t.Parallel()
 	tool := terraformtest.Tool{Name: "terraform", Path: terraformtest.FakeBinary(t, filepath.Join(t.TempDir(), "terraform"), "1.9.8")}
 	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": bareRoot})
-	job.Backend = pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket}}.Target("acme", "staging", "")
+	job.Backend = pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket}}.Target(pipeline.Target{Customer: "acme", Environment: "staging"}, "")
 	_, err := testEngine(t, tool).Plan(t.Context(), job)
 	var usage *pipeline.UsageError
 	if !errors.As(err, &usage) || !strings.Contains(fmt.Sprint(err), "state.lock_table") {

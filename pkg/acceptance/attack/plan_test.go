@@ -194,7 +194,7 @@ func (a *attempt) reseal(args []string) {
 	forged := old
 	forged.Request, forged.Commit, forged.Blob, forged.Expires, forged.PlannedAt = genuine.Request, genuine.Commit, genuine.Blob, genuine.Expires, genuine.PlannedAt
 	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
-		return pipeline.Binding{Customer: r.Customer, Environment: r.Environment, Data: append([]byte(object+"\x00"), r.Bytes()...)}
+		return pipeline.Binding{Target: r.Target(), Data: append([]byte(object+"\x00"), r.Bytes()...)}
 	}
 	for _, object := range []string{"plan.sealed", "plan-json.sealed", "bundle.sealed", "variables.sealed", "model.sealed"} {
 		sealed := fixture.Must(os.ReadFile(filepath.Join(from, object)))(t)

@@ -58,18 +58,18 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 	if planned.Outcome != pipeline.OutcomeWaiting {
 		return TargetResult{}, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonNotPlanned,
-			Message: fmt.Sprintf("the plan of %s ended as %q", in.Name(), planned.Outcome),
+			Message: fmt.Sprintf("the plan of %s ended as %q", in.Target(), planned.Outcome),
 			Next:    "correct what the plan says; then " + request.Mode.Afresh(),
 		}
 	}
 	last, err := record.LastAttempt(ctx, a.records(), folder)
 	if err != nil {
-		return TargetResult{}, record.TamperedOr(err, "what became of the plan of "+in.Name())
+		return TargetResult{}, record.TamperedOr(err, "what became of the plan of "+in.Target().String())
 	}
 	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied { // a job that is run again goes on from there
 		receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
 		if err != nil {
-			return TargetResult{}, record.TamperedOr(err, "the receipt of "+in.Name())
+			return TargetResult{}, record.TamperedOr(err, "the receipt of "+in.Target().String())
 		}
 		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
 	}
@@ -140,7 +140,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(last.Number+1)))
 	}
 	if recordErr != nil {
-		return result, errors.Join(err, fmt.Errorf("record the apply of %s: %w", in.Name(), recordErr))
+		return result, errors.Join(err, fmt.Errorf("record the apply of %s: %w", in.Target(), recordErr))
 	}
 	result.Outcome, result.Reason = ended.Outcome, ended.Reason
 	return result, err
@@ -198,7 +198,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if in.Receipt != "" && in.Receipt != receipt.Digest() && in.Receipt != receipt.Code() {
 		return result, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonReceiptMismatch,
-			Message: fmt.Sprintf("the plan of %s has receipt %s, but %s was approved", in.Name(), receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
+			Message: fmt.Sprintf("the plan of %s has receipt %s, but %s was approved", in.Target(), receipt.Code(), cmp.Or(pipeline.ReceiptCode(in.Receipt), in.Receipt)),
 			Next:    "apply the plan that was approved, or approve this one",
 		}
 	}
@@ -219,7 +219,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	}
 	ended.claimed = true
 	if err := record.NotePath(ctx, a.records(), in.Customer, in.Environment, a.Now()); err != nil {
-		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Name(), err)
+		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Target(), err)
 	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
 	ended.started = applied.Started || applied.ErroredState != "" || len(applied.Done) > 0
@@ -268,7 +268,7 @@ func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipel
 
 // restore opens the sealed objects of the plan into the run directory.
 func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) (pipeline.Job, pipeline.StoredPlan, error) {
-	target := in.Name()
+	target := in.Target().String()
 	raw, err := record.UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(record.ObjectVariables), pipeline.BindTo(receipt, record.ObjectVariables))
 	if err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the variables of the plan of "+target)
@@ -370,7 +370,7 @@ func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipe
 	case errors.Is(err, pipeline.ErrNotFound):
 		return record.PlanAttempt{}, record.Result{}, missing
 	case err != nil:
-		return record.PlanAttempt{}, record.Result{}, record.TamperedOr(err, "how the plan of "+in.Name()+" ended")
+		return record.PlanAttempt{}, record.Result{}, record.TamperedOr(err, "how the plan of "+in.Target().String()+" ended")
 	}
 	return folder, ended, nil
 }

@@ -135,7 +135,7 @@ func TestLockOfALaterUse(t *testing.T) {
 	in.Host, in.Run.ID, in.Run.Attempt = "runner-2", 11, 2
 	w.Engine.DuringApply = func() {
 		lock := pipeline.Lock{ID: "1", Who: "runner@runner-2", Created: w.Now.Add(time.Second)}
-		holders, err := record.LockHolders(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), "acme", "staging", lock)
+		holders, err := record.LockHolders(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}, lock)
 		if err != nil || len(holders) != 1 || holders[0].Run.Attempt != 2 || holders[0].Command != "apply" {
 			t.Errorf("%+v %v", holders, err)
 		}

@@ -17,7 +17,7 @@ import (
 func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, in pipeline.TargetInput) (pipeline.Receipt, error) {
 	receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
 	if err != nil {
-		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+in.Name())
+		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+in.Target().String())
 	}
 	if err := a.compare(receipt, request, in); err != nil {
 		return pipeline.Receipt{}, err
@@ -26,7 +26,7 @@ func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, reques
 }
 
 func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in pipeline.TargetInput) error {
-	target := in.Name()
+	target := in.Target().String()
 	refuse := func(reason pipeline.Reason, format string, args ...any) error {
 		refused := &pipeline.RefusedError{Reason: reason, Message: "the plan of " + target + " " + fmt.Sprintf(format, args...), Next: request.Mode.Afresh(), Operator: request.Mode.Restart()}
 		if reason == pipeline.ReasonTampered {
@@ -115,7 +115,7 @@ func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, reques
 	if a.Gate == nil && request.Mode == pipeline.ModeDestroy {
 		return nil, &pipeline.RefusedError{
 			Reason:   pipeline.ReasonMissingProtection,
-			Message:  fmt.Sprintf("the destroy of %s needs an approval, and outside of GitHub Actions none can be on record", in.Name()),
+			Message:  fmt.Sprintf("the destroy of %s needs an approval, and outside of GitHub Actions none can be on record", in.Target()),
 			Next:     pipeline.ProviderNext,
 			Operator: "approve it in the run of the request; see docs/ENDING.md",
 		}
@@ -173,7 +173,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 			people = pipeline.WithAccounts(people, r.User)
 		}
 	}
-	target := in.Name()
+	target := in.Target().String()
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &pipeline.RefusedError{

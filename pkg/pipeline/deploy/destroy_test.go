@@ -47,7 +47,7 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 			before := w.Engine.Applies
 			_, err := a.Run(t.Context(), w.Target(request, "staging"))
 			if c.says == "" {
-				if got := w.Events("acme", "staging"); err != nil || !strings.HasSuffix(got, "applying, destroyed") {
+				if got := w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}); err != nil || !strings.HasSuffix(got, "applying, destroyed") {
 					t.Errorf("%v, ledger: %s", err, got)
 				}
 				return
@@ -97,7 +97,7 @@ func TestDestroyFailsAtItsEnd(t *testing.T) {
 		t.Errorf("%+v", planned)
 	}
 	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
-	if got := w.Events("acme", "staging"); !strings.HasSuffix(got, "destroyed") {
+	if got := w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}); !strings.HasSuffix(got, "destroyed") {
 		t.Errorf("ledger: %s", got)
 	}
 }

@@ -107,7 +107,7 @@ func (c gateCase) play(t *testing.T, w *pipelinetest.Setup) {
 		if err != nil || result.Outcome != pipeline.OutcomeApplied {
 			t.Fatalf("%+v %v", result, err)
 		}
-		w.WantEvents("acme", "production", "requested dev, planned, approved robin, applying, applied")
+		w.WantEvents(pipeline.Target{Customer: "acme", Environment: "production"}, "requested dev, planned, approved robin, applying, applied")
 		return
 	}
 	var refused *pipeline.RefusedError
@@ -120,7 +120,7 @@ func (c gateCase) play(t *testing.T, w *pipelinetest.Setup) {
 			t.Errorf("the customer reads %q, the operator %q", refused.Next, refused.Operator)
 		}
 	}
-	if got := w.Events("acme", "production"); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.Engine.Applies != 0 {
+	if got := w.Events(pipeline.Target{Customer: "acme", Environment: "production"}); !strings.HasSuffix(got, "planned, refused "+string(c.want)) || w.Engine.Applies != 0 {
 		t.Errorf("%d applies, ledger: %s", w.Engine.Applies, got)
 	}
 	if got := w.Report(request, true).Targets[0]; got.Outcome != pipeline.OutcomeRefused || got.Reason != c.want {
@@ -157,7 +157,7 @@ func TestLedgerNamesAccounts(t *testing.T) {
 	w := pipelinetest.New(t)
 	w.Current.Manager.Environments[1].Gated = true
 	gateCase{approvals: byRobin}.play(t, w)
-	entries, _, err := w.Ledger().Read(t.Context(), "acme", "production")
+	entries, _, err := w.Ledger().Read(t.Context(), pipeline.Target{Customer: "acme", Environment: "production"})
 	if err != nil {
 		t.Fatal(err)
 	}

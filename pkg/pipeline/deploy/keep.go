@@ -22,9 +22,8 @@ func (a *Applier) keepState(ctx context.Context, in pipeline.TargetInput, folder
 	defer cancel()
 	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
 	kept := record.PlanAttempt{
-		Customer:    receipt.Customer,
-		Environment: receipt.Environment,
-		Prefix:      record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + path.Base(folder.Prefix) + "/",
+		Target: receipt.Target(),
+		Prefix: record.KeptRequestPrefix(receipt.Target(), receipt.Request) + path.Base(folder.Prefix) + "/",
 	}
 	storeErr := a.Store.Create(ctx, kept.Key(record.ObjectReceipt), bytes.NewReader(receipt.Bytes()))
 	if storeErr == nil {

@@ -72,7 +72,7 @@ func TestLogsAreKept(t *testing.T) {
 	if said := report(true); !pipelinetest.ContainsAll(said, "--log") {
 		t.Errorf("the manager's log does not lead to the log of the apply: %q", said)
 	}
-	logs, err := record.KeptLogs(context.Background(), w.Store, w.Sealer, "acme", "staging", request.ID)
+	logs, err := record.KeptLogs(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "acme", Environment: "staging"}, request.ID)
 	if err != nil || len(logs) != 4 {
 		t.Fatalf("%d logs, %v", len(logs), err)
 	}

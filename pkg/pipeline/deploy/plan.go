@@ -121,7 +121,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	if err != nil {
 		return TargetResult{}, err
 	}
-	mac, err := p.Sealer.MAC(ctx, in.Customer.Name, in.Environment)
+	mac, err := p.Sealer.MAC(ctx, in.Target())
 	if err != nil {
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
 	}

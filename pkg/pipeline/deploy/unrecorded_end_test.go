@@ -43,9 +43,9 @@ func TestUnrecordedEndOfAFailedApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Store = good
-	w.WantEvents("acme", "staging", "requested dev, planned, applying")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying")
 	for range 2 {
 		w.Report(request, false)
-		w.WantEvents("acme", "staging", "requested dev, planned, applying, failed")
+		w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying, failed")
 	}
 }

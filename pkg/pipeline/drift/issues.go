@@ -30,12 +30,11 @@ type Issuer struct {
 
 // TargetIssue is what became of the issue of one target.
 type TargetIssue struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Number      int                   `json:"number,omitempty"` // 0: there is none
-	URL         string                `json:"url,omitempty"`
-	Action      issues.Action         `json:"action"`
-	Reason      string                `json:"reason,omitempty"` // snoozed, waiting or failed
+	pipeline.Target
+	Number int           `json:"number,omitempty"` // 0: there is none
+	URL    string        `json:"url,omitempty"`
+	Action issues.Action `json:"action"`
+	Reason string        `json:"reason,omitempty"` // snoozed, waiting or failed
 }
 
 // issueKind says how the issues of a scan are found, snoozed and remembered.
@@ -67,7 +66,7 @@ func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Custom
 	var findings []issues.Finding
 	for _, r := range scan.Results {
 		c, ok := registered[r.Customer]
-		if !ok || r.Failure != nil || r.Skipped != "" && !r.Ended || history.Targets[pipeline.TargetName(r.Customer, r.Environment)].CheckedAt.After(r.CheckedAt) {
+		if !ok || r.Failure != nil || r.Skipped != "" && !r.Ended || history.Targets[r.Target.String()].CheckedAt.After(r.CheckedAt) {
 			continue
 		}
 		findings = append(findings, d.finding(c, r))
@@ -76,7 +75,7 @@ func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Custom
 	outcomes, err := keeper.Run(ctx, scan.ID, book, findings, budget)
 	var printed []TargetIssue
 	for _, o := range outcomes {
-		printed = append(printed, TargetIssue{Customer: o.Customer, Environment: pipeline.Environment(o.Name), Number: o.Number, URL: o.URL, Action: o.Action, Reason: o.Reason})
+		printed = append(printed, TargetIssue{Target: o.Customer.In(pipeline.Environment(o.Name)), Number: o.Number, URL: o.URL, Action: o.Action, Reason: o.Reason})
 	}
 	return printed, err
 }
@@ -118,7 +117,7 @@ func (d *Issuer) gone(book issues.Book, registered map[pipeline.CustomerName]pip
 		if c.File == "" {
 			c.File = "the record of the issue"
 		}
-		f := d.finding(c, Result{Customer: c.Name, Environment: env, Skipped: why, CheckedAt: d.Now().UTC()})
+		f := d.finding(c, Result{Target: c.Name.In(env), Skipped: why, CheckedAt: d.Now().UTC()})
 		f.Ended = true
 		findings = append(findings, f)
 	}

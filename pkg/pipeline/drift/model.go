@@ -10,9 +10,8 @@ import (
 
 // Result is what one check of a target found.
 type Result struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Repository  pipeline.Repository   `json:"repository"`
+	pipeline.Target
+	Repository pipeline.Repository `json:"repository"`
 	// Branch is where the desired configuration was read, Blob the git blob of File
 	// there. Commit is one that holds that blob: the one that was applied last. It is
 	// empty where something else was, since GitHub gives no commit beside a file.

@@ -30,10 +30,9 @@ type workflowStarter interface {
 
 // Remediation is one target that a request was started for, or why it was not.
 type Remediation struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Started     bool                  `json:"started"`
-	Reason      string                `json:"reason,omitempty"` // not started
+	pipeline.Target
+	Started bool   `json:"started"`
+	Reason  string `json:"reason,omitempty"` // not started
 }
 
 // Run starts the requests. A target that has an open request gets no second one: it
@@ -60,7 +59,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 		if err := ctx.Err(); err != nil {
 			return done, errors.Join(append(failed, err)...)
 		}
-		one := Remediation{Customer: result.Customer, Environment: result.Environment}
+		one := Remediation{Target: result.Target}
 		one.Reason, err = r.against(ctx, result)
 		if err == nil && one.Reason == "" {
 			inputs := map[string]string{"customer": string(result.Customer), "environment": string(result.Environment), "mode": string(pipeline.ModeApply)}
@@ -79,7 +78,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 // against says why a target gets no request, "" where it gets one. What a summary
 // reports when it is run again may have been put right since.
 func (r Remediator) against(ctx context.Context, result Result) (string, error) {
-	last, found, err := record.LoadLastApply(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, result.Customer, result.Environment)
+	last, found, err := record.LoadLastApply(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, result.Target)
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +97,7 @@ func (r Remediator) open(ctx context.Context, result Result) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	queue := record.QueueOf(result.Customer, result.Environment)
+	queue := record.QueueOf(result.Target)
 	for _, entry := range slices.Backward(entries) {
 		request, err := entry.Load(ctx, s)
 		if errors.Is(err, pipeline.ErrNotFound) || err == nil && !queue.Holds(request) {

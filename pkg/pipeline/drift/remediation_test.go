@@ -32,7 +32,7 @@ func TestRemediationPassesOverOffboarded(t *testing.T) {
 	left.Name, left.Offboarded = "left", true
 	scan := drift.Scan{}
 	for _, name := range []pipeline.CustomerName{"left", "acme"} {
-		scan.Results = append(scan.Results, drift.Result{Customer: name, Environment: "staging", Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.Now})
+		scan.Results = append(scan.Results, drift.Result{Target: pipeline.Target{Customer: name, Environment: "staging"}, Kinds: []pipeline.DriftKind{pipeline.DriftPending}, CheckedAt: w.Now})
 	}
 	s := &starter{}
 	done, err := drift.Remediator{Store: w.Store, Sealer: w.Sealer, GitHub: s}.Run(context.Background(), pipelinetest.ManagerSlug, scan, []pipeline.Customer{left, w.Current})

@@ -87,7 +87,7 @@ const maxLookups = 25
 // target looks at one target.
 func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
 	began := w.Now()
-	result := Result{Customer: t.Customer, Environment: t.Environment, CheckedAt: began.UTC()}
+	result := Result{Target: t.Target, CheckedAt: began.UTC()}
 	if broken := w.in.Broken[t.Customer]; broken != nil {
 		result.fail(&causeError{cause: "configuration", err: broken})
 	} else if c, ok := w.customers[t.Customer]; !ok {
@@ -122,7 +122,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 	if err := w.registered[c.Name](); err != nil {
 		return err
 	}
-	known, err := ledger.Remember(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c.Name, env)
+	known, err := ledger.Remember(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c.Name.In(env))
 	if known.Unread != nil {
 		err = fmt.Errorf("%w\n→ %s", known.Unread, record.RekeyNext)
 	}
@@ -158,7 +158,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 // compare plans a target as it should be, and says what differs.
 func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, result *Result) error {
 	env, last := result.Environment, known.Record
-	mac, err := w.Sealer.MAC(ctx, c.Name, env)
+	mac, err := w.Sealer.MAC(ctx, c.Name.In(env))
 	if err != nil {
 		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
 	}

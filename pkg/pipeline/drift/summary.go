@@ -16,7 +16,7 @@ func Scans(store pipeline.Store, sealer pipeline.Sealer, now func() time.Time) f
 
 // Observation is what the fleet remembers of a result.
 func (r Result) Observation() fleet.Observation {
-	o := fleet.Observation{Target: fleet.Target{Customer: r.Customer, Environment: r.Environment}, Failed: r.Failure != nil, CheckedAt: r.CheckedAt, Duration: r.Duration}
+	o := fleet.Observation{Target: fleet.Target{Target: r.Target}, Failed: r.Failure != nil, CheckedAt: r.CheckedAt, Duration: r.Duration}
 	for _, kind := range r.Kinds {
 		o.Kinds = append(o.Kinds, string(kind))
 	}
@@ -36,7 +36,7 @@ func Summarize(ctx context.Context, scans fleet.Scans, id string, customers []pi
 		Results: merged.Results, Missing: merged.Missing, Before: merged.Before, ExpiredRules: pipeline.ExpiredRules(customers, now)}
 	for i := range scan.Results {
 		r := &scan.Results[i]
-		r.FirstSeen = merged.FirstSeen[pipeline.TargetName(r.Customer, r.Environment)]
+		r.FirstSeen = merged.FirstSeen[r.Target.String()]
 	}
 	return scan, nil
 }

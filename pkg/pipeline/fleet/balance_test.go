@@ -13,7 +13,7 @@ func TestShardsAreBalanced(t *testing.T) {
 	history := History{Targets: map[string]TargetHistory{"slow/s": {Duration: pipeline.Seconds(90 * time.Second)}, "a/s": {Duration: pipeline.Seconds(10 * time.Second)}, "b/s": {Duration: pipeline.Seconds(10 * time.Second)}}}
 	var targets []Target
 	for _, name := range []pipeline.CustomerName{"a", "b", "c", "d", "slow"} {
-		targets = append(targets, Target{Customer: name, Environment: "s"})
+		targets = append(targets, Target{Target: pipeline.Target{Customer: name, Environment: "s"}})
 	}
 	balance(targets, 2, history)
 	shards := map[int][]pipeline.CustomerName{}

@@ -42,7 +42,7 @@ func changedSince(ctx context.Context, s pipeline.Store, targets []Target, since
 }
 
 func touchedSince(ctx context.Context, s pipeline.Store, t Target, since time.Time) (bool, error) {
-	for _, prefix := range []string{record.QueuePrefix(t.Customer, t.Environment), record.LastApplyPrefix(t.Customer, t.Environment)} {
+	for _, prefix := range []string{record.QueuePrefix(t.Target), record.LastApplyPrefix(t.Target)} {
 		// Keys begin with their time. One that cannot be read stands behind those, and may
 		// be new.
 		keys, err := s.ListAfter(ctx, prefix, prefix+pipeline.OrderStart(since))

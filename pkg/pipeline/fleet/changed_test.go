@@ -49,14 +49,14 @@ func TestChangedSince(t *testing.T) {
 	}
 	store := keyList{keys: []string{
 		record.QueueKey(at(1), "old"), record.QueueKey(at(1), "new"), record.QueueKey(at(9), "new"),
-		record.LastApplyPrefix("applied", "old") + "20300101T000000.000000000Z-x.json",
-		record.LastApplyPrefix("applied", "new") + "20300101T000000.000000000Z-x.json", record.LastApplyPrefix("applied", "new") + "20300108T000000.000000000Z-x.variables",
-		record.LastApplyPrefix("applied", "odd") + "someday.json",
+		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "old"}) + "20300101T000000.000000000Z-x.json",
+		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "new"}) + "20300101T000000.000000000Z-x.json", record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "new"}) + "20300108T000000.000000000Z-x.variables",
+		record.LastApplyPrefix(pipeline.Target{Customer: "applied", Environment: "odd"}) + "someday.json",
 	}}
 	var targets []Target
 	for _, name := range []string{"asked/old", "asked/new", "applied/old", "applied/new", "applied/odd", "quiet/new"} {
 		customer, env, _ := strings.Cut(name, "/")
-		targets = append(targets, Target{Customer: pipeline.CustomerName(customer), Environment: pipeline.Environment(env)})
+		targets = append(targets, Target{Target: pipeline.Target{Customer: pipeline.CustomerName(customer), Environment: pipeline.Environment(env)}})
 	}
 	found, err := changedSince(t.Context(), store, targets, time.Date(2030, 1, 8, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -64,7 +64,7 @@ func TestChangedSince(t *testing.T) {
 	}
 	var names []string
 	for _, f := range found {
-		names = append(names, pipeline.TargetName(f.Customer, f.Environment))
+		names = append(names, f.Target.String())
 	}
 	if want := []string{"asked/new", "applied/new", "applied/odd"}; !slices.Equal(names, want) {
 		t.Errorf("found %v, want %v", names, want)
@@ -92,8 +92,8 @@ func (u unreadTarget) ListAfter(ctx context.Context, prefix, after string) ([]st
 // other one. A store that cannot be read at all is an error.
 func TestChangedSinceIsUnknown(t *testing.T) {
 	t.Parallel()
-	targets := []Target{{Customer: "a", Environment: "staging"}, {Customer: "b", Environment: "staging"}, {Customer: "c", Environment: "staging"}}
-	store := keyList{keys: []string{record.LastApplyPrefix("c", "staging") + "20300108T000000.000000000Z-x.json"}}
+	targets := []Target{{Target: pipeline.Target{Customer: "a", Environment: "staging"}}, {Target: pipeline.Target{Customer: "b", Environment: "staging"}}, {Target: pipeline.Target{Customer: "c", Environment: "staging"}}}
+	store := keyList{keys: []string{record.LastApplyPrefix(pipeline.Target{Customer: "c", Environment: "staging"}) + "20300108T000000.000000000Z-x.json"}}
 	since := time.Date(2030, 1, 5, 0, 0, 0, 0, time.UTC)
 	left, err := changedSince(t.Context(), unreadTarget{store, "a/"}, targets, since)
 	if err != nil || len(left) != 2 || left[0].Customer != "a" || left[1].Customer != "c" {

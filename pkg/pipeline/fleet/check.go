@@ -121,11 +121,11 @@ func (c *checking[R]) target(ctx context.Context, t Target) error {
 }
 
 func (s Scans) resultKey(scan string, t Target) string {
-	return s.Prefix + "results/" + scan + "/" + t.Name()
+	return s.Prefix + "results/" + scan + "/" + t.String()
 }
 
 func (s Scans) resultBinding(scan string, t Target) pipeline.Binding {
-	return pipeline.Binding{Customer: t.Customer, Environment: t.Environment, Data: []byte(s.Command + "\x00" + scan)}
+	return pipeline.Binding{Target: t.Target, Data: []byte(s.Command + "\x00" + scan)}
 }
 
 // kept are the keys of the results that there are.
@@ -147,7 +147,7 @@ func keep[R Result](ctx context.Context, s Scans, scan string, t Target, result 
 		err = record.SealInto(ctx, s.Records, s.Records.Sealer, s.resultKey(scan, t), s.resultBinding(scan, t), bytes.NewReader(b))
 	}
 	if err != nil && !errors.Is(err, pipeline.ErrExists) { // the same shard runs twice: the first one counts
-		return fmt.Errorf("keep what was found of %s: %w", t.Name(), err)
+		return fmt.Errorf("keep what was found of %s: %w", t.String(), err)
 	}
 	return nil
 }
@@ -158,11 +158,11 @@ func load[R Result](ctx context.Context, s Scans, scan string, t Target) (R, err
 	if err == nil {
 		err = pipeline.DecodeExact(b, &result)
 	}
-	if err == nil && result.Observation().Name() != t.Name() {
+	if err == nil && result.Observation().String() != t.String() {
 		err = pipeline.ErrTampered
 	}
 	if err != nil {
-		return result, fmt.Errorf("read what was found of %s: %w", t.Name(), err)
+		return result, fmt.Errorf("read what was found of %s: %w", t.String(), err)
 	}
 	return result, nil
 }

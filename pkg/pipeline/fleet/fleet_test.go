@@ -24,7 +24,7 @@ type cost struct {
 }
 
 func (c cost) Observation() fleet.Observation {
-	o := fleet.Observation{Target: fleet.Target{Customer: c.Customer, Environment: c.Environment}, Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
+	o := fleet.Observation{Target: fleet.Target{Target: pipeline.Target{Customer: c.Customer, Environment: c.Environment}}, Failed: c.Unknown, CheckedAt: c.CheckedAt, Duration: pipeline.Seconds(time.Second)}
 	switch {
 	case c.Unknown:
 		o.Kinds = []string{"unknown"}
@@ -90,8 +90,8 @@ func (c *costs) check(scan string, shard, most int) error {
 		if len(c.checked) == most {
 			cancel()
 		}
-		c.checked = append(c.checked, t.Name())
-		dollars := c.dollars[t.Name()]
+		c.checked = append(c.checked, t.String())
+		dollars := c.dollars[t.String()]
 		return cost{Customer: t.Customer, Environment: t.Environment, Dollars: dollars, Unknown: dollars < 0, CheckedAt: c.time()}
 	}})
 }
@@ -136,7 +136,7 @@ func TestResumedScan(t *testing.T) {
 	if err := c.check(listing.Scan, 0, 9); err != nil || len(c.checked) != 2 || slices.Contains(first, c.checked[0]) {
 		t.Errorf("after %v the rest is %v: %v", first, c.checked, err)
 	}
-	if merged := c.merge(listing.Scan); len(merged.Results) != 6 || merged.Missing != nil || merged.Before != nil || merged.Results[0].Observation().Name() != "acme/production" {
+	if merged := c.merge(listing.Scan); len(merged.Results) != 6 || merged.Missing != nil || merged.Before != nil || merged.Results[0].Observation().String() != "acme/production" {
 		t.Errorf("merged %+v", merged)
 	}
 	if h, err := c.scans.History(t.Context()); err != nil || len(h.Targets) != 6 {

@@ -110,7 +110,7 @@ func (h History) before(targets []Target) *Trend {
 	}
 	trend := &Trend{ID: h.Trend.ID, At: h.Trend.At, Kinds: map[string]int{}}
 	for _, t := range targets {
-		if known, ok := h.Targets[t.Name()]; ok {
+		if known, ok := h.Targets[t.String()]; ok {
 			trend.count(known.Kinds)
 		}
 	}

@@ -91,15 +91,15 @@ func (f Filter) targets(customers []pipeline.Customer, history History, now time
 			if !c.Allows(rule.Name) || len(f.Environments) > 0 && !slices.Contains(f.Environments, rule.Name) {
 				continue
 			}
-			before := history.Targets[pipeline.TargetName(c.Name, rule.Name)]
+			before := history.Targets[c.Name.In(rule.Name).String()]
 			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !before.Failed {
 				continue
 			}
-			targets = append(targets, Target{Customer: c.Name, Environment: rule.Name})
+			targets = append(targets, Target{Target: c.Name.In(rule.Name)})
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b Target) int {
-		return cmp.Or(history.Targets[a.Name()].CheckedAt.Compare(history.Targets[b.Name()].CheckedAt), strings.Compare(string(a.Customer), string(b.Customer)))
+		return cmp.Or(history.Targets[a.String()].CheckedAt.Compare(history.Targets[b.String()].CheckedAt), strings.Compare(string(a.Customer), string(b.Customer)))
 	})
 	return targets, nil
 }
@@ -132,7 +132,7 @@ func balance(targets []Target, shards int, history History) {
 	}
 	average := sum/time.Duration(max(known, 1)) + 1
 	cost := func(t Target) time.Duration {
-		return cmp.Or(time.Duration(history.Targets[t.Name()].Duration), average)
+		return cmp.Or(time.Duration(history.Targets[t.String()].Duration), average)
 	}
 	byCost := make([]int, len(targets))
 	for i := range byCost {

@@ -49,7 +49,7 @@ func Merge[R Result](ctx context.Context, s Scans, id string) (Merged[R], error)
 		if kept[s.resultKey(id, t)] {
 			there = append(there, t)
 		} else {
-			merged.Missing = append(merged.Missing, t.Name())
+			merged.Missing = append(merged.Missing, t.String())
 		}
 	}
 	slices.Sort(merged.Missing)
@@ -59,10 +59,10 @@ func Merge[R Result](ctx context.Context, s Scans, id string) (Merged[R], error)
 	history.Version, history.Trend = 1, Trend{ID: stored.ID, At: stored.StartedAt, Kinds: map[string]int{}}
 	for _, r := range merged.Results {
 		o := r.Observation()
-		known := history.Targets[o.Name()]
+		known := history.Targets[o.String()]
 		known.see(o)
-		history.Targets[o.Name()] = known
-		merged.FirstSeen[o.Name()] = known.FirstSeen
+		history.Targets[o.String()] = known
+		merged.FirstSeen[o.String()] = known.FirstSeen
 		history.Trend.count(o.Kinds)
 	}
 	key := s.historyKey(id)

@@ -46,13 +46,9 @@ type Scan struct {
 
 // Target is one customer in one environment, and the shard that looks at it.
 type Target struct {
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Shard       int                   `json:"shard"` // from 1
+	pipeline.Target
+	Shard int `json:"shard"` // from 1
 }
-
-// Name is "<customer>/<environment>".
-func (t Target) Name() string { return pipeline.TargetName(t.Customer, t.Environment) }
 
 func (s Scans) begunKey(id string) string { return s.Prefix + "begun/" + id + ".json" }
 

@@ -14,7 +14,7 @@ import (
 func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *pipeline.Request) error {
 	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
 	for _, env := range request.Targets {
-		recorded, left, err := ledger.Memories(ctx, f.Store, c.Name, env)
+		recorded, left, err := ledger.Memories(ctx, f.Store, c.Name.In(env))
 		if err != nil {
 			return err
 		}
@@ -51,6 +51,6 @@ func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, env pipeline
 		request.Owned = append(request.Owned, env)
 		return nil
 	}
-	f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", pipeline.TargetName(c.Name, env), c.RepositoryID)
+	f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", c.Name.In(env), c.RepositoryID)
 	return nil
 }

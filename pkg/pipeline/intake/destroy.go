@@ -12,10 +12,10 @@ import (
 
 // LookForEnded reads from the ledger, without a key, whether a target was ended, and
 // when. It is for showing.
-func LookForEnded(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (at time.Time, ended bool, err error) {
-	entry, left, err := (ledger.Ledger{Store: s}).LastState(ctx, c, env)
+func LookForEnded(ctx context.Context, s pipeline.Store, t pipeline.Target) (at time.Time, ended bool, err error) {
+	entry, left, err := (ledger.Ledger{Store: s}).LastState(ctx, t)
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c, env), err)
+		return time.Time{}, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(t), err)
 	}
 	return entry.At, left && entry.IsDestroyed(), nil
 }
@@ -41,14 +41,14 @@ func (in FetchInput) CheckDestroy() error {
 	if in.Event.Name != "" {
 		by = fmt.Sprintf("in a run that was started by %q", pipeline.PlainLine(in.Event.Name))
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s was asked for %s", pipeline.TargetName(in.Manual.Customer, in.Manual.Environment), by),
+	return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s was asked for %s", in.Manual.Customer.In(in.Manual.Environment), by),
 		Next: "start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md"}
 }
 
 // checkDestroy refuses a destroy without the typed name of its one target, and a typed
 // name without a destroy.
 func (a ManualRequest) checkDestroy() error {
-	target := pipeline.TargetName(a.Customer, a.Environment)
+	target := a.Customer.In(a.Environment).String()
 	switch {
 	case a.Mode != pipeline.ModeDestroy && a.Confirm != "":
 		return &pipeline.UsageError{
@@ -74,10 +74,10 @@ func (a ManualRequest) checkDestroy() error {
 
 // isDestroyed reports whether a target was ended. Where its record cannot be read, that is
 // not known, and it counts as there: the answer only adds a warning to a report.
-func (f *FetchVars) isDestroyed(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) bool {
-	known, err := ledger.Remember(ctx, f.records(), c, env)
+func (f *FetchVars) isDestroyed(ctx context.Context, t pipeline.Target) bool {
+	known, err := ledger.Remember(ctx, f.records(), t)
 	if err != nil {
-		f.Logf("whether %s was destroyed is not known, so it counts as there: %v", pipeline.TargetName(c, env), err)
+		f.Logf("whether %s was destroyed is not known, so it counts as there: %v", t, err)
 		return false
 	}
 	return known.Destroyed()
@@ -85,11 +85,11 @@ func (f *FetchVars) isDestroyed(ctx context.Context, c pipeline.CustomerName, en
 
 // TargetKnown reports whether the store has anything of a target: a state, an entry in
 // its ledger, or the record of an apply.
-func TargetKnown(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
-	for _, prefix := range []string{pipeline.StateKey(c, env), record.LedgerKey(c, env, 1), record.LastApplyPrefix(c, env)} {
+func TargetKnown(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
+	for _, prefix := range []string{pipeline.StateKey(t), record.LedgerKey(t, 1), record.LastApplyPrefix(t)} {
 		keys, err := s.List(ctx, prefix)
 		if err != nil {
-			return false, fmt.Errorf("look for what the store has of %s: %w", pipeline.TargetName(c, env), err)
+			return false, fmt.Errorf("look for what the store has of %s: %w", t, err)
 		}
 		if len(keys) > 0 {
 			return true, nil
@@ -103,7 +103,7 @@ func TargetKnown(ctx context.Context, s pipeline.Store, c pipeline.CustomerName,
 // known what there is to destroy.
 func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pipeline.Request) ([]byte, error) {
 	c, env := request.Customer, from.only
-	target := pipeline.TargetName(c, env)
+	target := c.In(env).String()
 	refuse := func(operator, format string, args ...any) ([]byte, error) {
 		return nil, &pipeline.RefusedError{
 			Reason:   pipeline.ReasonNoDestroy,
@@ -112,7 +112,7 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 			Operator: operator,
 		}
 	}
-	known, err := ledger.Remember(ctx, f.records(), c, env)
+	known, err := ledger.Remember(ctx, f.records(), c.In(env))
 	if err == nil && known.Unread != nil {
 		err = record.TamperedOr(known.Unread, "the record of the last apply of "+target)
 	}

@@ -169,7 +169,7 @@ func (f *FetchVars) known(ctx context.Context, in FetchInput, from origin) (pipe
 // useToken marks the signature of a request as used by this run, and rejects one that
 // another run has used.
 func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, sum string) error {
-	mark, key := record.PlanAttempt{Customer: from.customer.Name}, "_metapipe/tokens/"+sum
+	mark, key := record.PlanAttempt{Target: pipeline.Target{Customer: from.customer.Name}}, "_metapipe/tokens/"+sum
 	err := f.records().CreateRecord(ctx, mark, key, in.Run.ID)
 	if !errors.Is(err, pipeline.ErrExists) {
 		return err
@@ -267,7 +267,7 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 	if err := f.appendLedger(ctx, from, request); err != nil {
 		return err
 	}
-	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: request.Customer}, record.RequestKey(request.Customer, request.ID), request); err != nil {
+	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: request.Customer}}, record.RequestKey(request.Customer, request.ID), request); err != nil {
 		return fmt.Errorf("store request %s: %w", request.ID.Short(), err)
 	}
 	return nil
@@ -314,7 +314,7 @@ func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause e
 	if json.Valid(in.Event.Payload) {
 		stored.Payload = pipeline.KeptPayload(in.Event.Payload)
 	}
-	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, record.UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
 	return errors.Join(cause, f.appendUnverified(ctx, in, rejected))

@@ -30,7 +30,7 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if ask.Mode == pipeline.ModeDestroy && in.Run.Attempt > 1 {
 		return origin{}, &pipeline.RejectedError{
 			Reason:  pipeline.ReasonUnverified,
-			Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, pipeline.TargetName(ask.Customer, ask.Environment)),
+			Message: fmt.Sprintf("attempt %d of run %d asks for the destroy of %s again, and approvals of earlier attempts would count for it", in.Run.Attempt, in.Run.ID, ask.Customer.In(ask.Environment)),
 			Next:    "start a new run of the manager's workflow for each destroy; do not run one again",
 		}
 	}

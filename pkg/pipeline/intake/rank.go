@@ -20,7 +20,7 @@ func (f *FetchVars) rank(ctx context.Context, request pipeline.Request) error {
 		if !request.Applies(env) || request.Event != "push" {
 			continue
 		}
-		queue := record.QueueOf(request.Customer, env)
+		queue := record.QueueOf(request.Customer.In(env))
 		keys, err := f.Store.ListAfter(ctx, queue.Prefix, queue.Prefix+pipeline.OrderStart(record.OrderTime(queue.Own(request)).Add(-record.RankDoubt)))
 		if err != nil {
 			return fmt.Errorf("look for requests beside %s: %w", request.ID.Short(), err)

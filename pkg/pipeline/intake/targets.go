@@ -47,14 +47,14 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
-		worked, err := wasWorkedOn(ctx, f.Store, from.customer.Name, rule.Name)
+		worked, err := wasWorkedOn(ctx, f.Store, from.customer.Name.In(rule.Name))
 		if err != nil {
 			return err
 		}
 		if !worked {
 			continue
 		}
-		if !f.isDestroyed(ctx, from.customer.Name, rule.Name) {
+		if !f.isDestroyed(ctx, from.customer.Name.In(rule.Name)) {
 			request.Removed = append(request.Removed, rule.Name)
 		}
 	}
@@ -64,12 +64,12 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 // wasWorkedOn reports whether the store has requests or applies of a target. It asks for
 // the folders alone: a queue grows with each request. A renamed customer has left its
 // queue under the old name.
-func wasWorkedOn(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
-	queue, applies := record.QueuePrefix(c, env), record.LastApplyPrefix(c, env)
+func wasWorkedOn(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
+	queue, applies := record.QueuePrefix(t), record.LastApplyPrefix(t)
 	target := path.Dir(strings.TrimSuffix(queue, "/")) + "/"
 	folders, err := s.Folders(ctx, target)
 	if err != nil {
-		return false, fmt.Errorf("look for earlier deployments of %s: %w", pipeline.TargetName(c, env), err)
+		return false, fmt.Errorf("look for earlier deployments of %s: %w", t, err)
 	}
 	return slices.Contains(folders, strings.TrimPrefix(queue, target)) || slices.Contains(folders, strings.TrimPrefix(applies, target)), nil
 }

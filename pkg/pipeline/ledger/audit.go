@@ -35,7 +35,7 @@ type AuditReport struct {
 func (r AuditReport) Empty() bool { return len(r.Entries)+len(r.Findings)+len(r.Notes) == 0 }
 
 // Name is the ledger's for people.
-func (r AuditReport) Name() string { return Name(r.Customer, r.Environment) }
+func (r AuditReport) Name() string { return Name(r.Customer.In(r.Environment)) }
 
 // Auditor reads ledgers and verifies them: the chain always, and with a
 // GitHub also against the anchors in the customer's repository. Customers can
@@ -53,9 +53,9 @@ type anchorReader interface {
 }
 
 // Chain reads one ledger and verifies that its entries follow each other.
-func (a Auditor) Chain(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (AuditReport, error) {
-	r := AuditReport{Customer: c, Environment: env, Entries: []Entry{}, Findings: []string{}}
-	entries, head, err := a.Ledger.Read(ctx, c, env)
+func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, error) {
+	r := AuditReport{Customer: t.Customer, Environment: t.Environment, Entries: []Entry{}, Findings: []string{}}
+	entries, head, err := a.Ledger.Read(ctx, t)
 	r.Entries, r.Head = append(r.Entries, entries...), head
 	if errors.Is(err, ErrBroken) {
 		r.broken = true
@@ -70,7 +70,7 @@ func (a Auditor) Chain(ctx context.Context, c pipeline.CustomerName, env pipelin
 
 // Target is Chain for a target, which has anchors.
 func (a Auditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (AuditReport, error) {
-	r, err := a.Chain(ctx, c.Name, env)
+	r, err := a.Chain(ctx, c.Name.In(env))
 	if err != nil || a.GitHub == nil || env == "" { // only targets have anchors
 		return r, err
 	}

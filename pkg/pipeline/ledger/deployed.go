@@ -25,7 +25,7 @@ func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipelin
 	for _, name := range names {
 		d, found, err := github.FindDeployment(ctx, c.Repository, name, fits)
 		if err != nil {
-			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", pipeline.TargetName(c.Name, env), err)
+			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", c.Name.In(env), err)
 		}
 		if found {
 			return &pipeline.Deployed{Deployment: d.ID, Commit: d.SHA, Request: d.Payload.Request}, nil
@@ -57,24 +57,24 @@ func mayBeOf(d pipeline.Deployment, c pipeline.Customer, env pipeline.Environmen
 
 // NeverApplied reports whether the store holds no record of a state that an apply, or an
 // operator, has left. It needs no key.
-func NeverApplied(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
-	recorded, left, err := Memories(ctx, s, c, env)
+func NeverApplied(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
+	recorded, left, err := Memories(ctx, s, t)
 	return err == nil && !recorded && !left, err
 }
 
 // Memories reports whether the store holds a record of an apply of a target, and where not,
 // whether the ledger knows of a state. It needs no key.
-func Memories(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (recorded, left bool, err error) {
-	keys, err := s.List(ctx, record.LastApplyPrefix(c, env))
+func Memories(ctx context.Context, s pipeline.Store, t pipeline.Target) (recorded, left bool, err error) {
+	keys, err := s.List(ctx, record.LastApplyPrefix(t))
 	if err != nil {
-		return false, false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(c, env), err)
+		return false, false, fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
 	if slices.ContainsFunc(keys, func(key string) bool { _, is := record.LastAppliedAt(key); return is }) {
 		return true, false, nil
 	}
-	_, left, err = (Ledger{Store: s}).LastState(ctx, c, env)
+	_, left, err = (Ledger{Store: s}).LastState(ctx, t)
 	if err != nil {
-		return false, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
+		return false, false, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
 	}
 	return false, left, nil
 }
@@ -86,5 +86,5 @@ func CheckMoved(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.
 	if err != nil || apply == nil {
 		return nil, err
 	}
-	return apply.Moved(c.Name, env, place), nil
+	return apply.Moved(c.Name.In(env), place), nil
 }

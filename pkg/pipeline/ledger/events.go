@@ -13,7 +13,7 @@ import (
 
 // NewEntry is an event of one target of a request.
 func NewEntry(event Event, request pipeline.Request, env pipeline.Environment, run pipeline.Run) Entry {
-	return Entry{Event: event, Customer: request.Customer, Environment: env, Request: request.ID, Commit: request.Commit, Run: run}
+	return Entry{Event: event, Target: request.Customer.In(env), Request: request.ID, Commit: request.Commit, Run: run}
 }
 
 // EndEntry is how a plan or an apply ended. That a newer request has come says
@@ -88,9 +88,9 @@ func AppendRefused(ctx context.Context, chain Ledger, in pipeline.TargetInput, r
 // FinishPlan appends how a plan ended without success, when the ledger does not
 // know it: what its own job could not record, or does not know to have recorded.
 func (l Ledger) FinishPlan(ctx context.Context, e Entry, made time.Time) error {
-	last, found, err := l.LastOf(ctx, e.Customer, e.Environment, e.Request, made)
+	last, found, err := l.LastOf(ctx, e.Target, e.Request, made)
 	if err != nil {
-		return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
+		return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 	}
 	if found && (last.Event == Requested || last.Event == Planned && last.Outcome == pipeline.OutcomeWaiting) {
 		_, err = l.Append(ctx, e)

@@ -51,22 +51,21 @@ const (
 
 // Entry is one record. Append fills in Version, Sequence, Previous and At.
 type Entry struct {
-	Version     int                   `json:"version"`  // 1
-	Sequence    int                   `json:"sequence"` // 1 for the first of its ledger
-	Previous    string                `json:"previous"` // SHA-256 of the entry before it, hexadecimal; empty for the first
-	At          time.Time             `json:"at"`
-	Event       Event                 `json:"event"`
-	Customer    pipeline.CustomerName `json:"customer"`
-	Environment pipeline.Environment  `json:"environment"`
-	Request     pipeline.RequestID    `json:"request,omitempty"`
-	Commit      pipeline.SHA          `json:"commit,omitempty"`
-	Actor       string                `json:"actor,omitempty"`    // who asked, approved or did it
-	ActorID     int64                 `json:"actor_id,omitempty"` // 0: GitHub did not say; logins can change hands
-	Receipt     string                `json:"receipt,omitempty"`  // its SHA-256, hexadecimal
-	Outcome     pipeline.Outcome      `json:"outcome,omitempty"`
-	Reason      pipeline.Reason       `json:"reason,omitempty"`
-	Message     string                `json:"message,omitempty"` // one line
-	Run         pipeline.Run          `json:"run,omitzero"`
+	Version  int       `json:"version"`  // 1
+	Sequence int       `json:"sequence"` // 1 for the first of its ledger
+	Previous string    `json:"previous"` // SHA-256 of the entry before it, hexadecimal; empty for the first
+	At       time.Time `json:"at"`
+	Event    Event     `json:"event"`
+	pipeline.Target
+	Request pipeline.RequestID `json:"request,omitempty"`
+	Commit  pipeline.SHA       `json:"commit,omitempty"`
+	Actor   string             `json:"actor,omitempty"`    // who asked, approved or did it
+	ActorID int64              `json:"actor_id,omitempty"` // 0: GitHub did not say; logins can change hands
+	Receipt string             `json:"receipt,omitempty"`  // its SHA-256, hexadecimal
+	Outcome pipeline.Outcome   `json:"outcome,omitempty"`
+	Reason  pipeline.Reason    `json:"reason,omitempty"`
+	Message string             `json:"message,omitempty"` // one line
+	Run     pipeline.Run       `json:"run,omitzero"`
 	// State is what the event left in the backend of the target; nil where it left none
 	// or the version is not known. One without a lineage: no state, on purpose.
 	State *pipeline.StateRecord `json:"state,omitempty"`
@@ -79,8 +78,8 @@ type Entry struct {
 }
 
 // Name names a ledger for people.
-func Name(c pipeline.CustomerName, env pipeline.Environment) string {
-	return strings.TrimSuffix(strings.TrimSuffix(record.LedgerPrefix(c, env), "/"), "/ledger")
+func Name(t pipeline.Target) string {
+	return strings.TrimSuffix(strings.TrimSuffix(record.LedgerPrefix(t), "/"), "/ledger")
 }
 
 // Append adds an entry at the end of its ledger, unless the event is recorded
@@ -89,7 +88,7 @@ func Name(c pipeline.CustomerName, env pipeline.Environment) string {
 func (l Ledger) Append(ctx context.Context, e Entry) (pipeline.LedgerHead, error) {
 	head, err := l.append(ctx, e)
 	if err != nil {
-		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Customer, e.Environment), err)
+		return pipeline.LedgerHead{}, fmt.Errorf("record %q in the ledger of %s: %w", e.Event, Name(e.Target), err)
 	}
 	return head, nil
 }
@@ -100,7 +99,7 @@ func (l Ledger) append(ctx context.Context, e Entry) (pipeline.LedgerHead, error
 		return pipeline.LedgerHead{}, err
 	}
 	for tried := -1; ; {
-		head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
+		head, last, err := l.HeadEntry(ctx, e.Target)
 		if err != nil {
 			return pipeline.LedgerHead{}, err
 		}
@@ -142,7 +141,7 @@ func (l Ledger) put(ctx context.Context, head pipeline.LedgerHead, e Entry) (pip
 	if err != nil {
 		return pipeline.LedgerHead{}, err
 	}
-	if err := l.Store.Create(ctx, record.LedgerKey(e.Customer, e.Environment, e.Sequence), bytes.NewReader(b)); err != nil {
+	if err := l.Store.Create(ctx, record.LedgerKey(e.Target, e.Sequence), bytes.NewReader(b)); err != nil {
 		return pipeline.LedgerHead{}, err
 	}
 	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: pipeline.SHA256Hex(b)}, nil
@@ -173,7 +172,7 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 		case at.Sequence == end+1:
 			return false, nil
 		}
-		before, _, err := l.entry(ctx, at.Customer, at.Environment, at.Sequence-1)
+		before, _, err := l.entry(ctx, at.Target, at.Sequence-1)
 		if err != nil {
 			return false, err
 		}
@@ -183,9 +182,9 @@ func (l Ledger) recorded(ctx context.Context, e, last Entry, seen int) (bool, er
 }
 
 // LastOf looks back for the last entry of a request that was made at a time.
-func (l Ledger) LastOf(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
-	_, at, err := l.HeadEntry(ctx, c, env)
-	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, c, env, at.Sequence-1) {
+func (l Ledger) LastOf(ctx context.Context, t pipeline.Target, id pipeline.RequestID, made time.Time) (Entry, bool, error) {
+	_, at, err := l.HeadEntry(ctx, t)
+	for ; err == nil && at.Sequence > 0 && !at.At.Before(made.Add(-clockSkew)); at, _, err = l.entry(ctx, t, at.Sequence-1) {
 		if at.Request == id && at.Event != Unlocking { // that is about a lock, and not about its plan
 			return at, true, nil
 		}
@@ -215,19 +214,19 @@ func (e Entry) same(o Entry) bool {
 }
 
 // Head returns the last entry's number and hash; zero for an empty ledger.
-func (l Ledger) Head(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, error) {
-	head, _, err := l.HeadEntry(ctx, c, env)
+func (l Ledger) Head(ctx context.Context, t pipeline.Target) (pipeline.LedgerHead, error) {
+	head, _, err := l.HeadEntry(ctx, t)
 	return head, err
 }
 
 // HeadEntry returns the last entry of a ledger, and its number and hash; zero for an
 // empty ledger.
-func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (pipeline.LedgerHead, Entry, error) {
-	length, err := l.length(ctx, c, env)
+func (l Ledger) HeadEntry(ctx context.Context, t pipeline.Target) (pipeline.LedgerHead, Entry, error) {
+	length, err := l.length(ctx, t)
 	if err != nil || length == 0 {
 		return pipeline.LedgerHead{}, Entry{}, err
 	}
-	e, sum, err := l.entry(ctx, c, env, length)
+	e, sum, err := l.entry(ctx, t, length)
 	return pipeline.LedgerHead{Sequence: e.Sequence, SHA256: sum}, e, err
 }
 
@@ -235,8 +234,8 @@ func (l Ledger) HeadEntry(ctx context.Context, c pipeline.CustomerName, env pipe
 const maxEntry = 64 << 10
 
 // entry reads one entry, which must be of this ledger and in its place.
-func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (e Entry, sum string, err error) {
-	key := record.LedgerKey(c, env, sequence)
+func (l Ledger) entry(ctx context.Context, t pipeline.Target, sequence int) (e Entry, sum string, err error) {
+	key := record.LedgerKey(t, sequence)
 	b, err := record.ReadAtMost(ctx, l.Store, key, maxEntry)
 	if errors.Is(err, record.ErrTooLarge) {
 		return Entry{}, "", fmt.Errorf("%w: %w", ErrBroken, err)
@@ -247,8 +246,8 @@ func (l Ledger) entry(ctx context.Context, c pipeline.CustomerName, env pipeline
 	if e, err = parseEntry(b); err != nil {
 		return Entry{}, "", fmt.Errorf("%w: %s: %w", ErrBroken, key, err)
 	}
-	if e.Sequence != sequence || e.Customer != c || e.Environment != env {
-		return Entry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Customer, e.Environment))
+	if e.Sequence != sequence || e.Target != t {
+		return Entry{}, "", fmt.Errorf("%w: %s holds entry %d of %s", ErrBroken, key, e.Sequence, Name(e.Target))
 	}
 	return e, pipeline.SHA256Hex(b), nil
 }
@@ -259,8 +258,8 @@ var ErrBroken = errors.New("the ledger is not whole")
 
 // Read returns the entries of a target, oldest first, as far as the chain holds;
 // a chain that does not hold is ErrBroken beside them.
-func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) ([]Entry, pipeline.LedgerHead, error) {
-	keys, err := l.Store.List(ctx, record.LedgerPrefix(c, env))
+func (l Ledger) Read(ctx context.Context, t pipeline.Target) ([]Entry, pipeline.LedgerHead, error) {
+	keys, err := l.Store.List(ctx, record.LedgerPrefix(t))
 	if err != nil {
 		return nil, pipeline.LedgerHead{}, err
 	}
@@ -268,9 +267,9 @@ func (l Ledger) Read(ctx context.Context, c pipeline.CustomerName, env pipeline.
 		entries []Entry
 		head    pipeline.LedgerHead
 	)
-	last, gap := l.upTo(ctx, c, env, 1, keys)
+	last, gap := l.upTo(ctx, t, 1, keys)
 	for first := 0; first < last; first += readAtOnce {
-		for _, r := range l.some(ctx, c, env, first+1, min(readAtOnce, last-first)) {
+		for _, r := range l.some(ctx, t, first+1, min(readAtOnce, last-first)) {
 			if r.err != nil {
 				return entries, head, r.err
 			}
@@ -294,13 +293,13 @@ type readEntry struct {
 }
 
 // some reads n entries from a number on.
-func (l Ledger) some(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, first, n int) []readEntry {
+func (l Ledger) some(ctx context.Context, t pipeline.Target, first, n int) []readEntry {
 	read := make([]readEntry, n)
 	var all sync.WaitGroup
 	for i := range read {
 		all.Go(func() {
 			r := &read[i]
-			r.Entry, r.sum, r.err = l.entry(ctx, c, env, first+i)
+			r.Entry, r.sum, r.err = l.entry(ctx, t, first+i)
 		})
 	}
 	all.Wait()

@@ -42,10 +42,10 @@ func TestLedgerOfARequest(t *testing.T) {
 	w.Report(request, false)
 	w.Report(request, true)
 	w.Report(request, true)
-	w.WantEvents("acme", "staging", "requested dev, planned, refused receipt-mismatch, applying, applied")
-	w.WantEvents("acme", "production", "requested dev, closed")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, refused receipt-mismatch, applying, applied")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: "production"}, "requested dev, closed")
 
-	entries, head, err := w.Ledger().Read(context.Background(), "acme", "staging")
+	entries, head, err := w.Ledger().Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 	if err != nil || entries[4].Receipt != planned.Receipt || pipeline.ReceiptCode(entries[4].Receipt) != planned.ReceiptCode {
 		t.Fatalf("%+v %v", entries, err)
 	}
@@ -64,7 +64,7 @@ func TestLedgerOfRejections(t *testing.T) {
 	if _, err := w.Send(w.Dispatch(w.Hub.Commit("nonsense\n"), "push")); err == nil {
 		t.Fatal("it was accepted")
 	}
-	w.WantEvents("acme", "", "rejected dev invalid-variables")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: ""}, "rejected dev invalid-variables")
 	foreign := w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")
 	foreign.RepositoryID = 8
 	before := pipelinetest.Must[[]string](t)(w.Store.List(context.Background(), "acme/"))
@@ -74,7 +74,7 @@ func TestLedgerOfRejections(t *testing.T) {
 	if after := pipelinetest.Must[[]string](t)(w.Store.List(context.Background(), "acme/")); len(after) != len(before) {
 		t.Fatalf("a request without proof wrote to a customer: %v", after)
 	}
-	w.WantEvents("", "", "rejected unknown-customer")
+	w.WantEvents(pipeline.Target{Customer: "", Environment: ""}, "rejected unknown-customer")
 }
 
 func TestLedgerOfSuperseded(t *testing.T) {
@@ -92,7 +92,7 @@ func TestLedgerOfSuperseded(t *testing.T) {
 		t.Fatal("it was planned")
 	}
 	w.Report(newer, true)
-	w.WantEvents("acme", "staging", "requested dev, planned, requested dev, superseded superseded, failed")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, requested dev, superseded superseded, failed")
 }
 
 func TestBrokenLedgers(t *testing.T) {
@@ -117,12 +117,12 @@ func TestBrokenLedgers(t *testing.T) {
 			t.Parallel()
 			w := pipelinetest.New(t)
 			for n := range 3 {
-				if _, err := w.Ledger().Append(context.Background(), ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
+				if _, err := w.Ledger().Append(context.Background(), ledger.Entry{Event: ledger.Failed, Target: pipeline.Target{Customer: "acme", Environment: "staging"}, Actor: "dev", Run: pipeline.Run{ID: int64(n + 1)}}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			w.Rewrite(prefix, c.change)
-			entries, _, err := w.Ledger().Read(context.Background(), "acme", "staging")
+			entries, _, err := w.Ledger().Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 			if !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), c.says) || len(entries) != c.holds {
 				t.Fatalf("%d entries, %v", len(entries), err)
 			}
@@ -144,14 +144,14 @@ func FuzzLedger(f *testing.F) {
 			t.Fatal(err)
 		}
 		chain := ledger.Ledger{Store: directory, Now: time.Now}
-		entries, head, err := chain.Read(context.Background(), "acme", "staging")
+		entries, head, err := chain.Read(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 		if err == nil && (len(entries) != 1 || head.Sequence != 1 || entries[0].Customer != "acme") {
 			t.Fatalf("%+v %+v", entries, head)
 		}
 		if err != nil && (!errors.Is(err, ledger.ErrBroken) || len(entries) != 0) {
 			t.Fatal(err)
 		}
-		e := ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging"}
+		e := ledger.Entry{Event: ledger.Failed, Target: pipeline.Target{Customer: "acme", Environment: "staging"}}
 		if _, err2 := chain.Append(context.Background(), e); err == nil && err2 != nil {
 			t.Fatalf("read: %v, append: %v", err, err2)
 		}

@@ -16,14 +16,14 @@ const listPage = 1000
 
 // length is the number of the last entry. A ledger has no end, so it is not listed
 // whole: a first page that is full is followed by few looks for where it ends.
-func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (int, error) {
-	last, err := l.page(ctx, c, env, 0)
+func (l Ledger) length(ctx context.Context, t pipeline.Target) (int, error) {
+	last, err := l.page(ctx, t, 0)
 	if err != nil || last < listPage-1 {
 		return last, err
 	}
 	pages, step := 0, 1 // entry pages×1000 is there, but for page 0, which has been seen
 	for found := true; found; step *= 2 {
-		if found, err = l.has(ctx, c, env, (pages+step)*listPage); err != nil {
+		if found, err = l.has(ctx, t, (pages+step)*listPage); err != nil {
 			return 0, err
 		}
 		if found {
@@ -31,7 +31,7 @@ func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipelin
 		}
 	}
 	for step /= 2; step > 0; step /= 2 { // the last look, and each half of it
-		found, err := l.has(ctx, c, env, (pages+step)*listPage)
+		found, err := l.has(ctx, t, (pages+step)*listPage)
 		if err != nil {
 			return 0, err
 		}
@@ -42,32 +42,32 @@ func (l Ledger) length(ctx context.Context, c pipeline.CustomerName, env pipelin
 	if pages == 0 {
 		return last, nil
 	}
-	return l.page(ctx, c, env, pages)
+	return l.page(ctx, t, pages)
 }
 
 // page returns the number of the last entry of a page, which must be there without
 // a gap; 0 when the page is empty.
-func (l Ledger) page(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, page int) (int, error) {
-	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(c, env, page*listPage), "000.json"))
+func (l Ledger) page(ctx context.Context, t pipeline.Target, page int) (int, error) {
+	keys, err := l.Store.List(ctx, strings.TrimSuffix(record.LedgerKey(t, page*listPage), "000.json"))
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
-	return l.upTo(ctx, c, env, max(page*listPage, 1), keys) // there is no entry 0
+	return l.upTo(ctx, t, max(page*listPage, 1), keys) // there is no entry 0
 }
 
 // upTo returns the number of the last entry of a list that begins with entry
 // first. What was written while a folder was read may be left out of its list, with
 // a later entry in it: such an entry is looked for by its key.
-func (l Ledger) upTo(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, first int, keys []string) (int, error) {
+func (l Ledger) upTo(ctx context.Context, t pipeline.Target, first int, keys []string) (int, error) {
 	next := first
 	for _, key := range keys {
-		for ; key != record.LedgerKey(c, env, next); next++ {
-			found, err := l.has(ctx, c, env, next)
+		for ; key != record.LedgerKey(t, next); next++ {
+			found, err := l.has(ctx, t, next)
 			if err != nil {
 				return 0, err
 			}
 			if !found {
-				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBroken, record.LedgerKey(c, env, next), key)
+				return next - 1, fmt.Errorf("%w: %s is missing; the next object is %s", ErrBroken, record.LedgerKey(t, next), key)
 			}
 		}
 		next++
@@ -76,8 +76,8 @@ func (l Ledger) upTo(ctx context.Context, c pipeline.CustomerName, env pipeline.
 }
 
 // has reports whether an entry is there, whatever it says.
-func (l Ledger) has(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment, sequence int) (bool, error) {
-	r, err := l.Store.Open(ctx, record.LedgerKey(c, env, sequence))
+func (l Ledger) has(ctx context.Context, t pipeline.Target, sequence int) (bool, error) {
+	r, err := l.Store.Open(ctx, record.LedgerKey(t, sequence))
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return false, nil
 	}
@@ -90,13 +90,13 @@ func (l Ledger) has(ctx context.Context, c pipeline.CustomerName, env pipeline.E
 // Finish appends how an apply ended, when its beginning is the last that the ledger
 // knows of it.
 func (l Ledger) Finish(ctx context.Context, e Entry) error {
-	head, last, err := l.HeadEntry(ctx, e.Customer, e.Environment)
+	head, last, err := l.HeadEntry(ctx, e.Target)
 	if err != nil {
-		return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
+		return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 	}
 	for (last.Event == Unlocking || last.Event == Restoring) && last.Sequence > 1 { // one that has failed ends no apply
-		if last, _, err = l.entry(ctx, e.Customer, e.Environment, last.Sequence-1); err != nil {
-			return fmt.Errorf("read the ledger of %s: %w", Name(e.Customer, e.Environment), err)
+		if last, _, err = l.entry(ctx, e.Target, last.Sequence-1); err != nil {
+			return fmt.Errorf("read the ledger of %s: %w", Name(e.Target), err)
 		}
 	}
 	if last.Event != Applying || last.Request != e.Request || last.Run.ID != e.Run.ID || last.Run.Attempt != e.Run.Attempt {

@@ -49,7 +49,7 @@ func TestHeadOfALongLedger(t *testing.T) {
 	t.Parallel()
 	for _, n := range slices.Concat([]int{0, 1, 998, 999, 1000, 1001, 1999, 2000, 2999, 3000, 4096, 7999, 8000, 12_345, 99_999}) {
 		s := &long{n: n}
-		head, err := ledger.Ledger{Store: s}.Head(t.Context(), "acme", "staging")
+		head, err := ledger.Ledger{Store: s}.Head(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
 		if err != nil || head.Sequence != n {
 			t.Errorf("%d entries: %d, %v", n, head.Sequence, err)
 		}
@@ -64,7 +64,7 @@ func TestHugeEntry(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	w.Write("acme/staging/ledger/0000000001.json", []byte(`{"message":"`+strings.Repeat("x", 70_000)))
-	if _, _, err := w.Ledger().Read(t.Context(), "acme", "staging"); !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "larger") {
+	if _, _, err := w.Ledger().Read(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"}); !errors.Is(err, ledger.ErrBroken) || !strings.Contains(err.Error(), "larger") {
 		t.Errorf("%v", err)
 	}
 }
@@ -112,12 +112,12 @@ func TestFloodedLedger(t *testing.T) {
 	if n := c.reads.Load(); n > many*(101+2*many) {
 		t.Errorf("%d rejections that meet read %d entries", many, n)
 	}
-	entries, _, err := chain.Read(t.Context(), "", "")
+	entries, _, err := chain.Read(t.Context(), pipeline.Target{Customer: "", Environment: ""})
 	if err != nil || len(entries) != before+1+many {
 		t.Errorf("%d entries, %v", len(entries), err)
 	}
 	reject(1000) // the same step again
-	if head, err := chain.Head(t.Context(), "", ""); err != nil || head.Sequence != len(entries) {
+	if head, err := chain.Head(t.Context(), pipeline.Target{Customer: "", Environment: ""}); err != nil || head.Sequence != len(entries) {
 		t.Errorf("%+v, %v", head, err)
 	}
 }

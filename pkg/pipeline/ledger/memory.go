@@ -13,12 +13,11 @@ import (
 // Remembered is what the store knows of the state that the last apply left. The record
 // is sealed; the ledger is not, so it can only make a target look worse.
 type Remembered struct {
-	customer    pipeline.CustomerName
-	environment pipeline.Environment
-	Record      *record.LastApply  // nil: there is none that can be read
-	entry       *Entry             // the newest that left a state; nil: there is none
-	Unread      error              // why the record cannot be read; the ledger knows the state then
-	deployed    *pipeline.Deployed // an apply that only GitHub remembers; nil: none, or not asked
+	target   pipeline.Target
+	Record   *record.LastApply  // nil: there is none that can be read
+	entry    *Entry             // the newest that left a state; nil: there is none
+	Unread   error              // why the record cannot be read; the ledger knows the state then
+	deployed *pipeline.Deployed // an apply that only GitHub remembers; nil: none, or not asked
 }
 
 // Nothing reports whether the store remembers no state.
@@ -36,35 +35,35 @@ func (r Remembered) LastRequest() pipeline.RequestID {
 // Remember reads both memories of a target. A record under a key that is not at hand is
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
 // not fine.
-func Remember(ctx context.Context, s record.Records, c pipeline.CustomerName, env pipeline.Environment) (Remembered, error) {
-	known := Remembered{customer: c, environment: env}
-	stored, found, err := record.LoadLastApply(ctx, s, c, env)
+func Remember(ctx context.Context, s record.Records, t pipeline.Target) (Remembered, error) {
+	known := Remembered{target: t}
+	stored, found, err := record.LoadLastApply(ctx, s, t)
 	if err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
-		return known, record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(c, env))
+		return known, record.TamperedOr(err, "the record of the last apply of "+t.String())
 	}
 	if err == nil && found {
 		known.Record = &stored
 	}
-	entry, left, ledgerErr := (Ledger{Store: s.Store}).LastState(ctx, c, env)
+	entry, left, ledgerErr := (Ledger{Store: s.Store}).LastState(ctx, t)
 	if ledgerErr != nil {
-		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), ledgerErr)
+		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), ledgerErr)
 	}
 	if left {
 		known.entry = &entry
 	}
 	if err != nil && (known.entry == nil || known.entry.State == nil) {
-		return known, record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(c, env))
+		return known, record.TamperedOr(err, "the record of the last apply of "+t.String())
 	}
 	known.Unread = err
 	return known, nil
 }
 
 // RememberUnverified is what the ledger alone knows of a target.
-func RememberUnverified(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (Remembered, error) {
-	known := Remembered{customer: c, environment: env}
-	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
+func RememberUnverified(ctx context.Context, s pipeline.Store, t pipeline.Target) (Remembered, error) {
+	known := Remembered{target: t}
+	entry, left, err := (Ledger{Store: s}).LastState(ctx, t)
 	if err != nil {
-		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
+		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
 	}
 	if left {
 		known.entry = &entry
@@ -79,10 +78,10 @@ func (r Remembered) Ended() bool { return r.entry != nil && r.entry.IsDestroyed(
 // place names where the state was looked for.
 func (r Remembered) Lost(now pipeline.StateRecord, place string) *pipeline.LostState {
 	lost := func(format string, args ...any) *pipeline.LostState {
-		return &pipeline.LostState{Customer: r.customer, Environment: r.environment, Why: fmt.Sprintf("the state of %s ", pipeline.TargetName(r.customer, r.environment)) + fmt.Sprintf(format, args...)}
+		return &pipeline.LostState{Target: r.target, Why: fmt.Sprintf("the state of %s ", r.target) + fmt.Sprintf(format, args...)}
 	}
 	if r.Nothing() && r.deployed != nil && now.Lineage == "" {
-		return r.deployed.Moved(r.customer, r.environment, place)
+		return r.deployed.Moved(r.target, place)
 	}
 	for _, left := range r.Left() {
 		if left.None() {
@@ -125,7 +124,7 @@ func (r Remembered) Doubt(now pipeline.StateRecord) string {
 
 // CheckState refuses a plan that was made on a lost state.
 func CheckState(ctx context.Context, s record.Records, request pipeline.Request, job pipeline.Job, planned pipeline.Planned) error {
-	known, err := Remember(ctx, s, job.Customer.Name, job.Environment)
+	known, err := Remember(ctx, s, job.Target())
 	if err != nil {
 		return err
 	}
@@ -140,16 +139,16 @@ func CheckState(ctx context.Context, s record.Records, request pipeline.Request,
 
 // LookForLost compares a state with what the store remembers without a key: with the
 // ledger, and with the names of the records of the last apply. It is for showing.
-func LookForLost(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, now pipeline.StateRecord, place string) (*pipeline.LostState, error) {
-	known := Remembered{customer: c, environment: env}
-	entry, left, err := (Ledger{Store: s}).LastState(ctx, c, env)
+func LookForLost(ctx context.Context, s pipeline.Store, t pipeline.Target, now pipeline.StateRecord, place string) (*pipeline.LostState, error) {
+	known := Remembered{target: t}
+	entry, left, err := (Ledger{Store: s}).LastState(ctx, t)
 	if err != nil {
-		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(c, env), err)
+		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
 	}
 	if !left {
-		keys, err := s.List(ctx, record.LastApplyPrefix(c, env))
+		keys, err := s.List(ctx, record.LastApplyPrefix(t))
 		if err != nil {
-			return nil, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(c, env), err)
+			return nil, fmt.Errorf("look for the last apply of %s: %w", t, err)
 		}
 		for _, key := range keys {
 			if at, ok := record.LastAppliedAt(key); ok {

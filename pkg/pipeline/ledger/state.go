@@ -27,8 +27,8 @@ func (e Entry) nextLastState() int {
 
 // LastState returns the newest entry that left a state, and false where none did. Each
 // entry leads to it, but for those of earlier versions, which are read one by one.
-func (l Ledger) LastState(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) (Entry, bool, error) {
-	_, at, err := l.HeadEntry(ctx, c, env)
+func (l Ledger) LastState(ctx context.Context, t pipeline.Target) (Entry, bool, error) {
+	_, at, err := l.HeadEntry(ctx, t)
 	for err == nil && at.Sequence > 0 {
 		switch {
 		case at.leftState():
@@ -37,11 +37,11 @@ func (l Ledger) LastState(ctx context.Context, c pipeline.CustomerName, env pipe
 			return Entry{}, false, nil
 		case at.LastState > 0:
 			sequence := at.LastState
-			if at, _, err = l.entry(ctx, c, env, sequence); err == nil && !at.leftState() {
+			if at, _, err = l.entry(ctx, t, sequence); err == nil && !at.leftState() {
 				err = fmt.Errorf("%w: entry %d is to have left a state, and did not", ErrBroken, sequence)
 			}
 		default:
-			at, _, err = l.entry(ctx, c, env, at.Sequence-1)
+			at, _, err = l.entry(ctx, t, at.Sequence-1)
 		}
 	}
 	return Entry{}, false, err

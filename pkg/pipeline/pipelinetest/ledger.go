@@ -16,9 +16,9 @@ func (w *Setup) Ledger() ledger.Ledger {
 }
 
 // Events are the entries of a ledger, "event who reason" each.
-func (w *Setup) Events(customer pipeline.CustomerName, env pipeline.Environment) string {
+func (w *Setup) Events(t pipeline.Target) string {
 	w.T.Helper()
-	entries, _, err := w.Ledger().Read(context.Background(), customer, env)
+	entries, _, err := w.Ledger().Read(context.Background(), t)
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -30,17 +30,17 @@ func (w *Setup) Events(customer pipeline.CustomerName, env pipeline.Environment)
 }
 
 // WantEvents compares the entries of a ledger with those wanted, in the form of Events.
-func (w *Setup) WantEvents(customer pipeline.CustomerName, env pipeline.Environment, want string) {
+func (w *Setup) WantEvents(t pipeline.Target, want string) {
 	w.T.Helper()
-	if got := w.Events(customer, env); got != want {
-		w.T.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(customer, env), got, want)
+	if got := w.Events(t); got != want {
+		w.T.Fatalf("ledger of %s:\n got %s\nwant %s", ledger.Name(t), got, want)
 	}
 }
 
 // LastEvent is the last entry of a ledger.
-func (w *Setup) LastEvent(c pipeline.CustomerName, env pipeline.Environment) ledger.Entry {
+func (w *Setup) LastEvent(t pipeline.Target) ledger.Entry {
 	w.T.Helper()
-	report := Must[ledger.AuditReport](w.T)(ledger.Auditor{Ledger: ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}}.Chain(context.Background(), c, env))
+	report := Must[ledger.AuditReport](w.T)(ledger.Auditor{Ledger: ledger.Ledger{Store: w.Store, Now: func() time.Time { return w.Now }}}.Chain(context.Background(), t))
 	if len(report.Entries) == 0 {
 		w.T.Fatal("the ledger is empty")
 	}

@@ -20,7 +20,7 @@ func (w *Setup) Sign(key, body string) {
 // placeOf is where a record lies: its customer, and its environment when the key names
 // one.
 func placeOf(c pipeline.CustomerName, key string) record.PlanAttempt {
-	p := record.PlanAttempt{Customer: c}
+	p := record.PlanAttempt{Target: pipeline.Target{Customer: c}}
 	if parts := strings.Split(key, "/"); len(parts) > 3 && (parts[2] == "plans" || parts[2] == "kept" || parts[2] == "applied" || parts[2] == "queue") {
 		p.Environment = pipeline.Environment(parts[1])
 	}
@@ -43,7 +43,7 @@ func ReadRecord(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c
 }
 
 // LastApplyOf is what a drift scan reports of the last apply.
-func LastApplyOf(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, env pipeline.Environment) (record.DriftLastApply, error) {
-	last, _, err := record.LoadLastApply(ctx, RecordsOf(s, sealer), c, env)
+func LastApplyOf(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t pipeline.Target) (record.DriftLastApply, error) {
+	last, _, err := record.LoadLastApply(ctx, RecordsOf(s, sealer), t)
 	return *last.ForDrift(), err
 }

@@ -81,8 +81,8 @@ func (l LocksByTarget) Lock(_ context.Context, c pipeline.Customer, env pipeline
 }
 
 // Backend is where the state of a target lies.
-func (w *Setup) Backend(c pipeline.CustomerName, env pipeline.Environment) pipeline.Backend {
-	return pipeline.State{}.Target(c, env, "/state")
+func (w *Setup) Backend(t pipeline.Target) pipeline.Backend {
+	return pipeline.State{}.Target(t, "/state")
 }
 
 // Renamer is the rename command.
@@ -120,7 +120,7 @@ func (w *Setup) WantNamed(name pipeline.CustomerName, others ...pipeline.Custome
 		w.T.Errorf("the apply of %s ended as %s", name, applied.Outcome)
 	}
 	w.Report(request, true)
-	last, err := LastApplyOf(context.Background(), w.Store, w.Sealer, name, "staging")
+	last, err := LastApplyOf(context.Background(), w.Store, w.Sealer, name.In("staging"))
 	if err != nil || last.Request != request.ID {
 		w.T.Errorf("the last apply of %s is %s, %v", name, last.Request, err)
 	}

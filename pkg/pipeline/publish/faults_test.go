@@ -23,7 +23,7 @@ func wantReported(w *pipelinetest.Setup, request pipeline.Request) {
 	if len(w.Hub.DeploymentList) == 0 {
 		w.T.Error("there is no deployment")
 	}
-	if events := w.Events("acme", "staging"); !strings.HasSuffix(events, "applying, applied") || strings.Count(events, "applied") != 1 {
+	if events := w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}); !strings.HasSuffix(events, "applying, applied") || strings.Count(events, "applied") != 1 {
 		w.T.Errorf("the ledger has %s", events)
 	}
 }

@@ -67,7 +67,7 @@ func TestReportRefusedForEver(t *testing.T) {
 			if keys := w.OpenKeys(); len(keys) != 0 {
 				t.Errorf("open: %v", keys)
 			}
-			if got := w.LastEvent("acme", "staging"); got.Event != ledger.Unreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
+			if got := w.LastEvent(pipeline.Target{Customer: "acme", Environment: "staging"}); got.Event != ledger.Unreported || !strings.Contains(got.Message, report.Unreported[0].Cause.String()) {
 				t.Errorf("ledger: %+v", got)
 			}
 			if got := pipelinetest.FindingKinds(w.Sweep(locks, true)); got != "" {

@@ -316,7 +316,7 @@ func (r *Reporter) records() record.Records { return record.Records{Store: r.Sto
 // no proved origin, or ErrNotFound.
 func FindRejected(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, run pipeline.Run) (record.UnverifiedRequest, error) {
 	var u record.UnverifiedRequest
-	err := record.Records{Store: s, Sealer: sealer}.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, record.UnverifiedKey(run), &u)
+	err := record.Records{Store: s, Sealer: sealer}.ReadRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, record.UnverifiedKey(run), &u)
 	if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
 		err = record.TamperedOr(err, fmt.Sprintf("the record of why run %d was rejected", run.ID))
 	}

@@ -43,14 +43,14 @@ func TestApplyWithoutReport(t *testing.T) {
 			t.Parallel()
 			w := pipelinetest.New(t)
 			request := unrecordedApply(w)
-			w.WantEvents("acme", "staging", "requested dev, planned, applying")
+			w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying")
 			w.Hub.AnswerRepository, w.Current.Offboarded = c.repository, c.offboarded
 			for range 2 {
 				report, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: request.ID, Final: true})
 				if (err != nil) != c.fails || (len(report.Unreported) == 0) != c.fails {
 					t.Errorf("%v, not reported: %v", err, report.Unreported)
 				}
-				if events := w.Events("acme", "staging"); strings.Count(events, "applied") != 1 || !strings.HasPrefix(events, "requested dev, planned, applying, applied") {
+				if events := w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}); strings.Count(events, "applied") != 1 || !strings.HasPrefix(events, "requested dev, planned, applying, applied") {
 					t.Errorf("the ledger has %s", events)
 				}
 			}

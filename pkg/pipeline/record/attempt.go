@@ -176,7 +176,7 @@ func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode p
 	last, cancel := CleanupContext(ctx)
 	defer cancel()
 	c, env := in.Customer.Name, in.Environment
-	holders, err := LockHolders(last, s, c, env, *failed.Lock)
+	holders, err := LockHolders(last, s, c.In(env), *failed.Lock)
 	if err != nil {
 		return // the lock itself is in the message already
 	}

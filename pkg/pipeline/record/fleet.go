@@ -16,13 +16,13 @@ import (
 
 // CreateFleet writes a record of the fleet. A taken key is ErrExists.
 func CreateFleet(ctx context.Context, s Records, key string, value any) error {
-	return s.CreateRecord(ctx, PlanAttempt{Customer: FleetName}, key, value)
+	return s.CreateRecord(ctx, PlanAttempt{Target: pipeline.Target{Customer: FleetName}}, key, value)
 }
 
 // ReadFleet reads a record of the fleet. One that was changed is a *RefusedError that
 // names the object.
 func ReadFleet(ctx context.Context, s Records, key string, into any) error {
-	err := s.ReadRecord(ctx, PlanAttempt{Customer: FleetName}, key, into)
+	err := s.ReadRecord(ctx, PlanAttempt{Target: pipeline.Target{Customer: FleetName}}, key, into)
 	if errors.Is(err, pipeline.ErrTampered) {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonTampered, Message: fmt.Sprintf("the record %s is not what was stored: it was changed, or made without the key", key),
 			Next: "find out who can write to the store; then remove that object, and the one before it counts"}

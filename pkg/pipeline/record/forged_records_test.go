@@ -104,7 +104,7 @@ func TestForgedLastApply(t *testing.T) {
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 	load := func() (record.DriftLastApply, error) {
-		return pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, "acme", "staging")
+		return pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "acme", Environment: "staging"})
 	}
 	genuine, err := load()
 	if err != nil || genuine.Actor != "dev" {

@@ -15,32 +15,31 @@ import (
 // believed when its request, which is verified, has its place there by itself; one in
 // another place was put there by a verdict of fetch-vars, and is a record of its own.
 type Index struct {
-	customer pipeline.CustomerName
-	env      pipeline.Environment // of a queue
-	Prefix   string
-	Holds    func(pipeline.Request) bool
+	target pipeline.Target // without an environment where it is no queue
+	Prefix string
+	Holds  func(pipeline.Request) bool
 }
 
 // QueueOf lists the requests that apply to a target.
-func QueueOf(c pipeline.CustomerName, env pipeline.Environment) Index {
-	return Index{customer: c, env: env, Prefix: QueuePrefix(c, env), Holds: func(r pipeline.Request) bool { return r.WorksOn(env) && r.Applies(env) }}
+func QueueOf(t pipeline.Target) Index {
+	return Index{target: t, Prefix: QueuePrefix(t), Holds: func(r pipeline.Request) bool { return r.WorksOn(t.Environment) && r.Applies(t.Environment) }}
 }
 
 // PullOf lists the requests of a pull request.
 func PullOf(c pipeline.CustomerName, number int) Index {
-	return Index{customer: c, Prefix: pullPrefix(c, number), Holds: func(r pipeline.Request) bool { return r.PullRequest == number }}
+	return Index{target: pipeline.Target{Customer: c}, Prefix: pullPrefix(c, number), Holds: func(r pipeline.Request) bool { return r.PullRequest == number }}
 }
 
 // CommitOf lists the requests for the commit of r, which share its statuses.
 func CommitOf(r pipeline.Request) Index {
-	return Index{customer: r.Customer, Prefix: commitPrefix(r), Holds: func(o pipeline.Request) bool { return o.Commit == r.Commit }}
+	return Index{target: pipeline.Target{Customer: r.Customer}, Prefix: commitPrefix(r), Holds: func(o pipeline.Request) bool { return o.Commit == r.Commit }}
 }
 
 // Own is the key that a request has by itself.
 func (x Index) Own(r pipeline.Request) string { return x.Prefix + r.Order() }
 
 // place is where a verdict lies.
-func (x Index) place() PlanAttempt { return PlanAttempt{Customer: x.customer, Environment: x.env} }
+func (x Index) place() PlanAttempt { return PlanAttempt{Target: x.target} }
 
 // Promote enters a request behind another one. An entry that is there stays.
 func (x Index) Promote(ctx context.Context, s Records, key string, winner pipeline.RequestID) error {
@@ -76,7 +75,7 @@ func (x Index) load(ctx context.Context, s Records, key string) (r pipeline.Requ
 	if !known {
 		return pipeline.Request{}, false, nil
 	}
-	r, err = LoadRequest(ctx, s, x.customer, id)
+	r, err = LoadRequest(ctx, s, x.target.Customer, id)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return pipeline.Request{}, false, nil
 	}
@@ -154,7 +153,7 @@ func (x Index) Highest(ctx context.Context, s Records, keys []string, r pipeline
 // Superseding returns the id of the newest request in the queue of the target
 // when that is newer than request, or "".
 func Superseding(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (pipeline.RequestID, error) {
-	newer, _, err := QueueOf(request.Customer, env).Newest(ctx, s, request, nil)
+	newer, _, err := QueueOf(request.Customer.In(env)).Newest(ctx, s, request, nil)
 	return newer.ID, err
 }
 
@@ -239,7 +238,7 @@ func OpenBefore(ctx context.Context, s pipeline.Store, r pipeline.Request) ([]Op
 		if !r.Applies(env) {
 			continue
 		}
-		prefix := QueuePrefix(r.Customer, env)
+		prefix := QueuePrefix(r.Customer.In(env))
 		keys, err := s.ListAfter(ctx, prefix, prefix+entries[0].before())
 		if err != nil {
 			return nil, fmt.Errorf("look for older requests of %s/%s: %w", r.Customer, env, err)

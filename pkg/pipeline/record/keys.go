@@ -42,36 +42,36 @@ func RequestVariablesKey(c pipeline.CustomerName, id pipeline.RequestID) string 
 
 // PlansPrefix holds one numbered folder for each time the target of a request
 // was planned, since a job may be run again.
-func PlansPrefix(c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID) string {
-	return fmt.Sprintf("%s/%s/plans/%s/", c, env, id)
+func PlansPrefix(t pipeline.Target, id pipeline.RequestID) string {
+	return fmt.Sprintf("%s/%s/plans/%s/", t.Customer, t.Environment, id)
 }
 
 // KeptRequestPrefix holds the states of a request that could not be written, in folders
 // numbered as those of its plans. They lie beside the plans since those are removed
 // after their time, and these may be the only record of what was made.
-func KeptRequestPrefix(c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID) string {
-	return KeptPrefix(c, env) + string(id) + "/"
+func KeptRequestPrefix(t pipeline.Target, id pipeline.RequestID) string {
+	return KeptPrefix(t) + string(id) + "/"
 }
 
 // KeptPrefix holds the kept states of all requests of a target.
-func KeptPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/kept/", c, env)
+func KeptPrefix(t pipeline.Target) string {
+	return fmt.Sprintf("%s/%s/kept/", t.Customer, t.Environment)
 }
 
 // ReplacedState is where an object is kept that lay in the place of a state when another
 // one was restored there.
-func ReplacedState(c pipeline.CustomerName, env pipeline.Environment, at time.Time) string {
-	return fmt.Sprintf("%s/%s/replaced/%s.json", c, env, at.UTC().Format(LastApplyTimes))
+func ReplacedState(t pipeline.Target, at time.Time) string {
+	return fmt.Sprintf("%s/%s/replaced/%s.json", t.Customer, t.Environment, at.UTC().Format(LastApplyTimes))
 }
 
 // QueueKey sorts the requests of a target by their age.
 func QueueKey(r pipeline.Request, env pipeline.Environment) string {
-	return QueuePrefix(r.Customer, env) + r.Order()
+	return QueuePrefix(r.Customer.In(env)) + r.Order()
 }
 
 // QueuePrefix holds the requests of a target.
-func QueuePrefix(c pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/queue/", c, env)
+func QueuePrefix(t pipeline.Target) string {
+	return fmt.Sprintf("%s/%s/queue/", t.Customer, t.Environment)
 }
 
 // PullKey sorts the requests of a pull request by their age.
@@ -94,17 +94,17 @@ func commitPrefix(r pipeline.Request) string {
 // LedgerPrefix is where a ledger lies. Without an environment it is that of what
 // was asked in a customer's name and not accepted; without a customer that of
 // requests with an unverified origin.
-func LedgerPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
+func LedgerPrefix(t pipeline.Target) string {
 	switch {
-	case c == "":
+	case t.Customer == "":
 		return "_metapipe/ledger/"
-	case env == "":
-		return fmt.Sprintf("%s/ledger/", c)
+	case t.Environment == "":
+		return fmt.Sprintf("%s/ledger/", t.Customer)
 	}
-	return fmt.Sprintf("%s/%s/ledger/", c, env)
+	return fmt.Sprintf("%s/%s/ledger/", t.Customer, t.Environment)
 }
 
 // LedgerKey is the key of one entry of a ledger; sequence begins at 1.
-func LedgerKey(c pipeline.CustomerName, env pipeline.Environment, sequence int) string {
-	return fmt.Sprintf("%s%010d.json", LedgerPrefix(c, env), sequence)
+func LedgerKey(t pipeline.Target, sequence int) string {
+	return fmt.Sprintf("%s%010d.json", LedgerPrefix(t), sequence)
 }

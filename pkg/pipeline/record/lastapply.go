@@ -46,39 +46,39 @@ type Acceptance struct {
 const LastApplyTimes = "20060102T150405.000000000Z"
 
 // LastApplyRecord is to whom a record of the last apply belongs.
-func LastApplyRecord(c pipeline.CustomerName, env pipeline.Environment) PlanAttempt {
-	return PlanAttempt{Customer: c, Environment: env}
+func LastApplyRecord(t pipeline.Target) PlanAttempt {
+	return PlanAttempt{Target: t}
 }
 
 // LastApplyPrefix holds the records of the last apply of a target; the newest counts.
-func LastApplyPrefix(c pipeline.CustomerName, env pipeline.Environment) string {
-	return fmt.Sprintf("%s/%s/applied/", c, env)
+func LastApplyPrefix(t pipeline.Target) string {
+	return fmt.Sprintf("%s/%s/applied/", t.Customer, t.Environment)
 }
 
 // LastApplyBase is the name of a record and of its variables, without the ending: they
 // come in the order of their times.
-func LastApplyBase(c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) string {
-	return LastApplyPrefix(c, env) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
+func LastApplyBase(t pipeline.Target, at time.Time, id pipeline.RequestID) string {
+	return LastApplyPrefix(t) + at.UTC().Format(LastApplyTimes) + "-" + string(id)
 }
 
 // NextLastApplyBase is LastApplyBase, and behind every record that the target has: clocks
 // of runners differ, and the last key counts.
-func NextLastApplyBase(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) (string, error) {
-	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+func NextLastApplyBase(ctx context.Context, s pipeline.Store, t pipeline.Target, at time.Time, id pipeline.RequestID) (string, error) {
+	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
-		return "", fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+		return "", fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
 	}
-	return lastApplyBaseAfter(keys, c, env, at, id), nil
+	return lastApplyBaseAfter(keys, t, at, id), nil
 }
 
-func lastApplyBaseAfter(keys []string, c pipeline.CustomerName, env pipeline.Environment, at time.Time, id pipeline.RequestID) string {
+func lastApplyBaseAfter(keys []string, t pipeline.Target, at time.Time, id pipeline.RequestID) string {
 	for _, key := range keys {
 		// Variables without a record are of a write that was stopped: their key is taken.
 		if newest, ok := LastAppliedAt(strings.TrimSuffix(strings.TrimSuffix(key, ".json"), ".variables") + ".json"); ok && !at.After(newest) {
 			at = newest.Add(time.Nanosecond)
 		}
 	}
-	return LastApplyBase(c, env, at, id)
+	return LastApplyBase(t, at, id)
 }
 
 // Seal writes a record and its variables anew under base. The variables come first: a
@@ -88,7 +88,7 @@ func (l LastApply) Seal(ctx context.Context, s Records, base string, variables [
 	if err := SealInto(ctx, s, s.Sealer, l.Variables, pipeline.BindTo(l.Receipt, ObjectVariables), bytes.NewReader(variables)); err != nil {
 		return err
 	}
-	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Customer, l.Receipt.Environment), base+".json", l)
+	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Target()), base+".json", l)
 }
 
 // NoteLastApply writes the record and removes the older ones. The new one comes
@@ -98,11 +98,11 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, fol
 	if err != nil {
 		return err
 	}
-	older, err := s.List(ctx, LastApplyPrefix(receipt.Customer, receipt.Environment))
+	older, err := s.List(ctx, LastApplyPrefix(receipt.Target()))
 	if err != nil {
 		return err
 	}
-	base := lastApplyBaseAfter(older, receipt.Customer, receipt.Environment, ended.At, request.ID)
+	base := lastApplyBaseAfter(older, receipt.Target(), ended.At, request.ID)
 	sealed, err := s.Open(ctx, folder.Key(ObjectVariables))
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, fol
 	}
 	key := base + ".json" // comes before its variables
 	stored := LastApply{Receipt: receipt, Variables: base + ".variables", Path: path.Dir(request.File), Actor: request.Actor, Run: ended.Run, At: ended.At, State: left}
-	if err := s.CreateRecord(ctx, LastApplyRecord(receipt.Customer, receipt.Environment), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+	if err := s.CreateRecord(ctx, LastApplyRecord(receipt.Target()), key, stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
 	for _, k := range older {
@@ -125,11 +125,11 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, fol
 }
 
 // LoadLastApply returns the record, and false where metapipe applied nothing yet.
-func LoadLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment) (LastApply, bool, error) {
+func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply, bool, error) {
 	fail := func(err error) (LastApply, bool, error) {
-		return LastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+		return LastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
 	}
-	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return fail(err)
 	}
@@ -139,10 +139,10 @@ func LoadLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env 
 	}
 	var stored LastApply
 	key := keys[len(keys)-1]
-	if err = s.ReadRecord(ctx, LastApplyRecord(c, env), key, &stored); err != nil {
+	if err = s.ReadRecord(ctx, LastApplyRecord(t), key, &stored); err != nil {
 		return fail(err)
 	}
-	if stored.Receipt.Customer != c || stored.Receipt.Environment != env || !strings.HasPrefix(stored.Variables, LastApplyPrefix(c, env)) {
+	if stored.Receipt.Customer != t.Customer || stored.Receipt.Environment != t.Environment || !strings.HasPrefix(stored.Variables, LastApplyPrefix(t)) {
 		return fail(fmt.Errorf("%w: the record is of %s/%s", pipeline.ErrTampered, stored.Receipt.Customer, stored.Receipt.Environment))
 	}
 	return stored, true, nil
@@ -191,8 +191,8 @@ type Opened struct {
 
 // OpenLastApply returns the record of the last apply with its variables. Found is false
 // where there was none; variables that are gone are ErrTampered.
-func OpenLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment) (Opened, error) {
-	stored, found, err := LoadLastApply(ctx, s, c, env)
+func OpenLastApply(ctx context.Context, s Records, t pipeline.Target) (Opened, error) {
+	stored, found, err := LoadLastApply(ctx, s, t)
 	if err != nil || !found {
 		return Opened{}, err
 	}
@@ -206,12 +206,12 @@ func OpenLastApply(ctx context.Context, s Records, c pipeline.CustomerName, env 
 // NoteState writes the record of the last apply again with another state. Without a
 // record that can be read there is none to write: then the ledger alone remembers, and
 // what cannot be believed goes.
-func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipeline.Environment, state pipeline.StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, LastApplyPrefix(c, env))
+func NoteState(ctx context.Context, s Records, t pipeline.Target, state pipeline.StateRecord, by Acceptance) error {
+	older, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, c, env)
+	stored, found, err := LoadLastApply(ctx, s, t)
 	if err != nil && !errors.Is(err, pipeline.ErrTampered) && !errors.Is(err, pipeline.ErrUnknownKey) {
 		return err
 	}
@@ -220,9 +220,9 @@ func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipe
 	}
 	key := ""
 	if found {
-		key = lastApplyBaseAfter(older, c, env, by.At, stored.Receipt.Request) + ".json"
+		key = lastApplyBaseAfter(older, t, by.At, stored.Receipt.Request) + ".json"
 		stored.State, stored.Accepted = &state, &by
-		if err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, stored); err != nil {
+		if err := s.CreateRecord(ctx, LastApplyRecord(t), key, stored); err != nil {
 			return err
 		}
 	}
@@ -242,11 +242,11 @@ func NoteState(ctx context.Context, s Records, c pipeline.CustomerName, env pipe
 // ended the target: its record would say that what is there now belongs to it.
 func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, at time.Time) error {
 	c := of.Name
-	older, err := s.List(ctx, LastApplyPrefix(c, env))
+	older, err := s.List(ctx, LastApplyPrefix(c.In(env)))
 	if err != nil {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, c, env)
+	stored, found, err := LoadLastApply(ctx, s, c.In(env))
 	if err != nil || !found {
 		return err
 	}
@@ -262,11 +262,11 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env p
 // Without a record that can be read, or with one of another repository, there is none to add
 // it to.
 func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, at time.Time) error {
-	older, err := s.List(ctx, LastApplyPrefix(of.Name, env))
+	older, err := s.List(ctx, LastApplyPrefix(of.Name.In(env)))
 	if err != nil {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, of.Name, env)
+	stored, found, err := LoadLastApply(ctx, s, of.Name.In(env))
 	if errors.Is(err, pipeline.ErrUnknownKey) {
 		return nil
 	}
@@ -280,8 +280,8 @@ func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline
 // replace writes a record again, and then removes the older ones. Their variables stay.
 func (l LastApply) replace(ctx context.Context, s Records, older []string, at time.Time) error {
 	c, env := l.Receipt.Customer, l.Receipt.Environment
-	key := lastApplyBaseAfter(older, c, env, at, l.Receipt.Request) + ".json"
-	err := s.CreateRecord(ctx, LastApplyRecord(c, env), key, l)
+	key := lastApplyBaseAfter(older, c.In(env), at, l.Receipt.Request) + ".json"
+	err := s.CreateRecord(ctx, LastApplyRecord(c.In(env)), key, l)
 	if err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
@@ -310,10 +310,10 @@ func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
 
 // ForgetLastApply removes the records of the last apply of a target, and reports whether
 // there were any.
-func ForgetLastApply(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment) (bool, error) {
-	keys, err := s.List(ctx, LastApplyPrefix(c, env))
+func ForgetLastApply(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
+	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply of %s/%s: %w", c, env, err)
+		return false, fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
 	}
 	return len(keys) > 0, deleteAll(ctx, s, keys)
 }
@@ -323,11 +323,11 @@ func ForgetLastApply(ctx context.Context, s pipeline.Store, c pipeline.CustomerN
 // a record that can be read there is none to write: what cannot be believed goes, and the
 // ledger and the registration remember.
 func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, LastApplyPrefix(of.Name, env))
+	older, err := s.List(ctx, LastApplyPrefix(of.Name.In(env)))
 	if err != nil {
 		return err
 	}
-	last, err := OpenLastApply(ctx, s, of.Name, env)
+	last, err := OpenLastApply(ctx, s, of.Name.In(env))
 	if errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || err == nil && !last.Found {
 		return deleteAll(ctx, s, older)
 	}
@@ -336,7 +336,7 @@ func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, env pipelin
 	}
 	stored := last.Record
 	stored.Receipt.RepositoryID, stored.State, stored.Accepted = of.RepositoryID, &state, &by
-	base := lastApplyBaseAfter(older, of.Name, env, by.At, stored.Receipt.Request)
+	base := lastApplyBaseAfter(older, of.Name.In(env), by.At, stored.Receipt.Request)
 	if err := stored.Seal(ctx, s, base, last.Variables); err != nil {
 		return err
 	}

@@ -91,11 +91,11 @@ func (hs Holders) Of(id pipeline.RequestID) bool {
 // writes its machine and the time into the lock; a step has written the same into its
 // mark, by the same clock, before it started the tool. Requests that were stopped in
 // the middle stay open until the sweep has looked at their locks.
-func LockHolders(ctx context.Context, s Reader, c pipeline.CustomerName, env pipeline.Environment, lock pipeline.Lock) (Holders, error) {
+func LockHolders(ctx context.Context, s Reader, t pipeline.Target, lock pipeline.Lock) (Holders, error) {
 	went := func(h Holder, host string, ended *Result, step time.Duration) bool {
 		return host != "" && host == lock.Host() && !lock.Created.Before(h.StartedAt.Add(-step)) && (ended == nil || !lock.Created.After(ended.At.Add(step)))
 	}
-	all, err := stepsOf(ctx, s, c, env, func(h *Holder, host string, ended *Result) bool {
+	all, err := stepsOf(ctx, s, t, func(h *Holder, host string, ended *Result) bool {
 		h.near = !went(*h, host, ended, 0)
 		return went(*h, host, ended, clockStep)
 	})
@@ -109,16 +109,16 @@ func LockHolders(ctx context.Context, s Reader, c pipeline.CustomerName, env pip
 }
 
 // UnfinishedSteps finds the steps of open requests that have begun and recorded no end.
-func UnfinishedSteps(ctx context.Context, s Reader, c pipeline.CustomerName, env pipeline.Environment) (Holders, error) {
-	return stepsOf(ctx, s, c, env, IsRunning)
+func UnfinishedSteps(ctx context.Context, s Reader, t pipeline.Target) (Holders, error) {
+	return stepsOf(ctx, s, t, IsRunning)
 }
 
 // IsRunning selects the steps that have recorded no end.
 func IsRunning(_ *Holder, _ string, ended *Result) bool { return ended == nil }
 
 // stepsOf finds the steps of open requests that may hold locks and fit, oldest first.
-func stepsOf(ctx context.Context, s Reader, c pipeline.CustomerName, env pipeline.Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
-	entries, err := OpenEntries(ctx, s, OpenPrefix(c))
+func stepsOf(ctx context.Context, s Reader, t pipeline.Target, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
+	entries, err := OpenEntries(ctx, s, OpenPrefix(t.Customer))
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +131,10 @@ func stepsOf(ctx context.Context, s Reader, c pipeline.CustomerName, env pipelin
 		if err != nil {
 			return nil, err
 		}
-		if !request.WorksOn(env) || !request.Applies(env) {
+		if !request.WorksOn(t.Environment) || !request.Applies(t.Environment) {
 			continue // plans without an apply take no lock
 		}
-		steps, err := StepsIn(ctx, s, request, env, fits)
+		steps, err := StepsIn(ctx, s, request, t.Environment, fits)
 		if err != nil {
 			return nil, err
 		}

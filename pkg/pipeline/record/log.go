@@ -28,8 +28,8 @@ const (
 func ApplyLog(n int) string { return fmt.Sprintf("apply-%04d%s", n, LogSuffix) }
 
 // logBinding ties a log to its place. A plan that failed has no receipt to tie it to.
-func logBinding(c pipeline.CustomerName, env pipeline.Environment, key string) pipeline.Binding {
-	return pipeline.Binding{Customer: c, Environment: env, Data: []byte("metapipe log\x00" + key)}
+func logBinding(t pipeline.Target, key string) pipeline.Binding {
+	return pipeline.Binding{Target: t, Data: []byte("metapipe log\x00" + key)}
 }
 
 // jobLog keeps the beginning and the end of what is written to it.
@@ -92,7 +92,7 @@ func RecordJob(in *pipeline.TargetInput) recording {
 func (r recording) Keep(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, in pipeline.TargetInput, key string) {
 	err := r.masked.Close()
 	if err == nil {
-		err = SealInto(ctx, s, sealer, key, logBinding(in.Customer.Name, in.Environment, key), r.log.content())
+		err = SealInto(ctx, s, sealer, key, logBinding(in.Target(), key), r.log.content())
 	}
 	if err != nil {
 		fmt.Fprintf(r.live, "this log could not be kept in the store: %v\n", err)
@@ -108,10 +108,10 @@ type KeptLog struct {
 
 // KeptLogs returns what the plans and then what the applies of a request's target
 // have printed, the oldest first; ErrNotFound when nothing is kept.
-func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c pipeline.CustomerName, env pipeline.Environment, id pipeline.RequestID) ([]KeptLog, error) {
-	keys, err := s.List(ctx, PlansPrefix(c, env, id))
+func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t pipeline.Target, id pipeline.RequestID) ([]KeptLog, error) {
+	keys, err := s.List(ctx, PlansPrefix(t, id))
 	if err != nil {
-		return nil, fmt.Errorf("look for the logs of request %s for %s/%s: %w", id.Short(), c, env, err)
+		return nil, fmt.Errorf("look for the logs of request %s for %s/%s: %w", id.Short(), t.Customer, t.Environment, err)
 	}
 	var plans, applies []KeptLog
 	for _, key := range keys {
@@ -119,11 +119,11 @@ func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c p
 		if !strings.HasSuffix(name, LogSuffix) {
 			continue
 		}
-		text, err := UnsealBytes(ctx, s, sealer, key, logBinding(c, env, key))
+		text, err := UnsealBytes(ctx, s, sealer, key, logBinding(t, key))
 		switch {
 		case errors.Is(err, pipeline.ErrNotFound): // its time has come meanwhile
 		case err != nil:
-			return nil, TamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), c, env))
+			return nil, TamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), t.Customer, t.Environment))
 		case name == ObjectPlanLog:
 			plans = append(plans, KeptLog{Command: "plan", Attempt: len(plans) + 1, Text: string(text)})
 		default:
@@ -131,15 +131,15 @@ func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, c p
 		}
 	}
 	if len(plans)+len(applies) == 0 {
-		return nil, fmt.Errorf("logs of request %s for %s/%s: %w", id.Short(), c, env, pipeline.ErrNotFound)
+		return nil, fmt.Errorf("logs of request %s for %s/%s: %w", id.Short(), t.Customer, t.Environment, pipeline.ErrNotFound)
 	}
 	return append(plans, applies...), nil
 }
 
 // LoggedRequest is the request that the log with this key belongs to; false where the
 // key is not that of a log of the target.
-func LoggedRequest(c pipeline.CustomerName, env pipeline.Environment, key string) (pipeline.RequestID, bool) {
-	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/%s/plans/", c, env))
+func LoggedRequest(t pipeline.Target, key string) (pipeline.RequestID, bool) {
+	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/%s/plans/", t.Customer, t.Environment))
 	name, _, _ := strings.Cut(rest, "/")
 	id, err := pipeline.ParseRequestID(name)
 	return id, ok && err == nil && strings.HasSuffix(key, LogSuffix)

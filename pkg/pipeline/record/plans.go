@@ -71,9 +71,8 @@ type Result struct {
 // PlanAttempt names the numbered folder of one planning. Records that lie elsewhere have
 // no prefix: their object is the whole key.
 type PlanAttempt struct {
-	Customer    pipeline.CustomerName
-	Environment pipeline.Environment
-	Prefix      string
+	pipeline.Target
+	Prefix string
 	// Objects are those that the folder held when it was looked up.
 	Objects []string
 }
@@ -92,7 +91,7 @@ func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, en
 		return PlanAttempt{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n)}
+		p := PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n)}
 		err := s.CreateRecord(ctx, p, ObjectStart, begun)
 		if errors.Is(err, pipeline.ErrExists) {
 			continue
@@ -111,11 +110,11 @@ func LatestPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.R
 	if err != nil || n == 0 {
 		return PlanAttempt{}, false, err
 	}
-	return PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: objects}, true, nil
+	return PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n), Objects: objects}, true, nil
 }
 
 func folderOf(request pipeline.Request, env pipeline.Environment, n int) string {
-	return fmt.Sprintf("%s%04d/", PlansPrefix(request.Customer, env, request.ID), n)
+	return fmt.Sprintf("%s%04d/", PlansPrefix(request.Customer.In(env), request.ID), n)
 }
 
 // lastPlanAttempt returns the highest number that was begun, 0 when there is none,
@@ -137,7 +136,7 @@ func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Reques
 	}
 	var all []PlanAttempt
 	for _, n := range slices.Sorted(maps.Keys(folders)) {
-		all = append(all, PlanAttempt{Customer: request.Customer, Environment: env, Prefix: folderOf(request, env, n), Objects: folders[n]})
+		all = append(all, PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n), Objects: folders[n]})
 	}
 	return all, nil
 }
@@ -145,7 +144,7 @@ func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Reques
 // folders are the names of the objects in the folders of plannings that were begun, by
 // their number.
 func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (map[int][]string, error) {
-	prefix := PlansPrefix(request.Customer, env, request.ID)
+	prefix := PlansPrefix(request.Customer.In(env), request.ID)
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
@@ -167,7 +166,7 @@ func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, en
 func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, id pipeline.RequestID) (pipeline.Request, error) {
 	var r pipeline.Request
 	key := RequestKey(customer, id)
-	if err := s.ReadRecord(ctx, PlanAttempt{Customer: customer}, key, &r); err != nil {
+	if err := s.ReadRecord(ctx, PlanAttempt{Target: pipeline.Target{Customer: customer}}, key, &r); err != nil {
 		return pipeline.Request{}, fmt.Errorf("request %s of %s: %w", id.Short(), customer, err)
 	}
 	switch {

@@ -53,7 +53,7 @@ type signedRecord struct {
 // environments before its own ended: that it is a record is a part of the binding, so
 // that a role can open the records of other environments and nothing else of them.
 func (p PlanAttempt) recordBinding(key string, content []byte) pipeline.Binding {
-	return pipeline.Binding{Customer: p.Customer, Environment: p.Environment, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
+	return pipeline.Binding{Target: p.Target, Record: true, Data: append([]byte("metapipe record\x00"+key+"\x00"), content...)}
 }
 
 // CreateRecord writes a record with its seal. A taken key is ErrExists.

@@ -30,36 +30,36 @@ type aside struct {
 }
 
 func (a *aside) place() string {
-	return pipeline.StateKey(a.in.Customer.Name, a.in.Environment)
+	return pipeline.StateKey(a.in.Target())
 }
 
 // clear keeps what lies in the place of a state under another key and announces the
 // restore in the ledger. It removes only what is damaged, and only what it has copied.
 func (a *aside) clear(ctx context.Context, why string, damaged bool) error {
 	a.damaged = damaged
-	key := record.ReplacedState(a.in.Customer.Name, a.in.Environment, a.Now())
+	key := record.ReplacedState(a.in.Target(), a.Now())
 	copied, err := a.digest(ctx, a.place(), func(body io.Reader) error { return a.Store.Create(ctx, key, body) })
 	if err != nil {
-		return fmt.Errorf("keep what is in place of the state of %s as %s: %w", a.in.Name(), key, err)
+		return fmt.Errorf("keep what is in place of the state of %s as %s: %w", a.in.Target(), key, err)
 	}
 	a.key, a.sum = key, copied
 	now, err := a.digestNow(ctx)
 	if err == nil && now != copied {
-		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", a.in.Name()),
+		err = &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the state of %s has changed while it was copied, so it was not replaced", a.in.Target()),
 			Next: "look who works on it (`metapipe state show`), and run this again"}
 	}
 	if err != nil {
 		return err
 	}
 	if err := a.appendLedger(ctx, a.in, ledger.Entry{Event: ledger.Restoring, Message: why + "; what it replaces is kept as " + key}); err != nil {
-		return fmt.Errorf("announce in the ledger that the state of %s is replaced: %w", a.in.Name(), err)
+		return fmt.Errorf("announce in the ledger that the state of %s is replaced: %w", a.in.Target(), err)
 	}
 	if !damaged {
 		return nil
 	}
 	a.removed = true
 	if err := a.States.RemoveState(ctx, a.place()); err != nil {
-		return fmt.Errorf("remove the damaged state of %s: %w", a.in.Name(), err)
+		return fmt.Errorf("remove the damaged state of %s: %w", a.in.Target(), err)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (a *aside) clear(ctx context.Context, why string, damaged bool) error {
 // and puts back what was removed.
 func (a *aside) settle(ctx context.Context, failure error) error {
 	if a.key == "" {
-		return fmt.Errorf("%w\nnothing was restored: what is in the place of the state of %s is as it was", failure, a.in.Name())
+		return fmt.Errorf("%w\nnothing was restored: what is in the place of the state of %s is as it was", failure, a.in.Target())
 	}
 	ctx, cancel := record.CleanupContext(ctx)
 	defer cancel()
@@ -84,11 +84,11 @@ func (a *aside) settle(ctx context.Context, failure error) error {
 	}
 	switch {
 	case now == a.sum:
-		failure = fmt.Errorf("%w\nnothing was restored: what was in the place of the state of %s is there, byte for byte", failure, a.in.Name())
+		failure = fmt.Errorf("%w\nnothing was restored: what was in the place of the state of %s is there, byte for byte", failure, a.in.Target())
 	case err != nil:
-		failure = fmt.Errorf("%w\nwhat is in the place of the state of %s now is unknown: look with `metapipe state show` (%w)", failure, a.in.Name(), err)
+		failure = fmt.Errorf("%w\nwhat is in the place of the state of %s now is unknown: look with `metapipe state show` (%w)", failure, a.in.Target(), err)
 	default:
-		failure = fmt.Errorf("%w\nthe place of the state of %s holds something else than before: look with `metapipe state show`", failure, a.in.Name())
+		failure = fmt.Errorf("%w\nthe place of the state of %s holds something else than before: look with `metapipe state show`", failure, a.in.Target())
 	}
 	return a.wayBack(failure)
 }

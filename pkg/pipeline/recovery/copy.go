@@ -92,6 +92,6 @@ func (d Restored) words(from StateCopy) string {
 
 func refuseMisfit(in pipeline.TargetInput, from StateCopy, misfit *pipeline.LostState) error {
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost,
-		Message: fmt.Sprintf("%s is not the state that the last apply of %s left, so nothing was restored: with it, %s", from.Name, in.Name(), misfit.Why),
+		Message: fmt.Sprintf("%s is not the state that the last apply of %s left, so nothing was restored: with it, %s", from.Name, in.Target(), misfit.Why),
 		Next:    "look for the copy that fits. Where there is none, add --force: what was built since is not in the copy, and must be imported (docs/RECOVERY.md, \"A state is lost\")"}
 }

@@ -20,25 +20,25 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 	}
 	s := record.Records{Store: r.Store, Sealer: r.Sealer}
 	c, env := in.Customer.Name, in.Environment
-	last, err := record.OpenLastApply(ctx, s, c, env)
+	last, err := record.OpenLastApply(ctx, s, c.In(env))
 	unread := errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey)
 	if err != nil && !unread {
 		return err
 	}
 	if last.Found && !unread {
-		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept", c, in.Name()),
+		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept", c, in.Target()),
 			Next: "give the customer its file first where plans are to build on its states"}
 	}
-	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, c, env)
+	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, c.In(env))
 	if err != nil {
-		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c, env), err)
+		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c.In(env)), err)
 	}
-	removed, err := record.ForgetLastApply(ctx, r.Store, c, env)
+	removed, err := record.ForgetLastApply(ctx, r.Store, c.In(env))
 	if err != nil {
 		return err
 	}
 	if !removed {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store has no record of an apply of %s: there is nothing to accept", in.Name()), Next: "`metapipe rekey` lists the records that no key opens"}
+		return &pipeline.UsageError{Message: fmt.Sprintf("the store has no record of an apply of %s: there is nothing to accept", in.Target()), Next: "`metapipe rekey` lists the records that no key opens"}
 	}
 	e := ledger.Entry{Event: ledger.Accepted, Message: reason}
 	if left { // what is remembered stays as it is

@@ -136,14 +136,14 @@ func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
 // kept ones, and the plans, where it was kept by earlier versions.
 func (r *Recoverer) folders(ctx context.Context, in pipeline.TargetInput) ([]record.PlanAttempt, error) {
 	var folders []record.PlanAttempt
-	for _, prefix := range []string{record.KeptRequestPrefix(in.Customer.Name, in.Environment, in.Request), record.PlansPrefix(in.Customer.Name, in.Environment, in.Request)} {
+	for _, prefix := range []string{record.KeptRequestPrefix(in.Target(), in.Request), record.PlansPrefix(in.Target(), in.Request)} {
 		keys, err := r.Store.List(ctx, prefix)
 		if err != nil {
 			return nil, err
 		}
 		for _, key := range slices.Backward(keys) {
 			if folder, ok := strings.CutSuffix(key, record.ObjectReceipt); ok {
-				folders = append(folders, record.PlanAttempt{Customer: in.Customer.Name, Environment: in.Environment, Prefix: folder})
+				folders = append(folders, record.PlanAttempt{Target: in.Target(), Prefix: folder})
 			}
 		}
 	}
@@ -178,9 +178,8 @@ func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext str
 		}
 	}
 	return record.PlanAttempt{
-		Customer:    receipt.Customer,
-		Environment: receipt.Environment,
-		Prefix:      record.KeptRequestPrefix(receipt.Customer, receipt.Environment, receipt.Request) + receipt.Code() + "/",
+		Target: receipt.Target(),
+		Prefix: record.KeptRequestPrefix(receipt.Target(), receipt.Request) + receipt.Code() + "/",
 	}, receipt, nil
 }
 

@@ -112,7 +112,7 @@ func TestRecover(t *testing.T) {
 		}
 	}
 	elsewhere := in
-	elsewhere.Backend = pipeline.State{}.Target(in.Customer.Name, in.Environment, "/elsewhere")
+	elsewhere.Backend = pipeline.State{}.Target(in.Target(), "/elsewhere")
 	var refused *pipeline.RefusedError
 	if _, err := recoverer(w, l).Run(t.Context(), recovery.RecoverInput{TargetInput: elsewhere}); !errors.As(err, &refused) || len(l.pushed) > 0 {
 		t.Errorf("to another backend: %v", err)
@@ -123,7 +123,7 @@ func TestRecover(t *testing.T) {
 			t.Fatalf("%+v %+v %v", state, l, err)
 		}
 	}
-	w.WantEvents("acme", "staging", "requested dev, planned, applying, failed, recovered")
+	w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying, failed, recovered")
 	if _, err := os.Stat(l.pushed[0].File); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the clear text is still there: %v", err)
 	}

@@ -107,8 +107,7 @@ func (r *Rekeyer) Run(ctx context.Context, apply bool) (RekeyResult, error) {
 
 // rekeyTarget holds the keys of one target that have to do with what lasts.
 type rekeyTarget struct {
-	customer      pipeline.CustomerName
-	env           pipeline.Environment
+	pipeline.Target
 	applied, kept []string
 }
 
@@ -116,12 +115,12 @@ type rekeyTarget struct {
 func rekeyTargets(keys []string) []rekeyTarget {
 	var targets []rekeyTarget
 	for _, key := range keys {
-		c, env, of, is := targetOfKey(key)
+		target, of, is := targetOfKey(key)
 		if !is || of != "applied" && of != "kept" {
 			continue
 		}
-		if n := len(targets); n == 0 || targets[n-1].customer != c || targets[n-1].env != env {
-			targets = append(targets, rekeyTarget{customer: c, env: env})
+		if n := len(targets); n == 0 || targets[n-1].Target != target {
+			targets = append(targets, rekeyTarget{Target: target})
 		}
 		t := &targets[len(targets)-1]
 		if of == "kept" {
@@ -134,14 +133,14 @@ func rekeyTargets(keys []string) []rekeyTarget {
 }
 
 // targetOfKey splits a key CUSTOMER/ENVIRONMENT/OF/...; false for one of another form.
-func targetOfKey(key string) (c pipeline.CustomerName, env pipeline.Environment, of string, is bool) {
+func targetOfKey(key string) (t pipeline.Target, of string, is bool) {
 	parts := strings.SplitN(key, "/", 4)
 	if len(parts) < 4 {
-		return "", "", "", false
+		return t, "", false
 	}
 	c, customerErr := pipeline.ParseCustomerName(parts[0])
 	env, envErr := pipeline.ParseEnvironment(parts[1])
-	return c, env, parts[2], customerErr == nil && envErr == nil
+	return c.In(env), parts[2], customerErr == nil && envErr == nil
 }
 
 // rekeyAdvice is what the list says is next for a record: old, its state where an older key
@@ -189,11 +188,10 @@ func (r *Rekeyer) lastApply(ctx context.Context, t rekeyTarget, apply bool, resu
 	if len(t.applied) == 0 {
 		return nil
 	}
-	c, env := t.customer, t.env
 	result.Checked++
 	newest := t.applied[len(t.applied)-1]
-	_, first := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.First}, c, env)
-	last, all := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.All}, c, env)
+	_, first := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.First}, t.Target)
+	last, all := record.OpenLastApply(ctx, record.Records{Store: r.Store, Sealer: r.All}, t.Target)
 	stored, is, err := resealed(lostApply).classify(newest, first, all)
 	if err != nil || !is {
 		return err
@@ -238,18 +236,18 @@ func (r *Rekeyer) requests(ctx context.Context, keys []string, result *RekeyResu
 		}
 	}
 	for _, key := range keys {
-		c, _, of, is := targetOfKey(key)
+		t, of, is := targetOfKey(key)
 		id, known := record.EntryOf(key)
 		until := record.OrderTime(key).Add(record.RankAfter)
-		if !is || !known || of != "queue" || open[record.RequestKey(c, id)] || !r.Now().Before(until) {
+		if !is || !known || of != "queue" || open[record.RequestKey(t.Customer, id)] || !r.Now().Before(until) {
 			continue
 		}
-		open[record.RequestKey(c, id)] = true // once, whatever number of targets it has
+		open[record.RequestKey(t.Customer, id)] = true // once, whatever number of targets it has
 		load := func(sealer pipeline.Sealer) error {
-			_, err := record.LoadRequest(ctx, record.Records{Store: r.Store, Sealer: sealer}, c, id)
+			_, err := record.LoadRequest(ctx, record.Records{Store: r.Store, Sealer: sealer}, t.Customer, id)
 			return err
 		}
-		if err := r.request(record.RequestKey(c, id), load, fmt.Sprintf("until %s: the order of a push before then is compared with it", until.UTC().Format(time.RFC3339)), result); err != nil {
+		if err := r.request(record.RequestKey(t.Customer, id), load, fmt.Sprintf("until %s: the order of a push before then is compared with it", until.UTC().Format(time.RFC3339)), result); err != nil {
 			return err
 		}
 	}
@@ -278,7 +276,7 @@ func (r *Rekeyer) kept(ctx context.Context, t rekeyTarget, result *RekeyResult) 
 			continue
 		}
 		result.Checked++
-		folder := record.PlanAttempt{Customer: t.customer, Environment: t.env, Prefix: prefix}
+		folder := record.PlanAttempt{Target: t.Target, Prefix: prefix}
 		advice := rekeyAdvice{old: RekeyWaits, until: "until `metapipe state recover` brings it back", lost: lostKept}
 		stored, is, err := advice.classify(key, r.opens(ctx, r.First, folder), r.opens(ctx, r.All, folder))
 		if err != nil {

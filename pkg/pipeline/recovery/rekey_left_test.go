@@ -97,7 +97,7 @@ func TestLeakedKeyGoneCustomer(t *testing.T) {
 	if got := states(pipelinetest.Must[recovery.RekeyResult](t)(r.Run(context.Background(), false))); got != "" {
 		t.Errorf("applies %q", got)
 	}
-	entry, found, err := ledger.Ledger{Store: w.Store}.LastState(context.Background(), "acme", "staging")
+	entry, found, err := ledger.Ledger{Store: w.Store}.LastState(context.Background(), pipeline.Target{Customer: "acme", Environment: "staging"})
 	if err != nil || !found || entry.Event != ledger.Accepted || entry.State == nil || entry.State.Lineage == "" {
 		t.Errorf("the ledger remembers %+v %v %v", entry, found, err)
 	}

@@ -63,7 +63,7 @@ func TestRekeySealsAgain(t *testing.T) {
 			t.Errorf("a dry run wrote %v", now)
 		}
 	}
-	if _, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.First, "acme", "staging"); err != nil {
+	if _, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.First, pipeline.Target{Customer: "acme", Environment: "staging"}); err != nil {
 		t.Errorf("with the new key alone: %v", err)
 	}
 	w.Sealer = r.All.(*store.Sealer)
@@ -71,7 +71,7 @@ func TestRekeySealsAgain(t *testing.T) {
 	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging three\nproduction one\n"), "push")))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
-	if last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.First, "acme", "staging"); err != nil || last.Request != request.ID {
+	if last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.First, pipeline.Target{Customer: "acme", Environment: "staging"}); err != nil || last.Request != request.ID {
 		t.Errorf("the last apply is %s, %v", last.Request, err)
 	}
 }
@@ -112,7 +112,7 @@ func TestRekeyFault(t *testing.T) {
 	if _, err := r.Run(context.Background(), true); err == nil {
 		t.Fatal("no error")
 	}
-	if _, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.All, "acme", "staging"); err != nil {
+	if _, err := pipelinetest.LastApplyOf(context.Background(), w.Store, r.All, pipeline.Target{Customer: "acme", Environment: "staging"}); err != nil {
 		t.Errorf("the old record is gone: %v", err)
 	}
 	r.Store, w.Now = w.Store, w.Now.Add(1)

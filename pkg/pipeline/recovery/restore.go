@@ -35,7 +35,7 @@ type Fit struct {
 // Compare compares a state that is there now, or that could be restored, with what is
 // remembered.
 func (r *Restorer) Compare(ctx context.Context, in pipeline.TargetInput, now pipeline.StateRecord) (Fit, error) {
-	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer.Name, in.Environment)
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Target())
 	if err != nil {
 		return Fit{}, err
 	}
@@ -79,7 +79,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 		return r.takeOver(ctx, in, a, other)
 	}
 	// A record that was changed, or whose key is gone, is what the operator may accept.
-	known, err := ledger.Remember(ctx, s, in.Customer.Name, in.Environment)
+	known, err := ledger.Remember(ctx, s, in.Target())
 	if err == nil && owner == nil && known.Nothing() { // what is accepted is its first memory
 		if err := registry.CheckRegisteredOwner(ctx, s, in.Customer, in.Environment); errors.As(err, &other) {
 			return r.takeOver(ctx, in, a, other)
@@ -95,7 +95,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 	case owner != nil:
 		return owner
 	case !known.Nothing() && known.Unread == nil && known.Lost(a.State, in.Backend.String()) == nil:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", in.Name()),
+		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", in.Target()),
 			Next: "`metapipe state list` says which states are lost"}
 	}
 	if err := r.note(ctx, in, ledger.Accepted, a.State, a.Reason); err != nil {
@@ -137,7 +137,7 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 // target look worse: done again after an interruption, both agree.
 func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.Event, state pipeline.StateRecord, why string) error {
 	c, env := in.Customer.Name, in.Environment
-	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c, env, state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
+	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c.In(env), state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
 	return r.appendLedger(ctx, in, ledger.Entry{Event: event, Message: why, State: &state})

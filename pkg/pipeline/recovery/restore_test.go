@@ -106,12 +106,12 @@ func restoreOnce(t *testing.T, damaged bool, call int, through bool, push error)
 		t.Errorf("%s: the way back is not in the error", what)
 	}
 	if push != nil {
-		w.WantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring")
+		w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying, applied, restoring")
 	} else if !fault.Hit {
 		if err != nil {
 			t.Error(what)
 		}
-		w.WantEvents("acme", "staging", "requested dev, planned, applying, applied, restoring, restored")
+		w.WantEvents(pipeline.Target{Customer: "acme", Environment: "staging"}, "requested dev, planned, applying, applied, restoring, restored")
 		if _, gone := os.Stat(place); damaged != os.IsNotExist(gone) {
 			t.Errorf("%s: only a damaged state is removed: %v", what, gone)
 		}

@@ -67,7 +67,7 @@ func (s NameRecords) Empty(ctx context.Context, name pipeline.CustomerName) (boo
 		return false, err
 	}
 	for _, env := range envs {
-		known, err := ledger.Remember(ctx, s.Records, name, env)
+		known, err := ledger.Remember(ctx, s.Records, name.In(env))
 		if err != nil {
 			return false, err
 		}
@@ -86,7 +86,7 @@ func (s NameRecords) Evidence(ctx context.Context, name pipeline.CustomerName, c
 		return pipeline.Evidence{}, false, err
 	}
 	for _, env := range envs {
-		e, ok, err := s.appliedFrom(ctx, name, env, c)
+		e, ok, err := s.appliedFrom(ctx, name.In(env), c)
 		if err != nil {
 			return pipeline.Evidence{}, false, err
 		}
@@ -98,13 +98,13 @@ func (s NameRecords) Evidence(ctx context.Context, name pipeline.CustomerName, c
 }
 
 // appliedFrom reads the record of the last apply of a target.
-func (s NameRecords) appliedFrom(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment, c pipeline.Customer) (pipeline.Evidence, bool, error) {
-	stored, found, err := record.LoadLastApply(ctx, s.Records, name, env)
+func (s NameRecords) appliedFrom(ctx context.Context, t pipeline.Target, c pipeline.Customer) (pipeline.Evidence, bool, error) {
+	stored, found, err := record.LoadLastApply(ctx, s.Records, t)
 	switch {
 	case errors.Is(err, pipeline.ErrUnknownKey):
-		return s.claimedFrom(ctx, name, env, c, err)
+		return s.claimedFrom(ctx, t, c, err)
 	case err != nil:
-		return pipeline.Evidence{}, false, record.TamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", pipeline.TargetName(name, env), c.Name))
+		return pipeline.Evidence{}, false, record.TamperedOr(err, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", t, c.Name))
 	case !found:
 		return pipeline.Evidence{}, false, nil
 	}
@@ -114,11 +114,11 @@ func (s NameRecords) appliedFrom(ctx context.Context, name pipeline.CustomerName
 // claimedFrom reads a record under a key that is not at hand. It can only refuse: that it
 // claims to be of another repository is all that is known, and the lost key of a customer
 // that is gone keeps no other one out.
-func (s NameRecords) claimedFrom(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment, c pipeline.Customer, cause error) (pipeline.Evidence, bool, error) {
-	if name == c.Name {
+func (s NameRecords) claimedFrom(ctx context.Context, t pipeline.Target, c pipeline.Customer, cause error) (pipeline.Evidence, bool, error) {
+	if t.Customer == c.Name {
 		return pipeline.Evidence{}, false, nil
 	}
-	keys, err := s.List(ctx, record.LastApplyPrefix(name, env))
+	keys, err := s.List(ctx, record.LastApplyPrefix(t))
 	if err != nil {
 		return pipeline.Evidence{}, false, err
 	}
@@ -127,11 +127,11 @@ func (s NameRecords) claimedFrom(ctx context.Context, name pipeline.CustomerName
 			continue
 		}
 		var claimed record.LastApply
-		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
+		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(t), key, &claimed)
 		if err == nil && claimed.Receipt.RepositoryID != 0 && claimed.Receipt.RepositoryID != c.RepositoryID {
 			return pipeline.Evidence{}, false, nil
 		}
 		break
 	}
-	return pipeline.Evidence{}, false, record.TamperedOr(cause, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", pipeline.TargetName(name, env), c.Name))
+	return pipeline.Evidence{}, false, record.TamperedOr(cause, fmt.Sprintf("the record of the last apply of %s, which may be of customer %s under a former name,", t, c.Name))
 }

@@ -209,10 +209,10 @@ func TestOffboardedPath(t *testing.T) {
 func dropRecordedPath(w *pipelinetest.Setup) {
 	w.T.Helper()
 	ctx, s := context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer)
-	last := pipelinetest.Must[record.Opened](w.T)(record.OpenLastApply(ctx, s, "acme", "staging"))
+	last := pipelinetest.Must[record.Opened](w.T)(record.OpenLastApply(ctx, s, pipeline.Target{Customer: "acme", Environment: "staging"}))
 	w.DeleteAll("acme/staging/applied/")
 	last.Record.Path = ""
-	base := record.LastApplyBase("acme", "staging", last.Record.At, last.Record.Receipt.Request)
+	base := record.LastApplyBase(pipeline.Target{Customer: "acme", Environment: "staging"}, last.Record.At, last.Record.Receipt.Request)
 	if err := last.Record.Seal(ctx, s, base, last.Variables); err != nil {
 		w.T.Fatal(err)
 	}
@@ -318,7 +318,7 @@ func TestFormerPathOfALaterFailure(t *testing.T) {
 	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
 		t.Errorf("after an apply from a third path: %v", err)
 	}
-	last := pipelinetest.Must[record.Opened](t)(record.OpenLastApply(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), "acme", "staging"))
+	last := pipelinetest.Must[record.Opened](t)(record.OpenLastApply(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}))
 	if last.Record.Path != "third" || last.Record.FailedPaths != nil {
 		t.Errorf("the record names %q and %q", last.Record.Path, last.Record.FailedPaths)
 	}

@@ -26,7 +26,7 @@ func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, env 
 	if s.Sealer == nil {
 		return NameRecords{Records: s}.checkClaimed(ctx, c, env)
 	}
-	known, err := ledger.Remember(ctx, s, c.Name, env)
+	known, err := ledger.Remember(ctx, s, c.Name.In(env))
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembe
 // verify a registration with. Verified says that fetch-vars did
 // (Request.OwnerVerified).
 func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pipeline.Customer, env pipeline.Environment) error {
-	known, err := ledger.Remember(ctx, s, c.Name, env)
+	known, err := ledger.Remember(ctx, s, c.Name.In(env))
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pi
 
 // checkClaimed is CheckOwner for a record of the last apply that cannot be verified.
 func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	e, found, err := s.claimedEvidence(ctx, c.Name, env)
+	e, found, err := s.claimedEvidence(ctx, c.Name.In(env))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env 
 // of, and no record of an apply. What the registrations and the request of the last change
 // claim can only refuse.
 func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	known, err := ledger.RememberUnverified(ctx, s.Store, c.Name, env)
+	known, err := ledger.RememberUnverified(ctx, s.Store, c.Name.In(env))
 	if err != nil || known.Nothing() || known.NoneLeft() || known.Ended() {
 		return err
 	}
@@ -134,19 +134,19 @@ func CheckOwners(ctx context.Context, s record.Records, c pipeline.Customer) err
 }
 
 // claimedEvidence reads the newest record of the last apply of a target without its key.
-func (s NameRecords) claimedEvidence(ctx context.Context, name pipeline.CustomerName, env pipeline.Environment) (e pipeline.Evidence, found bool, err error) {
-	keys, err := s.List(ctx, record.LastApplyPrefix(name, env))
+func (s NameRecords) claimedEvidence(ctx context.Context, t pipeline.Target) (e pipeline.Evidence, found bool, err error) {
+	keys, err := s.List(ctx, record.LastApplyPrefix(t))
 	if err != nil {
-		return pipeline.Evidence{}, false, fmt.Errorf("look for the last apply of %s: %w", pipeline.TargetName(name, env), err)
+		return pipeline.Evidence{}, false, fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
 	for _, key := range slices.Backward(keys) {
 		if !strings.HasSuffix(key, ".json") {
 			continue
 		}
 		var claimed record.LastApply
-		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(name, env), key, &claimed)
+		err := record.UnverifiedReader{Store: s.Store}.ReadRecord(ctx, record.LastApplyRecord(t), key, &claimed)
 		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
-			return pipeline.Evidence{}, false, fmt.Errorf("read the record of the last apply of %s: %w", pipeline.TargetName(name, env), err)
+			return pipeline.Evidence{}, false, fmt.Errorf("read the record of the last apply of %s: %w", t, err)
 		}
 		gone := claimed.Destroyed() || claimed.State != nil && claimed.State.Lineage == ""
 		return claimed.From(), claimed.Receipt.RepositoryID != 0 && !gone, nil

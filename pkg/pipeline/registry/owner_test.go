@@ -163,7 +163,7 @@ func TestRenameOverAnotherEnvironment(t *testing.T) {
 	if err := w.Fetcher().Register(context.Background(), bolt); err != nil {
 		t.Fatal(err)
 	}
-	w.Engine.States[w.Backend("bolt", "production").String()] = 3
+	w.Engine.States[w.Backend(pipeline.Target{Customer: "bolt", Environment: "production"}).String()] = 3
 	w.Current = bolt
 	err := w.Rename("bolt", "store")
 	pipelinetest.WantRefused(t, "rename", err, pipeline.ReasonStaleState)
@@ -199,7 +199,7 @@ func TestTakeOver(t *testing.T) {
 	if err := accept(8); !errors.As(err, &usage) || !strings.Contains(err.Error(), "nothing to accept") {
 		t.Errorf("a second time: %v", err)
 	}
-	last, err := record.OpenLastApply(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), "acme", "staging")
+	last, err := record.OpenLastApply(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"})
 	if err != nil || !last.Found || last.Record.Receipt.RepositoryID != 8 {
 		t.Fatalf("the record is of %d: %v", last.Record.Receipt.RepositoryID, err)
 	}

@@ -61,7 +61,7 @@ func LoadRegistration(ctx context.Context, s pipeline.Store, read record.Reader,
 // the repository and the path that its folder is made of, and name a customer.
 func LoadRegistrationAt(ctx context.Context, read record.Reader, folder, key string) (Registration, error) {
 	var r Registration
-	if err := read.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, key, &r); err != nil {
+	if err := read.ReadRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, key, &r); err != nil {
 		return Registration{}, err
 	}
 	if registrationPrefix(pipeline.Customer{RepositoryID: r.RepositoryID, Path: r.Path}) != folder {

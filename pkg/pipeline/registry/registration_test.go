@@ -191,7 +191,7 @@ func TestPlanOfACustomerThatHasLeft(t *testing.T) {
 // wantInLedger wants the last entry of acme/staging to say why the request was refused.
 func wantInLedger(w *pipelinetest.Setup, request pipeline.Request, event ledger.Event, reason pipeline.Reason) ledger.Entry {
 	w.T.Helper()
-	e := w.LastEvent("acme", "staging")
+	e := w.LastEvent(pipeline.Target{Customer: "acme", Environment: "staging"})
 	if e.Event != event || e.Reason != reason || e.Request != request.ID || e.Commit != request.Commit || e.Message == "" {
 		w.T.Errorf("ledger: %+v", e)
 	}

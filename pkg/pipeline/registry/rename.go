@@ -43,7 +43,7 @@ type RenameInput struct {
 	// Kept is the customer that has the old name in a file; nil: there is none.
 	Kept *pipeline.Customer
 	// Backend is where the state of a target is.
-	Backend    func(pipeline.CustomerName, pipeline.Environment) pipeline.Backend
+	Backend    func(pipeline.Target) pipeline.Backend
 	ManagerDir string // absolute
 	RunDir     string // absolute, and private: states in clear pass through it
 	Run        pipeline.Run
@@ -220,7 +220,7 @@ func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 			return err
 		}
 		for _, env := range envs {
-			if err := r.free(ctx, in, name, env); err != nil {
+			if err := r.free(ctx, in, name.In(env)); err != nil {
 				return err
 			}
 		}
@@ -229,27 +229,27 @@ func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 }
 
 // free refuses a target with a lock, or with a state that waits to be brought back.
-func (r *Renamer) free(ctx context.Context, in RenameInput, name pipeline.CustomerName, env pipeline.Environment) error {
+func (r *Renamer) free(ctx context.Context, in RenameInput, t pipeline.Target) error {
 	c := in.New
-	c.Name = name
-	lock, _, err := r.Locks.Lock(ctx, c, env)
+	c.Name = t.Customer
+	lock, _, err := r.Locks.Lock(ctx, c, t.Environment)
 	if err != nil {
-		return fmt.Errorf("read the lock of %s: %w", pipeline.TargetName(name, env), err)
+		return fmt.Errorf("read the lock of %s: %w", t, err)
 	}
 	if lock != nil {
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonLocked,
-			Message: fmt.Sprintf("the state of %s is locked by %s", pipeline.TargetName(name, env), lock),
+			Message: fmt.Sprintf("the state of %s is locked by %s", t, lock),
 			Next:    "wait until that has ended; `metapipe unlock` releases the lock of a dead run",
 		}
 	}
-	keys, err := r.Store.List(ctx, record.KeptPrefix(name, env))
+	keys, err := r.Store.List(ctx, record.KeptPrefix(t))
 	if err != nil {
-		return fmt.Errorf("look for kept states of %s: %w", pipeline.TargetName(name, env), err)
+		return fmt.Errorf("look for kept states of %s: %w", t, err)
 	}
 	if kept := record.KeptStates(keys); len(kept) > 0 {
-		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", pipeline.TargetName(name, env)),
-			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover --customer %s --environment %s --request %s`, and rename then", name, name, env, kept[0])}
+		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("an apply of %s could not write its state, which waits to be brought back", t),
+			Next: fmt.Sprintf("give the file the name %s.yml, run `metapipe state recover --customer %s --environment %s --request %s`, and rename then", t.Customer, t.Customer, t.Environment, kept[0])}
 	}
 	return nil
 }
@@ -279,7 +279,7 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	}
 	var all []moving
 	for _, env := range in.New.Manager.InPromotionOrder(envs) {
-		t := moving{env: env, from: in.Backend(in.Old, env), to: in.Backend(in.New.Name, env), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
+		t := moving{env: env, from: in.Backend(in.Old.In(env)), to: in.Backend(in.New.Name.In(env)), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
 		err := r.checkOld(ctx, in, env)
 		if err == nil {
 			err = r.read(ctx, in, &t)
@@ -302,31 +302,31 @@ func (r *Renamer) checkOld(ctx context.Context, in RenameInput, env pipeline.Env
 	return CheckOwner(ctx, r.records(), old, env)
 }
 
-func (in RenameInput) job(name pipeline.CustomerName, env pipeline.Environment, backend pipeline.Backend) pipeline.Job {
+func (in RenameInput) job(t pipeline.Target, backend pipeline.Backend) pipeline.Job {
 	c := in.New
-	c.Name = name
-	return pipeline.Job{Customer: c, Environment: env, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(name), string(env)), Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
+	c.Name = t.Customer
+	return pipeline.Job{Customer: c, Environment: t.Environment, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(t.Customer), string(t.Environment)), Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
 }
 
 func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
-	t.state, err = r.Engine.PullState(ctx, in.job(in.Old, t.env, t.from), t.file)
+	t.state, err = r.Engine.PullState(ctx, in.job(in.Old.In(t.env), t.from), t.file)
 	if lost := pipeline.AsLost(err); lost != nil {
 		return refuseLost(in, lost)
 	}
 	if err != nil {
-		return fmt.Errorf("read the state of %s: %w", pipeline.TargetName(in.Old, t.env), err)
+		return fmt.Errorf("read the state of %s: %w", in.Old.In(t.env), err)
 	}
 	other := filepath.Join(in.RunDir, string(t.env)+".there.tfstate")
-	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name, t.env, t.to), other)
+	t.there, err = r.Engine.PullState(ctx, in.job(in.New.Name.In(t.env), t.to), other)
 	if err == nil && t.state.Lineage != "" && t.there.Lineage != "" {
 		t.copied, err = r.Engine.SameState(t.file, other)
 	}
 	_ = os.Remove(other) // the directory goes with it
 	if err != nil {
-		return fmt.Errorf("read the state of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+		return fmt.Errorf("read the state of %s: %w", in.New.Name.In(t.env), err)
 	}
-	if t.last, err = record.OpenLastApply(ctx, r.records(), in.Old, t.env); err != nil {
-		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.Old, t.env))
+	if t.last, err = record.OpenLastApply(ctx, r.records(), in.Old.In(t.env)); err != nil {
+		return record.TamperedOr(err, "the record of the last apply of "+in.Old.In(t.env).String())
 	}
 	return nil
 }
@@ -342,7 +342,7 @@ func refuseLost(in RenameInput, lost *pipeline.LostState) error {
 // checkLost refuses an old name without the state that it had, and notes whether the
 // target was ended.
 func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) error {
-	known, err := ledger.Remember(ctx, r.records(), in.Old, t.env)
+	known, err := ledger.Remember(ctx, r.records(), in.Old.In(t.env))
 	if err != nil {
 		return err
 	}
@@ -358,9 +358,9 @@ func (r *Renamer) checkLost(ctx context.Context, in RenameInput, t *moving) erro
 // tool may give a state a new lineage with its first write to a backend. Where a rename is
 // only to be finished, the new name may have gone on, and the old state may be removed.
 func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *moving) error {
-	last, found, err := record.LoadLastApply(ctx, r.records(), in.New.Name, t.env)
+	last, found, err := record.LoadLastApply(ctx, r.records(), in.New.Name.In(t.env))
 	if err != nil {
-		return record.TamperedOr(err, "the record of the last apply of "+pipeline.TargetName(in.New.Name, t.env))
+		return record.TamperedOr(err, "the record of the last apply of "+in.New.Name.In(t.env).String())
 	}
 	if found && last.Receipt.RepositoryID == in.New.RepositoryID && k.name == in.New.Name && t.goneOn(last) {
 		t.ahead = true
@@ -375,23 +375,23 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 		why = fmt.Sprintf("was applied for another repository (id %d)", last.Receipt.RepositoryID)
 	case t.there.Lineage == "" || t.from.String() == t.to.String() || t.copied:
 	case t.there.Lineage != t.state.Lineage && found && last.State != nil && last.State.StateVersion == t.there.StateVersion:
-		why = fmt.Sprintf("has a copy, in %s, that a former rename has made under a lineage of its own, and the state of %s has changed since", t.to, pipeline.TargetName(in.Old, t.env))
+		why = fmt.Sprintf("has a copy, in %s, that a former rename has made under a lineage of its own, and the state of %s has changed since", t.to, in.Old.In(t.env))
 		next = fmt.Sprintf("look whether %s is the older one, move it to another place, and run this again: it copies the state once more (docs/RECOVERY.md, \"A customer was renamed\")", t.to)
 	case t.there.Lineage != t.state.Lineage:
 		why = "has another state, in " + t.to.String()
 	case t.there.Serial > t.state.Serial:
-		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, pipeline.TargetName(in.Old, t.env), t.state.Serial)
+		why = fmt.Sprintf("has a newer state, in %s: serial %d, and %s has %d", t.to, t.there.Serial, in.Old.In(t.env), t.state.Serial)
 	}
 	if why == "" {
 		return nil
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", pipeline.TargetName(in.New.Name, t.env), why),
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s %s", in.New.Name.In(t.env), why),
 		Next: next}
 }
 
 // freeName is what the operator does about a new name that is in use.
 func (in RenameInput) freeName(t moving) string {
-	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name, t.env), record.LedgerPrefix(in.New.Name, ""), t.to)
+	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name.In(t.env)), record.LedgerPrefix(in.New.Name.In("")), t.to)
 }
 
 // goneOn reports whether the new name has left what it got from the old one behind. last
@@ -409,7 +409,7 @@ func (t moving) moves(in RenameInput) []RenameMove {
 		moves = append(moves, RenameMove{What: MoveState, Environment: t.env, From: t.from.String(), To: t.to.String(), Done: t.here()})
 	}
 	if t.last.Found {
-		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: record.LastApplyPrefix(in.Old, t.env), To: record.LastApplyPrefix(in.New.Name, t.env)})
+		moves = append(moves, RenameMove{What: MoveLastApply, Environment: t.env, From: record.LastApplyPrefix(in.Old.In(t.env)), To: record.LastApplyPrefix(in.New.Name.In(t.env))})
 	}
 	return moves
 }

@@ -48,16 +48,16 @@ func (r *Renamer) copyTarget(ctx context.Context, in RenameInput, k known, t mov
 		// Before there is a state under the new name, a record says which repository it is of:
 		// a rename that is stopped and given up leaves it to no other one.
 		if _, err := r.lastApply(ctx, in, k, t, left); err != nil {
-			return left, false, fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+			return left, false, fmt.Errorf("write the record of the last apply of %s: %w", in.New.Name.In(t.env), err)
 		}
-		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(in.New.Name, t.env, t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
+		if left.StateVersion, err = r.Engine.PushState(ctx, in.job(in.New.Name.In(t.env), t.to), pipeline.KeptState{File: t.file, Planned: t.there.StateVersion}); err != nil {
 			return left, false, err
 		}
 		written = true
 	}
 	sealed, err := r.lastApply(ctx, in, k, t, left)
 	if err != nil {
-		return left, false, fmt.Errorf("write the record of the last apply of %s: %w", pipeline.TargetName(in.New.Name, t.env), err)
+		return left, false, fmt.Errorf("write the record of the last apply of %s: %w", in.New.Name.In(t.env), err)
 	}
 	return left, written || sealed, nil
 }
@@ -80,11 +80,11 @@ func (r *Renamer) lastApply(ctx context.Context, in RenameInput, k known, t movi
 	}
 	// Listed before the names are read: what an apply of the new name writes after that
 	// comes behind this record.
-	base, err := record.NextLastApplyBase(ctx, s, c, t.env, stored.At, stored.Receipt.Request)
+	base, err := record.NextLastApplyBase(ctx, s, c.In(t.env), stored.At, stored.Receipt.Request)
 	if err != nil {
 		return false, err
 	}
-	there, found, err := record.LoadLastApply(ctx, s, c, t.env)
+	there, found, err := record.LoadLastApply(ctx, s, c.In(t.env))
 	if err != nil {
 		return false, err
 	}
@@ -130,12 +130,12 @@ func (t moving) entry(left pipeline.StateRecord) ledger.Entry {
 // entries say it already. Only the new name has the state from then on.
 func (r *Renamer) appendLedger(ctx context.Context, in RenameInput, env pipeline.Environment, moved ledger.Entry) error {
 	moved.Customer, moved.Message = in.New.Name, fmt.Sprintf("from %s", in.Old)
-	for _, e := range []ledger.Entry{{Customer: in.Old, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
+	for _, e := range []ledger.Entry{{Target: pipeline.Target{Customer: in.Old}, Message: fmt.Sprintf("to %s", in.New.Name)}, moved} {
 		l := ledger.Ledger{Store: r.Store, Now: r.Now}
 		e.Event, e.Environment, e.Actor, e.Run = ledger.Renamed, env, in.Actor, in.Run
-		_, last, err := l.HeadEntry(ctx, e.Customer, env)
+		_, last, err := l.HeadEntry(ctx, e.Customer.In(env))
 		if err != nil {
-			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Customer, env), err)
+			return fmt.Errorf("read the ledger of %s: %w", ledger.Name(e.Customer.In(env)), err)
 		}
 		if last.SaysRenamed(e) {
 			continue

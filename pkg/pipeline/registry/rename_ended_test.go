@@ -54,11 +54,11 @@ func renameEmpty(w *pipelinetest.Setup, old, name pipeline.CustomerName) {
 
 func isEnded(w *pipelinetest.Setup, c pipeline.CustomerName) bool {
 	w.T.Helper()
-	known, err := ledger.Remember(w.T.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, c, "staging")
+	known, err := ledger.Remember(w.T.Context(), record.Records{Store: w.Store, Sealer: w.Sealer}, pipeline.Target{Customer: c, Environment: "staging"})
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	_, shown, err := intake.LookForEnded(w.T.Context(), w.Store, c, "staging")
+	_, shown, err := intake.LookForEnded(w.T.Context(), w.Store, pipeline.Target{Customer: c, Environment: "staging"})
 	if err != nil || shown != known.Destroyed() {
 		w.T.Errorf("%s/staging is shown as ended: %v, %v, and its records say %v", c, shown, err, known.Destroyed())
 	}
@@ -74,7 +74,7 @@ func TestRenameKeepsTheEnd(t *testing.T) {
 			t.Parallel()
 			w := ended(t)
 			if stateGone {
-				delete(w.Engine.States, w.Backend("acme", "staging").String())
+				delete(w.Engine.States, w.Backend(pipeline.Target{Customer: "acme", Environment: "staging"}).String())
 			}
 			for _, names := range [][2]pipeline.CustomerName{{"acme", "store"}, {"store", "shack"}, {"shack", "acme"}} {
 				renameEmpty(w, names[0], names[1])

@@ -204,7 +204,7 @@ func TestRenameOfACopyWithItsOwnLineage(t *testing.T) {
 	}
 	w.WantNamed("acme")
 	r.Store = w.Store
-	err, place := run(), w.Backend("store", "staging").String()
+	err, place := run(), w.Backend(pipeline.Target{Customer: "store", Environment: "staging"}).String()
 	pipelinetest.WantRefused(t, "over the copy", err, pipeline.ReasonStaleState)
 	for _, want := range []string{"has a copy, in " + place + ", that a former rename has made", "move it to another place", "docs/RECOVERY.md"} {
 		if err != nil && !strings.Contains(err.Error(), want) {

@@ -149,7 +149,7 @@ func TestRenameStoppedAndRenamedBack(t *testing.T) {
 			if err := w.Rename("acme", "store"); err != nil {
 				t.Fatalf("again after write %d (%v): %v", n, through, err)
 			}
-			if from, to := w.Engine.States[w.Backend("acme", "staging").String()], w.Engine.States[w.Backend("store", "staging").String()]; from != to {
+			if from, to := w.Engine.States[w.Backend(pipeline.Target{Customer: "acme", Environment: "staging"}).String()], w.Engine.States[w.Backend(pipeline.Target{Customer: "store", Environment: "staging"}).String()]; from != to {
 				t.Errorf("stopped at write %d (%v): the new name has serial %d, and the old one left %d", n, through, to, from)
 			}
 			w.WantNamed("store", "acme")

@@ -65,7 +65,7 @@ func leftApply(w *pipelinetest.Setup) pipeline.TargetInput {
 }
 
 func stateSerial(w *pipelinetest.Setup, c pipeline.CustomerName) uint64 {
-	return w.Engine.States[w.Backend(c, "staging").String()]
+	return w.Engine.States[w.Backend(pipeline.Target{Customer: c, Environment: "staging"}).String()]
 }
 
 func wantRenamed(t *testing.T, what string, err error) {
@@ -144,7 +144,7 @@ func TestApplyDuringTheCopy(t *testing.T) {
 		if err != nil || !once {
 			t.Fatalf("at %s: %v", at, err)
 		}
-		last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
+		last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "store", Environment: "staging"})
 		if stateSerial(w, "acme") != 2 || stateSerial(w, "store") != 2 || err != nil || last.Request != in.Request {
 			t.Errorf("at %s: states %v, last apply %s, %v", at, w.Engine.States, last.Request, err)
 		}
@@ -166,9 +166,9 @@ func TestRenameFinishesBehindTheOldName(t *testing.T) {
 		}
 		w.DeleteAll(w.Registrations()[1])
 		for customer, serial := range map[pipeline.CustomerName]uint64{"acme": c.old, "store": c.now} {
-			w.Engine.States[w.Backend(customer, "staging").String()] = serial
+			w.Engine.States[w.Backend(pipeline.Target{Customer: customer, Environment: "staging"}).String()] = serial
 			if serial == 0 {
-				delete(w.Engine.States, w.Backend(customer, "staging").String())
+				delete(w.Engine.States, w.Backend(pipeline.Target{Customer: customer, Environment: "staging"}).String())
 			}
 		}
 		if err := w.Rename("acme", "store"); err != nil {
@@ -223,7 +223,7 @@ func TestSlowRename(t *testing.T) {
 				t.Fatalf("at read %d: %v", n, err)
 			}
 			w.WantNamed("store", "acme")
-			last, _ := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
+			last, _ := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "store", Environment: "staging"})
 			want = last.Request
 		}
 		r.Store = hooked{Store: w.Store, list: hook}
@@ -231,7 +231,7 @@ func TestSlowRename(t *testing.T) {
 		if !once {
 			break
 		}
-		last, lastErr := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging")
+		last, lastErr := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "store", Environment: "staging"})
 		if lastErr != nil || last.Request != want || stateSerial(w, "store") != 2 {
 			t.Fatalf("at read %d: last apply %s, want %s, states %v; the rename ended with %v", n, last.Request, want, w.Engine.States, err)
 		}
@@ -273,9 +273,9 @@ func TestLastApplyBaseOfALateClock(t *testing.T) {
 	w := pipelinetest.New(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, ending := range []string{".json", ".variables"} {
-		first := record.LastApplyBase("acme", "staging", at, "b")
+		first := record.LastApplyBase(pipeline.Target{Customer: "acme", Environment: "staging"}, at, "b")
 		w.Create(first+ending, "x")
-		next, err := record.NextLastApplyBase(ctx, w.Store, "acme", "staging", at.Add(-time.Hour), "a")
+		next, err := record.NextLastApplyBase(ctx, w.Store, pipeline.Target{Customer: "acme", Environment: "staging"}, at.Add(-time.Hour), "a")
 		if err != nil || next <= first {
 			t.Errorf("%s comes behind %s, %v", next, first, err)
 		}

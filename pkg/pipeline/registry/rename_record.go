@@ -100,7 +100,7 @@ func LoadRenames(ctx context.Context, read record.Reader, from pipeline.Customer
 // LoadRename reads one record of a rename, which must be of the name that its key says.
 func LoadRename(ctx context.Context, read record.Reader, from pipeline.CustomerName, key string) (RenameRecord, error) {
 	var r RenameRecord
-	if err := read.ReadRecord(ctx, record.PlanAttempt{Customer: record.FleetName}, key, &r); err != nil {
+	if err := read.ReadRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, key, &r); err != nil {
 		return RenameRecord{}, err
 	}
 	if _, err := pipeline.ParseCustomerName(string(r.To)); err != nil || r.From != from {

@@ -33,7 +33,7 @@ func killedApply(w *pipelinetest.Setup, old pipeline.CustomerName) (locks *pipel
 	locks = &pipelinetest.StateLocks{}
 	w.Engine.DuringApply = func() {
 		locks.Held = &pipeline.Lock{ID: "l-1", Operation: "apply", Who: "runner@fv-1", Created: w.Now.Add(time.Second)}
-		w.Engine.States[w.Backend(old, "staging").String()]++
+		w.Engine.States[w.Backend(pipeline.Target{Customer: old, Environment: "staging"}).String()]++
 		runtime.Goexit() // the process is gone
 	}
 	gone := make(chan struct{})
@@ -99,7 +99,7 @@ func TestSweepDuringARename(t *testing.T) {
 		}
 		for _, name := range []pipeline.CustomerName{"acme", "store"} {
 			for _, env := range []pipeline.Environment{"", "staging"} {
-				if _, _, err := w.Ledger().Read(context.Background(), name, env); err != nil {
+				if _, _, err := w.Ledger().Read(context.Background(), pipeline.Target{Customer: name, Environment: env}); err != nil {
 					t.Errorf("write %d: the ledger of %s/%s: %v", n, name, env, err)
 				}
 			}

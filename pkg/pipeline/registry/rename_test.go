@@ -54,15 +54,15 @@ func TestRename(t *testing.T) {
 			t.Errorf("%s is gone", key)
 		}
 	}
-	if w.Engine.States[w.Backend("store", "staging").String()] != 1 || w.Engine.States[w.Backend("acme", "staging").String()] != 1 {
+	if w.Engine.States[w.Backend(pipeline.Target{Customer: "store", Environment: "staging"}).String()] != 1 || w.Engine.States[w.Backend(pipeline.Target{Customer: "acme", Environment: "staging"}).String()] != 1 {
 		t.Errorf("states: %v", w.Engine.States)
 	}
-	if last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, "store", "staging"); err != nil || last.Actor != "dev" {
+	if last, err := pipelinetest.LastApplyOf(context.Background(), w.Store, w.Sealer, pipeline.Target{Customer: "store", Environment: "staging"}); err != nil || last.Actor != "dev" {
 		t.Errorf("the last apply of the new name: %+v, %v", last, err)
 	}
 	for name, message := range map[pipeline.CustomerName]string{"acme": "to store", "store": "from acme"} {
 		for _, env := range []pipeline.Environment{"", "staging"} {
-			entries, _, err := (ledger.Ledger{Store: w.Store}).Read(context.Background(), name, env)
+			entries, _, err := (ledger.Ledger{Store: w.Store}).Read(context.Background(), pipeline.Target{Customer: name, Environment: env})
 			if n := len(entries); err != nil || n == 0 || entries[n-1].Event != ledger.Renamed || entries[n-1].Message != message || entries[n-1].Actor != "operator" {
 				t.Errorf("the ledger of %s/%s: %+v, %v", name, env, entries, err)
 			}
@@ -156,7 +156,7 @@ func TestRenameRefused(t *testing.T) {
 		"another state": {func(w *pipelinetest.Setup, r *registry.Renamer) { occupy(w, r, "other", 1) }, "acme", "has another state"},
 		"newer state":   {func(w *pipelinetest.Setup, r *registry.Renamer) { occupy(w, r, "", 5) }, "acme", "has a newer state"},
 		"lost state": {func(w *pipelinetest.Setup, _ *registry.Renamer) {
-			delete(w.Engine.States, w.Backend("acme", "staging").String())
+			delete(w.Engine.States, w.Backend(pipeline.Target{Customer: "acme", Environment: "staging"}).String())
 		}, "acme", "is lost"},
 		"not its name":  {func(*pipelinetest.Setup, *registry.Renamer) {}, "other", "is registered as customer acme, not as other"},
 		"nothing known": {func(w *pipelinetest.Setup, _ *registry.Renamer) { w.Current.RepositoryID = 8 }, "acme", "the store knows no customer of"},
@@ -193,7 +193,7 @@ func TestRenameRefused(t *testing.T) {
 
 // occupy lays a state under the new name.
 func occupy(w *pipelinetest.Setup, r *registry.Renamer, lineage string, serial uint64) {
-	place := w.Backend("store", "staging").String()
+	place := w.Backend(pipeline.Target{Customer: "store", Environment: "staging"}).String()
 	w.Engine.States[place], r.Engine.(*pipelinetest.StateMover).Lineages[place] = serial, lineage
 }
 
@@ -313,8 +313,8 @@ func TestSwappedNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := w.Renamer()
-	m.Engine.(*pipelinetest.StateMover).Lineages[w.Backend("bolt", "staging").String()] = "of bolt"
-	w.Engine.States[w.Backend("bolt", "staging").String()] = 3
+	m.Engine.(*pipelinetest.StateMover).Lineages[w.Backend(pipeline.Target{Customer: "bolt", Environment: "staging"}).String()] = "of bolt"
+	w.Engine.States[w.Backend(pipeline.Target{Customer: "bolt", Environment: "staging"}).String()] = 3
 	rename := func(c pipeline.Customer, old, name pipeline.CustomerName) error {
 		w.Current = c
 		_, err := m.Run(context.Background(), w.RenameInput(old, name), true)
@@ -326,11 +326,11 @@ func TestSwappedNames(t *testing.T) {
 	}
 	pipelinetest.WantRefused(t, "onto what was left", rename(second, "bolt", "acme"), pipeline.ReasonStaleState)
 	w.DeleteAll("acme/staging/applied/")
-	delete(w.Engine.States, w.Backend("acme", "staging").String())
+	delete(w.Engine.States, w.Backend(pipeline.Target{Customer: "acme", Environment: "staging"}).String())
 	if err := rename(second, "bolt", "acme"); err != nil {
 		t.Fatal(err)
 	}
-	delete(w.Engine.States, w.Backend("bolt", "staging").String())
+	delete(w.Engine.States, w.Backend(pipeline.Target{Customer: "bolt", Environment: "staging"}).String())
 	if err := rename(first, "third", "bolt"); err != nil {
 		t.Fatal(err)
 	}

@@ -30,13 +30,13 @@ func TestFaultsOfUnlock(t *testing.T) {
 		if err == nil && locks.Held != nil {
 			t.Error("it says that the lock is released, and it is there")
 		}
-		if locks.Held == nil && !strings.Contains(w.Events("acme", "staging"), "unlocking") {
-			t.Errorf("the release is not in the ledger: %s", w.Events("acme", "staging"))
+		if locks.Held == nil && !strings.Contains(w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}), "unlocking") {
+			t.Errorf("the release is not in the ledger: %s", w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}))
 		}
 		left := locks.Held != nil
 		again := w.Unlock(locks, nil)
-		if locks.Held != nil || left && (again != nil || !strings.Contains(w.Events("acme", "staging"), "unlocked")) {
-			t.Errorf("the next one: %v, and the ledger has %s", again, w.Events("acme", "staging"))
+		if locks.Held != nil || left && (again != nil || !strings.Contains(w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}), "unlocked")) {
+			t.Errorf("the next one: %v, and the ledger has %s", again, w.Events(pipeline.Target{Customer: "acme", Environment: "staging"}))
 		}
 	})
 }

@@ -112,7 +112,7 @@ func TestSweepOfARepositoryThatIsNotSeen(t *testing.T) {
 	if got := pipelinetest.FindingKinds(w.Sweep(locks, true)); got != "unfinished fixed=true" || len(w.OpenKeys()) != 0 {
 		t.Fatalf("after eight days: %q, open %v", got, w.OpenKeys())
 	}
-	if got := w.LastEvent("acme", "production"); got.Event != ledger.Unreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
+	if got := w.LastEvent(pipeline.Target{Customer: "acme", Environment: "production"}); got.Event != ledger.Unreported || !strings.Contains(got.Message, "does not exist any more, or the token may not see it") {
 		t.Errorf("ledger: %+v", got)
 	}
 }

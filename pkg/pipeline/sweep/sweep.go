@@ -242,9 +242,9 @@ func (w *sweeping) appendOrphan(ctx context.Context, since time.Time, message st
 	}
 	chain := ledger.Ledger{Store: w.Store, Now: w.Now}
 	for _, rule := range customer.Manager.Environments {
-		last, found, err := chain.LastOf(ctx, customer.Name, rule.Name, w.entry.Request, since)
+		last, found, err := chain.LastOf(ctx, customer.Name.In(rule.Name), w.entry.Request, since)
 		if err == nil && found && last.Event == ledger.Requested {
-			_, err = chain.Append(ctx, ledger.Entry{Event: ledger.Closed, Customer: customer.Name, Environment: rule.Name, Request: last.Request, Commit: last.Commit,
+			_, err = chain.Append(ctx, ledger.Entry{Event: ledger.Closed, Target: customer.Name.In(rule.Name), Request: last.Request, Commit: last.Commit,
 				Outcome: pipeline.OutcomeFailed, Message: message, Run: last.Run})
 		}
 		if err != nil {
@@ -312,9 +312,9 @@ func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, env p
 			Next: "when you know that no process works on the state, remove " + damaged.Place}, nil)
 		return true, nil
 	case err != nil:
-		return true, fmt.Errorf("read the lock of %s: %w", pipeline.TargetName(customer.Name, env), err)
+		return true, fmt.Errorf("read the lock of %s: %w", customer.Name.In(env), err)
 	case !known:
-		err = w.reportUnseenLock(ctx, customer.Name, env)
+		err = w.reportUnseenLock(ctx, customer.Name.In(env))
 	}
 	if lock == nil || err != nil {
 		return err != nil, err
@@ -325,7 +325,7 @@ func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, env p
 // lock finds out whether the request has left a lock, and releases it when no other step
 // may hold it.
 func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pipeline.Environment, lock pipeline.Lock) (remain bool, err error) {
-	holders, err := record.LockHolders(ctx, w.records(), customer.Name, env, lock)
+	holders, err := record.LockHolders(ctx, w.records(), customer.Name.In(env), lock)
 	if err != nil {
 		return true, err
 	}
@@ -360,13 +360,13 @@ func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pip
 }
 
 // reportUnseenLock reports a lock that the run may have left where only the tool can look.
-func (w *sweeping) reportUnseenLock(ctx context.Context, c pipeline.CustomerName, env pipeline.Environment) error {
-	steps, err := record.StepsIn(ctx, w.records(), w.request, env, record.IsRunning)
+func (w *sweeping) reportUnseenLock(ctx context.Context, t pipeline.Target) error {
+	steps, err := record.StepsIn(ctx, w.records(), w.request, t.Environment, record.IsRunning)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
 	step := steps[len(steps)-1]
-	w.found(Finding{Kind: FindingUnseenLock, Environment: env, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
-		Next: fmt.Sprintf("if the next plan finds a lock, it prints the lock ID: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", c, env)}, nil)
+	w.found(Finding{Kind: FindingUnseenLock, Environment: t.Environment, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
+		Next: fmt.Sprintf("if the next plan finds a lock, it prints the lock ID: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", t.Customer, t.Environment)}, nil)
 	return nil
 }

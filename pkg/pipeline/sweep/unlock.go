@@ -72,9 +72,9 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case known && u.Now().Sub(lock.Created) < lockAge:
 		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name, in.Environment, *lock)
+	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name.In(in.Environment), *lock)
 	if !known { // it may be that of any step that goes on
-		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name, in.Environment)
+		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name.In(in.Environment))
 	}
 	if err == nil && known && u.Runs != nil {
 		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
@@ -123,10 +123,10 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders re
 
 // WhoHolds finds the steps that may hold a lock, for people. Without a key, records are
 // taken as the store has them: nothing may be released on this alone.
-func WhoHolds(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, env pipeline.Environment, lock pipeline.Lock) (record.Holders, error) {
-	all, err := record.LockHolders(ctx, record.UnverifiedReader{Store: s}, c, env, lock)
+func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pipeline.Lock) (record.Holders, error) {
+	all, err := record.LockHolders(ctx, record.UnverifiedReader{Store: s}, t, lock)
 	if err != nil {
-		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", c, env, err)
+		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", t.Customer, t.Environment, err)
 	}
 	return all.Likely(), nil
 }
@@ -135,7 +135,7 @@ func WhoHolds(ctx context.Context, s pipeline.Store, c pipeline.CustomerName, en
 // whose end cannot be recorded is in the ledger as one that was about to happen.
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lock, actor string) error {
 	chain := ledger.Ledger{Store: u.Store, Now: u.Now}
-	e := ledger.Entry{Event: ledger.Unlocking, Customer: in.Customer.Name, Environment: in.Environment, Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
+	e := ledger.Entry{Event: ledger.Unlocking, Target: in.Customer.Name.In(in.Environment), Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
 	head, err := chain.Append(ctx, e)
 	if err != nil {
 		return fmt.Errorf("the lock of %s/%s was not released, since that could not be recorded: %w", in.Customer.Name, in.Environment, err)

@@ -17,7 +17,7 @@ func ledgerRace(t *testing.T, s pipeline.Store) {
 	var all sync.WaitGroup
 	for n := range jobs {
 		all.Go(func() {
-			e := ledger.Entry{Event: ledger.Failed, Customer: "acme", Environment: "staging", Run: pipeline.Run{ID: int64(n + 1)}}
+			e := ledger.Entry{Event: ledger.Failed, Target: pipeline.Target{Customer: "acme", Environment: "staging"}, Run: pipeline.Run{ID: int64(n + 1)}}
 			for range 2 {
 				if _, err := chain.Append(t.Context(), e); err != nil {
 					t.Error(err)
@@ -26,7 +26,7 @@ func ledgerRace(t *testing.T, s pipeline.Store) {
 		})
 	}
 	all.Wait()
-	entries, head, err := chain.Read(t.Context(), "acme", "staging")
+	entries, head, err := chain.Read(t.Context(), pipeline.Target{Customer: "acme", Environment: "staging"})
 	if err != nil || len(entries) != jobs || head.Sequence != jobs {
 		t.Errorf("%d entries, head %+v: %v", len(entries), head, err)
 	}

@@ -18,7 +18,8 @@ func Configuration(metapipe, customer, schema []byte) (string, error) {
 		schema      []byte
 	}{
 		{"metapipe.yml", "At the top of the manager's repository. `metapipe schema metapipe` prints the schema.", metapipe},
-		{"customers/NAME.yml", "One file for each customer, in the manager's repository. A customer's file can only be stricter than `metapipe.yml`. `metapipe schema customer` prints the schema.", customer},
+		{"customers/NAME.yml", "One file for each customer, in the manager's repository. A customer's file can only be stricter than `metapipe.yml`. `metapipe schema " +
+			"customer` prints the schema.", customer},
 		{"variables.yml", "In the customer's repository. The manager's own schema decides about its keys; these are those of [the example](../examples/manager/schema/variables.schema.json).", schema},
 	} {
 		var root map[string]any

@@ -162,7 +162,8 @@ func (m renaming) print(r registry.RenameResult) error {
 		_, lineErr := fmt.Fprintf(out, "nothing is written: `metapipe customer rename %s %s --apply` does it\n", r.Old, r.New)
 		return errors.Join(err, lineErr)
 	}
-	_, lineErr := fmt.Fprintf(out, "customer %s is %s now. What lies under the old name stays: keep its ledgers and requests as long as your rules say;\nthe states can go: `%s`\n", r.Old, r.New, m.removal(r.Old))
+	_, lineErr := fmt.Fprintf(out, "customer %s is %s now. What lies under the old name stays: keep its ledgers and requests as long as your rules say;\nthe "+
+		"states can go: `%s`\n", r.Old, r.New, m.removal(r.Old))
 	return errors.Join(err, lineErr)
 }
 

@@ -24,7 +24,8 @@ func (m driftStep) listed() []pipeline.Customer {
 func (m driftStep) brokenFiles() map[pipeline.CustomerName]error {
 	broken := map[pipeline.CustomerName]error{}
 	for _, b := range m.broken {
-		broken[b.Name] = &pipeline.UsageError{Message: fmt.Sprintf("%s/%s.yml has problems", config.CustomersDir, b.Name), Err: b.Problems, Next: "correct the file: `metapipe validate` shows the problems one by one"}
+		broken[b.Name] = &pipeline.UsageError{Message: fmt.Sprintf("%s/%s.yml has problems", config.CustomersDir, b.Name), Err: b.Problems,
+			Next: "correct the file: `metapipe validate` shows the problems one by one"}
 	}
 	return broken
 }

@@ -115,7 +115,8 @@ func (r *rules) openness(m pipeline.Manager) pipeline.Problems {
 		return pipeline.Problems{{Position: pipeline.Position{File: file}, Rule: ruleOpenSchema, Message: message, Remedy: remedy, Warning: true}}
 	}
 	if slices.Contains(m.CustomerVariables, variables.AnyVariable) {
-		return warn(config.ManagerFile, "customer_variables is \"*\": customers may set every variable of the root modules, also those with a default of yours", "list the variables that are meant for customers")
+		return warn(config.ManagerFile, "customer_variables is \"*\": customers may set every variable of the root modules, also those with a default of yours",
+			"list the variables that are meant for customers")
 	}
 	if m.Schema == "" {
 		return nil // reported as missing

@@ -166,7 +166,8 @@ func (a *App) printStates(states []targetState) error {
 			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), report.TerminalLine(s.Unread))
 		}
 		if s.LockDamaged != nil {
-			fmt.Fprintf(a.Out, "\nLOCK %s/%s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Customer, s.Environment, report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
+			fmt.Fprintf(a.Out, "\nLOCK %s/%s: the record of the lock is damaged (%s)\n→ when you know that no process works on the state, remove %s\n", s.Customer,
+				s.Environment, report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
 		}
 		if s.Lost != nil {
 			fmt.Fprintf(a.Out, "\nLOST %s/%s: %s\n→ %s\n", s.Customer, s.Environment, report.TerminalLine(s.Lost.Why), s.Lost.Operator())

@@ -108,7 +108,9 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 	bucket, ok := m.store.(*store.S3)
 	if !ok || m.config.Manager.State.Backend.Type != "" {
 		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the state of %s/%s is in %s, which keeps no versions that metapipe can read", in.Customer.Name, in.Environment, in.Backend),
-			Next: fmt.Sprintf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup beside a local state (one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s --file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Customer.Name, in.Environment)}
+			Next: fmt.Sprintf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup beside a local state "+
+				"(one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s --file COPY`; 3. restore it: the same with --apply, "+
+				"and with --force where no copy fits", in.Customer.Name, in.Environment)}
 	}
 	key := pipeline.StateKey(in.Target())
 	versions, err := bucket.Versions(ctx, key)
@@ -181,7 +183,8 @@ func (a *App) printCopies(r restoreResult, asJSON bool) error {
 	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "CHANGED\tSERIAL\tLINEAGE\tRESOURCES\tSIZE\tVERSION\tFITS")
 	for _, c := range r.Copies {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.count(), c.Size, report.TerminalLine(c.Version+c.File), report.TerminalLine(c.fits()))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d B\t%s\t%s\n", c.Changed.Format(time.RFC3339), c.Serial, report.TerminalLine(c.Lineage), c.count(), c.Size,
+			report.TerminalLine(c.Version+c.File), report.TerminalLine(c.fits()))
 	}
 	return w.Flush()
 }

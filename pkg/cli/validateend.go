@@ -67,7 +67,8 @@ func (v *validation) print() error {
 }
 
 // notChecked is what validate cannot find in variables.yml, since it runs no Terraform.
-const notChecked = "validation blocks, types and conditions of the Terraform code, rules between two values, and what a provider accepts. `metapipe plan --customer-dir DIR --environment NAME` in the manager checkout finds those"
+const notChecked = "validation blocks, types and conditions of the Terraform code, rules between two values, and what a provider accepts. `metapipe plan --customer-dir " +
+	"DIR --environment NAME` in the manager checkout finds those"
 
 // namesNotChecked is what validate cannot find in a manager checkout, since it opens no
 // store: a customer whose file was renamed or removed.

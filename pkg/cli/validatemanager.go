@@ -21,7 +21,8 @@ func (v *validation) manager(ctx context.Context) error {
 	if loaded.Manager.Schema != "" {
 		v.checked("the schema %s", loaded.Manager.Schema)
 	} else {
-		v.lacks(forRehearsal, "a schema of variables.yml: customers may write any key, and set each variable of a root module that has neither a default nor a value in a tfvars file", "write a JSON Schema and name it with schema in "+config.ManagerFile)
+		v.lacks(forRehearsal, "a schema of variables.yml: customers may write any key, and set each variable of a root module that has neither a default nor a "+
+			"value in a tfvars file", "write a JSON Schema and name it with schema in "+config.ManagerFile)
 	}
 	ofSchema := func(p pipeline.Problem) bool { return p.File == loaded.Manager.Schema }
 	if !broken(found) && !slices.ContainsFunc(found, ofSchema) {

@@ -57,7 +57,8 @@ func (d *decoder) ignoreRule(item value, to *[]pipeline.IgnoreRule) {
 	}
 	for _, key := range []string{"address", "reason", "until"} {
 		if item.Get(key) == nil {
-			d.add(item.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", item.name, key), `write, for example: {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", until: "2030-12-31"}`)
+			d.add(item.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", item.name, key),
+				`write, for example: {address: "module.web.*", attribute: tags.LastSeen, reason: "set by the scanner", until: "2030-12-31"}`)
 			return
 		}
 	}

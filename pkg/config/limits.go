@@ -109,7 +109,8 @@ func (d *decoder) checkWaits(n *strictyaml.Node, m pipeline.Manager) {
 			}
 			if rule.WaitTimer >= m.Limits.PlanTTL {
 				at, _ := n.Locate("environments", strconv.Itoa(i), "wait_timer")
-				d.add(at, RuleValue, fmt.Sprintf("%q waits for %s, but its plans expire after %s", rule.Name, plainDuration(rule.WaitTimer), plainDuration(m.Limits.PlanTTL)), "shorten it, or raise limits.plan_ttl")
+				d.add(at, RuleValue, fmt.Sprintf("%q waits for %s, but its plans expire after %s", rule.Name, plainDuration(rule.WaitTimer),
+					plainDuration(m.Limits.PlanTTL)), "shorten it, or raise limits.plan_ttl")
 			}
 			if rule.PreventSelfReview && !rule.Gated {
 				at, _ := n.Locate("environments", strconv.Itoa(i), "prevent_self_review")

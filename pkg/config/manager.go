@@ -62,7 +62,8 @@ func (d *decoder) customerVariables(v value, to *[]string) {
 			return
 		}
 		if name != "*" && !variableName().MatchString(name) {
-			d.add(item.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of a variable", item.name, strictyaml.Short(name)), "write the name of a variable of the root module, or \"*\" for all of them")
+			d.add(item.at, RuleValue, fmt.Sprintf("%s is %q, which is not the name of a variable", item.name, strictyaml.Short(name)),
+				"write the name of a variable of the root module, or \"*\" for all of them")
 			return
 		}
 		*to = append(*to, name)

@@ -43,7 +43,8 @@ func (d *decoder) state(v value, s *pipeline.State) {
 	}
 	for _, key := range []string{"region", "prefix", "kms_key", "lock_table"} {
 		if node := v.Get(key); node != nil {
-			d.add(pipeline.Position{Line: node.Line, Column: node.Column}, RuleValue, fmt.Sprintf("state.%s is about a bucket, and the states are in a directory", key), "remove it, or name a bucket instead of the directory")
+			d.add(pipeline.Position{Line: node.Line, Column: node.Column}, RuleValue, fmt.Sprintf("state.%s is about a bucket, and the states are in a directory", key),
+				"remove it, or name a bucket instead of the directory")
 		}
 	}
 }
@@ -69,7 +70,8 @@ func (d *decoder) backend(v value, b *pipeline.Backend) {
 	}
 	for _, key := range []string{"type", "config"} {
 		if v.Get(key) == nil {
-			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, key), "write both, such as {type: gcs, config: {bucket: acme-states, prefix: \""+pipeline.PlaceholderCustomer+"/"+pipeline.PlaceholderEnvironment+"\"}}")
+			d.add(v.at, RuleMissingKey, fmt.Sprintf("%s lacks the key %q", v.name, key),
+				"write both, such as {type: gcs, config: {bucket: acme-states, prefix: \""+pipeline.PlaceholderCustomer+"/"+pipeline.PlaceholderEnvironment+"\"}}")
 		}
 	}
 	if len(d.problems) == before {

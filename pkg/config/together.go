@@ -56,7 +56,8 @@ func claims(c registered) []claim {
 		state := c.Manager.State.Target(c.Name.In(env), c.Manager.State.Directory)
 		list = append(list, claim{of: c, env: env, kind: "state", text: place(state), name: state.String()})
 		if c.RepositoryID != 0 {
-			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(env)}, claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(env)})
+			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(env)},
+				claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(env)})
 		}
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {

@@ -39,9 +39,10 @@ var credentialForms = sync.OnceValue(func() []credentialForm {
 		{what: "an API key of Google", form: regexp.MustCompile(`AIza[A-Za-z0-9_-]{35}`)},
 		{what: "a key of Stripe", form: regexp.MustCompile(`[rs]k_live_[A-Za-z0-9]{16,}`), marks: []string{"k_live_"}},
 		{
-			what:  "a token of a service",
-			form:  regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`),
-			marks: []string{"npm_", "hvs.", "hvb.", "hvr.", "sk-", "SG.", "dckr_", "pypi-", "_v1_", "xapp-", "shpat_", "shpca_", "shppa_", "shpss_", "glrt-", "gldt-", "glptt-", "glft-", "glsoat-", "glcbt-", "glagent-", "AGE-SECRET-KEY-1", "lin_api_", "pul-", "sntrys_", "dp.", ".atlasv1."},
+			what: "a token of a service",
+			form: regexp.MustCompile(`(?:npm_|hv[sbr]\.|sk-(?:ant-|proj-|svcacct-)?|SG\.|dckr_(?:pat|oat)_|pypi-|do[opr]_v1_|xapp-|shp(?:at|ca|pa|ss)_|gl(?:rt|dt|ptt|ft|soat|cbt|agent)-|AGE-SECRET-KEY-1|lin_api_|pul-|sntrys_|dp\.[a-z]{2}\.)[A-Za-z0-9_=.-]{16,}|[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{16,}`),
+			marks: []string{"npm_", "hvs.", "hvb.", "hvr.", "sk-", "SG.", "dckr_", "pypi-", "_v1_", "xapp-", "shpat_", "shpca_", "shppa_", "shpss_", "glrt-", "gldt-",
+				"glptt-", "glft-", "glsoat-", "glcbt-", "glagent-", "AGE-SECRET-KEY-1", "lin_api_", "pul-", "sntrys_", "dp.", ".atlasv1."},
 		},
 		{what: "the address of a webhook", form: regexp.MustCompile(`(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{16,}`), before: "$1", marks: []string{"hooks.slack.com"}},
 		{what: "a password in a URL", form: regexp.MustCompile(`((?:\\*/){2})[^/@:\s]*:(?:[^\s"'<>]+|[^/\s]+)(@)`), before: "$1", after: "$2", marks: []string{"@"}},

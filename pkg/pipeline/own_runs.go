@@ -36,7 +36,8 @@ func (m Repository) RunOf(run Run) (Slug, error) {
 	if same {
 		return m.Slug, nil
 	}
-	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID, run.Repository, run.RepositoryID, ErrOtherRepositoryRun, m.Slug, m.ID)
+	return Slug{}, fmt.Errorf("run %d of %s (id %d): %w, which is %s (id %d)\n→ look at that run by hand, and find out who can write to the store", run.ID,
+		run.Repository, run.RepositoryID, ErrOtherRepositoryRun, m.Slug, m.ID)
 }
 
 // Cancel asks GitHub to end a run of the manager.

@@ -35,7 +35,8 @@ func (e *OwnerError) What() string {
 
 // Operator says what the operator does about it.
 func (e *OwnerError) Operator() string {
-	next := fmt.Sprintf("where repository %d takes the place of repository %d (such as one that was deleted and created again): `metapipe state accept --customer %s --environment %s --repository-id %d --reason TEXT`; where both are customers, give this one another name (docs/RECOVERY.md, \"A customer has another repository id\")",
+	next := fmt.Sprintf("where repository %d takes the place of repository %d (such as one that was deleted and created again): `metapipe state accept --customer %s "+
+		"--environment %s --repository-id %d --reason TEXT`; where both are customers, give this one another name (docs/RECOVERY.md, \"A customer has another repository id\")",
 		e.Customer.RepositoryID, e.Owner, e.Customer.Name, e.Environment, e.Customer.RepositoryID)
 	if e.Registered && e.Claimed {
 		next = fmt.Sprintf("find out who wrote the objects below _metapipe/customers/%d/ in the store; where metapipe did not, remove them, and run this again; ", e.Owner) + next

@@ -57,10 +57,12 @@ func (e *RenamedError) What() string {
 		return fmt.Sprintf("the states under the name %q are those of another repository (id %d): a plan of %s would change them", e.New.Name, e.Taken.Owner, e.New.Place())
 	}
 	if e.Left != nil {
-		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
+		return fmt.Sprintf("%s is new, and the states of customer %q, which has no file any more, are of path %q of the same repository: where both are one customer, a "+
+			"plan would build everything a second time", e.New.Place(), e.Old, e.Left.Path)
 	}
 	if e.Claimed != "" && e.Former == "" {
-		return fmt.Sprintf("an unverified record (%s) claims that %s is customer %q, and %s names it %q: where that is true, a plan would build everything a second time", e.Claimed, e.New.Place(), e.Old, e.New.File, e.New.Name)
+		return fmt.Sprintf("an unverified record (%s) claims that %s is customer %q, and %s names it %q: where that is true, a plan would build everything a second time",
+			e.Claimed, e.New.Place(), e.Old, e.New.File, e.New.Name)
 	}
 	switch what := e.changedFrom(); {
 	case e.Former != "" && e.Reused:
@@ -93,29 +95,34 @@ func (e *RenamedError) Operator() string {
 		return e.Taken.Operator()
 	}
 	if e.Left != nil {
-		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
+		return fmt.Sprintf("change one thing at a time: give %s the old path (`path: %s`), run `metapipe customer rename %s %s --apply`, deploy once, and change the path "+
+			"then. Where both are not one customer, give %s its file (%s.yml) back, and end it first where it is of no use any more", e.New.File, e.Left.Path, e.Old, e.New.Name, e.Old, e.Old)
 	}
 	if e.Claimed != "" {
 		return e.claimedOperator()
 	}
 	switch {
 	case e.Former != "" && e.Reused:
-		return fmt.Sprintf("where %s is a new customer, give it a name and a path that no customer of the repository has had; where it is the customer that had path %q before, give customer %s a path that no customer of the repository has had", e.New.File, e.Former, e.Old)
+		return fmt.Sprintf("where %s is a new customer, give it a name and a path that no customer of the repository has had; where it is the customer that had path %q "+
+			"before, give customer %s a path that no customer of the repository has had", e.New.File, e.Former, e.Old)
 	case e.Former != "":
-		return fmt.Sprintf("give %s its former path (`path: %s`); where the new path is the right one, set `offboarded: false`, let one request with the new path be accepted, and set `offboarded: true` again", e.New.File, e.Former)
+		return fmt.Sprintf("give %s its former path (`path: %s`); where the new path is the right one, set `offboarded: false`, let one request with the new path be "+
+			"accepted, and set `offboarded: true` again", e.New.File, e.Former)
 	}
 	if e.Reused {
 		return fmt.Sprintf("where it is a new customer, give %s a name that no customer has had; where it is customer %s with another path, give the file the name %s.yml", e.New.File, e.Old, e.Old)
 	}
 	if e.Stays != "" {
-		return fmt.Sprintf("customer %s had this path before, and %s has another one now: where %s is a new customer, give it a path that no customer of the repository has had; where it is %s under another name, remove %s, and move everything to the new name: `metapipe customer rename %s %s`", e.Old, e.Stays, e.New.File, e.Old, e.Stays, e.Old, e.New.Name)
+		return fmt.Sprintf("customer %s had this path before, and %s has another one now: where %s is a new customer, give it a path that no customer of the repository "+
+			"has had; where it is %s under another name, remove %s, and move everything to the new name: `metapipe customer rename %s %s`", e.Old, e.Stays, e.New.File, e.Old, e.Stays, e.Old, e.New.Name)
 	}
 	return fmt.Sprintf("give the file its old name (%s.yml), or move everything to the new one: `metapipe customer rename %s %s`", e.Old, e.Old, e.New.Name)
 }
 
 // claimedOperator is Operator for a record that was not verified: nothing is moved for it.
 func (e *RenamedError) claimedOperator() string {
-	next := fmt.Sprintf("find out who wrote %s in the store; where metapipe did not, remove it, and run this again; where metapipe did, `metapipe drift --customer %s` verifies it and says what to do next", e.Claimed, e.New.Name)
+	next := fmt.Sprintf("find out who wrote %s in the store; where metapipe did not, remove it, and run this again; where metapipe did, `metapipe drift --customer %s` "+
+		"verifies it and says what to do next", e.Claimed, e.New.Name)
 	if e.Former == "" {
 		next += fmt.Sprintf(", and where its key is lost, give the file its old name (%s.yml)", e.Old)
 	}

@@ -75,7 +75,8 @@ func (t Template) checkDropped() error {
 		return &TemplateError{fmt.Sprintf("is %q: readers drop what follows a #, and some take a \\ for a /", short(text)), "leave both out of a text with placeholders"}
 	}
 	if name := t.repeated(); name != "" {
-		return &TemplateError{fmt.Sprintf("is %q: readers drop one of two parameters %q, and may change the order of parameters", short(text), name), "name each parameter once, and use placeholders in values only"}
+		return &TemplateError{fmt.Sprintf("is %q: readers drop one of two parameters %q, and may change the order of parameters", short(text), name),
+			"name each parameter once, and use placeholders in values only"}
 	}
 	for segment := range strings.SplitSeq(text, "/") {
 		if segment == "." || segment == ".." {

@@ -100,7 +100,8 @@ func (s *rehearsal) requests() any {
 // guide is the README.md of the folder.
 func (s *rehearsal) guide(r Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# A rehearsal of %s and %s\n\nOpen `story.html` for the whole story on one page.\n\n| Step | Expected | What came back | |\n|---|---|---|---|\n", s.setup.customer.Slug(), s.setup.manager.Slug())
+	fmt.Fprintf(&b, "# A rehearsal of %s and %s\n\nOpen `story.html` for the whole story on one page.\n\n| Step | Expected | What came back | |\n|---|---|---|---|\n",
+		s.setup.customer.Slug(), s.setup.manager.Slug())
 	for _, step := range r.Steps {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", cell(step.Name), cell(step.Expected), cell(step.Got), okWord(step.OK))
 	}

@@ -95,7 +95,8 @@ func (j CustomerJob) outputs() string {
 	for _, env := range slices.Sorted(maps.Keys(j.Result.Outputs)) {
 		all := j.Result.Outputs[env]
 		for _, name := range slices.Sorted(maps.Keys(all)) {
-			if line := "| " + cell(code(clip(string(env), 40))) + " | " + cell(code(clip(name, 100))) + " | " + cell(code(tidy(all[name], toEscapes, shownOutput))) + " |\n"; len(text)+len(line) < DefaultSummaryBytes/4 {
+			if line := "| " + cell(code(clip(string(env), 40))) + " | " + cell(code(clip(name, 100))) + " | " + cell(code(tidy(all[name], toEscapes, shownOutput))) +
+				" |\n"; len(text)+len(line) < DefaultSummaryBytes/4 {
 				text += line
 			}
 		}

@@ -155,7 +155,8 @@ func removed(req pipeline.Request) string {
 	if len(req.Removed) > 1 {
 		verb, them = "are", "them"
 	}
-	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. Your service provider ends %s with a planned destroy when you ask for it.\n\n",
+	return fmt.Sprintf("%s %s %s no longer in the variables. **Nothing is destroyed**: what was deployed there keeps running, and this repository no longer changes it. "+
+		"Your service provider ends %s with a planned destroy when you ask for it.\n\n",
 		signCare, strings.Join(names, ", "), verb, them)
 }
 

@@ -38,7 +38,8 @@ func (k *kmsKeys) fail(op, action, key string, to pipeline.Binding, err error) e
 	switch {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &noCredentials):
-		e.next = "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		e.next = "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE " +
+			"or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case unreachable(err):
 		e.next = "no answer from KMS: look whether it is reachable from here, and whether region and AWS_ENDPOINT_URL_KMS are right; then run again"
 	}

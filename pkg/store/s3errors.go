@@ -133,7 +133,8 @@ func (s *S3) next(op, key string, err error) string {
 	case errors.As(err, &e):
 		return s.nextOfAnswer(key, e)
 	case errors.As(err, &noCredentials):
-		return "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+		return "give this step AWS credentials: in Actions, `permissions: id-token: write` and a role by aws-actions/configure-aws-credentials; elsewhere AWS_PROFILE or " +
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	case strings.Contains(err.Error(), "checksum did not match"):
 		return "the object was damaged on its way or in the bucket: run again; if that does not help, restore an older version of it"
 	case unreachable(err):

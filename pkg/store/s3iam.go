@@ -24,7 +24,8 @@ func (s *S3) nextOfDenial(key string, e *s3Error) string {
 	case "AbortMultipartUpload":
 		return "allow s3:AbortMultipartUpload on " + s.objectARN(key)
 	case "GetObject", "HeadObject":
-		return fmt.Sprintf("allow s3:GetObject on %s, kms:Decrypt if its encryption is SSE-KMS, and s3:ListBucket on %s for that prefix (without it a missing object is answered as denied)", s.objectARN(key), s.bucketARN())
+		return fmt.Sprintf("allow s3:GetObject on %s, kms:Decrypt if its encryption is SSE-KMS, and s3:ListBucket on %s for that prefix (without it a missing object is "+
+			"answered as denied)", s.objectARN(key), s.bucketARN())
 	}
 	next := "allow s3:PutObject on " + s.objectARN(key)
 	if s.options.Encryption == EncryptionKMS {

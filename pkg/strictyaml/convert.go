@@ -114,7 +114,8 @@ func (p *parser) duplicate(first Entry, second *yaml.Node, value *Node) {
 // checkForm warns of text that Terraform changes: it keeps all text in the form NFC.
 func (p *parser) checkForm(at pipeline.Position, what, s string) {
 	if !norm.NFC.IsNormalString(s) {
-		p.warn(at, RuleUnicodeForm, fmt.Sprintf("%s %q is not in the Unicode form NFC; Terraform changes it to %q", what, Short(s), Short(norm.NFC.String(s))), "write it in the form NFC; most editors do when you type it again")
+		p.warn(at, RuleUnicodeForm, fmt.Sprintf("%s %q is not in the Unicode form NFC; Terraform changes it to %q", what, Short(s), Short(norm.NFC.String(s))),
+			"write it in the form NFC; most editors do when you type it again")
 	}
 }
 

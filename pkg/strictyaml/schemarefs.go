@@ -47,7 +47,8 @@ func (k *keywordCheck) problem(at pipeline.Position, message, remedy string) *pi
 
 func (k *keywordCheck) format(e Entry) {
 	like := pipeline.Nearest(e.Value.Text, formats)
-	p := k.problem(e.Place(), fmt.Sprintf("format %q is not known: no rule follows from it", Short(e.Value.Text)), "use one of "+strings.Join(slices.Sorted(slices.Values(formats)), ", ")+", or a pattern")
+	p := k.problem(e.Place(), fmt.Sprintf("format %q is not known: no rule follows from it", Short(e.Value.Text)),
+		"use one of "+strings.Join(slices.Sorted(slices.Values(formats)), ", ")+", or a pattern")
 	if like != "" {
 		p.Remedy = fmt.Sprintf("did you mean %q?", like)
 	}

@@ -174,7 +174,8 @@ func (w *workspace) operatorRemedy(d tfjson.Diagnostic) string {
 	case strings.HasPrefix(summary, "Unsupported Terraform Core version"), strings.HasPrefix(summary, "Unsupported OpenTofu Core version"):
 		return "change tool.version in metapipe.yml, or required_version in the manager's code"
 	case strings.Contains(d.Detail, tool.FixedPlace+"/"):
-		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, which is relative to the working directory, in place of abspath() and path.cwd"
+		return "a program that the plan starts could not read an absolute path of the module, for example since it closes the files that it inherits: use path.module, " +
+			"which is relative to the working directory, in place of abspath() and path.cwd"
 	}
 	return ""
 }

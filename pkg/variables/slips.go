@@ -47,7 +47,8 @@ var (
 	// foreignPlaceholder is how shells, templates and other tools write a value by name.
 	foreignPlaceholder = sync.OnceValue(func() *regexp.Regexp {
 		name := `\s*\.?(?:(?:var|vars|local|env|inputs|matrix)\.)?(?:environment|env)\s*`
-		return regexp.MustCompile(`(?i)\$\{\{` + name + `\}\}|[$#@%]?\{` + name + `\}|\$\(` + name + `\)|\{%` + name + `%\}|%(?:environment|env)%|\[\[` + name + `\]\]|<(?:environment|env)>|\$(?:environment|env)\b`)
+		return regexp.MustCompile(`(?i)\$\{\{` + name + `\}\}|[$#@%]?\{` + name + `\}|\$\(` + name + `\)|\{%` + name + `%\}|%(?:environment|env)%|\[\[` + name +
+			`\]\]|<(?:environment|env)>|\$(?:environment|env)\b`)
 	})
 )
 
@@ -134,7 +135,8 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 		case m != nil:
 			warn(e.KeyPlace(), RuleForeignComment, fmt.Sprintf("%q begins no comment in YAML, so the line is a key and a value", strings.TrimSpace(m[1])), "begin the line with # if it is a comment")
 		case diffKey().MatchString(e.Key):
-			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]), fmt.Sprintf("write %s", strictyaml.Short(diffKey().FindStringSubmatch(e.Key)[1])))
+			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins with %c, as a line of a diff does", key, e.Key[0]),
+				fmt.Sprintf("write %s", strictyaml.Short(diffKey().FindStringSubmatch(e.Key)[1])))
 		case loneQuote().MatchString(e.Key):
 			m := loneQuote().FindStringSubmatch(e.Key)
 			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %s has a quote at one end only, which belongs to the key", key), fmt.Sprintf("write %s", strictyaml.Short(m[1]+m[2])))
@@ -142,7 +144,8 @@ func checkKeys(n *strictyaml.Node, warn func(at pipeline.Position, rule, message
 			m := keywordKey().FindStringSubmatch(e.Key)
 			warn(e.KeyPlace(), RuleForeignKeyword, fmt.Sprintf("%q is one key to YAML, which has no %q", key, m[1]), fmt.Sprintf("write %s", strictyaml.Short(m[2])))
 		case taken:
-			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q looks like %q of line %d, and is another key", key, strictyaml.Short(other.Key), other.Line), "keep one of them, or give one another name")
+			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q looks like %q of line %d, and is another key", key, strictyaml.Short(other.Key), other.Line),
+				"keep one of them, or give one another name")
 		case trimmed != e.Key:
 			warn(e.KeyPlace(), RuleSimilarKey, fmt.Sprintf("the key %q begins or ends with a blank", key), fmt.Sprintf("write %s", strictyaml.Short(trimmed)))
 		case strings.HasSuffix(trimmed, ":"):

@@ -129,7 +129,8 @@ func (c *checker) edited(raw []byte, environments []pipeline.Environment) {
 	for line < len(was) && line < len(is) && was[line] == is[line] {
 		line++
 	}
-	c.add(line+1, RuleEdited, "the chain of jobs is not as metapipe writes it", "take your change out of the marks, or remove them if the chain is yours now; `metapipe validate --write-workflows` writes it anew")
+	c.add(line+1, RuleEdited, "the chain of jobs is not as metapipe writes it",
+		"take your change out of the marks, or remove them if the chain is yours now; `metapipe validate --write-workflows` writes it anew")
 	c.problems[len(c.problems)-1].Warning = true
 }
 

@@ -224,10 +224,11 @@ func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, r
 			continue
 		}
 		return &pipeline.RefusedError{
-			Reason:   pipeline.ReasonSelfApproved,
-			Message:  fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
-			Next:     request.Mode.Afresh() + "; another reviewer must approve it",
-			Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which attempt an approval was for", in.Run.ID),
+			Reason:  pipeline.ReasonSelfApproved,
+			Message: fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
+			Next:    request.Mode.Afresh() + "; another reviewer must approve it",
+			Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which "+
+				"attempt an approval was for", in.Run.ID),
 		}
 	}
 	return nil

@@ -36,9 +36,11 @@ func (a *Applier) keepState(ctx context.Context, in pipeline.TargetInput, folder
 	}
 	spare = filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
 	if err := a.spareFile(ctx, file, spare, receipt); err != nil {
-		return "", "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer, receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
+		return "", "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer,
+			receipt.Environment, in.SpareDir, errors.Join(storeErr, err))
 	}
-	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work again: `%s --file %s`", spare, storeErr, command, spare), spare, nil
+	return fmt.Sprintf("keep the file %s (it is sealed; the store could not take it: %v) and, before anything else is deployed, when store and backend work "+
+		"again: `%s --file %s`", spare, storeErr, command, spare), spare, nil
 }
 
 func (a *Applier) sealFile(file string, to func(io.Reader) error) error {

@@ -270,7 +270,8 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 		return request, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
 	}
 	if request.Repository.ID != in.Customer.RepositoryID {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(),
+			request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
 	}
 	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
 		return pipeline.Request{}, &pipeline.UsageError{

@@ -122,7 +122,8 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 	last := known.Record
 	switch {
 	case last == nil:
-		return refuse("look at `metapipe state list` and `metapipe ledger`; if there is infrastructure, apply it once, so that its variables are on record", "no apply of it is on record, so its variables are not known")
+		return refuse("look at `metapipe state list` and `metapipe ledger`; if there is infrastructure, apply it once, so that its variables are on record",
+			"no apply of it is on record, so its variables are not known")
 	case last.Receipt.RepositoryID != request.Repository.ID:
 		return refuse("find out which repository the target belongs to", "it was applied for repository id %d, and %s has id %d", last.Receipt.RepositoryID, request.Repository, request.Repository.ID)
 	case known.Destroyed():
@@ -133,7 +134,8 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 		return nil, record.TamperedOr(err, "the variables that were applied last to "+target)
 	}
 	if _, problems := f.Parse(from.customer, request.File, raw); problems.Err() != nil {
-		return refuse("relax the rule in the manager until the target is destroyed", "the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
+		return refuse("relax the rule in the manager until the target is destroyed",
+			"the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
 	}
 	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
 	request.Targets, request.PlanOnly = []pipeline.Environment{env}, map[pipeline.Environment]string{}

@@ -242,7 +242,8 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 // itself last, so that what can be found is complete.
 func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Request, raw []byte) error {
 	if raw != nil {
-		if err := record.SealInto(ctx, f.Store, f.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request), bytes.NewReader(raw)); err != nil && !errors.Is(err, pipeline.ErrExists) {
+		if err := record.SealInto(ctx, f.Store, f.Sealer, record.RequestVariablesKey(request.Customer, request.ID), pipeline.VariablesBinding(request),
+			bytes.NewReader(raw)); err != nil && !errors.Is(err, pipeline.ErrExists) {
 			return fmt.Errorf("store variables of request %s: %w", request.ID.Short(), err)
 		} else if err != nil { // of a run that died here before, and may have known less
 			if err := record.VerifyRequest(ctx, f.records(), request); err != nil {
@@ -314,7 +315,8 @@ func (f *FetchVars) recordUnverified(ctx context.Context, in FetchInput, cause e
 	if json.Valid(in.Event.Payload) {
 		stored.Payload = pipeline.KeptPayload(in.Event.Payload)
 	}
-	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, record.UnverifiedKey(in.Run), stored); err != nil && !errors.Is(err, pipeline.ErrExists) {
+	if err := f.records().CreateRecord(ctx, record.PlanAttempt{Target: pipeline.Target{Customer: record.FleetName}}, record.UnverifiedKey(in.Run), stored); err != nil &&
+		!errors.Is(err, pipeline.ErrExists) {
 		return errors.Join(cause, fmt.Errorf("write the rejection down: %w", err))
 	}
 	return errors.Join(cause, f.appendUnverified(ctx, in, rejected))

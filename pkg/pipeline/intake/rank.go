@@ -74,7 +74,8 @@ func unranked(err error, request pipeline.Request, other pipeline.RequestID, key
 		}
 	}
 	after := *known
-	after.Operator = fmt.Sprintf("add the key of that id behind the first one and run this again; where the key is gone, let the customer push again after %s: then the two are not compared", last.Add(record.RankDoubt).UTC().Format(time.RFC3339))
+	after.Operator = fmt.Sprintf("add the key of that id behind the first one and run this again; where the key is gone, let the customer push again after %s: then the "+
+		"two are not compared", last.Add(record.RankDoubt).UTC().Format(time.RFC3339))
 	return &after
 }
 

@@ -36,7 +36,8 @@ func (t *Trigger) answered(result TriggerResult, err error) (TriggerResult, erro
 		return TriggerResult{}, err
 	}
 	t.Logf("%v", err)
-	return TriggerResult{Skipped: dependabotSent + "GitHub also refused to let this run read the change or write its status; a required check stays pending. Give the job the permissions `contents: read`, `pull-requests: read` and `statuses: write`. " + dependabotNext}, nil
+	return TriggerResult{Skipped: dependabotSent + "GitHub also refused to let this run read the change or write its status; a required check stays pending. Give the job " +
+		"the permissions `contents: read`, `pull-requests: read` and `statuses: write`. " + dependabotNext}, nil
 }
 
 // mayNot reports whether GitHub refuses what a token asks for, and would each time.

@@ -164,7 +164,8 @@ func (r *AuditReport) compareApplied(anchors []pipeline.Deployment) {
 		case i < 0 && !r.broken:
 			r.find("%s says that request %s was applied, and the ledger does not", anchorName(d), d.Payload.Request.Short())
 		case i >= 0 && r.Entries[i].Receipt != d.Payload.Receipt:
-			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, cmp.Or(pipeline.ReceiptCode(r.Entries[i].Receipt), "none"), anchorName(d), cmp.Or(pipeline.ReceiptCode(d.Payload.Receipt), "none"))
+			r.find("entry %d says that receipt %s was applied, and %s says %s", i+1, cmp.Or(pipeline.ReceiptCode(r.Entries[i].Receipt), "none"), anchorName(d),
+				cmp.Or(pipeline.ReceiptCode(d.Payload.Receipt), "none"))
 		}
 	}
 	for _, e := range r.Entries {

@@ -333,7 +333,8 @@ func (e Entry) check() error {
 	if !slices.Contains(known, e.Event) {
 		return fmt.Errorf("ledger entry: event %q is not known to this metapipe", pipeline.PlainLine(string(e.Event)))
 	}
-	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || e.Commit != "" && !pipeline.ConsistsOf(string(e.Commit), 40, pipeline.Digits+"abcdef") || e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
+	if e.Request != "" && !pipeline.IsUUID(string(e.Request)) || e.Commit != "" && !pipeline.ConsistsOf(string(e.Commit), 40, pipeline.Digits+"abcdef") ||
+		e.Receipt != "" && !pipeline.IsDigest(e.Receipt) {
 		return errors.New("ledger entry: request, commit or receipt is none")
 	}
 	for _, text := range []string{e.Actor, e.Message, string(e.Outcome), string(e.Reason)} {

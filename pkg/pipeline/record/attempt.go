@@ -190,7 +190,8 @@ func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode p
 	case len(holders) == 0:
 		failed.Operator = fmt.Sprintf("no open request of metapipe holds this lock: ask %s; when that process is dead, `%s --no-run`", failed.Lock.Who, unlock)
 	case len(holders) > 1:
-		failed.Operator = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are dead, `%s --no-run`", holders, since, unlock)
+		failed.Operator = fmt.Sprintf("%s holds it since %s, and which of them cannot be seen: wait for all of them and run this job again; when their processes are "+
+			"dead, `%s --no-run`", holders, since, unlock)
 	default:
 		failed.Operator = fmt.Sprintf("%s holds it since %s: wait for it and run this job again; when that run has ended, `%s`", holders, since, unlock)
 	}

@@ -137,7 +137,8 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 // target look worse: done again after an interruption, both agree.
 func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.Event, state pipeline.StateRecord, why string) error {
 	c, env := in.Customer.Name, in.Environment
-	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c.In(env), state, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
+	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c.In(env), state,
+		record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
 	return r.appendLedger(ctx, in, ledger.Entry{Event: event, Message: why, State: &state})

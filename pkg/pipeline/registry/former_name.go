@@ -33,7 +33,8 @@ func (s NameRecords) formerName(ctx context.Context, c pipeline.Customer) (pipel
 
 // FirstName is the first one of names, in their order, with records that fit; empty where
 // there is none. The name of c is not looked at.
-func (s NameRecords) FirstName(ctx context.Context, names []pipeline.CustomerName, c pipeline.Customer, fits func(pipeline.CustomerName, pipeline.Evidence) (bool, error)) (pipeline.CustomerName, pipeline.Evidence, error) {
+func (s NameRecords) FirstName(ctx context.Context, names []pipeline.CustomerName, c pipeline.Customer,
+	fits func(pipeline.CustomerName, pipeline.Evidence) (bool, error)) (pipeline.CustomerName, pipeline.Evidence, error) {
 	var work sync.WaitGroup
 	slots, found := make(chan struct{}, formerReaders), make([]bool, len(names))
 	all, failed := make([]pipeline.Evidence, len(names)), make([]error, len(names))

@@ -190,7 +190,8 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 		}
 		if !slices.ContainsFunc(all, func(rename RenameRecord) bool { return rename.of(in.New) }) {
 			return k, &pipeline.UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old),
-				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
+				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state "+
+					"list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
 		}
 		return k, nil
 	case k.name == "":
@@ -305,7 +306,8 @@ func (r *Renamer) checkOld(ctx context.Context, in RenameInput, env pipeline.Env
 func (in RenameInput) job(t pipeline.Target, backend pipeline.Backend) pipeline.Job {
 	c := in.New
 	c.Name = t.Customer
-	return pipeline.Job{Customer: c, Environment: t.Environment, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(t.Customer), string(t.Environment)), Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
+	return pipeline.Job{Customer: c, Environment: t.Environment, ManagerDir: in.ManagerDir, Dir: filepath.Join(in.RunDir, string(t.Customer), string(t.Environment)),
+		Backend: backend, Log: pipeline.TargetInput{}.LogOrDiscard()}
 }
 
 func (r *Renamer) read(ctx context.Context, in RenameInput, t *moving) (err error) {
@@ -391,7 +393,8 @@ func (r *Renamer) compare(ctx context.Context, in RenameInput, k known, t *movin
 
 // freeName is what the operator does about a new name that is in use.
 func (in RenameInput) freeName(t moving) string {
-	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name.In(t.env)), record.LedgerPrefix(in.New.Name.In("")), t.to)
+	return fmt.Sprintf("choose a name that no customer has had; or, where this one is of no use any more, move what lies below %s/ out of the store, but for %s and %s, "+
+		"and the state in %s where that is another place, and run this again", in.New.Name, record.LedgerPrefix(in.New.Name.In(t.env)), record.LedgerPrefix(in.New.Name.In("")), t.to)
 }
 
 // goneOn reports whether the new name has left what it got from the old one behind. last

@@ -92,7 +92,8 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case in.NoRun, known && len(likely) == 1 && likely[0].Run.ID != 0:
 		return nil
 	case known && len(likely) > 1:
-		return pipeline.LockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock), "when you know that the process of each is dead, run it again with --no-run")
+		return pipeline.LockRefused(fmt.Sprintf("%s holds the lock of %s, and which of them cannot be seen: %s", likely, target, lock),
+			"when you know that the process of each is dead, run it again with --no-run")
 	case known:
 		return pipeline.LockRefused(fmt.Sprintf("no run of metapipe is known to hold the lock of %s: %s", target, lock), "when you know that its process is dead, run it again with --no-run")
 	}

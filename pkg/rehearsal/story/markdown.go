@@ -100,7 +100,8 @@ func keep(n *xhtml.Node) []*xhtml.Node {
 	if n.Type == xhtml.TextNode {
 		return []*xhtml.Node{{Type: xhtml.TextNode, Data: n.Data}}
 	}
-	if n.Type != xhtml.ElementNode || n.Namespace != "" || slices.Contains([]atom.Atom{atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Iframe, atom.Noscript, atom.Template, atom.Xmp, atom.Noembed, atom.Noframes, atom.Plaintext}, n.DataAtom) {
+	if n.Type != xhtml.ElementNode || n.Namespace != "" || slices.Contains([]atom.Atom{atom.Script, atom.Style, atom.Title, atom.Textarea, atom.Iframe, atom.Noscript,
+		atom.Template, atom.Xmp, atom.Noembed, atom.Noframes, atom.Plaintext}, n.DataAtom) {
 		return nil
 	}
 	var children []*xhtml.Node

@@ -67,7 +67,8 @@ func (m *Root) inspect(name string, content []byte) {
 		return
 	}
 	for _, block := range blocksOf(body, "terraform") {
-		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "state_store", LabelNames: []string{"type"}}, {Type: "backend", LabelNames: []string{"type"}}}})
+		inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "cloud"}, {Type: "state_store", LabelNames: []string{"type"}},
+			{Type: "backend", LabelNames: []string{"type"}}}})
 		for _, found := range inner.Blocks {
 			if found.Type == "backend" && !isOverride(name) {
 				m.Backend = found.Labels[0]

@@ -44,7 +44,8 @@ func (m Root) problems(root string) pipeline.Problems {
 		}
 		if block.kind == "backend" {
 			p.Message = "a backend block in an override file decides where the state is kept"
-			p.Remedy = "remove the backend block: metapipe keeps the state of each target and passes the backend itself; what a backend needs beyond its place belongs in a backend block of a file that is no override"
+			p.Remedy = "remove the backend block: metapipe keeps the state of each target and passes the backend itself; what a backend needs beyond its place belongs in " +
+				"a backend block of a file that is no override"
 		}
 		found = append(found, p)
 	}

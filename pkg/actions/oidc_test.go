@@ -265,7 +265,7 @@ func TestVerifyAfterKeyRotation(t *testing.T) {
 	if _, err := v.Verify(t.Context(), old, audience, issued); err == nil {
 		t.Error("the old key is still trusted")
 	}
-	// A key id that nobody has costs one look at the key set each time, no more.
+	// A key id that no one has costs one look at the key set each time, no more.
 	before := i.fetches.Load()
 	if _, err := v.Verify(t.Context(), sign(t, jose.RS256, "never", rsaKey(t, 1), i.claims(nil)), audience, issued); err == nil {
 		t.Error("an unknown key is trusted")

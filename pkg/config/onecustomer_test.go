@@ -78,7 +78,7 @@ func TestOneCustomerHasItsSiblings(t *testing.T) {
 	})
 }
 
-// TestOneCustomerAmongBrokenFiles: a mistake of somebody else stops only who reads
+// TestOneCustomerAmongBrokenFiles: a mistake of someone else stops only who reads
 // all files; the customer's own stops everybody.
 func TestOneCustomerAmongBrokenFiles(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// growingBody is a GitHub that has added to its answers: every object has keys that nobody
+// growingBody is a GitHub that has added to its answers: every object has keys that no one
 // knows, and every repository custom properties of the given form.
 type growingBody struct{ properties string }
 

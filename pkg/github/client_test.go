@@ -24,7 +24,7 @@ const (
 )
 
 // server is a loopback API with routes of its own and a clock that only moves
-// when somebody sleeps.
+// when someone sleeps.
 type server struct {
 	*httptest.Server
 	mux *http.ServeMux

@@ -11,7 +11,7 @@ import (
 )
 
 // TestIssuesThatAreGone reads issues that were deleted, that have moved and that are
-// none: each is not found, so that nobody writes to them.
+// none: each is not found, so that no one writes to them.
 func TestIssuesThatAreGone(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// owner runs git as somebody who prepares a repository.
+// owner runs git as someone who prepares a repository.
 func owner(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always"}, args...)...)

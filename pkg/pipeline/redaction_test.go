@@ -107,7 +107,7 @@ func TestRedactionIsOrdered(t *testing.T) {
 	}
 }
 
-// TestReportRedacts: what a tool said of its own code reaches nobody at this level.
+// TestReportRedacts: what a tool said of its own code reaches no one at this level.
 func TestReportRedacts(t *testing.T) {
 	t.Parallel()
 	for level, shown := range map[pipeline.Redaction]bool{pipeline.RedactionValues: true, pipeline.RedactionSummary: false} {

@@ -294,7 +294,7 @@ func TestStoppedRehearsal(t *testing.T) {
 			defer cancel()
 			terminal := &stopAt{text: at, stop: cancel}
 			o := options(t, tinyVariables, terminal)
-			answers, w := io.Pipe() // nobody answers
+			answers, w := io.Pipe() // no one answers
 			t.Cleanup(func() { _ = w.Close() })
 			o.Approve, o.In = ApprovePrompt, answers
 			r, err := Run(ctx, o)

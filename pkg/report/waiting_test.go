@@ -23,7 +23,7 @@ func TestRejectedHasNoReceiptLine(t *testing.T) {
 	}
 }
 
-// TestPlanningIsNotCareful: the sign of care waits until somebody can act on it.
+// TestPlanningIsNotCareful: the sign of care waits until someone can act on it.
 func TestPlanningIsNotCareful(t *testing.T) {
 	t.Parallel()
 	rep := readCase[pipeline.Report](t, "testdata/waiting-approval.json")

@@ -127,7 +127,7 @@ func TestPolicies(t *testing.T) {
 				for _, key := range may.remove {
 					expect("remove", key, s.Delete(t.Context(), customer+key), allowed)
 				}
-				for _, stored := range []string{"receipt.json", "apply-0001-ended.json"} { // nobody may undo what was written once
+				for _, stored := range []string{"receipt.json", "apply-0001-ended.json"} { // no one may undo what was written once
 					expect("remove", plan+stored, s.Delete(t.Context(), customer+plan+stored), false)
 				}
 				if len(may.create) == 0 {

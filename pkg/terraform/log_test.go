@@ -9,7 +9,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/terraformtest"
 )
 
-// TestLogKnowsWhatThePlanMarks: while the tool runs, nobody knows a value that
+// TestLogKnowsWhatThePlanMarks: while the tool runs, no one knows a value that
 // only the module's own code marks; the log must not be quicker than the plan.
 func TestLogKnowsWhatThePlanMarks(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,7 @@ func record(dir string) int {
 		return 1
 	}
 	if command := os.Args[1]; command != "plan" && command != "apply" {
-		// Nobody signals these, and a race-enabled program takes a second to exit.
+		// No one signals these, and a race-enabled program takes a second to exit.
 		fmt.Fprintln(os.Stderr, syscall.Exec(string(actual), append([]string{string(actual)}, os.Args[1:]...), os.Environ()))
 		return 1
 	}

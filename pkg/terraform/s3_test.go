@@ -69,7 +69,7 @@ func (w *s3World) job(t *testing.T, tool terraformtest.Tool, files map[string]st
 	job.Customer.Name = pipeline.CustomerName(fmt.Sprintf("customer-%d", w.jobs.Add(1)))
 	state := pipeline.State{Bucket: pipeline.Bucket{Name: stateBucket, Region: w.server.Region, Prefix: "live"}}
 	job.Backend = state.Target(job.Target(), "")
-	job.Backend.Config["max_retries"] = "1" // nobody waits for a server that is shut
+	job.Backend.Config["max_retries"] = "1" // no one waits for a server that is shut
 	job.Customer.Manager.Limits.ApplyTimeout = 3 * time.Minute
 	return job
 }

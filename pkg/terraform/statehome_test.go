@@ -185,7 +185,7 @@ func TestMisplacedState(t *testing.T) {
 	}
 }
 
-// TestRestoredState applies what somebody has removed: the state is the same as before,
+// TestRestoredState applies what someone has removed: the state is the same as before,
 // and the tool does not write it anew.
 func TestRestoredState(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@ import (
 
 // Credential is an invented credential.
 type Credential struct {
-	Text   string // as somebody puts it into a field
+	Text   string // as someone puts it into a field
 	Secret string // the part of it that nothing may show
 	Inside bool   // it is found between letters too
 }

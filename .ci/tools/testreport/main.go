@@ -1,5 +1,5 @@
 // Command testreport runs `go test -json`, prints what failed and what was
-// skipped, and fails on a skip that nobody expects.
+// skipped, and fails on a skip that no one expects.
 //
 //	testreport -expected .ci/expected-skips -- go test -json ./...
 //

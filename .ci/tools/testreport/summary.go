@@ -148,7 +148,7 @@ func reason(output string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// print writes the skips and the last line, and returns how many skips nobody
+// print writes the skips and the last line, and returns how many skips no one
 // expects. A subtest is expected when its test is.
 func (s *summary) print(out io.Writer, expected map[testID]string) (unexpected int) {
 	fmt.Fprintln(out)

@@ -173,7 +173,7 @@ func (a *attempt) set(folder string) map[string]string {
 	return found
 }
 
-// play runs the lines of the script, and looks at what nobody may have touched.
+// play runs the lines of the script, and looks at what no one may have touched.
 func (a *attempt) play(script []string) {
 	a.T.Helper()
 	for i, line := range script {

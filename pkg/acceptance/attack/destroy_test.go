@@ -56,14 +56,14 @@ func (a *attempt) undone(args []string) {
 	a.verdicts++
 }
 
-// destroyOn is somebody of the manager's who asks for a destroy on a branch of their
+// destroyOn is someone of the manager's who asks for a destroy on a branch of their
 // own: destroy-on BRANCH TEXT...
 func (a *attempt) destroyOn(args []string) {
 	a.T.Helper()
 	a.manuallyOn(args[0], args[1:], fixture.DestroyOf("staging")...)
 }
 
-// destroyAgain lets somebody run the present destroy again after the manager has got a
+// destroyAgain lets someone run the present destroy again after the manager has got a
 // new commit: destroy-again LOGIN TEXT...
 func (a *attempt) destroyAgain(args []string) {
 	a.T.Helper()

@@ -1,2 +1,2 @@
-// Package attack tests what somebody without the rights tries, script by script of testdata/attack.
+// Package attack tests what someone without the rights tries, script by script of testdata/attack.
 package attack

@@ -16,7 +16,7 @@ var gateCommands = map[string]func(*attempt, []string){
 	"manually-again": (*attempt).manuallyAgain, "on-ref": (*attempt).onRef, "unseen": (*attempt).unseen,
 }
 
-// rerun lets somebody run the customer's present run again: rerun LOGIN.
+// rerun lets someone run the customer's present run again: rerun LOGIN.
 func (a *attempt) rerun(args []string) {
 	a.T.Helper()
 	fixture.Check(a.T, a.Customer.Grant(args[0], hub.Write))
@@ -26,7 +26,7 @@ func (a *attempt) rerun(args []string) {
 	a.run.Run = fixture.Must(a.Customer.Run(a.run.Run.ID))(a.T)
 }
 
-// rerunManager lets somebody run the manager's run of the request again:
+// rerunManager lets someone run the manager's run of the request again:
 // rerun-manager LOGIN.
 func (a *attempt) rerunManager(args []string) {
 	a.T.Helper()
@@ -44,7 +44,7 @@ func (a *attempt) renameAccount(args []string) {
 // deleteAccount removes an account: delete-account LOGIN.
 func (a *attempt) deleteAccount(args []string) { fixture.Check(a.T, a.Hub.DeleteUser(args[0])) }
 
-// manuallyAgain starts the workflow by hand on the default branch, and lets somebody
+// manuallyAgain starts the workflow by hand on the default branch, and lets someone
 // run it again after the manager has got a new commit: manually-again LOGIN TEXT...
 func (a *attempt) manuallyAgain(args []string) {
 	a.T.Helper()

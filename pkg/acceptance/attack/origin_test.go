@@ -237,7 +237,7 @@ func (a *attempt) dispatches() fixture.WorkflowRun {
 	return a.Queued()
 }
 
-// rejected sends the request: nobody but the manager hears of it.
+// rejected sends the request: no one but the manager hears of it.
 // answered sends a request whose origin holds, and which asks for what it may
 // not: the customer is told, in their own repository.
 // accepted sends a request that is as it should be.
@@ -269,7 +269,7 @@ func (a *attempt) back([]string) {
 
 // misconfigured runs fetch-vars on the manager's own new commit, which no request
 // gets past.
-// manually is somebody of the manager's who starts the workflow by hand on a
+// manually is someone of the manager's who starts the workflow by hand on a
 // branch of their own: manually BRANCH TEXT...
 // recorded looks for what a run has put into a ledger: the fleet's, a customer's
 // or a target's.

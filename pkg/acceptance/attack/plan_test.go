@@ -44,7 +44,7 @@ func (a *attempt) reviewers(args []string) {
 	fixture.Check(a.T, a.Manager.SetEnvironment(args[0]+"-apply", hub.EnvironmentRules{Reviewers: args[1:]}))
 }
 
-// review lets somebody approve: review ENV LOGIN.
+// review lets someone approve: review ENV LOGIN.
 func (a *attempt) review(args []string) {
 	env := args[0] + "-apply"
 	if at := fixture.Must(a.Manager.EnterEnvironment(a.r.Run.Run.ID, "apply", env))(a.T); at != hub.GateWaiting {
@@ -249,7 +249,7 @@ func (a *attempt) paste(args []string) {
 	a.comment(args[0], "mallory", strings.ReplaceAll(body, "Planned", "Approved, nothing to see"))
 }
 
-// comment is a comment by somebody who may read the customer's repository.
+// comment is a comment by someone who may read the customer's repository.
 func (a *attempt) comment(pull, login, body string) {
 	a.T.Helper()
 	fixture.Check(a.T, a.Customer.Grant(login, hub.Read))

@@ -42,7 +42,7 @@ func (a *attempt) foreignRun([]string) {
 	a.values["FOREIGN_RUN"] = strconv.FormatInt(run.ID, 10)
 }
 
-// going wants runs that nobody has touched: going RUN...
+// going wants runs that no one has touched: going RUN...
 func (a *attempt) going(args []string) {
 	a.T.Helper()
 	for _, id := range args {

@@ -77,7 +77,7 @@ func (a *attempt) renamed(args []string) {
 	a.DriftJob().Do(0, "customer", "rename", args[0], args[1], "--apply").Says(a.T, "customer "+args[0]+" is "+args[1]+" now")
 }
 
-// notRenamed looks at the states and moves the customer; what somebody else wrote about its
+// notRenamed looks at the states and moves the customer; what someone else wrote about its
 // name is not believed, and nothing is moved: not-renamed OLD NEW.
 func (a *attempt) notRenamed(args []string) {
 	a.T.Helper()

@@ -8,7 +8,7 @@ import (
 )
 
 // tempTrap lays into the directory for temporary files what looks like leftovers of
-// metapipe: a link to files of somebody else, and a directory that others can write to.
+// metapipe: a link to files of someone else, and a directory that others can write to.
 func (a *attempt) tempTrap([]string) {
 	a.T.Helper()
 	a.temp = a.T.TempDir()

@@ -212,7 +212,7 @@ func (b *bench) templateState(t *testing.T, f *quietFleet) string {
 	return string(state)
 }
 
-// bareFleet runs what somebody would type, in directories made before the clock
+// bareFleet runs what someone would type, in directories made before the clock
 // starts.
 func (b *bench) bareFleet(t *testing.T, f *quietFleet, workers int) time.Duration {
 	t.Helper()

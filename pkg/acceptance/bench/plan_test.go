@@ -70,7 +70,7 @@ resource "terraform_data" "r%d" {
 	return manager
 }
 
-// byHand is what somebody would type in a fresh copy of the root. The copy is
+// byHand is what someone would type in a fresh copy of the root. The copy is
 // made before the clock starts, while ours is in our time.
 func (b *bench) byHand(t *testing.T, manager, customer string) time.Duration {
 	t.Helper()

@@ -82,7 +82,7 @@ func (b *bench) render(t *testing.T, changes, times int) rendered {
 	return r
 }
 
-// timed starts with an empty heap, so that nobody pays for the garbage of others.
+// timed starts with an empty heap, so that no one pays for the garbage of others.
 func timed(work func()) time.Duration {
 	runtime.GC()
 	began := time.Now()

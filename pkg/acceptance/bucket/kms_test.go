@@ -24,7 +24,7 @@ func newVault(t *testing.T) (vault, *fixture.Setup) {
 	return v, w
 }
 
-// as is the environment of a job with a role; in KMS it may be that of somebody else.
+// as is the environment of a job with a role; in KMS it may be that of someone else.
 func (v vault) as(role store.Role, customer, env, inKMS string) []string {
 	v.T.Helper()
 	vars := v.Tenant.As(role, customer, env)

@@ -42,7 +42,7 @@ func TestDriftTellsWhatHappened(t *testing.T) {
 	if calls := w.Hub.Calls(); len(calls) != 1 {
 		t.Errorf("a clean target of one customer took %d calls to GitHub: %v", len(calls), calls)
 	}
-	// Somebody else's hand.
+	// Someone else's hand.
 	file := filepath.Join(dir, "staging.txt")
 	fixture.Check(t, os.WriteFile(file, []byte("meddled"), 0o600))
 	r, _, _ = w.Scan(6)

@@ -30,7 +30,7 @@ func TestIssuesOfTargetsThatAreGone(t *testing.T) {
 		t.Fatalf("did %v", did)
 	}
 	// The first goes, the second loses its environment, the third's name is taken by
-	// somebody else, the fourth does not let us in any more, the last stays.
+	// someone else, the fourth does not let us in any more, the last stays.
 	second, last := all[1], all[4]
 	second.Environments = []pipeline.Environment{}
 	f.customers = []pipeline.Customer{second, last}

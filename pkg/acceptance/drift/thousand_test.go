@@ -243,7 +243,7 @@ func TestAThousandCustomers(t *testing.T) {
 	}
 	f.wants(first, map[string]int{"timeout": 1, "variables": 1, "repository": 1, "permission": 1, "rate-limit": limited})
 
-	// The hour passes: the next scan has only those that nobody knows about.
+	// The hour passes: the next scan has only those that no one knows about.
 	fixture.Check(t, f.sleep(t.Context(), time.Hour+time.Minute))
 	second := f.scan(2 * time.Hour)
 	if len(second.Results) != limited+4 {

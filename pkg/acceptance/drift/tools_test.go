@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// driftRoot has resources of three providers: files that somebody else can reach, a
+// driftRoot has resources of three providers: files that someone else can reach, a
 // random name that stays, one that only Terraform knows, and one that is never
 // the same.
 const driftRoot = `

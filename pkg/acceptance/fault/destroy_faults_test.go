@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/store/miniotest"
 )
 
-// newEndScene is a scene whose push was applied, with somebody who approves its destroy.
+// newEndScene is a scene whose push was applied, with someone who approves its destroy.
 func newEndScene(t *testing.T, server *miniotest.Server, bucket string) *fixture.PushCase {
 	t.Helper()
 	s := fixture.NewPushCase(t, server, bucket)

@@ -129,7 +129,7 @@ func wantInTurn(t *testing.T, entries []ledger.Entry, shas []string) {
 	}
 }
 
-// manyOnMany lets 20 customers push at once: each gets its own, and nobody
+// manyOnMany lets 20 customers push at once: each gets its own, and no one
 // another one's.
 func manyOnMany(t *testing.T, server *miniotest.Server) {
 	t.Parallel()

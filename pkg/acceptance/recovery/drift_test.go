@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 )
 
-// TestRecoverManyDrifts plays the page about drift in many targets: somebody has changed
+// TestRecoverManyDrifts plays the page about drift in many targets: someone has changed
 // the same file in four environments.
 func TestRecoverManyDrifts(t *testing.T) {
 	t.Parallel()

@@ -79,7 +79,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// TestLedgerAnchorsOfStrangers lets somebody of the customer write what looks like
+// TestLedgerAnchorsOfStrangers lets someone of the customer write what looks like
 // an anchor: the finding names them.
 func TestLedgerAnchorsOfStrangers(t *testing.T) {
 	t.Parallel()

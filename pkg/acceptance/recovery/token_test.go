@@ -8,7 +8,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 )
 
-// TestRecoverLeakedToken plays the page about a leaked token: somebody has sent a request
+// TestRecoverLeakedToken plays the page about a leaked token: someone has sent a request
 // that no run has signed, and has rewritten a ledger and replaced a state with the keys
 // of the bucket.
 func TestRecoverLeakedToken(t *testing.T) {

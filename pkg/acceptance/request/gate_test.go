@@ -15,7 +15,7 @@ func TestGateRules(t *testing.T) {
 	const requested = "environments:\n  - {name: staging, branches: [main], gated: true, wait_timer: 1m, prevent_self_review: true}\n"
 	cases := map[string]struct {
 		timer    time.Duration
-		approver string // who lets the job pass; nobody when empty
+		approver string // who lets the job pass; no one when empty
 		exit     int
 		reason   string
 		says     string

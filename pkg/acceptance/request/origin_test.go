@@ -17,7 +17,7 @@ func TestFetchVarsAgain(t *testing.T) {
 	r.Report("--final").Want(t, "outcome=success")
 }
 
-// askInVain sends a request that nobody accepts.
+// askInVain sends a request that no one accepts.
 func askInVain(w *fixture.Setup, run fixture.WorkflowRun) (triggered, fetched fixture.Result) {
 	w.T.Helper()
 	triggered = w.NewJob(run).Do(5, "trigger", "--pickup-timeout", "1s")

@@ -155,7 +155,7 @@ func TestOrderAndBranch(t *testing.T) {
 	}
 }
 
-// applyByHand applies something to a state with the bare tool, as somebody who
+// applyByHand applies something to a state with the bare tool, as someone who
 // goes around metapipe would.
 func applyByHand(w *fixture.Setup, state string) {
 	w.T.Helper()

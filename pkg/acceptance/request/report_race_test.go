@@ -105,7 +105,7 @@ func asked(w *fixture.Setup, route string) bool {
 	return false
 }
 
-// TestLostReplyOfDispatch: the request is sent twice, accepted once, and nobody
+// TestLostReplyOfDispatch: the request is sent twice, accepted once, and no one
 // but the manager sees the second run.
 func TestLostReplyOfDispatch(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 
 // lockServer keeps states and their locks as the http backend asks for it: a state
 // that is locked takes only what names its lock, and only its id releases it, or
-// the wish of somebody who names none: force-unlock sends no id.
+// the wish of someone who names none: force-unlock sends no id.
 // https://developer.hashicorp.com/terraform/language/backend/http
 type lockServer struct {
 	mu            sync.Mutex

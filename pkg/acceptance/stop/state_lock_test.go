@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 )
 
-// TestApplyThatMeetsALock runs into the lock of somebody else, and then again
+// TestApplyThatMeetsALock runs into the lock of someone else, and then again
 // without it: the reviewed plan is applied, since nothing had been changed.
 func TestApplyThatMeetsALock(t *testing.T) {
 	t.Parallel()

@@ -189,7 +189,7 @@ func TestStoppedDrift(t *testing.T) {
 	})
 }
 
-// TestStoppedValidate stops validate while nobody reads what it says.
+// TestStoppedValidate stops validate while no one reads what it says.
 func TestStoppedValidate(t *testing.T) {
 	t.Parallel()
 	eachInterrupt(t, func(t *testing.T, signal syscall.Signal) {

@@ -154,7 +154,7 @@ func (r *slowRemote) await(t *testing.T) {
 	}
 }
 
-// awaitUnlocked waits until nobody holds the lock of a state: the tool may
+// awaitUnlocked waits until no one holds the lock of a state: the tool may
 // outlive metapipe for a moment.
 func awaitUnlocked(w *fixture.Setup, target string) {
 	w.T.Helper()

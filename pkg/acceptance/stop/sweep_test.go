@@ -27,7 +27,7 @@ func TestSweepLostRunner(t *testing.T) {
 	w.SweepJob(r).Do(0, "sweep").Says(t, "0 open requests, 0 findings")
 }
 
-// TestSweepForgottenReview ends a run that nobody has approved in time.
+// TestSweepForgottenReview ends a run that no one has approved in time.
 func TestSweepForgottenReview(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, nil)

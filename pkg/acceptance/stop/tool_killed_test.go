@@ -11,7 +11,7 @@ import (
 )
 
 // TestToolKilled kills the tool alone in the middle of an apply: the report tells
-// what was made and what nobody knows the end of.
+// what was made and what no one knows the end of.
 func TestToolKilled(t *testing.T) {
 	t.Parallel()
 	w := fixture.New(t, nil)

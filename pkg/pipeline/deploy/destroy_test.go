@@ -12,7 +12,7 @@ import (
 )
 
 // TestDestroyNeedsAnApproval in every environment, and none can be on record where there
-// is no run that somebody could approve.
+// is no run that someone could approve.
 func TestDestroyNeedsAnApproval(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -27,7 +27,7 @@ func TestTheNewerCommitWins(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		late   bool // the older commit arrives later
-		forced bool // the older one was thrown away by a push, and nobody descends from it
+		forced bool // the older one was thrown away by a push, and no one descends from it
 	}{"in order": {}, "the older one later": {late: true}, "forced": {forced: true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

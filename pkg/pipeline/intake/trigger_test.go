@@ -195,7 +195,7 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 		}
 		tag := " (" + sentDispatch(w).ID.Short() + ")"
 		switch polls {
-		case 1: // somebody else's request on the same commit has ended
+		case 1: // someone else's request on the same commit has ended
 			set("infra/terraform-deploy", pipeline.StatusFailure, "failed (deadbeef)")
 		case 2:
 			set("infra/terraform-deploy", pipeline.StatusPending, "Accepted"+tag)

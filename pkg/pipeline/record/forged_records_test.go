@@ -17,7 +17,7 @@ import (
 )
 
 // TestForgedRecords: who can write to the store lies about how a plan or an apply
-// of staging ended. Nobody is told so, production does not overtake, and the plan is
+// of staging ended. No one is told so, production does not overtake, and the plan is
 // not applied.
 func TestForgedRecords(t *testing.T) {
 	t.Parallel()
@@ -95,7 +95,7 @@ func TestForgedRecords(t *testing.T) {
 	}
 }
 
-// TestForgedLastApply: what a drift scan tells of the last apply is what somebody
+// TestForgedLastApply: what a drift scan tells of the last apply is what someone
 // vouches for.
 func TestForgedLastApply(t *testing.T) {
 	t.Parallel()

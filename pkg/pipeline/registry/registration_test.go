@@ -75,7 +75,7 @@ func TestRegistrationOfOthers(t *testing.T) {
 }
 
 // TestForgedRegistration: a record that was changed, moved or made without the key
-// registers nobody, and lets no renamed customer plan.
+// registers no one, and lets no renamed customer plan.
 func TestForgedRegistration(t *testing.T) {
 	t.Parallel()
 	for name, forge := range map[string]func(w *pipelinetest.Setup, key string){

@@ -80,7 +80,7 @@ func TestNewPathBesideAnother(t *testing.T) {
 }
 
 // TestRegistrationNamesACustomer: a claim without a seal can refuse, and a name that no
-// file can have is not put into a command that somebody copies.
+// file can have is not put into a command that someone copies.
 func TestRegistrationNamesACustomer(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "_metapipe", "x; curl evil", "Shop", "../shop"} {

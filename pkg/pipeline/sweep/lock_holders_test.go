@@ -82,7 +82,7 @@ func newApplyWithLock(t *testing.T) *race {
 	n.locks.Held = &pipeline.Lock{ID: "l-1", Operation: "OperationTypeApply", Who: "runner@host-1"}
 	n.Engine.DuringApply = func() {
 		n.locks.Held.Created = n.Now.Add(10 * time.Second)
-		runtime.Goexit() // it goes on, or is gone: nobody hears of it
+		runtime.Goexit() // it goes on, or is gone: no one hears of it
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -139,7 +139,7 @@ func TestLockOfARunningApply(t *testing.T) {
 }
 
 // TestLockOfADeadApply: with A's run over as well, the lock is A's when B began after
-// it; where both were there before the lock, nobody can say, and nothing is released but
+// it; where both were there before the lock, no one can say, and nothing is released but
 // by hand.
 func TestLockOfADeadApply(t *testing.T) {
 	t.Parallel()

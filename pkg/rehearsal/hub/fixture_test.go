@@ -42,7 +42,7 @@ func (c *clock) pass(d time.Duration) {
 
 // fixture is a customer's and a manager's repository with people and tokens:
 // "admin" (classic, full), "job" (the customer's GITHUB_TOKEN), "metapipe" (an
-// App on both repositories), "mallory" (classic, of somebody without a role) and
+// App on both repositories), "mallory" (classic, of someone without a role) and
 // "thin" (fine-grained, contents: read of the customer). The repositories have no
 // custom properties, since go-github cannot read the lists among them.
 type fixture struct {

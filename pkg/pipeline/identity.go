@@ -219,3 +219,16 @@ func (m Mode) Reduce(asked Mode) Mode {
 	}
 	return m
 }
+
+// Target is one environment of one customer: what has a state of its own. As JSON it is an
+// object; others embed it.
+type Target struct {
+	Customer    CustomerName `json:"customer"`
+	Environment Environment  `json:"environment"`
+}
+
+// In is the customer's target in an environment.
+func (c CustomerName) In(env Environment) Target { return Target{Customer: c, Environment: env} }
+
+// String is how messages name a target: customer/environment.
+func (t Target) String() string { return string(t.Customer) + "/" + string(t.Environment) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -102,6 +103,24 @@ type Request struct {
 	CustomerRun   Run          `json:"customer_run"`
 	ManagerRun    Run          `json:"manager_run"`
 	CreatedAt     time.Time    `json:"created_at"`
+}
+
+// EventManual is Request.Event of a request that was started by hand in the manager.
+const EventManual = "manual"
+
+// ManualID is the id of a manual request: each attempt of a run makes one of its own.
+func ManualID(manager Slug, run int64, attempt int) RequestID {
+	return DeriveRequestID(EventManual, manager.String(), strconv.FormatInt(run, 10), strconv.Itoa(attempt))
+}
+
+// SameRun are the ids of the requests that the attempts of a run, up to the given one, have
+// worked on: one that was dispatched keeps its id.
+func (r Request) SameRun(run Run) []RequestID {
+	ids := []RequestID{r.ID}
+	for attempt := 1; r.Event == EventManual && attempt < run.Attempt; attempt++ {
+		ids = append(ids, ManualID(run.Repository, run.ID, attempt))
+	}
+	return ids
 }
 
 // Rejected reports whether the request was not accepted.

@@ -186,7 +186,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := a.checkOrder(ctx, request, in); err != nil {
 		return result, err
 	}
-	approvers, err := a.checkGate(ctx, in, request)
+	approvers, err := a.checkGate(ctx, in, request, folder)
 	if err != nil {
 		return result, err
 	}

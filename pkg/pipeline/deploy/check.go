@@ -110,7 +110,7 @@ type Approval struct {
 // checkGate refuses when the environment that should hold the apply back does
 // not: GitHub creates a misspelled environment silently, without any rule. It
 // returns who approved.
-func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (approvers []pipeline.Account, err error) {
+func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt) (approvers []pipeline.Account, err error) {
 	rule, why := request.GateEnvironment(in)
 	if a.Gate == nil && request.Mode == pipeline.ModeDestroy {
 		return nil, &pipeline.RefusedError{
@@ -147,7 +147,7 @@ func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, reques
 	if reviewers == 0 {
 		return nil, nil
 	}
-	return a.approvers(ctx, in, request, rule, name)
+	return a.approvers(ctx, in, request, folder, rule, name)
 }
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%d min", int(d.Minutes())) }
@@ -158,22 +158,28 @@ func minutes(d time.Duration) string { return fmt.Sprintf("%d min", int(d.Minute
 // has neither times nor attempts, so an approval by a requester counts against every
 // attempt of the run.
 // Source: https://docs.github.com/en/rest/actions/workflow-runs#get-the-review-history-for-a-workflow-run
-func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, rule pipeline.EnvironmentRule, name string) ([]pipeline.Account, error) {
+func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, rule pipeline.EnvironmentRule, name string) ([]pipeline.Account, error) {
 	reviews, err := a.Gate.Approvals(ctx, in.Run.Repository, in.Run.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read who approved run %d of %s: %w", in.Run.ID, in.Run.Repository, err)
 	}
 	var people []pipeline.Account
-	unknown := false
+	unknown, approvals := false, 0
 	for _, r := range reviews {
 		if !r.Approved || !slices.ContainsFunc(r.Environments, func(e string) bool { return strings.EqualFold(e, name) }) {
 			continue
 		}
+		approvals++
 		if unknown = unknown || !r.User.Known(); r.User.Known() {
 			people = pipeline.WithAccounts(people, r.User)
 		}
 	}
 	target := in.Target().String()
+	if rule.NeedsApproval() && approvals > 0 {
+		if err := a.approvedThisPlan(ctx, in, request, folder, approvals); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case len(people) == 0 && unknown && (rule.Gated || rule.PreventSelfReview), unknown && rule.PreventSelfReview:
 		return nil, &pipeline.RefusedError{
@@ -202,6 +208,35 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 	return people, a.othersApproved(ctx, in, request, target, people)
 }
 
+// approvedThisPlan refuses when each of the approvals may be one of an earlier plan of the
+// target: the list of GitHub does not say which attempt of the run it was for. An
+// environment lets its job pass after one approval, so each attempt has one at most.
+func (a *Applier) approvedThisPlan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, approvals int) error {
+	earlier, err := record.ApprovableBefore(ctx, a.records(), request, folder)
+	if err != nil {
+		return record.TamperedOr(err, "the earlier plans of "+in.Target().String())
+	}
+	if approvals > earlier {
+		return nil
+	}
+	return &pipeline.RefusedError{
+		Reason: pipeline.ReasonMissingProtection,
+		Message: fmt.Sprintf("%s was planned again in run %d of %s after an earlier plan had waited for approval, and the approval on record may be for that one",
+			in.Target(), in.Run.ID, in.Run.Repository),
+		Next:     request.Mode.Afresh() + "; a reviewer must approve that plan",
+		Operator: newRun(request.Mode, in.Run.ID),
+	}
+}
+
+// newRun is what an operator does when the approvals of a run cannot be told apart.
+func newRun(mode pipeline.Mode, run int64) string {
+	start := "have the customer push again, or start a manual request, so that there is a new run"
+	if mode == pipeline.ModeDestroy {
+		start = "start the destroy in a new run"
+	}
+	return fmt.Sprintf("%s; running run %d again does not help, because GitHub does not say which attempt an approval was for", start, run)
+}
+
 // othersApproved refuses when someone who asked for the apply has approved it, or may
 // have.
 func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, target string, people []pipeline.Account) error {
@@ -224,11 +259,10 @@ func (a *Applier) othersApproved(ctx context.Context, in pipeline.TargetInput, r
 			continue
 		}
 		return &pipeline.RefusedError{
-			Reason:  pipeline.ReasonSelfApproved,
-			Message: fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
-			Next:    request.Mode.Afresh() + "; another reviewer must approve it",
-			Operator: request.Mode.OperatorAfresh() + fmt.Sprintf("; let another reviewer approve; running run %d again does not help, because GitHub does not say which "+
-				"attempt an approval was for", in.Run.ID),
+			Reason:   pipeline.ReasonSelfApproved,
+			Message:  fmt.Sprintf("%s requested the apply of %s and approved it, but metapipe.yml requires another approver", people[at].Login, target),
+			Next:     request.Mode.Afresh() + "; another reviewer must approve it",
+			Operator: "let another reviewer approve: " + newRun(request.Mode, in.Run.ID),
 		}
 	}
 	return nil

@@ -210,3 +210,59 @@ func TestManualRequestThatRunsAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestApprovalOfAnEarlierPlan: a run that is planned again has one approval more, or none of
+// them may be for the new plan.
+func TestApprovalOfAnEarlierPlan(t *testing.T) {
+	t.Parallel()
+	const failed, no = "failed", "no"
+	for name, c := range map[string]struct {
+		plans     []string // of attempts 1, 2, …: how each ended; no: none was made
+		apply     int      // attempt
+		approvals int
+		refused   bool
+	}{
+		"planned once":                   {[]string{""}, 1, 1, false},
+		"only the apply runs again":      {[]string{"", no}, 2, 1, false},
+		"planned again":                  {[]string{"", ""}, 2, 1, true},
+		"planned and approved again":     {[]string{"", ""}, 2, 2, false},
+		"after a plan that failed":       {[]string{failed, ""}, 2, 1, false},
+		"after two that failed":          {[]string{failed, failed, ""}, 3, 1, false},
+		"the apply ran again in between": {[]string{"", no, ""}, 3, 2, true},
+		"each was approved":              {[]string{"", no, ""}, 3, 3, false},
+		"in the second attempt":          {[]string{failed, "", ""}, 3, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := pipelinetest.New(t)
+			w.Current.Manager.Environments[1].Gated = true
+			request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("production one\n"), "push")))
+			for i, how := range c.plans {
+				if how == no {
+					continue
+				}
+				in := w.Target(request, "production")
+				in.Run.Attempt = i + 1
+				w.Engine.PlanErr = nil
+				if how == failed {
+					w.Engine.PlanErr = &pipeline.FailedError{Message: "the provider did not answer"}
+				}
+				w.Tick()
+				if _, err := w.Planner().Run(t.Context(), in); (err != nil) != (how == failed) {
+					t.Fatal(err)
+				}
+			}
+			w.Hub.ApprovalList = nil
+			for range c.approvals {
+				w.Hub.ApprovalList = append(w.Hub.ApprovalList, byRobin...)
+			}
+			in := w.Target(request, "production")
+			in.Run.Attempt = c.apply
+			_, err := w.Apply(in)
+			var refused *pipeline.RefusedError
+			if c.refused != (errors.As(err, &refused) && refused.Reason == pipeline.ReasonMissingProtection && strings.Contains(refused.Message, "was planned again in run 1")) || !c.refused && err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

@@ -3,7 +3,6 @@ package intake
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -45,10 +44,10 @@ func (f *FetchVars) manualOrigin(ctx context.Context, in FetchInput) (origin, er
 	if err := customer.CheckOffboarded(ask.mode()); err != nil {
 		return origin{}, err
 	}
-	from := origin{customer: customer, event: "manual", mode: ask.mode(), only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
+	from := origin{customer: customer, event: pipeline.EventManual, mode: ask.mode(), only: ask.Environment, actor: ask.Actor, requesters: in.Requesters, qualified: customer.SharedRepository}
 	from.id = pipeline.NewRequestID()
 	if in.Run.ID != 0 {
-		from.id = pipeline.DeriveRequestID("manual", in.Manager.String(), strconv.FormatInt(in.Run.ID, 10), strconv.Itoa(in.Run.Attempt))
+		from.id = pipeline.ManualID(in.Manager, in.Run.ID, in.Run.Attempt)
 	}
 	if err := f.manualRepository(ctx, &from); err != nil || from.unseen != "" {
 		return from, err

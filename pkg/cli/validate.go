@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -81,7 +82,10 @@ func (a *App) validate(ctx context.Context, o validateOptions) (err error) {
 		v.forCustomer()
 	}
 	if err := v.customer(ctx); err != nil {
-		return err
+		if !v.config.Unread.Manager && len(v.config.Unread.Customers) == 0 {
+			return err
+		}
+		return errors.Join(v.show(), err) // the problems are why
 	}
 	return v.end()
 }

@@ -36,6 +36,9 @@ func (v *validation) customer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if v.config.Unread.Manager { // what it allows is unknown
+		c.Manager.CustomerVariables, c.Manager.Limits.VariablesBytes = []string{variables.AnyVariable}, config.MaxVariables
+	}
 	v.result.CustomerDir, v.result.Customer = v.o.customerDir, c.Name
 	schema, problems := v.schema(c)
 	if problems != nil {
@@ -105,7 +108,10 @@ func (v *validation) variables(c pipeline.Customer, schema *variables.Schema) {
 	case v.o.managerDir == "":
 		v.lacks(forRehearsal, "the manager's rules: only the built-in ones were applied", "name the manager checkout with --manager-dir, or its schema of variables.yml with --schema FILE")
 	}
-	if v.o.managerDir != "" && raw != nil {
+	switch {
+	case v.config.Unread.Manager:
+		rules += "; not the rules of " + config.ManagerFile + ", which has errors"
+	case v.o.managerDir != "" && raw != nil:
 		rules += ", the environments of " + cmp.Or(string(c.Name), config.ManagerFile)
 		if outline := variables.Outline(file, raw, c.Manager.Limits); outline != nil {
 			v.add(otherThanLevels(problems, intake.CheckEnvironments(c, outline))...)
@@ -153,7 +159,7 @@ func (v *validation) triggers(checkout fs.FS) {
 // defaultBranch warns of a repository from which nothing can ever be applied. The
 // rules of the manager say so, wherever validate runs.
 func (v *validation) defaultBranch(ctx context.Context, c pipeline.Customer) {
-	if v.o.managerDir == "" || len(c.Manager.Environments) == 0 {
+	if v.o.managerDir == "" || v.config.Unread.Manager || len(c.Manager.Environments) == 0 {
 		return
 	}
 	repository, ok := gitrepo.Open(ctx, v.o.customerDir, v.app.Environ)

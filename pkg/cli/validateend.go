@@ -11,6 +11,17 @@ import (
 
 // end prints what was found and decides the exit code.
 func (v *validation) end() error {
+	if err := v.show(); err != nil {
+		return err
+	}
+	if !v.result.OK {
+		return findingsError{count: len(v.result.Problems)}
+	}
+	return nil
+}
+
+// show prints what was found.
+func (v *validation) show() error {
 	v.result.OK = v.result.Problems.Err() == nil
 	var err error
 	if v.o.json {
@@ -18,13 +29,7 @@ func (v *validation) end() error {
 	} else {
 		err = v.print()
 	}
-	if err = errors.Join(err, v.runner.Annotate(v.result.Problems)); err != nil {
-		return err
-	}
-	if !v.result.OK {
-		return findingsError{count: len(v.result.Problems)}
-	}
-	return nil
+	return errors.Join(err, v.runner.Annotate(v.result.Problems))
 }
 
 func (v *validation) print() error {

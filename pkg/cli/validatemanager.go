@@ -17,10 +17,16 @@ func (v *validation) manager(ctx context.Context) error {
 	loaded, found := config.Load(v.o.managerDir)
 	v.config = loaded
 	v.add(found...)
-	v.checked("%s: %s", config.ManagerFile, count(len(loaded.Manager.Environments), "environment"))
-	if loaded.Manager.Schema != "" {
-		v.checked("the schema %s", loaded.Manager.Schema)
+	if loaded.Unread.Manager {
+		v.checked("%s", config.ManagerFile)
 	} else {
+		v.checked("%s: %s", config.ManagerFile, count(len(loaded.Manager.Environments), "environment"))
+	}
+	switch {
+	case loaded.Manager.Schema != "":
+		v.checked("the schema %s", loaded.Manager.Schema)
+	case loaded.Unread.Manager: // it may name one
+	default:
 		v.lacks(forRehearsal, "a schema of variables.yml: customers may write any key, and set each variable of a root module that has neither a default nor a "+
 			"value in a tfvars file", "write a JSON Schema and name it with schema in "+config.ManagerFile)
 	}
@@ -43,6 +49,10 @@ func (v *validation) customers() {
 		v.checked("%s in %s/", count(n, "customer"), config.CustomersDir)
 		return
 	}
+	if len(v.config.Unread.Customers) > 0 {
+		v.checked("%s/", config.CustomersDir)
+		return
+	}
 	v.lacks(forRehearsal, "a customer in "+config.CustomersDir+"/ (a rehearsal makes one up)", "write "+config.CustomersDir+"/NAME.yml with "+config.CustomerExample)
 }
 
@@ -53,7 +63,7 @@ func (v *validation) roots() (roots []string) {
 			roots = append(roots, c.Root)
 		}
 	}
-	if len(roots) == 0 {
+	if len(roots) == 0 && len(v.config.Unread.Customers) == 0 {
 		c := config.Unregistered(v.config.Manager, v.o.managerDir, "customer")
 		roots = append(roots, c.Root)
 	}

@@ -25,7 +25,7 @@ func Apart(c Config, all pipeline.Problems) (whole Config, broken []BrokenCustom
 			left = append(left, p)
 		}
 	}
-	whole = Config{Manager: c.Manager}
+	whole = Config{Manager: c.Manager, Unread: c.Unread}
 	for _, customer := range c.Customers {
 		if of[customer.Name].Err() == nil {
 			whole.Customers = append(whole.Customers, customer)

@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Manager   pipeline.Manager
 	Customers []pipeline.Customer // ordered by name
+	Unread    Unread              `json:"-"`
 }
 
 // Load reads metapipe.yml and customers/ in managerDir. Problems name files
@@ -29,7 +30,7 @@ type Config struct {
 func Load(managerDir string) (Config, pipeline.Problems) {
 	root, err := os.OpenRoot(managerDir)
 	if err != nil {
-		return Config{Manager: Default()}, pipeline.Problems{{
+		return Config{Manager: Default(), Unread: Unread{Manager: true, Customers: []string{CustomersDir}}}, pipeline.Problems{{
 			Position: pipeline.Position{File: ManagerFile}, Rule: RuleUnreadable,
 			Message: fmt.Sprintf("the manager directory cannot be opened: %v", text.FileError(err)), Remedy: "name a checkout of the manager repository with --manager-dir",
 		}}
@@ -41,7 +42,7 @@ func Load(managerDir string) (Config, pipeline.Problems) {
 		l.add(pipeline.Position{File: ManagerFile}, RuleUnreadable, fmt.Sprintf("the manager directory cannot be closed: %v", err), "check the disk")
 	}
 	sortProblems(l.problems)
-	return Config{Manager: manager, Customers: customers}, l.problems
+	return Config{Manager: manager, Customers: customers, Unread: unreadOf(l.problems, customers)}, l.problems
 }
 
 func sortProblems(ps pipeline.Problems) {
@@ -119,7 +120,9 @@ func (l *loader) manager() pipeline.Manager {
 	}
 	node := l.read(ManagerFile, managerExample)
 	if node == nil {
-		return Default()
+		m := Default()
+		m.Environments = nil // the file names them, and it is unknown which
+		return m
 	}
 	d := &decoder{file: ManagerFile}
 	m := d.manager(node)

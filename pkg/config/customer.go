@@ -43,8 +43,11 @@ func (d *decoder) customer(n *strictyaml.Node, name pipeline.CustomerName, m pip
 			d.add(at, RuleMissingKey, fmt.Sprintf("the file lacks the key %q", key), "add it; a customer's file is at least "+CustomerExample)
 		}
 	}
-	d.checkStricter(n, o, m)
 	c := o.lay(m)
+	if !d.blind {
+		d.checkStricter(n, o, m)
+	}
+	d.checkOwn(n, o)
 	d.checkRole(n, c, o.role != "")
 	return c
 }
@@ -126,7 +129,7 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 		case !ok:
 		case named[s]:
 			d.add(item.at, RuleDuplicate, fmt.Sprintf("%s names %q a second time", v.name, s), "keep one of the two")
-		case len(known) == 0:
+		case len(known) == 0, d.blind && !slices.Contains(known, s):
 			// what metapipe.yml lacks is reported there
 		case !slices.Contains(known, s):
 			remedy := "declared are: " + strings.Join(known, ", ")
@@ -149,9 +152,8 @@ func (d *decoder) declared(v value, m pipeline.Manager) []pipeline.Environment {
 
 var trustRank = map[pipeline.Trust]int{pipeline.TrustOff: 0, pipeline.TrustPreferred: 1, pipeline.TrustRequired: 2}
 
-// checkStricter refuses what a customer's file would loosen, and rules for
-// environments that the customer cannot use. gated and require_reviewed can only
-// add by their form.
+// checkStricter refuses what a customer's file would loosen. gated and
+// require_reviewed can only add by their form.
 func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manager) {
 	if trustRank[o.trust] < trustRank[m.Trust] {
 		at, _ := n.Locate("trust")
@@ -176,6 +178,10 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 		d.add(at, RuleLooser, fmt.Sprintf("limits.variables_size is %s, above the manager's %s", strictyaml.Size(o.limits.VariablesBytes), strictyaml.Size(m.Limits.VariablesBytes)),
 			"lower it, or remove it: a customer's file can only narrow")
 	}
+}
+
+// checkOwn refuses rules for environments that the customer cannot use.
+func (d *decoder) checkOwn(n *strictyaml.Node, o overlay) {
 	if len(o.customer.Environments) == 0 {
 		return // all, or a list that is wrong itself
 	}
@@ -237,8 +243,12 @@ func (l *loader) checkRoot(n *strictyaml.Node, c pipeline.Customer) {
 	if c.Manager.Tool.Name == "tofu" {
 		suffixes = append(suffixes, ".tofu", ".tofu.json")
 	}
+	read := suffixes
+	if faulty(l.problems) { // the tool is not known for sure
+		read = codeSuffixes
+	}
 	for _, e := range entries {
-		for _, s := range suffixes {
+		for _, s := range read {
 			if !e.IsDir() && strings.HasSuffix(e.Name(), s) {
 				return
 			}

@@ -45,7 +45,7 @@ func (l *loader) register(m pipeline.Manager, base string, name pipeline.Custome
 	if node == nil {
 		return registered{}, false
 	}
-	d := &decoder{file: file}
+	d := &decoder{file: file, blind: faulty(l.problems)}
 	c := d.customer(node, name, m)
 	l.problems = append(l.problems, d.problems...)
 	l.checkRoot(node, c)
@@ -56,7 +56,7 @@ func (l *loader) register(m pipeline.Manager, base string, name pipeline.Custome
 func (l *loader) checkAll(all []registered) {
 	markSiblings(all)
 	l.checkTogether(all)
-	if !slices.ContainsFunc(l.problems, func(p pipeline.Problem) bool { return p.File == ManagerFile && !p.Warning }) {
+	if !faulty(l.problems) {
 		l.checkTargets(all) // what could not be read is the same for all
 	}
 }

@@ -15,6 +15,8 @@ import (
 type decoder struct {
 	file     string
 	problems pipeline.Problems
+	// blind says that metapipe.yml has errors: a customer's file is not compared with it.
+	blind bool
 }
 
 // value is one value of the file with its place and its name for messages.

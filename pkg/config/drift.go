@@ -94,6 +94,9 @@ func (d *decoder) ignoreFields(rule *pipeline.IgnoreRule) fields {
 
 // checkRemediate refuses environments that are not declared.
 func (d *decoder) checkRemediate(n *strictyaml.Node, rules pipeline.DriftRules, m pipeline.Manager) {
+	if list := n.Get("environments"); list == nil || len(list.Items) != len(m.Environments) {
+		return // some of them could not be read
+	}
 	for _, env := range rules.Remediate {
 		if _, ok := m.Rule(env); !ok {
 			at, _ := n.Locate("drift", "remediate")
@@ -107,7 +110,7 @@ func (d *decoder) checkRemediate(n *strictyaml.Node, rules pipeline.DriftRules, 
 func (d *decoder) customerDrift(v value, to *pipeline.DriftRules) {
 	allowed := to.Remediate
 	d.drift(v, to)
-	if v.Get("remediate") == nil {
+	if d.blind || v.Get("remediate") == nil {
 		to.Remediate = allowed
 		return
 	}

@@ -72,7 +72,7 @@ func (c Config) likely(checkout Checkout) Match {
 			return Match{Customer: customer, Found: true, Because: "the directory has its name"}
 		}
 	}
-	if len(c.Customers) == 1 && fits(c.Customers[0]) {
+	if len(c.Customers) == 1 && len(c.Unread.Customers) == 0 && fits(c.Customers[0]) {
 		return Match{Customer: c.Customers[0], Found: true, Because: "it is the only registered customer"}
 	}
 	return Match{}
@@ -80,6 +80,9 @@ func (c Config) likely(checkout Checkout) Match {
 
 // Advice says how to name the customer of a checkout that no customer was found for.
 func (c Config) Advice() string {
+	if unread := c.Unread.advice(); unread != "" {
+		return unread
+	}
 	if len(c.Customers) == 0 {
 		return "none is registered in " + CustomersDir + "/"
 	}
@@ -98,11 +101,21 @@ func (c Config) Named(name string) (pipeline.Customer, error) {
 			return customer, nil
 		}
 	}
-	return pipeline.Customer{}, &pipeline.UsageError{Message: fmt.Sprintf("customer %q does not exist in %s/", name, CustomersDir), Next: choices}
+	message := fmt.Sprintf("customer %q does not exist in %s/", name, CustomersDir)
+	if slices.Contains(c.Unread.Customers, customerFile(name+".yml")) || slices.Contains(c.Unread.Customers, CustomersDir) {
+		message = fmt.Sprintf("customer %q cannot be read", name)
+	}
+	return pipeline.Customer{}, &pipeline.UsageError{Message: message, Next: choices}
 }
 
 // choices names the registered customers, or says how to register one.
 func (c Config) choices() string {
+	if unread := c.Unread.advice(); unread != "" {
+		if len(c.Customers) == 0 {
+			return unread
+		}
+		return "one of " + names(c.Customers) + "; " + unread
+	}
 	if len(c.Customers) == 0 {
 		return "register one: write " + CustomersDir + "/NAME.yml with " + CustomerExample
 	}

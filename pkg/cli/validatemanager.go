@@ -3,13 +3,17 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/terraform/module"
 	"github.com/metapipe/metapipe/pkg/terraform/tree"
+	"github.com/metapipe/metapipe/pkg/variables"
 )
 
 // manager checks the manager's checkout.
@@ -36,7 +40,9 @@ func (v *validation) manager(ctx context.Context) error {
 	}
 	v.customers()
 	roots := v.roots()
-	v.parse(roots)
+	if v.parse(roots) {
+		v.opened(roots)
+	}
 	if err := v.tree(ctx, roots); err != nil {
 		return err
 	}
@@ -85,22 +91,59 @@ func (v *validation) tree(ctx context.Context, roots []string) error {
 }
 
 // parse parses the code of every root module. A missing root of a customer is an error
-// that config.Load finds; without customers it is only missing.
-func (v *validation) parse(roots []string) {
+// that config.Load finds; without customers it is only missing. whole is false when the
+// code of some root module is not known.
+func (v *validation) parse(roots []string) (whole bool) {
 	tool := v.config.Manager.Tool.Name
+	whole = true
 	for _, root := range roots {
 		if !config.HoldsCode(v.o.managerDir + string(os.PathSeparator) + root) {
 			if len(v.config.Customers) == 0 {
 				v.lacks(forRehearsal, "Terraform code in "+root+"/", "write "+root+"/main.tf, or name another directory as root in "+config.CustomersDir+"/NAME.yml")
 			}
+			whole = false
 			continue
 		}
 		problems := module.Syntax(v.o.managerDir, root, tool)
 		if problems == nil { // what does not parse says nothing about its state
 			problems = module.CheckRoot(v.o.managerDir, root, tool)
+		} else {
+			whole = false
 		}
 		v.add(problems...)
 		v.checked("the syntax of the root module %s", root)
+	}
+	return whole
+}
+
+// ruleUnknownVariable is the rule of a name in customer_variables that opens nothing.
+const ruleUnknownVariable = "unknown-variable"
+
+// opened warns of names in customer_variables that no root module declares. It is silent
+// where not every root module can be read, since that one may declare them.
+func (v *validation) opened(roots []string) {
+	if v.config.Unread.Manager || len(v.config.Unread.Customers) > 0 {
+		return
+	}
+	rules, declared := newRules(v.o.managerDir), []string{}
+	for _, root := range roots {
+		names := rules.declared(pipeline.Customer{Root: root, Manager: v.config.Manager})
+		if names == nil {
+			return
+		}
+		declared = slices.AppendSeq(declared, maps.Keys(names))
+	}
+	slices.Sort(declared)
+	for i, name := range v.config.Manager.CustomerVariables {
+		if name == variables.AnyVariable || slices.Contains(declared, name) || module.OwnVariable(name) {
+			continue
+		}
+		remedy := "declare it, or remove the name"
+		if like := pipeline.Nearest(name, declared); like != "" {
+			remedy = fmt.Sprintf("did you mean %q?", like)
+		}
+		v.add(pipeline.Problem{Position: config.Locate(v.o.managerDir, "customer_variables", strconv.Itoa(i)), Rule: ruleUnknownVariable, Warning: true,
+			Message: fmt.Sprintf("customer_variables names %q, and no root module declares that variable (%s)", name, strings.Join(roots, ", ")), Remedy: remedy})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -64,6 +65,15 @@ func notJSON(name string, raw []byte, err error) *SchemaError {
 		Remedy:   "write plain JSON: keys and texts in double quotes, no comments, no comma behind the last item",
 		Err:      err,
 	}
+	root, _ := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
+	if braced := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")); root != nil && root.Kind == Object && !braced {
+		e.Message, e.Remedy, e.Err = "it is YAML, and a schema is JSON", "write JSON", nil
+		if ext := path.Ext(name); ext == ".yml" || ext == ".yaml" {
+			e.Remedy += ", in a file such as " + strings.TrimSuffix(name, ext) + ".json"
+		}
+		e.Position.Line, e.Position.Column = root.Line, root.Column
+		return e
+	}
 	var syntax *json.SyntaxError
 	var value any
 	if plain := json.Unmarshal(raw, &value); errors.As(plain, &syntax) {
@@ -102,7 +112,7 @@ var (
 // passes over them, so the rule that was meant never holds: one that is nearly the keyword
 // of a rule is an error, any other key a warning. Keys that begin with x- are left
 // alone. Keys that are there twice, and references and patterns that cannot be read,
-// are errors. raw is JSON, whether Compile has accepted it or not.
+// are errors, and so are required keys that the schema admits nowhere. raw is JSON, whether Compile has accepted it or not.
 func CheckKeywords(name string, raw []byte) pipeline.Problems {
 	raw = bytes.TrimPrefix(raw, byteOrderMark)
 	root, problems := Parse(name, raw, Options{Bytes: maxSchemaBytes, Depth: 200, Nodes: 100_000})
@@ -113,10 +123,11 @@ func CheckKeywords(name string, raw []byte) pipeline.Problems {
 	if err != nil {
 		return nil // Compile has the words for it
 	}
-	k := keywordCheck{file: name, schemaOf: &Schema{doc: doc}, anchors: make(map[string]bool), known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords)}
+	k := keywordCheck{file: name, schemaOf: &Schema{doc: doc}, anchors: make(map[string]bool), root: root, impossible: make(map[pipeline.Position]bool), known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords)}
 	k.duplicates(problems)
 	k.anchorsOf(root)
 	k.schema(root)
+	k.requirements(root, false)
 	return Limit(k.problems)
 }
 
@@ -127,6 +138,9 @@ type keywordCheck struct {
 	schemaOf *Schema         // not compiled
 	anchors  map[string]bool // that the schema defines
 	named    bool            // the schema has an $id
+	root     *Node
+	// impossible are the places of required keys that were reported.
+	impossible map[pipeline.Position]bool
 }
 
 func (k *keywordCheck) schema(n *Node) {

@@ -209,7 +209,7 @@ func TamperedOr(err error, what string) error {
 }
 
 // RekeyNext is what the operator does about a record under a key that is not at hand.
-const RekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"A key or token has leaked\""
+const RekeyNext = "add the key of that id behind the first one, run `metapipe rekey`, and run this again; where the key is gone, see docs/RECOVERY.md, \"METAPIPE_KEY has leaked\""
 
 // VerifyRequest holds the variables that are stored of a request to its facts:
 // ErrTampered when they are of another one.

@@ -180,7 +180,7 @@ func (a rekeyAdvice) classify(key string, first, all error) (RekeyRecord, bool, 
 
 const (
 	lostApply   = "compare the state with what should be there, and run `metapipe state accept --customer NAME --environment ENVIRONMENT --reason TEXT` with the names that begin the key"
-	lostRequest = "the customer pushes again, and `metapipe sweep --fix` drops the old request"
+	lostRequest = "delete this object and the plans of the request, then the customer pushes again"
 	lostKept    = "bring the state back with that key, on a machine that no one else uses: `metapipe state recover`"
 )
 

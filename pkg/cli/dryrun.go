@@ -11,6 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/deploy"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
@@ -138,13 +139,27 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 		if err := registry.CheckRegistered(ctx, m.store, nil, c); err != nil {
 			return job, nil, err
 		}
-		if err := registry.CheckOwner(ctx, record.Records{Store: m.store}, c, env); err != nil {
+		if err := m.checkHistory(ctx, c, env); err != nil {
 			return job, nil, err
 		}
 		job.Backend = m.backend(c, env)
 	}
 	job.Dir, remove, err = m.workDir(o.directories)
 	return job, remove, err
+}
+
+// checkHistory refuses a plan on the state of another customer, and the first plan of an
+// environment that may be a renamed one. In Actions fetch-vars looks for that: the role of a
+// plan sees one target.
+func (m dryRun) checkHistory(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
+	s := record.Records{Store: m.store}
+	if err := registry.CheckOwner(ctx, s, c, env); err != nil || m.context.InActions {
+		return err
+	}
+	if first, err := ledger.NeverApplied(ctx, s, c.Name.In(env)); err != nil || !first {
+		return err
+	}
+	return registry.CheckFirstPlan(ctx, s, c, env)
 }
 
 // dryRunCustomer is the registered customer that the checkout belongs to, or one

@@ -131,6 +131,8 @@ const (
 	ReasonNotAllowed       Reason = "environment-not-allowed"
 	ReasonRenamed          Reason = "customer-renamed"
 	ReasonOffboarded       Reason = "customer-offboarded"
+	// ReasonEnvironmentRenamed: an environment is new, and a former one is not declared any more.
+	ReasonEnvironmentRenamed Reason = "environment-renamed"
 )
 
 // The reasons for which a plan is refused.

@@ -123,6 +123,12 @@ func (r Request) SameRun(run Run) []RequestID {
 	return ids
 }
 
+// Reject makes the request one that is answered and not worked on.
+func (r *Request) Reject(answer *RejectedError) {
+	r.Reason, r.Problems = answer.Reason, answer.Problems
+	r.Targets, r.PlanOnly, r.Removed, r.Deployed, r.Owned = nil, nil, nil, nil, nil
+}
+
 // Rejected reports whether the request was not accepted.
 func (r Request) Rejected() bool { return r.Reason != "" }
 

@@ -71,7 +71,7 @@ func rejectedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return "Push the commit to a branch that may deploy."
 	case pipeline.ReasonNotAllowed:
 		return "Remove the environment from the variables and push again, or ask your service provider to allow it."
-	case pipeline.ReasonRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
+	case pipeline.ReasonRenamed, pipeline.ReasonEnvironmentRenamed, pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
 		return nextWait
 	}
 	return nextProvider

@@ -184,6 +184,8 @@ func reasonWords(r pipeline.Reason) string {
 		return "the service provider has ended the deployments of this repository"
 	case pipeline.ReasonRenamed:
 		return "the provider keeps this customer under another name"
+	case pipeline.ReasonEnvironmentRenamed:
+		return "the provider may keep this environment under another name"
 	case pipeline.ReasonStaleVariables:
 		return "the variables changed after the plan"
 	case pipeline.ReasonStaleManager:

@@ -10,7 +10,8 @@ import (
 
 // deployed notes the applies that GitHub remembers of targets that the store knows
 // nothing of, and the targets without a record of an apply that are the customer's. The plan
-// has neither a token nor a key to ask with, so the request carries the answers.
+// has neither a token nor a key to ask with, so the request carries the answers. The first
+// plan of a target may be refused: the error is a *pipeline.RenamedEnvironmentError.
 func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *pipeline.Request) error {
 	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
 	for _, env := range request.Targets {
@@ -25,6 +26,9 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 		}
 		if recorded || left {
 			continue
+		}
+		if err := registry.CheckFirstPlan(ctx, f.records(), c, env); err != nil {
+			return err
 		}
 		apply, err := ledger.FindDeployed(ctx, f.GitHub, c, env)
 		if err != nil {

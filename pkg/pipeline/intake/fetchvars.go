@@ -116,9 +116,12 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		request.PullRequest = 0 // a dry run is no part of the story of a merge
 	}
 	var raw []byte
+	var former *pipeline.RenamedEnvironmentError
 	if from.rejection != nil {
 		request.Reason, request.Problems = from.rejection.Reason, from.rejection.Problems
-	} else if raw, err = f.variables(ctx, from, &request); err != nil {
+	} else if raw, err = f.variables(ctx, from, &request); errors.As(err, &former) {
+		request.Reject(former.Answer(request.File))
+	} else if err != nil {
 		return pipeline.Request{}, err
 	}
 	request.Problems = request.Problems.Public()
@@ -133,6 +136,9 @@ func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		}
 		if renamed != nil {
 			rejected.Message, rejected.Next = rejected.Message+": "+renamed.What(), renamed.Operator()
+		}
+		if former != nil {
+			rejected.Message, rejected.Next = rejected.Message+": "+former.What(), former.Operator()
 		}
 		return request, rejected
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,23 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	if like := nearestCommand(cmd, args[0]); like != "" {
 		next = "did you mean `" + cmd.CommandPath() + " " + like + "`?"
 	}
+	if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
+		for _, flag := range directoryFlags(args[0]) {
+			if cmd.Flags().Lookup(flag) != nil {
+				next = "name the directory with --" + flag + " " + shellWord(args[0])
+				break
+			}
+		}
+	}
 	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
+}
+
+// directoryFlags are the flags that may name a directory, the likely one first.
+func directoryFlags(dir string) []string {
+	if isManager(dir) {
+		return []string{"manager-dir", "customer-dir"}
+	}
+	return []string{"customer-dir", "manager-dir"}
 }
 
 // nearestCommand is the command below cmd that was probably meant, "" when none is near: the

@@ -97,7 +97,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	result := restoreResult{Target: in.Target(), Place: state.Place, Copies: found, damaged: state.damaged()}
 	switch {
 	case state.Exists && !replace:
-		return errors.Join(a.printCopies(result, o.json), stateExists(state))
+		return errors.Join(a.printCopies(result, o.json), stateExists(state, o))
 	case !o.apply:
 		return a.printCopies(result, o.json)
 	}
@@ -120,9 +120,13 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	return a.printRestored(result, o.json)
 }
 
-func stateExists(s targetState) error {
+func stateExists(s targetState, o restoreOptions) error {
+	next := "where it is the right one, accept it with `metapipe state accept`; where it is not, name the copy with --version or --file, and replace it with --force: it is kept aside"
+	if o.file != "" || o.version != "" {
+		next = "replace it with --force: it is kept aside"
+	}
 	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s/%s has a state: %s holds serial %d of lineage %s", s.Customer, s.Environment, s.Place, s.Serial, s.Lineage),
-		Next: "where it is the right one, accept it with `metapipe state accept`; where it is not, name the copy with --version or --file, and replace it with --force: it is kept aside"}
+		Next: next}
 }
 
 // choose is the state that is to be restored.

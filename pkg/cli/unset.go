@@ -24,5 +24,5 @@ func unsetSecrets(missing []unset) error {
 		next = append(next, m.name+": "+m.next)
 	}
 	last := len(names) - 1
-	return &pipeline.UsageError{Message: strings.Join(names[:last], ", ") + " and " + names[last] + " are not set", Next: strings.Join(next, "\n  → ")}
+	return &pipeline.UsageError{Message: strings.Join(names[:last], ", ") + " and " + names[last] + " are not set", Next: strings.Join(next, "\n    ")}
 }

@@ -52,6 +52,9 @@ func TestMissingSecretsAtOnce(t *testing.T) {
 			if code != ExitUsage || !strings.Contains(complaints.String(), c.want) {
 				t.Errorf("exit code %d, want %q: %s", code, c.want, &complaints)
 			}
+			if arrows := strings.Count(complaints.String(), "→"); arrows > 1 {
+				t.Errorf("%d arrows in: %s", arrows, &complaints)
+			}
 			for _, not := range c.not {
 				if strings.Contains(complaints.String(), not) {
 					t.Errorf("%q in: %s", not, &complaints)

@@ -140,10 +140,10 @@ func (a *App) detect(o *validateOptions) error {
 		o.managerDir = dir
 	}
 	if o.customerDir != "" {
-		o.customerDir = a.absolute(o.customerDir)
 		if err := a.checkoutDir("--customer-dir", o.customerDir); err != nil {
 			return err
 		}
+		o.customerDir = a.absolute(o.customerDir)
 		if o.path != "" {
 			if err := variables.CheckDirectory(o.customerDir, o.path); err != nil {
 				return err

@@ -82,7 +82,7 @@ func (d *decoder) is(v value, kind strictyaml.Kind) bool {
 	if name == "" {
 		name = "the file"
 	}
-	d.add(v.at, RuleType, fmt.Sprintf("%s is %s, where %s is expected", name, v.Kind, kind), "write "+kind.String()+", or remove the key")
+	d.add(v.at, RuleType, fmt.Sprintf("%s is %s, where %s is expected", name, v.Kind, kind), d.form(v, kind))
 	return false
 }
 
@@ -91,7 +91,7 @@ func (d *decoder) text(v value) (string, bool) {
 		return "", false
 	}
 	if v.Text == "" {
-		d.add(v.at, RuleValue, v.name+" is empty", "write a value, or remove the key")
+		d.add(v.at, RuleValue, v.name+" is empty", "write a value"+d.orRemove(v))
 		return "", false
 	}
 	return v.Text, true
@@ -121,7 +121,7 @@ func (d *decoder) list(v value, read func(value)) {
 		return
 	}
 	if len(v.Items) == 0 {
-		d.add(v.at, RuleValue, v.name+" is an empty list", "name at least one item, or remove the key")
+		d.add(v.at, RuleValue, v.name+" is an empty list", "name at least one item"+d.orRemove(v))
 	}
 	for i, item := range v.Items {
 		read(value{Node: item, name: fmt.Sprintf("%s[%d]", v.name, i), at: pipeline.Position{Line: item.Line, Column: item.Column}})

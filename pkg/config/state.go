@@ -55,7 +55,7 @@ func (d *decoder) prefix(v value, to *string) {
 		return
 	}
 	if p == "." {
-		d.add(v.at, RulePath, v.name+" is empty", "name a folder of the bucket, or remove the key")
+		d.add(v.at, RulePath, v.name+" is empty", "name a folder of the bucket"+d.orRemove(v))
 		return
 	}
 	*to = p

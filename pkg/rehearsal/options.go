@@ -27,7 +27,7 @@ func ParseApprove(s string) (Approve, error) {
 	case ApprovePrompt, ApproveYes, ApproveNo:
 		return a, nil
 	}
-	return "", &pipeline.UsageError{Message: fmt.Sprintf("approve %q is not known", s), Next: "use ask, yes or no"}
+	return "", &pipeline.UsageError{Message: fmt.Sprintf("--approve %q is not known", s), Next: "use --approve ask, --approve yes or --approve no"}
 }
 
 // Options say what is rehearsed and for whom.

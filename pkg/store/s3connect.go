@@ -42,7 +42,7 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 		return nil, o.unusable(err)
 	}
 	if c.Region == "" {
-		return nil, &pipeline.UsageError{Message: "the region of bucket " + o.Bucket + " is not set", Next: "name the bucket's region in the configuration, or set AWS_REGION"}
+		return nil, &pipeline.UsageError{Message: "the region of bucket " + o.Bucket + " is not set", Next: "name it with state.region in metapipe.yml, or set AWS_REGION"}
 	}
 	endpoint, err := o.endpoint(env)
 	if err != nil {

@@ -25,7 +25,8 @@ func newStateAcceptCmd(app *App) *cobra.Command {
 none on purpose: you have destroyed the infrastructure by hand, or moved the state. Plans
 build on it from then on. It changes no state. Where the state is lost, use state
 restore instead: a plan without it builds everything a second time. Where the state is
-the one that was left, there is nothing to accept (exit code 2).
+the one that was left, there is nothing to accept (exit code 2). A state of another
+target is refused (exit code 4).
 
 A target belongs to the repository that it was applied for. Where repository_id in the
 customer's file has changed, plan and apply refuse it (other-repository). accept gives it
@@ -66,7 +67,7 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost, Message: state.Lost.Why,
 			Next: fmt.Sprintf("restore it (`%s`); where there is none on purpose, move the damaged one away, and accept that then", state.Lost.Restore())}
 	}
-	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: a.Now, ReadState: statesOf(m).reader()}
 	if err := restorer.Accept(ctx, in, recovery.Acceptable{State: state.record(), Reason: o.reason, RepositoryID: o.repository}); err != nil {
 		return err
 	}

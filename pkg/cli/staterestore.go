@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,7 +37,8 @@ restores that one, or the one that --version names: Terraform pushes it and take
 lock. Without --apply it changes nothing.
 
 It refuses (exit code 4) while the state is locked, where there is a state, and where the
-copy is not the state that the last apply left. --force restores a copy that does not fit:
+copy is not, or not known to be, the state that the last apply left. It always refuses a
+state of another target. --force restores a copy that does not fit or may not:
 use it when no copy fits, such as for terraform.tfstate.backup, which is one apply older.
 What was built since is not in it, and must be imported. With --force, a copy that
 --version or --file names replaces the state that is there. What is replaced, also a
@@ -57,7 +60,7 @@ Environment: METAPIPE_KEY. AWS: s3:ListBucketVersions and s3:GetObjectVersion.`,
 	cmd.Flags().StringVar(&o.version, "version", "", "version `ID` of the bucket (default: the newest that fits the last apply)")
 	cmd.Flags().StringVar(&o.file, "file", "", "state `FILE` from a backup, instead of a version of the bucket")
 	cmd.Flags().BoolVar(&o.apply, "apply", false, "restore it, instead of showing what there is")
-	cmd.Flags().BoolVar(&o.force, "force", false, "with --apply: restore a copy that is not the state that the last apply left")
+	cmd.Flags().BoolVar(&o.force, "force", false, "with --apply: restore a copy that is not, or not known to be, the state that the last apply left")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -75,7 +78,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if err != nil {
 		return err
 	}
-	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now, WayBack: restoringOf(m).wayBack}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now, WayBack: restoringOf(m).wayBack, ReadState: statesOf(m).reader()}
 	found, err := restoringOf(m).copies(ctx, o, in)
 	if err != nil {
 		return err
@@ -131,7 +134,9 @@ func stateExists(s targetState, o restoreOptions) error {
 
 // choose is the state that is to be restored.
 func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (stateCopy, error) {
-	for _, f := range found {
+	byFit := slices.Clone(found) // one that is known to fit comes before newer ones that may
+	slices.SortStableFunc(byFit, func(a, b stateCopy) int { return cmp.Compare(min(len(a.Doubt), 1), min(len(b.Doubt), 1)) })
+	for _, f := range byFit {
 		if f.File != "" || o.version != "" && f.Version == o.version || o.version == "" && f.Misfit == "" {
 			if f.Damaged {
 				return f, &pipeline.UsageError{Message: f.String() + " cannot be restored: " + f.Misfit, Next: "choose another one; leave --version and --apply out to see which there are"}

@@ -212,6 +212,14 @@ func (m states) readStored(ctx context.Context, state *targetState) error {
 	return nil
 }
 
+// reader reads the heads of states in the store; nil where they lie in another backend.
+func (m states) reader() func(io.Reader) (pipeline.StateRecord, error) {
+	if m.config.Manager.State.Backend.Type != "" {
+		return nil
+	}
+	return statefile.Read
+}
+
 func (m states) read(ctx context.Context, key string, read func(io.Reader) error) error {
 	r, err := m.store.Open(ctx, key)
 	if err != nil {

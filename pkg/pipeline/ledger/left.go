@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -76,3 +77,17 @@ func (r Remembered) Left() []Left {
 	}
 	return known
 }
+
+// Lineages are those of the states that are remembered.
+func (r Remembered) Lineages() []string {
+	var all []string
+	for _, left := range r.Left() {
+		if left.state.Lineage != "" {
+			all = append(all, left.state.Lineage)
+		}
+	}
+	return all
+}
+
+// HasLineage reports whether a state of the lineage is remembered.
+func (r Remembered) HasLineage(lineage string) bool { return slices.Contains(r.Lineages(), lineage) }

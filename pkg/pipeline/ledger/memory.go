@@ -116,6 +116,9 @@ func (r Remembered) Doubt(now pipeline.StateRecord) string {
 		return "it was accepted that there is no state"
 	case !compared:
 		return "no record says which state was left"
+	case slices.ContainsFunc(left, func(l Left) bool { return l.exact && l.state.Lineage == now.Lineage }) &&
+		!slices.ContainsFunc(left, func(l Left) bool { return l.state.Lineage == now.Lineage && l.state.Serial >= now.Serial }):
+		return "it is newer than what the last apply left"
 	case now.Resources < 0:
 		return "its resources cannot be counted, such as in an encrypted state; lineage and serial fit"
 	}

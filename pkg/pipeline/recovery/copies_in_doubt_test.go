@@ -1,6 +1,7 @@
 package recovery_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ func TestDoubtfulCopies(t *testing.T) {
 		doubt  string
 	}{
 		"the same":  {copied(1, 2), nil, ""},
-		"newer":     {copied(3, 1), nil, ""},
+		"newer":     {copied(3, 1), nil, "newer than what the last apply left"},
 		"encrypted": {copied(1, pipeline.UnknownResources), nil, "cannot be counted"},
 		"accepted that there is none": {copied(1, 2), func(w *pipelinetest.Setup) {
 			restorer := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Now: w.Tick}
@@ -47,6 +48,18 @@ func TestDoubtfulCopies(t *testing.T) {
 			fit, err := restorer.Compare(t.Context(), w.Target(pipeline.Request{}, "staging"), c.copied)
 			if err != nil || fit.Misfit != nil || (fit.Doubt == "") != (c.doubt == "") || !strings.Contains(fit.Doubt, c.doubt) {
 				t.Errorf("%+v, %v", fit, err)
+			}
+			l := &losing{Engine: w.Engine}
+			restorer.Engine = l
+			from := recovery.StateCopy{File: stateText(t), State: c.copied, Name: "the copy", From: "from a file"}
+			_, err = restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from)
+			if refused := errors.As(err, new(*pipeline.RefusedError)); refused != (c.doubt != "") || refused != (len(l.pushed) == 0) || refused && !pipelinetest.ContainsAll(err.Error(), "the copy", c.doubt, "--force") {
+				t.Errorf("restored without force: %v, pushed %v", err, l.pushed)
+			}
+			if from.Force = true; c.doubt != "" {
+				if _, err = restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from); err != nil || len(l.pushed) != 1 {
+					t.Errorf("forced: %v, pushed %v", err, l.pushed)
+				}
 			}
 		})
 	}

@@ -17,7 +17,7 @@ type StateCopy struct {
 	State pipeline.StateRecord
 	Name  string // for messages, such as "version 7" or a file with its path
 	From  string // where the copy comes from, for the ledger
-	// Force restores a copy that is not the state that the last apply left.
+	// Force restores a copy that is not, or not known to be, the state that the last apply left.
 	Force bool
 	// Replace replaces what lies in the place of the state, and keeps a copy of it. That
 	// place is in the store.
@@ -32,11 +32,13 @@ type Restored struct {
 	Replaced string
 	// Misfit is what the copy lacks against the last apply; nil where it fits.
 	Misfit *pipeline.LostState
+	// Doubt is why the copy is not known to fit; empty where it is known.
+	Doubt string
 }
 
 // Restore pushes a copy to the backend of the target. The tool takes the lock and refuses
-// to replace another state. A copy that does not fit the last apply is a *RefusedError
-// without from.Force, and nothing is changed then.
+// to replace another state. A copy that does not fit the last apply, or is not known to, is a
+// *RefusedError without from.Force, and one of another target always. Nothing is changed then.
 func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from StateCopy) (Restored, error) {
 	var done Restored
 	err := registry.CheckOwner(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, in.Environment)
@@ -47,10 +49,10 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from St
 	if err != nil {
 		return done, err
 	}
-	done.Misfit = fit.Misfit
-	if done.Misfit != nil && !from.Force {
-		return done, refuseMisfit(in, from, done.Misfit)
+	if err := from.check(in, fit); err != nil {
+		return done, err
 	}
+	done.Misfit, done.Doubt = fit.Misfit, fit.Doubt
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return done, fmt.Errorf("create the run directory: %w", err)
 	}
@@ -85,10 +87,30 @@ func (d Restored) words(from StateCopy) string {
 	if d.Misfit != nil {
 		what = "forced, does not fit: " + what + " (" + d.Misfit.Why + ")"
 	}
+	if d.Doubt != "" {
+		what = "forced, not known to fit: " + what + " (" + d.Doubt + ")"
+	}
 	if d.Replaced != "" {
 		what += "; what it replaced is kept as " + d.Replaced
 	}
 	return what
+}
+
+// check refuses a copy that must not be restored.
+func (from StateCopy) check(in pipeline.TargetInput, fit Fit) error {
+	switch {
+	case fit.Owner != nil:
+		return refuseForeign(in, from.Name, *fit.Owner)
+	case from.Force:
+		return nil
+	case fit.Misfit != nil:
+		return refuseMisfit(in, from, fit.Misfit)
+	case fit.Doubt != "":
+		return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost,
+			Message: fmt.Sprintf("%s is not known to be the state that the last apply of %s left, so nothing was restored: %s", from.Name, in.Target(), fit.Doubt),
+			Next:    "look for a copy that is known to fit. When you know that this one is right, add --force"}
+	}
+	return nil
 }
 
 func refuseMisfit(in pipeline.TargetInput, from StateCopy, misfit *pipeline.LostState) error {

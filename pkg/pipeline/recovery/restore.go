@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -23,13 +24,19 @@ type Restorer struct {
 	// WayBack is the command that brings an object of the store, by its key, back as the
 	// state of a target. Nil: messages name the key alone.
 	WayBack func(in pipeline.TargetInput, key string) string
-	Now     func() time.Time
+	// ReadState reads the head of a state that lies in the store; an empty one has none. Nil: the states lie in
+	// another backend, and only records and ledgers say which target has which.
+	ReadState func(io.Reader) (pipeline.StateRecord, error)
+	Now       func() time.Time
+
+	lineages *lineages // of all targets, once they were read
 }
 
 // Fit is how a state compares with what is remembered.
 type Fit struct {
 	Misfit *pipeline.LostState // what it lacks; nil where nothing speaks against it
 	Doubt  string              // why it is not known to fit, where nothing speaks against it
+	Owner  *pipeline.Target    // another target that has a state of this lineage; nil: none
 }
 
 // Compare compares a state that is there now, or that could be restored, with what is
@@ -39,9 +46,17 @@ func (r *Restorer) Compare(ctx context.Context, in pipeline.TargetInput, now pip
 	if err != nil {
 		return Fit{}, err
 	}
+	owner, unread := r.owner(ctx, in.Target(), now.Lineage)
+	if owner != nil {
+		why := fmt.Sprintf("the state of %s would be that of another target: %s has a state of lineage %s", in.Target(), *owner, pipeline.PlainLine(now.Lineage))
+		return Fit{Misfit: &pipeline.LostState{Target: in.Target(), Why: why}, Owner: owner}, nil
+	}
 	fit := Fit{Misfit: known.Lost(now, in.Backend.String())}
-	if fit.Misfit == nil {
-		fit.Doubt = known.Doubt(now)
+	if fit.Misfit != nil {
+		return fit, nil
+	}
+	if fit.Doubt = known.Doubt(now); fit.Doubt == "" && unread != nil {
+		fit.Doubt = "whether it is the state of another target is not known: " + pipeline.PlainLine(unread.Error())
 	}
 	return fit, nil
 }
@@ -70,6 +85,9 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 		return err
 	}
 	if err := checkRepositoryID(in.Customer, a.RepositoryID); err != nil {
+		return err
+	}
+	if err := r.checkOwn(ctx, in, "the state of "+in.Target().String(), a.State.Lineage); err != nil {
 		return err
 	}
 	s := record.Records{Store: r.Store, Sealer: r.Sealer}

@@ -88,7 +88,7 @@ func restoreOnce(t *testing.T, damaged bool, call int, through bool, push error)
 	l := &losing{Engine: w.Engine, damaged: damaged, err: push}
 	restorer := &recovery.Restorer{Store: fault, States: fault, Sealer: w.Sealer, Engine: l, Now: w.Tick,
 		WayBack: func(_ pipeline.TargetInput, key string) string { return "bring back " + key }}
-	from := recovery.StateCopy{File: stateText(t), State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 9}, Resources: 2}, From: "from a file", Replace: true}
+	from := recovery.StateCopy{File: stateText(t), State: pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: 1}, Resources: 2}, From: "from a file", Replace: true}
 	_, err := restorer.Restore(t.Context(), w.Target(pipeline.Request{}, "staging"), from)
 	kept := pipelinetest.Must[[]string](t)(filepath.Glob(filepath.Join(filepath.Dir(place), "replaced", "*")))
 	content, readErr := os.ReadFile(place)

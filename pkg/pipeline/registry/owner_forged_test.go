@@ -94,7 +94,7 @@ func TestTakeOverOfFailedApplies(t *testing.T) {
 	for _, env := range []pipeline.Environment{"", "staging", "production"} {
 		if env != "" {
 			in := w.Target(pipeline.Request{}, env)
-			state := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: "l", Serial: w.Engine.States[in.Backend.String()]}, Resources: 2}
+			state := pipeline.StateRecord{StateVersion: pipeline.StateVersion{Lineage: map[pipeline.Environment]string{"staging": "l", "production": "p"}[env], Serial: w.Engine.States[in.Backend.String()]}, Resources: 2}
 			if err := restorer.Accept(ctx, in, recovery.Acceptable{State: state, Reason: "created again", RepositoryID: 8}); err != nil {
 				t.Fatalf("accept %s: %v", env, err)
 			}

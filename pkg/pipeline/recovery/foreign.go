@@ -1,0 +1,131 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
+)
+
+// lineages are the targets that the store knows, by the lineages of their states.
+type lineages struct {
+	targets map[string][]pipeline.Target
+	unread  error // why some of it is not known
+}
+
+// owner returns the other target that a lineage belongs to. A lineage that the target itself
+// remembers is its own, and so is that of a customer that was renamed to it. unread says why
+// a lineage without an owner may have one.
+func (r *Restorer) owner(ctx context.Context, t pipeline.Target, lineage string) (owner *pipeline.Target, unread error) {
+	if lineage == "" || r.remembers(ctx, t, lineage) {
+		return nil, nil
+	}
+	if r.lineages == nil {
+		r.lineages = r.readLineages(ctx)
+	}
+	for _, other := range r.lineages.targets[lineage] {
+		if other == t {
+			continue
+		}
+		if other.Customer != t.Customer {
+			to, err := registry.RenamedTo(ctx, r.Store, r.Sealer, other.Customer)
+			if err == nil && to == t.Customer {
+				continue
+			}
+		}
+		return &other, nil
+	}
+	return nil, r.lineages.unread
+}
+
+// remembers reports whether a target has had a state of the lineage, also where its record
+// cannot be read and the ledger says so.
+func (r *Restorer) remembers(ctx context.Context, t pipeline.Target, lineage string) bool {
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, t)
+	if err == nil && known.HasLineage(lineage) {
+		return true
+	}
+	known, err = ledger.RememberUnverified(ctx, r.Store, t)
+	return err == nil && known.HasLineage(lineage)
+}
+
+// readLineages reads the states in the store, the records of the last apply and the ledgers.
+func (r *Restorer) readLineages(ctx context.Context) *lineages {
+	all := &lineages{targets: map[string][]pipeline.Target{}}
+	names, err := registry.StoredCustomers(ctx, r.Store)
+	all.unread = err
+	for _, name := range names {
+		envs, err := registry.StoredEnvironments(ctx, r.Store, name)
+		all.unread = errors.Join(all.unread, err)
+		for _, env := range envs {
+			r.addLineages(ctx, name.In(env), all)
+		}
+	}
+	return all
+}
+
+func (r *Restorer) addLineages(ctx context.Context, t pipeline.Target, all *lineages) {
+	found, err := r.storedLineage(ctx, t)
+	all.unread = errors.Join(all.unread, err)
+	seen := map[string]bool{found: true}
+	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, t)
+	if err != nil {
+		all.unread = errors.Join(all.unread, err)
+		known, err = ledger.RememberUnverified(ctx, r.Store, t)
+		all.unread = errors.Join(all.unread, err)
+	}
+	for _, lineage := range known.Lineages() {
+		seen[lineage] = true
+	}
+	for lineage := range seen {
+		if lineage != "" {
+			all.targets[lineage] = append(all.targets[lineage], t)
+		}
+	}
+}
+
+// storedLineage is the lineage of the state that lies in the store; empty where none does.
+func (r *Restorer) storedLineage(ctx context.Context, t pipeline.Target) (string, error) {
+	if r.ReadState == nil {
+		return "", nil
+	}
+	file, err := r.Store.Open(ctx, pipeline.StateKey(t))
+	if errors.Is(err, pipeline.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the state of %s: %w", t, err)
+	}
+	state, err := r.ReadState(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return state.Lineage, fmt.Errorf("read the state of %s: %w", t, err)
+	}
+	return state.Lineage, nil
+}
+
+// checkOwn refuses a state that belongs to another target. What cannot be believed of other
+// targets is not in its way: the operator may be about to accept that, too.
+func (r *Restorer) checkOwn(ctx context.Context, in pipeline.TargetInput, what, lineage string) error {
+	owner, unread := r.owner(ctx, in.Target(), lineage)
+	switch {
+	case owner != nil:
+		return refuseForeign(in, what, *owner)
+	case unread != nil && ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return nil
+}
+
+// refuseForeign is the error for a state of another target: the next apply would destroy
+// the infrastructure of that one.
+func refuseForeign(in pipeline.TargetInput, what string, owner pipeline.Target) error {
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStateLost,
+		Message: fmt.Sprintf("%s has the lineage of the state of %s, so nothing was changed: with it, the next apply of %s would change or destroy the infrastructure of %s",
+			what, owner, in.Target(), owner),
+		Next: fmt.Sprintf("use a state of %s. Where the state moved here on purpose, move it away from %s, and then run `metapipe state accept --customer %s --environment %s --reason TEXT`",
+			in.Target(), owner, owner.Customer, owner.Environment)}
+}

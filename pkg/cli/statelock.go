@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/store"
 )
 
 // free reports whether a state is known to have no lock.
@@ -39,6 +40,9 @@ func (m states) readLock(ctx context.Context, key string) (*pipeline.Lock, error
 	r, err := m.store.Open(ctx, key)
 	if errors.Is(err, pipeline.ErrNotFound) {
 		return nil, nil
+	}
+	if errors.Is(err, store.ErrNotRegular) {
+		return nil, &pipeline.DamagedLock{Place: m.placeOf(key), Why: store.ErrNotRegular.Error()}
 	}
 	if err != nil {
 		return nil, err

@@ -153,13 +153,10 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipel
 		return err
 	}
 	if m.backend(c, env).Type == "local" { // such a state has its lock beside it
-		noted, err := m.store.Describe(ctx, lockNote(c.Name.In(env)))
-		if err != nil {
+		if err := m.takeLock(ctx, lockNote(c.Name.In(env)), state); err != nil {
 			return err
 		}
-		found = append(found, noted...)
 	}
-	locks := map[string]bool{key + ".tflock": true, lockNote(c.Name.In(env)): true}
 	for _, f := range found {
 		switch {
 		case f.Key == key && f.Size > 0:
@@ -167,7 +164,7 @@ func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipel
 				return err
 			}
 			state.Exists, state.Size, state.Changed = true, f.Size, &f.Changed
-		case locks[f.Key]:
+		case f.Key == key+".tflock":
 			if err := m.takeLock(ctx, f.Key, state); err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func (e *DamagedLock) refusal() *RefusedError {
 }
 
 // ParseLock reads the record of a lock. Text in it is cut to one printable line of
-// at most 200 characters. A record that names no lock is a *DamagedLock.
+// at most 200 characters. A record that names no lock, or no time, is a *DamagedLock.
 func ParseLock(r io.Reader) (Lock, error) {
 	var raw struct{ ID, Operation, Who, Created string }
 	content, err := io.ReadAll(io.LimitReader(r, maxLock+1))
@@ -59,12 +59,17 @@ func ParseLock(r io.Reader) (Lock, error) {
 		return Lock{}, &DamagedLock{Why: damageOf(content, err)}
 	}
 	lock := Lock{ID: PlainLine(raw.ID), Operation: strings.ToLower(strings.TrimPrefix(PlainLine(raw.Operation), "OperationType")), Who: PlainLine(raw.Who)}
-	if at, err := time.Parse(time.RFC3339Nano, raw.Created); err == nil {
-		lock.Created = at.UTC()
-	}
 	if lock.ID == "" {
 		return Lock{}, &DamagedLock{Why: "it has no ID"}
 	}
+	if raw.Created == "" {
+		return Lock{}, &DamagedLock{Why: "it has no Created"}
+	}
+	at, err := time.Parse(time.RFC3339Nano, raw.Created)
+	if err != nil || at.IsZero() {
+		return Lock{}, &DamagedLock{Why: "its Created is no time"}
+	}
+	lock.Created = at.UTC()
 	return lock, nil
 }
 

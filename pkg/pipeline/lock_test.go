@@ -23,7 +23,8 @@ func TestParseLock(t *testing.T) {
 	if got := lock.String(); got != "runner@host since 2026-11-21T22:33:48Z (apply, lock 4d2e)" {
 		t.Errorf("got %q", got)
 	}
-	for text, why := range map[string]string{"": "it is empty", "null and more": "no JSON", "null": "no ID", "{}": "no ID", "[]": "not the form", `{"ID": 7}`: "not the form", strings.Repeat(" ", 70<<10): "more than 65536 bytes",
+	for text, why := range map[string]string{"": "it is empty", "null and more": "no JSON", "null": "no ID", "{}": "no ID", "[]": "not the form", `{"ID": 7}`: "not the form",
+		`{"ID":"4d2e"}`: "no Created", `{"ID":"4d2e","Created":"yesterday"}`: "no time", `{"ID":"4d2e","Created":"0001-01-01T00:00:00Z"}`: "no time", `{"ID":"4d2e","Created":7}`: "not the form", strings.Repeat(" ", 70<<10): "more than 65536 bytes",
 		toolsLock[:len(toolsLock)/2]: "ends in the middle", "<html>secret</html>": "no JSON (byte 1)"} {
 		lock, err := pipeline.ParseLock(strings.NewReader(text))
 		var damaged *pipeline.DamagedLock

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // Described is what a store knows of an object without opening it.
@@ -23,6 +25,15 @@ type Described struct {
 // Describe lists the objects under prefix with their size and time, in the order
 // of their keys. The tool's own state files, and its locks, are among them.
 func (d *Directory) Describe(ctx context.Context, prefix string) ([]Described, error) {
+	if toolFile(prefix) { // List has regular files only
+		r, err := d.Open(ctx, prefix)
+		if err == nil {
+			err = r.Close()
+		}
+		if err != nil && !errors.Is(err, pipeline.ErrNotFound) {
+			return nil, err
+		}
+	}
 	keys, err := d.List(ctx, prefix)
 	if err != nil || len(keys) == 0 {
 		return nil, err

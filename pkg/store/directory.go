@@ -66,11 +66,27 @@ func (d *Directory) Open(ctx context.Context, key string) (io.ReadCloser, error)
 	return &object{ctx: ctx, file: file, wrap: wrap}, nil
 }
 
+// ErrNotRegular is the error of a directory, a link or a pipe in the place of a state or of
+// its lock: the tool may take it for one, so it does not say that there is none.
+var ErrNotRegular = errors.New("it is not a regular file")
+
+// irregular is the error of an object that is no regular file. Only the tool works with its
+// own names; under any other one there is no object then.
+func irregular(key string) error {
+	if toolFile(key) {
+		return ErrNotRegular
+	}
+	return pipeline.ErrNotFound
+}
+
 // openRegular opens a regular file and nothing else: a folder is no object, and
 // opening a pipe would block.
 func openRegular(root *os.Root, key string) (*os.File, error) {
 	info, err := root.Lstat(key)
-	if missing(err) || (err == nil && !info.Mode().IsRegular()) {
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, irregular(key)
+	}
+	if missing(err) {
 		return nil, pipeline.ErrNotFound
 	}
 	if err != nil {

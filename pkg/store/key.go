@@ -77,10 +77,16 @@ func checkWritable(key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
-	if name := strings.ToLower(path.Base(key)); strings.Contains(name, ".tfstate") || strings.HasSuffix(name, ".tflock") {
+	if toolFile(key) {
 		return fmt.Errorf("%w: state and lock files belong to the tool alone", errKey)
 	}
 	return nil
+}
+
+// toolFile reports whether a key has the name of a state or lock file of the tool.
+func toolFile(key string) bool {
+	name := strings.ToLower(path.Base(key))
+	return strings.Contains(name, ".tfstate") || strings.HasSuffix(name, ".tflock")
 }
 
 // checkPrefix checks what List is asked for and returns the folder to look in,

@@ -92,7 +92,7 @@ func (h *head) resource() error {
 	if err := h.typed(&resource); err != nil {
 		return err
 	}
-	if resource.Mode == "managed" {
+	if resource.Mode == "managed" && len(resource.Instances) > 0 { // one without instances is gone
 		h.resources++
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
-const whole = `{"version":4,"terraform_version":"1.12.0","serial":7,"lineage":"8d0e","outputs":{"o":{"value":"hunter2"}},"resources":[{"mode":"managed"},{"mode":"data"}]}`
+const whole = `{"version":4,"terraform_version":"1.12.0","serial":7,"lineage":"8d0e","outputs":{"o":{"value":"hunter2"}},"resources":[{"mode":"managed","instances":[{}]},{"mode":"data"}]}`
 
 // TestDamaged tells content that no tool has written as a state from states that are only
 // unusual.
@@ -72,15 +72,17 @@ func TestDamaged(t *testing.T) {
 func TestCounting(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]pipeline.StateRecord{
-		`{"Version":4,"SERIAL":7,"Lineage":"8d0e","Resources":[{"Mode":"managed"},{"mode":"data"}]}`:           counted(7, 1),
-		`{"ver\u017fion":4,"serial":7,"lineage":"8d0e","re\u017fources":[{"mode":"managed"}]}`:                 counted(7, 1),
-		`{"version":4,"serial":3,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed"}],"Resources":[]}`: counted(7, 0),
-		`{"version":4,"serial":7,"lineage":"8d0e","resources":null}`:                                           counted(7, 0),
-		`{"version":4,"serial":7,"lineage":"8d0e"}`:                                                            counted(7, 0),
-		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{"a.b.0":{},"a.b.1":{},"a.c":{},"data.a.b":{}}},{"path":["root","m"],"resources":{"a.b":{}}}],"resources":[{"mode":"managed"}]}`: counted(7, 3),
-		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{}}]}`:                                                                                                                           counted(7, 0),
-		`{"version":9,"serial":7,"lineage":"8d0e"}`:             counted(7, pipeline.UnknownResources),
-		`{"serial":7,"lineage":"8d0e","encrypted_data":"AAAA"}`: counted(7, pipeline.UnknownResources),
+		`{"Version":4,"SERIAL":7,"Lineage":"8d0e","Resources":[{"Mode":"managed","instances":[{}]},{"mode":"data"}]}`:                                                                                                                       counted(7, 1),
+		`{"ver\u017fion":4,"serial":7,"lineage":"8d0e","re\u017fources":[{"mode":"managed","instances":[{}]}]}`:                                                                                                                             counted(7, 1),
+		`{"version":4,"serial":3,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed","instances":[{}]}],"Resources":[]}`:                                                                                                             counted(7, 0),
+		`{"version":4,"serial":7,"lineage":"8d0e","resources":null}`:                                                                                                                                                                        counted(7, 0),
+		`{"version":4,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed","instances":[]},{"mode":"managed"},{"mode":"managed","instances":null}]}`:                                                                                  counted(7, 0),
+		`{"version":4,"serial":7,"lineage":"8d0e","resources":[{"mode":"managed","instances":[]},{"mode":"managed","Instances":[{}]}]}`:                                                                                                     counted(7, 1),
+		`{"version":4,"serial":7,"lineage":"8d0e"}`:                                                                                                                                                                                         counted(7, 0),
+		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{"a.b.0":{},"a.b.1":{},"a.c":{},"data.a.b":{}}},{"path":["root","m"],"resources":{"a.b":{}}}],"resources":[{"mode":"managed","instances":[{}]}]}`: counted(7, 3),
+		`{"version":3,"serial":7,"lineage":"8d0e","modules":[{"path":["root"],"resources":{}}]}`:                                                                                                                                            counted(7, 0),
+		`{"version":9,"serial":7,"lineage":"8d0e"}`:                                                                                                                                                                                         counted(7, pipeline.UnknownResources),
+		`{"serial":7,"lineage":"8d0e","encrypted_data":"AAAA"}`:                                                                                                                                                                             counted(7, pipeline.UnknownResources),
 	} {
 		if state, err := statefile.Read(strings.NewReader(content)); err != nil || state != want {
 			t.Errorf("%s: %+v, %v", content, state, err)

@@ -18,13 +18,14 @@ import (
 var rawReads = map[string][]string{
 	// The store itself.
 	"Open": {
-		"manager.engineOptions", // the tool's own state, to see whether it is one
-		"aside.digest",          // copies the tool's own state as it is
-		"Ledger.has",            // whether there is one, whatever it says
-		"states.readLock",       // the tool's own lock, which is shown and compared
-		"states.read",           // the tool's own state and lock: their counting
-		"NoteLastApply",         // copies a sealed object as it is
-		"ReadAtMost", "Unseal",  // the two below
+		"manager.engineOptions",  // the tool's own state, to see whether it is one
+		"aside.digest",           // copies the tool's own state as it is
+		"Restorer.storedLineage", // the lineage of the state of another target, which can only refuse
+		"Ledger.has",             // whether there is one, whatever it says
+		"states.readLock",        // the tool's own lock, which is shown and compared
+		"states.read",            // the tool's own state and lock: their counting
+		"NoteLastApply",          // copies a sealed object as it is
+		"ReadAtMost", "Unseal",   // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "readAll"},
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},

@@ -24,6 +24,19 @@ func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
 	return pipeline.Environment(name), nil
 }
 
+// storedEnvironment is environment for a command that opens the store later: it may know an
+// environment that metapipe.yml does not declare any more.
+func (m *manager) storedEnvironment(name, store string) (pipeline.Environment, error) {
+	env, missing := m.environment("environment", name)
+	if missing == nil {
+		return env, nil
+	}
+	if stored, err := pipeline.ParseEnvironment(name); err == nil && !m.place(store).isMissing() {
+		return stored, nil
+	}
+	return "", missing
+}
+
 // allowed refuses an environment that the customer may not use.
 func allowed(c pipeline.Customer, env pipeline.Environment) error {
 	if c.Allows(env) {

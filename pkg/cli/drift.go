@@ -84,7 +84,7 @@ func (a *App) drift(ctx context.Context, o driftOptions) error {
 	}
 	var filter fleet.Filter
 	m, err := a.openDrift(ctx, o.directories, o.driftFindings, true, func(m *manager) (err error) {
-		filter, err = o.filter(m)
+		filter, err = o.filter(m, o.store)
 		return err
 	})
 	if err != nil {

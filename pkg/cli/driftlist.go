@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/drift"
 	"github.com/metapipe/metapipe/pkg/pipeline/fleet"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 // driftTargets are the flags that choose the targets of a scan.
@@ -40,8 +43,8 @@ func (o driftTargets) check() error {
 }
 
 // filter reads the flags. What is not registered is a mistake, and not a scan of
-// nothing.
-func (o driftTargets) filter(m *manager) (fleet.Filter, error) {
+// nothing. Whether the store has an environment that metapipe.yml does not, begin looks.
+func (o driftTargets) filter(m *manager, store string) (fleet.Filter, error) {
 	f := fleet.Filter{Stale: o.stale, ChangedWithin: o.changed}
 	for _, s := range o.customers {
 		if broken := driftOf(m).brokenFiles()[pipeline.CustomerName(s)]; broken != nil {
@@ -54,7 +57,7 @@ func (o driftTargets) filter(m *manager) (fleet.Filter, error) {
 		f.Customers = append(f.Customers, c.Name)
 	}
 	for _, s := range o.environments {
-		env, err := m.environment("environment", s)
+		env, err := m.storedEnvironment(s, store)
 		if err != nil {
 			return f, err
 		}
@@ -96,7 +99,7 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 	}
 	var filter fleet.Filter
 	m, err := a.openDrift(ctx, o.directories, driftFindings{}, false, func(m *manager) (err error) {
-		filter, err = o.filter(m)
+		filter, err = o.filter(m, o.store)
 		return err
 	})
 	if err != nil {
@@ -115,5 +118,18 @@ func (a *App) driftList(ctx context.Context, o driftListOptions) error {
 
 func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (fleet.Listing, error) {
 	in := fleet.ListInput{Manager: m.slug(ctx), ManagerCommit: m.commit(ctx), Customers: m.listed(), Filter: filter, Shards: shards}
+	asked := slices.DeleteFunc(slices.Clone(in.Customers), func(c pipeline.Customer) bool {
+		return len(filter.Customers) > 0 && !slices.Contains(filter.Customers, c.Name)
+	})
+	var err error
+	if in.Left, err = registry.LeftTargets(ctx, record.Records{Store: m.store, Sealer: m.sealer}, asked); err != nil {
+		return fleet.Listing{}, err
+	}
+	for _, env := range filter.Environments {
+		left := slices.ContainsFunc(in.Left, func(t pipeline.Target) bool { return t.Environment == env })
+		if _, missing := m.environment("environment", string(env)); missing != nil && !left {
+			return fleet.Listing{}, missing
+		}
+	}
 	return drift.Scans(m.store, m.sealer, m.app.Now).List(ctx, in)
 }

@@ -153,5 +153,5 @@ func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditRepo
 	}
 	environments, err := targetFlagsOf(m.manager).stored(ctx, c)
 	reports, unread := m.auditAll(ctx, auditor, c, append([]pipeline.Environment{""}, environments...))
-	return reports, errors.Join(err, unread)
+	return reports, errors.Join(err, unread, m.noteLeft(ctx, c, reports))
 }

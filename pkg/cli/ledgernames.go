@@ -8,6 +8,7 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
@@ -100,6 +101,18 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 		}
 	}
 	return reports, err
+}
+
+// noteLeft says of the ledgers of applied targets that nothing plans them any more.
+func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledger.AuditReport) error {
+	left, err := registry.LeftTargets(ctx, record.Records{Store: m.store}, []pipeline.Customer{c})
+	for i := range reports {
+		of := reports[i].Customer.In(reports[i].Environment)
+		if slices.Contains(left, of) {
+			reports[i].Notes = append(reports[i].Notes, fmt.Sprintf("%s is applied, and %s: %s", of, c.LeftEnvironment(reports[i].Environment), pipeline.LeftEnvironmentNext))
+		}
+	}
+	return err
 }
 
 // auditAll reads the ledgers of several targets. What is wrong with one does not hide the

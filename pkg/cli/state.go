@@ -33,7 +33,9 @@ func newStateListCmd(app *App) *cobra.Command {
 		Long: `list shows a line for each target: where its state is, its size, serial and last
 change, and who holds its lock. It reads the counting of a state and no value of it.
 Customers without a file in customers/ are shown where the store has a state of them:
-a renamed file leaves its states under the old name. Those that metapipe customer rename
+a renamed file leaves its states under the old name. LEFT names applied targets in an
+environment that metapipe.yml does not declare any more, or that the customer's file does
+not allow any more: nothing plans them. Those that metapipe customer rename
 has copied are shown with the new name; with METAPIPE_KEY the record of that is verified.
 UNREAD means that the rest is not known of this one; the command fails (exit code 1) after
 it has shown the others. LOST means that the last apply left a state, and that it is gone, older or another one
@@ -126,7 +128,7 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 		if err := checkStoredName(o.customer); err != nil || o.environment == "" {
 			return err
 		}
-		_, err := m.environment("environment", o.environment)
+		_, err := m.storedEnvironment(o.environment, o.store)
 		return err
 	})
 	if err != nil {
@@ -141,6 +143,9 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 		return err
 	}
 	if len(states) == 0 && o.environment != "" {
+		if _, err := m.environment("environment", o.environment); err != nil {
+			return err
+		}
 		return &pipeline.UsageError{Message: fmt.Sprintf("no customer asked for has an environment %q", o.environment), Next: "metapipe.yml and the customer's file say which there are"}
 	}
 	if o.json {
@@ -161,6 +166,7 @@ func (a *App) printStates(states []targetState) error {
 		return err
 	}
 	a.printUnregistered(states)
+	a.printLeft(states)
 	for _, s := range states {
 		if s.Unread != "" {
 			fmt.Fprintf(a.Out, "\nUNREAD %s: %s\n", s.name(), report.TerminalLine(s.Unread))
@@ -198,6 +204,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 	}
 	if err := statesOf(m).printHolders(ctx, w, state); err != nil {
 		return err
+	}
+	if state.Left != "" {
+		fmt.Fprintf(w, "left\t%s\n", report.TerminalLine(state.Left))
 	}
 	if state.Lost != nil {
 		fmt.Fprintf(w, "lost\t%s\nrestore\t%s\n", report.TerminalLine(state.Lost.Why), state.Lost.Restore())

@@ -40,6 +40,9 @@ type targetState struct {
 	Unread string `json:"unread,omitempty"`
 	// Unregistered: the store has records of the customer, and customers/ has no file.
 	Unregistered bool `json:"unregistered,omitempty"`
+	// Left says why nothing plans an applied target any more: its customer may not use the
+	// environment.
+	Left string `json:"left,omitempty"`
 	// RenamedTo is the name that has the state of such a customer now. RenameUnread says why
 	// the record of a rename is not to be believed.
 	RenamedTo    pipeline.CustomerName `json:"renamed_to,omitempty"`
@@ -124,6 +127,9 @@ func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.En
 	}
 	if err := m.end(ctx, &state); err != nil {
 		return state, err
+	}
+	if !c.Allows(env) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
+		state.Left = c.LeftEnvironment(env)
 	}
 	if m.config.Manager.State.Backend.Type != "" {
 		return state, nil

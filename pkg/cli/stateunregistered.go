@@ -184,4 +184,13 @@ func (a *App) printUnregistered(states []targetState) {
 	}
 }
 
+// printLeft names the applied targets of a list that nothing plans any more.
+func (a *App) printLeft(states []targetState) {
+	for _, s := range states {
+		if s.Left != "" {
+			fmt.Fprintf(a.Out, "\nLEFT %s: it is applied, and %s\n→ %s\n", s.name(), report.TerminalLine(s.Left), pipeline.LeftEnvironmentNext)
+		}
+	}
+}
+
 const unregisteredNext = "if the file was renamed, give it its old name, or move everything to the new one with `metapipe customer rename`"

@@ -30,6 +30,9 @@ func newSweepCmd(app *App) *cobra.Command {
   - plans past their time, and superseded plans with a run that still waits
   - runs that wait for a reviewer for more than a day
 
+It also finds applied targets in environments that metapipe.yml does not declare any more,
+or that the customer's file does not allow any more.
+
 With --fix it closes statuses, releases such locks by their exact id, takes plans
 out of use and cancels their runs. It never touches an apply that goes on, nor a
 lock that no run of metapipe has taken or that several may have taken. Without --fix
@@ -113,7 +116,7 @@ func sweepEnd(result sweep.Result, fix bool) error {
 
 func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
 	unlocker := &sweep.Unlocker{Store: m.store, Locks: statesOf(m.manager), Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
-	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Locks: statesOf(m.manager), Now: m.app.Now,
+	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Registered: m.config.Customers, Locks: statesOf(m.manager), Now: m.app.Now,
 		Manager: m.repository(), Departed: fetchingOf(m.manager).departed,
 		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
 			return fetchingOf(m.manager).closeRequest(ctx, source, closing)

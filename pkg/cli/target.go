@@ -10,6 +10,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
+	"github.com/metapipe/metapipe/pkg/pipeline/registry"
 )
 
 type targetOptions struct {
@@ -150,7 +151,7 @@ func (m targetFlags) storedTarget(ctx context.Context, c pipeline.Customer, name
 }
 
 // stored are the environments of metapipe.yml that the customer may use, and those that
-// the store still has something of.
+// the store still has something of, also where metapipe.yml has them no more.
 func (m targetFlags) stored(ctx context.Context, c pipeline.Customer) ([]pipeline.Environment, error) {
 	var all []pipeline.Environment
 	for _, rule := range c.Manager.Environments {
@@ -162,6 +163,20 @@ func (m targetFlags) stored(ctx context.Context, c pipeline.Customer) ([]pipelin
 			}
 		}
 		all = append(all, rule.Name)
+	}
+	envs, err := registry.StoredEnvironments(ctx, m.store, c.Name)
+	if err != nil {
+		return all, err
+	}
+	for _, env := range envs {
+		if _, declared := c.Manager.Rule(env); declared {
+			continue
+		}
+		if known, err := intake.TargetKnown(ctx, m.store, c.Name.In(env)); err != nil {
+			return all, err
+		} else if known {
+			all = append(all, env)
+		}
 	}
 	return all, nil
 }

@@ -19,7 +19,10 @@ func Sweep(r sweep.Result) string {
 		if !f.Since.IsZero() {
 			since = moment(f.Since)
 		}
-		request := code(f.Request.Short())
+		request := ""
+		if f.Request != "" {
+			request = code(f.Request.Short())
+		}
 		if f.Run.URL != "" {
 			request = link(request, f.Run.URL)
 		}
@@ -48,7 +51,10 @@ func SweepLines(r sweep.Result) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
 		target := strings.TrimSuffix(string(f.Customer)+"/"+string(f.Environment), "/")
-		fmt.Fprintf(&b, "%s %s %s: %s", target, f.Request.Short(), f.Kind, f.Message)
+		if f.Request != "" {
+			target += " " + f.Request.Short()
+		}
+		fmt.Fprintf(&b, "%s %s: %s", target, f.Kind, f.Message)
 		switch {
 		case f.Fixed:
 			b.WriteString("; repaired")

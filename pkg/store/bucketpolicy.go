@@ -166,7 +166,7 @@ func (s Scope) grants() map[Role]grant {
 			write: []string{target + "/plans/*/apply-????.json", chain, c + "/ledger/*"}, remove: append(spent(target), lock, open), lock: true, seal: true, open: true,
 		},
 		RoleDrift: { // reads what was applied last, keeps what a scan found, and looks for open requests before it asks for another
-			list: []string{target + "/*", "_metapipe/scans/*", open, registered},
+			list: []string{target + "/*", c + "/", "_metapipe/scans/*", open, registered},
 			read: []string{registered, state, lock, applied, chain, keys, requests, queue, target + "/plans/*.json", "_metapipe/scans/*"},
 			// A target that was never planned has no key for its fingerprints yet.
 			write: []string{keys, "_metapipe/scans/*"}, seal: true, open: true, sealFleet: true, openFleet: true,

@@ -404,6 +404,7 @@ resource "aws_iam_role_policy" "drift-drift" {
           StringLike = {
             "s3:prefix" = [
               "*/*/*",
+              "*/",
               "_metapipe/scans/*",
               "_metapipe/open/*/*",
               "_metapipe/customers/*",

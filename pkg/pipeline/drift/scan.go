@@ -140,6 +140,10 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
 		return nil
 	}
+	if !c.Allows(env) {
+		result.Skipped, err = w.left(ctx, c, known, env)
+		return err
+	}
 	want, err := w.want(ctx, c, env, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
 	if last != nil && last.Receipt.Blob == want.file.Blob {

@@ -33,6 +33,18 @@ func (w *scanWork) unplanned(ctx context.Context, c pipeline.Customer, known led
 	return fmt.Sprintf("%s is not in %s", env, pipeline.VariablesFile), nil
 }
 
+// left looks at a target in an environment that its customer may not use any more. Nothing
+// plans it, so that it is there is an error.
+func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.Remembered, env pipeline.Environment) (skipped string, err error) {
+	if err := w.checkState(ctx, c, known, env); err != nil {
+		return "", err
+	}
+	if slices.ContainsFunc(known.Left(), ledger.Left.Holds) {
+		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s is applied, and %s\n→ %s", c.Name.In(env), c.LeftEnvironment(env), pipeline.LeftEnvironmentNext)}
+	}
+	return c.LeftEnvironment(env), nil
+}
+
 // checkState refuses a target that is not planned, and whose state is not the one that was left.
 func (w *scanWork) checkState(ctx context.Context, c pipeline.Customer, known ledger.Remembered, env pipeline.Environment) error {
 	if w.State == nil {

@@ -36,8 +36,10 @@ type ListInput struct {
 	Manager       pipeline.Slug
 	ManagerCommit pipeline.SHA
 	Customers     []pipeline.Customer
-	Filter        Filter
-	Shards        int // at most; 1 to MaxShards
+	// Left are applied targets in environments that their customers may not use any more.
+	Left   []pipeline.Target
+	Filter Filter
+	Shards int // at most; 1 to MaxShards
 }
 
 // List picks the targets, shares them out so that all shards take about as long,
@@ -52,7 +54,7 @@ func (s Scans) List(ctx context.Context, in ListInput) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
-	targets, err := in.Filter.targets(in.Customers, history, now)
+	targets, err := in.targets(history, now)
 	if err != nil {
 		return Listing{}, err
 	}
@@ -78,24 +80,25 @@ func (s Scans) List(ctx context.Context, in ListInput) (Listing, error) {
 
 // targets are those that pass the filter, the one that was looked at longest ago
 // first.
-func (f Filter) targets(customers []pipeline.Customer, history History, now time.Time) ([]Target, error) {
-	if err := f.check(customers); err != nil {
+func (in ListInput) targets(history History, now time.Time) ([]Target, error) {
+	f := in.Filter
+	if err := in.check(); err != nil {
 		return nil, err
 	}
 	var targets []Target
-	for _, c := range customers {
+	for _, c := range in.Customers {
 		if len(f.Customers) > 0 && !slices.Contains(f.Customers, c.Name) {
 			continue
 		}
-		for _, rule := range c.Manager.Environments {
-			if !c.Allows(rule.Name) || len(f.Environments) > 0 && !slices.Contains(f.Environments, rule.Name) {
+		for _, env := range in.environments(c) {
+			if len(f.Environments) > 0 && !slices.Contains(f.Environments, env) {
 				continue
 			}
-			before := history.Targets[c.Name.In(rule.Name).String()]
+			before := history.Targets[c.Name.In(env).String()]
 			if f.Stale > 0 && now.Sub(before.CheckedAt) < f.Stale && !before.Failed {
 				continue
 			}
-			targets = append(targets, Target{Target: c.Name.In(rule.Name)})
+			targets = append(targets, Target{Target: c.Name.In(env)})
 		}
 	}
 	slices.SortStableFunc(targets, func(a, b Target) int {
@@ -104,16 +107,27 @@ func (f Filter) targets(customers []pipeline.Customer, history History, now time
 	return targets, nil
 }
 
+// environments are those that a customer may use, and those that it has left.
+func (in ListInput) environments(c pipeline.Customer) []pipeline.Environment {
+	envs := c.Allowed()
+	for _, t := range in.Left {
+		if t.Customer == c.Name {
+			envs = append(envs, t.Environment)
+		}
+	}
+	return envs
+}
+
 // check refuses names that do not exist: a filter with a typo would find nothing
 // and look clean.
-func (f Filter) check(customers []pipeline.Customer) error {
-	for _, name := range f.Customers {
-		if !slices.ContainsFunc(customers, func(c pipeline.Customer) bool { return c.Name == name }) {
+func (in ListInput) check() error {
+	for _, name := range in.Filter.Customers {
+		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return c.Name == name }) {
 			return &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered", name), Next: "name one of the files in customers/, without .yml"}
 		}
 	}
-	for _, env := range f.Environments {
-		if !slices.ContainsFunc(customers, func(c pipeline.Customer) bool { return c.Allows(env) }) {
+	for _, env := range in.Filter.Environments {
+		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.Contains(in.environments(c), env) }) {
 			return &pipeline.UsageError{Message: fmt.Sprintf("no customer has an environment %q", env), Next: "metapipe.yml says which there are"}
 		}
 	}

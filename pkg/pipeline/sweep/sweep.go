@@ -22,7 +22,10 @@ type Sweeper struct {
 	Sealer    pipeline.Sealer
 	Runs      sweepGitHub
 	Customers pipeline.CustomerRegistry
-	Locks     pipeline.LockReader
+	// Registered are the customers that are looked at for applied targets that nothing plans
+	// any more.
+	Registered []pipeline.Customer
+	Locks      pipeline.LockReader
 	// Unlock releases a lock under the rules of Unlocker.
 	Unlock func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error
 	// Close reports on a request for the last time.
@@ -77,6 +80,7 @@ const (
 	FindingSharedLock  FindingKind = "shared-lock"  // one of several steps holds the lock of its state
 	FindingDamagedLock FindingKind = "damaged-lock" // the record of the lock of its state cannot be read as one
 	FindingUnseenLock  FindingKind = "unseen-lock"  // a step died that may have left a lock where only the tool can look
+	FindingLeft        FindingKind = "left"         // its customer may not use the environment of an applied target any more
 	FindingUnreadable  FindingKind = "unreadable"   // the store or GitHub did not answer for it
 )
 
@@ -97,7 +101,7 @@ type Finding struct {
 // Repairable reports whether the sweep can repair it.
 func (f Finding) Repairable() bool {
 	switch f.Kind {
-	case FindingWaiting, FindingForeignLock, FindingSharedLock, FindingDamagedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
+	case FindingWaiting, FindingLeft, FindingForeignLock, FindingSharedLock, FindingDamagedLock, FindingUnseenLock, FindingUnreadable, FindingUnknownKey:
 		return false
 	}
 	return true
@@ -129,6 +133,7 @@ func (s *Sweeper) Run(ctx context.Context, fix bool) (Result, error) {
 		}
 		result.Findings = append(result.Findings, w.findings...)
 	}
+	result.Findings = append(result.Findings, s.left(ctx)...)
 	return result, nil
 }
 

@@ -23,12 +23,12 @@ var acceptedStates = map[string]struct {
 	"as accepted": {acceptedState, pipeline.DriftError},
 	"gone":        {"", pipeline.DriftLost},
 	"older":       {strings.Replace(acceptedState, `"serial":7`, `"serial":6`, 1), pipeline.DriftLost},
-	"edited":      {strings.Replace(acceptedState, `"resources":[`, `"resources":[{"mode":"managed","type":"terraform_data","name":"b","provider":"provider[\"terraform.io/builtin/terraform\"]","instances":[]},`, 1), pipeline.DriftLost},
+	"edited":      {strings.Replace(acceptedState, `"resources":[`, `"resources":[{"mode":"managed","type":"terraform_data","name":"b","provider":"provider[\"terraform.io/builtin/terraform\"]","instances":[{"schema_version":0,"attributes":{"id":"x"}}]},`, 1), pipeline.DriftLost},
 	"cut in half": {acceptedState[:len(acceptedState)/2], pipeline.DriftLost},
 	"a page":      {"<html>502</html>", pipeline.DriftLost},
 }
 
-const acceptedState = `{"version":4,"terraform_version":"1.5.0","serial":7,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[{"mode":"managed","type":"terraform_data","name":"a","provider":"provider[\"terraform.io/builtin/terraform\"]","instances":[]}],"check_results":null}`
+const acceptedState = `{"version":4,"terraform_version":"1.5.0","serial":7,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[{"mode":"managed","type":"terraform_data","name":"a","provider":"provider[\"terraform.io/builtin/terraform\"]","instances":[{"schema_version":0,"attributes":{"id":"x"}}]}],"check_results":null}`
 
 // TestAcceptedStateIsLost: a target that no apply has left, and that the operator has
 // accepted, is looked at although the customer's file does not name it.

@@ -122,7 +122,10 @@ func (m driftStep) begin(ctx context.Context, filter fleet.Filter, shards int) (
 		return len(filter.Customers) > 0 && !slices.Contains(filter.Customers, c.Name)
 	})
 	var err error
-	if in.Left, err = registry.LeftTargets(ctx, record.Records{Store: m.store, Sealer: m.sealer}, asked); err != nil {
+	for _, left := range registry.LeftTargets(ctx, record.Records{Store: m.store, Sealer: m.sealer}, asked) {
+		in.Left, err = append(in.Left, left.Targets...), errors.Join(err, left.Err)
+	}
+	if err != nil {
 		return fleet.Listing{}, err
 	}
 	for _, env := range filter.Environments {

@@ -125,7 +125,7 @@ func (a *App) printLedgers(reports []ledger.AuditReport) error {
 func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditReport, error) {
 	auditor := ledger.Auditor{Ledger: ledger.Ledger{Store: m.store, Now: m.app.Now}}
 	if o.customer == "" {
-		fleet, err := auditor.Chain(ctx, pipeline.Target{Customer: "", Environment: ""})
+		fleet, err := auditor.Chain(ctx, pipeline.Target{})
 		return []ledger.AuditReport{fleet}, err
 	}
 	if left, err := leftoversOf(m.manager).isUnregistered(ctx, o.customer); err != nil {

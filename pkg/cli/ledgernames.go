@@ -105,14 +105,14 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 
 // noteLeft says of the ledgers of applied targets that nothing plans them any more.
 func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledger.AuditReport) error {
-	left, err := registry.LeftTargets(ctx, record.Records{Store: m.store}, []pipeline.Customer{c})
+	left := registry.LeftTargets(ctx, record.Records{Store: m.store}, []pipeline.Customer{c})[0]
 	for i := range reports {
 		of := reports[i].Customer.In(reports[i].Environment)
-		if slices.Contains(left, of) {
+		if slices.Contains(left.Targets, of) {
 			reports[i].Notes = append(reports[i].Notes, fmt.Sprintf("%s is applied, and %s: %s", of, c.LeftEnvironment(reports[i].Environment), pipeline.LeftEnvironmentNext))
 		}
 	}
-	return err
+	return left.Err
 }
 
 // auditAll reads the ledgers of several targets. What is wrong with one does not hide the

@@ -61,7 +61,7 @@ func (s targetState) name() string {
 	if s.Environment == "" {
 		return string(s.Customer)
 	}
-	return fmt.Sprintf("%s/%s", s.Customer, s.Environment)
+	return s.Target.String()
 }
 
 // unreadStates is the error of states that could not be read.

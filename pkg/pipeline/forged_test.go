@@ -58,7 +58,7 @@ func TestEditedRequest(t *testing.T) {
 			if w.Hub.Writes != writes || len(w.Hub.Cancelled) != 0 || len(w.Hub.CommentList) != 0 {
 				t.Errorf("%d writes, cancelled %v, comments %v", w.Hub.Writes-writes, w.Hub.Cancelled, w.Hub.CommentList)
 			}
-			if events := w.Events(pipeline.Target{Customer: "acme", Environment: ""}); !strings.Contains(events, "refused") {
+			if events := w.Events(pipeline.Target{Customer: "acme"}); !strings.Contains(events, "refused") {
 				t.Errorf("the ledger of the customer has %q", events)
 			}
 			if w.Engine.Applies != 0 {

@@ -14,6 +14,7 @@ import (
 // plan of a target may be refused: the error is a *pipeline.RenamedEnvironmentError.
 func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *pipeline.Request) error {
 	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
+	checked := false // what a first plan is refused for is the same for each of them
 	for _, env := range request.Targets {
 		recorded, left, err := ledger.Memories(ctx, f.Store, c.Name.In(env))
 		if err != nil {
@@ -27,8 +28,11 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 		if recorded || left {
 			continue
 		}
-		if err := registry.CheckFirstPlan(ctx, f.records(), c, env); err != nil {
-			return err
+		if !checked {
+			if err := registry.CheckFirstPlan(ctx, f.records(), c, env); err != nil {
+				return err
+			}
+			checked = true
 		}
 		apply, err := ledger.FindDeployed(ctx, f.GitHub, c, env)
 		if err != nil {

@@ -36,20 +36,16 @@ func (r Remembered) LastRequest() pipeline.RequestID {
 // as good as none where the ledger knows the state, and an error elsewhere: unknown is
 // not fine.
 func Remember(ctx context.Context, s record.Records, t pipeline.Target) (Remembered, error) {
-	known := Remembered{target: t}
 	stored, found, err := record.LoadLastApply(ctx, s, t)
 	if err != nil && !errors.Is(err, pipeline.ErrUnknownKey) {
-		return known, record.TamperedOr(err, "the record of the last apply of "+t.String())
+		return Remembered{target: t}, record.TamperedOr(err, "the record of the last apply of "+t.String())
 	}
+	known, ledgerErr := RememberUnverified(ctx, s.Store, t)
 	if err == nil && found {
 		known.Record = &stored
 	}
-	entry, left, ledgerErr := (Ledger{Store: s.Store}).LastState(ctx, t)
 	if ledgerErr != nil {
-		return known, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), ledgerErr)
-	}
-	if left {
-		known.entry = &entry
+		return known, ledgerErr
 	}
 	if err != nil && (known.entry == nil || known.entry.State == nil) {
 		return known, record.TamperedOr(err, "the record of the last apply of "+t.String())
@@ -143,24 +139,20 @@ func CheckState(ctx context.Context, s record.Records, request pipeline.Request,
 // LookForLost compares a state with what the store remembers without a key: with the
 // ledger, and with the names of the records of the last apply. It is for showing.
 func LookForLost(ctx context.Context, s pipeline.Store, t pipeline.Target, now pipeline.StateRecord, place string) (*pipeline.LostState, error) {
-	known := Remembered{target: t}
-	entry, left, err := (Ledger{Store: s}).LastState(ctx, t)
+	known, err := RememberUnverified(ctx, s, t)
 	if err != nil {
-		return nil, fmt.Errorf("look for the last apply in the ledger of %s: %w", Name(t), err)
+		return nil, err
 	}
-	if !left {
+	if known.Nothing() {
 		keys, err := s.List(ctx, record.LastApplyPrefix(t))
 		if err != nil {
 			return nil, fmt.Errorf("look for the last apply of %s: %w", t, err)
 		}
 		for _, key := range keys {
 			if at, ok := record.LastAppliedAt(key); ok {
-				entry, left = Entry{Event: Applied, At: at}, true
+				known.entry = &Entry{Event: Applied, At: at}
 			}
 		}
-	}
-	if left {
-		known.entry = &entry
 	}
 	return known.Lost(now, place), nil
 }

@@ -161,11 +161,14 @@ func ApprovableBefore(ctx context.Context, s Records, request pipeline.Request, 
 			return 0, err
 		}
 		for _, p := range earlier {
+			if p.Prefix == plan.Prefix {
+				continue
+			}
 			attempt, waited, err := s.waited(ctx, p, made.Run.ID)
 			if err != nil {
 				return 0, err
 			}
-			if waited && p.Prefix != plan.Prefix {
+			if waited {
 				first = min(first, attempt)
 			}
 		}

@@ -17,11 +17,11 @@ type lineages struct {
 	unread  error // why some of it is not known
 }
 
-// owner returns the other target that a lineage belongs to. A lineage that the target itself
-// remembers is its own, and so is that of a customer that was renamed to it. unread says why
-// a lineage without an owner may have one.
-func (r *Restorer) owner(ctx context.Context, t pipeline.Target, lineage string) (owner *pipeline.Target, unread error) {
-	if lineage == "" || r.remembers(ctx, t, lineage) {
+// owner returns the other target that a lineage belongs to. A lineage that is known of the
+// target itself is its own, and so is that of a customer that was renamed to it. unread says
+// why a lineage without an owner may have one.
+func (r *Restorer) owner(ctx context.Context, t pipeline.Target, known ledger.Remembered, lineage string) (owner *pipeline.Target, unread error) {
+	if lineage == "" || known.HasLineage(lineage) {
 		return nil, nil
 	}
 	if r.lineages == nil {
@@ -42,15 +42,15 @@ func (r *Restorer) owner(ctx context.Context, t pipeline.Target, lineage string)
 	return nil, r.lineages.unread
 }
 
-// remembers reports whether a target has had a state of the lineage, also where its record
-// cannot be read and the ledger says so.
-func (r *Restorer) remembers(ctx context.Context, t pipeline.Target, lineage string) bool {
+// memory is what the store remembers of a target: what the ledger alone does where the
+// record cannot be read. The error says what is not known.
+func (r *Restorer) memory(ctx context.Context, t pipeline.Target) (ledger.Remembered, error) {
 	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, t)
-	if err == nil && known.HasLineage(lineage) {
-		return true
+	if err == nil {
+		return known, nil
 	}
-	known, err = ledger.RememberUnverified(ctx, r.Store, t)
-	return err == nil && known.HasLineage(lineage)
+	known, ledgerErr := ledger.RememberUnverified(ctx, r.Store, t)
+	return known, errors.Join(err, ledgerErr)
 }
 
 // readLineages reads the states in the store, the records of the last apply and the ledgers.
@@ -72,12 +72,8 @@ func (r *Restorer) addLineages(ctx context.Context, t pipeline.Target, all *line
 	found, err := r.storedLineage(ctx, t)
 	all.unread = errors.Join(all.unread, err)
 	seen := map[string]bool{found: true}
-	known, err := ledger.Remember(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, t)
-	if err != nil {
-		all.unread = errors.Join(all.unread, err)
-		known, err = ledger.RememberUnverified(ctx, r.Store, t)
-		all.unread = errors.Join(all.unread, err)
-	}
+	known, err := r.memory(ctx, t)
+	all.unread = errors.Join(all.unread, err)
 	for _, lineage := range known.Lineages() {
 		seen[lineage] = true
 	}
@@ -110,7 +106,8 @@ func (r *Restorer) storedLineage(ctx context.Context, t pipeline.Target) (string
 // checkOwn refuses a state that belongs to another target. What cannot be believed of other
 // targets is not in its way: the operator may be about to accept that, too.
 func (r *Restorer) checkOwn(ctx context.Context, in pipeline.TargetInput, what, lineage string) error {
-	owner, unread := r.owner(ctx, in.Target(), lineage)
+	known, _ := r.memory(ctx, in.Target()) // what is not known of it makes no lineage its own
+	owner, unread := r.owner(ctx, in.Target(), known, lineage)
 	switch {
 	case owner != nil:
 		return refuseForeign(in, what, *owner)

@@ -46,7 +46,7 @@ func (r *Restorer) Compare(ctx context.Context, in pipeline.TargetInput, now pip
 	if err != nil {
 		return Fit{}, err
 	}
-	owner, unread := r.owner(ctx, in.Target(), now.Lineage)
+	owner, unread := r.owner(ctx, in.Target(), known, now.Lineage)
 	if owner != nil {
 		why := fmt.Sprintf("the state of %s would be that of another target: %s has a state of lineage %s", in.Target(), *owner, pipeline.PlainLine(now.Lineage))
 		return Fit{Misfit: &pipeline.LostState{Target: in.Target(), Why: why}, Owner: owner}, nil

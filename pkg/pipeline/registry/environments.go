@@ -11,22 +11,31 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
+// Left is what LeftTargets has found of one customer.
+type Left struct {
+	Customer pipeline.Customer
+	Targets  []pipeline.Target
+	Err      error // why not all of them are known
+}
+
 // LeftTargets are the applied targets of customers in environments that they cannot use any
 // more: metapipe.yml does not declare them, or the file of the customer does not allow them.
-// They are in the order of the customers. Without a sealer, the ledgers say what was ended.
-func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Customer) ([]pipeline.Target, error) {
+// There is one answer for each customer, in their order. Without a sealer, the ledgers say
+// what was ended.
+func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Customer) []Left {
 	var work sync.WaitGroup
 	slots := make(chan struct{}, formerReaders)
-	all, failed := make([][]pipeline.Target, len(customers)), make([]error, len(customers))
+	all := make([]Left, len(customers))
 	for i, c := range customers {
 		slots <- struct{}{}
 		work.Go(func() {
 			defer func() { <-slots }()
-			all[i], failed[i] = leftTargets(ctx, s, c, c.Allows)
+			targets, err := leftTargets(ctx, s, c, c.Allows)
+			all[i] = Left{Customer: c, Targets: targets, Err: err}
 		})
 	}
 	work.Wait()
-	return slices.Concat(all...), errors.Join(failed...)
+	return all
 }
 
 // CheckFirstPlan refuses the first plan of a target, one that was never applied, while its

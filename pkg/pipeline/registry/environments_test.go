@@ -136,9 +136,12 @@ func TestLeftTargets(t *testing.T) {
 	w.ApplyOnce()
 	w.Current.File = "customers/acme.yml"
 	left := func(s record.Records) string {
-		targets := pipelinetest.Must[[]pipeline.Target](t)(registry.LeftTargets(context.Background(), s, []pipeline.Customer{w.Current}))
+		found := registry.LeftTargets(context.Background(), s, []pipeline.Customer{w.Current})[0]
+		if found.Err != nil {
+			t.Fatal(found.Err)
+		}
 		var says []string
-		for _, l := range targets {
+		for _, l := range found.Targets {
 			says = append(says, l.String()+": "+w.Current.LeftEnvironment(l.Environment))
 		}
 		return strings.Join(says, "\n")

@@ -12,12 +12,12 @@ import (
 // The sweep opens no record of an apply, so the ledgers say what was ended.
 func (s *Sweeper) left(ctx context.Context) []Finding {
 	var findings []Finding
-	for _, c := range s.Registered {
-		left, err := registry.LeftTargets(ctx, record.Records{Store: s.Store}, []pipeline.Customer{c})
-		if err != nil {
-			findings = append(findings, Finding{Kind: FindingUnreadable, Customer: c.Name, Message: "its environments could not be looked for", Error: err.Error()})
+	for _, left := range registry.LeftTargets(ctx, record.Records{Store: s.Store}, s.Registered) {
+		c := left.Customer
+		if left.Err != nil {
+			findings = append(findings, Finding{Kind: FindingUnreadable, Customer: c.Name, Message: "its environments could not be looked for", Error: left.Err.Error()})
 		}
-		for _, t := range left {
+		for _, t := range left.Targets {
 			findings = append(findings, Finding{Kind: FindingLeft, Customer: t.Customer, Environment: t.Environment,
 				Message: "it is applied, and " + c.LeftEnvironment(t.Environment), Next: pipeline.LeftEnvironmentNext})
 		}

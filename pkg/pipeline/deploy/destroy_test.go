@@ -37,7 +37,7 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 			}
 			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 			if got := w.Report(request, false).Targets[0]; !got.Gated {
-				t.Error("the report says that nobody has to approve it")
+				t.Error("the report says that no one has to approve it")
 			}
 			w.Hub.ApprovalList = c.approvals
 			a := w.Applier()

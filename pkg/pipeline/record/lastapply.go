@@ -262,19 +262,30 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env p
 // Without a record that can be read, or with one of another repository, there is none to add
 // it to.
 func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, at time.Time) error {
+	if _, lacks, err := lacksPath(ctx, s, of, env); err != nil || !lacks {
+		return err
+	}
 	older, err := s.List(ctx, LastApplyPrefix(of.Name.In(env)))
 	if err != nil {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, of.Name.In(env))
-	if errors.Is(err, pipeline.ErrUnknownKey) {
-		return nil
-	}
-	if err != nil || !found || stored.Receipt.RepositoryID != of.RepositoryID || stored.Path == of.Path || slices.Contains(stored.FailedPaths, of.Path) {
+	stored, lacks, err := lacksPath(ctx, s, of, env) // after the list: what it lacks is not removed
+	if err != nil || !lacks {
 		return err
 	}
 	stored.FailedPaths = append(stored.FailedPaths, of.Path)
 	return stored.replace(ctx, s, older, at)
+}
+
+// lacksPath returns the record of the last apply, and whether the path of a customer is to
+// be added to it.
+func lacksPath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment) (stored LastApply, lacks bool, err error) {
+	stored, found, err := LoadLastApply(ctx, s, of.Name.In(env))
+	if errors.Is(err, pipeline.ErrUnknownKey) {
+		return stored, false, nil
+	}
+	known := stored.Path == of.Path || slices.Contains(stored.FailedPaths, of.Path)
+	return stored, err == nil && found && stored.Receipt.RepositoryID == of.RepositoryID && !known, err
 }
 
 // replace writes a record again, and then removes the older ones. Their variables stay.

@@ -47,6 +47,9 @@ func BucketRoundTrips(t *testing.T) []RoundTrips {
 	for _, env := range []string{"staging", "production"} {
 		for _, command := range []string{"plan", "apply"} {
 			if command == "apply" {
+				if env == "production" { // its gate needs an approval on record
+					r.Approve(env, "robin")
+				}
 				step(append(report, "--applying", env)...)
 			}
 			step(r.Args(command, env)...)

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/iam"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform/iam"
 )
 
 // Limits of IAM, in characters without white space. The trust policy may have 2,048

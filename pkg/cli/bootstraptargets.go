@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/actions"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/iam"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform/iam"
 )
 
 // targetRole is a role that `role` names: which work it does, on which targets.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
-	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
 // credentials takes the roles of targets.

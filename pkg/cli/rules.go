@@ -8,8 +8,8 @@ import (
 	"sync"
 
 	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform/module"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
 // engine is an engine that can also look at a state that the tool cannot read.

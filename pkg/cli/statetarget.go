@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/metapipe/metapipe/pkg/engine/terraform"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform"
-	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
 // targetState is what is shown of a state: never a value of it.

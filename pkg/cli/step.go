@@ -7,9 +7,9 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/cli/startup"
+	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/tempdir"
-	"github.com/metapipe/metapipe/pkg/terraform"
 )
 
 // step is what every command begins with: the runner it runs in and the places it

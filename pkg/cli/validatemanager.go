@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/config"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/module"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/tree"
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/terraform/module"
-	"github.com/metapipe/metapipe/pkg/terraform/tree"
 	"github.com/metapipe/metapipe/pkg/variables"
 )
 

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Engine plans and applies one target. pkg/terraform implements it; nothing in
+// Engine plans and applies one target. pkg/engine/terraform implements it; nothing in
 // this package knows which tool runs.
 type Engine interface {
 	// Plan makes a plan in a fresh copy of the manager tree under job.Dir.
@@ -112,7 +112,7 @@ type AppliedResource struct {
 	Unfinished bool `json:"unfinished,omitempty"`
 }
 
-// StatePusher writes a state that an apply could not write. pkg/terraform
+// StatePusher writes a state that an apply could not write. pkg/engine/terraform
 // implements it.
 type StatePusher interface {
 	// PushState writes a kept state to the backend of job's target and returns the

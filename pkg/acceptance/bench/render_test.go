@@ -15,9 +15,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/metapipe/metapipe/pkg/engine/terraform/planjson"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/report"
-	"github.com/metapipe/metapipe/pkg/terraform/planjson"
 )
 
 // rendered is one way from plan JSON to comment.

@@ -27,15 +27,15 @@ import (
 //
 // Arrows point inward: cli → adapters → pipeline.
 var mayImport = map[string][]string{
-	"pipeline":  {},
-	"actions":   {"pipeline", "retry", "text"},
-	"config":    {"pipeline", "strictyaml", "text"},
-	"github":    {"pipeline", "retry", "text"},
-	"report":    {"pipeline", "text"},
-	"store":     {"pipeline", "retry", "text"},
-	"terraform": {"pipeline", "text"},
-	"variables": {"pipeline", "strictyaml", "text"},
-	"workflow":  {"pipeline"},
+	"pipeline":         {},
+	"actions":          {"pipeline", "retry", "text"},
+	"config":           {"pipeline", "strictyaml", "text"},
+	"github":           {"pipeline", "retry", "text"},
+	"report":           {"pipeline", "text"},
+	"store":            {"pipeline", "retry", "text"},
+	"engine/terraform": {"pipeline", "text"},
+	"variables":        {"pipeline", "strictyaml", "text"},
+	"workflow":         {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline", "text"},
 	// What a secret may look like, for the mask of the log and for that of plans.
@@ -47,11 +47,11 @@ var mayImport = map[string][]string{
 	// The one place that starts git.
 	"gitrepo": {},
 	// Tests of the whole program. No shipped package imports them.
-	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
+	"acceptance": {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir", "cli"},
 	// Runs the commands as processes, as Actions does; it reads the manager's
 	// configuration to know the chain of jobs.
 	"rehearsal": {"pipeline", "config", "gitrepo", "tempdir", "text"},
-	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
+	"cli":       {"pipeline", "actions", "config", "github", "report", "store", "engine/terraform", "variables", "workflow", "rehearsal", "gitrepo", "text", "tempdir"},
 }
 
 // rooms says which other rooms below pkg/pipeline a room may import, beside pipeline
@@ -74,8 +74,8 @@ var rooms = map[string][]string{
 	"pipelinetest": {"sweep", "publish", "deploy", "intake", "registry", "ledger", "record"},
 }
 
-// toolRooms says the same for the packages below pkg/terraform. None of them imports
-// pkg/terraform, the engine, which puts them together.
+// toolRooms says the same for the packages below pkg/engine/terraform. None of them imports
+// pkg/engine/terraform, the engine, which puts them together.
 var toolRooms = map[string][]string{
 	"iam":           {},
 	"jsonvalue":     {},
@@ -105,13 +105,18 @@ func (p goPackage) own() bool {
 }
 
 // layers returns the name below pkg that a package belongs to: "rehearsal" for
-// pkg/rehearsal/hub. It is empty for packages that are not below pkg.
+// pkg/rehearsal/hub, and "engine/terraform" for pkg/engine/terraform/tool, since each
+// engine is an adapter of its own. It is empty for packages that are not below pkg.
 func layers(importPath string) string {
 	rest, ok := strings.CutPrefix(importPath, fixture.ModulePath+"/pkg/")
 	if !ok {
 		return ""
 	}
-	name, _, _ := strings.Cut(rest, "/")
+	name, below, _ := strings.Cut(rest, "/")
+	if name == "engine" {
+		engine, _, _ := strings.Cut(below, "/")
+		return name + "/" + engine
+	}
 	return name
 }
 
@@ -166,7 +171,7 @@ func TestPackages(t *testing.T) {
 	}
 	for room := range toolRooms {
 		if !packages[terraformPath+"/"+room].own() {
-			t.Errorf("pkg/terraform/%s does not exist: remove it from toolRooms", room)
+			t.Errorf("pkg/engine/terraform/%s does not exist: remove it from toolRooms", room)
 		}
 	}
 	for room := range rooms {
@@ -176,7 +181,7 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// checkToolRoom checks what a package below pkg/terraform imports.
+// checkToolRoom checks what a package below pkg/engine/terraform imports.
 func checkToolRoom(t *testing.T, p goPackage) {
 	t.Helper()
 	room, ok := strings.CutPrefix(p.ImportPath, terraformPath+"/")
@@ -190,12 +195,12 @@ func checkToolRoom(t *testing.T, p goPackage) {
 	for _, imported := range p.Imports {
 		other, isRoom := strings.CutPrefix(imported, terraformPath+"/")
 		if imported == terraformPath || isRoom && !slices.Contains(allowed, other) {
-			t.Errorf("%s imports %s: it may import %v of pkg/terraform", p.ImportPath, imported, allowed)
+			t.Errorf("%s imports %s: it may import %v of pkg/engine/terraform", p.ImportPath, imported, allowed)
 		}
 	}
 }
 
-const terraformPath = fixture.ModulePath + "/pkg/terraform"
+const terraformPath = fixture.ModulePath + "/pkg/engine/terraform"
 
 const pipelinePath = fixture.ModulePath + "/pkg/pipeline/"
 

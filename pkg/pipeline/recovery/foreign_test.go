@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
 	"github.com/metapipe/metapipe/pkg/pipeline/recovery"
-	"github.com/metapipe/metapipe/pkg/terraform/statefile"
 )
 
 // TestForeignState: a state of another target is neither restored, also not with force, nor

@@ -14,7 +14,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// StateMover copies states between the backends of targets. pkg/terraform implements it.
+// StateMover copies states between the backends of targets. pkg/engine/terraform implements it.
 type StateMover interface {
 	pipeline.StatePusher
 	// PullState writes the state of job's target to file, in clear. The record of a

@@ -1,0 +1,140 @@
+package terraform
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/tool"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// victimVariable names the directory of a job for a process that is to be killed.
+const victimVariable = "TEST_VICTIM_DIR"
+
+type victimJob struct {
+	Tool, ToolPath, Manager, Run, State, Variables string
+}
+
+// victim plans and applies in a process of its own.
+func victim(dir string) int {
+	var v victimJob
+	b, err := os.ReadFile(filepath.Join(dir, "job.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &v)
+	}
+	var node yaml.Node
+	if err == nil {
+		err = yaml.Unmarshal([]byte(v.Variables), &node)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	job := pipeline.Job{
+		Customer:    pipeline.Customer{Name: "acme", Root: "terraform", Manager: pipeline.Manager{Tool: pipeline.ToolRule{Name: v.Tool}}},
+		Environment: "staging",
+		Variables:   terraformtest.NewDocument(node.Content[0]),
+		ManagerDir:  v.Manager,
+		Dir:         v.Run,
+		Backend:     terraformtest.LocalBackend(v.State),
+	}
+	engine := New(Options{Environ: os.Environ(), BinaryPath: v.ToolPath})
+	planned, err := engine.Plan(context.Background(), job)
+	if err == nil {
+		_, err = engine.Apply(context.Background(), job, terraformtest.Stored(planned))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// TestKilledApply kills us in the middle of an apply. The tool must not go down
+// with us: it ends its work, saves the state and releases the lock.
+func TestKilledApply(t *testing.T) {
+	t.Parallel()
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		dir := t.TempDir()
+		started, finish := filepath.Join(dir, "started"), filepath.Join(dir, "finish")
+		job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": slowRoot(started, finish)})
+		b, err := json.Marshal(victimJob{tool.Name, tool.Path, job.ManagerDir, job.Dir, job.Backend.Path(), terraformtest.DefaultVariables})
+		if err != nil {
+			t.Fatal(err)
+		}
+		terraformtest.WriteFile(t, filepath.Join(dir, "job.json"), string(b))
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), victimVariable+"="+dir)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the apply", func() bool { return isFile(started) })
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err == nil {
+			t.Error("it was not killed")
+		}
+		terraformtest.WriteFile(t, finish, "")
+		waitFor(t, "the end of the apply", func() bool {
+			state, err := os.ReadFile(job.Backend.Path())
+			locks, globErr := filepath.Glob(filepath.Join(filepath.Dir(job.Backend.Path()), ".*lock.info"))
+			return err == nil && globErr == nil && len(locks) == 0 && strings.Contains(string(state), `"last"`)
+		})
+		planned, err := testEngine(t, tool).Plan(t.Context(), job)
+		if err != nil || planned.Plan.HasChanges() {
+			t.Errorf("the plan after: %+v %v", planned.Plan.Counts, err)
+		}
+	})
+}
+
+// TestStubbornTool makes sure that a tool that ignores SIGINT is killed with
+// everything that it started.
+func TestStubbornTool(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	script := filepath.Join(dir, "terraform")
+	terraformtest.WriteFile(t, script, "#!/bin/sh\ntrap '' INT\nsleep 300 &\necho $! > "+dir+"/child\nwait\nsleep 300\n")
+	if err := os.Chmod(script, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for !isFile(filepath.Join(dir, "child")) && ctx.Err() == nil {
+			continue
+		}
+		cancel()
+	}()
+	p := tool.Process{Path: script, Args: []string{"apply"}, Dir: dir, Stdout: out, Stderr: out, WaitDelay: 100_000_000,
+		Env: []string{"PATH=" + os.Getenv("PATH")}}
+	if err := p.Run(ctx); err == nil || !strings.Contains(err.Error(), "killed by a signal") {
+		t.Errorf("got %v", err)
+	}
+	child, err := os.ReadFile(filepath.Join(dir, "child"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the end of what it started", func() bool {
+		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+}

@@ -1,8 +1,0 @@
-package terraform
-
-import "github.com/metapipe/metapipe/pkg/terraform/statefile"
-
-// SameState reports whether two state files in clear have the same resources and outputs,
-// whatever their lineage and serial, which distinguish one write from another. A file that is no
-// state is the same as none.
-func (*Engine) SameState(a, b string) (bool, error) { return statefile.SameResources(a, b) }

@@ -97,10 +97,8 @@ func ReadContext(lookup func(string) (string, bool)) (Context, error) {
 		c.RunAttempt = 1
 	}
 	if err := errors.Join(r.errs...); err != nil {
-		return Context{}, &pipeline.UsageError{
-			Message: "read the environment of the runner", Err: err,
-			Next: "these variables are set by GitHub Actions; unset GITHUB_ACTIONS to run outside of it",
-		}
+		return Context{}, pipeline.Usagef("read the environment of the runner").Because(err).
+			Nextf("these variables are set by GitHub Actions; unset GITHUB_ACTIONS to run outside of it")
 	}
 	return c, nil
 }

@@ -22,13 +22,13 @@ const dependabot = "dependabot[bot]"
 // LoadEvent reads the event file that c names.
 func LoadEvent(c Context) (event pipeline.Event, err error) {
 	if c.EventPath == "" {
-		return pipeline.Event{}, &pipeline.UsageError{
-			Message: "there is no event file", Next: "run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)",
-		}
+		return pipeline.Event{}, pipeline.Usagef("there is no event file").
+			Nextf("run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)")
 	}
 	f, err := os.Open(c.EventPath)
 	if err != nil {
-		return pipeline.Event{}, &pipeline.UsageError{Message: "read the event file", Err: err, Next: "run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)"}
+		return pipeline.Event{}, pipeline.Usagef("read the event file").Because(err).
+			Nextf("run this as a step of a workflow, or name the event file (GITHUB_EVENT_PATH)")
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	raw, err := io.ReadAll(io.LimitReader(f, MaxEvent+1))
@@ -80,21 +80,18 @@ func ReadEvent(name string, raw []byte, c Context) (pipeline.Event, error) {
 
 // badEvent says that an event file is not what GitHub writes for the event.
 func badEvent(name string, err error) error {
-	return &pipeline.UsageError{Message: "read the " + name + " event", Err: pipeline.PublicError(err),
-		Next: "run this as a step of a workflow on GitHub; outside of it, GITHUB_EVENT_PATH must name a whole event file of the event and the repository that GITHUB_EVENT_NAME and GITHUB_REPOSITORY name"}
+	return pipeline.Usagef("read the %s event", name).Because(pipeline.PublicError(err)).
+		Nextf("run this as a step of a workflow on GitHub; outside of it, GITHUB_EVENT_PATH must name a whole event file of the event and " +
+			"the repository that GITHUB_EVENT_NAME and GITHUB_REPOSITORY name")
 }
 
 func refuseEvent(name string) error {
 	if name == "pull_request_target" {
-		return &pipeline.UsageError{
-			Message: "the event pull_request_target is refused: it gives the secrets of this repository to code of forks",
-			Next:    "use `on: pull_request`",
-		}
+		return pipeline.Usagef("the event pull_request_target is refused: it gives the secrets of this repository to code of forks").
+			Nextf("use `on: pull_request`")
 	}
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("the event %s is not supported", pipeline.Quote(name)),
-		Next:    "use push, pull_request, merge_group, workflow_dispatch, repository_dispatch or schedule",
-	}
+	return pipeline.Usagef("the event %s is not supported", pipeline.Quote(name)).
+		Nextf("use push, pull_request, merge_group, workflow_dispatch, repository_dispatch or schedule")
 }
 
 // payload is the part of the payloads that matters here.

@@ -35,14 +35,12 @@ func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
 	address, _ := r.o.Lookup("ACTIONS_ID_TOKEN_REQUEST_URL")
 	bearer, _ := r.o.Lookup("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 	if address == "" || bearer == "" {
-		return "", &pipeline.UsageError{
-			Message: "this job may not ask for an ID token",
-			Next:    "give the job `permissions: id-token: write` (runs for forks and for Dependabot never get one)",
-		}
+		return "", pipeline.Usagef("this job may not ask for an ID token").
+			Nextf("give the job `permissions: id-token: write` (runs for forks and for Dependabot never get one)")
 	}
 	u, err := parseAddress(address)
 	if err != nil {
-		return "", &pipeline.UsageError{Message: "ask the runner for an ID token: ACTIONS_ID_TOKEN_REQUEST_URL", Err: err}
+		return "", pipeline.Usagef("ask the runner for an ID token: ACTIONS_ID_TOKEN_REQUEST_URL").Because(err)
 	}
 	query := u.Query()
 	query.Set("audience", audience)

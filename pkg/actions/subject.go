@@ -98,11 +98,13 @@ func customSubject(r pipeline.Repository, claim pipeline.SubjectClaim) (Subject,
 }
 
 func unknownSubject(r pipeline.Repository, why string) error {
-	return &pipeline.UsageError{Message: fmt.Sprintf("the subject of the ID tokens of %s is not known: %s", r.Slug, why),
-		Next: "give --subject what the claim `sub` of a job of this repository has before `:ref:` or `:environment:`, such as repo:" + r.Slug.String() + " or repo:OWNER@ID/NAME@ID"}
+	return pipeline.Usagef("the subject of the ID tokens of %s is not known: %s", r.Slug, why).
+		Nextf("give --subject what the claim `sub` of a job of this repository has before `:ref:` or `:environment:`, such as repo:%s or "+
+			"repo:OWNER@ID/NAME@ID", r.Slug.String())
 }
 
 func customError(r pipeline.Repository, why string) error {
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s has a subject of its own for ID tokens, and %s", r.Slug, why),
-		Next: fmt.Sprintf("use the default one (`gh api -X PUT repos/%s/actions/oidc/customization/sub -F use_default=true`), or the keys repository_id and context", r.Slug)}
+	return pipeline.Usagef("%s has a subject of its own for ID tokens, and %s", r.Slug, why).
+		Nextf("use the default one (`gh api -X PUT repos/%s/actions/oidc/customization/sub -F use_default=true`), or the keys "+
+			"repository_id and context", r.Slug)
 }

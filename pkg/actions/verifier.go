@@ -55,7 +55,7 @@ type Verifier struct {
 // client may be nil. The keys are read from <issuer>/.well-known/jwks.
 func NewVerifier(issuer string, client *http.Client) (*Verifier, error) {
 	if _, err := parseAddress(issuer); err != nil {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the issuer of ID tokens %q", issuer), Err: err}
+		return nil, pipeline.Usagef("the issuer of ID tokens %q", issuer).Because(err)
 	}
 	base := http.DefaultTransport
 	if client != nil && client.Transport != nil {

@@ -41,7 +41,7 @@ Outputs: outcome, reason, errored-state.`,
 			// GitHub drops outputs that hold a masked text: what arrives empty was
 			// not compared by anybody.
 			if cmd.Flags().Changed("receipt") && o.receipt == "" {
-				return &pipeline.UsageError{Message: "--receipt is empty", Next: "pass the output `receipt` of the plan step"}
+				return pipeline.Usagef("--receipt is empty").Nextf("pass the output `receipt` of the plan step")
 			}
 			return app.apply(cmd.Context(), o)
 		},

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -26,7 +25,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("%q is not a command or argument of %s", args[0], cmd.CommandPath()), Next: next}
+	return pipeline.Usagef("%q is not a command or argument of %s", args[0], cmd.CommandPath()).Nextf("%s", next)
 }
 
 // directoryFlags are the flags that may name a directory, the likely one first.

@@ -82,10 +82,12 @@ func (a *App) bootstrapState(ctx context.Context, o bootstrapOptions) error {
 		return err
 	}
 	if o.planDays < 1 || o.versionDays < 1 {
-		return &pipeline.UsageError{Message: "--plan-days and --version-days must be 1 at least"}
+		return pipeline.Usagef("--plan-days and --version-days must be 1 at least")
 	}
 	if ttl := m.config.Manager.Limits.PlanTTL; time.Duration(o.planDays)*24*time.Hour < ttl {
-		return &pipeline.UsageError{Message: fmt.Sprintf("--plan-days %d is shorter than limits.plan_ttl of %s: plans would go while they wait for approval", o.planDays, ttl), Next: "give them more days"}
+		return pipeline.Usagef("--plan-days %d is shorter than limits.plan_ttl of %s: plans would go while they wait for approval",
+			o.planDays, ttl).
+			Nextf("give them more days")
 	}
 	s3, err := store.NewS3(ctx, bucketOptions(m.app, bucket))
 	if err != nil {
@@ -117,10 +119,12 @@ func (m cloud) stateBucket() (pipeline.Bucket, error) {
 		state.Bucket.Name = m.app.getenv(envBucket)
 	}
 	if state.Directory != "" {
-		return state.Bucket, &pipeline.UsageError{Message: "metapipe.yml keeps states in the directory " + state.Directory, Next: "name a bucket with `state.bucket` in place of `state.directory`"}
+		return state.Bucket, pipeline.Usagef("metapipe.yml keeps states in the directory %s", state.Directory).
+			Nextf("name a bucket with `state.bucket` in place of `state.directory`")
 	}
 	if state.Bucket.Name == "" {
-		return state.Bucket, &pipeline.UsageError{Message: "no state bucket is named", Next: "set `state.bucket` in metapipe.yml, or the variable TF_STATE_BUCKET"}
+		return state.Bucket, pipeline.Usagef("no state bucket is named").
+			Nextf("set `state.bucket` in metapipe.yml, or the variable TF_STATE_BUCKET")
 	}
 	return state.Bucket, nil
 }

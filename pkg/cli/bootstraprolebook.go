@@ -59,7 +59,8 @@ func (b roleBook) roles() (iam.Roles, error) {
 	}
 	all.Roles = append(all.Roles, targets...)
 	if len(all.Roles) == 0 {
-		return all, &pipeline.UsageError{Message: "`role` names no role in account " + b.options.account, Next: "run it without --account, which prints the roles of the jobs"}
+		return all, pipeline.Usagef("`role` names no role in account %s", b.options.account).
+			Nextf("run it without --account, which prints the roles of the jobs")
 	}
 	long, err := b.check(all)
 	if err != nil {
@@ -151,8 +152,8 @@ func (b roleBook) boundary(roles []iam.Role) ([]byte, error) {
 		{Sid: "NotTheseRoles", Effect: "Deny", NotAction: []string{"iam:Get*", "iam:List*"}, Resource: slices.Sorted(maps.Keys(resources))},
 	}}
 	if size := compactSize(policy.JSON()); size > maxManagedPolicy {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the permissions boundary would have %d characters, and AWS takes %d", size, maxManagedPolicy),
-			Next: "let the names of the roles of `role` begin with --name-prefix (" + b.options.prefix + "), which is one entry for all"}
+		return nil, pipeline.Usagef("the permissions boundary would have %d characters, and AWS takes %d", size, maxManagedPolicy).
+			Nextf("let the names of the roles of `role` begin with --name-prefix (%s), which is one entry for all", b.options.prefix)
 	}
 	return policy.JSON(), nil
 }
@@ -167,14 +168,13 @@ func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 	for _, r := range all.Roles {
 		// IAM does not distinguish names by case, nor by path.
 		if other, twice := seen[strings.ToLower(r.Name)]; twice {
-			return nil, &pipeline.UsageError{Message: fmt.Sprintf("two roles would be called %s: %s and %s", r.Name, other, r.Description), Next: "give the roles of the jobs other names with --name-prefix"}
+			return nil, pipeline.Usagef("two roles would be called %s: %s and %s", r.Name, other, r.Description).
+				Nextf("give the roles of the jobs other names with --name-prefix")
 		}
 		seen[strings.ToLower(r.Name)] = r.Description
 		if len(r.Name) > maxRoleName {
-			return nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("the role %s has a name of %d characters, and AWS takes %d", r.Name, len(r.Name), maxRoleName),
-				Next:    "shorten --name-prefix, or the name of the environment",
-			}
+			return nil, pipeline.Usagef("the role %s has a name of %d characters, and AWS takes %d", r.Name, len(r.Name), maxRoleName).
+				Nextf("shorten --name-prefix, or the name of the environment")
 		}
 		size := 0
 		for _, p := range r.Policies {
@@ -183,15 +183,12 @@ func (b roleBook) check(all iam.Roles) (notes []string, err error) {
 		trust := all.TrustSize(r)
 		switch {
 		case size > maxInlinePolicies:
-			return nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("the policies of the role %s have %d characters, and AWS takes %d", r.Name, size, maxInlinePolicies),
-				Next:    "shorten state.prefix, or the name of the bucket",
-			}
+			return nil, pipeline.Usagef("the policies of the role %s have %d characters, and AWS takes %d", r.Name, size, maxInlinePolicies).
+				Nextf("shorten state.prefix, or the name of the bucket")
 		case trust > maxTrust:
-			return nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("the trust policy of the role %s names %d subjects in %d characters, and AWS takes %d", r.Name, len(r.Subjects), trust, maxTrust),
-				Next:    "use a manager of its own for some of the environments",
-			}
+			return nil, pipeline.Usagef("the trust policy of the role %s names %d subjects in %d characters, and AWS takes %d",
+				r.Name, len(r.Subjects), trust, maxTrust).
+				Nextf("use a manager of its own for some of the environments")
 		case trust > maxTrustDefault:
 			notes = append(notes, fmt.Sprintf("Before you apply it: ask AWS for the quota \"Role trust policy length\" of %d; that of %s has %d characters.", maxTrust, r.Name, trust))
 		}

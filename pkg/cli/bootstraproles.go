@@ -61,7 +61,7 @@ func (a *App) bootstrapRoles(ctx context.Context, o rolesOptions) error {
 	}
 	bucket.Region = cmp.Or(bucket.Region, a.getenv("AWS_REGION"), a.getenv("AWS_DEFAULT_REGION"))
 	if bucket.Region == "" {
-		return &pipeline.UsageError{Message: "the region of the state bucket is not known", Next: "set `state.region` in metapipe.yml, or AWS_REGION"}
+		return pipeline.Usagef("the region of the state bucket is not known").Nextf("set `state.region` in metapipe.yml, or AWS_REGION")
 	}
 	book := roleBook{manager: m, options: o, bucket: bucket}
 	if book.repository, book.subject, err = cloudOf(m).trusted(ctx, o); err != nil {
@@ -84,11 +84,12 @@ func (m cloud) trusted(ctx context.Context, o rolesOptions) (r pipeline.Reposito
 	r.Slug = m.slug(ctx)
 	if o.repository != "" {
 		if r.Slug, err = pipeline.ParseSlug(o.repository); err != nil {
-			return r, s, &pipeline.UsageError{Message: "--repository", Err: err, Next: "write it as OWNER/NAME"}
+			return r, s, pipeline.Usagef("--repository").Because(err).Nextf("write it as OWNER/NAME")
 		}
 	}
 	if r.Slug == localManager {
-		return r, s, &pipeline.UsageError{Message: "the roles trust the manager's repository on GitHub, and " + m.dir + " has no remote origin", Next: "name it with --repository OWNER/NAME"}
+		return r, s, pipeline.Usagef("the roles trust the manager's repository on GitHub, and %s has no remote origin", m.dir).
+			Nextf("name it with --repository OWNER/NAME")
 	}
 	r.DefaultBranch = o.branch
 	if o.branch != "" && o.subject != "" {
@@ -143,7 +144,8 @@ func (b roleBook) checkIssuer() error {
 	if strings.HasPrefix(b.issuer(), "https://") && !strings.ContainsAny(b.issuer(), "?# \"\\$%") {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the issuer of ID tokens is %q, and AWS takes an https:// address without query", b.issuer()), Next: "name it with --issuer URL"}
+	return pipeline.Usagef("the issuer of ID tokens is %q, and AWS takes an https:// address without query", b.issuer()).
+		Nextf("name it with --issuer URL")
 }
 
 // outputs are the variables that the workflows read.

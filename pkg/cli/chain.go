@@ -43,7 +43,8 @@ func (v *validation) workflows(found pipeline.Problems) error {
 		return nil
 	}
 	if err != nil {
-		return &pipeline.UsageError{Message: "read " + workflow.File + " of the manager", Err: text.FileError(err), Next: "make it a plain file, or remove it and run `metapipe validate --write-workflows`"}
+		return pipeline.Usagef("read %s of the manager", workflow.File).Because(text.FileError(err)).
+			Nextf("make it a plain file, or remove it and run `metapipe validate --write-workflows`")
 	}
 	if v.o.writeWorkflows {
 		if raw, err = v.writeChain(root, raw, environmentsOf(v.config.Manager)); err != nil {
@@ -72,7 +73,8 @@ func (v *validation) writeMissing(root *os.Root) error {
 		return err
 	}
 	if err := root.MkdirAll(workflow.Dir, 0o755); err != nil {
-		return &pipeline.UsageError{Message: "make " + workflow.Dir, Err: text.FileError(err), Next: "make it a plain directory that this user may write"}
+		return pipeline.Usagef("make %s", workflow.Dir).Because(text.FileError(err)).
+			Nextf("make it a plain directory that this user may write")
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		if err := replace(root, name, missing[name]); err != nil {
@@ -108,11 +110,8 @@ func readWorkflow(root *os.Root) (raw []byte, err error) {
 func (v *validation) writeChain(root *os.Root, raw []byte, environments []pipeline.Environment) ([]byte, error) {
 	written, err := workflow.Write(raw, environments)
 	if err != nil {
-		return nil, &pipeline.UsageError{
-			Message: "write the chain of jobs into " + workflow.File,
-			Err:     err,
-			Next:    "put the two comments around its jobs for environments, or remove the file and run this again",
-		}
+		return nil, pipeline.Usagef("write the chain of jobs into %s", workflow.File).Because(err).
+			Nextf("put the two comments around its jobs for environments, or remove the file and run this again")
 	}
 	if string(written) == string(raw) {
 		return raw, nil

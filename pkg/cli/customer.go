@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/metapipe/metapipe/pkg/config"
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -16,10 +15,10 @@ func (m *manager) customer(name string) (pipeline.Customer, error) { return m.co
 func (m *manager) environment(flag, name string) (pipeline.Environment, error) {
 	choices := "one of " + pipeline.JoinNames(environmentsOf(m.config.Manager))
 	if name == "" {
-		return "", &pipeline.UsageError{Message: "--" + flag + " is missing", Next: choices}
+		return "", pipeline.Usagef("--%s is missing", flag).Nextf("%s", choices)
 	}
 	if _, ok := m.config.Manager.Rule(pipeline.Environment(name)); !ok {
-		return "", &pipeline.UsageError{Message: fmt.Sprintf("environment %q does not exist in %s", name, config.ManagerFile), Next: choices}
+		return "", pipeline.Usagef("environment %q does not exist in %s", name, config.ManagerFile).Nextf("%s", choices)
 	}
 	return pipeline.Environment(name), nil
 }
@@ -42,7 +41,8 @@ func allowed(c pipeline.Customer, env pipeline.Environment) error {
 	if c.Allows(env) {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("customer %s may not use the environment %q", c.Name, env), Next: "one of " + pipeline.AllowedNames(c) + "; " + c.File + " says which"}
+	return pipeline.Usagef("customer %s may not use the environment %q", c.Name, env).
+		Nextf("one of %s; %s says which", pipeline.AllowedNames(c), c.File)
 }
 
 // match finds the customer that a checkout belongs to, and says whom it took.

@@ -37,24 +37,24 @@ func (m renaming) noNewFile(ctx context.Context, old, name pipeline.CustomerName
 	missing := customerFile(name) + " does not exist"
 	switch {
 	case known.Now == name:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store has the states of customer %s under the name %s, not under %s, and %s", before.File, name, old, missing), Next: swapped}
+		return pipeline.Usagef("the store has the states of customer %s under the name %s, not under %s, and %s",
+			before.File, name, old, missing).
+			Nextf("%s", swapped)
 	case known.Begun:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the rename of customer %s to %s is not complete, and %s", name, old, missing), Next: swapped}
+		return pipeline.Usagef("the rename of customer %s to %s is not complete, and %s", name, old, missing).Nextf("%s", swapped)
 	case known.Moved:
-		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s was renamed to %s, and %s", name, old, missing),
-			Next: fmt.Sprintf("there is nothing to do; to give the customer its old name back, rename the file first: `git mv %s %s`", customerFile(old), customerFile(name))}
+		return pipeline.Usagef("customer %s was renamed to %s, and %s", name, old, missing).
+			Nextf("there is nothing to do; to give the customer its old name back, rename the file first: `git mv %s %s`",
+				customerFile(old), customerFile(name))
 	case known.Now == "" && !slices.Contains(stored, old) && slices.Contains(stored, name):
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store has nothing under the name %s, and has records of %s; %s", old, name, missing), Next: swapped}
+		return pipeline.Usagef("the store has nothing under the name %s, and has records of %s; %s", old, name, missing).
+			Nextf("%s", swapped)
 	case known.Now == "":
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("the store knows no customer of %s, and %s", before.File, missing),
-			Next:    "there is nothing to move: rename the file alone; " + storedChoices(stored),
-		}
+		return pipeline.Usagef("the store knows no customer of %s, and %s", before.File, missing).
+			Nextf("there is nothing to move: rename the file alone; %s", storedChoices(stored))
 	}
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("%s does not exist, and %s does", customerFile(name), customerFile(old)),
-		Next:    fmt.Sprintf("rename the file first: `git mv %s %s`", customerFile(old), customerFile(name)),
-	}
+	return pipeline.Usagef("%s does not exist, and %s does", customerFile(name), customerFile(old)).
+		Nextf("rename the file first: `git mv %s %s`", customerFile(old), customerFile(name))
 }
 
 // neitherFile is for two names that customers/ does not have.
@@ -63,8 +63,8 @@ func (m renaming) neitherFile(old, name pipeline.CustomerName, stored []pipeline
 	if slices.Contains(stored, old) {
 		return err // the choices of the new name
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the store has nothing under the name %s, and %s does not exist", old, customerFile(name)),
-		Next: fmt.Sprintf("the old name: %s. The new name: %s", storedChoices(stored), m.config.Advice())}
+	return pipeline.Usagef("the store has nothing under the name %s, and %s does not exist", old, customerFile(name)).
+		Nextf("the old name: %s. The new name: %s", storedChoices(stored), m.config.Advice())
 }
 
 func storedChoices(stored []pipeline.CustomerName) string {

@@ -58,7 +58,7 @@ Environment: METAPIPE_KEY. AWS: read and write of the bucket.`,
 			if len(args) == 2 {
 				return nil
 			}
-			return &pipeline.UsageError{Message: "rename takes the old and the new name of a customer", Next: seeHelp(cmd)}
+			return pipeline.Usagef("rename takes the old and the new name of a customer").Nextf("%s", seeHelp(cmd))
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.old, o.new = args[0], args[1]
@@ -75,11 +75,11 @@ Environment: METAPIPE_KEY. AWS: read and write of the bucket.`,
 func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	old, err := pipeline.ParseCustomerName(o.old)
 	if err != nil {
-		return &pipeline.UsageError{Message: "the old name", Err: err, Next: "`metapipe state list` shows the names that the store has"}
+		return pipeline.Usagef("the old name").Because(err).Nextf("`metapipe state list` shows the names that the store has")
 	}
 	name, err := pipeline.ParseCustomerName(o.new)
 	if err != nil {
-		return &pipeline.UsageError{Message: "the new name", Err: err, Next: "a name is that of a file in " + config.CustomersDir + "/, without .yml"}
+		return pipeline.Usagef("the new name").Because(err).Nextf("a name is that of a file in %s/, without .yml", config.CustomersDir)
 	}
 	if err := registry.CheckNames(old, name); err != nil {
 		return err
@@ -139,7 +139,8 @@ func (m renaming) onePlace(old, name pipeline.CustomerName) error {
 	if !stays || !found || old == name || before.RepositoryID != c.RepositoryID || before.Path != c.Path {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s and %s are of the same repository and path", customerFile(old), customerFile(name)), Next: "keep the file with the new name alone"}
+	return pipeline.Usagef("%s and %s are of the same repository and path", customerFile(old), customerFile(name)).
+		Nextf("keep the file with the new name alone")
 }
 
 func (m renaming) print(r registry.RenameResult) error {

@@ -67,9 +67,10 @@ Outputs: scan, targets, clean, found, lost, errors.`,
 func (o driftOptions) check() error {
 	switch {
 	case o.resume && o.scan != "":
-		return &pipeline.UsageError{Message: "--resume and --scan name two scans", Next: "leave one of them out"}
+		return pipeline.Usagef("--resume and --scan name two scans").Nextf("leave one of them out")
 	case (o.scan != "" || o.resume) && o.filtered():
-		return &pipeline.UsageError{Message: "the targets of a scan are chosen when it begins", Next: "leave out --resume and --scan, or --customer, --environment, --stale and --changed-since"}
+		return pipeline.Usagef("the targets of a scan are chosen when it begins").
+			Nextf("leave out --resume and --scan, or --customer, --environment, --stale and --changed-since")
 	}
 	return errors.Join(o.driftTargets.check(), o.driftChecks.check(), o.driftFindings.check())
 }
@@ -138,7 +139,8 @@ func (a *App) openDrift(ctx context.Context, d directories, f driftFindings, loo
 // meant looks whether --remediate and --issues can be meant.
 func (o driftFindings) meant(ctx context.Context, m *manager) error {
 	if (o.remediate || o.issues > 0) && m.slug(ctx) == localManager {
-		return &pipeline.UsageError{Message: "--remediate and --issues need the manager's repository on GitHub, and " + m.dir + " has no remote origin", Next: "run it in a clone of that repository"}
+		return pipeline.Usagef("--remediate and --issues need the manager's repository on GitHub, and %s has no remote origin", m.dir).
+			Nextf("run it in a clone of that repository")
 	}
 	if o.remediate && len(m.config.Manager.Drift.Remediate) == 0 {
 		m.app.logf("--remediate starts nothing: drift.remediate in %s names no environment", config.ManagerFile)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,8 +23,8 @@ func (m driftStep) listed() []pipeline.Customer {
 func (m driftStep) brokenFiles() map[pipeline.CustomerName]error {
 	broken := map[pipeline.CustomerName]error{}
 	for _, b := range m.broken {
-		broken[b.Name] = &pipeline.UsageError{Message: fmt.Sprintf("%s/%s.yml has problems", config.CustomersDir, b.Name), Err: b.Problems,
-			Next: "correct the file: `metapipe validate` shows the problems one by one"}
+		broken[b.Name] = pipeline.Usagef("%s/%s.yml has problems", config.CustomersDir, b.Name).Because(b.Problems).
+			Nextf("correct the file: `metapipe validate` shows the problems one by one")
 	}
 	return broken
 }

@@ -37,7 +37,7 @@ func (o driftTargets) filtered() bool {
 
 func (o driftTargets) check() error {
 	if o.stale < 0 || o.changed < 0 {
-		return &pipeline.UsageError{Message: "--stale and --changed-since cannot be negative"}
+		return pipeline.Usagef("--stale and --changed-since cannot be negative")
 	}
 	return nil
 }

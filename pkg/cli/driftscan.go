@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +21,7 @@ func (o *driftChecks) flags(cmd *cobra.Command) {
 
 func (o driftChecks) check() error {
 	if o.workers < 0 || o.workers > 256 {
-		return &pipeline.UsageError{Message: "--workers cannot be negative, and is 256 at most"}
+		return pipeline.Usagef("--workers cannot be negative, and is 256 at most")
 	}
 	return nil
 }
@@ -60,7 +59,7 @@ func scanID(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s takes the id of one scan", cmd.CommandPath()), Next: "pass the output `scan` of metapipe drift list"}
+	return pipeline.Usagef("%s takes the id of one scan", cmd.CommandPath()).Nextf("pass the output `scan` of metapipe drift list")
 }
 
 func (a *App) driftScan(ctx context.Context, o driftScanOptions, id string) error {
@@ -68,7 +67,7 @@ func (a *App) driftScan(ctx context.Context, o driftScanOptions, id string) erro
 		return err
 	}
 	if o.shard < 0 {
-		return &pipeline.UsageError{Message: "--shard cannot be negative", Next: "pass one of the output `shards` of metapipe drift list"}
+		return pipeline.Usagef("--shard cannot be negative").Nextf("pass one of the output `shards` of metapipe drift list")
 	}
 	m, err := a.openDrift(ctx, o.directories, driftFindings{}, true, func(*manager) error { return nil })
 	if err != nil {

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -48,9 +47,9 @@ func (o *driftFindings) flags(cmd *cobra.Command) {
 func (o driftFindings) check() error {
 	switch {
 	case o.failOn != "drift" && o.failOn != "error" && o.failOn != "none":
-		return &pipeline.UsageError{Message: fmt.Sprintf("--fail-on %q", o.failOn), Next: "use drift, error or none"}
+		return pipeline.Usagef("--fail-on %q", o.failOn).Nextf("use drift, error or none")
 	case o.issues < 0 || o.issues > maxIssueWrites:
-		return &pipeline.UsageError{Message: "--issues cannot be negative, and is 1000 at most"}
+		return pipeline.Usagef("--issues cannot be negative, and is 1000 at most")
 	}
 	return nil
 }

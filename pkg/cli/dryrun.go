@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -109,7 +108,7 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 	env := pipeline.Environment("") // DryRun says which there are
 	if o.environment != "" {
 		if env, err = pipeline.ParseEnvironment(o.environment); err != nil {
-			return job, nil, &pipeline.UsageError{Message: "--environment", Err: err, Next: "one of " + pipeline.AllowedNames(c)}
+			return job, nil, pipeline.Usagef("--environment").Because(err).Nextf("one of %s", pipeline.AllowedNames(c))
 		}
 	}
 	file := filepath.ToSlash(filepath.Join(c.Path, pipeline.VariablesFile))
@@ -167,7 +166,8 @@ func (m dryRun) checkHistory(ctx context.Context, c pipeline.Customer, env pipel
 func (m dryRun) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Customer, error) {
 	dir := m.app.absolute(o.customerDir)
 	if o.state && o.customer == "" {
-		return pipeline.Customer{}, &pipeline.UsageError{Message: "--state needs --customer: states belong to registered customers", Next: m.config.Advice()}
+		return pipeline.Customer{}, pipeline.Usagef("--state needs --customer: states belong to registered customers").
+			Nextf("%s", m.config.Advice())
 	}
 	match, err := m.match(ctx, m.config, config.Checkout{Dir: dir, Name: o.customer})
 	if err != nil || match.Found {
@@ -175,10 +175,8 @@ func (m dryRun) dryRunCustomer(ctx context.Context, o planOptions) (pipeline.Cus
 	}
 	c := config.Unregistered(m.config.Manager, m.dir, filepath.Base(dir))
 	if !config.HoldsCode(filepath.Join(m.dir, c.Root)) {
-		return c, &pipeline.UsageError{
-			Message: fmt.Sprintf("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root),
-			Next:    "name the manager checkout with --manager-dir, or a customer with another root with --customer",
-		}
+		return c, pipeline.Usagef("%s has no Terraform code, neither in %s/ nor at its top", m.dir, c.Root).
+			Nextf("name the manager checkout with --manager-dir, or a customer with another root with --customer")
 	}
 	return c, nil
 }

@@ -166,14 +166,15 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 	}
 	mode, err := pipeline.ParseManualMode(o.mode)
 	if err != nil {
-		return pipeline.Event{}, &pipeline.UsageError{Message: "--mode", Err: err}
+		return pipeline.Event{}, pipeline.Usagef("--mode").Because(err)
 	}
 	if o.customer == "" && (mode == pipeline.ModeDestroy || o.confirm != "") {
-		return pipeline.Event{}, &pipeline.UsageError{Message: "a destroy is a request of the manager's own, and no customer is named", Next: "name the target with --customer and --environment"}
+		return pipeline.Event{}, pipeline.Usagef("a destroy is a request of the manager's own, and no customer is named").
+			Nextf("name the target with --customer and --environment")
 	}
 	if o.commit != "" {
 		if _, err := pipeline.ParseSHA(o.commit); err != nil {
-			return pipeline.Event{}, &pipeline.UsageError{Message: "--commit", Err: err}
+			return pipeline.Event{}, pipeline.Usagef("--commit").Because(err)
 		}
 	}
 	if kind := s.context.EventName; o.customer == "" && kind != "repository_dispatch" {
@@ -181,7 +182,8 @@ func (a *App) fetchEvent(o fetchOptions) (pipeline.Event, error) {
 		if kind != "" {
 			message += fmt.Sprintf(": this run was started by %.40q", kind)
 		}
-		return pipeline.Event{}, &pipeline.UsageError{Message: message, Next: "run it in the manager's workflow, or name a customer with --customer"}
+		return pipeline.Event{}, pipeline.Usagef("%s", message).
+			Nextf("run it in the manager's workflow, or name a customer with --customer")
 	}
 	if !s.context.InActions {
 		return pipeline.Event{}, nil
@@ -229,18 +231,15 @@ func (m fetching) runCreated(ctx context.Context, in *intake.FetchInput) error {
 func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	c, err := m.customer(o.customer)
 	if err != nil && o.mode == string(pipeline.ModeDestroy) {
-		return nil, &pipeline.UsageError{
-			Message: "mode destroy works on a registered customer",
-			Err:     err,
-			Next:    "put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md",
-		}
+		return nil, pipeline.Usagef("mode destroy works on a registered customer").Because(err).
+			Nextf("put the customer's file back into customers/ until all of its environments are destroyed; see docs/ENDING.md")
 	}
 	if err != nil {
 		return nil, err
 	}
 	ask := &intake.ManualRequest{Customer: c.Name, Confirm: o.confirm, Actor: cmp.Or(m.context.TriggeringActor, m.context.Actor)}
 	if ask.Mode, err = pipeline.ParseManualMode(o.mode); err != nil {
-		return nil, &pipeline.UsageError{Message: "--mode", Err: err}
+		return nil, pipeline.Usagef("--mode").Because(err)
 	}
 	if o.environment != "" {
 		if ask.Environment, err = m.environment("environment", o.environment); err != nil {
@@ -249,7 +248,7 @@ func manualRequest(o fetchOptions, m *manager) (*intake.ManualRequest, error) {
 	}
 	if o.commit != "" {
 		if ask.Commit, err = pipeline.ParseSHA(o.commit); err != nil {
-			return nil, &pipeline.UsageError{Message: "--commit", Err: err}
+			return nil, pipeline.Usagef("--commit").Because(err)
 		}
 	}
 	return ask, nil

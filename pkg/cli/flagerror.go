@@ -41,7 +41,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &syntax):
 		return unknownFlag(cmd, syntax.GetSpecifiedFlag())
 	}
-	return &pipeline.UsageError{Message: err.Error(), Next: seeHelp(cmd)}
+	return pipeline.Usagef("%s", err.Error()).Nextf("%s", seeHelp(cmd))
 }
 
 func seeHelp(cmd *cobra.Command) string { return "see `" + cmd.CommandPath() + " --help`" }
@@ -57,15 +57,15 @@ func invalidValue(cmd *cobra.Command, invalid *pflag.InvalidValueError) error {
 	}
 	form, ok := forms[flag.Value.Type()]
 	if !ok {
-		return &pipeline.UsageError{Message: invalid.Error(), Next: seeHelp(cmd)}
+		return pipeline.Usagef("%s", invalid.Error()).Nextf("%s", seeHelp(cmd))
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("--%s %s is not %s", flag.Name, pipeline.Quote(invalid.GetValue()), form[0]), Next: form[1]}
+	return pipeline.Usagef("--%s %s is not %s", flag.Name, pipeline.Quote(invalid.GetValue()), form[0]).Nextf("%s", form[1])
 }
 
 // missingValue says what a flag takes that ends the command line.
 func missingValue(cmd *cobra.Command, flag *pflag.Flag) error {
 	form, _ := pflag.UnquoteUsage(flag)
-	return &pipeline.UsageError{Message: "--" + flag.Name + " needs a value", Next: fmt.Sprintf("write --%s %s; %s", flag.Name, strings.ToUpper(form), seeHelp(cmd))}
+	return pipeline.Usagef("--%s needs a value", flag.Name).Nextf("write --%s %s; %s", flag.Name, strings.ToUpper(form), seeHelp(cmd))
 }
 
 // unknownFlag says which flag was probably meant. written is the argument with its
@@ -80,7 +80,7 @@ func unknownFlag(cmd *cobra.Command, written string) error {
 	if quoted := pipeline.Quote(written); quoted != `"`+written+`"` {
 		written = quoted // long, or with characters that a terminal does not show
 	}
-	return &pipeline.UsageError{Message: "unknown flag: " + written, Next: next}
+	return pipeline.Usagef("unknown flag: %s", written).Nextf("%s", next)
 }
 
 // isDash reports whether r begins a flag, or is what a word processor makes of a hyphen.

@@ -61,7 +61,7 @@ func (g *githubClients) asApp(o *github.Options) error {
 	case id == "" && key == "":
 		return nil
 	case id == "" || key == "":
-		return &pipeline.UsageError{Message: "only one of " + envAppID + " and " + envAppKey + " is set", Next: "set both, or neither and " + o.Credential}
+		return pipeline.Usagef("only one of %s and %s is set", envAppID, envAppKey).Nextf("set both, or neither and %s", o.Credential)
 	}
 	app, err := github.ParseApp(id, key)
 	if err != nil {

@@ -23,7 +23,7 @@ func (k keys) first(ctx context.Context) (*store.Sealer, error) {
 	}
 	parsed, err := store.ParseKeys(k.app.getenv(envKey))
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: envKey + " is not a key", Err: err}
+		return nil, pipeline.Usagef("%s is not a key", envKey).Because(err)
 	}
 	return store.NewSealer(parsed[0])
 }
@@ -39,11 +39,9 @@ func (k keys) sealer(ctx context.Context) (*store.Sealer, error) {
 	if secret != "" {
 		var err error
 		if parsed, err = store.ParseKeys(secret); err != nil {
-			return nil, &pipeline.UsageError{
-				Message: envKey + " is not a key",
-				Err:     err,
-				Next:    "use 32 random bytes in base64, as `openssl rand -base64 32` prints them. Separate several keys by white space or commas; the first one seals",
-			}
+			return nil, pipeline.Usagef("%s is not a key", envKey).Because(err).
+				Nextf("use 32 random bytes in base64, as `openssl rand -base64 32` prints them. Separate several keys by white space or " +
+					"commas; the first one seals")
 		}
 	}
 	if len(k.kms.Keys) == 0 {

@@ -96,7 +96,7 @@ func auditOf(m *manager) audit { return audit{m} }
 func (m audit) check(o ledgerOptions) error {
 	if o.customer == "" {
 		if o.environment != "" || o.verify {
-			return &pipeline.UsageError{Message: "--environment and --verify need --customer", Next: m.config.Advice()}
+			return pipeline.Usagef("--environment and --verify need --customer").Nextf("%s", m.config.Advice())
 		}
 		return nil
 	}

@@ -57,7 +57,7 @@ func (m audit) renamedCustomer(ctx context.Context, name pipeline.CustomerName) 
 		message += fmt.Sprintf(", and it is customer %s now, which is not registered either", to)
 	}
 	if !registered {
-		return c, "", &pipeline.UsageError{Message: message, Next: "leave --verify out: the chain of the ledger is verified all the same"}
+		return c, "", pipeline.Usagef("%s", message).Nextf("leave --verify out: the chain of the ledger is verified all the same")
 	}
 	if unread != "" {
 		note = fmt.Sprintf("compared with the repository of customer %s: %s", to, unread)
@@ -89,7 +89,8 @@ func (m audit) leftLedgers(ctx context.Context, auditor ledger.Auditor, o ledger
 	if o.environment == "" {
 		envs = append([]pipeline.Environment{""}, envs...)
 	} else if !slices.Contains(envs, pipeline.Environment(o.environment)) {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the store has no environment %q of customer %s", o.environment, name), Next: "one of " + pipeline.JoinNames(envs)}
+		return nil, pipeline.Usagef("the store has no environment %q of customer %s", o.environment, name).
+			Nextf("one of %s", pipeline.JoinNames(envs))
 	}
 	if o.environment != "" {
 		envs = []pipeline.Environment{pipeline.Environment(o.environment)}

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -113,7 +112,8 @@ func (s *step) newManager(dir string, c config.Config, problems pipeline.Problem
 		c, broken, problems = config.Apart(c, problems)
 	}
 	if err := problems.Err(); err != nil {
-		return nil, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
+		return nil, pipeline.Usagef("the configuration of the manager in %s has problems", dir).Because(err).
+			Nextf("`metapipe validate` shows them one by one")
 	}
 	if err := masksOf(s).passed(c.Manager.Tool.Env); err != nil {
 		return nil, err
@@ -131,7 +131,8 @@ func (s *step) configuration(dir string) (config.Config, pipeline.Problems) {
 
 // noManager says that a directory is no manager checkout, and what it is instead.
 func (s *step) noManager(dir string) error {
-	err := &pipeline.UsageError{Message: fmt.Sprintf("%s is no manager checkout: it has no %s", dir, config.ManagerFile), Next: "go to one, or name it with --manager-dir"}
+	err := pipeline.Usagef("%s is no manager checkout: it has no %s", dir, config.ManagerFile).
+		Nextf("go to one, or name it with --manager-dir")
 	if exists(filepath.Join(dir, config.DefaultPath, pipeline.VariablesFile)) {
 		err.Message = dir + " is a customer's checkout, and this command works on the manager's"
 		err.Next = "name that with --manager-dir; to try this checkout: metapipe plan --customer-dir . --manager-dir DIR --environment NAME"

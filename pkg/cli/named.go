@@ -21,7 +21,7 @@ func (a *App) namedFile(flag, name, next string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", &pipeline.UsageError{Message: fmt.Sprintf("%s %s is %s, not a file", flag, name, irregular(info.Mode())), Next: next}
+		return "", pipeline.Usagef("%s %s is %s, not a file", flag, name, irregular(info.Mode())).Nextf("%s", next)
 	}
 	f, err := os.Open(path)
 	if err == nil {
@@ -50,11 +50,11 @@ func (a *App) checkoutDir(flag, dir string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s is not a directory", flag, dir), Next: next}
+		return pipeline.Usagef("%s %s is not a directory", flag, dir).Nextf("%s", next)
 	}
 	if flag == "--customer-dir" && insideCheckout(a.absolute(dir)) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s %s is a directory of a checkout: %s is in this directory", flag, dir, pipeline.VariablesFile),
-			Next: fmt.Sprintf("name the checkout: %s %s", flag, shellWord(parent(dir)))}
+		return pipeline.Usagef("%s %s is a directory of a checkout: %s is in this directory", flag, dir, pipeline.VariablesFile).
+			Nextf("name the checkout: %s %s", flag, shellWord(parent(dir)))
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func notThere(what, next string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return &pipeline.UsageError{Message: what + " does not exist", Next: next}
+		return pipeline.Usagef("%s does not exist", what).Nextf("%s", next)
 	}
-	return &pipeline.UsageError{Message: what + " cannot be read", Next: next, Err: text.FileError(err)}
+	return pipeline.Usagef("%s cannot be read", what).Because(text.FileError(err)).Nextf("%s", next)
 }

@@ -34,7 +34,7 @@ func (p *pathFlag) read() (string, error) {
 		if bad, ok := err.(*pipeline.PathError); ok { //nolint:errorlint // it returns no other
 			next = bad.Remedy()
 		}
-		return "", &pipeline.UsageError{Message: "--path " + err.Error(), Next: next}
+		return "", pipeline.Usagef("--path %s", err.Error()).Nextf("%s", next)
 	}
 	return path, nil
 }

@@ -87,17 +87,17 @@ func (p place) openDirectory() (s objects, directory string, err error) {
 	// A hosted runner is a new machine for each job: what one job puts into a
 	// directory there, the next one does not find.
 	if p.app.getenv("RUNNER_ENVIRONMENT") == "github-hosted" {
-		return nil, "", &pipeline.UsageError{
-			Message: "state.directory cannot carry plans from job to job on hosted runners: each job is another machine",
-			Next:    "name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the manager",
-		}
+		return nil, "", pipeline.Usagef("state.directory cannot carry plans from job to job on hosted runners: each job is another machine").
+			Nextf("name a bucket with `state.bucket` or the variable TF_STATE_BUCKET, or use one self-hosted runner for all jobs of the " +
+				"manager")
 	}
 	if err := p.usable(); err != nil {
 		return nil, "", err
 	}
 	d, err := store.NewDirectory(p.state.Directory)
 	if err != nil {
-		return nil, "", &pipeline.UsageError{Message: "open the store", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+		return nil, "", pipeline.Usagef("open the store").Because(err).
+			Nextf("name a directory that this user may write, with --store or `state.directory`")
 	}
 	return d, d.Path(), nil
 }
@@ -110,7 +110,8 @@ func (p place) keepOutOfGit() error {
 	}
 	dir := filepath.Dir(p.state.Directory)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return &pipeline.UsageError{Message: "make the directory of states", Err: err, Next: "name a directory that this user may write, with --store or `state.directory`"}
+		return pipeline.Usagef("make the directory of states").Because(err).
+			Nextf("name a directory that this user may write, with --store or `state.directory`")
 	}
 	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -139,11 +140,11 @@ func (p place) usable() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, syscall.ENOTDIR):
-		return &pipeline.UsageError{Message: p.title() + " is not possible: a directory of its path is a file", Next: next}
+		return pipeline.Usagef("%s is not possible: a directory of its path is a file", p.title()).Nextf(next)
 	case err != nil:
-		return &pipeline.UsageError{Message: p.title() + " cannot be read", Next: next, Err: err}
+		return pipeline.Usagef("%s cannot be read", p.title()).Because(err).Nextf(next)
 	case !info.IsDir():
-		return &pipeline.UsageError{Message: p.title() + " is not a directory", Next: next}
+		return pipeline.Usagef("%s is not a directory", p.title()).Nextf(next)
 	}
 	return nil
 }
@@ -167,13 +168,16 @@ func (p place) isDefault() bool {
 // before it.
 func (p place) missing() error {
 	if dir, _ := p.override(); dir != "" {
-		return &pipeline.UsageError{Message: p.title() + " does not exist", Next: "correct the path, or leave it out for the place that " + config.ManagerFile + " names"}
+		return pipeline.Usagef("%s does not exist", p.title()).
+			Nextf("correct the path, or leave it out for the place that %s names", config.ManagerFile)
 	}
 	if !p.isDefault() {
-		return &pipeline.UsageError{Message: p.title() + " does not exist", Next: "correct the path, or mount what it is on; the first request of a new manager makes it"}
+		return pipeline.Usagef("%s does not exist", p.title()).
+			Nextf("correct the path, or mount what it is on; the first request of a new manager makes it")
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("no store is named, and %s does not exist", p.state.Directory),
-		Next: "set " + envBucket + " to the bucket of the workflows, or name a directory with --store; the first request of a new manager makes the directory"}
+	return pipeline.Usagef("no store is named, and %s does not exist", p.state.Directory).
+		Nextf("set %s to the bucket of the workflows, or name a directory with --store; the first request of a new manager makes the "+
+			"directory", envBucket)
 }
 
 // exists refuses a directory that is not there: what a command reads from it would look

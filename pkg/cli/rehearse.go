@@ -51,7 +51,7 @@ Environment: METAPIPE_TOOL, the path of the terraform or tofu binary that plans
 
 func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 	if o.customerDir == "" {
-		return &pipeline.UsageError{Message: "--customer-dir is missing", Next: "name the checkout of a customer repository"}
+		return pipeline.Usagef("--customer-dir is missing").Nextf("name the checkout of a customer repository")
 	}
 	if a.Binary == "" {
 		return errNoBinary

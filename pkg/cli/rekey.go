@@ -143,7 +143,8 @@ func rekeyEnd(r recovery.RekeyResult) error {
 		return &pipeline.FailedError{Message: fmt.Sprintf("%d of %d records cannot be sealed again", bad, r.Checked), Next: "the list names each and says what to do"}
 	}
 	if r.Checked == 0 {
-		return &pipeline.UsageError{Message: "the store has no sealed record", Next: "name the store that the workflows use, with --store, " + envBucket + " or `state` in " + config.ManagerFile}
+		return pipeline.Usagef("the store has no sealed record").
+			Nextf("name the store that the workflows use, with --store, %s or `state` in %s", envBucket, config.ManagerFile)
 	}
 	if !r.Removable {
 		return findingsError{count: len(r.Records) - r.Count(recovery.RekeyUnused)}

@@ -73,14 +73,14 @@ func (m reporting) check(o reportOptions) error {
 		return err
 	}
 	if _, err := pipeline.ParseEnvironment(o.applying); err != nil {
-		return &pipeline.UsageError{Message: "--applying", Err: err}
+		return pipeline.Usagef("--applying").Because(err)
 	}
 	return nil
 }
 
 func (a *App) report(ctx context.Context, o reportOptions) error {
 	if o.applying != "" && o.final {
-		return &pipeline.UsageError{Message: "--applying is the first report of a job and --final the last of the run", Next: "use one of them"}
+		return pipeline.Usagef("--applying is the first report of a job and --final the last of the run").Nextf("use one of them")
 	}
 	s, err := a.newStep()
 	if err != nil {
@@ -116,7 +116,8 @@ func (a *App) report(ctx context.Context, o reportOptions) error {
 	result, summary, err := reportingOf(m).reporter(client).Run(ctx, in)
 	var none *pipeline.NoRequestError
 	if errors.As(err, &none) { // fetch-vars puts out an id only after it has stored the request
-		return errors.Join(&pipeline.UsageError{Message: none.Error(), Next: "use the store that fetch-vars used; until then the customer's statuses stay as they are"},
+		return errors.Join(pipeline.Usagef("%s", none.Error()).
+			Nextf("use the store that fetch-vars used; until then the customer's statuses stay as they are"),
 			m.summarize("### No report\n\nThe request is not in this store, so the customer's statuses stay as they are.\n"))
 	}
 	if summary == "" {

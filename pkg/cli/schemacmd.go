@@ -36,7 +36,7 @@ lists them.`,
 			if len(args) < 2 {
 				return nil
 			}
-			return &pipeline.UsageError{Message: "schema takes one name", Next: seeHelp(cmd)}
+			return pipeline.Usagef("schema takes one name").Nextf("%s", seeHelp(cmd))
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			all := Schemas()
@@ -46,7 +46,8 @@ lists them.`,
 			}
 			text, ok := all[args[0]]
 			if !ok {
-				return &pipeline.UsageError{Message: fmt.Sprintf("schema %q does not exist", args[0]), Next: "one of " + strings.Join(slices.Sorted(maps.Keys(all)), ", ")}
+				return pipeline.Usagef("schema %q does not exist", args[0]).
+					Nextf("one of %s", strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 			}
 			_, err := app.Out.Write(text)
 			return err

@@ -97,7 +97,7 @@ func (a *App) tooShortToMask(listed func(name string) bool) error {
 		case listed(name):
 			next = fmt.Sprintf("use a secret of %d characters or more, or remove %s from tool.env of metapipe.yml", text.MinSecret, name)
 		}
-		return &pipeline.UsageError{Message: fmt.Sprintf("%s is a secret of %s, too short to be masked in logs", name, characters(len(value))), Next: next}
+		return pipeline.Usagef("%s is a secret of %s, too short to be masked in logs", name, characters(len(value))).Nextf("%s", next)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +50,7 @@ func (p *directories) runFlag(cmd *cobra.Command) {
 // within bounds a duration flag.
 func within(name string, d, least, most time.Duration) error {
 	if d < least || d > most {
-		return &pipeline.UsageError{Message: fmt.Sprintf("--%s %s: want a duration between %s and %s", name, d, least, most)}
+		return pipeline.Usagef("--%s %s: want a duration between %s and %s", name, d, least, most)
 	}
 	return nil
 }

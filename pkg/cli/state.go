@@ -146,7 +146,8 @@ func (a *App) stateList(ctx context.Context, o stateOptions) error {
 		if _, err := m.environment("environment", o.environment); err != nil {
 			return err
 		}
-		return &pipeline.UsageError{Message: fmt.Sprintf("no customer asked for has an environment %q", o.environment), Next: "metapipe.yml and the customer's file say which there are"}
+		return pipeline.Usagef("no customer asked for has an environment %q", o.environment).
+			Nextf("metapipe.yml and the customer's file say which there are")
 	}
 	if o.json {
 		err = a.printJSON(states)

@@ -107,10 +107,11 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 	}
 	bucket, ok := m.store.(*store.S3)
 	if !ok || m.config.Manager.State.Backend.Type != "" {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the state of %s/%s is in %s, which keeps no versions that metapipe can read", in.Customer.Name, in.Environment, in.Backend),
-			Next: fmt.Sprintf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup beside a local state "+
-				"(one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s --file COPY`; 3. restore it: the same with --apply, "+
-				"and with --force where no copy fits", in.Customer.Name, in.Environment)}
+		return nil, pipeline.Usagef("the state of %s/%s is in %s, which keeps no versions that metapipe can read",
+			in.Customer.Name, in.Environment, in.Backend).
+			Nextf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup "+
+				"beside a local state (one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s "+
+				"--file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Customer.Name, in.Environment)
 	}
 	key := pipeline.StateKey(in.Target())
 	versions, err := bucket.Versions(ctx, key)
@@ -134,10 +135,9 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 		found = append(found, one)
 	}
 	if len(found) == 0 {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("the bucket has kept no version of %s", in.Backend),
-			Next:    "take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`. Turn on versioning for the bucket, as `metapipe bootstrap state` does",
-		}
+		return nil, pipeline.Usagef("the bucket has kept no version of %s", in.Backend).
+			Nextf("take the state from a backup and name it with --file, or accept that there is none with `metapipe state accept`. Turn " +
+				"on versioning for the bucket, as `metapipe bootstrap state` does")
 	}
 	return found, nil
 }
@@ -149,7 +149,7 @@ func (m restoring) fileCopy(name string) (stateCopy, error) {
 	file := m.app.absolute(name)
 	f, err := os.Open(filepath.Clean(file))
 	if err != nil {
-		return stateCopy{}, &pipeline.UsageError{Message: "--file " + name, Err: err}
+		return stateCopy{}, pipeline.Usagef("--file %s", name).Because(err)
 	}
 	one, err := readCopy(f)
 	info, statErr := f.Stat()
@@ -157,7 +157,7 @@ func (m restoring) fileCopy(name string) (stateCopy, error) {
 		err = errors.New(one.Misfit)
 	}
 	if err != nil {
-		return stateCopy{}, &pipeline.UsageError{Message: "--file " + name + " is no state", Err: err}
+		return stateCopy{}, pipeline.Usagef("--file %s is no state", name).Because(err)
 	}
 	one.File, one.Changed, one.Size = file, info.ModTime().UTC(), info.Size()
 	return one, nil

@@ -21,7 +21,7 @@ func logsOf(m *manager) logReader { return logReader{m} }
 // that --request names, or of the one with the newest log.
 func (m logReader) show(ctx context.Context, c pipeline.Customer, env pipeline.Environment, o stateOptions) error {
 	if !o.log {
-		return &pipeline.UsageError{Message: "--request needs --log", Next: "add --log to print what its plans and applies have printed"}
+		return pipeline.Usagef("--request needs --log").Nextf("add --log to print what its plans and applies have printed")
 	}
 	id, err := m.loggedRequest(ctx, c, env, o.request)
 	if err != nil {
@@ -32,7 +32,8 @@ func (m logReader) show(ctx context.Context, c pipeline.Customer, env pipeline.E
 	}
 	logs, err := record.KeptLogs(ctx, m.store, m.sealer, c.Name.In(env), id)
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("no log is kept of request %s for %s/%s", id.Short(), c.Name, env), Next: "it is kept as long as the plan; before that, the run itself has it"}
+		return pipeline.Usagef("no log is kept of request %s for %s/%s", id.Short(), c.Name, env).
+			Nextf("it is kept as long as the plan; before that, the run itself has it")
 	}
 	if err != nil {
 		return err
@@ -70,7 +71,8 @@ func (m logReader) loggedRequest(ctx context.Context, c pipeline.Customer, env p
 		}
 	}
 	if newest == "" {
-		return "", &pipeline.UsageError{Message: fmt.Sprintf("no log is kept for %s/%s", c.Name, env), Next: "a log is kept as long as its plan; before that, the run itself has it"}
+		return "", pipeline.Usagef("no log is kept for %s/%s", c.Name, env).
+			Nextf("a log is kept as long as its plan; before that, the run itself has it")
 	}
 	return newest, nil
 }

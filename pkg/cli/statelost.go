@@ -103,10 +103,8 @@ func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, 
 	}
 	c = pipeline.Customer{Name: pipeline.CustomerName(o.customer), Manager: m.config.Manager}
 	if o.repository != 0 {
-		return nil, c, "", true, &pipeline.UsageError{
-			Message: fmt.Sprintf("--repository-id: %s does not exist, so no file names a repository", customerFile(c.Name)),
-			Next:    "leave --repository-id out, or give the customer its file first",
-		}
+		return nil, c, "", true, pipeline.Usagef("--repository-id: %s does not exist, so no file names a repository", customerFile(c.Name)).
+			Nextf("leave --repository-id out, or give the customer its file first")
 	}
 	env, err = targetFlagsOf(m).storedTarget(ctx, c, o.environment)
 	return m, c, env, true, err

@@ -35,7 +35,7 @@ func checkStoredName(name string) error {
 		return nil
 	}
 	if _, err := pipeline.ParseCustomerName(name); err != nil {
-		return &pipeline.UsageError{Message: "--customer", Err: err, Next: "`metapipe state list` shows the names that the store has"}
+		return pipeline.Usagef("--customer").Because(err).Nextf("`metapipe state list` shows the names that the store has")
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ Environment: METAPIPE_KEY. AWS: s3:ListBucketVersions and s3:GetObjectVersion.`,
 
 func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if o.file != "" && o.version != "" {
-		return &pipeline.UsageError{Message: "--file and --version exclude each other", Next: "name one of the two"}
+		return pipeline.Usagef("--file and --version exclude each other").Nextf("name one of the two")
 	}
 	if o.file != "" {
 		if _, err := a.namedFile("--file", o.file, "name a copy of the state, from a backup or from what the backend has kept"); err != nil {
@@ -139,16 +139,16 @@ func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (state
 	for _, f := range byFit {
 		if f.File != "" || o.version != "" && f.Version == o.version || o.version == "" && f.Misfit == "" {
 			if f.Damaged {
-				return f, &pipeline.UsageError{Message: f.String() + " cannot be restored: " + f.Misfit, Next: "choose another one; leave --version and --apply out to see which there are"}
+				return f, pipeline.Usagef("%s cannot be restored: %s", f.String(), f.Misfit).
+					Nextf("choose another one; leave --version and --apply out to see which there are")
 			}
 			return f, nil
 		}
 	}
 	if o.version != "" {
-		return stateCopy{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("the bucket has no version %s of the state of %s/%s", o.version, in.Customer.Name, in.Environment),
-			Next:    "leave --version and --apply out to see which there are",
-		}
+		return stateCopy{}, pipeline.Usagef("the bucket has no version %s of the state of %s/%s",
+			o.version, in.Customer.Name, in.Environment).
+			Nextf("leave --version and --apply out to see which there are")
 	}
 	return stateCopy{}, &pipeline.RefusedError{
 		Reason:  pipeline.ReasonStateLost,

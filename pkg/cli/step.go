@@ -106,7 +106,8 @@ func (s *step) workDir(p directories, parts ...string) (dir string, remove func(
 		}
 	}
 	if err != nil {
-		return "", nil, &pipeline.UsageError{Message: "make the run directory", Err: err, Next: "free some space, or name a directory that this user may write with --work-dir"}
+		return "", nil, pipeline.Usagef("make the run directory").Because(err).
+			Nextf("free some space, or name a directory that this user may write with --work-dir")
 	}
 	return dir, remove, nil
 }

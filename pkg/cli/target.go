@@ -5,8 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fmt"
-
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
@@ -63,11 +61,11 @@ func (m targetFlags) namedTarget(o targetOptions) (pipeline.Customer, pipeline.E
 		return c, "", err
 	}
 	if o.environment == "" {
-		return c, "", &pipeline.UsageError{Message: "--environment is missing", Next: "one of " + pipeline.AllowedNames(c)}
+		return c, "", pipeline.Usagef("--environment is missing").Nextf("one of %s", pipeline.AllowedNames(c))
 	}
 	env, err := pipeline.ParseEnvironment(o.environment)
 	if err != nil {
-		return c, "", &pipeline.UsageError{Message: "--environment", Err: err, Next: "one of " + pipeline.AllowedNames(c)}
+		return c, "", pipeline.Usagef("--environment").Because(err).Nextf("one of %s", pipeline.AllowedNames(c))
 	}
 	return c, env, nil
 }
@@ -196,9 +194,11 @@ func (m targetFlags) request(ctx context.Context, c pipeline.Customer, given str
 	}
 	switch len(ids) {
 	case 0:
-		return "", &pipeline.UsageError{Message: fmt.Sprintf("request %s of customer %s does not exist", given, c.Name), Next: "`metapipe ledger --customer " + string(c.Name) + "` lists the requests"}
+		return "", pipeline.Usagef("request %s of customer %s does not exist", given, c.Name).
+			Nextf("`metapipe ledger --customer %s` lists the requests", c.Name)
 	case 1:
 		return ids[0], nil
 	}
-	return "", &pipeline.UsageError{Message: fmt.Sprintf("%d requests of customer %s begin with %s", len(ids), c.Name, given), Next: fmt.Sprintf("pass the whole id: %s, %s …", ids[0], ids[1])}
+	return "", pipeline.Usagef("%d requests of customer %s begin with %s", len(ids), c.Name, given).
+		Nextf("pass the whole id: %s, %s …", ids[0], ids[1])
 }

@@ -125,10 +125,8 @@ func (s triggering) addSecrets(t *intake.Trigger, in intake.TriggerInput, custom
 
 func (s triggering) event() (pipeline.Event, error) {
 	if !s.context.InActions {
-		return pipeline.Event{}, &pipeline.UsageError{
-			Message: "trigger needs the event of a workflow run",
-			Next:    "run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`",
-		}
+		return pipeline.Event{}, pipeline.Usagef("trigger needs the event of a workflow run").
+			Nextf("run it in GitHub Actions; on a laptop use `metapipe plan --customer-dir` or `metapipe rehearse`")
 	}
 	// pull_request_target has words of its own there.
 	if kind := s.context.EventName; kind != "pull_request_target" {
@@ -149,7 +147,7 @@ func (s triggering) input(o triggerOptions, event pipeline.Event) (intake.Trigge
 	in.Path = folder
 	mode, err := pipeline.ParseMode(o.mode)
 	if err != nil {
-		return in, &pipeline.UsageError{Message: "--mode", Err: err}
+		return in, pipeline.Usagef("--mode").Because(err)
 	}
 	in.Mode = mode
 	if err := errors.Join(within("pickup-timeout", o.pickup, time.Second, 24*time.Hour), within("wait", o.wait, 0, 35*24*time.Hour)); err != nil {
@@ -157,7 +155,7 @@ func (s triggering) input(o triggerOptions, event pipeline.Event) (intake.Trigge
 	}
 	if o.customer != "" {
 		if in.Customer, err = pipeline.ParseCustomerName(o.customer); err != nil {
-			return in, &pipeline.UsageError{Message: "--customer", Err: err}
+			return in, pipeline.Usagef("--customer").Because(err)
 		}
 	}
 	manager, err := s.managerOf(o)
@@ -175,7 +173,8 @@ func (s triggering) managerOf(o triggerOptions) (pipeline.Slug, error) {
 	}
 	manager, err := pipeline.ParseSlug(o.manager)
 	if err != nil {
-		return manager, &pipeline.UsageError{Message: "the manager repository", Err: err, Next: "set the variables MANAGER_REPO_OWNER and MANAGER_REPO_NAME, or --manager"}
+		return manager, pipeline.Usagef("the manager repository").Because(err).
+			Nextf("set the variables MANAGER_REPO_OWNER and MANAGER_REPO_NAME, or --manager")
 	}
 	return manager, nil
 }

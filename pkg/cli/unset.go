@@ -16,7 +16,7 @@ type unset struct {
 // unsetSecrets is the error that names all secrets that are missing at once.
 func unsetSecrets(missing []unset) error {
 	if len(missing) == 1 {
-		return &pipeline.UsageError{Message: missing[0].name + " is not set" + missing[0].why, Next: missing[0].next}
+		return pipeline.Usagef("%s is not set%s", missing[0].name, missing[0].why).Nextf("%s", missing[0].next)
 	}
 	var names, next []string
 	for _, m := range missing {
@@ -24,5 +24,5 @@ func unsetSecrets(missing []unset) error {
 		next = append(next, m.name+": "+m.next)
 	}
 	last := len(names) - 1
-	return &pipeline.UsageError{Message: strings.Join(names[:last], ", ") + " and " + names[last] + " are not set", Next: strings.Join(next, "\n    ")}
+	return pipeline.Usagef("%s and %s are not set", strings.Join(names[:last], ", "), names[last]).Nextf("%s", strings.Join(next, "\n    "))
 }

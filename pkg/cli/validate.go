@@ -118,10 +118,8 @@ func (a *App) detect(o *validateOptions) error {
 		case exists(filepath.Join(a.Dir, folder)):
 			o.customerDir = a.Dir
 		default:
-			return &pipeline.UsageError{
-				Message: fmt.Sprintf("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder),
-				Next:    "go to one, or name it with --manager-dir or --customer-dir",
-			}
+			return pipeline.Usagef("%s is neither a manager checkout (no %s) nor a customer's (no %s/)", a.Dir, config.ManagerFile, folder).
+				Nextf("go to one, or name it with --manager-dir or --customer-dir")
 		}
 	}
 	if o.customerDir == "" && (o.managerDir != "" || o.schema != "") && !o.writeWorkflows && a.inCustomer(*o) {
@@ -152,16 +150,18 @@ func (a *App) detect(o *validateOptions) error {
 	}
 	switch {
 	case o.path != "" && o.customerDir == "":
-		return &pipeline.UsageError{Message: "--path without a customer checkout", Next: "name one with --customer-dir"}
+		return pipeline.Usagef("--path without a customer checkout").Nextf("name one with --customer-dir")
 	case o.writeWorkflows && o.managerDir == "":
-		return &pipeline.UsageError{Message: "--write-workflows without a manager checkout", Next: "name one with --manager-dir"}
+		return pipeline.Usagef("--write-workflows without a manager checkout").Nextf("name one with --manager-dir")
 	case o.schema != "" && o.managerDir != "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("--schema cannot be used with the manager checkout %s, which has a schema of its own in %s", o.managerDir, config.ManagerFile),
-			Next: "leave out --schema to check under the manager's rules; for --schema alone, run this in the customer checkout without --manager-dir, or name it with --customer-dir"}
+		return pipeline.Usagef("--schema cannot be used with the manager checkout %s, which has a schema of its own in %s",
+			o.managerDir, config.ManagerFile).
+			Nextf("leave out --schema to check under the manager's rules; for --schema alone, run this in the customer checkout without " +
+				"--manager-dir, or name it with --customer-dir")
 	case o.schema != "" && o.customerDir == "":
-		return &pipeline.UsageError{Message: "--schema without a customer checkout", Next: "name one with --customer-dir"}
+		return pipeline.Usagef("--schema without a customer checkout").Nextf("name one with --customer-dir")
 	case o.customer != "" && o.managerDir == "":
-		return &pipeline.UsageError{Message: "--customer without a manager checkout, which registers the customers", Next: "name one with --manager-dir"}
+		return pipeline.Usagef("--customer without a manager checkout, which registers the customers").Nextf("name one with --manager-dir")
 	}
 	return nil
 }

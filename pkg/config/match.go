@@ -56,7 +56,8 @@ func (c Config) Match(checkout Checkout) (Match, error) {
 	if same := c.inRepository(checkout); len(same) > 0 {
 		m := Match{Customer: same[0], Found: true, Because: "its remote is " + same[0].Repository.String()}
 		if len(same) > 1 {
-			return Match{}, &pipeline.UsageError{Message: fmt.Sprintf("several customers live in %s", checkout.Remote), Next: "name one with --customer: " + names(same)}
+			return Match{}, pipeline.Usagef("several customers live in %s", checkout.Remote).
+				Nextf("name one with --customer: %s", names(same))
 		}
 		return atPath(m, checkout)
 	}
@@ -94,7 +95,7 @@ func (c Config) Advice() string {
 func (c Config) Named(name string) (pipeline.Customer, error) {
 	choices := c.choices()
 	if name == "" {
-		return pipeline.Customer{}, &pipeline.UsageError{Message: "--customer is missing", Next: choices}
+		return pipeline.Customer{}, pipeline.Usagef("--customer is missing").Nextf("%s", choices)
 	}
 	for _, customer := range c.Customers {
 		if string(customer.Name) == name {
@@ -105,7 +106,7 @@ func (c Config) Named(name string) (pipeline.Customer, error) {
 	if slices.Contains(c.Unread.Customers, customerFile(name+".yml")) || slices.Contains(c.Unread.Customers, CustomersDir) {
 		message = fmt.Sprintf("customer %q cannot be read", name)
 	}
-	return pipeline.Customer{}, &pipeline.UsageError{Message: message, Next: choices}
+	return pipeline.Customer{}, pipeline.Usagef("%s", message).Nextf("%s", choices)
 }
 
 // choices names the registered customers, or says how to register one.
@@ -167,6 +168,7 @@ func atPath(m Match, checkout Checkout) (Match, error) {
 	if checkout.Path == "" || checkout.Path == m.Customer.Path {
 		return m, nil
 	}
-	return Match{}, &pipeline.UsageError{Message: fmt.Sprintf("--path is %q, and %s says %q for customer %s", checkout.Path, m.Customer.File, m.Customer.Path, m.Customer.Name),
-		Next: "leave out --path, or name another customer with --customer"}
+	return Match{}, pipeline.Usagef("--path is %q, and %s says %q for customer %s",
+		checkout.Path, m.Customer.File, m.Customer.Path, m.Customer.Name).
+		Nextf("leave out --path, or name another customer with --customer")
 }

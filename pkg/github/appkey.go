@@ -39,12 +39,13 @@ func ParseApp(id, key string) (*App, error) {
 	if id == "" || len(id) > 40 || strings.ContainsFunc(id, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '.'
 	}) {
-		return nil, &pipeline.UsageError{Message: "the GitHub App's id is neither a number nor a client id", Next: "copy \"App ID\" from the App's settings page"}
+		return nil, pipeline.Usagef("the GitHub App's id is neither a number nor a client id").
+			Nextf("copy \"App ID\" from the App's settings page")
 	}
 	private, err := parseKey(key)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "the GitHub App's private key cannot be read", Err: err,
-			Next: "store the whole .pem file that GitHub made (\"Generate a private key\" in the App's settings)"}
+		return nil, pipeline.Usagef("the GitHub App's private key cannot be read").Because(err).
+			Nextf("store the whole .pem file that GitHub made (\"Generate a private key\" in the App's settings)")
 	}
 	return &App{issuer: id, key: private}, nil
 }

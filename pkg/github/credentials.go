@@ -33,10 +33,8 @@ func (t fixedToken) refused(context.Context, call, string) (again bool) { return
 func checkToken(s string) (string, error) {
 	token := strings.TrimSpace(s)
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", &pipeline.UsageError{
-			Message: "the GitHub token holds a space, a line break or another character that no token has",
-			Next:    "store the token again, without quotes and as one line",
-		}
+		return "", pipeline.Usagef("the GitHub token holds a space, a line break or another character that no token has").
+			Nextf("store the token again, without quotes and as one line")
 	}
 	return token, nil
 }

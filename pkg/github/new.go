@@ -1,7 +1,6 @@
 package github
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -47,16 +46,12 @@ func parseBase(s string, token bool) (*url.URL, error) {
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.User != nil || u.RawQuery != "" {
-		return nil, &pipeline.UsageError{
-			Message: "the GitHub API address is not an absolute http(s) URL without user and query",
-			Next:    "set GITHUB_API_URL to a value such as https://api.github.com or https://HOST/api/v3",
-		}
+		return nil, pipeline.Usagef("the GitHub API address is not an absolute http(s) URL without user and query").
+			Nextf("set GITHUB_API_URL to a value such as https://api.github.com or https://HOST/api/v3")
 	}
 	if token && u.Scheme == "http" && !retry.Near(u.Hostname()) {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("the GitHub API address %s would send the token in clear text", u.Redacted()),
-			Next:    "use https in GITHUB_API_URL",
-		}
+		return nil, pipeline.Usagef("the GitHub API address %s would send the token in clear text", u.Redacted()).
+			Nextf("use https in GITHUB_API_URL")
 	}
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"

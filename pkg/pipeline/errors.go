@@ -30,6 +30,23 @@ type UsageError struct {
 	Err     error  // may be nil
 }
 
+// Usagef is the *UsageError with the formatted message.
+func Usagef(format string, args ...any) *UsageError {
+	return &UsageError{Message: fmt.Sprintf(format, args...)}
+}
+
+// Nextf adds what to do.
+func (e *UsageError) Nextf(format string, args ...any) *UsageError {
+	e.Next = fmt.Sprintf(format, args...)
+	return e
+}
+
+// Because adds the error behind it, which may be nil.
+func (e *UsageError) Because(err error) *UsageError {
+	e.Err = err
+	return e
+}
+
 func (e *UsageError) Error() string { return withNext(e.Message, e.Next, e.Err) }
 
 func (e *UsageError) Unwrap() error { return e.Err }

@@ -37,7 +37,8 @@ func (e Event) CheckTrigger() error {
 	case "push", "pull_request", MergeGroup, "workflow_dispatch":
 		return nil
 	}
-	return &UsageError{Message: fmt.Sprintf("a run of the event %.40q cannot ask for a deployment", e.Name), Next: "run trigger on push, pull_request, merge_group or workflow_dispatch"}
+	return Usagef("a run of the event %.40q cannot ask for a deployment", e.Name).
+		Nextf("run trigger on push, pull_request, merge_group or workflow_dispatch")
 }
 
 // MergeGroup is the event of a merge queue, which makes a branch for each group and

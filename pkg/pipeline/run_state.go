@@ -22,7 +22,8 @@ const conclusionDeleted = "deleted"
 // a *RefusedError, and nothing may be touched.
 func FindRun(ctx context.Context, runs RunReader, manager Repository, run Run) (WorkflowRun, error) {
 	if runs == nil {
-		return WorkflowRun{}, &UsageError{Message: fmt.Sprintf("whether run %d is over cannot be asked", run.ID), Next: "set GITHUB_TOKEN to a token that may read the actions of " + run.Repository.String()}
+		return WorkflowRun{}, Usagef("whether run %d is over cannot be asked", run.ID).
+			Nextf("set GITHUB_TOKEN to a token that may read the actions of %s", run.Repository.String())
 	}
 	id := run.RepositoryID
 	if id == 0 && run.Repository.Equal(manager.Slug) {

@@ -33,7 +33,7 @@ type checkout struct {
 func readCheckout(ctx context.Context, dir string, environ []string) (*checkout, error) {
 	c := &checkout{dir: dir, files: map[string]hub.File{}}
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("%s is not a directory", dir), Next: "name the checkout of a repository", Err: err}
+		return nil, pipeline.Usagef("%s is not a directory", dir).Because(err).Nextf("name the checkout of a repository")
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -55,10 +55,8 @@ func readCheckout(ctx context.Context, dir string, environ []string) (*checkout,
 			return nil, fmt.Errorf("read %s of %s: %w", p, dir, err)
 		}
 		if total += n; total > maxCheckout {
-			return nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("%s holds more than %d MB", dir, maxCheckout>>20),
-				Next:    "name a smaller directory, or keep what does not belong into the repository in .gitignore",
-			}
+			return nil, pipeline.Usagef("%s holds more than %d MB", dir, maxCheckout>>20).
+				Nextf("name a smaller directory, or keep what does not belong into the repository in .gitignore")
 		}
 	}
 	return c, nil

@@ -31,14 +31,15 @@ func newFolder(name string, at time.Time) (*folder, error) {
 		return nil, fmt.Errorf("find the folder %s: %w", name, err)
 	}
 	if err := os.MkdirAll(root, 0o700); err != nil {
-		return nil, &pipeline.UsageError{Message: "make the folder for the results", Err: err, Next: "name one that can be written, with --out"}
+		return nil, pipeline.Usagef("make the folder for the results").Because(err).Nextf("name one that can be written, with --out")
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil, fmt.Errorf("look into the folder %s: %w", name, err)
 	}
 	if len(entries) > 0 {
-		return nil, &pipeline.UsageError{Message: fmt.Sprintf("the folder %s is not empty, and a rehearsal overwrites nothing", name), Next: "name a new one with --out, or leave it out"}
+		return nil, pipeline.Usagef("the folder %s is not empty, and a rehearsal overwrites nothing", name).
+			Nextf("name a new one with --out, or leave it out")
 	}
 	return markFolder(root)
 }
@@ -90,7 +91,7 @@ func freshFolder(parent string, at time.Time) (*folder, error) {
 		return nil, fmt.Errorf("find the folder for the results: %w", err)
 	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
-		return nil, &pipeline.UsageError{Message: "make the folder for the results", Err: err, Next: "name one that can be written, with --out"}
+		return nil, pipeline.Usagef("make the folder for the results").Because(err).Nextf("name one that can be written, with --out")
 	}
 	stamp := at.Format("2006-01-02T150405")
 	for n := 1; ; n++ {

@@ -27,7 +27,7 @@ func ParseApprove(s string) (Approve, error) {
 	case ApprovePrompt, ApproveYes, ApproveNo:
 		return a, nil
 	}
-	return "", &pipeline.UsageError{Message: fmt.Sprintf("--approve %q is not known", s), Next: "use --approve ask, --approve yes or --approve no"}
+	return "", pipeline.Usagef("--approve %q is not known", s).Nextf("use --approve ask, --approve yes or --approve no")
 }
 
 // Options say what is rehearsed and for whom.
@@ -71,14 +71,14 @@ func (o *Options) check() error {
 		return err
 	}
 	if o.Approve == ApprovePrompt && o.In == nil {
-		return &pipeline.UsageError{Message: "there is no terminal to ask for approval", Next: "use --approve yes or --approve no"}
+		return pipeline.Usagef("there is no terminal to ask for approval").Nextf("use --approve yes or --approve no")
 	}
 	for _, p := range []struct {
 		path *string
 		flag string
 	}{{&o.Binary, "binary"}, {&o.ManagerDir, "manager-dir"}, {&o.CustomerDir, "customer-dir"}} {
 		if *p.path == "" {
-			return &pipeline.UsageError{Message: p.flag + " is not set", Next: "name it"}
+			return pipeline.Usagef("%s is not set", p.flag).Nextf("name it")
 		}
 		abs, err := filepath.Abs(*p.path)
 		if err != nil {

@@ -3,7 +3,6 @@ package rehearsal
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"strings"
 
@@ -34,24 +33,23 @@ func propose(ctx context.Context, c *checkout, file, proposed string) (proposal,
 		head, err := os.ReadFile(proposed)
 		switch {
 		case err != nil:
-			return proposal{}, &pipeline.UsageError{Message: "read the proposal", Err: err, Next: "name a file with the variables.yml that the pull request proposes"}
+			return proposal{}, pipeline.Usagef("read the proposal").Because(err).
+				Nextf("name a file with the variables.yml that the pull request proposes")
 		case exists && bytes.Equal(head, current.Content):
-			return proposal{}, &pipeline.UsageError{Message: fmt.Sprintf("%s is the same as %s of the customer: it proposes nothing", proposed, file), Next: "change something in it"}
+			return proposal{}, pipeline.Usagef("%s is the same as %s of the customer: it proposes nothing", proposed, file).
+				Nextf("change something in it")
 		case exists:
 			return proposal{base: current.Content, head: head, from: "today is " + file + ", the proposal is " + proposed}, nil
 		}
 		return proposal{head: head, from: "there is no " + file + " yet, the proposal is " + proposed}, nil
 	}
 	if !exists {
-		return proposal{}, &pipeline.UsageError{Message: fmt.Sprintf("%s has no %s", c.dir, file), Next: "write it, or name one with --proposal"}
+		return proposal{}, pipeline.Usagef("%s has no %s", c.dir, file).Nextf("write it, or name one with --proposal")
 	}
 	committed, known, err := c.committed(ctx, file)
 	if err != nil {
-		return proposal{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("read the committed %s of %s", file, c.dir),
-			Next:    "name the proposed file with --proposal, or fetch the commit first (a partial clone may lack it)",
-			Err:     err,
-		}
+		return proposal{}, pipeline.Usagef("read the committed %s of %s", file, c.dir).Because(err).
+			Nextf("name the proposed file with --proposal, or fetch the commit first (a partial clone may lack it)")
 	}
 	if known && !bytes.Equal(committed, current.Content) {
 		return proposal{base: committed, head: current.Content, from: "today is the committed " + file + ", the proposal is your uncommitted edit of it"}, nil

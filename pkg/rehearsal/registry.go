@@ -20,7 +20,8 @@ func readRegistry(dir string) (c config.Config, missing bool, err error) {
 		return c, true, nil
 	}
 	if err := problems.Err(); err != nil {
-		return c, false, &pipeline.UsageError{Message: "the configuration of the manager in " + dir + " has problems", Next: "`metapipe validate` shows them one by one", Err: err}
+		return c, false, pipeline.Usagef("the configuration of the manager in %s has problems", dir).Because(err).
+			Nextf("`metapipe validate` shows them one by one")
 	}
 	return c, false, nil
 }
@@ -30,7 +31,8 @@ func readRegistry(dir string) (c config.Config, missing bool, err error) {
 func choose(c config.Config, checkout config.Checkout) (m config.Match, err error) {
 	m, err = c.Match(checkout)
 	if err == nil && !m.Found && len(c.Customers) > 0 {
-		err = &pipeline.UsageError{Message: "the manager has several customers, and none of them is clearly the one of " + checkout.Dir, Next: c.Advice()}
+		err = pipeline.Usagef("the manager has several customers, and none of them is clearly the one of %s", checkout.Dir).
+			Nextf("%s", c.Advice())
 	}
 	return m, err
 }

@@ -132,7 +132,7 @@ func newSetup(ctx context.Context, o Options, server *hub.Server, work string, n
 
 func (s *setup) addRepositories(p parties) error {
 	if p.managerSlug.Equal(p.customerSlug) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("manager and customer are both %s", p.managerSlug), Next: "give the customer's file another repository"}
+		return pipeline.Usagef("manager and customer are both %s", p.managerSlug).Nextf("give the customer's file another repository")
 	}
 	known := map[string]bool{} // one owner may have both, and be called like a person of the story
 	for _, u := range []hub.User{
@@ -193,7 +193,7 @@ func (s *setup) importManager(p parties, narrator *narrator) error {
 	}
 	customer, found := registry.Customer(p.who.Name)
 	if !found {
-		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s is not part of the manager's tree", p.who.Name), Next: "take customers/ out of .gitignore"}
+		return pipeline.Usagef("customer %s is not part of the manager's tree", p.who.Name).Nextf("take customers/ out of .gitignore")
 	}
 	s.who = customer
 	return nil
@@ -203,7 +203,7 @@ func missingIf(missing bool) error {
 	if !missing {
 		return nil
 	}
-	return &pipeline.UsageError{Message: config.ManagerFile + " is not part of the manager's tree", Next: "take it out of .gitignore"}
+	return pipeline.Usagef("%s is not part of the manager's tree", config.ManagerFile).Nextf("take it out of .gitignore")
 }
 
 // declaredOr lists the environments of a metapipe.yml that was written here.

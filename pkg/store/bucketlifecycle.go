@@ -41,7 +41,9 @@ func (s *S3) lifecycle(rules BucketRules) setting {
 				return err
 			}
 			if len(others)+len(want) > maxLifecycleRules {
-				return &pipeline.UsageError{Message: fmt.Sprintf("the bucket would have %d lifecycle rules, and may have %d", len(others)+len(want), maxLifecycleRules), Next: "use a bucket of its own for states"}
+				return pipeline.Usagef("the bucket would have %d lifecycle rules, and may have %d",
+					len(others)+len(want), maxLifecycleRules).
+					Nextf("use a bucket of its own for states")
 			}
 			_, err = s.client.PutBucketLifecycleConfiguration(ctx, &s3.PutBucketLifecycleConfigurationInput{Bucket: &s.options.Bucket,
 				LifecycleConfiguration: &types.BucketLifecycleConfiguration{Rules: append(others, want...)}})

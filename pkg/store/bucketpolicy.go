@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -84,7 +83,7 @@ type grant struct {
 func RolePolicy(role Role, s Scope) (Policy, error) {
 	g, ok := s.grants()[role]
 	if !ok {
-		return Policy{}, &pipeline.UsageError{Message: fmt.Sprintf("there is no role %q", role), Next: fmt.Sprintf("use one of %v", Roles())}
+		return Policy{}, pipeline.Usagef("there is no role %q", role).Nextf("use one of %v", Roles())
 	}
 	p := Policy{Version: "2012-10-17"}
 	p.Statement = append(p.Statement, Statement{Sid: "List", Effect: "Allow", Action: []string{"s3:ListBucket"}, Resource: []string{s.bucketARN()},

@@ -34,11 +34,11 @@ var _ pipeline.Store = (*Directory)(nil)
 // empty store.
 func NewDirectory(path string) (*Directory, error) {
 	if path == "" {
-		return nil, &pipeline.UsageError{Message: "the directory of the store is not set", Next: "name a directory for it"}
+		return nil, pipeline.Usagef("the directory of the store is not set").Nextf("name a directory for it")
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "find the directory of the store " + path, Err: err}
+		return nil, pipeline.Usagef("find the directory of the store %s", path).Because(err)
 	}
 	return &Directory{path: abs, link: (*os.Root).Link}, nil
 }

@@ -67,15 +67,17 @@ func NewKMSSealer(ctx context.Context, o KMSOptions, keys ...Key) (*Sealer, erro
 		return nil, err
 	}
 	if len(o.Keys) == 0 {
-		return nil, &pipeline.UsageError{Message: "no KMS key is named", Next: "name one in `sealing_keys` of metapipe.yml"}
+		return nil, pipeline.Usagef("no KMS key is named").Nextf("name one in `sealing_keys` of metapipe.yml")
 	}
 	env := environ{o.Lookup}
 	c, err := env.config(ctx, o.Region)
 	if err != nil {
-		return nil, &pipeline.UsageError{Message: "read the AWS settings for KMS", Err: err, Next: "fix the AWS_… variables of this step, or the AWS profile that they name"}
+		return nil, pipeline.Usagef("read the AWS settings for KMS").Because(err).
+			Nextf("fix the AWS_… variables of this step, or the AWS profile that they name")
 	}
 	if c.Region == "" && regionOfKey(o.Keys[0]) == "" {
-		return nil, &pipeline.UsageError{Message: "the region of the KMS key " + o.Keys[0] + " is not set", Next: "name the key by its ARN in `sealing_keys`, or set `state.region` or AWS_REGION"}
+		return nil, pipeline.Usagef("the region of the KMS key %s is not set", o.Keys[0]).
+			Nextf("name the key by its ARN in `sealing_keys`, or set `state.region` or AWS_REGION")
 	}
 	s.kms = &kmsKeys{names: o.Keys, objects: o.Objects, client: kms.NewFromConfig(c, func(ko *kms.Options) {
 		if endpoint := env.first("AWS_ENDPOINT_URL_KMS", "AWS_ENDPOINT_URL"); endpoint != "" {

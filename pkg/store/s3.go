@@ -93,20 +93,21 @@ func NewS3(ctx context.Context, o S3Options) (*S3, error) {
 func (o S3Options) check() error {
 	switch {
 	case o.Bucket == "":
-		return &pipeline.UsageError{Message: "the bucket of the store is not set", Next: "name the state bucket"}
+		return pipeline.Usagef("the bucket of the store is not set").Nextf("name the state bucket")
 	case !bucketName().MatchString(o.Bucket) || strings.Contains(o.Bucket, ".."):
-		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the name of a bucket", o.Bucket), Next: "use the plain name: 3 to 63 of a-z, 0-9, '-' and '.', without s3:// and not an ARN"}
+		return pipeline.Usagef("%q is not the name of a bucket", o.Bucket).
+			Nextf("use the plain name: 3 to 63 of a-z, 0-9, '-' and '.', without s3:// and not an ARN")
 	case o.Encryption != EncryptionBucket && o.Encryption != EncryptionS3 && o.Encryption != EncryptionKMS:
-		return &pipeline.UsageError{Message: fmt.Sprintf("bucket %s: the encryption %q is not known", o.Bucket, o.Encryption), Next: fmt.Sprintf("use %s or %s", EncryptionS3, EncryptionKMS)}
+		return pipeline.Usagef("bucket %s: the encryption %q is not known", o.Bucket, o.Encryption).
+			Nextf("use %s or %s", EncryptionS3, EncryptionKMS)
 	case o.KMSKeyID != "" && o.Encryption != EncryptionKMS:
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("bucket %s: a KMS key is set, but not the encryption that uses it", o.Bucket),
-			Next:    fmt.Sprintf("set the encryption to %s, or drop the key", EncryptionKMS),
-		}
+		return pipeline.Usagef("bucket %s: a KMS key is set, but not the encryption that uses it", o.Bucket).
+			Nextf("set the encryption to %s, or drop the key", EncryptionKMS)
 	}
 	if o.Prefix != "" {
 		if err := CheckKey(strings.TrimSuffix(o.Prefix, "/")); err != nil {
-			return &pipeline.UsageError{Message: fmt.Sprintf("bucket %s: the prefix %q", o.Bucket, o.Prefix), Err: err, Next: "use a plain path such as metapipe/state"}
+			return pipeline.Usagef("bucket %s: the prefix %q", o.Bucket, o.Prefix).Because(err).
+				Nextf("use a plain path such as metapipe/state")
 		}
 	}
 	return nil

@@ -42,7 +42,8 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 		return nil, o.unusable(err)
 	}
 	if c.Region == "" {
-		return nil, &pipeline.UsageError{Message: "the region of bucket " + o.Bucket + " is not set", Next: "name it with state.region in metapipe.yml, or set AWS_REGION"}
+		return nil, pipeline.Usagef("the region of bucket %s is not set", o.Bucket).
+			Nextf("name it with state.region in metapipe.yml, or set AWS_REGION")
 	}
 	endpoint, err := o.endpoint(env)
 	if err != nil {
@@ -62,7 +63,8 @@ func (o S3Options) connect(ctx context.Context) (*s3.Client, error) {
 }
 
 func (o S3Options) unusable(err error) error {
-	return &pipeline.UsageError{Message: "read the AWS settings for bucket " + o.Bucket, Err: err, Next: "fix the AWS_… variables of this step, or the AWS profile that they name"}
+	return pipeline.Usagef("read the AWS settings for bucket %s", o.Bucket).Because(err).
+		Nextf("fix the AWS_… variables of this step, or the AWS profile that they name")
 }
 
 // endpoint is what to ask instead of AWS, if anything.
@@ -77,10 +79,8 @@ func (o S3Options) endpoint(env environ) (string, error) {
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", &pipeline.UsageError{
-			Message: fmt.Sprintf("the endpoint of S3 %q is not a URL", endpoint),
-			Next:    "set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com, or unset it for AWS itself",
-		}
+		return "", pipeline.Usagef("the endpoint of S3 %q is not a URL", endpoint).
+			Nextf("set AWS_ENDPOINT_URL_S3 to something like https://s3.example.com, or unset it for AWS itself")
 	}
 	return endpoint, nil
 }

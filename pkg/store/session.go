@@ -57,7 +57,8 @@ func OpenSession(ctx context.Context, o SessionOptions) (Session, error) {
 		o.Region = env.first("AWS_REGION", "AWS_DEFAULT_REGION")
 	}
 	if o.Region == "" {
-		return Session{}, &pipeline.UsageError{Message: "take the role of " + o.target() + ": the region is not set", Next: "name it with state.region in metapipe.yml, or set AWS_REGION"}
+		return Session{}, pipeline.Usagef("take the role of %s: the region is not set", o.target()).
+			Nextf("name it with state.region in metapipe.yml, or set AWS_REGION")
 	}
 	client, err := o.client(ctx, env)
 	if err != nil {
@@ -99,7 +100,7 @@ func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, e
 			}), nil
 		}
 	}
-	return nil, &pipeline.UsageError{Message: "read the AWS settings for " + o.target(), Err: err, Next: "fix the AWS_… variables of this step"}
+	return nil, pipeline.Usagef("read the AWS settings for %s", o.target()).Because(err).Nextf("fix the AWS_… variables of this step")
 }
 
 func (o SessionOptions) target() string { return string(o.Customer) + "/" + string(o.Environment) }
@@ -123,7 +124,7 @@ func (o SessionOptions) refused(err error) error {
 	if !errors.As(err, &api) {
 		return fmt.Errorf("take role %s for %s: %w", o.Role, o.target(), err)
 	}
-	e := &pipeline.UsageError{Message: fmt.Sprintf("take role %s for %s", o.Role, o.target()), Err: fmt.Errorf("STS answered %s: %s", api.ErrorCode(), api.ErrorMessage())}
+	e := pipeline.Usagef("take role %s for %s", o.Role, o.target()).Because(fmt.Errorf("STS answered %s: %s", api.ErrorCode(), api.ErrorMessage()))
 	switch code := api.ErrorCode(); {
 	case code == "ValidationError" && strings.Contains(api.ErrorMessage(), "DurationSeconds"), code == "InvalidParameterValue" && strings.Contains(api.ErrorMessage(), "Duration"):
 		e.Next = fmt.Sprintf("let the role last as long as the work: aws iam update-role --role-name %s --max-session-duration %d; or lower limits.plan_timeout and limits.apply_timeout",

@@ -69,10 +69,8 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 		return "", fmt.Errorf("write the session policy of %s: %w", target, err)
 	}
 	if len(b) > maxSessionPolicy {
-		return "", &pipeline.UsageError{
-			Message: fmt.Sprintf("the session policy of %s has %d characters, and AWS takes %d", target, len(b), maxSessionPolicy),
-			Next:    "shorten state.prefix, or the name of the bucket",
-		}
+		return "", pipeline.Usagef("the session policy of %s has %d characters, and AWS takes %d", target, len(b), maxSessionPolicy).
+			Nextf("shorten state.prefix, or the name of the bucket")
 	}
 	return string(b), nil
 }

@@ -22,7 +22,8 @@ func CheckDirectory(dir, path string) error {
 	for part := range strings.SplitSeq(path, "/") {
 		entries, err := os.ReadDir(at)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &pipeline.UsageError{Message: fmt.Sprintf("look for the directory %q in the checkout", path), Err: err, Next: "check the permissions of the checkout"}
+			return pipeline.Usagef("look for the directory %q in the checkout", path).Because(err).
+				Nextf("check the permissions of the checkout")
 		}
 		entry, near := find(entries, part)
 		switch {
@@ -41,7 +42,7 @@ func CheckDirectory(dir, path string) error {
 }
 
 func noDirectory(path, why, next string) error {
-	return &pipeline.UsageError{Message: fmt.Sprintf("the checkout has no directory %q%s", path, why), Next: next}
+	return pipeline.Usagef("the checkout has no directory %q%s", path, why).Nextf("%s", next)
 }
 
 // find returns the entry of that very name, else the directory whose name is the same

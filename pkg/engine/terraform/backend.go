@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/url"
 	"os"
@@ -23,10 +22,8 @@ func (w *workspace) checkBackend() error {
 	if b.Type != pipeline.BackendS3 || b.Config["use_lockfile"] != "true" || w.tool.AtLeast(1, 10) {
 		return nil
 	}
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("%s %s cannot lock a state in S3 with a lock file: that came with version 1.10", w.tool.Name, w.tool.Version),
-		Next:    "use a newer version (tool.version in metapipe.yml), or name a DynamoDB table for the locks with state.lock_table",
-	}
+	return pipeline.Usagef("%s %s cannot lock a state in S3 with a lock file: that came with version 1.10", w.tool.Name, w.tool.Version).
+		Nextf("use a newer version (tool.version in metapipe.yml), or name a DynamoDB table for the locks with state.lock_table")
 }
 
 // writeBackend configures where the state is. A backend block of the root of

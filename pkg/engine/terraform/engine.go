@@ -120,10 +120,8 @@ func checkJob(job pipeline.Job) error {
 		return fmt.Errorf("state file %q is not absolute", path)
 	}
 	if root := job.Customer.Root; root != "" && !filepath.IsLocal(filepath.FromSlash(root)) {
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("%s: root %q leads out of the manager directory", job.Customer.File, root),
-			Next:    "name a directory inside the manager repository",
-		}
+		return pipeline.Usagef("%s: root %q leads out of the manager directory", job.Customer.File, root).
+			Nextf("name a directory inside the manager repository")
 	}
 	return nil
 }

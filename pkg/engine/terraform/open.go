@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -32,11 +31,8 @@ func (e *Engine) open(ctx context.Context, job pipeline.Job, tool tool.Binary) (
 		return nil, w.written("copy the manager directory", err)
 	}
 	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("%s: root %q cannot be used", job.Customer.File, job.Customer.Root),
-			Next:    "name the directory of the Terraform root module, relative to the manager directory",
-			Err:     err,
-		}
+		return nil, pipeline.Usagef("%s: root %q cannot be used", job.Customer.File, job.Customer.Root).Because(err).
+			Nextf("name the directory of the Terraform root module, relative to the manager directory")
 	}
 	if err := w.module.Refusal(job.Customer.Root); err != nil {
 		return nil, err

@@ -46,10 +46,8 @@ func (w *workspace) runJSON(ctx context.Context, args ...string) (*output.Stream
 // otherVersion is the error about a program that passes calls on to one of
 // several versions, which depends on the directory it is called in.
 func (w *workspace) otherVersion(got string) error {
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("%s said that it is version %s and ran %s: it picks a version by directory", w.tool.Path, w.tool.Version, got),
-		Next:    fmt.Sprintf("put the %s binary itself into PATH, before the version manager", w.tool.Name),
-	}
+	return pipeline.Usagef("%s said that it is version %s and ran %s: it picks a version by directory", w.tool.Path, w.tool.Version, got).
+		Nextf("put the %s binary itself into PATH, before the version manager", w.tool.Name)
 }
 
 // exec runs the tool in the root module with its standard output in a file.

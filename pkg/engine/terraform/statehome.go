@@ -46,10 +46,8 @@ func (w *workspace) sameBackend() error {
 	if differs == "" {
 		return nil
 	}
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("%s uses another backend for %s than metapipe passed: %s", w.tool.Name, target(w.job), differs),
-		Next:    fmt.Sprintf("remove what sets the backend in %s of the manager: metapipe keeps the state of each target", w.job.Customer.Root),
-	}
+	return pipeline.Usagef("%s uses another backend for %s than metapipe passed: %s", w.tool.Name, target(w.job), differs).
+		Nextf("remove what sets the backend in %s of the manager: metapipe keeps the state of each target", w.job.Customer.Root)
 }
 
 // sameArgument compares an argument with the text that it was passed as.

@@ -67,6 +67,7 @@ func (e *Engine) readCopy(ctx context.Context, job pipeline.Job, file string) (e
 		return err
 	}
 	diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("state")), &redact.Filter{})
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s %s cannot read the copy of the state of %s", w.tool.Name, w.tool.Version, target(job)),
-		Next: "name a copy that this tool has written, or use the tool that wrote it (`tool` in metapipe.yml)", Err: w.toolFailure("read the copy", err, diagnostics)}
+	return pipeline.Usagef("%s %s cannot read the copy of the state of %s", w.tool.Name, w.tool.Version, target(job)).
+		Because(w.toolFailure("read the copy", err, diagnostics)).
+		Nextf("name a copy that this tool has written, or use the tool that wrote it (`tool` in metapipe.yml)")
 }

@@ -92,7 +92,7 @@ func (w *workspace) unlock(ctx context.Context, id string) error {
 		return nil
 	}
 	if len(id) > 200 || !lockID().MatchString(id) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a lock", id), Next: "use the id that the message about the lock names"}
+		return pipeline.Usagef("%q is not the id of a lock", id).Nextf("use the id that the message about the lock names")
 	}
 	if w.backend.Type == "http" {
 		if err := w.sameLock(ctx, id); err != nil {

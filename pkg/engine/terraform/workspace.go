@@ -85,11 +85,8 @@ func (w *workspace) written(what string, err error) error {
 			Err:      err,
 		}
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("%s for %s", what, target(w.job)),
-			Next:    "check who may read the manager directory and write to the run directory, or name another one with --work-dir",
-			Err:     err,
-		}
+		return pipeline.Usagef("%s for %s", what, target(w.job)).Because(err).
+			Nextf("check who may read the manager directory and write to the run directory, or name another one with --work-dir")
 	}
 	return w.failed(what, err)
 }

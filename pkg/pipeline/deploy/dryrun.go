@@ -59,10 +59,11 @@ func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetRepor
 // variables.yml.
 func declared(job pipeline.Job) error {
 	if job.Environment == "" {
-		return &pipeline.UsageError{Message: "no environment is named", Next: "use " + pipeline.AllowedNames(job.Customer)}
+		return pipeline.Usagef("no environment is named").Nextf("use %s", pipeline.AllowedNames(job.Customer))
 	}
 	if !job.Customer.Allows(job.Environment) {
-		return &pipeline.UsageError{Message: fmt.Sprintf("environment %q is not one that %s may use", job.Environment, job.Customer.Name), Next: "use " + pipeline.AllowedNames(job.Customer)}
+		return pipeline.Usagef("environment %q is not one that %s may use", job.Environment, job.Customer.Name).
+			Nextf("use %s", pipeline.AllowedNames(job.Customer))
 	}
 	if slices.ContainsFunc(job.Variables.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(job.Environment) }) {
 		return nil

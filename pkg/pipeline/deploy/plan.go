@@ -258,10 +258,8 @@ func fileSHA256(file string) (string, error) {
 func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) (pipeline.Request, error) {
 	request, err := record.LoadRequest(ctx, s, in.Customer.Name, in.Request)
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return pipeline.Request{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("request %s of customer %s is not in the store", in.Request, in.Customer.Name),
-			Next:    "run fetch-vars first, with the same store",
-		}
+		return pipeline.Request{}, pipeline.Usagef("request %s of customer %s is not in the store", in.Request, in.Customer.Name).
+			Nextf("run fetch-vars first, with the same store")
 	}
 	if err != nil {
 		return pipeline.Request{}, record.TamperedOr(err, fmt.Sprintf("the record of request %s of %s", in.Request.Short(), in.Customer.Name))
@@ -270,14 +268,13 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 		return request, &pipeline.RejectedError{Reason: request.Reason, Message: fmt.Sprintf("request %s of %s was rejected", in.Request.Short(), in.Customer.Name), Problems: request.Problems}
 	}
 	if request.Repository.ID != in.Customer.RepositoryID {
-		return pipeline.Request{}, &pipeline.UsageError{Message: fmt.Sprintf("request %s is of repository id %d, but customer %s has %d", in.Request.Short(),
-			request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)}
+		return pipeline.Request{}, pipeline.Usagef("request %s is of repository id %d, but customer %s has %d",
+			in.Request.Short(), request.Repository.ID, in.Customer.Name, in.Customer.RepositoryID)
 	}
 	if file := path.Join(in.Customer.Path, pipeline.VariablesFile); request.File != file {
-		return pipeline.Request{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("request %s is of %s, but customer %s has %s", in.Request.Short(), request.File, in.Customer.Name, file),
-			Next:    "its path has changed since: run fetch-vars again",
-		}
+		return pipeline.Request{}, pipeline.Usagef("request %s is of %s, but customer %s has %s",
+			in.Request.Short(), request.File, in.Customer.Name, file).
+			Nextf("its path has changed since: run fetch-vars again")
 	}
 	if !slices.Contains(request.Targets, in.Environment) {
 		return pipeline.Request{}, &pipeline.RefusedError{

@@ -91,7 +91,7 @@ func (w *scanWork) target(ctx context.Context, t fleet.Target) Result {
 	if broken := w.in.Broken[t.Customer]; broken != nil {
 		result.fail(&causeError{cause: "configuration", err: broken})
 	} else if c, ok := w.customers[t.Customer]; !ok {
-		result.fail(&pipeline.UsageError{Message: fmt.Sprintf("customer %s is not registered any more", t.Customer), Next: "start a new scan"})
+		result.fail(pipeline.Usagef("customer %s is not registered any more", t.Customer).Nextf("start a new scan"))
 	} else if err := w.inspect(ctx, c, &result); pipeline.AsLost(err) != nil {
 		result.lose(*pipeline.AsLost(err))
 	} else if err != nil {

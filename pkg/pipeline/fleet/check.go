@@ -44,7 +44,7 @@ func Check[R Result](ctx context.Context, s Scans, w Work[R]) error {
 		return err
 	}
 	if w.Shard < 0 || w.Shard > stored.Shards {
-		return &pipeline.UsageError{Message: fmt.Sprintf("scan %s has shards 1 to %d, and not %d", w.Scan, stored.Shards, w.Shard)}
+		return pipeline.Usagef("scan %s has shards 1 to %d, and not %d", w.Scan, stored.Shards, w.Shard)
 	}
 	kept, err := s.kept(ctx, w.Scan)
 	if err != nil {

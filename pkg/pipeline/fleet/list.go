@@ -47,7 +47,7 @@ type ListInput struct {
 // is the first.
 func (s Scans) List(ctx context.Context, in ListInput) (Listing, error) {
 	if in.Shards < 1 || in.Shards > MaxShards {
-		return Listing{}, &pipeline.UsageError{Message: fmt.Sprintf("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)}
+		return Listing{}, pipeline.Usagef("%d shards: want 1 to %d, which is what one matrix can have", in.Shards, MaxShards)
 	}
 	now := s.Now().UTC()
 	history, err := s.History(ctx)
@@ -123,12 +123,12 @@ func (in ListInput) environments(c pipeline.Customer) []pipeline.Environment {
 func (in ListInput) check() error {
 	for _, name := range in.Filter.Customers {
 		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return c.Name == name }) {
-			return &pipeline.UsageError{Message: fmt.Sprintf("customer %q is not registered", name), Next: "name one of the files in customers/, without .yml"}
+			return pipeline.Usagef("customer %q is not registered", name).Nextf("name one of the files in customers/, without .yml")
 		}
 	}
 	for _, env := range in.Filter.Environments {
 		if !slices.ContainsFunc(in.Customers, func(c pipeline.Customer) bool { return slices.Contains(in.environments(c), env) }) {
-			return &pipeline.UsageError{Message: fmt.Sprintf("no customer has an environment %q", env), Next: "metapipe.yml says which there are"}
+			return pipeline.Usagef("no customer has an environment %q", env).Nextf("metapipe.yml says which there are")
 		}
 	}
 	return nil

@@ -64,7 +64,7 @@ func (s Scans) partKey(id string, results int) string {
 func (s Scans) checkID(id string) error {
 	at, tail, ok := strings.Cut(id, "-")
 	if _, err := time.Parse("20060102T150405.000Z", at); !ok || err != nil || len(tail) != 8 || !pipeline.ConsistsOf(tail, 8, pipeline.Digits+"abcdef") {
-		return &pipeline.UsageError{Message: fmt.Sprintf("%q is not the id of a scan", id), Next: "use the one that `" + s.Command + " list` printed"}
+		return pipeline.Usagef("%q is not the id of a scan", id).Nextf("use the one that `%s list` printed", s.Command)
 	}
 	return nil
 }
@@ -81,7 +81,8 @@ func (s Scans) Load(ctx context.Context, id string) (Scan, error) {
 	var stored Scan
 	err := record.ReadFleet(ctx, s.Records, s.begunKey(id), &stored)
 	if errors.Is(err, pipeline.ErrNotFound) {
-		return stored, &pipeline.UsageError{Message: "there is no scan " + id + " in the store", Next: "begin one with `" + s.Command + " list`, with the same store"}
+		return stored, pipeline.Usagef("there is no scan %s in the store", id).
+			Nextf("begin one with `%s list`, with the same store", s.Command)
 	}
 	if err == nil && (stored.Version != 1 || stored.ID != id || stored.Shards < 1) {
 		err = errors.New("it is not in the form of this metapipe")
@@ -111,7 +112,7 @@ func (s Scans) Unfinished(ctx context.Context) (string, error) {
 		delete(ids, strings.TrimSuffix(strings.TrimPrefix(key, s.Prefix+"history/"), ".json"))
 	}
 	if len(ids) == 0 {
-		return "", &pipeline.UsageError{Message: "there is no interrupted scan to resume", Next: "leave --resume out"}
+		return "", pipeline.Usagef("there is no interrupted scan to resume").Nextf("leave --resume out")
 	}
 	return slices.Max(slices.Collect(maps.Keys(ids))), nil
 }

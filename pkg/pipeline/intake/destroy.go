@@ -41,8 +41,8 @@ func (in FetchInput) CheckDestroy() error {
 	if in.Event.Name != "" {
 		by = fmt.Sprintf("in a run that was started by %q", pipeline.PlainLine(in.Event.Name))
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s was asked for %s", in.Manual.Customer.In(in.Manual.Environment), by),
-		Next: "start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md"}
+	return pipeline.Usagef("the destroy of %s was asked for %s", in.Manual.Customer.In(in.Manual.Environment), by).
+		Nextf("start the manager's workflow by hand (Actions, Run workflow) with mode destroy; see docs/ENDING.md")
 }
 
 // checkDestroy refuses a destroy without the typed name of its one target, and a typed
@@ -51,23 +51,21 @@ func (a ManualRequest) checkDestroy() error {
 	target := a.Customer.In(a.Environment).String()
 	switch {
 	case a.Mode != pipeline.ModeDestroy && a.Confirm != "":
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("a confirmation (%s) belongs to mode destroy, and the mode is %s", pipeline.QuoteTyped(a.Confirm), a.mode()),
-			Next:    "leave the confirmation out, or choose mode destroy",
-		}
+		return pipeline.Usagef("a confirmation (%s) belongs to mode destroy, and the mode is %s", pipeline.QuoteTyped(a.Confirm), a.mode()).
+			Nextf("leave the confirmation out, or choose mode destroy")
 	case a.Mode != pipeline.ModeDestroy:
 		return nil
 	case a.Environment == "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("mode destroy works on one environment at a time, and none is named for %s", a.Customer), Next: "name it with --environment"}
+		return pipeline.Usagef("mode destroy works on one environment at a time, and none is named for %s", a.Customer).
+			Nextf("name it with --environment")
 	case a.Commit != "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s takes no commit: it uses the variables that were applied last", target), Next: "leave --commit out"}
+		return pipeline.Usagef("the destroy of %s takes no commit: it uses the variables that were applied last", target).
+			Nextf("leave --commit out")
 	case a.Confirm == "":
-		return &pipeline.UsageError{Message: fmt.Sprintf("the destroy of %s is not confirmed", target), Next: "type the name of the target: --confirm " + target}
+		return pipeline.Usagef("the destroy of %s is not confirmed", target).Nextf("type the name of the target: --confirm %s", target)
 	case a.Confirm != target:
-		return &pipeline.UsageError{
-			Message: fmt.Sprintf("the destroy of %s is not confirmed: %s was typed", target, pipeline.QuoteTyped(a.Confirm)),
-			Next:    "check which target is meant; its name is typed whole: --confirm " + target,
-		}
+		return pipeline.Usagef("the destroy of %s is not confirmed: %s was typed", target, pipeline.QuoteTyped(a.Confirm)).
+			Nextf("check which target is meant; its name is typed whole: --confirm %s", target)
 	}
 	return nil
 }

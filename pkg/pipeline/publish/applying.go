@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -16,10 +15,8 @@ import (
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
 	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
 	if !slices.Contains(request.Targets, in.Applying) {
-		return report, &pipeline.UsageError{
-			Message: fmt.Sprintf("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying),
-			Next:    "name one of " + fmt.Sprint(request.Targets),
-		}
+		return report, pipeline.Usagef("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying).
+			Nextf("name one of %v", request.Targets)
 	}
 	t, err := r.target(ctx, in, request, in.Applying)
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {

@@ -26,8 +26,9 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 		return err
 	}
 	if last.Found && !unread {
-		return &pipeline.UsageError{Message: fmt.Sprintf("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept", c, in.Target()),
-			Next: "give the customer its file first where plans are to build on its states"}
+		return pipeline.Usagef("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept",
+			c, in.Target()).
+			Nextf("give the customer its file first where plans are to build on its states")
 	}
 	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, c.In(env))
 	if err != nil {
@@ -38,7 +39,8 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 		return err
 	}
 	if !removed {
-		return &pipeline.UsageError{Message: fmt.Sprintf("the store has no record of an apply of %s: there is nothing to accept", in.Target()), Next: "`metapipe rekey` lists the records that no key opens"}
+		return pipeline.Usagef("the store has no record of an apply of %s: there is nothing to accept", in.Target()).
+			Nextf("`metapipe rekey` lists the records that no key opens")
 	}
 	e := ledger.Entry{Event: ledger.Accepted, Message: reason}
 	if left { // what is remembered stays as it is

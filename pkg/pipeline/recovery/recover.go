@@ -107,10 +107,8 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string)
 		}
 		return folder, receipt, fits(receipt, in.TargetInput)
 	}
-	return record.PlanAttempt{}, pipeline.Receipt{}, &pipeline.UsageError{
-		Message: fmt.Sprintf("request %s has no kept state for %s", in.Request.Short(), target),
-		Next:    "the message of the failed apply names the request; `--file` names a state that the store could not take",
-	}
+	return record.PlanAttempt{}, pipeline.Receipt{}, pipeline.Usagef("request %s has no kept state for %s", in.Request.Short(), target).
+		Nextf("the message of the failed apply names the request; `--file` names a state that the store could not take")
 }
 
 // fits compares the receipt of a kept state with the target that it is to go to.
@@ -124,7 +122,8 @@ func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
 			Next:    "find out who can write to the store",
 		}
 	case receipt.RepositoryID != in.Customer.RepositoryID:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the kept state of %s is of repository id %d, but customer %s has %d", target, receipt.RepositoryID, in.Customer.Name, in.Customer.RepositoryID)}
+		return pipeline.Usagef("the kept state of %s is of repository id %d, but customer %s has %d",
+			target, receipt.RepositoryID, in.Customer.Name, in.Customer.RepositoryID)
 	case receipt.Backend != in.Backend.String():
 		return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("the kept state of %s belongs to %s, and this run uses %s", target, receipt.Backend, in.Backend),
 			Next: "run it with the manager and the store of that time"}
@@ -159,7 +158,7 @@ const maxReceipt = 64 << 10
 func (r *Recoverer) openFile(ctx context.Context, in RecoverInput, plaintext string) (record.PlanAttempt, pipeline.Receipt, error) {
 	f, err := os.Open(filepath.Clean(in.File))
 	if err != nil {
-		return record.PlanAttempt{}, pipeline.Receipt{}, &pipeline.UsageError{Message: "--file " + in.File, Err: err}
+		return record.PlanAttempt{}, pipeline.Receipt{}, pipeline.Usagef("--file %s", in.File).Because(err)
 	}
 	receipt, err := r.unsealSpare(ctx, f, plaintext)
 	if err = errors.Join(err, f.Close()); err != nil {

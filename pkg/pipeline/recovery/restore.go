@@ -64,7 +64,8 @@ func (r *Restorer) Compare(ctx context.Context, in pipeline.TargetInput, now pip
 // CheckReason refuses an acceptance without a reason.
 func CheckReason(reason string) error {
 	if strings.TrimSpace(reason) == "" {
-		return &pipeline.UsageError{Message: "no reason is given", Next: "say with --reason why this state is the right one: it is recorded in the ledger"}
+		return pipeline.Usagef("no reason is given").
+			Nextf("say with --reason why this state is the right one: it is recorded in the ledger")
 	}
 	return nil
 }
@@ -113,8 +114,8 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 	case owner != nil:
 		return owner
 	case !known.Nothing() && known.Unread == nil && known.Lost(a.State, in.Backend.String()) == nil:
-		return &pipeline.UsageError{Message: fmt.Sprintf("the state of %s is the one that was left: there is nothing to accept", in.Target()),
-			Next: "`metapipe state list` says which states are lost"}
+		return pipeline.Usagef("the state of %s is the one that was left: there is nothing to accept", in.Target()).
+			Nextf("`metapipe state list` says which states are lost")
 	}
 	if err := r.note(ctx, in, ledger.Accepted, a.State, a.Reason); err != nil {
 		return err
@@ -127,10 +128,8 @@ func checkRepositoryID(c pipeline.Customer, id int64) error {
 	if id == 0 || id == c.RepositoryID {
 		return nil
 	}
-	return &pipeline.UsageError{
-		Message: fmt.Sprintf("%s has repository_id %d, and %d is given", c.File, c.RepositoryID, id),
-		Next:    "correct the file, or --repository-id: a target belongs to the repository that its customer's file names",
-	}
+	return pipeline.Usagef("%s has repository_id %d, and %d is given", c.File, c.RepositoryID, id).
+		Nextf("correct the file, or --repository-id: a target belongs to the repository that its customer's file names")
 }
 
 // takeOver gives a target with the history of another repository to that of the customer's

@@ -115,6 +115,8 @@ func (r *Renamer) oldNameLeft(ctx context.Context, in RenameInput) error {
 	if err != nil || number == 0 || last.Customer != in.Old {
 		return RegistrationError(err, *in.Kept)
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the states of customer %s are those of %s, which is still there, of path %q of the same repository", in.Old, in.Kept.File, in.Kept.Path),
-		Next: fmt.Sprintf("where %s is a new customer, give it a path that no customer of the repository has had; where it is %s under another name, remove %s first", in.New.File, in.Old, in.Kept.File)}
+	return pipeline.Usagef("the states of customer %s are those of %s, which is still there, of path %q of the same repository",
+		in.Old, in.Kept.File, in.Kept.Path).
+		Nextf("where %s is a new customer, give it a path that no customer of the repository has had; where it is %s under another name, "+
+			"remove %s first", in.New.File, in.Old, in.Kept.File)
 }

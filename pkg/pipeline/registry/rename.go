@@ -163,7 +163,7 @@ func CheckNames(old, name pipeline.CustomerName) error {
 	if old != name {
 		return nil
 	}
-	return &pipeline.UsageError{Message: fmt.Sprintf("the old and the new name are both %s", old), Next: "name the old one first, as `metapipe state list` shows it"}
+	return pipeline.Usagef("the old and the new name are both %s", old).Nextf("name the old one first, as `metapipe state list` shows it")
 }
 
 // known asks the store whether the place of the customer has the old name.
@@ -189,18 +189,17 @@ func (r *Renamer) known(ctx context.Context, in RenameInput) (known, error) {
 			return k, RegistrationError(err, in.New)
 		}
 		if !slices.ContainsFunc(all, func(rename RenameRecord) bool { return rename.of(in.New) }) {
-			return k, &pipeline.UsageError{Message: fmt.Sprintf("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old),
-				Next: fmt.Sprintf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s %s`; `metapipe state "+
-					"list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)}
+			return k, pipeline.Usagef("%s is customer %s already, and was not %s", in.New.Place(), in.New.Name, in.Old).
+				Nextf("the old name comes first. To give %s the name %s, rename its file to %s.yml, and run `metapipe customer rename %s "+
+					"%s`; `metapipe state list` shows what the store has", in.New.Name, in.Old, in.Old, in.New.Name, in.Old)
 		}
 		return k, nil
 	case k.name == "":
-		return k, &pipeline.UsageError{Message: fmt.Sprintf("the store knows no customer of %s", in.New.Place()), Next: "there is nothing to rename; `metapipe state list` shows what the store has"}
+		return k, pipeline.Usagef("the store knows no customer of %s", in.New.Place()).
+			Nextf("there is nothing to rename; `metapipe state list` shows what the store has")
 	case k.name != in.Old:
-		return k, &pipeline.UsageError{
-			Message: fmt.Sprintf("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old),
-			Next:    fmt.Sprintf("run `metapipe customer rename %s %s`", k.name, in.New.Name),
-		}
+		return k, pipeline.Usagef("%s is registered as customer %s, not as %s", in.New.Place(), k.name, in.Old).
+			Nextf("run `metapipe customer rename %s %s`", k.name, in.New.Name)
 	}
 	return k, nil
 }

@@ -14,10 +14,8 @@ import (
 // claim is enough to ask for: the operator names both names, and the file the repository.
 func (r *Renamer) unreadRenames(ctx context.Context, in RenameInput, cause error) ([]string, error) {
 	if in.Kept != nil && in.Kept.RepositoryID == in.New.RepositoryID {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("%s exists, so %s is the name of a customer of the same repository again", in.Kept.File, in.Old),
-			Next:    fmt.Sprintf("remove the objects below %s that no key opens: `metapipe rekey` lists them", renamePrefix(in.Old)),
-		}
+		return nil, pipeline.Usagef("%s exists, so %s is the name of a customer of the same repository again", in.Kept.File, in.Old).
+			Nextf("remove the objects below %s that no key opens: `metapipe rekey` lists them", renamePrefix(in.Old))
 	}
 	keys, err := r.Store.List(ctx, renamePrefix(in.Old))
 	if err != nil {

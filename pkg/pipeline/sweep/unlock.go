@@ -47,7 +47,8 @@ type UnlockInput struct {
 // it. The release stands in the ledger.
 func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, error) {
 	if in.LockID == "" {
-		return pipeline.Lock{}, &pipeline.UsageError{Message: "--lock-id is missing", Next: "pass the ID that `metapipe state show` or the message about the lock prints"}
+		return pipeline.Lock{}, pipeline.Usagef("--lock-id is missing").
+			Nextf("pass the ID that `metapipe state show` or the message about the lock prints")
 	}
 	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Environment)
 	if err != nil {

@@ -63,7 +63,7 @@ func (m Root) Refusal(root string) error {
 		return nil
 	}
 	first := found[0]
-	return &pipeline.UsageError{Message: fmt.Sprintf("%s:%d: %s", first.Position.File, first.Position.Line, first.Message), Next: first.Remedy}
+	return pipeline.Usagef("%s:%d: %s", first.Position.File, first.Position.Line, first.Message).Nextf("%s", first.Remedy)
 }
 
 // CheckRoot reports what keeps metapipe from using a root module: dir is the manager

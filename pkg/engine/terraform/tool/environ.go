@@ -1,7 +1,6 @@
 package tool
 
 import (
-	"fmt"
 	"runtime"
 	"sort"
 	"strings"
@@ -97,10 +96,8 @@ func (e Environ) Get(name string) string {
 func (e Environ) ForTool(rule pipeline.ToolRule, dataDir string) ([]string, error) {
 	for _, extra := range rule.Env {
 		if !envRulePattern().MatchString(extra) {
-			return nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("tool.env: %q is no name of an environment variable", extra),
-				Next:    `write a name such as "VAULT_ADDR", or a prefix such as "VAULT_*"`,
-			}
+			return nil, pipeline.Usagef("tool.env: %q is no name of an environment variable", extra).
+				Nextf(`write a name such as "VAULT_ADDR", or a prefix such as "VAULT_*"`)
 		}
 	}
 	var env []string

@@ -79,10 +79,7 @@ func (f Finder) Find(ctx context.Context, rule pipeline.ToolRule, log func(strin
 
 func (f Finder) search(rule pipeline.ToolRule) (*search, error) {
 	if rule.Name != "terraform" && rule.Name != "tofu" {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("tool %q is not known", rule.Name),
-			Next:    "set tool.name in metapipe.yml to terraform or tofu",
-		}
+		return nil, pipeline.Usagef("tool %q is not known", rule.Name).Nextf("set tool.name in metapipe.yml to terraform or tofu")
 	}
 	s := &search{Finder: f, rule: rule}
 	if rule.Constraint == "" {
@@ -90,11 +87,8 @@ func (f Finder) search(rule pipeline.ToolRule) (*search, error) {
 	}
 	constraint, err := version.NewConstraint(rule.Constraint)
 	if err != nil {
-		return nil, &pipeline.UsageError{
-			Message: fmt.Sprintf("tool.version %q is no version constraint", rule.Constraint),
-			Next:    `write it like "~> 1.11" or ">= 1.9, < 2.0"`,
-			Err:     err,
-		}
+		return nil, pipeline.Usagef("tool.version %q is no version constraint", rule.Constraint).Because(err).
+			Nextf(`write it like "~> 1.11" or ">= 1.9, < 2.0"`)
 	}
 	s.constraint = constraint
 	return s, nil
@@ -124,23 +118,17 @@ func (s *search) given(ctx context.Context) (Binary, error) {
 	next := fmt.Sprintf("set METAPIPE_TOOL to the path of a working %s, or unset it to use the one in PATH", s.rule.Name)
 	switch info, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
-		return Binary{}, &pipeline.UsageError{Message: fmt.Sprintf("METAPIPE_TOOL names %s, which does not exist", path), Next: next}
+		return Binary{}, pipeline.Usagef("METAPIPE_TOOL names %s, which does not exist", path).Nextf("%s", next)
 	case err == nil && info.IsDir():
-		return Binary{}, &pipeline.UsageError{Message: fmt.Sprintf("METAPIPE_TOOL names %s, which is a directory", path), Next: next}
+		return Binary{}, pipeline.Usagef("METAPIPE_TOOL names %s, which is a directory", path).Nextf("%s", next)
 	}
 	v, err := s.Version(ctx, path)
 	if err != nil {
-		return Binary{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("the given binary %s does not answer", path),
-			Next:    next,
-			Err:     err,
-		}
+		return Binary{}, pipeline.Usagef("the given binary %s does not answer", path).Because(err).Nextf("%s", next)
 	}
 	if !s.fits(v) {
-		return Binary{}, &pipeline.UsageError{
-			Message: fmt.Sprintf("the given binary %s is version %s, and %s is wanted", path, v, s.wanted()),
-			Next:    "set METAPIPE_TOOL to the path of another binary, or unset it, or change tool.version in metapipe.yml",
-		}
+		return Binary{}, pipeline.Usagef("the given binary %s is version %s, and %s is wanted", path, v, s.wanted()).
+			Nextf("set METAPIPE_TOOL to the path of another binary, or unset it, or change tool.version in metapipe.yml")
 	}
 	return Binary{Name: s.rule.Name, Path: path, Version: v}, nil
 }
@@ -195,10 +183,8 @@ func (s *search) unwrap(path string) (string, error) {
 		return path, nil
 	}
 	setup := map[string]string{"terraform": "terraform_wrapper: false", "tofu": "tofu_wrapper: false"}
-	return "", &pipeline.UsageError{
-		Message: fmt.Sprintf("%s is the wrapper of the setup action, and the real binary is not beside it", path),
-		Next:    fmt.Sprintf("set `%s` in the setup step of the workflow", setup[s.rule.Name]),
-	}
+	return "", pipeline.Usagef("%s is the wrapper of the setup action, and the real binary is not beside it", path).
+		Nextf("set `%s` in the setup step of the workflow", setup[s.rule.Name])
 }
 
 // isSetupWrapper reports whether path is the Node script of a setup action.
@@ -261,11 +247,8 @@ func (s *search) missing(err error) error {
 	if err != nil {
 		message += "; downloading it failed"
 	}
-	return &pipeline.UsageError{
-		Message: message,
-		Next:    "install it and put it into PATH, set METAPIPE_TOOL to its path, or change tool.version in metapipe.yml",
-		Err:     err,
-	}
+	return pipeline.Usagef("%s", message).Because(err).
+		Nextf("install it and put it into PATH, set METAPIPE_TOOL to its path, or change tool.version in metapipe.yml")
 }
 
 func executable(name string) string {

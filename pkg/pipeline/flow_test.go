@@ -85,23 +85,23 @@ func TestRefusals(t *testing.T) {
 		{"plan of another environment", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
 			copyPlan(w, request, "production", "staging")
-		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
+		}, pipeline.ReasonTampered, pipeline.OutcomeFailed},
 		{"tampered plan", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
 			w.Replace(request, "staging", "plan.sealed", func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
 		{"tampered receipt", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
-				return []byte(strings.Replace(string(b), `"serial":0`, `"serial":1`, 1))
+			w.Replace(request, "staging", "planned.json", func(b []byte) []byte {
+				return []byte(strings.Replace(string(b), `"serial": 0`, `"serial": 1`, 1))
 			})
-		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
+		}, pipeline.ReasonTampered, pipeline.OutcomeFailed},
 		{"receipt that is no receipt", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.Replace(request, "staging", "receipt.json", func([]byte) []byte { return []byte("{") })
-		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
+			w.Replace(request, "staging", "planned.json", func([]byte) []byte { return []byte("{") })
+		}, pipeline.ReasonTampered, pipeline.OutcomeFailed},
 		{"other variables", func(w *pipelinetest.Setup, request pipeline.Request, _ *pipeline.TargetInput) {
-			w.Replace(request, "staging", "receipt.json", func(b []byte) []byte {
+			w.Replace(request, "staging", "planned.json", func(b []byte) []byte {
 				return []byte(strings.Replace(string(b), string(request.Blob), strings.Repeat("0", 40), 1))
 			})
-		}, pipeline.ReasonTampered, pipeline.OutcomeRefused},
+		}, pipeline.ReasonTampered, pipeline.OutcomeFailed},
 		{"production before staging", func(w *pipelinetest.Setup, request pipeline.Request, in *pipeline.TargetInput) {
 			pipelinetest.Must[deploy.TargetResult](w.T)(w.Plan(request, "production"))
 			*in = w.Target(request, "production")
@@ -324,7 +324,7 @@ func TestEveryTargetEndsFinal(t *testing.T) {
 
 func copyPlan(w *pipelinetest.Setup, request pipeline.Request, from, to pipeline.Environment) {
 	w.T.Helper()
-	for _, object := range []string{"receipt.json", "plan.sealed", "bundle.sealed", "variables.sealed"} {
+	for _, object := range []string{"planned.json", "plan.sealed", "bundle.sealed", "variables.sealed"} {
 		w.Write(w.Folder(request, to)+object, w.Read(w.Folder(request, from)+object))
 	}
 }

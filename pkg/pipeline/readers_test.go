@@ -24,12 +24,11 @@ var rawReads = map[string][]string{
 		"Ledger.has",             // whether there is one, whatever it says
 		"states.readLock",        // the tool's own lock, which is shown and compared
 		"states.read",            // the tool's own state and lock: their counting
-		"NoteLastApply",          // copies a sealed object as it is
 		"ReadAtMost", "Unseal",   // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "readAll"},
 	"readAll":       {"DecodeReceipt", "Records.ReadRecord", "UnverifiedReader.ReadRecord"},
-	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens", "ReadReceipt"}, // what is sealed with it is opened next
+	"DecodeReceipt": {"Recoverer.open", "Recoverer.openFile", "Rekeyer.opens"}, // what is sealed with it is opened next
 	// `unlock`, `state show` and `state list` have no key. What CheckClaim, checkClaimedUnrecorded, checkFormerPath, requestPath,
 	// claimedByOther, claimedEvidence, claimedFrom and pathsOf read can refuse a customer, and do nothing else.
 	// Rekeyer.registration only chooses the advice, and unreadRenames what an operator, who names

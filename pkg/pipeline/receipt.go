@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-// Receipt says what a plan was made from. It is stored beside the sealed plan
+// ReceiptVersion is the version of the receipts of this metapipe.
+const ReceiptVersion = 1
+
+// Receipt says what a plan was made from. It is stored in the record of the plan
 // and is the associated data of its encryption, so that neither can be changed
 // or exchanged without the other.
 type Receipt struct {
@@ -82,7 +85,7 @@ func ParseReceipt(b []byte) (Receipt, error) {
 	if err := DecodeExact(b, &r); err != nil {
 		return Receipt{}, fmt.Errorf("receipt: %w", err)
 	}
-	if r.Version != 1 {
+	if r.Version != ReceiptVersion {
 		return Receipt{}, fmt.Errorf("receipt: version %d is not known to this metapipe", r.Version)
 	}
 	return r, nil

@@ -12,10 +12,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/metapipe/metapipe/pkg/acceptance/fixture"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
 	"github.com/metapipe/metapipe/pkg/rehearsal/hub"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -189,9 +191,8 @@ func (a *attempt) reseal(args []string) {
 	t := a.T
 	sealer := fixture.Must(store.NewSealer(fixture.Must(store.ParseKey(a.Key))(t)))(t)
 	from, to := a.folders[args[0]], a.folder(args[1])
-	old := fixture.Must(pipeline.ParseReceipt(fixture.Must(os.ReadFile(filepath.Join(from, "receipt.json")))(t)))(t)
-	genuine := fixture.Must(pipeline.ParseReceipt(fixture.Must(os.ReadFile(filepath.Join(to, "receipt.json")))(t)))(t)
-	forged := old
+	old, planned := *plannedIn(t, from).Receipt, plannedIn(t, to)
+	genuine, forged := *planned.Receipt, old
 	forged.Request, forged.Commit, forged.Blob, forged.Expires, forged.PlannedAt = genuine.Request, genuine.Commit, genuine.Blob, genuine.Expires, genuine.PlannedAt
 	bound := func(r pipeline.Receipt, object string) pipeline.Binding {
 		return pipeline.Binding{Target: r.Target(), Data: append([]byte(object+"\x00"), r.Bytes()...)}
@@ -205,7 +206,19 @@ func (a *attempt) reseal(args []string) {
 		fixture.Check(t, w.Close())
 		a.overwrite(filepath.Join(to, object), again.Bytes())
 	}
-	a.overwrite(filepath.Join(to, "receipt.json"), forged.Bytes())
+	planned.Receipt = &forged
+	fixture.Check(t, os.Remove(filepath.Join(to, record.ObjectPlanned)))
+	records := record.Records{Store: fixture.Must(store.NewDirectory(a.Store))(t), Sealer: sealer}
+	prefix := filepath.ToSlash(fixture.Must(filepath.Rel(a.Store, to))(t)) + "/"
+	fixture.Check(t, records.CreateRecord(t.Context(), record.PlanAttempt{Target: forged.Target(), Prefix: prefix}, record.ObjectPlanned, planned))
+}
+
+// plannedIn is how the plan in a folder ended, as its record says.
+func plannedIn(t *testing.T, folder string) record.Result {
+	t.Helper()
+	var stored struct{ Record record.Result }
+	fixture.Check(t, json.Unmarshal(fixture.Must(os.ReadFile(filepath.Join(folder, record.ObjectPlanned)))(t), &stored))
+	return stored.Record
 }
 
 // rewriteLedger changes a text in all entries of a target's ledger and chains them

@@ -208,16 +208,21 @@ func TestTargetsNeverMix(t *testing.T) {
 // plannedAlone looks at the receipt of a target.
 func (c *crowded) plannedAlone(t *testing.T, w *fixture.Setup) {
 	t.Helper()
-	receipts, err := filepath.Glob(filepath.Join(w.Store, c.customer, c.env, "plans", "*", "*", "receipt.json"))
+	receipts, err := filepath.Glob(filepath.Join(w.Store, c.customer, c.env, "plans", "*", "*", "planned.json"))
 	if err != nil || len(receipts) != 1 {
 		t.Errorf("%s has %d receipts, %v", c.name(), len(receipts), err)
 		return
 	}
-	var receipt struct {
-		Request, Customer, Environment, Backend string
-		RepositoryID                            int64 `json:"repository_id"`
+	var planned struct {
+		Record struct {
+			Receipt struct {
+				Request, Customer, Environment, Backend string
+				RepositoryID                            int64 `json:"repository_id"`
+			}
+		}
 	}
-	fixture.Check(t, json.Unmarshal(fixture.Must(os.ReadFile(receipts[0]))(t), &receipt))
+	fixture.Check(t, json.Unmarshal(fixture.Must(os.ReadFile(receipts[0]))(t), &planned))
+	receipt := planned.Record.Receipt
 	if receipt.Request != c.request || receipt.Customer != c.customer || receipt.Environment != c.env || receipt.RepositoryID != c.repo.ID() || receipt.Backend != w.StateFile(c.name()) {
 		t.Errorf("the receipt of %s is %+v", c.name(), receipt)
 	}

@@ -67,11 +67,7 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 		return TargetResult{}, record.TamperedOr(err, "what became of the plan of "+in.Target().String())
 	}
 	if last.Result != nil && last.Result.Outcome == pipeline.OutcomeApplied { // a job that is run again goes on from there
-		receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
-		if err != nil {
-			return TargetResult{}, record.TamperedOr(err, "the receipt of "+in.Target().String())
-		}
-		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}, nil
+		return TargetResult{Outcome: pipeline.OutcomeApplied, HasChanges: true, Receipt: planned.Receipt.Digest(), ReceiptCode: planned.Receipt.Code()}, nil
 	}
 	if err := last.Refusal(in, request.Mode); err != nil {
 		return TargetResult{}, err
@@ -81,7 +77,7 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 			return TargetResult{}, err
 		}
 	}
-	return a.recorded(ctx, in, request, folder, last)
+	return a.recorded(ctx, in, request, folder, *planned.Receipt, last)
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
@@ -89,18 +85,20 @@ func (a *Applier) records() record.Records { return record.Records{Store: a.Stor
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
 	record.Result
-	last    record.ApplyAttempt // the attempt that this one comes after
-	claimed bool                // the start record of this attempt is written
-	started bool                // the tool may have changed something
-	left    *pipeline.StateRecord
+	receipt   pipeline.Receipt    // of the plan
+	variables []byte              // of the plan, once they are opened
+	last      record.ApplyAttempt // the attempt that this one comes after
+	claimed   bool                // the start record of this attempt is written
+	started   bool                // the tool may have changed something
+	left      *pipeline.StateRecord
 }
 
 // recorded runs the checks and the apply and writes down how it ended. A plan that
 // someone else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
-func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, last record.ApplyAttempt) (TargetResult, error) {
-	ended := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, last: last}
+func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt, last record.ApplyAttempt) (TargetResult, error) {
+	ended := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: receipt, last: last}
 	log := record.RecordJob(&in)
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *pipeline.RefusedError
@@ -152,7 +150,7 @@ func (a *Applier) applied(ctx context.Context, request pipeline.Request, folder 
 	if err := a.deletePlan(ctx, folder); err != nil {
 		ended.Message = "the used plan could not be deleted: " + err.Error()
 	}
-	if err := record.NoteLastApply(ctx, a.records(), request, folder, ended.Result, ended.left); err != nil { // a drift scan will miss it
+	if err := record.NoteLastApply(ctx, a.records(), request, ended.receipt, ended.variables, ended.Result, ended.left); err != nil { // a drift scan will miss it
 		ended.Message = strings.TrimPrefix(ended.Message+"; the apply could not be noted as the last one: "+err.Error(), "; ")
 	}
 }
@@ -178,8 +176,11 @@ func (a *Applier) deletePlan(ctx context.Context, folder record.PlanAttempt) err
 }
 
 func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) (TargetResult, error) {
-	receipt, err := a.receipt(ctx, folder, request, in)
-	if err != nil {
+	receipt := ended.receipt
+	if err := a.compare(receipt, request, in); err != nil {
+		return TargetResult{}, err
+	}
+	if err := checkNewest(ctx, a.records(), request, in.Environment); err != nil {
 		return TargetResult{}, err
 	}
 	result := TargetResult{HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
@@ -190,7 +191,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err != nil {
 		return result, err
 	}
-	job, stored, err := a.restore(ctx, in, request, folder, receipt)
+	job, stored, err := a.restore(ctx, in, request, folder, ended)
 	if err != nil {
 		return result, err
 	}
@@ -267,12 +268,13 @@ func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipel
 }
 
 // restore opens the sealed objects of the plan into the run directory.
-func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt) (pipeline.Job, pipeline.StoredPlan, error) {
-	target := in.Target().String()
+func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *applyWork) (pipeline.Job, pipeline.StoredPlan, error) {
+	target, receipt := in.Target().String(), ended.receipt
 	raw, err := record.UnsealBytes(ctx, a.Store, a.Sealer, folder.Key(record.ObjectVariables), pipeline.BindTo(receipt, record.ObjectVariables))
 	if err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the variables of the plan of "+target)
 	}
+	ended.variables = raw
 	document, problems := a.Parse(in.Customer, request.File, raw)
 	if problems.Err() != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, &pipeline.RefusedError{
@@ -364,8 +366,10 @@ func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipe
 	if !found {
 		return record.PlanAttempt{}, record.Result{}, missing
 	}
-	var ended record.Result
-	err = a.records().ReadRecord(ctx, folder, record.ObjectPlanned, &ended)
+	ended, err := record.ReadPlanned(ctx, a.records(), folder)
+	if err == nil && ended.Receipt == nil && ended.Outcome == pipeline.OutcomeWaiting {
+		err = fmt.Errorf("%s: %w: it has no receipt", folder.Key(record.ObjectPlanned), pipeline.ErrTampered)
+	}
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		return record.PlanAttempt{}, record.Result{}, missing

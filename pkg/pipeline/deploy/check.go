@@ -12,19 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// receipt reads the receipt and compares it with what is asked for and with what
-// stands around it now.
-func (a *Applier) receipt(ctx context.Context, folder record.PlanAttempt, request pipeline.Request, in pipeline.TargetInput) (pipeline.Receipt, error) {
-	receipt, _, err := record.ReadReceipt(ctx, a.records(), folder)
-	if err != nil {
-		return pipeline.Receipt{}, record.TamperedOr(err, "the receipt of "+in.Target().String())
-	}
-	if err := a.compare(receipt, request, in); err != nil {
-		return pipeline.Receipt{}, err
-	}
-	return receipt, checkNewest(ctx, a.records(), request, in.Environment)
-}
-
+// compare holds the receipt against what is asked for and what stands around it now.
 func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in pipeline.TargetInput) error {
 	target := in.Target().String()
 	refuse := func(reason pipeline.Reason, format string, args ...any) error {

@@ -141,9 +141,9 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, err
 	}
 	if err := p.keep(ctx, folder, receipt, planned, raw); err != nil {
-		// It may be there all the same, and what is there is shown to the customer.
-		return TargetResult{Receipt: receipt.Digest()}, err
+		return TargetResult{}, err
 	}
+	ended.Receipt = &receipt
 	result := TargetResult{Plan: &planned.Plan, HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
 	return result, p.checkPlan(ctx, in, request, receipt, ended)
 }
@@ -203,15 +203,15 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, pla
 	}
 	now := p.Now().UTC()
 	return pipeline.Receipt{
-		Version: 1, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
+		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
 		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
 		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
 }
 
-// keep stores everything that apply and report need, the receipt last. Each
-// object is bound to the receipt and to its own name.
+// keep stores everything that apply and report need. Each object is bound to the receipt
+// and to its own name; the receipt itself goes into the record of the plan.
 func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt pipeline.Receipt, planned pipeline.Planned, variables []byte) error {
 	model, err := json.Marshal(planned.Plan)
 	if err != nil {
@@ -237,7 +237,7 @@ func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt p
 			return fmt.Errorf("store %s: %w", b.object, err)
 		}
 	}
-	return p.Store.Create(ctx, folder.Key(record.ObjectReceipt), bytes.NewReader(receipt.Bytes()))
+	return nil
 }
 
 func opener(file string) func() (io.ReadCloser, error) {

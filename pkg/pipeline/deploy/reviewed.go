@@ -47,15 +47,18 @@ func (p *Planner) shownPlan(ctx context.Context, shown pipeline.Request, env pip
 	if err == nil && !found {
 		err = pipeline.ErrNotFound
 	}
-	var receipt pipeline.Receipt
+	var ended record.Result
 	if err == nil {
-		receipt, _, err = record.ReadReceipt(ctx, p.records(), folder)
+		ended, err = record.ReadPlanned(ctx, p.records(), folder)
 	}
-	if err == nil && (receipt.Request != shown.ID || receipt.Customer != shown.Customer || receipt.Environment != env) {
+	switch {
+	case err == nil && ended.Receipt == nil:
+		err = pipeline.ErrNotFound
+	case err == nil && ended.Receipt.Request != shown.ID:
 		err = pipeline.ErrTampered
 	}
 	if err != nil {
 		return pipeline.Receipt{}, fmt.Errorf("the shown plan of %s/%s: %w", shown.Customer, env, err)
 	}
-	return receipt, nil
+	return *ended.Receipt, nil
 }

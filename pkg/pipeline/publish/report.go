@@ -293,10 +293,11 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 // plan adds the redacted plan and its receipt. A model that cannot be opened is
 // reported as such, and hides nothing else.
 func (r *Reporter) plan(ctx context.Context, st record.TargetStatus, t *pipeline.TargetReport) error {
-	if !st.Folder.Has(record.ObjectReceipt) {
+	receipt := st.Receipt
+	if receipt == nil {
 		return nil
 	}
-	receipt, model, err := record.ReadReceipt(ctx, r.records(), st.Folder)
+	model, err := record.ReadModel(ctx, r.records(), st.Folder, *receipt)
 	switch {
 	case errors.Is(err, pipeline.ErrTampered), errors.Is(err, pipeline.ErrUnknownKey):
 		t.Message = strings.TrimPrefix(t.Message+"; the stored plan cannot be shown: it or its receipt is not what was stored", "; ")

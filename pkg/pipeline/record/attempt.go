@@ -107,8 +107,9 @@ func (u ApplyAttempt) Refusal(in pipeline.TargetInput, mode pipeline.Mode) error
 type TargetStatus struct {
 	Result  Result
 	Folder  PlanAttempt
-	Attempt ApplyAttempt // the last one of its plan
-	Doubt   error        // what of it cannot be believed: ErrTampered or ErrUnknownKey
+	Receipt *pipeline.Receipt // of its plan; nil where none was kept
+	Attempt ApplyAttempt      // the last one of its plan
+	Doubt   error             // what of it cannot be believed: ErrTampered or ErrUnknownKey
 }
 
 // ReadTargetStatus reads the newest planning of a target and what became of it. A
@@ -125,14 +126,16 @@ func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, 
 			return st, nil
 		}
 		if ended, doubt := doubted(err, folder.Has(AttemptStartObject(1))); doubt {
-			st.Result, st.Doubt, st.Attempt.Result, st.Attempt.Start = ended, err, nil, StartRecord{}
+			st.Result, st.Receipt, st.Doubt, st.Attempt.Result, st.Attempt.Start = ended, nil, err, nil, StartRecord{}
 			return st, nil
 		}
 		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
 	}
 	switch {
 	case folder.Has(ObjectPlanned):
-		err = s.ReadRecord(ctx, folder, ObjectPlanned, &st.Result)
+		if st.Result, err = ReadPlanned(ctx, s, folder); err == nil {
+			st.Receipt = st.Result.Receipt
+		}
 	case folder.Has(ObjectStart):
 		var b StartRecord
 		if err = s.ReadRecord(ctx, folder, ObjectStart, &b); err == nil {

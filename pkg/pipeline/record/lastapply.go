@@ -91,24 +91,16 @@ func (l LastApply) Seal(ctx context.Context, s Records, base string, variables [
 	return s.CreateRecord(ctx, LastApplyRecord(l.Receipt.Target()), base+".json", l)
 }
 
-// NoteLastApply writes the record and removes the older ones. The new one comes
-// first, so that there is one at any time.
-func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, folder PlanAttempt, ended Result, left *pipeline.StateRecord) error {
-	receipt, _, err := ReadReceipt(ctx, s, folder)
-	if err != nil {
-		return err
-	}
+// NoteLastApply writes the record, with the variables of the plan beside it, and removes
+// the older ones. The new one comes first, so that there is one at any time.
+func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, receipt pipeline.Receipt, variables []byte, ended Result, left *pipeline.StateRecord) error {
 	older, err := s.List(ctx, LastApplyPrefix(receipt.Target()))
 	if err != nil {
 		return err
 	}
 	base := lastApplyBaseAfter(older, receipt.Target(), ended.At, request.ID)
-	sealed, err := s.Open(ctx, folder.Key(ObjectVariables))
-	if err != nil {
-		return err
-	}
-	err = s.Create(ctx, base+".variables", sealed)
-	if err = errors.Join(err, sealed.Close()); err != nil && !errors.Is(err, pipeline.ErrExists) {
+	err = SealInto(ctx, s, s.Sealer, base+".variables", pipeline.BindTo(receipt, ObjectVariables), bytes.NewReader(variables))
+	if err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
 	key := base + ".json" // comes before its variables

@@ -17,8 +17,9 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// The objects of one planning of a target, in its numbered folder. The receipt
-// is written after everything that it authenticates, and planned.json last.
+// The objects of one planning of a target, in its numbered folder. The record of its
+// end, planned.json, holds the receipt: it is written after everything that the receipt
+// authenticates.
 const (
 	ObjectStart     = "begun.json"
 	ObjectPlan      = "plan.sealed"
@@ -26,7 +27,7 @@ const (
 	ObjectBundle    = "bundle.sealed"
 	ObjectVariables = "variables.sealed"
 	ObjectModel     = "model.sealed"
-	ObjectReceipt   = "receipt.json"
+	ObjectReceipt   = "receipt.json" // of a kept state, beside it
 	ObjectPlanned   = "planned.json"
 	ObjectErrored   = "errored-state.sealed" // a state that could not be written
 	ObjectRecovered = "recovered.json"       // it is in its backend again
@@ -63,6 +64,9 @@ type Result struct {
 	Outputs     []pipeline.Output          `json:"outputs,omitempty"`
 	Run         pipeline.Run               `json:"run"`
 	At          time.Time                  `json:"at"`
+	// Receipt is what a plan was made from; nil in the result of an apply, and of a plan
+	// that was not kept.
+	Receipt *pipeline.Receipt `json:"receipt,omitempty"`
 	// Retryable: an apply that ended before it could change anything, for a reason
 	// that does not lie in the plan. That can be applied still.
 	Retryable bool `json:"retryable,omitempty"`
@@ -228,22 +232,28 @@ func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 	return r, nil
 }
 
-// ReadReceipt reads the receipt of a planning with the model of its plan, which
-// authenticates it. A receipt that the model is not bound to is ErrTampered, a planning
-// without one ErrNotFound.
-func ReadReceipt(ctx context.Context, s Records, folder PlanAttempt) (pipeline.Receipt, []byte, error) {
-	receipt, err := DecodeReceipt(ctx, s, folder)
-	if err != nil {
-		return pipeline.Receipt{}, nil, err
+// ReadPlanned reads how a planning ended: the one place where that is read. A receipt in
+// it is of the target and the version that this metapipe knows.
+func ReadPlanned(ctx context.Context, s Reader, folder PlanAttempt) (Result, error) {
+	var ended Result
+	err := s.ReadRecord(ctx, folder, ObjectPlanned, &ended)
+	if r := ended.Receipt; err == nil && r != nil && (r.Target() != folder.Target || r.Version != pipeline.ReceiptVersion) {
+		err = fmt.Errorf("%s: %w: its receipt is of %s", folder.Key(ObjectPlanned), pipeline.ErrTampered, r.Target())
 	}
+	if err != nil {
+		return Result{}, err
+	}
+	return ended, nil
+}
+
+// ReadModel opens the model of a plan, which is bound to its receipt. One that is gone is
+// ErrTampered: it is written before the receipt, and stays.
+func ReadModel(ctx context.Context, s Records, folder PlanAttempt, receipt pipeline.Receipt) ([]byte, error) {
 	model, err := UnsealBytes(ctx, s, s.Sealer, folder.Key(ObjectModel), pipeline.BindTo(receipt, ObjectModel))
-	if errors.Is(err, pipeline.ErrNotFound) { // it is written before the receipt, and stays
-		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.Key(ObjectReceipt), pipeline.ErrTampered)
+	if errors.Is(err, pipeline.ErrNotFound) {
+		err = fmt.Errorf("%s: %w: the model of its plan is gone", folder.Key(ObjectPlanned), pipeline.ErrTampered)
 	}
-	if err != nil {
-		return pipeline.Receipt{}, nil, err
-	}
-	return receipt, model, nil
+	return model, err
 }
 
 // DecodeReceipt reads a receipt that the caller verifies by what is sealed with it. One

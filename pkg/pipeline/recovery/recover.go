@@ -131,19 +131,16 @@ func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
 	return nil
 }
 
-// folders are those that may hold a kept state or its receipt, the newest first:
-// kept ones, and the plans, where it was kept by earlier versions.
+// folders are those that may hold a kept state or its receipt, the newest first.
 func (r *Recoverer) folders(ctx context.Context, in pipeline.TargetInput) ([]record.PlanAttempt, error) {
+	keys, err := r.Store.List(ctx, record.KeptRequestPrefix(in.Target(), in.Request))
+	if err != nil {
+		return nil, err
+	}
 	var folders []record.PlanAttempt
-	for _, prefix := range []string{record.KeptRequestPrefix(in.Target(), in.Request), record.PlansPrefix(in.Target(), in.Request)} {
-		keys, err := r.Store.List(ctx, prefix)
-		if err != nil {
-			return nil, err
-		}
-		for _, key := range slices.Backward(keys) {
-			if folder, ok := strings.CutSuffix(key, record.ObjectReceipt); ok {
-				folders = append(folders, record.PlanAttempt{Target: in.Target(), Prefix: folder})
-			}
+	for _, key := range slices.Backward(keys) {
+		if folder, ok := strings.CutSuffix(key, record.ObjectReceipt); ok {
+			folders = append(folders, record.PlanAttempt{Target: in.Target(), Prefix: folder})
 		}
 	}
 	return folders, nil

@@ -42,9 +42,9 @@ func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, s
 	if err != nil {
 		return err
 	}
-	receipt, _, err := record.ReadReceipt(ctx, w.records(), st.Folder)
-	if err != nil {
-		return err
+	receipt := st.Receipt
+	if receipt == nil {
+		return fmt.Errorf("%s: %w: it has no receipt", st.Folder.Key(record.ObjectPlanned), pipeline.ErrTampered)
 	}
 	now := w.Now().UTC()
 	switch {

@@ -22,11 +22,11 @@ func credentialsOf(m *manager) credentials { return credentials{m} }
 // the customer's, and nothing of anybody else. It comes before the store is opened.
 //
 // A person's machine has no ID token; there the person's own credentials are used.
-func (m credentials) confine(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) error {
+func (m credentials) confine(ctx context.Context, c pipeline.Customer, t pipeline.Target, work pipeline.Work) error {
 	if c.Manager.Role == "" || !m.context.InActions {
 		return nil
 	}
-	session, err := m.session(ctx, c, env, work)
+	session, err := m.session(ctx, c, t, work)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (m credentials) fleet(dir string) *terraform.Fleet {
 		if job.Customer.Manager.Role == "" || !m.context.InActions {
 			return o.Environ, nil
 		}
-		session, err := m.session(ctx, job.Customer, job.Environment, pipeline.WorkPlan)
+		session, err := m.session(ctx, job.Customer, job.Target(), pipeline.WorkPlan)
 		if err != nil {
 			return nil, err
 		}
@@ -58,27 +58,27 @@ func (m credentials) fleet(dir string) *terraform.Fleet {
 }
 
 // session takes the role of a target for as long as the work may last.
-func (m credentials) session(ctx context.Context, c pipeline.Customer, env pipeline.Environment, work pipeline.Work) (store.Session, error) {
+func (m credentials) session(ctx context.Context, c pipeline.Customer, t pipeline.Target, work pipeline.Work) (store.Session, error) {
 	state := m.config.Manager.State
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
-	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(env), SealingKeys: m.config.Manager.SealingKeys}
-	role := c.Manager.Role.Of(c.Name.In(env), work)
-	policy, err := scope.SessionPolicy(role, state.Target(c.Name.In(env), ""))
+	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(t.Environment), SealingKeys: m.config.Manager.SealingKeys}
+	role := c.Manager.Role.Of(t, work)
+	policy, err := scope.SessionPolicy(role, state.Target(t, ""))
 	if err != nil {
 		return store.Session{}, err
 	}
 	token, err := masksOf(m.step).idToken(ctx, store.SessionAudience)
 	if err != nil {
-		return store.Session{}, fmt.Errorf("take the role of %s/%s: %w", c.Name, env, err)
+		return store.Session{}, fmt.Errorf("take the role of %s: %w", t, err)
 	}
-	session, err := store.OpenSession(ctx, store.SessionOptions{Role: role, Token: token, Customer: c.Name, Environment: env,
+	session, err := store.OpenSession(ctx, store.SessionOptions{Role: role, Token: token, Customer: c.Name, Environment: t.Environment,
 		Policy: policy, Duration: c.Manager.Limits.SessionTime(work), Region: region, Lookup: m.app.lookup})
 	if err != nil {
 		return store.Session{}, err
 	}
 	if err := masksOf(m.step).add(session.SecretAccessKey, session.Token); err != nil {
-		return store.Session{}, fmt.Errorf("mask the credentials of %s/%s: %w", c.Name, env, err)
+		return store.Session{}, fmt.Errorf("mask the credentials of %s: %w", t, err)
 	}
 	return session, nil
 }

@@ -98,7 +98,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		Backend: func(t pipeline.Target) pipeline.Backend {
 			named := c
 			named.Name = t.Customer
-			return m.backend(named, t.Environment)
+			return m.backend(t)
 		}}
 	if kept, stays := m.config.Customer(old); stays {
 		in.Kept = &kept

@@ -112,7 +112,7 @@ func differing(d pipeline.ResourceChange) string {
 
 // driftLine describes one target in a line.
 func driftLine(r drift.Result) string {
-	name := fmt.Sprintf("%s/%s: ", r.Customer, r.Environment)
+	name := fmt.Sprintf("%s: ", r.Target)
 	switch {
 	case r.Failure != nil:
 		message, _, _ := strings.Cut(r.Failure.Message, "\n")

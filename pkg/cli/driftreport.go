@@ -35,7 +35,7 @@ func (m driftStep) writeIssues(ctx context.Context, scan *drift.Scan, o driftFin
 
 // issueLine describes one issue in a line.
 func issueLine(i drift.TargetIssue) string {
-	line := fmt.Sprintf("%s/%s: issue", i.Customer, i.Environment)
+	line := fmt.Sprintf("%s: issue", i.Target)
 	if i.Number > 0 {
 		line += fmt.Sprintf(" #%d", i.Number)
 	}

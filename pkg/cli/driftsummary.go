@@ -132,9 +132,9 @@ func (m driftStep) remediate(ctx context.Context, scan drift.Scan) error {
 	started, err := drift.Remediator{Store: m.store, Sealer: m.sealer, GitHub: client}.Run(ctx, m.slug(ctx), scan, m.config.Customers)
 	for _, r := range started {
 		if r.Started {
-			m.app.logf("%s/%s: started a request to apply", r.Customer, r.Environment)
+			m.app.logf("%s: started a request to apply", r.Target)
 		} else {
-			m.app.logf("%s/%s: no request started: %s", r.Customer, r.Environment, r.Reason)
+			m.app.logf("%s: no request started: %s", r.Target, r.Reason)
 		}
 	}
 	return err

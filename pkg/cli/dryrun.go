@@ -129,7 +129,7 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 		if m.place(o.store).isMissing() {
 			return job, nil, m.place(o.store).missing()
 		}
-		if err := credentialsOf(m.manager).confine(ctx, c, env, pipeline.WorkPlan); err != nil {
+		if err := credentialsOf(m.manager).confine(ctx, c, c.Name.In(env), pipeline.WorkPlan); err != nil {
 			return job, nil, err
 		}
 		if err := m.openStore(ctx, o.store); err != nil {
@@ -138,10 +138,10 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 		if err := registry.CheckRegistered(ctx, m.store, nil, c); err != nil {
 			return job, nil, err
 		}
-		if err := m.checkHistory(ctx, c, env); err != nil {
+		if err := m.checkHistory(ctx, c, c.Name.In(env)); err != nil {
 			return job, nil, err
 		}
-		job.Backend = m.backend(c, env)
+		job.Backend = m.backend(c.Name.In(env))
 	}
 	job.Dir, remove, err = m.workDir(o.directories)
 	return job, remove, err
@@ -150,15 +150,15 @@ func (m dryRun) job(ctx context.Context, o planOptions, guessed bool) (job pipel
 // checkHistory refuses a plan on the state of another customer, and the first plan of an
 // environment that may be a renamed one. In Actions fetch-vars looks for that: the role of a
 // plan sees one target.
-func (m dryRun) checkHistory(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
+func (m dryRun) checkHistory(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
 	s := record.Records{Store: m.store}
-	if err := registry.CheckOwner(ctx, s, c, env); err != nil || m.context.InActions {
+	if err := registry.CheckOwner(ctx, s, c, t); err != nil || m.context.InActions {
 		return err
 	}
-	if first, err := ledger.NeverApplied(ctx, s, c.Name.In(env)); err != nil || !first {
+	if first, err := ledger.NeverApplied(ctx, s, t); err != nil || !first {
 		return err
 	}
-	return registry.CheckFirstPlan(ctx, s, c, env)
+	return registry.CheckFirstPlan(ctx, s, c, t)
 }
 
 // dryRunCustomer is the registered customer that the checkout belongs to, or one

@@ -266,13 +266,12 @@ func (m fetching) result(r pipeline.Request, cause error) error {
 		outcome = pipeline.OutcomeFailed
 	}
 	applies := []pipeline.Environment{}
-	for _, env := range r.Targets {
-		if r.Applies(env) {
-			applies = append(applies, env)
+	for _, t := range r.Targets {
+		if r.Applies(t.Target) {
+			applies = append(applies, t.Environment)
 		}
 	}
-	environments := append([]pipeline.Environment{}, r.Targets...)
-	environmentsJSON, err := json.Marshal(environments)
+	environmentsJSON, err := json.Marshal(append([]pipeline.Environment{}, r.Environments()...))
 	if err != nil {
 		return err
 	}

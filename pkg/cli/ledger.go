@@ -149,7 +149,7 @@ func (m audit) ledgers(ctx context.Context, o ledgerOptions) ([]ledger.AuditRepo
 		if err != nil {
 			return nil, err
 		}
-		return m.auditTarget(ctx, auditor, c, env)
+		return m.auditTarget(ctx, auditor, c, c.Name.In(env))
 	}
 	environments, err := targetFlagsOf(m.manager).stored(ctx, c)
 	reports, unread := m.auditAll(ctx, auditor, c, append([]pipeline.Environment{""}, environments...))

@@ -15,13 +15,13 @@ import (
 // auditTarget reads the ledger of a target, or with an empty env that of the customer.
 // With a GitHub to compare with, the ledgers that it has under former names follow: its
 // history begins there.
-func (m audit) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, env pipeline.Environment) ([]ledger.AuditReport, error) {
+func (m audit) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeline.Customer, t pipeline.Target) ([]ledger.AuditReport, error) {
 	var reports []ledger.AuditReport
 	names := []pipeline.CustomerName{c.Name}
 	for i := 0; i < len(names); i++ { // it grows
 		of := c
 		of.Name = names[i]
-		report, err := auditor.Target(ctx, of, env)
+		report, err := auditor.Target(ctx, of, t)
 		if err != nil {
 			if len(report.Entries) > 0 {
 				report.Notes = append(report.Notes, "this ledger was not verified to its end")
@@ -122,7 +122,7 @@ func (m audit) auditAll(ctx context.Context, auditor ledger.Auditor, c pipeline.
 	var reports []ledger.AuditReport
 	var unread []error
 	for _, env := range envs {
-		found, err := m.auditTarget(ctx, auditor, c, env)
+		found, err := m.auditTarget(ctx, auditor, c, c.Name.In(env))
 		reports = append(reports, found...)
 		if err == nil {
 			continue

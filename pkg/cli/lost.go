@@ -55,12 +55,12 @@ func (m lostStates) checkMoved(ctx context.Context, job pipeline.Job) (*pipeline
 		return nil, err
 	}
 	if m.app.getenv(envSourceToken) == "" && m.app.getenv(envAppID) == "" {
-		m.app.logf("%s/%s has no state and no record of an apply here. Without %s, metapipe cannot ask GitHub whether it was applied from another store", job.Customer.Name, job.Environment, envSourceToken)
+		m.app.logf("%s has no state and no record of an apply here. Without %s, metapipe cannot ask GitHub whether it was applied from another store", job.Target(), envSourceToken)
 		return nil, nil
 	}
 	client, err := m.github.clientFor(envSourceToken, grantMoved)
 	if err != nil {
 		return nil, err
 	}
-	return ledger.CheckMoved(ctx, client, job.Customer, job.Environment, job.Backend.String())
+	return ledger.CheckMoved(ctx, client, job.Customer, job.Target(), job.Backend.String())
 }

@@ -210,8 +210,8 @@ func bucketOptions(app *App, b pipeline.Bucket) store.S3Options {
 }
 
 // backend is where the tool keeps the state of a target.
-func (m *manager) backend(c pipeline.Customer, env pipeline.Environment) pipeline.Backend {
-	return m.config.Manager.State.Target(c.Name.In(env), m.directory)
+func (m *manager) backend(t pipeline.Target) pipeline.Backend {
+	return m.config.Manager.State.Target(t, m.directory)
 }
 
 // spareDir is where a sealed state goes when the store cannot take it: a place

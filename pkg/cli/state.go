@@ -117,7 +117,7 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d\n", in.Customer.Name, in.Environment, in.Backend, state.Serial)
+		_, err = fmt.Fprintf(a.Out, "the state of %s is in %s: serial %d\n", in.Target(), in.Backend, state.Serial)
 		return err
 	})
 }
@@ -177,7 +177,7 @@ func (a *App) printStates(states []targetState) error {
 				s.Environment, report.TerminalLine(s.LockDamaged.Why), report.TerminalLine(s.LockDamaged.Place))
 		}
 		if s.Lost != nil {
-			fmt.Fprintf(a.Out, "\nLOST %s/%s: %s\n→ %s\n", s.Customer, s.Environment, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
+			fmt.Fprintf(a.Out, "\nLOST %s: %s\n→ %s\n", s.Target, report.TerminalLine(s.Lost.Why), s.Lost.Operator())
 		}
 	}
 	return nil
@@ -189,9 +189,9 @@ func (a *App) stateShow(ctx context.Context, o stateOptions) error {
 		return err
 	}
 	if o.log || o.request != "" {
-		return logsOf(m).show(ctx, c, env, o)
+		return logsOf(m).show(ctx, c, c.Name.In(env), o)
 	}
-	state, err := statesOf(m).target(ctx, c, env)
+	state, err := statesOf(m).target(ctx, c, c.Name.In(env))
 	if err != nil {
 		return err
 	}

@@ -107,11 +107,11 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 	}
 	bucket, ok := m.store.(*store.S3)
 	if !ok || m.config.Manager.State.Backend.Type != "" {
-		return nil, pipeline.Usagef("the state of %s/%s is in %s, which keeps no versions that metapipe can read",
-			in.Customer.Name, in.Environment, in.Backend).
+		return nil, pipeline.Usagef("the state of %s is in %s, which keeps no versions that metapipe can read",
+			in.Target(), in.Backend).
 			Nextf("1. find the newest copy: in your backup, in what the backend itself keeps, or in the file terraform.tfstate.backup "+
-				"beside a local state (one apply older); 2. look whether it fits: `metapipe state restore --customer %s --environment %s "+
-				"--file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Customer.Name, in.Environment)
+				"beside a local state (one apply older); 2. look whether it fits: `metapipe state restore %s "+
+				"--file COPY`; 3. restore it: the same with --apply, and with --force where no copy fits", in.Target().Flags())
 	}
 	key := pipeline.StateKey(in.Target())
 	versions, err := bucket.Versions(ctx, key)
@@ -129,7 +129,7 @@ func (m restoring) copies(ctx context.Context, o restoreOptions, in pipeline.Tar
 		}
 		one, err := readCopy(r)
 		if err = errors.Join(err, r.Close()); err != nil {
-			return nil, fmt.Errorf("version %s of the state of %s/%s: %w", v.ID, in.Customer.Name, in.Environment, err)
+			return nil, fmt.Errorf("version %s of the state of %s: %w", v.ID, in.Target(), err)
 		}
 		one.Version, one.Changed, one.Size = v.ID, v.Changed, v.Size
 		found = append(found, one)
@@ -195,7 +195,7 @@ func (a *App) printRestored(r restoreResult, asJSON bool) error {
 		return a.printJSON(r)
 	}
 	done := r.Restored
-	fmt.Fprintf(a.Out, "the state of %s/%s is in %s: serial %d, from %s\n", r.Customer, r.Environment, r.Place, done.Serial, report.TerminalLine(done.From))
+	fmt.Fprintf(a.Out, "the state of %s is in %s: serial %d, from %s\n", r.Target, r.Place, done.Serial, report.TerminalLine(done.From))
 	if done.Misfit != "" {
 		fmt.Fprintf(a.Out, "it does not fit: %s\n→ import what was built since; the next plan shows what is missing\n", report.TerminalLine(done.Misfit))
 	}

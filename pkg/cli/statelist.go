@@ -24,7 +24,7 @@ func (m states) list(ctx context.Context, customers []pipeline.Customer, left []
 			if only != "" && only != string(env) {
 				continue
 			}
-			state, err := m.target(ctx, c, env)
+			state, err := m.target(ctx, c, c.Name.In(env))
 			if err != nil {
 				state.Unread = err.Error()
 				if err := m.goOn(ctx, err); err != nil {

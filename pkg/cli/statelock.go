@@ -12,24 +12,24 @@ import (
 )
 
 // free reports whether a state is known to have no lock.
-func (m states) free(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (bool, error) {
-	lock, known, err := m.Lock(ctx, c, env)
+func (m states) free(ctx context.Context, c pipeline.Customer, t pipeline.Target) (bool, error) {
+	lock, known, err := m.Lock(ctx, c, t)
 	if err != nil {
-		return false, fmt.Errorf("read the lock of %s/%s: %w", c.Name, env, err)
+		return false, fmt.Errorf("read the lock of %s: %w", t, err)
 	}
 	return known && lock == nil, nil
 }
 
 // Lock reads the lock that lies beside a state in the store. The locks of a table
 // or of another backend are the tool's alone: known is false.
-func (m states) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
+func (m states) Lock(ctx context.Context, c pipeline.Customer, t pipeline.Target) (lock *pipeline.Lock, known bool, err error) {
 	state := m.config.Manager.State
 	if state.Backend.Type != "" || state.Bucket.LockTable != "" {
 		return nil, false, nil
 	}
-	key := lockNote(c.Name.In(env))
+	key := lockNote(t)
 	if state.Bucket.Name != "" {
-		key = pipeline.StateKey(c.Name.In(env)) + ".tflock"
+		key = pipeline.StateKey(t) + ".tflock"
 	}
 	lock, err = m.readLock(ctx, key)
 	return lock, true, err
@@ -68,5 +68,5 @@ func (m states) placeOf(key string) string {
 
 // lockNote is where the tool says who has locked a local state.
 func lockNote(t pipeline.Target) string {
-	return fmt.Sprintf("%s/%s/.terraform.tfstate.lock.info", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/.terraform.tfstate.lock.info", t.Folder())
 }

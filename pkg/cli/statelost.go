@@ -57,9 +57,9 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 		return err
 	}
 	if left {
-		return acceptLeft(ctx, m, c, env, o.reason)
+		return acceptLeft(ctx, m, c, c.Name.In(env), o.reason)
 	}
-	state, in, err := m.lostState(ctx, c, env)
+	state, in, err := m.lostState(ctx, c, c.Name.In(env))
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *App) stateAccept(ctx context.Context, o acceptOptions) error {
 	if state.Exists {
 		what = fmt.Sprintf("serial %d of lineage %s", state.Serial, state.Lineage)
 	}
-	_, err = fmt.Fprintf(a.Out, "accepted for %s/%s: %s\n", in.Customer.Name, in.Environment, what)
+	_, err = fmt.Fprintf(a.Out, "accepted for %s: %s\n", in.Target(), what)
 	return err
 }
 
@@ -112,16 +112,16 @@ func (a *App) acceptedTarget(ctx context.Context, o acceptOptions) (m *manager, 
 
 // acceptLeft accepts that the record of the last apply of a customer without a file cannot
 // be read.
-func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, env pipeline.Environment, reason string) (err error) {
+func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, t pipeline.Target, reason string) (err error) {
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return err
 	}
-	in := pipeline.TargetInput{Customer: c, Environment: env, Run: m.run(), Actor: m.operator()}
+	in := pipeline.TargetInput{Customer: c, Environment: t.Environment, Run: m.run(), Actor: m.operator()}
 	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: m.app.Now}
 	if err := restorer.AcceptLeft(ctx, in, reason); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(m.app.Out, "accepted for %s/%s: the record of the last apply is removed; %s does not exist, and nothing else has changed\n", c.Name, env, customerFile(c.Name))
+	_, err = fmt.Fprintf(m.app.Out, "accepted for %s: the record of the last apply is removed; %s does not exist, and nothing else has changed\n", t, customerFile(c.Name))
 	return err
 }
 
@@ -132,24 +132,24 @@ func (a *App) lostTarget(ctx context.Context, o targetOptions) (*manager, target
 	if err != nil {
 		return nil, targetState{}, pipeline.TargetInput{}, err
 	}
-	state, in, err := m.lostState(ctx, c, env)
+	state, in, err := m.lostState(ctx, c, c.Name.In(env))
 	return m, state, in, err
 }
 
 // lostState reads the state of a target, which no one may be working on.
-func (m *manager) lostState(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (state targetState, in pipeline.TargetInput, err error) {
+func (m *manager) lostState(ctx context.Context, c pipeline.Customer, t pipeline.Target) (state targetState, in pipeline.TargetInput, err error) {
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return state, in, err
 	}
-	if state, err = statesOf(m).target(ctx, c, env); err != nil {
+	if state, err = statesOf(m).target(ctx, c, t); err != nil {
 		return state, in, err
 	}
-	in = pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, Backend: m.backend(c, env), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
+	in = pipeline.TargetInput{Customer: c, Environment: t.Environment, ManagerDir: m.dir, Backend: m.backend(t), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
 	if state.LockDamaged != nil {
-		return state, in, fmt.Errorf("look for the lock of %s/%s: %w", c.Name, env, state.LockDamaged)
+		return state, in, fmt.Errorf("look for the lock of %s: %w", t, state.LockDamaged)
 	}
 	if state.Lock != nil {
-		return state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s/%s is locked by %s", c.Name, env, state.Lock),
+		return state, in, &pipeline.RefusedError{Reason: pipeline.ReasonLocked, Message: fmt.Sprintf("the state of %s is locked by %s", t, state.Lock),
 			Next: "wait until that has ended; `metapipe unlock` releases the lock of a dead run"}
 	}
 	return state, in, nil

@@ -112,7 +112,7 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if from.Replace && m.config.Manager.State.Backend.Type != "" {
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonStaleState,
-			Message: fmt.Sprintf("%s holds something in the place of the state of %s/%s, and metapipe cannot keep that aside there", state.Place, in.Customer.Name, in.Environment),
+			Message: fmt.Sprintf("%s holds something in the place of the state of %s, and metapipe cannot keep that aside there", state.Place, in.Target()),
 			Next:    "move it away with the means of that backend, and run this again",
 		}
 	}
@@ -128,7 +128,7 @@ func stateExists(s targetState, o restoreOptions) error {
 	if o.file != "" || o.version != "" {
 		next = "replace it with --force: it is kept aside"
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s/%s has a state: %s holds serial %d of lineage %s", s.Customer, s.Environment, s.Place, s.Serial, s.Lineage),
+	return &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: fmt.Sprintf("%s has a state: %s holds serial %d of lineage %s", s.Target, s.Place, s.Serial, s.Lineage),
 		Next: next}
 }
 
@@ -146,13 +146,13 @@ func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (state
 		}
 	}
 	if o.version != "" {
-		return stateCopy{}, pipeline.Usagef("the bucket has no version %s of the state of %s/%s",
-			o.version, in.Customer.Name, in.Environment).
+		return stateCopy{}, pipeline.Usagef("the bucket has no version %s of the state of %s",
+			o.version, in.Target()).
 			Nextf("leave --version and --apply out to see which there are")
 	}
 	return stateCopy{}, &pipeline.RefusedError{
 		Reason:  pipeline.ReasonStateLost,
-		Message: fmt.Sprintf("no version of the state of %s/%s is the one that the last apply left", in.Customer.Name, in.Environment),
+		Message: fmt.Sprintf("no version of the state of %s is the one that the last apply left", in.Target()),
 		Next:    "leave --apply out to see them; --version with --force restores another one: what was built since is missing in it, and must be imported",
 	}
 }

@@ -104,32 +104,32 @@ type states struct{ *manager }
 func statesOf(m *manager) states { return states{m} }
 
 // target reads what there is of one target.
-func (m states) target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (targetState, error) {
-	backend := m.backend(c, env)
-	state := targetState{Target: c.Name.In(env), Place: backend.String()}
-	kept, err := m.store.List(ctx, record.KeptPrefix(c.Name.In(env)))
+func (m states) target(ctx context.Context, c pipeline.Customer, t pipeline.Target) (targetState, error) {
+	backend := m.backend(t)
+	state := targetState{Target: t, Place: backend.String()}
+	kept, err := m.store.List(ctx, record.KeptPrefix(t))
 	if err != nil {
 		return state, err
 	}
 	state.Kept = record.KeptStates(kept)
 	if m.config.Manager.State.Backend.Type != "" {
-		err = m.stateByTool(ctx, c, env, &state)
+		err = m.stateByTool(ctx, c, t, &state)
 	} else {
-		err = m.stateInStore(ctx, c, env, &state)
+		err = m.stateInStore(ctx, c, t, &state)
 	}
 	if err != nil {
 		return state, err
 	}
 	if !state.damaged() {
-		if state.Lost, err = ledger.LookForLost(ctx, m.store, c.Name.In(env), state.record(), state.Place); err != nil {
+		if state.Lost, err = ledger.LookForLost(ctx, m.store, t, state.record(), state.Place); err != nil {
 			return state, err
 		}
 	}
 	if err := m.end(ctx, &state); err != nil {
 		return state, err
 	}
-	if !c.Allows(env) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
-		state.Left = c.LeftEnvironment(env)
+	if !c.Allows(t.Environment) && state.Ended == nil && (state.Lost != nil || state.Exists && state.Resources != 0) {
+		state.Left = c.LeftEnvironment(t.Environment)
 	}
 	if m.config.Manager.State.Backend.Type != "" {
 		return state, nil
@@ -152,14 +152,14 @@ func (m states) end(ctx context.Context, state *targetState) error {
 
 // stateInStore reads a state that lies beside the objects of the store. It looks at the
 // state and its locks alone: what else lies under the target grows with its requests.
-func (m states) stateInStore(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
-	key := pipeline.StateKey(c.Name.In(env))
+func (m states) stateInStore(ctx context.Context, c pipeline.Customer, t pipeline.Target, state *targetState) error {
+	key := pipeline.StateKey(t)
 	found, err := m.store.Describe(ctx, key)
 	if err != nil {
 		return err
 	}
-	if m.backend(c, env).Type == "local" { // such a state has its lock beside it
-		if err := m.takeLock(ctx, lockNote(c.Name.In(env)), state); err != nil {
+	if m.backend(t).Type == "local" { // such a state has its lock beside it
+		if err := m.takeLock(ctx, lockNote(t), state); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func (m states) takeLock(ctx context.Context, key string, state *targetState) er
 	case errors.As(err, &damaged):
 		state.LockDamaged = damaged
 	case err != nil:
-		return fmt.Errorf("lock of %s/%s: %w", state.Customer, state.Environment, err)
+		return fmt.Errorf("lock of %s: %w", state.Target, err)
 	case lock != nil:
 		state.Lock = lock
 	}
@@ -209,7 +209,7 @@ func (m states) readStored(ctx context.Context, state *targetState) error {
 		lost := pipeline.DamagedState(state.Target, state.Place, statefile.Reason(err))
 		state.Lost = &lost
 	case err != nil:
-		return fmt.Errorf("state of %s/%s: %w", state.Customer, state.Environment, err)
+		return fmt.Errorf("state of %s: %w", state.Target, err)
 	}
 	state.take(version)
 	return nil
@@ -232,13 +232,13 @@ func (m states) read(ctx context.Context, key string, read func(io.Reader) error
 }
 
 // stateByTool asks the tool, since it alone can read other backends.
-func (m states) stateByTool(ctx context.Context, c pipeline.Customer, env pipeline.Environment, state *targetState) error {
+func (m states) stateByTool(ctx context.Context, c pipeline.Customer, t pipeline.Target, state *targetState) error {
 	dir, remove, err := m.workDir(directories{})
 	if err != nil {
 		return err
 	}
 	defer remove()
-	job := pipeline.Job{Customer: c, Environment: env, Dir: filepath.Join(dir, "state"), Backend: m.backend(c, env), Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Dir: filepath.Join(dir, "state"), Backend: m.backend(t), Log: io.Discard}
 	version, size, err := m.engine().State(ctx, job)
 	state.LockUnknown = "in the backend " + job.Backend.Type
 	if state.Lost = pipeline.AsLost(err); state.Lost != nil {

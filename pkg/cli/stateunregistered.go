@@ -75,7 +75,7 @@ func (m leftovers) leftStates(ctx context.Context, name pipeline.CustomerName, o
 			continue
 		}
 		c := pipeline.Customer{Name: name, Manager: m.config.Manager}
-		state := targetState{Target: name.In(env), Place: m.backend(c, env).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
+		state := targetState{Target: name.In(env), Place: m.backend(c.Name.In(env)).String(), Unregistered: to == "", RenamedTo: to, RenameUnread: unread}
 		if err := m.leftState(ctx, c, &state); err != nil {
 			state.Unread = err.Error()
 			if err := statesOf(m.manager).goOn(ctx, err); err != nil {
@@ -95,7 +95,7 @@ func (m leftovers) leftState(ctx context.Context, c pipeline.Customer, state *ta
 	}
 	state.Kept = record.KeptStates(kept)
 	if m.config.Manager.State.Backend.Type == "" {
-		err = statesOf(m.manager).stateInStore(ctx, c, state.Environment, state)
+		err = statesOf(m.manager).stateInStore(ctx, c, state.Target, state)
 	} else {
 		state.LockUnknown = "in the backend " + m.config.Manager.State.Backend.Type
 	}

@@ -121,14 +121,14 @@ func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Swe
 		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
 			return fetchingOf(m.manager).closeRequest(ctx, source, closing)
 		},
-		Unlock: func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error {
-			dir, remove, err := m.workDir(p, string(c.Name), string(env))
+		Unlock: func(ctx context.Context, c pipeline.Customer, t pipeline.Target, request pipeline.RequestID, lockID string) error {
+			dir, remove, err := m.workDir(p, string(c.Name), string(t.Environment))
 			if err != nil {
 				return err
 			}
 			defer remove()
-			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: env,
-				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
+			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: t.Environment,
+				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(t), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
 			return err
 		},
 	}

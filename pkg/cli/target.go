@@ -36,7 +36,7 @@ func (a *App) onTarget(ctx context.Context, o targetOptions, work pipeline.Work,
 		if err := checkRequest(o.request); err != nil {
 			return err
 		}
-		return credentialsOf(m).confine(ctx, c, env, work)
+		return credentialsOf(m).confine(ctx, c, c.Name.In(env), work)
 	})
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (m targetFlags) targetInput(ctx context.Context, o targetOptions) (in pipel
 		return in, nil, err
 	}
 	return pipeline.TargetInput{Customer: c, Request: id, Environment: env, ManagerDir: m.dir, ManagerCommit: m.commit(ctx), RunDir: dir,
-		Backend: m.backend(c, env), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.operator(), Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
+		Backend: m.backend(c.Name.In(env)), SpareDir: m.spareDir(o.directories), Run: m.run(), Host: hostname(), Actor: m.operator(), Receipt: o.receipt, Log: m.app.Err, Mask: m.app.masking}, remove, nil
 }
 
 // target reads the flags that name a target: one that the customer may use, or one that

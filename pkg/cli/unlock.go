@@ -53,7 +53,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 	if err != nil {
 		return err
 	}
-	free, err := statesOf(m).free(ctx, c, env)
+	free, err := statesOf(m).free(ctx, c, c.Name.In(env))
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *App) unlock(ctx context.Context, o unlockOptions) error {
 		return err
 	}
 	lock, err := unlocker.Run(ctx, sweep.UnlockInput{LockID: o.lockID, NoRun: o.noRun,
-		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c, env), Run: m.run(), Actor: m.operator(), Log: a.Err}})
+		TargetInput: pipeline.TargetInput{Customer: c, Environment: env, ManagerDir: m.dir, RunDir: dir, Backend: m.backend(c.Name.In(env)), Run: m.run(), Actor: m.operator(), Log: a.Err}})
 	if err != nil {
 		return err
 	}
@@ -89,9 +89,9 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 	case o.json:
 		return a.printJSON(r)
 	case r.Released:
-		_, err = fmt.Fprintf(a.Out, "the lock of %s/%s is released: %s\n", r.Customer, r.Environment, report.TerminalLine(r.Lock.String()))
+		_, err = fmt.Fprintf(a.Out, "the lock of %s is released: %s\n", r.Target, report.TerminalLine(r.Lock.String()))
 	default:
-		_, err = fmt.Fprintf(a.Out, "the state of %s/%s is not locked: nothing to do\n", r.Customer, r.Environment)
+		_, err = fmt.Fprintf(a.Out, "the state of %s is not locked: nothing to do\n", r.Target)
 	}
 	return err
 }

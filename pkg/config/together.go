@@ -46,7 +46,7 @@ func claims(c registered) []claim {
 	repository := fmt.Sprintf("%d ", c.RepositoryID)
 	var list []claim
 	if c.RepositoryID != 0 {
-		list = append(list, claim{of: c, kind: "status", text: repository + request.StatusContext("")})
+		list = append(list, claim{of: c, kind: "status", text: repository + request.StatusContext(pipeline.Target{})})
 	}
 	for _, rule := range c.Manager.Environments {
 		env := rule.Name
@@ -56,8 +56,8 @@ func claims(c registered) []claim {
 		state := c.Manager.State.Target(c.Name.In(env), c.Manager.State.Directory)
 		list = append(list, claim{of: c, env: env, kind: "state", text: place(state), name: state.String()})
 		if c.RepositoryID != 0 {
-			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(env)},
-				claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(env)})
+			list = append(list, claim{of: c, env: env, kind: "status", text: repository + request.StatusContext(request.Customer.In(env))},
+				claim{of: c, env: env, kind: "deployment", text: repository + request.DeploymentEnvironment(request.Customer.In(env))})
 		}
 		for _, work := range []pipeline.Work{pipeline.WorkPlan, pipeline.WorkApply} {
 			if role := c.Manager.Role; role != "" {

@@ -18,18 +18,18 @@ func TestPushGoesThroughBothEnvironments(t *testing.T) {
 	w := pipelinetest.New(t)
 	commit := w.Hub.Commit(pipelinetest.BothEnvironments)
 	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(commit, "push")))
-	for _, env := range request.Targets {
-		planned := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
+	for _, target := range request.Targets {
+		planned := pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, target.Environment))
 		if planned.Outcome != pipeline.OutcomeWaiting || planned.ReceiptCode == "" {
-			t.Fatalf("plan of %s: %+v", env, planned)
+			t.Fatalf("plan of %s: %+v", target.Environment, planned)
 		}
 		if got := w.Report(request, false).Overall(); got != pipeline.StatusPending {
-			t.Fatalf("overall after the plan of %s: %s", env, got)
+			t.Fatalf("overall after the plan of %s: %s", target.Environment, got)
 		}
-		in := w.Target(request, env)
+		in := w.Target(request, target.Environment)
 		in.Receipt = planned.ReceiptCode
 		if applied := pipelinetest.Must[deploy.TargetResult](t)(w.Apply(in)); applied.Outcome != pipeline.OutcomeApplied {
-			t.Fatalf("apply of %s: %+v", env, applied)
+			t.Fatalf("apply of %s: %+v", target.Environment, applied)
 		}
 	}
 	report := w.Report(request, true)
@@ -278,7 +278,7 @@ func TestBranchesThatMayNotApplyAreHeld(t *testing.T) {
 		if request.PullRequest != 0 {
 			t.Errorf("branch %s became pull request %d", branch, request.PullRequest)
 		}
-		if request.Applies("production") == held {
+		if request.Applies(request.Customer.In("production")) == held {
 			t.Errorf("branch %s: applies to production: %v", branch, !held)
 		}
 		if held {

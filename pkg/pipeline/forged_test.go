@@ -13,7 +13,7 @@ import (
 
 // requestEdits are what a writer of the store without the key may change in a record.
 var requestEdits = map[string][2]string{
-	"targets":                  {`"staging",`, ``},
+	"targets":                  {`"environment": "staging"`, `"environment": "preview"`},
 	"mode":                     {`"mode": "apply"`, `"mode": "plan"`},
 	"commit":                   {`"commit": "`, `"commit": "0000000000000000000000000000000000000000", "x": "`},
 	"pull request":             {`"event": "push"`, `"event": "push", "pull_request": 77`},

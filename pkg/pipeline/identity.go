@@ -232,3 +232,12 @@ func (c CustomerName) In(env Environment) Target { return Target{Customer: c, En
 
 // String is how messages name a target: customer/environment.
 func (t Target) String() string { return string(t.Customer) + "/" + string(t.Environment) }
+
+// Folder is the place of the target in the store and in every tree of folders that holds
+// several targets, without a slash at its end.
+func (t Target) Folder() string { return string(t.Customer) + "/" + string(t.Environment) }
+
+// Flags are the ones that name the target to a command.
+func (t Target) Flags() string {
+	return "--customer " + string(t.Customer) + " --environment " + string(t.Environment)
+}

@@ -48,7 +48,7 @@ func TestOperatorStepsStayWithTheManager(t *testing.T) {
 				t.Errorf("the operator reads %v", err)
 			}
 			rep := w.Report(request, true)
-			shown := report.Renderer{}.Comment(rep) + report.Renderer{}.Status(rep, "staging") + report.Renderer{}.Status(rep, "")
+			shown := report.Renderer{}.Comment(rep) + report.Renderer{}.Status(rep, rep.Request.Customer.In("staging")) + report.Renderer{}.Status(rep, pipeline.Target{})
 			for _, comment := range w.Hub.CommentList {
 				shown += comment.Body
 			}

@@ -19,7 +19,7 @@ type RunCanceller interface {
 type LockReader interface {
 	// Lock is the lock of a target's state, nil when it is free. known is false for
 	// a backend whose locks only the tool can see.
-	Lock(ctx context.Context, c Customer, env Environment) (lock *Lock, known bool, err error)
+	Lock(ctx context.Context, c Customer, t Target) (lock *Lock, known bool, err error)
 }
 
 // LockRefused is a *RefusedError about a lock.

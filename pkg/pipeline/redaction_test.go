@@ -25,7 +25,7 @@ func internals() pipeline.TargetReport {
 		Source: pipeline.Position{File: "infra/SHOWN.yml", Line: 3}, Exact: true, Remedy: "SHOWN"}
 	ours := pipeline.Diagnostic{Summary: "INTERNAL error", Detail: "INTERNAL detail", Address: "SHOWN.d", Where: pipeline.Position{File: "INTERNAL.tf", Line: 2}, Code: "INTERNAL", Remedy: "ask INTERNAL"}
 	return pipeline.TargetReport{
-		Environment: "staging", Outcome: pipeline.OutcomeFailed, Message: "plan of a/staging failed: INTERNAL error (INTERNAL.tf:2)", Next: "the manager's maintainers mend INTERNAL.tf:2",
+		Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeFailed, Message: "plan of a/staging failed: INTERNAL error (INTERNAL.tf:2)", Next: "the manager's maintainers mend INTERNAL.tf:2",
 		Plan: &pipeline.Plan{Counts: pipeline.Counts{Replace: 1}, Changes: []pipeline.ResourceChange{change}, Drift: []pipeline.ResourceChange{change},
 			Deferred:    []pipeline.ResourceChange{change},
 			Invocations: []pipeline.Invocation{{Address: "SHOWN.act", Event: "SHOWN", Resource: "SHOWN.a", OnFailure: "SHOWN", Deferred: "SHOWN", Arguments: []pipeline.AttributeChange{{Path: "INTERNAL", After: value}}}},

@@ -21,9 +21,9 @@ type Report struct {
 
 // TargetReport is one target of a report.
 type TargetReport struct {
-	Environment Environment `json:"environment"`
-	Outcome     Outcome     `json:"outcome"`
-	Reason      Reason      `json:"reason,omitempty"`
+	Target
+	Outcome Outcome `json:"outcome"`
+	Reason  Reason  `json:"reason,omitempty"`
 	// Message says in a sentence why the outcome is what it is; Next what to do.
 	Message string `json:"message,omitempty"`
 	Next    string `json:"next,omitempty"`

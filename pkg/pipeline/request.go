@@ -76,20 +76,11 @@ type Request struct {
 	// AppliedBy is the request that applied the variables of a destroy; empty in other
 	// modes, which read them from Commit.
 	AppliedBy RequestID `json:"applied_by,omitempty"`
-	// Targets are the environments to work on, in promotion order.
-	Targets []Environment `json:"targets"`
-	// PlanOnly are the environments that would be planned but may not apply from this
-	// branch, with the reason. They are planned only.
-	PlanOnly map[Environment]string `json:"plan_only,omitempty"`
+	// Targets are what to work on, in promotion order. Each is one of Customer.
+	Targets []RequestTarget `json:"targets"`
 	// Removed are environments that were deployed before and are not in
 	// variables.yml any more. Nothing is destroyed.
 	Removed []Environment `json:"removed,omitempty"`
-	// Deployed are applies that GitHub remembers of targets that the store has no
-	// record of: the store was moved, or emptied.
-	Deployed map[Environment]Deployed `json:"deployed,omitempty"`
-	// Owned are the targets without a record of an apply that verified registrations give to
-	// the repository.
-	Owned []Environment `json:"owned,omitempty"`
 	// Problems and Reason are set when the request is rejected.
 	Reason   Reason   `json:"reason,omitempty"`
 	Problems Problems `json:"problems,omitempty"`
@@ -104,6 +95,24 @@ type Request struct {
 	ManagerRun    Run          `json:"manager_run"`
 	CreatedAt     time.Time    `json:"created_at"`
 }
+
+// RequestTarget is one target of a request, with what fetch-vars has found out about it:
+// the later steps have neither a token nor a key to ask with.
+type RequestTarget struct {
+	Target
+	// PlanOnly says why the target is only planned: it may not be applied from this branch.
+	// Empty: it may.
+	PlanOnly string `json:"plan_only,omitempty"`
+	// Deployed is an apply that GitHub remembers and the store has no record of: the store
+	// was moved, or emptied. nil: there is none.
+	Deployed *Deployed `json:"deployed,omitempty"`
+	// OwnerVerified: the store has no record of an apply, and registrations that were
+	// verified with the key of the fleet give the target to the repository.
+	OwnerVerified bool `json:"owner_verified,omitempty"`
+}
+
+// TargetNames lists the targets for people: "staging, production".
+func (r Request) TargetNames() string { return JoinNames(r.Environments()) }
 
 // EventManual is Request.Event of a request that was started by hand in the manager.
 const EventManual = "manual"
@@ -126,23 +135,42 @@ func (r Request) SameRun(run Run) []RequestID {
 // Reject makes the request one that is answered and not worked on.
 func (r *Request) Reject(answer *RejectedError) {
 	r.Reason, r.Problems = answer.Reason, answer.Problems
-	r.Targets, r.PlanOnly, r.Removed, r.Deployed, r.Owned = nil, nil, nil, nil, nil
+	r.Targets, r.Removed = nil, nil
 }
 
 // Rejected reports whether the request was not accepted.
 func (r Request) Rejected() bool { return r.Reason != "" }
 
-// WorksOn reports whether env is one of the targets.
-func (r Request) WorksOn(env Environment) bool { return slices.Contains(r.Targets, env) }
+// Find returns what the request says of a target. Of one that it does not work on, such as
+// one of another customer, it says nothing: the answer is the zero RequestTarget.
+func (r Request) Find(t Target) RequestTarget {
+	for _, of := range r.Targets {
+		if of.Target == t {
+			return of
+		}
+	}
+	return RequestTarget{}
+}
 
-// OwnerVerified reports whether fetch-vars has verified, with the key of the fleet, that
-// the environment belongs to the customer of this request.
-func (r Request) OwnerVerified(env Environment) bool { return slices.Contains(r.Owned, env) }
+// WorksOn reports whether t is one of the targets.
+func (r Request) WorksOn(t Target) bool {
+	return slices.ContainsFunc(r.Targets, func(of RequestTarget) bool { return of.Target == t })
+}
 
-// Applies reports whether env is to be applied, not only planned.
-func (r Request) Applies(env Environment) bool {
-	_, held := r.PlanOnly[env]
-	return r.Mode.Changes() && !held
+// Applies reports whether t is to be applied, not only planned.
+func (r Request) Applies(t Target) bool {
+	return r.Mode.Changes() && r.WorksOn(t) && r.Find(t).PlanOnly == ""
+}
+
+// Environments are those of the targets, each once, in promotion order.
+func (r Request) Environments() []Environment {
+	var all []Environment
+	for _, t := range r.Targets {
+		if !slices.Contains(all, t.Environment) {
+			all = append(all, t.Environment)
+		}
+	}
+	return all
 }
 
 // Document is a parsed and validated variables.yml. pkg/variables implements it.
@@ -179,13 +207,13 @@ type EffectiveConfig struct {
 
 // StatusContext is the commit status context of a target, or with an empty env
 // of the whole request.
-func (r Request) StatusContext(env Environment) string {
+func (r Request) StatusContext(t Target) string {
 	statusContext := "infra/terraform-deploy"
 	if r.SharedRepository {
 		statusContext += "/" + string(cmp.Or(r.AskedAs, r.Customer))
 	}
-	if env != "" {
-		statusContext += "/" + string(env)
+	if t.Environment != "" {
+		statusContext += "/" + string(t.Environment)
 	}
 	return statusContext
 }
@@ -193,11 +221,11 @@ func (r Request) StatusContext(env Environment) string {
 // DeploymentEnvironment is the name of the GitHub environment in the customer's
 // repo that carries the outputs of a target. The prefix keeps it apart from the
 // customer's own environments.
-func (r Request) DeploymentEnvironment(env Environment) string {
+func (r Request) DeploymentEnvironment(t Target) string {
 	if r.SharedRepository {
-		return "infra/" + string(r.Customer) + "/" + string(env)
+		return "infra/" + string(r.Customer) + "/" + string(t.Environment)
 	}
-	return "infra/" + string(env)
+	return "infra/" + string(t.Environment)
 }
 
 // Order sorts requests by what was pushed last, and not by which of the

@@ -144,9 +144,9 @@ func closedCosts(t *testing.T, closed int) map[string]int {
 	}
 	for range closed {
 		request := send(pipelinetest.BothEnvironments)
-		for _, env := range request.Targets {
-			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
-			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, env)))
+		for _, target := range request.Targets {
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, target.Environment))
+			pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, target.Environment)))
 		}
 		w.Report(request, true)
 	}

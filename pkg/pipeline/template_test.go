@@ -72,8 +72,12 @@ func TestNamesOfTargets(t *testing.T) {
 	s3 := pipeline.State{Bucket: pipeline.Bucket{Name: "b", Prefix: "a/b"}}
 	local := pipeline.State{}
 	for name, of := range map[string]func(c, env string) string{
-		"status":     func(c, env string) string { return request(c).StatusContext(pipeline.Environment(env)) },
-		"deployment": func(c, env string) string { return request(c).DeploymentEnvironment(pipeline.Environment(env)) },
+		"status": func(c, env string) string {
+			return request(c).StatusContext(request(c).Customer.In(pipeline.Environment(env)))
+		},
+		"deployment": func(c, env string) string {
+			return request(c).DeploymentEnvironment(request(c).Customer.In(pipeline.Environment(env)))
+		},
 		"state key": func(c, env string) string {
 			return pipeline.StateKey(pipeline.Target{Customer: pipeline.CustomerName(c), Environment: pipeline.Environment(env)})
 		},

@@ -122,7 +122,7 @@ func (s *rehearsal) closeRun(ctx context.Context, x *exchange) error {
 func overallOf(statuses []hub.StatusRecord) hub.StatusRecord {
 	var best hub.StatusRecord
 	for _, st := range latest(statuses) {
-		if strings.HasPrefix(st.Context, pipeline.Request{}.StatusContext("")) && (best.Context == "" || len(st.Context) < len(best.Context)) {
+		if strings.HasPrefix(st.Context, pipeline.Request{}.StatusContext(pipeline.Target{})) && (best.Context == "" || len(st.Context) < len(best.Context)) {
 			best = st
 		}
 	}

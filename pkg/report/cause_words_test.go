@@ -16,7 +16,7 @@ func TestCauseWithoutMembers(t *testing.T) {
 		plan := &pipeline.Plan{Complete: true, Changes: []pipeline.ResourceChange{{Address: "x_box.a", Action: action,
 			Causes: []pipeline.Cause{{Path: "dbs", Where: pipeline.Position{File: "variables.yml", Line: 3}}}}}}
 		plan.Counts.Add(action)
-		text := report.Renderer{}.Comment(reportOf(pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomePlanned, Plan: plan}))
+		text := report.Renderer{}.Comment(reportOf(pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomePlanned, Plan: plan}))
 		if !strings.Contains(strings.ToLower(text), "because you changed `dbs` (line 3)") || strings.Contains(text, "`dbs` (line 3) from") {
 			t.Errorf("%s:\n%s", action, text)
 		}

@@ -17,8 +17,8 @@ func TestCodeStaysWithTheOperator(t *testing.T) {
 		Where: pipeline.Position{File: "terraform/main.tf", Line: 7}, Code: `token = file("${path.module}/internal/token")`,
 	}
 	failed := map[string]pipeline.TargetReport{
-		"apply": {Environment: "staging", Outcome: pipeline.OutcomeFailed, Diagnostics: []pipeline.Diagnostic{d}},
-		"plan":  {Environment: "staging", Outcome: pipeline.OutcomeFailed, Plan: &pipeline.Plan{Errored: true, Diagnostics: []pipeline.Diagnostic{d}}},
+		"apply": {Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeFailed, Diagnostics: []pipeline.Diagnostic{d}},
+		"plan":  {Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeFailed, Plan: &pipeline.Plan{Errored: true, Diagnostics: []pipeline.Diagnostic{d}}},
 	}
 	for name, target := range failed {
 		rep := pipeline.Report{Request: pipeline.Request{Customer: "shop"}, Targets: []pipeline.TargetReport{target}}

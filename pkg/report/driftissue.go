@@ -108,7 +108,7 @@ func (s scribe) differences(r drift.Result, room size) string {
 	if r.Plan == nil {
 		return ""
 	}
-	t := pipeline.TargetReport{Environment: r.Environment, Plan: r.Plan}
+	t := pipeline.TargetReport{Target: r.Target, Plan: r.Plan}
 	d := draft{t: t, d: digestOf(t)}
 	more := func(n int) func(int) string {
 		return func(shown int) string {

@@ -45,7 +45,7 @@ func TestManyEnvironments(t *testing.T) {
 				}
 				rep, r := reportOf(targets...), report.Renderer{}
 				for i := range manyEnvironments {
-					rep.Request.Targets = append(rep.Request.Targets, environmentName(i))
+					rep.Request.Targets = append(rep.Request.Targets, pipeline.RequestTarget{Target: rep.Request.Customer.In(environmentName(i))})
 				}
 				comment, summary := r.Comment(rep), r.Summary(rep)
 				checkSize(t, comment, 65_536-1, report.DefaultCommentBytes)
@@ -56,12 +56,12 @@ func TestManyEnvironments(t *testing.T) {
 					if !strings.Contains(comment, string(env)) || !strings.Contains(summary, string(env)) {
 						t.Errorf("%s is not named", env)
 					}
-					checkLine(t, r.Status(rep, env), report.StatusLimit-11)
-					if d := pipeline.WithRequestTag(r.Status(rep, env), rep.Request.ID); utf8.RuneCountInString(d) > 140 {
+					checkLine(t, r.Status(rep, rep.Request.Customer.In(env)), report.StatusLimit-11)
+					if d := pipeline.WithRequestTag(r.Status(rep, rep.Request.Customer.In(env)), rep.Request.ID); utf8.RuneCountInString(d) > 140 {
 						t.Errorf("%d characters: %s", utf8.RuneCountInString(d), d)
 					}
 				}
-				checkLine(t, r.Status(rep, ""), report.StatusLimit-11)
+				checkLine(t, r.Status(rep, pipeline.Target{}), report.StatusLimit-11)
 			})
 		}
 	}
@@ -79,7 +79,7 @@ func TestManyEnvironmentsRejected(t *testing.T) {
 		var r report.Renderer
 		checkSize(t, r.Comment(rep), 65_536-1, report.DefaultCommentBytes)
 		checkSize(t, r.Summary(rep), 1<<20, 1<<20)
-		checkLine(t, r.Status(rep, ""), report.StatusLimit-11)
+		checkLine(t, r.Status(rep, pipeline.Target{}), report.StatusLimit-11)
 	}
 }
 
@@ -118,11 +118,11 @@ func TestLongStatuses(t *testing.T) {
 	for _, one := range []string{"é", "e\u0301", "字", "👩‍👩‍👧‍👦", "👍🏽", "🇩🇪", "\u1112\u1161\u11ab", "नि"} {
 		for shift := range 12 {
 			text := strings.Repeat("x", shift) + strings.Repeat(one, 200)
-			rep := reportOf(pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomeRefused, Message: text})
+			rep := reportOf(pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeRefused, Message: text})
 			rejected := reportOf()
 			rejected.Request.Reason, rejected.Request.Problems = pipeline.ReasonInvalidVariables, pipeline.Problems{{Message: text}, {Message: "b"}}
 			var r report.Renderer
-			for _, status := range []string{r.Status(rep, "staging"), r.Status(rejected, "")} {
+			for _, status := range []string{r.Status(rep, rep.Request.Customer.In("staging")), r.Status(rejected, pipeline.Target{})} {
 				d := pipeline.WithRequestTag(status, rep.Request.ID)
 				if n := utf8.RuneCountInString(d); n > 140 || !strings.HasSuffix(d, pipeline.RequestTag(rep.Request.ID)) {
 					t.Errorf("%d characters: %s", n, d)

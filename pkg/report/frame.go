@@ -80,7 +80,7 @@ func (s scribe) title(rep pipeline.Report) string {
 		parts = append(parts, link("run", run))
 	}
 	return "## " + overallSign(rep) + " Infrastructure of " + codeOr(clip(string(req.Customer), 63), "this repository") + "\n\n" +
-		destroyWords(rep) + plainText(status(rep, "")) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
+		destroyWords(rep) + plainText(status(rep, pipeline.Target{})) + "\n\n" + strings.Join(parts, " · ") + "\n\n"
 }
 
 // destroyWords says before all else that a request destroys.
@@ -89,8 +89,8 @@ func destroyWords(rep pipeline.Report) string {
 		return ""
 	}
 	var names []string
-	for _, env := range rep.Request.Targets {
-		names = append(names, code(clip(string(rep.Request.Customer), 63)+"/"+clip(string(env), 40)))
+	for _, t := range rep.Request.Targets {
+		names = append(names, code(clip(string(rep.Request.Customer), 63)+"/"+clip(string(t.Environment), 40)))
 	}
 	return "**" + signDestroy + " DESTROY: this request destroys everything that was deployed to " + strings.Join(names, ", ") + ".** It uses the variables that were applied last.\n\n"
 }

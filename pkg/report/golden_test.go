@@ -47,13 +47,13 @@ func TestGolden(t *testing.T) {
 
 func statuses(r report.Renderer, rep pipeline.Report) string {
 	var out strings.Builder
-	out.WriteString("overall: " + r.Status(rep, "") + "\n")
+	out.WriteString("overall: " + r.Status(rep, pipeline.Target{}) + "\n")
 	envs := append([]pipeline.Environment{}, rep.Request.Removed...)
 	for _, target := range rep.Targets {
 		envs = append(envs, target.Environment)
 	}
 	for _, env := range envs {
-		out.WriteString(string(env) + ": " + r.Status(rep, env) + "\n")
+		out.WriteString(string(env) + ": " + r.Status(rep, rep.Request.Customer.In(env)) + "\n")
 	}
 	return out.String()
 }

@@ -29,7 +29,7 @@ func TestOneCauseStandsOnce(t *testing.T) {
 			}
 			plan.Changes = append(plan.Changes, pipeline.ResourceChange{Address: "x_box.all[900]", Action: action, Causes: cause(5)})
 			plan.Counts.Add(action)
-			text := report.Renderer{}.Comment(reportOf(pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomePlanned, Plan: plan}))
+			text := report.Renderer{}.Comment(reportOf(pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomePlanned, Plan: plan}))
 			if n := strings.Count(text, "(line 4)"); n != 1 || strings.Count(text, sentence) != 1 || !strings.Contains(text, "(line 5)") {
 				t.Errorf("the cause stands %d times:\n%s", n, text)
 			}

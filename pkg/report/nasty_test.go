@@ -45,7 +45,7 @@ func everywhere(s string, outcome pipeline.Outcome) pipeline.Report {
 		{Summary: s, Detail: s, Address: s, Where: at, Warning: true},
 	}
 	target := pipeline.TargetReport{
-		Environment: pipeline.Environment(s), Outcome: outcome, Reason: pipeline.Reason(s),
+		Target: pipeline.Target{Environment: pipeline.Environment(s)}, Outcome: outcome, Reason: pipeline.Reason(s),
 		Message: s, Next: s, PlanOnly: s, ReceiptCode: s, Applies: true, Diagnostics: diagnostics,
 		Reviewed: pipeline.ReviewedDifferent, RunURL: "https://github.example/acme/x/actions/runs/1",
 		Done:    []pipeline.AppliedResource{{Address: s, Action: pipeline.ActionCreate}, {Address: s, Action: pipeline.Action(s), Failed: true}},
@@ -95,7 +95,7 @@ func checkHarmless(t *testing.T, s string, outcomes ...pipeline.Outcome) {
 			t.Errorf("%s: %q changes the structure (-want +got):\n%s", outcome, s, diff)
 		}
 		for _, env := range []pipeline.Environment{"", pipeline.Environment(s)} {
-			checkLine(t, r.Status(rep, env), report.StatusLimit-11)
+			checkLine(t, r.Status(rep, rep.Request.Customer.In(env)), report.StatusLimit-11)
 		}
 		var out bytes.Buffer
 		if err := report.JSON(&out, rep); err != nil || !json.Valid(out.Bytes()) {

@@ -50,8 +50,8 @@ func TestReasons(t *testing.T) {
 	var all strings.Builder
 	for _, mode := range []pipeline.Mode{pipeline.ModeApply, pipeline.ModeDestroy} {
 		for _, reason := range allReasons(t) {
-			refused := reportOf(pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomeRefused, Reason: reason, Applies: true})
-			refused.Request.Targets = []pipeline.Environment{"staging"}
+			refused := reportOf(pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeRefused, Reason: reason, Applies: true})
+			refused.Request.Targets = []pipeline.RequestTarget{{Target: refused.Request.Customer.In("staging")}}
 			rejected := reportOf()
 			rejected.Request.Reason = reason
 			for kind, rep := range map[string]*pipeline.Report{"refused": &refused, "rejected": &rejected} {
@@ -60,7 +60,7 @@ func TestReasons(t *testing.T) {
 			}
 			for _, rep := range []pipeline.Report{refused, rejected} {
 				var r report.Renderer
-				all.WriteString("<!-- " + string(mode) + ": " + string(reason) + " -->\n" + r.Comment(rep) + r.Status(rep, "") + "\n\n")
+				all.WriteString("<!-- " + string(mode) + ": " + string(reason) + " -->\n" + r.Comment(rep) + r.Status(rep, pipeline.Target{}) + "\n\n")
 			}
 		}
 	}
@@ -84,5 +84,5 @@ func checkReason(t *testing.T, name string, mode pipeline.Mode, rep pipeline.Rep
 			t.Errorf("%s: a push does not ask for a destroy: %s", name, next)
 		}
 	}
-	checkLine(t, r.Status(rep, ""), report.StatusLimit-11)
+	checkLine(t, r.Status(rep, pipeline.Target{}), report.StatusLimit-11)
 }

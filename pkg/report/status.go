@@ -18,24 +18,24 @@ const statusRoom = StatusLimit - len(" (12345678)")
 // Status returns the description of the commit status of one target, or with an
 // empty environment of the whole report: one line of plain text, never empty,
 // and so short that the short request id still fits behind it.
-func (r Renderer) Status(rep pipeline.Report, env pipeline.Environment) string {
-	return plain(status(rep, env), statusRoom)
+func (r Renderer) Status(rep pipeline.Report, t pipeline.Target) string {
+	return plain(status(rep, t), statusRoom)
 }
 
-func status(rep pipeline.Report, env pipeline.Environment) string {
+func status(rep pipeline.Report, t pipeline.Target) string {
 	if rep.Request.Mode == pipeline.ModeDestroy {
-		if env == "" && len(rep.Targets) == 1 { // as it always has
-			env = rep.Targets[0].Environment
+		if t.Environment == "" && len(rep.Targets) == 1 { // as it always has
+			t = rep.Targets[0].Target
 		}
-		return "Destroy · " + ordinaryStatus(rep, env)
+		return "Destroy · " + ordinaryStatus(rep, t)
 	}
-	return ordinaryStatus(rep, env)
+	return ordinaryStatus(rep, t)
 }
 
-func ordinaryStatus(rep pipeline.Report, env pipeline.Environment) string {
-	if env != "" {
+func ordinaryStatus(rep pipeline.Report, target pipeline.Target) string {
+	if target.Environment != "" {
 		for _, t := range rep.Targets {
-			if t.Environment == env {
+			if t.Target == target {
 				return targetStatus(rep, t)
 			}
 		}
@@ -43,8 +43,8 @@ func ordinaryStatus(rep pipeline.Report, env pipeline.Environment) string {
 	switch {
 	case rep.Request.Rejected():
 		return rejectionWords(rep.Request)
-	case env != "" || len(rep.Targets) == 0:
-		return idleWords(rep.Request, env)
+	case target.Environment != "" || len(rep.Targets) == 0:
+		return idleWords(rep.Request, target)
 	}
 	w := worst(rep.Targets)
 	switch {
@@ -102,13 +102,13 @@ func located(where, message string, more int) string {
 	return plain(message, statusRoom-len(tail)) + tail
 }
 
-func idleWords(req pipeline.Request, env pipeline.Environment) string {
+func idleWords(req pipeline.Request, t pipeline.Target) string {
 	for _, removed := range req.Removed {
-		if env == removed {
+		if t.Environment == removed {
 			return "Not in the variables any more; nothing is destroyed"
 		}
 	}
-	if len(req.Removed) > 0 && env == "" {
+	if len(req.Removed) > 0 && t.Environment == "" {
 		return "Nothing to do: no environment is left in the variables; nothing is destroyed"
 	}
 	return "Nothing to do"
@@ -202,7 +202,7 @@ func failureWords(t pipeline.TargetReport) string {
 // stopWords names the environment for whose sake t was not started.
 func stopWords(targets []pipeline.TargetReport, t pipeline.TargetReport) string {
 	for _, earlier := range targets {
-		if earlier.Environment == t.Environment {
+		if earlier.Target == t.Target {
 			break
 		}
 		if earlier.Outcome.Final() && !earlier.Outcome.Succeeded() && earlier.Outcome != pipeline.OutcomeSkipped {

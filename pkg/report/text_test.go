@@ -115,7 +115,7 @@ func TestSensitiveWins(t *testing.T) {
 	t.Parallel()
 	secret := pipeline.Value{Text: `"hunter2\nsecond line"`, Sensitive: true}
 	open := pipeline.Value{Text: `"open\nsecond line"`}
-	target := pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomeApplied, Plan: &pipeline.Plan{
+	target := pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeApplied, Plan: &pipeline.Plan{
 		Complete: true,
 		Changes: []pipeline.ResourceChange{{Address: "a.b", Action: pipeline.ActionReplace, Attributes: []pipeline.AttributeChange{
 			{Path: "p", Before: secret, After: open, ForcesReplacement: true}, {Path: "q", Before: open, After: secret},

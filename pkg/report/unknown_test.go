@@ -12,7 +12,7 @@ import (
 // tool has nothing to apply.
 func TestUnknownMemberWithoutChanges(t *testing.T) {
 	t.Parallel()
-	body := report.Renderer{}.Plan(pipeline.TargetReport{Environment: "staging", Outcome: pipeline.OutcomeNoChanges, Plan: &pipeline.Plan{Complete: true, Unknown: []string{"later_news"}}})
+	body := report.Renderer{}.Plan(pipeline.TargetReport{Target: pipeline.Target{Environment: "staging"}, Outcome: pipeline.OutcomeNoChanges, Plan: &pipeline.Plan{Complete: true, Unknown: []string{"later_news"}}})
 	for _, want := range []string{"⚠️", "`later_news`", "nothing to apply, so nothing is applied"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in:\n%s", want, body)

@@ -22,7 +22,7 @@ import (
 const maxStoredKeys = 32
 
 func storedKeysPrefix(t pipeline.Target) string {
-	return fmt.Sprintf("%s/%s/keys/", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/keys/", t.Folder())
 }
 
 func storedKeyBinding(t pipeline.Target, key string) pipeline.Binding {
@@ -112,7 +112,7 @@ func (s *Sealer) newStoredKey(ctx context.Context, t pipeline.Target) (subKeys, 
 		err = s.kms.objects.Create(ctx, name, &sealed)
 	}
 	if err != nil {
-		return subKeys{}, fmt.Errorf("make a key of fingerprints for %s/%s: %w", t.Customer, t.Environment, err)
+		return subKeys{}, fmt.Errorf("make a key of fingerprints for %s: %w", t, err)
 	}
 	return key.subKeys()
 }

@@ -69,8 +69,8 @@ func (b *bench) render(t *testing.T, changes, times int) rendered {
 		}))
 		var text string
 		rep := pipeline.Report{
-			Request: pipeline.Request{ID: "00000000-0000-4000-8000-000000000000", Customer: "acme", Targets: []pipeline.Environment{"staging"}},
-			Targets: []pipeline.TargetReport{{Environment: "staging", Outcome: pipeline.OutcomeWaiting, Applies: true, Plan: &plan, RunURL: "https://github.example/run/1"}},
+			Request: pipeline.Request{ID: "00000000-0000-4000-8000-000000000000", Customer: "acme", Targets: []pipeline.RequestTarget{{Target: pipeline.Target{Customer: "acme", Environment: "staging"}}}},
+			Targets: []pipeline.TargetReport{{Target: pipeline.Target{Customer: "acme", Environment: "staging"}, Outcome: pipeline.OutcomeWaiting, Applies: true, Plan: &plan, RunURL: "https://github.example/run/1"}},
 		}
 		comment = append(comment, timed(func() { text = report.Renderer{}.Comment(rep) }))
 		checkComment(t, text, dangers)

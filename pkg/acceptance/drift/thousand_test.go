@@ -164,7 +164,7 @@ func (f *thousand) scan(stale time.Duration) drift.Scan {
 				return d, problems
 			}}
 		fixture.Check(t, scanner.Run(t.Context(), drift.ScanInput{Scan: plan.Scan, Shard: shard, Workers: 8, Customers: f.customers, ManagerDir: t.TempDir(), Dir: t.TempDir(),
-			Backend: func(pipeline.Customer, pipeline.Environment) pipeline.Backend { return pipeline.Backend{} }}))
+			Backend: func(pipeline.Target) pipeline.Backend { return pipeline.Backend{} }}))
 	}
 	scan := fixture.Must(drift.Summarize(t.Context(), drift.Scans(f.store, f.sealer, f.now), plan.Scan, f.customers))(t)
 	if len(scan.Results) != plan.Targets || len(scan.Missing) != 0 {

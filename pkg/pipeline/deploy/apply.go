@@ -41,10 +41,10 @@ func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 }
 
 func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) (TargetResult, error) {
-	if !request.Applies(in.Environment) {
+	if !request.Applies(in.Target()) {
 		return TargetResult{}, &pipeline.RefusedError{
-			Reason:  notAppliedReason(request, in.Environment),
-			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Environment)),
+			Reason:  notAppliedReason(request, in.Target()),
+			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Target())),
 			Next:    "merge to a branch that may apply",
 		}
 	}
@@ -129,7 +129,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	if err == nil {
 		a.applied(cleanupCtx, request, folder, &ended)
 	} else if ended.left != nil {
-		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), pipeline.Customer{Name: request.Customer, RepositoryID: request.Repository.ID}, in.Environment, *ended.left, ended.At); noteErr != nil {
+		if noteErr := record.NoteFailedApply(cleanupCtx, a.records(), pipeline.Customer{Name: request.Customer, RepositoryID: request.Repository.ID}, in.Target(), *ended.left, ended.At); noteErr != nil {
 			fmt.Fprintf(in.LogOrDiscard(), "What this apply has left could not be noted: %v\n", noteErr)
 		}
 	}
@@ -180,7 +180,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := a.compare(receipt, request, in); err != nil {
 		return TargetResult{}, err
 	}
-	if err := checkNewest(ctx, a.records(), request, in.Environment); err != nil {
+	if err := checkNewest(ctx, a.records(), request, in.Target()); err != nil {
 		return TargetResult{}, err
 	}
 	result := TargetResult{HasChanges: receipt.HasChanges, Receipt: receipt.Digest(), ReceiptCode: receipt.Code()}
@@ -208,8 +208,8 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
 		return result, err
 	}
-	verified := request.OwnerVerified(in.Environment)
-	if err := registry.CheckTargetOwner(ctx, a.records(), verified, in.Customer, in.Environment); err != nil {
+	verified := request.Find(in.Target()).OwnerVerified
+	if err := registry.CheckTargetOwner(ctx, a.records(), verified, in.Customer, in.Target()); err != nil {
 		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
@@ -219,7 +219,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	ended.claimed = true
-	if err := record.NotePath(ctx, a.records(), in.Customer, in.Environment, a.Now()); err != nil {
+	if err := record.NotePath(ctx, a.records(), in.Customer, in.Target(), a.Now()); err != nil {
 		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Target(), err)
 	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
@@ -240,7 +240,7 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 	operator, spare, keepErr := a.keepState(ctx, in, folder, receipt, applied.ErroredState)
 	var failed *pipeline.FailedError
 	if !errors.As(cause, &failed) {
-		failed = &pipeline.FailedError{Message: fmt.Sprintf("the apply of %s/%s could not write its state", receipt.Customer, receipt.Environment), Diagnostics: applied.Diagnostics, Err: cause}
+		failed = &pipeline.FailedError{Message: fmt.Sprintf("the apply of %s could not write its state", receipt.Target()), Diagnostics: applied.Diagnostics, Err: cause}
 		cause = failed
 	}
 	if keepErr != nil {
@@ -255,7 +255,7 @@ func (a *Applier) stateKept(ctx context.Context, in pipeline.TargetInput, folder
 func (a *Applier) claim(ctx context.Context, in pipeline.TargetInput, mode pipeline.Mode, folder record.PlanAttempt, last record.ApplyAttempt) error {
 	won, err := record.StartAttempt(ctx, a.records(), folder, last, record.StartRecord{Run: in.Run, At: a.Now().UTC(), Host: in.Host})
 	if err != nil {
-		return fmt.Errorf("begin the apply of %s/%s: %w", in.Customer.Name, in.Environment, err)
+		return fmt.Errorf("begin the apply of %s: %w", in.Target(), err)
 	}
 	if won {
 		return nil
@@ -314,7 +314,7 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 	if ended.Outcome == pipeline.OutcomeNoChanges {
 		return nil // the plan says so
 	}
-	e := ledger.EndEntry(request, in.Environment, ended, result.Receipt)
+	e := ledger.EndEntry(request, in.Target(), ended, result.Receipt)
 	e.State = result.left
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
@@ -327,26 +327,26 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (head pipeline.LedgerHead, err error) {
 	chain := ledger.Ledger{Store: a.Store, Now: a.Now}
 	for _, account := range approvers {
-		e := ledger.NewEntry(ledger.Approved, request, in.Environment, in.Run)
+		e := ledger.NewEntry(ledger.Approved, request, in.Target(), in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()
 		if head, err = chain.Append(ctx, e); err != nil {
 			return head, err
 		}
 	}
-	e := ledger.NewEntry(ledger.Applying, request, in.Environment, in.Run)
+	e := ledger.NewEntry(ledger.Applying, request, in.Target(), in.Run)
 	e.Receipt = receipt.Digest()
 	return chain.AppendAfter(ctx, head, e)
 }
 
-func notAppliedReason(request pipeline.Request, env pipeline.Environment) pipeline.Reason {
-	if _, held := request.PlanOnly[env]; held {
+func notAppliedReason(request pipeline.Request, t pipeline.Target) pipeline.Reason {
+	if request.Find(t).PlanOnly != "" {
 		return pipeline.ReasonBranch
 	}
 	return pipeline.ReasonModeForbids
 }
 
-func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
-	if why, held := request.PlanOnly[env]; held {
+func whyNotApplied(request pipeline.Request, t pipeline.Target) string {
+	if why := request.Find(t).PlanOnly; why != "" {
 		return why
 	}
 	return "its mode is " + string(request.Mode)
@@ -355,11 +355,11 @@ func whyNotApplied(request pipeline.Request, env pipeline.Environment) string {
 func (a *Applier) planned(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) (record.PlanAttempt, record.Result, error) {
 	missing := &pipeline.RefusedError{
 		Reason:   pipeline.ReasonNotPlanned,
-		Message:  fmt.Sprintf("request %s has no finished plan for %s/%s", request.ID.Short(), request.Customer, in.Environment),
+		Message:  fmt.Sprintf("request %s has no finished plan for %s", request.ID.Short(), in.Target()),
 		Next:     request.Mode.Afresh(),
 		Operator: "run plan first",
 	}
-	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Environment)
+	folder, found, err := record.LatestPlanAttempt(ctx, a.Store, request, in.Target())
 	if err != nil {
 		return record.PlanAttempt{}, record.Result{}, err
 	}

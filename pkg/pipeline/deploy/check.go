@@ -44,38 +44,38 @@ func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in
 // checkOrder refuses to overtake: production is not touched while staging of the
 // same request has not succeeded.
 func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in pipeline.TargetInput) error {
-	for _, env := range request.Targets {
-		if env == in.Environment {
+	for _, t := range request.Targets {
+		if t.Target == in.Target() {
 			return nil
 		}
-		if !request.Applies(env) {
+		if !request.Applies(t.Target) {
 			continue
 		}
-		status, err := record.ReadTargetStatus(ctx, a.records(), request, env)
+		status, err := record.ReadTargetStatus(ctx, a.records(), request, t.Target)
 		if err != nil {
 			return err
 		}
 		if status.Doubt != nil {
-			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s/%s ended, which comes before %s,", request.Customer, env, in.Environment))
+			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s ended, which comes before %s,", t, in.Environment))
 		}
 		if !status.Result.Outcome.Succeeded() {
 			return &pipeline.RefusedError{
 				Reason:  pipeline.ReasonEnvironmentOrder,
-				Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", env, in.Environment, request.ID.Short(), status.Result.Outcome),
-				Next:    "let " + string(env) + " succeed first",
+				Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", t.Environment, in.Environment, request.ID.Short(), status.Result.Outcome),
+				Next:    "let " + string(t.Environment) + " succeed first",
 			}
 		}
 	}
 	return nil
 }
 
-func checkNewest(ctx context.Context, s record.Records, request pipeline.Request, env pipeline.Environment) error {
-	newer, err := record.Superseding(ctx, s, request, env)
+func checkNewest(ctx context.Context, s record.Records, request pipeline.Request, t pipeline.Target) error {
+	newer, err := record.Superseding(ctx, s, request, t)
 	if err != nil {
-		return record.TamperedOr(err, fmt.Sprintf("the record of a newer request for %s/%s", request.Customer, env))
+		return record.TamperedOr(err, fmt.Sprintf("the record of a newer request for %s", t))
 	}
 	if newer != "" {
-		return pipeline.SupersededError(request, env, newer)
+		return pipeline.SupersededError(request, t, newer)
 	}
 	return nil
 }

@@ -28,12 +28,12 @@ func (p *Planner) applied(ctx context.Context, in pipeline.TargetInput, request 
 	}
 	raw, err := last.OpenVariables(ctx, p.Store, p.Sealer)
 	if err != nil {
-		return unknown(fmt.Errorf("read the variables of the last apply of %s/%s: %w", in.Customer.Name, in.Environment, err))
+		return unknown(fmt.Errorf("read the variables of the last apply of %s: %w", in.Target(), err))
 	}
 	// Rules may be stricter today than those under which they were applied.
 	document, problems := p.Parse(in.Customer, request.File, raw)
 	if document == nil {
-		fmt.Fprintf(in.LogOrDiscard(), "The plan is made without the reasons for its changes: parse the variables of the last apply of %s/%s: %v\n", in.Customer.Name, in.Environment, problems.Err())
+		fmt.Fprintf(in.LogOrDiscard(), "The plan is made without the reasons for its changes: parse the variables of the last apply of %s: %v\n", in.Target(), problems.Err())
 		return nil, pipeline.ComparedUnreadable
 	}
 	return document, pipeline.ComparedApplied

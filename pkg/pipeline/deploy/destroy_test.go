@@ -32,7 +32,7 @@ func TestDestroyNeedsAnApproval(t *testing.T) {
 			w.Current.Manager.Environments[0].Gated = false
 			w.Tick()
 			request := pipelinetest.Must[pipeline.Request](t)(w.Fetcher().Run(t.Context(), w.ManualInput("workflow_dispatch", pipelinetest.DestroyStaging)))
-			if request.Mode != pipeline.ModeDestroy || !request.Applies("staging") || request.AppliedBy == "" {
+			if request.Mode != pipeline.ModeDestroy || !request.Applies(request.Customer.In("staging")) || request.AppliedBy == "" {
 				t.Fatalf("%+v", request)
 			}
 			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))

@@ -25,7 +25,7 @@ type DryRun struct {
 // Run returns the target as a report would show it. It comes also beside a
 // *FailedError, with the diagnostics.
 func (d DryRun) Run(ctx context.Context, job pipeline.Job) (pipeline.TargetReport, error) {
-	t := pipeline.TargetReport{Environment: job.Environment, Outcome: pipeline.OutcomeFailed}
+	t := pipeline.TargetReport{Target: job.Target(), Outcome: pipeline.OutcomeFailed}
 	if err := declared(job); err != nil {
 		return t, err
 	}

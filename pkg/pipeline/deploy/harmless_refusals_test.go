@@ -14,8 +14,8 @@ func TestWhatSaysNothingAboutThePlanLeavesItUsable(t *testing.T) {
 	t.Parallel()
 	w := pipelinetest.New(t)
 	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push")))
-	for _, env := range request.Targets {
-		pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, env))
+	for _, target := range request.Targets {
+		pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, target.Environment))
 	}
 	production := w.Target(request, "production")
 	refuse := func(want pipeline.Reason, in pipeline.TargetInput) {

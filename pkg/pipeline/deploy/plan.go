@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"path"
-	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/ledger"
@@ -57,7 +56,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	if err != nil {
 		return TargetResult{}, err
 	}
-	folder, err := record.NewPlanAttempt(ctx, p.records(), request, in.Environment, record.StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
+	folder, err := record.NewPlanAttempt(ctx, p.records(), request, in.Target(), record.StartRecord{Run: in.Run, At: p.Now().UTC(), Host: in.Host})
 	if err != nil {
 		return TargetResult{}, err
 	}
@@ -72,7 +71,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.EndEntry(request, in.Environment, ended, result.Receipt)); recordErr != nil {
+	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}
@@ -81,7 +80,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	recordErr := p.records().CreateRecord(last, folder, record.ObjectPlanned, ended)
 	log.Keep(last, p.Store, p.Sealer, in, folder.Key(record.ObjectPlanLog))
 	if recordErr != nil {
-		return result, errors.Join(err, fmt.Errorf("record the plan of %s/%s: %w", in.Customer.Name, in.Environment, recordErr))
+		return result, errors.Join(err, fmt.Errorf("record the plan of %s: %w", in.Target(), recordErr))
 	}
 	result.Outcome, result.Reason, result.Reviewed = ended.Outcome, ended.Reason, ended.Reviewed
 	if err != nil || ended.Outcome != pipeline.OutcomeWaiting {
@@ -89,7 +88,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	}
 	// A newer request that was accepted meanwhile has either found this plan waiting,
 	// and ended it, or is found here.
-	if err = checkNewest(ctx, p.records(), request, in.Environment); err != nil {
+	if err = checkNewest(ctx, p.records(), request, in.Target()); err != nil {
 		var refused *pipeline.RefusedError
 		if errors.As(err, &refused) {
 			result.Outcome, result.Reason = pipeline.OutcomeSuperseded, refused.Reason
@@ -109,12 +108,12 @@ func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.
 }
 
 func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended *record.Result) (TargetResult, error) {
-	if request.Applies(in.Environment) {
-		if err := checkNewest(ctx, p.records(), request, in.Environment); err != nil {
+	if request.Applies(in.Target()) {
+		if err := checkNewest(ctx, p.records(), request, in.Target()); err != nil {
 			return TargetResult{}, err
 		}
 	}
-	if err := registry.CheckTargetOwner(ctx, p.records(), request.OwnerVerified(in.Environment), in.Customer, in.Environment); err != nil {
+	if err := registry.CheckTargetOwner(ctx, p.records(), request.Find(in.Target()).OwnerVerified, in.Customer, in.Target()); err != nil {
 		return TargetResult{}, err
 	}
 	raw, document, err := p.variables(ctx, in, request)
@@ -123,11 +122,11 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 	}
 	mac, err := p.Sealer.MAC(ctx, in.Target())
 	if err != nil {
-		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s/%s: %w", in.Customer.Name, in.Environment, err)
+		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s: %w", in.Target(), err)
 	}
 	applied, compared := p.applied(ctx, in, request)
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
-		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Environment), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
+		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Target()), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
 	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
 		ended.Diagnostics = planned.Plan.Diagnostics
@@ -151,7 +150,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 // checkPlan decides what comes after a plan that was made.
 func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, ended *record.Result) error {
 	switch {
-	case !request.Applies(in.Environment):
+	case !request.Applies(in.Target()):
 		ended.Outcome = pipeline.OutcomePlanned
 		if !receipt.HasChanges {
 			ended.Outcome = pipeline.OutcomeNoChanges
@@ -173,7 +172,7 @@ func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, reques
 	if rule.RequireReviewed && ended.Reviewed != pipeline.ReviewedSame {
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonUnreviewed,
-			Message: fmt.Sprintf("%s/%s requires that a pull request has shown this very plan, and none has (%s)", in.Customer.Name, in.Environment, ended.Reviewed.OrNone()),
+			Message: fmt.Sprintf("%s requires that a pull request has shown this very plan, and none has (%s)", in.Target(), ended.Reviewed.OrNone()),
 			Next:    "open a new pull request from the latest commit of the branch, review its plan, and merge it",
 		}
 	}
@@ -199,7 +198,7 @@ func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, reques
 func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, planned pipeline.Planned) (pipeline.Receipt, error) {
 	sum, err := fileSHA256(planned.PlanFile)
 	if err != nil {
-		return pipeline.Receipt{}, fmt.Errorf("read the plan of %s/%s: %w", in.Customer.Name, in.Environment, err)
+		return pipeline.Receipt{}, fmt.Errorf("read the plan of %s: %w", in.Target(), err)
 	}
 	now := p.Now().UTC()
 	return pipeline.Receipt{
@@ -276,10 +275,10 @@ func loadTarget(ctx context.Context, s record.Records, in pipeline.TargetInput) 
 			in.Request.Short(), request.File, in.Customer.Name, file).
 			Nextf("its path has changed since: run fetch-vars again")
 	}
-	if !slices.Contains(request.Targets, in.Environment) {
+	if !request.WorksOn(in.Target()) {
 		return pipeline.Request{}, &pipeline.RefusedError{
 			Reason:   pipeline.ReasonOtherEnvironment,
-			Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %v)", in.Request.Short(), in.Customer.Name, in.Environment, request.Targets),
+			Message:  fmt.Sprintf("request %s of %s is not for environment %s (it is for %s)", in.Request.Short(), in.Customer.Name, in.Environment, request.TargetNames()),
 			Next:     pipeline.AskProvider,
 			Operator: "use one of the environments that fetch-vars put out",
 		}

@@ -19,7 +19,7 @@ func (p *Planner) reviewed(ctx context.Context, in pipeline.TargetInput, request
 	shown, found, err := pull.Latest(ctx, p.records(), record.OrderTime(pull.Own(request)), func(r pipeline.Request) bool {
 		return r.ID != request.ID && r.Event == "pull_request" && !r.Rejected() // shown to the reviewers
 	})
-	what := fmt.Sprintf("what pull request #%d showed of %s/%s", request.PullRequest, request.Customer, in.Environment)
+	what := fmt.Sprintf("what pull request #%d showed of %s", request.PullRequest, in.Target())
 	switch {
 	case errors.Is(err, pipeline.ErrUnknownKey):
 		return pipeline.ReviewedOtherKey, nil
@@ -28,7 +28,7 @@ func (p *Planner) reviewed(ctx context.Context, in pipeline.TargetInput, request
 	case !found:
 		return pipeline.ReviewedUnseen, nil
 	}
-	earlier, err := p.shownPlan(ctx, shown, in.Environment)
+	earlier, err := p.shownPlan(ctx, shown, in.Target())
 	switch {
 	case errors.Is(err, pipeline.ErrNotFound):
 		return pipeline.ReviewedUnseen, nil
@@ -42,8 +42,8 @@ func (p *Planner) reviewed(ctx context.Context, in pipeline.TargetInput, request
 
 // shownPlan returns the receipt of the newest planning of a target of an earlier
 // request, or ErrNotFound.
-func (p *Planner) shownPlan(ctx context.Context, shown pipeline.Request, env pipeline.Environment) (pipeline.Receipt, error) {
-	folder, found, err := record.LatestPlanAttempt(ctx, p.Store, shown, env)
+func (p *Planner) shownPlan(ctx context.Context, shown pipeline.Request, t pipeline.Target) (pipeline.Receipt, error) {
+	folder, found, err := record.LatestPlanAttempt(ctx, p.Store, shown, t)
 	if err == nil && !found {
 		err = pipeline.ErrNotFound
 	}
@@ -58,7 +58,7 @@ func (p *Planner) shownPlan(ctx context.Context, shown pipeline.Request, env pip
 		err = pipeline.ErrTampered
 	}
 	if err != nil {
-		return pipeline.Receipt{}, fmt.Errorf("the shown plan of %s/%s: %w", shown.Customer, env, err)
+		return pipeline.Receipt{}, fmt.Errorf("the shown plan of %s: %w", t, err)
 	}
 	return *ended.Receipt, nil
 }

@@ -85,7 +85,7 @@ func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Custom
 func (d *Issuer) finding(c pipeline.Customer, r Result) issues.Finding {
 	r.Kinds = slices.DeleteFunc(slices.Clone(r.Kinds), func(k pipeline.DriftKind) bool { return c.Manager.Drift.Action(k) != pipeline.DriftIssue })
 	f := issues.Finding{Customer: c, Name: string(r.Environment), Since: r.FirstSeen,
-		Title:  fmt.Sprintf("Infrastructure differs from what was applied: %s/%s", c.Name, r.Environment),
+		Title:  fmt.Sprintf("Infrastructure differs from what was applied: %s", r.Target),
 		Labels: []string{"infrastructure", issueKind.Label, string(r.Environment)}}
 	if len(r.Kinds) > 0 {
 		f.Body = d.Body(r)

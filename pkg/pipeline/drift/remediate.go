@@ -69,7 +69,7 @@ func (r Remediator) Run(ctx context.Context, manager pipeline.Slug, scan Scan, c
 		}
 		if err != nil { // of this target: the others are asked for all the same
 			one.Reason = err.Error()
-			failed = append(failed, fmt.Errorf("ask for an apply of %s/%s: %w", result.Customer, result.Environment, err))
+			failed = append(failed, fmt.Errorf("ask for an apply of %s: %w", result.Target, err))
 		}
 		done = append(done, one)
 	}
@@ -110,7 +110,7 @@ func (r Remediator) open(ctx context.Context, result Result) (string, error) {
 		if _, newer, err := queue.Newest(ctx, s, request, nil); err != nil || newer {
 			return "", err
 		}
-		status, err := record.ReadTargetStatus(ctx, s, request, result.Environment)
+		status, err := record.ReadTargetStatus(ctx, s, request, result.Target)
 		if err != nil || status.Result.Outcome.Final() {
 			return "", err
 		}

@@ -52,7 +52,7 @@ type ScanInput struct {
 	ManagerDir string // absolute
 	Dir        string // absolute, for workspaces
 	// Backend says where the state of a target is.
-	Backend func(c pipeline.Customer, env pipeline.Environment) pipeline.Backend
+	Backend func(pipeline.Target) pipeline.Backend
 }
 
 // Run looks at the targets of a shard that have no result yet. A target that
@@ -129,7 +129,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 	if err != nil {
 		return err
 	}
-	if err := registry.CheckKnownOwner(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, known, c, env); err != nil {
+	if err := registry.CheckKnownOwner(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, known, c, c.Name.In(env)); err != nil {
 		return err
 	}
 	last := known.Record
@@ -141,10 +141,10 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		return nil
 	}
 	if !c.Allows(env) {
-		result.Skipped, err = w.left(ctx, c, known, env)
+		result.Skipped, err = w.left(ctx, c, known, c.Name.In(env))
 		return err
 	}
-	want, err := w.want(ctx, c, env, last)
+	want, err := w.want(ctx, c, c.Name.In(env), last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
 	if last != nil && last.Receipt.Blob == want.file.Blob {
 		result.Commit = last.Receipt.Commit
@@ -153,7 +153,7 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		return err
 	}
 	if want.document == nil || !declares(want.document, env) {
-		result.Skipped, err = w.unplanned(ctx, c, known, want, env)
+		result.Skipped, err = w.unplanned(ctx, c, known, want, c.Name.In(env))
 		return err
 	}
 	return w.compare(ctx, c, known, want, result)
@@ -168,7 +168,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 	}
 	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
-	job := pipeline.Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c, env), ReadOnly: true, MAC: mac, Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c.Name.In(env)), ReadOnly: true, MAC: mac, Log: io.Discard}
 	var lost *pipeline.LostState
 	noState := false
 	plan := func(variables pipeline.Document) (inspection, error) {
@@ -186,7 +186,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 		return err
 	}
 	if noState && known.Nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
-		if lost, err = ledger.CheckMoved(ctx, w.GitHub, c, env, job.Backend.String()); err != nil {
+		if lost, err = ledger.CheckMoved(ctx, w.GitHub, c, c.Name.In(env), job.Backend.String()); err != nil {
 			return err
 		}
 	}
@@ -231,9 +231,9 @@ func (w *scanWork) lastVariables(ctx context.Context, c pipeline.Customer, last 
 }
 
 // want is the configuration that a target should have.
-func (w *scanWork) want(ctx context.Context, c pipeline.Customer, env pipeline.Environment, last *record.LastApply) (desired, error) {
+func (w *scanWork) want(ctx context.Context, c pipeline.Customer, t pipeline.Target, last *record.LastApply) (desired, error) {
 	if w.GitHub != nil {
-		return w.files.of(ctx, c, env, last)
+		return w.files.of(ctx, c, t, last)
 	}
 	if last == nil {
 		return desired{}, nil

@@ -60,8 +60,8 @@ func applyBranch(rule pipeline.EnvironmentRule) string {
 }
 
 // of reads the configuration of a target. last may be nil.
-func (d *desiredFiles) of(ctx context.Context, c pipeline.Customer, env pipeline.Environment, last *record.LastApply) (desired, error) {
-	rule, _ := c.Manager.Rule(env)
+func (d *desiredFiles) of(ctx context.Context, c pipeline.Customer, t pipeline.Target, last *record.LastApply) (desired, error) {
+	rule, _ := c.Manager.Rule(t.Environment)
 	want := desired{branch: applyBranch(rule)}
 	name := path.Join(c.Path, pipeline.VariablesFile)
 	d.mu.Lock()

@@ -14,43 +14,43 @@ import (
 
 // unplanned looks at a target without a configuration, and says why it has none. Its state
 // may be lost all the same. Where one is left behind, having no configuration is an error.
-func (w *scanWork) unplanned(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, env pipeline.Environment) (skipped string, err error) {
-	if err := w.checkState(ctx, c, known, env); err != nil {
+func (w *scanWork) unplanned(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, t pipeline.Target) (skipped string, err error) {
+	if err := w.checkState(ctx, c, known, t); err != nil {
 		return "", err
 	}
 	left := known.Left()
-	remove := fmt.Errorf("→ put it back into %s, or take %s out of %s when its infrastructure is to go", pipeline.VariablesFile, env, c.File)
+	remove := fmt.Errorf("→ put it back into %s, or take %s out of %s when its infrastructure is to go", pipeline.VariablesFile, t.Environment, c.File)
 	switch {
 	case want.document == nil && len(left) == 0:
 		return "metapipe has applied nothing here, and there is no GitHub to ask what is wanted", nil
 	case want.document == nil:
-		return fmt.Sprintf("no variables of %s are on record (%s), and there is no GitHub to ask what is wanted", env, left[len(left)-1]), nil
+		return fmt.Sprintf("no variables of %s are on record (%s), and there is no GitHub to ask what is wanted", t.Environment, left[len(left)-1]), nil
 	case known.Record != nil:
-		return "", &causeError{cause: "variables", err: fmt.Errorf("%s was applied before and is not in %s any more; nothing was destroyed\n%w", env, pipeline.VariablesFile, remove)}
+		return "", &causeError{cause: "variables", err: fmt.Errorf("%s was applied before and is not in %s any more; nothing was destroyed\n%w", t.Environment, pipeline.VariablesFile, remove)}
 	case slices.ContainsFunc(left, ledger.Left.Holds):
-		return "", &causeError{cause: "variables", err: fmt.Errorf("%s has a state (%s) and is not in %s\n%w", env, left[len(left)-1], pipeline.VariablesFile, remove)}
+		return "", &causeError{cause: "variables", err: fmt.Errorf("%s has a state (%s) and is not in %s\n%w", t.Environment, left[len(left)-1], pipeline.VariablesFile, remove)}
 	}
-	return fmt.Sprintf("%s is not in %s", env, pipeline.VariablesFile), nil
+	return fmt.Sprintf("%s is not in %s", t.Environment, pipeline.VariablesFile), nil
 }
 
 // left looks at a target in an environment that its customer may not use any more. Nothing
 // plans it, so that it is there is an error.
-func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.Remembered, env pipeline.Environment) (skipped string, err error) {
-	if err := w.checkState(ctx, c, known, env); err != nil {
+func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.Remembered, t pipeline.Target) (skipped string, err error) {
+	if err := w.checkState(ctx, c, known, t); err != nil {
 		return "", err
 	}
 	if slices.ContainsFunc(known.Left(), ledger.Left.Holds) {
-		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s is applied, and %s\n→ %s", c.Name.In(env), c.LeftEnvironment(env), pipeline.LeftEnvironmentNext)}
+		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s is applied, and %s\n→ %s", t, c.LeftEnvironment(t.Environment), pipeline.LeftEnvironmentNext)}
 	}
-	return c.LeftEnvironment(env), nil
+	return c.LeftEnvironment(t.Environment), nil
 }
 
 // checkState refuses a target that is not planned, and whose state is not the one that was left.
-func (w *scanWork) checkState(ctx context.Context, c pipeline.Customer, known ledger.Remembered, env pipeline.Environment) error {
+func (w *scanWork) checkState(ctx context.Context, c pipeline.Customer, known ledger.Remembered, t pipeline.Target) error {
 	if w.State == nil {
 		return nil
 	}
-	job := pipeline.Job{Customer: c, Environment: env, Dir: filepath.Join(w.in.Dir, string(c.Name), string(env)), Backend: w.in.Backend(c, env), ReadOnly: true, Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Dir: filepath.Join(w.in.Dir, string(c.Name), string(t.Environment)), Backend: w.in.Backend(t), ReadOnly: true, Log: io.Discard}
 	defer os.RemoveAll(job.Dir) // what cannot be removed goes with the directory of the scan
 	now, err := w.State(ctx, job, !known.Nothing())
 	if err != nil {

@@ -47,7 +47,7 @@ func touchedSince(ctx context.Context, s pipeline.Store, t Target, since time.Ti
 		// be new.
 		keys, err := s.ListAfter(ctx, prefix, prefix+pipeline.OrderStart(since))
 		if err != nil {
-			return false, fmt.Errorf("look when %s/%s changed: %w", t.Customer, t.Environment, err)
+			return false, fmt.Errorf("look when %s changed: %w", t, err)
 		}
 		if len(keys) > 0 {
 			return true, nil

@@ -15,13 +15,14 @@ import (
 func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *pipeline.Request) error {
 	c.Repository, c.SharedRepository = request.Repository.Slug, request.SharedRepository
 	checked := false // what a first plan is refused for is the same for each of them
-	for _, env := range request.Targets {
-		recorded, left, err := ledger.Memories(ctx, f.Store, c.Name.In(env))
+	for i := range request.Targets {
+		t := &request.Targets[i]
+		recorded, left, err := ledger.Memories(ctx, f.Store, t.Target)
 		if err != nil {
 			return err
 		}
 		if left {
-			if err := f.owned(ctx, c, env, request); err != nil {
+			if t.OwnerVerified, err = f.owned(ctx, c, t.Target); err != nil {
 				return err
 			}
 		}
@@ -29,36 +30,24 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 			continue
 		}
 		if !checked {
-			if err := registry.CheckFirstPlan(ctx, f.records(), c, env); err != nil {
+			if err := registry.CheckFirstPlan(ctx, f.records(), c, t.Target); err != nil {
 				return err
 			}
 			checked = true
 		}
-		apply, err := ledger.FindDeployed(ctx, f.GitHub, c, env)
-		if err != nil {
+		if t.Deployed, err = ledger.FindDeployed(ctx, f.GitHub, c, t.Target); err != nil {
 			return err
-		}
-		if apply != nil {
-			if request.Deployed == nil {
-				request.Deployed = map[pipeline.Environment]pipeline.Deployed{}
-			}
-			request.Deployed[env] = *apply
 		}
 	}
 	return nil
 }
 
-// owned notes a target whose applies have all failed as the customer's, where the
-// registrations say so.
-func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request *pipeline.Request) error {
-	owned, err := registry.OwnsUnrecorded(ctx, f.records(), c, env)
-	if err != nil {
-		return err
+// owned reports whether the registrations give a target whose applies have all failed to
+// the customer.
+func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, t pipeline.Target) (bool, error) {
+	owned, err := registry.OwnsUnrecorded(ctx, f.records(), c, t)
+	if err == nil && !owned {
+		f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", t, c.RepositoryID)
 	}
-	if owned {
-		request.Owned = append(request.Owned, env)
-		return nil
-	}
-	f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", c.Name.In(env), c.RepositoryID)
-	return nil
+	return owned, err
 }

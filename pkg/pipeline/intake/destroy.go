@@ -136,6 +136,6 @@ func (f *FetchVars) lastVariables(ctx context.Context, from origin, request *pip
 			"the variables that were applied last (request %s) do not pass the manager's rules any more: %v", last.Receipt.Request.Short(), problems.Err())
 	}
 	request.Blob, request.AppliedBy = last.Receipt.Blob, last.Receipt.Request
-	request.Targets, request.PlanOnly = []pipeline.Environment{env}, map[pipeline.Environment]string{}
+	request.Targets = []pipeline.RequestTarget{{Target: c.In(env)}}
 	return raw, nil
 }

@@ -238,7 +238,7 @@ func (f *FetchVars) read(ctx context.Context, from origin, request *pipeline.Req
 	}
 	if problems.Err() != nil {
 		request.Reason, request.Problems = pipeline.ReasonInvalidVariables, problems
-		request.Targets, request.PlanOnly = nil, nil
+		request.Targets = nil
 		return file.Content, nil
 	}
 	return file.Content, errors.Join(f.removed(ctx, from, document, request), f.deployed(ctx, from.customer, request))
@@ -261,9 +261,9 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 	if request.PullRequest > 0 {
 		keys = append(keys, record.PullKey(request))
 	}
-	for _, env := range request.Targets {
-		if request.Applies(env) {
-			keys = append(keys, record.QueueKey(request, env))
+	for _, t := range request.Targets {
+		if request.Applies(t.Target) {
+			keys = append(keys, record.QueueKey(request, t.Target))
 		}
 	}
 	for _, key := range keys { // a run that died here before has left some of them
@@ -282,16 +282,16 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 
 func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request) error {
 	if from.unseen != "" {
-		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, pipeline.JoinNames(request.Targets), from.unseen)
+		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, request.TargetNames(), from.unseen)
 		return nil
 	}
 	accepted, waiting := "Accepted: ", "Waiting for the plan"
 	if request.Mode == pipeline.ModeDestroy {
 		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"
 	}
-	statuses := []pipeline.Status{{Context: request.StatusContext(""), Description: accepted + pipeline.JoinNames(request.Targets)}}
-	for _, env := range request.Targets {
-		statuses = append(statuses, pipeline.Status{Context: request.StatusContext(env), Description: waiting})
+	statuses := []pipeline.Status{{Context: request.StatusContext(pipeline.Target{}), Description: accepted + request.TargetNames()}}
+	for _, t := range request.Targets {
+		statuses = append(statuses, pipeline.Status{Context: request.StatusContext(t.Target), Description: waiting})
 	}
 	for _, s := range statuses {
 		s.State, s.TargetURL, s.Description = pipeline.StatusPending, request.ManagerRun.URL, pipeline.WithRequestTag(s.Description, request.ID)
@@ -304,7 +304,7 @@ func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.
 			return fmt.Errorf("post status %s on %s: %w", s.Context, request.Commit.Short(), err)
 		}
 	}
-	f.Logf("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), pipeline.JoinNames(request.Targets))
+	f.Logf("request %s: %s of %s at %s for %s", request.ID.Short(), request.Mode, request.Customer, request.Commit.Short(), request.TargetNames())
 	return nil
 }
 

@@ -43,7 +43,7 @@ func TestFormerNameInTrigger(t *testing.T) {
 	if request.Customer != "outlet" || len(request.Targets) != 0 || !request.Rejected() {
 		t.Errorf("the request: %+v", request)
 	}
-	if got := request.StatusContext(""); got != "infra/terraform-deploy/acme" {
+	if got := request.StatusContext(pipeline.Target{}); got != "infra/terraform-deploy/acme" {
 		t.Errorf("the answer is in status %s, and the trigger waits for the one of acme", got)
 	}
 	w.WantNamed("outlet", "acme", "store")

@@ -12,16 +12,16 @@ import (
 func (f *FetchVars) appendLedger(ctx context.Context, from origin, request pipeline.Request) error {
 	chain := ledger.Ledger{Store: f.Store, Now: f.Now}
 	if request.Rejected() {
-		e := ledger.NewEntry(ledger.Rejected, request, "", request.ManagerRun)
+		e := ledger.NewEntry(ledger.Rejected, request, request.Customer.In(""), request.ManagerRun)
 		e.Actor, e.ActorID, e.Outcome, e.Reason, e.Message = request.Actor, request.ActorID(), pipeline.OutcomeRejected, request.Reason, ledger.FirstProblem(request.Problems)
 		_, err := chain.Append(ctx, e)
 		return err
 	}
-	for _, env := range request.Targets {
-		e := ledger.NewEntry(ledger.Requested, request, env, request.ManagerRun)
+	for _, t := range request.Targets {
+		e := ledger.NewEntry(ledger.Requested, request, t.Target, request.ManagerRun)
 		e.Actor, e.ActorID = request.Actor, request.ActorID()
 		switch {
-		case !request.Applies(env):
+		case !request.Applies(t.Target):
 			e.Message = "to be planned only"
 		case request.Mode == pipeline.ModeDestroy:
 			e.Message = "to be destroyed"

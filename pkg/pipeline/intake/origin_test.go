@@ -166,14 +166,14 @@ func TestSeveralCustomersInOneRepository(t *testing.T) {
 	a := w.Dispatch(w.Hub.Commit("staging one\n"), "push")
 	request, err := w.Send(a)
 	var rejected *pipeline.RejectedError
-	if !errors.As(err, &rejected) || request.StatusContext("") != "infra/terraform-deploy" || !strings.Contains(err.Error(), "--customer acme") {
+	if !errors.As(err, &rejected) || request.StatusContext(pipeline.Target{}) != "infra/terraform-deploy" || !strings.Contains(err.Error(), "--customer acme") {
 		t.Fatalf("without the customer's name: %v", err)
 	}
 	b := w.Dispatch(a.Commit, "push")
 	b.Customer = "acme"
 	b.ID = b.OwnID()
 	request = pipelinetest.Must[pipeline.Request](t)(w.Send(b))
-	if got := request.StatusContext("staging"); got != "infra/terraform-deploy/acme/staging" {
+	if got := request.StatusContext(request.Customer.In("staging")); got != "infra/terraform-deploy/acme/staging" {
 		t.Fatal(got)
 	}
 	c := w.Dispatch(a.Commit, "push")

@@ -16,11 +16,11 @@ import (
 // are accepted at once, at least one sees the other.
 func (f *FetchVars) rank(ctx context.Context, request pipeline.Request) error {
 	newer := map[pipeline.RequestID]bool{} // verdicts: the request is newer than this one
-	for _, env := range request.Targets {
-		if !request.Applies(env) || request.Event != "push" {
+	for _, t := range request.Targets {
+		if !request.Applies(t.Target) || request.Event != "push" {
 			continue
 		}
-		queue := record.QueueOf(request.Customer.In(env))
+		queue := record.QueueOf(t.Target)
 		keys, err := f.Store.ListAfter(ctx, queue.Prefix, queue.Prefix+pipeline.OrderStart(record.OrderTime(queue.Own(request)).Add(-record.RankDoubt)))
 		if err != nil {
 			return fmt.Errorf("look for requests beside %s: %w", request.ID.Short(), err)

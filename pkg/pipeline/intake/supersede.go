@@ -55,29 +55,29 @@ func (f *FetchVars) endRun(ctx context.Context, in FetchInput, old pipeline.Requ
 // when it has succeeded. An apply that has begun is never touched, and neither is a
 // plan that is being made, since it ends by itself.
 func endSuperseded(ctx context.Context, s record.Records, old pipeline.Request, now time.Time) (pipeline.Environment, bool, error) {
-	for _, env := range old.Targets {
-		if !old.Applies(env) {
+	for _, t := range old.Targets {
+		if !old.Applies(t.Target) {
 			continue
 		}
-		st, err := record.ReadTargetStatus(ctx, s, old, env)
+		st, err := record.ReadTargetStatus(ctx, s, old, t.Target)
 		if err != nil {
 			return "", false, err
 		}
 		switch {
 		case st.Result.Reason == pipeline.ReasonSuperseded: // someone died between this and the end of the run
-			return env, true, nil
+			return t.Environment, true, nil
 		case st.Result.Outcome.Succeeded():
 			continue
 		case st.Result.Outcome != pipeline.OutcomeWaiting:
 			return "", false, nil
 		}
-		newer, err := record.Superseding(ctx, s, old, env)
+		newer, err := record.Superseding(ctx, s, old, t.Target)
 		if err != nil || newer == "" {
 			return "", false, err
 		}
-		why := pipeline.SupersededError(old, env, newer)
+		why := pipeline.SupersededError(old, t.Target, newer)
 		revoked, err := record.RevokePlan(ctx, s, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Run: old.ManagerRun, At: now.UTC()})
-		return env, revoked, err
+		return t.Environment, revoked, err
 	}
 	return "", false, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// targets fills in request.Targets and request.Held: the environments declared
+// targets fills in request.Targets: the environments declared
 // in metapipe.yml, in its order, that the customer may use and that stand in
 // variables.yml. One that stands there and may not be used is a problem with its
 // line.
@@ -27,15 +27,15 @@ func targets(from origin, document pipeline.Document, request *pipeline.Request)
 		problems = append(problems, pipeline.Problem{Position: position, Rule: "environment-missing",
 			Message: fmt.Sprintf("environment %q is not in the file", from.only), Remedy: "add it under `environments`, or ask for another one"})
 	}
-	request.PlanOnly = map[pipeline.Environment]string{}
 	for _, rule := range from.customer.Manager.Environments {
 		if !from.customer.Allows(rule.Name) || !present(rule.Name) || (from.only != "" && from.only != rule.Name) {
 			continue
 		}
-		request.Targets = append(request.Targets, rule.Name)
+		t := pipeline.RequestTarget{Target: request.Customer.In(rule.Name)}
 		if request.Mode == pipeline.ModeApply && !rule.Admits(request.Branch, request.Repository.DefaultBranch) {
-			request.PlanOnly[rule.Name] = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
+			t.PlanOnly = fmt.Sprintf("branch %q may not apply to %s", request.Branch, rule.Name)
 		}
+		request.Targets = append(request.Targets, t)
 	}
 	return problems
 }

@@ -81,7 +81,7 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 		return TriggerResult{}, err
 	}
 	repo, head := in.Event.Repository.Slug, in.Event.Head
-	statusContext := in.request().StatusContext("")
+	statusContext := in.request().StatusContext(pipeline.Target{})
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
 		return t.unreadable(ctx, in, err)

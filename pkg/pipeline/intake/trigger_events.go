@@ -16,7 +16,7 @@ const (
 // dependabot answers a run of Dependabot, which has no secrets to send anything with:
 // its own token may still write the status that a required check waits for.
 func (t *Trigger) dependabot(ctx context.Context, in TriggerInput, r relevance) (TriggerResult, error) {
-	s := pipeline.Status{Context: in.request().StatusContext(""), State: pipeline.StatusError, TargetURL: in.Run.URL,
+	s := pipeline.Status{Context: in.request().StatusContext(pipeline.Target{}), State: pipeline.StatusError, TargetURL: in.Run.URL,
 		Description: "Not sent: runs of Dependabot have no secrets. Run this workflow by hand on the branch, or push to it, to get a plan."}
 	result := TriggerResult{Skipped: dependabotSent + dependabotNext}
 	if r == untouched {

@@ -109,10 +109,10 @@ func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerRe
 	repo := in.Event.Repository.Slug
 	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[pipeline.Environment]map[string]string{}
 	request := in.request()
-	for _, e := range environmentsOf(statuses, request.StatusContext(""), result.Request) {
+	for _, e := range environmentsOf(statuses, request.StatusContext(pipeline.Target{}), result.Request) {
 		env := string(e.Environment)
 		for _, sha := range []pipeline.SHA{in.Event.Head, ""} {
-			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(pipeline.Environment(env)))
+			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(request.Customer.In(pipeline.Environment(env))))
 			if err != nil {
 				return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
 			}

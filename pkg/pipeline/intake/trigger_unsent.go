@@ -23,7 +23,7 @@ func (t *Trigger) Unsent(ctx context.Context, in TriggerInput, err error) error 
 func (t *Trigger) unsent(ctx context.Context, in TriggerInput, id pipeline.RequestID, err error) error {
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	t.close(last, in, id, in.request().StatusContext(""), whyUnsent(in.Manager, err))
+	t.close(last, in, id, in.request().StatusContext(pipeline.Target{}), whyUnsent(in.Manager, err))
 	return err
 }
 

@@ -69,17 +69,17 @@ func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, err
 }
 
 // Target is Chain for a target, which has anchors.
-func (a Auditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (AuditReport, error) {
-	r, err := a.Chain(ctx, c.Name.In(env))
-	if err != nil || a.GitHub == nil || env == "" { // only targets have anchors
+func (a Auditor) Target(ctx context.Context, c pipeline.Customer, t pipeline.Target) (AuditReport, error) {
+	r, err := a.Chain(ctx, t)
+	if err != nil || a.GitHub == nil || t.Environment == "" { // only targets have anchors
 		return r, err
 	}
 	request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
-	names := []string{request.DeploymentEnvironment(env)}
-	contexts := []string{request.StatusContext(env)}
+	names := []string{request.DeploymentEnvironment(t)}
+	contexts := []string{request.StatusContext(t)}
 	if !c.SharedRepository { // its trigger may name it all the same
 		request.SharedRepository = true
-		names, contexts = append(names, request.DeploymentEnvironment(env)), append(contexts, request.StatusContext(env))
+		names, contexts = append(names, request.DeploymentEnvironment(t)), append(contexts, request.StatusContext(t))
 	}
 	var anchors []pipeline.Deployment
 	for _, name := range names {
@@ -88,7 +88,7 @@ func (a Auditor) Target(ctx context.Context, c pipeline.Customer, env pipeline.E
 			return r, fmt.Errorf("read the anchors of the ledger of %s: %w", r.Name(), err)
 		}
 		anchors = append(anchors, slices.DeleteFunc(list, func(d pipeline.Deployment) bool {
-			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != env
+			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != t.Environment
 		})...)
 	}
 	r.compareHeads(anchors)

@@ -13,19 +13,19 @@ import (
 // knows of none. It looks under the names that the environment of the deployments has
 // with and without other customers in the repository. Beside others, a former name of the
 // customer is part of that name and not known here, so it looks at all deployments.
-func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, env pipeline.Environment) (*pipeline.Deployed, error) {
+func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, t pipeline.Target) (*pipeline.Deployed, error) {
 	names := make([]string, 0, 3)
 	for _, siblings := range []bool{c.SharedRepository, !c.SharedRepository} {
-		names = append(names, pipeline.Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(env))
+		names = append(names, pipeline.Request{Customer: c.Name, SharedRepository: siblings}.DeploymentEnvironment(t))
 	}
 	if c.SharedRepository {
 		names = append(names, "")
 	}
-	fits := func(d pipeline.Deployment) bool { return mayBeOf(d, c, env) }
+	fits := func(d pipeline.Deployment) bool { return mayBeOf(d, c, t) }
 	for _, name := range names {
 		d, found, err := github.FindDeployment(ctx, c.Repository, name, fits)
 		if err != nil {
-			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", c.Name.In(env), err)
+			return nil, fmt.Errorf("the store has no record of an apply of %s: ask GitHub whether there was one: %w", t, err)
 		}
 		if found {
 			return &pipeline.Deployed{Deployment: d.ID, Commit: d.SHA, Request: d.Payload.Request}, nil
@@ -38,12 +38,12 @@ func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipelin
 // have had another name or another path then. Only a deployment of another customer that
 // is still in the repository is known to be none of its own: the path distinguishes them,
 // and the name where the deployment has no path.
-func mayBeOf(d pipeline.Deployment, c pipeline.Customer, env pipeline.Environment) bool {
+func mayBeOf(d pipeline.Deployment, c pipeline.Customer, t pipeline.Target) bool {
 	of := d.Payload
-	if of.Environment != env || of.Outcome != pipeline.OutcomeApplied || of.Customer == "" ||
+	if of.Environment != t.Environment || of.Outcome != pipeline.OutcomeApplied || of.Customer == "" ||
 		!slices.Contains([]string{
-			pipeline.Request{Customer: of.Customer}.DeploymentEnvironment(env),
-			pipeline.Request{Customer: of.Customer, SharedRepository: true}.DeploymentEnvironment(env),
+			pipeline.Request{Customer: of.Customer}.DeploymentEnvironment(t),
+			pipeline.Request{Customer: of.Customer, SharedRepository: true}.DeploymentEnvironment(t),
 		}, d.Environment) {
 		return false
 	}
@@ -81,10 +81,10 @@ func Memories(ctx context.Context, s pipeline.Store, t pipeline.Target) (recorde
 
 // CheckMoved compares a target without a state, and without a record of an apply in the
 // store, with what GitHub remembers; nil where that is nothing either.
-func CheckMoved(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, env pipeline.Environment, place string) (*pipeline.LostState, error) {
-	apply, err := FindDeployed(ctx, github, c, env)
+func CheckMoved(ctx context.Context, github pipeline.DeployedGitHub, c pipeline.Customer, t pipeline.Target, place string) (*pipeline.LostState, error) {
+	apply, err := FindDeployed(ctx, github, c, t)
 	if err != nil || apply == nil {
 		return nil, err
 	}
-	return apply.Moved(c.Name.In(env), place), nil
+	return apply.Moved(t, place), nil
 }

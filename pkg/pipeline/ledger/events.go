@@ -12,14 +12,14 @@ import (
 )
 
 // NewEntry is an event of one target of a request.
-func NewEntry(event Event, request pipeline.Request, env pipeline.Environment, run pipeline.Run) Entry {
-	return Entry{Event: event, Target: request.Customer.In(env), Request: request.ID, Commit: request.Commit, Run: run}
+func NewEntry(event Event, request pipeline.Request, t pipeline.Target, run pipeline.Run) Entry {
+	return Entry{Event: event, Target: t, Request: request.ID, Commit: request.Commit, Run: run}
 }
 
 // EndEntry is how a plan or an apply ended. That a newer request has come says
 // nothing about a plan, so such an entry names none. The caller adds the state.
-func EndEntry(request pipeline.Request, env pipeline.Environment, ended record.Result, receipt string) Entry {
-	e := NewEntry(eventOf(ended.Outcome), request, env, ended.Run)
+func EndEntry(request pipeline.Request, t pipeline.Target, ended record.Result, receipt string) Entry {
+	e := NewEntry(eventOf(ended.Outcome), request, t, ended.Run)
 	e.Outcome, e.Reason, e.Message, e.Receipt = ended.Outcome, ended.Reason, ended.Message, receipt
 	if ended.Detail != "" {
 		e.Message += ": " + ended.Detail
@@ -65,7 +65,7 @@ func FirstProblem(problems pipeline.Problems) string {
 // may not deploy under its name. It records no mistake in the call.
 func AppendRefused(ctx context.Context, chain Ledger, in pipeline.TargetInput, request pipeline.Request, cause error) error {
 	request.ID, request.Customer = in.Request, in.Customer.Name
-	e := NewEntry(Refused, request, in.Environment, in.Run)
+	e := NewEntry(Refused, request, in.Target(), in.Run)
 	var refused *pipeline.RefusedError
 	var rejected *pipeline.RejectedError
 	switch {

@@ -127,9 +127,7 @@ func CheckState(ctx context.Context, s record.Records, request pipeline.Request,
 	if err != nil {
 		return err
 	}
-	if apply, found := request.Deployed[job.Environment]; found {
-		known.deployed = &apply
-	}
+	known.deployed = request.Find(job.Target()).Deployed
 	if lost := known.Lost(planned.Found(), job.Backend.String()); lost != nil {
 		return lost.Refusal()
 	}

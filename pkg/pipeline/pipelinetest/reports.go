@@ -50,11 +50,11 @@ func (PlainRenderer) Comment(r pipeline.Report) string {
 
 func (PlainRenderer) Summary(r pipeline.Report) string { return describe(r) }
 
-func (PlainRenderer) Status(r pipeline.Report, env pipeline.Environment) string {
-	if env == "" {
+func (PlainRenderer) Status(r pipeline.Report, t pipeline.Target) string {
+	if t.Environment == "" {
 		return "overall" + describe(r) + strings.Repeat(" and so on", 20)
 	}
-	return string(env)
+	return string(t.Environment)
 }
 
 func describe(r pipeline.Report) string {

@@ -25,7 +25,7 @@ func (w *Setup) Sweep(locks *StateLocks, fix bool) sweep.Result {
 	w.Tick()
 	s := &sweep.Sweeper{Store: w.Store, Sealer: w.Sealer, Runs: w.Hub, Customers: w, Locks: locks, Now: func() time.Time { return w.Now },
 		Manager: w.manager, Departed: w.Departed, Close: w.CloseRequest,
-		Unlock: func(_ context.Context, c pipeline.Customer, _ pipeline.Environment, _ pipeline.RequestID, id string) error {
+		Unlock: func(_ context.Context, c pipeline.Customer, _ pipeline.Target, _ pipeline.RequestID, id string) error {
 			return w.Unlock(locks, func(in *sweep.UnlockInput) { in.Customer, in.LockID = c, id })
 		}}
 	result, err := s.Run(context.Background(), fix)
@@ -51,11 +51,11 @@ type StateLocks struct {
 	Err     error // of the one that is read
 }
 
-func (l *StateLocks) Lock(_ context.Context, _ pipeline.Customer, env pipeline.Environment) (*pipeline.Lock, bool, error) {
+func (l *StateLocks) Lock(_ context.Context, _ pipeline.Customer, t pipeline.Target) (*pipeline.Lock, bool, error) {
 	if l.Unknown {
 		return nil, false, nil
 	}
-	if env != "staging" {
+	if t.Environment != "staging" {
 		return nil, true, nil
 	}
 	return l.Held, true, l.Err

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"context"
-	"slices"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
@@ -14,15 +13,16 @@ import (
 // apply says why.
 func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipeline.Request) (pipeline.Report, error) {
 	report := pipeline.Report{Request: request, Manager: in.Manager, At: r.Now().UTC()}
-	if !slices.Contains(request.Targets, in.Applying) {
+	applying := request.Customer.In(in.Applying)
+	if !request.WorksOn(applying) {
 		return report, pipeline.Usagef("request %s of %s has no environment %q", request.ID.Short(), request.Customer, in.Applying).
-			Nextf("name one of %v", request.Targets)
+			Nextf("name one of %s", request.TargetNames())
 	}
-	t, err := r.target(ctx, in, request, in.Applying)
+	t, err := r.target(ctx, in, request, applying)
 	if err != nil || t.Outcome != pipeline.OutcomeWaiting || !t.Applies {
 		return report, err
 	}
-	_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(t.Environment) })
+	_, taken, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(applying) })
 	if err != nil || taken {
 		return report, err
 	}
@@ -36,7 +36,7 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 	if report.Unreported, err = r.place(ctx, in, &report.Request); report.Unreported != nil || err != nil {
 		return report, err
 	}
-	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, t.Environment, pipeline.StatusPending, t.ReceiptURL()))
+	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL()))
 	for _, u := range report.Unreported {
 		r.Logf("%s; the apply does not depend on it", u)
 	}

@@ -20,7 +20,7 @@ func (r *Reporter) discard(ctx context.Context, report collected) {
 				continue
 			}
 			if err := r.Store.Delete(ctx, t.folder.Key(object)); err != nil {
-				r.Logf("the plan of %s/%s is of no use any more and could not be deleted: %v", report.Request.Customer, t.Environment, err)
+				r.Logf("the plan of %s is of no use any more and could not be deleted: %v", t, err)
 				break
 			}
 		}

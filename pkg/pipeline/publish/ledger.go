@@ -18,13 +18,13 @@ import (
 func (r *Reporter) appendLedger(ctx context.Context, in ReportInput, report collected) error {
 	var errs []error
 	for _, t := range report.targets {
-		e := ledger.EndEntry(report.Request, t.Environment, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
+		e := ledger.EndEntry(report.Request, t.Target, record.Result{Outcome: t.Outcome, Reason: t.Reason, Message: t.Message, Run: in.Run}, t.Receipt)
 		if t.closed && e.Event != ledger.Superseded {
 			e.Event = ledger.Closed
 		}
 		chain := ledger.Ledger{Store: r.Store, Now: r.Now}
 		if end := t.attempt.Result; t.attempt.Number > 0 && end != nil && end.Outcome != pipeline.OutcomeApplied { // an apply that went well is anchored
-			errs = append(errs, chain.Finish(ctx, ledger.EndEntry(report.Request, t.Environment, *end, t.Receipt)))
+			errs = append(errs, chain.Finish(ctx, ledger.EndEntry(report.Request, t.Target, *end, t.Receipt)))
 		}
 		if e.Event == ledger.Closed || e.Event == ledger.Superseded || t.doubted {
 			_, err := chain.Append(ctx, e)
@@ -46,13 +46,13 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 	for _, u := range report.Unreported {
 		words = append(words, u.String())
 	}
-	envs := report.Request.Targets
-	if len(envs) == 0 {
-		envs = []pipeline.Environment{""}
+	targets := report.Request.Targets
+	if len(targets) == 0 {
+		targets = []pipeline.RequestTarget{{Target: report.Request.Customer.In("")}}
 	}
 	var errs []error
-	for _, env := range envs {
-		e := ledger.NewEntry(ledger.Unreported, report.Request, env, in.Run)
+	for _, t := range targets {
+		e := ledger.NewEntry(ledger.Unreported, report.Request, t.Target, in.Run)
 		e.Message = strings.Join(words, "; ")
 		_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 		errs = append(errs, err)
@@ -63,7 +63,7 @@ func (r *Reporter) appendUnreported(ctx context.Context, in ReportInput, report 
 // anchor is the head of the target's ledger, for the deployment that reports its
 // apply. An apply whose job could not record its end any more is recorded first.
 func (r *Reporter) anchor(ctx context.Context, request pipeline.Request, t target) (*pipeline.LedgerHead, error) {
-	e := ledger.EndEntry(request, t.Environment, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
+	e := ledger.EndEntry(request, t.Target, record.Result{Outcome: t.Outcome, Run: t.run}, t.Receipt)
 	head, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	if err != nil {
 		return nil, err
@@ -91,5 +91,5 @@ func (t *target) logHint(request pipeline.Request) string {
 	if !kept || t.Outcome != pipeline.OutcomeFailed && t.Outcome != pipeline.OutcomeCancelled {
 		return ""
 	}
-	return fmt.Sprintf("%s/%s: its log is shown by `metapipe state show --customer %s --environment %s --request %s --log`", request.Customer, t.Environment, request.Customer, t.Environment, request.ID)
+	return fmt.Sprintf("%s: its log is shown by `metapipe state show %s --request %s --log`", t, t.Flags(), request.ID)
 }

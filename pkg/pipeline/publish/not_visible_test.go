@@ -49,8 +49,8 @@ func TestReportRefusedForEver(t *testing.T) {
 			t.Parallel()
 			w, locks := pipelinetest.New(t), &pipelinetest.StateLocks{}
 			r := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "pull_request")))
-			for _, env := range r.Targets {
-				pipelinetest.Must[deploy.TargetResult](t)(w.Plan(r, env))
+			for _, target := range r.Targets {
+				pipelinetest.Must[deploy.TargetResult](t)(w.Plan(r, target.Environment))
 			}
 			w.Hub.Refuse = c.refuses
 			report, err := w.ReportAs(publish.ReportInput{Customer: w.Current, Request: r.ID, Final: true})

@@ -32,7 +32,7 @@ type Renderer interface {
 	Summary(pipeline.Report) string
 	// Status is the description of the status of env, or with an empty env of the
 	// whole request.
-	Status(r pipeline.Report, env pipeline.Environment) string
+	Status(r pipeline.Report, t pipeline.Target) string
 }
 
 type reportGitHub interface {
@@ -192,8 +192,8 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 		return report, nil
 	}
 	failedBefore := pipeline.Environment("")
-	for _, env := range request.Targets {
-		t, err := r.target(ctx, in, request, env)
+	for _, of := range request.Targets {
+		t, err := r.target(ctx, in, request, of.Target)
 		if err != nil {
 			return collected{}, err
 		}
@@ -206,7 +206,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 			r.Logf("%s", hint)
 		}
 		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
-			failedBefore = env
+			failedBefore = of.Environment
 		}
 		t.TargetReport = t.redacted(in.Customer.Manager.Redaction)
 		report.targets, report.Targets = append(report.targets, t), append(report.Targets, t.TargetReport)
@@ -241,24 +241,24 @@ func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBe
 	}
 }
 
-func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.Request, env pipeline.Environment) (target, error) {
-	st, err := record.ReadTargetStatus(ctx, r.records(), request, env)
+func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.Request, of pipeline.Target) (target, error) {
+	st, err := record.ReadTargetStatus(ctx, r.records(), request, of)
 	if err != nil {
 		return target{}, err
 	}
-	rule, _ := in.Customer.Manager.Rule(env)
+	rule, _ := in.Customer.Manager.Rule(of.Environment)
 	e := st.Result
 	t := target{
 		TargetReport: pipeline.TargetReport{
-			Environment: env,
+			Target:      of,
 			Outcome:     e.Outcome,
 			Reason:      e.Reason,
 			Message:     e.Message,
 			Next:        e.Next,
 			Operator:    e.Operator,
-			Applies:     request.Applies(env),
+			Applies:     request.Applies(of),
 			Gated:       rule.Gated || request.Mode == pipeline.ModeDestroy,
-			PlanOnly:    request.PlanOnly[env],
+			PlanOnly:    request.Find(of).PlanOnly,
 			Reviewed:    e.Reviewed,
 			Diagnostics: e.Diagnostics,
 			Done:        e.Done,
@@ -275,10 +275,10 @@ func (r *Reporter) target(ctx context.Context, in ReportInput, request pipeline.
 		t.internal = e.Message
 	}
 	if err := r.plan(ctx, st, &t.TargetReport); err != nil {
-		return target{}, fmt.Errorf("read the plan of %s/%s: %w", request.Customer, env, err)
+		return target{}, fmt.Errorf("read the plan of %s: %w", of, err)
 	}
 	if !t.Outcome.Final() && t.Applies {
-		newer, err := record.Superseding(ctx, r.records(), request, env)
+		newer, err := record.Superseding(ctx, r.records(), request, of)
 		if err != nil {
 			return target{}, err
 		}

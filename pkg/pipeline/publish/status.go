@@ -23,16 +23,16 @@ func (r *Reporter) statuses(ctx context.Context, report pipeline.Report) error {
 	}
 	var errs []error
 	for _, t := range report.Targets {
-		taken, err := r.taken(ctx, request, newer, t.Environment)
+		taken, err := r.taken(ctx, request, newer, t.Target)
 		if err != nil || taken {
 			errs = append(errs, err)
 		} else {
-			errs = append(errs, r.status(ctx, report, t.Environment, t.Outcome.Status(), t.ReceiptURL()))
+			errs = append(errs, r.status(ctx, report, t.Target, t.Outcome.Status(), t.ReceiptURL()))
 		}
 	}
 	// The overall status comes last: who waits for it finds the others final.
 	if !found {
-		errs = append(errs, r.status(ctx, report, "", report.Overall(), request.ManagerRun.URL))
+		errs = append(errs, r.status(ctx, report, pipeline.Target{}, report.Overall(), request.ManagerRun.URL))
 	} else {
 		r.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
 	}
@@ -40,19 +40,19 @@ func (r *Reporter) statuses(ctx context.Context, report pipeline.Report) error {
 }
 
 // status posts the status of env, or with an empty env that of the whole request.
-func (r *Reporter) status(ctx context.Context, report pipeline.Report, env pipeline.Environment, state pipeline.StatusState, url string) error {
+func (r *Reporter) status(ctx context.Context, report pipeline.Report, t pipeline.Target, state pipeline.StatusState, url string) error {
 	request := report.Request
-	s := pipeline.Status{Context: request.StatusContext(env), State: state, Description: pipeline.WithRequestTag(r.Renderer.Status(report, env), request.ID), TargetURL: url}
+	s := pipeline.Status{Context: request.StatusContext(t), State: state, Description: pipeline.WithRequestTag(r.Renderer.Status(report, t), request.ID), TargetURL: url}
 	return pipeline.PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
 // taken reports whether a newer request for the commit works on env: newest is the
 // newest of all, the zero Request when there is none.
-func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, env pipeline.Environment) (bool, error) {
-	if newest.ID == "" || newest.WorksOn(env) {
+func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, t pipeline.Target) (bool, error) {
+	if newest.ID == "" || newest.WorksOn(t) {
 		return newest.ID != "", nil
 	}
-	_, found, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(env) })
+	_, found, err := record.CommitOf(request).Newest(ctx, r.records(), request, func(o pipeline.Request) bool { return o.WorksOn(t) })
 	return found, err
 }
 
@@ -75,8 +75,8 @@ func (r *Reporter) deployments(ctx context.Context, report collected) error {
 		head, anchorErr := r.anchor(ctx, request, t)
 		errs = append(errs, anchorErr)
 		errs = append(errs, r.deploy(ctx, request, pipeline.Deployment{
-			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Environment),
-			Description: r.Renderer.Status(report.Report, t.Environment), State: "success", LogURL: t.RunURL,
+			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Target),
+			Description: r.Renderer.Status(report.Report, t.Target), State: "success", LogURL: t.RunURL,
 			Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Path: path.Dir(request.File), Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
 				Ledger: head, Receipt: t.Receipt},
 		}))

@@ -99,7 +99,7 @@ func (u ApplyAttempt) Refusal(in pipeline.TargetInput, mode pipeline.Mode) error
 	case u.Result != nil && u.Result.Reason != "":
 		return &pipeline.RefusedError{Reason: u.Result.Reason, Message: u.Result.Message, Next: u.Result.Next, Detail: u.Result.Detail, Operator: u.Result.Operator}
 	}
-	return &pipeline.RefusedError{Reason: pipeline.ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s/%s was used before", in.Request.Short(), in.Customer.Name, in.Environment),
+	return &pipeline.RefusedError{Reason: pipeline.ReasonAlreadyApplied, Message: fmt.Sprintf("the plan of request %s for %s was used before", in.Request.Short(), in.Target()),
 		Next: mode.Afresh(), Operator: mode.Restart()}
 }
 
@@ -114,9 +114,9 @@ type TargetStatus struct {
 
 // ReadTargetStatus reads the newest planning of a target and what became of it. A
 // record without a valid signature is no error: the target counts as failed.
-func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (TargetStatus, error) {
+func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, t pipeline.Target) (TargetStatus, error) {
 	st := TargetStatus{Result: Result{Outcome: pipeline.OutcomeRequested}}
-	folder, found, err := LatestPlanAttempt(ctx, s, request, env)
+	folder, found, err := LatestPlanAttempt(ctx, s, request, t)
 	if err != nil || !found {
 		return st, err
 	}
@@ -129,7 +129,7 @@ func ReadTargetStatus(ctx context.Context, s Records, request pipeline.Request, 
 			st.Result, st.Receipt, st.Doubt, st.Attempt.Result, st.Attempt.Start = ended, nil, err, nil, StartRecord{}
 			return st, nil
 		}
-		return st, fmt.Errorf("read how %s/%s stands: %w", request.Customer, env, err)
+		return st, fmt.Errorf("read how %s stands: %w", t, err)
 	}
 	switch {
 	case folder.Has(ObjectPlanned):

@@ -22,7 +22,7 @@ type Index struct {
 
 // QueueOf lists the requests that apply to a target.
 func QueueOf(t pipeline.Target) Index {
-	return Index{target: t, Prefix: QueuePrefix(t), Holds: func(r pipeline.Request) bool { return r.WorksOn(t.Environment) && r.Applies(t.Environment) }}
+	return Index{target: t, Prefix: QueuePrefix(t), Holds: func(r pipeline.Request) bool { return r.WorksOn(t) && r.Applies(t) }}
 }
 
 // PullOf lists the requests of a pull request.
@@ -152,8 +152,8 @@ func (x Index) Highest(ctx context.Context, s Records, keys []string, r pipeline
 
 // Superseding returns the id of the newest request in the queue of the target
 // when that is newer than request, or "".
-func Superseding(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment) (pipeline.RequestID, error) {
-	newer, _, err := QueueOf(request.Customer.In(env)).Newest(ctx, s, request, nil)
+func Superseding(ctx context.Context, s Records, request pipeline.Request, t pipeline.Target) (pipeline.RequestID, error) {
+	newer, _, err := QueueOf(t).Newest(ctx, s, request, nil)
 	return newer.ID, err
 }
 
@@ -234,14 +234,14 @@ func OpenBefore(ctx context.Context, s pipeline.Store, r pipeline.Request) ([]Op
 		return nil, err
 	}
 	queued := map[pipeline.RequestID]bool{}
-	for _, env := range r.Targets {
-		if !r.Applies(env) {
+	for _, t := range r.Targets {
+		if !r.Applies(t.Target) {
 			continue
 		}
-		prefix := QueuePrefix(r.Customer.In(env))
+		prefix := QueuePrefix(t.Target)
 		keys, err := s.ListAfter(ctx, prefix, prefix+entries[0].before())
 		if err != nil {
-			return nil, fmt.Errorf("look for older requests of %s/%s: %w", r.Customer, env, err)
+			return nil, fmt.Errorf("look for older requests of %s: %w", t, err)
 		}
 		for _, key := range keys {
 			if id, known := EntryOf(key); known {

@@ -43,7 +43,7 @@ func RequestVariablesKey(c pipeline.CustomerName, id pipeline.RequestID) string 
 // PlansPrefix holds one numbered folder for each time the target of a request
 // was planned, since a job may be run again.
 func PlansPrefix(t pipeline.Target, id pipeline.RequestID) string {
-	return fmt.Sprintf("%s/%s/plans/%s/", t.Customer, t.Environment, id)
+	return fmt.Sprintf("%s/plans/%s/", t.Folder(), id)
 }
 
 // KeptRequestPrefix holds the states of a request that could not be written, in folders
@@ -55,23 +55,23 @@ func KeptRequestPrefix(t pipeline.Target, id pipeline.RequestID) string {
 
 // KeptPrefix holds the kept states of all requests of a target.
 func KeptPrefix(t pipeline.Target) string {
-	return fmt.Sprintf("%s/%s/kept/", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/kept/", t.Folder())
 }
 
 // ReplacedState is where an object is kept that lay in the place of a state when another
 // one was restored there.
 func ReplacedState(t pipeline.Target, at time.Time) string {
-	return fmt.Sprintf("%s/%s/replaced/%s.json", t.Customer, t.Environment, at.UTC().Format(LastApplyTimes))
+	return fmt.Sprintf("%s/replaced/%s.json", t.Folder(), at.UTC().Format(LastApplyTimes))
 }
 
 // QueueKey sorts the requests of a target by their age.
-func QueueKey(r pipeline.Request, env pipeline.Environment) string {
-	return QueuePrefix(r.Customer.In(env)) + r.Order()
+func QueueKey(r pipeline.Request, t pipeline.Target) string {
+	return QueuePrefix(t) + r.Order()
 }
 
 // QueuePrefix holds the requests of a target.
 func QueuePrefix(t pipeline.Target) string {
-	return fmt.Sprintf("%s/%s/queue/", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/queue/", t.Folder())
 }
 
 // PullKey sorts the requests of a pull request by their age.
@@ -101,7 +101,7 @@ func LedgerPrefix(t pipeline.Target) string {
 	case t.Environment == "":
 		return fmt.Sprintf("%s/ledger/", t.Customer)
 	}
-	return fmt.Sprintf("%s/%s/ledger/", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/ledger/", t.Folder())
 }
 
 // LedgerKey is the key of one entry of a ledger; sequence begins at 1.

@@ -52,7 +52,7 @@ func LastApplyRecord(t pipeline.Target) PlanAttempt {
 
 // LastApplyPrefix holds the records of the last apply of a target; the newest counts.
 func LastApplyPrefix(t pipeline.Target) string {
-	return fmt.Sprintf("%s/%s/applied/", t.Customer, t.Environment)
+	return fmt.Sprintf("%s/applied/", t.Folder())
 }
 
 // LastApplyBase is the name of a record and of its variables, without the ending: they
@@ -66,7 +66,7 @@ func LastApplyBase(t pipeline.Target, at time.Time, id pipeline.RequestID) strin
 func NextLastApplyBase(ctx context.Context, s pipeline.Store, t pipeline.Target, at time.Time, id pipeline.RequestID) (string, error) {
 	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
-		return "", fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
+		return "", fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
 	return lastApplyBaseAfter(keys, t, at, id), nil
 }
@@ -119,7 +119,7 @@ func NoteLastApply(ctx context.Context, s Records, request pipeline.Request, rec
 // LoadLastApply returns the record, and false where metapipe applied nothing yet.
 func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply, bool, error) {
 	fail := func(err error) (LastApply, bool, error) {
-		return LastApply{}, false, fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
+		return LastApply{}, false, fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
 	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
@@ -135,7 +135,7 @@ func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply
 		return fail(err)
 	}
 	if stored.Receipt.Customer != t.Customer || stored.Receipt.Environment != t.Environment || !strings.HasPrefix(stored.Variables, LastApplyPrefix(t)) {
-		return fail(fmt.Errorf("%w: the record is of %s/%s", pipeline.ErrTampered, stored.Receipt.Customer, stored.Receipt.Environment))
+		return fail(fmt.Errorf("%w: the record is of %s", pipeline.ErrTampered, stored.Receipt.Target()))
 	}
 	return stored, true, nil
 }
@@ -232,13 +232,12 @@ func NoteState(ctx context.Context, s Records, t pipeline.Target, state pipeline
 // failed, has left: its state is no lost one. Where nothing went well yet, the ledger
 // alone remembers. So it is where that newest apply was for another repository, which has
 // ended the target: its record would say that what is there now belongs to it.
-func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, at time.Time) error {
-	c := of.Name
-	older, err := s.List(ctx, LastApplyPrefix(c.In(env)))
+func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, state pipeline.StateRecord, at time.Time) error {
+	older, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return err
 	}
-	stored, found, err := LoadLastApply(ctx, s, c.In(env))
+	stored, found, err := LoadLastApply(ctx, s, t)
 	if err != nil || !found {
 		return err
 	}
@@ -253,15 +252,15 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, env p
 // that went well from another path. It comes first, since an apply may end without a word.
 // Without a record that can be read, or with one of another repository, there is none to add
 // it to.
-func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, at time.Time) error {
-	if _, lacks, err := lacksPath(ctx, s, of, env); err != nil || !lacks {
+func NotePath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, at time.Time) error {
+	if _, lacks, err := lacksPath(ctx, s, of, t); err != nil || !lacks {
 		return err
 	}
-	older, err := s.List(ctx, LastApplyPrefix(of.Name.In(env)))
+	older, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return err
 	}
-	stored, lacks, err := lacksPath(ctx, s, of, env) // after the list: what it lacks is not removed
+	stored, lacks, err := lacksPath(ctx, s, of, t) // after the list: what it lacks is not removed
 	if err != nil || !lacks {
 		return err
 	}
@@ -271,8 +270,8 @@ func NotePath(ctx context.Context, s Records, of pipeline.Customer, env pipeline
 
 // lacksPath returns the record of the last apply, and whether the path of a customer is to
 // be added to it.
-func lacksPath(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment) (stored LastApply, lacks bool, err error) {
-	stored, found, err := LoadLastApply(ctx, s, of.Name.In(env))
+func lacksPath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target) (stored LastApply, lacks bool, err error) {
+	stored, found, err := LoadLastApply(ctx, s, t)
 	if errors.Is(err, pipeline.ErrUnknownKey) {
 		return stored, false, nil
 	}
@@ -316,7 +315,7 @@ func deleteAll(ctx context.Context, s pipeline.Store, keys []string) error {
 func ForgetLastApply(ctx context.Context, s pipeline.Store, t pipeline.Target) (bool, error) {
 	keys, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
-		return false, fmt.Errorf("look for the last apply of %s/%s: %w", t.Customer, t.Environment, err)
+		return false, fmt.Errorf("look for the last apply of %s: %w", t, err)
 	}
 	return len(keys) > 0, deleteAll(ctx, s, keys)
 }
@@ -325,12 +324,12 @@ func ForgetLastApply(ctx context.Context, s pipeline.Store, t pipeline.Target) (
 // state that is there now: an operator has decided that the target belongs to it. Without
 // a record that can be read there is none to write: what cannot be believed goes, and the
 // ledger and the registration remember.
-func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, env pipeline.Environment, state pipeline.StateRecord, by Acceptance) error {
-	older, err := s.List(ctx, LastApplyPrefix(of.Name.In(env)))
+func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, state pipeline.StateRecord, by Acceptance) error {
+	older, err := s.List(ctx, LastApplyPrefix(t))
 	if err != nil {
 		return err
 	}
-	last, err := OpenLastApply(ctx, s, of.Name.In(env))
+	last, err := OpenLastApply(ctx, s, t)
 	if errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey) || err == nil && !last.Found {
 		return deleteAll(ctx, s, older)
 	}
@@ -339,7 +338,7 @@ func NoteOwner(ctx context.Context, s Records, of pipeline.Customer, env pipelin
 	}
 	stored := last.Record
 	stored.Receipt.RepositoryID, stored.State, stored.Accepted = of.RepositoryID, &state, &by
-	base := lastApplyBaseAfter(older, of.Name.In(env), by.At, stored.Receipt.Request)
+	base := lastApplyBaseAfter(older, t, by.At, stored.Receipt.Request)
 	if err := stored.Seal(ctx, s, base, last.Variables); err != nil {
 		return err
 	}

@@ -131,10 +131,10 @@ func stepsOf(ctx context.Context, s Reader, t pipeline.Target, fits func(h *Hold
 		if err != nil {
 			return nil, err
 		}
-		if !request.WorksOn(t.Environment) || !request.Applies(t.Environment) {
+		if !request.WorksOn(t) || !request.Applies(t) {
 			continue // plans without an apply take no lock
 		}
-		steps, err := StepsIn(ctx, s, request, t.Environment, fits)
+		steps, err := StepsIn(ctx, s, request, t, fits)
 		if err != nil {
 			return nil, err
 		}
@@ -146,8 +146,8 @@ func stepsOf(ctx context.Context, s Reader, t pipeline.Target, fits func(h *Hold
 
 // StepsIn looks at all plannings of a request: a job that was run again may have left
 // the lock of its first attempt.
-func StepsIn(ctx context.Context, s Reader, request pipeline.Request, env pipeline.Environment, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
-	folders, err := planAttempts(ctx, s, request, env)
+func StepsIn(ctx context.Context, s Reader, request pipeline.Request, t pipeline.Target, fits func(h *Holder, host string, ended *Result) bool) (Holders, error) {
+	folders, err := planAttempts(ctx, s, request, t)
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ type KeptLog struct {
 func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t pipeline.Target, id pipeline.RequestID) ([]KeptLog, error) {
 	keys, err := s.List(ctx, PlansPrefix(t, id))
 	if err != nil {
-		return nil, fmt.Errorf("look for the logs of request %s for %s/%s: %w", id.Short(), t.Customer, t.Environment, err)
+		return nil, fmt.Errorf("look for the logs of request %s for %s: %w", id.Short(), t, err)
 	}
 	var plans, applies []KeptLog
 	for _, key := range keys {
@@ -123,7 +123,7 @@ func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t p
 		switch {
 		case errors.Is(err, pipeline.ErrNotFound): // its time has come meanwhile
 		case err != nil:
-			return nil, TamperedOr(err, fmt.Sprintf("the log of request %s for %s/%s", id.Short(), t.Customer, t.Environment))
+			return nil, TamperedOr(err, fmt.Sprintf("the log of request %s for %s", id.Short(), t))
 		case name == ObjectPlanLog:
 			plans = append(plans, KeptLog{Command: "plan", Attempt: len(plans) + 1, Text: string(text)})
 		default:
@@ -131,7 +131,7 @@ func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t p
 		}
 	}
 	if len(plans)+len(applies) == 0 {
-		return nil, fmt.Errorf("logs of request %s for %s/%s: %w", id.Short(), t.Customer, t.Environment, pipeline.ErrNotFound)
+		return nil, fmt.Errorf("logs of request %s for %s: %w", id.Short(), t, pipeline.ErrNotFound)
 	}
 	return append(plans, applies...), nil
 }
@@ -139,7 +139,7 @@ func KeptLogs(ctx context.Context, s pipeline.Store, sealer pipeline.Sealer, t p
 // LoggedRequest is the request that the log with this key belongs to; false where the
 // key is not that of a log of the target.
 func LoggedRequest(t pipeline.Target, key string) (pipeline.RequestID, bool) {
-	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/%s/plans/", t.Customer, t.Environment))
+	rest, ok := strings.CutPrefix(key, fmt.Sprintf("%s/plans/", t.Folder()))
 	name, _, _ := strings.Cut(rest, "/")
 	id, err := pipeline.ParseRequestID(name)
 	return id, ok && err == nil && strings.HasSuffix(key, LogSuffix)

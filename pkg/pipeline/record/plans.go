@@ -89,19 +89,19 @@ func (p PlanAttempt) Key(object string) string { return p.Prefix + object }
 
 // NewPlanAttempt claims the next number. Two claims at once get different numbers,
 // since begun.json is write-once.
-func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, env pipeline.Environment, begun StartRecord) (PlanAttempt, error) {
-	last, _, err := lastPlanAttempt(ctx, s, request, env)
+func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, t pipeline.Target, begun StartRecord) (PlanAttempt, error) {
+	last, _, err := lastPlanAttempt(ctx, s, request, t)
 	if err != nil {
 		return PlanAttempt{}, err
 	}
 	for n := last + 1; ; n++ {
-		p := PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n)}
+		p := PlanAttempt{Target: t, Prefix: folderOf(request, t, n)}
 		err := s.CreateRecord(ctx, p, ObjectStart, begun)
 		if errors.Is(err, pipeline.ErrExists) {
 			continue
 		}
 		if err != nil {
-			return PlanAttempt{}, fmt.Errorf("begin the plan of %s/%s: %w", request.Customer, env, err)
+			return PlanAttempt{}, fmt.Errorf("begin the plan of %s: %w", t, err)
 		}
 		return p, nil
 	}
@@ -109,22 +109,22 @@ func NewPlanAttempt(ctx context.Context, s Records, request pipeline.Request, en
 
 // LatestPlanAttempt returns the newest planning that was begun; found is false when
 // there is none.
-func LatestPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (p PlanAttempt, found bool, err error) {
-	n, objects, err := lastPlanAttempt(ctx, s, request, env)
+func LatestPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) (p PlanAttempt, found bool, err error) {
+	n, objects, err := lastPlanAttempt(ctx, s, request, t)
 	if err != nil || n == 0 {
 		return PlanAttempt{}, false, err
 	}
-	return PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n), Objects: objects}, true, nil
+	return PlanAttempt{Target: t, Prefix: folderOf(request, t, n), Objects: objects}, true, nil
 }
 
-func folderOf(request pipeline.Request, env pipeline.Environment, n int) string {
-	return fmt.Sprintf("%s%04d/", PlansPrefix(request.Customer.In(env), request.ID), n)
+func folderOf(request pipeline.Request, t pipeline.Target, n int) string {
+	return fmt.Sprintf("%s%04d/", PlansPrefix(t, request.ID), n)
 }
 
 // lastPlanAttempt returns the highest number that was begun, 0 when there is none,
 // and the names of the objects in its folder.
-func lastPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (last int, objects []string, err error) {
-	folders, err := folders(ctx, s, request, env)
+func lastPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) (last int, objects []string, err error) {
+	folders, err := folders(ctx, s, request, t)
 	if err != nil || len(folders) == 0 {
 		return 0, nil, err
 	}
@@ -133,14 +133,14 @@ func lastPlanAttempt(ctx context.Context, s pipeline.Store, request pipeline.Req
 }
 
 // planAttempts returns all plannings of a target that were begun, oldest first.
-func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) ([]PlanAttempt, error) {
-	folders, err := folders(ctx, s, request, env)
+func planAttempts(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) ([]PlanAttempt, error) {
+	folders, err := folders(ctx, s, request, t)
 	if err != nil {
 		return nil, err
 	}
 	var all []PlanAttempt
 	for _, n := range slices.Sorted(maps.Keys(folders)) {
-		all = append(all, PlanAttempt{Target: request.Customer.In(env), Prefix: folderOf(request, env, n), Objects: folders[n]})
+		all = append(all, PlanAttempt{Target: t, Prefix: folderOf(request, t, n), Objects: folders[n]})
 	}
 	return all, nil
 }
@@ -160,7 +160,7 @@ func ApprovableBefore(ctx context.Context, s Records, request pipeline.Request, 
 	for _, id := range request.SameRun(made.Run) {
 		of := request
 		of.ID = id
-		earlier, err := planAttempts(ctx, s.Store, of, plan.Environment)
+		earlier, err := planAttempts(ctx, s.Store, of, plan.Target)
 		if err != nil {
 			return 0, err
 		}
@@ -197,11 +197,11 @@ func (s Records) waited(ctx context.Context, p PlanAttempt, run int64) (attempt 
 
 // folders are the names of the objects in the folders of plannings that were begun, by
 // their number.
-func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, env pipeline.Environment) (map[int][]string, error) {
-	prefix := PlansPrefix(request.Customer.In(env), request.ID)
+func folders(ctx context.Context, s pipeline.Store, request pipeline.Request, t pipeline.Target) (map[int][]string, error) {
+	prefix := PlansPrefix(t, request.ID)
 	keys, err := s.List(ctx, prefix)
 	if err != nil {
-		return nil, fmt.Errorf("look for plans of %s/%s: %w", request.Customer, env, err)
+		return nil, fmt.Errorf("look for plans of %s: %w", t, err)
 	}
 	folders := map[int][]string{}
 	for _, key := range keys {

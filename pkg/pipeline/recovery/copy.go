@@ -41,7 +41,7 @@ type Restored struct {
 // *RefusedError without from.Force, and one of another target always. Nothing is changed then.
 func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from StateCopy) (Restored, error) {
 	var done Restored
-	err := registry.CheckOwner(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, in.Environment)
+	err := registry.CheckOwner(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Customer, in.Target())
 	if err != nil {
 		return done, err
 	}

@@ -89,7 +89,7 @@ func (r *Recoverer) recovered(ctx context.Context, folder record.PlanAttempt) (*
 // open finds the planning that the kept state belongs to and writes it in clear.
 // It needs no request: that may be gone before someone gets to it.
 func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (record.PlanAttempt, pipeline.Receipt, error) {
-	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	target := fmt.Sprintf("%s", in.Target())
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
 		return record.PlanAttempt{}, pipeline.Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
@@ -113,12 +113,12 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string)
 
 // fits compares the receipt of a kept state with the target that it is to go to.
 func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
-	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	target := fmt.Sprintf("%s", in.Target())
 	switch {
 	case receipt.Request != in.Request || receipt.Customer != in.Customer.Name || receipt.Environment != in.Environment:
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonTampered,
-			Message: fmt.Sprintf("the kept state of %s is one of %s/%s", target, receipt.Customer, receipt.Environment),
+			Message: fmt.Sprintf("the kept state of %s is one of %s", target, receipt.Target()),
 			Next:    "find out who can write to the store",
 		}
 	case receipt.RepositoryID != in.Customer.RepositoryID:
@@ -204,7 +204,7 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext s
 // appendLedger records that a kept state is in its backend again.
 func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt pipeline.Receipt, state pipeline.StateVersion) error {
 	request := pipeline.Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
-	e := ledger.NewEntry(ledger.Recovered, request, in.Environment, in.Run)
+	e := ledger.NewEntry(ledger.Recovered, request, request.Customer.In(in.Environment), in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
 	if state.Lineage != "" {
 		e.State = &pipeline.StateRecord{StateVersion: state, Resources: pipeline.UnknownResources}

@@ -103,7 +103,7 @@ func TestLeakedKeyGoneCustomer(t *testing.T) {
 	}
 	w.Current.RepositoryID++
 	var owner *pipeline.OwnerError
-	if err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); !errors.As(err, &owner) {
+	if err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging")); !errors.As(err, &owner) {
 		t.Errorf("another repository gets the name: %v", err)
 	}
 }

@@ -92,7 +92,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 		return err
 	}
 	s := record.Records{Store: r.Store, Sealer: r.Sealer}
-	owner := registry.CheckOwner(ctx, s, in.Customer, in.Environment)
+	owner := registry.CheckOwner(ctx, s, in.Customer, in.Target())
 	var other *pipeline.OwnerError
 	if errors.As(owner, &other) {
 		return r.takeOver(ctx, in, a, other)
@@ -100,7 +100,7 @@ func (r *Restorer) Accept(ctx context.Context, in pipeline.TargetInput, a Accept
 	// A record that was changed, or whose key is gone, is what the operator may accept.
 	known, err := ledger.Remember(ctx, s, in.Target())
 	if err == nil && owner == nil && known.Nothing() { // what is accepted is its first memory
-		if err := registry.CheckRegisteredOwner(ctx, s, in.Customer, in.Environment); errors.As(err, &other) {
+		if err := registry.CheckRegisteredOwner(ctx, s, in.Customer, in.Target()); errors.As(err, &other) {
 			return r.takeOver(ctx, in, a, other)
 		} else if err != nil {
 			return err
@@ -140,10 +140,10 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 		return other
 	}
 	s, now := record.Records{Store: r.Store, Sealer: r.Sealer}, r.Now().UTC()
-	if err := registry.RegisterOwner(ctx, s, in.Customer, in.Environment, now); err != nil {
+	if err := registry.RegisterOwner(ctx, s, in.Customer, in.Target(), now); err != nil {
 		return err
 	}
-	if err := record.NoteOwner(ctx, s, in.Customer, in.Environment, a.State, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(a.Reason), At: now}); err != nil {
+	if err := record.NoteOwner(ctx, s, in.Customer, in.Target(), a.State, record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(a.Reason), At: now}); err != nil {
 		return err
 	}
 	why := fmt.Sprintf("repository id %d in place of %d: %s", a.RepositoryID, other.Owner, a.Reason)

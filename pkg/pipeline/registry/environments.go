@@ -41,7 +41,7 @@ func LeftTargets(ctx context.Context, s record.Records, customers []pipeline.Cus
 // CheckFirstPlan refuses the first plan of a target, one that was never applied, while its
 // customer has an applied target in an environment that metapipe.yml does not declare any
 // more: the error is a *pipeline.RenamedEnvironmentError.
-func CheckFirstPlan(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment) error {
+func CheckFirstPlan(ctx context.Context, s record.Records, c pipeline.Customer, target pipeline.Target) error {
 	left, err := leftTargets(ctx, s, c, func(env pipeline.Environment) bool {
 		_, declared := c.Manager.Rule(env)
 		return declared
@@ -49,7 +49,7 @@ func CheckFirstPlan(ctx context.Context, s record.Records, c pipeline.Customer, 
 	if err != nil || len(left) == 0 {
 		return err
 	}
-	renamed := &pipeline.RenamedEnvironmentError{Target: c.Name.In(env)}
+	renamed := &pipeline.RenamedEnvironmentError{Target: target}
 	for _, t := range left {
 		renamed.Left = append(renamed.Left, t.Environment)
 	}

@@ -88,7 +88,7 @@ func TestEnvironmentNotRenamed(t *testing.T) {
 	declare(w, "staging", "stage", "production")
 	w.Current.Environments = []pipeline.Environment{"stage", "production"}
 	request, err := ask(w, "push", "stage")
-	if err != nil || !slices.Equal(request.Targets, []pipeline.Environment{"stage"}) {
+	if err != nil || !slices.Equal(request.Environments(), []pipeline.Environment{"stage"}) {
 		t.Errorf("removed by the customer and from its file: %v, %v", request.Targets, err)
 	}
 	w.Current.Environments = nil
@@ -121,7 +121,7 @@ func TestEnvironmentRenamedInDoubt(t *testing.T) {
 			declare(w, "stage", "production")
 			for what, s := range map[string]record.Records{"with a key": pipelinetest.RecordsOf(w.Store, w.Sealer), "without a key": {Store: w.Store}} {
 				var renamed *pipeline.RenamedEnvironmentError
-				if err := registry.CheckFirstPlan(context.Background(), s, w.Current, "stage"); !errors.As(err, &renamed) {
+				if err := registry.CheckFirstPlan(context.Background(), s, w.Current, w.Current.Name.In("stage")); !errors.As(err, &renamed) {
 					t.Errorf("%s: %v", what, err)
 				}
 			}

@@ -17,12 +17,12 @@ import (
 // one that has built it. A customer that has left changes its path no more: only a request
 // that was accepted while it was there has shown that both paths are one customer. former is
 // the path of the last apply; empty: no record says it.
-func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, env pipeline.Environment, former string) error {
+func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, t pipeline.Target, former string) error {
 	if former == c.Path {
 		return nil
 	}
 	if i := slices.IndexFunc(c.Siblings, func(other pipeline.Sibling) bool { return other.Path == former }); i >= 0 {
-		return &pipeline.RenamedError{Old: c.Siblings[i].Name, New: c, Former: former, Environment: env, Reused: true}
+		return &pipeline.RenamedError{Old: c.Siblings[i].Name, New: c, Former: former, Environment: t.Environment, Reused: true}
 	}
 	if !c.Offboarded {
 		return nil
@@ -43,7 +43,7 @@ func (s NameRecords) checkFormerPath(ctx context.Context, c pipeline.Customer, e
 		}
 		former = paths[0].Path
 	}
-	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Environment: env}
+	return &pipeline.RenamedError{Old: c.Name, New: c, Former: former, Environment: t.Environment}
 }
 
 // otherPaths are the newest registrations of the other paths of the repository of c that
@@ -67,14 +67,14 @@ func (s NameRecords) CheckUnrecorded(ctx context.Context, c pipeline.Customer) e
 	if err != nil || empty {
 		return err
 	}
-	return s.checkFormerPaths(ctx, c, "", paths)
+	return s.checkFormerPaths(ctx, c, c.Name.In(""), paths)
 }
 
 // checkFormerPaths is checkFormerPath for registrations. One that is not verified can only
 // refuse, and the refusal names it.
-func (s NameRecords) checkFormerPaths(ctx context.Context, c pipeline.Customer, env pipeline.Environment, paths []pathOf) error {
+func (s NameRecords) checkFormerPaths(ctx context.Context, c pipeline.Customer, t pipeline.Target, paths []pathOf) error {
 	for _, former := range paths {
-		err := s.checkFormerPath(ctx, c, env, former.Path)
+		err := s.checkFormerPath(ctx, c, t, former.Path)
 		var renamed *pipeline.RenamedError
 		if errors.As(err, &renamed) && former.claimed != nil {
 			renamed.Claimed = former.key
@@ -89,7 +89,7 @@ func (s NameRecords) checkFormerPaths(ctx context.Context, c pipeline.Customer, 
 // checkUnrecordedPath is the rule about the path of a history for a target without a record
 // of an apply: the request that changed it last names its path, and the registrations of the
 // name are paths that earlier applies may have failed from; read reads them.
-func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
+func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader, known ledger.Remembered, c pipeline.Customer, t pipeline.Target) error {
 	if len(c.Siblings) == 0 && !c.Offboarded {
 		return nil
 	}
@@ -98,7 +98,7 @@ func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader
 		return err
 	}
 	if former != "" {
-		if err := s.checkFormerPath(ctx, c, env, former); err != nil {
+		if err := s.checkFormerPath(ctx, c, t, former); err != nil {
 			return err
 		}
 	}
@@ -106,7 +106,7 @@ func (s NameRecords) checkUnrecordedPath(ctx context.Context, read record.Reader
 	if err != nil {
 		return err
 	}
-	return s.checkFormerPaths(ctx, c, env, paths)
+	return s.checkFormerPaths(ctx, c, t, paths)
 }
 
 // requestPath is the path that a request of c was accepted for; empty where no request can

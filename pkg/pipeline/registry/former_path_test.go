@@ -69,7 +69,7 @@ func TestFormerPathOfAnother(t *testing.T) {
 	if w.Engine.Applies != 1 {
 		t.Errorf("%d applies", w.Engine.Applies)
 	}
-	wantFormer(t, "without a key", registry.CheckOwner(ctx, record.Records{Store: w.Store}, w.Current, "staging"), names...)
+	wantFormer(t, "without a key", registry.CheckOwner(ctx, record.Records{Store: w.Store}, w.Current, w.Current.Name.In("staging")), names...)
 	restorer := &recovery.Restorer{Store: w.Store, Sealer: w.Sealer, Engine: w.Renamer().Engine, Now: w.Tick}
 	in := w.Target(pipeline.Request{}, "staging")
 	_, err = restorer.Restore(ctx, in, recovery.StateCopy{File: "old.tfstate"})
@@ -128,13 +128,13 @@ func TestFormerPathOfFailedAppliesLater(t *testing.T) {
 			if w.Engine.Applies != 1 {
 				t.Errorf("%d applies", w.Engine.Applies)
 			}
-			err = registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging")
+			err = registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging"))
 			wantFormer(t, "with the key of the fleet", err, `customer "store"`)
 			if pipelinetest.ContainsAll(err.Error(), "unverified") {
 				t.Errorf("what was verified is shown as a claim: %v", err)
 			}
 			w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "other"}}
-			if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
+			if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging")); err != nil {
 				t.Errorf("beside a customer of a third path: %v", err)
 			}
 		})
@@ -190,7 +190,7 @@ func TestOffboardedPath(t *testing.T) {
 				if err := register(w, left(path)); err != nil {
 					t.Errorf("at %s: %v", path, err)
 				}
-				if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), left(path), "staging"); err != nil {
+				if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), left(path), left(path).Name.In("staging")); err != nil {
 					t.Errorf("plan at %s: %v", path, err)
 				}
 			}
@@ -201,7 +201,7 @@ func TestOffboardedPath(t *testing.T) {
 	c := placed(w, "acme", "deploy")
 	c.Offboarded = true
 	for what, s := range map[string]record.Records{"with a key": pipelinetest.RecordsOf(w.Store, w.Sealer), "without a key": {Store: w.Store}} {
-		wantFormer(t, what, registry.CheckOwner(ctx, s, c, "staging"), "acme/staging was changed last from path")
+		wantFormer(t, what, registry.CheckOwner(ctx, s, c, c.Name.In("staging")), "acme/staging was changed last from path")
 	}
 }
 
@@ -266,17 +266,17 @@ func TestFormerPathWithoutKey(t *testing.T) {
 			}
 			pipelinetest.Must[pipeline.Request](t)(atPath(w, "deploy"))
 			laptop := record.Records{Store: w.Store}
-			if err := registry.CheckOwner(ctx, laptop, w.Current, "staging"); err != nil {
+			if err := registry.CheckOwner(ctx, laptop, w.Current, w.Current.Name.In("staging")); err != nil {
 				t.Errorf("while the former path is free: %v", err)
 			}
 			w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "infra"}}
-			wantFormer(t, "without a key", registry.CheckOwner(ctx, laptop, w.Current, "staging"), `customer "store"`)
-			if err := registry.CheckOwner(ctx, laptop, w.Current, "production"); err != nil {
+			wantFormer(t, "without a key", registry.CheckOwner(ctx, laptop, w.Current, w.Current.Name.In("staging")), `customer "store"`)
+			if err := registry.CheckOwner(ctx, laptop, w.Current, w.Current.Name.In("production")); err != nil {
 				t.Errorf("a target without a history: %v", err)
 			}
 			w.Current.RepositoryID++
 			var owner *pipeline.OwnerError
-			if err := registry.CheckOwner(ctx, laptop, w.Current, "staging"); !errors.As(err, &owner) || !owner.Claimed {
+			if err := registry.CheckOwner(ctx, laptop, w.Current, w.Current.Name.In("staging")); !errors.As(err, &owner) || !owner.Claimed {
 				t.Errorf("another repository: %v", err)
 			}
 		})
@@ -303,7 +303,7 @@ func TestFormerPathOfALaterFailure(t *testing.T) {
 	w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "deploy"}}
 	w.Current.Path = "third"
 	for what, s := range map[string]record.Records{"with a key": pipelinetest.RecordsOf(w.Store, w.Sealer), "without a key": {Store: w.Store}} {
-		err := registry.CheckOwner(ctx, s, w.Current, "staging")
+		err := registry.CheckOwner(ctx, s, w.Current, w.Current.Name.In("staging"))
 		var renamed *pipeline.RenamedError
 		if !errors.As(err, &renamed) || renamed.Former != "deploy" || renamed.Old != "store" {
 			t.Errorf("%s: %v", what, err)
@@ -315,7 +315,7 @@ func TestFormerPathOfALaterFailure(t *testing.T) {
 	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 	w.Report(request, true)
 	w.Current.Siblings = []pipeline.Sibling{{Name: "store", Path: "deploy"}}
-	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
+	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging")); err != nil {
 		t.Errorf("after an apply from a third path: %v", err)
 	}
 	last := pipelinetest.Must[record.Opened](t)(record.OpenLastApply(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), pipeline.Target{Customer: "acme", Environment: "staging"}))

@@ -22,64 +22,64 @@ import (
 //
 // Without a sealer, as on a laptop, and under a key that is not at hand, a record can only
 // refuse.
-func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment) error {
+func CheckOwner(ctx context.Context, s record.Records, c pipeline.Customer, t pipeline.Target) error {
 	if s.Sealer == nil {
-		return NameRecords{Records: s}.checkClaimed(ctx, c, env)
+		return NameRecords{Records: s}.checkClaimed(ctx, c, t)
 	}
-	known, err := ledger.Remember(ctx, s, c.Name.In(env))
+	known, err := ledger.Remember(ctx, s, t)
 	if err != nil {
 		return err
 	}
-	return CheckKnownOwner(ctx, s, known, c, env)
+	return CheckKnownOwner(ctx, s, known, c, t)
 }
 
 // CheckKnownOwner is CheckOwner for what the store remembers of a target.
-func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembered, c pipeline.Customer, env pipeline.Environment) error {
+func CheckKnownOwner(ctx context.Context, s record.Records, known ledger.Remembered, c pipeline.Customer, t pipeline.Target) error {
 	names := NameRecords{Records: s}
 	switch {
 	case known.Unread != nil:
-		return names.checkClaimed(ctx, c, env)
+		return names.checkClaimed(ctx, c, t)
 	case known.Nothing() || known.NoneLeft():
 		return nil
 	case known.Record != nil:
-		return names.checkEvidence(ctx, c, env, known.Record.From())
+		return names.checkEvidence(ctx, c, t, known.Record.From())
 	}
-	if err := names.registeredOwner(ctx, c, env); err != nil {
+	if err := names.registeredOwner(ctx, c, t); err != nil {
 		return err
 	}
-	return names.checkUnrecordedPath(ctx, names, known, c, env)
+	return names.checkUnrecordedPath(ctx, names, known, c, t)
 }
 
 // CheckTargetOwner is CheckOwner for a job of one target, which has no key of the fleet to
 // verify a registration with. Verified says that fetch-vars did
-// (Request.OwnerVerified).
-func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pipeline.Customer, env pipeline.Environment) error {
-	known, err := ledger.Remember(ctx, s, c.Name.In(env))
+// (RequestTarget.OwnerVerified).
+func CheckTargetOwner(ctx context.Context, s record.Records, verified bool, c pipeline.Customer, t pipeline.Target) error {
+	known, err := ledger.Remember(ctx, s, t)
 	if err != nil {
 		return err
 	}
 	if known.Record != nil || known.Unread != nil || known.Nothing() || known.NoneLeft() {
-		return CheckKnownOwner(ctx, s, known, c, env)
+		return CheckKnownOwner(ctx, s, known, c, t)
 	}
 	names := NameRecords{Records: s}
 	if !verified {
-		if err := names.claimedByOther(ctx, c, env); err != nil {
+		if err := names.claimedByOther(ctx, c, t); err != nil {
 			return err
 		}
 	}
-	return names.checkUnrecordedPath(ctx, record.UnverifiedReader{Store: s.Store}, known, c, env)
+	return names.checkUnrecordedPath(ctx, record.UnverifiedReader{Store: s.Store}, known, c, t)
 }
 
 // checkClaimed is CheckOwner for a record of the last apply that cannot be verified.
-func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	e, found, err := s.claimedEvidence(ctx, c.Name.In(env))
+func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
+	e, found, err := s.claimedEvidence(ctx, t)
 	if err != nil {
 		return err
 	}
 	if !found {
-		return s.checkClaimedUnrecorded(ctx, c, env)
+		return s.checkClaimedUnrecorded(ctx, c, t)
 	}
-	err = s.checkEvidence(ctx, c, env, e)
+	err = s.checkEvidence(ctx, c, t, e)
 	var owner *pipeline.OwnerError
 	if errors.As(err, &owner) {
 		owner.Claimed = true
@@ -90,24 +90,24 @@ func (s NameRecords) checkClaimed(ctx context.Context, c pipeline.Customer, env 
 // checkClaimedUnrecorded is CheckOwner without a key for a target that the ledger knows a state
 // of, and no record of an apply. What the registrations and the request of the last change
 // claim can only refuse.
-func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	known, err := ledger.RememberUnverified(ctx, s.Store, c.Name.In(env))
+func (s NameRecords) checkClaimedUnrecorded(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
+	known, err := ledger.RememberUnverified(ctx, s.Store, t)
 	if err != nil || known.Nothing() || known.NoneLeft() || known.Ended() {
 		return err
 	}
 	read := record.UnverifiedReader{Store: s.Store}
-	if err := s.ownerBy(ctx, read, c, env); err != nil {
+	if err := s.ownerBy(ctx, read, c, t); err != nil {
 		return err
 	}
-	return s.checkUnrecordedPath(ctx, read, known, c, env)
+	return s.checkUnrecordedPath(ctx, read, known, c, t)
 }
 
-func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, env pipeline.Environment, e pipeline.Evidence) error {
+func (s NameRecords) checkEvidence(ctx context.Context, c pipeline.Customer, t pipeline.Target, e pipeline.Evidence) error {
 	if e.RepositoryID != c.RepositoryID {
-		return &pipeline.OwnerError{Customer: c, Environment: env, Owner: e.RepositoryID}
+		return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: e.RepositoryID}
 	}
 	for _, former := range append([]string{e.Path}, e.FailedPaths...) {
-		if err := s.checkFormerPath(ctx, c, env, former); err != nil {
+		if err := s.checkFormerPath(ctx, c, t, former); err != nil {
 			return err
 		}
 	}
@@ -121,10 +121,10 @@ func CheckOwners(ctx context.Context, s record.Records, c pipeline.Customer) err
 		return err
 	}
 	for _, env := range envs {
-		err := CheckOwner(ctx, s, c, env)
+		err := CheckOwner(ctx, s, c, c.Name.In(env))
 		var refused *pipeline.RefusedError
 		if errors.As(err, &refused) && refused.Reason == pipeline.ReasonUnknownKey { // a plan says which key it needs
-			err = CheckOwner(ctx, record.Records{Store: s.Store}, c, env)
+			err = CheckOwner(ctx, record.Records{Store: s.Store}, c, c.Name.In(env))
 		}
 		if err != nil {
 			return err

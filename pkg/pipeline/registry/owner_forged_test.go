@@ -3,7 +3,6 @@ package registry_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +27,7 @@ func TestForgedNewestRegistration(t *testing.T) {
 	if err := w.Store.Create(context.Background(), registry.RegistrationKey(forged, 1), strings.NewReader(body)); err != nil {
 		t.Fatal(err)
 	}
-	err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), eight, "staging")
+	err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), eight, eight.Name.In("staging"))
 	pipelinetest.WantRefused(t, "the forged owner", err, pipeline.ReasonOtherRepository)
 }
 
@@ -49,25 +48,25 @@ func TestForgedRegistrationOfAnother(t *testing.T) {
 	w.ApplyOnce()
 	w.DeleteAll("acme/staging/applied/")
 	forge(w, 9)
-	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
+	if err := registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging")); err != nil {
 		t.Errorf("the owner is refused: %v", err)
 	}
 	request := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit("staging two\n"), "push")))
-	if !slices.Equal(request.Owned, []pipeline.Environment{"staging"}) {
-		t.Errorf("owned: %v", request.Owned)
+	if len(request.Targets) != 1 || !request.Targets[0].OwnerVerified {
+		t.Errorf("owned: %+v", request)
 	}
 	pipelinetest.Must[deploy.TargetResult](t)(w.Plan(request, "staging"))
 	pipelinetest.Must[deploy.TargetResult](t)(w.Apply(w.Target(request, "staging")))
 	w.Report(request, true)
 
 	w.DeleteAll("acme/staging/applied/")
-	request.Owned = nil
+	request.Targets[0].OwnerVerified = false
 	for what, err := range map[string]error{
-		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), request.OwnerVerified("staging"), w.Current, "staging"),
+		"a plan that fetch-vars did not ask for": registry.CheckTargetOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), request.Find(request.Customer.In("staging")).OwnerVerified, w.Current, w.Current.Name.In("staging")),
 		"no registration can be verified": func() error {
 			w.DeleteNames()
 			forge(w, 9)
-			return registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging")
+			return registry.CheckOwner(ctx, pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging"))
 		}(),
 	} {
 		pipelinetest.WantRefused(t, what, err, pipeline.ReasonOtherRepository)
@@ -106,9 +105,9 @@ func TestTakeOverOfFailedApplies(t *testing.T) {
 				out, in = seven, eight
 			}
 			if of == "staging" || given[of] { // production has no history before
-				pipelinetest.WantRefused(t, fmt.Sprintf("%d has %s after %q", out.RepositoryID, of, env), registry.CheckOwner(ctx, s, out, of), pipeline.ReasonOtherRepository)
+				pipelinetest.WantRefused(t, fmt.Sprintf("%d has %s after %q", out.RepositoryID, of, env), registry.CheckOwner(ctx, s, out, out.Name.In(of)), pipeline.ReasonOtherRepository)
 			}
-			if err := registry.CheckOwner(ctx, s, in, of); err != nil {
+			if err := registry.CheckOwner(ctx, s, in, in.Name.In(of)); err != nil {
 				t.Errorf("%d has not %s after %q: %v", in.RepositoryID, of, env, err)
 			}
 		}

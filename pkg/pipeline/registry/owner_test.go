@@ -214,6 +214,6 @@ func TestTakeOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	eight.RepositoryID = 7
-	pipelinetest.WantRefused(t, "the old repository", registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), eight, "staging"), pipeline.ReasonOtherRepository)
-	pipelinetest.WantRefused(t, "the old repository, without a key", registry.CheckOwner(context.Background(), record.Records{Store: w.Store}, eight, "staging"), pipeline.ReasonOtherRepository)
+	pipelinetest.WantRefused(t, "the old repository", registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), eight, eight.Name.In("staging")), pipeline.ReasonOtherRepository)
+	pipelinetest.WantRefused(t, "the old repository, without a key", registry.CheckOwner(context.Background(), record.Records{Store: w.Store}, eight, eight.Name.In("staging")), pipeline.ReasonOtherRepository)
 }

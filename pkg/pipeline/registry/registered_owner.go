@@ -16,32 +16,32 @@ import (
 // the name. A registration that was written because an operator gave some targets to another
 // repository counts for these alone. One that cannot be verified decides nothing, unless none
 // that can be is there: then it can only refuse.
-func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
-	return s.ownerBy(ctx, s, c, env)
+func (s NameRecords) registeredOwner(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
+	return s.ownerBy(ctx, s, c, t)
 }
 
 // ownerBy is registeredOwner for one of the readers.
-func (s NameRecords) ownerBy(ctx context.Context, read record.Reader, c pipeline.Customer, env pipeline.Environment) error {
+func (s NameRecords) ownerBy(ctx context.Context, read record.Reader, c pipeline.Customer, t pipeline.Target) error {
 	_, unverified := read.(record.UnverifiedReader)
 	all, err := registrationsOf(ctx, read, c.Name)
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(r Registration) bool { return len(r.Accepted) > 0 && !slices.Contains(r.Accepted, env) })
+	all = slices.DeleteFunc(all, func(r Registration) bool { return len(r.Accepted) > 0 && !slices.Contains(r.Accepted, t.Environment) })
 	if len(all) == 0 {
-		return s.claimedByOther(ctx, c, env)
+		return s.claimedByOther(ctx, c, t)
 	}
 	newest := newestOf(all)
 	if newest.RepositoryID == c.RepositoryID {
 		return nil
 	}
-	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newest.RepositoryID, Registered: true, Claimed: unverified}
+	return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: newest.RepositoryID, Registered: true, Claimed: unverified}
 }
 
 // claimedByOther refuses a target while any registration of its name claims to be of another
 // repository. It verifies nothing. So a registration of c itself is no answer to one of
 // another repository, however new it claims to be.
-func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, env pipeline.Environment) error {
+func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, t pipeline.Target) error {
 	all, err := registrationsOf(ctx, record.UnverifiedReader{Store: s.Store}, c.Name)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (s NameRecords) claimedByOther(ctx context.Context, c pipeline.Customer, en
 	if len(all) == 0 {
 		return nil
 	}
-	return &pipeline.OwnerError{Customer: c, Environment: env, Owner: newestOf(all).RepositoryID, Registered: true, Claimed: true}
+	return &pipeline.OwnerError{Customer: c, Environment: t.Environment, Owner: newestOf(all).RepositoryID, Registered: true, Claimed: true}
 }
 
 // newestOf is the latest of at least one registration.
@@ -85,14 +85,14 @@ func registrationsOf(ctx context.Context, read record.Reader, name pipeline.Cust
 
 // CheckRegisteredOwner is the rule about the history of a target for one that has none yet, and
 // is about to get it: the registrations say who owns it.
-func CheckRegisteredOwner(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment) error {
-	return NameRecords{Records: s}.registeredOwner(ctx, c, env)
+func CheckRegisteredOwner(ctx context.Context, s record.Records, c pipeline.Customer, t pipeline.Target) error {
+	return NameRecords{Records: s}.registeredOwner(ctx, c, t)
 }
 
 // OwnsUnrecorded reports whether the verified registrations say that a target without a record
 // of an apply belongs to the repository of c.
-func OwnsUnrecorded(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment) (bool, error) {
-	err := CheckRegisteredOwner(ctx, s, c, env)
+func OwnsUnrecorded(ctx context.Context, s record.Records, c pipeline.Customer, t pipeline.Target) (bool, error) {
+	err := CheckRegisteredOwner(ctx, s, c, t)
 	var owner *pipeline.OwnerError
 	if errors.As(err, &owner) {
 		return false, nil

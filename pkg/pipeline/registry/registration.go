@@ -217,7 +217,7 @@ func RegisterAgain(ctx context.Context, s record.Records, c pipeline.Customer, n
 
 // RegisterOwner registers a customer behind the registrations of other repositories under
 // its name: an operator has decided that a target belongs to it.
-func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, env pipeline.Environment, now time.Time) error {
+func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, t pipeline.Target, now time.Time) error {
 	last, number, err := LoadRegistration(ctx, s.Store, s, c)
 	if err == nil {
 		err = NameRecords{Records: s}.SameName(ctx, c, last, number)
@@ -225,7 +225,7 @@ func RegisterOwner(ctx context.Context, s record.Records, c pipeline.Customer, e
 	if err != nil {
 		return RegistrationError(err, c)
 	}
-	if err := createFor(ctx, s, c, number+1, now, env); !errors.Is(err, pipeline.ErrExists) {
+	if err := createFor(ctx, s, c, number+1, now, t.Environment); !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}
 	return nil

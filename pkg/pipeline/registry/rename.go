@@ -232,7 +232,7 @@ func (r *Renamer) checkIdle(ctx context.Context, in RenameInput) error {
 func (r *Renamer) free(ctx context.Context, in RenameInput, t pipeline.Target) error {
 	c := in.New
 	c.Name = t.Customer
-	lock, _, err := r.Locks.Lock(ctx, c, t.Environment)
+	lock, _, err := r.Locks.Lock(ctx, c, t)
 	if err != nil {
 		return fmt.Errorf("read the lock of %s: %w", t, err)
 	}
@@ -280,7 +280,7 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 	var all []moving
 	for _, env := range in.New.Manager.InPromotionOrder(envs) {
 		t := moving{env: env, from: in.Backend(in.Old.In(env)), to: in.Backend(in.New.Name.In(env)), file: filepath.Join(in.RunDir, string(env)+".tfstate")}
-		err := r.checkOld(ctx, in, env)
+		err := r.checkOld(ctx, in, in.Old.In(env))
 		if err == nil {
 			err = r.read(ctx, in, &t)
 		}
@@ -296,10 +296,10 @@ func (r *Renamer) targets(ctx context.Context, in RenameInput, k known) ([]movin
 }
 
 // checkOld refuses to move what another repository or path has built under the old name.
-func (r *Renamer) checkOld(ctx context.Context, in RenameInput, env pipeline.Environment) error {
+func (r *Renamer) checkOld(ctx context.Context, in RenameInput, t pipeline.Target) error {
 	old := in.New
 	old.Name = in.Old
-	return CheckOwner(ctx, r.records(), old, env)
+	return CheckOwner(ctx, r.records(), old, t)
 }
 
 func (in RenameInput) job(t pipeline.Target, backend pipeline.Backend) pipeline.Job {

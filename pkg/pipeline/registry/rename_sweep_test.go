@@ -104,7 +104,7 @@ func TestSweepDuringARename(t *testing.T) {
 				}
 			}
 		}
-		if err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, "staging"); err != nil {
+		if err := registry.CheckOwner(context.Background(), pipelinetest.RecordsOf(w.Store, w.Sealer), w.Current, w.Current.Name.In("staging")); err != nil {
 			t.Errorf("write %d: %v", n, err)
 		}
 		w.WantNamed("store", "acme")

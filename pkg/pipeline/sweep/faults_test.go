@@ -47,8 +47,8 @@ type faultLocks struct {
 	*pipelinetest.Fault
 }
 
-func (l faultLocks) Lock(ctx context.Context, c pipeline.Customer, env pipeline.Environment) (lock *pipeline.Lock, known bool, err error) {
-	err = l.Call(func() error { lock, known, err = l.StateLocks.Lock(ctx, c, env); return err })
+func (l faultLocks) Lock(ctx context.Context, c pipeline.Customer, t pipeline.Target) (lock *pipeline.Lock, known bool, err error) {
+	err = l.Call(func() error { lock, known, err = l.StateLocks.Lock(ctx, c, t); return err })
 	if err != nil {
 		return nil, false, err
 	}

@@ -13,11 +13,11 @@ import (
 
 // checkRunning is a request whose run goes on: it may wait in vain.
 func (w *sweeping) checkRunning(ctx context.Context) error {
-	for _, env := range w.request.Targets {
-		if !w.request.Applies(env) {
+	for _, t := range w.request.Targets {
+		if !w.request.Applies(t.Target) {
 			continue
 		}
-		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, env)
+		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
 		if err != nil {
 			return err
 		}
@@ -25,9 +25,9 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 		case st.Result.Outcome.Succeeded():
 			continue
 		case st.Result.Outcome == pipeline.OutcomeWaiting:
-			return w.checkWaiting(ctx, env, st)
+			return w.checkWaiting(ctx, t.Target, st)
 		case st.Attempt.Revoked() && w.Now().Sub(st.Result.At) >= sweepCancel:
-			w.found(Finding{Kind: FindingStuck, Environment: env, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+			w.found(Finding{Kind: FindingStuck, Environment: t.Environment, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
 				return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
 			})
 		}
@@ -37,8 +37,8 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 }
 
 // checkWaiting is a target with a plan that no one has applied yet.
-func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, st record.TargetStatus) error {
-	newer, err := record.Superseding(ctx, w.records(), w.request, env)
+func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st record.TargetStatus) error {
+	newer, err := record.Superseding(ctx, w.records(), w.request, t)
 	if err != nil {
 		return err
 	}
@@ -49,13 +49,13 @@ func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, s
 	now := w.Now().UTC()
 	switch {
 	case newer != "":
-		why := pipeline.SupersededError(w.request, env, newer)
-		w.found(Finding{Kind: FindingSuperseded, Environment: env, Since: receipt.PlannedAt, Message: why.Message}, func() error {
+		why := pipeline.SupersededError(w.request, t, newer)
+		w.found(Finding{Kind: FindingSuperseded, Environment: t.Environment, Since: receipt.PlannedAt, Message: why.Message}, func() error {
 			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
 		})
 	case !now.Before(receipt.Expires):
-		message := fmt.Sprintf("the plan of %s/%s expired at %s", w.request.Customer, env, receipt.Expires.UTC().Format(time.RFC3339))
-		w.found(Finding{Kind: FindingExpired, Environment: env, Since: receipt.Expires, Message: message}, func() error {
+		message := fmt.Sprintf("the plan of %s expired at %s", t, receipt.Expires.UTC().Format(time.RFC3339))
+		w.found(Finding{Kind: FindingExpired, Environment: t.Environment, Since: receipt.Expires, Message: message}, func() error {
 			return w.end(ctx, st, record.Result{
 				Outcome:  pipeline.OutcomeExpired,
 				Reason:   pipeline.ReasonExpired,
@@ -76,7 +76,7 @@ func (w *sweeping) checkWaiting(ctx context.Context, env pipeline.Environment, s
 			return err
 		}
 		if len(pending) > 0 {
-			w.found(Finding{Kind: FindingWaiting, Environment: env, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
+			w.found(Finding{Kind: FindingWaiting, Environment: t.Environment, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
 				Next: "approve or reject it at " + w.request.ManagerRun.URL}, nil)
 		}
 	}

@@ -27,7 +27,7 @@ type Sweeper struct {
 	Registered []pipeline.Customer
 	Locks      pipeline.LockReader
 	// Unlock releases a lock under the rules of Unlocker.
-	Unlock func(ctx context.Context, c pipeline.Customer, env pipeline.Environment, request pipeline.RequestID, lockID string) error
+	Unlock func(ctx context.Context, c pipeline.Customer, t pipeline.Target, request pipeline.RequestID, lockID string) error
 	// Close reports on a request for the last time.
 	Close func(ctx context.Context, closing CloseRequest) error
 	// Departed is what the manager's rules are for a customer that is not registered
@@ -283,8 +283,8 @@ func (w *sweeping) endedRun(ctx context.Context) error {
 // closed reports whether the request has ended and that was reported: what is left
 // is to see that its run is over and that it holds no lock.
 func (w *sweeping) closed(ctx context.Context) (bool, error) {
-	for _, env := range w.request.Targets {
-		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, env)
+	for _, t := range w.request.Targets {
+		st, err := record.ReadTargetStatus(ctx, w.records(), w.request, t.Target)
 		if err != nil || !st.Result.Outcome.Final() {
 			return false, err
 		}
@@ -297,40 +297,40 @@ func (w *sweeping) closed(ctx context.Context) (bool, error) {
 
 // locks looks for locks that the run has left; remain says that one is still there.
 func (w *sweeping) locks(ctx context.Context, customer pipeline.Customer) (remain bool, err error) {
-	for _, env := range w.request.Targets {
-		if !w.request.Applies(env) {
+	for _, t := range w.request.Targets {
+		if !w.request.Applies(t.Target) {
 			continue
 		}
-		left, targetErr := w.lockOf(ctx, customer, env)
+		left, targetErr := w.lockOf(ctx, customer, t.Target)
 		remain, err = remain || left, errors.Join(err, targetErr)
 	}
 	return remain, err
 }
 
 // lockOf looks for the lock that the run has left of one target.
-func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, env pipeline.Environment) (remain bool, err error) {
-	lock, known, err := w.Locks.Lock(ctx, customer, env)
+func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, t pipeline.Target) (remain bool, err error) {
+	lock, known, err := w.Locks.Lock(ctx, customer, t)
 	var damaged *pipeline.DamagedLock
 	switch {
 	case errors.As(err, &damaged):
-		w.found(Finding{Kind: FindingDamagedLock, Environment: env, Message: fmt.Sprintf("the record of the lock of its state is damaged (%s), so it is not known who holds it", damaged.Why),
+		w.found(Finding{Kind: FindingDamagedLock, Environment: t.Environment, Message: fmt.Sprintf("the record of the lock of its state is damaged (%s), so it is not known who holds it", damaged.Why),
 			Next: "when you know that no process works on the state, remove " + damaged.Place}, nil)
 		return true, nil
 	case err != nil:
-		return true, fmt.Errorf("read the lock of %s: %w", customer.Name.In(env), err)
+		return true, fmt.Errorf("read the lock of %s: %w", t, err)
 	case !known:
-		err = w.reportUnseenLock(ctx, customer.Name.In(env))
+		err = w.reportUnseenLock(ctx, t)
 	}
 	if lock == nil || err != nil {
 		return err != nil, err
 	}
-	return w.lock(ctx, customer, env, *lock)
+	return w.lock(ctx, customer, t, *lock)
 }
 
 // lock finds out whether the request has left a lock, and releases it when no other step
 // may hold it.
-func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pipeline.Environment, lock pipeline.Lock) (remain bool, err error) {
-	holders, err := record.LockHolders(ctx, w.records(), customer.Name.In(env), lock)
+func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, t pipeline.Target, lock pipeline.Lock) (remain bool, err error) {
+	holders, err := record.LockHolders(ctx, w.records(), t, lock)
 	if err != nil {
 		return true, err
 	}
@@ -345,28 +345,28 @@ func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, env pip
 		return true, err
 	}
 	likely := holders.Likely()
-	byHand := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, env, lock.ID)
+	byHand := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, t.Environment, lock.ID)
 	switch {
 	case len(likely) == 0:
-		w.found(Finding{Kind: FindingForeignLock, Environment: env, Since: lock.Created, Message: "the state is locked: " + lock.String(),
+		w.found(Finding{Kind: FindingForeignLock, Environment: t.Environment, Since: lock.Created, Message: "the state is locked: " + lock.String(),
 			Next: "when you know that its process is dead: " + byHand}, nil)
 		return false, nil
 	case !likely.Of(w.request.ID):
 		return false, nil
 	case len(likely) > 1:
-		w.found(Finding{Kind: FindingSharedLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
+		w.found(Finding{Kind: FindingSharedLock, Environment: t.Environment, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
 			Next: "when you know that the process of each is dead: " + byHand}, nil)
 		return true, nil
 	}
-	w.found(Finding{Kind: FindingLock, Environment: env, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
-		return w.Unlock(ctx, customer, env, w.request.ID, lock.ID)
+	w.found(Finding{Kind: FindingLock, Environment: t.Environment, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
+		return w.Unlock(ctx, customer, t, w.request.ID, lock.ID)
 	})
 	return !w.findings[len(w.findings)-1].Fixed, nil
 }
 
 // reportUnseenLock reports a lock that the run may have left where only the tool can look.
 func (w *sweeping) reportUnseenLock(ctx context.Context, t pipeline.Target) error {
-	steps, err := record.StepsIn(ctx, w.records(), w.request, t.Environment, record.IsRunning)
+	steps, err := record.StepsIn(ctx, w.records(), w.request, t, record.IsRunning)
 	if err != nil || len(steps) == 0 {
 		return err
 	}

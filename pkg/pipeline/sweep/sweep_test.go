@@ -144,8 +144,8 @@ func TestSweepIsBounded(t *testing.T) {
 	w, locks := pipelinetest.New(t), &pipelinetest.StateLocks{}
 	for range 30 {
 		r := pipelinetest.Must[pipeline.Request](t)(w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "pull_request")))
-		for _, env := range r.Targets {
-			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(r, env))
+		for _, target := range r.Targets {
+			pipelinetest.Must[deploy.TargetResult](t)(w.Plan(r, target.Environment))
 		}
 		w.Report(r, true)
 	}

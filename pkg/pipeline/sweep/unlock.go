@@ -50,9 +50,9 @@ func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, erro
 		return pipeline.Lock{}, pipeline.Usagef("--lock-id is missing").
 			Nextf("pass the ID that `metapipe state show` or the message about the lock prints")
 	}
-	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Environment)
+	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Customer.Name.In(in.Environment))
 	if err != nil {
-		return pipeline.Lock{}, fmt.Errorf("read the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+		return pipeline.Lock{}, fmt.Errorf("read the lock of %s: %w", in.Target(), err)
 	}
 	if !known {
 		lock = &pipeline.Lock{ID: in.LockID}
@@ -64,7 +64,7 @@ func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, erro
 }
 
 func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Lock, known bool) error {
-	target := fmt.Sprintf("%s/%s", in.Customer.Name, in.Environment)
+	target := fmt.Sprintf("%s", in.Target())
 	switch {
 	case lock == nil:
 		return pipeline.LockRefused("the state of "+target+" is not locked", "nothing is to be done")
@@ -128,7 +128,7 @@ func (u *Unlocker) checkRunsEnded(ctx context.Context, target string, holders re
 func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pipeline.Lock) (record.Holders, error) {
 	all, err := record.LockHolders(ctx, record.UnverifiedReader{Store: s}, t, lock)
 	if err != nil {
-		return nil, fmt.Errorf("look for who holds the lock of %s/%s: %w", t.Customer, t.Environment, err)
+		return nil, fmt.Errorf("look for who holds the lock of %s: %w", t, err)
 	}
 	return all.Likely(), nil
 }
@@ -140,17 +140,17 @@ func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lo
 	e := ledger.Entry{Event: ledger.Unlocking, Target: in.Customer.Name.In(in.Environment), Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
 	head, err := chain.Append(ctx, e)
 	if err != nil {
-		return fmt.Errorf("the lock of %s/%s was not released, since that could not be recorded: %w", in.Customer.Name, in.Environment, err)
+		return fmt.Errorf("the lock of %s was not released, since that could not be recorded: %w", in.Target(), err)
 	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
-		return fmt.Errorf("release the lock of %s/%s: %w", in.Customer.Name, in.Environment, err)
+		return fmt.Errorf("release the lock of %s: %w", in.Target(), err)
 	}
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	e.Event = ledger.Unlocked
 	if _, err := chain.AppendAfter(last, head, e); err != nil {
-		return fmt.Errorf("the lock of %s/%s is released, but that could not be recorded: %w", in.Customer.Name, in.Environment, err)
+		return fmt.Errorf("the lock of %s is released, but that could not be recorded: %w", in.Target(), err)
 	}
 	return nil
 }

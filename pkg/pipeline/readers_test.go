@@ -24,6 +24,7 @@ var rawReads = map[string][]string{
 		"Ledger.has",             // whether there is one, whatever it says
 		"states.readLock",        // the tool's own lock, which is shown and compared
 		"states.read",            // the tool's own state and lock: their counting
+		"View.Open",              // hands on what was read once
 		"ReadAtMost", "Unseal",   // the two below
 	},
 	"ReadAtMost":    {"Ledger.entry", "readAll"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,6 +117,84 @@ func TestCostDoesNotGrowWithRequests(t *testing.T) {
 		if least > 300 {
 			t.Errorf("%s asks the store %d times", step, least)
 		}
+	}
+}
+
+// questions counts what is asked of a store, by key or prefix.
+type questions struct {
+	pipeline.Store
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func (q *questions) count(what string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.asked[what]++
+}
+
+func (q *questions) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	q.count("open " + key)
+	return q.Store.Open(ctx, key)
+}
+
+func (q *questions) List(ctx context.Context, prefix string) ([]string, error) {
+	q.count("list " + prefix)
+	return q.Store.List(ctx, prefix)
+}
+
+func (q *questions) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	q.count("list " + prefix)
+	return q.Store.ListAfter(ctx, prefix, after)
+}
+
+func (q *questions) Folders(ctx context.Context, prefix string) ([]string, error) {
+	q.count("folders " + prefix)
+	return q.Store.Folders(ctx, prefix)
+}
+
+// TestEachQuestionIsAskedOnce: a step reads an object or a list again only where it must
+// see what others have written since.
+func TestEachQuestionIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	w := pipelinetest.New(t)
+	q := &questions{Store: w.Store}
+	w.Store = q
+	again := map[string]int{
+		"plan list acme/staging/queue/":          2, // a newer request before the plan is made, and after it
+		"apply list _metapipe/customers/":        2, // a rename before the first check, and after the request is marked open
+		"apply list acme/staging/applied/":       2, // what this apply replaces may be newer than what it was checked against
+		"fetch-vars list acme/staging/queue/":    2, // requests beside the new one, and older ones that wait
+		"fetch-vars list acme/production/queue/": 2,
+	}
+	step := func(name string, run func() error) {
+		t.Helper()
+		q.asked = map[string]int{}
+		if err := run(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for what, n := range q.asked {
+			allowed := 1
+			for prefix, most := range again {
+				if strings.HasPrefix(name+" "+what, prefix) {
+					allowed = most
+				}
+			}
+			if n > allowed {
+				t.Errorf("%s asks %d times: %s", name, n, what)
+			}
+		}
+	}
+	for range 2 { // the second request finds what the first has left
+		var request pipeline.Request
+		w.Now = w.Now.Add(time.Hour)
+		step("fetch-vars", func() (err error) {
+			request, err = w.Send(w.Dispatch(w.Hub.Commit(pipelinetest.BothEnvironments), "push"))
+			return err
+		})
+		step("plan", func() error { _, err := w.Plan(request, "staging"); return err })
+		step("apply", func() error { _, err := w.Apply(w.Target(request, "staging")); return err })
+		step("report", func() error { w.Report(request, false); return nil })
 	}
 }
 

@@ -26,13 +26,21 @@ type Applier struct {
 	// where there is no GitHub to ask (a laptop).
 	Gate gateReader
 	Now  func() time.Time
+
+	seen *record.View // of Store, for what one run reads more than once
 }
 
 // Run checks the receipt of the target's plan and applies it. It never plans
 // again. A plan that may not be applied is a *RefusedError, a tool that failed a
 // *FailedError; both are recorded for report.
 func (a *Applier) Run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
-	request, err := loadTarget(ctx, a.records(), in)
+	work := *a
+	work.seen = record.NewView(a.Store)
+	return work.start(ctx, in)
+}
+
+func (a *Applier) start(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
+	request, err := loadTarget(ctx, a.viewed(), in)
 	if err != nil {
 		return TargetResult{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: a.Store, Now: a.Now}, in, request, err))
 	}
@@ -81,6 +89,9 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
+
+// viewed are the records as this run sees them: each is read once.
+func (a *Applier) viewed() record.Records { return record.Records{Store: a.seen, Sealer: a.Sealer} }
 
 // applyWork is the result of an apply while it is made, and how far the apply got.
 type applyWork struct {
@@ -205,11 +216,11 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 	}
 	// The request is marked open by now, and a rename looks for open requests after it has
 	// written where the customer moves: one of the two sees the other.
-	if err := registry.CheckRegistered(ctx, a.Store, nil, in.Customer); err != nil {
+	if err := registry.CheckRegistered(ctx, a.seen.Now(), nil, in.Customer); err != nil {
 		return result, err
 	}
 	verified := request.Find(in.Target()).OwnerVerified
-	if err := registry.CheckTargetOwner(ctx, a.records(), verified, in.Customer, in.Target()); err != nil {
+	if err := registry.CheckTargetOwner(ctx, a.viewed(), verified, in.Customer, in.Target()); err != nil {
 		return result, err
 	}
 	if result.head, err = a.appendApplying(ctx, in, request, receipt, approvers); err != nil {
@@ -219,7 +230,7 @@ func (a *Applier) apply(ctx context.Context, in pipeline.TargetInput, request pi
 		return result, err
 	}
 	ended.claimed = true
-	if err := record.NotePath(ctx, a.records(), in.Customer, in.Target(), a.Now()); err != nil {
+	if err := record.NotePath(ctx, a.records(), a.viewed(), in.Customer, in.Target(), a.Now()); err != nil {
 		return result, fmt.Errorf("note the path that %s is applied from: %w", in.Target(), err)
 	}
 	applied, err := a.Engine.Apply(ctx, job, stored)
@@ -325,7 +336,7 @@ func (a *Applier) appendLedger(ctx context.Context, in pipeline.TargetInput, req
 // appendApplying records who approved the plan and that it is used from here
 // on. It comes before anything changes: what cannot be recorded does not happen.
 func (a *Applier) appendApplying(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, approvers []pipeline.Account) (head pipeline.LedgerHead, err error) {
-	chain := ledger.Ledger{Store: a.Store, Now: a.Now}
+	chain := ledger.Ledger{Store: a.Store, Now: a.Now, Seen: a.seen}
 	for _, account := range approvers {
 		e := ledger.NewEntry(ledger.Approved, request, in.Target(), in.Run)
 		e.Actor, e.ActorID, e.Receipt = account.Login, account.ID, receipt.Digest()

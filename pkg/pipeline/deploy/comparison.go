@@ -19,7 +19,7 @@ func (p *Planner) applied(ctx context.Context, in pipeline.TargetInput, request 
 		fmt.Fprintf(in.LogOrDiscard(), "The plan is made without the reasons for its changes: %v\n", err)
 		return nil, pipeline.ComparedUnknown
 	}
-	last, found, err := record.LoadLastApply(ctx, p.records(), in.Target())
+	last, found, err := record.LoadLastApply(ctx, p.viewed(), in.Target())
 	if err != nil {
 		return unknown(err)
 	}

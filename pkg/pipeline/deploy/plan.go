@@ -29,6 +29,8 @@ type Planner struct {
 	Engine pipeline.Engine
 	Parse  func(c pipeline.Customer, file string, raw []byte) (pipeline.Document, pipeline.Problems)
 	Now    func() time.Time
+
+	seen *record.View // of Store, for what one run reads more than once
 }
 
 // TargetResult is what plan or apply report about their target.
@@ -52,6 +54,12 @@ type TargetResult struct {
 // Run plans the target. A tool that failed is a *FailedError whose record stands
 // in the store; a plan that may not be applied is a *RefusedError.
 func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
+	run := *p
+	run.seen = record.NewView(p.Store)
+	return run.run(ctx, in)
+}
+
+func (p *Planner) run(ctx context.Context, in pipeline.TargetInput) (TargetResult, error) {
 	request, err := p.begin(ctx, in)
 	if err != nil {
 		return TargetResult{}, err
@@ -71,7 +79,7 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 	last, cancel := record.CleanupContext(ctx)
 	defer cancel()
 	// A plan whose making cannot be recorded does not wait for an apply.
-	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
+	if _, recordErr := (ledger.Ledger{Store: p.Store, Now: p.Now, Seen: p.seen}).Append(last, ledger.EndEntry(request, in.Target(), ended, result.Receipt)); recordErr != nil {
 		if err == nil {
 			ended.Fail(ctx, request.Mode, recordErr)
 		}
@@ -99,8 +107,11 @@ func (p *Planner) Run(ctx context.Context, in pipeline.TargetInput) (TargetResul
 
 func (p *Planner) records() record.Records { return record.Records{Store: p.Store, Sealer: p.Sealer} }
 
+// viewed are the records as this run sees them: each is read once.
+func (p *Planner) viewed() record.Records { return record.Records{Store: p.seen, Sealer: p.Sealer} }
+
 func (p *Planner) begin(ctx context.Context, in pipeline.TargetInput) (pipeline.Request, error) {
-	request, err := loadTarget(ctx, p.records(), in)
+	request, err := loadTarget(ctx, p.viewed(), in)
 	if err != nil {
 		return pipeline.Request{}, errors.Join(err, ledger.AppendRefused(ctx, ledger.Ledger{Store: p.Store, Now: p.Now}, in, request, err))
 	}
@@ -113,7 +124,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 			return TargetResult{}, err
 		}
 	}
-	if err := registry.CheckTargetOwner(ctx, p.records(), request.Find(in.Target()).OwnerVerified, in.Customer, in.Target()); err != nil {
+	if err := registry.CheckTargetOwner(ctx, p.viewed(), request.Find(in.Target()).OwnerVerified, in.Customer, in.Target()); err != nil {
 		return TargetResult{}, err
 	}
 	raw, document, err := p.variables(ctx, in, request)
@@ -132,7 +143,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		ended.Diagnostics = planned.Plan.Diagnostics
 		return TargetResult{}, err
 	}
-	if err := ledger.CheckState(ctx, p.records(), request, job, planned); err != nil {
+	if err := ledger.CheckState(ctx, p.viewed(), request, job, planned); err != nil {
 		return TargetResult{}, err
 	}
 	receipt, err := p.receipt(in, request, planned)

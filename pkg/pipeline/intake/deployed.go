@@ -17,7 +17,7 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 	checked := false // what a first plan is refused for is the same for each of them
 	for i := range request.Targets {
 		t := &request.Targets[i]
-		recorded, left, err := ledger.Memories(ctx, f.Store, t.Target)
+		recorded, left, err := ledger.Memories(ctx, f.viewed(), t.Target)
 		if err != nil {
 			return err
 		}
@@ -30,7 +30,7 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 			continue
 		}
 		if !checked {
-			if err := registry.CheckFirstPlan(ctx, f.records(), c, t.Target); err != nil {
+			if err := registry.CheckFirstPlan(ctx, f.viewed(), c, t.Target); err != nil {
 				return err
 			}
 			checked = true
@@ -45,7 +45,7 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 // owned reports whether the registrations give a target whose applies have all failed to
 // the customer.
 func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, t pipeline.Target) (bool, error) {
-	owned, err := registry.OwnsUnrecorded(ctx, f.records(), c, t)
+	owned, err := registry.OwnsUnrecorded(ctx, f.viewed(), c, t)
 	if err == nil && !owned {
 		f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", t, c.RepositoryID)
 	}

@@ -33,6 +33,8 @@ type FetchVars struct {
 	Close func(ctx context.Context, old pipeline.Request) error
 	Now   func() time.Time
 	Logf  func(format string, args ...any)
+
+	seen *record.View // of Store, for what is decided before the request is written
 }
 
 type sourceGitHub interface {
@@ -90,6 +92,12 @@ type ownGitHub interface {
 // it goes to the customer; without a proved origin the returned request is zero
 // and nothing was written to any customer's repo.
 func (f *FetchVars) Run(ctx context.Context, in FetchInput) (pipeline.Request, error) {
+	fetch := *f
+	fetch.seen = record.NewView(f.Store)
+	return fetch.run(ctx, in)
+}
+
+func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, error) {
 	from, err := f.origin(ctx, in)
 	if err != nil {
 		return pipeline.Request{}, f.recordUnverified(ctx, in, err)
@@ -191,6 +199,14 @@ func (f *FetchVars) useToken(ctx context.Context, in FetchInput, from origin, su
 }
 
 func (f *FetchVars) records() record.Records { return record.Records{Store: f.Store, Sealer: f.Sealer} }
+
+// viewed are the records as this call of Run sees them: each is read once.
+func (f *FetchVars) viewed() record.Records {
+	if f.seen == nil {
+		return f.records()
+	}
+	return record.Records{Store: f.seen, Sealer: f.Sealer}
+}
 
 // variables returns the variables.yml that the request works with, and fills in its
 // targets.

@@ -14,7 +14,7 @@ import (
 // of another path of it: its file may have changed its name and its path at once. One that
 // was ended, or moved to another name, has none. A new repository shows nothing of that.
 func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
-	s := registry.NameRecords{Records: f.records()}
+	s := registry.NameRecords{Records: f.viewed()}
 	own, found, err := s.Evidence(ctx, c.Name, c)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 	if err := s.CheckUnrecorded(ctx, c); err != nil {
 		return err
 	}
-	names, err := registry.StoredCustomers(ctx, f.Store)
+	names, err := registry.StoredCustomers(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (f *FetchVars) noneLeft(ctx context.Context, c pipeline.Customer) error {
 // formerPath is a name without a file that has a state, and a registration of another path
 // of the repository of c; empty where there is none.
 func (f *FetchVars) formerPath(ctx context.Context, c pipeline.Customer) (pipeline.CustomerName, pipeline.Evidence, error) {
-	s := registry.NameRecords{Records: f.records()}
+	s := registry.NameRecords{Records: f.viewed()}
 	r, found, err := s.FormerPath(ctx, c, func(name pipeline.CustomerName) (bool, error) {
 		if _, registered := f.Customers.Customer(name); registered || name == c.Name {
 			return false, nil
@@ -75,19 +75,20 @@ func (f *FetchVars) formerPath(ctx context.Context, c pipeline.Customer) (pipeli
 // request, and again where that is recorded under a key that is not at hand. Where the
 // store knows another name, it is a *RenamedError.
 func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
-	last, number, err := registry.LoadRegistration(ctx, f.Store, f.records(), c)
+	seen := f.viewed()
+	last, number, err := registry.LoadRegistration(ctx, seen, seen, c)
 	unknown := errors.Is(err, pipeline.ErrUnknownKey)
 	if unknown {
-		err = registry.CheckClaim(ctx, f.Store, c)
+		err = registry.CheckClaim(ctx, seen, c)
 		last = registry.Registration{Customer: c.Name} // it claims to be of this name
 	}
 	if err == nil {
-		err = registry.NameRecords{Records: f.records()}.SameName(ctx, c, last, number)
+		err = registry.NameRecords{Records: f.viewed()}.SameName(ctx, c, last, number)
 	}
 	if err != nil || number > 0 && !unknown {
 		return registry.RegistrationError(err, c)
 	}
-	former, err := registry.NameRecords{Records: f.records()}.NameByApplies(ctx, c)
+	former, err := registry.NameRecords{Records: f.viewed()}.NameByApplies(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 // nameIsFree refuses a new customer under a name with the history of another repository:
 // its plan would change what is not its own.
 func (f *FetchVars) nameIsFree(ctx context.Context, c pipeline.Customer) error {
-	err := registry.CheckOwners(ctx, f.records(), c)
+	err := registry.CheckOwners(ctx, f.viewed(), c)
 	var other *pipeline.OwnerError
 	if errors.As(err, &other) {
 		return &pipeline.RenamedError{New: c, Taken: other}

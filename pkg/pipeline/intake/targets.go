@@ -47,7 +47,7 @@ func (f *FetchVars) removed(ctx context.Context, from origin, document pipeline.
 		if slices.ContainsFunc(document.Environments(), func(d pipeline.DeclaredEnvironment) bool { return d.Name == string(rule.Name) }) {
 			continue
 		}
-		worked, err := wasWorkedOn(ctx, f.Store, from.customer.Name.In(rule.Name))
+		worked, err := wasWorkedOn(ctx, f.viewed(), from.customer.Name.In(rule.Name))
 		if err != nil {
 			return err
 		}

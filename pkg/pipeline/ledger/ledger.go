@@ -21,6 +21,9 @@ import (
 type Ledger struct {
 	Store pipeline.Store
 	Now   func() time.Time
+	// Seen, when set, is where Append looks first for the last entry: what the command has
+	// read of the ledger before. When another writer was faster, Append reads Store.
+	Seen pipeline.Store
 }
 
 // Event says what an entry records.
@@ -98,15 +101,19 @@ func (l Ledger) append(ctx context.Context, e Entry) (pipeline.LedgerHead, error
 	if err := e.check(); err != nil {
 		return pipeline.LedgerHead{}, err
 	}
-	for tried := -1; ; {
-		head, last, err := l.HeadEntry(ctx, e.Target)
+	from := l
+	if l.Seen != nil {
+		from.Store = l.Seen
+	}
+	for tried := -1; ; from = l {
+		head, last, err := from.HeadEntry(ctx, e.Target)
 		if err != nil {
 			return pipeline.LedgerHead{}, err
 		}
 		if head.Sequence <= tried {
 			return pipeline.LedgerHead{}, fmt.Errorf("%w: entry %d is there and is not listed", ErrBroken, head.Sequence+1)
 		}
-		if recorded, err := l.recorded(ctx, e, last, tried); err != nil || recorded {
+		if recorded, err := from.recorded(ctx, e, last, tried); err != nil || recorded {
 			return head, err
 		}
 		tried, e.LastState = head.Sequence, last.nextLastState()

@@ -230,6 +230,7 @@ const maxOlder = 8
 // first and mostOlder at most.
 func OpenBefore(ctx context.Context, s pipeline.Store, r pipeline.Request) ([]OpenEntry, error) {
 	entries, err := OpenEntries(ctx, s, OpenPrefix(r.Customer))
+	entries = slices.DeleteFunc(entries, func(e OpenEntry) bool { return e.Request == r.ID })
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
@@ -250,7 +251,7 @@ func OpenBefore(ctx context.Context, s pipeline.Store, r pipeline.Request) ([]Op
 		}
 	}
 	slices.Reverse(entries)
-	entries = slices.DeleteFunc(entries, func(e OpenEntry) bool { return e.Request == r.ID || !queued[e.Request] })
+	entries = slices.DeleteFunc(entries, func(e OpenEntry) bool { return !queued[e.Request] })
 	return entries[:min(len(entries), maxOlder)], nil
 }
 

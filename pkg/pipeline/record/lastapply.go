@@ -251,9 +251,9 @@ func NoteFailedApply(ctx context.Context, s Records, of pipeline.Customer, t pip
 // NotePath adds the path of an apply that is about to begin to the record of the newest apply
 // that went well from another path. It comes first, since an apply may end without a word.
 // Without a record that can be read, or with one of another repository, there is none to add
-// it to.
-func NotePath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.Target, at time.Time) error {
-	if _, lacks, err := lacksPath(ctx, s, of, t); err != nil || !lacks {
+// it to. Whether the path is missing is looked up in seen.
+func NotePath(ctx context.Context, s, seen Records, of pipeline.Customer, t pipeline.Target, at time.Time) error {
+	if _, lacks, err := lacksPath(ctx, seen, of, t); err != nil || !lacks {
 		return err
 	}
 	older, err := s.List(ctx, LastApplyPrefix(t))

@@ -1,0 +1,83 @@
+package record_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/pipeline/pipelinetest"
+	"github.com/metapipe/metapipe/pkg/pipeline/record"
+)
+
+// TestView: a view answers a second question as it has answered the first, and a new look
+// sees what was written since.
+func TestView(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := pipelinetest.New(t).Store
+	write := func(to pipeline.Store, key, text string) {
+		t.Helper()
+		if err := to.Create(ctx, key, strings.NewReader(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(from pipeline.Store, key string) string {
+		t.Helper()
+		r, err := from.Open(ctx, key)
+		if err != nil {
+			return err.Error()
+		}
+		defer r.Close()
+		b, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	listed := func(from pipeline.Store, prefix string) int {
+		t.Helper()
+		return len(pipelinetest.Must[[]string](t)(from.List(ctx, prefix)))
+	}
+	write(s, "acme/a/1", "one")
+	large := string(bytes.Repeat([]byte("x"), 1<<20))
+	write(s, "acme/a/large", large)
+	v := record.NewView(s)
+	if got := read(v, "acme/a/1"); got != "one" || read(v, "acme/a/large") != large || listed(v, "acme/a/") != 2 {
+		t.Fatalf("a view reads something else: %q", got)
+	}
+	if !strings.Contains(read(v, "acme/a/2"), "not found") {
+		t.Error("a missing object is there")
+	}
+	write(s, "acme/a/2", "two")
+	if err := s.Delete(ctx, "acme/a/1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(v, "acme/a/"); got != 2 || read(v, "acme/a/1") != "one" {
+		t.Errorf("a view lists %d keys, and asks again for what it knows", got)
+	}
+	if read(v, "acme/a/2") != "two" {
+		t.Error("an object that was missing is not asked for again")
+	}
+	if err := s.Delete(ctx, "acme/a/large"); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(read(v, "acme/a/large"), "not found") {
+		t.Error("a large object is kept")
+	}
+	if got := listed(v.Now(), "acme/a/"); got != 1 || read(v.Now(), "acme/a/1") != "one" {
+		t.Errorf("a new look lists %d keys", got)
+	}
+	write(v, "acme/a/3", "three") // through the view
+	if got := listed(v, "acme/a/"); got != 2 {
+		t.Errorf("a view lists %d keys after it has written one", got)
+	}
+	if err := v.Delete(ctx, "acme/a/2"); err != nil {
+		t.Fatal(err)
+	}
+	if got := listed(v, "acme/a/"); got != 1 || !strings.Contains(read(v, "acme/a/2"), "not found") {
+		t.Errorf("a view knows what it has deleted, and lists %d keys", got)
+	}
+}

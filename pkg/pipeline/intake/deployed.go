@@ -45,7 +45,7 @@ func (f *FetchVars) deployed(ctx context.Context, c pipeline.Customer, request *
 // owned reports whether the registrations give a target whose applies have all failed to
 // the customer.
 func (f *FetchVars) owned(ctx context.Context, c pipeline.Customer, t pipeline.Target) (bool, error) {
-	owned, err := registry.OwnsUnrecorded(ctx, f.viewed(), c, t)
+	owned, err := registry.OwnsUnrecorded(ctx, f.records(), c, t)
 	if err == nil && !owned {
 		f.Logf("%s has no record of an apply, and no verified registration gives it to repository %d: its plan asks again", t, c.RepositoryID)
 	}

@@ -88,6 +88,11 @@ func (f *FetchVars) Register(ctx context.Context, c pipeline.Customer) error {
 	if err != nil || number > 0 && !unknown {
 		return registry.RegistrationError(err, c)
 	}
+	if number == 0 { // shows whether the store has anything of the customer, and is needed in any case
+		if _, err := registry.StoredCustomers(ctx, seen); err != nil {
+			return err
+		}
+	}
 	former, err := registry.NameRecords{Records: f.viewed()}.NameByApplies(ctx, c)
 	if err != nil {
 		return err

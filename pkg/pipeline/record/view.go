@@ -102,6 +102,7 @@ func (v *View) Folders(ctx context.Context, prefix string) ([]string, error) {
 func (v *View) listed(q question, ask func() ([]string, error)) ([]string, error) {
 	v.mu.Lock()
 	known, seen := v.lists[q]
+	seen = seen || v.empty(q.prefix)
 	v.mu.Unlock()
 	if seen {
 		return slices.Clone(known), nil
@@ -114,6 +115,22 @@ func (v *View) listed(q question, ask func() ([]string, error)) ([]string, error
 	v.lists[q] = slices.Clone(answer)
 	v.mu.Unlock()
 	return answer, nil
+}
+
+// empty reports whether nothing begins with prefix, since a folder that it leads through was
+// not in the list of the folders there.
+func (v *View) empty(prefix string) bool {
+	for at := 0; ; {
+		folders, seen := v.lists[question{prefix: prefix[:at], folders: true}]
+		slash := strings.Index(prefix[at:], "/")
+		if slash < 0 {
+			return false
+		}
+		if seen && !slices.Contains(folders, prefix[at:at+slash+1]) {
+			return true
+		}
+		at += slash + 1
+	}
 }
 
 // Create implements pipeline.Store, and forgets the lists that the object belongs to.

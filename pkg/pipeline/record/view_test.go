@@ -70,6 +70,20 @@ func TestView(t *testing.T) {
 	if got := listed(v.Now(), "acme/a/"); got != 1 || read(v.Now(), "acme/a/1") != "one" {
 		t.Errorf("a new look lists %d keys", got)
 	}
+	if folders := pipelinetest.Must[[]string](t)(v.Folders(ctx, "")); len(folders) != 1 {
+		t.Fatalf("the store has the folders %v", folders)
+	}
+	write(s, "bolt/a/1", "one")
+	write(s, "acmes", "no folder")
+	if listed(v, "bolt/a/") != 0 || len(pipelinetest.Must[[]string](t)(v.Folders(ctx, "bolt/"))) != 0 {
+		t.Error("a view looks into a folder that was not there")
+	}
+	if listed(v, "acme/b/") != 0 || listed(v, "acmes") != 1 {
+		t.Error("a view does not look where something may be")
+	}
+	if err := s.Delete(ctx, "acmes"); err != nil {
+		t.Fatal(err)
+	}
 	write(v, "acme/a/3", "three") // through the view
 	if got := listed(v, "acme/a/"); got != 2 {
 		t.Errorf("a view lists %d keys after it has written one", got)

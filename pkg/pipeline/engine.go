@@ -16,10 +16,11 @@ type Engine interface {
 	// a *UsageError. When ctx is cancelled the tool gets one SIGINT and its time,
 	// and the error wraps ctx.Err().
 	Plan(ctx context.Context, job Job) (Planned, error)
-	// Apply restores the workspace of a plan and applies it. It compares tree,
-	// lock file, tool and state with the receipt before anything runs and returns
-	// a *RefusedError when they differ. Applied is meaningful also beside an
-	// error: what was done before the failure.
+	// Apply restores the workspace of a plan and applies it. Before anything runs it
+	// verifies the artifacts (StoredPlan.Verify), refuses evidence whose names it does
+	// not know, and compares the rest with what is there now; a difference is a
+	// *RefusedError. Applied is meaningful also beside an error: what was done before
+	// the failure.
 	Apply(ctx context.Context, job Job, plan StoredPlan) (Applied, error)
 }
 
@@ -57,32 +58,15 @@ func (j Job) Target() Target { return j.Customer.Name.In(j.Environment) }
 // Planned is the result of Engine.Plan.
 type Planned struct {
 	Plan        Plan
-	PlanFile    string // the saved plan: holds state and secrets in clear
-	JSONFile    string // `show -json`: as secret as the plan
-	BundleFile  string // tar of what init and plan wrote into the workspace
-	Tool        ToolVersion
-	ManagerTree string // digest of the copied manager tree
-	ManagerCode string // digest of what plans of this customer are made from in it
-	Modules     string // digest of the modules that were fetched; empty when there are none
-	LockFile    string // SHA-256 of the dependency lock file; empty when there is none
-	State       StateVersion
-	Resources   int // managed ones in State as it lies, or UnknownResources
+	Artifacts   Artifacts // what Apply needs; empty beside an error
+	Evidence    PlanEvidence
+	Resources   int // managed ones in the state as it lies, or UnknownResources
 	Fingerprint string
 }
 
 // Found is the state that the plan was made on.
 func (p Planned) Found() StateRecord {
-	return StateRecord{StateVersion: p.State, Resources: p.Resources}
-}
-
-// StoredPlan is what Engine.Apply restores, already opened and authenticated.
-type StoredPlan struct {
-	PlanFile   string
-	BundleFile string
-	// JSONFile is Planned.JSONFile; it says what must not be shown. Empty when it
-	// was not kept.
-	JSONFile string
-	Receipt  Receipt
+	return StateRecord{StateVersion: p.Evidence.State(), Resources: p.Resources}
 }
 
 // Applied is the result of Engine.Apply.

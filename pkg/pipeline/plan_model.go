@@ -5,10 +5,12 @@ package pipeline
 // already replaced by marks (Value.Sensitive), at any depth and inside other
 // strings.
 type Plan struct {
-	Tool     ToolVersion `json:"tool"`
-	Counts   Counts      `json:"counts"`
-	Complete bool        `json:"complete"` // false: the tool deferred some changes
-	Errored  bool        `json:"errored"`  // the plan stopped at an error
+	Tool ToolVersion `json:"tool"`
+	// Exactness is how much of the truth the plan is; empty where the plan failed.
+	Exactness Exactness `json:"exactness,omitempty"`
+	Counts    Counts    `json:"counts"`
+	Complete  bool      `json:"complete"` // false: the tool deferred some changes
+	Errored   bool      `json:"errored"`  // the plan stopped at an error
 	// Changes are ordered by address and leave out resources without any change.
 	Changes []ResourceChange `json:"changes,omitempty"`
 	Drift   []ResourceChange `json:"drift,omitempty"` // changed outside of the tool

@@ -7,39 +7,38 @@ import (
 )
 
 // ReceiptVersion is the version of the receipts of this metapipe.
-const ReceiptVersion = 1
+const ReceiptVersion = 2
 
 // Receipt says what a plan was made from. It is stored in the record of the plan
 // and is the associated data of its encryption, so that neither can be changed
 // or exchanged without the other.
 type Receipt struct {
-	Version      int          `json:"version"` // 1
+	Version      int          `json:"version"` // ReceiptVersion
 	Request      RequestID    `json:"request"`
 	Customer     CustomerName `json:"customer"`
 	RepositoryID int64        `json:"repository_id"`
 	Environment  Environment  `json:"environment"`
 	// Mode is ModeDestroy for the plan of a destroy, and empty for others.
-	Mode          Mode `json:"mode,omitempty"`
-	Commit        SHA  `json:"commit"`
-	Blob          SHA  `json:"blob"` // git blob of variables.yml
-	ManagerCommit SHA  `json:"manager_commit"`
-	// ManagerTree is a digest of the manager tree as it was copied, so that
-	// uncommitted edits and generated files count as well.
-	ManagerTree string `json:"manager_tree"`
-	// ManagerCode is a digest of the part of it that plans of the customer are made
-	// from, so not of other customers' files; empty in receipts of earlier versions.
-	// Nothing is refused by it: drift scans ask what has changed since.
-	ManagerCode string       `json:"manager_code,omitempty"`
-	Tool        ToolVersion  `json:"tool"`
-	LockFile    string       `json:"lock_file"`         // SHA-256 of the dependency lock file, also a generated one
-	Modules     string       `json:"modules,omitempty"` // digest of the modules that init fetched; empty: none
-	Backend     string       `json:"backend"`           // the state's place
-	State       StateVersion `json:"state"`
-	PlanSHA256  string       `json:"plan_sha256"`
+	Mode          Mode   `json:"mode,omitempty"`
+	Commit        SHA    `json:"commit"`
+	Blob          SHA    `json:"blob"` // git blob of variables.yml
+	ManagerCommit SHA    `json:"manager_commit"`
+	Backend       string `json:"backend"` // the state's place
+	// Exactness is how much of the truth the plan is.
+	Exactness Exactness `json:"exactness"`
+	// Artifacts are the SHA-256 of the files of the plan, by name.
+	Artifacts map[string]string `json:"artifacts"`
+	// Evidence is what else the plan was made from; its engine compares it.
+	Evidence    PlanEvidence `json:"evidence"`
 	Fingerprint string       `json:"fingerprint"`
 	HasChanges  bool         `json:"has_changes"`
-	PlannedAt   time.Time    `json:"planned_at"`
-	Expires     time.Time    `json:"expires"`
+	// Policy, Verdict, Findings and Cost are what checks have said about the plan.
+	Policy    *PolicyDigest `json:"policy,omitempty"`
+	Verdict   Verdict       `json:"verdict,omitempty"`
+	Findings  []Finding     `json:"findings,omitempty"`
+	Cost      *Cost         `json:"cost,omitempty"`
+	PlannedAt time.Time     `json:"planned_at"`
+	Expires   time.Time     `json:"expires"`
 }
 
 // Target is the one that the plan is for.
@@ -79,14 +78,49 @@ func ReceiptCode(digest string) string {
 	return digest[:4] + "-" + digest[4:8] + "-" + digest[8:12]
 }
 
-// ParseReceipt decodes a stored receipt.
+// ParseReceipt decodes a stored receipt. What it does not know it refuses: an apply that
+// passes over a fact has not compared it.
 func ParseReceipt(b []byte) (Receipt, error) {
-	var r Receipt
-	if err := DecodeExact(b, &r); err != nil {
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := DecodeExact(b, &version); err != nil {
 		return Receipt{}, fmt.Errorf("receipt: %w", err)
 	}
-	if r.Version != ReceiptVersion {
-		return Receipt{}, fmt.Errorf("receipt: version %d is not known to this metapipe", r.Version)
+	if version.Version != ReceiptVersion {
+		return Receipt{}, fmt.Errorf("receipt: version %d is not known to this metapipe", version.Version)
 	}
-	return r, nil
+	type plain Receipt // without UnmarshalJSON
+	var r plain
+	if err := DecodeKnown(b, &r); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	if err := Receipt(r).check(); err != nil {
+		return Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	return Receipt(r), nil
+}
+
+// UnmarshalJSON is ParseReceipt for a receipt inside of a record. One that is not known
+// is ErrTampered.
+func (r *Receipt) UnmarshalJSON(b []byte) error {
+	parsed, err := ParseReceipt(b)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTampered, err)
+	}
+	*r = parsed
+	return nil
+}
+
+// check checks what names files, and words that stand for a rule.
+func (r Receipt) check() error {
+	if !r.Exactness.Known() {
+		return fmt.Errorf("the exactness %s is not known", Quote(string(r.Exactness)))
+	}
+	for name, digest := range r.Artifacts {
+		if !IsArtifactName(name) || !isDigest(digest) {
+			return fmt.Errorf("the artifact %s is not valid", Quote(name))
+		}
+	}
+	return r.checkJudgment()
 }

@@ -134,7 +134,7 @@ func (s Scope) grants() map[Role]grant {
 	superseded := []string{open, target + "/plans/*.json", target + "/plans/*/model.sealed"} // older requests that wait in vain
 	shown := []string{c + "/*/plans/*.json", c + "/*/plans/*/model.sealed"}
 	spent := func(of string) []string {
-		return []string{of + "/plans/*/plan.sealed", of + "/plans/*/plan-json.sealed", of + "/plans/*/bundle.sealed"}
+		return []string{of + "/plans/*/artifact-*.sealed"}
 	}
 	return map[Role]grant{
 		// The names in the store, and what was applied last, distinguish a renamed customer

@@ -72,7 +72,9 @@ func (f *fleetTool) Plan(ctx context.Context, job pipeline.Job) (pipeline.Planne
 		driftRun.Relevant, back.Reverts = true, want == applied
 		plan.Drift, plan.Changes = []pipeline.ResourceChange{driftRun}, []pipeline.ResourceChange{back}
 	}
-	return pipeline.Planned{Plan: plan, ManagerTree: "tree"}, nil
+	evidence := pipeline.NewPlanEvidence(plan.Tool)
+	evidence.SetManager("tree", "")
+	return pipeline.Planned{Plan: plan, Evidence: evidence}, nil
 }
 
 // meddle changes what is there behind the tool's back; "" mends it.

@@ -17,7 +17,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-// Apply implements pipeline.Engine. Nothing runs before tree, lock file, tool
+// Apply implements pipeline.Engine. Nothing runs before artifacts, tree, lock file, tool
 // and a local state were compared with the receipt; then it starts init and
 // apply. A state elsewhere is compared between the two, by a third process.
 func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
@@ -26,6 +26,9 @@ func (e *Engine) Apply(ctx context.Context, job pipeline.Job, plan pipeline.Stor
 	}
 	if job.ReadOnly {
 		return pipeline.Applied{}, fmt.Errorf("apply %s: the job is read-only", target(job))
+	}
+	if err := checkStored(plan); err != nil {
+		return pipeline.Applied{}, err
 	}
 	ctx, cancel := withLimit(ctx, "apply", job.Customer.Manager.Limits.ApplyTimeout)
 	defer cancel()
@@ -56,14 +59,14 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 	if err != nil {
 		return nil, err
 	}
-	if w.digest != plan.Receipt.ManagerTree {
+	if w.digest != plan.Receipt.Evidence.ManagerTree() {
 		return nil, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonStaleManager,
 			Message: "the manager directory is not the one that the plan was made from",
 			Next:    plan.Receipt.Mode.Afresh(),
 		}
 	}
-	if err := tree.ExtractBundle(plan.BundleFile, w.tree); err != nil {
+	if err := tree.ExtractBundle(plan.Artifacts[artifactBundle], w.tree); err != nil {
 		return nil, w.failed("restore the files of the plan", err)
 	}
 	if w.module, err = module.ReadRoot(w.root, tool.Name); err != nil { // the plan may have written code
@@ -76,7 +79,7 @@ func (e *Engine) restore(ctx context.Context, job pipeline.Job, plan pipeline.St
 	if err != nil {
 		return nil, w.failed("read the dependency lock file", err)
 	}
-	if lock != plan.Receipt.LockFile {
+	if lock != plan.Receipt.Evidence[evidenceLockFile] {
 		return nil, &pipeline.RefusedError{
 			Reason:  pipeline.ReasonTampered,
 			Message: "the dependency lock file is not the one that the plan was made with",
@@ -98,15 +101,15 @@ func (w *workspace) sameState(ctx context.Context, receipt pipeline.Receipt) err
 	if err != nil {
 		return err
 	}
-	if state != receipt.State {
-		return staleState(receipt.Mode, statefile.Describe(receipt.State), statefile.Describe(state))
+	if planned := receipt.Evidence.State(); state != planned {
+		return staleState(receipt.Mode, statefile.Describe(planned), statefile.Describe(state))
 	}
 	return nil
 }
 
 // sameTool finds the very version that made the plan.
 func (e *Engine) sameTool(ctx context.Context, job pipeline.Job, receipt pipeline.Receipt) (tool.Binary, error) {
-	rule, want := job.Customer.Manager.Tool, receipt.Tool
+	rule, want := job.Customer.Manager.Tool, receipt.Evidence.Tool()
 	if rule.Name != want.Name {
 		return tool.Binary{}, otherTool(receipt.Mode, want, rule.Name+" (tool.name in metapipe.yml)")
 	}
@@ -164,18 +167,14 @@ func (w *workspace) apply(ctx context.Context, plan pipeline.StoredPlan) (pipeli
 	if err != nil {
 		return pipeline.Applied{}, err
 	}
-	var secrets *planSecrets
-	if plan.JSONFile != "" { // then they cost no process, and the log needs them too
-		read := w.secretsOf(ctx, plan)
-		secrets = &read
-		w.log.Redact(read.redactor())
-	}
-	output, failure := w.runJSON(ctx, append(args, plan.PlanFile)...)
+	secrets := w.secretsOf(plan.Artifacts[artifactJSON])
+	w.log.Redact(secrets.redactor())
+	output, failure := w.runJSON(ctx, append(args, plan.Artifacts[artifactPlan])...)
 	applied := pipeline.Applied{Done: output.Touched(), Imported: output.Imported, Started: failure == nil || begun(output, failure)}
 	if kept := filepath.Join(w.root, "errored.tfstate"); isFile(kept) {
 		w.kept, applied.ErroredState = kept, kept
 	}
-	w.redactApplied(ctx, plan, secrets, output, &applied)
+	w.redactApplied(ctx, secrets, output, &applied)
 	w.leave(ctx, &applied)
 	if failure == nil && w.kept == "" {
 		return applied, nil

@@ -96,7 +96,7 @@ note=$TF_DATA_DIR/terraform.tfstate
 				t.Errorf("%s: the second look initialized %d targets, want all %d", name, inits, len(w.jobs))
 			}
 			for i := range planned {
-				planned[i].Tool, planned[i].Plan.Tool, planned[i].JSONFile = noted[i].Tool, noted[i].Plan.Tool, noted[i].JSONFile
+				planned[i].Evidence["tool_version"], planned[i].Plan.Tool = noted[i].Evidence["tool_version"], noted[i].Plan.Tool
 			}
 			if diff := cmp.Diff(asJSON(t, noted), asJSON(t, planned)); diff != "" {
 				t.Errorf("%s: the results differ:\n%s", name, diff)

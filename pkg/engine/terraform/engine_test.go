@@ -58,7 +58,7 @@ func TestPlanAndApply(t *testing.T) {
 		if got := planned.Plan.Counts; got != (pipeline.Counts{Create: 3}) {
 			t.Errorf("counts %+v", got)
 		}
-		if planned.State != (pipeline.StateVersion{}) || planned.Fingerprint == "" || planned.Tool.Name != tool.Name {
+		if planned.Found().StateVersion != (pipeline.StateVersion{}) || planned.Fingerprint == "" || planned.Evidence.Tool().Name != tool.Name {
 			t.Errorf("planned %+v", planned)
 		}
 		applied, err := engine.Apply(t.Context(), job, terraformtest.Stored(planned))
@@ -85,7 +85,7 @@ func TestPlanAndApply(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.Plan.HasChanges() || again.State.Serial == 0 || again.State.Lineage == "" {
+		if again.Plan.HasChanges() || again.Evidence.State().Serial == 0 || again.Evidence.State().Lineage == "" {
 			t.Errorf("second plan %+v", again)
 		}
 		if _, err := os.Stat(job.Backend.Path()); err != nil {
@@ -114,7 +114,7 @@ output "file" { value = yamldecode(file("source-variables.yml")).name }
 		if err != nil {
 			t.Fatalf("%v\n%s", err, job.Log)
 		}
-		if planned.LockFile == "" {
+		if planned.Evidence[evidenceLockFile] == "" {
 			t.Error("no digest of the lock file")
 		}
 		// Another run directory, as on another machine.

@@ -494,13 +494,13 @@ func TestRefusals(t *testing.T) {
 				terraformtest.WriteFile(t, filepath.Join(job.ManagerDir, "modules", "new.tf"), "")
 			}, pipeline.ReasonStaleManager},
 			"lock file": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
-				plan.Receipt.LockFile = strings.Repeat("0", 64)
+				plan.Receipt.Evidence[evidenceLockFile] = strings.Repeat("0", 64)
 			}, pipeline.ReasonTampered},
 			"tool": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
-				plan.Receipt.Tool.Version = "0.1.2"
+				plan.Receipt.Evidence["tool_version"] = "0.1.2"
 			}, pipeline.ReasonOtherTool},
 			"tool name": {func(_ *testing.T, _ *pipeline.Job, plan *pipeline.StoredPlan) {
-				plan.Receipt.Tool.Name = "other"
+				plan.Receipt.Evidence["tool"] = "other"
 			}, pipeline.ReasonOtherTool},
 			"state": {func(t *testing.T, job *pipeline.Job, _ *pipeline.StoredPlan) {
 				terraformtest.WriteFile(t, job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
@@ -566,7 +566,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept := pipeline.KeptState{File: applied.ErroredState, Planned: planned.State}
+		kept := pipeline.KeptState{File: applied.ErroredState, Planned: planned.Evidence.State()}
 		pushed, err := engine.PushState(t.Context(), again, kept)
 		if err != nil || pushed.Lineage != lost.Lineage || pushed.Serial < lost.Serial {
 			t.Fatalf("pushed %+v, want %+v: %v", pushed, lost, err)

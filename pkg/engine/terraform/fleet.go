@@ -95,14 +95,16 @@ func (f *Fleet) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, e
 		}
 		return engine.plan(ctx, job) // says what is wrong in the terms of this target
 	}
-	planned := pipeline.Planned{Tool: tool.ToolVersion(), ManagerTree: root.digest, Plan: pipeline.Plan{Tool: tool.ToolVersion()}}
+	planned := newPlanned(tool.ToolVersion())
 	w, err := root.open(engine, job)
 	if err != nil {
 		return planned, err
 	}
-	if planned.ManagerCode, err = tree.CodeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name); err != nil {
+	code, err := tree.CodeFor(root.code, filepath.Join(root.dir, "tree"), job.Customer.Name)
+	if err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
+	planned.Evidence.SetManager(root.digest, code)
 	if err := w.feed(); err != nil {
 		var failed *pipeline.FailedError
 		if errors.As(err, &failed) {
@@ -166,7 +168,9 @@ func (w *workspace) inspect(ctx context.Context, planned pipeline.Planned) (pipe
 	}
 	planned.Plan = reading.Plan
 	planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, reading.Filter)
-	planned.State, planned.Resources = state.StateVersion, countedIn(planned.Plan, state)
+	planned.Plan.Exactness = pipeline.ExactnessExact
+	planned.Resources = countedIn(planned.Plan, state)
+	planned.Evidence.SetState(state.StateVersion)
 	return planned, nil
 }
 

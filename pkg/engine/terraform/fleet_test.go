@@ -162,7 +162,7 @@ func TestFleetLooksAtEachTargetItself(t *testing.T) {
 			if errs[i] != nil {
 				t.Fatal(i, errs[i])
 			}
-			if p := planned[i].Plan; p.HasChanges() || len(p.Drift) > 0 || planned[i].ManagerTree == "" {
+			if p := planned[i].Plan; p.HasChanges() || len(p.Drift) > 0 || planned[i].Evidence.ManagerTree() == "" {
 				t.Errorf("target %d, which is as it was applied: %+v", i, planned[i])
 			}
 		}
@@ -244,7 +244,7 @@ func TestFleetKeepsProvidersApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, p := range planned {
-			if c := p.Plan.Changes; len(c) != 1 || c[0].Address != "random_id.id" || c[0].Action != pipeline.ActionDelete || p.ManagerCode == "" {
+			if c := p.Plan.Changes; len(c) != 1 || c[0].Address != "random_id.id" || c[0].Action != pipeline.ActionDelete || p.Evidence.ManagerCode() == "" {
 				t.Errorf("target %d: %+v", i, p)
 			}
 		}
@@ -315,8 +315,8 @@ func TestFleetGivesEachTargetItsOwnFile(t *testing.T) {
 					t.Errorf("with %q, %s: the target sees %s, want %s", c.code, where, got, c.want)
 				}
 			}
-			if alone.ManagerCode != together.ManagerCode {
-				t.Errorf("with %q, the code is %s alone and %s in a fleet", c.code, alone.ManagerCode, together.ManagerCode)
+			if alone.Evidence.ManagerCode() != together.Evidence.ManagerCode() {
+				t.Errorf("with %q, the code is %s alone and %s in a fleet", c.code, alone.Evidence.ManagerCode(), together.Evidence.ManagerCode())
 			}
 		}
 	})

@@ -139,7 +139,7 @@ func (w *workspace) sameModules(receipt pipeline.Receipt) error {
 	if err != nil {
 		return w.failed("read the modules", err)
 	}
-	if now == receipt.Modules {
+	if now == receipt.Evidence[evidenceModules] {
 		return nil
 	}
 	return &pipeline.RefusedError{

@@ -37,15 +37,16 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	planned := pipeline.Planned{Tool: tool.ToolVersion(), Plan: pipeline.Plan{Tool: tool.ToolVersion()}}
+	planned := newPlanned(tool.ToolVersion())
 	w, err := e.open(ctx, job, tool)
 	if err != nil {
 		return planned, err
 	}
-	planned.ManagerTree = w.digest
-	if planned.ManagerCode, err = tree.CodeFor(w.code.Digest(), w.tree, job.Customer.Name); err != nil {
+	code, err := tree.CodeFor(w.code.Digest(), w.tree, job.Customer.Name)
+	if err != nil {
 		return planned, w.failed("read the customer's file", err)
 	}
+	planned.Evidence.SetManager(w.digest, code)
 	if err := w.feed(); err != nil {
 		var failed *pipeline.FailedError
 		if errors.As(err, &failed) {
@@ -59,7 +60,7 @@ func (e *Engine) plan(ctx context.Context, job pipeline.Job) (pipeline.Planned, 
 		planned.Plan.Diagnostics = w.diagnose(output.Diagnostics, w.fed)
 		return planned, w.failure(ctx, "init", err, planned.Plan.Diagnostics)
 	}
-	if planned.Modules, err = w.modulesDigest(); err != nil {
+	if planned.Evidence[evidenceModules], err = w.modulesDigest(); err != nil {
 		return planned, w.failed("read the modules", err)
 	}
 	return w.plan(ctx, planned, output)
@@ -96,27 +97,25 @@ func (w *workspace) plan(ctx context.Context, planned pipeline.Planned, initiali
 		w.log.Diagnostic(*warning)
 	}
 	if failure != nil {
-		planned.Plan.Errored = true
-		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
-		return planned, w.failure(ctx, "plan", failure, planned.Plan.Diagnostics)
+		return failedPlan(planned), w.failure(ctx, "plan", failure, planned.Plan.Diagnostics)
 	}
 	if reading.Placed != "" && !w.job.ReadOnly {
-		planned.Plan.Errored = true
-		planned.PlanFile, planned.JSONFile, planned.Fingerprint = "", "", ""
-		return planned, w.placedError(reading.Placed)
+		return failedPlan(planned), w.placedError(reading.Placed)
 	}
 	return w.collect(ctx, planned, file)
 }
 
+// jsonFile is where the JSON of the plan goes.
+func (w *workspace) jsonFile() string { return filepath.Join(w.job.Dir, "plan.json") }
+
 // show writes the plan JSON to a file and reads it from there.
 func (w *workspace) show(ctx context.Context, file string, planned *pipeline.Planned) (planjson.Reading, error) {
 	empty := planjson.Reading{Plan: planned.Plan, Filter: w.fed}
-	out := filepath.Join(w.job.Dir, "plan.json")
+	out := w.jsonFile()
 	if err := w.exec(ctx, out, "show", "-json", "-no-color", file); err != nil {
 		diagnostics := w.diagnose(output.PlainTextDiagnostics(w.stderr("show")), w.fed)
 		return empty, w.failure(ctx, "show", err, diagnostics)
 	}
-	planned.JSONFile = out
 	json, err := os.Open(out)
 	if err != nil {
 		return empty, w.failed("read the plan", err)
@@ -148,18 +147,20 @@ func (w *workspace) collect(ctx context.Context, planned pipeline.Planned, file 
 	if err := os.Chmod(file, 0o600); err != nil {
 		return planned, w.failed("protect the plan", err)
 	}
-	planned.PlanFile = file
-	planned.BundleFile = filepath.Join(w.job.Dir, "plan.bundle.tar")
+	bundle := filepath.Join(w.job.Dir, "plan.bundle.tar")
 	state, err := w.planState(ctx, file)
 	if err != nil {
 		return planned, w.failed("plan", err)
 	}
-	planned.State, planned.Resources = state.StateVersion, countedIn(planned.Plan, state)
-	if planned.LockFile, err = w.lockFile(); err != nil {
+	planned.Resources = countedIn(planned.Plan, state)
+	planned.Evidence.SetState(state.StateVersion)
+	if planned.Evidence[evidenceLockFile], err = w.lockFile(); err != nil {
 		return planned, w.failed("read the dependency lock file", err)
 	}
-	if _, err = tree.WriteBundle(planned.BundleFile, w.tree, w.copied, w.ownFiles()); err != nil {
+	if _, err = tree.WriteBundle(bundle, w.tree, w.copied, w.ownFiles()); err != nil {
 		return planned, w.written("keep what init and plan wrote", err)
 	}
+	planned.Artifacts = pipeline.Artifacts{artifactPlan: file, artifactJSON: w.jsonFile(), artifactBundle: bundle}
+	planned.Plan.Exactness = pipeline.ExactnessExact
 	return planned, nil
 }

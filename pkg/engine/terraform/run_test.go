@@ -92,7 +92,7 @@ func TestToolThatSaysNothing(t *testing.T) {
 			t.Parallel()
 			tool := oldTool(t, script)
 			job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": "# empty\n"})
-			if planned, err := testEngine(t, tool).Plan(t.Context(), job); err == nil || planned.PlanFile != "" {
+			if planned, err := testEngine(t, tool).Plan(t.Context(), job); err == nil || len(planned.Artifacts) > 0 {
 				t.Errorf("%+v %v", planned, err)
 			}
 		})

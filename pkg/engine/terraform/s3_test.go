@@ -127,12 +127,12 @@ func TestS3(t *testing.T) {
 					t.Errorf("a stale plan: %v", err)
 				}
 				third, err := engine.Plan(t.Context(), again(t, job))
-				if err != nil || third.Plan.HasChanges() || third.State.Serial == 0 {
+				if err != nil || third.Plan.HasChanges() || third.Evidence.State().Serial == 0 {
 					t.Errorf("the third plan: %+v %v", third, err)
 				}
 				version, size, err := engine.State(t.Context(), again(t, job))
-				if err != nil || version.StateVersion != third.State || size == 0 {
-					t.Errorf("state %+v of %d bytes, want %+v: %v", version, size, third.State, err)
+				if err != nil || version.StateVersion != third.Evidence.State() || size == 0 {
+					t.Errorf("state %+v of %d bytes, want %+v: %v", version, size, third.Evidence.State(), err)
 				}
 			})
 		}
@@ -232,7 +232,7 @@ func TestS3Vanishes(t *testing.T) {
 		world.shut.Store(false)
 		// The lock could not be released either, and is not forced.
 		key := job.Backend.Config["key"] + ".tflock"
-		lost := pipeline.KeptState{File: kept, Planned: planned.State}
+		lost := pipeline.KeptState{File: kept, Planned: planned.Evidence.State()}
 		_, err = engine.PushState(t.Context(), again(t, job), lost)
 		if !errors.As(err, &failed) || !strings.Contains(failed.Next, "--unlock") {
 			t.Fatalf("over a lock: %v", err)
@@ -255,8 +255,8 @@ func TestS3Vanishes(t *testing.T) {
 			t.Fatal(err)
 		}
 		last, err := engine.Plan(t.Context(), again(t, job))
-		if err != nil || last.Plan.HasChanges() || last.State != version {
-			t.Errorf("afterwards: %+v, state %+v, pushed %+v: %v", last.Plan.Counts, last.State, version, err)
+		if err != nil || last.Plan.HasChanges() || last.Evidence.State() != version {
+			t.Errorf("afterwards: %+v, state %+v, pushed %+v: %v", last.Plan.Counts, last.Evidence.State(), version, err)
 		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -67,19 +66,7 @@ type planSecrets struct {
 }
 
 // secretsOf reads the secrets from the plan JSON that was kept with the plan.
-// Without one the tool is asked to show the plan, also when the apply was
-// cancelled.
-func (w *workspace) secretsOf(ctx context.Context, plan pipeline.StoredPlan) planSecrets {
-	file := plan.JSONFile
-	if file == "" {
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		file = filepath.Join(w.dir, "plan.json")
-		defer os.Remove(file) // as secret as the plan; it goes with the workspace otherwise
-		if err := w.exec(limited, file, "show", "-json", "-no-color", plan.PlanFile); err != nil {
-			return planSecrets{unread: true}
-		}
-	}
+func (w *workspace) secretsOf(file string) planSecrets {
 	content, err := os.Open(file)
 	if err != nil {
 		return planSecrets{unread: true}
@@ -108,7 +95,7 @@ func (s planSecrets) redactor() *redact.Filter {
 // made from sensitive values although the manager marked them as harmless. What
 // only the apply made known, such as a generated password, is read from the new
 // state; that is fetched only where something could hold it.
-func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan, secrets *planSecrets, output *output.Stream, applied *pipeline.Applied) {
+func (w *workspace) redactApplied(ctx context.Context, secrets planSecrets, output *output.Stream, applied *pipeline.Applied) {
 	applied.Outputs = output.Results()
 	shown := false
 	for _, o := range applied.Outputs {
@@ -120,17 +107,13 @@ func (w *workspace) redactApplied(ctx context.Context, plan pipeline.StoredPlan,
 	if !shown && len(output.Diagnostics) == 0 {
 		return
 	}
-	if secrets == nil {
-		read := w.secretsOf(ctx, plan)
-		secrets = &read
-	}
 	before := secrets.redactor()
 	after := before
 	for i := range applied.Done {
 		applied.Done[i].Address = before.Address(applied.Done[i].Address)
 	}
 	if !secrets.unread && len(secrets.later) > 0 && applied.Started {
-		after = w.laterRedactor(ctx, *secrets, applied.Outputs, len(output.Diagnostics) > 0)
+		after = w.laterRedactor(ctx, secrets, applied.Outputs, len(output.Diagnostics) > 0)
 	}
 	for i := range applied.Outputs {
 		o := &applied.Outputs[i]

@@ -72,7 +72,7 @@ const readBackTime = 2 * time.Minute
 // readBack makes sure that the state of an apply that went well lies where the next
 // plan looks for it. A cancel that comes now does not keep us from knowing.
 func (w *workspace) readBack(ctx context.Context, receipt pipeline.Receipt, applied pipeline.Applied) (pipeline.Applied, error) {
-	planned := receipt.State
+	planned := receipt.Evidence.State()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readBackTime)
 	defer cancel()
 	now, err := w.currentState(ctx)

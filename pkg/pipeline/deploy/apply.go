@@ -178,7 +178,7 @@ func (a *Applier) record(ctx context.Context, in pipeline.TargetInput, folder re
 
 // deletePlan deletes the secret parts of a plan that has been applied.
 func (a *Applier) deletePlan(ctx context.Context, folder record.PlanAttempt) error {
-	for _, object := range record.SecretObjects() {
+	for _, object := range folder.Artifacts() {
 		if err := a.Store.Delete(ctx, folder.Key(object)); err != nil {
 			return fmt.Errorf("delete the used plan: %w", err)
 		}
@@ -298,19 +298,13 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 	if err := os.MkdirAll(in.RunDir, 0o700); err != nil {
 		return pipeline.Job{}, pipeline.StoredPlan{}, fmt.Errorf("create the run directory: %w", err)
 	}
-	stored := pipeline.StoredPlan{PlanFile: filepath.Join(in.RunDir, "restored.tfplan"), BundleFile: filepath.Join(in.RunDir, "restored.tar"),
-		JSONFile: filepath.Join(in.RunDir, "restored.json"), Receipt: receipt}
-	for file, object := range map[string]string{stored.PlanFile: record.ObjectPlan, stored.BundleFile: record.ObjectBundle, stored.JSONFile: record.ObjectPlanJSON} {
+	stored := pipeline.StoredPlan{Artifacts: pipeline.Artifacts{}, Receipt: receipt}
+	for name := range receipt.Artifacts {
+		file, object := filepath.Join(in.RunDir, "restored-"+name), record.ArtifactObject(name)
 		if err := record.UnsealFile(ctx, a.Store, a.Sealer, folder.Key(object), pipeline.BindTo(receipt, object), file); err != nil {
 			return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(err, "the plan of "+target)
 		}
-	}
-	sum, err := fileSHA256(stored.PlanFile)
-	if err != nil {
-		return pipeline.Job{}, pipeline.StoredPlan{}, err
-	}
-	if sum != receipt.PlanSHA256 {
-		return pipeline.Job{}, pipeline.StoredPlan{}, record.TamperedOr(pipeline.ErrTampered, "the plan of "+target)
+		stored.Artifacts[name] = file
 	}
 	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, stored, nil

@@ -3,14 +3,11 @@ package deploy
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"path"
@@ -207,15 +204,18 @@ func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, reques
 }
 
 func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, planned pipeline.Planned) (pipeline.Receipt, error) {
-	sum, err := fileSHA256(planned.PlanFile)
+	digests, err := planned.Artifacts.Digests()
 	if err != nil {
-		return pipeline.Receipt{}, fmt.Errorf("read the plan of %s: %w", in.Target(), err)
+		return pipeline.Receipt{}, fmt.Errorf("plan %s: %w", in.Target(), err)
+	}
+	if !planned.Plan.Exactness.Known() {
+		return pipeline.Receipt{}, fmt.Errorf("plan %s: the engine does not say how exact its plan is (%q)", in.Target(), planned.Plan.Exactness)
 	}
 	now := p.Now().UTC()
 	return pipeline.Receipt{
 		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
-		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, ManagerTree: planned.ManagerTree, ManagerCode: planned.ManagerCode,
-		Tool: planned.Tool, LockFile: planned.LockFile, Modules: planned.Modules, Backend: in.Backend.String(), State: planned.State, PlanSHA256: sum,
+		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, Backend: in.Backend.String(),
+		Exactness: planned.Plan.Exactness, Artifacts: digests, Evidence: planned.Evidence,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),
 	}, nil
 }
@@ -227,41 +227,25 @@ func (p *Planner) keep(ctx context.Context, folder record.PlanAttempt, receipt p
 	if err != nil {
 		return fmt.Errorf("encode the plan: %w", err)
 	}
-	bodies := []struct {
-		object   string
-		MarkOpen func() (io.ReadCloser, error)
-	}{
-		{record.ObjectPlan, opener(planned.PlanFile)},
-		{record.ObjectPlanJSON, opener(planned.JSONFile)},
-		{record.ObjectBundle, opener(planned.BundleFile)},
-		{record.ObjectVariables, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(variables)), nil }},
-		{record.ObjectModel, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(model)), nil }},
+	seal := func(object string, body io.Reader) error {
+		if err := record.SealInto(ctx, p.Store, p.Sealer, folder.Key(object), pipeline.BindTo(receipt, object), body); err != nil {
+			return fmt.Errorf("store %s: %w", object, err)
+		}
+		return nil
 	}
-	for _, b := range bodies {
-		r, err := b.MarkOpen()
+	for _, name := range planned.Artifacts.Names() {
+		body, err := os.Open(planned.Artifacts[name])
 		if err != nil {
-			return fmt.Errorf("store %s: %w", b.object, err)
+			return fmt.Errorf("store artifact %s: %w", name, err)
 		}
-		err = record.SealInto(ctx, p.Store, p.Sealer, folder.Key(b.object), pipeline.BindTo(receipt, b.object), r)
-		if err = errors.Join(err, r.Close()); err != nil {
-			return fmt.Errorf("store %s: %w", b.object, err)
+		if err = errors.Join(seal(record.ArtifactObject(name), body), body.Close()); err != nil {
+			return err
 		}
 	}
-	return nil
-}
-
-func opener(file string) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return os.Open(file) }
-}
-
-func fileSHA256(file string) (string, error) {
-	f, err := os.Open(filepath.Clean(file))
-	if err != nil {
-		return "", err
+	if err := seal(record.ObjectVariables, bytes.NewReader(variables)); err != nil {
+		return err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return hex.EncodeToString(h.Sum(nil)), errors.Join(err, f.Close())
+	return seal(record.ObjectModel, bytes.NewReader(model))
 }
 
 // loadTarget reads the request and checks that the target is part of it.

@@ -25,7 +25,7 @@ type inspection struct {
 
 // inspect leaves out noise and what rules hide, and separates drift from other changes.
 func inspect(planned pipeline.Planned, rules []pipeline.IgnoreRule, now time.Time, mac func() hash.Hash) (inspection, error) {
-	l := inspection{plan: planned.Plan, tree: planned.ManagerTree, code: planned.ManagerCode}
+	l := inspection{plan: planned.Plan, tree: planned.Evidence.ManagerTree(), code: planned.Evidence.ManagerCode()}
 	l.plan.Changes, l.plan.Drift, l.plan.Outputs, l.plan.Invocations = nil, nil, nil, nil
 	hide := ignoring{rules: rules, now: now}
 	for _, d := range planned.Plan.Drift {
@@ -159,10 +159,11 @@ func (h *ignoring) hidden() []IgnoredDrift {
 // sameManager reports whether the manager has changed nothing that a plan is made
 // from, since that of the receipt: neither the code nor the tool.
 func (l inspection) sameManager(r pipeline.Receipt) bool {
-	if r.Tool != l.plan.Tool {
+	then := r.Evidence
+	if then.Tool() != l.plan.Tool {
 		return false
 	}
-	return r.ManagerTree == l.tree || r.ManagerCode != "" && r.ManagerCode == l.code
+	return then.ManagerTree() == l.tree || then.ManagerCode() != "" && then.ManagerCode() == l.code
 }
 
 // kindsOf names what a plan found. again plans once more, with the variables that

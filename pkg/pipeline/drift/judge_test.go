@@ -68,7 +68,7 @@ func TestLookLeavesOutNoiseAndWhatRulesHide(t *testing.T) {
 
 func TestKindsOf(t *testing.T) {
 	t.Parallel()
-	last := &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", ManagerTree: "t1"}}
+	last := &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", Evidence: managerOf("t1", "")}}
 	never := func() (inspection, error) { t.Error("one plan was enough"); return inspection{}, nil }
 	again := func(l inspection) func() (inspection, error) { return func() (inspection, error) { return l, nil } }
 	type kinds = []pipeline.DriftKind
@@ -79,8 +79,8 @@ func TestKindsOf(t *testing.T) {
 		again func() (inspection, error)
 		want  kinds
 	}{
-		"another customer came":      {inspection{tree: "t2", code: "c1", otherChanges: true}, "b1", &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{pipeline.DriftReal}},
-		"the code changed":           {inspection{tree: "t2", code: "c2", otherChanges: true}, "b1", &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", ManagerTree: "t1", ManagerCode: "c1"}}, never, kinds{pipeline.DriftManager}},
+		"another customer came":      {inspection{tree: "t2", code: "c1", otherChanges: true}, "b1", &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", Evidence: managerOf("t1", "c1")}}, never, kinds{pipeline.DriftReal}},
+		"the code changed":           {inspection{tree: "t2", code: "c2", otherChanges: true}, "b1", &record.LastApply{Receipt: pipeline.Receipt{Blob: "b1", Evidence: managerOf("t1", "c1")}}, never, kinds{pipeline.DriftManager}},
 		"an old receipt":             {inspection{tree: "t2", otherChanges: true}, "b1", last, never, kinds{pipeline.DriftManager}},
 		"another tool":               {inspection{tree: "t1", otherChanges: true, plan: pipeline.Plan{Tool: pipeline.ToolVersion{Name: "tofu"}}}, "b1", last, never, kinds{pipeline.DriftManager}},
 		"clean":                      {inspection{tree: "t2"}, "b2", last, never, nil},
@@ -118,4 +118,10 @@ func TestApplyBranch(t *testing.T) {
 	if got := applyBranch(pipeline.EnvironmentRule{Branches: []string{"release/*"}}); got != "" {
 		t.Errorf("a pattern alone: %q", got)
 	}
+}
+
+func managerOf(tree, code string) pipeline.PlanEvidence {
+	e := pipeline.NewPlanEvidence(pipeline.ToolVersion{})
+	e.SetManager(tree, code)
+	return e
 }

@@ -177,7 +177,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 		if err != nil {
 			return inspection{}, err
 		}
-		noState = planned.State.Lineage == ""
+		noState = planned.Evidence.State().Lineage == ""
 		lost = known.Lost(planned.Found(), job.Backend.String())
 		return inspect(planned, c.Manager.Drift.Ignore, w.Now(), mac)
 	}

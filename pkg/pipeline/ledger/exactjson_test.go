@@ -27,8 +27,8 @@ func TestTrustedFormsAreExact(t *testing.T) {
 		{"ledger", chain, `{"version":1,"version":1}`, `"version" is there twice`},
 		{"receipt", receipt, `{"Version":1}`, `"Version" differs from "version" in case only`},
 		{"receipt", receipt, `{"version":1,"version":1}`, `"version" is there twice`},
-		{"receipt", receipt, `{"state":{"Serial":1}}`, `"Serial" differs from "serial" in case only`},
-		{"receipt", receipt, `{"state":{"serial":1,"serial":2}}`, `"serial" is there twice`},
+		{"receipt", receipt, `{"version":2,"cost":{"Before":"1"}}`, `"Before" differs from "before" in case only`},
+		{"receipt", receipt, `{"version":2,"evidence":{"tool":"a","tool":"b"}}`, `"tool" is there twice`},
 	} {
 		if err := c.read([]byte(c.raw)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of %s: %v, want %q", c.name, c.raw, err, c.want)

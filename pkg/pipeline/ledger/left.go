@@ -57,7 +57,7 @@ func (l Left) String() string {
 func (r Remembered) Left() []Left {
 	var known []Left
 	if l := r.Record; l != nil {
-		one := Left{state: pipeline.StateRecord{StateVersion: l.Receipt.State, Resources: pipeline.UnknownResources}, what: Applied, request: l.Receipt.Request, at: l.At}
+		one := Left{state: pipeline.StateRecord{StateVersion: l.Receipt.Evidence.State(), Resources: pipeline.UnknownResources}, what: Applied, request: l.Receipt.Request, at: l.At}
 		if l.State != nil {
 			one.state, one.exact = *l.State, true
 		}

@@ -46,12 +46,10 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	if err != nil {
 		return pipeline.Planned{}, err
 	}
-	p := pipeline.Planned{
-		Tool:        pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"},
-		ManagerTree: "tree",
-		Resources:   2,
-		State:       pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]},
-	}
+	p := pipeline.Planned{Evidence: pipeline.NewPlanEvidence(pipeline.ToolVersion{Name: "terraform", Version: "1.11.4"}), Resources: 2, Artifacts: pipeline.Artifacts{}}
+	p.Plan.Exactness = pipeline.ExactnessExact
+	p.Evidence.SetManager("tree", "")
+	p.Evidence.SetState(pipeline.StateVersion{Lineage: "l", Serial: e.States[job.Backend.String()]})
 	if key := job.Backend.String() + "\n" + string(config.Source); key != e.contents {
 		p.Plan.Changes = []pipeline.ResourceChange{{Address: "a.b", Type: "a", Action: pipeline.ActionUpdate}}
 		p.Plan.Counts.Update = 1
@@ -62,12 +60,9 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 	mac := job.MAC()
 	mac.Write(config.Source)
 	p.Fingerprint = hex.EncodeToString(mac.Sum(nil))
-	for _, f := range []struct {
-		name string
-		path *string
-	}{{"plan", &p.PlanFile}, {"json", &p.JSONFile}, {"bundle", &p.BundleFile}} {
-		*f.path = filepath.Join(job.Dir, f.name)
-		if err := os.WriteFile(*f.path, append([]byte(f.name+":"), config.Source...), 0o600); err != nil {
+	for _, name := range []string{"plan", "plan-json", "bundle"} {
+		p.Artifacts[name] = filepath.Join(job.Dir, name)
+		if err := os.WriteFile(p.Artifacts[name], append([]byte(name+":"), config.Source...), 0o600); err != nil {
 			return p, err
 		}
 	}
@@ -75,10 +70,13 @@ func (e *Engine) Plan(_ context.Context, job pipeline.Job) (pipeline.Planned, er
 }
 
 func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.StoredPlan) (pipeline.Applied, error) {
-	if plan.Receipt.State.Serial != e.States[job.Backend.String()] {
+	if err := plan.Verify(); err != nil {
+		return pipeline.Applied{}, err
+	}
+	if plan.Receipt.Evidence.State().Serial != e.States[job.Backend.String()] {
 		return pipeline.Applied{}, &pipeline.RefusedError{Reason: pipeline.ReasonStaleState, Message: "the state has changed"}
 	}
-	if shown, err := os.ReadFile(plan.JSONFile); err != nil || !strings.HasPrefix(string(shown), "json:") {
+	if shown, err := os.ReadFile(plan.Artifacts["plan-json"]); err != nil || !strings.HasPrefix(string(shown), "plan-json:") {
 		return pipeline.Applied{}, fmt.Errorf("the plan JSON was not restored: %q %w", shown, err)
 	}
 	fmt.Fprint(job.Log, e.LogText)
@@ -93,7 +91,7 @@ func (e *Engine) Apply(_ context.Context, job pipeline.Job, plan pipeline.Stored
 	if e.ApplyErr != nil {
 		return pipeline.Applied{Started: true, Done: done}, e.ApplyErr
 	}
-	b, err := os.ReadFile(plan.PlanFile)
+	b, err := os.ReadFile(plan.Artifacts["plan"])
 	if err != nil {
 		return pipeline.Applied{}, err
 	}

@@ -74,7 +74,8 @@ func (w *Setup) PlanAgain() error {
 // StateFound lets a plan find another state than the engine left.
 func StateFound(lineage string, serial uint64, resources int) func(*pipeline.Planned) {
 	return func(p *pipeline.Planned) {
-		p.State, p.Resources = pipeline.StateVersion{Lineage: lineage, Serial: serial}, resources
+		p.Evidence.SetState(pipeline.StateVersion{Lineage: lineage, Serial: serial})
+		p.Resources = resources
 	}
 }
 

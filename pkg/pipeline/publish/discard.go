@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
 // discard deletes the plans of a final report that no apply will ever take. What
@@ -15,10 +14,7 @@ func (r *Reporter) discard(ctx context.Context, report collected) {
 		if !t.isUnusable() {
 			continue
 		}
-		for _, object := range record.SecretObjects() {
-			if !t.folder.Has(object) {
-				continue
-			}
+		for _, object := range t.folder.Artifacts() {
 			if err := r.Store.Delete(ctx, t.folder.Key(object)); err != nil {
 				r.Logf("the plan of %s is of no use any more and could not be deleted: %v", t, err)
 				break

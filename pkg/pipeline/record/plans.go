@@ -22,9 +22,6 @@ import (
 // authenticates.
 const (
 	ObjectStart     = "begun.json"
-	ObjectPlan      = "plan.sealed"
-	ObjectPlanJSON  = "plan-json.sealed"
-	ObjectBundle    = "bundle.sealed"
 	ObjectVariables = "variables.sealed"
 	ObjectModel     = "model.sealed"
 	ObjectReceipt   = "receipt.json" // of a kept state, beside it
@@ -233,11 +230,11 @@ func LoadRequest(ctx context.Context, s Reader, customer pipeline.CustomerName, 
 }
 
 // ReadPlanned reads how a planning ended: the one place where that is read. A receipt in
-// it is of the target and the version that this metapipe knows.
+// it is of the target.
 func ReadPlanned(ctx context.Context, s Reader, folder PlanAttempt) (Result, error) {
 	var ended Result
 	err := s.ReadRecord(ctx, folder, ObjectPlanned, &ended)
-	if r := ended.Receipt; err == nil && r != nil && (r.Target() != folder.Target || r.Version != pipeline.ReceiptVersion) {
+	if r := ended.Receipt; err == nil && r != nil && r.Target() != folder.Target {
 		err = fmt.Errorf("%s: %w: its receipt is of %s", folder.Key(ObjectPlanned), pipeline.ErrTampered, r.Target())
 	}
 	if err != nil {
@@ -358,10 +355,25 @@ func CleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }
 
-// SecretObjects are the parts of a plan that only its apply needs. The model stays,
-// from which later reports are rendered, and so does the receipt, with which later
-// plans are compared.
-func SecretObjects() []string { return []string{ObjectPlan, ObjectPlanJSON, ObjectBundle} }
+// artifactPrefix begins the names of the sealed artifacts of a plan, and of nothing else
+// in its folder: who may remove them may remove nothing else.
+const artifactPrefix = "artifact-"
+
+// ArtifactObject is the name of a sealed artifact of a plan.
+func ArtifactObject(name string) string { return artifactPrefix + name + ".sealed" }
+
+// Artifacts are the parts of a plan that only its apply needs, of those that the folder
+// held when it was looked up. The model stays, from which later reports are rendered, and
+// so does the receipt, with which later plans are compared.
+func (p PlanAttempt) Artifacts() []string {
+	var artifacts []string
+	for _, object := range p.Objects {
+		if strings.HasPrefix(object, artifactPrefix) {
+			artifacts = append(artifacts, object)
+		}
+	}
+	return artifacts
+}
 
 // KeptStates returns the requests whose state waits to be brought back, out of the
 // keys of one target, in their order.

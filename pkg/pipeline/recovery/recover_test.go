@@ -159,7 +159,7 @@ func TestRecoverFromAFile(t *testing.T) {
 		t.Errorf("a damaged file: %v", err)
 	}
 	edited := filepath.Join(t.TempDir(), "edited")
-	if err := os.WriteFile(edited, bytes.Replace(content, []byte(`"serial":`), []byte(`"serial":1`), 1), 0o600); err != nil {
+	if err := os.WriteFile(edited, bytes.Replace(content, []byte(`"state_serial":"`), []byte(`"state_serial":"1`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{"receipt": edited, "no line": "/dev/null"} {

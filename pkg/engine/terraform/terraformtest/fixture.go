@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"hash"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -208,16 +209,9 @@ func WriteFile(t testing.TB, path, content string) {
 
 // Stored is what a store would give back of a plan.
 func Stored(planned pipeline.Planned) pipeline.StoredPlan {
-	return pipeline.StoredPlan{
-		PlanFile:   planned.PlanFile,
-		BundleFile: planned.BundleFile,
-		JSONFile:   planned.JSONFile,
-		Receipt: pipeline.Receipt{
-			ManagerTree: planned.ManagerTree,
-			Tool:        planned.Tool,
-			LockFile:    planned.LockFile,
-			Modules:     planned.Modules,
-			State:       planned.State,
-		},
+	digests, err := planned.Artifacts.Digests()
+	if err != nil {
+		panic("a plan without its files: " + err.Error())
 	}
+	return pipeline.StoredPlan{Artifacts: maps.Clone(planned.Artifacts), Receipt: pipeline.Receipt{Artifacts: digests, Evidence: maps.Clone(planned.Evidence)}}
 }

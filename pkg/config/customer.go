@@ -21,6 +21,7 @@ type overlay struct {
 	gated           []pipeline.Environment
 	requireReviewed []pipeline.Environment
 	otherApprover   []pipeline.Environment
+	exactness       pipeline.Exactness // empty: that of each environment
 	trust           pipeline.Trust
 	role            pipeline.Role // empty: the manager's
 	redaction       pipeline.Redaction
@@ -68,6 +69,7 @@ func (d *decoder) customerFields(o *overlay, m pipeline.Manager) fields {
 		"gated":               func(v value) { o.gated = d.declared(v, m) },
 		"require_reviewed":    func(v value) { o.requireReviewed = d.declared(v, m) },
 		"prevent_self_review": func(v value) { o.otherApprover = d.declared(v, m) },
+		"exactness":           func(v value) { d.exactness(v, &o.exactness) },
 		"trust":               func(v value) { d.trust(v, &o.trust) },
 		"role":                func(v value) { d.role(v, &o.role) },
 		"redaction":           func(v value) { d.redaction(v, &o.redaction) },
@@ -159,6 +161,7 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 		at, _ := n.Locate("trust")
 		d.add(at, RuleLooser, fmt.Sprintf("trust is %q, looser than the manager's %q", o.trust, m.Trust), "remove it, or make it stricter: a customer's file can only narrow")
 	}
+	d.checkExactness(n, o, m)
 	if o.redaction.LooserThan(m.Redaction) {
 		at, _ := n.Locate("redaction")
 		d.add(at, RuleLooser, fmt.Sprintf("redaction is %q, looser than the manager's %q", o.redaction, m.Redaction), "remove it: a customer's file can only hide more")
@@ -177,6 +180,20 @@ func (d *decoder) checkStricter(n *strictyaml.Node, o overlay, m pipeline.Manage
 		at, _ := n.Locate("limits", "variables_size")
 		d.add(at, RuleLooser, fmt.Sprintf("limits.variables_size is %s, above the manager's %s", strictyaml.Size(o.limits.VariablesBytes), strictyaml.Size(m.Limits.VariablesBytes)),
 			"lower it, or remove it: a customer's file can only narrow")
+	}
+}
+
+// checkExactness refuses a level below that of an environment that the customer may use.
+func (d *decoder) checkExactness(n *strictyaml.Node, o overlay, m pipeline.Manager) {
+	for _, e := range m.Environments {
+		mine := len(o.customer.Environments) == 0 || slices.Contains(o.customer.Environments, e.Name)
+		if o.exactness == "" || !mine || o.exactness.Meets(e.Exactness) {
+			continue
+		}
+		at, _ := n.Locate("exactness")
+		d.add(at, RuleLooser, fmt.Sprintf("exactness is %q, looser than the manager's %q for %s", o.exactness, e.Exactness, e.Name),
+			"remove it, or make it stricter: a customer's file can only narrow")
+		return
 	}
 }
 
@@ -203,6 +220,9 @@ func (o overlay) lay(m pipeline.Manager) pipeline.Customer {
 		e.PreventSelfReview = e.PreventSelfReview || slices.Contains(o.otherApprover, e.Name)
 		e.Gated = e.Gated || e.PreventSelfReview || slices.Contains(o.gated, e.Name)
 		e.RequireReviewed = e.RequireReviewed || slices.Contains(o.requireReviewed, e.Name)
+		if o.exactness != "" && !e.Exactness.Meets(o.exactness) {
+			e.Exactness = o.exactness
+		}
 	}
 	if trustRank[o.trust] > trustRank[m.Trust] {
 		m.Trust = o.trust

@@ -157,6 +157,13 @@ func (d *decoder) environmentFields(r *pipeline.EnvironmentRule) fields {
 		"wait_timer":          func(v value) { d.wait(v, &r.WaitTimer) },
 		"prevent_self_review": func(v value) { r.PreventSelfReview = d.boolean(v) },
 		"require_reviewed":    func(v value) { r.RequireReviewed = d.boolean(v) },
+		"exactness":           func(v value) { d.exactness(v, &r.Exactness) },
+	}
+}
+
+func (d *decoder) exactness(v value, to *pipeline.Exactness) {
+	if s, ok := d.choice(v, string(pipeline.ExactnessExact), string(pipeline.ExactnessBound), string(pipeline.ExactnessPredicted)); ok {
+		*to = pipeline.Exactness(s)
 	}
 }
 

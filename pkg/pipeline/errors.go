@@ -165,6 +165,7 @@ const (
 	ReasonSuperseded        Reason = "superseded"
 	ReasonAlreadyApplied    Reason = "already-applied"
 	ReasonUnreviewed        Reason = "unreviewed"
+	ReasonInexact           Reason = "inexact" // less exact than metapipe.yml demands
 	ReasonNotPlanned        Reason = "not-planned"
 	ReasonModeForbids       Reason = "mode-forbids-apply"
 	ReasonBranch            Reason = "branch-may-not-apply"

@@ -38,7 +38,7 @@ func (e Exactness) Sentence() string {
 	case ExactnessBound:
 		return "The apply does at most what this plan shows, and may do less."
 	case ExactnessPredicted:
-		return "This plan is a rehearsal: the apply runs the tool again and may do something else."
+		return "It is a rehearsal: the apply runs the tool again and may do something else."
 	}
 	return "How exact this plan is, is not known."
 }

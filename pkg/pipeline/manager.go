@@ -53,6 +53,8 @@ type EnvironmentRule struct {
 	// RequireReviewed refuses an apply whose plan differs from the one that the
 	// pull request showed.
 	RequireReviewed bool
+	// Exactness refuses plans that are less exact; empty demands nothing.
+	Exactness Exactness `json:",omitempty"`
 }
 
 // ToolRule names the binary that plans and applies.

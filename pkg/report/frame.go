@@ -125,17 +125,20 @@ func changesCell(t pipeline.TargetReport) string {
 	if headline(t) == "" {
 		return ""
 	}
-	when := tenseOf(t)
+	when, kind := tenseOf(t), ""
+	if kind = planKind(*t.Plan); kind != "" {
+		kind = " (" + kind + ")"
+	}
 	words := countWords(t.Plan.Counts, when)
 	if len(words) == 0 {
-		return planWords(*t.Plan, when)
+		return planWords(*t.Plan, when) + kind
 	}
 	for i, w := range words {
 		if dangerWords(w) {
 			words[i] = "**" + w + "**"
 		}
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(words, ", ") + kind
 }
 
 // removed says what happens to environments that are gone from variables.yml.

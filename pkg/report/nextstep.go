@@ -22,7 +22,8 @@ func refusedNext(m pipeline.Mode, r pipeline.Reason) string {
 		return afresh(m)
 	}
 	switch r {
-	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository:
+	case pipeline.ReasonTampered, pipeline.ReasonUnknownKey, pipeline.ReasonStateLost, pipeline.ReasonMissingProtection, pipeline.ReasonNoDestroy, pipeline.ReasonOtherRepository,
+		pipeline.ReasonInexact:
 		return nextWait
 	case pipeline.ReasonSuperseded:
 		return "Look at how the newer request ended. When it did not end well, " + m.Afresh() + "."

@@ -31,7 +31,7 @@ func sign(o pipeline.Outcome) string {
 
 // careful reports a plan that a reviewer should look at twice.
 func careful(p pipeline.Plan) bool {
-	return p.Counts.Careful() || p.Unexplained || len(p.Unknown)+len(p.Invocations) > 0
+	return p.Counts.Careful() || p.Unexplained || p.Exactness != pipeline.ExactnessExact || len(p.Unknown)+len(p.Invocations) > 0
 }
 
 // outcomeWords names the outcome of a target in two or three words.

@@ -37,6 +37,9 @@ func waitingWords(t pipeline.TargetReport) string {
 	if t.Plan == nil {
 		return head
 	}
+	if kind := planKind(*t.Plan); kind != "" {
+		head += " of a " + kind
+	}
 	words := countWords(t.Plan.Counts, future)
 	if len(words) == 0 {
 		return joinWords(head, planWords(*t.Plan, future))

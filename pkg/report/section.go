@@ -127,6 +127,7 @@ func notices(t pipeline.TargetReport) []string {
 		out = append(out, signCare+" **Only planned:** "+plainText(t.PlanOnly))
 	}
 	if t.Plan != nil && !t.Plan.Errored {
+		out = append(out, inexact(t)...)
 		out = append(out, unexplained(t)...)
 	}
 	if words := comparisonWords(t); words != "" {

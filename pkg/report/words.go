@@ -216,6 +216,8 @@ func refusalWords(r pipeline.Reason) string {
 		return "the plan was applied before"
 	case pipeline.ReasonUnreviewed:
 		return "no pull request has shown this plan"
+	case pipeline.ReasonInexact:
+		return "the plan is less exact than the environment demands"
 	case pipeline.ReasonNotPlanned:
 		return "there is no plan to apply"
 	case pipeline.ReasonMissingProtection:

@@ -28,7 +28,7 @@ func TestNotesAreWrittenForTestedVersions(t *testing.T) {
 		t.Errorf("notes are written for %v, the tests run with %v", noteVersions, testedVersions)
 	}
 	for name, tested := range testedVersions {
-		pins, err := os.ReadFile(filepath.Join("..", "..", ".ci", "tools", name, "go.mod"))
+		pins, err := os.ReadFile(filepath.Join("..", "..", "..", ".ci", "tools", name, "go.mod"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -157,6 +157,10 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 
 // checkPlan decides what comes after a plan that was made.
 func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, receipt pipeline.Receipt, ended *record.Result) error {
+	rule, _ := in.Customer.Manager.Rule(in.Environment)
+	if err := checkExactness(in, receipt, rule); err != nil {
+		return err
+	}
 	switch {
 	case !request.Applies(in.Target()):
 		ended.Outcome = pipeline.OutcomePlanned
@@ -176,7 +180,6 @@ func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, reques
 	if request.Mode == pipeline.ModeDestroy { // no pull request shows one; its approval is the review
 		return nil
 	}
-	rule, _ := in.Customer.Manager.Rule(in.Environment)
 	if rule.RequireReviewed && ended.Reviewed != pipeline.ReviewedSame {
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonUnreviewed,
@@ -185,6 +188,21 @@ func (p *Planner) checkPlan(ctx context.Context, in pipeline.TargetInput, reques
 		}
 	}
 	return nil
+}
+
+// checkExactness refuses a plan that is less exact than metapipe.yml or the customer's
+// file demands, also that of a pull request: it is known there before the merge. A plan
+// without changes stands for nothing.
+func checkExactness(in pipeline.TargetInput, receipt pipeline.Receipt, rule pipeline.EnvironmentRule) error {
+	if !receipt.HasChanges && receipt.Mode != pipeline.ModeDestroy || receipt.Exactness.Meets(rule.Exactness) {
+		return nil
+	}
+	return &pipeline.RefusedError{
+		Reason:   pipeline.ReasonInexact,
+		Message:  fmt.Sprintf("the plan of %s is %s, and %s takes none that is less exact than %s", in.Target(), receipt.Exactness, in.Environment, rule.Exactness),
+		Next:     pipeline.AskProvider,
+		Operator: fmt.Sprintf("plan %s with a tool whose plans are %s, or lower `exactness` of the environment in metapipe.yml or in %s", in.Target(), rule.Exactness, in.Customer.File),
+	}
 }
 
 func (p *Planner) variables(ctx context.Context, in pipeline.TargetInput, request pipeline.Request) ([]byte, pipeline.Document, error) {

@@ -58,7 +58,11 @@ func (a *App) apply(ctx context.Context, o targetOptions) error {
 }
 
 func (m *manager) apply(ctx context.Context, in pipeline.TargetInput) error {
-	applier := &deploy.Applier{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: m.app.Now}
+	engine, err := m.engine()
+	if err != nil {
+		return err
+	}
+	applier := &deploy.Applier{Store: m.store, Sealer: m.sealer, Engine: engine, Parse: m.parse, Now: m.app.Now}
 	if m.context.InActions {
 		client, err := m.github.client(envOwnToken)
 		if err != nil {

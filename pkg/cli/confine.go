@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/store"
 )
@@ -41,20 +40,28 @@ const driftWaitDelay = 5 * time.Second
 
 // fleet looks at many targets, each with the credentials of its own role where
 // there is one. The store stays open under those of the job.
-func (m credentials) fleet(dir string) *terraform.Fleet {
+func (m credentials) fleet(dir string) (pipeline.Fleet, error) {
 	o := m.engineOptions()
-	o.WaitDelay = driftWaitDelay
-	o.EnvironOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
+	o.waitDelay = driftWaitDelay
+	o.environOf = func(ctx context.Context, job pipeline.Job) ([]string, error) {
 		if job.Customer.Manager.Role == "" || !m.context.InActions {
-			return o.Environ, nil
+			return o.environ, nil
 		}
 		session, err := m.session(ctx, job.Customer, job.Target(), pipeline.WorkPlan)
 		if err != nil {
 			return nil, err
 		}
-		return session.Confine(o.Environ), nil
+		return session.Confine(o.environ), nil
 	}
-	return terraform.New(o).NewFleet(dir)
+	engine, err := newEngine(m.tool(), o)
+	if err != nil {
+		return nil, err
+	}
+	capable, err := pipeline.Capable[pipeline.FleetEngine](engine, m.tool(), pipeline.CapabilityDrift)
+	if err != nil {
+		return nil, err
+	}
+	return capable.NewFleet(dir), nil
 }
 
 // session takes the role of a target for as long as the work may last.

@@ -93,7 +93,11 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 		return err
 	}
 	defer remove()
-	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Locks: statesOf(m), Now: a.Now}
+	engine, err := capable[pipeline.StateMover](m, pipeline.CapabilityMove)
+	if err != nil {
+		return err
+	}
+	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: engine, Locks: statesOf(m), Now: a.Now}
 	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
 		Backend: func(t pipeline.Target) pipeline.Backend {
 			named := c

@@ -42,7 +42,11 @@ func (a *App) dryRun(ctx context.Context, o planOptions) error {
 		return err
 	}
 	defer remove()
-	dry := deploy.DryRun{Engine: m.engine()}
+	engine, err := m.engine()
+	if err != nil {
+		return err
+	}
+	dry := deploy.DryRun{Engine: engine}
 	if o.state {
 		lostStatesOf(m).guard(&dry, job)
 	}

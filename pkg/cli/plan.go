@@ -52,7 +52,11 @@ Outputs: outcome, reason, has-changes, receipt (its SHA-256, for apply), receipt
 
 func (a *App) plan(ctx context.Context, o targetOptions) error {
 	return a.onTarget(ctx, o, pipeline.WorkPlan, func(m *manager, in pipeline.TargetInput) error {
-		planner := &deploy.Planner{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Parse: m.parse, Now: a.Now}
+		engine, err := m.engine()
+		if err != nil {
+			return err
+		}
+		planner := &deploy.Planner{Store: m.store, Sealer: m.sealer, Engine: engine, Parse: m.parse, Now: a.Now}
 		result, err := planner.Run(ctx, in)
 		return errors.Join(err, m.planOutputs(result))
 	})

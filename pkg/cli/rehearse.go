@@ -64,10 +64,7 @@ func (a *App) rehearse(ctx context.Context, o rehearseOptions) error {
 		return err
 	}
 	options := rehearsal.Options{
-		Tool: func(ctx context.Context, rule pipeline.ToolRule) error {
-			_, err := (&step{app: a}).engine().Locate(ctx, rule)
-			return err
-		},
+		Tool:   (&step{app: a}).checkTool,
 		Binary: a.Binary, ManagerDir: managerDir, CustomerDir: a.absolute(o.customerDir),
 		Customer: o.customer, Approve: rehearsal.Approve(o.approve), In: a.In, Terminal: a.Out, Environ: a.environWithTool(), Now: a.Now,
 	}

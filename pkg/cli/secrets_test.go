@@ -191,7 +191,7 @@ func TestSecretsMeet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := s.engineOptions().Secrets // asked for before the tokens are made
+	known := s.engineOptions().secrets // asked for before the tokens are made
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {

@@ -112,7 +112,11 @@ func (a *App) stateRecover(ctx context.Context, o stateOptions) error {
 		o.file = file
 	}
 	return a.onTarget(ctx, o.targetOptions, pipeline.WorkApply, func(m *manager, in pipeline.TargetInput) error {
-		recoverer := &recovery.Recoverer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), Now: a.Now}
+		engine, err := capable[pipeline.StatePusher](m, pipeline.CapabilityRecovery)
+		if err != nil {
+			return err
+		}
+		recoverer := &recovery.Recoverer{Store: m.store, Sealer: m.sealer, Engine: engine, Now: a.Now}
 		state, err := recoverer.Run(ctx, recovery.RecoverInput{TargetInput: in, File: o.file, Unlock: o.unlock})
 		if err != nil {
 			return err

@@ -78,7 +78,11 @@ func (a *App) stateRestore(ctx context.Context, o restoreOptions) error {
 	if err != nil {
 		return err
 	}
-	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: m.engine(), States: m.store, Now: a.Now, WayBack: restoringOf(m).wayBack, ReadState: statesOf(m).reader()}
+	engine, err := capable[pipeline.StatePusher](m, pipeline.CapabilityRecovery)
+	if err != nil {
+		return err
+	}
+	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Engine: engine, States: m.store, Now: a.Now, WayBack: restoringOf(m).wayBack, ReadState: statesOf(m).reader()}
 	found, err := restoringOf(m).copies(ctx, o, in)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/engine/terraform/statefile"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
@@ -239,7 +238,11 @@ func (m states) stateByTool(ctx context.Context, c pipeline.Customer, t pipeline
 	}
 	defer remove()
 	job := pipeline.Job{Customer: c, Environment: t.Environment, Dir: filepath.Join(dir, "state"), Backend: m.backend(t), Log: io.Discard}
-	version, size, err := m.engine().State(ctx, job)
+	engine, err := capable[pipeline.StateReader](m.manager, pipeline.CapabilityState)
+	if err != nil {
+		return err
+	}
+	version, size, err := engine.State(ctx, job)
 	state.LockUnknown = "in the backend " + job.Backend.Type
 	if state.Lost = pipeline.AsLost(err); state.Lost != nil {
 		state.Exists = true
@@ -266,7 +269,7 @@ func (s targetState) record() pipeline.StateRecord {
 
 // scanned reads the states of targets that a scan does not plan: from the store where they
 // lie there, and with the tool where the store remembers one.
-func (m states) scanned(fleet *terraform.Fleet) func(context.Context, pipeline.Job, bool) (pipeline.StateRecord, error) {
+func (m states) scanned(fleet pipeline.Fleet) func(context.Context, pipeline.Job, bool) (pipeline.StateRecord, error) {
 	return func(ctx context.Context, job pipeline.Job, remembered bool) (pipeline.StateRecord, error) {
 		if m.config.Manager.State.Backend.Type == "" {
 			return m.storedRecord(ctx, job)

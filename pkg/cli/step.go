@@ -7,7 +7,6 @@ import (
 
 	"github.com/metapipe/metapipe/pkg/actions"
 	"github.com/metapipe/metapipe/pkg/cli/startup"
-	"github.com/metapipe/metapipe/pkg/engine/terraform"
 	"github.com/metapipe/metapipe/pkg/pipeline"
 	"github.com/metapipe/metapipe/pkg/tempdir"
 )
@@ -75,17 +74,6 @@ func (s *step) outputs(pairs ...string) error {
 
 // run is the workflow run of this step.
 func (s *step) run() pipeline.Run { return s.context.Run() }
-
-// engine runs terraform or tofu.
-func (s *step) engine() *terraform.Engine { return terraform.New(s.engineOptions()) }
-
-func (s *step) engineOptions() terraform.Options {
-	environ := s.app.Environ
-	if s.toolEnviron != nil {
-		environ = s.toolEnviron
-	}
-	return terraform.Options{Environ: environ, CacheDir: s.app.cacheDir(), BinaryPath: s.app.getenv(envTool), Now: s.app.Now, Secrets: s.app.secrets.list}
-}
 
 // workDir makes the run directory of one target; remove deletes it, since it
 // holds plans and state in clear.

@@ -115,7 +115,6 @@ func sweepEnd(result sweep.Result, fix bool) error {
 }
 
 func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Sweeper {
-	unlocker := &sweep.Unlocker{Store: m.store, Locks: statesOf(m.manager), Engine: m.engine(), Runs: own, Manager: m.repository(), Now: m.app.Now}
 	return &sweep.Sweeper{Store: m.store, Sealer: m.sealer, Runs: own, Customers: m.config, Registered: m.config.Customers, Locks: statesOf(m.manager), Now: m.app.Now,
 		Manager: m.repository(), Departed: fetchingOf(m.manager).departed,
 		Close: func(ctx context.Context, closing sweep.CloseRequest) error {
@@ -127,6 +126,11 @@ func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Swe
 				return err
 			}
 			defer remove()
+			engine, err := capable[pipeline.LockReleaser](m.manager, pipeline.CapabilityLocks)
+			if err != nil {
+				return err
+			}
+			unlocker := &sweep.Unlocker{Store: m.store, Locks: statesOf(m.manager), Engine: engine, Runs: own, Manager: m.repository(), Now: m.app.Now}
 			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: t.Environment,
 				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(t), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
 			return err

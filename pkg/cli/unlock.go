@@ -97,7 +97,11 @@ func (a *App) printUnlocked(o unlockOptions, r unlockResult) (err error) {
 }
 
 func (m states) unlocker() (*sweep.Unlocker, error) {
-	u := &sweep.Unlocker{Store: m.store, Locks: m, Engine: m.engine(), Manager: m.repository(), Now: m.app.Now}
+	engine, err := capable[pipeline.LockReleaser](m.manager, pipeline.CapabilityLocks)
+	if err != nil {
+		return nil, err
+	}
+	u := &sweep.Unlocker{Store: m.store, Locks: m, Engine: engine, Manager: m.repository(), Now: m.app.Now}
 	if m.app.getenv(envOwnToken) == "" {
 		return u, nil
 	}

@@ -184,10 +184,13 @@ func (d *decoder) branch(v value, to *[]string) {
 	*to = append(*to, s)
 }
 
+// Tools are the names that tool.name may have.
+func Tools() []string { return []string{"terraform", "tofu"} }
+
 func (d *decoder) toolFields(t *pipeline.ToolRule) fields {
 	return fields{
 		"name": func(v value) {
-			if s, ok := d.choice(v, "terraform", "tofu"); ok {
+			if s, ok := d.choice(v, Tools()...); ok {
 				t.Name = s
 			}
 		},

@@ -95,13 +95,3 @@ type AppliedResource struct {
 	// exist without being in the state.
 	Unfinished bool `json:"unfinished,omitempty"`
 }
-
-// StatePusher writes a state that an apply could not write. pkg/engine/terraform
-// implements it.
-type StatePusher interface {
-	// PushState writes a kept state to the backend of job's target and returns the
-	// version that it has there. It is a *RefusedError when the backend holds a
-	// state of another lineage, or one that someone wrote since the plan, unless
-	// kept.Replace is set.
-	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
-}

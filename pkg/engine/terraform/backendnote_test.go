@@ -123,7 +123,7 @@ func (w *fleetWorld) useScript(t *testing.T, tool terraformtest.Tool, script str
 		t.Fatal(err)
 	}
 	w.engine.options.BinaryPath = stand
-	w.fleet = w.engine.NewFleet(t.TempDir())
+	w.fleet = w.engine.newFleet(t.TempDir())
 }
 
 // secondLook plans all targets twice, and counts the inits of the second time.

@@ -54,7 +54,15 @@ type Engine struct {
 	options Options
 }
 
-var _ pipeline.Engine = (*Engine)(nil)
+// What the engine can do; see pkg/pipeline/capability.go.
+var (
+	_ pipeline.Engine       = (*Engine)(nil)
+	_ pipeline.StateReader  = (*Engine)(nil)
+	_ pipeline.LockReleaser = (*Engine)(nil)
+	_ pipeline.StateMover   = (*Engine)(nil)
+	_ pipeline.FleetEngine  = (*Engine)(nil)
+	_ pipeline.ToolFinder   = (*Engine)(nil)
+)
 
 // New returns an Engine.
 func New(o Options) *Engine {
@@ -90,6 +98,12 @@ func (e *Engine) of(ctx context.Context, job pipeline.Job) (*Engine, error) {
 // the remedies.
 func (e *Engine) Locate(ctx context.Context, rule pipeline.ToolRule) (tool.Binary, error) {
 	return e.locate(ctx, rule, nil)
+}
+
+// FindTool implements pipeline.ToolFinder.
+func (e *Engine) FindTool(ctx context.Context, rule pipeline.ToolRule) error {
+	_, err := e.Locate(ctx, rule)
+	return err
 }
 
 // locate is Locate that writes to log before it downloads.

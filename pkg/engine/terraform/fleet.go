@@ -32,7 +32,9 @@ type Fleet struct {
 
 // NewFleet returns a Fleet that keeps prepared roots below dir (absolute), which
 // has to outlast its plans.
-func (e *Engine) NewFleet(dir string) *Fleet {
+func (e *Engine) NewFleet(dir string) pipeline.Fleet { return e.newFleet(dir) }
+
+func (e *Engine) newFleet(dir string) *Fleet {
 	return &Fleet{engine: e, dir: dir, roots: map[string]*preparedRoot{}}
 }
 

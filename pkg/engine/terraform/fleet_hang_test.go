@@ -51,7 +51,7 @@ func TestFleetEndsHangingProviders(t *testing.T) {
 		job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot[:strings.Index(fleetRoot, "    random")] + "  }\n}\nresource \"local_file\" \"file\" {\n  filename = \"x\"\n  content = \"x\"\n}\n"})
 		job.ReadOnly, job.Customer.Manager.Limits.PlanTimeout = true, 20*time.Second
 		began := time.Now()
-		_, err := engine.NewFleet(t.TempDir()).Plan(t.Context(), job)
+		_, err := engine.newFleet(t.TempDir()).Plan(t.Context(), job)
 		var failed *pipeline.FailedError
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &failed) || !strings.Contains(failed.Operator, "plan_timeout") {
 			t.Errorf("after %s: %v", time.Since(began), err)
@@ -94,7 +94,7 @@ func TestFleetGivesUpOnRegistriesThatHang(t *testing.T) {
 		t.Fatal(err)
 	}
 	tool := terraformtest.Tool{Name: "terraform", Path: stand}
-	fleet := testEngine(t, tool, func(o *Options) { o.WaitDelay = time.Second }).NewFleet(t.TempDir())
+	fleet := testEngine(t, tool, func(o *Options) { o.WaitDelay = time.Second }).newFleet(t.TempDir())
 	job := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": "output \"x\" { value = 1 }\n"})
 	job.ReadOnly = true
 	look := func(limit time.Duration) (time.Duration, error) {

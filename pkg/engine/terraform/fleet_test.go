@@ -83,7 +83,7 @@ func newFleetWorld(t *testing.T, tool terraformtest.Tool, targets int) *fleetWor
 		o.BinaryPath = stand
 		o.Environ = append(o.Environ, "TF_CLI_CONFIG_FILE="+config)
 	})
-	w.fleet = w.engine.NewFleet(t.TempDir())
+	w.fleet = w.engine.newFleet(t.TempDir())
 	first := terraformtest.NewJob(t, tool, "name: x\n", map[string]string{"terraform/main.tf": fleetRoot, "customers/acme.yml": "x"})
 	states := t.TempDir()
 	for i := range targets {
@@ -268,7 +268,7 @@ func TestFleetTakesNoBrokenStreamForClean(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.engine.options.BinaryPath = stand
-		w.fleet = w.engine.NewFleet(t.TempDir())
+		w.fleet = w.engine.newFleet(t.TempDir())
 		planned, errs := w.plan(t, t.TempDir())
 		if err := errors.Join(errs...); err != nil {
 			t.Fatal(err)
@@ -301,7 +301,7 @@ func TestFleetGivesEachTargetItsOwnFile(t *testing.T) {
 			}
 			job.Dir = filepath.Join(t.TempDir(), "run")
 			job.Customer.Name = "c0"
-			fleet := engine.NewFleet(t.TempDir())
+			fleet := engine.newFleet(t.TempDir())
 			if _, err := fleet.Plan(t.Context(), job); err != nil { // the root is prepared for another target
 				t.Fatal(err)
 			}

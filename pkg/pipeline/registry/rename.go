@@ -14,24 +14,13 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-// StateMover copies states between the backends of targets. pkg/engine/terraform implements it.
-type StateMover interface {
-	pipeline.StatePusher
-	// PullState writes the state of job's target to file, in clear. The record of a
-	// backend without a state has no lineage.
-	PullState(ctx context.Context, job pipeline.Job, file string) (pipeline.StateRecord, error)
-	// SameState reports whether two files of PullState have the same content, whatever
-	// their lineage and serial.
-	SameState(a, b string) (bool, error)
-}
-
 // Renamer gives a customer another name: it copies states and records to it. It removes
 // and overwrites nothing under the old name. Each write can be the last one: done again,
 // it goes on where it has stopped. Before the last write the store knows the old name.
 type Renamer struct {
 	Store  pipeline.Store
 	Sealer pipeline.Sealer
-	Engine StateMover
+	Engine pipeline.StateMover
 	Locks  pipeline.LockReader
 	Now    func() time.Time
 }

@@ -18,19 +18,12 @@ const lockAge = 2 * time.Minute
 type Unlocker struct {
 	Store  pipeline.Store
 	Locks  pipeline.LockReader
-	Engine lockReleaser
+	Engine pipeline.LockReleaser
 	// Runs asks GitHub for the run behind a lock; nil on a laptop without a token.
 	Runs pipeline.RunReader
 	// Manager is the repository of this run, for records that hold no id of theirs.
 	Manager pipeline.Repository
 	Now     func() time.Time
-}
-
-type lockReleaser interface {
-	// ReleaseLock releases exactly the lock with that id from the state of job's
-	// target; a *RefusedError when a process of this machine holds it, an error when
-	// the lock is another one.
-	ReleaseLock(ctx context.Context, job pipeline.Job, id string) error
 }
 
 // UnlockInput is one call of Unlocker.Run. Request and Receipt of the target are

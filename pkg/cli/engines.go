@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/metapipe/metapipe/pkg/engine/terraform"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// engineOptions is what engines need from outside.
+type engineOptions struct {
+	environ []string // "NAME=value"; what the tool may see of it is the engine's to know
+	// environOf is the environment for one target of a fleet, where its credentials are
+	// its own; nil: environ for all.
+	environOf func(context.Context, pipeline.Job) ([]string, error)
+	cacheDir  string
+	binary    string        // the tool to use, whatever PATH holds; empty: none is named
+	waitDelay time.Duration // 0: the engine's own
+	secrets   func() []string
+	now       func() time.Time
+	// openState opens the state of job's target without the tool; nil, or a nil reader,
+	// where that is not possible.
+	openState func(context.Context, pipeline.Job) (io.ReadCloser, error)
+}
+
+// engines is the one registry of engines: the name of a tool in metapipe.yml, and what
+// constructs its engine.
+var engines = map[string]func(engineOptions) pipeline.Engine{
+	"terraform": newTerraform,
+	"tofu":      newTerraform,
+}
+
+func newTerraform(o engineOptions) pipeline.Engine {
+	return terraform.New(terraform.Options{Environ: o.environ, EnvironOf: o.environOf, CacheDir: o.cacheDir, BinaryPath: o.binary, WaitDelay: o.waitDelay,
+		Secrets: o.secrets, Now: o.now, OpenState: o.openState})
+}
+
+// newEngine constructs the engine of a tool.
+func newEngine(tool string, o engineOptions) (pipeline.Engine, error) {
+	construct, ok := engines[tool]
+	if !ok {
+		return nil, pipeline.Usagef("metapipe has no engine for the tool %s", pipeline.Quote(tool)).
+			Nextf("set tool.name in metapipe.yml to one of: %s", strings.Join(slices.Sorted(maps.Keys(engines)), ", "))
+	}
+	return construct(o), nil
+}
+
+func (s *step) engineOptions() engineOptions {
+	environ := s.app.Environ
+	if s.toolEnviron != nil {
+		environ = s.toolEnviron
+	}
+	return engineOptions{environ: environ, cacheDir: s.app.cacheDir(), binary: s.app.getenv(envTool), now: s.app.Now, secrets: s.app.secrets.list}
+}
+
+// engine is the engine of the manager's tool. It can also look at a state that the tool
+// cannot read.
+func (m *manager) engine() (pipeline.Engine, error) {
+	return newEngine(m.tool(), m.engineOptions())
+}
+
+// tool is the name of the manager's tool.
+func (m *manager) tool() string { return m.config.Manager.Tool.Name }
+
+func (m *manager) engineOptions() engineOptions {
+	o := m.step.engineOptions()
+	o.openState = func(ctx context.Context, job pipeline.Job) (io.ReadCloser, error) {
+		if m.store == nil || m.config.Manager.State.Backend.Type != "" {
+			return nil, nil
+		}
+		return m.store.Open(ctx, pipeline.StateKey(job.Target()))
+	}
+	return o
+}
+
+// capable is the engine of the manager's tool, as what a command needs of it.
+func capable[T any](m *manager, needed pipeline.Capability) (T, error) {
+	engine, err := m.engine()
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return pipeline.Capable[T](engine, m.tool(), needed)
+}
+
+// checkTool finds the tool of a rule before it is needed, where its engine can.
+func (s *step) checkTool(ctx context.Context, rule pipeline.ToolRule) error {
+	engine, err := newEngine(rule.Name, s.engineOptions())
+	if err != nil {
+		return err
+	}
+	if finder, ok := engine.(pipeline.ToolFinder); ok {
+		return finder.FindTool(ctx, rule)
+	}
+	return nil
+}

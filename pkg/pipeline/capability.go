@@ -1,0 +1,83 @@
+package pipeline
+
+import "context"
+
+// What an engine can do beside Plan and Apply is an interface of its own, found by type
+// assertion: Capable asks for it. An engine without it works all the same; the commands
+// that need it say so.
+
+// StateReader reads the state of a target where it lies.
+type StateReader interface {
+	// State returns the version of the state of job's target and its size in bytes, 0
+	// where there is none. A state that is damaged is a refusal.
+	State(ctx context.Context, job Job) (StateRecord, int64, error)
+}
+
+// LockReleaser releases locks on states.
+type LockReleaser interface {
+	// ReleaseLock releases exactly the lock with that id from the state of job's
+	// target; a *RefusedError when a process of this machine holds it, an error when
+	// the lock is another one.
+	ReleaseLock(ctx context.Context, job Job, id string) error
+}
+
+// StatePusher writes a state that an apply could not write.
+type StatePusher interface {
+	// PushState writes a kept state to the backend of job's target and returns the
+	// version that it has there. It is a *RefusedError when the backend holds a
+	// state of another lineage, or one that someone wrote since the plan, unless
+	// kept.Replace is set.
+	PushState(ctx context.Context, job Job, kept KeptState) (StateVersion, error)
+}
+
+// StateMover copies states between the backends of targets.
+type StateMover interface {
+	StatePusher
+	// PullState writes the state of job's target to file, in clear. The record of a
+	// backend without a state has no lineage.
+	PullState(ctx context.Context, job Job, file string) (StateRecord, error)
+	// SameState reports whether two files of PullState have the same content, whatever
+	// their lineage and serial.
+	SameState(a, b string) (bool, error)
+}
+
+// FleetEngine looks for drift.
+type FleetEngine interface {
+	// NewFleet returns a Fleet that keeps what its targets share below dir (absolute).
+	NewFleet(dir string) Fleet
+}
+
+// Fleet looks at many targets, at several of them at once.
+type Fleet interface {
+	StateReader
+	// Plan plans a target and writes nothing; the job is read-only.
+	Plan(ctx context.Context, job Job) (Planned, error)
+}
+
+// ToolFinder finds its tool before it is needed.
+type ToolFinder interface {
+	// FindTool is a *UsageError that names the remedies where no tool fits the rule.
+	FindTool(ctx context.Context, rule ToolRule) error
+}
+
+// Capability names in plain words what a command needs of an engine.
+type Capability string
+
+// The capabilities, as they end the sentence "metapipe cannot …".
+const (
+	CapabilityState    Capability = "read states"
+	CapabilityLocks    Capability = "release locks"
+	CapabilityRecovery Capability = "bring states back"
+	CapabilityMove     Capability = "copy states to another name"
+	CapabilityDrift    Capability = "look for drift"
+)
+
+// Capable returns the engine of tool as the interface that needed stands for, or a
+// *UsageError that says that it lacks it.
+func Capable[T any](engine Engine, tool string, needed Capability) (T, error) {
+	capable, ok := engine.(T)
+	if !ok {
+		return capable, Usagef("metapipe cannot %s with %s", needed, tool).Nextf("use %s itself for that, or another tool (tool.name in metapipe.yml)", tool)
+	}
+	return capable, nil
+}

@@ -34,8 +34,10 @@ var mayImport = map[string][]string{
 	"report":           {"pipeline", "text"},
 	"store":            {"pipeline", "retry", "text"},
 	"engine/terraform": {"pipeline", "text"},
-	"variables":        {"pipeline", "strictyaml", "text"},
-	"workflow":         {"pipeline"},
+	// What every engine must do. No shipped package imports it.
+	"engine/enginetest": {"pipeline"},
+	"variables":         {"pipeline", "strictyaml", "text"},
+	"workflow":          {"pipeline"},
 	// What both read, so that there are not two parsers of hostile YAML.
 	"strictyaml": {"pipeline", "text"},
 	// What a secret may look like, for the mask of the log and for that of plans.

@@ -62,6 +62,7 @@ func record(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	note("pid %d", cmd.Process.Pid)
 	go func() {
 		for s := range signals {
 			note("signal %s", s)

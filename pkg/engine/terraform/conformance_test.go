@@ -1,0 +1,119 @@
+package terraform
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/metapipe/metapipe/pkg/engine/enginetest"
+	"github.com/metapipe/metapipe/pkg/engine/terraform/terraformtest"
+	"github.com/metapipe/metapipe/pkg/pipeline"
+)
+
+// failingRoot fails with a sensitive value in the error of the tool.
+const failingRoot = `
+variable "db_password" {
+  sensitive = true
+  default   = "open-sesame-1"
+}
+resource "terraform_data" "bad" {
+  input = var.db_password
+  provisioner "local-exec" {
+    command = "echo ${nonsensitive(var.db_password)} >&2; exit 1"
+  }
+}
+`
+
+// TestConformance holds what each engine must do; see enginetest.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	terraformtest.WithTools(t, func(t *testing.T, tool terraformtest.Tool) {
+		bench := func(root string) func(*testing.T) enginetest.Bench {
+			return func(t *testing.T) enginetest.Bench {
+				b, _ := newBench(t, tool, root)
+				return b
+			}
+		}
+		enginetest.Run(t, enginetest.Subject{
+			New: bench(demoRoot),
+			Differ: func(t *testing.T, b *enginetest.Bench) {
+				terraformtest.WriteFile(t, filepath.Join(b.Job.ManagerDir, "terraform", "more.tf"), "resource \"terraform_data\" \"more\" {}\n")
+			},
+			Changes: changesAtApply(),
+			Secret:  bench(leakyRoot),
+			Failing: bench(failingRoot),
+			Marked:  "open-sesame",
+			Slow: func(t *testing.T) (enginetest.Bench, func() bool, func(*testing.T)) {
+				started, finish := filepath.Join(t.TempDir(), "started"), filepath.Join(t.TempDir(), "finish")
+				b, r := newBench(t, tool, slowRoot(started, finish))
+				return b, func() bool { return isFile(started) }, func(t *testing.T) {
+					if err := syscall.Kill(r.pid(t), syscall.SIGKILL); err != nil {
+						t.Error(err)
+					}
+					terraformtest.WriteFile(t, finish, "") // what the tool had started ends, too
+				}
+			},
+		})
+	})
+}
+
+func newBench(t *testing.T, tool terraformtest.Tool, root string) (enginetest.Bench, recorder) {
+	t.Helper()
+	r, recorded := newRecorder(t, tool)
+	job := terraformtest.NewJob(t, tool, terraformtest.DefaultVariables, map[string]string{"terraform/main.tf": root})
+	state := func(t *testing.T) string {
+		t.Helper()
+		b, err := os.ReadFile(job.Backend.Path())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	return enginetest.Bench{Engine: testEngine(t, recorded), Job: job, State: state, Calls: r.calls, Forget: r.forget}, r
+}
+
+// changesAtApply are refused before the tool runs, but for modules, which only init fetches.
+func changesAtApply() map[string]enginetest.Change {
+	evidence := func(name, value string, want pipeline.Reason) enginetest.Change {
+		return enginetest.Change{Want: want, Make: func(_ *testing.T, _ *enginetest.Bench, plan *pipeline.StoredPlan) {
+			plan.Receipt.Evidence[name] = value
+		}}
+	}
+	modules := evidence(evidenceModules, strings.Repeat("0", 64), pipeline.ReasonStaleManager)
+	modules.Late = true
+	return map[string]enginetest.Change{
+		"manager": {Want: pipeline.ReasonStaleManager, Make: func(t *testing.T, b *enginetest.Bench, _ *pipeline.StoredPlan) {
+			terraformtest.WriteFile(t, filepath.Join(b.Job.ManagerDir, "modules", "new.tf"), "")
+		}},
+		"lock file":    evidence(evidenceLockFile, strings.Repeat("0", 64), pipeline.ReasonTampered),
+		"modules":      modules,
+		"tool version": evidence("tool_version", "0.1.2", pipeline.ReasonOtherTool),
+		"tool name":    evidence("tool", "other", pipeline.ReasonOtherTool),
+		"state": {Want: pipeline.ReasonStaleState, Make: func(t *testing.T, b *enginetest.Bench, _ *pipeline.StoredPlan) {
+			terraformtest.WriteFile(t, b.Job.Backend.Path(), `{"version": 4, "serial": 7, "lineage": "abc"}`)
+		}},
+	}
+}
+
+// pid is that of the tool that the stand-in runs.
+func (r recorder) pid(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir, "calls"))
+	if err != nil {
+		t.Error(err)
+	}
+	pid := 0
+	for _, line := range strings.Split(string(b), "\n") {
+		if rest, ok := strings.CutPrefix(line, "pid "); ok {
+			if _, err := fmt.Sscan(rest, &pid); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return pid
+}

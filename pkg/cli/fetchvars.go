@@ -17,6 +17,7 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/intake"
 	"github.com/metapipe/metapipe/pkg/pipeline/publish"
 	"github.com/metapipe/metapipe/pkg/pipeline/sweep"
+	"github.com/metapipe/metapipe/pkg/report"
 )
 
 type fetchOptions struct {
@@ -96,7 +97,7 @@ func (a *App) fetchVars(ctx context.Context, o fetchOptions) error {
 	if err := fetchingOf(m).runCreated(ctx, &in); err != nil {
 		return err
 	}
-	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Now: a.Now, Logf: a.logf}
+	f := &intake.FetchVars{GitHub: client, Customers: m.config, Store: m.store, Sealer: m.sealer, Parse: m.parse, Verify: verifier.Verify, Status: report.Renderer{}.Status, Now: a.Now, Logf: a.logf}
 	if err := fetchingOf(m).superseding(f, client); err != nil {
 		return err
 	}

@@ -197,11 +197,8 @@ func (s triggering) validateAgainst(manager *github.Client, in intake.TriggerInp
 // knows the right ones.
 func (s triggering) managerRules(ctx context.Context, manager *github.Client, slug pipeline.Slug) (*variables.Schema, pipeline.Limits, error) {
 	limits := pipeline.Limits{VariablesBytes: config.MaxVariables}
-	repo, err := manager.Repository(ctx, slug)
-	if err != nil {
-		return nil, limits, err
-	}
-	file, err := manager.File(ctx, slug, repo.DefaultBranch, config.ManagerFile)
+	const defaultBranch = ""
+	file, err := manager.BranchFile(ctx, slug, defaultBranch, config.ManagerFile)
 	if err != nil {
 		return nil, limits, err
 	}
@@ -213,7 +210,7 @@ func (s triggering) managerRules(ctx context.Context, manager *github.Client, sl
 	if m.Schema == "" {
 		return nil, limits, nil
 	}
-	if file, err = manager.File(ctx, slug, repo.DefaultBranch, m.Schema); err != nil {
+	if file, err = manager.BranchFile(ctx, slug, defaultBranch, m.Schema); err != nil {
 		return nil, limits, err
 	}
 	schema, err := variables.Compile(m.Schema, file.Content)

@@ -70,7 +70,7 @@ func TestRefusedForEver(t *testing.T) {
 		return w.client(func(o *github.Options) { o.Token = token.Secret })
 	}
 	status := func(t *testing.T, c *github.Client, w *fixture) error {
-		return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending, Description: "Planning"})
+		return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending, Description: "Planning"}, nil)
 	}
 	comment := func(t *testing.T, c *github.Client, w *fixture) error {
 		_, err := c.CreateComment(t.Context(), acme, w.pull, "hello")

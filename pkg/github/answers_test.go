@@ -126,6 +126,9 @@ var readKinds = []readKind{
 	{"statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.Statuses(ctx, acme, w.head)
 	}},
+	{"statuses and their repository", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
+		return c.CommitStatuses(ctx, acme, w.head)
+	}},
 	{"history of the statuses", func(ctx context.Context, c *github.Client, w *fixture, _ made) (any, error) {
 		return c.StatusHistory(ctx, acme, w.head)
 	}},
@@ -179,7 +182,7 @@ func (w *fixture) furnish() made {
 	m.run = run.ID
 	must(c.CreateComment(ctx, acme, w.pull, "hello"))(w.t)
 	m.issue = must(c.CreateIssue(ctx, acme, issues.Draft{Title: "Drift", Body: "b", Labels: []string{"drift"}}))(w.t).Number
-	check(w.t, c.SetStatus(ctx, acme, w.head, pipeline.Status{Context: "infra/x", State: "pending", Description: "d"}))
+	check(w.t, c.SetStatus(ctx, acme, w.head, pipeline.Status{Context: "infra/x", State: "pending", Description: "d"}, nil))
 	m.deployment = must(c.CreateDeployment(ctx, acme, w.deployment()))(w.t)
 	return m
 }

@@ -44,7 +44,7 @@ func TestAppWritesAndRenewsItsToken(t *testing.T) {
 	c, tokens := w.appOf()
 	set := func(description string) {
 		t.Helper()
-		check(t, c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending, Description: description}))
+		check(t, c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending, Description: description}, nil))
 	}
 	for n := range 3 {
 		set(strconv.Itoa(n))
@@ -208,7 +208,7 @@ func TestAppTokensAreNarrowed(t *testing.T) {
 	grants := map[string]string{"statuses": "write"}
 	c, _ := w.appOf(func(o *github.Options) { o.Grants, o.Needs = grants, "metapipe report" })
 	grants["issues"] = "write" // the client has a copy
-	check(t, c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending}))
+	check(t, c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusPending}, nil))
 	must(c.Repository(t.Context(), acme))(t)
 	var refused *github.Error
 	if _, err := c.CreateComment(t.Context(), acme, w.pull, "x"); !errors.As(err, &refused) || refused.Status != 403 {

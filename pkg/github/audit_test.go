@@ -3,8 +3,11 @@ package github_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
@@ -18,22 +21,28 @@ func TestFindDeployment(t *testing.T) {
 		calls     int
 		fails     bool
 	}{
-		"first page":    {3, 1, 1, false},
-		"third page":    {4, 3, 3, false},
-		"none":          {2, 0, 2, false},
-		"behind others": {9, 8, 6, true},
+		"on the only page":   {1, 1, 1, false},
+		"not there":          {1, 0, 1, false},
+		"on the first page":  {3, 1, 1, false},
+		"on the third page":  {4, 3, 4, false},
+		"on none of several": {2, 0, 3, false},
+		"behind others":      {9, 8, 7, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			calls := 0
 			s := serve(t, map[string]http.HandlerFunc{"GET /repos/acme/shop/deployments": func(w http.ResponseWriter, r *http.Request) {
 				calls++
-				if calls < c.pages {
-					w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, calls+1))
+				page := max(1, atoi(r.URL.Query().Get("page")))
+				if page < c.pages {
+					w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, page+1))
 				}
-				list := []string{deployment(calls, "2026-03-01T10:00:00Z", `{}`)}
-				if calls == c.at {
-					list = append(list, deployment(100+calls, "2026-03-01T10:00:00Z", `{"request":"`+string(request1)+`"}`))
+				if task := r.URL.Query().Get("task"); task != "deploy:infra" {
+					t.Errorf("asked for task %q", task)
+				}
+				list := []string{deployment(page, "2026-03-01T10:00:00Z", `{}`)}
+				if page == c.at {
+					list = append(list, deployment(100+page, "2026-03-01T10:00:00Z", `{"request":"`+string(request1)+`"}`))
 				}
 				answer(200, "["+strings.Join(list, ",")+"]")(w, r)
 			}})
@@ -43,4 +52,51 @@ func TestFindDeployment(t *testing.T) {
 			}
 		})
 	}
+}
+
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// TestDeploymentsAreListedOnce: one list serves all environments of a command, for some
+// seconds, and only those of its repository. What the list does not hold is asked for.
+func TestDeploymentsAreListedOnce(t *testing.T) {
+	t.Parallel()
+	calls, more := 0, false
+	list := func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		if more {
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=2>; rel="next"`, r.Host, r.URL.Path))
+			more = false
+		}
+		answer(200, "["+deployment(1, "2026-03-01T10:00:00Z", `{"request":"`+string(request1)+`"}`)+"]")(w, r)
+	}
+	s := serve(t, map[string]http.HandlerFunc{"GET /repos/acme/shop/deployments": list, "GET /repos/acme/other/deployments": list})
+	c := s.client(t)
+	find := func(slug pipeline.Slug, environment string) bool {
+		_, found, err := c.FindDeployment(t.Context(), slug, environment, func(d pipeline.Deployment) bool { return d.Payload.Request == request1 })
+		if err != nil {
+			t.Error(err)
+		}
+		return found
+	}
+	want := func(n int, found ...bool) {
+		t.Helper()
+		if calls != n || slices.Contains(found, false) {
+			t.Errorf("%d calls, want %d; found %v", calls, n, found)
+		}
+		calls = 0
+	}
+	want(1, find(acme, "infra/staging"), !find(acme, "infra/production"), find(acme, ""))
+	want(1, find(pipeline.Slug{Owner: "acme", Name: "other"}, "infra/staging"))
+	want(1, find(acme, "infra/staging"))
+	s.mu.Lock()
+	s.now = s.now.Add(time.Minute)
+	s.mu.Unlock()
+	more = true
+	want(2, find(acme, "infra/staging"), !find(acme, "infra/production"))
 }

@@ -65,9 +65,17 @@ type Client struct {
 	app       *appCredentials // nil when there is a token
 	named     struct{ credential, needs string }
 
-	mu       sync.Mutex
-	login    string // Remembered answer of Login
-	statuses statusCache
+	mu          sync.Mutex
+	login       string // Remembered answer of Login
+	deployments deploymentPage
+}
+
+// deploymentPage is the newest deployments that metapipe made in one repository.
+type deploymentPage struct {
+	slug pipeline.Slug
+	at   time.Time // when they were asked for
+	list []pipeline.Deployment
+	all  bool // there are no more
 }
 
 // appCredentials keep one token for each repository.
@@ -86,20 +94,6 @@ type appToken struct {
 	installation int64
 	token        string
 	expires      time.Time
-}
-
-// statusCache is the list of one commit's statuses, as it was read and as we
-// have written since. It serves SetStatus alone: who asks for statuses gets those
-// that GitHub has.
-type statusCache struct {
-	slug pipeline.Slug
-	sha  pipeline.SHA
-	at   time.Time // when it was read; zero when nothing is remembered
-	list []pipeline.Status
-}
-
-func (m *statusCache) of(slug pipeline.Slug, sha pipeline.SHA) bool {
-	return !m.at.IsZero() && m.sha == sha && m.slug.Equal(slug)
 }
 
 // transport adds the token, bounds and counts each attempt, and repeats what

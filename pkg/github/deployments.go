@@ -9,11 +9,21 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-github/v60/github"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
+
+// deploymentTask distinguishes the deployments that metapipe makes from a customer's own.
+const deploymentTask = "deploy:infra"
+
+// CommitDeployments lists the deployments of a commit to any environment, newest first,
+// without their states. The payload of a deployment that metapipe did not write is zero.
+func (c *Client) CommitDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Deployment, error) {
+	return c.listDeployments(ctx, slug, sha, "")
+}
 
 // Deployments lists the deployments of a commit to an environment, newest
 // first, each with the state of its newest status (empty when it has none). An
@@ -33,8 +43,11 @@ func (c *Client) Deployments(ctx context.Context, slug pipeline.Slug, sha pipeli
 }
 
 func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error) {
-	k := get(slug, fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), "/repos/{owner}/{repo}/deployments")
-	k.query = url.Values{"environment": {environment}}
+	k := get(slug, strings.TrimSuffix(fmt.Sprintf("list the deployments of %s to %s", sha.Short(), environment), " to "), "/repos/{owner}/{repo}/deployments")
+	k.query = url.Values{}
+	if environment != "" {
+		k.query.Set("environment", environment)
+	}
 	var got []deploymentResponse
 	var err error
 	if sha == "" {
@@ -55,7 +68,7 @@ func (c *Client) listDeployments(ctx context.Context, slug pipeline.Slug, sha pi
 	})
 	list := make([]pipeline.Deployment, 0, len(got))
 	for _, g := range got {
-		if sha != "" && g.SHA != string(sha) || g.Environment != environment {
+		if sha != "" && g.SHA != string(sha) || environment != "" && g.Environment != environment {
 			continue // a server that ignores the filter must not mix them up
 		}
 		one, err := g.deployment()
@@ -136,7 +149,7 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 		"/repos/{owner}/{repo}/deployments")
 	in := github.DeploymentRequest{
 		// A branch would be resolved anew and could be another commit by now.
-		Ref: github.String(string(d.SHA)), Environment: &d.Environment,
+		Ref: github.String(string(d.SHA)), Environment: &d.Environment, Task: github.String(deploymentTask),
 		Description: github.String(description(d.Description)), Payload: d.Payload,
 		// By default GitHub merges the default branch into the ref and wants all
 		// statuses to be green.
@@ -151,6 +164,7 @@ func (c *Client) newDeployment(ctx context.Context, slug pipeline.Slug, d pipeli
 	if err != nil {
 		return 0, err
 	}
+	c.noteLogin(got.Creator.Login)
 	if got.ID <= 0 {
 		return 0, k.fail(errors.New("the answer lacks the deployment's id"))
 	}

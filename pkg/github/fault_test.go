@@ -90,7 +90,11 @@ func createDeployment(t *testing.T, c *github.Client, w *fixture, _ int64) error
 var writeKinds = []writeKind{
 	{name: "status", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/statuses/{sha}"},
 		do: func(t *testing.T, c *github.Client, w *fixture, _ int64) error {
-			return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusSuccess, Description: "done"})
+			known, err := c.Statuses(t.Context(), acme, w.head)
+			if err != nil {
+				return err
+			}
+			return c.SetStatus(t.Context(), acme, w.head, pipeline.Status{Context: "infra", State: pipeline.StatusSuccess, Description: "done"}, known)
 		},
 		done: func(w *fixture, _ int64) int { return len(w.customer.Snapshot().Statuses[string(w.head)]) }},
 	{name: "comment", match: hubtest.Matcher{Method: "POST", Route: "/repos/{owner}/{repo}/issues/{issue_number}/comments"},

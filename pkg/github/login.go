@@ -42,6 +42,16 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	return c.login, err
 }
 
+// noteLogin remembers whom GitHub names as the author of what was just written, so that
+// Login need not ask.
+func (c *Client) noteLogin(login string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.login == "" {
+		c.login = login
+	}
+}
+
 func (c *Client) viewer(ctx context.Context) (string, error) {
 	k := call{op: "ask who the App's token belongs to", method: http.MethodPost, route: "/graphql", repeatable: true, harmless: true}
 	// An Enterprise server has REST at /api/v3/ and GraphQL at /api/graphql.

@@ -19,21 +19,49 @@ const maxDescription = pipeline.StatusLimit
 
 // Statuses lists the newest status of each context of a commit.
 func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
-	k := get(slug, "read the statuses of commit "+sha.Short(), "/repos/{owner}/{repo}/commits/{ref}/status", string(sha))
-	var all []pipeline.Status
+	all, err := c.combined(ctx, statusesOf(slug, sha))
+	return all.List, err
+}
+
+// CommitStatuses is Statuses with the repository that the commit is in, which the same
+// answer names: its present spelling and its id.
+func (c *Client) CommitStatuses(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA) (pipeline.CommitStatuses, error) {
+	k := statusesOf(slug, sha)
+	all, err := c.combined(ctx, k)
+	if err != nil {
+		return pipeline.CommitStatuses{}, err
+	}
+	if all.Repository.ID <= 0 || all.Repository.Name == "" {
+		return pipeline.CommitStatuses{}, k.fail(errors.New("the answer lacks the repository"))
+	}
+	return all, nil
+}
+
+func statusesOf(slug pipeline.Slug, sha pipeline.SHA) call {
+	return get(slug, "read the statuses of commit "+sha.Short(), "/repos/{owner}/{repo}/commits/{ref}/status", string(sha))
+}
+
+// combined reads all pages of the combined status. The repository is zero where the
+// answer names none.
+func (c *Client) combined(ctx context.Context, k call) (pipeline.CommitStatuses, error) {
+	var all pipeline.CommitStatuses
 	seen := map[string]bool{}
 	err := c.pages(ctx, k, func(raw json.RawMessage) (bool, error) {
 		var page struct {
-			Statuses []statusResponse `json:"statuses"`
+			Statuses   []statusResponse   `json:"statuses"`
+			Repository repositoryResponse `json:"repository"`
 		}
 		if err := json.Unmarshal(raw, &page); err != nil {
 			return false, err
+		}
+		if name, err := pipeline.ParseSlug(page.Repository.FullName); err == nil {
+			all.Repository = pipeline.Repository{Slug: name, ID: page.Repository.ID}
 		}
 		for _, s := range page.Statuses {
 			// Contexts compare without regard to case.
 			if key := strings.ToLower(s.Context); !seen[key] {
 				seen[key] = true
-				all = append(all, s.status())
+				all.List = append(all.List, s.status())
 			}
 		}
 		return true, nil
@@ -41,18 +69,18 @@ func (c *Client) Statuses(ctx context.Context, slug pipeline.Slug, sha pipeline.
 	return all, err
 }
 
-// SetStatus writes a status, unless the newest one of its context is the same
-// already. The description is made acceptable first: one line of at most 140
-// characters, none of which is outside Unicode's basic plane.
-func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
+// SetStatus writes a status, unless it is among known: the newest status of each
+// context, as the caller has read them. The description is made acceptable first: one
+// line of at most 140 characters, none of which is outside Unicode's basic plane.
+func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status, known []pipeline.Status) error {
 	k := write(http.MethodPost, slug, fmt.Sprintf("set the status %s on commit %s", s.Context, sha.Short()),
 		"/repos/{owner}/{repo}/statuses/{sha}", string(sha))
 	s.Description = description(s.Description)
 	if err := checkStatus(s); err != nil {
 		return k.fail(err)
 	}
-	if there, err := c.isThere(ctx, slug, sha, s); err != nil || there {
-		return err
+	if contains(known, s) {
+		return nil
 	}
 	in := github.RepoStatus{
 		Context: &s.Context, State: github.String(string(s.State)), Description: &s.Description,
@@ -60,34 +88,15 @@ func (c *Client) SetStatus(ctx context.Context, slug pipeline.Slug, sha pipeline
 	if s.TargetURL != "" {
 		in.TargetURL = &s.TargetURL
 	}
-	err := c.create(ctx, k, in, nil, func(ctx context.Context) (bool, error) {
+	var got statusResponse
+	err := c.create(ctx, k, in, &got, func(ctx context.Context) (bool, error) {
 		list, err := c.Statuses(ctx, slug, sha)
 		return contains(list, s), err
 	})
-	c.noteStatus(slug, sha, s, err)
+	if err == nil {
+		c.noteLogin(got.Creator.Login)
+	}
 	return err
-}
-
-// isThere reports whether the newest status of the context is s already.
-//
-// A report sets all statuses of a commit one after the other, so the list is read
-// once for all of them. Another job may write in between: then an older list can
-// cause a status to be written twice, which does no harm. What must not happen is
-// that one is left out for a list that is no longer true, so that takes a fresh
-// one, of the same age as an answer that was on its way.
-func (c *Client) isThere(ctx context.Context, slug pipeline.Slug, sha pipeline.SHA, s pipeline.Status) (bool, error) {
-	now := c.transport.now()
-	if list, age, known := c.statusesOf(slug, sha, now); known {
-		if there := contains(list, s); !there || age >= 0 && age < freshStatuses {
-			return there, nil
-		}
-	}
-	list, err := c.Statuses(ctx, slug, sha)
-	if err != nil {
-		return false, err
-	}
-	c.keepStatuses(slug, sha, list, now)
-	return contains(list, s), nil
 }
 
 func contains(list []pipeline.Status, s pipeline.Status) bool {

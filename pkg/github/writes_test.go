@@ -39,6 +39,69 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// TestCommitStatuses: the repository of the answer is the one that the commit is in now,
+// and an answer without it is none.
+func TestCommitStatuses(t *testing.T) {
+	t.Parallel()
+	path := "GET /repos/acme/shop/commits/" + string(shaA) + "/status"
+	const list = `"statuses":[{"context":"infra/x","state":"pending"}]`
+	for body, want := range map[string]string{
+		`{` + list + `,"repository":{"id":7,"full_name":"acme/store"}}`: "acme/store",
+		`{` + list + `,"repository":{"id":7,"full_name":"x"}}`:          "",
+		`{` + list + `,"repository":{"full_name":"acme/store"}}`:        "",
+		`{` + list + `,"repository":null}`:                              "",
+		`{` + list + `}`:                                                "",
+	} {
+		got, err := serve(t, map[string]http.HandlerFunc{path: answer(200, body)}).client(t).CommitStatuses(t.Context(), acme, shaA)
+		switch {
+		case want == "" && (err == nil || got.List != nil):
+			t.Errorf("%s: %+v", body, got)
+		case want != "" && (err != nil || got.Repository.String() != want || got.Repository.ID != 7 || len(got.List) != 1):
+			t.Errorf("%s: %+v, %v", body, got, err)
+		}
+	}
+}
+
+// TestStatusesAreNeverRemembered: who waits for a status sees what GitHub has.
+func TestStatusesAreNeverRemembered(t *testing.T) {
+	t.Parallel()
+	s := serve(t, map[string]http.HandlerFunc{
+		"GET /repos/acme/shop/commits/" + string(shaA) + "/status": serialized(answer(200, `{"statuses":[{"context":"a","state":"pending"}]}`), answer(200, `{"statuses":[{"context":"a","state":"success"}]}`)),
+		"POST /repos/acme/shop/statuses/" + string(shaA):           answer(201, `{}`),
+	})
+	c := s.client(t)
+	for _, want := range []pipeline.StatusState{"pending", "success"} {
+		got, err := c.Statuses(t.Context(), acme, shaA)
+		if err != nil || len(got) != 1 || got[0].State != want {
+			t.Errorf("%+v, %v, want %s", got, err, want)
+		}
+		if err := c.SetStatus(t.Context(), acme, shaA, pipeline.Status{Context: "a", State: "failure"}, got); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(s.seen) != 4 {
+		t.Errorf("asked %v", s.seen)
+	}
+}
+
+// TestAuthorOfAWriteIsKnown: what was written names its author, who need not be asked for.
+func TestAuthorOfAWriteIsKnown(t *testing.T) {
+	t.Parallel()
+	for creator, want := range map[string]string{`{"id":9,"login":"kim"}`: "kim", `null`: "asked"} {
+		s := serve(t, map[string]http.HandlerFunc{
+			"POST /repos/acme/shop/statuses/" + string(shaA): answer(201, `{"creator":`+creator+`}`),
+			"GET /user": answer(200, `{"id":9,"login":"asked"}`),
+		})
+		c := s.client(t)
+		if err := c.SetStatus(t.Context(), acme, shaA, pipeline.Status{Context: "a", State: "pending"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Login(t.Context()); err != nil || got != want {
+			t.Errorf("%s: %q, %v", creator, got, err)
+		}
+	}
+}
+
 func TestSetStatus(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("ä", 200)
@@ -65,7 +128,8 @@ func TestSetStatus(t *testing.T) {
 				"GET /repos/acme/shop/commits/" + string(shaA) + "/status": answer(200, `{"statuses":[{"context":"infra/x","state":"pending","description":"waiting","target_url":"https://x/1"}]}`),
 				"POST /repos/acme/shop/statuses/" + string(shaA):           record(&bodies, serialized(answer(502, `{}`), answer(201, `{}`))),
 			})
-			err := s.client(t).SetStatus(t.Context(), acme, shaA, tc.status)
+			known := []pipeline.Status{{Context: "infra/x", State: "pending", Description: "waiting", TargetURL: "https://x/1"}}
+			err := s.client(t).SetStatus(t.Context(), acme, shaA, tc.status, known)
 			if (err != nil) != tc.fails {
 				t.Fatal(err)
 			}
@@ -208,7 +272,7 @@ func TestCreateDeployment(t *testing.T) {
 			if len(created) == 1 {
 				got := created[0]
 				contexts, ok := got["required_contexts"].([]any)
-				if got["ref"] != string(shaA) || got["auto_merge"] != false || !ok || len(contexts) != 0 ||
+				if got["ref"] != string(shaA) || got["task"] != "deploy:infra" || got["auto_merge"] != false || !ok || len(contexts) != 0 ||
 					len([]rune(got["description"].(string))) != 140 || got["payload"].(map[string]any)["request"] != string(request1) {
 					t.Errorf("created %v", got)
 				}

@@ -25,6 +25,13 @@ type Status struct {
 	Creator     string      `json:"creator,omitempty"` // login; read by audits only
 }
 
+// CommitStatuses is what one answer of GitHub says of a commit: which repository it is
+// in, and the newest status of each context.
+type CommitStatuses struct {
+	Repository Repository // without its default branch
+	List       []Status
+}
+
 // Comment is one comment on an issue or a pull request.
 type Comment struct {
 	ID        int64

@@ -30,9 +30,10 @@ func StatusOf(statuses []Status, statusContext string, id RequestID) (Status, bo
 // target_url: a place that people's browsers ignore, and that who can write to
 // the store cannot change. It shows a waiting trigger the stage.
 const (
-	receiptMark  = "#receipt-"
-	ApprovalMark = "#approval-" // the plan waits for people
-	ApplyingMark = "#applying-" // the job of its apply has begun
+	receiptMark    = "#receipt-"
+	ApprovalMark   = "#approval-" // the plan waits for people
+	ApplyingMark   = "#applying-" // the job of its apply has begun
+	undeployedMark = "#undeployed-"
 )
 
 // ReceiptURL is the address of the target's run with the digest of its receipt.
@@ -50,10 +51,30 @@ func (t TargetReport) ReceiptURL() string {
 	return t.RunURL + mark + t.Receipt
 }
 
+// UndeployedURL is ReceiptURL of an applied target whose deployment, which carries the
+// outputs, could not be made yet: a later report tries again.
+func (t TargetReport) UndeployedURL() string {
+	return strings.Replace(t.ReceiptURL(), receiptMark, undeployedMark, 1)
+}
+
+// HasDeployment reports whether a status among those of a commit says that a report has
+// made the deployment of an applied target. statusContext is that of the target.
+func (t TargetReport) HasDeployment(statuses []Status, statusContext string) bool {
+	if _, mark := ReceiptOf(t.ReceiptURL()); mark != receiptMark || t.Outcome != OutcomeApplied {
+		return false
+	}
+	for _, s := range statuses {
+		if strings.EqualFold(s.Context, statusContext) {
+			return s.State == StatusSuccess && s.TargetURL == t.ReceiptURL()
+		}
+	}
+	return false
+}
+
 // ReceiptOf reads the digest out of a status's target_url, and the mark before
 // it; both are "" when it has none.
 func ReceiptOf(url string) (digest, mark string) {
-	for _, mark := range []string{receiptMark, ApprovalMark, ApplyingMark} {
+	for _, mark := range []string{receiptMark, ApprovalMark, ApplyingMark, undeployedMark} {
 		if _, digest, _ := strings.Cut(url, mark); IsDigest(digest) {
 			return digest, mark
 		}

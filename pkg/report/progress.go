@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
@@ -22,12 +23,24 @@ func progressWords(targets []pipeline.TargetReport) string {
 		}
 		return "Planned " + string(t.Environment) + "; the apply comes next"
 	}
+	if !slices.ContainsFunc(targets, func(t pipeline.TargetReport) bool { return t.Outcome != pipeline.OutcomeRequested }) {
+		return "Accepted: " + namesOf(targets)
+	}
 	for _, t := range targets {
 		if !t.Outcome.Final() {
 			return "Accepted; the plan of " + string(t.Environment) + " comes next"
 		}
 	}
 	return "Accepted"
+}
+
+// namesOf joins the names of environments.
+func namesOf(targets []pipeline.TargetReport) string {
+	names := make([]pipeline.Environment, 0, len(targets))
+	for _, t := range targets {
+		names = append(names, t.Environment)
+	}
+	return pipeline.JoinNames(names)
 }
 
 // waitingWords names what the approver of an environment decides about. What is

@@ -149,7 +149,7 @@ func targetStatus(rep pipeline.Report, t pipeline.TargetReport) string {
 func endStatus(t pipeline.TargetReport) string {
 	switch t.Outcome {
 	case pipeline.OutcomeRequested, "":
-		return "Accepted; the plan is to come"
+		return "Waiting for the plan"
 	case pipeline.OutcomePlanning:
 		return "Planning"
 	case pipeline.OutcomeApplying:

@@ -65,11 +65,11 @@ var callBudget = []struct {
 	command    string
 	aim, limit float64
 }{
-	{"trigger", 11, 14},
-	{"fetch-vars", 11, 13},
+	{"trigger", 5, 6},
+	{"fetch-vars", 11, 12},
 	{"plan", 0, 0},
-	{"apply", 1, 2},
-	{"report", 35, 40}, // of these 4 tell that an apply begins
+	{"apply", 2, 2},
+	{"report", 24, 26}, // of these 4 tell that an apply begins
 }
 
 func (b *bench) countCalls(t *testing.T, file string) {

@@ -31,8 +31,11 @@ type FetchVars struct {
 	// Own reads the manager's repository; nil where there is no token for it.
 	Own   ownGitHub
 	Close func(ctx context.Context, old pipeline.Request) error
-	Now   func() time.Time
-	Logf  func(format string, args ...any)
+	// Status is the description of the status of a target, or without one of the whole
+	// request. The words are those of a report, which then has nothing to write.
+	Status func(r pipeline.Report, t pipeline.Target) string
+	Now    func() time.Time
+	Logf   func(format string, args ...any)
 
 	seen *record.View // of Store, for what is decided before the request is written
 }
@@ -51,7 +54,9 @@ type sourceGitHub interface {
 	Compare(ctx context.Context, repo pipeline.Slug, base, head pipeline.SHA) (ahead, behind bool, err error)
 	BranchHead(ctx context.Context, repo pipeline.Slug, branch string) (pipeline.SHA, error)
 	File(ctx context.Context, repo pipeline.Slug, ref, path string) (pipeline.File, error)
-	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status) error
+	Statuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error)
+	// SetStatus writes a status that is not among known.
+	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status, known []pipeline.Status) error
 }
 
 // FetchInput is one call of fetch-vars.
@@ -105,7 +110,7 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 	if known, found, err := f.known(ctx, in, from); err != nil {
 		return known, err
 	} else if found {
-		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announce(ctx, from, known))
+		err := errors.Join(record.MarkOpen(ctx, f.Store, known), f.rank(ctx, known), f.announceAgain(ctx, from, known))
 		f.supersede(ctx, in, known)
 		return known, err
 	}
@@ -150,7 +155,7 @@ func (f *FetchVars) run(ctx context.Context, in FetchInput) (pipeline.Request, e
 		}
 		return request, rejected
 	}
-	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request))
+	err = errors.Join(f.rank(ctx, request), f.announce(ctx, from, request, nil))
 	f.supersede(ctx, in, request)
 	return request, err
 }
@@ -296,22 +301,34 @@ func (f *FetchVars) write(ctx context.Context, from origin, request pipeline.Req
 	return nil
 }
 
-func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request) error {
+// announceAgain announces a request that this run has announced before.
+func (f *FetchVars) announceAgain(ctx context.Context, from origin, request pipeline.Request) error {
+	if from.unseen != "" {
+		return f.announce(ctx, from, request, nil)
+	}
+	known, err := f.GitHub.Statuses(ctx, request.Repository.Slug, request.Commit)
+	if err != nil {
+		return fmt.Errorf("read the statuses of %s: %w", request.Commit.Short(), err)
+	}
+	return f.announce(ctx, from, request, known)
+}
+
+// announce posts that the request is accepted. A new request has an id that no status
+// among known can have, so they need not be read for it.
+func (f *FetchVars) announce(ctx context.Context, from origin, request pipeline.Request, known []pipeline.Status) error {
 	if from.unseen != "" {
 		f.Logf("request %s: %s of %s for %s; %s", request.ID.Short(), request.Mode, request.Customer, request.TargetNames(), from.unseen)
 		return nil
 	}
-	accepted, waiting := "Accepted: ", "Waiting for the plan"
-	if request.Mode == pipeline.ModeDestroy {
-		accepted, waiting = "Accepted: destroy of ", "Destroy · Waiting for the plan"
-	}
-	statuses := []pipeline.Status{{Context: request.StatusContext(pipeline.Target{}), Description: accepted + request.TargetNames()}}
+	report := pipeline.Report{Request: request, At: f.Now().UTC()}
+	about := []pipeline.Target{{}} // the whole request
 	for _, t := range request.Targets {
-		statuses = append(statuses, pipeline.Status{Context: request.StatusContext(t.Target), Description: waiting})
+		about = append(about, t.Target)
+		report.Targets = append(report.Targets, pipeline.TargetReport{Target: t.Target, Outcome: pipeline.OutcomeRequested, Applies: request.Applies(t.Target), PlanOnly: t.PlanOnly})
 	}
-	for _, s := range statuses {
-		s.State, s.TargetURL, s.Description = pipeline.StatusPending, request.ManagerRun.URL, pipeline.WithRequestTag(s.Description, request.ID)
-		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s)
+	for _, t := range about {
+		s := pipeline.Status{Context: request.StatusContext(t), State: pipeline.StatusPending, TargetURL: request.ManagerRun.URL, Description: pipeline.WithRequestTag(f.Status(report, t), request.ID)}
+		err := f.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, known)
 		if cause, refused := pipeline.RefusalOf(err); refused { // the report says it too; the plan does not depend on it
 			f.Logf("status %s on %s cannot be posted: %s", s.Context, request.Commit.Short(), cause)
 			continue

@@ -32,7 +32,11 @@ type triggerGitHub interface {
 	ChangedPaths(ctx context.Context, repo pipeline.Slug, base, head pipeline.SHA) (paths []string, complete bool, err error)
 	PullRequestPaths(ctx context.Context, repo pipeline.Slug, number int) (paths []string, complete bool, err error)
 	Statuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error)
-	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status) error
+	// SetStatus writes a status that is not among known.
+	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status, known []pipeline.Status) error
+	// CommitDeployments are those of a commit to any environment, without their states.
+	CommitDeployments(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) ([]pipeline.Deployment, error)
+	// Deployments with an empty sha are the newest ones of any commit, with their states.
 	Deployments(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, environment string) ([]pipeline.Deployment, error)
 }
 
@@ -80,7 +84,6 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	if err := in.Event.CheckTrigger(); err != nil {
 		return TriggerResult{}, err
 	}
-	repo, head := in.Event.Repository.Slug, in.Event.Head
 	statusContext := in.request().StatusContext(pipeline.Target{})
 	relevant, err := t.relevant(ctx, in)
 	if err != nil {
@@ -94,7 +97,7 @@ func (t *Trigger) Run(ctx context.Context, in TriggerInput) (TriggerResult, erro
 	}
 	if relevant == untouched {
 		why := in.nothingToDo()
-		err := t.Own.SetStatus(ctx, repo, head, pipeline.Status{Context: statusContext, State: pipeline.StatusSuccess, Description: why, TargetURL: in.Run.URL})
+		err := t.post(ctx, in, pipeline.Status{Context: statusContext, State: pipeline.StatusSuccess, Description: why, TargetURL: in.Run.URL})
 		return TriggerResult{Skipped: why, Outcome: pipeline.OutcomeNoChanges}, err
 	}
 	if problems, err := t.validate(ctx, in, statusContext); err != nil {
@@ -166,7 +169,7 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext s
 		return problems, nil
 	}
 	description := pipeline.ClipBefore(firstProblem(problems), listedInSummary, pipeline.StatusLimit)
-	err := t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, pipeline.Status{Context: statusContext, State: pipeline.StatusFailure, Description: description, TargetURL: in.Run.URL})
+	err := t.post(ctx, in, pipeline.Status{Context: statusContext, State: pipeline.StatusFailure, Description: description, TargetURL: in.Run.URL})
 	if err != nil {
 		t.Logf("could not post the status: %v", err)
 	}
@@ -175,6 +178,16 @@ func (t *Trigger) validate(ctx context.Context, in TriggerInput, statusContext s
 		Message:  "variables.yml has problems; nothing was sent, so no comment follows; the summary of this job lists all of them",
 		Problems: problems,
 	}
+}
+
+// post writes a status of the commit, unless the commit has it: the job may run again.
+func (t *Trigger) post(ctx context.Context, in TriggerInput, s pipeline.Status) error {
+	repo, head := in.Event.Repository.Slug, in.Event.Head
+	known, err := t.Own.Statuses(ctx, repo, head)
+	if err != nil {
+		return err
+	}
+	return t.Own.SetStatus(ctx, repo, head, s, known)
 }
 
 // listedInSummary is the end of the status of a commit whose file has problems: the

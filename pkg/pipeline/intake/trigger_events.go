@@ -23,7 +23,7 @@ func (t *Trigger) dependabot(ctx context.Context, in TriggerInput, r relevance) 
 		s.State, s.Description = pipeline.StatusSuccess, in.nothingToDo()
 		result = TriggerResult{Skipped: s.Description, Outcome: pipeline.OutcomeNoChanges}
 	}
-	return t.answered(result, t.Own.SetStatus(ctx, in.Event.Repository.Slug, in.Event.Head, s))
+	return t.answered(result, t.post(ctx, in, s))
 }
 
 // answered is the end of a run of Dependabot. A token that may not write is what

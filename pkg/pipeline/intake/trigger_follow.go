@@ -85,7 +85,7 @@ func (t *Trigger) close(ctx context.Context, in TriggerInput, id pipeline.Reques
 	if _, answered := pipeline.StatusOf(statuses, statusContext, id); err == nil && answered {
 		return
 	}
-	err = t.Own.SetStatus(ctx, repo, head, pipeline.Status{Context: statusContext, State: pipeline.StatusError, Description: pipeline.WithRequestTag(why, id), TargetURL: in.Run.URL})
+	err = t.Own.SetStatus(ctx, repo, head, pipeline.Status{Context: statusContext, State: pipeline.StatusError, Description: pipeline.WithRequestTag(why, id), TargetURL: in.Run.URL}, statuses)
 	if err != nil {
 		t.Logf("could not post the status: %v", err)
 	}
@@ -103,32 +103,51 @@ func (t *Trigger) ended(ctx context.Context, in TriggerInput, result TriggerResu
 	return t.outputs(ctx, in, result, statuses)
 }
 
-// outputs reads what each environment of the request put out. An environment
-// without changes has no deployment of this commit: the newest one holds.
+// outputs reads what each environment of the request put out. An environment without
+// changes has no deployment of this request: the newest one holds.
 func (t *Trigger) outputs(ctx context.Context, in TriggerInput, result TriggerResult, statuses []pipeline.Status) (TriggerResult, error) {
 	repo := in.Event.Repository.Slug
 	result.Outcome, result.Outputs = pipeline.OutcomeNoChanges, map[pipeline.Environment]map[string]string{}
+	failed := func(err error) error {
+		return fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
+	}
+	made, err := t.Own.CommitDeployments(ctx, repo, in.Event.Head)
+	if err != nil {
+		return result, failed(err)
+	}
 	request := in.request()
 	for _, e := range environmentsOf(statuses, request.StatusContext(pipeline.Target{}), result.Request) {
-		env := string(e.Environment)
-		for _, sha := range []pipeline.SHA{in.Event.Head, ""} {
-			deployments, err := t.Own.Deployments(ctx, repo, sha, request.DeploymentEnvironment(request.Customer.In(pipeline.Environment(env))))
+		to := request.DeploymentEnvironment(request.Customer.In(e.Environment))
+		d, ok := deploymentOf(made, result.Request, to)
+		if ok {
+			result.Outcome = pipeline.OutcomeApplied
+		} else {
+			newest, err := t.Own.Deployments(ctx, repo, "", to)
 			if err != nil {
-				return result, fmt.Errorf("read the outputs of request %s: %w", result.Request.Short(), err)
+				return result, failed(err)
 			}
-			if d, ok := newestSuccess(deployments); ok {
-				result.Outputs[d.Payload.Environment] = d.Payload.Outputs
-				if left := d.Payload.LeftOut; len(left) > 0 {
-					t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, pipeline.PlainLine(strings.Join(left, ", ")))
-				}
-				if d.Payload.Request == result.Request {
-					result.Outcome = pipeline.OutcomeApplied
-				}
-				break
+			if d, ok = newestSuccess(newest); !ok {
+				continue
 			}
+		}
+		result.Outputs[d.Payload.Environment] = d.Payload.Outputs
+		if left := d.Payload.LeftOut; len(left) > 0 {
+			t.Logf("GitHub had no room for these outputs of %s: %s", d.Payload.Environment, pipeline.PlainLine(strings.Join(left, ", ")))
 		}
 	}
 	return result, nil
+}
+
+// deploymentOf is the deployment of a request to an environment. It is made when the
+// apply is done, so its state says no more.
+func deploymentOf(list []pipeline.Deployment, id pipeline.RequestID, environment string) (pipeline.Deployment, bool) {
+	i := slices.IndexFunc(list, func(d pipeline.Deployment) bool {
+		return d.Payload.Request == id && d.Environment == environment && d.Payload.Environment != ""
+	})
+	if i < 0 {
+		return pipeline.Deployment{}, false
+	}
+	return list[i], true
 }
 
 // environmentsOf are the environments of a request as its statuses show them.

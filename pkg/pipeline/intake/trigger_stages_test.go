@@ -79,7 +79,7 @@ func TestTriggerStages(t *testing.T) {
 
 func postStatus(w *pipelinetest.Setup, sha pipeline.SHA, name string, state pipeline.StatusState, description, url string) {
 	w.T.Helper()
-	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, sha, pipeline.Status{Context: name, State: state, Description: description, TargetURL: url}); err != nil {
+	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, sha, pipeline.Status{Context: name, State: state, Description: description, TargetURL: url}, nil); err != nil {
 		w.T.Error(err)
 	}
 }

@@ -156,6 +156,13 @@ func TestDependabotSaysWhatToDo(t *testing.T) {
 	if err != nil || !strings.Contains(got.Skipped, "by hand") || !strings.Contains(s.Description, "by hand") || utf8.RuneCountInString(s.Description) > 140 || s.TargetURL == "" {
 		t.Errorf("%+v, %v, status %+v", got, err, s)
 	}
+	if writes := w.Hub.Writes; writes != 1 {
+		t.Errorf("%d writes", writes)
+	}
+	if again, err := newTrigger(w).Run(context.Background(), in); err != nil || again.Skipped != got.Skipped || w.Hub.Writes != 1 {
+		t.Errorf("again: %+v, %v, %d writes", again, err, w.Hub.Writes)
+	}
+	in.Event.Head = w.Hub.Commit(pipelinetest.BothEnvironments)
 	w.Hub.Refuse = func(string) error {
 		return &pipeline.PermanentError{Err: errors.New("HTTP 403: Resource not accessible by integration")}
 	}
@@ -184,7 +191,7 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 	commit := w.Hub.Commit(pipelinetest.BothEnvironments)
 	polls := 0
 	set := func(name string, state pipeline.StatusState, description string) {
-		if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: name, State: state, Description: description, TargetURL: "https://hub/manager-run"}); err != nil {
+		if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: name, State: state, Description: description, TargetURL: "https://hub/manager-run"}, nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -202,8 +209,8 @@ func TestTriggerFollowsItsOwnRequest(t *testing.T) {
 		case 3: // one environment is done, the request is not
 			set("infra/terraform-deploy/staging", pipeline.StatusSuccess, "Applied"+tag)
 		case 4:
-			w.Hub.DeploymentList = []pipeline.Deployment{{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Request: sentDispatch(w).ID, Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
-				{Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "staging", Outputs: map[string]string{"url": `"old"`}}}}
+			w.Hub.DeploymentList = []pipeline.Deployment{{SHA: commit, Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Request: sentDispatch(w).ID, Environment: "staging", Outputs: map[string]string{"url": `"u"`}}},
+				{SHA: commit, Environment: "infra/staging", State: "success", Payload: pipeline.DeploymentPayload{Environment: "staging", Outputs: map[string]string{"url": `"old"`}}}}
 			set("infra/terraform-deploy", pipeline.StatusSuccess, "Applied"+tag)
 		}
 	}
@@ -230,7 +237,7 @@ func TestTriggerDeadlines(t *testing.T) {
 		t.Fatalf("not picked up, and the status is %+v", s)
 	}
 	tag := " (" + sentDispatch(w).ID.Short() + ")"
-	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: "infra/terraform-deploy", State: pipeline.StatusPending, Description: "Waiting for approval" + tag}); err != nil {
+	if err := w.Hub.SetStatus(context.Background(), pipeline.Slug{}, commit, pipeline.Status{Context: "infra/terraform-deploy", State: pipeline.StatusPending, Description: "Waiting for approval" + tag}, nil); err != nil {
 		t.Fatal(err)
 	}
 	in.Run.Attempt = 2

@@ -84,8 +84,12 @@ func (h FaultHub) Login(ctx context.Context) (string, error) {
 	return answer(h.Fault, func() (string, error) { return h.Hub.Login(ctx) })
 }
 
-func (h FaultHub) SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
-	return h.Call(func() error { return h.Hub.SetStatus(ctx, repo, sha, s) })
+func (h FaultHub) SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, s pipeline.Status, known []pipeline.Status) error {
+	return h.Call(func() error { return h.Hub.SetStatus(ctx, repo, sha, s, known) })
+}
+
+func (h FaultHub) CommitStatuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) (pipeline.CommitStatuses, error) {
+	return answer(h.Fault, func() (pipeline.CommitStatuses, error) { return h.Hub.CommitStatuses(ctx, repo, sha) })
 }
 
 func (h FaultHub) Comments(ctx context.Context, repo pipeline.Slug, number int) ([]pipeline.Comment, error) {

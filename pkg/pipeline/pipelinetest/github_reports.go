@@ -11,19 +11,31 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
-func (h *Hub) SetStatus(_ context.Context, _ pipeline.Slug, sha pipeline.SHA, s pipeline.Status) error {
+func (h *Hub) SetStatus(_ context.Context, _ pipeline.Slug, sha pipeline.SHA, s pipeline.Status, known []pipeline.Status) error {
+	if slices.Contains(known, s) {
+		return nil
+	}
 	if err := h.refused("status " + s.Context); err != nil {
 		return err
 	}
 	if n := len([]rune(s.Description)); n > 140 {
 		return fmt.Errorf("422: description has %d characters", n)
 	}
-	key := string(sha) + " " + strings.ToLower(s.Context)
-	if h.StatusOf[key] != s {
-		h.Writes++
-	}
-	h.StatusOf[key] = s
+	h.Writes++
+	h.StatusOf[string(sha)+" "+strings.ToLower(s.Context)] = s
 	return nil
+}
+
+func (h *Hub) CommitStatuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) (pipeline.CommitStatuses, error) {
+	if h.StatusesError != nil {
+		return pipeline.CommitStatuses{}, h.StatusesError
+	}
+	found, err := h.Repository(ctx, repo)
+	if err != nil {
+		return pipeline.CommitStatuses{}, err
+	}
+	found.DefaultBranch = "" // that is not part of this answer
+	return pipeline.CommitStatuses{Repository: found, List: h.newest(sha)}, nil
 }
 
 func (h *Hub) Statuses(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]pipeline.Status, error) {
@@ -33,10 +45,25 @@ func (h *Hub) Statuses(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]
 	if h.OnPoll != nil {
 		h.OnPoll()
 	}
+	return h.newest(sha), nil
+}
+
+func (h *Hub) newest(sha pipeline.SHA) []pipeline.Status {
 	var list []pipeline.Status
 	for key, s := range h.StatusOf {
 		if strings.HasPrefix(key, string(sha)+" ") {
 			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (h *Hub) CommitDeployments(_ context.Context, _ pipeline.Slug, sha pipeline.SHA) ([]pipeline.Deployment, error) {
+	var list []pipeline.Deployment
+	for _, d := range h.DeploymentList {
+		if d.SHA == sha {
+			d.State = ""
+			list = append(list, d)
 		}
 	}
 	return list, nil

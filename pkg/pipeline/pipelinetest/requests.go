@@ -84,7 +84,7 @@ func (w *Setup) Claims(a pipeline.DispatchRequest) pipeline.Claims {
 
 // Fetcher is the fetch-vars command.
 func (w *Setup) Fetcher() *intake.FetchVars {
-	return &intake.FetchVars{GitHub: w.Hub, Customers: w, Store: w.Store, Sealer: w.Sealer, Parse: ParseVariables, Verify: verify,
+	return &intake.FetchVars{GitHub: w.Hub, Customers: w, Store: w.Store, Sealer: w.Sealer, Parse: ParseVariables, Verify: verify, Status: PlainRenderer{}.Status,
 		Now: func() time.Time { return w.Now }, Logf: w.Logf, Runs: w.Hub,
 		Close: func(_ context.Context, old pipeline.Request) error { w.Report(old, true); return nil }}
 }

@@ -33,10 +33,11 @@ func (r *Reporter) applying(ctx context.Context, in ReportInput, request pipelin
 	}
 	t.Outcome, t.RunURL = pipeline.OutcomeApplying, in.Run.URL
 	report.Targets = []pipeline.TargetReport{t.redacted(in.Customer.Manager.Redaction)}
-	if report.Unreported, err = r.place(ctx, in, &report.Request); report.Unreported != nil || err != nil {
+	known, refused, err := r.place(ctx, in, &report.Request)
+	if report.Unreported = refused; refused != nil || err != nil {
 		return report, err
 	}
-	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL()))
+	report.Unreported, err = pipeline.WithoutRefusals(r.status(ctx, report, applying, pipeline.StatusPending, t.ReceiptURL(), known))
 	for _, u := range report.Unreported {
 		r.Logf("%s; the apply does not depend on it", u)
 	}

@@ -22,7 +22,9 @@ const maxCommentRounds = 5
 // GitHub has no write that depends on what is there, so two reports at once can
 // make two comments, or the older one can have the last word. Who has written
 // therefore looks again, with what the store says then: the last writer of all
-// sees everybody's work and leaves one comment with the newest request in it.
+// leaves one comment with the newest request in it. Who has made or deleted a comment
+// also lists them again, and so sees everybody's. An edit alone makes none, so after it
+// the store has the say: whoever overwrites it looks there, too.
 func (r *Reporter) comment(ctx context.Context, in ReportInput, report pipeline.Report) error {
 	request := report.Request
 	if request.PullRequest == 0 || request.Reason == pipeline.ReasonSuperseded {
@@ -68,7 +70,8 @@ func (r *Reporter) comment(ctx context.Context, in ReportInput, report pipeline.
 
 // commentWork is what the rounds of one report know of each other.
 type commentWork struct {
-	wrote pipeline.Comment // last, which a list may not show yet
+	wrote  pipeline.Comment // last, which a list may not show yet
+	edited bool             // wrote is the only one, and was there before
 	// unseen are the comments that GitHub said not to find when they were written
 	// to: someone has deleted them since, or the token may not write to them.
 	unseen map[int64]error
@@ -78,12 +81,15 @@ type commentWork struct {
 // write.
 func (r *Reporter) upsert(ctx context.Context, report pipeline.Report, work *commentWork) (changed bool, err error) {
 	repo, number := report.Request.Repository.Slug, report.Request.PullRequest
+	marker := pipeline.Marker(report.Manager, report.Request.Customer, "plan")
+	body := marker + "\n" + r.Renderer.Comment(report)
+	if work.edited {
+		return r.edit(ctx, report, []pipeline.Comment{work.wrote}, body, work)
+	}
 	comments, err := r.GitHub.Comments(ctx, repo, number)
 	if err != nil {
 		return false, err
 	}
-	marker := pipeline.Marker(report.Manager, report.Request.Customer, "plan")
-	body := marker + "\n" + r.Renderer.Comment(report)
 	comments = slices.DeleteFunc(slices.Clone(comments), func(c pipeline.Comment) bool { return !strings.HasPrefix(c.Body, marker) })
 	ours, err := r.ours(ctx, comments)
 	if err != nil {
@@ -133,6 +139,9 @@ func (r *Reporter) edit(ctx context.Context, report pipeline.Report, ours []pipe
 	if ours[0].Body != body {
 		edited, err := r.GitHub.EditComment(ctx, repo, ours[0].ID, body)
 		work.wrote = edited // none when it is gone
+		if work.edited = err == nil && len(ours) == 1; work.edited {
+			work.wrote.Body = body // GitHub may answer with other ends of lines
+		}
 		errs = append(errs, missing(ours[0].ID, err))
 		changed = true
 	}

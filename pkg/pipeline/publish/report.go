@@ -37,7 +37,9 @@ type Renderer interface {
 
 type reportGitHub interface {
 	Login(ctx context.Context) (string, error)
-	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status) error
+	CommitStatuses(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA) (pipeline.CommitStatuses, error)
+	// SetStatus writes a status that is not among known.
+	SetStatus(ctx context.Context, repo pipeline.Slug, sha pipeline.SHA, status pipeline.Status, known []pipeline.Status) error
 	Comments(ctx context.Context, repo pipeline.Slug, number int) ([]pipeline.Comment, error)
 	CreateComment(ctx context.Context, repo pipeline.Slug, number int, body string) (pipeline.Comment, error)
 	EditComment(ctx context.Context, repo pipeline.Slug, id int64, body string) (pipeline.Comment, error)
@@ -101,15 +103,17 @@ func (r *Reporter) Run(ctx context.Context, in ReportInput) (pipeline.Report, st
 }
 
 // write brings GitHub in line with a report. Each part is tried: a comment that fails
-// must not leave a status pending. The statuses come last, since a customer's job
-// that waits for the overall one reads the outputs from the deployments as soon as
-// it is final.
+// must not leave a status pending. The overall status comes last, since a customer's job
+// that waits for it reads the outputs from the deployments as soon as it is final. Those of
+// the environments come before the comment: their answers say who we are.
 func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) ([]pipeline.Unreported, error) {
-	refused, err := r.place(ctx, in, &report.Request)
+	known, refused, err := r.place(ctx, in, &report.Request)
 	if refused != nil || err != nil {
 		return refused, errors.Join(err, r.recordApplied(ctx, report))
 	}
-	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report), r.comment(ctx, in, report.Report), r.statuses(ctx, report.Report)))
+	statuses := commitStatuses{known: known}
+	refused, err = pipeline.WithoutRefusals(errors.Join(r.deployments(ctx, report, &statuses), r.environments(ctx, report.Report, &statuses),
+		r.comment(ctx, in, report.Report), r.overall(ctx, report.Report, &statuses)))
 	for _, u := range refused {
 		r.Logf("%s; GitHub will not accept it later either", u)
 	}
@@ -118,26 +122,31 @@ func (r *Reporter) write(ctx context.Context, in ReportInput, report collected) 
 
 // place looks, before the first write of a report, whether the repository of a
 // request is still the one that it was: it may have changed since fetch-vars looked,
-// also within one run. request gets the name that the repository has now.
-func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.Request) ([]pipeline.Unreported, error) {
+// also within one run. request gets the name that the repository has now. The same
+// answer holds the statuses of the commit; nil where they are not known.
+func (r *Reporter) place(ctx context.Context, in ReportInput, request *pipeline.Request) ([]pipeline.Status, []pipeline.Unreported, error) {
 	all := func(cause pipeline.RefusalCause, now string) []pipeline.Unreported {
 		u := pipeline.Unreported{Part: fmt.Sprintf("the report of request %s to %s (id %d)%s", request.ID.Short(), request.Repository, request.Repository.ID, now), Cause: cause}
 		r.Logf("%s", u)
 		return []pipeline.Unreported{u}
 	}
-	repo, err := r.GitHub.Repository(ctx, request.Repository.Slug)
+	commit, err := r.GitHub.CommitStatuses(ctx, request.Repository.Slug, request.Commit)
+	repo := commit.Repository
+	if err != nil { // the commit may be gone, or the right to read statuses: that says nothing of the repository
+		repo, err = r.GitHub.Repository(ctx, request.Repository.Slug)
+	}
 	switch {
 	case pipeline.NotVisible(err) && in.Unseen, pipeline.Gone(err), in.Customer.Offboarded && pipeline.RepositoryUnseen(err):
-		return all(pipeline.CauseUnseen, ""), nil
+		return nil, all(pipeline.CauseUnseen, ""), nil
 	case err != nil:
-		return nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
+		return nil, nil, fmt.Errorf("look up repository %s: %w", request.Repository, err)
 	}
 	var other *pipeline.OtherRepositoryError
 	if errors.As(pipeline.CheckRepository("the request", request.Repository, repo), &other) {
-		return all(other.Cause(), fmt.Sprintf(", which is %s (id %d)", other.Got.Slug, other.Got.ID)), nil
+		return nil, all(other.Cause(), fmt.Sprintf(", which is %s (id %d)", other.Got.Slug, other.Got.ID)), nil
 	}
 	request.Repository.Slug = repo.Slug
-	return nil, nil
+	return commit.List, nil, nil
 }
 
 // reportsTo refuses a record that leads to another repository than the customer's:

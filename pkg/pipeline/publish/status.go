@@ -13,37 +13,65 @@ import (
 	"github.com/metapipe/metapipe/pkg/pipeline/record"
 )
 
-func (r *Reporter) statuses(ctx context.Context, report pipeline.Report) error {
+// commitStatuses is what a report knows of the statuses of its commit.
+type commitStatuses struct {
+	// known are those that the commit had when the report began, nil where no one knows.
+	// What it has already is
+	// not written again. Another report may write in between: the last report of a run, and
+	// the sweep, look again when no other one is under way.
+	known []pipeline.Status
+	// undeployed are the applied targets without a deployment.
+	undeployed []pipeline.Target
+	// newest is the newest request for the commit after this one; the zero Request when
+	// there is none.
+	newest pipeline.Request
+	err    error // newest is not known
+}
+
+// environments posts the status of each environment. Requests for one commit share its
+// statuses: the newest that works on a target has the say over the target's, and the
+// newest of all over the rest.
+func (r *Reporter) environments(ctx context.Context, report pipeline.Report, statuses *commitStatuses) error {
 	request := report.Request
-	// Requests for one commit share its statuses: the newest that works on a
-	// target has the say over the target's, and the newest of all over the rest.
-	newer, found, err := record.CommitOf(request).Newest(ctx, r.records(), request, nil)
-	if err != nil {
-		return err
+	statuses.newest, _, statuses.err = record.CommitOf(request).Newest(ctx, r.records(), request, nil)
+	if statuses.err != nil {
+		return statuses.err
 	}
 	var errs []error
 	for _, t := range report.Targets {
-		taken, err := r.taken(ctx, request, newer, t.Target)
+		taken, err := r.taken(ctx, request, statuses.newest, t.Target)
 		if err != nil || taken {
 			errs = append(errs, err)
-		} else {
-			errs = append(errs, r.status(ctx, report, t.Target, t.Outcome.Status(), t.ReceiptURL()))
+			continue
 		}
-	}
-	// The overall status comes last: who waits for it finds the others final.
-	if !found {
-		errs = append(errs, r.status(ctx, report, pipeline.Target{}, report.Overall(), request.ManagerRun.URL))
-	} else {
-		r.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
+		url := t.ReceiptURL()
+		if slices.Contains(statuses.undeployed, t.Target) {
+			url = t.UndeployedURL()
+		}
+		errs = append(errs, r.status(ctx, report, t.Target, t.Outcome.Status(), url, statuses.known))
 	}
 	return errors.Join(errs...)
 }
 
-// status posts the status of env, or with an empty env that of the whole request.
-func (r *Reporter) status(ctx context.Context, report pipeline.Report, t pipeline.Target, state pipeline.StatusState, url string) error {
+// overall posts the status of the whole request.
+func (r *Reporter) overall(ctx context.Context, report pipeline.Report, statuses *commitStatuses) error {
+	request := report.Request
+	if statuses.err != nil { // environments has returned it
+		return nil
+	}
+	if newer := statuses.newest; newer.ID != "" {
+		r.Logf("request %s is newer: it has the statuses of %s", newer.ID.Short(), request.Commit.Short())
+		return nil
+	}
+	return r.status(ctx, report, pipeline.Target{}, report.Overall(), request.ManagerRun.URL, statuses.known)
+}
+
+// status posts the status of a target, or without one that of the whole request, unless it
+// is among known.
+func (r *Reporter) status(ctx context.Context, report pipeline.Report, t pipeline.Target, state pipeline.StatusState, url string, known []pipeline.Status) error {
 	request := report.Request
 	s := pipeline.Status{Context: request.StatusContext(t), State: state, Description: pipeline.WithRequestTag(r.Renderer.Status(report, t), request.ID), TargetURL: url}
-	return pipeline.PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
+	return pipeline.PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, known), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
 // taken reports whether a newer request for the commit works on env: newest is the
@@ -56,32 +84,42 @@ func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, 
 	return found, err
 }
 
-// deployments creates the deployment that carries the outputs of each applied
-// target.
-func (r *Reporter) deployments(ctx context.Context, report collected) error {
+// deployments creates the deployment that carries the outputs of each applied target,
+// unless the target's status says that a report has created it.
+func (r *Reporter) deployments(ctx context.Context, report collected, statuses *commitStatuses) error {
 	request := report.Request
 	var errs []error
 	for _, t := range report.targets {
 		if t.Outcome != pipeline.OutcomeApplied {
 			continue
 		}
-		outputs := map[string]string{}
-		for _, o := range t.Outputs {
-			if !o.Sensitive {
-				outputs[o.Name] = o.Value
-			}
+		// Customers can write statuses: whatever they say, the ledger gets its entry.
+		head, err := r.anchor(ctx, request, t)
+		if !t.HasDeployment(statuses.known, request.StatusContext(t.Target)) { // outputs reach the customer also while the ledger cannot be read
+			err = errors.Join(err, r.deploy(ctx, request, r.deployment(report.Report, t, head)))
 		}
-		// Outputs reach the customer also while the ledger cannot be read.
-		head, anchorErr := r.anchor(ctx, request, t)
-		errs = append(errs, anchorErr)
-		errs = append(errs, r.deploy(ctx, request, pipeline.Deployment{
-			SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Target),
-			Description: r.Renderer.Status(report.Report, t.Target), State: "success", LogURL: t.RunURL,
-			Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Path: path.Dir(request.File), Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
-				Ledger: head, Receipt: t.Receipt},
-		}))
+		if err != nil {
+			statuses.undeployed = append(statuses.undeployed, t.Target)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// deployment is that of an applied target. Sensitive outputs are not in it.
+func (r *Reporter) deployment(report pipeline.Report, t target, head *pipeline.LedgerHead) pipeline.Deployment {
+	request, outputs := report.Request, map[string]string{}
+	for _, o := range t.Outputs {
+		if !o.Sensitive {
+			outputs[o.Name] = o.Value
+		}
+	}
+	return pipeline.Deployment{
+		SHA: request.Commit, Ref: string(request.Commit), Environment: request.DeploymentEnvironment(t.Target),
+		Description: r.Renderer.Status(report, t.Target), State: "success", LogURL: t.RunURL,
+		Payload: pipeline.DeploymentPayload{Request: request.ID, Customer: request.Customer, Path: path.Dir(request.File), Environment: t.Environment, Outcome: t.Outcome, Outputs: outputs,
+			Ledger: head, Receipt: t.Receipt},
+	}
 }
 
 // smallOutputs is what outputs may have together in bytes where GitHub accepts no more:

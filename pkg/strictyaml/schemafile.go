@@ -123,7 +123,11 @@ func CheckKeywords(name string, raw []byte) pipeline.Problems {
 	if err != nil {
 		return nil // Compile has the words for it
 	}
-	k := keywordCheck{file: name, schemaOf: &Schema{doc: doc}, anchors: make(map[string]bool), root: root, impossible: make(map[pipeline.Position]bool), known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords)}
+	k := keywordCheck{
+		file: name, schemaOf: &Schema{doc: doc}, root: root,
+		anchors: make(map[string]bool), impossible: make(map[pipeline.Position]bool),
+		known: slices.Concat(schemaKeywords, schemaListKeywords, schemaMapKeywords, ruleKeywords, remarkKeywords),
+	}
 	k.duplicates(problems)
 	k.anchorsOf(root)
 	k.schema(root)

@@ -110,7 +110,8 @@ func (m audit) noteLeft(ctx context.Context, c pipeline.Customer, reports []ledg
 	for i := range reports {
 		of := reports[i].Customer.In(reports[i].Environment)
 		if slices.Contains(left.Targets, of) {
-			reports[i].Notes = append(reports[i].Notes, fmt.Sprintf("%s is applied, and %s: %s", of, c.LeftEnvironment(reports[i].Environment), pipeline.LeftEnvironmentNext))
+			message := pipeline.LeftMessage(of.String(), c.LeftEnvironment(reports[i].Environment))
+			reports[i].Notes = append(reports[i].Notes, message+": "+pipeline.LeftEnvironmentNext)
 		}
 	}
 	return left.Err

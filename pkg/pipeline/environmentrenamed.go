@@ -57,5 +57,9 @@ func (c Customer) LeftEnvironment(env Environment) string {
 	return c.File + " does not allow the environment any more"
 }
 
+// LeftMessage says that nothing plans an applied target any more: of names the target, and
+// why is a LeftEnvironment.
+func LeftMessage(of, why string) string { return of + " is applied, and " + why }
+
 // LeftEnvironmentNext says what to do about such an environment.
 const LeftEnvironmentNext = "give the environment its name back, or destroy it before it is removed (docs/ENDING.md)"

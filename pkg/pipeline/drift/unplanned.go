@@ -40,7 +40,8 @@ func (w *scanWork) left(ctx context.Context, c pipeline.Customer, known ledger.R
 		return "", err
 	}
 	if slices.ContainsFunc(known.Left(), ledger.Left.Holds) {
-		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s is applied, and %s\n→ %s", t, c.LeftEnvironment(t.Environment), pipeline.LeftEnvironmentNext)}
+		message := pipeline.LeftMessage(t.String(), c.LeftEnvironment(t.Environment))
+		return "", &causeError{cause: "configuration", err: fmt.Errorf("%s\n→ %s", message, pipeline.LeftEnvironmentNext)}
 	}
 	return c.LeftEnvironment(t.Environment), nil
 }

@@ -19,7 +19,7 @@ func (s *Sweeper) left(ctx context.Context) []Finding {
 		}
 		for _, t := range left.Targets {
 			findings = append(findings, Finding{Kind: FindingLeft, Customer: t.Customer, Environment: t.Environment,
-				Message: "it is applied, and " + c.LeftEnvironment(t.Environment), Next: pipeline.LeftEnvironmentNext})
+				Message: pipeline.LeftMessage("it", c.LeftEnvironment(t.Environment)), Next: pipeline.LeftEnvironmentNext})
 		}
 	}
 	return findings

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Encryption is how the server encrypts what S3 writes.
@@ -62,12 +61,7 @@ var _ pipeline.Store = (*S3)(nil)
 
 // bucketName is the form of general purpose buckets.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-var bucketName = pattern(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-
-// pattern compiles an expression when it is needed: most commands never do.
-func pattern(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
+var bucketName = text.Pattern(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
 // NewS3 returns the store in a bucket. It reads the files of the AWS profile,
 // if there is one, and asks no server: credentials and bucket are tried by the

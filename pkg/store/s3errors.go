@@ -11,6 +11,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // Answers of S3 that are no failures, or are tried again.
@@ -43,22 +44,22 @@ type s3Error struct {
 }
 
 func (e *s3Error) Error() string {
-	var text strings.Builder
+	var line strings.Builder
 	if e.service == "STS" {
-		text.WriteString("take a role by " + e.operation + ": ")
+		line.WriteString("take a role by " + e.operation + ": ")
 	}
-	text.WriteString(e.code)
+	line.WriteString(e.code)
 	if e.message != "" && e.message != e.code {
-		text.WriteString(": " + e.message)
+		line.WriteString(": " + e.message)
 	}
 	if e.status != 0 {
-		fmt.Fprintf(&text, " (HTTP %d", e.status)
+		fmt.Fprintf(&line, " (HTTP %d", e.status)
 		if e.request != "" {
-			text.WriteString(", request " + e.request)
+			line.WriteString(", request " + e.request)
 		}
-		text.WriteString(")")
+		line.WriteString(")")
 	}
-	return text.String()
+	return line.String()
 }
 
 func (e *s3Error) Unwrap() error { return e.err }
@@ -88,7 +89,7 @@ func answer(err error) *s3Error {
 }
 
 // regionInMessage: "the region 'us-east-1' is wrong; expecting 'eu-central-1'".
-var regionInMessage = pattern(`expecting '([a-z0-9-]{1,40})'`)
+var regionInMessage = text.Pattern(`expecting '([a-z0-9-]{1,40})'`)
 
 // cause is err in the words of pipeline where it has some, and short otherwise.
 // What was put into these words once stays as it is.

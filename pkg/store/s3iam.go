@@ -3,11 +3,13 @@ package store
 import (
 	"fmt"
 	"strings"
+
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // kmsAction is the action in the words of AWS: "… is not authorized to perform:
 // kms:GenerateDataKey on resource: …".
-var kmsAction = pattern(`\bkms:[A-Za-z]{1,40}`)
+var kmsAction = text.Pattern(`\bkms:[A-Za-z]{1,40}`)
 
 // nextOfDenial names the permission that is missing. AWS names it to some callers
 // itself; other servers, and AWS across accounts, say "Access Denied" only.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
+	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // maxSessionPolicy is the most characters that AWS takes of an inline session
@@ -76,7 +77,7 @@ func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error
 }
 
 // singles are lists of one string, which may stand without the list.
-var singles = pattern(`\[("[^"]*")\]`)
+var singles = text.Pattern(`\[("[^"]*")\]`)
 
 // compact is the document in as few characters as IAM reads.
 func (p Policy) compact() ([]byte, error) {

@@ -106,7 +106,7 @@ func (s *S3) refusedAction(command string, p setting, err error) error {
 	}
 	cause := s.cause(err)
 	next := s.next(command, "", cause)
-	var e *s3Error
+	var e *awsError
 	if errors.As(cause, &e) && e.status == 403 {
 		next = "allow " + action + " on " + s.bucketARN()
 	}

@@ -48,7 +48,7 @@ func (k *kmsKeys) fail(op, action, key string, to pipeline.Binding, err error) e
 
 // nextOfKMS says what to do about an answer.
 // Source: https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors
-func nextOfKMS(a *s3Error, action, key, target string) string {
+func nextOfKMS(a *awsError, action, key, target string) string {
 	if a.service == "STS" {
 		return nextOfRole(a)
 	}

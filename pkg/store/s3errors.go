@@ -32,8 +32,8 @@ func errorCode(err error) string {
 	return ""
 }
 
-// s3Error is an answer of a server in one line.
-type s3Error struct {
+// awsError is an answer of S3, KMS or STS in one line.
+type awsError struct {
 	code, message string
 	status        int
 	request       string // the id that the support of AWS asks for
@@ -43,7 +43,7 @@ type s3Error struct {
 	err           error
 }
 
-func (e *s3Error) Error() string {
+func (e *awsError) Error() string {
 	var line strings.Builder
 	if e.service == "STS" {
 		line.WriteString("take a role by " + e.operation + ": ")
@@ -62,15 +62,15 @@ func (e *s3Error) Error() string {
 	return line.String()
 }
 
-func (e *s3Error) Unwrap() error { return e.err }
+func (e *awsError) Unwrap() error { return e.err }
 
 // answer returns what the server said; nil when err is none of its answers.
-func answer(err error) *s3Error {
+func answer(err error) *awsError {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return nil
 	}
-	e := &s3Error{code: api.ErrorCode(), message: api.ErrorMessage(), err: err}
+	e := &awsError{code: api.ErrorCode(), message: api.ErrorMessage(), err: err}
 	var operation *smithy.OperationError
 	for at := err; errors.As(at, &operation); at = operation.Err {
 		// The innermost counts: credentials are fetched within another call.
@@ -94,7 +94,7 @@ var regionInMessage = text.Pattern(`expecting '([a-z0-9-]{1,40})'`)
 // cause is err in the words of pipeline where it has some, and short otherwise.
 // What was put into these words once stays as it is.
 func (s *S3) cause(err error) error {
-	var done *s3Error
+	var done *awsError
 	if errors.As(err, &done) {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *S3) fail(op, key string, err error) error {
 }
 
 func (s *S3) next(op, key string, err error) string {
-	var e *s3Error
+	var e *awsError
 	var fromKMS *kmsError
 	var noCredentials *credentialsError
 	switch {
@@ -155,7 +155,7 @@ func unreachable(err error) bool {
 }
 
 // nextOfAnswer says what to do about the answers that are worth a word.
-func (s *S3) nextOfAnswer(key string, e *s3Error) string {
+func (s *S3) nextOfAnswer(key string, e *awsError) string {
 	if e.service == "STS" {
 		return nextOfRole(e)
 	}
@@ -194,14 +194,14 @@ func (s *S3) nextOfAnswer(key string, e *s3Error) string {
 	return ""
 }
 
-func (s *S3) nextOfRegion(e *s3Error) string {
+func (s *S3) nextOfRegion(e *awsError) string {
 	if e.region == "" || e.region == s.region {
 		return "bucket " + s.options.Bucket + " is not in " + s.region + ": set the region that it is in"
 	}
 	return "bucket " + s.options.Bucket + " is in " + e.region + " and was looked for in " + s.region + ": set the region to " + e.region
 }
 
-func nextOfRole(e *s3Error) string {
+func nextOfRole(e *awsError) string {
 	if e.code == "AccessDenied" {
 		return "let the trust policy of the role allow sts:AssumeRoleWithWebIdentity to this repository and environment"
 	}

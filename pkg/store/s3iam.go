@@ -14,7 +14,7 @@ var kmsAction = text.Pattern(`\bkms:[A-Za-z]{1,40}`)
 // nextOfDenial names the permission that is missing. AWS names it to some callers
 // itself; other servers, and AWS across accounts, say "Access Denied" only.
 // Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
-func (s *S3) nextOfDenial(key string, e *s3Error) string {
+func (s *S3) nextOfDenial(key string, e *awsError) string {
 	if action := kmsAction().FindString(e.message); action != "" {
 		return fmt.Sprintf("allow %s on %s, in a policy of the role and in the policy of the key", action, s.keyName())
 	}

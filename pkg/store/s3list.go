@@ -3,12 +3,85 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
+
+// List implements pipeline.Store. A prefix need not end at a slash. Objects
+// whose key is not a valid one are left out, such as the empty ones that stand
+// for folders; the tool's own state files are in the list.
+func (s *S3) List(ctx context.Context, prefix string) ([]string, error) {
+	return s.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter implements pipeline.Store.
+func (s *S3) ListAfter(ctx context.Context, prefix, after string) ([]string, error) {
+	if _, err := checkPrefix(prefix); err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	keys, err := s.list(ctx, prefix, after)
+	if err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	// S3 answers in this order; directory buckets and some other servers do not.
+	slices.Sort(keys)
+	return keys, nil
+}
+
+// Folders implements pipeline.Store.
+func (s *S3) Folders(ctx context.Context, prefix string) ([]string, error) {
+	if _, err := checkPrefix(prefix); err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	input := s.listInput(prefix)
+	input.Delimiter = aws.String("/")
+	var folders []string
+	err := s.pages(ctx, input, func(page *s3.ListObjectsV2Output) error {
+		for _, common := range page.CommonPrefixes {
+			folder, err := decodeListed(aws.ToString(common.Prefix), page.EncodingType)
+			if err != nil {
+				return err
+			}
+			folder, ours := strings.CutPrefix(folder, s.prefix+prefix)
+			if ours && CheckKey(prefix+folder+"x") == nil {
+				folders = append(folders, folder)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.fail("list", prefix, err)
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders), nil
+}
+
+func (s *S3) list(ctx context.Context, prefix, after string) ([]string, error) {
+	var keys []string
+	input := s.listInput(prefix)
+	if after != "" {
+		input.StartAfter = aws.String(s.prefix + after)
+	}
+	err := s.pages(ctx, input, func(page *s3.ListObjectsV2Output) error {
+		for _, object := range page.Contents {
+			key, ours, err := s.listed(object, page.EncodingType)
+			if err != nil {
+				return err
+			}
+			if ours && strings.HasPrefix(key, prefix) && key > after {
+				keys = append(keys, key)
+			}
+		}
+		return nil
+	})
+	return keys, err
+}
 
 // errPartOfList is the error about a list of which a part is missing. What is missing would
 // count as not there: a plan, a lock or the record of an apply.
@@ -84,4 +157,17 @@ func (s *S3) listed(object types.Object, encoding types.EncodingType) (key strin
 	}
 	key, ours = strings.CutPrefix(key, s.prefix)
 	return key, ours && CheckKey(key) == nil, nil
+}
+
+// decodeListed returns a key as it was stored. Servers that do not know the
+// encoding leave it out and say so.
+func decodeListed(key string, encoding types.EncodingType) (string, error) {
+	if encoding != types.EncodingTypeUrl {
+		return key, nil
+	}
+	decoded, err := url.QueryUnescape(key)
+	if err != nil {
+		return "", fmt.Errorf("the server listed a key that cannot be decoded: %w", err)
+	}
+	return decoded, nil
 }

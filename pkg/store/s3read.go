@@ -11,8 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// errStalled is the end of a reader whose server went silent.
-var errStalled = errors.New("the server sends nothing any more")
+// Open implements pipeline.Store. The reader fails when ctx is cancelled, when
+// no byte comes for a minute, and at its end when the object does not have the
+// checksum that it was stored with.
+func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	if err := errors.Join(ctx.Err(), s.checkKey(key)); err != nil {
+		return nil, s.fail("open", key, err)
+	}
+	return s.open(ctx, key)
+}
 
 func (s *S3) open(ctx context.Context, key string) (io.ReadCloser, error) {
 	return s.openObject(ctx, key, &s3.GetObjectInput{Bucket: &s.options.Bucket, Key: s.object(key), ChecksumMode: types.ChecksumModeEnabled})

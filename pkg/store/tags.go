@@ -1,9 +1,12 @@
 package store
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"hash"
+
+	"github.com/metapipe/metapipe/pkg/pipeline"
 )
 
 // tags is a hash whose sum is, for each key, its id and the HMAC-SHA-256 under it.
@@ -45,3 +48,17 @@ func (t *tags) Reset() {
 func (t *tags) Size() int { return len(t.keys) * (idSize + sha256.Size) }
 
 func (t *tags) BlockSize() int { return sha256.BlockSize }
+
+// MAC implements pipeline.Sealer: HMAC-SHA-256 under each key. With KMS the keys
+// lie sealed in the store, apart for each target.
+func (s *Sealer) MAC(ctx context.Context, t pipeline.Target) (func() hash.Hash, error) {
+	keys := s.keys
+	if s.kms != nil {
+		stored, err := s.storedKeys(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(stored, keys...)
+	}
+	return func() hash.Hash { return newTags(keys) }, nil
+}

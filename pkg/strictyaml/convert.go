@@ -220,11 +220,3 @@ func (p *parser) hintAtEmpty(y, key *yaml.Node, value *Node) {
 		p.add(position(key), RuleNoBlank, fmt.Sprintf("a blank is missing after the colon of %q", Short(m[1])), fmt.Sprintf("write %q", Short(m[1]+": "+m[2])))
 	}
 }
-
-// Short cuts text from a stranger to a length that fits into a message, and removes
-// credentials: who reads the message may not read the file.
-func Short(s string) string {
-	const limit = 60
-	s = pipeline.WithoutCredentials(s)
-	return pipeline.Clip(s, limit+1)
-}

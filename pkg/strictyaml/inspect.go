@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
-	"github.com/metapipe/metapipe/pkg/text"
 )
 
 // inspector looks at the text before the library does, for what the library
@@ -52,17 +51,6 @@ type slip struct {
 	message      string
 	remedy       string
 }
-
-var (
-	namePattern    = text.Pattern(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
-	noBlankPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
-	// equalsPattern matches "a = 1", and what other languages write: := == => ->
-	equalsPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(:=|==?>?|->)[ \t]*([^\s=>].*)$`)
-	// blankBeforePattern matches "a :1", and no :name: inside of a text.
-	blankBeforePattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
-	hyphenPattern      = text.Pattern(`^-([^-\s].*)$`)
-	conflictPattern    = text.Pattern(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
-)
 
 // inspect reports what makes the text unreadable or another text than it seems.
 func (p *parser) inspect(raw []byte) bool {
@@ -112,11 +100,6 @@ func (in *inspector) column0(l *lexer, s string) int {
 		in.started = true
 	}
 	return 0
-}
-
-func isContent(s string) bool {
-	s = strings.TrimSpace(s)
-	return s != "" && s[0] != '#'
 }
 
 func (in *inspector) indentation(l *lexer, s string, end int) {

@@ -8,9 +8,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-// otherComment begins a comment in other languages.
-var otherComment = text.Pattern(`^(//|/\*|<!--|--(?:\s|$)|;)`)
-
 func (in *inspector) noteSlip(l *lexer, s string, t plainText) {
 	text := in.lastText
 	at := in.at(l.line, s, t.start)

@@ -7,6 +7,24 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
+var (
+	namePattern    = text.Pattern(`^[A-Za-z_][A-Za-z0-9_.-]*[ \t]*$`)
+	noBlankPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*):([^/:\s].*)$`)
+	// equalsPattern matches "a = 1", and what other languages write: := == => ->
+	equalsPattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(:=|==?>?|->)[ \t]*([^\s=>].*)$`)
+	// blankBeforePattern matches "a :1", and no :name: inside of a text.
+	blankBeforePattern = text.Pattern(`^([A-Za-z_][A-Za-z0-9_-]*)[ \t]+:([^=/:\s][^:]*)$`)
+	hyphenPattern      = text.Pattern(`^-([^-\s].*)$`)
+	conflictPattern    = text.Pattern(`^(?:<{7,}|\|{7,}|={7,}|>{7,})(?:[ \t]|$)`)
+)
+
+var entryPattern = text.Pattern(`^[ \t]*(?:- +)*(?:"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:(?:[ \t]|$)`)
+
+var keyAlonePattern = text.Pattern(`^( *)("[^"]*"|'[^']*'|[^\s"'#-][^"'#]*?)[ \t]*:[ \t]*(?:#.*)?\r?$`)
+
+// otherComment begins a comment in other languages.
+var otherComment = text.Pattern(`^(//|/\*|<!--|--(?:\s|$)|;)`)
+
 func isBlankByte(c byte) bool { return c == ' ' || c == '\t' }
 
 func isWordByte(c byte) bool {
@@ -46,10 +64,15 @@ func word(s string, flow bool) string {
 	return s
 }
 
-var entryPattern = text.Pattern(`^[ \t]*(?:- +)*(?:"[^"]*"|'[^']*'|[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*:(?:[ \t]|$)`)
-
 // looksLikeEntry reports that a line has the form of a key and a value.
 func looksLikeEntry(s string) bool { return entryPattern().MatchString(s) }
 
 // column is the place of a byte in a line, in characters from 1.
 func column(s string, at int) int { return utf8.RuneCountInString(s[:at]) + 1 }
+
+func isContent(s string) bool {
+	s = strings.TrimSpace(s)
+	return s != "" && s[0] != '#'
+}
+
+func isItem(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }

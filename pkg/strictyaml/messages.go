@@ -1,6 +1,8 @@
 package strictyaml
 
-import "strings"
+import (
+	"strings"
+)
 
 // plain is a message of the library in plain words.
 type plain struct {

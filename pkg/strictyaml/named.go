@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 )
@@ -114,4 +115,37 @@ func (s *Schema) IsMap(path []string) bool {
 		}
 	}
 	return false
+}
+
+func kindOfPart(part map[string]any) string {
+	switch t := part["type"].(type) {
+	case string:
+		return t
+	case []any:
+		if len(t) > 0 {
+			s, _ := t[0].(string)
+			return s
+		}
+	}
+	switch {
+	case part["properties"] != nil || part["required"] != nil || part["additionalProperties"] != nil:
+		return "object"
+	case part["items"] != nil:
+		return "array"
+	case part["minimum"] != nil || part["maximum"] != nil:
+		return "number"
+	}
+	return "string"
+}
+
+func asNumber(v any, otherwise float64) float64 {
+	if n, ok := v.(json.Number); ok {
+		if f, err := n.Float64(); err == nil {
+			return f
+		}
+	}
+	if f, ok := v.(float64); ok {
+		return f
+	}
+	return otherwise
 }

@@ -91,27 +91,6 @@ func (b *sampler) value(part map[string]any, depth int) any {
 	return sampleText(part)
 }
 
-func kindOfPart(part map[string]any) string {
-	switch t := part["type"].(type) {
-	case string:
-		return t
-	case []any:
-		if len(t) > 0 {
-			s, _ := t[0].(string)
-			return s
-		}
-	}
-	switch {
-	case part["properties"] != nil || part["required"] != nil || part["additionalProperties"] != nil:
-		return "object"
-	case part["items"] != nil:
-		return "array"
-	case part["minimum"] != nil || part["maximum"] != nil:
-		return "number"
-	}
-	return "string"
-}
-
 func (b *sampler) object(part map[string]any, depth int) any {
 	m := make(map[string]any)
 	required, _ := part["required"].([]any)
@@ -133,18 +112,6 @@ func (b *sampler) array(part map[string]any) any {
 		list = append(list, b.value(b.s.follow(part["items"]), math.MaxInt))
 	}
 	return list
-}
-
-func asNumber(v any, otherwise float64) float64 {
-	if n, ok := v.(json.Number); ok {
-		if f, err := n.Float64(); err == nil {
-			return f
-		}
-	}
-	if f, ok := v.(float64); ok {
-		return f
-	}
-	return otherwise
 }
 
 func sampleNumber(part map[string]any) any {

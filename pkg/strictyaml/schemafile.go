@@ -184,3 +184,5 @@ func (k *keywordCheck) unknown(e Entry) {
 	}
 	k.problems = append(k.problems, p)
 }
+
+var errOutside = errors.New("copy what it names into $defs and refer to it with #/$defs/…")

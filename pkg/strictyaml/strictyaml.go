@@ -7,71 +7,13 @@ package strictyaml
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/metapipe/metapipe/pkg/pipeline"
 )
-
-// The rules that this package reports.
-const (
-	RuleTooLarge     = "too-large"
-	RuleNotUTF8      = "not-utf-8"
-	RuleControl      = "control-character"
-	RuleEmpty        = "empty-file"
-	RuleOnlyComments = "only-comments"
-	RuleNotMap       = "not-a-map"
-	RuleSyntax       = "yaml-syntax"
-	RuleTab          = "tab-indentation"
-	RuleInvisible    = "invisible-character"
-	RuleUnicodeForm  = "unicode-form"
-	RuleConflict     = "merge-conflict"
-	RuleDirective    = "directive"
-	RuleQuote        = "quote"
-	RuleComment      = "comment-in-value"
-	RuleEscape       = "escape-in-quotes"
-	RuleNoBlank      = "missing-blank"
-	RuleNoValue      = "missing-value"
-	RuleDocuments    = "multiple-documents"
-	RuleDepth        = "too-deep"
-	RuleNodes        = "too-many-values"
-	RuleAlias        = "alias"
-	RuleAnchor       = "anchor"
-	RuleTag          = "tag"
-	RuleMergeKey     = "merge-key"
-	RuleDuplicateKey = "duplicate-key"
-	RuleKeyNotText   = "key-not-text"
-	RuleKeyForm      = "key-form"
-	RuleUnquoted     = "unquoted-placeholder"
-	RuleAmbiguous    = "ambiguous-value"
-	RuleNumber       = "number"
-	RuleMoreProblems = "more-problems"
-	// RuleSchemaRequired is a key that the schema demands. The schema's other
-	// rules also begin with "schema-".
-	RuleSchemaRequired = "schema-required"
-)
-
-const (
-	maxProblems       = 100
-	maxKeyLength      = 256
-	indicatorsPerNode = 6
-)
-
-// Options bound and describe one kind of file. Every bound must be positive.
-type Options struct {
-	Bytes int // size of the text
-	Depth int // nesting of maps and lists; the top level counts as 1
-	Nodes int // maps, lists and scalars together
-	// Example is a minimal file on one line; it is shown when the file has nothing in it.
-	Example string
-	// PlainWords lets yes, no, on and off stand without quotes, as text: for files
-	// that nothing but this package reads.
-	PlainWords bool
-}
 
 // Parse reads one document whose top level is a map. Problems carry file as
 // their file name and are ordered by place, at most 100 of them. The root is nil
@@ -84,53 +26,6 @@ func Parse(file string, raw []byte, opt Options) (root *Node, problems pipeline.
 		p.add(pipeline.Position{Line: 1}, RuleSyntax, "the file could not be read as YAML", "check it with a YAML editor")
 	}
 	return root, Limit(p.problems)
-}
-
-// Limit orders problems by line and column and cuts the list to 100, the last
-// of which then says how many there are.
-func Limit(ps pipeline.Problems) pipeline.Problems {
-	slices.SortStableFunc(ps, func(a, b pipeline.Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Column - b.Column
-	})
-	if len(ps) <= maxProblems {
-		return ps
-	}
-	more := pipeline.Problem{
-		Position: pipeline.Position{File: ps[0].File},
-		Rule:     RuleMoreProblems,
-		Message:  fmt.Sprintf("%d more problems are not shown", len(ps)-maxProblems+1),
-		Remedy:   "fix the first ones and check again",
-	}
-	kept := ps[: maxProblems-1 : maxProblems-1]
-	more.Warning = kept.Err() != nil && ps[maxProblems-1:].Err() == nil
-	return append(kept, more)
-}
-
-type parser struct {
-	file     string
-	opt      Options
-	problems pipeline.Problems
-	nodes    int
-	hidden   bool // a part of the text could not be understood
-	stopped  bool // a bound was met: nothing more is read
-	seen     *inspector
-	lines    []string
-}
-
-func (p *parser) add(pos pipeline.Position, rule, message, remedy string) {
-	pos.File = p.file
-	if last := len(p.lines); last > 0 && pos.Line > last { // the library puts what is missing behind the end
-		pos.Line, pos.Column = last, column(p.lines[last-1], len(p.lines[last-1]))
-	}
-	p.problems = append(p.problems, pipeline.Problem{Position: pos, Rule: rule, Message: message, Remedy: remedy})
-}
-
-func (p *parser) warn(pos pipeline.Position, rule, message, remedy string) {
-	p.add(pos, rule, message, remedy)
-	p.problems[len(p.problems)-1].Warning = true
 }
 
 func (p *parser) parse(raw []byte) *Node {
@@ -226,10 +121,6 @@ func onlyComments(raw []byte) bool {
 		}
 	}
 	return true
-}
-
-func position(n *yaml.Node) pipeline.Position {
-	return pipeline.Position{Line: n.Line, Column: n.Column}
 }
 
 func yamlKind(n *yaml.Node) string {

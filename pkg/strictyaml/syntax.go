@@ -85,8 +85,6 @@ func (p *parser) explainFailure(f *failure) {
 	p.add(at, rule, f.message, f.remedy)
 }
 
-func isItem(s string) bool { return s == "-" || strings.HasPrefix(s, "- ") }
-
 // tabFailure blames tabs when the error goes away without them.
 func (p *parser) tabFailure(f *failure) bool {
 	var found []int

@@ -8,13 +8,6 @@ import (
 	"github.com/metapipe/metapipe/pkg/text"
 )
 
-var (
-	keyAlonePattern = text.Pattern(`^( *)("[^"]*"|'[^']*'|[^\s"'#-][^"'#]*?)[ \t]*:[ \t]*(?:#.*)?\r?$`)
-	// unquotedPattern finds the value with a placeholder in a line that has no quotes before it.
-	unquotedPattern = text.Pattern(`^[^"'#]*?[:\-] +(\{\{?\s*[A-Za-z_. -]*\}.*?)[ \t]*(?:[ \t]#.*)?\r?$`)
-	oneBrace        = text.Pattern(`(^|[^{])\{\s*environment\s*\}([^}]|$)`)
-)
-
 // sectionPattern matches the head of a section of INI and TOML.
 var sectionPattern = text.Pattern(`^[ \t]*\[{1,2}[ \t]*([A-Za-z_][A-Za-z0-9_."-]*)[ \t]*\]{1,2}[ \t]*(?:#.*)?$`)
 
@@ -156,11 +149,6 @@ func siblingAbove(lines []string, depth, indent int) sibling {
 	return noSibling
 }
 
-// indent counts the blanks at the beginning of a line.
-func (p *parser) indent(n int) int {
-	return len(p.line(n)) - len(strings.TrimLeft(p.line(n), " "))
-}
-
 // indentedMore is the line with content above a line, if it is indented more and none of
 // the lines of their block is indented alike; else 0.
 func (p *parser) indentedMore(n int) (above, here int) {
@@ -177,30 +165,4 @@ func (p *parser) indentedMore(n int) (above, here int) {
 		}
 	}
 	return above, here
-}
-
-// line is a line of the text, from 1, or "".
-func (p *parser) line(n int) string {
-	if n < 1 || n > len(p.lines) {
-		return ""
-	}
-	return p.lines[n-1]
-}
-
-// quoteRemedy shows the value of a line in quotes.
-func quoteRemedy(line string) string {
-	m := unquotedPattern().FindStringSubmatch(line)
-	if m == nil || strings.ContainsAny(line[:strings.Index(line, "{{")+1], "[,") || strings.Count(m[1], "{") != strings.Count(m[1], "}") {
-		return `put the whole value in quotes: "{{ environment }}"`
-	}
-	return "put the whole value in quotes: " + Quote(oneBrace().ReplaceAllString(m[1], "${1}{{ environment }}${2}"))
-}
-
-// Quote writes a text in the quotes that need no escapes, so that it can be copied.
-func Quote(s string) string {
-	s = Short(s)
-	if strings.ContainsAny(s, "\"\\") {
-		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
-	}
-	return "\"" + s + "\""
 }

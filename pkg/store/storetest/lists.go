@@ -51,7 +51,7 @@ func listsByPrefix(t *testing.T, s pipeline.Store) {
 	wantList(t, s, "acme/requests/2/")
 	wantList(t, s, "acme/st", "acme/staging/plans/1/receipt")
 	wantList(t, s, "t", "top")
-	wantList(t, s, "nobody/")
+	wantList(t, s, "nowhere/")
 	wantList(t, s, "top/below/")
 	for _, prefix := range []string{"/", "../", "acme//", "acme/../", "./", `acme\`, "acme/\x00"} {
 		if keys, err := s.List(t.Context(), prefix); err == nil {

@@ -38,7 +38,7 @@ func oneWriterWins(t *testing.T, s pipeline.Store) {
 			}
 		}
 		if winner < 0 {
-			t.Fatalf("%s: nobody won: %v", key, errs)
+			t.Fatalf("%s: no writer won: %v", key, errs)
 		}
 		wantBody(t, s, key, pattern(byte(winner), 4000+winner))
 	}

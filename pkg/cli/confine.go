@@ -69,7 +69,7 @@ func (m credentials) session(ctx context.Context, c pipeline.Customer, t pipelin
 	state := m.config.Manager.State
 	region := cmp.Or(state.Bucket.Region, m.app.getenv("AWS_REGION"), m.app.getenv("AWS_DEFAULT_REGION"))
 	state.Bucket.Region = region // its partition stands in the policy
-	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(t.Environment), SealingKeys: m.config.Manager.SealingKeys}
+	scope := store.Scope{Bucket: state.Bucket, Customer: string(c.Name), Environment: string(t.Environment), Stack: string(t.Stack), SealingKeys: m.config.Manager.SealingKeys}
 	role := c.Manager.Role.Of(t, work)
 	policy, err := scope.SessionPolicy(role, state.Target(t, ""))
 	if err != nil {
@@ -79,7 +79,7 @@ func (m credentials) session(ctx context.Context, c pipeline.Customer, t pipelin
 	if err != nil {
 		return store.Session{}, fmt.Errorf("take the role of %s: %w", t, err)
 	}
-	session, err := store.OpenSession(ctx, store.SessionOptions{Role: role, Token: token, Customer: c.Name, Environment: t.Environment,
+	session, err := store.OpenSession(ctx, store.SessionOptions{Role: role, Token: token, Target: t,
 		Policy: policy, Duration: c.Manager.Limits.SessionTime(work), Region: region, Lookup: m.app.lookup})
 	if err != nil {
 		return store.Session{}, err

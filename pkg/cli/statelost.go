@@ -116,7 +116,7 @@ func acceptLeft(ctx context.Context, m *manager, c pipeline.Customer, t pipeline
 	if m.sealer, err = m.keys().sealer(ctx); err != nil {
 		return err
 	}
-	in := pipeline.TargetInput{Customer: c, Environment: t.Environment, Run: m.run(), Actor: m.operator()}
+	in := pipeline.TargetInput{Customer: c, Environment: t.Environment, Stack: t.Stack, Run: m.run(), Actor: m.operator()}
 	restorer := &recovery.Restorer{Store: m.store, Sealer: m.sealer, Now: m.app.Now}
 	if err := restorer.AcceptLeft(ctx, in, reason); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (m *manager) lostState(ctx context.Context, c pipeline.Customer, t pipeline
 	if state, err = statesOf(m).target(ctx, c, t); err != nil {
 		return state, in, err
 	}
-	in = pipeline.TargetInput{Customer: c, Environment: t.Environment, ManagerDir: m.dir, Backend: m.backend(t), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
+	in = pipeline.TargetInput{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: m.dir, Backend: m.backend(t), Run: m.run(), Host: hostname(), Actor: m.operator(), Log: m.app.Err}
 	if state.LockDamaged != nil {
 		return state, in, fmt.Errorf("look for the lock of %s: %w", t, state.LockDamaged)
 	}

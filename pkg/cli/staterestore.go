@@ -163,7 +163,7 @@ func choose(found []stateCopy, o restoreOptions, in pipeline.TargetInput) (state
 
 // restore pushes the chosen copy out of a private file.
 func (m restoring) restore(ctx context.Context, restorer *recovery.Restorer, o restoreOptions, in pipeline.TargetInput, chosen stateCopy, from recovery.StateCopy) (*restoredState, error) {
-	dir, remove, err := m.workDir(o.directories, string(in.Customer.Name), string(in.Environment))
+	dir, remove, err := m.workDir(o.directories, string(in.Customer.Name), in.Target().Part())
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func (m restoring) wayBack(in pipeline.TargetInput, key string) string {
 		copied := "replaced.tfstate"
 		file, fetch = copied, "aws s3 cp "+shellWord(file)+" "+copied+" && "
 	}
-	return fmt.Sprintf("%smetapipe state restore --customer %s --environment %s --file %s --force --apply", fetch, in.Customer.Name, in.Environment, shellWord(file))
+	return fmt.Sprintf("%smetapipe state restore %s --file %s --force --apply", fetch, in.Target().Flags(), shellWord(file))
 }
 
 // plainWord is what a shell takes as one word without quotes.

@@ -237,7 +237,7 @@ func (m states) stateByTool(ctx context.Context, c pipeline.Customer, t pipeline
 		return err
 	}
 	defer remove()
-	job := pipeline.Job{Customer: c, Environment: t.Environment, Dir: filepath.Join(dir, "state"), Backend: m.backend(t), Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, Dir: filepath.Join(dir, "state"), Backend: m.backend(t), Log: io.Discard}
 	engine, err := capable[pipeline.StateReader](m.manager, pipeline.CapabilityState)
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Swe
 			return fetchingOf(m.manager).closeRequest(ctx, source, closing)
 		},
 		Unlock: func(ctx context.Context, c pipeline.Customer, t pipeline.Target, request pipeline.RequestID, lockID string) error {
-			dir, remove, err := m.workDir(p, string(c.Name), string(t.Environment))
+			dir, remove, err := m.workDir(p, string(c.Name), t.Part())
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func (m reporting) sweeper(own, source *github.Client, p directories) *sweep.Swe
 				return err
 			}
 			unlocker := &sweep.Unlocker{Store: m.store, Locks: statesOf(m.manager), Engine: engine, Runs: own, Manager: m.repository(), Now: m.app.Now}
-			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: t.Environment,
+			_, err = unlocker.Run(ctx, sweep.UnlockInput{LockID: lockID, TargetInput: pipeline.TargetInput{Customer: c, Request: request, Environment: t.Environment, Stack: t.Stack,
 				ManagerDir: m.dir, RunDir: dir, Backend: m.backend(t), Run: m.run(), Actor: "sweep", Log: m.app.Err}})
 			return err
 		},

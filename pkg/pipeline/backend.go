@@ -101,7 +101,7 @@ type Bucket struct {
 
 // StateKey is where the state of a target lies in the store.
 func StateKey(t Target) string {
-	return path.Join(string(t.Customer), string(t.Environment), "terraform.tfstate")
+	return path.Join(t.Folder(), "terraform.tfstate")
 }
 
 // Target returns the backend of one target. Directory is the absolute directory

@@ -28,6 +28,7 @@ type Engine interface {
 type Job struct {
 	Customer    Customer
 	Environment Environment
+	Stack       StackName
 	Variables   Document
 	// Applied are the variables that were applied last; nil where none are known, and
 	// Compared says why. They explain a plan and decide nothing.
@@ -53,7 +54,9 @@ type Job struct {
 }
 
 // Target is the one that the job works on.
-func (j Job) Target() Target { return j.Customer.Name.In(j.Environment) }
+func (j Job) Target() Target {
+	return Target{Customer: j.Customer.Name, Environment: j.Environment, Stack: j.Stack}
+}
 
 // Planned is the result of Engine.Plan.
 type Planned struct {

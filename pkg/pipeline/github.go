@@ -102,6 +102,7 @@ type DeploymentPayload struct {
 	// Path is the directory of variables.yml; empty in older deployments.
 	Path        string            `json:"path,omitempty"`
 	Environment Environment       `json:"environment"`
+	Stack       StackName         `json:"stack,omitempty"`
 	Outcome     Outcome           `json:"outcome"`
 	Outputs     map[string]string `json:"outputs"` // name → JSON text
 	// LeftOut are the names of outputs that GitHub had no room for.

@@ -219,25 +219,3 @@ func (m Mode) Reduce(asked Mode) Mode {
 	}
 	return m
 }
-
-// Target is one environment of one customer: what has a state of its own. As JSON it is an
-// object; others embed it.
-type Target struct {
-	Customer    CustomerName `json:"customer"`
-	Environment Environment  `json:"environment"`
-}
-
-// In is the customer's target in an environment.
-func (c CustomerName) In(env Environment) Target { return Target{Customer: c, Environment: env} }
-
-// String is how messages name a target: customer/environment.
-func (t Target) String() string { return string(t.Customer) + "/" + string(t.Environment) }
-
-// Folder is the place of the target in the store and in every tree of folders that holds
-// several targets, without a slash at its end.
-func (t Target) Folder() string { return string(t.Customer) + "/" + string(t.Environment) }
-
-// Flags are the ones that name the target to a command.
-func (t Target) Flags() string {
-	return "--customer " + string(t.Customer) + " --environment " + string(t.Environment)
-}

@@ -18,6 +18,7 @@ type Receipt struct {
 	Customer     CustomerName `json:"customer"`
 	RepositoryID int64        `json:"repository_id"`
 	Environment  Environment  `json:"environment"`
+	Stack        StackName    `json:"stack,omitempty"`
 	// Mode is ModeDestroy for the plan of a destroy, and empty for others.
 	Mode          Mode   `json:"mode,omitempty"`
 	Commit        SHA    `json:"commit"`
@@ -42,7 +43,9 @@ type Receipt struct {
 }
 
 // Target is the one that the plan is for.
-func (r Receipt) Target() Target { return r.Customer.In(r.Environment) }
+func (r Receipt) Target() Target {
+	return Target{Customer: r.Customer, Environment: r.Environment, Stack: r.Stack}
+}
 
 // ModeOfReceipt is Receipt.Mode of the plans of a request.
 func (r Request) ModeOfReceipt() Mode {

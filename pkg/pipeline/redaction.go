@@ -113,7 +113,7 @@ func (t TargetReport) Redacted(l Redaction) TargetReport {
 		t.Plan = &plan
 	}
 	t.Diagnostics = RedactedDiagnostics(t.Diagnostics, l)
-	t.Message, t.Next = Unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Environment), output)
+	t.Message, t.Next = Unquoted(t.Message, t.Next, fmt.Sprintf("%s did not succeed; what the tool said is not shown here", t.Name()), output)
 	_, t.Operator = Unquoted("", t.Operator, "", output)
 	return t
 }

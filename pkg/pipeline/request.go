@@ -112,7 +112,13 @@ type RequestTarget struct {
 }
 
 // TargetNames lists the targets for people: "staging, production".
-func (r Request) TargetNames() string { return JoinNames(r.Environments()) }
+func (r Request) TargetNames() string {
+	names := make([]string, len(r.Targets))
+	for i, t := range r.Targets {
+		names[i] = t.Name()
+	}
+	return JoinNames(names)
+}
 
 // EventManual is Request.Event of a request that was started by hand in the manager.
 const EventManual = "manual"
@@ -213,7 +219,7 @@ func (r Request) StatusContext(t Target) string {
 		statusContext += "/" + string(cmp.Or(r.AskedAs, r.Customer))
 	}
 	if t.Environment != "" {
-		statusContext += "/" + string(t.Environment)
+		statusContext += "/" + t.Name()
 	}
 	return statusContext
 }
@@ -223,9 +229,9 @@ func (r Request) StatusContext(t Target) string {
 // customer's own environments.
 func (r Request) DeploymentEnvironment(t Target) string {
 	if r.SharedRepository {
-		return "infra/" + string(r.Customer) + "/" + string(t.Environment)
+		return "infra/" + string(r.Customer) + "/" + t.Name()
 	}
-	return "infra/" + string(t.Environment)
+	return "infra/" + t.Name()
 }
 
 // Order sorts requests by what was pushed last, and not by which of the

@@ -10,6 +10,7 @@ type TargetInput struct {
 	Customer      Customer
 	Request       RequestID
 	Environment   Environment
+	Stack         StackName
 	ManagerDir    string // absolute
 	ManagerCommit SHA
 	RunDir        string // absolute
@@ -63,7 +64,9 @@ func (in TargetInput) LogOrDiscard() io.Writer {
 }
 
 // Target is the one that the call is for.
-func (in TargetInput) Target() Target { return in.Customer.Name.In(in.Environment) }
+func (in TargetInput) Target() Target {
+	return Target{Customer: in.Customer.Name, Environment: in.Environment, Stack: in.Stack}
+}
 
 // GateEnvironment is the rule of the target's environment for this request, and why it is gated. A
 // destroy needs an approval in every environment.

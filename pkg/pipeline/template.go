@@ -12,6 +12,7 @@ import (
 const (
 	PlaceholderCustomer    = "{{ customer }}"
 	PlaceholderEnvironment = "{{ environment }}"
+	PlaceholderStack       = "{{ stack }}"
 	PlaceholderCommand     = "{{ command }}" // a Work
 )
 
@@ -22,7 +23,7 @@ type Template string
 
 // Fill returns the text for one target. An empty work leaves its placeholder.
 func (t Template) Fill(target Target, work Work) string {
-	pairs := []string{PlaceholderCustomer, string(target.Customer), PlaceholderEnvironment, string(target.Environment)}
+	pairs := []string{PlaceholderCustomer, string(target.Customer), PlaceholderEnvironment, string(target.Environment), PlaceholderStack, string(target.Stack)}
 	if work != "" {
 		pairs = append(pairs, PlaceholderCommand, string(work))
 	}

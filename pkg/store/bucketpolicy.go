@@ -33,9 +33,15 @@ type Scope struct {
 	Bucket      pipeline.Bucket
 	Customer    string
 	Environment string
+	Stack       string // empty: the unnamed one
 	// SealingKeys are the KMS keys under which objects are sealed; none where a
 	// secret of the workflows does that.
 	SealingKeys []string
+}
+
+// target is the one that the scope is for. Each part of it may be a pattern.
+func (s Scope) target() pipeline.Target {
+	return pipeline.Target{Customer: pipeline.CustomerName(s.Customer), Environment: pipeline.Environment(s.Environment), Stack: pipeline.StackName(s.Stack)}
 }
 
 // Policy is an IAM policy document.
@@ -116,7 +122,7 @@ func RolePolicy(role Role, s Scope) (Policy, error) {
 }
 
 func (s Scope) grants() map[Role]grant {
-	c, target := s.Customer, s.Customer+"/"+s.Environment
+	c, target := s.Customer, s.target().Folder()
 	state := target + "/terraform.tfstate"
 	lock := state + ".tflock"
 	plans := target + "/plans/*"
@@ -200,7 +206,7 @@ func (s Scope) objects(patterns []string) []string {
 // table lets the tool lock in DynamoDB, cut to the states of the scope.
 // Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 func (s Scope) table() Statement {
-	state := s.Bucket.Name + "/" + s.keys([]string{s.Customer + "/" + s.Environment + "/terraform.tfstate"})[0]
+	state := s.Bucket.Name + "/" + s.keys([]string{pipeline.StateKey(s.target())})[0]
 	return Statement{Sid: "Lock", Effect: "Allow", Action: []string{"dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"},
 		Resource:  []string{s.arn() + "dynamodb:*:*:table/" + s.Bucket.LockTable},
 		Condition: map[string]map[string][]string{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {state, state + "-md5"}}}}

@@ -31,7 +31,7 @@ func encryptionContext(to pipeline.Binding) map[string]string {
 	sum := sha256.Sum256(to.Data)
 	c := map[string]string{contextBinding: hex.EncodeToString(sum[:]), contextCustomer: string(to.Customer)}
 	if to.Environment != "" {
-		c[contextEnvironment] = string(to.Environment)
+		c[contextEnvironment] = to.Part()
 	}
 	if to.Record {
 		c[contextKind] = kindRecord

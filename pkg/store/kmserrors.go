@@ -27,7 +27,7 @@ func (e *kmsError) Unwrap() error { return e.err }
 func (k *kmsKeys) fail(op, action, key string, to pipeline.Binding, err error) error {
 	target := string(to.Customer)
 	if to.Environment != "" {
-		target += "/" + string(to.Environment)
+		target = to.Target.String()
 	}
 	e := &kmsError{op: op, key: key, target: target, err: err}
 	if a := answer(err); a != nil {

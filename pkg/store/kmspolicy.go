@@ -64,9 +64,9 @@ func (s Scope) context(allEnvironments, owned bool) map[string]map[string][]stri
 	c := map[string]map[string][]string{"StringLike": {customer: {s.Customer}}}
 	switch {
 	case owned:
-		c["StringLike"][environment] = []string{s.Environment}
+		c["StringLike"][environment] = []string{s.target().Part()}
 	case !allEnvironments:
-		c["StringLikeIfExists"] = map[string][]string{environment: {s.Environment}}
+		c["StringLikeIfExists"] = map[string][]string{environment: {s.target().Part()}}
 	}
 	return c
 }

@@ -27,14 +27,13 @@ const minSession = 15 * time.Minute
 
 // SessionOptions ask for the credentials of one target.
 type SessionOptions struct {
-	Role     string // ARN
-	Token    string // the run's ID token for SessionAudience
-	Customer pipeline.CustomerName
-	// Environment and Customer name the session in the logs of AWS.
-	Environment pipeline.Environment
-	Policy      string        // of Scope.SessionPolicy; empty cuts nothing
-	Duration    time.Duration // the session outlasts it
-	Region      string        // empty: that of AWS_REGION
+	Role  string // ARN
+	Token string // the run's ID token for SessionAudience
+	// Target names the session in the logs of AWS.
+	Target   pipeline.Target
+	Policy   string        // of Scope.SessionPolicy; empty cuts nothing
+	Duration time.Duration // the session outlasts it
+	Region   string        // empty: that of AWS_REGION
 	// Lookup reads a variable of the environment.
 	Lookup func(string) (string, bool)
 }
@@ -57,7 +56,7 @@ func OpenSession(ctx context.Context, o SessionOptions) (Session, error) {
 		o.Region = env.first("AWS_REGION", "AWS_DEFAULT_REGION")
 	}
 	if o.Region == "" {
-		return Session{}, pipeline.Usagef("take the role of %s: the region is not set", o.target()).
+		return Session{}, pipeline.Usagef("take the role of %s: the region is not set", o.Target).
 			Nextf("name it with state.region in metapipe.yml, or set AWS_REGION")
 	}
 	client, err := o.client(ctx, env)
@@ -76,12 +75,12 @@ func OpenSession(ctx context.Context, o SessionOptions) (Session, error) {
 		return Session{}, o.refused(err)
 	}
 	if out.Credentials == nil {
-		return Session{}, fmt.Errorf("take role %s for %s: STS gave no credentials", o.Role, o.target())
+		return Session{}, fmt.Errorf("take role %s for %s: STS gave no credentials", o.Role, o.Target)
 	}
 	c := out.Credentials
 	s := Session{AccessKeyID: aws.ToString(c.AccessKeyId), SecretAccessKey: aws.ToString(c.SecretAccessKey), Token: aws.ToString(c.SessionToken), region: o.Region}
 	if s.AccessKeyID == "" || s.SecretAccessKey == "" || s.Token == "" {
-		return Session{}, fmt.Errorf("take role %s for %s: STS gave half of the credentials", o.Role, o.target())
+		return Session{}, fmt.Errorf("take role %s for %s: STS gave half of the credentials", o.Role, o.Target)
 	}
 	return s, nil
 }
@@ -100,21 +99,24 @@ func (o SessionOptions) client(ctx context.Context, env environ) (*sts.Client, e
 			}), nil
 		}
 	}
-	return nil, pipeline.Usagef("read the AWS settings for %s", o.target()).Because(err).Nextf("fix the AWS_… variables of this step")
+	return nil, pipeline.Usagef("read the AWS settings for %s", o.Target).Because(err).Nextf("fix the AWS_… variables of this step")
 }
 
-func (o SessionOptions) target() string { return string(o.Customer) + "/" + string(o.Environment) }
-
-// sessionName has 64 characters at most. A name that is cut ends in a dot, which
-// names cannot hold, and a hash: the logs of AWS never show one target as another.
+// sessionName has 64 characters at most. A name that is cut ends in a
+// character that it cannot hold, and a hash: the logs of AWS never show one target as another.
 func (o SessionOptions) sessionName() string {
-	customer, env := string(o.Customer), "@"+string(o.Environment)
-	if room := 64 - len(env); len(customer) > room {
-		sum := sha256.Sum256([]byte(customer))
-		hash := "." + hex.EncodeToString(sum[:])[:8]
-		customer = customer[:room-len(hash)] + hash
+	part := "@" + cut(o.Target.Part(), 40, "=")
+	return cut(string(o.Target.Customer), 64-len(part), ".") + part
+}
+
+// cut shortens a text to a number of bytes, with a mark and a hash of the whole at its end.
+func cut(s string, most int, mark string) string {
+	if len(s) <= most {
+		return s
 	}
-	return customer + env
+	sum := sha256.Sum256([]byte(s))
+	hash := mark + hex.EncodeToString(sum[:])[:8]
+	return s[:most-len(hash)] + hash
 }
 
 // refused says what to do about the errors that STS names.
@@ -122,9 +124,9 @@ func (o SessionOptions) sessionName() string {
 func (o SessionOptions) refused(err error) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		return fmt.Errorf("take role %s for %s: %w", o.Role, o.target(), err)
+		return fmt.Errorf("take role %s for %s: %w", o.Role, o.Target, err)
 	}
-	e := pipeline.Usagef("take role %s for %s", o.Role, o.target()).Because(fmt.Errorf("STS answered %s: %s", api.ErrorCode(), api.ErrorMessage()))
+	e := pipeline.Usagef("take role %s for %s", o.Role, o.Target).Because(fmt.Errorf("STS answered %s: %s", api.ErrorCode(), api.ErrorMessage()))
 	switch code := api.ErrorCode(); {
 	case code == "ValidationError" && strings.Contains(api.ErrorMessage(), "DurationSeconds"), code == "InvalidParameterValue" && strings.Contains(api.ErrorMessage(), "Duration"):
 		e.Next = fmt.Sprintf("let the role last as long as the work: aws iam update-role --role-name %s --max-session-duration %d; or lower limits.plan_timeout and limits.apply_timeout",
@@ -136,7 +138,7 @@ func (o SessionOptions) refused(err error) error {
 	case code == "RegionDisabledException":
 		e.Next = "activate STS in " + o.Region + ", or name another region with state.region"
 	default:
-		return fmt.Errorf("take role %s for %s: STS answered %s: %w", o.Role, o.target(), api.ErrorCode(), err)
+		return fmt.Errorf("take role %s for %s: STS answered %s: %w", o.Role, o.Target, api.ErrorCode(), err)
 	}
 	return e
 }

@@ -45,7 +45,7 @@ func stsServer(t *testing.T, status int, answer string) (lookup func(string) (st
 }
 
 func sessionOptions(lookup func(string) (string, bool)) store.SessionOptions {
-	return store.SessionOptions{Role: shopRole, Token: "the.id.token", Customer: "shop", Environment: "staging", Policy: `{"Version":"2012-10-17"}`,
+	return store.SessionOptions{Role: shopRole, Token: "the.id.token", Target: pipeline.CustomerName("shop").In("staging"), Policy: `{"Version":"2012-10-17"}`,
 		Duration: 135 * time.Minute, Lookup: lookup}
 }
 
@@ -118,7 +118,7 @@ func TestSessionName(t *testing.T) {
 	t.Parallel()
 	lookup, asked := stsServer(t, http.StatusOK, stsAnswer)
 	o := sessionOptions(lookup)
-	o.Customer, o.Environment = pipeline.CustomerName(strings.Repeat("c", 63)), pipeline.Environment(strings.Repeat("e", 40))
+	o.Target = pipeline.CustomerName(strings.Repeat("c", 63)).In(pipeline.Environment(strings.Repeat("e", 40)))
 	if _, err := store.OpenSession(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestSessionName(t *testing.T) {
 	if len(name) != 64 || !strings.HasPrefix(name, strings.Repeat("c", 14)+".") || !strings.HasSuffix(name, "@"+strings.Repeat("e", 40)) {
 		t.Errorf("the session is called %q", name)
 	}
-	o.Customer = pipeline.CustomerName(strings.Repeat("c", 62) + "d")
+	o.Target.Customer = pipeline.CustomerName(strings.Repeat("c", 62) + "d")
 	if _, err := store.OpenSession(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const maxSessionPolicy = 2048
 func (s Scope) SessionPolicy(role string, state pipeline.Backend) (string, error) {
 	p := Policy{Version: "2012-10-17"}
 	rest := Statement{Effect: "Allow", Action: []string{"s3:*"}}
-	c, target := s.Customer, s.Customer+"/"+s.Environment
+	c, target := s.Customer, s.target().Folder()
 	if s.Bucket.Name != "" {
 		// No customer has a name that begins with _, so this is _metapipe/customers/.
 		const registered = "_*/customers/*"

@@ -52,7 +52,7 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 	if !request.Applies(in.Target()) {
 		return TargetResult{}, &pipeline.RefusedError{
 			Reason:  notAppliedReason(request, in.Target()),
-			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Environment, whyNotApplied(request, in.Target())),
+			Message: fmt.Sprintf("request %s of %s may not apply to %s: %s", request.ID.Short(), request.Customer, in.Target().Name(), whyNotApplied(request, in.Target())),
 			Next:    "merge to a branch that may apply",
 		}
 	}
@@ -306,7 +306,7 @@ func (a *Applier) restore(ctx context.Context, in pipeline.TargetInput, request 
 		}
 		stored.Artifacts[name] = file
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	return job, stored, nil
 }
 

@@ -27,8 +27,8 @@ func (a *Applier) compare(receipt pipeline.Receipt, request pipeline.Request, in
 		return refuse(pipeline.ReasonTampered, "carries the receipt of another request (%s of %s)", receipt.Request.Short(), receipt.Customer)
 	case receipt.Mode != request.ModeOfReceipt():
 		return refuse(pipeline.ReasonTampered, "carries a receipt of mode %q, and the request has mode %q", receipt.Mode, request.Mode)
-	case receipt.Environment != in.Environment:
-		return refuse(pipeline.ReasonOtherEnvironment, "was made for environment %s", receipt.Environment)
+	case receipt.Target() != in.Target():
+		return refuse(pipeline.ReasonOtherEnvironment, "was made for %s", receipt.Target().Name())
 	case receipt.Blob != request.Blob || receipt.Commit != request.Commit:
 		return refuse(pipeline.ReasonStaleVariables, "was made from another %s (blob %s, the request has %s)", request.File, receipt.Blob.Short(), request.Blob.Short())
 	case receipt.ManagerCommit != in.ManagerCommit:
@@ -56,13 +56,13 @@ func (a *Applier) checkOrder(ctx context.Context, request pipeline.Request, in p
 			return err
 		}
 		if status.Doubt != nil {
-			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s ended, which comes before %s,", t, in.Environment))
+			return record.TamperedOr(status.Doubt, fmt.Sprintf("how %s ended, which comes before %s,", t, in.Target().Name()))
 		}
 		if !status.Result.Outcome.Succeeded() {
 			return &pipeline.RefusedError{
 				Reason:  pipeline.ReasonEnvironmentOrder,
-				Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", t.Environment, in.Environment, request.ID.Short(), status.Result.Outcome),
-				Next:    "let " + string(t.Environment) + " succeed first",
+				Message: fmt.Sprintf("%s comes before %s, and request %s has not succeeded there (%s)", t.Name(), in.Target().Name(), request.ID.Short(), status.Result.Outcome),
+				Next:    "let " + t.Name() + " succeed first",
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (a *Applier) checkGate(ctx context.Context, in pipeline.TargetInput, reques
 	if a.Gate == nil || !rule.NeedsApproval() {
 		return nil, nil
 	}
-	name := string(in.Environment) + "-apply"
+	name := in.Target().Gate(pipeline.WorkApply)
 	exists, reviewers, wait, err := a.Gate.EnvironmentProtection(ctx, in.Run.Repository, name)
 	if err != nil {
 		return nil, fmt.Errorf("read the protection rules of environment %s of %s: %w", name, in.Run.Repository, err)

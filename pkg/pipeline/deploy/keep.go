@@ -20,7 +20,7 @@ import (
 func (a *Applier) keepState(ctx context.Context, in pipeline.TargetInput, folder record.PlanAttempt, receipt pipeline.Receipt, file string) (operator, spare string, err error) {
 	ctx, cancel := record.CleanupContext(ctx)
 	defer cancel()
-	command := fmt.Sprintf("metapipe state recover --customer %s --environment %s --request %s", receipt.Customer, receipt.Environment, receipt.Request)
+	command := fmt.Sprintf("metapipe state recover %s --request %s", receipt.Target().Flags(), receipt.Request)
 	kept := record.PlanAttempt{
 		Target: receipt.Target(),
 		Prefix: record.KeptRequestPrefix(receipt.Target(), receipt.Request) + path.Base(folder.Prefix) + "/",
@@ -34,7 +34,7 @@ func (a *Applier) keepState(ctx context.Context, in pipeline.TargetInput, folder
 	if storeErr == nil {
 		return fmt.Sprintf("before anything else is deployed, when the backend works again: `%s`", command), "", nil
 	}
-	spare = filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Environment, receipt.Request))
+	spare = filepath.Join(in.SpareDir, fmt.Sprintf("errored-state-%s-%s-%s.sealed", receipt.Customer, receipt.Target().Part(), receipt.Request))
 	if err := a.spareFile(ctx, file, spare, receipt); err != nil {
 		return "", "", fmt.Errorf("the state of %s/%s could be kept neither in the store nor in %s, and is lost with the run directory: %w", receipt.Customer,
 			receipt.Environment, in.SpareDir, errors.Join(storeErr, err))

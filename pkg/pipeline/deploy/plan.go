@@ -133,7 +133,7 @@ func (p *Planner) plan(ctx context.Context, in pipeline.TargetInput, request pip
 		return TargetResult{}, fmt.Errorf("get the key of the fingerprint of %s: %w", in.Target(), err)
 	}
 	applied, compared := p.applied(ctx, in, request)
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, Variables: document, Applied: applied, Compared: compared, ManagerDir: in.ManagerDir,
 		Dir: in.RunDir, Backend: in.Backend, ReadOnly: !request.Applies(in.Target()), Destroy: request.Mode == pipeline.ModeDestroy, MAC: mac, Log: in.LogOrDiscard()}
 	planned, err := p.Engine.Plan(ctx, job)
 	if err != nil {
@@ -231,7 +231,7 @@ func (p *Planner) receipt(in pipeline.TargetInput, request pipeline.Request, pla
 	}
 	now := p.Now().UTC()
 	return pipeline.Receipt{
-		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment,
+		Version: pipeline.ReceiptVersion, Request: request.ID, Customer: request.Customer, RepositoryID: request.Repository.ID, Environment: in.Environment, Stack: in.Stack,
 		Mode: request.ModeOfReceipt(), Commit: request.Commit, Blob: request.Blob, ManagerCommit: in.ManagerCommit, Backend: in.Backend.String(),
 		Exactness: planned.Plan.Exactness, Artifacts: digests, Evidence: planned.Evidence,
 		Fingerprint: planned.Fingerprint, HasChanges: planned.Plan.HasChanges(), PlannedAt: now, Expires: now.Add(in.Customer.Manager.Limits.PlanTTL),

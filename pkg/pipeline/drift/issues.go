@@ -75,7 +75,7 @@ func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Custom
 	outcomes, err := keeper.Run(ctx, scan.ID, book, findings, budget)
 	var printed []TargetIssue
 	for _, o := range outcomes {
-		printed = append(printed, TargetIssue{Target: o.Customer.In(pipeline.Environment(o.Name)), Number: o.Number, URL: o.URL, Action: o.Action, Reason: o.Reason})
+		printed = append(printed, TargetIssue{Target: targetOf(o.Customer, o.Name), Number: o.Number, URL: o.URL, Action: o.Action, Reason: o.Reason})
 	}
 	return printed, err
 }
@@ -84,7 +84,7 @@ func (d *Issuer) Run(ctx context.Context, scan Scan, customers []pipeline.Custom
 // the customer.
 func (d *Issuer) finding(c pipeline.Customer, r Result) issues.Finding {
 	r.Kinds = slices.DeleteFunc(slices.Clone(r.Kinds), func(k pipeline.DriftKind) bool { return c.Manager.Drift.Action(k) != pipeline.DriftIssue })
-	f := issues.Finding{Customer: c, Name: string(r.Environment), Since: r.FirstSeen,
+	f := issues.Finding{Customer: c, Name: r.Part(), Since: r.FirstSeen,
 		Title:  fmt.Sprintf("Infrastructure differs from what was applied: %s", r.Target),
 		Labels: []string{"infrastructure", issueKind.Label, string(r.Environment)}}
 	if len(r.Kinds) > 0 {
@@ -95,29 +95,39 @@ func (d *Issuer) finding(c pipeline.Customer, r Result) issues.Finding {
 	return f
 }
 
+// targetOf is the target whose finding has this name. A name that no target can have is one
+// of an environment that is not there.
+func targetOf(c pipeline.CustomerName, name string) pipeline.Target {
+	t, err := c.ParsePart(name)
+	if err != nil {
+		return c.In(pipeline.Environment(name))
+	}
+	return t
+}
+
 // gone are the open issues of targets that are not in the registry any more: no
 // scan would ever look at them again.
 func (d *Issuer) gone(book issues.Book, registered map[pipeline.CustomerName]pipeline.Customer) []issues.Finding {
 	var findings []issues.Finding
 	for _, name := range slices.Sorted(maps.Keys(book.Targets)) {
 		stored := book.Targets[name]
-		customer, environment, _ := strings.Cut(name, "/")
-		env := pipeline.Environment(environment)
+		customer, part, _ := strings.Cut(name, "/")
+		t := targetOf(pipeline.CustomerName(customer), part)
 		c, known := registered[pipeline.CustomerName(customer)]
 		unknown := slices.Contains(d.Broken, pipeline.CustomerName(customer))
-		if unknown || known && c.Allows(env) || !stored.Open || stored.Number == 0 {
+		if unknown || known && c.Allows(t.Environment) || !stored.Open || stored.Number == 0 {
 			continue
 		}
 		why := "the customer " + customer + " is not registered any more"
 		if known {
-			why = environment + " is no environment of " + customer + " any more"
+			why = string(t.Environment) + " is no environment of " + customer + " any more"
 		}
 		// The repository is the one that the issue was written to.
 		c.Name, c.Repository, c.RepositoryID = pipeline.CustomerName(customer), stored.Slug, stored.Repository
 		if c.File == "" {
 			c.File = "the record of the issue"
 		}
-		f := d.finding(c, Result{Target: c.Name.In(env), Skipped: why, CheckedAt: d.Now().UTC()})
+		f := d.finding(c, Result{Target: t, Skipped: why, CheckedAt: d.Now().UTC()})
 		f.Ended = true
 		findings = append(findings, f)
 	}

@@ -117,19 +117,19 @@ func (r *Result) lose(lost pipeline.LostState) {
 
 // inspect fills in what one target is like.
 func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Result) error {
-	env := result.Environment
+	t := result.Target
 	result.Repository = pipeline.Repository{Slug: c.Repository, ID: c.RepositoryID}
 	if err := w.registered[c.Name](); err != nil {
 		return err
 	}
-	known, err := ledger.Remember(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, c.Name.In(env))
+	known, err := ledger.Remember(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, t)
 	if known.Unread != nil {
 		err = fmt.Errorf("%w\n→ %s", known.Unread, record.RekeyNext)
 	}
 	if err != nil {
 		return err
 	}
-	if err := registry.CheckKnownOwner(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, known, c, c.Name.In(env)); err != nil {
+	if err := registry.CheckKnownOwner(ctx, record.Records{Store: w.Store, Sealer: w.Sealer}, known, c, t); err != nil {
 		return err
 	}
 	last := known.Record
@@ -137,14 +137,14 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 		result.Applied = last.ForDrift()
 	}
 	if known.Destroyed() { // nothing of it is there; what a plan would build is no drift
-		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", env, last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
+		result.Ended, result.Skipped = true, fmt.Sprintf("%s was destroyed at %s (request %s)", t.Name(), last.At.UTC().Format(time.RFC3339), last.Receipt.Request.Short())
 		return nil
 	}
-	if !c.Allows(env) {
-		result.Skipped, err = w.left(ctx, c, known, c.Name.In(env))
+	if !c.Allows(t.Environment) {
+		result.Skipped, err = w.left(ctx, c, known, t)
 		return err
 	}
-	want, err := w.want(ctx, c, c.Name.In(env), last)
+	want, err := w.want(ctx, c, t, last)
 	result.Branch, result.File, result.Blob = want.branch, want.file.Path, want.file.Blob
 	if last != nil && last.Receipt.Blob == want.file.Blob {
 		result.Commit = last.Receipt.Commit
@@ -152,8 +152,8 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 	if err != nil {
 		return err
 	}
-	if want.document == nil || !declares(want.document, env) {
-		result.Skipped, err = w.unplanned(ctx, c, known, want, c.Name.In(env))
+	if want.document == nil || !declares(want.document, t.Environment) {
+		result.Skipped, err = w.unplanned(ctx, c, known, want, t)
 		return err
 	}
 	return w.compare(ctx, c, known, want, result)
@@ -161,14 +161,14 @@ func (w *scanWork) inspect(ctx context.Context, c pipeline.Customer, result *Res
 
 // compare plans a target as it should be, and says what differs.
 func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledger.Remembered, want desired, result *Result) error {
-	env, last := result.Environment, known.Record
-	mac, err := w.Sealer.MAC(ctx, c.Name.In(env))
+	t, last := result.Target, known.Record
+	mac, err := w.Sealer.MAC(ctx, t)
 	if err != nil {
-		return fmt.Errorf("get the key of the fingerprint of %s/%s: %w", c.Name, env, err)
+		return fmt.Errorf("get the key of the fingerprint of %s: %w", t, err)
 	}
-	dir := filepath.Join(w.in.Dir, string(c.Name), string(env))
+	dir := filepath.Join(w.in.Dir, filepath.FromSlash(t.Folder()))
 	defer os.RemoveAll(dir) // what cannot be removed goes with the directory of the scan
-	job := pipeline.Job{Customer: c, Environment: env, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(c.Name.In(env)), ReadOnly: true, MAC: mac, Log: io.Discard}
+	job := pipeline.Job{Customer: c, Environment: t.Environment, Stack: t.Stack, ManagerDir: w.in.ManagerDir, Dir: dir, Backend: w.in.Backend(t), ReadOnly: true, MAC: mac, Log: io.Discard}
 	var lost *pipeline.LostState
 	noState := false
 	plan := func(variables pipeline.Document) (inspection, error) {
@@ -186,7 +186,7 @@ func (w *scanWork) compare(ctx context.Context, c pipeline.Customer, known ledge
 		return err
 	}
 	if noState && known.Nothing() && w.GitHub != nil && w.lookups.Add(1) <= maxLookups {
-		if lost, err = ledger.CheckMoved(ctx, w.GitHub, c, c.Name.In(env), job.Backend.String()); err != nil {
+		if lost, err = ledger.CheckMoved(ctx, w.GitHub, c, t, job.Backend.String()); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ func (c *checking[R]) target(ctx context.Context, t Target) error {
 }
 
 func (s Scans) resultKey(scan string, t Target) string {
-	return s.Prefix + "results/" + scan + "/" + t.String()
+	return s.Prefix + "results/" + scan + "/" + t.Folder()
 }
 
 func (s Scans) resultBinding(scan string, t Target) pipeline.Binding {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,10 +80,7 @@ func Merge[R Result](ctx context.Context, s Scans, id string) (Merged[R], error)
 // collect opens the results, a few at a time.
 func collect[R Result](ctx context.Context, s Scans, id string, targets []Target) ([]R, error) {
 	slices.SortFunc(targets, func(a, b Target) int {
-		if a.Customer != b.Customer {
-			return strings.Compare(string(a.Customer), string(b.Customer))
-		}
-		return strings.Compare(string(a.Environment), string(b.Environment))
+		return cmp.Or(strings.Compare(string(a.Customer), string(b.Customer)), strings.Compare(string(a.Environment), string(b.Environment)), strings.Compare(string(a.Stack), string(b.Stack)))
 	})
 	results, errs := make([]R, len(targets)), make([]error, len(targets))
 	turns := make(chan struct{}, 8)

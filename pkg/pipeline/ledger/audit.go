@@ -88,7 +88,7 @@ func (a Auditor) Target(ctx context.Context, c pipeline.Customer, t pipeline.Tar
 			return r, fmt.Errorf("read the anchors of the ledger of %s: %w", r.Name(), err)
 		}
 		anchors = append(anchors, slices.DeleteFunc(list, func(d pipeline.Deployment) bool {
-			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != t.Environment
+			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != t.Environment || d.Payload.Stack != t.Stack
 		})...)
 	}
 	r.compareHeads(anchors)

@@ -40,7 +40,7 @@ func FindDeployed(ctx context.Context, github pipeline.DeployedGitHub, c pipelin
 // and the name where the deployment has no path.
 func mayBeOf(d pipeline.Deployment, c pipeline.Customer, t pipeline.Target) bool {
 	of := d.Payload
-	if of.Environment != t.Environment || of.Outcome != pipeline.OutcomeApplied || of.Customer == "" ||
+	if of.Environment != t.Environment || of.Stack != t.Stack || of.Outcome != pipeline.OutcomeApplied || of.Customer == "" ||
 		!slices.Contains([]string{
 			pipeline.Request{Customer: of.Customer}.DeploymentEnvironment(t),
 			pipeline.Request{Customer: of.Customer, SharedRepository: true}.DeploymentEnvironment(t),

@@ -189,7 +189,7 @@ type target struct {
 // redacted returns what may be shown of the target.
 func (t target) redacted(l pipeline.Redaction) pipeline.TargetReport {
 	if l.Hides() && t.internal != "" {
-		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Environment))
+		t.Message = strings.ReplaceAll(t.Message, t.internal, fmt.Sprintf("%s did not succeed; what failed on the way is not shown here", t.Name()))
 	}
 	return t.Redacted(l)
 }
@@ -200,7 +200,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 	if request.Rejected() {
 		return report, nil
 	}
-	failedBefore := pipeline.Environment("")
+	failedBefore := pipeline.Target{}
 	for _, of := range request.Targets {
 		t, err := r.target(ctx, in, request, of.Target)
 		if err != nil {
@@ -214,8 +214,8 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 		if hint := t.logHint(request); hint != "" {
 			r.Logf("%s", hint)
 		}
-		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore == "" {
-			failedBefore = of.Environment
+		if !t.Outcome.Succeeded() && t.Outcome.Final() && failedBefore.Environment == "" {
+			failedBefore = of.Target
 		}
 		t.TargetReport = t.redacted(in.Customer.Manager.Redaction)
 		report.targets, report.Targets = append(report.targets, t), append(report.Targets, t.TargetReport)
@@ -224,7 +224,7 @@ func (r *Reporter) collect(ctx context.Context, in ReportInput, request pipeline
 }
 
 // close decides how a target ended that no job will finish any more.
-func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBefore pipeline.Environment) {
+func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBefore pipeline.Target) {
 	began := t.Outcome
 	next, operator := t.Next, t.Operator
 	t.Next, t.Operator = mode.Afresh(), ""
@@ -233,8 +233,8 @@ func (r *Reporter) close(t *target, in ReportInput, mode pipeline.Mode, failedBe
 		t.Outcome, t.Next, t.Operator = t.attempt.Result.Outcome, next, operator
 	case began == pipeline.OutcomeApplying:
 		t.Outcome, t.Message = pipeline.OutcomeFailed, "the apply was interrupted; the tool may still be finishing by itself, and what it changed is recorded in the state"
-	case failedBefore != "":
-		t.Outcome, t.Message, t.Next = pipeline.OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore), "" // the next step stands there
+	case failedBefore.Environment != "":
+		t.Outcome, t.Message, t.Next = pipeline.OutcomeSkipped, fmt.Sprintf("%s did not succeed", failedBefore.Name()), "" // the next step stands there
 	case in.Cancelled:
 		t.Outcome, t.Message = pipeline.OutcomeCancelled, "the workflow was cancelled"
 	case began == pipeline.OutcomeWaiting && !r.Now().Before(t.Expires):

@@ -178,14 +178,13 @@ func ExplainLock(ctx context.Context, s Records, in pipeline.TargetInput, mode p
 	}
 	last, cancel := CleanupContext(ctx)
 	defer cancel()
-	c, env := in.Customer.Name, in.Environment
-	holders, err := LockHolders(last, s, c.In(env), *failed.Lock)
+	holders, err := LockHolders(last, s, in.Target(), *failed.Lock)
 	if err != nil {
 		return // the lock itself is in the message already
 	}
 	holders = slices.DeleteFunc(holders, func(h Holder) bool { return h.mark == own }).Likely()
 	failed.Next = "another run or person uses this environment: wait until that has ended; then " + mode.Afresh() + "; where it does not end, ask your service provider to release the lock"
-	unlock := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s", c, env, failed.Lock.ID)
+	unlock := fmt.Sprintf("metapipe unlock %s --lock-id %s", in.Target().Flags(), failed.Lock.ID)
 	since := failed.Lock.Created.Format(time.RFC3339)
 	switch {
 	case failed.Lock.Who == "":

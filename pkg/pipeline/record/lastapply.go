@@ -134,7 +134,7 @@ func LoadLastApply(ctx context.Context, s Records, t pipeline.Target) (LastApply
 	if err = s.ReadRecord(ctx, LastApplyRecord(t), key, &stored); err != nil {
 		return fail(err)
 	}
-	if stored.Receipt.Customer != t.Customer || stored.Receipt.Environment != t.Environment || !strings.HasPrefix(stored.Variables, LastApplyPrefix(t)) {
+	if stored.Receipt.Target() != t || !strings.HasPrefix(stored.Variables, LastApplyPrefix(t)) {
 		return fail(fmt.Errorf("%w: the record is of %s", pipeline.ErrTampered, stored.Receipt.Target()))
 	}
 	return stored, true, nil
@@ -281,9 +281,9 @@ func lacksPath(ctx context.Context, s Records, of pipeline.Customer, t pipeline.
 
 // replace writes a record again, and then removes the older ones. Their variables stay.
 func (l LastApply) replace(ctx context.Context, s Records, older []string, at time.Time) error {
-	c, env := l.Receipt.Customer, l.Receipt.Environment
-	key := lastApplyBaseAfter(older, c.In(env), at, l.Receipt.Request) + ".json"
-	err := s.CreateRecord(ctx, LastApplyRecord(c.In(env)), key, l)
+	t := l.Receipt.Target()
+	key := lastApplyBaseAfter(older, t, at, l.Receipt.Request) + ".json"
+	err := s.CreateRecord(ctx, LastApplyRecord(t), key, l)
 	if err != nil && !errors.Is(err, pipeline.ErrExists) {
 		return err
 	}

@@ -61,7 +61,7 @@ func (r *Restorer) Restore(ctx context.Context, in pipeline.TargetInput, from St
 	if from.Replace {
 		kept.Replace = func(ctx context.Context, damaged bool) error { return aside.clear(ctx, done.words(from), damaged) }
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	if done.State, err = r.Engine.PushState(ctx, job, kept); err != nil {
 		if from.Replace {
 			err = aside.settle(ctx, err)

@@ -19,27 +19,27 @@ func (r *Restorer) AcceptLeft(ctx context.Context, in pipeline.TargetInput, reas
 		return err
 	}
 	s := record.Records{Store: r.Store, Sealer: r.Sealer}
-	c, env := in.Customer.Name, in.Environment
-	last, err := record.OpenLastApply(ctx, s, c.In(env))
+	t := in.Target()
+	last, err := record.OpenLastApply(ctx, s, t)
 	unread := errors.Is(err, pipeline.ErrTampered) || errors.Is(err, pipeline.ErrUnknownKey)
 	if err != nil && !unread {
 		return err
 	}
 	if last.Found && !unread {
 		return pipeline.Usagef("customer %s has no file, and the record of the last apply of %s can be read: there is nothing to accept",
-			c, in.Target()).
+			t.Customer, t).
 			Nextf("give the customer its file first where plans are to build on its states")
 	}
-	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, c.In(env))
+	known, left, err := (ledger.Ledger{Store: r.Store}).LastState(ctx, t)
 	if err != nil {
-		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(c.In(env)), err)
+		return fmt.Errorf("look for the last apply in the ledger of %s: %w", ledger.Name(t), err)
 	}
-	removed, err := record.ForgetLastApply(ctx, r.Store, c.In(env))
+	removed, err := record.ForgetLastApply(ctx, r.Store, t)
 	if err != nil {
 		return err
 	}
 	if !removed {
-		return pipeline.Usagef("the store has no record of an apply of %s: there is nothing to accept", in.Target()).
+		return pipeline.Usagef("the store has no record of an apply of %s: there is nothing to accept", t).
 			Nextf("`metapipe rekey` lists the records that no key opens")
 	}
 	e := ledger.Entry{Event: ledger.Accepted, Message: reason}

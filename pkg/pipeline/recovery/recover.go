@@ -61,7 +61,7 @@ func (r *Recoverer) Run(ctx context.Context, in RecoverInput) (pipeline.StateVer
 		}
 		return pipeline.StateVersion{}, err
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	state, err := r.Engine.PushState(ctx, job, pipeline.KeptState{File: plaintext, Planned: receipt.Evidence.State(), Unlock: in.Unlock})
 	if err = errors.Join(err, os.Remove(plaintext)); err != nil {
 		return state, err
@@ -115,7 +115,7 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string)
 func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
 	target := fmt.Sprintf("%s", in.Target())
 	switch {
-	case receipt.Request != in.Request || receipt.Customer != in.Customer.Name || receipt.Environment != in.Environment:
+	case receipt.Request != in.Request || receipt.Target() != in.Target():
 		return &pipeline.RefusedError{
 			Reason:  pipeline.ReasonTampered,
 			Message: fmt.Sprintf("the kept state of %s is one of %s", target, receipt.Target()),
@@ -204,7 +204,7 @@ func (r *Recoverer) unsealSpare(ctx context.Context, file io.Reader, plaintext s
 // appendLedger records that a kept state is in its backend again.
 func (r *Recoverer) appendLedger(ctx context.Context, in RecoverInput, receipt pipeline.Receipt, state pipeline.StateVersion) error {
 	request := pipeline.Request{ID: receipt.Request, Customer: receipt.Customer, Commit: receipt.Commit} // its record may be gone by now
-	e := ledger.NewEntry(ledger.Recovered, request, request.Customer.In(in.Environment), in.Run)
+	e := ledger.NewEntry(ledger.Recovered, request, in.Target(), in.Run)
 	e.Receipt, e.Actor = receipt.Digest(), in.Actor
 	if state.Lineage != "" {
 		e.State = &pipeline.StateRecord{StateVersion: state, Resources: pipeline.UnknownResources}

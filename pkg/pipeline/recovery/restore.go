@@ -153,8 +153,7 @@ func (r *Restorer) takeOver(ctx context.Context, in pipeline.TargetInput, a Acce
 // note writes the sealed record first, and then the ledger, which can only make the
 // target look worse: done again after an interruption, both agree.
 func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledger.Event, state pipeline.StateRecord, why string) error {
-	c, env := in.Customer.Name, in.Environment
-	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, c.In(env), state,
+	if err := record.NoteState(ctx, record.Records{Store: r.Store, Sealer: r.Sealer}, in.Target(), state,
 		record.Acceptance{Actor: in.Actor, Reason: pipeline.PlainLine(why), At: r.Now().UTC()}); err != nil {
 		return err
 	}
@@ -163,7 +162,7 @@ func (r *Restorer) note(ctx context.Context, in pipeline.TargetInput, event ledg
 
 // appendLedger completes an entry with its target, its actor and its run.
 func (r *Restorer) appendLedger(ctx context.Context, in pipeline.TargetInput, e ledger.Entry) error {
-	e.Customer, e.Environment, e.Actor, e.Run = in.Customer.Name, in.Environment, in.Actor, in.Run
+	e.Target, e.Actor, e.Run = in.Target(), in.Actor, in.Run
 	_, err := ledger.Ledger{Store: r.Store, Now: r.Now}.Append(ctx, e)
 	return err
 }

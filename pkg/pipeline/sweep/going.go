@@ -27,7 +27,7 @@ func (w *sweeping) checkRunning(ctx context.Context) error {
 		case st.Result.Outcome == pipeline.OutcomeWaiting:
 			return w.checkWaiting(ctx, t.Target, st)
 		case st.Attempt.Revoked() && w.Now().Sub(st.Result.At) >= sweepCancel:
-			w.found(Finding{Kind: FindingStuck, Environment: t.Environment, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
+			w.found(Finding{Kind: FindingStuck, Environment: t.Environment, Stack: t.Stack, Since: st.Result.At, Message: "its plan was taken out of use, and its run does not end"}, func() error {
 				return errors.Join(w.ownRuns().Cancel(ctx, w.request.ManagerRun, true), w.close(ctx, true))
 			})
 		}
@@ -50,12 +50,12 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st recor
 	switch {
 	case newer != "":
 		why := pipeline.SupersededError(w.request, t, newer)
-		w.found(Finding{Kind: FindingSuperseded, Environment: t.Environment, Since: receipt.PlannedAt, Message: why.Message}, func() error {
+		w.found(Finding{Kind: FindingSuperseded, Environment: t.Environment, Stack: t.Stack, Since: receipt.PlannedAt, Message: why.Message}, func() error {
 			return w.end(ctx, st, record.Result{Outcome: pipeline.OutcomeSuperseded, Reason: why.Reason, Message: why.Message, Next: why.Next, Operator: why.Operator, Run: w.request.ManagerRun, At: now})
 		})
 	case !now.Before(receipt.Expires):
 		message := fmt.Sprintf("the plan of %s expired at %s", t, receipt.Expires.UTC().Format(time.RFC3339))
-		w.found(Finding{Kind: FindingExpired, Environment: t.Environment, Since: receipt.Expires, Message: message}, func() error {
+		w.found(Finding{Kind: FindingExpired, Environment: t.Environment, Stack: t.Stack, Since: receipt.Expires, Message: message}, func() error {
 			return w.end(ctx, st, record.Result{
 				Outcome:  pipeline.OutcomeExpired,
 				Reason:   pipeline.ReasonExpired,
@@ -76,7 +76,7 @@ func (w *sweeping) checkWaiting(ctx context.Context, t pipeline.Target, st recor
 			return err
 		}
 		if len(pending) > 0 {
-			w.found(Finding{Kind: FindingWaiting, Environment: t.Environment, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
+			w.found(Finding{Kind: FindingWaiting, Environment: t.Environment, Stack: t.Stack, Since: receipt.PlannedAt, Message: "it waits for the approval of " + strings.Join(pending, ", "),
 				Next: "approve or reject it at " + w.request.ManagerRun.URL}, nil)
 		}
 	}

@@ -89,6 +89,7 @@ type Finding struct {
 	Kind        FindingKind           `json:"kind"`
 	Customer    pipeline.CustomerName `json:"customer"`
 	Environment pipeline.Environment  `json:"environment,omitempty"`
+	Stack       pipeline.StackName    `json:"stack,omitempty"`
 	Request     pipeline.RequestID    `json:"request"`
 	Run         pipeline.Run          `json:"run,omitzero"`
 	Since       time.Time             `json:"since,omitzero"`
@@ -313,7 +314,7 @@ func (w *sweeping) lockOf(ctx context.Context, customer pipeline.Customer, t pip
 	var damaged *pipeline.DamagedLock
 	switch {
 	case errors.As(err, &damaged):
-		w.found(Finding{Kind: FindingDamagedLock, Environment: t.Environment, Message: fmt.Sprintf("the record of the lock of its state is damaged (%s), so it is not known who holds it", damaged.Why),
+		w.found(Finding{Kind: FindingDamagedLock, Environment: t.Environment, Stack: t.Stack, Message: fmt.Sprintf("the record of the lock of its state is damaged (%s), so it is not known who holds it", damaged.Why),
 			Next: "when you know that no process works on the state, remove " + damaged.Place}, nil)
 		return true, nil
 	case err != nil:
@@ -345,20 +346,20 @@ func (w *sweeping) lock(ctx context.Context, customer pipeline.Customer, t pipel
 		return true, err
 	}
 	likely := holders.Likely()
-	byHand := fmt.Sprintf("metapipe unlock --customer %s --environment %s --lock-id %s --no-run", customer.Name, t.Environment, lock.ID)
+	byHand := fmt.Sprintf("metapipe unlock %s --lock-id %s --no-run", t.Flags(), lock.ID)
 	switch {
 	case len(likely) == 0:
-		w.found(Finding{Kind: FindingForeignLock, Environment: t.Environment, Since: lock.Created, Message: "the state is locked: " + lock.String(),
+		w.found(Finding{Kind: FindingForeignLock, Environment: t.Environment, Stack: t.Stack, Since: lock.Created, Message: "the state is locked: " + lock.String(),
 			Next: "when you know that its process is dead: " + byHand}, nil)
 		return false, nil
 	case !likely.Of(w.request.ID):
 		return false, nil
 	case len(likely) > 1:
-		w.found(Finding{Kind: FindingSharedLock, Environment: t.Environment, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
+		w.found(Finding{Kind: FindingSharedLock, Environment: t.Environment, Stack: t.Stack, Since: lock.Created, Message: fmt.Sprintf("%s has taken a lock, and which of them cannot be seen: %s", likely, lock),
 			Next: "when you know that the process of each is dead: " + byHand}, nil)
 		return true, nil
 	}
-	w.found(Finding{Kind: FindingLock, Environment: t.Environment, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
+	w.found(Finding{Kind: FindingLock, Environment: t.Environment, Stack: t.Stack, Since: lock.Created, Message: fmt.Sprintf("%s has left a lock: %s", likely, lock)}, func() error {
 		return w.Unlock(ctx, customer, t, w.request.ID, lock.ID)
 	})
 	return !w.findings[len(w.findings)-1].Fixed, nil
@@ -371,7 +372,7 @@ func (w *sweeping) reportUnseenLock(ctx context.Context, t pipeline.Target) erro
 		return err
 	}
 	step := steps[len(steps)-1]
-	w.found(Finding{Kind: FindingUnseenLock, Environment: t.Environment, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
-		Next: fmt.Sprintf("if the next plan finds a lock, it prints the lock ID: metapipe unlock --customer %s --environment %s --lock-id ID --no-run", t.Customer, t.Environment)}, nil)
+	w.found(Finding{Kind: FindingUnseenLock, Environment: t.Environment, Stack: t.Stack, Since: step.StartedAt, Message: fmt.Sprintf("%s did not end, and a lock that it may have left cannot be seen from here", step),
+		Next: fmt.Sprintf("if the next plan finds a lock, it prints the lock ID: metapipe unlock %s --lock-id ID --no-run", t.Flags())}, nil)
 	return nil
 }

@@ -43,7 +43,7 @@ func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, erro
 		return pipeline.Lock{}, pipeline.Usagef("--lock-id is missing").
 			Nextf("pass the ID that `metapipe state show` or the message about the lock prints")
 	}
-	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Customer.Name.In(in.Environment))
+	lock, known, err := u.Locks.Lock(ctx, in.Customer, in.Target())
 	if err != nil {
 		return pipeline.Lock{}, fmt.Errorf("read the lock of %s: %w", in.Target(), err)
 	}
@@ -66,9 +66,9 @@ func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Loc
 	case known && u.Now().Sub(lock.Created) < lockAge:
 		return pipeline.LockRefused(fmt.Sprintf("the lock of %s is younger than %s: %s", target, lockAge, lock), "wait, and look again")
 	}
-	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name.In(in.Environment), *lock)
+	holders, err := record.LockHolders(ctx, record.UnverifiedReader{Store: u.Store}, in.Target(), *lock)
 	if !known { // it may be that of any step that goes on
-		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Customer.Name.In(in.Environment))
+		holders, err = record.UnfinishedSteps(ctx, record.UnverifiedReader{Store: u.Store}, in.Target())
 	}
 	if err == nil && known && u.Runs != nil {
 		holders, err = holders.Possible(ctx, *lock, func(ctx context.Context, run pipeline.Run) (pipeline.WorkflowRun, error) {
@@ -130,12 +130,12 @@ func WhoHolds(ctx context.Context, s pipeline.Store, t pipeline.Target, lock pip
 // whose end cannot be recorded is in the ledger as one that was about to happen.
 func (u *Unlocker) release(ctx context.Context, in UnlockInput, lock pipeline.Lock, actor string) error {
 	chain := ledger.Ledger{Store: u.Store, Now: u.Now}
-	e := ledger.Entry{Event: ledger.Unlocking, Target: in.Customer.Name.In(in.Environment), Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
+	e := ledger.Entry{Event: ledger.Unlocking, Target: in.Target(), Request: in.Request, Actor: actor, Message: lock.String(), Run: in.Run}
 	head, err := chain.Append(ctx, e)
 	if err != nil {
 		return fmt.Errorf("the lock of %s was not released, since that could not be recorded: %w", in.Target(), err)
 	}
-	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
+	job := pipeline.Job{Customer: in.Customer, Environment: in.Environment, Stack: in.Stack, ManagerDir: in.ManagerDir, Dir: in.RunDir, Backend: in.Backend, Log: in.LogOrDiscard()}
 	if err := u.Engine.ReleaseLock(ctx, job, lock.ID); err != nil {
 		return fmt.Errorf("release the lock of %s: %w", in.Target(), err)
 	}

@@ -89,7 +89,7 @@ func (r *Recoverer) recovered(ctx context.Context, folder record.PlanAttempt) (*
 // open finds the planning that the kept state belongs to and writes it in clear.
 // It needs no request: that may be gone before someone gets to it.
 func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string) (record.PlanAttempt, pipeline.Receipt, error) {
-	target := fmt.Sprintf("%s", in.Target())
+	target := in.Target().String()
 	folders, err := r.folders(ctx, in.TargetInput)
 	if err != nil {
 		return record.PlanAttempt{}, pipeline.Receipt{}, fmt.Errorf("look for the kept state of %s: %w", target, err)
@@ -113,7 +113,7 @@ func (r *Recoverer) open(ctx context.Context, in RecoverInput, plaintext string)
 
 // fits compares the receipt of a kept state with the target that it is to go to.
 func fits(receipt pipeline.Receipt, in pipeline.TargetInput) error {
-	target := fmt.Sprintf("%s", in.Target())
+	target := in.Target().String()
 	switch {
 	case receipt.Request != in.Request || receipt.Target() != in.Target():
 		return &pipeline.RefusedError{

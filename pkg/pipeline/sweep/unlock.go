@@ -57,7 +57,7 @@ func (u *Unlocker) Run(ctx context.Context, in UnlockInput) (pipeline.Lock, erro
 }
 
 func (u *Unlocker) check(ctx context.Context, in UnlockInput, lock *pipeline.Lock, known bool) error {
-	target := fmt.Sprintf("%s", in.Target())
+	target := in.Target().String()
 	switch {
 	case lock == nil:
 		return pipeline.LockRefused("the state of "+target+" is not locked", "nothing is to be done")

@@ -99,11 +99,7 @@ func (a *App) customerRename(ctx context.Context, o renameOptions) error {
 	}
 	renamer := &registry.Renamer{Store: m.store, Sealer: m.sealer, Engine: engine, Locks: statesOf(m), Now: a.Now}
 	in := registry.RenameInput{Old: old, New: c, ManagerDir: m.dir, RunDir: dir, Run: m.run(), Actor: m.operator(),
-		Backend: func(t pipeline.Target) pipeline.Backend {
-			named := c
-			named.Name = t.Customer
-			return m.backend(t)
-		}}
+		Backend: m.backend}
 	if kept, stays := m.config.Customer(old); stays {
 		in.Kept = &kept
 	}

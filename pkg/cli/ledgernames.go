@@ -19,9 +19,8 @@ func (m audit) auditTarget(ctx context.Context, auditor ledger.Auditor, c pipeli
 	var reports []ledger.AuditReport
 	names := []pipeline.CustomerName{c.Name}
 	for i := 0; i < len(names); i++ { // it grows
-		of := c
-		of.Name = names[i]
-		report, err := auditor.Target(ctx, of, t)
+		t.Customer = names[i]
+		report, err := auditor.Target(ctx, c, t)
 		if err != nil {
 			if len(report.Entries) > 0 {
 				report.Notes = append(report.Notes, "this ledger was not verified to its end")

@@ -68,13 +68,14 @@ func (a Auditor) Chain(ctx context.Context, t pipeline.Target) (AuditReport, err
 	return r, nil
 }
 
-// Target is Chain for a target, which has anchors.
+// Target is Chain for a target, which has anchors in the repository of c. The target may have
+// a former name of c.
 func (a Auditor) Target(ctx context.Context, c pipeline.Customer, t pipeline.Target) (AuditReport, error) {
 	r, err := a.Chain(ctx, t)
 	if err != nil || a.GitHub == nil || t.Environment == "" { // only targets have anchors
 		return r, err
 	}
-	request := pipeline.Request{Customer: c.Name, SharedRepository: c.SharedRepository}
+	request := pipeline.Request{Customer: t.Customer, SharedRepository: c.SharedRepository}
 	names := []string{request.DeploymentEnvironment(t)}
 	contexts := []string{request.StatusContext(t)}
 	if !c.SharedRepository { // its trigger may name it all the same
@@ -88,7 +89,7 @@ func (a Auditor) Target(ctx context.Context, c pipeline.Customer, t pipeline.Tar
 			return r, fmt.Errorf("read the anchors of the ledger of %s: %w", r.Name(), err)
 		}
 		anchors = append(anchors, slices.DeleteFunc(list, func(d pipeline.Deployment) bool {
-			return d.Payload.Ledger == nil || d.Payload.Customer != c.Name || d.Payload.Environment != t.Environment || d.Payload.Stack != t.Stack
+			return d.Payload.Ledger == nil || d.Payload.Customer != t.Customer || d.Payload.Environment != t.Environment || d.Payload.Stack != t.Stack
 		})...)
 	}
 	r.compareHeads(anchors)

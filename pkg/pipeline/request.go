@@ -211,8 +211,8 @@ type EffectiveConfig struct {
 	Values map[string]json.RawMessage
 }
 
-// StatusContext is the commit status context of a target, or with an empty env
-// of the whole request.
+// StatusContext is the commit status context of a target, or without one of the whole
+// request.
 func (r Request) StatusContext(t Target) string {
 	statusContext := "infra/terraform-deploy"
 	if r.SharedRepository {

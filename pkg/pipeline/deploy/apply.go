@@ -85,7 +85,8 @@ func (a *Applier) run(ctx context.Context, in pipeline.TargetInput, request pipe
 			return TargetResult{}, err
 		}
 	}
-	return a.recorded(ctx, in, request, folder, *planned.Receipt, last)
+	work := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: *planned.Receipt, last: last}
+	return a.recorded(ctx, in, request, folder, work)
 }
 
 func (a *Applier) records() record.Records { return record.Records{Store: a.Store, Sealer: a.Sealer} }
@@ -108,8 +109,7 @@ type applyWork struct {
 // someone else uses leaves the record alone. What says nothing about the plan
 // itself (its turn, the gate, a lock, a store that did not answer) leaves it usable
 // as long as nothing has been changed: the job, run again, applies the same plan.
-func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, receipt pipeline.Receipt, last record.ApplyAttempt) (TargetResult, error) {
-	ended := applyWork{Result: record.Result{Run: in.Run, Outcome: pipeline.OutcomeApplied}, receipt: receipt, last: last}
+func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request pipeline.Request, folder record.PlanAttempt, ended applyWork) (TargetResult, error) {
 	log := record.RecordJob(&in)
 	result, err := a.apply(ctx, in, request, folder, &ended)
 	var refused *pipeline.RefusedError
@@ -146,7 +146,7 @@ func (a *Applier) recorded(ctx context.Context, in pipeline.TargetInput, request
 	}
 	recordErr := a.record(cleanupCtx, in, folder, ended)
 	if ended.claimed {
-		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(last.Number+1)))
+		log.Keep(cleanupCtx, a.Store, a.Sealer, in, folder.Key(record.ApplyLog(ended.last.Number+1)))
 	}
 	if recordErr != nil {
 		return result, errors.Join(err, fmt.Errorf("record the apply of %s: %w", in.Target(), recordErr))

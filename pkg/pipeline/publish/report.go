@@ -30,8 +30,8 @@ type Renderer interface {
 	Comment(pipeline.Report) string
 	// Summary is the job summary.
 	Summary(pipeline.Report) string
-	// Status is the description of the status of env, or with an empty env of the
-	// whole request.
+	// Status is the description of the status of a target, or without one of the whole
+	// request.
 	Status(r pipeline.Report, t pipeline.Target) string
 }
 

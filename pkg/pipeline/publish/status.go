@@ -16,9 +16,8 @@ import (
 // commitStatuses is what a report knows of the statuses of its commit.
 type commitStatuses struct {
 	// known are those that the commit had when the report began, nil where no one knows.
-	// What it has already is
-	// not written again. Another report may write in between: the last report of a run, and
-	// the sweep, look again when no other one is under way.
+	// What it has already is not written again. Another report may write in between: the
+	// last report of a run, and the sweep, look again when no other one is under way.
 	known []pipeline.Status
 	// undeployed are the applied targets without a deployment.
 	undeployed []pipeline.Target
@@ -74,7 +73,7 @@ func (r *Reporter) status(ctx context.Context, report pipeline.Report, t pipelin
 	return pipeline.PartFailed(r.GitHub.SetStatus(ctx, request.Repository.Slug, request.Commit, s, known), "post status %s on %s of %s", s.Context, request.Commit.Short(), request.Repository)
 }
 
-// taken reports whether a newer request for the commit works on env: newest is the
+// taken reports whether a newer request for the commit works on t: newest is the
 // newest of all, the zero Request when there is none.
 func (r *Reporter) taken(ctx context.Context, request, newest pipeline.Request, t pipeline.Target) (bool, error) {
 	if newest.ID == "" || newest.WorksOn(t) {
